@@ -1,0 +1,47 @@
+//! Errors that say what to do about them.
+
+use std::fmt;
+
+use anyhow::Error;
+
+/// An error with advice, printed on a line of its own.
+#[derive(Debug)]
+pub struct Hinted {
+    pub(crate) error: Error,
+    /// What the user can do.
+    pub hint: String,
+}
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Hinted {
+    /// Stands in for the error that it holds: the same message, the same cause.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Adds advice to an error.
+pub trait Hint<T> {
+    /// The same result, whose error carries `hint()` for the user.
+    ///
+    /// # Errors
+    /// The error of `self`.
+    fn hint(self, hint: impl FnOnce() -> String) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<Error>> Hint<T> for Result<T, E> {
+    fn hint(self, hint: impl FnOnce() -> String) -> anyhow::Result<T> {
+        self.map_err(|error| {
+            Hinted {
+                error: error.into(),
+                hint: hint(),
+            }
+            .into()
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! What `mbn-train`, `mbn-export` and `mbn-infer` share: common options, logging to stderr, exit codes,
+//! interruption, progress bars.
+//!
+//! A program's `main` is one call of [`run`] with a function from its options to an [`Outcome`].
+
+mod common;
+mod device;
+mod hint;
+pub mod interrupt;
+mod logging;
+pub mod progress;
+mod run;
+
+pub use common::CommonArgs;
+pub use device::{DeviceChoice, ParseDeviceError};
+pub use hint::{Hint, Hinted};
+pub use run::{Outcome, UsageError, run};

@@ -1,0 +1,84 @@
+//! The frame of a program: options, logging, threads, exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use anyhow::{Context, Error};
+use clap::Parser;
+
+use crate::{CommonArgs, Hinted, logging, progress};
+
+const FAILURE: u8 = 1;
+const USAGE: u8 = 2;
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// How a program that could do its work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well: exit code 0.
+    Success,
+    /// Something was wrong and has been reported: exit code 1.
+    Failure,
+    /// The user stopped it: exit code 130.
+    Interrupted,
+}
+
+/// The command line alone shows the mistake: exit code 2.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// Reads the options, sets up logging and threads, runs `main` and prints its error, if any.
+pub fn run<A>(main: impl FnOnce(A) -> anyhow::Result<Outcome>) -> ExitCode
+where
+    A: Parser + AsRef<CommonArgs>,
+{
+    let args = A::parse();
+    let common = args.as_ref();
+    logging::init(common.level());
+    if common.quiet {
+        progress::hide();
+    }
+    let threads = common.thread_count();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global();
+    let result = pool
+        .with_context(|| format!("cannot start {threads} threads"))
+        .and_then(|()| main(args));
+    ExitCode::from(match result {
+        Ok(Outcome::Success) => 0,
+        Ok(Outcome::Failure) => FAILURE,
+        Ok(Outcome::Interrupted) => INTERRUPTED,
+        // Whoever read the output has seen enough, as `head` does.
+        Err(error) if is_broken_pipe(&error) => 0,
+        Err(error) => report(&error),
+    })
+}
+
+fn report(error: &Error) -> u8 {
+    let hints = error.chain().filter_map(|cause| cause.downcast_ref::<Hinted>());
+    let hints = hints
+        .map(|hinted| format!("\nhint: {}", hinted.hint))
+        .collect::<String>();
+    log::error!("{error:#}{hints}");
+    let is_usage = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<UsageError>()
+            || cause
+                .downcast_ref::<Hinted>()
+                .is_some_and(|h| h.error.is::<UsageError>())
+    };
+    if error.chain().any(is_usage) {
+        USAGE
+    } else {
+        FAILURE
+    }
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    let kinds = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .map(io::Error::kind);
+    kinds.into_iter().any(|kind| kind == io::ErrorKind::BrokenPipe)
+}

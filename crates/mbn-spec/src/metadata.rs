@@ -1,0 +1,183 @@
+//! What a weight file and an ONNX file say of themselves, as string pairs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Alpha, Preprocess, Variant};
+
+/// Value of the `architecture` key.
+pub const ARCHITECTURE: &str = "mobilenet_v1";
+
+/// How the weights came to be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Training {
+    /// Name of the data set.
+    pub data_set: String,
+    /// Name of the recipe.
+    pub recipe: String,
+    /// Epochs that were run up to these weights.
+    pub epochs: usize,
+    /// Accuracy on the test set in per cent.
+    pub accuracy: f64,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Version of the program that trained.
+    pub version: String,
+}
+
+/// What a model file says of itself; each part may be missing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metadata {
+    /// Width multiplier.
+    pub alpha: Option<Alpha>,
+    /// Class names in the order of the logits.
+    pub classes: Option<Vec<String>>,
+    /// Preprocessing that the weights were trained for.
+    pub preprocess: Option<Preprocess>,
+    /// Activation, epsilon and padding; `None` stands for PyTorch's.
+    pub variant: Option<Variant>,
+    /// How the weights came to be.
+    pub training: Option<Training>,
+}
+
+/// Metadata that is present but cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// The file holds another kind of network.
+    #[error("metadata `architecture` is `{0}`, expected `{ARCHITECTURE}`")]
+    Architecture(String),
+    /// A value cannot be read.
+    #[error("metadata `{key}` cannot be read: {reason}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with its value.
+        reason: String,
+    },
+}
+
+/// `class_0`, `class_1`, ...: the names of classes that nobody named.
+pub fn default_class_names(classes: usize) -> Vec<String> {
+    (0..classes).map(|i| format!("class_{i}")).collect()
+}
+
+impl Metadata {
+    /// The string pairs, in a fixed order. Only the parts that are there are written.
+    pub fn to_pairs(&self) -> BTreeMap<String, String> {
+        let mut pairs = BTreeMap::from([("architecture".to_owned(), ARCHITECTURE.to_owned())]);
+        let mut add = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                pairs.insert(key.to_owned(), value);
+            }
+        };
+        add("alpha", self.alpha.map(|alpha| alpha.to_string()));
+        add("classes", self.classes.as_ref().map(json));
+        add("preprocess", self.preprocess.as_ref().map(json));
+        add(
+            "variant",
+            self.variant
+                .as_ref()
+                .filter(|v| **v != Variant::default())
+                .map(json),
+        );
+        add("training", self.training.as_ref().map(json));
+        pairs
+    }
+
+    /// Reads what [`Metadata::to_pairs`] wrote; unknown keys are ignored.
+    ///
+    /// # Errors
+    /// [`MetadataError`] if a key is there and its value cannot be used.
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, MetadataError> {
+        let mut metadata = Metadata::default();
+        for (key, value) in pairs {
+            match key {
+                "architecture" if value != ARCHITECTURE => {
+                    return Err(MetadataError::Architecture(value.to_owned()));
+                }
+                "alpha" => {
+                    let alpha = value.parse::<Alpha>();
+                    metadata.alpha = Some(alpha.map_err(|error| value_error("alpha", error))?);
+                }
+                "classes" => metadata.classes = Some(parse("classes", value)?),
+                "preprocess" => {
+                    let preprocess: Preprocess = parse("preprocess", value)?;
+                    preprocess
+                        .validate()
+                        .map_err(|error| value_error("preprocess", error))?;
+                    metadata.preprocess = Some(preprocess);
+                }
+                "variant" => metadata.variant = Some(parse("variant", value)?),
+                "training" => metadata.training = Some(parse("training", value)?),
+                _ => {}
+            }
+        }
+        Ok(metadata)
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain structs of numbers and strings are always JSON")
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(key: &'static str, value: &str) -> Result<T, MetadataError> {
+    serde_json::from_str(value).map_err(|error| value_error(key, error))
+}
+
+fn value_error(key: &'static str, error: impl ToString) -> MetadataError {
+    MetadataError::Value {
+        key,
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Activation;
+
+    #[test]
+    fn round_trip() {
+        let metadata = Metadata {
+            alpha: Some(Alpha::ThreeQuarters),
+            classes: Some(vec!["a \"quoted\" name".into(), "ünïcode".into()]),
+            preprocess: Some(Preprocess::default()),
+            variant: Some(Variant {
+                activation: Activation::Relu6,
+                ..Variant::default()
+            }),
+            training: Some(Training {
+                accuracy: 79.5,
+                ..Training::default()
+            }),
+        };
+        let pairs = metadata.to_pairs();
+        let read = Metadata::from_pairs(pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        assert_eq!(read.unwrap(), metadata);
+    }
+
+    #[test]
+    fn refuses_values_that_it_cannot_use() {
+        for (key, value) in [
+            ("architecture", "resnet50"),
+            ("alpha", "0.3"),
+            ("classes", "not json"),
+            (
+                "preprocess",
+                r#"{"size":224,"resize":"square","mean":[0,0,0],"std":[0,0,0]}"#,
+            ),
+            ("training", "7"),
+        ] {
+            let error = Metadata::from_pairs([(key, value)]).unwrap_err();
+            assert!(error.to_string().contains(key), "{error}");
+        }
+        assert_eq!(
+            Metadata::from_pairs([("format", "pt")]).unwrap(),
+            Metadata::default()
+        );
+    }
+}

@@ -1,0 +1,369 @@
+//! Weight files: safetensors with PyTorch's names, shapes and dtypes, and metadata in a fixed order.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{SafeTensors, TensorView};
+use safetensors::{Dtype, SafeTensorError};
+use sha2::{Digest, Sha256};
+
+use crate::architecture::TensorKind;
+use crate::metadata::{Metadata, MetadataError, default_class_names};
+use crate::{Alpha, Architecture, atomic};
+
+/// Largest file that is read: far above any MobileNetV1, far below what exhausts memory.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// A state dict of MobileNetV1 with its metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights {
+    architecture: Architecture,
+    metadata: Metadata,
+    floats: BTreeMap<String, Vec<f32>>,
+    counters: BTreeMap<String, i64>,
+}
+
+/// A weight file that cannot be used, with its path.
+#[derive(Debug, thiserror::Error)]
+#[error("weight file `{}` cannot be used", path.display())]
+pub struct WeightsError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub kind: WeightsErrorKind,
+}
+
+/// What is wrong with a weight file.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsErrorKind {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// It is empty.
+    #[error("the file is empty")]
+    Empty,
+    /// It is too large to be a MobileNetV1.
+    #[error("the file has {0} bytes, more than any MobileNetV1 (limit {MAX_FILE_BYTES})")]
+    TooLarge(u64),
+    /// It is not safetensors, or is truncated.
+    #[error("not a whole safetensors file: {0}")]
+    Format(#[from] SafeTensorError),
+    /// Its metadata cannot be used.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// Its tensors are not those of a MobileNetV1.
+    #[error(transparent)]
+    Mismatch(#[from] MismatchError),
+}
+
+/// Tensors that are not those of the network; lists every difference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its tensors are not those of {expected}:{}", .problems.iter().map(|p| format!("\n  {p}")).collect::<String>())]
+pub struct MismatchError {
+    /// The network that was expected.
+    pub expected: String,
+    /// One line for each missing, unexpected or misshaped tensor.
+    pub problems: Vec<String>,
+}
+
+impl Weights {
+    /// Puts together a state dict from float tensors (row-major) and counters.
+    ///
+    /// # Errors
+    /// [`MismatchError`] listing every tensor that is missing, unexpected or of another length, and a number
+    /// of class names other than the number of classes.
+    pub fn new(
+        architecture: Architecture,
+        mut metadata: Metadata,
+        floats: BTreeMap<String, Vec<f32>>,
+        counters: BTreeMap<String, i64>,
+    ) -> Result<Self, MismatchError> {
+        let mut problems = Vec::new();
+        let mut expected_names = std::collections::BTreeSet::new();
+        for spec in architecture.tensors() {
+            let len = spec.shape.iter().product::<usize>();
+            match spec.kind {
+                TensorKind::Counter if counters.contains_key(&spec.name) => {}
+                TensorKind::Counter => problems.push(format!("`{}` is missing", spec.name)),
+                _ => match floats.get(&spec.name) {
+                    None => problems.push(format!("`{}` is missing", spec.name)),
+                    Some(values) if values.len() != len => problems.push(format!(
+                        "`{}` has {} values, expected {len} ({:?})",
+                        spec.name,
+                        values.len(),
+                        spec.shape
+                    )),
+                    Some(_) => {}
+                },
+            }
+            expected_names.insert(spec.name);
+        }
+        let unexpected = floats
+            .keys()
+            .chain(counters.keys())
+            .filter(|name| !expected_names.contains(*name));
+        problems.extend(unexpected.map(|name| format!("`{name}` is not part of the network")));
+        if let Some(names) = &metadata.classes
+            && names.len() != architecture.classes
+        {
+            let (found, expected) = (names.len(), architecture.classes);
+            problems.push(format!(
+                "metadata names {found} classes, the classifier has {expected}"
+            ));
+        }
+        if !problems.is_empty() {
+            return Err(MismatchError {
+                expected: describe(&architecture),
+                problems,
+            });
+        }
+        metadata.alpha = Some(architecture.alpha);
+        metadata.variant = Some(architecture.variant);
+        Ok(Self {
+            architecture,
+            metadata,
+            floats,
+            counters,
+        })
+    }
+
+    /// Reads a weight file. Without metadata, alpha and the number of classes follow from the shapes.
+    ///
+    /// # Errors
+    /// [`WeightsError`] naming the file, for anything that is not a whole state dict of a MobileNetV1.
+    pub fn load(path: &Path) -> Result<Self, WeightsError> {
+        let read = || {
+            let size = std::fs::metadata(path)?.len();
+            if size > MAX_FILE_BYTES {
+                return Err(WeightsErrorKind::TooLarge(size));
+            }
+            Self::from_bytes(&std::fs::read(path)?)
+        };
+        read().map_err(|kind| WeightsError {
+            path: path.to_owned(),
+            kind,
+        })
+    }
+
+    /// Reads a weight file's content.
+    ///
+    /// # Errors
+    /// As [`Weights::load`], without the path.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsErrorKind> {
+        if bytes.is_empty() {
+            return Err(WeightsErrorKind::Empty);
+        }
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        let tensors = SafeTensors::deserialize(bytes)?;
+        let pairs = header.metadata().as_ref();
+        let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
+        let metadata = Metadata::from_pairs(pairs)?;
+        let architecture = infer_architecture(&tensors, &metadata)?;
+        let problems = shape_problems(&tensors, &architecture);
+        if !problems.is_empty() {
+            return Err(MismatchError {
+                expected: describe(&architecture),
+                problems,
+            }
+            .into());
+        }
+        let mut floats = BTreeMap::new();
+        let mut counters = BTreeMap::new();
+        for (name, view) in tensors.iter() {
+            match view.dtype() {
+                Dtype::I64 => {
+                    let value = view
+                        .data()
+                        .as_chunks()
+                        .0
+                        .first()
+                        .map_or(0, |bytes| i64::from_le_bytes(*bytes));
+                    counters.insert(name.to_owned(), value);
+                }
+                _ => {
+                    let values = view
+                        .data()
+                        .as_chunks()
+                        .0
+                        .iter()
+                        .map(|bytes| f32::from_le_bytes(*bytes));
+                    floats.insert(name.to_owned(), values.collect());
+                }
+            }
+        }
+        Ok(Self::new(architecture, metadata, floats, counters)?)
+    }
+
+    /// The file's content. The same weights and metadata give the same bytes.
+    ///
+    /// # Errors
+    /// [`SafeTensorError`] if the format cannot hold the tensors.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, SafeTensorError> {
+        let content = self.named_bytes();
+        let views = content
+            .iter()
+            .map(|(name, (dtype, shape, bytes))| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
+            .collect::<Result<Vec<_>, SafeTensorError>>()?;
+        insert_metadata(&safetensors::serialize(views, None)?, &self.metadata.to_pairs())
+    }
+
+    /// Writes the file, replacing an older one atomically.
+    ///
+    /// # Errors
+    /// [`WeightsError`] naming the file.
+    pub fn save(&self, path: &Path) -> Result<(), WeightsError> {
+        let write = || Ok(atomic::write(path, &self.to_bytes()?)?);
+        write().map_err(|kind| WeightsError {
+            path: path.to_owned(),
+            kind,
+        })
+    }
+
+    /// SHA-256 in hexadecimal over the tensors in order of name. For each: the name, a zero byte, the dtype
+    /// as safetensors writes it, a zero byte, the shape as JSON, a zero byte, the bytes in little endian.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, (dtype, shape, bytes)) in self.named_bytes() {
+            hash.update(format!("{name}\0{dtype}\0{shape:?}\0").replace(", ", ","));
+            hash.update(bytes);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The network that these weights belong to.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// What the file says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Class names: those of the metadata, else `class_0`, `class_1`, ...
+    pub fn class_names(&self) -> Vec<String> {
+        let names = self.metadata.classes.clone();
+        names.unwrap_or_else(|| default_class_names(self.architecture.classes))
+    }
+
+    /// Replaces the class names.
+    ///
+    /// # Errors
+    /// [`MismatchError`] if their number is not the number of classes.
+    pub fn with_class_names(mut self, names: Vec<String>) -> Result<Self, MismatchError> {
+        self.metadata.classes = Some(names);
+        Self::new(self.architecture, self.metadata, self.floats, self.counters)
+    }
+
+    /// A float tensor's values, row-major; empty if there is no such tensor.
+    pub fn values(&self, name: &str) -> &[f32] {
+        self.floats.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// A counter's value.
+    pub fn counter(&self, name: &str) -> i64 {
+        self.counters.get(name).copied().unwrap_or(0)
+    }
+
+    /// Every tensor with dtype, shape and little-endian bytes, in order of name.
+    fn named_bytes(&self) -> BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> {
+        let content = |spec: crate::TensorSpec| {
+            let (dtype, bytes) = match spec.kind {
+                TensorKind::Counter => (Dtype::I64, self.counter(&spec.name).to_le_bytes().to_vec()),
+                _ => (
+                    Dtype::F32,
+                    self.values(&spec.name)
+                        .iter()
+                        .flat_map(|v| v.to_le_bytes())
+                        .collect(),
+                ),
+            };
+            (spec.name, (dtype, spec.shape, bytes))
+        };
+        self.architecture.tensors().into_iter().map(content).collect()
+    }
+}
+
+fn describe(architecture: &Architecture) -> String {
+    format!(
+        "MobileNetV1 alpha {} with {} classes",
+        architecture.alpha, architecture.classes
+    )
+}
+
+/// Alpha from the stem's width, the number of classes from the classifier's bias.
+fn infer_architecture(tensors: &SafeTensors, metadata: &Metadata) -> Result<Architecture, WeightsErrorKind> {
+    let first_dim = |name: &str| {
+        tensors
+            .tensor(name)
+            .ok()
+            .and_then(|view| view.shape().first().copied())
+    };
+    let mismatch = |problem: String| MismatchError {
+        expected: "a MobileNetV1".into(),
+        problems: vec![problem],
+    };
+    let width =
+        first_dim("model.0.0.weight").ok_or_else(|| mismatch("`model.0.0.weight` is missing".into()))?;
+    let alpha = Alpha::ALL
+        .into_iter()
+        .find(|alpha| alpha.scale(32) == width)
+        .ok_or_else(|| {
+            mismatch(format!(
+                "`model.0.0.weight` has {width} output channels, expected 8, 16, 24 or 32"
+            ))
+        })?;
+    if let Some(stated) = metadata.alpha
+        && stated != alpha
+    {
+        return Err(mismatch(format!(
+            "metadata says alpha {stated}, the shapes are those of {alpha}"
+        ))
+        .into());
+    }
+    let classes = first_dim("fc.bias").ok_or_else(|| mismatch("`fc.bias` is missing".into()))?;
+    Ok(Architecture {
+        alpha,
+        classes,
+        variant: metadata.variant.unwrap_or_default(),
+    })
+}
+
+fn shape_problems(tensors: &SafeTensors, architecture: &Architecture) -> Vec<String> {
+    let mut problems = Vec::new();
+    for spec in architecture.tensors() {
+        let dtype = if spec.kind == TensorKind::Counter {
+            Dtype::I64
+        } else {
+            Dtype::F32
+        };
+        // A missing or an extra tensor is reported by `Weights::new`.
+        if let Ok(view) = tensors.tensor(&spec.name)
+            && (view.shape() != spec.shape || view.dtype() != dtype)
+        {
+            let (found, found_dtype) = (view.shape(), view.dtype());
+            problems.push(format!(
+                "`{}` is {found_dtype} {found:?}, expected {dtype} {:?}",
+                spec.name, spec.shape
+            ));
+        }
+    }
+    problems
+}
+
+/// The safetensors crate keeps metadata in a hash map, whose order changes from run to run: the header is
+/// written without it and the pairs, in order, are put in front.
+fn insert_metadata(file: &[u8], pairs: &BTreeMap<String, String>) -> Result<Vec<u8>, SafeTensorError> {
+    let (header_len, _) = SafeTensors::read_metadata(file)?;
+    let (header, data) = file[8..].split_at(header_len);
+    let pairs = serde_json::to_string(pairs)?;
+    let mut merged = format!("{{\"__metadata__\":{pairs},").into_bytes();
+    merged.extend(header.trim_ascii_end().strip_prefix(b"{").unwrap_or_default());
+    merged.resize(merged.len().next_multiple_of(8), b' ');
+    Ok([&(merged.len() as u64).to_le_bytes()[..], &merged, data].concat())
+}
+
+#[cfg(test)]
+#[path = "weights_tests.rs"]
+mod tests;

@@ -1,0 +1,112 @@
+use super::*;
+use crate::{Preprocess, Training};
+
+fn sample(classes: usize) -> Weights {
+    let architecture = Architecture::new(Alpha::Quarter, classes);
+    let mut floats = BTreeMap::new();
+    let mut counters = BTreeMap::new();
+    for (i, spec) in architecture.tensors().into_iter().enumerate() {
+        let len = spec.shape.iter().product::<usize>();
+        match spec.kind {
+            TensorKind::Counter => drop(counters.insert(spec.name, i as i64)),
+            _ => drop(floats.insert(spec.name, (0..len).map(|j| (i * 31 + j) as f32 * 0.01).collect())),
+        }
+    }
+    let metadata = Metadata {
+        classes: Some((0..classes).map(|i| format!("name {i}")).collect()),
+        preprocess: Some(Preprocess::default()),
+        training: Some(Training::default()),
+        ..Metadata::default()
+    };
+    Weights::new(architecture, metadata, floats, counters).unwrap()
+}
+
+#[test]
+fn round_trip_is_exact_and_repeatable() {
+    let weights = sample(10);
+    let bytes = weights.to_bytes().unwrap();
+    let read = Weights::from_bytes(&bytes).unwrap();
+    assert_eq!(read, weights);
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    assert_eq!(read.sha256(), weights.sha256());
+    assert_eq!(sample(10).to_bytes().unwrap(), bytes);
+}
+
+#[test]
+fn hash_depends_on_weights_alone() {
+    let weights = sample(10);
+    let mut other_metadata = weights.clone();
+    other_metadata.metadata.classes = None;
+    assert_eq!(other_metadata.sha256(), weights.sha256());
+    let mut other_value = weights.clone();
+    other_value.floats.get_mut("fc.bias").unwrap()[0] += 1.0;
+    assert_ne!(other_value.sha256(), weights.sha256());
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let bytes = sample(2).to_bytes().unwrap();
+    for len in (0..bytes.len())
+        .step_by(9973)
+        .chain([1, 7, 8, 9, bytes.len() - 1])
+    {
+        assert!(
+            Weights::from_bytes(&bytes[..len]).is_err(),
+            "{len} bytes were accepted"
+        );
+    }
+}
+
+#[test]
+fn all_differences_are_listed() {
+    let weights = sample(10);
+    let mut floats = weights.floats.clone();
+    floats.remove("model.5.0.weight");
+    floats.insert("extra".into(), vec![1.0]);
+    floats.get_mut("fc.weight").unwrap().pop();
+    let error = Weights::new(
+        weights.architecture,
+        Metadata::default(),
+        floats,
+        weights.counters.clone(),
+    );
+    let message = error.unwrap_err().to_string();
+    for part in [
+        "`model.5.0.weight` is missing",
+        "`extra` is not part",
+        "`fc.weight` has 2559 values",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn a_file_without_metadata_loads() {
+    let weights = sample(3);
+    let views = weights.named_bytes();
+    let views = views
+        .iter()
+        .map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()));
+    let read = Weights::from_bytes(&safetensors::serialize(views, None).unwrap()).unwrap();
+    assert_eq!(read.architecture(), weights.architecture());
+    assert_eq!(read.class_names(), ["class_0", "class_1", "class_2"]);
+    assert_eq!(read.floats, weights.floats);
+}
+
+#[test]
+fn errors_name_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let error = Weights::load(&path).unwrap_err();
+    assert!(error.to_string().contains("weights.safetensors"), "{error}");
+    std::fs::write(&path, b"").unwrap();
+    assert!(matches!(
+        Weights::load(&path).unwrap_err().kind,
+        WeightsErrorKind::Empty
+    ));
+    std::fs::write(&path, b"this is no safetensors file at all").unwrap();
+    assert!(matches!(
+        Weights::load(&path).unwrap_err().kind,
+        WeightsErrorKind::Format(_)
+    ));
+}
