@@ -1,1 +1,7 @@
-//! placeholder
+//! What the workspace's tests share: comparison of float tensors, and the reference tensors where they are.
+
+mod allclose;
+mod reference;
+
+pub use allclose::{Tolerance, assert_close, mismatch};
+pub use reference::{Tensors, reference_dir, shared_dir};

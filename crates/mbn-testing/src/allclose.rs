@@ -1,0 +1,116 @@
+//! Comparison in the manner of `torch.allclose`, with a message that shows where tensors differ.
+
+/// How far values may be apart: `|found - expected| <= absolute + relative * scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    /// Allowed difference whatever the size of the values.
+    pub absolute: f32,
+    /// Allowed difference as a part of the largest expected magnitude of the tensor.
+    pub relative_to_max: f32,
+}
+
+impl Tolerance {
+    /// Bit for bit, for what only moves values.
+    pub const EXACT: Self = Self {
+        absolute: 0.0,
+        relative_to_max: 0.0,
+    };
+    /// One float32 operation, or a short sum, in another order: a few units in the last place.
+    pub const CLOSE: Self = Self {
+        absolute: 1e-6,
+        relative_to_max: 1e-5,
+    };
+    /// Float32 logits after 28 layers against float64: rounding grows with depth.
+    pub const LOGITS: Self = Self {
+        absolute: 1e-4,
+        relative_to_max: 0.0,
+    };
+    /// Float32 gradients against float64: they have passed the network twice, and batch norm's backward
+    /// subtracts sums of nearly equal size.
+    pub const GRADIENT: Self = Self {
+        absolute: 0.0,
+        relative_to_max: 1e-3,
+    };
+    /// A derivative by central differences in float32: the step's truncation and the cancellation in
+    /// `f(x + h) - f(x - h)` each leave about three digits.
+    pub const FINITE_DIFFERENCE: Self = Self {
+        absolute: 2e-3,
+        relative_to_max: 1e-2,
+    };
+}
+
+/// How many differing elements a message lists.
+const LISTED: usize = 8;
+
+/// `None` if the values are close, else a message that lists the first elements that are not.
+/// Values that are not finite are close to nothing.
+pub fn mismatch(name: &str, found: &[f32], expected: &[f32], tolerance: Tolerance) -> Option<String> {
+    if found.len() != expected.len() {
+        return Some(format!(
+            "{name}: {} values, expected {}",
+            found.len(),
+            expected.len()
+        ));
+    }
+    let largest = expected.iter().fold(0.0f32, |max, v| max.max(v.abs()));
+    let allowed = tolerance.absolute + tolerance.relative_to_max * largest;
+    let close = |(_, f, e): &(usize, f32, f32)| f == e || (f - e).abs() <= allowed;
+    let pairs = found
+        .iter()
+        .zip(expected)
+        .enumerate()
+        .map(|(i, (&f, &e))| (i, f, e));
+    let differing: Vec<_> = pairs.filter(|pair| !close(pair)).collect();
+    if differing.is_empty() {
+        return None;
+    }
+    let worst = differing
+        .iter()
+        .map(|(_, f, e)| (f - e).abs())
+        .fold(0.0f32, f32::max);
+    let mut message = format!(
+        "{name}: {} of {} values differ by more than {allowed:e} (largest difference {worst:e}, largest expected value {largest:e})",
+        differing.len(),
+        found.len()
+    );
+    for (i, f, e) in differing.iter().take(LISTED) {
+        message += &format!("\n  [{i}] found {f:e}, expected {e:e}");
+    }
+    Some(message)
+}
+
+/// Panics with [`mismatch`]'s message if the values are not close.
+#[track_caller]
+pub fn assert_close(name: &str, found: &[f32], expected: &[f32], tolerance: Tolerance) {
+    if let Some(message) = mismatch(name, found, expected, tolerance) {
+        panic!("{message}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_what_is_close_and_shows_what_is_not() {
+        assert_eq!(
+            mismatch("x", &[1.0, 2.0], &[1.0, 2.00001], Tolerance::CLOSE),
+            None
+        );
+        let message = mismatch("x", &[1.0, 2.5], &[1.0, 2.0], Tolerance::CLOSE).unwrap();
+        assert!(message.contains("1 of 2 values"), "{message}");
+        assert!(message.contains("[1] found 2.5e0, expected 2e0"), "{message}");
+    }
+
+    #[test]
+    fn nan_is_close_to_nothing() {
+        assert!(mismatch("x", &[f32::NAN], &[f32::NAN], Tolerance::LOGITS).is_some());
+        assert!(mismatch("x", &[f32::NAN], &[1.0], Tolerance::LOGITS).is_some());
+        assert!(mismatch("x", &[1.0], &[f32::NAN], Tolerance::LOGITS).is_some());
+    }
+
+    #[test]
+    fn lengths_must_agree() {
+        assert!(mismatch("x", &[1.0], &[1.0, 1.0], Tolerance::LOGITS).is_some());
+    }
+}
