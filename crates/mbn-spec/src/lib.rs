@@ -7,6 +7,7 @@
 mod alpha;
 mod architecture;
 pub mod atomic;
+mod folded;
 mod metadata;
 mod preprocess;
 mod summary;
@@ -17,6 +18,7 @@ pub use architecture::{
     Activation, Architecture, BLOCKS, ConvLayer, LayerKind, Padding, Stride2Padding, TensorKind, TensorSpec,
     Variant,
 };
+pub use folded::{Folded, FoldedConv};
 pub use metadata::{ARCHITECTURE, Metadata, MetadataError, Training, default_class_names};
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Preprocess, PreprocessError, Resize};
 pub use summary::{LayerSummary, Summary};
