@@ -1,0 +1,142 @@
+//! One variant for each way in which a model can be wrong.
+
+use crate::TensorType;
+use crate::opset::OpsetError;
+use crate::types::TypeError;
+
+/// What is wrong with a model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// No graph.
+    #[error("it holds no graph")]
+    NoGraph,
+    /// ONNX's own operator set is not imported.
+    #[error("it imports no version of ONNX's operator set")]
+    NoOpset,
+    /// ONNX's own operator set is imported more than once.
+    #[error("it imports ONNX's operator set more than once")]
+    OpsetTwice,
+    /// The operator set is not supported.
+    #[error(transparent)]
+    Opset(#[from] OpsetError),
+    /// The version of the format is missing or too old for the operator set.
+    #[error("its IR version is {found}, expected at least {lowest} for opset {opset}")]
+    IrVersion {
+        /// Version of the model; 0 if missing.
+        found: i64,
+        /// Version that came with the operator set.
+        lowest: i64,
+        /// The operator set.
+        opset: i64,
+    },
+    /// Operators of another domain.
+    #[error("it uses operators of the domain `{0}`, only ONNX's own are supported")]
+    Domain(String),
+    /// A metadata key that is there more than once.
+    #[error("its metadata has `{0}` more than once")]
+    MetadataTwice(String),
+    /// A part of the format that changes what the model computes and is not supported.
+    #[error("it has {0}, which are not supported")]
+    Unsupported(&'static str),
+    /// A constant or value without a name.
+    #[error("it has a value without a name")]
+    Unnamed,
+    /// A name that two constants, inputs or nodes define.
+    #[error("`{0}` is defined more than once")]
+    DefinedTwice(String),
+    /// A constant, input or output of a type that is not supported.
+    #[error("`{name}` cannot be used: {reason}")]
+    Type {
+        /// The value.
+        name: String,
+        /// What is wrong with its type.
+        reason: TypeError,
+    },
+    /// A constant whose dimensions are negative or whose size overflows.
+    #[error("constant `{name}` cannot have the dimensions {dims:?}")]
+    Dims {
+        /// The constant.
+        name: String,
+        /// Its dimensions.
+        dims: Vec<i64>,
+    },
+    /// A constant whose data do not have the length that its dimensions ask for.
+    #[error("constant `{name}` has {found} bytes of `raw_data`, expected {expected}")]
+    RawDataLength {
+        /// The constant.
+        name: String,
+        /// Bytes that are there.
+        found: usize,
+        /// Bytes that its type and dimensions ask for.
+        expected: usize,
+    },
+    /// A constant whose data are in another file.
+    #[error("the data of constant `{0}` are in another file, which is not supported")]
+    ExternalData(String),
+    /// A node that cannot work.
+    #[error("node `{node}` ({op_type}): {reason}")]
+    Node {
+        /// The node.
+        node: String,
+        /// Its operator.
+        op_type: String,
+        /// What is wrong.
+        reason: NodeError,
+    },
+    /// The graph gives nothing.
+    #[error("its graph has no output")]
+    NoOutput,
+    /// An output that nothing defines.
+    #[error("output `{0}` is not defined by any node")]
+    UndefinedOutput(String),
+    /// An output that is not of the type that is stated.
+    #[error("output `{name}` is stated as {declared}, but is {inferred}")]
+    OutputType {
+        /// The output.
+        name: String,
+        /// Type that the file states.
+        declared: TensorType,
+        /// Type that follows from the nodes.
+        inferred: TensorType,
+    },
+}
+
+/// What is wrong with a node.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeError {
+    /// The operator is not one of this network's.
+    #[error("the operator is not supported")]
+    UnknownOp,
+    /// Too few or too many inputs.
+    #[error("{found} inputs, expected {least} to {most}")]
+    Inputs {
+        /// Inputs that it has.
+        found: usize,
+        /// Fewest that the operator takes.
+        least: usize,
+        /// Most that the operator takes.
+        most: usize,
+    },
+    /// Not one output.
+    #[error("{0} outputs, expected 1")]
+    Outputs(usize),
+    /// An input that is not defined, or only by a later node.
+    #[error("input `{0}` is not defined before it")]
+    Undefined(String),
+    /// An attribute that is missing, repeated, of the wrong type or out of range.
+    #[error("attribute `{name}` {reason}")]
+    Attribute {
+        /// The attribute.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Inputs whose types do not go together.
+    #[error("{reason}: {}", .found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Types {
+        /// What does not go together.
+        reason: &'static str,
+        /// Types of all inputs.
+        found: Vec<TensorType>,
+    },
+}

@@ -1,0 +1,101 @@
+//! The constants that the network's nodes read: weights, folded or not, and what preprocessing needs.
+
+use mbn_spec::{Activation, Architecture, Preprocess, TensorKind, Weights};
+
+use crate::builder::GraphBuilder;
+use crate::network::{OFFSET, RELU6_MAX, RELU6_MIN, SCALE};
+use crate::{ExportError, ExportOptions, InputKind, Precision};
+
+/// A constant that does not depend on the weights.
+pub(crate) struct Fixed {
+    pub name: &'static str,
+    pub dims: &'static [usize],
+    pub values: Vec<f32>,
+    pub precision: Precision,
+}
+
+/// The constants that do not depend on the weights.
+pub(crate) fn fixed(
+    architecture: &Architecture,
+    preprocess: &Preprocess,
+    options: &ExportOptions,
+) -> Vec<Fixed> {
+    let mut constants = Vec::new();
+    if options.input == InputKind::Uint8 {
+        // In float32 whatever the precision: float16 holds the bytes but not their scale well enough.
+        let mut add = |name, values: [f32; 3]| {
+            constants.push(Fixed {
+                name,
+                dims: &[1, 3, 1, 1],
+                values: values.to_vec(),
+                precision: Precision::Fp32,
+            });
+        };
+        add(SCALE, [0, 1, 2].map(|c| preprocess.affine(c).0));
+        add(OFFSET, [0, 1, 2].map(|c| preprocess.affine(c).1));
+    }
+    if architecture.variant.activation == Activation::Relu6 {
+        let mut add = |name, value| {
+            constants.push(Fixed {
+                name,
+                dims: &[],
+                values: vec![value],
+                precision: options.precision,
+            });
+        };
+        add(RELU6_MIN, 0.0);
+        add(RELU6_MAX, Activation::Relu6.max());
+    }
+    constants
+}
+
+/// Adds every constant that the nodes of `network::add` read.
+pub(crate) fn add(
+    graph: &mut GraphBuilder,
+    weights: &Weights,
+    preprocess: &Preprocess,
+    options: &ExportOptions,
+) -> Result<(), ExportError> {
+    let architecture = weights.architecture();
+    for constant in fixed(architecture, preprocess, options) {
+        graph.initializer(constant.name, constant.dims, &constant.values, constant.precision);
+    }
+    let mut add = |name: &str, dims: &[usize], values: &[f32]| {
+        check_range(name, values, options.precision)?;
+        graph.initializer(name, dims, values, options.precision);
+        Ok(())
+    };
+    if options.fold {
+        let folded = weights.fold();
+        for (layer, conv) in architecture.convs().iter().zip(&folded.convs) {
+            let name = layer.conv_name();
+            add(&format!("{name}.weight"), &layer.weight_shape(), &conv.weight)?;
+            add(&format!("{name}.bias"), &[layer.out_channels], &conv.bias)?;
+        }
+        let classes = architecture.classes;
+        add(
+            "fc.weight",
+            &[classes, architecture.features()],
+            &folded.fc_weight,
+        )?;
+        add("fc.bias", &[classes], &folded.fc_bias)
+    } else {
+        let tensors = architecture.tensors();
+        let floats = tensors.iter().filter(|spec| spec.kind != TensorKind::Counter);
+        floats
+            .into_iter()
+            .try_for_each(|spec| add(&spec.name, &spec.shape, weights.values(&spec.name)))
+    }
+}
+
+fn check_range(name: &str, values: &[f32], precision: Precision) -> Result<(), ExportError> {
+    let outside = |value: &&f32| value.is_nan() || value.abs() > precision.max();
+    match values.iter().find(outside) {
+        None => Ok(()),
+        Some(&value) => Err(ExportError::Range {
+            tensor: name.to_owned(),
+            value,
+            precision,
+        }),
+    }
+}

@@ -1,0 +1,123 @@
+//! A model file: bytes, metadata.
+
+use std::path::{Path, PathBuf};
+
+use mbn_spec::{Metadata, MetadataError};
+use prost::Message;
+
+use crate::proto::{GraphProto, ModelProto};
+
+/// Largest file that is read: far above any MobileNetV1, far below what exhausts memory.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+pub(crate) const WEIGHTS_SHA256: &str = "weights_sha256";
+
+/// An ONNX model in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    proto: ModelProto,
+}
+
+/// A model file that cannot be read, with its path.
+#[derive(Debug, thiserror::Error)]
+#[error("model file `{}` cannot be used", path.display())]
+pub struct ModelError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub kind: ModelErrorKind,
+}
+
+/// What is wrong with a model file.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelErrorKind {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// It is empty.
+    #[error("the file is empty")]
+    Empty,
+    /// It is too large to be a MobileNetV1.
+    #[error("the file has {0} bytes, more than any MobileNetV1 (limit {MAX_FILE_BYTES})")]
+    TooLarge(u64),
+    /// It is not a protocol buffer, or is truncated.
+    #[error("not a whole ONNX file: {0}")]
+    Format(#[from] prost::DecodeError),
+    /// It is a protocol buffer of another kind.
+    #[error("not an ONNX model: it holds no graph")]
+    NoGraph,
+}
+
+impl Model {
+    /// Reads a model file. Whether its graph makes sense is for [`check`](crate::checker::check) to say.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming the file.
+    pub fn load(path: &Path) -> Result<Self, ModelError> {
+        let read = || {
+            let size = std::fs::metadata(path)?.len();
+            if size > MAX_FILE_BYTES {
+                return Err(ModelErrorKind::TooLarge(size));
+            }
+            Self::from_bytes(&std::fs::read(path)?)
+        };
+        read().map_err(|kind| ModelError {
+            path: path.to_owned(),
+            kind,
+        })
+    }
+
+    /// Reads a model file's content.
+    ///
+    /// # Errors
+    /// As [`Model::load`], without the path.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelErrorKind> {
+        if bytes.is_empty() {
+            return Err(ModelErrorKind::Empty);
+        }
+        let proto = ModelProto::decode(bytes)?;
+        if proto.graph.is_none() {
+            return Err(ModelErrorKind::NoGraph);
+        }
+        Ok(Self { proto })
+    }
+
+    /// The file's content. Of a file that another program wrote, only what [`proto`](crate::proto) lists is
+    /// kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.proto.encode_to_vec()
+    }
+
+    /// What the model says of itself.
+    ///
+    /// # Errors
+    /// [`MetadataError`] if a value cannot be used.
+    pub fn metadata(&self) -> Result<Metadata, MetadataError> {
+        let props = &self.proto.metadata_props;
+        Metadata::from_pairs(props.iter().map(|entry| (entry.key(), entry.value())))
+    }
+
+    /// Hash of the weights that the model was made from, as [`Weights::sha256`](mbn_spec::Weights::sha256)
+    /// gives it.
+    pub fn weights_sha256(&self) -> Option<&str> {
+        let props = &self.proto.metadata_props;
+        let entry = props.iter().find(|entry| entry.key() == WEIGHTS_SHA256)?;
+        entry.value.as_deref()
+    }
+
+    /// The messages.
+    pub fn proto(&self) -> &ModelProto {
+        &self.proto
+    }
+
+    pub(crate) fn graph(&self) -> Option<&GraphProto> {
+        self.proto.graph.as_ref()
+    }
+}
+
+impl From<ModelProto> for Model {
+    fn from(proto: ModelProto) -> Self {
+        Self { proto }
+    }
+}

@@ -1,0 +1,57 @@
+//! Which versions of the format go together.
+
+use std::ops::RangeInclusive;
+
+/// Operator sets that can be written: from 13, since when the operators of this network have their present
+/// form, to the newest one that they are tested with.
+pub const OPSETS: RangeInclusive<i64> = 13..=23;
+
+/// Operator set that is written unless another is asked for: any runtime since 2022 reads it.
+pub const DEFAULT_OPSET: i64 = 17;
+
+/// An operator set that cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("opset {found} is not supported; use one of {} to {}", OPSETS.start(), OPSETS.end())]
+pub struct OpsetError {
+    /// The operator set asked for, or found in a file.
+    pub found: i64,
+}
+
+/// The version of the format (IR) that came with an operator set, by the table in ONNX's `Versioning.md`:
+/// the lowest that may import it.
+///
+/// # Errors
+/// [`OpsetError`] for an operator set outside [`OPSETS`].
+pub fn ir_version(opset: i64) -> Result<i64, OpsetError> {
+    match opset {
+        13..=14 => Ok(7),
+        15..=18 => Ok(8),
+        19..=20 => Ok(9),
+        21..=22 => Ok(10),
+        23 => Ok(11),
+        _ => Err(OpsetError { found: opset }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_supported_opset_has_its_ir_version() {
+        let found: Vec<_> = OPSETS.map(|opset| ir_version(opset).unwrap()).collect();
+        assert_eq!(found, [7, 7, 8, 8, 8, 8, 9, 9, 10, 10, 11]);
+        assert_eq!(ir_version(DEFAULT_OPSET), Ok(8));
+    }
+
+    #[test]
+    fn others_are_refused_with_the_range() {
+        for opset in [i64::MIN, -1, 0, 12, 24, i64::MAX] {
+            let message = ir_version(opset).unwrap_err().to_string();
+            assert!(
+                message.contains(&opset.to_string()) && message.contains("13 to 23"),
+                "{message}"
+            );
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a user can choose about the file.
+
+use std::fmt;
+
+use crate::opset::DEFAULT_OPSET;
+use crate::proto::DataType;
+
+/// How the graph is written. Input and output stay float32 whatever the precision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// Operator set, one of [`OPSETS`](crate::OPSETS); the version of the format follows from it.
+    pub opset: i64,
+    /// Whether batch norm is folded into the convolutions.
+    pub fold: bool,
+    /// Type of the weights and of what is computed with them.
+    pub precision: Precision,
+    /// What the caller gives.
+    pub input: InputKind,
+    /// Whether the output is probabilities, named so, instead of logits.
+    pub softmax: bool,
+}
+
+impl Default for ExportOptions {
+    fn default() -> Self {
+        Self {
+            opset: DEFAULT_OPSET,
+            fold: true,
+            precision: Precision::Fp32,
+            input: InputKind::Float,
+            softmax: false,
+        }
+    }
+}
+
+/// Type of the weights and of what is computed with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// float32
+    Fp32,
+    /// float16
+    Fp16,
+}
+
+impl Precision {
+    /// The element type.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Precision::Fp32 => DataType::Float,
+            Precision::Fp16 => DataType::Float16,
+        }
+    }
+
+    /// The largest finite value.
+    pub fn max(self) -> f32 {
+        match self {
+            Precision::Fp32 => f32::MAX,
+            Precision::Fp16 => half::f16::MAX.to_f32(),
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Precision::Fp32 => "fp32",
+            Precision::Fp16 => "fp16",
+        })
+    }
+}
+
+/// What the caller gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    /// float32 `[batch, 3, size, size]`, normalised.
+    Float,
+    /// uint8 `[batch, size, size, 3]`, RGB pictures as decoders give them; the graph normalises.
+    Uint8,
+}
