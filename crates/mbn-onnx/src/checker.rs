@@ -203,3 +203,5 @@ fn outputs(graph: &GraphProto, values: &Values) -> Result<Vec<(String, TensorTyp
     Ok(outputs)
 }
 
+#[cfg(test)]
+mod tests;

@@ -121,3 +121,39 @@ impl From<ModelProto> for Model {
         Self { proto }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_no_model_are_named_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        let load = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            let error = Model::load(&path).unwrap_err();
+            assert!(error.to_string().contains("model.onnx"), "{error}");
+            error.kind
+        };
+        assert!(matches!(load(b""), ModelErrorKind::Empty));
+        assert!(matches!(load(b"no protocol buffer"), ModelErrorKind::Format(_)));
+        let no_graph = ModelProto {
+            ir_version: Some(8),
+            ..ModelProto::default()
+        };
+        assert!(matches!(load(&no_graph.encode_to_vec()), ModelErrorKind::NoGraph));
+        let missing = Model::load(&folder.path().join("missing.onnx")).unwrap_err();
+        assert!(matches!(missing.kind, ModelErrorKind::Io(_)));
+    }
+
+    #[test]
+    fn a_length_that_lies_allocates_nothing() {
+        // Field 7 (the graph), stated to be 2^62 bytes long.
+        let bytes = [0x3a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
+        assert!(matches!(
+            Model::from_bytes(&bytes),
+            Err(ModelErrorKind::Format(_))
+        ));
+    }
+}

@@ -1,4 +1,4 @@
-"""check_model.py MODEL...: the checks of ONNX's own library, and a session of ONNX Runtime where it reads the opset.
+"""check_model.py MODEL...: the checks of ONNX's own library.
 
 Prints a line for each file: the inferred shape of its output.
 """
