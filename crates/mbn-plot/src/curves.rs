@@ -1,0 +1,238 @@
+//! Learning curves: accuracy and loss by epoch, for training and test data.
+
+use crate::{
+    PlotError,
+    axes::{Axes, LABEL_SIZE},
+    canvas::{Align, Area, Canvas, INK, MUTED, Rgb, TextStyle, WHITE},
+    font::Typeface,
+    placement::clearest,
+    ticks::epoch_ticks,
+};
+
+/// One row of the history. Values that are not finite are left out of the drawing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochPoint {
+    /// Number of the epoch, counted from 1.
+    pub epoch: u32,
+    /// Mean loss over the training images.
+    pub train_loss: f64,
+    /// Accuracy on the training images, per cent.
+    pub train_accuracy: f64,
+    /// Mean loss over the test images.
+    pub test_loss: f64,
+    /// Accuracy on the test images, per cent.
+    pub test_accuracy: f64,
+}
+
+const BLUE: Rgb = [31, 84, 196];
+const RED: Rgb = [214, 39, 40];
+
+const SIZE: (f32, f32) = (1600.0, 640.0);
+const PANEL_SIZE: (f32, f32) = (660.0, 430.0);
+const PANEL_TOP: f32 = 112.0;
+const PANEL_LEFTS: [f32; 2] = [110.0, 910.0];
+const LINE_WIDTH: f32 = 2.6;
+const DOT_RADIUS: f32 = 4.0;
+/// With more epochs than this, dots would run together.
+const MOST_EPOCHS_WITH_DOTS: usize = 30;
+/// A loss beyond this would flatten everything else, and pixels are computed in single precision.
+const LARGEST_DRAWN: f64 = 1e30;
+
+/// Draws accuracy (per cent) and loss by epoch, side by side, as PNG.
+///
+/// Colours are those of the experiment that this project starts from: accuracy in blue for training and red for test,
+/// loss the other way round. The best test accuracy is marked.
+///
+/// # Errors
+/// [`PlotError::EmptyHistory`] for an empty `history`; [`PlotError::Encode`] if PNG encoding fails.
+pub fn curves(history: &[EpochPoint], title: &str) -> Result<Vec<u8>, PlotError> {
+    let epochs = || history.iter().map(|point| point.epoch);
+    let (Some(first), Some(last)) = (epochs().min(), epochs().max()) else {
+        return Err(PlotError::EmptyHistory);
+    };
+    let mut canvas = Canvas::new(SIZE.0, SIZE.1, Typeface::built_in()?)?;
+    let title = canvas.face().fit(title, 26.0, SIZE.0 - 80.0);
+    canvas.text(&title, (0.5 * SIZE.0, 38.0), TextStyle::new(26.0, Align::Middle));
+
+    let accuracy = [
+        Series::new("train", BLUE, history, |point| point.train_accuracy),
+        Series::new("test", RED, history, |point| point.test_accuracy),
+    ];
+    let loss = [
+        Series::new("train", RED, history, |point| point.train_loss),
+        Series::new("test", BLUE, history, |point| point.test_loss),
+    ];
+    let axes = |index: usize, title, y_label, y| Axes {
+        title,
+        x_label: "epoch",
+        y_label,
+        x: epoch_range(first, last),
+        y,
+        x_ticks: epoch_ticks(first, last),
+        area: Area {
+            x: PANEL_LEFTS[index],
+            y: PANEL_TOP,
+            width: PANEL_SIZE.0,
+            height: PANEL_SIZE.1,
+        },
+    };
+    // Of equals the first counts, as in training.
+    let best = history
+        .iter()
+        .rev()
+        .filter(|point| is_drawn(point.test_accuracy))
+        .max_by(|one, other| one.test_accuracy.total_cmp(&other.test_accuracy));
+    panel(
+        &mut canvas,
+        &axes(
+            0,
+            "Accuracy",
+            "accuracy (%)",
+            value_range(&accuracy, (0.0, 100.0)),
+        ),
+        &accuracy,
+        best,
+    );
+    panel(
+        &mut canvas,
+        &axes(1, "Loss", "loss", value_range(&loss, (0.0, f64::INFINITY))),
+        &loss,
+        None,
+    );
+    canvas.into_png()
+}
+
+/// One curve, in pieces between which values are missing.
+struct Series {
+    name: &'static str,
+    color: Rgb,
+    pieces: Vec<Vec<(f64, f64)>>,
+}
+
+impl Series {
+    fn new(
+        name: &'static str,
+        color: Rgb,
+        history: &[EpochPoint],
+        value: impl Fn(&EpochPoint) -> f64,
+    ) -> Self {
+        let points: Vec<_> = history
+            .iter()
+            .map(|point| (f64::from(point.epoch), value(point)))
+            .collect();
+        let pieces = points
+            .split(|&(_, value)| !is_drawn(value))
+            .filter(|piece| !piece.is_empty());
+        Self {
+            name,
+            color,
+            pieces: pieces.map(<[_]>::to_vec).collect(),
+        }
+    }
+}
+
+fn is_drawn(value: f64) -> bool {
+    value.abs() < LARGEST_DRAWN
+}
+
+/// Draws the frame, the curves, the mark of the best epoch and the legend.
+fn panel(canvas: &mut Canvas, axes: &Axes, series: &[Series], best: Option<&EpochPoint>) {
+    axes.draw(canvas);
+    let mut lines = Vec::new();
+    for series in series {
+        let with_dots = series.pieces.iter().map(Vec::len).sum::<usize>() <= MOST_EPOCHS_WITH_DOTS;
+        for piece in &series.pieces {
+            let points: Vec<_> = piece.iter().map(|&point| axes.place(point)).collect();
+            canvas.polyline(&points, series.color, LINE_WIDTH);
+            if with_dots || points.len() == 1 {
+                points
+                    .iter()
+                    .for_each(|&point| canvas.disc(point, DOT_RADIUS, series.color));
+            }
+            lines.push(points);
+        }
+    }
+    if let Some(best) = best {
+        lines.push(mark_best(canvas, axes, best, &lines));
+    }
+    let entries: Vec<_> = series.iter().map(|series| (series.name, series.color)).collect();
+    axes.legend(canvas, &entries, &lines);
+}
+
+/// Rings the best epoch and writes its accuracy where it hides no curve. Returns the outline of the note.
+fn mark_best(
+    canvas: &mut Canvas,
+    axes: &Axes,
+    best: &EpochPoint,
+    lines: &[Vec<(f32, f32)>],
+) -> Vec<(f32, f32)> {
+    const HEIGHT: f32 = 30.0;
+    let (x, y) = axes.place((f64::from(best.epoch), best.test_accuracy));
+    let note = format!("best {:.2} % (epoch {})", best.test_accuracy, best.epoch);
+    let width = canvas.face().width(&note, LABEL_SIZE) + 16.0;
+    let frame = axes.area;
+    let left = (x - 0.5 * width).clamp(frame.x + 8.0, frame.right() - width - 8.0);
+    let candidates: Vec<_> = [50.0, 80.0, 115.0, 160.0, 210.0]
+        .into_iter()
+        .flat_map(|distance| [y + distance, y - distance - HEIGHT])
+        .filter(|&top| top > frame.y + 6.0 && top + HEIGHT < frame.bottom() - 6.0)
+        .map(|top| Area {
+            x: left,
+            y: top,
+            width,
+            height: HEIGHT,
+        })
+        .collect();
+    let Some(area) = clearest(&candidates, lines) else {
+        return Vec::new();
+    };
+    let near_edge = if area.y > y { area.y } else { area.bottom() };
+    canvas.line((x, y), (x, near_edge), MUTED, 1.2);
+    canvas.disc((x, y), 8.0, INK);
+    canvas.disc((x, y), 6.0, WHITE);
+    canvas.disc((x, y), DOT_RADIUS, RED);
+    canvas.fill_area(area, WHITE, 0.85);
+    let center = (area.x + 0.5 * width, area.y + 0.5 * HEIGHT);
+    canvas.text(&note, center, TextStyle::new(LABEL_SIZE, Align::Middle));
+    vec![
+        (area.x, area.y),
+        (area.right(), area.y),
+        (area.right(), area.bottom()),
+        (area.x, area.bottom()),
+    ]
+}
+
+/// Ends of the axis of epochs, with air beside the first and last.
+fn epoch_range(first: u32, last: u32) -> (f64, f64) {
+    let (first, last) = (f64::from(first), f64::from(last));
+    let air = (0.03 * (last - first)).max(if last > first { 0.1 } else { 1.0 });
+    (first - air, last + air)
+}
+
+/// Ends of an axis that shows all values with air around them, but does not leave `natural` unless a value does.
+fn value_range(series: &[Series], natural: (f64, f64)) -> (f64, f64) {
+    let values = || {
+        series
+            .iter()
+            .flat_map(|series| &series.pieces)
+            .flatten()
+            .map(|&(_, value)| value)
+    };
+    let low = values().fold(f64::INFINITY, f64::min);
+    let high = values().fold(f64::NEG_INFINITY, f64::max);
+    if low > high {
+        return (0.0, if natural.1.is_finite() { natural.1 } else { 1.0 });
+    }
+    let air = (0.06 * (high - low)).max(0.02 * high.abs()).max(1e-3);
+    let bottom = if low >= natural.0 {
+        (low - air).max(natural.0)
+    } else {
+        low - air
+    };
+    let top = if high <= natural.1 {
+        (high + air).min(natural.1)
+    } else {
+        high + air
+    };
+    (bottom, top)
+}

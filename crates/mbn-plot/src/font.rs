@@ -1,0 +1,153 @@
+//! Text as outlines: widths, truncation and glyph paths of the built-in font.
+
+use ab_glyph::{Font, FontRef, GlyphId, OutlineCurve, Point};
+use tiny_skia::{Path, PathBuilder};
+
+use crate::PlotError;
+
+const ELLIPSIS: char = '…';
+/// Half the height of capitals, in em: the distance from the baseline to what the eye takes for the middle of a line.
+const HALF_CAP_HEIGHT: f32 = 0.365;
+
+/// DejaVu Sans. Sizes are in pixels per em.
+pub(crate) struct Typeface {
+    font: FontRef<'static>,
+    units_per_em: f32,
+}
+
+impl Typeface {
+    pub(crate) fn built_in() -> Result<Self, PlotError> {
+        let font = FontRef::try_from_slice(dejavu::sans::regular())?;
+        let units_per_em = font.units_per_em().unwrap_or(2048.0);
+        Ok(Self { font, units_per_em })
+    }
+
+    /// Advance of `text` in pixels.
+    pub(crate) fn width(&self, text: &str, size: f32) -> f32 {
+        self.positioned(text, size).1
+    }
+
+    /// `text` if it fits into `max_width` pixels, else its longest beginning that does with an ellipsis.
+    pub(crate) fn fit(&self, text: &str, size: f32, max_width: f32) -> String {
+        if self.width(text, size) <= max_width {
+            return text.to_owned();
+        }
+        let room = max_width - self.width(&ELLIPSIS.to_string(), size);
+        let mut kept = String::new();
+        for character in text.chars() {
+            kept.push(character);
+            if self.width(&kept, size) > room {
+                kept.pop();
+                break;
+            }
+        }
+        format!("{}{ELLIPSIS}", kept.trim_end())
+    }
+
+    /// Outlines of `text` starting at x = 0, its capitals centred on y = 0. `None` if nothing is visible.
+    pub(crate) fn outline(&self, text: &str, size: f32) -> Option<Path> {
+        let scale = size / self.units_per_em;
+        let baseline = HALF_CAP_HEIGHT * size;
+        let mut path = PathBuilder::new();
+        for (glyph, pen) in self.positioned(text, size).0 {
+            let Some(outline) = self.font.outline(glyph) else {
+                continue;
+            };
+            let place = |point: Point| (pen + point.x * scale, baseline - point.y * scale);
+            append(&mut path, &outline.curves, place);
+        }
+        path.finish()
+    }
+
+    /// Glyphs with their pen positions, and the advance of the whole.
+    fn positioned(&self, text: &str, size: f32) -> (Vec<(GlyphId, f32)>, f32) {
+        let scale = size / self.units_per_em;
+        let mut pen = 0.0;
+        let mut previous = None;
+        let mut glyphs = Vec::new();
+        for character in text.chars() {
+            // A line break or tab in a class name has no glyph of its own.
+            let glyph = self
+                .font
+                .glyph_id(if character.is_control() { ' ' } else { character });
+            if let Some(previous) = previous {
+                pen += self.font.kern_unscaled(previous, glyph) * scale;
+            }
+            glyphs.push((glyph, pen));
+            pen += self.font.h_advance_unscaled(glyph) * scale;
+            previous = Some(glyph);
+        }
+        (glyphs, pen)
+    }
+}
+
+/// Adds a glyph's curves, which follow each other except where a new contour begins.
+fn append(path: &mut PathBuilder, curves: &[OutlineCurve], place: impl Fn(Point) -> (f32, f32)) {
+    let mut last: Option<Point> = None;
+    for curve in curves {
+        let (start, end) = match *curve {
+            OutlineCurve::Line(start, end)
+            | OutlineCurve::Quad(start, _, end)
+            | OutlineCurve::Cubic(start, _, _, end) => (start, end),
+        };
+        if last != Some(start) {
+            let (x, y) = place(start);
+            path.move_to(x, y);
+        }
+        let (x, y) = place(end);
+        match *curve {
+            OutlineCurve::Line(..) => path.line_to(x, y),
+            OutlineCurve::Quad(_, control, _) => {
+                let (cx, cy) = place(control);
+                path.quad_to(cx, cy, x, y);
+            }
+            OutlineCurve::Cubic(_, first, second, _) => {
+                let (ax, ay) = place(first);
+                let (bx, by) = place(second);
+                path.cubic_to(ax, ay, bx, by, x, y);
+            }
+        }
+        last = Some(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_ends_in_an_ellipsis_and_fits() {
+        let face = Typeface::built_in().unwrap();
+        let name = "a class name that is much longer than its column";
+        let fitted = face.fit(name, 14.0, 120.0);
+        assert!(
+            fitted.ends_with('…') && name.starts_with(fitted.trim_end_matches('…')),
+            "{fitted}"
+        );
+        assert!(face.width(&fitted, 14.0) <= 120.0);
+        assert!(fitted.chars().count() > 10, "{fitted} wastes its room");
+        assert_eq!(face.fit("short", 14.0, 120.0), "short");
+    }
+
+    #[test]
+    fn width_is_proportional_to_size() {
+        let face = Typeface::built_in().unwrap();
+        let (small, large) = (face.width("accuracy", 10.0), face.width("accuracy", 30.0));
+        assert!((large - 3.0 * small).abs() < 0.01 * large, "{small} {large}");
+    }
+
+    #[test]
+    fn glyphs_lie_between_pen_and_advance() {
+        let face = Typeface::built_in().unwrap();
+        let bounds = face.outline("HH", 20.0).unwrap().bounds();
+        assert!(
+            bounds.left() > 0.0 && bounds.right() < face.width("HH", 20.0),
+            "{bounds:?}"
+        );
+        assert!(
+            (bounds.top() + bounds.bottom()).abs() < 0.2,
+            "capitals are off centre: {bounds:?}"
+        );
+        assert!(face.outline("  ", 20.0).is_none());
+    }
+}

@@ -1,0 +1,229 @@
+//! The pictures as a viewer gets them: decoded from PNG, looked at pixel by pixel.
+
+use image::RgbImage;
+use mbn_plot::{EpochPoint, PlotError, confusion, curves};
+
+const BLUE: [u8; 3] = [31, 84, 196];
+const RED: [u8; 3] = [214, 39, 40];
+
+fn decode(png: &[u8]) -> RgbImage {
+    let picture = image::load_from_memory_with_format(png, image::ImageFormat::Png);
+    picture.expect("the bytes are a PNG").into_rgb8()
+}
+
+fn history(epochs: u32) -> Vec<EpochPoint> {
+    let point = |epoch: u32| {
+        let progress = 1.0 - (-f64::from(epoch) / (0.25 * f64::from(epochs))).exp();
+        // A wobble without randomness, so that curves cross and overlap as real ones do.
+        let wobble = (f64::from(epoch) * 1.7).sin();
+        EpochPoint {
+            epoch,
+            train_loss: 2.3 - 1.9 * progress,
+            train_accuracy: 10.0 + 87.0 * progress,
+            test_loss: 2.2 - 1.5 * progress + 0.06 * wobble,
+            test_accuracy: 12.0 + 73.0 * progress + 1.5 * wobble,
+        }
+    };
+    (1..=epochs).map(point).collect()
+}
+
+/// Pixels of exactly this colour in the half of the picture that starts at `from` of its width.
+fn pixels_of(picture: &RgbImage, color: [u8; 3], half: std::ops::Range<u32>) -> usize {
+    picture
+        .enumerate_pixels()
+        .filter(|(x, _, pixel)| half.contains(x) && pixel.0 == color)
+        .count()
+}
+
+fn matrix(classes: usize) -> Vec<Vec<u64>> {
+    let row = |truth: usize| {
+        (0..classes)
+            .map(|predicted| match (truth * 7 + predicted * 13) % 17 {
+                _ if truth == predicted => 80 + (truth as u64 * 37) % 200,
+                0 => 3 + (truth as u64 % 5),
+                1 => 1,
+                _ => 0,
+            })
+            .collect()
+    };
+    (0..classes).map(row).collect()
+}
+
+fn names(classes: usize) -> Vec<String> {
+    (0..classes).map(|class| format!("class {class}")).collect()
+}
+
+#[test]
+fn both_panels_have_both_colours_at_any_length() {
+    for epochs in [1, 2, 20, 50, 300] {
+        let picture = decode(&curves(&history(epochs), "MobileNetV1 0.25, 10 classes").unwrap());
+        assert_eq!(picture.dimensions(), (1600, 640));
+        for half in [0..800, 800..1600] {
+            for color in [BLUE, RED] {
+                assert!(
+                    pixels_of(&picture, color, half.clone()) > 40,
+                    "{epochs} epochs: {color:?} in {half:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn train_and_test_swap_colours_between_the_panels() {
+    // Without test values, only training curves and the legend's samples are drawn.
+    let mut only_train = history(20);
+    for point in &mut only_train {
+        (point.test_accuracy, point.test_loss) = (f64::NAN, f64::NAN);
+    }
+    let picture = decode(&curves(&only_train, "").unwrap());
+    let (left, right) = (0..800, 800..1600);
+    assert!(pixels_of(&picture, BLUE, left.clone()) > 3 * pixels_of(&picture, RED, left));
+    assert!(pixels_of(&picture, RED, right.clone()) > 3 * pixels_of(&picture, BLUE, right));
+}
+
+#[test]
+fn values_that_are_no_numbers_are_left_out() {
+    let mut with_gap = history(20);
+    with_gap[7].train_loss = f64::NAN;
+    with_gap[8].test_loss = f64::INFINITY;
+    with_gap[9].test_accuracy = f64::NEG_INFINITY;
+    with_gap[10].train_loss = f64::MAX;
+    let (whole, gap) = (
+        decode(&curves(&history(20), "").unwrap()),
+        decode(&curves(&with_gap, "").unwrap()),
+    );
+    let drawn = |picture| pixels_of(picture, RED, 800..1600);
+    assert!(
+        drawn(&gap) < drawn(&whole) && 2 * drawn(&gap) > drawn(&whole),
+        "{} {}",
+        drawn(&gap),
+        drawn(&whole)
+    );
+
+    let nothing = EpochPoint {
+        epoch: u32::MAX,
+        train_loss: f64::NAN,
+        train_accuracy: f64::NAN,
+        test_loss: f64::NAN,
+        test_accuracy: f64::NAN,
+    };
+    decode(&curves(&[nothing], "no values at all").unwrap());
+    decode(&curves(&[EpochPoint { epoch: 0, ..nothing }, nothing], "the longest axis").unwrap());
+}
+
+#[test]
+fn odd_values_and_titles_do_not_panic() {
+    let constant = EpochPoint {
+        epoch: 3,
+        train_loss: 0.0,
+        train_accuracy: 100.0,
+        test_loss: 0.0,
+        test_accuracy: 0.0,
+    };
+    curves(&[constant; 4], &"a very long title ".repeat(40)).unwrap();
+    let extreme = EpochPoint {
+        train_loss: -1e29,
+        test_loss: 1e29,
+        test_accuracy: 1e12,
+        train_accuracy: -5.0,
+        ..constant
+    };
+    curves(&[constant, extreme], "名前\u{0}\n👩‍👩‍👧").unwrap();
+}
+
+#[test]
+fn an_empty_history_is_an_error() {
+    assert!(matches!(curves(&[], "empty"), Err(PlotError::EmptyHistory)));
+}
+
+#[test]
+fn the_matrix_grows_with_the_classes() {
+    let sizes = [2, 10, 20, 50, 100].map(|classes| {
+        let picture = decode(&confusion(&matrix(classes), &names(classes)).unwrap());
+        assert!(picture.height() >= 16 * classes as u32, "{classes} classes");
+        picture.height()
+    });
+    assert!(sizes[0] < sizes[1] && sizes[3] < sizes[4], "{sizes:?}");
+}
+
+#[test]
+fn true_classes_are_rows() {
+    // All of class 0 is taken for class 1, nothing else was seen: only the top right cell is dark.
+    let picture = decode(&confusion(&[vec![0, 9], vec![0, 0]], &["a", "b"]).unwrap());
+    let full = [8, 36, 92];
+    let cell: Vec<_> = picture
+        .enumerate_pixels()
+        .filter(|(.., pixel)| pixel.0 == full)
+        .collect();
+    assert!(cell.len() > 2000, "{} pixels", cell.len());
+    let (left, right) = (
+        cell.iter().map(|p| p.0).min().unwrap(),
+        cell.iter().map(|p| p.0).max().unwrap(),
+    );
+    let (top, bottom) = (
+        cell.iter().map(|p| p.1).min().unwrap(),
+        cell.iter().map(|p| p.1).max().unwrap(),
+    );
+    // The empty cells to the left and below are white.
+    let (width, height) = (right - left, bottom - top);
+    assert_eq!(picture.get_pixel(left - width / 2, top + height / 2).0, [255; 3]);
+    assert_eq!(
+        picture.get_pixel(left + width / 2, bottom + height / 2).0,
+        [255; 3]
+    );
+}
+
+#[test]
+fn many_classes_become_a_list() {
+    let small = decode(&confusion(&matrix(101), &names(101)).unwrap());
+    let large = decode(&confusion(&matrix(1000), &names(1000)).unwrap());
+    assert!(
+        small.height() < 1600,
+        "a list needs less room than a matrix: {}",
+        small.height()
+    );
+    assert!(large.width() > small.width());
+    let capped = decode(&confusion(&matrix(1200), &names(1200)).unwrap());
+    assert_eq!(capped.dimensions(), large.dimensions());
+}
+
+#[test]
+fn odd_names_and_counts_do_not_panic() {
+    let odd = [
+        "",
+        "a\tb\nc",
+        "\u{202e}\u{0}",
+        "金魚 🐟 é\u{301}",
+        &"W".repeat(5000),
+    ];
+    let huge = vec![vec![u64::MAX; 5]; 5];
+    confusion(&huge, &odd).unwrap();
+    confusion(&vec![vec![0; 150]; 150], &vec![odd[3]; 150]).unwrap();
+}
+
+#[test]
+fn a_matrix_that_is_not_square_is_an_error() {
+    assert!(matches!(
+        confusion(&[], &[] as &[&str]),
+        Err(PlotError::NoClasses)
+    ));
+    assert!(matches!(
+        confusion(&matrix(3), &names(2)),
+        Err(PlotError::RowCount { rows: 3, names: 2 })
+    ));
+    let ragged = [vec![1, 2], vec![1]];
+    let error = confusion(&ragged, &names(2)).unwrap_err();
+    assert!(matches!(
+        error,
+        PlotError::ColumnCount {
+            row: 1,
+            columns: 1,
+            names: 2
+        }
+    ));
+    assert!(
+        error.to_string().contains("row 1") && error.to_string().contains("1 columns"),
+        "{error}"
+    );
+}
