@@ -1,0 +1,21 @@
+//! What runs a network: ONNX Runtime or candle, behind one trait.
+
+mod ort;
+
+pub use ort::{EngineError, OrtEngine};
+
+/// A loaded network that turns pictures into logits.
+pub trait Engine {
+    /// The engine, its version and what it runs on, for a person to read.
+    fn describe(&self) -> String;
+
+    /// Number of classes.
+    fn classes(&self) -> usize;
+
+    /// Logits, row-major `[n, classes]`, of `images`, row-major `[n, 3, size, size]`: RGB, normalised as the
+    /// model's `Preprocess` says.
+    ///
+    /// # Errors
+    /// `images` does not hold `n` pictures of the network's size, or the engine fails.
+    fn logits(&mut self, images: &[f32], n: usize) -> anyhow::Result<Vec<f32>>;
+}

@@ -1,0 +1,63 @@
+//! Why an ONNX file cannot be run.
+
+use mbn_spec::MetadataError;
+
+/// An ONNX file that cannot be run as an image classifier. The caller knows, and adds, the file's name.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(std::io::Error),
+    /// The file is empty.
+    #[error("the file is empty")]
+    Empty,
+    /// ONNX Runtime does not take the settings.
+    #[error("ONNX Runtime does not take the session's settings: {0}")]
+    Options(String),
+    /// ONNX Runtime does not take the model.
+    #[error("ONNX Runtime does not take it: {0}")]
+    Refused(String),
+    /// Its metadata cannot be used.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// Its metadata names another number of classes than it has.
+    #[error("metadata names {names} classes, the output has {classes}")]
+    ClassNames {
+        /// Number of names.
+        names: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// Its input is not that of an image classifier.
+    #[error(
+        "its inputs are {found}, expected one of float32 or uint8 [batch, 3, size, size] or [batch, size, size, 3]"
+    )]
+    Input {
+        /// The inputs as ONNX Runtime describes them.
+        found: String,
+    },
+    /// Its output is not that of an image classifier.
+    #[error("its outputs are {found}, expected one of float32 [batch, classes]")]
+    Output {
+        /// The outputs as ONNX Runtime describes them.
+        found: String,
+    },
+    /// Its metadata asks for another size than its input has.
+    #[error("metadata `preprocess` makes pictures of size {preprocess}, the input takes {input}")]
+    Size {
+        /// Size in the metadata.
+        preprocess: usize,
+        /// Size of the input.
+        input: usize,
+    },
+}
+
+impl EngineError {
+    pub(super) fn refused<R>(error: ort::Error<R>) -> Self {
+        Self::Refused(error.message().trim_end_matches(['.', '\n']).to_owned())
+    }
+
+    pub(super) fn options<R>(error: ort::Error<R>) -> Self {
+        Self::Options(error.message().to_owned())
+    }
+}

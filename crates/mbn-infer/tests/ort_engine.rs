@@ -1,0 +1,172 @@
+//! The engine on ONNX Runtime, where `make onnxruntime` got it: files that `mbn-onnx` writes, and files that are
+//! no classifiers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use mbn_infer::engine::{Engine, EngineError, OrtEngine};
+use mbn_infer::runtime::{self, Runtime};
+use mbn_onnx::{ExportOptions, InputKind, Precision, export};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Weights};
+
+/// Float32 results of one network through different paths of ONNX Runtime.
+const SAME_NETWORK: f32 = 1e-5;
+/// Size that keeps these tests fast.
+const SIZE: usize = 32;
+const CLASSES: usize = 3;
+
+/// ONNX Runtime, or `None`, said on stderr. CI must have it.
+fn runtime() -> Option<Runtime> {
+    let download = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/lib");
+    let named = std::env::var_os("ORT_DYLIB_PATH").is_none() && download.is_dir();
+    match runtime::find(named.then_some(download.as_path())) {
+        Ok(runtime) => Some(runtime),
+        Err(error) if std::env::var_os("CI").is_none() => {
+            eprintln!("skipped: {error}; {}", error.hint());
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A byte that follows from `i` and looks random.
+fn noise(i: usize) -> u8 {
+    let mixed = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29))
+        .wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        .to_be_bytes()[0]
+}
+
+/// Weights of a size that keeps values in range, different for each tensor, and a variance of one.
+fn weights() -> Weights {
+    let architecture = Architecture::new(Alpha::Quarter, CLASSES);
+    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
+    for (i, spec) in architecture.tensors().into_iter().enumerate() {
+        let fan_in = spec.shape.iter().skip(1).product::<usize>().max(1) as f32;
+        let value = |j: usize| match spec.kind {
+            TensorKind::Weight => (f32::from(noise(i * 1_000_003 + j)) / 127.5 - 1.0) * (6.0 / fan_in).sqrt(),
+            _ if spec.name.ends_with("running_var") || spec.name.ends_with("weight") => 1.0,
+            _ => ((i + j) % 7) as f32 / 70.0,
+        };
+        let len = spec.shape.iter().product::<usize>();
+        match spec.kind {
+            TensorKind::Counter => drop(counters.insert(spec.name.clone(), 1)),
+            _ => drop(floats.insert(spec.name.clone(), (0..len).map(value).collect::<Vec<_>>())),
+        }
+    }
+    let metadata = Metadata {
+        classes: Some((0..CLASSES).map(|i| format!("name {i}")).collect()),
+        preprocess: Some(Preprocess {
+            size: SIZE,
+            ..Preprocess::default()
+        }),
+        ..Metadata::default()
+    };
+    Weights::new(architecture, metadata, floats, counters).unwrap()
+}
+
+fn engine(runtime: &Runtime, options: &ExportOptions) -> OrtEngine {
+    let bytes = export(&weights(), options).unwrap().to_bytes();
+    OrtEngine::from_bytes(runtime, &bytes, 1).unwrap()
+}
+
+/// Normalised pictures of noise.
+fn images(n: usize) -> Vec<f32> {
+    let preprocess = Preprocess::default();
+    let plane = SIZE * SIZE;
+    let value = |i: usize| {
+        let (scale, offset) = preprocess.affine(i / plane % 3);
+        f32::from(noise(i)) * scale + offset
+    };
+    (0..n * 3 * plane).map(value).collect()
+}
+
+fn assert_same(found: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(found.len(), expected.len());
+    for (f, e) in found.iter().zip(expected) {
+        assert!((f - e).abs() <= tolerance, "{found:?}, expected {expected:?}");
+    }
+}
+
+#[test]
+fn reads_what_the_file_says_of_itself() {
+    let Some(runtime) = runtime() else { return };
+    let engine = engine(&runtime, &ExportOptions::default());
+    assert_eq!(engine.classes(), CLASSES);
+    assert_eq!(engine.input_size(), Some(SIZE));
+    assert_eq!(engine.metadata().classes.as_deref().unwrap()[1], "name 1");
+    assert_eq!(
+        engine.property("weights_sha256"),
+        Some(weights().sha256().as_str())
+    );
+    assert_eq!(engine.property("none"), None);
+    assert!(
+        engine.describe().contains(runtime.version()),
+        "{}",
+        engine.describe()
+    );
+    assert!(engine.describe().contains("CPUExecutionProvider"));
+}
+
+#[test]
+fn the_batch_does_not_change_the_logits() {
+    let Some(runtime) = runtime() else { return };
+    let mut engine = engine(&runtime, &ExportOptions::default());
+    let images = images(7);
+    let together = engine.logits(&images, 7).unwrap();
+    assert_eq!(together.len(), 7 * CLASSES);
+    assert_ne!(together[..CLASSES], together[CLASSES..2 * CLASSES]);
+    for (image, expected) in images.chunks(images.len() / 7).zip(together.chunks(CLASSES)) {
+        assert_same(&engine.logits(image, 1).unwrap(), expected, SAME_NETWORK);
+    }
+    assert!(engine.logits(&[], 0).unwrap().is_empty());
+    assert!(engine.logits(&images[1..], 7).is_err());
+}
+
+#[test]
+fn an_input_of_bytes_gets_the_bytes() {
+    let Some(runtime) = runtime() else { return };
+    let expected = engine(&runtime, &ExportOptions::default())
+        .logits(&images(2), 2)
+        .unwrap();
+    let options = ExportOptions {
+        input: InputKind::Uint8,
+        ..ExportOptions::default()
+    };
+    let found = engine(&runtime, &options).logits(&images(2), 2).unwrap();
+    // The graph normalises with constants of its own, rounded once more.
+    assert_same(&found, &expected, 1e-4);
+}
+
+#[test]
+fn float16_files_give_float32_logits() {
+    let Some(runtime) = runtime() else { return };
+    let expected = engine(&runtime, &ExportOptions::default())
+        .logits(&images(2), 2)
+        .unwrap();
+    let options = ExportOptions {
+        precision: Precision::Fp16,
+        ..ExportOptions::default()
+    };
+    let found = engine(&runtime, &options).logits(&images(2), 2).unwrap();
+    // Half precision has three digits.
+    assert_same(&found, &expected, 2e-2);
+}
+
+#[test]
+fn files_that_are_no_model_are_refused() {
+    let Some(runtime) = runtime() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let load = || OrtEngine::from_file(&runtime, &path, 1).unwrap_err();
+    assert!(matches!(load(), EngineError::Read(_)));
+    std::fs::write(&path, b"").unwrap();
+    assert!(matches!(load(), EngineError::Empty));
+    std::fs::write(&path, b"this is a text").unwrap();
+    assert!(matches!(load(), EngineError::Refused(_)));
+    let whole = export(&weights(), &ExportOptions::default()).unwrap().to_bytes();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(load(), EngineError::Refused(_)));
+    std::fs::write(&path, &whole).unwrap();
+    assert!(OrtEngine::from_file(&runtime, &path, 1).is_ok());
+}
