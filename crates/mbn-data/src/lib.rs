@@ -1,1 +1,47 @@
-//! placeholder
+//! From picture files to the network's input: data sets, decoding, resizing, augmentation and the batch loader.
+//!
+//! For training, [`open`] a data set, wrap its parts in a [`CachedSource`] if memory allows, and let a
+//! [`Loader`] make batches ahead of the training step. For single pictures, [`decode_file`], [`apply`] and
+//! [`normalize_into`] are the three steps; [`collect`] turns a command line's paths into files.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use mbn_data::{Augment, Loader, LoaderConfig};
+//! use mbn_spec::Preprocess;
+//!
+//! let data = mbn_data::open(Path::new("imagenette"))?;
+//! let config = LoaderConfig::training(Preprocess::default(), 64, 0).with_augment(Augment::default());
+//! let loader = Loader::new(data.train, config)?;
+//! for epoch in 0..20 {
+//!     for batch in loader.epoch(epoch) {
+//!         let batch = batch?;
+//!         println!("{} images, first of class {}", batch.labels.len(), batch.labels[0]);
+//!         loader.recycle(batch);
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod augment;
+mod collect;
+mod decode;
+mod files;
+mod folder;
+mod loader;
+mod normalize;
+mod random;
+mod resize;
+mod source;
+
+pub use augment::{Augment, AugmentError};
+pub use collect::{CollectError, CollectErrorKind, collect};
+pub use decode::{
+    DecodeError, DecodeErrorKind, Format, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, decode_bytes,
+    decode_file,
+};
+pub use folder::{DataError, ImageFolder, Splits, labelled_folder, open};
+pub use loader::{Batch, Epoch, Loader, LoaderConfig, LoaderError, Order};
+pub use normalize::{Normalizer, normalize_into};
+pub use random::{sample_stream, shuffled};
+pub use resize::{ResizeError, apply};
+pub use source::{CachedSource, Source, default_cache_budget};

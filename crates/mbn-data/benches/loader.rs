@@ -1,0 +1,127 @@
+//! Pictures a second on one core: decoding, resizing, augmenting and normalising, and the loader as a whole.
+//! `IMAGES=DIR` names an image folder; without it the pictures are made up.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
+use mbn_data::{Augment, Loader, LoaderConfig, Normalizer, Source, sample_stream};
+use mbn_spec::Preprocess;
+
+/// Pictures taken from the start of each class's folder.
+const PER_CLASS: usize = 26;
+const SIZE: usize = 224;
+
+/// JPEG files in memory, so that the disk is not measured.
+struct Files {
+    classes: Vec<String>,
+    files: Vec<Vec<u8>>,
+    paths: Vec<PathBuf>,
+}
+
+impl Source for Files {
+    fn len(&self) -> usize {
+        self.files.len()
+    }
+    fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+    fn label(&self, _: usize) -> u32 {
+        0
+    }
+    fn path(&self, index: usize) -> &Path {
+        &self.paths[index]
+    }
+    fn load(&self, index: usize) -> Result<Arc<RgbImage>, mbn_data::DecodeError> {
+        let decoded = mbn_data::decode_bytes(&self.files[index]);
+        decoded.map(Arc::new).map_err(|kind| mbn_data::DecodeError {
+            path: self.paths[index].clone(),
+            kind,
+        })
+    }
+}
+
+fn files() -> Files {
+    let named = std::env::var_os("IMAGES").map(|dir| {
+        let folder = mbn_data::labelled_folder(Path::new(&dir)).expect("IMAGES is an image folder");
+        let first = |label: u32| {
+            let items = folder.items.iter().filter(move |item| item.1 == label);
+            items
+                .take(PER_CLASS)
+                .map(|item| std::fs::read(&item.0).expect("a file that can be read"))
+        };
+        (0..folder.class_names.len() as u32).flat_map(first).collect()
+    });
+    let files: Vec<Vec<u8>> = named.unwrap_or_else(|| (0..64).map(made_up).collect());
+    Files {
+        classes: vec!["any".to_owned()],
+        paths: (0..files.len()).map(|i| PathBuf::from(i.to_string())).collect(),
+        files,
+    }
+}
+
+/// A picture with the detail of a photo's, roughly: 20 KB at quality 85.
+fn made_up(index: u32) -> Vec<u8> {
+    let image = RgbImage::from_fn(SIZE as u32, SIZE as u32, |x, y| {
+        let noise =
+            (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503) ^ index).wrapping_mul(2_246_822_519);
+        image::Rgb([x as u8, y as u8, (x + y) as u8].map(|base| base.saturating_add((noise >> 27) as u8)))
+    });
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, 85)
+        .encode_image(&image)
+        .expect("writing to memory");
+    bytes
+}
+
+fn steps(c: &mut Criterion) {
+    let files = files();
+    let image = files.load(0).expect("an image");
+    let augment = Augment::default();
+    let preprocess = Preprocess::default();
+    let normalizer = Normalizer::new(&preprocess);
+    let mut out = vec![0.0; 3 * SIZE * SIZE];
+    let ready = mbn_data::apply(&image, &preprocess).expect("an image");
+    let mut next = (0..files.len()).cycle();
+    let mut group = c.benchmark_group("steps");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("decode", |b| {
+        b.iter(|| black_box(files.load(next.next().unwrap_or_default()).expect("an image")));
+    });
+    group.bench_function("augment", |b| {
+        let mut rng = sample_stream(0, 0, 0);
+        b.iter(|| black_box(augment.apply(&image, SIZE, &mut rng).expect("an image")));
+    });
+    group.bench_function("normalize", |b| {
+        b.iter(|| normalizer.apply(black_box(&ready), &mut out))
+    });
+    group.finish();
+}
+
+fn epoch(c: &mut Criterion) {
+    let files: Arc<dyn Source> = Arc::new(files());
+    let cached: Arc<dyn Source> = Arc::new(mbn_data::CachedSource::new(Arc::clone(&files), u64::MAX));
+    let mut group = c.benchmark_group("one worker");
+    group.sample_size(10);
+    for (name, source) in [("epoch", files), ("epoch from the cache", cached)] {
+        let config = LoaderConfig::training(Preprocess::default(), 64, 0)
+            .with_augment(Augment::default())
+            .with_workers(1);
+        let loader = Loader::new(source, config).expect("a loader");
+        group.throughput(Throughput::Elements(loader.samples_per_epoch() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                for batch in loader.epoch(0) {
+                    loader.recycle(black_box(batch.expect("a batch")));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, steps, epoch);
+criterion_main!(benches);

@@ -1,0 +1,52 @@
+//! JPEG through zune-jpeg: strict about the scans, so that damaged ones are not filled up with grey.
+
+use image::RgbImage;
+use image::metadata::Orientation;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::{DecodeErrorKind, Format, MAX_SIDE, check_size, rgb};
+
+/// Decodes a JPEG file of any colour space to upright RGB.
+pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
+    // Strictness about headers would refuse files with a few stray bytes between segments, which every
+    // other reader takes; so it begins with the scans.
+    let lenient = DecoderOptions::default()
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
+        .set_strict_mode(false)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    debug_assert!(MAX_SIDE <= u32::from(u16::MAX));
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), lenient);
+    decoder.decode_headers().map_err(malformed)?;
+    let missing = || malformed(DecodeErrors::FormatStatic("it has no frame header"));
+    let (width, height) = decoder.dimensions().ok_or_else(missing)?;
+    let (width, height) = (width as u32, height as u32);
+    check_size(
+        Format::Jpeg,
+        width,
+        height,
+        3 * u64::from(width) * u64::from(height),
+    )?;
+
+    let strict = decoder.options().set_strict_mode(true);
+    decoder.set_options(strict);
+    let mut image = RgbImage::new(width, height);
+    decoder.decode_into(&mut image).map_err(malformed)?;
+    let orientation = decoder
+        .exif()
+        .and_then(|exif| Orientation::from_exif_chunk(exif))
+        .unwrap_or(Orientation::NoTransforms);
+    rgb::orient(&mut image, orientation);
+    Ok(image)
+}
+
+fn malformed(error: DecodeErrors) -> DecodeErrorKind {
+    DecodeErrorKind::Malformed {
+        format: Format::Jpeg,
+        reason: error.to_string(),
+    }
+}

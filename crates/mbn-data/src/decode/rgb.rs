@@ -1,0 +1,45 @@
+//! Any pixel layout to upright 8-bit RGB.
+
+use image::metadata::Orientation;
+use image::{DynamicImage, RgbImage};
+
+/// As Pillow's `convert("RGB")`: grey is repeated, alpha is dropped and not blended. Of 16-bit channels the
+/// high byte stays.
+pub(super) fn from_dynamic(image: DynamicImage) -> RgbImage {
+    let (width, height) = (image.width(), image.height());
+    let high = |value: u16| value.to_be_bytes()[0];
+    let pixels = match image {
+        DynamicImage::ImageRgb8(image) => return image,
+        DynamicImage::ImageLuma8(image) => image.iter().flat_map(|&l| [l; 3]).collect(),
+        DynamicImage::ImageLumaA8(image) => image.as_chunks().0.iter().flat_map(|&[l, _]| [l; 3]).collect(),
+        DynamicImage::ImageRgba8(image) => {
+            let pixels = image.as_chunks().0.iter();
+            pixels.flat_map(|&[r, g, b, _]| [r, g, b]).collect()
+        }
+        DynamicImage::ImageLuma16(image) => image.iter().flat_map(|&l| [high(l); 3]).collect(),
+        DynamicImage::ImageLumaA16(image) => {
+            let pixels = image.as_chunks().0.iter();
+            pixels.flat_map(|&[l, _]| [high(l); 3]).collect()
+        }
+        DynamicImage::ImageRgb16(image) => image.iter().map(|&channel| high(channel)).collect(),
+        DynamicImage::ImageRgba16(image) => {
+            let pixels = image.as_chunks().0.iter();
+            pixels
+                .flat_map(|&[r, g, b, _]| [high(r), high(g), high(b)])
+                .collect()
+        }
+        // Float layouts, which none of the formats read here has.
+        other => return other.into_rgb8(),
+    };
+    RgbImage::from_raw(width, height, pixels).unwrap_or_else(|| RgbImage::new(width, height))
+}
+
+/// Turns and mirrors a picture as its EXIF orientation asks.
+pub(super) fn orient(image: &mut RgbImage, orientation: Orientation) {
+    if orientation == Orientation::NoTransforms {
+        return;
+    }
+    let mut turned = DynamicImage::ImageRgb8(std::mem::take(image));
+    turned.apply_orientation(orientation);
+    *image = turned.into_rgb8();
+}

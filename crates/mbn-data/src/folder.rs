@@ -1,0 +1,313 @@
+//! Image folders: `CLASS/*`, and data sets of `train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use image::RgbImage;
+
+use crate::decode::{DecodeError, decode_file};
+use crate::files::{images_below, is_hidden};
+use crate::source::Source;
+
+/// How many names a message lists.
+const LISTED: usize = 8;
+
+/// A data set in its two parts, with the same classes.
+pub struct Splits {
+    /// The folder's name.
+    pub name: String,
+    /// Names of the classes, in the order of the labels.
+    pub class_names: Vec<String>,
+    /// What is trained on.
+    pub train: Arc<dyn Source>,
+    /// What accuracy is measured on: `val`, else `test`.
+    pub test: Arc<dyn Source>,
+}
+
+/// Picture files in one folder for each class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageFolder {
+    /// Names of the classes: the folders' names, sorted.
+    pub class_names: Vec<String>,
+    /// Each picture's file and class, sorted by class and file name.
+    pub items: Vec<(PathBuf, u32)>,
+    /// Number of files that do not have the extension of a picture.
+    pub ignored: usize,
+}
+
+/// A data set that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A folder or a link cannot be read.
+    #[error("`{}` cannot be read", path.display())]
+    Io {
+        /// The folder or link.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It is no folder.
+    #[error("data set `{}` is a file, expected a folder", path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A part of the data set is not there.
+    #[error(
+        "data set `{}` has no folder {expected}, expected `train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`; {found}",
+        path.display()
+    )]
+    NoSplit {
+        /// The data set.
+        path: PathBuf,
+        /// The missing folder.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// There are no folders of classes.
+    #[error("`{}` has no folders of classes, expected `CLASS/*`; {found}", path.display())]
+    NoClasses {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
+    /// A class has no pictures.
+    #[error(
+        "class folder `{}` has no images (PNG, JPEG, WebP, BMP or GIF){}; add some or remove the folder",
+        path.display(),
+        ignored_text(*ignored)
+    )]
+    NoImages {
+        /// The class's folder.
+        path: PathBuf,
+        /// Number of other files in it.
+        ignored: usize,
+    },
+    /// A folder's name is no text.
+    #[error("class folder `{}` has a name that is not UTF-8; rename it", path.display())]
+    ClassName {
+        /// The class's folder.
+        path: PathBuf,
+    },
+    /// The two parts have different classes.
+    #[error(
+        "`{}` and `{}` have different classes{}",
+        train.display(),
+        test.display(),
+        differences(only_train, only_test)
+    )]
+    ClassMismatch {
+        /// The folder that is trained on.
+        train: PathBuf,
+        /// The folder that is measured on.
+        test: PathBuf,
+        /// Classes of the first alone.
+        only_train: Vec<String>,
+        /// Classes of the second alone.
+        only_test: Vec<String>,
+    },
+}
+
+/// Opens a data set: `train/CLASS/*`, and `val/CLASS/*` or, where that is not there, `test/CLASS/*`.
+///
+/// # Errors
+/// [`DataError`] for a part that is missing, a class without pictures or in one part only, or a folder that
+/// cannot be read. The pictures themselves are not opened.
+pub fn open(dir: &Path) -> Result<Splits, DataError> {
+    let folders = subfolders(dir)?;
+    let part = |name: &str| {
+        let found = folders
+            .iter()
+            .find(|path| path.file_name().is_some_and(|n| n == name));
+        found.cloned()
+    };
+    let missing = |expected| DataError::NoSplit {
+        path: dir.to_owned(),
+        expected,
+        found: describe_folders(&folders),
+    };
+    let train_dir = part("train").ok_or_else(|| missing("`train`"))?;
+    let test_dir = part("val")
+        .or_else(|| part("test"))
+        .ok_or_else(|| missing("`val` or `test`"))?;
+    // Class names first: a mismatch is seen at once, however many files there are.
+    let names_in = |dir: &Path| -> Result<BTreeSet<String>, DataError> {
+        Ok(class_folders(dir)?.into_iter().map(|(name, _)| name).collect())
+    };
+    let (train_names, test_names) = (names_in(&train_dir)?, names_in(&test_dir)?);
+    if train_names != test_names {
+        return Err(DataError::ClassMismatch {
+            only_train: train_names.difference(&test_names).cloned().collect(),
+            only_test: test_names.difference(&train_names).cloned().collect(),
+            train: train_dir,
+            test: test_dir,
+        });
+    }
+    let train = labelled_folder(&train_dir)?;
+    let test = labelled_folder(&test_dir)?;
+    Ok(Splits {
+        name: folder_name(dir),
+        class_names: train.class_names.clone(),
+        train: Arc::new(train),
+        test: Arc::new(test),
+    })
+}
+
+/// Opens a folder of `CLASS/*`; pictures may lie deeper in a class's folder.
+///
+/// # Errors
+/// [`DataError`] if there are no classes, a class has no pictures, or a folder cannot be read.
+pub fn labelled_folder(dir: &Path) -> Result<ImageFolder, DataError> {
+    let mut folder = ImageFolder {
+        class_names: Vec::new(),
+        items: Vec::new(),
+        ignored: 0,
+    };
+    for (label, (name, path)) in (0..).zip(class_folders(dir)?) {
+        let found = images_below(&path);
+        if let Some((path, source)) = found.failures.into_iter().next() {
+            return Err(DataError::Io { path, source });
+        }
+        if found.images.is_empty() {
+            let ignored = found.ignored;
+            return Err(DataError::NoImages { path, ignored });
+        }
+        folder.ignored += found.ignored;
+        folder
+            .items
+            .extend(found.images.into_iter().map(|image| (image, label)));
+        folder.class_names.push(name);
+    }
+    if folder.ignored > 0 {
+        let (ignored, dir) = (folder.ignored, dir.display());
+        log::warn!("`{dir}`: {ignored} files are ignored, their names are not those of images");
+    }
+    Ok(folder)
+}
+
+impl Source for ImageFolder {
+    fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    fn label(&self, index: usize) -> u32 {
+        self.items[index].1
+    }
+
+    fn path(&self, index: usize) -> &Path {
+        &self.items[index].0
+    }
+
+    fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError> {
+        decode_file(&self.items[index].0).map(Arc::new)
+    }
+}
+
+/// Names and folders of the classes, sorted by name.
+fn class_folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
+    let folders = subfolders(dir)?;
+    if folders.is_empty() {
+        return Err(DataError::NoClasses {
+            path: dir.to_owned(),
+            found: describe_files(dir),
+        });
+    }
+    let named = folders
+        .into_iter()
+        .map(|path| match path.file_name().and_then(|name| name.to_str()) {
+            Some(name) => Ok((name.to_owned(), path)),
+            None => Err(DataError::ClassName { path }),
+        });
+    named.collect()
+}
+
+/// The visible folders in a folder, links to folders among them, sorted.
+fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let io_error = |source| DataError::Io {
+        path: dir.to_owned(),
+        source,
+    };
+    if dir.is_file() {
+        return Err(DataError::NotAFolder { path: dir.to_owned() });
+    }
+    let mut folders = Vec::new();
+    for entry in dir.read_dir().map_err(io_error)? {
+        let entry = entry.map_err(io_error)?;
+        if !is_hidden(&entry.file_name()) && entry.path().is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn folder_name(dir: &Path) -> String {
+    let absolute = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let name = absolute.file_name().unwrap_or(absolute.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+fn describe_folders(folders: &[PathBuf]) -> String {
+    if folders.is_empty() {
+        return "it has no folders".to_owned();
+    }
+    let names = folders.iter().map(|path| folder_name_of(path));
+    format!("it has {}", list(&names.collect::<Vec<_>>()))
+}
+
+fn folder_name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn describe_files(dir: &Path) -> String {
+    let images = images_below(dir).images.len();
+    match images {
+        0 => "it is empty of images".to_owned(),
+        n => format!("it has {n} images that are in no class folder"),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let mut text = String::new();
+    for (i, name) in names.iter().take(LISTED).enumerate() {
+        let separator = if i == 0 { "" } else { ", " };
+        let _ = write!(text, "{separator}`{name}`");
+    }
+    if names.len() > LISTED {
+        let _ = write!(text, " and {} more", names.len() - LISTED);
+    }
+    text
+}
+
+fn differences(only_train: &[String], only_test: &[String]) -> String {
+    let mut text = String::new();
+    for (names, part) in [(only_train, "first"), (only_test, "second")] {
+        if !names.is_empty() {
+            let _ = write!(text, "; only in the {part}: {}", list(names));
+        }
+    }
+    text
+}
+
+fn ignored_text(ignored: usize) -> String {
+    match ignored {
+        0 => String::new(),
+        n => format!(", only {n} other files"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

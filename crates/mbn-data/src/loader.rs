@@ -1,0 +1,156 @@
+//! Batches made on worker threads ahead of the training step, the same ones with any number of workers.
+
+mod config;
+mod epoch;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::ThreadPool;
+
+pub use config::{LoaderConfig, LoaderError, Order};
+pub use epoch::Epoch;
+
+use crate::augment::Augment;
+use crate::random::shuffled;
+use crate::source::Source;
+
+/// Pictures ready for the network.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Normalised pictures, `[n, 3, size, size]`.
+    pub images: Vec<f32>,
+    /// Class of each picture.
+    pub labels: Vec<u32>,
+    /// Index of each picture in the source.
+    pub indices: Vec<usize>,
+}
+
+/// Makes the batches of each epoch of a source.
+pub struct Loader {
+    config: LoaderConfig,
+    shared: Arc<Shared>,
+}
+
+/// What the threads of all epochs use.
+struct Shared {
+    source: Arc<dyn Source>,
+    /// A pool of its own: the training step computes on the global one.
+    pool: ThreadPool,
+    /// Image buffers of batches that were handed back.
+    spare: Mutex<Vec<Vec<f32>>>,
+}
+
+impl Loader {
+    /// Starts the workers; they sleep until an epoch begins.
+    ///
+    /// # Errors
+    /// [`LoaderError`] for an empty source, a configuration that cannot be carried out, or if no threads can be
+    /// had.
+    pub fn new(source: Arc<dyn Source>, config: LoaderConfig) -> Result<Self, LoaderError> {
+        config.validate()?;
+        if source.is_empty() {
+            return Err(LoaderError::EmptySource);
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(config.workers)
+            .thread_name(|i| format!("mbn-data-{i}"))
+            .build()?;
+        let shared = Arc::new(Shared {
+            source,
+            pool,
+            spare: Mutex::default(),
+        });
+        Ok(Self { config, shared })
+    }
+
+    /// Begins an epoch: its first batches are made from now on, so that beginning one before it is needed (while
+    /// the model is evaluated, say) hides the time they take. Its order and augmentation depend on the seed and
+    /// `epoch` alone.
+    pub fn epoch(&self, epoch: u64) -> Epoch {
+        let len = self.shared.source.len();
+        let mut order = match self.config.order {
+            Order::Sequential => (0..len).collect(),
+            Order::Shuffled => shuffled(self.config.seed, epoch, len),
+        };
+        order.truncate(self.samples_per_epoch());
+        Epoch::start(Arc::clone(&self.shared), &self.config, epoch, order)
+    }
+
+    /// The pictures that batches are made of.
+    pub fn source(&self) -> &Arc<dyn Source> {
+        &self.shared.source
+    }
+
+    /// How batches are made.
+    pub fn config(&self) -> &LoaderConfig {
+        &self.config
+    }
+
+    /// Number of pictures in an epoch's batches.
+    pub fn samples_per_epoch(&self) -> usize {
+        let (len, batch) = (self.shared.source.len(), self.config.batch_size);
+        // A tiny last batch has noisy statistics; a source smaller than a batch has no other.
+        if self.config.drop_last && len >= batch {
+            return len - len % batch;
+        }
+        len
+    }
+
+    /// Number of batches in an epoch.
+    pub fn batches_per_epoch(&self) -> usize {
+        self.samples_per_epoch().div_ceil(self.config.batch_size)
+    }
+
+    /// Changes the size of the pictures, from the next epoch that begins.
+    ///
+    /// # Errors
+    /// [`LoaderError`] if the network cannot take that size.
+    pub fn set_size(&mut self, size: usize) -> Result<(), LoaderError> {
+        let mut config = self.config.clone();
+        config.preprocess.size = size;
+        config.validate()?;
+        self.config = config;
+        Ok(())
+    }
+
+    /// Changes the augmentation, from the next epoch that begins.
+    ///
+    /// # Errors
+    /// [`LoaderError`] if it cannot be carried out.
+    pub fn set_augment(&mut self, augment: Option<Augment>) -> Result<(), LoaderError> {
+        let mut config = self.config.clone();
+        config.augment = augment;
+        config.validate()?;
+        self.config = config;
+        Ok(())
+    }
+
+    /// Hands a batch back, so that its memory is used again.
+    pub fn recycle(&self, batch: Batch) {
+        let mut spare = self.shared.spare();
+        if spare.len() < self.config.prefetch {
+            spare.push(batch.images);
+        }
+    }
+}
+
+impl Shared {
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Vec<f32>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A buffer of `len` values; what they are is unspecified.
+    fn buffer(&self, len: usize) -> Vec<f32> {
+        let recycled = self.spare().pop();
+        match recycled {
+            Some(mut buffer) => {
+                buffer.resize(len, 0.0);
+                buffer
+            }
+            None => vec![0.0; len],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
