@@ -1,5 +1,5 @@
 //! Pictures a second on one core: decoding, resizing, augmenting and normalising, and the loader as a whole.
-//! `IMAGES=DIR` names an image folder; without it the pictures are made up.
+//! `IMAGES=DIR` names an image folder (an absolute path); without it the pictures are made up.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

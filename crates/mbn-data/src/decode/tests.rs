@@ -58,6 +58,16 @@ fn every_format_gives_its_pixels() {
     }
 }
 
+/// `picture(40, 24)` by libjpeg-turbo: progressive, quality 95, colours at full resolution.
+const PROGRESSIVE: &[u8] = include_bytes!("tests/progressive.jpg");
+
+#[test]
+fn scans_of_rising_detail_are_put_together() {
+    let found = decode_bytes(PROGRESSIVE).unwrap();
+    // Coefficients are rounded.
+    assert!(largest_difference(&found, &picture(40, 24)) <= 6);
+}
+
 #[test]
 fn grey_is_repeated_and_alpha_is_dropped() {
     let grey = GrayImage::from_fn(9, 5, |x, y| Luma([(x * 25 + y) as u8]));
@@ -218,6 +228,7 @@ fn inks_become_rgb() {
 /// Files of every format and of layouts that take another way through a decoder.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let mut files = vec![
+        ("progressive JPEG", PROGRESSIVE.to_vec()),
         (
             "grey JPEG",
             encode(GrayImage::from_pixel(19, 11, Luma([77])), ImageFormat::Jpeg),
@@ -315,7 +326,7 @@ fn damaged_scans_are_not_filled_with_grey() {
 
 proptest! {
     #[test]
-    fn damaged_bytes_never_panic(which in 0usize..13, changes in prop::collection::vec((0usize..4000, any::<u8>()), 1..6)) {
+    fn damaged_bytes_never_panic(which in 0usize..14, changes in prop::collection::vec((0usize..4000, any::<u8>()), 1..6)) {
         let (_, mut file) = files().swap_remove(which);
         for (at, value) in changes {
             let at = at % file.len();
