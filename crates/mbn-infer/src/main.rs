@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! `mbn-infer`: classifies images.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mbn_cli::run(mbn_infer::run)
+}

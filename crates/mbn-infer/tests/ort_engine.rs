@@ -11,6 +11,10 @@ use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Weights};
 
 /// Float32 results of one network through different paths of ONNX Runtime.
 const SAME_NETWORK: f32 = 1e-5;
+/// The graph normalises bytes with constants of its own, which rounds once more.
+const NORMALISED_TWICE: f32 = 1e-4;
+/// Logits near 1 after 28 layers whose values have eleven bits.
+const HALF_PRECISION: f32 = 5e-2;
 /// Size that keeps these tests fast.
 const SIZE: usize = 32;
 const CLASSES: usize = 3;
@@ -134,8 +138,7 @@ fn an_input_of_bytes_gets_the_bytes() {
         ..ExportOptions::default()
     };
     let found = engine(&runtime, &options).logits(&images(2), 2).unwrap();
-    // The graph normalises with constants of its own, rounded once more.
-    assert_same(&found, &expected, 1e-4);
+    assert_same(&found, &expected, NORMALISED_TWICE);
 }
 
 #[test]
@@ -149,8 +152,7 @@ fn float16_files_give_float32_logits() {
         ..ExportOptions::default()
     };
     let found = engine(&runtime, &options).logits(&images(2), 2).unwrap();
-    // Half precision has three digits.
-    assert_same(&found, &expected, 2e-2);
+    assert_same(&found, &expected, HALF_PRECISION);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 /// Replaces `path` by `bytes`: written to a temporary name beside it, synced, renamed.
 ///
 /// # Errors
@@ -21,21 +23,58 @@ pub fn write_checked<E: From<io::Error>>(
     bytes: &[u8],
     check: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
-    let folder = folder_of(path);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".mbn-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666)); // the umask takes its part
-    }
-    let mut file = builder.tempfile_in(&folder)?;
+    let mut file = AtomicFile::create(path)?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    check(file.path())?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_folder(&folder)?;
-    Ok(())
+    file.file.as_file().sync_all()?;
+    check(file.file.path())?;
+    Ok(file.commit()?)
+}
+
+/// A file that is written bit by bit and gets its name at the end. Dropped before, it leaves nothing.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl AtomicFile {
+    /// Starts a file that is to replace `path`, under a temporary name beside it.
+    ///
+    /// # Errors
+    /// If the folder does not exist or cannot be written to.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".mbn-").suffix(".tmp");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o666)); // the umask takes its part
+        }
+        Ok(Self {
+            file: builder.tempfile_in(folder_of(path))?,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Syncs what was written and gives the file its name.
+    ///
+    /// # Errors
+    /// Any failure to sync or rename; the old file, if any, is then untouched.
+    pub fn commit(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.path).map_err(|error| error.error)?;
+        sync_folder(&folder_of(&self.path))
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 fn folder_of(path: &Path) -> PathBuf {
@@ -66,6 +105,22 @@ mod tests {
         write(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_not_committed_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write(&path, b"one").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"tw").unwrap();
+        drop(file);
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"two").unwrap();
+        file.commit().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What runs a network: ONNX Runtime or candle, behind one trait.
 
+mod candle;
 mod ort;
 
+pub use candle::CandleEngine;
 pub use ort::{EngineError, OrtEngine};
 
 /// A loaded network that turns pictures into logits.

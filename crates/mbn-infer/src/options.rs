@@ -1,0 +1,206 @@
+//! The command line.
+
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
+use clap::{Parser, ValueEnum};
+use mbn_cli::{CommonArgs, UsageError};
+
+const EXAMPLES: &str = "\
+Examples:
+  mbn-infer examples/images
+  mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
+  find photos -name '*.png' | mbn-infer --list - --format csv
+  mbn-infer --evaluate data/val
+
+ONNX Runtime's library is looked for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
+current folder or beside a parent folder of the program (`make onnxruntime` puts it there), beside the program, \
+the system's libraries.";
+
+/// Classify images
+#[derive(Clone, Debug, Parser)]
+#[command(name = "mbn-infer", version, after_help = EXAMPLES)]
+pub struct Options {
+    /// Image files, folders (searched to the bottom) or glob patterns
+    #[arg(value_name = "PATH", required_unless_present = "list")]
+    pub paths: Vec<PathBuf>,
+
+    /// File with a path a line, classified after the others; `-` is stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "evaluate")]
+    pub list: Option<PathBuf>,
+
+    /// `.onnx` or `.safetensors` file [default: `model.onnx`, else the weights built into the program]
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+
+    /// Engine that classifies [default: `ort` where ONNX Runtime is found]
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineKind>,
+
+    /// ONNX Runtime's library
+    #[arg(long, value_name = "FILE")]
+    pub ort_lib: Option<PathBuf>,
+
+    /// Images that the network takes at once
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BATCH,
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_BATCH))]
+    pub batch_size: usize,
+
+    /// Take the paths as folders of `CLASS/*` and report top-1 and top-5 accuracy
+    #[arg(long)]
+    pub evaluate: bool,
+
+    /// Number of classes to print for each image
+    #[arg(long, value_name = "K", default_value_t = 3, help_heading = "Output",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub top_k: usize,
+
+    /// How to print them
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
+    pub format: Format,
+
+    /// File to write instead of stdout
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Which images' logits are compared with candle's: none, the first batch, all [default: first]
+    #[arg(long, value_enum, help_heading = "Parity")]
+    pub parity: Option<ParityScope>,
+
+    /// Largest difference of a logit that passes [default: 1e-4; for a float16 model 5 % of the largest logit, for
+    /// an int8 one 50 %]
+    #[arg(long, value_name = "X", value_parser = parse_tolerance, help_heading = "Parity")]
+    pub tolerance: Option<f32>,
+
+    /// Weights that candle takes [default: those beside the model or in `models/` that it was made from]
+    #[arg(long, value_name = "FILE", help_heading = "Parity")]
+    pub weights: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub common: CommonArgs,
+}
+
+/// Where throughput on CPUs levels off.
+const DEFAULT_BATCH: usize = 16;
+/// A batch of float32 images of 224 x 224 of this size takes 0.6 GB.
+const MAX_BATCH: u64 = 1024;
+
+/// Values of `--engine`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineKind {
+    /// ONNX Runtime
+    Ort,
+    /// candle
+    Candle,
+}
+
+/// Values of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line for each image, to be read
+    Text,
+    /// A JSON object on a line for each image
+    Json,
+    /// A row for each image and class
+    Csv,
+    /// A row for each image and class, as Apache Parquet
+    Parquet,
+}
+
+/// Values of `--parity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ParityScope {
+    /// No image
+    Off,
+    /// The first batch
+    First,
+    /// All images
+    All,
+}
+
+impl AsRef<CommonArgs> for Options {
+    fn as_ref(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+impl Options {
+    /// Refuses options that contradict each other.
+    ///
+    /// # Errors
+    /// [`UsageError`], which stands for exit code 2.
+    pub fn validate(&self) -> Result<()> {
+        let wrong = |text: &str| Err(anyhow!(UsageError(text.to_owned())));
+        if self.engine == Some(EngineKind::Candle) {
+            if self.ort_lib.is_some() {
+                return wrong("`--ort-lib` has no use with `--engine candle`");
+            }
+            if self.parity.is_some_and(|scope| scope != ParityScope::Off) {
+                return wrong(
+                    "`--parity` compares ONNX Runtime with candle, `--engine candle` runs candle alone",
+                );
+            }
+        }
+        if self.format == Format::Parquet && self.output.is_none() && stdout().is_terminal() {
+            return wrong("`--format parquet` is binary: add `--output FILE` or redirect stdout");
+        }
+        Ok(())
+    }
+}
+
+fn parse_tolerance(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
+        _ => Err("expected a number that is not negative".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(arguments: &str) -> Result<Options> {
+        let words = std::iter::once("mbn-infer").chain(arguments.split_whitespace());
+        let options = Options::try_parse_from(words)?;
+        options.validate()?;
+        Ok(options)
+    }
+
+    #[test]
+    fn the_command_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for arguments in [
+            "",
+            "--engine candle --parity all a.png",
+            "--engine candle --ort-lib x.so a.png",
+            "--evaluate --list names.txt data",
+            "--batch-size 0 a.png",
+            "--batch-size 100000 a.png",
+            "--top-k 0 a.png",
+            "--tolerance -1 a.png",
+            "--tolerance nan a.png",
+            "--format xml a.png",
+        ] {
+            assert!(parse(arguments).is_err(), "{arguments}");
+        }
+        for arguments in [
+            "a.png b.png",
+            "--list names.txt",
+            "--engine candle --parity off a.png",
+            "--tolerance 0 a.png",
+        ] {
+            assert!(parse(arguments).is_ok(), "{arguments}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! A row for each image and class: `path,rank,label,index,probability,error`. Rank 1 is the likeliest.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+
+use super::{Sink, Writer};
+use crate::predictions::Prediction;
+
+pub(super) struct Csv(csv::Writer<Sink>);
+
+impl Csv {
+    pub(super) fn new(sink: Sink) -> Result<Self> {
+        let mut writer = csv::Writer::from_writer(sink);
+        writer.write_record(["path", "rank", "label", "index", "probability", "error"])?;
+        Ok(Self(writer))
+    }
+}
+
+impl Writer for Csv {
+    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
+        let path = path.to_string_lossy();
+        match outcome {
+            Ok(predictions) => {
+                for (rank, p) in (1..).zip(predictions) {
+                    self.0
+                        .serialize((&path, rank, p.label, p.index, p.probability, ""))?;
+                }
+            }
+            Err(error) => self.0.write_record([&path, "", "", "", "", error])?,
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(self.0.flush()?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Sink> {
+        self.0.into_inner().map_err(|error| anyhow!(error.into_error()))
+    }
+}

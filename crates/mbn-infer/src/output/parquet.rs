@@ -1,0 +1,152 @@
+//! Apache Parquet with the columns of the CSV format; `rank`, `label`, `index` and `probability` are null where
+//! `error` is not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::parser::parse_message_type;
+
+use super::{Sink, Writer};
+use crate::predictions::Prediction;
+
+const SCHEMA: &str = "
+    message predictions {
+        REQUIRED BYTE_ARRAY path (UTF8);
+        OPTIONAL INT32 rank;
+        OPTIONAL BYTE_ARRAY label (UTF8);
+        OPTIONAL INT32 index;
+        OPTIONAL FLOAT probability;
+        OPTIONAL BYTE_ARRAY error (UTF8);
+    }";
+
+/// Rows that are kept before they are written together.
+const ROW_GROUP: usize = 1 << 16;
+
+pub(super) struct Parquet {
+    file: SerializedFileWriter<Sink>,
+    rows: Rows,
+}
+
+/// A column: the values that are there, and for each row 1 if it has one, else 0.
+struct Column<T> {
+    values: Vec<T>,
+    levels: Vec<i16>,
+}
+
+#[derive(Default)]
+struct Rows {
+    path: Column<ByteArray>,
+    rank: Column<i32>,
+    label: Column<ByteArray>,
+    index: Column<i32>,
+    probability: Column<f32>,
+    error: Column<ByteArray>,
+}
+
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Self {
+            values: Vec::new(),
+            levels: Vec::new(),
+        }
+    }
+}
+
+impl<T> Column<T> {
+    fn push(&mut self, value: Option<T>) {
+        self.levels.push(value.is_some().into());
+        self.values.extend(value);
+    }
+}
+
+impl Parquet {
+    pub(super) fn new(sink: Sink) -> Result<Self> {
+        let schema = parse_message_type(SCHEMA)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .build();
+        let file = SerializedFileWriter::new(sink, Arc::new(schema), Arc::new(properties))?;
+        Ok(Self {
+            file,
+            rows: Rows::default(),
+        })
+    }
+
+    fn write_rows(&mut self) -> Result<()> {
+        let rows = std::mem::take(&mut self.rows);
+        if rows.path.levels.is_empty() {
+            return Ok(());
+        }
+        let mut group = self.file.next_row_group()?;
+        // A required column has no levels.
+        write::<ByteArrayType>(&mut group, &rows.path.values, None)?;
+        write::<Int32Type>(&mut group, &rows.rank.values, Some(&rows.rank.levels))?;
+        write::<ByteArrayType>(&mut group, &rows.label.values, Some(&rows.label.levels))?;
+        write::<Int32Type>(&mut group, &rows.index.values, Some(&rows.index.levels))?;
+        write::<FloatType>(
+            &mut group,
+            &rows.probability.values,
+            Some(&rows.probability.levels),
+        )?;
+        write::<ByteArrayType>(&mut group, &rows.error.values, Some(&rows.error.levels))?;
+        group.close()?;
+        Ok(())
+    }
+}
+
+fn write<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, Sink>,
+    values: &[T::T],
+    levels: Option<&[i16]>,
+) -> Result<()> {
+    let mut column = group
+        .next_column()?
+        .context("the schema has fewer columns than are written")?;
+    column.typed::<T>().write_batch(values, levels, None)?;
+    column.close()?;
+    Ok(())
+}
+
+impl Rows {
+    fn push(&mut self, path: &str, rank: i32, prediction: Option<&Prediction<'_>>, error: Option<&str>) {
+        self.path.push(Some(path.into()));
+        self.rank.push(prediction.map(|_| rank));
+        self.label.push(prediction.map(|p| p.label.into()));
+        self.index.push(prediction.and_then(|p| p.index.try_into().ok()));
+        self.probability.push(prediction.map(|p| p.probability));
+        self.error.push(error.map(Into::into));
+    }
+}
+
+impl Writer for Parquet {
+    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
+        let path = path.to_string_lossy();
+        match outcome {
+            Ok(predictions) => {
+                for (rank, prediction) in (1..).zip(predictions) {
+                    self.rows.push(&path, rank, Some(prediction), None);
+                }
+            }
+            Err(error) => self.rows.push(&path, 0, None, Some(error)),
+        }
+        if self.rows.path.levels.len() >= ROW_GROUP {
+            self.write_rows()?;
+        }
+        Ok(())
+    }
+
+    /// Nothing: a Parquet file can be read when it is whole.
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Sink> {
+        self.write_rows()?;
+        Ok(self.file.into_inner()?)
+    }
+}

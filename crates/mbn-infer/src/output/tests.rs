@@ -1,0 +1,96 @@
+//! Each format, read back.
+
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::record::RowAccessor;
+
+use super::*;
+
+const PREDICTIONS: [Prediction<'_>; 2] = [
+    Prediction {
+        label: "golf \"ball\", white",
+        index: 7,
+        probability: 0.75,
+    },
+    Prediction {
+        label: "tench",
+        index: 0,
+        probability: 0.25,
+    },
+];
+
+/// Writes an image, a failure and an image; gives the file's content.
+fn written(format: Format) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results");
+    let mut writer = open(format, Some(&path)).unwrap();
+    writer.image(Path::new("a.png"), Ok(&PREDICTIONS)).unwrap();
+    writer.image(Path::new("b, c.png"), Err("no image")).unwrap();
+    writer.flush().unwrap();
+    writer.image(Path::new("d.png"), Ok(&PREDICTIONS[1..])).unwrap();
+    assert!(!path.exists(), "the file has its name before it is whole");
+    writer.finish().unwrap().commit().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn text_lists_what_could_be_classified() {
+    let text = String::from_utf8(written(Format::Text)).unwrap();
+    assert_eq!(
+        text,
+        "a.png: golf \"ball\", white 75.0 %, tench 25.0 %\nd.png: tench 25.0 %\n"
+    );
+}
+
+#[test]
+fn json_is_an_object_a_line() {
+    let text = String::from_utf8(written(Format::Json)).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[1], r#"{"path":"b, c.png","error":"no image"}"#);
+    assert_eq!(
+        lines[2],
+        r#"{"path":"d.png","predictions":[{"label":"tench","index":0,"probability":0.25}]}"#
+    );
+    let first: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+    assert_eq!(first["predictions"][0]["label"], "golf \"ball\", white");
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
+fn csv_has_a_row_for_each_class_and_failure() {
+    let bytes = written(Format::Csv);
+    let mut reader = ::csv::Reader::from_reader(&bytes[..]);
+    let rows: Vec<Vec<String>> = reader
+        .records()
+        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+        .collect();
+    assert_eq!(rows[0], ["a.png", "1", "golf \"ball\", white", "7", "0.75", ""]);
+    assert_eq!(rows[1], ["a.png", "2", "tench", "0", "0.25", ""]);
+    assert_eq!(rows[2], ["b, c.png", "", "", "", "", "no image"]);
+    assert_eq!(rows[3], ["d.png", "1", "tench", "0", "0.25", ""]);
+    assert_eq!(rows.len(), 4);
+}
+
+#[test]
+fn parquet_has_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.parquet");
+    std::fs::write(&path, written(Format::Parquet)).unwrap();
+    let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+    let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[0].get_string(0).unwrap(), "a.png");
+    assert_eq!(rows[1].get_int(1).unwrap(), 2);
+    assert_eq!(rows[0].get_string(2).unwrap(), "golf \"ball\", white");
+    assert_eq!(rows[0].get_int(3).unwrap(), 7);
+    assert_eq!(rows[1].get_float(4).unwrap(), 0.25);
+    assert_eq!(rows[2].get_string(5).unwrap(), "no image");
+    assert!(rows[2].get_string(2).is_err() && rows[0].get_string(5).is_err());
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gone/results");
+    let error = open(Format::Json, Some(&path)).err().unwrap();
+    assert!(error.to_string().contains("gone/results"), "{error}");
+}

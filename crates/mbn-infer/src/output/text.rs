@@ -1,0 +1,37 @@
+//! `PATH: LABEL 93.1 %, LABEL 2.0 %`, a line for each image that could be classified.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{Sink, Writer};
+use crate::predictions::Prediction;
+
+pub(super) struct Text(pub Sink);
+
+impl Writer for Text {
+    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
+        // What went wrong with the others is on stderr.
+        if let Ok(predictions) = outcome {
+            let classes = predictions
+                .iter()
+                .map(|p| format!("{} {:.1} %", p.label, 100.0 * p.probability));
+            writeln!(
+                self.0,
+                "{}: {}",
+                path.display(),
+                classes.collect::<Vec<_>>().join(", ")
+            )?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(self.0.flush()?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Sink> {
+        Ok(self.0)
+    }
+}

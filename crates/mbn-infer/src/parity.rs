@@ -1,0 +1,263 @@
+//! The check of the engine's logits against candle's.
+
+use std::fmt;
+
+use anyhow::{Result, ensure};
+
+use crate::engine::{CandleEngine, Engine};
+use crate::model::Precision;
+use crate::options::ParityScope;
+use crate::predictions::softmax;
+
+/// Float32 logits of 28 layers, summed in another order: rounding grows with depth.
+const FLOAT32: f32 = 1e-4;
+/// Every layer's values rounded to eleven bits; of networks with random weights, which are the least tame, the
+/// logits were off by up to 4 % of the largest.
+const FLOAT16: f32 = 5e-2;
+/// Eight bits for each weight and value: logits are off by tenths where all is well.
+const INT8: f32 = 0.5;
+
+/// Largest difference that passes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tolerance {
+    /// Of each value.
+    Absolute(f32),
+    /// As a part of the largest value that candle gives, or of 1 where that is larger.
+    OfLargest(f32),
+}
+
+impl Tolerance {
+    /// The usual tolerance for the logits of a model of this precision.
+    pub fn of(precision: Precision) -> Self {
+        match precision {
+            Precision::Float32 => Self::Absolute(FLOAT32),
+            Precision::Float16 => Self::OfLargest(FLOAT16),
+            Precision::Int8 => Self::OfLargest(INT8),
+        }
+    }
+
+    fn allowed(self, largest_value: f32) -> f32 {
+        match self {
+            Self::Absolute(difference) => difference,
+            Self::OfLargest(part) => part * largest_value.max(1.0),
+        }
+    }
+}
+
+/// Compares an engine's outputs with candle's, and remembers how far they were apart.
+pub struct Parity {
+    candle: CandleEngine,
+    scope: ParityScope,
+    tolerance: Tolerance,
+    /// The engine gives probabilities instead of logits.
+    probabilities: bool,
+    differences: Differences,
+}
+
+/// How far outputs were apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Differences {
+    /// Number of images.
+    pub images: usize,
+    /// Images whose likeliest class is the same.
+    pub same_class: usize,
+    /// Largest absolute difference; infinite where an output is not finite.
+    pub largest: f32,
+    /// Largest magnitude of what candle gave.
+    pub largest_value: f32,
+    sum: f64,
+    values: usize,
+}
+
+impl Parity {
+    /// A check against `candle` of the images in `scope`.
+    pub fn new(candle: CandleEngine, scope: ParityScope, tolerance: Tolerance, probabilities: bool) -> Self {
+        Self {
+            candle,
+            scope,
+            tolerance,
+            probabilities,
+            differences: Differences::default(),
+        }
+    }
+
+    /// Compares the outputs `found` of `n` images, if they are in the scope.
+    ///
+    /// # Errors
+    /// candle fails, or has another number of classes.
+    pub fn compare(&mut self, images: &[f32], n: usize, found: &[f32]) -> Result<()> {
+        let wanted = match self.scope {
+            ParityScope::Off => false,
+            ParityScope::First => self.differences.images == 0,
+            ParityScope::All => true,
+        };
+        if !wanted || n == 0 {
+            return Ok(());
+        }
+        let classes = self.candle.classes();
+        let found_classes = found.len() / n;
+        ensure!(
+            found_classes == classes,
+            "the model has {found_classes} classes, candle's weights {classes}"
+        );
+        let mut expected = self.candle.logits(images, n)?;
+        if self.probabilities {
+            expected.chunks_mut(classes).for_each(softmax);
+        }
+        for (found, expected) in found.chunks(classes).zip(expected.chunks(classes)) {
+            self.differences.add(found, expected);
+        }
+        Ok(())
+    }
+
+    /// Whether all outputs compared were within the tolerance.
+    pub fn passed(&self) -> bool {
+        self.differences.largest <= self.allowed()
+    }
+
+    /// The largest difference that passes, of the outputs compared so far.
+    pub fn allowed(&self) -> f32 {
+        self.tolerance.allowed(self.differences.largest_value)
+    }
+
+    /// How far the outputs were apart.
+    pub fn differences(&self) -> &Differences {
+        &self.differences
+    }
+}
+
+impl Differences {
+    /// Mean absolute difference.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.values.max(1) as f64
+    }
+
+    fn add(&mut self, found: &[f32], expected: &[f32]) {
+        self.images += 1;
+        self.same_class += usize::from(first_class(found) == first_class(expected));
+        for (found, expected) in found.iter().zip(expected) {
+            let difference = (found - expected).abs();
+            let difference = if difference.is_nan() {
+                f32::INFINITY
+            } else {
+                difference
+            };
+            self.largest = self.largest.max(difference);
+            self.largest_value = self.largest_value.max(expected.abs());
+            self.sum += f64::from(difference);
+            self.values += 1;
+        }
+    }
+}
+
+impl fmt::Display for Parity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Differences {
+            images,
+            same_class,
+            largest,
+            ..
+        } = self.differences;
+        let (mean, allowed) = (self.differences.mean(), self.allowed());
+        let what = if self.probabilities {
+            "probabilities"
+        } else {
+            "logits"
+        };
+        write!(
+            f,
+            "{what} differ from candle's by {largest:.1e} at most, {mean:.1e} on average (tolerance {allowed:.1e}); \
+             the first class agrees on {same_class} of {images} images"
+        )
+    }
+}
+
+fn first_class(values: &[f32]) -> Option<usize> {
+    let pairs = values.iter().enumerate();
+    pairs
+        .max_by(|(i, a), (j, b)| a.total_cmp(b).then(j.cmp(i)))
+        .map(|(i, _)| i)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parity(scope: ParityScope) -> Parity {
+        let weights = crate::builtin::weights().unwrap();
+        Parity::new(
+            CandleEngine::new(&weights.fold()).unwrap(),
+            scope,
+            Tolerance::of(Precision::Float32),
+            false,
+        )
+    }
+
+    fn images(n: usize) -> Vec<f32> {
+        (0..n * 3 * 32 * 32)
+            .map(|i| ((i * 31 + i / 1000) % 97) as f32 / 50.0 - 1.0)
+            .collect()
+    }
+
+    fn logits(n: usize) -> Vec<f32> {
+        parity(ParityScope::All).candle.logits(&images(n), n).unwrap()
+    }
+
+    #[test]
+    fn equal_logits_pass_and_changed_ones_do_not() {
+        let mut found = logits(2);
+        let mut parity = parity(ParityScope::All);
+        parity.compare(&images(2), 2, &found).unwrap();
+        assert!(parity.passed());
+        assert_eq!((parity.differences.images, parity.differences.same_class), (2, 2));
+        found[3] += 2.0 * FLOAT32;
+        parity.compare(&images(2), 2, &found).unwrap();
+        assert!(!parity.passed());
+        assert!((parity.differences.mean() - f64::from(2.0 * FLOAT32) / 40.0).abs() < 1e-6);
+        assert_eq!(parity.differences.images, 4);
+    }
+
+    #[test]
+    fn outputs_that_are_not_finite_do_not_pass() {
+        for value in [f32::NAN, f32::INFINITY] {
+            let mut found = logits(1);
+            found[0] = value;
+            let mut parity = parity(ParityScope::First);
+            parity.compare(&images(1), 1, &found).unwrap();
+            assert!(!parity.passed(), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_first_batch_is_compared_once() {
+        let (mut found, images) = (logits(1), images(1));
+        let mut parity = parity(ParityScope::First);
+        parity.compare(&images, 1, &found).unwrap();
+        found[0] += 1.0;
+        parity.compare(&images, 1, &found).unwrap();
+        assert!(parity.passed());
+        assert_eq!(parity.differences.images, 1);
+    }
+
+    #[test]
+    fn another_number_of_classes_is_an_error() {
+        assert!(
+            parity(ParityScope::All)
+                .compare(&images(1), 1, &[0.0; 3])
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn tolerances_of_low_precision_grow_with_the_logits() {
+        assert_eq!(Tolerance::Absolute(0.1).allowed(20.0), 0.1);
+        assert_eq!(Tolerance::OfLargest(0.1).allowed(20.0), 2.0);
+        assert_eq!(Tolerance::OfLargest(0.1).allowed(0.2), 0.1);
+    }
+
+    #[test]
+    fn ties_go_to_the_first_class() {
+        assert_eq!(first_class(&[1.0, 3.0, 3.0]), Some(1));
+        assert_eq!(first_class(&[]), None);
+    }
+}

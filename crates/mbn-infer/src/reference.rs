@@ -1,0 +1,178 @@
+//! The weights that candle takes to check a model: those that the model was made from.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use mbn_cli::Hint;
+use mbn_spec::Weights;
+
+use crate::builtin;
+use crate::model::{Content, Model};
+
+/// Where weights are published, from the current folder.
+const MODELS: &str = "models";
+
+/// Weights and where they were found.
+#[derive(Debug)]
+pub struct Reference {
+    /// The weights.
+    pub weights: Weights,
+    /// Where they were found, for messages.
+    pub name: String,
+}
+
+/// The weights that `model` was made from: the file `named`, else the file beside the model with its stem, else
+/// one in `models/` or the built-in ones with the hash that the model tells. `None` if there are none.
+///
+/// # Errors
+/// The named file cannot be read, or holds other weights.
+pub fn find(model: &Model, named: Option<&Path>) -> Result<Option<Reference>> {
+    if let Some(path) = named {
+        return from_option(model, path).map(Some);
+    }
+    match model.content() {
+        Content::Weights(weights) => Ok(Some(Reference {
+            weights: weights.clone(),
+            name: model.name().to_owned(),
+        })),
+        Content::Onnx(path, _) => {
+            let beside = path.with_extension("safetensors");
+            let found = beside_model(model, &beside).or_else(|| by_hash(model.sha256()?));
+            Ok(found)
+        }
+    }
+}
+
+fn from_option(model: &Model, path: &Path) -> Result<Reference> {
+    let weights = Weights::load(path)?;
+    let found = weights.sha256();
+    match model.sha256() {
+        Some(expected) if expected != found => {
+            let (path, name) = (path.display(), model.name());
+            Err(anyhow!(
+                "`{path}` does not hold the weights that {name} was made from: SHA-256 {found}, expected {expected}"
+            ))
+            .hint(|| format!("`--model {path}` classifies with these weights"))
+        }
+        _ => Ok(reference(path, weights)),
+    }
+}
+
+/// The file beside the model, which may have another origin: it is passed over then.
+fn beside_model(model: &Model, path: &Path) -> Option<Reference> {
+    if !path.is_file() {
+        return None;
+    }
+    match Weights::load(path) {
+        Ok(weights) if model.sha256().is_none_or(|expected| expected == weights.sha256()) => {
+            Some(reference(path, weights))
+        }
+        Ok(_) => {
+            log::warn!(
+                "`{}` does not hold the weights that {} was made from",
+                path.display(),
+                model.name()
+            );
+            None
+        }
+        Err(error) => {
+            log::warn!("{:#}", anyhow::Error::from(error));
+            None
+        }
+    }
+}
+
+fn by_hash(expected: &str) -> Option<Reference> {
+    let entries = std::fs::read_dir(MODELS).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "safetensors")
+    });
+    paths.sort();
+    // A broken file there is not what was asked for.
+    let published = paths
+        .into_iter()
+        .filter_map(|path| Some((Weights::load(&path).ok()?, path)));
+    let mut published = published.map(|(weights, path)| reference(&path, weights));
+    published
+        .find(|candidate| candidate.weights.sha256() == expected)
+        .or_else(|| {
+            let weights = builtin::weights()
+                .ok()
+                .filter(|weights| weights.sha256() == expected)?;
+            let name = "the weights built into the program".to_owned();
+            Some(Reference { weights, name })
+        })
+}
+
+fn reference(path: &Path, weights: Weights) -> Reference {
+    Reference {
+        weights,
+        name: format!("`{}`", path.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mbn_onnx::{ExportOptions, export};
+
+    use super::*;
+
+    /// Writes `weights` as `m.onnx`, and `beside` as `m.safetensors`.
+    fn files(folder: &Path, weights: &Weights, beside: Option<&Weights>) -> Model {
+        let path = folder.join("m.onnx");
+        std::fs::write(
+            &path,
+            export(weights, &ExportOptions::default()).unwrap().to_bytes(),
+        )
+        .unwrap();
+        if let Some(beside) = beside {
+            beside.save(&folder.join("m.safetensors")).unwrap();
+        }
+        Model::open(Some(&path)).unwrap()
+    }
+
+    fn other() -> Weights {
+        let weights = builtin::weights().unwrap();
+        let random = mbn_model::random_weights(*weights.architecture(), 1, &candle_core::Device::Cpu);
+        random.unwrap()
+    }
+
+    #[test]
+    fn weights_beside_the_model_are_taken_if_they_are_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, builtin) = (other(), builtin::weights().unwrap());
+        let model = files(folder.path(), &own, Some(&own));
+        let found = find(&model, None).unwrap().unwrap();
+        assert!(found.name.contains("m.safetensors"), "{}", found.name);
+        let model = files(folder.path(), &own, Some(&builtin));
+        assert!(find(&model, None).unwrap().is_none());
+    }
+
+    #[test]
+    fn weights_are_found_by_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        let builtin = builtin::weights().unwrap();
+        let model = files(folder.path(), &builtin, None);
+        assert_eq!(find(&model, None).unwrap().unwrap().weights, builtin);
+        let model = files(folder.path(), &other(), None);
+        assert!(find(&model, None).unwrap().is_none());
+    }
+
+    #[test]
+    fn named_weights_must_be_the_models_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = other();
+        let model = files(folder.path(), &own, None);
+        let path = folder.path().join("named.safetensors");
+        own.save(&path).unwrap();
+        assert_eq!(find(&model, Some(&path)).unwrap().unwrap().weights, own);
+        builtin::weights().unwrap().save(&path).unwrap();
+        let message = find(&model, Some(&path)).unwrap_err().to_string();
+        assert!(
+            message.contains("named.safetensors") && message.contains(&own.sha256()),
+            "{message}"
+        );
+    }
+}
