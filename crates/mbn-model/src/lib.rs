@@ -1,1 +1,20 @@
-//! placeholder
+//! MobileNetV1 in candle: training and inference networks, initial weights, losses and optimisers.
+//!
+//! [`Network`] trains and evaluates with batch norm as layers of its own; [`InferenceNetwork`] runs the
+//! folded network. Both are built from [`mbn_spec`]'s layer list and take images as `[N, 3, H, W]`.
+
+mod inference;
+mod init;
+mod loss;
+mod network;
+mod optimizer;
+mod parameters;
+mod pass;
+
+pub use inference::InferenceNetwork;
+pub use init::{fresh_weights, random_weights};
+pub use loss::cross_entropy;
+pub use network::Network;
+pub use optimizer::{Optimizer, OptimizerKind, OptimizerState};
+pub use parameters::{Parameter, conv3x3};
+pub use pass::{Gradients, Pass};

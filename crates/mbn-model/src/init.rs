@@ -1,0 +1,118 @@
+//! Weights before training.
+
+use std::collections::BTreeMap;
+use std::f64::consts::TAU;
+
+use candle_core::{Device, Result, Tensor};
+use mbn_spec::{Architecture, Metadata, TensorKind, TensorSpec, Weights};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+use crate::Network;
+
+/// Pictures on which the statistics of random weights are measured, and their size. The network is
+/// convolutional, so statistics of small pictures serve larger ones.
+const NOISE_PICTURES: usize = 8;
+const NOISE_SIZE: usize = 96;
+/// The classifier's initial weights are small; random weights that are to be told apart need larger ones.
+const RANDOM_CLASSIFIER_GAIN: f32 = 8.0;
+
+/// Initial weights for training: convolutions from the normal distribution of He et al. (2015) by fan-out,
+/// the classifier uniform as PyTorch's `Linear`, batch norm the identity.
+///
+/// # Errors
+/// If the tensors do not fit the architecture, which would be a fault of this crate.
+pub fn fresh_weights(architecture: Architecture, seed: u64, metadata: Metadata) -> Result<Weights> {
+    let mut rng = Pcg64Mcg::seed_from_u64(seed);
+    let mut floats = BTreeMap::new();
+    let mut counters = BTreeMap::new();
+    for spec in architecture.tensors() {
+        if spec.kind == TensorKind::Counter {
+            counters.insert(spec.name, 0);
+        } else {
+            let values = initial_values(&spec, architecture.features(), &mut rng);
+            floats.insert(spec.name, values);
+        }
+    }
+    Weights::new(architecture, metadata, floats, counters).map_err(candle_core::Error::wrap)
+}
+
+fn initial_values(spec: &TensorSpec, features: usize, rng: &mut Pcg64Mcg) -> Vec<f32> {
+    let len = spec.shape.iter().product::<usize>();
+    let constant = |value: f32| vec![value; len];
+    match (spec.kind, spec.shape.as_slice()) {
+        (TensorKind::Weight, &[out, per_group, height, width]) => {
+            // A depthwise filter reaches one output channel, a dense one reaches all.
+            let fan_out = if per_group == 1 && height > 1 { 1 } else { out } * height * width;
+            let std = (2.0 / fan_out as f64).sqrt();
+            (0..len).map(|_| (normal(rng) * std) as f32).collect()
+        }
+        _ if spec.name.starts_with("fc.") => {
+            let bound = 1.0 / (features as f32).sqrt();
+            (0..len).map(|_| rng.random_range(-bound..bound)).collect()
+        }
+        _ if spec.name.ends_with(".bias") || spec.name.ends_with(".running_mean") => constant(0.0),
+        _ => constant(1.0),
+    }
+}
+
+/// A value of the standard normal distribution (Box and Muller 1958).
+fn normal(rng: &mut Pcg64Mcg) -> f64 {
+    let (u, v): (f64, f64) = (1.0 - rng.random::<f64>(), rng.random());
+    (-2.0 * u.ln()).sqrt() * (TAU * v).cos()
+}
+
+/// Random weights whose logits depend on the input: batch norm's parameters vary and its statistics are
+/// measured on noise pictures. For tests of export and speed, not for training.
+///
+/// # Errors
+/// If the device fails.
+pub fn random_weights(architecture: Architecture, seed: u64, device: &Device) -> Result<Weights> {
+    let weights = fresh_weights(architecture, seed, Metadata::default())?;
+    let mut network = Network::from_weights(&weights, device)?;
+    let mut rng = Pcg64Mcg::seed_from_u64(seed ^ 0x5eed);
+    for parameter in network.parameters() {
+        let shape = parameter.tensor().shape().clone();
+        let mut uniform = |low: f32, high: f32| {
+            let values: Vec<f32> = (0..shape.elem_count())
+                .map(|_| rng.random_range(low..high))
+                .collect();
+            Tensor::from_vec(values, shape.clone(), device)
+        };
+        if parameter.name.starts_with("fc.") {
+            parameter
+                .var
+                .set(&(parameter.tensor() * f64::from(RANDOM_CLASSIFIER_GAIN))?)?;
+        } else if parameter.kind == TensorKind::Bias {
+            let is_scale = parameter.name.ends_with(".weight");
+            let values = if is_scale {
+                uniform(0.7, 1.3)?
+            } else {
+                uniform(-0.3, 0.3)?
+            };
+            parameter.var.set(&values)?;
+        }
+    }
+    network.measure_statistics(&noise_pictures(NOISE_PICTURES, NOISE_SIZE, seed, device)?)?;
+    network.to_weights(Metadata::default())
+}
+
+/// Pictures of smooth blobs and noise, different from each other: `[n, 3, size, size]`.
+fn noise_pictures(n: usize, size: usize, seed: u64, device: &Device) -> Result<Tensor> {
+    let mut rng = Pcg64Mcg::seed_from_u64(seed ^ 0xb10b);
+    let mut values = Vec::with_capacity(n * 3 * size * size);
+    for _ in 0..n * 3 {
+        let (offset, amplitude) = (normal(&mut rng), normal(&mut rng));
+        let (fx, fy, phase) = (
+            rng.random_range(0.5..4.0),
+            rng.random_range(0.5..4.0),
+            rng.random_range(0.0..TAU),
+        );
+        for i in 0..size * size {
+            let (y, x) = ((i / size) as f64 / size as f64, (i % size) as f64 / size as f64);
+            let wave = (TAU * (fx * x + fy * y) + phase).sin();
+            values.push((offset + amplitude * wave + 0.3 * normal(&mut rng)) as f32);
+        }
+    }
+    Tensor::from_vec(values, (n, 3, size, size), device)
+}

@@ -1,0 +1,48 @@
+//! What a training pass leaves for the backward pass, and what that gives.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Tensor, Var};
+use mbn_ops::BatchStatistics;
+
+use crate::Parameter;
+
+/// A forward pass in training mode, with all that its backward pass needs.
+pub struct Pass {
+    pub(crate) logits: Var,
+    /// One for each layer, in the order of the layers.
+    pub(crate) records: Vec<Record>,
+    /// Output of the last layer, `[N, H, W, C]`.
+    pub(crate) last: Tensor,
+    /// After pooling, `[N, C]`.
+    pub(crate) features: Tensor,
+}
+
+/// What a layer keeps: its input, its convolution's output and that output's statistics.
+pub(crate) struct Record {
+    pub x: Tensor,
+    pub raw: Tensor,
+    pub statistics: BatchStatistics,
+}
+
+impl Pass {
+    /// `[N, classes]`, from which a loss is computed.
+    pub fn logits(&self) -> &Tensor {
+        self.logits.as_tensor()
+    }
+}
+
+/// The gradient of every parameter.
+#[derive(Debug, Default)]
+pub struct Gradients(BTreeMap<String, Tensor>);
+
+impl Gradients {
+    pub(crate) fn insert(&mut self, parameter: &Parameter, gradient: Tensor) {
+        self.0.insert(parameter.name.clone(), gradient.detach());
+    }
+
+    /// A parameter's gradient, in its shape.
+    pub fn get(&self, parameter: &Parameter) -> Option<&Tensor> {
+        self.0.get(&parameter.name)
+    }
+}
