@@ -1,0 +1,342 @@
+//! The run: epochs of steps, evaluation, and what is saved after each.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use candle_core::{Device, Tensor};
+use indicatif::ProgressBar;
+use mbn_cli::{Outcome, interrupt, progress};
+use mbn_data::{Augment, CachedSource, Loader, LoaderConfig, Source, Splits, default_cache_budget};
+use mbn_model::{Network, Optimizer, cross_entropy, fresh_weights};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
+
+use crate::evaluate::{Evaluation, evaluate, predictions};
+use crate::history::{Epoch, to_csv};
+use crate::options::Options;
+use crate::resume::{Progress, State};
+use crate::run_dir::{BEST, HISTORY, LAST, RunDir, STATE};
+use crate::schedule::Schedule;
+use crate::settings::{Recipe, Settings};
+use crate::{publish, report};
+
+/// How often `--log-level debug` says how fast training is.
+const STEPS_BETWEEN_MESSAGES: usize = 10;
+
+/// A run in memory.
+pub(crate) struct Trainer {
+    pub run: RunDir,
+    pub progress: Progress,
+    pub data: Splits,
+    pub preprocess: Preprocess,
+    pub network: Network,
+    optimizer: Optimizer,
+    train_loader: Loader,
+    test_loader: Loader,
+}
+
+/// What an epoch of steps came to.
+struct Steps {
+    loss: f64,
+    accuracy: f64,
+    learning_rate: f64,
+    images_per_s: f64,
+}
+
+impl Trainer {
+    /// A new run.
+    pub fn start(settings: Settings, options: &Options) -> Result<Self> {
+        let data = open_data(&settings)?;
+        let classes = data.class_names.clone();
+        let alpha = parse_alpha(&settings)?;
+        let architecture = Architecture::new(alpha, classes.len());
+        let weights = match &settings.init {
+            Some(path) => initial_weights(path, &architecture)?,
+            None => fresh_weights(architecture, settings.seed, Metadata::default())?,
+        };
+        let run = RunDir::create(options.out.as_deref(), &settings)?;
+        log::info!("Writing to `{}`", run.path().display());
+        let progress = Progress {
+            settings,
+            classes,
+            steps: 0,
+            history: Vec::new(),
+        };
+        Self::new(run, progress, data, &weights, options)
+    }
+
+    /// A run that was interrupted.
+    pub fn resume(run: RunDir, options: &Options) -> Result<Self> {
+        let State {
+            progress,
+            weights,
+            optimizer,
+        } = State::load(&run.file(STATE), &Device::Cpu)?;
+        let data = open_data(&progress.settings)?;
+        if data.class_names != progress.classes {
+            let folder = progress.settings.data.display();
+            bail!("the classes in `{folder}` are not those that the run was started with");
+        }
+        let (done, epochs) = (progress.history.len(), progress.settings.epochs);
+        log::info!(
+            "Resuming `{}` after epoch {done} of {epochs}",
+            run.path().display()
+        );
+        let mut trainer = Self::new(run, progress, data, &weights, options)?;
+        trainer.optimizer.set_state(optimizer);
+        Ok(trainer)
+    }
+
+    fn new(
+        run: RunDir,
+        progress: Progress,
+        data: Splits,
+        weights: &Weights,
+        options: &Options,
+    ) -> Result<Self> {
+        let settings = &progress.settings;
+        let architecture = weights.architecture();
+        log::info!(
+            "MobileNetV1 {}: {} parameters, {} classes, {} training and {} test images",
+            architecture.alpha,
+            architecture.summary(settings.size).parameters(),
+            architecture.classes,
+            data.train.len(),
+            data.test.len(),
+        );
+        let preprocess = Preprocess {
+            size: settings.size,
+            ..Preprocess::default()
+        };
+        let (train_loader, test_loader) = loaders(&data, settings, preprocess, options.workers.get())?;
+        Ok(Self {
+            network: Network::from_weights(weights, &Device::Cpu)?,
+            optimizer: Optimizer::new(settings.optimizer.kind(), settings.weight_decay, false),
+            preprocess,
+            train_loader,
+            test_loader,
+            run,
+            progress,
+            data,
+        })
+    }
+
+    /// Runs the epochs that are left.
+    pub fn train(&mut self) -> Result<Outcome> {
+        for epoch in self.progress.history.len()..self.progress.settings.epochs {
+            let Some(steps) = self.train_epoch(epoch)? else {
+                let run = self.run.path().display();
+                log::warn!("interrupted; go on after epoch {epoch} with `mbn-train --resume {run}`");
+                return Ok(Outcome::Interrupted);
+            };
+            self.finish_epoch(epoch, &steps)?;
+        }
+        Ok(Outcome::Success)
+    }
+
+    /// Publishes the weights and says what came out.
+    pub fn finish(&self, options: &Options) -> Result<()> {
+        let Some(best) = self.progress.best() else {
+            return Ok(());
+        };
+        let path = self.run.file(BEST);
+        log::info!(
+            "Best test accuracy: {:.2} % after epoch {}, in `{}`",
+            best.test_accuracy,
+            best.epoch,
+            path.display()
+        );
+        publish::publish(&Weights::load(&path)?, options)
+    }
+
+    /// One pass over the training set; `None` if the user stopped it.
+    fn train_epoch(&mut self, epoch: usize) -> Result<Option<Steps>> {
+        let steps = self.train_loader.batches_per_epoch();
+        let images = self.train_loader.samples_per_epoch();
+        let settings = self.progress.settings.clone();
+        let schedule = Schedule {
+            peak: settings.learning_rate,
+            warmup_steps: settings.warmup_epochs * steps as f64,
+            steps: (settings.epochs * steps) as f64,
+        };
+        let title = format!("epoch {:>3}/{}", epoch + 1, settings.epochs);
+        let bar = progress::bar(
+            images as u64,
+            &format!("{title} {{wide_bar}} {{pos}}/{{len}} {{msg}} {{eta}} left"),
+        );
+        let start = Instant::now();
+        let (mut loss_sum, mut right, mut seen, mut learning_rate) = (0.0, 0, 0, 0.0);
+        let batches = self.train_loader.epoch(epoch as u64);
+        for (i, batch) in batches.enumerate() {
+            if interrupt::requested() {
+                bar.abandon();
+                return Ok(None);
+            }
+            let batch = batch?;
+            let n = batch.labels.len();
+            learning_rate = schedule.learning_rate(epoch * steps + i);
+            let (loss, predicted) = self.step(batch, learning_rate)?;
+            if !loss.is_finite() {
+                bar.abandon();
+                return Err(self.diverged(epoch, i, learning_rate, loss));
+            }
+            loss_sum += loss * n as f64;
+            right += predicted;
+            seen += n;
+            describe(&bar, n, loss_sum, right, seen, start.elapsed());
+            if (i + 1) % STEPS_BETWEEN_MESSAGES == 0 {
+                let rate = seen as f64 / start.elapsed().as_secs_f64();
+                log::debug!("epoch {}, step {}/{steps}: {rate:.1} images/s", epoch + 1, i + 1);
+            }
+        }
+        bar.finish_and_clear();
+        let mean = |sum: f64| sum / seen.max(1) as f64;
+        let images_per_s = seen as f64 / start.elapsed().as_secs_f64();
+        Ok(Some(Steps {
+            loss: mean(loss_sum),
+            accuracy: 100.0 * mean(right as f64),
+            learning_rate,
+            images_per_s,
+        }))
+    }
+
+    /// One step: the loss, and how many images were classified rightly before it.
+    fn step(&mut self, batch: mbn_data::Batch, learning_rate: f64) -> Result<(f64, usize)> {
+        let (n, size) = (batch.labels.len(), self.preprocess.size);
+        let device = self.network.device().clone();
+        let images = Tensor::from_vec(batch.images, (n, 3, size, size), &device)?;
+        let labels = Tensor::new(batch.labels.as_slice(), &device)?;
+        let pass = self.network.forward_train(&images)?;
+        let logits = pass.logits().detach();
+        let loss = cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?;
+        let value = loss.to_scalar::<f32>()?;
+        if value.is_finite() {
+            let gradients = self.network.backward(pass, &loss)?;
+            self.optimizer
+                .step(self.network.parameters(), &gradients, learning_rate)?;
+        }
+        let right = predictions(&logits)?
+            .iter()
+            .zip(&batch.labels)
+            .filter(|(p, l)| p == l)
+            .count();
+        Ok((value.into(), right))
+    }
+
+    fn diverged(&self, epoch: usize, step: usize, learning_rate: f64, loss: f64) -> anyhow::Error {
+        let last = self.run.file(LAST);
+        let checkpoint = if self.progress.history.is_empty() {
+            "no epoch was finished before".to_owned()
+        } else {
+            format!("the last good weights are in `{}`", last.display())
+        };
+        let (epoch, step) = (epoch + 1, step + 1);
+        anyhow::anyhow!(
+            "the loss became {loss} in epoch {epoch}, step {step}, at learning rate {learning_rate}; {checkpoint}"
+        )
+    }
+
+    /// Evaluates, and saves all there is; the state comes last.
+    fn finish_epoch(&mut self, epoch: usize, steps: &Steps) -> Result<()> {
+        let weights = self.network.to_weights(Metadata::default())?;
+        let evaluation = evaluate(&weights, &self.test_loader, self.network.device())?;
+        let row = Epoch {
+            epoch: epoch + 1,
+            train_loss: steps.loss,
+            train_accuracy: steps.accuracy,
+            test_loss: evaluation.loss,
+            test_accuracy: evaluation.accuracy(),
+            learning_rate: steps.learning_rate,
+            images_per_s: steps.images_per_s,
+        };
+        self.progress.history.push(row);
+        self.progress.steps = self.optimizer.state().steps;
+        log::info!(
+            "epoch {:>3}/{}  train loss {:.4}  accuracy {:5.2} %  test loss {:.4}  accuracy {:5.2} %  {:.0} images/s",
+            row.epoch,
+            self.progress.settings.epochs,
+            row.train_loss,
+            row.train_accuracy,
+            row.test_loss,
+            row.test_accuracy,
+            row.images_per_s
+        );
+        self.save(&evaluation)
+    }
+
+    fn save(&self, evaluation: &Evaluation) -> Result<()> {
+        let metadata = self.progress.metadata(&self.data.name, self.preprocess);
+        let weights = self.network.to_weights(metadata)?;
+        weights.save(&self.run.file(LAST))?;
+        let newest = self.progress.history.last();
+        if self.progress.best() == newest {
+            weights.save(&self.run.file(BEST))?;
+            report::confusion(&self.run, evaluation, &self.progress)?;
+        }
+        self.run.write(HISTORY, &to_csv(&self.progress.history)?)?;
+        report::curves(&self.run, &self.progress)?;
+        report::summary(self)?;
+        let optimizer = self.optimizer.state().clone();
+        let state = State {
+            progress: self.progress.clone(),
+            weights,
+            optimizer,
+        };
+        self.run.write(STATE, &state.to_bytes()?)
+    }
+}
+
+/// Training and test batches; decoded images stay in memory while there is room.
+fn loaders(
+    data: &Splits,
+    settings: &Settings,
+    preprocess: Preprocess,
+    workers: usize,
+) -> Result<(Loader, Loader)> {
+    let mut train =
+        LoaderConfig::training(preprocess, settings.batch_size, settings.seed).with_workers(workers);
+    if settings.recipe == Recipe::Strong {
+        train = train.with_augment(Augment::default());
+    }
+    let test = LoaderConfig::evaluation(preprocess, settings.batch_size).with_workers(workers);
+    let total = (data.train.len() + data.test.len()).max(1) as u64;
+    let share = |part: usize| default_cache_budget() / total * part as u64;
+    let cached = |source: &Arc<dyn Source>| CachedSource::new(Arc::clone(source), share(source.len()));
+    let train = Loader::new(Arc::new(cached(&data.train)), train).context("cannot load training images")?;
+    let test = Loader::new(Arc::new(cached(&data.test)), test).context("cannot load test images")?;
+    Ok((train, test))
+}
+
+fn describe(bar: &ProgressBar, n: usize, loss_sum: f64, right: usize, seen: usize, elapsed: Duration) {
+    let (loss, accuracy) = (loss_sum / seen as f64, 100.0 * right as f64 / seen as f64);
+    let rate = seen as f64 / elapsed.as_secs_f64();
+    bar.set_message(format!(
+        "loss {loss:.4}  accuracy {accuracy:.1} %  {rate:.0} images/s"
+    ));
+    bar.inc(n as u64);
+}
+
+fn open_data(settings: &Settings) -> Result<Splits> {
+    Ok(mbn_data::open(&settings.data)?)
+}
+
+fn parse_alpha(settings: &Settings) -> Result<Alpha> {
+    Ok(settings.alpha.to_string().parse()?)
+}
+
+/// Weights to start from, which must be of the network that is asked for.
+fn initial_weights(path: &std::path::Path, architecture: &Architecture) -> Result<Weights> {
+    let weights = Weights::load(path)?;
+    let found = weights.architecture();
+    if found != architecture {
+        bail!(
+            "`--init {}` holds alpha {} with {} classes, the run needs alpha {} with {} classes",
+            path.display(),
+            found.alpha,
+            found.classes,
+            architecture.alpha,
+            architecture.classes
+        );
+    }
+    Ok(weights)
+}
