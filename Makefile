@@ -1,0 +1,41 @@
+# `make demo` shows the pipeline, `make test` tests all of it. Wanted on the machine: Rust, Python 3 with pip.
+CARGO ?= cargo
+PYTHON ?= python3
+VENV := .venv
+ALPHA ?= 0.25
+
+.PHONY: help demo test check bench build onnxruntime clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: onnxruntime build ## Export the model in models/, classify examples/images, check ONNX Runtime against candle
+	target/release/mbn-export --alpha $(ALPHA) model.onnx
+	target/release/mbn-infer --model model.onnx --parity all --top-k 3 examples/images
+
+build: ## Build the three programs
+	$(CARGO) build --release --locked --workspace --bins
+
+test: onnxruntime $(VENV)/ready ## Get what the tests need and run them all
+	$(CARGO) test --locked --workspace
+
+check: ## Formatting, lints and documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+bench: ## Micro-benchmarks of operations and data loading
+	$(CARGO) bench --locked --workspace --benches
+
+onnxruntime: ## Get ONNX Runtime into onnxruntime/
+	$(PYTHON) scripts/get_onnxruntime.py
+
+# The official checker of ONNX files, for the tests of the exporter.
+$(VENV)/ready: scripts/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
+	touch $@
+
+clean: ## Remove what was built and fetched
+	$(CARGO) clean
+	rm -rf $(VENV) onnxruntime model.onnx

@@ -1,0 +1,25 @@
+//! Writes weights as an ONNX file from Rust, and prints what is in it.
+//!
+//! `cargo run --release --example export -- models/mobilenet_v1_0.25.safetensors model.onnx`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use mbn_onnx::ExportOptions;
+use mbn_spec::{Weights, atomic};
+
+fn main() -> Result<()> {
+    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
+    let usage = "usage: export WEIGHTS.safetensors OUT.onnx";
+    let (weights, out) = (args.next().context(usage)?, args.next().context(usage)?);
+
+    let model = mbn_onnx::export(&Weights::load(&weights)?, &ExportOptions::default())?;
+    mbn_onnx::check(&model)?;
+    atomic::write(Path::new(&out), &model.to_bytes())?;
+    let graph = model.proto().graph.as_ref().context("an exported model has a graph")?;
+    println!("{} nodes, {} tensors", graph.node.len(), graph.initializer.len());
+    for property in &model.proto().metadata_props {
+        println!("{}: {:.70}", property.key, property.value);
+    }
+    Ok(())
+}
