@@ -14,12 +14,13 @@ fn main() -> Result<()> {
     let (weights, out) = (args.next().context(usage)?, args.next().context(usage)?);
 
     let model = mbn_onnx::export(&Weights::load(&weights)?, &ExportOptions::default())?;
-    mbn_onnx::check(&model)?;
+    let report = mbn_onnx::checker::check(&model)?;
     atomic::write(Path::new(&out), &model.to_bytes())?;
     let graph = model.proto().graph.as_ref().context("an exported model has a graph")?;
     println!("{} nodes, {} tensors", graph.node.len(), graph.initializer.len());
-    for property in &model.proto().metadata_props {
-        println!("{}: {:.70}", property.key, property.value);
+    for (name, shape) in &report.outputs {
+        println!("output `{name}`: {shape:?}");
     }
+    println!("metadata: {:?}", model.metadata()?);
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! The network against PyTorch's tensors, which were computed in float64.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use candle_core::{Device, Tensor};
 use mbn_model::{InferenceNetwork, Network, Optimizer, OptimizerKind, cross_entropy};

@@ -1,4 +1,5 @@
 //! The convolutions against naive loops, over random shapes.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Batch norm with activation, and pooling, against their definitions.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! SGD and AdamW against their definitions in float64, on given gradients.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

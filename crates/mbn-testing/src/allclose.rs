@@ -31,6 +31,12 @@ impl Tolerance {
         absolute: 0.0,
         relative_to_max: 1e-3,
     };
+    /// Batch statistics deep in the network, in float32 against float64: a mean over thousands of values of
+    /// activations that have been rounded in every layer before.
+    pub const CLOSE_AFTER_DEPTH: Self = Self {
+        absolute: 1e-5,
+        relative_to_max: 1e-4,
+    };
     /// A derivative by central differences in float32: the step's truncation and the cancellation in
     /// `f(x + h) - f(x - h)` each leave about three digits.
     pub const FINITE_DIFFERENCE: Self = Self {

@@ -1,4 +1,5 @@
 //! Naive loops that the operations are compared with, and gradients by finite differences.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use candle_core::{Device, Tensor, Var};

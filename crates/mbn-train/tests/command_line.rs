@@ -1,0 +1,120 @@
+//! Wrong use, and small runs, through the program.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use image::RgbImage;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+fn train() -> Command {
+    Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
+}
+
+/// Pictures of one colour and some texture: `FOLDER/SPLIT/CLASS/*.png`.
+fn pictures(folder: &Path, split: &str, class: &str, colour: [u8; 3], count: u32) {
+    let folder = folder.join(split).join(class);
+    std::fs::create_dir_all(&folder).unwrap();
+    for i in 0..count {
+        let image = RgbImage::from_fn(40, 40, |x, y| {
+            let shade = ((x * 7 + y * 13 + i * 29) % 50) as u8;
+            image::Rgb(colour.map(|channel| channel.saturating_add(shade)))
+        });
+        image.save(folder.join(format!("{i}.png"))).unwrap();
+    }
+}
+
+fn two_colours(folder: &Path) {
+    for (split, count) in [("train", 8), ("val", 3)] {
+        pictures(folder, split, "blue", [0, 30, 180], count);
+        pictures(folder, split, "red", [180, 30, 0], count);
+    }
+}
+
+#[test]
+fn alpha_must_be_one_of_four() {
+    let assert = train().args(["--data", "d", "--alpha", "0.3"]).assert();
+    assert.code(2).stderr(contains("`0.3`").or(contains("0.3")).and(contains("0.25, 0.5, 0.75, 1.0")));
+}
+
+#[test]
+fn data_that_cannot_be_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |data: &Path| {
+        let mut command = train();
+        command.current_dir(folder.path()).arg("--data").arg(data).args(["--alpha", "0.25"]);
+        command.assert().code(1).stdout("")
+    };
+    run(Path::new("missing")).stderr(contains("missing"));
+    let empty = folder.path().join("empty");
+    std::fs::create_dir_all(empty.join("train/blue")).unwrap();
+    std::fs::create_dir_all(empty.join("val/blue")).unwrap();
+    run(&empty).stderr(contains("empty"));
+    let only_in_val = folder.path().join("only_in_val");
+    two_colours(&only_in_val);
+    pictures(&only_in_val, "val", "green", [0, 180, 0], 2);
+    run(&only_in_val).stderr(contains("green"));
+}
+
+#[test]
+fn cuda_is_refused_by_a_build_without_it() {
+    let assert = train().args(["--data", "d", "--device", "cuda"]).assert();
+    assert.code(1).stderr(contains("no CUDA support").and(contains("hint:")));
+}
+
+#[test]
+fn weights_to_start_from_must_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    two_colours(folder.path());
+    let weights = folder.path().join("w.safetensors");
+    std::fs::write(&weights, "not weights").unwrap();
+    let mut command = train();
+    command.arg("--data").arg(folder.path()).args(["--alpha", "0.25"]).arg("--init").arg(&weights);
+    command.assert().code(1).stderr(contains("w.safetensors"));
+}
+
+#[test]
+fn nothing_to_resume_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    train().arg("--resume").arg(folder.path()).assert().code(1).stderr(contains("no run"));
+}
+
+#[test]
+fn a_small_run_leaves_all_its_files_and_resumes() {
+    let folder = tempfile::tempdir().unwrap();
+    two_colours(folder.path());
+    let small = ["--alpha", "0.25", "--size", "32", "--epochs", "2", "--batch-size", "8", "--lr", "0.05"];
+    let run = |out: &str| {
+        let mut command = train();
+        command.current_dir(folder.path()).args(["--data", "."]).args(small).args(["--out", out]);
+        command.assert().success().stdout("");
+    };
+    run("run");
+    let file = |name: &str| folder.path().join("run").join(name);
+    for name in [
+        "last.safetensors",
+        "best.safetensors",
+        "state.safetensors",
+        "history.csv",
+        "curves.png",
+        "confusion.png",
+        "summary.json",
+    ] {
+        assert!(file(name).metadata().unwrap().len() > 0, "{name}");
+    }
+    let history = std::fs::read_to_string(file("history.csv")).unwrap();
+    assert_eq!(history.lines().count(), 3, "{history}");
+    assert!(folder.path().join("models/mobilenet_v1_0.25.safetensors").exists());
+
+    // The same seed gives the same weights, and a run that holds a run is not written over.
+    run("again");
+    let weights = |run: &str| std::fs::read(folder.path().join(run).join("last.safetensors")).unwrap();
+    assert!(weights("run") == weights("again"), "two runs with one seed differ");
+    let mut command = train();
+    command.current_dir(folder.path()).args(["--data", "."]).args(small).args(["--out", "run"]);
+    command.assert().code(1).stderr(contains("--resume"));
+
+    train().current_dir(folder.path()).args(["--resume", "run"]).assert().success();
+    assert!(weights("run") == weights("again"), "a finished run changed when it was resumed");
+}

@@ -1,0 +1,77 @@
+//! The three programs one after the other, as a user runs them: train, export, classify, check.
+//!
+//! They are built by `cargo test --workspace`, or by `cargo build --workspace --bins` before this test alone.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use image::RgbImage;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+/// A program of the workspace, beside the folder of this test's executable.
+fn program(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(Path::parent).unwrap();
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "`{name}` is not built: run `cargo build --workspace --bins` first");
+    Command::new(path)
+}
+
+fn picture(path: PathBuf, colour: [u8; 3], seed: u32) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let image = RgbImage::from_fn(48, 40, |x, y| {
+        let shade = ((x * 7 + y * 13 + seed * 29) % 50) as u8;
+        image::Rgb(colour.map(|channel| channel.saturating_add(shade)))
+    });
+    image.save(path).unwrap();
+}
+
+#[test]
+fn train_export_classify_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (split, count) in [("train", 16), ("val", 4)] {
+        for (class, colour) in [("blue", [0, 30, 180]), ("red", [180, 30, 0])] {
+            for i in 0..count {
+                picture(at(&format!("data/{split}/{class}/{i}.png")), colour, i);
+            }
+        }
+    }
+    let here = |name: &str| {
+        let mut command = program(name);
+        command.current_dir(folder.path());
+        command
+    };
+    let small = "--data data --alpha 0.25 --size 64 --epochs 6 --batch-size 8 --lr 0.05 --out run";
+    here("mbn-train").args(small.split(' ')).assert().success();
+
+    here("mbn-export").args(["--alpha", "0.25", "model.onnx"]).assert().success();
+    assert!(at("model.onnx").exists());
+
+    let weights = "models/mobilenet_v1_0.25.safetensors";
+    let candle = ["--engine", "candle", "--model", weights, "--format", "json", "data/val"];
+    let output = here("mbn-infer").args(candle).assert().success().get_output().stdout.clone();
+    let lines: Vec<serde_json::Value> =
+        String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 8);
+    for line in &lines {
+        let path = line["path"].as_str().unwrap();
+        let label = line["predictions"][0]["label"].as_str().unwrap();
+        assert!(path.contains(label), "{line}");
+    }
+
+    let evaluation = here("mbn-infer").args(["--model", "model.onnx", "--evaluate", "data/val"]).assert();
+    evaluation.success().stderr(contains("100.00 %").or(contains("100 %")));
+}
+
+#[test]
+fn every_program_has_help_with_examples_and_a_version() {
+    for name in ["mbn-train", "mbn-export", "mbn-infer"] {
+        program(name).arg("--help").assert().success().stdout(contains("Examples:"));
+        program(name).arg("--version").assert().success().stdout(contains(name));
+        let assert = program(name).arg("--no-such-option").assert();
+        assert.code(2).stdout("").stderr(contains("--no-such-option"));
+    }
+}
