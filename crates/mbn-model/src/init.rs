@@ -17,8 +17,9 @@ const NOISE_SIZE: usize = 96;
 /// The classifier's initial weights are small; random weights that are to be told apart need larger ones.
 const RANDOM_CLASSIFIER_GAIN: f32 = 8.0;
 
-/// Initial weights for training: convolutions from the normal distribution of He et al. (2015) by fan-out,
-/// the classifier uniform as PyTorch's `Linear`, batch norm the identity.
+/// Initial weights for training, distributed as PyTorch's: convolutions and classifier uniform within
+/// `1 / sqrt(fan_in)`, batch norm the identity. Batch norm makes the size of a convolution's weights a matter of the
+/// learning rate alone: weights as large as He's would train several times more slowly at the same rate.
 ///
 /// # Errors
 /// If the tensors do not fit the architecture, which would be a fault of this crate.
@@ -40,20 +41,14 @@ pub fn fresh_weights(architecture: Architecture, seed: u64, metadata: Metadata) 
 fn initial_values(spec: &TensorSpec, features: usize, rng: &mut Pcg64Mcg) -> Vec<f32> {
     let len = spec.shape.iter().product::<usize>();
     let constant = |value: f32| vec![value; len];
-    match (spec.kind, spec.shape.as_slice()) {
-        (TensorKind::Weight, &[out, per_group, height, width]) => {
-            // A depthwise filter reaches one output channel, a dense one reaches all.
-            let fan_out = if per_group == 1 && height > 1 { 1 } else { out } * height * width;
-            let std = (2.0 / fan_out as f64).sqrt();
-            (0..len).map(|_| (normal(rng) * std) as f32).collect()
-        }
-        _ if spec.name.starts_with("fc.") => {
-            let bound = 1.0 / (features as f32).sqrt();
-            (0..len).map(|_| rng.random_range(-bound..bound)).collect()
-        }
-        _ if spec.name.ends_with(".bias") || spec.name.ends_with(".running_mean") => constant(0.0),
-        _ => constant(1.0),
-    }
+    let fan_in = match (spec.kind, spec.shape.as_slice()) {
+        (TensorKind::Weight, shape) => shape[1..].iter().product(),
+        _ if spec.name.starts_with("fc.") => features,
+        _ if spec.name.ends_with(".bias") || spec.name.ends_with(".running_mean") => return constant(0.0),
+        _ => return constant(1.0),
+    };
+    let bound = 1.0 / (fan_in as f32).sqrt();
+    (0..len).map(|_| rng.random_range(-bound..bound)).collect()
 }
 
 /// A value of the standard normal distribution (Box and Muller 1958).
