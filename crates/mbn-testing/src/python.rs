@@ -4,9 +4,6 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
-
 /// A Python that has the modules that a test needs.
 pub struct Python {
     program: PathBuf,
@@ -46,35 +43,5 @@ impl Python {
             text(&output.stderr)
         );
         text(&output.stdout)
-    }
-
-    /// Runs models with ONNX Runtime on `input` and compares their outputs with `expected`, each a shape and
-    /// float32 values; returns what the script printed, the largest difference of each model.
-    ///
-    /// # Panics
-    /// If a difference is above the tolerance.
-    #[track_caller]
-    pub fn compare_outputs(
-        &self,
-        input: (&[usize], &[f32]),
-        expected: (&[usize], &[f32]),
-        tolerance: f32,
-        models: &[PathBuf],
-    ) -> String {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let path = folder.path().join("tensors.safetensors");
-        let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>();
-        let (input_bytes, expected_bytes) = (bytes(input.1), bytes(expected.1));
-        let view = |shape: &[usize], bytes| TensorView::new(Dtype::F32, shape.to_vec(), bytes);
-        let views = [
-            ("input", view(input.0, &input_bytes).expect("input has its shape")),
-            (
-                "expected",
-                view(expected.0, &expected_bytes).expect("expected has its shape"),
-            ),
-        ];
-        safetensors::serialize_to_file(views, None, &path).expect("the tensors can be written");
-        let args = [path, tolerance.to_string().into()];
-        self.run("compare_outputs.py", args.iter().chain(models))
     }
 }

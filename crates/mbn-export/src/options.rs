@@ -1,0 +1,216 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use mbn_cli::{CommonArgs, UsageError};
+use mbn_onnx::{DEFAULT_OPSET, ExportOptions, InputKind, OPSETS, Precision};
+use mbn_spec::Alpha;
+
+const EXAMPLES: &str = "\
+Examples:
+  mbn-export --alpha 0.25 model.onnx
+  mbn-export --weights runs/photos_0.5/best.safetensors --input uint8 --softmax model.onnx
+  mbn-export --alpha 1.0 --random-weights 7 --classes names.txt --precision fp16 model.onnx
+  mbn-export --alpha 0.75 --summary";
+
+/// Write MobileNetV1 weights as an ONNX file, verified before it gets its name
+#[derive(Clone, Debug, Parser)]
+#[command(name = "mbn-export", version, after_help = EXAMPLES)]
+pub struct Options {
+    /// File to write
+    #[arg(value_name = "OUT.onnx", required_unless_present = "summary")]
+    pub out: Option<PathBuf>,
+
+    /// Width multiplier: 0.25, 0.5, 0.75 or 1.0 [default: that of the weights]
+    #[arg(long)]
+    pub alpha: Option<Alpha>,
+
+    /// Weight file [default: `models/mobilenet_v1_ALPHA.safetensors` in the current folder]
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+
+    /// Use random weights, the same for the same seed
+    #[arg(long, value_name = "SEED", requires = "alpha", conflicts_with = "weights")]
+    pub random_weights: Option<u64>,
+
+    /// File with a class name a line [default: the names in the weight file; 10 for random weights]
+    #[arg(long, value_name = "NAMES.txt")]
+    pub classes: Option<PathBuf>,
+
+    /// Type of the weights and of what is computed with them; input and output stay float32
+    #[arg(long, value_enum, default_value = "fp32")]
+    pub precision: PrecisionName,
+
+    /// ONNX operator set
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_OPSET,
+        value_parser = clap::value_parser!(i64).range(OPSETS))]
+    pub opset: i64,
+
+    /// Keep batch norm as operations of its own
+    #[arg(long)]
+    pub no_fold: bool,
+
+    /// What the file takes: `float` is normalised `[batch, 3, size, size]`, `uint8` is RGB pictures
+    /// `[batch, size, size, 3]`, normalised inside
+    #[arg(long, value_enum, default_value = "float")]
+    pub input: InputName,
+
+    /// Give `probabilities` instead of `logits`
+    #[arg(long)]
+    pub softmax: bool,
+
+    /// Print the table of layers; without OUT.onnx, only that
+    #[arg(long)]
+    pub summary: bool,
+
+    /// ONNX Runtime's library, for comparing outputs [default: where it is found, see `mbn-infer --help`]
+    #[arg(long, value_name = "FILE")]
+    pub ort_lib: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub common: CommonArgs,
+}
+
+/// Values of `--precision`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionName {
+    /// float32
+    Fp32,
+    /// float16
+    Fp16,
+}
+
+/// Values of `--input`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InputName {
+    /// Normalised float32, channels first.
+    Float,
+    /// Bytes of RGB pictures, channels last.
+    Uint8,
+}
+
+impl AsRef<CommonArgs> for Options {
+    fn as_ref(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+/// Where the weights come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file that the user names, of the alpha that the user may expect.
+    File(PathBuf, Option<Alpha>),
+    /// The file in `models/` for an alpha.
+    Published(Alpha),
+    /// Random weights from a seed.
+    Random(Alpha, u64),
+}
+
+impl Options {
+    /// How the graph is written.
+    pub fn export_options(&self) -> ExportOptions {
+        ExportOptions {
+            opset: self.opset,
+            fold: !self.no_fold,
+            precision: match self.precision {
+                PrecisionName::Fp32 => Precision::Fp32,
+                PrecisionName::Fp16 => Precision::Fp16,
+            },
+            input: match self.input {
+                InputName::Float => InputKind::Float,
+                InputName::Uint8 => InputKind::Uint8,
+            },
+            softmax: self.softmax,
+        }
+    }
+
+    /// Where the weights come from.
+    ///
+    /// # Errors
+    /// [`UsageError`] if neither an alpha nor a weight file is named, or OUT is named like a weight file.
+    pub fn source(&self) -> Result<Source> {
+        if let Some(out) = &self.out
+            && out
+                .extension()
+                .is_some_and(|extension| extension == "safetensors")
+        {
+            let message = format!(
+                "`{}` is named like a weight file, and would be replaced",
+                out.display()
+            );
+            return Err(UsageError(message).into());
+        }
+        match (&self.weights, self.random_weights, self.alpha) {
+            (Some(path), _, alpha) => Ok(Source::File(path.clone(), alpha)),
+            (None, Some(seed), Some(alpha)) => Ok(Source::Random(alpha, seed)),
+            (None, None, Some(alpha)) => Ok(Source::Published(alpha)),
+            (None, _, None) => {
+                let message = "the weights are not named: give `--alpha ALPHA` for those in `models/`, or `--weights FILE`";
+                Err(UsageError(message.into()).into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, clap::Error> {
+        Options::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn the_default_is_the_library_s() {
+        let options = parse("mbn-export --alpha 1 out.onnx").unwrap();
+        assert_eq!(options.export_options(), ExportOptions::default());
+        assert_eq!(options.source().unwrap(), Source::Published(Alpha::One));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for line in [
+            "mbn-export --alpha 0.25",
+            "mbn-export --alpha 0.3 out.onnx",
+            "mbn-export --random-weights 1 out.onnx",
+            "mbn-export --alpha 1 --weights w --random-weights 1 out.onnx",
+            "mbn-export --alpha 1 --precision int8 out.onnx",
+            "mbn-export --alpha 1 --opset 12 out.onnx",
+            "mbn-export --alpha 1 --input jpeg out.onnx",
+            "mbn-export --alpha 1 one.onnx two.onnx",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        for line in [
+            "mbn-export out.onnx",
+            "mbn-export --weights a.safetensors a.safetensors",
+        ] {
+            assert!(parse(line).unwrap().source().is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn each_source_can_be_named() {
+        let source = |line| parse(line).unwrap().source().unwrap();
+        assert_eq!(
+            source("mbn-export --weights w out.onnx"),
+            Source::File("w".into(), None)
+        );
+        let file = source("mbn-export --weights w --alpha 0.5 out.onnx");
+        assert_eq!(file, Source::File("w".into(), Some(Alpha::Half)));
+        let random = source("mbn-export --alpha 0.25 --random-weights 3 out.onnx");
+        assert_eq!(random, Source::Random(Alpha::Quarter, 3));
+    }
+}

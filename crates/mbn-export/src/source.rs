@@ -1,0 +1,174 @@
+//! Gets the weights: from a named file, from `models/`, or from a seed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use candle_core::Device;
+use mbn_cli::Hint;
+use mbn_spec::{Alpha, Architecture, Weights, default_class_names};
+
+use crate::options::Source;
+
+/// Classes of random weights, unless names are given.
+pub const DEFAULT_CLASSES: usize = 10;
+
+/// Where `mbn-train` publishes weights, from the current folder.
+pub fn published_path(alpha: Alpha) -> PathBuf {
+    format!("models/mobilenet_v1_{alpha}.safetensors").into()
+}
+
+/// The weights, with class names replaced by those of the file `classes` if it is given.
+///
+/// # Errors
+/// No weights there, a file that cannot be used, another alpha or another number of classes than asked for.
+pub fn weights(source: &Source, classes: Option<&Path>) -> Result<Weights> {
+    let names = classes
+        .map(|path| read_names(path).map(|names| (path, names)))
+        .transpose()?;
+    match source {
+        Source::File(path, alpha) => {
+            let weights = load(path, *alpha)?;
+            named(weights, path, names)
+        }
+        Source::Published(alpha) => {
+            let path = published_path(*alpha);
+            if !path.exists() {
+                let (path, here) = (path.display(), current_folder());
+                return Err(anyhow!(
+                    "there are no weights for alpha {alpha}: `{path}` is not in {here}"
+                ))
+                .hint(|| missing_weights_hint(*alpha));
+            }
+            let weights = load(&path, Some(*alpha))?;
+            named(weights, &path, names)
+        }
+        Source::Random(alpha, seed) => {
+            let names = names.map_or_else(|| default_class_names(DEFAULT_CLASSES), |(_, names)| names);
+            let architecture = Architecture::new(*alpha, names.len());
+            let weights = mbn_model::random_weights(architecture, *seed, &Device::Cpu);
+            let weights = weights.context("cannot make random weights")?;
+            Ok(weights.with_class_names(names)?)
+        }
+    }
+}
+
+/// The network that a layer table describes, and its input size: that of [`weights`] if a file is named or
+/// published, else, or with class names of one's own, the plain one of the alpha asked for.
+///
+/// # Errors
+/// Those of [`weights`], except that no weights need be in `models/`.
+pub fn architecture(source: &Source, classes: Option<&Path>) -> Result<(Architecture, usize)> {
+    let plain = |alpha| -> Result<(Architecture, usize)> {
+        let names = classes.map(read_names).transpose()?;
+        let classes = names.map_or(DEFAULT_CLASSES, |names| names.len());
+        Ok((
+            Architecture::new(alpha, classes),
+            mbn_spec::Preprocess::default().size,
+        ))
+    };
+    match source {
+        Source::Random(alpha, _) => plain(*alpha),
+        Source::Published(alpha) if classes.is_some() || !published_path(*alpha).exists() => plain(*alpha),
+        Source::File(..) | Source::Published(_) => {
+            let weights = weights(source, classes)?;
+            let preprocess = weights.metadata().preprocess.unwrap_or_default();
+            Ok((*weights.architecture(), preprocess.size))
+        }
+    }
+}
+
+fn load(path: &Path, expected: Option<Alpha>) -> Result<Weights> {
+    let weights = Weights::load(path)?;
+    let found = weights.architecture().alpha;
+    match expected {
+        Some(expected) if expected != found => {
+            let path = path.display();
+            Err(anyhow!(
+                "`{path}` holds weights of alpha {found}, `--alpha` asks for {expected}"
+            ))
+            .hint(|| format!("without `--alpha` the weights decide; `--alpha {found}` agrees with them"))
+        }
+        _ => Ok(weights),
+    }
+}
+
+fn named(weights: Weights, path: &Path, names: Option<(&Path, Vec<String>)>) -> Result<Weights> {
+    let Some((names_path, names)) = names else {
+        return Ok(weights);
+    };
+    let (found, expected) = (names.len(), weights.architecture().classes);
+    if found != expected {
+        let (names_path, path) = (names_path.display(), path.display());
+        bail!("`{names_path}` names {found} classes, `{path}` has {expected}");
+    }
+    Ok(weights.with_class_names(names)?)
+}
+
+/// One class name a line, verbatim.
+fn read_names(path: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("cannot read class names from `{}`", path.display()))?;
+    let names: Vec<_> = text.lines().map(str::to_owned).collect();
+    if names.is_empty() {
+        bail!("`{}` is empty, expected a class name a line", path.display());
+    }
+    match names.iter().position(|name| name.trim().is_empty()) {
+        Some(i) => bail!(
+            "line {} of `{}` is empty, expected a class name",
+            i + 1,
+            path.display()
+        ),
+        None => Ok(names),
+    }
+}
+
+fn missing_weights_hint(alpha: Alpha) -> String {
+    format!(
+        "`mbn-train --data DIR --alpha {alpha}` trains and publishes them there; `--weights FILE` names others, \
+         `--random-weights SEED` makes random ones"
+    )
+}
+
+fn current_folder() -> String {
+    let folder = std::env::current_dir();
+    folder.map_or_else(
+        |_| "the current folder".into(),
+        |folder| format!("`{}`", folder.display()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(content: &[u8]) -> Result<Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("names.txt");
+        std::fs::write(&path, content).unwrap();
+        read_names(&path)
+    }
+
+    #[test]
+    fn names_are_taken_verbatim() {
+        assert_eq!(
+            names(b"golf ball\n  n0123, tench\nchurch").unwrap(),
+            ["golf ball", "  n0123, tench", "church"]
+        );
+        assert_eq!(names(b"a\r\nb\r\n").unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn files_without_names_are_refused() {
+        for (content, part) in [
+            (&b""[..], "is empty"),
+            (b"a\n\nb\n", "line 2"),
+            (b"\xff\xfe", "cannot read"),
+        ] {
+            let message = names(content).unwrap_err().to_string();
+            assert!(
+                message.contains(part) && message.contains("names.txt"),
+                "{message}"
+            );
+        }
+    }
+}

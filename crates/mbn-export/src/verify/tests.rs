@@ -1,0 +1,115 @@
+use mbn_onnx::export;
+use mbn_spec::{Alpha, Architecture, Metadata};
+
+use super::*;
+
+const SIZE: usize = 64;
+
+fn weights(seed: u64) -> Weights {
+    let architecture = Architecture::new(Alpha::Quarter, 5);
+    let random = mbn_model::random_weights(architecture, seed, &Device::Cpu).unwrap();
+    let metadata = Metadata {
+        preprocess: Some(Preprocess {
+            size: SIZE,
+            ..Preprocess::default()
+        }),
+        ..Metadata::default()
+    };
+    let network = Network::from_weights(&random, &Device::Cpu).unwrap();
+    network.to_weights(metadata).unwrap()
+}
+
+/// An engine that gives what candle gives, changed.
+struct Changed<F> {
+    network: Network,
+    change: F,
+}
+
+impl<F: Fn(&mut Vec<f32>)> Engine for Changed<F> {
+    fn describe(&self) -> String {
+        "a changed candle".into()
+    }
+
+    fn classes(&self) -> usize {
+        self.network.architecture().classes
+    }
+
+    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>> {
+        let images = Tensor::from_slice(images, (n, 3, SIZE, SIZE), &Device::Cpu)?;
+        let mut logits = self.network.forward_eval(&images)?.flatten_all()?.to_vec1()?;
+        (self.change)(&mut logits);
+        Ok(logits)
+    }
+}
+
+fn compare_changed(precision: Precision, change: impl Fn(&mut Vec<f32>)) -> Result<Parity> {
+    let weights = weights(1);
+    let network = Network::from_weights(&weights, &Device::Cpu).unwrap();
+    let options = ExportOptions {
+        precision,
+        ..ExportOptions::default()
+    };
+    compare(&mut Changed { network, change }, &weights, &options)
+}
+
+#[test]
+fn equal_outputs_pass() {
+    let parity = compare_changed(Precision::Fp32, |_| {}).unwrap();
+    assert_eq!((parity.largest, parity.pictures), (0.0, 3));
+}
+
+#[test]
+fn outputs_that_differ_do_not_pass() {
+    let fails = |precision, change: fn(&mut Vec<f32>)| compare_changed(precision, change).is_err();
+    assert!(fails(Precision::Fp32, |logits| logits[3] += 0.01));
+    assert!(!fails(Precision::Fp16, |logits| logits[3] += 0.01));
+    assert!(fails(Precision::Fp16, |logits| logits[3] += 1.0));
+    assert!(fails(Precision::Fp32, |logits| logits[0] = f32::NAN));
+    assert!(fails(Precision::Fp32, |logits| logits[0] = f32::INFINITY));
+    assert!(fails(Precision::Fp32, |logits| logits.truncate(1)));
+    // With 5 classes: the two pictures of the second batch change places.
+    assert!(fails(Precision::Fp32, |logits| logits.rotate_left(5)));
+}
+
+#[test]
+fn a_file_of_other_weights_does_not_pass() {
+    let options = ExportOptions::default();
+    let (ours, others) = (weights(1), weights(2));
+    let bytes = export(&ours, &options).unwrap().to_bytes();
+    check(&bytes, &ours, &options).unwrap();
+    let message = check(&bytes, &others, &options).unwrap_err().to_string();
+    assert!(message.contains("weights_sha256"), "{message}");
+}
+
+#[test]
+fn a_damaged_constant_does_not_pass() {
+    let options = ExportOptions::default();
+    let weights = weights(1);
+    let model = export(&weights, &options).unwrap();
+    let mut proto = model.proto().clone();
+    let tensor = proto.graph.as_mut().unwrap().initializer.last_mut().unwrap();
+    tensor.raw_data.as_mut().unwrap()[0] ^= 1;
+    let bytes = Model::from(proto).to_bytes();
+    let message = check(&bytes, &weights, &options).unwrap_err().to_string();
+    assert!(message.contains("constants"), "{message}");
+}
+
+#[test]
+fn noise_is_in_range_and_differs_from_picture_to_picture() {
+    let preprocess = Preprocess {
+        size: 8,
+        ..Preprocess::default()
+    };
+    let images = noise(3, &preprocess);
+    assert_eq!(images.len(), 3 * 3 * 64);
+    for (i, plane) in images.chunks_exact(64).enumerate() {
+        let (scale, offset) = preprocess.affine(i % 3);
+        let bytes = plane.iter().map(|value| (value - offset) / scale);
+        assert!(
+            bytes
+                .into_iter()
+                .all(|byte| (byte - byte.round()).abs() < 1e-3 && (-0.5..=255.5).contains(&byte))
+        );
+    }
+    assert_ne!(images[..192], images[192..384]);
+}
