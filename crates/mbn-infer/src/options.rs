@@ -42,10 +42,10 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub ort_lib: Option<PathBuf>,
 
-    /// Images that the network takes at once
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_BATCH,
+    /// Images that the network takes at once [default: two for each thread, from 4 to 32]
+    #[arg(long, value_name = "N",
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_BATCH))]
-    pub batch_size: usize,
+    pub batch_size: Option<usize>,
 
     /// Take the paths as folders of `CLASS/*` and report top-1 and top-5 accuracy
     #[arg(long)]
@@ -85,8 +85,6 @@ pub struct Options {
     pub common: CommonArgs,
 }
 
-/// Where throughput on CPUs levels off.
-const DEFAULT_BATCH: usize = 16;
 /// A batch of float32 images of 224 x 224 of this size takes 0.6 GB.
 const MAX_BATCH: u64 = 1024;
 
@@ -130,6 +128,13 @@ impl AsRef<CommonArgs> for Options {
 }
 
 impl Options {
+    /// Images that the network takes at once. By default as few as keep all threads busy: what the layers pass on
+    /// then stays in the processor's caches.
+    pub fn batch_len(&self) -> usize {
+        self.batch_size
+            .unwrap_or_else(|| (2 * self.common.thread_count()).clamp(4, 32))
+    }
+
     /// Refuses options that contradict each other.
     ///
     /// # Errors

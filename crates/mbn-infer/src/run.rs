@@ -34,7 +34,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let mut writer = output::open(options.format, options.output.as_deref())?;
 
     let threads = options.common.thread_count();
-    let pipeline = Pipeline::new(classifier.preprocess, options.batch_size, threads)?;
+    let pipeline = Pipeline::new(classifier.preprocess, options.batch_len(), threads)?;
     let bar = progress::bar(inputs.len() as u64, BAR);
     if options.output.is_none() && stdout().is_terminal() {
         // The results themselves show how far it is.
@@ -77,7 +77,7 @@ fn classify(
     let image_len = 3 * classifier.preprocess.size * classifier.preprocess.size;
     let classes = classifier.engine.classes();
     let mut outputs = Vec::with_capacity(chunk.images.len() / image_len * classes);
-    for batch in chunk.images.chunks(options.batch_size * image_len) {
+    for batch in chunk.images.chunks(options.batch_len() * image_len) {
         let n = batch.len() / image_len;
         let start = Instant::now();
         let found = classifier.engine.logits(batch, n);

@@ -1,5 +1,6 @@
 //! The engine on ONNX Runtime, where `make onnxruntime` got it: files that `mbn-onnx` writes, and files that are
 //! no classifiers.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

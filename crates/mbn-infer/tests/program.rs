@@ -1,4 +1,5 @@
 //! The program as a user runs it, with candle as the engine: works on any machine.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

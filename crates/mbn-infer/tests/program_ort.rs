@@ -1,4 +1,5 @@
 //! The program as a user runs it, with ONNX Runtime as the engine, where `make onnxruntime` got it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -164,6 +164,9 @@ impl Engine for OrtEngine {
 fn builder(runtime: &Runtime, threads: usize) -> Result<SessionBuilder, EngineError> {
     let builder = Session::builder(runtime.environment()).map_err(EngineError::options)?;
     builder
+        // Threads that wait for work in a loop take the processor from the threads that decode.
+        .with_intra_op_spinning(false)
+        .map_err(EngineError::options)?
         .with_optimization_level(GraphOptimizationLevel::All)
         .map_err(EngineError::options)?
         .with_intra_threads(threads)
