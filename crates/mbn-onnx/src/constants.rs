@@ -60,32 +60,37 @@ pub(crate) fn add(
     for constant in fixed(architecture, preprocess, options) {
         graph.initializer(constant.name, constant.dims, &constant.values, constant.precision);
     }
-    let mut add = |name: &str, dims: &[usize], values: &[f32]| {
-        check_range(name, values, options.precision)?;
-        graph.initializer(name, dims, values, options.precision);
+    let mut add = |name: &str, dims: &[usize], values: &[f32], precision| -> Result<(), ExportError> {
+        check_range(name, values, precision)?;
+        graph.initializer(name, dims, values, precision);
         Ok(())
     };
+    let precision = options.precision;
     if options.fold {
         let folded = weights.fold();
         for (layer, conv) in architecture.convs().iter().zip(&folded.convs) {
-            let name = layer.conv_name();
-            add(&format!("{name}.weight"), &layer.weight_shape(), &conv.weight)?;
-            add(&format!("{name}.bias"), &[layer.out_channels], &conv.bias)?;
+            let (name, bias_dims) = (layer.conv_name(), [layer.out_channels]);
+            add(
+                &format!("{name}.weight"),
+                &layer.weight_shape(),
+                &conv.weight,
+                precision,
+            )?;
+            add(&format!("{name}.bias"), &bias_dims, &conv.bias, precision)?;
         }
-        let classes = architecture.classes;
-        add(
-            "fc.weight",
-            &[classes, architecture.features()],
-            &folded.fc_weight,
-        )?;
-        add("fc.bias", &[classes], &folded.fc_bias)
-    } else {
-        let tensors = architecture.tensors();
-        let floats = tensors.iter().filter(|spec| spec.kind != TensorKind::Counter);
-        floats
-            .into_iter()
-            .try_for_each(|spec| add(&spec.name, &spec.shape, weights.values(&spec.name)))
     }
+    for spec in architecture.tensors() {
+        let is_classifier = spec.name.starts_with("fc.");
+        let precision = match spec.kind {
+            TensorKind::Counter => continue,
+            _ if is_classifier => precision,
+            _ if options.fold => continue,
+            TensorKind::Weight => precision,
+            TensorKind::Bias | TensorKind::Buffer => options.batch_norm_precision(),
+        };
+        add(&spec.name, &spec.shape, weights.values(&spec.name), precision)?;
+    }
+    Ok(())
 }
 
 fn check_range(name: &str, values: &[f32], precision: Precision) -> Result<(), ExportError> {

@@ -32,6 +32,21 @@ impl Default for ExportOptions {
     }
 }
 
+/// First operator set whose batch norm takes parameters of another type than its input.
+const MIXED_BATCH_NORM: i64 = 15;
+
+impl ExportOptions {
+    /// Type of batch norm's parameters where they are not folded: float32 where the operator set has it, since
+    /// float16 holds small variances badly.
+    pub(crate) fn batch_norm_precision(&self) -> Precision {
+        if self.opset >= MIXED_BATCH_NORM {
+            Precision::Fp32
+        } else {
+            self.precision
+        }
+    }
+}
+
 /// Type of the weights and of what is computed with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {

@@ -60,6 +60,7 @@ fn every_form_passes_the_checker() {
             (true, Precision::Fp32),
             (false, Precision::Fp32),
             (true, Precision::Fp16),
+            (false, Precision::Fp16),
         ] {
             let options = ExportOptions {
                 opset,

@@ -59,9 +59,10 @@ impl Op<'_> {
     /// As [`Op::first`], for operators on floats.
     fn first_float(&self, least: usize, most: usize) -> Result<&TensorType, NodeError> {
         let first = self.first(least, most)?;
-        match first.elem {
-            DataType::Float | DataType::Float16 => Ok(first),
-            _ => Err(self.types("the inputs are no floats")),
+        if is_float(first) {
+            Ok(first)
+        } else {
+            Err(self.types("the inputs are no floats"))
         }
     }
 
@@ -136,7 +137,20 @@ impl Op<'_> {
         if attributes.flag("training_mode")? {
             return Err(error("training_mode", "must be 0"));
         }
-        let x = self.first_float(5, 5)?;
+        let found = self.inputs.len();
+        let &[x, scale, shift, mean, var] = self.inputs else {
+            return Err(NodeError::Inputs {
+                found,
+                least: 5,
+                most: 5,
+            });
+        };
+        if scale.elem != shift.elem || mean.elem != var.elem {
+            return Err(self.types("scale and shift, or mean and variance, differ in their elements"));
+        }
+        if ![x, scale, mean].iter().all(|ty| is_float(ty)) {
+            return Err(self.types("the inputs are no floats"));
+        }
         let channels = x.shape.get(1);
         let per_channel = |ty: &&TensorType| ty.shape.len() == 1 && ty.shape.first() == channels;
         if !self.inputs[1..].iter().all(per_channel) {
@@ -240,6 +254,10 @@ impl Op<'_> {
         ];
         Ok(TensorType::new(x.elem, shape))
     }
+}
+
+fn is_float(ty: &TensorType) -> bool {
+    matches!(ty.elem, DataType::Float | DataType::Float16)
 }
 
 /// Number of positions of a kernel in an input, `None` if there is none.
