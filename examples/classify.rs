@@ -24,7 +24,9 @@ fn main() -> Result<()> {
     let device = Device::Cpu;
     let network = InferenceNetwork::new(&weights.fold(), &device)?;
     let logits = network.forward(&Tensor::from_vec(values, (1, 3, size, size), &device)?)?;
-    let probabilities = candle_nn::ops::softmax(&logits, D::Minus1)?.flatten_all()?.to_vec1::<f32>()?;
+    let probabilities = candle_nn::ops::softmax(&logits, D::Minus1)?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
 
     let mut ranked: Vec<_> = weights.class_names().into_iter().zip(probabilities).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -16,7 +16,11 @@ fn main() -> Result<()> {
     let model = mbn_onnx::export(&Weights::load(&weights)?, &ExportOptions::default())?;
     let report = mbn_onnx::checker::check(&model)?;
     atomic::write(Path::new(&out), &model.to_bytes())?;
-    let graph = model.proto().graph.as_ref().context("an exported model has a graph")?;
+    let graph = model
+        .proto()
+        .graph
+        .as_ref()
+        .context("an exported model has a graph")?;
     println!("{} nodes, {} tensors", graph.node.len(), graph.initializer.len());
     for (name, shape) in &report.outputs {
         println!("output `{name}`: {shape:?}");

@@ -16,18 +16,27 @@ fn main() -> Result<()> {
     let device = Device::Cpu;
     let metadata = Metadata {
         classes: Some(vec!["dark".into(), "bright".into()]),
-        preprocess: Some(Preprocess { size: SIZE, ..Preprocess::default() }),
+        preprocess: Some(Preprocess {
+            size: SIZE,
+            ..Preprocess::default()
+        }),
         ..Metadata::default()
     };
     let architecture = Architecture::new(Alpha::Quarter, 2);
     let weights = fresh_weights(architecture, 0, metadata.clone())?;
     let mut network = Network::from_weights(&weights, &device)?;
-    let sgd = OptimizerKind::Sgd { momentum: 0.9, nesterov: true };
+    let sgd = OptimizerKind::Sgd {
+        momentum: 0.9,
+        nesterov: true,
+    };
     let mut optimizer = Optimizer::new(sgd, 1e-4, false);
 
     // Eight dark and eight bright pictures, each with some noise: [16, 3, SIZE, SIZE].
     let labels: Vec<u32> = (0..16).map(|i| i % 2).collect();
-    let shade = Tensor::new(labels.iter().map(|l| *l as f32 * 2.0 - 1.0).collect::<Vec<_>>(), &device)?;
+    let shade = Tensor::new(
+        labels.iter().map(|l| *l as f32 * 2.0 - 1.0).collect::<Vec<_>>(),
+        &device,
+    )?;
     let noise = Tensor::randn(0f32, 0.5, (16, 3, SIZE, SIZE), &device)?;
     let images = noise.broadcast_add(&shade.reshape((16, 1, 1, 1))?)?;
     let labels = Tensor::new(labels, &device)?;

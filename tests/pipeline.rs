@@ -15,7 +15,10 @@ fn program(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(Path::parent).unwrap();
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.exists(), "`{name}` is not built: run `cargo build --workspace --bins` first");
+    assert!(
+        path.exists(),
+        "`{name}` is not built: run `cargo build --workspace --bins` first"
+    );
     Command::new(path)
 }
 
@@ -47,14 +50,28 @@ fn train_export_classify_check() {
     let small = "--data data --alpha 0.25 --size 64 --epochs 6 --batch-size 8 --lr 0.05 --out run";
     here("mbn-train").args(small.split(' ')).assert().success();
 
-    here("mbn-export").args(["--alpha", "0.25", "model.onnx"]).assert().success();
+    here("mbn-export")
+        .args(["--alpha", "0.25", "model.onnx"])
+        .assert()
+        .success();
     assert!(at("model.onnx").exists());
 
     let weights = "models/mobilenet_v1_0.25.safetensors";
-    let candle = ["--engine", "candle", "--model", weights, "--format", "json", "data/val"];
-    let output = here("mbn-infer").args(candle).assert().success().get_output().stdout.clone();
-    let lines: Vec<serde_json::Value> =
-        String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let candle = [
+        "--engine", "candle", "--model", weights, "--format", "json", "data/val",
+    ];
+    let output = here("mbn-infer")
+        .args(candle)
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let lines: Vec<serde_json::Value> = String::from_utf8(output)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines.len(), 8);
     for line in &lines {
         let path = line["path"].as_str().unwrap();
@@ -62,15 +79,27 @@ fn train_export_classify_check() {
         assert!(path.contains(label), "{line}");
     }
 
-    let evaluation = here("mbn-infer").args(["--model", "model.onnx", "--evaluate", "data/val"]).assert();
-    evaluation.success().stderr(contains("100.00 %").or(contains("100 %")));
+    let evaluation = here("mbn-infer")
+        .args(["--model", "model.onnx", "--evaluate", "data/val"])
+        .assert();
+    evaluation
+        .success()
+        .stderr(contains("100.00 %").or(contains("100 %")));
 }
 
 #[test]
 fn every_program_has_help_with_examples_and_a_version() {
     for name in ["mbn-train", "mbn-export", "mbn-infer"] {
-        program(name).arg("--help").assert().success().stdout(contains("Examples:"));
-        program(name).arg("--version").assert().success().stdout(contains(name));
+        program(name)
+            .arg("--help")
+            .assert()
+            .success()
+            .stdout(contains("Examples:"));
+        program(name)
+            .arg("--version")
+            .assert()
+            .success()
+            .stdout(contains(name));
         let assert = program(name).arg("--no-such-option").assert();
         assert.code(2).stdout("").stderr(contains("--no-such-option"));
     }

@@ -12,10 +12,10 @@ use crate::Network;
 
 /// Pictures on which the statistics of random weights are measured, and their size. The network is
 /// convolutional, so statistics of small pictures serve larger ones.
-const NOISE_PICTURES: usize = 8;
+const NOISE_PICTURES: usize = 16;
 const NOISE_SIZE: usize = 96;
 /// The classifier's initial weights are small; random weights that are to be told apart need larger ones.
-const RANDOM_CLASSIFIER_GAIN: f32 = 8.0;
+const RANDOM_CLASSIFIER_GAIN: f32 = 4.0;
 
 /// Initial weights for training, distributed as PyTorch's: convolutions and classifier uniform within
 /// `1 / sqrt(fan_in)`, batch norm the identity. Batch norm makes the size of a convolution's weights a matter of the
@@ -98,6 +98,7 @@ fn noise_pictures(n: usize, size: usize, seed: u64, device: &Device) -> Result<T
     let mut values = Vec::with_capacity(n * 3 * size * size);
     for _ in 0..n * 3 {
         let (offset, amplitude) = (normal(&mut rng), normal(&mut rng));
+        let grain = rng.random_range(0.1..1.5);
         let (fx, fy, phase) = (
             rng.random_range(0.5..4.0),
             rng.random_range(0.5..4.0),
@@ -106,7 +107,7 @@ fn noise_pictures(n: usize, size: usize, seed: u64, device: &Device) -> Result<T
         for i in 0..size * size {
             let (y, x) = ((i / size) as f64 / size as f64, (i % size) as f64 / size as f64);
             let wave = (TAU * (fx * x + fy * y) + phase).sin();
-            values.push((offset + amplitude * wave + 0.3 * normal(&mut rng)) as f32);
+            values.push((offset + amplitude * wave + grain * normal(&mut rng)) as f32);
         }
     }
     Tensor::from_vec(values, (n, 3, size, size), device)

@@ -14,10 +14,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_checked(path, bytes, |_| Ok(()))
 }
 
-/// As [`write`], but the file gets its name only when `check`, given the temporary file's path, succeeds.
+/// As [`write()`], but the file gets its name only when `check`, given the temporary file's path, succeeds.
 ///
 /// # Errors
-/// Those of [`write`], converted by `From`, and those of `check`.
+/// Those of [`write()`], converted by `From`, and those of `check`.
 pub fn write_checked<E: From<io::Error>>(
     path: &Path,
     bytes: &[u8],

@@ -35,7 +35,11 @@ fn two_colours(folder: &Path) {
 #[test]
 fn alpha_must_be_one_of_four() {
     let assert = train().args(["--data", "d", "--alpha", "0.3"]).assert();
-    assert.code(2).stderr(contains("`0.3`").or(contains("0.3")).and(contains("0.25, 0.5, 0.75, 1.0")));
+    assert.code(2).stderr(
+        contains("`0.3`")
+            .or(contains("0.3"))
+            .and(contains("0.25, 0.5, 0.75, 1.0")),
+    );
 }
 
 #[test]
@@ -43,7 +47,11 @@ fn data_that_cannot_be_trained_on() {
     let folder = tempfile::tempdir().unwrap();
     let run = |data: &Path| {
         let mut command = train();
-        command.current_dir(folder.path()).arg("--data").arg(data).args(["--alpha", "0.25"]);
+        command
+            .current_dir(folder.path())
+            .arg("--data")
+            .arg(data)
+            .args(["--alpha", "0.25"]);
         command.assert().code(1).stdout("")
     };
     run(Path::new("missing")).stderr(contains("missing"));
@@ -60,7 +68,9 @@ fn data_that_cannot_be_trained_on() {
 #[test]
 fn cuda_is_refused_by_a_build_without_it() {
     let assert = train().args(["--data", "d", "--device", "cuda"]).assert();
-    assert.code(1).stderr(contains("no CUDA support").and(contains("hint:")));
+    assert
+        .code(1)
+        .stderr(contains("no CUDA support").and(contains("hint:")));
 }
 
 #[test]
@@ -70,24 +80,49 @@ fn weights_to_start_from_must_fit() {
     let weights = folder.path().join("w.safetensors");
     std::fs::write(&weights, "not weights").unwrap();
     let mut command = train();
-    command.arg("--data").arg(folder.path()).args(["--alpha", "0.25"]).arg("--init").arg(&weights);
+    command
+        .arg("--data")
+        .arg(folder.path())
+        .args(["--alpha", "0.25"])
+        .arg("--init")
+        .arg(&weights);
     command.assert().code(1).stderr(contains("w.safetensors"));
 }
 
 #[test]
 fn nothing_to_resume_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    train().arg("--resume").arg(folder.path()).assert().code(1).stderr(contains("no run"));
+    train()
+        .arg("--resume")
+        .arg(folder.path())
+        .assert()
+        .code(1)
+        .stderr(contains("no run"));
 }
 
 #[test]
 fn a_small_run_leaves_all_its_files_and_resumes() {
     let folder = tempfile::tempdir().unwrap();
     two_colours(folder.path());
-    let small = ["--alpha", "0.25", "--size", "32", "--epochs", "2", "--batch-size", "8", "--lr", "0.05"];
+    let small = [
+        "--alpha",
+        "0.25",
+        "--size",
+        "32",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "8",
+        "--lr",
+        "0.05",
+    ];
     let run = |out: &str| {
         let mut command = train();
-        command.current_dir(folder.path()).args(["--data", "."]).args(small).args(["--out", out]);
+        command
+            .current_dir(folder.path())
+            .args(["--data", "."])
+            .args(small)
+            .args(["--out", out]);
         command.assert().success().stdout("");
     };
     run("run");
@@ -105,16 +140,35 @@ fn a_small_run_leaves_all_its_files_and_resumes() {
     }
     let history = std::fs::read_to_string(file("history.csv")).unwrap();
     assert_eq!(history.lines().count(), 3, "{history}");
-    assert!(folder.path().join("models/mobilenet_v1_0.25.safetensors").exists());
+    assert!(
+        folder
+            .path()
+            .join("models/mobilenet_v1_0.25.safetensors")
+            .exists()
+    );
 
     // The same seed gives the same weights, and a run that holds a run is not written over.
     run("again");
     let weights = |run: &str| std::fs::read(folder.path().join(run).join("last.safetensors")).unwrap();
-    assert!(weights("run") == weights("again"), "two runs with one seed differ");
+    assert!(
+        weights("run") == weights("again"),
+        "two runs with one seed differ"
+    );
     let mut command = train();
-    command.current_dir(folder.path()).args(["--data", "."]).args(small).args(["--out", "run"]);
+    command
+        .current_dir(folder.path())
+        .args(["--data", "."])
+        .args(small)
+        .args(["--out", "run"]);
     command.assert().code(1).stderr(contains("--resume"));
 
-    train().current_dir(folder.path()).args(["--resume", "run"]).assert().success();
-    assert!(weights("run") == weights("again"), "a finished run changed when it was resumed");
+    train()
+        .current_dir(folder.path())
+        .args(["--resume", "run"])
+        .assert()
+        .success();
+    assert!(
+        weights("run") == weights("again"),
+        "a finished run changed when it was resumed"
+    );
 }
