@@ -300,7 +300,9 @@ fn loaders(
     }
     let test = LoaderConfig::evaluation(preprocess, settings.batch_size).with_workers(workers);
     let total = (data.train.len() + data.test.len()).max(1) as u64;
-    let share = |part: usize| default_cache_budget() / total * part as u64;
+    // Asked for once: what is free changes with every query.
+    let budget = default_cache_budget();
+    let share = |part: usize| budget / total * part as u64;
     let cached = |source: &Arc<dyn Source>| CachedSource::new(Arc::clone(source), share(source.len()));
     let train = Loader::new(Arc::new(cached(&data.train)), train).context("cannot load training images")?;
     let test = Loader::new(Arc::new(cached(&data.test)), test).context("cannot load test images")?;
