@@ -102,7 +102,7 @@ fn check(bytes: &[u8], weights: &Weights, options: &ExportOptions) -> Result<()>
 /// Outputs that differ by more than is allowed, or an engine that fails.
 pub fn compare(engine: &mut dyn Engine, weights: &Weights, options: &ExportOptions) -> Result<Parity> {
     let preprocess = weights.metadata().preprocess.unwrap_or_default();
-    let network = Network::from_weights(weights, &Device::Cpu)?;
+    let mut network = Network::from_weights(weights, &Device::Cpu)?;
     let (mut largest, mut scale) = (0f32, 1f32);
     for n in BATCHES {
         let images = noise(n, &preprocess);

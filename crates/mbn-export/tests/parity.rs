@@ -54,7 +54,7 @@ fn pictures(n: usize, preprocess: &Preprocess) -> Vec<f32> {
 fn candle(weights: &Weights, images: &[f32], n: usize) -> Vec<f32> {
     let size = weights.metadata().preprocess.unwrap_or_default().size;
     let images = Tensor::from_slice(images, (n, 3, size, size), &Device::Cpu).unwrap();
-    let network = Network::from_weights(weights, &Device::Cpu).unwrap();
+    let mut network = Network::from_weights(weights, &Device::Cpu).unwrap();
     network
         .forward_eval(&images)
         .unwrap()

@@ -1,24 +1,30 @@
 //! The network with batch norm folded into its convolutions.
 
-use candle_core::{Device, Result, Tensor};
-use mbn_ops::{Epilogue, depthwise_fused, global_average_pool, pointwise_fused, stem_fused};
-use mbn_spec::{Architecture, ConvLayer, Folded, LayerKind};
+use std::sync::{Mutex, PoisonError};
 
+use candle_core::{DType, Device, Result, Tensor, bail};
+use mbn_ops::{Conv3x3, FusedConv, global_average_pool_stored, separable_fused, stem_fused};
+use mbn_spec::{Architecture, Folded, LayerKind};
+
+use crate::buffers::Buffers;
 use crate::parameters::conv3x3;
 
-/// MobileNetV1 for inference: each convolution adds its bias and applies the activation as it writes.
+/// MobileNetV1 for inference: each convolution adds its bias and applies the activation as it writes, and a
+/// depthwise convolution's result is not stored.
 pub struct InferenceNetwork {
     architecture: Architecture,
-    layers: Vec<Layer>,
+    stem: (FusedConv, Conv3x3),
+    blocks: Vec<Block>,
     fc_weight: Tensor,
     fc_bias: Tensor,
     device: Device,
+    buffers: Mutex<Buffers>,
 }
 
-struct Layer {
-    spec: ConvLayer,
-    weight: Tensor,
-    epilogue: Epilogue,
+struct Block {
+    depthwise: FusedConv,
+    conv: Conv3x3,
+    pointwise: FusedConv,
 }
 
 impl InferenceNetwork {
@@ -28,33 +34,38 @@ impl InferenceNetwork {
     /// If a tensor has another length than the architecture says, or the device cannot hold it.
     pub fn new(folded: &Folded, device: &Device) -> Result<Self> {
         let architecture = folded.architecture;
-        let layer = |(spec, conv): (ConvLayer, &mbn_spec::FoldedConv)| {
-            let weight = Tensor::from_slice(&conv.weight, spec.weight_shape().as_slice(), device)?;
-            let bias = Tensor::from_slice(&conv.bias, spec.out_channels, device)?;
-            let epilogue = Epilogue {
-                bias,
+        let (mut stem, mut waiting, mut blocks) = (None, None, Vec::new());
+        for (spec, conv) in architecture.convs().into_iter().zip(&folded.convs) {
+            let fused = FusedConv {
+                weight: Tensor::from_slice(&conv.weight, spec.weight_shape().as_slice(), device)?,
+                bias: Tensor::from_slice(&conv.bias, spec.out_channels, device)?,
                 max: architecture.variant.activation.max(),
             };
-            Ok(Layer {
-                spec,
-                weight,
-                epilogue,
-            })
+            let geometry = conv3x3(&spec, &architecture.variant);
+            match (spec.kind, waiting.take()) {
+                (LayerKind::Stem, _) => stem = Some((fused, geometry)),
+                (LayerKind::Pointwise, Some((depthwise, conv))) => blocks.push(Block {
+                    depthwise,
+                    conv,
+                    pointwise: fused,
+                }),
+                _ => waiting = Some((fused, geometry)),
+            }
+        }
+        let Some(stem) = stem else {
+            bail!("the network has no stem")
         };
         let (classes, features) = (architecture.classes, architecture.features());
         Ok(Self {
-            layers: architecture
-                .convs()
-                .into_iter()
-                .zip(&folded.convs)
-                .map(layer)
-                .collect::<Result<_>>()?,
+            stem,
+            blocks,
             fc_weight: Tensor::from_slice(&folded.fc_weight, (classes, features), device)?
                 .t()?
                 .contiguous()?,
             fc_bias: Tensor::from_slice(&folded.fc_bias, classes, device)?,
             architecture,
             device: device.clone(),
+            buffers: Mutex::default(),
         })
     }
 
@@ -63,23 +74,45 @@ impl InferenceNetwork {
     /// # Errors
     /// If the images have another shape or are too small.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        let mut x = images.clone();
-        for Layer {
-            spec,
-            weight,
-            epilogue,
-        } in &self.layers
+        // Taken, so that a pass on another thread makes its own.
+        let mut buffers = std::mem::take(&mut *self.buffers.lock().unwrap_or_else(PoisonError::into_inner));
+        let features = self.features(&images.contiguous()?, &mut buffers)?;
+        *self.buffers.lock().unwrap_or_else(PoisonError::into_inner) = buffers;
+        features.matmul(&self.fc_weight)?.broadcast_add(&self.fc_bias)
+    }
+
+    fn features(&self, images: &Tensor, buffers: &mut Buffers) -> Result<Tensor> {
+        let (n, _, h, w) = images.dims4()?;
+        let mut buffer = |fused: &FusedConv, (h, w): (usize, usize), free: Option<Tensor>| {
+            if let Some(tensor) = free {
+                buffers.give(tensor);
+            }
+            buffers.take((n, h, w, fused.bias.elem_count()), DType::F32, &self.device)
+        };
+        let out_size =
+            |conv: &Conv3x3, (h, w)| Ok::<_, candle_core::Error>((conv.out_size(h)?, conv.out_size(w)?));
+        let (stem, conv) = &self.stem;
+        let mut size = out_size(conv, (h, w))?;
+        let mut x = buffer(stem, size, None)?;
+        stem_fused(images, stem, *conv, &x)?;
+        let mut free = None;
+        for Block {
+            depthwise,
+            conv,
+            pointwise,
+        } in &self.blocks
         {
-            let conv = conv3x3(spec, &self.architecture.variant);
-            x = match spec.kind {
-                LayerKind::Stem => stem_fused(&x, weight, conv, epilogue)?,
-                LayerKind::Depthwise => depthwise_fused(&x, weight, conv, epilogue)?,
-                LayerKind::Pointwise => pointwise_fused(&x, weight, epilogue)?,
-            };
+            size = out_size(conv, size)?;
+            let out = buffer(pointwise, size, free.take())?;
+            separable_fused(&x, depthwise, *conv, pointwise, &out)?;
+            free = Some(std::mem::replace(&mut x, out));
         }
-        global_average_pool(&x)?
-            .matmul(&self.fc_weight)?
-            .broadcast_add(&self.fc_bias)
+        let features = global_average_pool_stored(&x)?;
+        [Some(x), free]
+            .into_iter()
+            .flatten()
+            .for_each(|tensor| buffers.give(tensor));
+        Ok(features)
     }
 
     /// The network's description.

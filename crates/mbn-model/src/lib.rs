@@ -3,8 +3,10 @@
 //! [`Network`] trains and evaluates with batch norm as layers of its own; [`InferenceNetwork`] runs the
 //! folded network. Both are built from [`mbn_spec`]'s layer list and take images as `[N, 3, H, W]`.
 
+mod buffers;
 mod inference;
 mod init;
+mod layer;
 mod loss;
 mod network;
 mod optimizer;

@@ -2,19 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Result, Tensor, Var, bail};
-use mbn_ops::{
-    BatchStatistics, batch_norm_relu, batch_norm_relu_gradients, batch_norm_relu_with, batch_statistics,
-};
-use mbn_ops::{depthwise, depthwise_gradients, global_average_pool, global_average_pool_gradient};
-use mbn_ops::{pointwise, pointwise_gradients, stem, stem_weight_gradient};
-use mbn_spec::{Architecture, ConvLayer, LayerKind, Metadata, TensorKind, Weights};
+use candle_core::{DType, Device, Result, Tensor, Var, bail};
+use mbn_ops::{BatchStatistics, Upstream, global_average_pool, global_average_pool_backward};
+use mbn_spec::{Architecture, ConvLayer, Metadata, TensorKind, Weights};
 
-use crate::parameters::{Parameter, conv3x3};
+use crate::buffers::Buffers;
+use crate::layer::{Input, Layer, Mode};
+use crate::parameters::Parameter;
 use crate::pass::{Gradients, Pass, Record};
-
-/// Weight of a batch's statistics in the running ones, as in PyTorch.
-const MOMENTUM: f64 = 0.1;
 
 /// MobileNetV1 with trained parameters and running statistics.
 pub struct Network {
@@ -23,15 +18,8 @@ pub struct Network {
     layers: Vec<Layer>,
     fc_weight: Parameter,
     fc_bias: Parameter,
-}
-
-struct Layer {
-    spec: ConvLayer,
-    weight: Parameter,
-    gamma: Parameter,
-    beta: Parameter,
-    running: BatchStatistics,
-    batches: i64,
+    precision: DType,
+    buffers: Buffers,
 }
 
 impl Network {
@@ -67,6 +55,7 @@ impl Network {
                     variance: tensor(&format!("{norm}.running_var"))?,
                 },
                 batches: weights.counter(&format!("{norm}.num_batches_tracked")),
+                variant: architecture.variant,
                 spec,
             })
         };
@@ -80,7 +69,16 @@ impl Network {
                 .collect::<Result<_>>()?,
             fc_weight: parameter("fc.weight".into(), TensorKind::Weight)?,
             fc_bias: parameter("fc.bias".into(), TensorKind::Bias)?,
+            precision: DType::F32,
+            buffers: Buffers::default(),
         })
+    }
+
+    /// Keeps activations and their gradients in `precision`, float32 (as at first) or bfloat16. Parameters, sums
+    /// and statistics are float32 all the same.
+    pub fn set_precision(&mut self, precision: DType) {
+        self.precision = precision;
+        self.buffers = Buffers::default();
     }
 
     /// The present weights, with the given metadata.
@@ -128,20 +126,15 @@ impl Network {
     /// # Errors
     /// If the images have another shape or are too small.
     pub fn forward_train(&mut self, images: &Tensor) -> Result<Pass> {
-        let mut records = Vec::with_capacity(self.layers.len());
-        let mut x = images.detach();
-        for layer in &mut self.layers {
-            let (record, y) = layer.forward_train(x, &self.architecture)?;
-            records.push(record);
-            x = y;
-        }
-        let features = global_average_pool(&x)?;
+        let images = images.detach().contiguous()?;
+        let records = self.convolutions(&images, Mode::Train)?;
+        let features = self.pool(&records)?;
         let logits = Var::from_tensor(&self.linear(&features)?.detach())?;
         Ok(Pass {
-            logits,
+            images,
             records,
-            last: x,
             features,
+            logits,
         })
     }
 
@@ -151,13 +144,13 @@ impl Network {
     /// add each to a tensor of zeros first, four more passes over memory.
     ///
     /// # Errors
-    /// If `loss` does not depend on the logits.
-    pub fn backward(&self, pass: Pass, loss: &Tensor) -> Result<Gradients> {
+    /// If `loss` does not depend on the logits, or the pass is another network's.
+    pub fn backward(&mut self, pass: Pass, loss: &Tensor) -> Result<Gradients> {
         let Pass {
-            logits,
+            images,
             mut records,
-            last,
             features,
+            logits,
         } = pass;
         let of_loss = loss.backward()?;
         let Some(dlogits) = of_loss.get(&logits) else {
@@ -167,13 +160,32 @@ impl Network {
         gradients.insert(&self.fc_weight, dlogits.t()?.matmul(&features)?);
         gradients.insert(&self.fc_bias, dlogits.sum(0)?);
         let dfeatures = dlogits.matmul(self.fc_weight.tensor())?.detach();
-        let mut dy = global_average_pool_gradient(last.shape(), &dfeatures)?;
-        drop(last);
-        for layer in self.layers.iter().rev() {
-            let Some(record) = records.pop() else {
-                bail!("the pass is of another network")
+
+        let Some(mut record) = records.pop() else {
+            bail!("the network has no layers")
+        };
+        let mut gradient = self.buffer_like(&record)?;
+        let mut parameters =
+            global_average_pool_backward(&dfeatures.contiguous()?, record.activation(), &gradient)?;
+        for i in (0..self.layers.len()).rev() {
+            let below = records.pop();
+            let out = below.as_ref().map(|below| self.buffer_like(below)).transpose()?;
+            let input = match &below {
+                Some(below) => Input::Activation(below.activation()),
+                None => Input::Image(&images),
             };
-            dy = layer.backward(record, &dy, &self.architecture, &mut gradients)?;
+            let upstream = Upstream {
+                activation: record.activation(),
+                gradient: &gradient,
+                parameters: &parameters,
+            };
+            let before = self.layers[i].backward(input, upstream, out.as_ref(), &mut gradients)?;
+            self.buffers.give(gradient);
+            self.buffers.give(record.raw);
+            let (Some(below), Some(out), Some(before)) = (below, out, before) else {
+                break;
+            };
+            (record, gradient, parameters) = (below, out, before);
         }
         Ok(gradients)
     }
@@ -182,104 +194,56 @@ impl Network {
     ///
     /// # Errors
     /// If the images have another shape or are too small.
-    pub fn forward_eval(&self, images: &Tensor) -> Result<Tensor> {
-        let mut x = images.detach();
-        for layer in &self.layers {
-            x = layer.forward_eval(&x, &self.architecture)?;
-        }
-        Ok(self.linear(&global_average_pool(&x)?)?.detach())
+    pub fn forward_eval(&mut self, images: &Tensor) -> Result<Tensor> {
+        let records = self.convolutions(&images.detach().contiguous()?, Mode::Evaluate)?;
+        let features = self.pool(&records)?;
+        self.give_back(records);
+        Ok(self.linear(&features)?.detach())
     }
 
     /// Sets every running statistic to that of the next batches: forgets what was measured so far.
     pub(crate) fn measure_statistics(&mut self, images: &Tensor) -> Result<()> {
-        let mut x = images.detach();
-        for layer in &mut self.layers {
-            let raw = layer.convolve(&x, &self.architecture)?.detach();
-            layer.running = layer.unbiased(&raw, &batch_statistics(&raw)?)?;
-            layer.batches = 1;
-            x = layer.norm_eval(&raw, &self.architecture)?;
-        }
+        let records = self.convolutions(images, Mode::Measure)?;
+        self.give_back(records);
         Ok(())
+    }
+
+    fn convolutions(&mut self, images: &Tensor, mode: Mode) -> Result<Vec<Record>> {
+        let mut records: Vec<Record> = Vec::with_capacity(self.layers.len());
+        for layer in &mut self.layers {
+            let input = match records.last() {
+                Some(below) => Input::Activation(below.activation()),
+                None => Input::Image(images),
+            };
+            let shape = layer.out_shape(input)?;
+            let out = self.buffers.take(shape, self.precision, &self.device)?;
+            let record = layer.forward(input, out, mode)?;
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    fn pool(&self, records: &[Record]) -> Result<Tensor> {
+        match records.last() {
+            Some(last) => global_average_pool(last.activation()),
+            None => bail!("the network has no layers"),
+        }
+    }
+
+    fn buffer_like(&mut self, record: &Record) -> Result<Tensor> {
+        let shape = record.raw.shape().clone();
+        self.buffers.take(shape, self.precision, &self.device)
+    }
+
+    fn give_back(&mut self, records: Vec<Record>) {
+        records
+            .into_iter()
+            .for_each(|record| self.buffers.give(record.raw));
     }
 
     fn linear(&self, features: &Tensor) -> Result<Tensor> {
         features
             .matmul(&self.fc_weight.tensor().t()?)?
             .broadcast_add(self.fc_bias.tensor())
-    }
-}
-
-impl Layer {
-    fn convolve(&self, x: &Tensor, architecture: &Architecture) -> Result<Tensor> {
-        let weight = self.weight.tensor();
-        match self.spec.kind {
-            LayerKind::Stem => stem(x, weight, conv3x3(&self.spec, &architecture.variant)),
-            LayerKind::Depthwise => depthwise(x, weight, conv3x3(&self.spec, &architecture.variant)),
-            LayerKind::Pointwise => pointwise(x, weight),
-        }
-    }
-
-    fn forward_train(&mut self, x: Tensor, architecture: &Architecture) -> Result<(Record, Tensor)> {
-        let raw = self.convolve(&x, architecture)?.detach();
-        let statistics = batch_statistics(&raw)?;
-        let unbiased = self.unbiased(&raw, &statistics)?;
-        let mix = |old: &Tensor, new: &Tensor| (old * (1.0 - MOMENTUM))? + (new * MOMENTUM)?;
-        self.running = BatchStatistics {
-            mean: mix(&self.running.mean, &unbiased.mean)?,
-            variance: mix(&self.running.variance, &unbiased.variance)?,
-        };
-        self.batches += 1;
-        let variant = &architecture.variant;
-        let (epsilon, max) = (variant.batch_norm_epsilon, variant.activation.max());
-        let (gamma, beta) = (self.gamma.tensor(), self.beta.tensor());
-        let y = batch_norm_relu(&raw, gamma, beta, &statistics, epsilon, max)?.detach();
-        Ok((Record { x, raw, statistics }, y))
-    }
-
-    /// The gradient of the layer's input, given that of its output; the stem's input, the image, needs none.
-    fn backward(
-        &self,
-        record: Record,
-        dy: &Tensor,
-        architecture: &Architecture,
-        gradients: &mut Gradients,
-    ) -> Result<Tensor> {
-        let Record { x, raw, statistics } = record;
-        let variant = &architecture.variant;
-        let (epsilon, max) = (variant.batch_norm_epsilon, variant.activation.max());
-        let (gamma, beta) = (self.gamma.tensor(), self.beta.tensor());
-        let [draw, dgamma, dbeta] =
-            batch_norm_relu_gradients(&raw, gamma, beta, &statistics, epsilon, max, dy)?;
-        gradients.insert(&self.gamma, dgamma);
-        gradients.insert(&self.beta, dbeta);
-        let (weight, conv) = (self.weight.tensor(), conv3x3(&self.spec, variant));
-        let (dx, dw) = match self.spec.kind {
-            LayerKind::Stem => (draw.clone(), stem_weight_gradient(&x, weight, conv, &draw)?),
-            LayerKind::Depthwise => depthwise_gradients(&x, weight, conv, &draw)?,
-            LayerKind::Pointwise => pointwise_gradients(&x, weight, &draw)?,
-        };
-        gradients.insert(&self.weight, dw);
-        Ok(dx)
-    }
-
-    fn forward_eval(&self, x: &Tensor, architecture: &Architecture) -> Result<Tensor> {
-        self.norm_eval(&self.convolve(x, architecture)?.detach(), architecture)
-    }
-
-    fn norm_eval(&self, raw: &Tensor, architecture: &Architecture) -> Result<Tensor> {
-        let variant = &architecture.variant;
-        let (gamma, beta) = (self.gamma.tensor(), self.beta.tensor());
-        let (epsilon, max) = (variant.batch_norm_epsilon, variant.activation.max());
-        batch_norm_relu_with(raw, gamma, beta, &self.running, epsilon, max)
-    }
-
-    /// The running variance estimates the population's, so it is divided by one less.
-    fn unbiased(&self, raw: &Tensor, statistics: &BatchStatistics) -> Result<BatchStatistics> {
-        let count = (raw.elem_count() / self.spec.out_channels) as f64;
-        let variance = (&statistics.variance * (count / (count - 1.0).max(1.0)))?;
-        Ok(BatchStatistics {
-            mean: statistics.mean.clone(),
-            variance,
-        })
     }
 }

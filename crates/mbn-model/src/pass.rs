@@ -3,26 +3,33 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Tensor, Var};
-use mbn_ops::BatchStatistics;
+use mbn_ops::{Activation, Normalization};
 
 use crate::Parameter;
 
 /// A forward pass in training mode, with all that its backward pass needs.
 pub struct Pass {
-    pub(crate) logits: Var,
+    pub(crate) images: Tensor,
     /// One for each layer, in the order of the layers.
     pub(crate) records: Vec<Record>,
-    /// Output of the last layer, `[N, H, W, C]`.
-    pub(crate) last: Tensor,
     /// After pooling, `[N, C]`.
     pub(crate) features: Tensor,
+    pub(crate) logits: Var,
 }
 
-/// What a layer keeps: its input, its convolution's output and that output's statistics.
+/// What is kept of a layer: its convolution's result, and the batch norm and activation that follow it.
 pub(crate) struct Record {
-    pub x: Tensor,
     pub raw: Tensor,
-    pub statistics: BatchStatistics,
+    pub normalization: Normalization,
+}
+
+impl Record {
+    pub fn activation(&self) -> Activation<'_> {
+        Activation {
+            raw: &self.raw,
+            normalization: &self.normalization,
+        }
+    }
 }
 
 impl Pass {

@@ -1,187 +1,122 @@
-//! Depthwise 3x3 convolution as a candle operation.
+//! Depthwise 3x3 convolution.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
+use crate::Conv3x3;
 use crate::cpu::depthwise::{self as cpu, taps_first};
-use crate::cpu::{Bias, depthwise_backward as cpu_backward};
-use crate::storage::{expect_shape, floats};
-use crate::{Conv3x3, Epilogue};
+use crate::cpu::depthwise_backward as cpu_backward;
+use crate::element::Element;
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::normalization::{Activation, BatchStatistics, ParameterGradients, Upstream};
+use crate::readers::{ActivationReader, UpstreamReader, statistics};
 
-/// Depthwise 3x3 convolution of `x` `[N, H, W, C]` with `weight` `[C, 1, 3, 3]`, with gradients.
+/// Depthwise 3x3 convolution of the activation `input`, `[N, H, W, C]`, with `weight` `[C, 1, 3, 3]`. Writes
+/// `out`, `[N, OH, OW, C]` in the format of the input, and returns its statistics.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not float32.
-pub fn depthwise(x: &Tensor, weight: &Tensor, conv: Conv3x3) -> Result<Tensor> {
-    let op = Depthwise::new(x, weight, conv)?;
-    x.contiguous()?.apply_op2(&weight.contiguous()?, op)
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn depthwise(input: Activation, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Result<BatchStatistics> {
+    launch(&Forward(Depthwise::new(input, weight, conv, out)?), out)
 }
 
-/// Gradients of [`depthwise`] with respect to `x` and `weight`, given that of its result.
+/// Gradients of [`depthwise`]. Writes to `out` the gradient of batch norm's result in the layer before, in the
+/// shape and format of the input; returns the gradient of the weight, and those of that batch norm's parameters.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not float32.
-pub fn depthwise_gradients(
-    x: &Tensor,
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn depthwise_backward(
+    upstream: Upstream,
+    input: Activation,
     weight: &Tensor,
     conv: Conv3x3,
-    gradient: &Tensor,
-) -> Result<(Tensor, Tensor)> {
-    Depthwise::new(x, weight, conv)?.gradients(x, weight, gradient)
-}
-
-/// [`depthwise`] followed by bias and activation; has no gradient.
-///
-/// # Errors
-/// If the shapes do not fit or a tensor is not float32.
-pub fn depthwise_fused(x: &Tensor, weight: &Tensor, conv: Conv3x3, epilogue: &Epilogue) -> Result<Tensor> {
-    let op = Depthwise::new(x, weight, conv)?;
-    expect_shape("depthwise", "bias", &epilogue.bias, &[op.shape.c])?;
-    let op = DepthwiseFused {
-        op,
-        max: epilogue.max,
-    };
-    x.contiguous()?
-        .apply_op3_no_bwd(&weight.contiguous()?, &epilogue.bias.contiguous()?, &op)
+    out: &Tensor,
+) -> Result<(Tensor, ParameterGradients)> {
+    let op = Depthwise::new(input, weight, conv, upstream.activation.raw)?;
+    expect_shape(Backward::NAME, "the input's gradient", out, input.raw.dims())?;
+    expect_type(Backward::NAME, out, input.raw.dtype())?;
+    upstream.check(Backward::NAME)?;
+    launch(&Backward { op, upstream }, out)
 }
 
 #[derive(Clone, Copy)]
-struct Depthwise {
+struct Depthwise<'a> {
+    input: Activation<'a>,
+    weight: &'a Tensor,
     conv: Conv3x3,
     shape: cpu::Shape,
 }
 
-impl Depthwise {
-    fn new(x: &Tensor, weight: &Tensor, conv: Conv3x3) -> Result<Self> {
-        let (n, h, w, c) = x.dims4()?;
-        expect_shape("depthwise", "weight", weight, &[c, 1, 3, 3])?;
-        let shape = cpu::Shape {
-            n,
-            h,
-            w,
-            c,
-            oh: conv.out_size(h)?,
-            ow: conv.out_size(w)?,
-        };
-        Ok(Self { conv, shape })
+impl<'a> Depthwise<'a> {
+    fn new(input: Activation<'a>, weight: &'a Tensor, conv: Conv3x3, out: &Tensor) -> Result<Self> {
+        let name = Forward::NAME;
+        let (n, h, w, c) = input.check(name)?;
+        expect_shape(name, "weight", weight, &[c, 1, 3, 3])?;
+        expect_type(name, weight, DType::F32)?;
+        let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
+        expect_shape(name, "the result", out, &[n, oh, ow, c])?;
+        expect_type(name, out, input.raw.dtype())?;
+        let shape = cpu::Shape { n, h, w, c, oh, ow };
+        Ok(Self {
+            input,
+            weight,
+            conv,
+            shape,
+        })
     }
 
-    fn forward(&self, x: &[f32], weight: &[f32], bias: Option<Bias>) -> (CpuStorage, Shape) {
-        let cpu::Shape { n, c, oh, ow, .. } = self.shape;
-        let mut out = vec![0.0; n * oh * ow * c];
-        cpu::forward(&mut out, x, &taps_first(weight, c), self.conv, self.shape, bias);
-        (CpuStorage::F32(out), (n, oh, ow, c).into())
-    }
-
-    fn gradients(&self, x: &Tensor, weight: &Tensor, gradient: &Tensor) -> Result<(Tensor, Tensor)> {
-        let gradient = gradient.contiguous()?;
-        let dx = gradient.apply_op2_no_bwd(&weight.contiguous()?, &InputGradient(*self))?;
-        let dw = x
-            .contiguous()?
-            .apply_op2_no_bwd(&gradient, &WeightGradient(*self))?;
-        Ok((dx, dw))
+    fn taps(&self) -> Result<Vec<f32>> {
+        let weight = Reader::new(Forward::NAME, self.weight)?;
+        Ok(taps_first(weight.values()?, self.shape.c))
     }
 }
 
-impl CustomOp2 for Depthwise {
-    fn name(&self) -> &'static str {
-        "depthwise"
-    }
+struct Forward<'a>(Depthwise<'a>);
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = floats(x, x_layout, self.name())?;
-        Ok(self.forward(x, floats(weight, weight_layout, self.name())?, None))
-    }
+impl Kernel for Forward<'_> {
+    const NAME: &'static str = "depthwise";
+    type Side = BatchStatistics;
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (dx, dw) = self.gradients(x, weight, gradient)?;
-        Ok((Some(dx), Some(dw)))
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<BatchStatistics> {
+        let Depthwise { conv, shape, .. } = self.0;
+        let input = ActivationReader::new(Self::NAME, self.0.input)?;
+        let sums = cpu::forward(
+            out,
+            input.raw()?,
+            input.constants()?,
+            &self.0.taps()?,
+            conv,
+            shape,
+        );
+        statistics(&sums, out.len() / shape.c)
     }
 }
 
-struct DepthwiseFused {
-    op: Depthwise,
-    max: f32,
+struct Backward<'a> {
+    op: Depthwise<'a>,
+    upstream: Upstream<'a>,
 }
 
-impl CustomOp3 for DepthwiseFused {
-    fn name(&self) -> &'static str {
-        "depthwise-fused"
-    }
+impl Kernel for Backward<'_> {
+    const NAME: &'static str = "depthwise-backward";
+    type Side = (Tensor, ParameterGradients);
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = floats(x, x_layout, self.name())?;
-        let bias = Bias {
-            bias: floats(bias, bias_layout, self.name())?,
-            max: self.max,
-        };
-        Ok(self
-            .op
-            .forward(x, floats(weight, weight_layout, self.name())?, Some(bias)))
-    }
-}
-
-struct InputGradient(Depthwise);
-
-impl CustomOp2 for InputGradient {
-    fn name(&self) -> &'static str {
-        "depthwise-input-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let Depthwise { conv, shape } = self.0;
-        let cpu::Shape { n, h, w, c, .. } = shape;
-        let gradient = floats(gradient, gradient_layout, self.name())?;
-        let taps = taps_first(floats(weight, weight_layout, self.name())?, c);
-        let mut dx = vec![0.0; n * h * w * c];
-        cpu_backward::input_gradient(&mut dx, gradient, &taps, conv, shape);
-        Ok((CpuStorage::F32(dx), (n, h, w, c).into()))
-    }
-}
-
-struct WeightGradient(Depthwise);
-
-impl CustomOp2 for WeightGradient {
-    fn name(&self) -> &'static str {
-        "depthwise-weight-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let Depthwise { conv, shape } = self.0;
-        let x = floats(x, x_layout, self.name())?;
-        let gradient = floats(gradient, gradient_layout, self.name())?;
-        let dw = cpu_backward::weight_gradient(x, gradient, conv, shape);
-        Ok((CpuStorage::F32(dw), (shape.c, 1, 3, 3).into()))
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<(Tensor, ParameterGradients)> {
+        let Depthwise { conv, shape, .. } = self.op;
+        let input = ActivationReader::new(Self::NAME, self.op.input)?;
+        let upstream = UpstreamReader::new(Self::NAME, self.upstream)?;
+        let (constants, taps) = (input.constants()?, self.op.taps()?);
+        let (dw, sums) = cpu_backward::backward(
+            out,
+            input.raw()?,
+            constants,
+            upstream.values()?,
+            &taps,
+            conv,
+            shape,
+        );
+        let dw = Tensor::from_vec(dw, (3, 3, shape.c), &Device::Cpu)?
+            .permute((2, 0, 1))?
+            .reshape((shape.c, 1, 3, 3))?;
+        Ok((dw, input.parameter_gradients(&sums)?))
     }
 }

@@ -1,29 +1,36 @@
-//! candle custom operations for MobileNetV1, forward and backward, on activations of shape `[N, H, W, C]`.
+//! Kernels for MobileNetV1 over candle's tensors, forward and backward, on activations of shape `[N, H, W, C]`.
 //!
-//! candle's own grouped convolution runs one convolution a group, and batch norm is a chain of tensor
-//! operations; here each is one pass. In NHWC a pointwise convolution is one matrix product, a depthwise one
-//! vectorises over channels, and batch norm reduces over rows. Weights keep PyTorch's layouts.
+//! candle's own grouped convolution runs one convolution a group, and batch norm is a chain of tensor operations.
+//! Here a training step moves each activation as seldom as batch norm allows: a convolution applies the batch norm
+//! and activation before it while it loads ([`Activation`]), and takes the statistics that the next one needs from
+//! what it has just written. Backward likewise: one pass forms the gradient of the convolution's result while it
+//! loads ([`Upstream`]), uses it for both gradients, and sums what the next batch norm needs. So only the
+//! convolutions' results are stored, and a gradient is written once.
 //!
-//! Every function takes float32 tensors, makes its inputs contiguous and returns an error, never a panic, for
-//! shapes that do not fit.
+//! In NHWC a pointwise convolution is one matrix product, a depthwise one vectorises over channels, and batch norm
+//! reduces over rows. Weights keep PyTorch's layouts. Activations and their gradients are float32 or bfloat16;
+//! everything else is float32. Results go to tensors of the caller's, which can be used again in the next step: fresh
+//! memory costs as much as the arithmetic.
+//!
+//! Every function returns an error, never a panic, for shapes and formats that do not fit.
 
-mod activation;
-mod batch_norm;
 mod cpu;
 mod depthwise;
+mod element;
 mod geometry;
+mod inference;
+mod launch;
+mod normalization;
 pub mod optim;
 mod pointwise;
 mod pool;
+mod readers;
 mod stem;
-mod storage;
 
-pub use activation::Epilogue;
-pub use batch_norm::{
-    BatchStatistics, batch_norm_relu, batch_norm_relu_gradients, batch_norm_relu_with, batch_statistics,
-};
-pub use depthwise::{depthwise, depthwise_fused, depthwise_gradients};
+pub use depthwise::{depthwise, depthwise_backward};
 pub use geometry::Conv3x3;
-pub use pointwise::{pointwise, pointwise_fused, pointwise_gradients};
-pub use pool::{global_average_pool, global_average_pool_gradient};
-pub use stem::{stem, stem_fused, stem_weight_gradient};
+pub use inference::{FusedConv, separable_fused, stem_fused};
+pub use normalization::{Activation, BatchStatistics, Normalization, ParameterGradients, Upstream};
+pub use pointwise::{pointwise, pointwise_backward};
+pub use pool::{global_average_pool, global_average_pool_backward, global_average_pool_stored};
+pub use stem::{stem, stem_backward};

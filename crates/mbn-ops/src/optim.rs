@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor};
 
 use crate::cpu::optim as cpu;
-use crate::storage::{expect_shape, floats, floats_mut};
+use crate::launch::{expect_shape, floats, floats_mut};
 
 /// Stochastic gradient descent with momentum, as `torch.optim.SGD`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,187 +1,106 @@
-//! 1x1 convolution as a candle operation.
+//! 1x1 convolution.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
-use crate::Epilogue;
-use crate::cpu::{Bias, pointwise as cpu};
-use crate::storage::{expect_shape, floats};
+use crate::cpu::{pointwise as cpu, pointwise_backward as cpu_backward};
+use crate::element::Element;
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::normalization::{Activation, BatchStatistics, ParameterGradients, Upstream};
+use crate::readers::{ActivationReader, UpstreamReader, statistics};
 
-/// 1x1 convolution of `x` `[N, H, W, I]` with `weight` `[O, I, 1, 1]`, with gradients.
+/// 1x1 convolution of the activation `input`, `[N, H, W, I]`, with `weight` `[O, I, 1, 1]`. Writes `out`,
+/// `[N, H, W, O]` in the format of the input, and returns its statistics.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not float32.
-pub fn pointwise(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    let op = Pointwise::new(x, weight)?;
-    x.contiguous()?.apply_op2(&weight.contiguous()?, op)
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn pointwise(input: Activation, weight: &Tensor, out: &Tensor) -> Result<BatchStatistics> {
+    launch(&Forward(Pointwise::new(input, weight, out)?), out)
 }
 
-/// Gradients of [`pointwise`] with respect to `x` and `weight`, given that of its result.
+/// Gradients of [`pointwise`]. Writes to `out` the gradient of batch norm's result in the layer before, in the
+/// shape and format of the input; returns the gradient of the weight, and those of that batch norm's parameters.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not float32.
-pub fn pointwise_gradients(x: &Tensor, weight: &Tensor, gradient: &Tensor) -> Result<(Tensor, Tensor)> {
-    Pointwise::new(x, weight)?.gradients(x, weight, gradient)
-}
-
-/// [`pointwise`] followed by bias and activation; has no gradient.
-///
-/// # Errors
-/// If the shapes do not fit or a tensor is not float32.
-pub fn pointwise_fused(x: &Tensor, weight: &Tensor, epilogue: &Epilogue) -> Result<Tensor> {
-    let op = Pointwise::new(x, weight)?;
-    expect_shape("pointwise", "bias", &epilogue.bias, &[op.cout])?;
-    let op = PointwiseFused {
-        op,
-        max: epilogue.max,
-    };
-    x.contiguous()?
-        .apply_op3_no_bwd(&weight.contiguous()?, &epilogue.bias.contiguous()?, &op)
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn pointwise_backward(
+    upstream: Upstream,
+    input: Activation,
+    weight: &Tensor,
+    out: &Tensor,
+) -> Result<(Tensor, ParameterGradients)> {
+    let op = Pointwise::new(input, weight, upstream.activation.raw)?;
+    expect_shape(Backward::NAME, "the input's gradient", out, input.raw.dims())?;
+    expect_type(Backward::NAME, out, input.raw.dtype())?;
+    upstream.check(Backward::NAME)?;
+    launch(&Backward { op, upstream }, out)
 }
 
 #[derive(Clone, Copy)]
-struct Pointwise {
-    /// `[N, H, W]`
-    outer: [usize; 3],
+struct Pointwise<'a> {
+    input: Activation<'a>,
+    weight: &'a Tensor,
     cin: usize,
     cout: usize,
 }
 
-impl Pointwise {
-    fn new(x: &Tensor, weight: &Tensor) -> Result<Self> {
-        let (n, h, w, cin) = x.dims4()?;
+impl<'a> Pointwise<'a> {
+    fn new(input: Activation<'a>, weight: &'a Tensor, out: &Tensor) -> Result<Self> {
+        let name = Forward::NAME;
+        let (n, h, w, cin) = input.check(name)?;
         let (cout, ..) = weight.dims4()?;
-        expect_shape("pointwise", "weight", weight, &[cout, cin, 1, 1])?;
+        expect_shape(name, "weight", weight, &[cout, cin, 1, 1])?;
+        expect_type(name, weight, DType::F32)?;
+        expect_shape(name, "the result", out, &[n, h, w, cout])?;
+        expect_type(name, out, input.raw.dtype())?;
         Ok(Self {
-            outer: [n, h, w],
+            input,
+            weight,
             cin,
             cout,
         })
     }
-
-    fn shape(&self, channels: usize) -> Shape {
-        let [n, h, w] = self.outer;
-        (n, h, w, channels).into()
-    }
-
-    fn forward(&self, x: &[f32], weight: &[f32], bias: Option<Bias>) -> (CpuStorage, Shape) {
-        let mut out = vec![0.0; x.len() / self.cin * self.cout];
-        cpu::forward(&mut out, x, weight, self.cin, self.cout, bias);
-        (CpuStorage::F32(out), self.shape(self.cout))
-    }
-
-    fn gradients(&self, x: &Tensor, weight: &Tensor, gradient: &Tensor) -> Result<(Tensor, Tensor)> {
-        let gradient = gradient.contiguous()?;
-        let dx = gradient.apply_op2_no_bwd(&weight.contiguous()?, &InputGradient(*self))?;
-        let dw = x
-            .contiguous()?
-            .apply_op2_no_bwd(&gradient, &WeightGradient(*self))?;
-        Ok((dx, dw))
-    }
 }
 
-impl CustomOp2 for Pointwise {
-    fn name(&self) -> &'static str {
-        "pointwise"
-    }
+struct Forward<'a>(Pointwise<'a>);
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = floats(x, x_layout, self.name())?;
-        Ok(self.forward(x, floats(weight, weight_layout, self.name())?, None))
-    }
+impl Kernel for Forward<'_> {
+    const NAME: &'static str = "pointwise";
+    type Side = BatchStatistics;
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (dx, dw) = self.gradients(x, weight, gradient)?;
-        Ok((Some(dx), Some(dw)))
-    }
-}
-
-struct PointwiseFused {
-    op: Pointwise,
-    max: f32,
-}
-
-impl CustomOp3 for PointwiseFused {
-    fn name(&self) -> &'static str {
-        "pointwise-fused"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = floats(x, x_layout, self.name())?;
-        let bias = Bias {
-            bias: floats(bias, bias_layout, self.name())?,
-            max: self.max,
-        };
-        Ok(self
-            .op
-            .forward(x, floats(weight, weight_layout, self.name())?, Some(bias)))
-    }
-}
-
-struct InputGradient(Pointwise);
-
-impl CustomOp2 for InputGradient {
-    fn name(&self) -> &'static str {
-        "pointwise-input-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<BatchStatistics> {
         let Pointwise { cin, cout, .. } = self.0;
-        let gradient = floats(gradient, gradient_layout, self.name())?;
-        let mut dx = vec![0.0; gradient.len() / cout * cin];
-        cpu::input_gradient(
-            &mut dx,
-            gradient,
-            floats(weight, weight_layout, self.name())?,
+        let input = ActivationReader::new(Self::NAME, self.0.input)?;
+        let weight = Reader::new(Self::NAME, self.0.weight)?;
+        let sums = cpu::forward(out, input.raw()?, input.constants()?, weight.values()?, cin, cout);
+        statistics(&sums, out.len() / cout)
+    }
+}
+
+struct Backward<'a> {
+    op: Pointwise<'a>,
+    upstream: Upstream<'a>,
+}
+
+impl Kernel for Backward<'_> {
+    const NAME: &'static str = "pointwise-backward";
+    type Side = (Tensor, ParameterGradients);
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<(Tensor, ParameterGradients)> {
+        let Pointwise { cin, cout, .. } = self.op;
+        let input = ActivationReader::new(Self::NAME, self.op.input)?;
+        let upstream = UpstreamReader::new(Self::NAME, self.upstream)?;
+        let weight = Reader::new(Self::NAME, self.op.weight)?;
+        let (constants, weight) = (input.constants()?, weight.values()?);
+        let (dw, sums) = cpu_backward::backward(
+            out,
+            input.raw()?,
+            constants,
+            upstream.values()?,
+            weight,
             cin,
             cout,
         );
-        Ok((CpuStorage::F32(dx), self.0.shape(cin)))
-    }
-}
-
-struct WeightGradient(Pointwise);
-
-impl CustomOp2 for WeightGradient {
-    fn name(&self) -> &'static str {
-        "pointwise-weight-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let Pointwise { cin, cout, .. } = self.0;
-        let x = floats(x, x_layout, self.name())?;
-        let dw = cpu::weight_gradient(x, floats(gradient, gradient_layout, self.name())?, cin, cout);
-        Ok((CpuStorage::F32(dw), (cout, cin, 1, 1).into()))
+        let dw = Tensor::from_vec(dw, (cout, cin, 1, 1), &Device::Cpu)?;
+        Ok((dw, input.parameter_gradients(&sums)?))
     }
 }

@@ -1,70 +1,135 @@
-//! Global average pooling as a candle operation.
+//! Global average pooling.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{DType, Result, Tensor};
+use half::bf16;
 
+use crate::cpu::normalization::AsStored;
 use crate::cpu::pool as cpu;
-use crate::storage::{expect_shape, floats};
+use crate::element::Element;
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::normalization::{Activation, ParameterGradients};
+use crate::readers::ActivationReader;
 
-/// Mean over height and width: `[N, H, W, C]` to `[N, C]`, with gradient.
+/// Mean over height and width of the activation `input`: `[N, H, W, C]` to `[N, C]`, float32.
 ///
 /// # Errors
-/// If `x` is not a float32 tensor of four dimensions.
-pub fn global_average_pool(x: &Tensor) -> Result<Tensor> {
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn global_average_pool(input: Activation) -> Result<Tensor> {
+    let (n, h, w, c) = input.check(Forward::NAME)?;
+    let out = Tensor::zeros((n, c), DType::F32, input.raw.device())?;
+    launch(
+        &Forward {
+            input,
+            pixels: h * w,
+            c,
+        },
+        &out,
+    )?;
+    Ok(out)
+}
+
+/// [`global_average_pool`] of stored values `x` `[N, H, W, C]`, float32, as in inference.
+///
+/// # Errors
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn global_average_pool_stored(x: &Tensor) -> Result<Tensor> {
     let (n, h, w, c) = x.dims4()?;
-    x.contiguous()?.apply_op1(Pool { n, h, w, c })
+    let out = Tensor::zeros((n, c), DType::F32, x.device())?;
+    launch(&Stored { x, pixels: h * w, c }, &out)?;
+    Ok(out)
 }
 
-/// Gradient of [`global_average_pool`] with respect to an input of shape `[N, H, W, C]`, given that of its
-/// result.
+/// The gradient of [`global_average_pool`]: given that of its result, `[N, C]`, writes to `out` the gradient of
+/// batch norm's result in the layer before, in the shape and format of the input; returns those of that batch
+/// norm's parameters.
 ///
 /// # Errors
-/// If the shapes do not fit or the gradient is not float32.
-pub fn global_average_pool_gradient(input: &Shape, gradient: &Tensor) -> Result<Tensor> {
-    let (n, h, w, c) = input.dims4()?;
-    expect_shape("global-average-pool-gradient", "gradient", gradient, &[n, c])?;
-    gradient
-        .contiguous()?
-        .apply_op1_no_bwd(&PoolGradient(Pool { n, h, w, c }))
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn global_average_pool_backward(
+    gradient: &Tensor,
+    input: Activation,
+    out: &Tensor,
+) -> Result<ParameterGradients> {
+    let (n, h, w, c) = input.check(Backward::NAME)?;
+    expect_shape(Backward::NAME, "the means' gradient", gradient, &[n, c])?;
+    expect_shape(Backward::NAME, "the input's gradient", out, input.raw.dims())?;
+    expect_type(Backward::NAME, out, input.raw.dtype())?;
+    launch(
+        &Backward {
+            gradient,
+            input,
+            pixels: h * w,
+        },
+        out,
+    )
 }
 
-#[derive(Clone, Copy)]
-struct Pool {
-    n: usize,
-    h: usize,
-    w: usize,
+struct Forward<'a> {
+    input: Activation<'a>,
+    pixels: usize,
     c: usize,
 }
 
-impl CustomOp1 for Pool {
-    fn name(&self) -> &'static str {
-        "global-average-pool"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut out = vec![0.0; self.n * self.c];
-        cpu::forward(&mut out, floats(x, layout, self.name())?, self.h * self.w, self.c);
-        Ok((CpuStorage::F32(out), (self.n, self.c).into()))
-    }
-
-    fn bwd(&self, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        gradient
-            .contiguous()?
-            .apply_op1_no_bwd(&PoolGradient(*self))
-            .map(Some)
+impl Forward<'_> {
+    fn means<T: Element>(&self) -> Result<Vec<f32>> {
+        let input = ActivationReader::new(Self::NAME, self.input)?;
+        let raw = input.raw::<T>()?;
+        let mut out = vec![0.0; raw.len() / self.pixels];
+        cpu::forward(&mut out, raw, input.constants()?, self.pixels, self.c);
+        Ok(out)
     }
 }
 
-struct PoolGradient(Pool);
+impl Kernel for Forward<'_> {
+    const NAME: &'static str = "global-average-pool";
+    type Side = ();
 
-impl CustomOp1 for PoolGradient {
-    fn name(&self) -> &'static str {
-        "global-average-pool-gradient"
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let means = match self.input.raw.dtype() {
+            DType::BF16 => self.means::<bf16>()?,
+            _ => self.means::<f32>()?,
+        };
+        out.iter_mut()
+            .zip(means)
+            .for_each(|(out, mean)| *out = T::from_f32(mean));
+        Ok(())
     }
+}
 
-    fn cpu_fwd(&self, gradient: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let Pool { n, h, w, c } = self.0;
-        let mut out = vec![0.0; n * h * w * c];
-        cpu::backward(&mut out, floats(gradient, layout, self.name())?, h * w, c);
-        Ok((CpuStorage::F32(out), (n, h, w, c).into()))
+struct Stored<'a> {
+    x: &'a Tensor,
+    pixels: usize,
+    c: usize,
+}
+
+impl Kernel for Stored<'_> {
+    const NAME: &'static str = "global-average-pool-stored";
+    type Side = ();
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let x = Reader::new(Self::NAME, self.x)?;
+        if let Some(out) = T::as_f32_mut(out) {
+            cpu::forward(out, x.values::<f32>()?, AsStored, self.pixels, self.c);
+        }
+        Ok(())
+    }
+}
+
+struct Backward<'a> {
+    gradient: &'a Tensor,
+    input: Activation<'a>,
+    pixels: usize,
+}
+
+impl Kernel for Backward<'_> {
+    const NAME: &'static str = "global-average-pool-backward";
+    type Side = ParameterGradients;
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<ParameterGradients> {
+        let input = ActivationReader::new(Self::NAME, self.input)?;
+        let gradient = Reader::new(Self::NAME, self.gradient)?;
+        let (constants, gradient) = (input.constants()?, gradient.values()?);
+        let sums = cpu::backward(out, input.raw()?, constants, gradient, self.pixels);
+        input.parameter_gradients(&sums)
     }
 }

@@ -1,190 +1,127 @@
-//! The dense 3x3 convolution on the image as a candle operation; from `[N, 3, H, W]` to `[N, H, W, C]`.
+//! Dense 3x3 convolution on the image.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{DType, Result, Tensor};
 
-use crate::cpu::{Bias, stem as cpu};
-use crate::storage::{expect_shape, floats};
-use crate::{Conv3x3, Epilogue};
+use crate::Conv3x3;
+use crate::cpu::stem::{self as cpu, taps_first};
+use crate::cpu::stem_backward as cpu_backward;
+use crate::element::Element;
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::normalization::{BatchStatistics, Upstream};
+use crate::readers::{UpstreamReader, statistics};
 
-/// 3x3 convolution of `image` `[N, 3, H, W]` with `weight` `[O, 3, 3, 3]` to `[N, OH, OW, O]`, with gradients.
+/// 3x3 convolution of `image` `[N, 3, H, W]`, float32, with `weight` `[O, 3, 3, 3]`. Writes `out`,
+/// `[N, OH, OW, O]` in float32 or bfloat16, and returns its statistics.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not float32.
-pub fn stem(image: &Tensor, weight: &Tensor, conv: Conv3x3) -> Result<Tensor> {
-    let op = Stem::new(image, weight, conv)?;
-    image.contiguous()?.apply_op2(&weight.contiguous()?, op)
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn stem(image: &Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Result<BatchStatistics> {
+    launch(
+        &Forward {
+            op: Stem::new(image, weight, conv, out)?,
+            weight,
+        },
+        out,
+    )
 }
 
-/// Gradient of [`stem`] with respect to `weight`, given that of its result.
+/// The gradient of [`stem`]'s weight. The image's is not formed: nothing needs it.
 ///
 /// # Errors
-/// If the shapes do not fit or a tensor is not float32.
-pub fn stem_weight_gradient(
-    image: &Tensor,
-    weight: &Tensor,
-    conv: Conv3x3,
-    gradient: &Tensor,
-) -> Result<Tensor> {
-    Stem::new(image, weight, conv)?.weight_gradient(image, gradient)
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn stem_backward(upstream: Upstream, image: &Tensor, weight: &Tensor, conv: Conv3x3) -> Result<Tensor> {
+    let op = Stem::new(image, weight, conv, upstream.activation.raw)?;
+    upstream.check(Backward::NAME)?;
+    let taps = Tensor::zeros((3, 3, 3, op.shape.cout), DType::F32, image.device())?;
+    launch(&Backward { op, upstream }, &taps)?;
+    taps.permute((3, 0, 1, 2))?.contiguous()
 }
 
-/// [`stem`] followed by bias and activation; has no gradient.
-///
-/// # Errors
-/// If the shapes do not fit or a tensor is not float32.
-pub fn stem_fused(image: &Tensor, weight: &Tensor, conv: Conv3x3, epilogue: &Epilogue) -> Result<Tensor> {
-    let op = Stem::new(image, weight, conv)?;
-    expect_shape("stem", "bias", &epilogue.bias, &[op.shape.cout])?;
-    let op = StemFused {
-        op,
-        max: epilogue.max,
-    };
-    image
-        .contiguous()?
-        .apply_op3_no_bwd(&weight.contiguous()?, &epilogue.bias.contiguous()?, &op)
+/// The image's shape, and the result's.
+pub(crate) fn shape(image: &Tensor, weight: &Tensor, conv: Conv3x3) -> Result<cpu::Shape> {
+    let (n, channels, h, w) = image.dims4()?;
+    let (cout, ..) = weight.dims4()?;
+    expect_shape(Forward::NAME, "the image", image, &[n, 3, h, w])?;
+    expect_shape(Forward::NAME, "weight", weight, &[cout, channels, 3, 3])?;
+    expect_type(Forward::NAME, image, DType::F32)?;
+    expect_type(Forward::NAME, weight, DType::F32)?;
+    let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
+    Ok(cpu::Shape {
+        n,
+        h,
+        w,
+        cout,
+        oh,
+        ow,
+    })
 }
 
-#[derive(Clone, Copy)]
-struct Stem {
+struct Stem<'a> {
+    image: &'a Tensor,
     conv: Conv3x3,
     shape: cpu::Shape,
 }
 
-impl Stem {
-    fn new(image: &Tensor, weight: &Tensor, conv: Conv3x3) -> Result<Self> {
-        let (n, _, h, w) = image.dims4()?;
-        let (cout, ..) = weight.dims4()?;
-        expect_shape("stem", "image", image, &[n, 3, h, w])?;
-        expect_shape("stem", "weight", weight, &[cout, 3, 3, 3])?;
-        let shape = cpu::Shape {
-            n,
-            h,
-            w,
-            cout,
-            oh: conv.out_size(h)?,
-            ow: conv.out_size(w)?,
+impl<'a> Stem<'a> {
+    fn new(image: &'a Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Result<Self> {
+        let shape = shape(image, weight, conv)?;
+        let cpu::Shape { n, oh, ow, cout, .. } = shape;
+        expect_shape(Forward::NAME, "the result", out, &[n, oh, ow, cout])?;
+        Ok(Self { image, conv, shape })
+    }
+}
+
+struct Forward<'a> {
+    op: Stem<'a>,
+    weight: &'a Tensor,
+}
+
+impl Kernel for Forward<'_> {
+    const NAME: &'static str = "stem";
+    type Side = BatchStatistics;
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<BatchStatistics> {
+        let Stem { image, conv, shape } = self.op;
+        let weight = Reader::new(Self::NAME, self.weight)?;
+        let image = Reader::new(Self::NAME, image)?;
+        let taps = taps_first(weight.values()?, shape.cout);
+        let sums = cpu::forward(out, image.values()?, &taps, conv, shape);
+        statistics(&sums, out.len() / shape.cout)
+    }
+}
+
+/// Writes `[3, 3, 3, O]`.
+struct Backward<'a> {
+    op: Stem<'a>,
+    upstream: Upstream<'a>,
+}
+
+impl Backward<'_> {
+    fn taps<T: Element>(&self) -> Result<Vec<f32>> {
+        let Stem { image, conv, shape } = self.op;
+        let image = Reader::new(Self::NAME, image)?;
+        let upstream = UpstreamReader::new(Self::NAME, self.upstream)?;
+        Ok(cpu_backward::weight_gradient(
+            image.values()?,
+            upstream.values::<T>()?,
+            conv,
+            shape,
+        ))
+    }
+}
+
+impl Kernel for Backward<'_> {
+    const NAME: &'static str = "stem-backward";
+    type Side = ();
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let taps = match self.upstream.gradient.dtype() {
+            DType::BF16 => self.taps::<half::bf16>()?,
+            _ => self.taps::<f32>()?,
         };
-        Ok(Self { conv, shape })
-    }
-
-    fn forward(&self, image: &[f32], weight: &[f32], bias: Option<Bias>) -> (CpuStorage, Shape) {
-        let cpu::Shape { n, cout, oh, ow, .. } = self.shape;
-        let mut out = vec![0.0; n * oh * ow * cout];
-        cpu::forward(&mut out, image, weight, self.conv, self.shape, bias);
-        (CpuStorage::F32(out), (n, oh, ow, cout).into())
-    }
-
-    fn weight_gradient(&self, image: &Tensor, gradient: &Tensor) -> Result<Tensor> {
-        image
-            .contiguous()?
-            .apply_op2_no_bwd(&gradient.contiguous()?, &WeightGradient(*self))
-    }
-}
-
-impl CustomOp2 for Stem {
-    fn name(&self) -> &'static str {
-        "stem"
-    }
-
-    fn cpu_fwd(
-        &self,
-        image: &CpuStorage,
-        image_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let image = floats(image, image_layout, self.name())?;
-        Ok(self.forward(image, floats(weight, weight_layout, self.name())?, None))
-    }
-
-    fn bwd(
-        &self,
-        image: &Tensor,
-        weight: &Tensor,
-        _: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradient = gradient.contiguous()?;
-        let dw = image
-            .contiguous()?
-            .apply_op2_no_bwd(&gradient, &WeightGradient(*self))?;
-        // Training never asks for it, and it costs as much as all the rest of the stem.
-        let wanted = image.track_op();
-        let dimage = wanted.then(|| gradient.apply_op2_no_bwd(&weight.contiguous()?, &InputGradient(*self)));
-        Ok((dimage.transpose()?, Some(dw)))
-    }
-}
-
-struct StemFused {
-    op: Stem,
-    max: f32,
-}
-
-impl CustomOp3 for StemFused {
-    fn name(&self) -> &'static str {
-        "stem-fused"
-    }
-
-    fn cpu_fwd(
-        &self,
-        image: &CpuStorage,
-        image_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let image = floats(image, image_layout, self.name())?;
-        let bias = Bias {
-            bias: floats(bias, bias_layout, self.name())?,
-            max: self.max,
-        };
-        Ok(self
-            .op
-            .forward(image, floats(weight, weight_layout, self.name())?, Some(bias)))
-    }
-}
-
-struct WeightGradient(Stem);
-
-impl CustomOp2 for WeightGradient {
-    fn name(&self) -> &'static str {
-        "stem-weight-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        image: &CpuStorage,
-        image_layout: &Layout,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let image = floats(image, image_layout, self.name())?;
-        let gradient = floats(gradient, gradient_layout, self.name())?;
-        let dw = cpu::weight_gradient(image, gradient, self.0.conv, self.0.shape);
-        Ok((CpuStorage::F32(dw), (self.0.shape.cout, 3, 3, 3).into()))
-    }
-}
-
-struct InputGradient(Stem);
-
-impl CustomOp2 for InputGradient {
-    fn name(&self) -> &'static str {
-        "stem-input-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let Stem { conv, shape } = self.0;
-        let gradient = floats(gradient, gradient_layout, self.name())?;
-        let mut dimage = vec![0.0; shape.n * 3 * shape.h * shape.w];
-        let weight = floats(weight, weight_layout, self.name())?;
-        cpu::input_gradient(&mut dimage, gradient, weight, conv, shape);
-        Ok((CpuStorage::F32(dimage), (shape.n, 3, shape.h, shape.w).into()))
+        out.iter_mut()
+            .zip(taps)
+            .for_each(|(out, tap)| *out = T::from_f32(tap));
+        Ok(())
     }
 }

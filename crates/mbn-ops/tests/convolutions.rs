@@ -1,27 +1,58 @@
-//! The convolutions against naive loops, over random shapes.
+//! The convolutions, forward and backward, against naive loops over random shapes.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
-use candle_core::{Device, Tensor};
-use common::{check_gradients, geometry, naive_conv, tensor, values};
-use mbn_ops::{Conv3x3, Epilogue, depthwise, depthwise_fused, pointwise, pointwise_fused, stem, stem_fused};
+use candle_core::{DType, Device, Tensor};
+use common::{Layer, geometry, naive_conv, naive_conv_gradients, naive_statistics, nchw, noise};
+use common::{parameter_gradients, tensor, values};
+use mbn_ops::{BatchStatistics, Conv3x3, Upstream, depthwise, depthwise_backward, pointwise};
+use mbn_ops::{pointwise_backward, stem, stem_backward};
 use mbn_testing::{Tolerance, assert_close};
 use proptest::prelude::*;
 
-/// `[n, h, w, c]` to `[n, c, h, w]`.
-fn nchw(x: &Tensor) -> Vec<f32> {
-    values(&x.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap())
+/// A bfloat16 has eight significant bits; a gradient sums values that were rounded so.
+const BF16: Tolerance = Tolerance {
+    absolute: 1e-3,
+    relative_to_max: 1e-2,
+};
+
+fn zeros(shape: &[usize], dtype: DType) -> Tensor {
+    Tensor::zeros(shape, dtype, &Device::Cpu).unwrap()
 }
 
-/// Reference of a fused operation.
-fn with_epilogue(raw: &Tensor, epilogue: &Epilogue) -> Vec<f32> {
-    values(
-        &raw.broadcast_add(&epilogue.bias)
-            .unwrap()
-            .clamp(0f32, epilogue.max)
-            .unwrap(),
-    )
+/// Something else than zeros, which a kernel has to overwrite.
+fn used(shape: &[usize]) -> Tensor {
+    Tensor::full(7f32, shape, &Device::Cpu).unwrap()
+}
+
+fn check_statistics(name: &str, found: &BatchStatistics, out: &Tensor) {
+    let (mean, variance) = naive_statistics(&values(out), out.dims()[3]);
+    assert_close(
+        &format!("{name}: mean"),
+        &values(&found.mean),
+        &mean,
+        Tolerance::CLOSE,
+    );
+    assert_close(
+        &format!("{name}: variance"),
+        &values(&found.variance),
+        &variance,
+        Tolerance::CLOSE,
+    );
+}
+
+/// Gradients in NHWC from NCHW.
+fn nhwc(values: Vec<f32>, (n, h, w, c): (usize, usize, usize, usize)) -> Vec<f32> {
+    let x = Tensor::from_vec(values, (n, c, h, w), &Device::Cpu).unwrap();
+    common::values(&x.permute((0, 2, 3, 1)).unwrap().contiguous().unwrap())
+}
+
+/// A pointwise convolution as a sum over the middle tap of a dense 3x3 one.
+fn as_middle_tap(w: &[f32]) -> Vec<f32> {
+    w.iter()
+        .flat_map(|w| [0.0, 0.0, 0.0, 0.0, *w, 0.0, 0.0, 0.0, 0.0])
+        .collect()
 }
 
 proptest! {
@@ -29,110 +60,207 @@ proptest! {
 
     #[test]
     fn depthwise_is_the_naive_loop((n, h, w, conv) in geometry(), c in 1usize..40, seed: u64) {
-        let (x, weight) = (tensor(seed, &[n, h, w, c]), tensor(seed ^ 1, &[c, 1, 3, 3]));
-        let expected = naive_conv(&nchw(&x), &values(&weight), (n, c, h, w), c, c, conv);
-        let found = depthwise(&x, &weight, conv).unwrap();
-        assert_close("depthwise", &nchw(&found), &expected, Tolerance::CLOSE);
-        let epilogue = Epilogue { bias: tensor(seed ^ 2, &[c]), max: 0.7 };
-        let fused = depthwise_fused(&x, &weight, conv, &epilogue).unwrap();
-        assert_close("depthwise fused", &values(&fused), &with_epilogue(&found, &epilogue), Tolerance::CLOSE);
+        let (input, weight) = (Layer::new(seed, &[n, h, w, c]), tensor(seed ^ 1, &[c, 1, 3, 3]));
+        let (oh, ow) = (conv.out_size(h).unwrap(), conv.out_size(w).unwrap());
+        let (a, taps) = (nchw(&input.activated()), values(&weight));
+        let out = used(&[n, oh, ow, c]);
+        let statistics = depthwise(input.activation(), &weight, conv, &out).unwrap();
+        let expected = naive_conv(&a, &taps, (n, c, h, w), c, c, conv);
+        assert_close("depthwise", &nchw(&out), &expected, Tolerance::CLOSE);
+        check_statistics("depthwise", &statistics, &out);
+
+        let (above, gradient) = (Layer::new(seed ^ 5, &[n, oh, ow, c]), tensor(seed ^ 6, &[n, oh, ow, c]));
+        let parameters = parameter_gradients(seed, c);
+        let upstream = Upstream { activation: above.activation(), gradient: &gradient, parameters: &parameters };
+        let din = used(&[n, h, w, c]);
+        let (dw, before) = depthwise_backward(upstream, input.activation(), &weight, conv, &din).unwrap();
+        let dy = nchw(&above.raw_gradient(&gradient, &parameters));
+        let (da, expected) = naive_conv_gradients(&a, &taps, &dy, (n, c, h, w), c, c, conv);
+        let (passed, dgamma, dbeta) = input.before_activation(&nhwc(da, (n, h, w, c)));
+        assert_close("depthwise: weight", &values(&dw), &expected, Tolerance::CLOSE);
+        assert_close("depthwise: input", &values(&din), &passed, Tolerance::CLOSE);
+        assert_close("depthwise: gamma", &values(&before.gamma), &dgamma, Tolerance::CLOSE);
+        assert_close("depthwise: beta", &values(&before.beta), &dbeta, Tolerance::CLOSE);
     }
 
     #[test]
-    fn stem_is_the_naive_loop((n, h, w, conv) in geometry(), cout in 1usize..20, seed: u64) {
-        let (x, weight) = (tensor(seed, &[n, 3, h, w]), tensor(seed ^ 1, &[cout, 3, 3, 3]));
-        let expected = naive_conv(&values(&x), &values(&weight), (n, 3, h, w), cout, 1, conv);
-        let found = stem(&x, &weight, conv).unwrap();
-        assert_close("stem", &nchw(&found), &expected, Tolerance::CLOSE);
-        let epilogue = Epilogue { bias: tensor(seed ^ 2, &[cout]), max: f32::INFINITY };
-        let fused = stem_fused(&x, &weight, conv, &epilogue).unwrap();
-        assert_close("stem fused", &values(&fused), &with_epilogue(&found, &epilogue), Tolerance::CLOSE);
+    fn pointwise_is_the_naive_loop(n in 1usize..4, h in 1usize..20, w in 1usize..20, cin in 1usize..40, cout in 1usize..40, seed: u64) {
+        let (input, weight) = (Layer::new(seed, &[n, h, w, cin]), tensor(seed ^ 1, &[cout, cin, 1, 1]));
+        let conv = Conv3x3::symmetric(1);
+        let (a, taps) = (nchw(&input.activated()), as_middle_tap(&values(&weight)));
+        let out = used(&[n, h, w, cout]);
+        let statistics = pointwise(input.activation(), &weight, &out).unwrap();
+        let expected = naive_conv(&a, &taps, (n, cin, h, w), cout, 1, conv);
+        assert_close("pointwise", &nchw(&out), &expected, Tolerance::CLOSE);
+        check_statistics("pointwise", &statistics, &out);
+
+        let (above, gradient) = (Layer::new(seed ^ 5, &[n, h, w, cout]), tensor(seed ^ 6, &[n, h, w, cout]));
+        let parameters = parameter_gradients(seed, cout);
+        let upstream = Upstream { activation: above.activation(), gradient: &gradient, parameters: &parameters };
+        let din = used(&[n, h, w, cin]);
+        let (dw, before) = pointwise_backward(upstream, input.activation(), &weight, &din).unwrap();
+        let dy = nchw(&above.raw_gradient(&gradient, &parameters));
+        let (da, expected) = naive_conv_gradients(&a, &taps, &dy, (n, cin, h, w), cout, 1, conv);
+        let expected: Vec<f32> = expected.chunks(9).map(|taps| taps[4]).collect();
+        let (passed, dgamma, dbeta) = input.before_activation(&nhwc(da, (n, h, w, cin)));
+        assert_close("pointwise: weight", &values(&dw), &expected, Tolerance::CLOSE);
+        assert_close("pointwise: input", &values(&din), &passed, Tolerance::CLOSE);
+        assert_close("pointwise: gamma", &values(&before.gamma), &dgamma, Tolerance::CLOSE);
+        assert_close("pointwise: beta", &values(&before.beta), &dbeta, Tolerance::CLOSE);
     }
 
     #[test]
-    fn pointwise_is_the_naive_loop(n in 1usize..4, h in 1usize..30, w in 1usize..30, cin in 1usize..40, cout in 1usize..40, seed: u64) {
-        let (x, weight) = (tensor(seed, &[n, h, w, cin]), tensor(seed ^ 1, &[cout, cin, 1, 1]));
-        let (rows, weights) = (values(&x), values(&weight));
-        let dot = |row: &[f32], o: usize| -> f64 {
-            row.iter().zip(&weights[o * cin..]).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum()
-        };
-        let expected: Vec<f32> = rows.chunks(cin).flat_map(|row| (0..cout).map(|o| dot(row, o) as f32).collect::<Vec<_>>()).collect();
-        let found = pointwise(&x, &weight).unwrap();
-        assert_close("pointwise", &values(&found), &expected, Tolerance::CLOSE);
-        let epilogue = Epilogue { bias: tensor(seed ^ 2, &[cout]), max: 6.0 };
-        let fused = pointwise_fused(&x, &weight, &epilogue).unwrap();
-        assert_close("pointwise fused", &values(&fused), &with_epilogue(&found, &epilogue), Tolerance::CLOSE);
+    fn stem_is_the_naive_loop((n, h, w, conv) in geometry(), cout in 1usize..36, seed: u64) {
+        let (image, weight) = (tensor(seed, &[n, 3, h, w]), tensor(seed ^ 1, &[cout, 3, 3, 3]));
+        let (oh, ow) = (conv.out_size(h).unwrap(), conv.out_size(w).unwrap());
+        let out = used(&[n, oh, ow, cout]);
+        let statistics = stem(&image, &weight, conv, &out).unwrap();
+        let expected = naive_conv(&values(&image), &values(&weight), (n, 3, h, w), cout, 1, conv);
+        assert_close("stem", &nchw(&out), &expected, Tolerance::CLOSE);
+        check_statistics("stem", &statistics, &out);
+
+        let (above, gradient) = (Layer::new(seed ^ 5, &[n, oh, ow, cout]), tensor(seed ^ 6, &[n, oh, ow, cout]));
+        let parameters = parameter_gradients(seed, cout);
+        let upstream = Upstream { activation: above.activation(), gradient: &gradient, parameters: &parameters };
+        let dw = stem_backward(upstream, &image, &weight, conv).unwrap();
+        let dy = nchw(&above.raw_gradient(&gradient, &parameters));
+        let expected = naive_conv_gradients(&values(&image), &values(&weight), &dy, (n, 3, h, w), cout, 1, conv).1;
+        assert_close("stem: weight", &values(&dw), &expected, Tolerance::CLOSE);
     }
 
+    /// bfloat16 activations give what float32 ones do, but for their rounding.
     #[test]
-    fn gradients_are_the_finite_differences((n, h, w, conv) in geometry(), c in prop_oneof![Just(1usize), Just(3), Just(8), Just(21)], seed: u64) {
-        let x = tensor(seed, &[n, h, w, c]);
-        check_gradients("depthwise", &[x.clone(), tensor(seed ^ 1, &[c, 1, 3, 3])], |i| depthwise(&i[0], &i[1], conv).unwrap());
-        check_gradients("pointwise", &[x, tensor(seed ^ 2, &[5, c, 1, 1])], |i| pointwise(&i[0], &i[1]).unwrap());
-        check_gradients("stem", &[tensor(seed, &[n, 3, h, w]), tensor(seed ^ 3, &[c, 3, 3, 3])], |i| stem(&i[0], &i[1], conv).unwrap());
+    fn bfloat16_is_float32_rounded((n, h, w, conv) in geometry(), c in 1usize..40, seed: u64) {
+        let results = [DType::F32, DType::BF16].map(|dtype| {
+            // The values themselves are rounded in both.
+            let round = |layer: Layer| layer.to_dtype(DType::BF16).to_dtype(dtype);
+            let input = round(Layer::new(seed, &[n, h, w, c]));
+            let (oh, ow) = (conv.out_size(h).unwrap(), conv.out_size(w).unwrap());
+            let above = round(Layer::new(seed ^ 5, &[n, oh, ow, c]));
+            let gradient = tensor(seed ^ 6, &[n, oh, ow, c]).to_dtype(DType::BF16).unwrap().to_dtype(dtype).unwrap();
+            let parameters = parameter_gradients(seed, c);
+            let upstream = Upstream { activation: above.activation(), gradient: &gradient, parameters: &parameters };
+            let (taps, weight) = (tensor(seed ^ 1, &[c, 1, 3, 3]), tensor(seed ^ 2, &[c, c, 1, 1]));
+            let (out, din) = (zeros(&[n, oh, ow, c], dtype), zeros(&[n, h, w, c], dtype));
+            let statistics = depthwise(input.activation(), &taps, conv, &out).unwrap();
+            let (dw, before) = depthwise_backward(upstream, input.activation(), &taps, conv, &din).unwrap();
+            let (out2, din2) = (zeros(&[n, oh, ow, c], dtype), zeros(&[n, oh, ow, c], dtype));
+            pointwise(above.activation(), &weight, &out2).unwrap();
+            let (dw2, before2) = pointwise_backward(upstream, above.activation(), &weight, &din2).unwrap();
+            [out, statistics.mean, din, dw, before.gamma, before.beta, out2, din2, dw2, before2.gamma, before2.beta].map(|t| values(&t))
+        });
+        for (i, (full, half)) in results[0].iter().zip(&results[1]).enumerate() {
+            assert_close(&format!("result {i}"), half, full, BF16);
+        }
     }
 }
 
 #[test]
-fn non_contiguous_inputs_are_read_in_their_order() {
-    let x = tensor(1, &[2, 4, 5, 16]);
-    let transposed = x
-        .transpose(1, 2)
-        .unwrap()
-        .contiguous()
-        .unwrap()
-        .transpose(1, 2)
-        .unwrap();
-    assert!(!transposed.is_contiguous());
-    let weight = tensor(2, &[16, 1, 3, 3]);
+fn what_does_not_fit_is_an_error_that_names_both() {
+    let input = Layer::new(1, &[1, 4, 4, 8]);
     let conv = Conv3x3::symmetric(1);
-    let expected = values(&depthwise(&x, &weight, conv).unwrap());
-    assert_close(
-        "depthwise",
-        &values(&depthwise(&transposed, &weight, conv).unwrap()),
-        &expected,
-        Tolerance::EXACT,
-    );
-}
-
-#[test]
-fn wrong_shapes_are_errors_that_name_both() {
-    let x = tensor(1, &[1, 4, 4, 8]);
-    let message = depthwise(&x, &tensor(2, &[4, 1, 3, 3]), Conv3x3::symmetric(1))
+    let out = used(&[1, 4, 4, 8]);
+    let message = depthwise(input.activation(), &tensor(2, &[4, 1, 3, 3]), conv, &out)
         .unwrap_err()
         .to_string();
     assert!(
         message.contains("[4, 1, 3, 3]") && message.contains("[8, 1, 3, 3]"),
         "{message}"
     );
-    assert!(pointwise(&x, &tensor(2, &[4, 7, 1, 1])).is_err());
+    let weight = tensor(2, &[8, 1, 3, 3]);
+    assert!(depthwise(input.activation(), &weight, conv, &used(&[1, 4, 3, 8])).is_err());
+    assert!(
+        depthwise(
+            input.activation(),
+            &weight,
+            conv,
+            &zeros(&[1, 4, 4, 8], DType::BF16)
+        )
+        .is_err()
+    );
+    assert!(
+        pointwise(
+            input.activation(),
+            &tensor(2, &[4, 7, 1, 1]),
+            &used(&[1, 4, 4, 4])
+        )
+        .is_err()
+    );
+    assert!(
+        pointwise(
+            input.to_dtype(DType::F64).activation(),
+            &tensor(2, &[8, 8, 1, 1]),
+            &zeros(&[1, 4, 4, 8], DType::F64)
+        )
+        .is_err()
+    );
     assert!(
         stem(
             &tensor(1, &[1, 4, 8, 8]),
             &tensor(2, &[4, 3, 3, 3]),
-            Conv3x3::symmetric(2)
+            conv,
+            &used(&[1, 8, 8, 4])
         )
         .is_err()
     );
-    let doubles = Tensor::zeros((1, 4, 4, 8), candle_core::DType::F64, &Device::Cpu).unwrap();
-    assert!(pointwise(&doubles, &tensor(2, &[4, 8, 1, 1])).is_err());
+    let transposed = used(&[1, 4, 8, 4]).transpose(2, 3).unwrap();
+    assert!(depthwise(input.activation(), &weight, conv, &transposed).is_err());
 }
 
 /// Enough rows for many blocks and parts.
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    let (x, weight) = (tensor(1, &[3, 40, 40, 24]), tensor(2, &[24, 1, 3, 3]));
+    let (shape, conv) = ([9, 40, 40, 24], Conv3x3::symmetric(1));
+    let (input, above, gradient) = (Layer::new(1, &shape), Layer::new(2, &shape), tensor(3, &shape));
+    let parameters = parameter_gradients(4, 24);
+    let upstream = Upstream {
+        activation: above.activation(),
+        gradient: &gradient,
+        parameters: &parameters,
+    };
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .unwrap();
         pool.install(|| {
-            let weight = candle_core::Var::from_tensor(&weight).unwrap();
-            let out = depthwise(&x, weight.as_tensor(), Conv3x3::symmetric(1)).unwrap();
-            let gradients = out.sqr().unwrap().sum_all().unwrap().backward().unwrap();
-            values(gradients.get(&weight).unwrap())
+            let out = used(&shape);
+            let first = depthwise_backward(
+                upstream,
+                input.activation(),
+                &tensor(5, &[24, 1, 3, 3]),
+                conv,
+                &out,
+            )
+            .unwrap();
+            let second =
+                pointwise_backward(upstream, input.activation(), &tensor(6, &[24, 24, 1, 1]), &out).unwrap();
+            let statistics = pointwise(input.activation(), &tensor(6, &[24, 24, 1, 1]), &out).unwrap();
+            [
+                first.0,
+                first.1.gamma,
+                second.0,
+                second.1.beta,
+                statistics.variance,
+            ]
+            .map(|t| values(&t))
+            .concat()
         })
     };
-    assert_close("weight gradient", &run(3), &run(1), Tolerance::EXACT);
+    assert_close("threads", &run(3), &run(1), Tolerance::EXACT);
+}
+
+/// A mean far from zero must not swallow the variance.
+#[test]
+fn statistics_survive_a_large_mean() {
+    let input = Layer::new(2, &[2, 20, 20, 3]);
+    let weight = Tensor::from_vec(
+        noise(3, 15).iter().map(|w| 40.0 + w).collect::<Vec<_>>(),
+        (5, 3, 1, 1),
+        &Device::Cpu,
+    )
+    .unwrap();
+    let out = used(&[2, 20, 20, 5]);
+    let statistics = pointwise(input.activation(), &weight, &out).unwrap();
+    check_statistics("pointwise", &statistics, &out);
 }

@@ -2,8 +2,14 @@
 
 use rayon::prelude::*;
 
-use super::{Bias, Fused, mul_add, vectorised};
+use super::normalization::{Constants, Prologue};
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, store, vectorised};
+use super::sums::Sums;
 use crate::Conv3x3;
+use crate::element::Element;
+
+/// The rows of the output are split in at most so many parts, each with its own sums.
+pub(super) const PARTS: usize = 64;
 
 /// Shape of the input, `[n, h, w, c]`, and of the output, `[n, oh, ow, c]`.
 #[derive(Clone, Copy)]
@@ -21,84 +27,182 @@ pub(crate) fn taps_first(w: &[f32], c: usize) -> Vec<f32> {
     (0..9 * c).map(|i| w[i % c * 9 + i / c]).collect()
 }
 
-/// `out[n, oy, ox, c] = sum over taps of x[n, iy, ix, c] w[tap, c]`, then the epilogue.
-pub(crate) fn forward(out: &mut [f32], x: &[f32], taps: &[f32], conv: Conv3x3, s: Shape, bias: Option<Bias>) {
-    let rows = out.par_chunks_mut(s.ow * s.c).enumerate();
-    rows.for_each(|(row, out)| {
-        let (image, oy) = (row / s.oh, row % s.oh);
-        // Row of the kernel and the input row that it meets, for those that are not in the padding.
-        let input_row = |ky: usize| {
-            let start = (image * s.h + conv.input(oy, ky, s.h)?) * s.w * s.c;
-            Some((ky, &x[start..start + s.w * s.c]))
-        };
-        let rows: Vec<_> = (0..3).filter_map(input_row).collect();
-        vectorised(
-            #[inline(always)]
-            |fused| {
-                correlate_row(fused, out, &rows, taps, s.c, |ox, k| conv.input(ox, k, s.w));
-                if let Some(bias) = bias {
-                    bias.apply(out);
-                }
-            },
-        );
+/// `out[n, oy, ox, c] = sum over taps of a[n, iy, ix, c] w[tap, c]` with `a` the activation of `x`; the sums of the
+/// results and of their squares.
+pub(crate) fn forward<T: Element>(
+    out: &mut [T],
+    x: &[T],
+    input: Constants,
+    taps: &[f32],
+    conv: Conv3x3,
+    s: Shape,
+) -> Sums {
+    let part = (s.n * s.oh).div_ceil(PARTS);
+    let parts = out.par_chunks_mut(part * s.ow * s.c).enumerate();
+    let parts = parts.map(|(i, out)| {
+        let mut sums = Sums::new(s.c);
+        for (j, out) in out.chunks_exact_mut(s.ow * s.c).enumerate() {
+            let rows = InputRows::new(x, i * part + j, conv, s);
+            vectorised(
+                #[inline(always)]
+                |simd| {
+                    convolve_row(simd, out, &rows, input, taps, conv, s);
+                    sums.add_squares(simd, out, s.c);
+                },
+            );
+        }
+        sums
     });
+    Sums::in_order(parts.collect::<Vec<_>>())
 }
 
-/// `out[x, c] = sum over (ky, row) and kx of row[column(x, kx), c] taps[3 ky + kx, c]`, for all `c`.
-///
-/// `column` gives the position in `row` that tap `kx` meets at position `x` of the output, if there is one.
+/// The rows that the taps of one output row meet.
+pub(super) struct InputRows<'a, T> {
+    /// A row in the padding is replaced by any other, whose weights count as zero.
+    rows: [&'a [T]; 3],
+    present: [bool; 3],
+}
+
+impl<'a, T> InputRows<'a, T> {
+    /// For row `row` of all `n oh` output rows.
+    pub fn new(x: &'a [T], row: usize, conv: Conv3x3, s: Shape) -> Self {
+        let (image, oy) = (row / s.oh, row % s.oh);
+        let inside = [0, 1, 2].map(|ky| conv.input(oy, ky, s.h));
+        let at = |iy: usize| &x[(image * s.h + iy) * s.w * s.c..][..s.w * s.c];
+        Self {
+            rows: inside.map(|iy| at(iy.unwrap_or(0))),
+            present: inside.map(|iy| iy.is_some()),
+        }
+    }
+}
+
+/// One output row.
 #[inline(always)]
-pub(super) fn correlate_row(
-    fused: Fused,
-    out: &mut [f32],
-    rows: &[(usize, &[f32])],
+pub(super) fn convolve_row<T: Element, P: Prologue>(
+    simd: Simd,
+    out: &mut [T],
+    rows: &InputRows<T>,
+    prologue: P,
     taps: &[f32],
-    c: usize,
-    column: impl Fn(usize, usize) -> Option<usize>,
+    conv: Conv3x3,
+    s: Shape,
 ) {
-    let mut at = 0;
-    while at + 16 <= c {
-        correlate_lanes::<16>(fused, out, rows, taps, c, at, &column);
-        at += 16;
-    }
-    while at + 8 <= c {
-        correlate_lanes::<8>(fused, out, rows, taps, c, at, &column);
-        at += 8;
-    }
-    while at < c {
-        correlate_lanes::<1>(fused, out, rows, taps, c, at, &column);
-        at += 1;
+    if conv.stride == 1 {
+        let mut row = Row::<T, P, 1> {
+            out,
+            rows,
+            prologue,
+            taps,
+            conv,
+            s,
+        };
+        for_lanes(simd, s.c, &mut row);
+    } else {
+        let mut row = Row::<T, P, 2> {
+            out,
+            rows,
+            prologue,
+            taps,
+            conv,
+            s,
+        };
+        for_lanes(simd, s.c, &mut row);
     }
 }
 
-/// [`correlate_row`] for channels `at..at + L`.
-#[inline(always)]
-fn correlate_lanes<const L: usize>(
-    fused: Fused,
-    out: &mut [f32],
-    rows: &[(usize, &[f32])],
-    taps: &[f32],
+/// One output row of a convolution of stride `S`.
+struct Row<'a, T, P, const S: usize> {
+    out: &'a mut [T],
+    rows: &'a InputRows<'a, T>,
+    prologue: P,
+    taps: &'a [f32],
+    conv: Conv3x3,
+    s: Shape,
+}
+
+impl<T: Element, P: Prologue, const S: usize> Lanes for Row<'_, T, P, S> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        let Shape { w, c, .. } = self.s;
+        let lanes = self.prologue.prepare::<L>(at);
+        let weights = masked_weights::<L>(self.taps, self.rows.present, c, at);
+        let rows = self.rows.rows;
+        let mut ix = -(self.conv.pad_begin as isize);
+        let column = Columns::<T, P, L> {
+            simd,
+            lanes,
+            rows,
+            w,
+            c,
+            at,
+        };
+        let (mut left, mut middle) = (column.get(ix), column.get(ix + 1));
+        for out in self.out.chunks_exact_mut(c) {
+            let right = column.get(ix + 2);
+            let mut sums = [[0.0; L]; 3];
+            for ky in 0..3 {
+                sums[ky] = mul_add_lanes(simd, left[ky], weights[ky][0], sums[ky]);
+                sums[ky] = mul_add_lanes(simd, middle[ky], weights[ky][1], sums[ky]);
+                sums[ky] = mul_add_lanes(simd, right[ky], weights[ky][2], sums[ky]);
+            }
+            let mut sum = sums[0];
+            for lane in 0..L {
+                sum[lane] += sums[1][lane] + sums[2][lane];
+            }
+            store(out, at, sum);
+            ix += S as isize;
+            (left, middle) = if S == 1 {
+                (middle, right)
+            } else {
+                (right, column.get(ix + 1))
+            };
+        }
+    }
+}
+
+/// Activations of `L` channels in three rows of the input.
+struct Columns<'a, T, P: Prologue, const L: usize> {
+    simd: Simd,
+    lanes: P::Lanes<L>,
+    rows: [&'a [T]; 3],
+    w: usize,
     c: usize,
     at: usize,
-    column: &impl Fn(usize, usize) -> Option<usize>,
-) {
-    let mut weights = [[0.0f32; L]; 9];
-    for (tap, weights) in weights.iter_mut().enumerate() {
-        weights.copy_from_slice(&taps[tap * c + at..][..L]);
-    }
-    for (x, out) in out.chunks_exact_mut(c).enumerate() {
-        let columns = [column(x, 0), column(x, 1), column(x, 2)];
-        let mut sum = [0.0f32; L];
-        for &(ky, row) in rows {
-            for (kx, column) in columns.iter().enumerate() {
-                let Some(column) = column else { continue };
-                let values = &row[column * c + at..][..L];
-                let weights = &weights[3 * ky + kx];
-                for lane in 0..L {
-                    sum[lane] = mul_add(fused, values[lane], weights[lane], sum[lane]);
-                }
+}
+
+impl<T: Element, P: Prologue, const L: usize> Columns<'_, T, P, L> {
+    /// Those of column `ix`; zero in the padding.
+    #[inline(always)]
+    fn get(&self, ix: isize) -> [[f32; L]; 3] {
+        let mut column = [[0.0; L]; 3];
+        if ix >= 0 && (ix as usize) < self.w {
+            for (values, row) in column.iter_mut().zip(self.rows) {
+                *values = P::apply(
+                    self.simd,
+                    &self.lanes,
+                    load::<T, L>(row, ix as usize * self.c + self.at),
+                );
             }
         }
-        out[at..at + L].copy_from_slice(&sum);
+        column
     }
+}
+
+/// Weights of the channels `at..at + L` by row and column; zero in rows that are not present.
+#[inline(always)]
+fn masked_weights<const L: usize>(
+    taps: &[f32],
+    present: [bool; 3],
+    c: usize,
+    at: usize,
+) -> [[[f32; L]; 3]; 3] {
+    let mut weights = [[[0.0; L]; 3]; 3];
+    for (ky, weights) in weights.iter_mut().enumerate() {
+        if present[ky] {
+            for (kx, weights) in weights.iter_mut().enumerate() {
+                *weights = load(taps, (3 * ky + kx) * c + at);
+            }
+        }
+    }
+    weights
 }

@@ -1,110 +1,269 @@
-//! Gradients of the depthwise 3x3 convolution.
+//! Gradients of the depthwise 3x3 convolution, in one pass along the rows of its input.
 
 use rayon::prelude::*;
 
-use super::depthwise::{Shape, correlate_row};
-use super::{Fused, mul_add, sum_in_order, vectorised};
+use super::depthwise::{PARTS, Shape};
+use super::normalization::{ConstantLanes, Constants, InputGradient, InputGradientLanes};
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, store, vectorised};
+use super::sum_in_order;
+use super::sums::Sums;
 use crate::Conv3x3;
+use crate::element::Element;
 
-/// The weight gradient is a sum over all output rows, split in at most so many parts.
-const PARTS: usize = 32;
-
-/// `dx[n, iy, ix, c] = sum over taps of dy[n, oy, ox, c] w[tap, c]` for the outputs that read the input.
-pub(crate) fn input_gradient(dx: &mut [f32], dy: &[f32], taps: &[f32], conv: Conv3x3, s: Shape) {
-    dx.par_chunks_mut(s.w * s.c).enumerate().for_each(|(row, dx)| {
-        let (image, iy) = (row / s.h, row % s.h);
-        let output_row = |ky: usize| {
-            let start = (image * s.oh + conv.output(iy, ky, s.oh)?) * s.ow * s.c;
-            Some((ky, &dy[start..start + s.ow * s.c]))
-        };
-        let rows: Vec<_> = (0..3).filter_map(output_row).collect();
-        vectorised(
-            #[inline(always)]
-            |fused| correlate_row(fused, dx, &rows, taps, s.c, |ix, k| conv.output(ix, k, s.ow)),
-        );
-    });
+/// The convolution's result and the gradient of what batch norm makes of it, `[n, oh, ow, c]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Upstream<'a, T> {
+    pub raw: &'a [T],
+    pub gradient: &'a [T],
+    pub map: &'a InputGradient,
 }
 
-/// `dw[c, tap] = sum over n, oy, ox of x[n, iy, ix, c] dy[n, oy, ox, c]`, in PyTorch's layout.
-pub(crate) fn weight_gradient(x: &[f32], dy: &[f32], conv: Conv3x3, s: Shape) -> Vec<f32> {
-    let rows = s.n * s.oh;
-    let part = rows.div_ceil(PARTS).max(1);
-    let parts = (0..rows.div_ceil(part)).into_par_iter().map(|i| {
+/// Writes to `out`, `[n, h, w, c]`, the gradient of batch norm's result in the layer before, given its `raw` input
+/// and constants. Returns the weights' gradient `[9, c]`, and the sums of `out` and of `out (raw - mean)`.
+pub(crate) fn backward<T: Element>(
+    out: &mut [T],
+    raw: &[T],
+    constants: Constants,
+    upstream: Upstream<T>,
+    taps: &[f32],
+    conv: Conv3x3,
+    s: Shape,
+) -> (Vec<f32>, Sums) {
+    let len = s.w * s.c;
+    let part = (s.n * s.h).div_ceil(PARTS);
+    let parts = out.par_chunks_mut(part * len).zip(raw.par_chunks(part * len));
+    let parts = parts.enumerate().map(|(i, (out, raw))| {
+        let mut sums = Sums::new(s.c);
         let mut dw = vec![0.0; 9 * s.c];
-        let rows = i * part..((i + 1) * part).min(rows);
-        vectorised(
-            #[inline(always)]
-            |fused| accumulate_rows(fused, &mut dw, rows, x, dy, conv, s),
-        );
-        dw
+        let rows = out.chunks_exact_mut(len).zip(raw.chunks_exact(len));
+        for (j, (out, raw)) in rows.enumerate() {
+            let context = Context {
+                raw,
+                constants,
+                upstream,
+                taps,
+                conv,
+                s,
+                out,
+                dw: &mut dw,
+                sums: &mut sums,
+            };
+            vectorised(
+                #[inline(always)]
+                |simd| context.run(simd, i * part + j),
+            );
+        }
+        (dw, sums)
     });
-    let taps = sum_in_order(parts.collect());
-    (0..9 * s.c).map(|i| taps[i % 9 * s.c + i / 9]).collect()
+    let (dw, sums): (Vec<_>, Vec<_>) = parts.collect::<Vec<_>>().into_iter().unzip();
+    (sum_in_order(dw), Sums::in_order(sums))
 }
 
-#[inline(always)]
-fn accumulate_rows(
-    fused: Fused,
-    dw: &mut [f32],
-    rows: std::ops::Range<usize>,
-    x: &[f32],
-    dy: &[f32],
+/// One row of the input.
+struct Context<'a, T> {
+    out: &'a mut [T],
+    raw: &'a [T],
+    constants: Constants<'a>,
+    upstream: Upstream<'a, T>,
+    taps: &'a [f32],
     conv: Conv3x3,
     s: Shape,
-) {
-    for row in rows {
-        let (image, oy) = (row / s.oh, row % s.oh);
-        let dy = &dy[row * s.ow * s.c..][..s.ow * s.c];
-        for ky in 0..3 {
-            let Some(iy) = conv.input(oy, ky, s.h) else {
-                continue;
-            };
-            let x = &x[(image * s.h + iy) * s.w * s.c..][..s.w * s.c];
-            let dw = &mut dw[3 * ky * s.c..][..3 * s.c];
-            let mut at = 0;
-            while at + 16 <= s.c {
-                accumulate_lanes::<16>(fused, dw, x, dy, conv, s, at);
-                at += 16;
-            }
-            while at + 8 <= s.c {
-                accumulate_lanes::<8>(fused, dw, x, dy, conv, s, at);
-                at += 8;
-            }
-            while at < s.c {
-                accumulate_lanes::<1>(fused, dw, x, dy, conv, s, at);
-                at += 1;
-            }
+    dw: &'a mut [f32],
+    sums: &'a mut Sums,
+}
+
+impl<T: Element> Context<'_, T> {
+    /// Row `row` of all `n h` input rows.
+    #[inline(always)]
+    fn run(self, simd: Simd, row: usize) {
+        let (image, iy) = (row / self.s.h, row % self.s.h);
+        let padded = iy + self.conv.pad_begin;
+        let c = self.s.c;
+        // With stride 2, even rows (counted from the padding) meet the first and last row of the kernel, odd ones
+        // the middle row.
+        if self.conv.stride == 1 {
+            for_lanes(simd, c, &mut Row::<T, 3, 1>::new(self, image, iy, [0, 1, 2]));
+        } else if padded.is_multiple_of(2) {
+            for_lanes(simd, c, &mut Row::<T, 2, 2>::new(self, image, iy, [0, 2]));
+        } else {
+            for_lanes(simd, c, &mut Row::<T, 1, 2>::new(self, image, iy, [1]));
         }
     }
 }
 
-/// One row of the kernel, channels `at..at + L`: three sums in registers along the row.
-#[inline(always)]
-fn accumulate_lanes<const L: usize>(
-    fused: Fused,
-    dw: &mut [f32],
-    x: &[f32],
-    dy: &[f32],
-    conv: Conv3x3,
-    s: Shape,
+/// One row of the input, to which `R` rows of the kernel of stride `S` lead.
+struct Row<'a, T, const R: usize, const S: usize> {
+    context: Context<'a, T>,
+    kys: [usize; R],
+    /// Where the output row that meets each of them starts; any row, with weights that count as zero, if there is
+    /// none.
+    starts: [usize; R],
+    present: [bool; R],
+}
+
+impl<'a, T: Element, const R: usize, const S: usize> Row<'a, T, R, S> {
+    #[inline(always)]
+    fn new(context: Context<'a, T>, image: usize, iy: usize, kys: [usize; R]) -> Self {
+        let Shape { oh, ow, c, .. } = context.s;
+        let conv = context.conv;
+        let rows = kys.map(|ky| conv.output(iy, ky, oh));
+        Self {
+            starts: rows.map(|oy| (image * oh + oy.unwrap_or(0)) * ow * c),
+            present: rows.map(|oy| oy.is_some()),
+            kys,
+            context,
+        }
+    }
+
+    #[inline(always)]
+    fn weights<const L: usize>(&self, at: usize) -> [[[f32; L]; 3]; R] {
+        let mut weights = [[[0.0; L]; 3]; R];
+        for r in 0..R {
+            if self.present[r] {
+                for (kx, weights) in weights[r].iter_mut().enumerate() {
+                    *weights = load(self.context.taps, (3 * self.kys[r] + kx) * self.context.s.c + at);
+                }
+            }
+        }
+        weights
+    }
+}
+
+impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        let Shape { w, c, ow, .. } = self.context.s;
+        let pad = self.context.conv.pad_begin;
+        let mut pixels = Pixels::<L, R> {
+            weights: self.weights(at),
+            dw: [[[0.0; L]; 3]; R],
+            sums: [0.0; L],
+            products: [0.0; L],
+        };
+        let Upstream { raw, gradient, map } = self.context.upstream;
+        let mut rows = [(raw, gradient); R];
+        for (rows, start) in rows.iter_mut().zip(self.starts) {
+            *rows = (&raw[start..start + ow * c], &gradient[start..start + ow * c]);
+        }
+        let column = Columns::<T, L, R> {
+            simd,
+            map: map.lanes(at),
+            rows,
+            ow,
+            c,
+            at,
+        };
+        let constants = self.context.constants.lanes::<L>(at);
+        let (input, out) = (self.context.raw, &mut *self.context.out);
+        if S == 1 {
+            // Tap kx of input column ix belongs to output column ix + pad - kx.
+            let zero = [[0.0; L]; R];
+            let (mut left, mut middle) = (zero, if pad == 1 { column.get(0) } else { zero });
+            for ix in 0..w {
+                let right = column.get(ix + pad);
+                let taps = [(0, &right), (1, &middle), (2, &left)];
+                pixels.meet(simd, out, input, ix * c + at, &constants, taps);
+                (left, middle) = (middle, right);
+            }
+        } else {
+            let mut before = [[0.0; L]; R];
+            for ox in 0..=w.div_ceil(2) {
+                let here = column.get(ox);
+                if 2 * ox >= pad && 2 * ox - pad < w {
+                    let at = (2 * ox - pad) * c + at;
+                    pixels.meet(simd, out, input, at, &constants, [(0, &here), (2, &before)]);
+                }
+                if 2 * ox + 1 - pad < w {
+                    let at = (2 * ox + 1 - pad) * c + at;
+                    pixels.meet(simd, out, input, at, &constants, [(1, &here)]);
+                }
+                before = here;
+            }
+        }
+        self.flush(&pixels, at);
+    }
+}
+
+impl<T: Element, const R: usize, const S: usize> Row<'_, T, R, S> {
+    #[inline(always)]
+    fn flush<const L: usize>(&mut self, pixels: &Pixels<L, R>, at: usize) {
+        let c = self.context.s.c;
+        for r in 0..R {
+            if self.present[r] {
+                for kx in 0..3 {
+                    let start = (3 * self.kys[r] + kx) * c + at;
+                    for (dw, sum) in self.context.dw[start..start + L].iter_mut().zip(pixels.dw[r][kx]) {
+                        *dw += sum;
+                    }
+                }
+            }
+        }
+        self.context.sums.add_lanes(at, pixels.sums, pixels.products);
+    }
+}
+
+/// What is known along a row for `L` channels: the weights, and sums in registers.
+struct Pixels<const L: usize, const R: usize> {
+    weights: [[[f32; L]; 3]; R],
+    dw: [[[f32; L]; 3]; R],
+    sums: [f32; L],
+    products: [f32; L],
+}
+
+impl<const L: usize, const R: usize> Pixels<L, R> {
+    /// The input pixel whose channels start at `at` meets columns of gradients with the given taps: adds to the
+    /// weights' gradient, and writes that of batch norm's result.
+    #[inline(always)]
+    fn meet<T: Element, const N: usize>(
+        &mut self,
+        simd: Simd,
+        out: &mut [T],
+        input: &[T],
+        at: usize,
+        constants: &ConstantLanes<L>,
+        taps: [(usize, &[[f32; L]; R]); N],
+    ) {
+        let raw = load::<T, L>(input, at);
+        let normalised = constants.normalise(simd, raw);
+        let a = constants.clamp(normalised);
+        let mut gradient = [0.0; L];
+        for (kx, column) in taps {
+            for (r, column) in column.iter().enumerate() {
+                gradient = mul_add_lanes(simd, *column, self.weights[r][kx], gradient);
+                self.dw[r][kx] = mul_add_lanes(simd, *column, a, self.dw[r][kx]);
+            }
+        }
+        let passed = constants.pass(normalised, gradient);
+        let centred = constants.centre(raw);
+        for lane in 0..L {
+            self.sums[lane] += passed[lane];
+            self.products[lane] = mul_add(simd, passed[lane], centred[lane], self.products[lane]);
+        }
+        store(out, at, passed);
+    }
+}
+
+/// The gradient of the convolution's result for `L` channels in `R` rows of the output.
+struct Columns<'a, T, const L: usize, const R: usize> {
+    simd: Simd,
+    map: InputGradientLanes<L>,
+    /// The result, and the gradient of what batch norm makes of it.
+    rows: [(&'a [T], &'a [T]); R],
+    ow: usize,
+    c: usize,
     at: usize,
-) {
-    let mut sums = [[0.0f32; L]; 3];
-    for (ox, dy) in dy.chunks_exact(s.c).enumerate() {
-        let dy = &dy[at..at + L];
-        for (kx, sum) in sums.iter_mut().enumerate() {
-            let Some(ix) = conv.input(ox, kx, s.w) else {
-                continue;
-            };
-            let x = &x[ix * s.c + at..][..L];
-            for lane in 0..L {
-                sum[lane] = mul_add(fused, x[lane], dy[lane], sum[lane]);
+}
+
+impl<T: Element, const L: usize, const R: usize> Columns<'_, T, L, R> {
+    /// Those of column `ox`; zero beside the output.
+    #[inline(always)]
+    fn get(&self, ox: usize) -> [[f32; L]; R] {
+        let mut column = [[0.0; L]; R];
+        if ox < self.ow {
+            for (values, (raw, gradient)) in column.iter_mut().zip(self.rows) {
+                *values = self.map.load(self.simd, raw, gradient, ox * self.c + self.at);
             }
         }
-    }
-    for (kx, sum) in sums.iter().enumerate() {
-        for (dw, sum) in dw[kx * s.c + at..][..L].iter_mut().zip(sum) {
-            *dw += sum;
-        }
+        column
     }
 }

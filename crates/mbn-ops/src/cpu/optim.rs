@@ -1,6 +1,6 @@
 //! The optimisers' element-wise passes; formulas are those of `torch.optim`.
 
-use super::vectorised;
+use super::simd::vectorised;
 use crate::optim::{AdamW, Sgd};
 
 /// `buffer = momentum buffer + (gradient + weight_decay parameter)`

@@ -2,35 +2,93 @@
 
 use rayon::prelude::*;
 
-use super::vectorised;
+use super::normalization::{Constants, Prologue};
+use super::simd::{Lanes, Simd, for_lanes, load, store, vectorised};
+use super::sums::Sums;
+use crate::element::Element;
 
-/// `out[n, c] = mean over pixels of x[n, pixel, c]`.
-pub(crate) fn forward(out: &mut [f32], x: &[f32], pixels: usize, c: usize) {
-    out.par_chunks_mut(c)
-        .zip(x.par_chunks(pixels * c))
-        .for_each(|(out, x)| {
-            vectorised(
-                #[inline(always)]
-                |_| {
-                    out.fill(0.0);
-                    for row in x.chunks_exact(c) {
-                        out.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-                    }
-                    out.iter_mut().for_each(|sum| *sum /= pixels as f32);
-                },
-            );
-        });
+/// `out[n, c] = mean over pixels of a[n, pixel, c]` with `a` what the prologue makes of `x`.
+pub(crate) fn forward<T: Element, P: Prologue>(
+    out: &mut [f32],
+    x: &[T],
+    prologue: P,
+    pixels: usize,
+    c: usize,
+) {
+    let images = out.par_chunks_mut(c).zip(x.par_chunks(pixels * c));
+    images.for_each(|(out, x)| {
+        vectorised(
+            #[inline(always)]
+            |simd| {
+                for_lanes(
+                    simd,
+                    c,
+                    &mut Mean {
+                        out: &mut *out,
+                        x,
+                        prologue,
+                    },
+                )
+            },
+        );
+    });
 }
 
-/// `dx[n, pixel, c] = dy[n, c] / pixels`.
-pub(crate) fn backward(dx: &mut [f32], dy: &[f32], pixels: usize, c: usize) {
-    dx.par_chunks_mut(pixels * c)
-        .zip(dy.par_chunks(c))
-        .for_each(|(dx, dy)| {
-            for row in dx.chunks_exact_mut(c) {
-                row.iter_mut()
-                    .zip(dy)
-                    .for_each(|(dx, dy)| *dx = dy / pixels as f32);
+struct Mean<'a, T, P> {
+    out: &'a mut [f32],
+    x: &'a [T],
+    prologue: P,
+}
+
+impl<T: Element, P: Prologue> Lanes for Mean<'_, T, P> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        let lanes = self.prologue.prepare::<L>(at);
+        let c = self.out.len();
+        let mut sum = [0.0; L];
+        for row in self.x.chunks_exact(c) {
+            let values = P::apply(simd, &lanes, load::<T, L>(row, at));
+            for lane in 0..L {
+                sum[lane] += values[lane];
             }
-        });
+        }
+        let pixels = (self.x.len() / c) as f32;
+        for value in &mut sum {
+            *value /= pixels;
+        }
+        store(self.out, at, sum);
+    }
+}
+
+/// Writes to `out`, `[n, pixels, c]`, the gradient of batch norm's result in the layer before, given its `raw`
+/// input and constants and the gradient of the means, `[n, c]`. Returns the sums of `out` and of
+/// `out (raw - mean)`.
+pub(crate) fn backward<T: Element>(
+    out: &mut [T],
+    raw: &[T],
+    constants: Constants,
+    gradient: &[f32],
+    pixels: usize,
+) -> Sums {
+    let c = constants.mean.len();
+    let images = out
+        .par_chunks_mut(pixels * c)
+        .zip(raw.par_chunks(pixels * c))
+        .zip(gradient.par_chunks(c));
+    let sums = images.map(|((out, raw), gradient)| {
+        let mut sums = Sums::new(c);
+        vectorised(
+            #[inline(always)]
+            |simd| {
+                for row in out.chunks_exact_mut(c) {
+                    row.iter_mut()
+                        .zip(gradient)
+                        .for_each(|(out, gradient)| *out = T::from_f32(gradient / pixels as f32));
+                }
+                sums.add_passed(simd, out, None, raw, constants);
+            },
+        );
+        sums
+    });
+    Sums::in_order(sums.collect::<Vec<_>>())
 }

@@ -1,13 +1,17 @@
-//! The dense 3x3 convolution on the image, as gathered patches times the weight matrix.
+//! The dense 3x3 convolution on the image, directly: a pixel's 27 values each times a row of weights.
 
 use rayon::prelude::*;
 
-use super::gemm::{Matrix, gemm};
-use super::{Bias, sum_in_order, vectorised};
+use super::depthwise::PARTS;
+use super::simd::{Lanes, Simd, for_lanes, vectorised};
+use super::sums::Sums;
 use crate::Conv3x3;
+use crate::element::Element;
 
-/// Input channels times taps: the length of a patch, in the order of PyTorch's weight `[out, 3, 3, 3]`.
-const PATCH: usize = 27;
+/// Input channels times rows of the kernel: what a pixel of the output meets of rows of the image.
+const ROWS: usize = 9;
+/// Pixels whose sums are in registers at once.
+const PIXELS: usize = 4;
 
 /// Shape of the image, `[n, 3, h, w]`, and of the output, `[n, oh, ow, cout]`.
 #[derive(Clone, Copy)]
@@ -20,102 +24,142 @@ pub(crate) struct Shape {
     pub ow: usize,
 }
 
-/// `out[n, oy, ox, o] = sum over the patch of image * w[o]`, then the epilogue.
-///
-/// Summed in float64: every batch norm after it amplifies the rounding of the first layer, and it is a fiftieth of
-/// the network's arithmetic.
-pub(crate) fn forward(
-    out: &mut [f32],
+/// PyTorch's `[out, 3, 3, 3]` to `[27, out]`.
+pub(crate) fn taps_first(w: &[f32], cout: usize) -> Vec<f64> {
+    (0..27 * cout)
+        .map(|i| f64::from(w[i % cout * 27 + i / cout]))
+        .collect()
+}
+
+/// `out[n, oy, ox, o] = sum over the patch of image * w[o]`; the sums of the results and of their squares.
+pub(crate) fn forward<T: Element>(
+    out: &mut [T],
     image: &[f32],
-    w: &[f32],
+    taps: &[f64],
     conv: Conv3x3,
     s: Shape,
-    bias: Option<Bias>,
-) {
-    let w: Vec<f64> = w.iter().map(|value| f64::from(*value)).collect();
-    let rows = out.par_chunks_mut(s.ow * s.cout).enumerate();
-    rows.for_each_init(
-        || (vec![0.0; s.ow * PATCH], vec![0.0; s.ow * s.cout]),
-        |(patches, sums), (row, out)| {
-            gather(patches, image, row, conv, s);
-            gemm(
-                sums,
-                Matrix::new(patches, PATCH),
-                Matrix::new(&w, PATCH).t(),
-                false,
-            );
+) -> Sums {
+    let len = s.ow * s.cout;
+    let part = (s.n * s.oh).div_ceil(PARTS);
+    let parts = out.par_chunks_mut(part * len).enumerate().map(|(i, out)| {
+        let mut sums = Sums::new(s.cout);
+        let mut rows = ImageRows::new(conv, s);
+        for (j, out) in out.chunks_exact_mut(len).enumerate() {
+            rows.read(image, i * part + j);
             vectorised(
                 #[inline(always)]
-                |_| {
-                    out.iter_mut()
-                        .zip(sums.iter())
-                        .for_each(|(out, sum)| *out = *sum as f32);
-                    if let Some(bias) = bias {
-                        bias.apply(out);
-                    }
+                |simd| {
+                    rows.convolve(simd, out, taps);
+                    sums.add_squares(simd, out, s.cout);
                 },
             );
-        },
-    );
-}
-
-/// `dw[o] = sum over patches of dy[.., o] * patch`.
-pub(crate) fn weight_gradient(image: &[f32], dy: &[f32], conv: Conv3x3, s: Shape) -> Vec<f32> {
-    let parts = dy.par_chunks(s.oh * s.ow * s.cout).enumerate().map(|(n, dy)| {
-        let mut patches = vec![0.0; s.ow * PATCH];
-        let mut dw = vec![0.0; s.cout * PATCH];
-        for (oy, dy) in dy.chunks_exact(s.ow * s.cout).enumerate() {
-            gather(&mut patches, image, n * s.oh + oy, conv, s);
-            gemm(
-                &mut dw,
-                Matrix::new(dy, s.cout).t(),
-                Matrix::new(&patches, PATCH),
-                true,
-            );
         }
-        dw
+        sums
     });
-    sum_in_order(parts.collect())
+    Sums::in_order(parts.collect::<Vec<_>>())
 }
 
-/// `dimage`: each patch's gradient `dy w`, added where the patch came from.
-pub(crate) fn input_gradient(dimage: &mut [f32], dy: &[f32], w: &[f32], conv: Conv3x3, s: Shape) {
-    let images = dimage
-        .par_chunks_mut(3 * s.h * s.w)
-        .zip(dy.par_chunks(s.oh * s.ow * s.cout));
-    images.for_each(|(dimage, dy)| {
-        let mut patches = vec![0.0; s.ow * PATCH];
-        dimage.fill(0.0);
-        for (oy, dy) in dy.chunks_exact(s.ow * s.cout).enumerate() {
-            gemm(
-                &mut patches,
-                Matrix::new(dy, s.cout),
-                Matrix::new(w, PATCH),
-                false,
-            );
-            for (ox, patch) in patches.chunks_exact(PATCH).enumerate() {
-                for (i, value) in patch.iter().enumerate() {
-                    let (channel, ky, kx) = (i / 9, i / 3 % 3, i % 3);
-                    if let (Some(iy), Some(ix)) = (conv.input(oy, ky, s.h), conv.input(ox, kx, s.w)) {
-                        dimage[(channel * s.h + iy) * s.w + ix] += value;
+/// The nine rows of the image that one row of the output meets, with zeros around them.
+pub(super) struct ImageRows<V> {
+    values: Vec<V>,
+    /// Length of a padded row.
+    len: usize,
+    conv: Conv3x3,
+    s: Shape,
+}
+
+impl<V: From<f32> + Copy> ImageRows<V> {
+    pub fn new(conv: Conv3x3, s: Shape) -> Self {
+        // The last pixels that are computed together may reach past the row's end.
+        let len = s.ow.next_multiple_of(PIXELS) * conv.stride + 3;
+        Self {
+            values: vec![0.0.into(); ROWS * len],
+            len,
+            conv,
+            s,
+        }
+    }
+
+    /// Those of row `row` of all `n oh` output rows.
+    pub fn read(&mut self, image: &[f32], row: usize) {
+        let Shape { h, w, oh, .. } = self.s;
+        let (n, oy) = (row / oh, row % oh);
+        for (i, out) in self.values.chunks_exact_mut(self.len).enumerate() {
+            let (channel, ky) = (i / 3, i % 3);
+            out.fill(0.0.into());
+            if let Some(iy) = self.conv.input(oy, ky, h) {
+                let source = &image[((n * 3 + channel) * h + iy) * w..][..w];
+                let out = out[self.conv.pad_begin..].iter_mut();
+                out.zip(source).for_each(|(out, value)| *out = (*value).into());
+            }
+        }
+    }
+
+    /// The three neighbours in row `row` that output pixel `ox` meets.
+    #[inline(always)]
+    pub fn neighbours(&self, row: usize, ox: usize) -> [V; 3] {
+        let at = row * self.len + ox * self.conv.stride;
+        let values = &self.values[at..at + 3];
+        [values[0], values[1], values[2]]
+    }
+}
+
+impl ImageRows<f64> {
+    /// One row of the output.
+    ///
+    /// Summed in float64: every batch norm after it amplifies the rounding of the first layer, and it is a fiftieth
+    /// of the network's arithmetic.
+    #[inline(always)]
+    pub fn convolve<T: Element>(&self, simd: Simd, out: &mut [T], taps: &[f64]) {
+        for_lanes(
+            simd,
+            self.s.cout,
+            &mut Convolve {
+                out,
+                taps,
+                rows: self,
+            },
+        );
+    }
+}
+
+struct Convolve<'a, T> {
+    out: &'a mut [T],
+    taps: &'a [f64],
+    rows: &'a ImageRows<f64>,
+}
+
+impl<T: Element> Lanes for Convolve<'_, T> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        let Shape { cout, .. } = self.rows.s;
+        for (i, out) in self.out.chunks_mut(PIXELS * cout).enumerate() {
+            let mut sums = [[0.0f64; L]; PIXELS];
+            for row in 0..ROWS {
+                let mut neighbours = [[0.0; 3]; PIXELS];
+                for (pixel, neighbours) in neighbours.iter_mut().enumerate() {
+                    *neighbours = self.rows.neighbours(row, PIXELS * i + pixel);
+                }
+                for kx in 0..3 {
+                    let weights = &self.taps[(3 * row + kx) * cout + at..][..L];
+                    for (sums, neighbours) in sums.iter_mut().zip(&neighbours) {
+                        for lane in 0..L {
+                            sums[lane] = mul_add(simd, weights[lane], neighbours[kx], sums[lane]);
+                        }
                     }
                 }
             }
-        }
-    });
-}
-
-/// The patches of one output row, `[ow, 27]`; zero where they reach into the padding.
-fn gather<T: From<f32>>(patches: &mut [T], image: &[f32], row: usize, conv: Conv3x3, s: Shape) {
-    let (n, oy) = (row / s.oh, row % s.oh);
-    for i in 0..PATCH {
-        let (channel, ky, kx) = (i / 9, i / 3 % 3, i % 3);
-        let source = conv
-            .input(oy, ky, s.h)
-            .map(|iy| &image[((n * 3 + channel) * s.h + iy) * s.w..][..s.w]);
-        for (ox, patch) in patches.chunks_exact_mut(PATCH).enumerate() {
-            let value = source.and_then(|source| Some(source[conv.input(ox, kx, s.w)?]));
-            patch[i] = value.unwrap_or(0.0).into();
+            for (out, sums) in out.chunks_exact_mut(cout).zip(sums) {
+                for (out, sum) in out[at..at + L].iter_mut().zip(sums) {
+                    *out = T::from_f32(sum as f32);
+                }
+            }
         }
     }
+}
+
+/// `a b + c` in float64.
+#[inline(always)]
+fn mul_add(simd: Simd, a: f64, b: f64, c: f64) -> f64 {
+    if simd.fused { a.mul_add(b, c) } else { a * b + c }
 }

@@ -1,17 +1,14 @@
-//! Naive loops that the operations are compared with, and gradients by finite differences.
+//! Naive loops that the operations are compared with.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use candle_core::{Device, Tensor, Var};
-use mbn_ops::Conv3x3;
-use mbn_testing::{Tolerance, assert_close};
+use candle_core::{DType, Device, Tensor};
+use mbn_ops::{Activation, BatchStatistics, Conv3x3, Normalization, ParameterGradients};
 use proptest::prelude::*;
 
-/// Step of the central difference: large enough that float32 values differ in enough digits.
-const STEP: f32 = 1e-2;
-
 pub fn values(tensor: &Tensor) -> Vec<f32> {
-    tensor.flatten_all().unwrap().to_vec1().unwrap()
+    let floats = tensor.to_dtype(DType::F32).unwrap();
+    floats.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 /// Values in `[-1, 1)` that depend on `seed` alone.
@@ -91,37 +88,184 @@ pub fn naive_conv(
     out
 }
 
-/// Compares the gradients of `sum(f(inputs) * weights)` by candle with central differences in a few elements
-/// of each input.
-pub fn check_gradients(name: &str, inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Tensor) {
-    let out_shape = f(inputs).shape().clone();
-    let weights = tensor(99, out_shape.dims());
-    let objective = |inputs: &[Tensor]| (f(inputs) * &weights).unwrap().sum_all().unwrap();
-    let vars: Vec<Var> = inputs
-        .iter()
-        .map(|input| Var::from_tensor(input).unwrap())
-        .collect();
-    let tracked: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-    let gradients = objective(&tracked).backward().unwrap();
-    for (i, input) in inputs.iter().enumerate() {
-        let gradient = values(gradients.get(&vars[i]).expect("every input has a gradient"));
-        let base = values(input);
-        let picks: Vec<usize> = (0..base.len()).step_by((base.len() / 7).max(1)).collect();
-        let at = |j: usize, delta: f32| {
-            let mut moved = base.clone();
-            moved[j] += delta;
-            let mut inputs = inputs.to_vec();
-            inputs[i] = Tensor::from_vec(moved, input.shape(), &Device::Cpu).unwrap();
-            f64::from(objective(&inputs).to_scalar::<f32>().unwrap())
+/// `[n, h, w, c]` to `[n, c, h, w]`.
+pub fn nchw(x: &Tensor) -> Vec<f32> {
+    values(&x.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap())
+}
+
+/// A layer's convolution result with batch norm's statistics, scale and shift chosen at random, so that some
+/// activations are zero, some at the bound.
+pub struct Layer {
+    pub raw: Tensor,
+    pub normalization: Normalization,
+    mean: Vec<f32>,
+    variance: Vec<f32>,
+    gamma: Vec<f32>,
+    beta: Vec<f32>,
+    max: f32,
+}
+
+pub const EPSILON: f64 = 1e-5;
+
+impl Layer {
+    pub fn new(seed: u64, shape: &[usize]) -> Self {
+        let c = *shape.last().unwrap();
+        let (mean, gamma, beta) = (noise(seed ^ 11, c), noise(seed ^ 12, c), noise(seed ^ 13, c));
+        let variance: Vec<f32> = noise(seed ^ 14, c).iter().map(|v| 0.2 + v * v).collect();
+        let vector = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
+        let statistics = BatchStatistics {
+            mean: vector(&mean),
+            variance: vector(&variance),
         };
-        let difference = |j: usize| ((at(j, STEP) - at(j, -STEP)) / f64::from(2.0 * STEP)) as f32;
-        let expected: Vec<f32> = picks.iter().map(|&j| difference(j)).collect();
-        let found: Vec<f32> = picks.iter().map(|&j| gradient[j]).collect();
-        assert_close(
-            &format!("{name}: gradient of input {i}"),
-            &found,
-            &expected,
-            Tolerance::FINITE_DIFFERENCE,
-        );
+        let max = if seed.is_multiple_of(2) {
+            f32::INFINITY
+        } else {
+            0.8
+        };
+        Self {
+            raw: tensor(seed, shape),
+            normalization: Normalization::new(&statistics, &vector(&gamma), &vector(&beta), EPSILON, max)
+                .unwrap(),
+            mean,
+            variance,
+            gamma,
+            beta,
+            max,
+        }
     }
+
+    /// The same in another format.
+    pub fn to_dtype(&self, dtype: DType) -> Self {
+        Self {
+            raw: self.raw.to_dtype(dtype).unwrap(),
+            normalization: self.normalization.clone(),
+            mean: self.mean.clone(),
+            variance: self.variance.clone(),
+            gamma: self.gamma.clone(),
+            beta: self.beta.clone(),
+            max: self.max,
+        }
+    }
+
+    pub fn activation(&self) -> Activation<'_> {
+        Activation {
+            raw: &self.raw,
+            normalization: &self.normalization,
+        }
+    }
+
+    fn channels(&self) -> usize {
+        self.gamma.len()
+    }
+
+    fn inv_std(&self, c: usize) -> f64 {
+        1.0 / (f64::from(self.variance[c]) + EPSILON).sqrt()
+    }
+
+    /// Normalised value of element `i`, before the activation.
+    fn normalised(&self, i: usize, raw: f32) -> f64 {
+        let c = i % self.channels();
+        (f64::from(raw) - f64::from(self.mean[c])) * self.inv_std(c) * f64::from(self.gamma[c])
+            + f64::from(self.beta[c])
+    }
+
+    /// The activations, `[N, H, W, C]`.
+    pub fn activated(&self) -> Tensor {
+        let activate = |(i, raw)| self.normalised(i, raw).clamp(0.0, f64::from(self.max)) as f32;
+        let out: Vec<f32> = values(&self.raw).into_iter().enumerate().map(activate).collect();
+        Tensor::from_vec(out, self.raw.shape(), &Device::Cpu).unwrap()
+    }
+
+    /// The gradient of the convolution's result by the formula of Ioffe and Szegedy, given that of batch norm's.
+    pub fn raw_gradient(&self, gradient: &Tensor, parameters: &ParameterGradients) -> Tensor {
+        let (dgamma, dbeta) = (values(&parameters.gamma), values(&parameters.beta));
+        let raw = values(&self.raw);
+        let n = (raw.len() / self.channels()) as f64;
+        let element = |(i, dy): (usize, f32)| {
+            let c = i % self.channels();
+            let centred = (f64::from(raw[i]) - f64::from(self.mean[c])) * self.inv_std(c);
+            let inner = f64::from(dy) - f64::from(dbeta[c]) / n - centred * f64::from(dgamma[c]) / n;
+            (f64::from(self.gamma[c]) * self.inv_std(c) * inner) as f32
+        };
+        let out: Vec<f32> = values(gradient).into_iter().enumerate().map(element).collect();
+        Tensor::from_vec(out, self.raw.shape(), &Device::Cpu).unwrap()
+    }
+
+    /// The gradient of batch norm's result, given that of the activation; and those of gamma and beta.
+    pub fn before_activation(&self, gradient: &[f32]) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        let c = self.channels();
+        let (mut dgamma, mut dbeta) = (vec![0.0f64; c], vec![0.0f64; c]);
+        let raw = values(&self.raw);
+        let mut out = Vec::new();
+        for (i, gradient) in gradient.iter().enumerate() {
+            let normalised = self.normalised(i, raw[i]);
+            let passes = normalised > 0.0 && normalised < f64::from(self.max);
+            let passed = if passes { f64::from(*gradient) } else { 0.0 };
+            dbeta[i % c] += passed;
+            dgamma[i % c] += passed * (f64::from(raw[i]) - f64::from(self.mean[i % c])) * self.inv_std(i % c);
+            out.push(passed as f32);
+        }
+        let narrow = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect();
+        (out, narrow(dgamma), narrow(dbeta))
+    }
+}
+
+/// Gradients that batch norm's parameters might have.
+pub fn parameter_gradients(seed: u64, c: usize) -> ParameterGradients {
+    ParameterGradients {
+        gamma: tensor(seed ^ 21, &[c]),
+        beta: tensor(seed ^ 22, &[c]),
+    }
+}
+
+/// Mean and biased variance of each channel of `[.., c]` in float64.
+pub fn naive_statistics(x: &[f32], c: usize) -> (Vec<f32>, Vec<f32>) {
+    let rows = (x.len() / c) as f64;
+    let column = |i: usize| x.iter().skip(i).step_by(c).map(|v| f64::from(*v));
+    let mean: Vec<f64> = (0..c).map(|i| column(i).sum::<f64>() / rows).collect();
+    let variance = |i: usize| column(i).map(|v| (v - mean[i]).powi(2)).sum::<f64>() / rows;
+    (
+        mean.iter().map(|mean| *mean as f32).collect(),
+        (0..c).map(|i| variance(i) as f32).collect(),
+    )
+}
+
+/// Gradients of [`naive_conv`] with respect to `x` and `w`, given that of its result.
+#[allow(clippy::too_many_arguments, reason = "shapes of a convolution")]
+pub fn naive_conv_gradients(
+    x: &[f32],
+    w: &[f32],
+    dy: &[f32],
+    (n, cin, h, width): (usize, usize, usize, usize),
+    cout: usize,
+    groups: usize,
+    conv: Conv3x3,
+) -> (Vec<f32>, Vec<f32>) {
+    let (oh, ow) = (conv.out_size(h).unwrap(), conv.out_size(width).unwrap());
+    let per_group = cin / groups;
+    let (mut dx, mut dw) = (vec![0.0f64; x.len()], vec![0.0f64; w.len()]);
+    for image in 0..n {
+        for o in 0..cout {
+            let first = o / (cout / groups) * per_group;
+            for oy in 0..oh {
+                for ox in 0..ow {
+                    let dy = f64::from(dy[((image * cout + o) * oh + oy) * ow + ox]);
+                    for tap in 0..per_group * 9 {
+                        let (i, ky, kx) = (tap / 9, tap / 3 % 3, tap % 3);
+                        let iy = (oy * conv.stride + ky) as isize - conv.pad_begin as isize;
+                        let ix = (ox * conv.stride + kx) as isize - conv.pad_begin as isize;
+                        if iy < 0 || ix < 0 || iy >= h as isize || ix >= width as isize {
+                            continue;
+                        }
+                        let at = ((image * cin + first + i) * h + iy as usize) * width + ix as usize;
+                        let weight = ((o * per_group + i) * 3 + ky) * 3 + kx;
+                        dx[at] += dy * f64::from(w[weight]);
+                        dw[weight] += dy * f64::from(x[at]);
+                    }
+                }
+            }
+        }
+    }
+    let narrow = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect();
+    (narrow(dx), narrow(dw))
 }

@@ -1,0 +1,148 @@
+//! One convolution of the network that trains, with its batch norm.
+
+use candle_core::{Result, Tensor};
+use mbn_ops::{Activation, BatchStatistics, Normalization, ParameterGradients, Upstream};
+use mbn_ops::{depthwise, depthwise_backward, pointwise, pointwise_backward, stem, stem_backward};
+use mbn_spec::{ConvLayer, LayerKind, Variant};
+
+use crate::parameters::{Parameter, conv3x3};
+use crate::pass::{Gradients, Record};
+
+/// Weight of a batch's statistics in the running ones, as in PyTorch.
+const MOMENTUM: f64 = 0.1;
+
+/// A convolution and its batch norm.
+pub(crate) struct Layer {
+    pub spec: ConvLayer,
+    pub variant: Variant,
+    pub weight: Parameter,
+    pub gamma: Parameter,
+    pub beta: Parameter,
+    pub running: BatchStatistics,
+    pub batches: i64,
+}
+
+/// What a layer reads.
+#[derive(Clone, Copy)]
+pub(crate) enum Input<'a> {
+    /// `[N, 3, H, W]`: what the first layer reads.
+    Image(&'a Tensor),
+    /// Of the layer before.
+    Activation(Activation<'a>),
+}
+
+/// Where the statistics of a batch norm come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// The batch, and they enter the running ones.
+    Train,
+    /// The running ones.
+    Evaluate,
+    /// The batch, and they become the running ones.
+    Measure,
+}
+
+impl Layer {
+    /// Shape of the result for an input of shape `[N, C, H, W]` (images) or `[N, H, W, C]`.
+    pub fn out_shape(&self, input: Input) -> Result<(usize, usize, usize, usize)> {
+        let (n, h, w) = match input {
+            Input::Image(image) => {
+                let (n, _, h, w) = image.dims4()?;
+                (n, h, w)
+            }
+            Input::Activation(activation) => {
+                let (n, h, w, _) = activation.raw.dims4()?;
+                (n, h, w)
+            }
+        };
+        let c = self.spec.out_channels;
+        if self.spec.kind == LayerKind::Pointwise {
+            return Ok((n, h, w, c));
+        }
+        let conv = conv3x3(&self.spec, &self.variant);
+        Ok((n, conv.out_size(h)?, conv.out_size(w)?, c))
+    }
+
+    /// Writes the convolution's result to `out`.
+    pub fn forward(&mut self, input: Input, out: Tensor, mode: Mode) -> Result<Record> {
+        let weight = self.weight.tensor();
+        let conv = conv3x3(&self.spec, &self.variant);
+        let batch = match (input, self.spec.kind) {
+            (Input::Image(image), _) => stem(image, weight, conv, &out)?,
+            (Input::Activation(x), LayerKind::Pointwise) => pointwise(x, weight, &out)?,
+            (Input::Activation(x), _) => depthwise(x, weight, conv, &out)?,
+        };
+        match mode {
+            Mode::Train => {
+                let unbiased = self.unbiased(&out, &batch)?;
+                let mix = |old: &Tensor, new: &Tensor| (old * (1.0 - MOMENTUM))? + (new * MOMENTUM)?;
+                self.running = BatchStatistics {
+                    mean: mix(&self.running.mean, &unbiased.mean)?,
+                    variance: mix(&self.running.variance, &unbiased.variance)?,
+                };
+                self.batches += 1;
+            }
+            Mode::Measure => {
+                self.running = self.unbiased(&out, &batch)?;
+                self.batches = 1;
+            }
+            Mode::Evaluate => {}
+        }
+        let statistics = if mode == Mode::Train {
+            &batch
+        } else {
+            &self.running
+        };
+        Ok(Record {
+            normalization: self.normalization(statistics)?,
+            raw: out,
+        })
+    }
+
+    /// Batch norm and activation with the given statistics.
+    fn normalization(&self, statistics: &BatchStatistics) -> Result<Normalization> {
+        let (epsilon, max) = (self.variant.batch_norm_epsilon, self.variant.activation.max());
+        Normalization::new(statistics, self.gamma.tensor(), self.beta.tensor(), epsilon, max)
+    }
+
+    /// The running variance estimates the population's, so it is divided by one less.
+    fn unbiased(&self, raw: &Tensor, statistics: &BatchStatistics) -> Result<BatchStatistics> {
+        let count = (raw.elem_count() / self.spec.out_channels) as f64;
+        let variance = (&statistics.variance * (count / (count - 1.0).max(1.0)))?;
+        Ok(BatchStatistics {
+            mean: statistics.mean.clone(),
+            variance,
+        })
+    }
+
+    /// Inserts the gradients of this layer's parameters. For all layers but the first writes to `out` the gradient
+    /// of batch norm's result in the layer before, and returns those of that batch norm's parameters.
+    pub fn backward(
+        &self,
+        input: Input,
+        upstream: Upstream,
+        out: Option<&Tensor>,
+        gradients: &mut Gradients,
+    ) -> Result<Option<ParameterGradients>> {
+        gradients.insert(&self.gamma, upstream.parameters.gamma.clone());
+        gradients.insert(&self.beta, upstream.parameters.beta.clone());
+        let weight = self.weight.tensor();
+        let conv = conv3x3(&self.spec, &self.variant);
+        let (dw, before) = match (input, out, self.spec.kind) {
+            (Input::Activation(x), Some(out), LayerKind::Pointwise) => {
+                let (dw, before) = pointwise_backward(upstream, x, weight, out)?;
+                (dw, Some(before))
+            }
+            (Input::Activation(x), Some(out), _) => {
+                let (dw, before) = depthwise_backward(upstream, x, weight, conv, out)?;
+                (dw, Some(before))
+            }
+            (Input::Image(image), ..) => (stem_backward(upstream, image, weight, conv)?, None),
+            (Input::Activation(_), None, _) => {
+                candle_core::bail!("only the first layer's input needs no gradient")
+            }
+        };
+        gradients.insert(&self.weight, dw);
+        Ok(before)
+    }
+}

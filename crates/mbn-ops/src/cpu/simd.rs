@@ -1,0 +1,93 @@
+//! Vector instructions, chosen when the program runs. Kernels are written on arrays of `L` neighbouring channels;
+//! compiled for a processor's instructions, an array is a register or two.
+
+use crate::element::Element;
+
+/// What a kernel is being compiled for; constant in each copy of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Simd {
+    /// Whether products and sums are fused: rounded once, by one instruction.
+    pub fused: bool,
+    /// Whether registers hold 16 floats.
+    pub wide: bool,
+}
+
+/// Runs `f` compiled for the widest vector instructions that the processor has. The closure has to be marked
+/// `#[inline(always)]`, or it is compiled without them.
+#[inline(always)]
+pub(crate) fn vectorised<R>(f: impl FnOnce(Simd) -> R) -> R {
+    struct Run<F>(F);
+
+    impl<R, F: FnOnce(Simd) -> R> pulp::WithSimd for Run<F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(self, _: S) -> R {
+            (self.0)(Simd {
+                fused: !S::IS_SCALAR,
+                wide: S::F32_LANES >= 16,
+            })
+        }
+    }
+
+    pulp::Arch::new().dispatch(Run(f))
+}
+
+/// Work on the channels `at..at + L`, for a few `L`.
+pub(crate) trait Lanes {
+    fn run<const L: usize>(&mut self, simd: Simd, at: usize);
+}
+
+/// Runs `work` over all channels, in groups as wide as registers are.
+#[inline(always)]
+pub(crate) fn for_lanes(simd: Simd, channels: usize, work: &mut impl Lanes) {
+    let mut at = 0;
+    if simd.wide {
+        while at + 16 <= channels {
+            work.run::<16>(simd, at);
+            at += 16;
+        }
+    }
+    while at + 8 <= channels {
+        work.run::<8>(simd, at);
+        at += 8;
+    }
+    while at < channels {
+        work.run::<1>(simd, at);
+        at += 1;
+    }
+}
+
+/// `a b + c`. Without the instruction, fusing would be a call of a slow function.
+#[inline(always)]
+pub(crate) fn mul_add(simd: Simd, a: f32, b: f32, c: f32) -> f32 {
+    if simd.fused { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// `a b + c` lane by lane.
+#[inline(always)]
+pub(crate) fn mul_add_lanes<const L: usize>(simd: Simd, a: [f32; L], b: [f32; L], c: [f32; L]) -> [f32; L] {
+    let mut out = c;
+    for lane in 0..L {
+        out[lane] = mul_add(simd, a[lane], b[lane], c[lane]);
+    }
+    out
+}
+
+/// `L` values from `at` on.
+#[inline(always)]
+pub(crate) fn load<T: Element, const L: usize>(values: &[T], at: usize) -> [f32; L] {
+    let mut out = [0.0; L];
+    for (out, value) in out.iter_mut().zip(&values[at..at + L]) {
+        *out = value.to_f32();
+    }
+    out
+}
+
+/// Writes `L` values from `at` on.
+#[inline(always)]
+pub(crate) fn store<T: Element, const L: usize>(values: &mut [T], at: usize, lanes: [f32; L]) {
+    for (value, lane) in values[at..at + L].iter_mut().zip(lanes) {
+        *value = T::from_f32(lane);
+    }
+}

@@ -1,0 +1,152 @@
+//! Two sums over the rows of `[rows, c]` for each channel, in float64: an error in a mean moves all values of a
+//! channel, and in float64 the mean of squares less the square of the mean loses nothing that matters.
+
+use super::normalization::Constants;
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add, store};
+use super::sum_in_order;
+use crate::element::Element;
+
+/// Rows that are added in float32 before their sum enters the float64 one.
+const ROWS: usize = 32;
+
+/// `[2, c]`: two sums of each channel.
+pub(crate) struct Sums(Vec<f64>);
+
+impl Sums {
+    pub fn new(c: usize) -> Self {
+        Self(vec![0.0; 2 * c])
+    }
+
+    pub fn in_order(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self(sum_in_order(parts.into_iter().map(|part| part.0)))
+    }
+
+    /// The sums themselves.
+    pub fn split(&self) -> (&[f64], &[f64]) {
+        self.0.split_at(self.0.len() / 2)
+    }
+
+    /// Mean and biased variance, the sums being those of the values and of their squares.
+    pub fn moments(&self, rows: usize) -> (Vec<f32>, Vec<f32>) {
+        let (sums, squares) = self.split();
+        let rows = rows as f64;
+        let moments = sums.iter().zip(squares).map(|(sum, squares)| {
+            let mean = sum / rows;
+            (mean as f32, (squares / rows - mean * mean).max(0.0) as f32)
+        });
+        moments.unzip()
+    }
+
+    /// Adds the values of `rows` and their squares.
+    #[inline(always)]
+    pub fn add_squares<T: Element>(&mut self, simd: Simd, rows: &[T], c: usize) {
+        for rows in rows.chunks(ROWS * c) {
+            for_lanes(
+                simd,
+                c,
+                &mut Squares {
+                    sums: &mut self.0,
+                    rows,
+                    c,
+                },
+            );
+        }
+    }
+
+    /// Turns `gradient`, that of an activation, into that before it, `dy`, which it writes to `out`; adds `dy` and
+    /// `dy (raw - mean)`.
+    #[inline(always)]
+    pub fn add_passed<T: Element>(
+        &mut self,
+        simd: Simd,
+        out: &mut [T],
+        gradient: Option<&[f32]>,
+        raw: &[T],
+        constants: Constants,
+    ) {
+        let c = constants.mean.len();
+        for (i, out) in out.chunks_mut(ROWS * c).enumerate() {
+            let range = i * ROWS * c..i * ROWS * c + out.len();
+            let mut passed = Passed {
+                sums: &mut self.0,
+                gradient: gradient.map(|gradient| &gradient[range.clone()]),
+                out,
+                raw: &raw[range],
+                constants,
+            };
+            for_lanes(simd, c, &mut passed);
+        }
+    }
+
+    /// Adds `first` and `second` to the channels `at..at + L`.
+    #[inline(always)]
+    pub fn add_lanes<const L: usize>(&mut self, at: usize, first: [f32; L], second: [f32; L]) {
+        add_lanes(&mut self.0, at, first, second);
+    }
+}
+
+#[inline(always)]
+fn add_lanes<const L: usize>(sums: &mut [f64], at: usize, first: [f32; L], second: [f32; L]) {
+    let c = sums.len() / 2;
+    let (sums, others) = sums.split_at_mut(c);
+    for (sum, value) in sums[at..at + L].iter_mut().zip(first) {
+        *sum += f64::from(value);
+    }
+    for (sum, value) in others[at..at + L].iter_mut().zip(second) {
+        *sum += f64::from(value);
+    }
+}
+
+struct Squares<'a, T> {
+    sums: &'a mut [f64],
+    rows: &'a [T],
+    c: usize,
+}
+
+impl<T: Element> Lanes for Squares<'_, T> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        let (mut sums, mut squares) = ([0.0; L], [0.0; L]);
+        for row in self.rows.chunks_exact(self.c) {
+            let values = load::<T, L>(row, at);
+            for lane in 0..L {
+                sums[lane] += values[lane];
+                squares[lane] = mul_add(simd, values[lane], values[lane], squares[lane]);
+            }
+        }
+        add_lanes(self.sums, at, sums, squares);
+    }
+}
+
+struct Passed<'a, T> {
+    sums: &'a mut [f64],
+    out: &'a mut [T],
+    /// In `out` itself where there is none.
+    gradient: Option<&'a [f32]>,
+    raw: &'a [T],
+    constants: Constants<'a>,
+}
+
+impl<T: Element> Lanes for Passed<'_, T> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        let constants = self.constants.lanes::<L>(at);
+        let c = self.constants.mean.len();
+        let (mut sums, mut products) = ([0.0; L], [0.0; L]);
+        for (i, out) in self.out.chunks_exact_mut(c).enumerate() {
+            let gradient = match self.gradient {
+                Some(gradient) => load::<f32, L>(gradient, i * c + at),
+                None => load::<T, L>(out, at),
+            };
+            let raw = load::<T, L>(self.raw, i * c + at);
+            let passed = constants.pass(constants.normalise(simd, raw), gradient);
+            let centred = constants.centre(raw);
+            for lane in 0..L {
+                sums[lane] += passed[lane];
+                products[lane] = mul_add(simd, passed[lane], centred[lane], products[lane]);
+            }
+            store(out, at, passed);
+        }
+        add_lanes(self.sums, at, sums, products);
+    }
+}

@@ -1,0 +1,162 @@
+//! The folded network's layers: bias and activation as a convolution writes, nothing kept for a backward pass.
+
+use candle_core::{DType, Result, Tensor};
+
+use crate::Conv3x3;
+use crate::cpu::depthwise::{self, taps_first};
+use crate::cpu::{inference as cpu, stem};
+use crate::element::Element;
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+
+/// A convolution with its bias and activation, `min(max(0, y + bias), max)`.
+#[derive(Clone, Debug)]
+pub struct FusedConv {
+    /// In PyTorch's layout.
+    pub weight: Tensor,
+    /// `[O]`
+    pub bias: Tensor,
+    /// Infinity for ReLU, 6 for ReLU6.
+    pub max: f32,
+}
+
+/// 3x3 convolution of `image` `[N, 3, H, W]` with a weight `[O, 3, 3, 3]`; writes `out`, `[N, OH, OW, O]`.
+///
+/// # Errors
+/// If shapes do not fit or a tensor is not contiguous float32.
+pub fn stem_fused(image: &Tensor, fused: &FusedConv, conv: Conv3x3, out: &Tensor) -> Result<()> {
+    let shape = crate::stem::shape(image, &fused.weight, conv)?;
+    let stem::Shape { n, oh, ow, cout, .. } = shape;
+    expect_shape(Stem::NAME, "bias", &fused.bias, &[cout])?;
+    expect_shape(Stem::NAME, "the result", out, &[n, oh, ow, cout])?;
+    expect_type(Stem::NAME, out, DType::F32)?;
+    launch(
+        &Stem {
+            image,
+            fused,
+            conv,
+            shape,
+        },
+        out,
+    )
+}
+
+/// Depthwise 3x3 convolution of `x` `[N, H, W, C]`, then a pointwise one; the weights are `[C, 1, 3, 3]` and
+/// `[O, C, 1, 1]`. Writes `out`, `[N, OH, OW, O]`.
+///
+/// # Errors
+/// If shapes do not fit or a tensor is not contiguous float32.
+pub fn separable_fused(
+    x: &Tensor,
+    depthwise: &FusedConv,
+    conv: Conv3x3,
+    pointwise: &FusedConv,
+    out: &Tensor,
+) -> Result<()> {
+    let (n, h, w, c) = x.dims4()?;
+    let (cout, ..) = pointwise.weight.dims4()?;
+    let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
+    let name = Separable::NAME;
+    expect_shape(name, "depthwise weight", &depthwise.weight, &[c, 1, 3, 3])?;
+    expect_shape(name, "depthwise bias", &depthwise.bias, &[c])?;
+    expect_shape(name, "pointwise weight", &pointwise.weight, &[cout, c, 1, 1])?;
+    expect_shape(name, "pointwise bias", &pointwise.bias, &[cout])?;
+    expect_shape(name, "the result", out, &[n, oh, ow, cout])?;
+    expect_type(name, out, DType::F32)?;
+    let shape = depthwise::Shape { n, h, w, c, oh, ow };
+    launch(
+        &Separable {
+            x,
+            depthwise,
+            conv,
+            pointwise,
+            shape,
+        },
+        out,
+    )
+}
+
+/// Read access to bias and weight.
+struct FusedReader<'a> {
+    weight: Reader<'a>,
+    bias: Reader<'a>,
+    max: f32,
+}
+
+impl<'a> FusedReader<'a> {
+    fn new(op: &'static str, fused: &'a FusedConv) -> Result<Self> {
+        Ok(Self {
+            weight: Reader::new(op, &fused.weight)?,
+            bias: Reader::new(op, &fused.bias)?,
+            max: fused.max,
+        })
+    }
+
+    fn epilogue(&self) -> Result<cpu::Epilogue<'_>> {
+        Ok(cpu::Epilogue {
+            bias: self.bias.values()?,
+            max: self.max,
+        })
+    }
+}
+
+struct Stem<'a> {
+    image: &'a Tensor,
+    fused: &'a FusedConv,
+    conv: Conv3x3,
+    shape: stem::Shape,
+}
+
+impl Kernel for Stem<'_> {
+    const NAME: &'static str = "stem-fused";
+    type Side = ();
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let image = Reader::new(Self::NAME, self.image)?;
+        let fused = FusedReader::new(Self::NAME, self.fused)?;
+        let taps = stem::taps_first(fused.weight.values()?, self.shape.cout);
+        if let Some(out) = T::as_f32_mut(out) {
+            cpu::stem(
+                out,
+                image.values()?,
+                &taps,
+                fused.epilogue()?,
+                self.conv,
+                self.shape,
+            );
+        }
+        Ok(())
+    }
+}
+
+struct Separable<'a> {
+    x: &'a Tensor,
+    depthwise: &'a FusedConv,
+    conv: Conv3x3,
+    pointwise: &'a FusedConv,
+    shape: depthwise::Shape,
+}
+
+impl Kernel for Separable<'_> {
+    const NAME: &'static str = "separable-fused";
+    type Side = ();
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let x = Reader::new(Self::NAME, self.x)?;
+        let depthwise = FusedReader::new(Self::NAME, self.depthwise)?;
+        let pointwise = FusedReader::new(Self::NAME, self.pointwise)?;
+        let first = cpu::Depthwise {
+            taps: &taps_first(depthwise.weight.values()?, self.shape.c),
+            epilogue: depthwise.epilogue()?,
+            conv: self.conv,
+            shape: self.shape,
+        };
+        let second = cpu::Pointwise {
+            w: pointwise.weight.values()?,
+            epilogue: pointwise.epilogue()?,
+        };
+        if let Some(out) = T::as_f32_mut(out) {
+            cpu::separable(out, x.values()?, &first, second);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! How kernels meet candle's tensors.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, StorageRef, Tensor, bail};
+use half::bf16;
+
+use crate::element::Element;
+
+/// A computation that writes one tensor. What else it finds (sums over that tensor, the gradients of small
+/// parameters) comes back beside it: candle's operations have a single result.
+pub(crate) trait Kernel {
+    /// For messages.
+    const NAME: &'static str;
+    /// What comes back beside the written tensor.
+    type Side;
+
+    /// Writes `out`, in the format of the tensor.
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<Self::Side>;
+}
+
+/// Runs `kernel` on `out`, a contiguous tensor that none of its inputs shares.
+pub(crate) fn launch<K: Kernel>(kernel: &K, out: &Tensor) -> Result<K::Side> {
+    let launch = Launch {
+        kernel,
+        side: RefCell::new(None),
+    };
+    out.inplace_op1(&launch)?;
+    let Some(side) = launch.side.into_inner() else {
+        bail!("{}: the device returned nothing", K::NAME)
+    };
+    Ok(side)
+}
+
+struct Launch<'a, K: Kernel> {
+    kernel: &'a K,
+    side: RefCell<Option<K::Side>>,
+}
+
+impl<K: Kernel> InplaceOp1 for Launch<'_, K> {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let range = contiguous(layout, K::NAME)?;
+        let side = match storage {
+            CpuStorage::F32(values) => self.kernel.cpu::<f32>(&mut values[range]),
+            CpuStorage::BF16(values) => self.kernel.cpu::<bf16>(&mut values[range]),
+            _ => bail!("{}: the result is neither float32 nor bfloat16", K::NAME),
+        }?;
+        self.side.replace(Some(side));
+        Ok(())
+    }
+}
+
+/// Read access to a contiguous tensor on the CPU.
+pub(crate) struct Reader<'a> {
+    op: &'static str,
+    storage: StorageRef<'a>,
+    range: Range<usize>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(op: &'static str, tensor: &'a Tensor) -> Result<Self> {
+        let (storage, layout) = tensor.storage_and_layout();
+        let range = contiguous(layout, op)?;
+        Ok(Self { op, storage, range })
+    }
+
+    /// The values, if they are of this format.
+    pub fn values<T: Element>(&self) -> Result<&[T]> {
+        let Storage::Cpu(storage) = &*self.storage else {
+            bail!("{}: a tensor is not on the CPU", self.op)
+        };
+        match T::values(storage) {
+            Some(values) => Ok(&values[self.range.clone()]),
+            None => bail!(
+                "{}: a tensor is {:?}, expected {:?}",
+                self.op,
+                storage_type(storage),
+                T::DTYPE
+            ),
+        }
+    }
+}
+
+fn storage_type(storage: &CpuStorage) -> DType {
+    use candle_core::backend::BackendStorage;
+    storage.dtype()
+}
+
+fn contiguous(layout: &Layout, op: &str) -> Result<Range<usize>> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(start..end),
+        None => bail!("{op}: a tensor is not contiguous"),
+    }
+}
+
+/// An error unless `tensor` has the given shape.
+pub(crate) fn expect_shape(op: &str, name: &str, tensor: &Tensor, shape: &[usize]) -> Result<()> {
+    if tensor.dims() != shape {
+        bail!("{op}: {name} has shape {:?}, expected {shape:?}", tensor.dims());
+    }
+    Ok(())
+}
+
+/// An error unless `tensor` has the given format, which has to be one that activations can have.
+pub(crate) fn expect_type(op: &str, tensor: &Tensor, dtype: DType) -> Result<()> {
+    if !matches!(dtype, DType::F32 | DType::BF16) {
+        bail!("{op}: activations are {dtype:?}, expected F32 or BF16");
+    }
+    if tensor.dtype() != dtype {
+        bail!("{op}: a tensor is {:?}, expected {dtype:?}", tensor.dtype());
+    }
+    Ok(())
+}
+
+/// The values of a contiguous float32 tensor on the CPU.
+pub(crate) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout, op: &str) -> Result<&'a [f32]> {
+    match f32::values(storage) {
+        Some(values) => Ok(&values[contiguous(layout, op)?]),
+        None => bail!("{op}: a tensor is not float32"),
+    }
+}
+
+/// The values of a contiguous float32 tensor on the CPU, to be written.
+pub(crate) fn floats_mut<'a>(
+    storage: &'a mut CpuStorage,
+    layout: &Layout,
+    op: &str,
+) -> Result<&'a mut [f32]> {
+    match f32::values_mut(storage) {
+        Some(values) => Ok(&mut values[contiguous(layout, op)?]),
+        None => bail!("{op}: a tensor is not float32"),
+    }
+}

@@ -1,0 +1,135 @@
+//! Batch norm with the activation after it, which no kernel stores: the next one applies it as it loads.
+
+use candle_core::{DType, Result, Tensor};
+
+use crate::element::Element;
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+
+/// Mean and biased variance of each channel.
+#[derive(Clone, Debug)]
+pub struct BatchStatistics {
+    /// `[C]`
+    pub mean: Tensor,
+    /// `[C]`, divided by the number of values.
+    pub variance: Tensor,
+}
+
+/// One layer's batch norm and activation, `min(max(0, (x - mean) / sqrt(variance + epsilon) gamma + beta), max)`,
+/// in the form that kernels need.
+#[derive(Clone, Debug)]
+pub struct Normalization {
+    /// `[4, C]`: see [`crate::cpu::normalization::Constants`].
+    pub(crate) constants: Tensor,
+    pub(crate) max: f32,
+}
+
+impl Normalization {
+    /// `gamma` and `beta` are `[C]`, all tensors float32; `max` is infinity for ReLU, 6 for ReLU6.
+    ///
+    /// # Errors
+    /// If the shapes do not fit or a tensor is not float32.
+    pub fn new(
+        statistics: &BatchStatistics,
+        gamma: &Tensor,
+        beta: &Tensor,
+        epsilon: f64,
+        max: f32,
+    ) -> Result<Self> {
+        let c = gamma.dims1()?;
+        let BatchStatistics { mean, variance } = statistics;
+        for (name, tensor) in [("beta", beta), ("mean", mean), ("variance", variance)] {
+            expect_shape(Build::NAME, name, tensor, &[c])?;
+        }
+        let constants = Tensor::zeros((4, c), DType::F32, gamma.device())?;
+        let build = Build {
+            inputs: [mean, variance, gamma, beta],
+            epsilon,
+        };
+        launch(&build, &constants)?;
+        Ok(Self { constants, max })
+    }
+}
+
+struct Build<'a> {
+    /// Mean, variance, gamma, beta.
+    inputs: [&'a Tensor; 4],
+    epsilon: f64,
+}
+
+impl Kernel for Build<'_> {
+    const NAME: &'static str = "normalization";
+    type Side = ();
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let [mean, variance, gamma, beta] = self.inputs.map(|tensor| Reader::new(Self::NAME, tensor));
+        let (mean, variance, gamma, beta) = (mean?, variance?, gamma?, beta?);
+        let (mean, variance) = (mean.values::<f32>()?, variance.values::<f32>()?);
+        let (gamma, beta) = (gamma.values::<f32>()?, beta.values::<f32>()?);
+        let c = mean.len();
+        for i in 0..c {
+            // In float64: an error in the shift moves every value of a channel, and those near zero to the
+            // other side of the activation's kink.
+            let inv_std = 1.0 / (f64::from(variance[i]) + self.epsilon).sqrt();
+            let scale = inv_std * f64::from(gamma[i]);
+            let shift = f64::from(beta[i]) - f64::from(mean[i]) * scale;
+            for (row, value) in [f64::from(mean[i]), inv_std, scale, shift]
+                .into_iter()
+                .enumerate()
+            {
+                out[row * c + i] = T::from_f32(value as f32);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The activation of a layer, given by its convolution's result `[N, H, W, C]` and what follows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Activation<'a> {
+    /// The convolution's result, float32 or bfloat16.
+    pub raw: &'a Tensor,
+    /// Batch norm and activation.
+    pub normalization: &'a Normalization,
+}
+
+/// The gradient of the loss with respect to a convolution's result, given by that of what batch norm makes of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Upstream<'a> {
+    /// The layer whose convolution it is.
+    pub activation: Activation<'a>,
+    /// With respect to batch norm's result, before the activation: `[N, H, W, C]`, in the format of the
+    /// activation.
+    pub gradient: &'a Tensor,
+    /// Its sums.
+    pub parameters: &'a ParameterGradients,
+}
+
+/// Gradients of batch norm's parameters. They are also the two sums that its input's gradient needs.
+#[derive(Clone, Debug)]
+pub struct ParameterGradients {
+    /// `[C]`, float32.
+    pub gamma: Tensor,
+    /// `[C]`, float32.
+    pub beta: Tensor,
+}
+
+impl Activation<'_> {
+    /// `[N, H, W, C]`, if the constants fit.
+    pub(crate) fn check(&self, op: &str) -> Result<(usize, usize, usize, usize)> {
+        let dims = self.raw.dims4()?;
+        expect_shape(op, "normalization", &self.normalization.constants, &[4, dims.3])?;
+        expect_type(op, self.raw, self.raw.dtype())?;
+        Ok(dims)
+    }
+}
+
+impl Upstream<'_> {
+    /// An error unless shapes and formats fit.
+    pub(crate) fn check(&self, op: &str) -> Result<()> {
+        let (.., c) = self.activation.check(op)?;
+        expect_shape(op, "gradient", self.gradient, self.activation.raw.dims())?;
+        expect_type(op, self.gradient, self.activation.raw.dtype())?;
+        expect_shape(op, "gradient of gamma", &self.parameters.gamma, &[c])?;
+        expect_shape(op, "gradient of beta", &self.parameters.beta, &[c])
+    }
+}
