@@ -1,35 +1,21 @@
 //! Number formats that activations are kept in.
 
-use candle_core::{CpuStorage, DType};
+use candle_core::WithDType;
 use half::bf16;
 
 /// A number format of activations and of their gradients. Arithmetic is in float32 whatever the format.
-pub(crate) trait Element: Copy + Default + Send + Sync + 'static {
-    /// candle's name.
-    const DTYPE: DType;
-
+pub(crate) trait Element: WithDType {
     /// Exact.
     fn to_f32(self) -> f32;
 
     /// Rounded to nearest, ties to even.
     fn from_f32(value: f32) -> Self;
 
-    /// The values of a storage of this format.
-    fn values(storage: &CpuStorage) -> Option<&[Self]>;
-
-    /// The values of a storage of this format, to be written.
-    fn values_mut(storage: &mut CpuStorage) -> Option<&mut [Self]>;
-
-    /// `values` themselves if they are float32.
-    fn as_f32(values: &[Self]) -> Option<&[f32]>;
-
     /// `values` themselves if they are float32, to be written.
     fn as_f32_mut(values: &mut [Self]) -> Option<&mut [f32]>;
 }
 
 impl Element for f32 {
-    const DTYPE: DType = DType::F32;
-
     #[inline(always)]
     fn to_f32(self) -> f32 {
         self
@@ -40,32 +26,12 @@ impl Element for f32 {
         value
     }
 
-    fn values(storage: &CpuStorage) -> Option<&[Self]> {
-        match storage {
-            CpuStorage::F32(values) => Some(values),
-            _ => None,
-        }
-    }
-
-    fn values_mut(storage: &mut CpuStorage) -> Option<&mut [Self]> {
-        match storage {
-            CpuStorage::F32(values) => Some(values),
-            _ => None,
-        }
-    }
-
-    fn as_f32(values: &[Self]) -> Option<&[f32]> {
-        Some(values)
-    }
-
     fn as_f32_mut(values: &mut [Self]) -> Option<&mut [f32]> {
         Some(values)
     }
 }
 
 impl Element for bf16 {
-    const DTYPE: DType = DType::BF16;
-
     #[inline(always)]
     fn to_f32(self) -> f32 {
         f32::from_bits(u32::from(self.to_bits()) << 16)
@@ -83,24 +49,6 @@ impl Element for bf16 {
             rounded
         };
         Self::from_bits((bits >> 16) as u16)
-    }
-
-    fn values(storage: &CpuStorage) -> Option<&[Self]> {
-        match storage {
-            CpuStorage::BF16(values) => Some(values),
-            _ => None,
-        }
-    }
-
-    fn values_mut(storage: &mut CpuStorage) -> Option<&mut [Self]> {
-        match storage {
-            CpuStorage::BF16(values) => Some(values),
-            _ => None,
-        }
-    }
-
-    fn as_f32(_: &[Self]) -> Option<&[f32]> {
-        None
     }
 
     fn as_f32_mut(_: &mut [Self]) -> Option<&mut [f32]> {

@@ -6,7 +6,7 @@ use crate::Conv3x3;
 use crate::cpu::depthwise::{self, taps_first};
 use crate::cpu::{inference as cpu, stem};
 use crate::element::Element;
-use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, float_result, launch};
 
 /// A convolution with its bias and activation, `min(max(0, y + bias), max)`.
 #[derive(Clone, Debug)]
@@ -114,16 +114,15 @@ impl Kernel for Stem<'_> {
         let image = Reader::new(Self::NAME, self.image)?;
         let fused = FusedReader::new(Self::NAME, self.fused)?;
         let taps = stem::taps_first(fused.weight.values()?, self.shape.cout);
-        if let Some(out) = T::as_f32_mut(out) {
-            cpu::stem(
-                out,
-                image.values()?,
-                &taps,
-                fused.epilogue()?,
-                self.conv,
-                self.shape,
-            );
-        }
+        let out = float_result(Self::NAME, out)?;
+        cpu::stem(
+            out,
+            image.values()?,
+            &taps,
+            fused.epilogue()?,
+            self.conv,
+            self.shape,
+        );
         Ok(())
     }
 }
@@ -154,9 +153,8 @@ impl Kernel for Separable<'_> {
             w: pointwise.weight.values()?,
             epilogue: pointwise.epilogue()?,
         };
-        if let Some(out) = T::as_f32_mut(out) {
-            cpu::separable(out, x.values()?, &first, second);
-        }
+        let out = float_result(Self::NAME, out)?;
+        cpu::separable(out, x.values()?, &first, second);
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use half::bf16;
 
 use crate::element::Element;
 
-/// A computation that writes one tensor. What else it finds (sums over that tensor, the gradients of small
+/// A computation that writes one tensor, or changes it in place. What else it finds (sums over that tensor, the gradients of small
 /// parameters) comes back beside it: candle's operations have a single result.
 pub(crate) trait Kernel {
     /// For messages.
@@ -74,21 +74,11 @@ impl<'a> Reader<'a> {
         let Storage::Cpu(storage) = &*self.storage else {
             bail!("{}: a tensor is not on the CPU", self.op)
         };
-        match T::values(storage) {
-            Some(values) => Ok(&values[self.range.clone()]),
-            None => bail!(
-                "{}: a tensor is {:?}, expected {:?}",
-                self.op,
-                storage_type(storage),
-                T::DTYPE
-            ),
+        match T::cpu_storage_as_slice(storage) {
+            Ok(values) => Ok(&values[self.range.clone()]),
+            Err(error) => bail!("{}: {error}", self.op),
         }
     }
-}
-
-fn storage_type(storage: &CpuStorage) -> DType {
-    use candle_core::backend::BackendStorage;
-    storage.dtype()
 }
 
 fn contiguous(layout: &Layout, op: &str) -> Result<Range<usize>> {
@@ -117,22 +107,10 @@ pub(crate) fn expect_type(op: &str, tensor: &Tensor, dtype: DType) -> Result<()>
     Ok(())
 }
 
-/// The values of a contiguous float32 tensor on the CPU.
-pub(crate) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout, op: &str) -> Result<&'a [f32]> {
-    match f32::values(storage) {
-        Some(values) => Ok(&values[contiguous(layout, op)?]),
-        None => bail!("{op}: a tensor is not float32"),
-    }
-}
-
-/// The values of a contiguous float32 tensor on the CPU, to be written.
-pub(crate) fn floats_mut<'a>(
-    storage: &'a mut CpuStorage,
-    layout: &Layout,
-    op: &str,
-) -> Result<&'a mut [f32]> {
-    match f32::values_mut(storage) {
-        Some(values) => Ok(&mut values[contiguous(layout, op)?]),
-        None => bail!("{op}: a tensor is not float32"),
+/// A kernel's result where it can only be float32.
+pub(crate) fn float_result<'a, T: Element>(op: &str, out: &'a mut [T]) -> Result<&'a mut [f32]> {
+    match T::as_f32_mut(out) {
+        Some(out) => Ok(out),
+        None => bail!("{op}: the result is {:?}, expected {:?}", T::DTYPE, DType::F32),
     }
 }

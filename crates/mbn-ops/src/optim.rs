@@ -1,9 +1,10 @@
 //! The steps of SGD and AdamW on one parameter, in place.
 
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use crate::cpu::optim as cpu;
-use crate::launch::{expect_shape, floats, floats_mut};
+use crate::element::Element;
+use crate::launch::{Kernel, Reader, expect_shape, float_result, launch};
 
 /// Stochastic gradient descent with momentum, as `torch.optim.SGD`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,8 +28,20 @@ impl Sgd {
         expect_shape("sgd", "gradient", gradient, parameter.dims())?;
         expect_shape("sgd", "buffer", buffer, parameter.dims())?;
         let gradient = gradient.contiguous()?;
-        buffer.inplace_op3(parameter, &gradient, &SgdPass::Momentum(*self))?;
-        parameter.inplace_op3(buffer, &gradient, &SgdPass::Descend(*self))
+        let pass = |kernel: fn(&mut [f32], &[f32], &[f32], &Sgd), other, target| {
+            let (sgd, gradient) = (self, &gradient);
+            launch(
+                &SgdPass {
+                    sgd,
+                    kernel,
+                    other,
+                    gradient,
+                },
+                target,
+            )
+        };
+        pass(cpu::sgd_momentum, parameter, buffer)?;
+        pass(cpu::sgd_descend, buffer, parameter)
     }
 }
 
@@ -57,70 +70,73 @@ impl AdamW {
     pub fn step(&self, parameter: &Tensor, moments: &Tensor, gradient: &Tensor) -> Result<()> {
         expect_shape("adamw", "gradient", gradient, parameter.dims())?;
         expect_shape("adamw", "moments", moments, &[&[2], parameter.dims()].concat())?;
-        moments.inplace_op2(&gradient.contiguous()?, &AdamWPass::Moments(*self))?;
-        parameter.inplace_op2(moments, &AdamWPass::Descend(*self))
+        let gradient = gradient.contiguous()?;
+        launch(
+            &AdamWMoments {
+                adamw: self,
+                gradient: &gradient,
+            },
+            moments,
+        )?;
+        launch(&AdamWDescend { adamw: self, moments }, parameter)
     }
 }
 
-enum SgdPass {
-    Momentum(Sgd),
-    Descend(Sgd),
+/// One of SGD's two passes, which changes the parameter or the buffer given the other.
+struct SgdPass<'a> {
+    sgd: &'a Sgd,
+    kernel: fn(&mut [f32], &[f32], &[f32], &Sgd),
+    other: &'a Tensor,
+    gradient: &'a Tensor,
 }
 
-impl InplaceOp3 for SgdPass {
-    fn name(&self) -> &'static str {
-        "sgd"
-    }
+impl Kernel for SgdPass<'_> {
+    const NAME: &'static str = "sgd";
+    type Side = ();
 
-    fn cpu_fwd(
-        &self,
-        target: &mut CpuStorage,
-        target_layout: &Layout,
-        other: &CpuStorage,
-        other_layout: &Layout,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-    ) -> Result<()> {
-        let target = floats_mut(target, target_layout, self.name())?;
-        let other = floats(other, other_layout, self.name())?;
-        let gradient = floats(gradient, gradient_layout, self.name())?;
-        match self {
-            Self::Momentum(sgd) => cpu::sgd_momentum(target, other, gradient, sgd),
-            Self::Descend(sgd) => cpu::sgd_descend(target, other, gradient, sgd),
-        }
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let other = Reader::new(Self::NAME, self.other)?;
+        let gradient = Reader::new(Self::NAME, self.gradient)?;
+        let target = float_result(Self::NAME, out)?;
+        (self.kernel)(target, other.values()?, gradient.values()?, self.sgd);
         Ok(())
     }
 }
 
-enum AdamWPass {
-    Moments(AdamW),
-    Descend(AdamW),
+/// Changes the moments.
+struct AdamWMoments<'a> {
+    adamw: &'a AdamW,
+    gradient: &'a Tensor,
 }
 
-impl InplaceOp2 for AdamWPass {
-    fn name(&self) -> &'static str {
-        "adamw"
-    }
+impl Kernel for AdamWMoments<'_> {
+    const NAME: &'static str = "adamw";
+    type Side = ();
 
-    fn cpu_fwd(
-        &self,
-        target: &mut CpuStorage,
-        target_layout: &Layout,
-        other: &CpuStorage,
-        other_layout: &Layout,
-    ) -> Result<()> {
-        let target = floats_mut(target, target_layout, self.name())?;
-        let other = floats(other, other_layout, self.name())?;
-        match self {
-            Self::Moments(adamw) => {
-                let (first, second) = target.split_at_mut(target.len() / 2);
-                cpu::adamw_moments(first, second, other, adamw);
-            }
-            Self::Descend(adamw) => {
-                let (first, second) = other.split_at(other.len() / 2);
-                cpu::adamw_descend(target, first, second, adamw);
-            }
-        }
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let gradient = Reader::new(Self::NAME, self.gradient)?;
+        let moments = float_result(Self::NAME, out)?;
+        let (first, second) = moments.split_at_mut(moments.len() / 2);
+        cpu::adamw_moments(first, second, gradient.values()?, self.adamw);
+        Ok(())
+    }
+}
+
+/// Changes the parameter.
+struct AdamWDescend<'a> {
+    adamw: &'a AdamW,
+    moments: &'a Tensor,
+}
+
+impl Kernel for AdamWDescend<'_> {
+    const NAME: &'static str = "adamw";
+    type Side = ();
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let moments = Reader::new(Self::NAME, self.moments)?;
+        let moments = moments.values::<f32>()?;
+        let (first, second) = moments.split_at(moments.len() / 2);
+        cpu::adamw_descend(float_result(Self::NAME, out)?, first, second, self.adamw);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use half::bf16;
 use crate::cpu::normalization::AsStored;
 use crate::cpu::pool as cpu;
 use crate::element::Element;
-use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, float_result, launch};
 use crate::normalization::{Activation, ParameterGradients};
 use crate::readers::ActivationReader;
 
@@ -108,9 +108,8 @@ impl Kernel for Stored<'_> {
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let x = Reader::new(Self::NAME, self.x)?;
-        if let Some(out) = T::as_f32_mut(out) {
-            cpu::forward(out, x.values::<f32>()?, AsStored, self.pixels, self.c);
-        }
+        let out = float_result(Self::NAME, out)?;
+        cpu::forward(out, x.values::<f32>()?, AsStored, self.pixels, self.c);
         Ok(())
     }
 }

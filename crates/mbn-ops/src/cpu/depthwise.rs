@@ -87,31 +87,23 @@ pub(super) fn convolve_row<T: Element, P: Prologue>(
     conv: Conv3x3,
     s: Shape,
 ) {
+    let row = Row {
+        out,
+        rows,
+        prologue,
+        taps,
+        conv,
+        s,
+    };
     if conv.stride == 1 {
-        let mut row = Row::<T, P, 1> {
-            out,
-            rows,
-            prologue,
-            taps,
-            conv,
-            s,
-        };
-        for_lanes(simd, s.c, &mut row);
+        for_lanes(simd, s.c, &mut Strided::<T, P, 1>(row));
     } else {
-        let mut row = Row::<T, P, 2> {
-            out,
-            rows,
-            prologue,
-            taps,
-            conv,
-            s,
-        };
-        for_lanes(simd, s.c, &mut row);
+        for_lanes(simd, s.c, &mut Strided::<T, P, 2>(row));
     }
 }
 
-/// One output row of a convolution of stride `S`.
-struct Row<'a, T, P, const S: usize> {
+/// One output row.
+struct Row<'a, T, P> {
     out: &'a mut [T],
     rows: &'a InputRows<'a, T>,
     prologue: P,
@@ -120,14 +112,17 @@ struct Row<'a, T, P, const S: usize> {
     s: Shape,
 }
 
-impl<T: Element, P: Prologue, const S: usize> Lanes for Row<'_, T, P, S> {
+/// One output row of a convolution of stride `S`.
+struct Strided<'a, T, P, const S: usize>(Row<'a, T, P>);
+
+impl<T: Element, P: Prologue, const S: usize> Lanes for Strided<'_, T, P, S> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let Shape { w, c, .. } = self.s;
-        let lanes = self.prologue.prepare::<L>(at);
-        let weights = masked_weights::<L>(self.taps, self.rows.present, c, at);
-        let rows = self.rows.rows;
-        let mut ix = -(self.conv.pad_begin as isize);
+        let Shape { w, c, .. } = self.0.s;
+        let lanes = self.0.prologue.prepare::<L>(at);
+        let weights = masked_weights::<L>(self.0.taps, self.0.rows.present, c, at);
+        let rows = self.0.rows.rows;
+        let mut ix = -(self.0.conv.pad_begin as isize);
         let column = Columns::<T, P, L> {
             simd,
             lanes,
@@ -137,7 +132,7 @@ impl<T: Element, P: Prologue, const S: usize> Lanes for Row<'_, T, P, S> {
             at,
         };
         let (mut left, mut middle) = (column.get(ix), column.get(ix + 1));
-        for out in self.out.chunks_exact_mut(c) {
+        for out in self.0.out.chunks_exact_mut(c) {
             let right = column.get(ix + 2);
             let mut sums = [[0.0; L]; 3];
             for ky in 0..3 {

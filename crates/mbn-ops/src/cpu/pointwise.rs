@@ -1,5 +1,6 @@
 //! 1x1 convolution as matrix products over blocks of rows.
 
+use candle_core::DType;
 use rayon::prelude::*;
 
 use super::gemm::{Matrix, gemm};
@@ -34,7 +35,7 @@ pub(crate) fn forward<T: Element>(
     let sums = blocks.map(|(out, x)| {
         let rows = x.len() / cin;
         let mut sums = Sums::new(cout);
-        let own = if T::as_f32(out).is_some() { 0 } else { rows * cout };
+        let own = if T::DTYPE == DType::F32 { 0 } else { rows * cout };
         with_scratch([rows * cin, own], |[a, product]| {
             activate(a, x, input);
             let (a, w) = (Matrix::new(a, cin), Matrix::new(w, cin).t());

@@ -1,5 +1,6 @@
 //! Gradients of the 1x1 convolution, block by block while it is in the cache.
 
+use candle_core::DType;
 use rayon::prelude::*;
 
 use super::depthwise_backward::Upstream;
@@ -69,7 +70,7 @@ fn backward_block<T: Element>(
 ) {
     let cin = constants.mean.len();
     let cout = w.len() / cin;
-    let own = if T::as_f32(out).is_some() { 0 } else { raw.len() };
+    let own = if T::DTYPE == DType::F32 { 0 } else { raw.len() };
     with_scratch([raw.len(), upstream.raw.len(), own], |[a, dy, product]| {
         upstream.write(dy, cout);
         activate(a, raw, constants);
