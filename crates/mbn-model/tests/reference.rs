@@ -138,6 +138,21 @@ fn train_three_steps(
     (network.to_weights(Metadata::default()).unwrap(), losses)
 }
 
+/// Part of the elements that are within `limit`, and the largest difference.
+fn element_errors(reference: &Reference, found: &Weights, expected: &Tensors, limit: f32) -> (f64, f32) {
+    let (mut within, mut all, mut largest) = (0, 0, 0f32);
+    for parameter in reference.network().parameters() {
+        let expected = expected.floats(&parameter.name).1;
+        for (found, expected) in found.values(&parameter.name).iter().zip(&expected) {
+            let difference = (found - expected).abs();
+            within += usize::from(difference <= limit);
+            all += 1;
+            largest = largest.max(difference);
+        }
+    }
+    (within as f64 / all as f64, largest)
+}
+
 /// Length of the difference between found and expected update, as a part of the expected one's.
 fn update_error(reference: &Reference, found: &Weights, expected: &Tensors) -> f64 {
     let (mut difference, mut length) = (0.0, 0.0);
@@ -184,6 +199,8 @@ fn weights_after_three_steps() {
             "{name}: losses {losses:?}, expected {:?}, update off by {error:.4}",
             expected.floats("losses").1
         );
+        let (within, largest) = element_errors(&reference, &weights, &expected, 1e-5);
+        eprintln!("{name}: {within:.4} of the elements within 1e-5, largest difference {largest:.2e}");
         assert!(error <= AFTER_STEPS, "{name}: the update is off by {error}");
     }
 }

@@ -45,6 +45,18 @@ impl Tolerance {
     };
 }
 
+impl Tolerance {
+    /// The same for a sum over `terms` values of order one and both signs, which may cancel: each addition rounds
+    /// at the size of the terms, however small the result.
+    #[must_use]
+    pub fn for_sum(self, terms: usize) -> Self {
+        Self {
+            absolute: self.absolute + terms as f32 * f32::EPSILON,
+            ..self
+        }
+    }
+}
+
 /// How many differing elements a message lists.
 const LISTED: usize = 8;
 

@@ -1,5 +1,8 @@
 //! Two sums over the rows of `[rows, c]` for each channel, in float64: an error in a mean moves all values of a
 //! channel, and in float64 the mean of squares less the square of the mean loses nothing that matters.
+//!
+//! A few rows at a time are added in float32, as differences from the first of them: where a channel's mean is
+//! large against its deviation, float32 sums of the values' own squares would lose the variance.
 
 use super::normalization::Constants;
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add, store};
@@ -106,15 +109,23 @@ struct Squares<'a, T> {
 impl<T: Element> Lanes for Squares<'_, T> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        let pivot = load::<T, L>(self.rows, at);
         let (mut sums, mut squares) = ([0.0; L], [0.0; L]);
         for row in self.rows.chunks_exact(self.c) {
             let values = load::<T, L>(row, at);
             for lane in 0..L {
-                sums[lane] += values[lane];
-                squares[lane] = mul_add(simd, values[lane], values[lane], squares[lane]);
+                let difference = values[lane] - pivot[lane];
+                sums[lane] += difference;
+                squares[lane] = mul_add(simd, difference, difference, squares[lane]);
             }
         }
-        add_lanes(self.sums, at, sums, squares);
+        let rows = (self.rows.len() / self.c) as f64;
+        let (all, all_squares) = self.sums.split_at_mut(self.c);
+        for lane in 0..L {
+            let (pivot, sum, square) = (f64::from(pivot[lane]), f64::from(sums[lane]), f64::from(squares[lane]));
+            all[at + lane] += sum + rows * pivot;
+            all_squares[at + lane] += square + pivot * (2.0 * sum + rows * pivot);
+        }
     }
 }
 

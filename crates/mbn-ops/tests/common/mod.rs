@@ -107,6 +107,9 @@ pub struct Layer {
 
 pub const EPSILON: f64 = 1e-5;
 
+/// So near to one of the activation's kinks, rounding might decide on which side a value is.
+const KINK: f32 = 1e-4;
+
 impl Layer {
     pub fn new(seed: u64, shape: &[usize]) -> Self {
         let c = *shape.last().unwrap();
@@ -122,8 +125,17 @@ impl Layer {
         } else {
             0.8
         };
+        let mut raw = noise(seed, shape.iter().product());
+        for (i, raw) in raw.iter_mut().enumerate() {
+            let (mean, gamma, beta) = (mean[i % c], gamma[i % c], beta[i % c]);
+            let normalised = (*raw - mean) / (variance[i % c] + EPSILON as f32).sqrt() * gamma + beta;
+            if normalised.abs() < KINK || (normalised - max).abs() < KINK {
+                // Anything not at the kink; where gamma is tiny, the whole channel is elsewhere.
+                *raw += 0.1;
+            }
+        }
         Self {
-            raw: tensor(seed, shape),
+            raw: Tensor::from_vec(raw, shape, &Device::Cpu).unwrap(),
             normalization: Normalization::new(&statistics, &vector(&gamma), &vector(&beta), EPSILON, max)
                 .unwrap(),
             mean,
