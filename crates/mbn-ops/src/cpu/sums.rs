@@ -122,7 +122,11 @@ impl<T: Element> Lanes for Squares<'_, T> {
         let rows = (self.rows.len() / self.c) as f64;
         let (all, all_squares) = self.sums.split_at_mut(self.c);
         for lane in 0..L {
-            let (pivot, sum, square) = (f64::from(pivot[lane]), f64::from(sums[lane]), f64::from(squares[lane]));
+            let (pivot, sum, square) = (
+                f64::from(pivot[lane]),
+                f64::from(sums[lane]),
+                f64::from(squares[lane]),
+            );
             all[at + lane] += sum + rows * pivot;
             all_squares[at + lane] += square + pivot * (2.0 * sum + rows * pivot);
         }
