@@ -4,6 +4,7 @@ use candle_core::{DType, Result, Tensor};
 
 use crate::Conv3x3;
 use crate::cpu::depthwise::{self, taps_first};
+use crate::cpu::product::{Packed, Single};
 use crate::cpu::{inference as cpu, stem};
 use crate::element::Element;
 use crate::launch::{Kernel, Reader, expect_shape, expect_type, float_result, launch};
@@ -149,8 +150,10 @@ impl Kernel for Separable<'_> {
             conv: self.conv,
             shape: self.shape,
         };
+        let (weight, cin) = (pointwise.weight.values()?, self.shape.c);
+        let weights = Packed::new::<Single>(cin, weight.len() / cin, |p, col| weight[col * cin + p]);
         let second = cpu::Pointwise {
-            w: pointwise.weight.values()?,
+            weights: &weights,
             epilogue: pointwise.epilogue()?,
         };
         let out = float_result(Self::NAME, out)?;

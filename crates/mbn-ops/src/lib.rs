@@ -27,6 +27,7 @@ mod pool;
 mod readers;
 mod stem;
 
+pub use cpu::simd::instructions;
 pub use depthwise::{depthwise, depthwise_backward};
 pub use geometry::Conv3x3;
 pub use inference::{FusedConv, separable_fused, stem_fused};

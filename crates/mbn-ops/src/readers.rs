@@ -2,9 +2,9 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use crate::cpu::depthwise_backward::Upstream as CpuUpstream;
 use crate::cpu::normalization::{Constants, InputGradient};
 use crate::cpu::sums::Sums;
+use crate::cpu::upstream::Upstream as CpuUpstream;
 use crate::element::Element;
 use crate::launch::Reader;
 use crate::normalization::{Activation, BatchStatistics, ParameterGradients, Upstream};

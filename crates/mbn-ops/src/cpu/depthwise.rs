@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::normalization::{Constants, Prologue};
+use super::normalization::{AsStored, Constants, Map};
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, store, vectorised};
 use super::sums::Sums;
 use crate::Conv3x3;
@@ -46,7 +46,7 @@ pub(crate) fn forward<T: Element>(
             vectorised(
                 #[inline(always)]
                 |simd| {
-                    convolve_row(simd, out, &rows, input, taps, conv, s);
+                    convolve_row(simd, (out, s.c), &rows, (input, AsStored), taps, conv, s);
                     sums.add_squares(simd, out, s.c);
                 },
             );
@@ -76,50 +76,55 @@ impl<'a, T> InputRows<'a, T> {
     }
 }
 
-/// One output row.
+/// One output row, whose pixels lie a stride apart; what happens to values as they are loaded and stored.
 #[inline(always)]
-pub(super) fn convolve_row<T: Element, P: Prologue>(
+pub(super) fn convolve_row<T: Element, P: Map, E: Map>(
     simd: Simd,
-    out: &mut [T],
+    (out, stride): (&mut [T], usize),
     rows: &InputRows<T>,
-    prologue: P,
+    (prologue, epilogue): (P, E),
     taps: &[f32],
     conv: Conv3x3,
     s: Shape,
 ) {
     let row = Row {
         out,
+        stride,
         rows,
         prologue,
+        epilogue,
         taps,
         conv,
         s,
     };
     if conv.stride == 1 {
-        for_lanes(simd, s.c, &mut Strided::<T, P, 1>(row));
+        for_lanes(simd, s.c, &mut Strided::<T, P, E, 1>(row));
     } else {
-        for_lanes(simd, s.c, &mut Strided::<T, P, 2>(row));
+        for_lanes(simd, s.c, &mut Strided::<T, P, E, 2>(row));
     }
 }
 
 /// One output row.
-struct Row<'a, T, P> {
+struct Row<'a, T, P, E> {
     out: &'a mut [T],
+    stride: usize,
     rows: &'a InputRows<'a, T>,
     prologue: P,
+    epilogue: E,
     taps: &'a [f32],
     conv: Conv3x3,
     s: Shape,
 }
 
 /// One output row of a convolution of stride `S`.
-struct Strided<'a, T, P, const S: usize>(Row<'a, T, P>);
+struct Strided<'a, T, P, E, const S: usize>(Row<'a, T, P, E>);
 
-impl<T: Element, P: Prologue, const S: usize> Lanes for Strided<'_, T, P, S> {
+impl<T: Element, P: Map, E: Map, const S: usize> Lanes for Strided<'_, T, P, E, S> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
         let Shape { w, c, .. } = self.0.s;
         let lanes = self.0.prologue.prepare::<L>(at);
+        let epilogue = self.0.epilogue.prepare::<L>(at);
         let weights = masked_weights::<L>(self.0.taps, self.0.rows.present, c, at);
         let rows = self.0.rows.rows;
         let mut ix = -(self.0.conv.pad_begin as isize);
@@ -132,7 +137,7 @@ impl<T: Element, P: Prologue, const S: usize> Lanes for Strided<'_, T, P, S> {
             at,
         };
         let (mut left, mut middle) = (column.get(ix), column.get(ix + 1));
-        for out in self.0.out.chunks_exact_mut(c) {
+        for out in self.0.out.chunks_mut(self.0.stride) {
             let right = column.get(ix + 2);
             let mut sums = [[0.0; L]; 3];
             for ky in 0..3 {
@@ -144,7 +149,7 @@ impl<T: Element, P: Prologue, const S: usize> Lanes for Strided<'_, T, P, S> {
             for lane in 0..L {
                 sum[lane] += sums[1][lane] + sums[2][lane];
             }
-            store(out, at, sum);
+            store(out, at, E::apply(simd, &epilogue, sum));
             ix += S as isize;
             (left, middle) = if S == 1 {
                 (middle, right)
@@ -156,7 +161,7 @@ impl<T: Element, P: Prologue, const S: usize> Lanes for Strided<'_, T, P, S> {
 }
 
 /// Activations of `L` channels in three rows of the input.
-struct Columns<'a, T, P: Prologue, const L: usize> {
+struct Columns<'a, T, P: Map, const L: usize> {
     simd: Simd,
     lanes: P::Lanes<L>,
     rows: [&'a [T]; 3],
@@ -165,7 +170,7 @@ struct Columns<'a, T, P: Prologue, const L: usize> {
     at: usize,
 }
 
-impl<T: Element, P: Prologue, const L: usize> Columns<'_, T, P, L> {
+impl<T: Element, P: Map, const L: usize> Columns<'_, T, P, L> {
     /// Those of column `ix`; zero in the padding.
     #[inline(always)]
     fn get(&self, ix: isize) -> [[f32; L]; 3] {

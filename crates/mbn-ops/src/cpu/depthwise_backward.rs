@@ -3,20 +3,13 @@
 use rayon::prelude::*;
 
 use super::depthwise::{PARTS, Shape};
-use super::normalization::{ConstantLanes, Constants, InputGradient, InputGradientLanes};
+use super::normalization::{ConstantLanes, Constants, InputGradientLanes};
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, store, vectorised};
 use super::sum_in_order;
 use super::sums::Sums;
+use super::upstream::Upstream;
 use crate::Conv3x3;
 use crate::element::Element;
-
-/// The convolution's result and the gradient of what batch norm makes of it, `[n, oh, ow, c]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Upstream<'a, T> {
-    pub raw: &'a [T],
-    pub gradient: &'a [T],
-    pub map: &'a InputGradient,
-}
 
 /// Writes to `out`, `[n, h, w, c]`, the gradient of batch norm's result in the layer before, given its `raw` input
 /// and constants. Returns the weights' gradient `[9, c]`, and the sums of `out` and of `out (raw - mean)`.

@@ -1,14 +1,16 @@
 //! The folded network's layers: each adds its bias and clamps as it writes, and a depthwise convolution's result
 //! stays in the cache for the pointwise convolution that reads it.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::depthwise::{self, InputRows, convolve_row};
-use super::gemm::{Matrix, gemm};
-use super::normalization::AsStored;
+use super::normalization::{AsStored, Map};
 use super::pointwise::block_rows;
+use super::product::{Finish, Format, Left, PANEL, Packed, Single, padded};
 use super::scratch::with_scratch;
-use super::simd::{Lanes, Simd, for_lanes, load, store, vectorised};
+use super::simd::{Simd, load, vectorised};
 use super::stem::{self, ImageRows};
 use crate::Conv3x3;
 
@@ -19,38 +21,31 @@ pub(crate) struct Epilogue<'a> {
     pub max: f32,
 }
 
-impl Epilogue<'_> {
-    /// `min(max(0, value + bias), max)` in each row.
-    #[inline(always)]
-    fn apply(&self, simd: Simd, rows: &mut [f32]) {
-        for_lanes(
-            simd,
-            self.bias.len(),
-            &mut Apply {
-                rows,
-                epilogue: *self,
-            },
-        );
-    }
+/// [`Epilogue`] of `L` channels.
+#[derive(Clone, Copy)]
+pub(crate) struct EpilogueLanes<const L: usize> {
+    bias: [f32; L],
+    max: f32,
 }
 
-struct Apply<'a> {
-    rows: &'a mut [f32],
-    epilogue: Epilogue<'a>,
-}
+impl Map for Epilogue<'_> {
+    type Lanes<const L: usize> = EpilogueLanes<L>;
 
-impl Lanes for Apply<'_> {
     #[inline(always)]
-    fn run<const L: usize>(&mut self, _: Simd, at: usize) {
-        let Epilogue { bias, max } = self.epilogue;
-        let lanes = load::<f32, L>(bias, at);
-        for row in self.rows.chunks_exact_mut(bias.len()) {
-            let mut values = load::<f32, L>(row, at);
-            for lane in 0..L {
-                values[lane] = (values[lane] + lanes[lane]).max(0.0).min(max);
-            }
-            store(row, at, values);
+    fn prepare<const L: usize>(&self, at: usize) -> EpilogueLanes<L> {
+        EpilogueLanes {
+            bias: load(self.bias, at),
+            max: self.max,
         }
+    }
+
+    /// `min(max(0, x + bias), max)`
+    #[inline(always)]
+    fn apply<const L: usize>(_: Simd, lanes: &EpilogueLanes<L>, mut x: [f32; L]) -> [f32; L] {
+        for lane in 0..L {
+            x[lane] = (x[lane] + lanes.bias[lane]).max(0.0).min(lanes.max);
+        }
+        x
     }
 }
 
@@ -72,8 +67,7 @@ pub(crate) fn stem(
             vectorised(
                 #[inline(always)]
                 |simd| {
-                    rows.convolve(simd, out, taps);
-                    epilogue.apply(simd, out);
+                    rows.convolve(simd, out, taps, epilogue);
                 },
             );
         },
@@ -90,79 +84,82 @@ pub(crate) struct Depthwise<'a> {
 }
 
 impl Depthwise<'_> {
-    fn row(&self, out: &mut [f32], x: &[f32], row: usize) {
+    /// One row of the output, its pixels `stride` apart.
+    fn row(&self, out: &mut [f32], stride: usize, x: &[f32], row: usize) {
         let rows = InputRows::new(x, row, self.conv, self.shape);
+        let maps = (AsStored, self.epilogue);
         vectorised(
             #[inline(always)]
-            |simd| {
-                convolve_row(simd, out, &rows, AsStored, self.taps, self.conv, self.shape);
-                self.epilogue.apply(simd, out);
+            |simd| convolve_row(simd, (out, stride), &rows, maps, self.taps, self.conv, self.shape),
+        );
+    }
+}
+
+/// A pointwise convolution: weights `[cin, cout]`, and what follows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Pointwise<'a> {
+    pub weights: &'a Packed<f32>,
+    pub epilogue: Epilogue<'a>,
+}
+
+impl Pointwise<'_> {
+    /// The output channels `start..start + out.len() / pixels` of the pixels in `x`, `stride` apart.
+    fn multiply(&self, out: &mut [f32], channels: Range<usize>, x: &[f32], stride: usize) {
+        let Epilogue { bias, max } = self.epilogue;
+        Single::multiply(
+            out,
+            channels.len(),
+            self.weights.depth(),
+            Left::rows(x, stride),
+            self.weights.right_from(channels.start),
+            Finish::Activate {
+                bias: &bias[channels],
+                max,
             },
         );
     }
 }
 
-/// A pointwise convolution: weights `[cout, cin]`, and what follows it.
-#[derive(Clone, Copy)]
-pub(crate) struct Pointwise<'a> {
-    pub w: &'a [f32],
-    pub epilogue: Epilogue<'a>,
-}
-
 /// Depthwise and pointwise convolution, `[n, h, w, c]` to `[n, oh, ow, cout]`.
 pub(crate) fn separable(out: &mut [f32], x: &[f32], depthwise: &Depthwise, pointwise: Pointwise) {
     let depthwise::Shape { ow, c, n, oh, .. } = depthwise.shape;
-    let Pointwise { w, epilogue } = pointwise;
-    let cout = epilogue.bias.len();
+    let cout = pointwise.epilogue.bias.len();
     let rows = block_rows(c + cout).div_ceil(ow);
     if n * oh <= rows {
         return separable_by_output_channels(out, x, depthwise, pointwise);
     }
+    let stride = padded(c);
     let blocks = out.par_chunks_mut(rows * ow * cout).enumerate();
     blocks.for_each(|(block, out)| {
-        with_scratch([out.len() / cout * c], |[between]| {
-            for (i, between) in between.chunks_exact_mut(ow * c).enumerate() {
-                depthwise.row(between, x, block * rows + i);
+        with_scratch([out.len() / cout * stride], |[between]| {
+            for (i, between) in between.chunks_exact_mut(ow * stride).enumerate() {
+                depthwise.row(between, stride, x, block * rows + i);
             }
-            gemm(out, Matrix::new(between, c), Matrix::new(w, c).t(), false);
+            pointwise.multiply(out, 0..cout, between, stride);
         });
-        vectorised(
-            #[inline(always)]
-            |simd| epilogue.apply(simd, out),
-        );
     });
 }
 
 /// [`separable`] for so few pixels that threads have to share them.
 fn separable_by_output_channels(out: &mut [f32], x: &[f32], depthwise: &Depthwise, pointwise: Pointwise) {
     /// Output channels that a thread takes at once.
-    const CHANNELS: usize = 64;
+    const CHANNELS: usize = 2 * PANEL;
     let depthwise::Shape { ow, c, .. } = depthwise.shape;
-    let Pointwise { w, epilogue } = pointwise;
-    let cout = epilogue.bias.len();
-    let pixels = out.len() / cout;
-    with_scratch([pixels * c], |[between]| {
-        let rows = between.par_chunks_exact_mut(ow * c).enumerate();
-        rows.for_each(|(row, between)| depthwise.row(between, x, row));
+    let cout = pointwise.epilogue.bias.len();
+    let (pixels, stride) = (out.len() / cout, padded(c));
+    with_scratch([pixels * stride, out.len()], |[between, columns]| {
+        let rows = between.par_chunks_exact_mut(ow * stride).enumerate();
+        rows.for_each(|(row, between)| depthwise.row(between, stride, x, row));
         let between = &*between;
-        let columns = w.par_chunks(CHANNELS * c).zip(epilogue.bias.par_chunks(CHANNELS));
-        let columns = columns.map(|(w, bias)| {
-            let mut out = vec![0.0; pixels * bias.len()];
-            gemm(&mut out, Matrix::new(between, c), Matrix::new(w, c).t(), false);
-            let epilogue = Epilogue {
-                bias,
-                max: epilogue.max,
-            };
-            vectorised(
-                #[inline(always)]
-                |simd| epilogue.apply(simd, &mut out),
-            );
-            out
+        let chunks = columns.par_chunks_mut(CHANNELS * pixels).enumerate();
+        chunks.for_each(|(i, out)| {
+            let channels = i * CHANNELS..i * CHANNELS + out.len() / pixels;
+            pointwise.multiply(out, channels, between, stride);
         });
-        for (i, column) in columns.collect::<Vec<_>>().into_iter().enumerate() {
-            let width = column.len() / pixels;
-            for (out, column) in out.chunks_exact_mut(cout).zip(column.chunks_exact(width)) {
-                out[i * CHANNELS..i * CHANNELS + width].copy_from_slice(column);
+        for (i, columns) in columns.chunks(CHANNELS * pixels).enumerate() {
+            let width = columns.len() / pixels;
+            for (out, columns) in out.chunks_exact_mut(cout).zip(columns.chunks_exact(width)) {
+                out[i * CHANNELS..i * CHANNELS + width].copy_from_slice(columns);
             }
         }
     });

@@ -3,18 +3,20 @@
 
 pub(crate) mod depthwise;
 pub(crate) mod depthwise_backward;
-pub(crate) mod gemm;
 pub(crate) mod inference;
+mod microkernel;
 pub(crate) mod normalization;
 pub(crate) mod optim;
 pub(crate) mod pointwise;
 pub(crate) mod pointwise_backward;
 pub(crate) mod pool;
+pub(crate) mod product;
 mod scratch;
 pub(crate) mod simd;
 pub(crate) mod stem;
 pub(crate) mod stem_backward;
 pub(crate) mod sums;
+pub(crate) mod upstream;
 
 /// Adds `parts`, all of one length, in their order.
 fn sum_in_order<T: Copy + std::ops::AddAssign>(parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {

@@ -122,6 +122,10 @@ impl InputGradient {
         }
     }
 
+    pub fn channels(&self) -> usize {
+        self.scale.len()
+    }
+
     /// That of the channels `at..at + L`.
     #[inline(always)]
     pub fn lanes<const L: usize>(&self, at: usize) -> InputGradientLanes<L> {
@@ -155,8 +159,8 @@ impl<const L: usize> InputGradientLanes<L> {
     }
 }
 
-/// What happens to values as a kernel loads them.
-pub(crate) trait Prologue: Copy + Sync {
+/// What happens to values as a kernel loads or stores them.
+pub(crate) trait Map: Copy + Sync {
     /// What it needs to know of `L` channels.
     type Lanes<const L: usize>: Copy;
 
@@ -166,7 +170,7 @@ pub(crate) trait Prologue: Copy + Sync {
     fn apply<const L: usize>(simd: Simd, lanes: &Self::Lanes<L>, x: [f32; L]) -> [f32; L];
 }
 
-impl Prologue for Constants<'_> {
+impl Map for Constants<'_> {
     type Lanes<const L: usize> = ConstantLanes<L>;
 
     #[inline(always)]
@@ -184,7 +188,7 @@ impl Prologue for Constants<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct AsStored;
 
-impl Prologue for AsStored {
+impl Map for AsStored {
     type Lanes<const L: usize> = ();
 
     #[inline(always)]

@@ -3,21 +3,29 @@
 use candle_core::DType;
 use rayon::prelude::*;
 
-use super::gemm::{Matrix, gemm};
 use super::normalization::Constants;
+use super::product::{Finish, Format, Left, Packed, Paired, Single, padded, words};
 use super::scratch::with_scratch;
-use super::simd::{Lanes, Simd, for_lanes, load, store, vectorised};
+use super::simd::{has_bf16_products, vectorised};
 use super::sums::Sums;
+use super::upstream::{Activated, Layout, write};
 use crate::element::Element;
 
 /// Values of the input and output of a block: about half of a core's second-level cache.
 const BLOCK_VALUES: usize = 128 * 1024;
-/// Fewer rows than these, and packing the weights would be a part of the time that matters.
-const LEAST_ROWS: usize = 192;
+/// Fewer rows than these, and reading the weights would be a part of the time that matters.
+const LEAST_ROWS: usize = 112;
+/// A multiple of the rows that the products compute together and of those that a word may hold.
+const ROWS_MULTIPLE: usize = 28;
 
 /// Rows of a block for so many values a row.
 pub(super) fn block_rows(values: usize) -> usize {
-    (BLOCK_VALUES / values).clamp(LEAST_ROWS, 4096) / 32 * 32
+    (BLOCK_VALUES / values).clamp(LEAST_ROWS, 4096) / ROWS_MULTIPLE * ROWS_MULTIPLE
+}
+
+/// Whether products of values stored as `T` are formed in pairs of bfloat16.
+pub(super) fn is_paired<T: Element>() -> bool {
+    T::DTYPE == DType::BF16 && has_bf16_products()
 }
 
 /// `out[row] = a[row] w^T` with `a` the activation of `x`, for `x` `[rows, cin]` and `w` `[cout, cin]`; the sums of
@@ -30,22 +38,48 @@ pub(crate) fn forward<T: Element>(
     cin: usize,
     cout: usize,
 ) -> Sums {
+    if is_paired::<T>() {
+        forward_as::<T, Paired>(out, x, input, w, cin, cout)
+    } else {
+        forward_as::<T, Single>(out, x, input, w, cin, cout)
+    }
+}
+
+fn forward_as<T: Element, F: Format>(
+    out: &mut [T],
+    x: &[T],
+    constants: Constants,
+    w: &[f32],
+    cin: usize,
+    cout: usize,
+) -> Sums {
     let rows = block_rows(cin + cout);
+    let weights = Packed::new::<F>(cin, cout, |p, col| w[col * cin + p]);
+    let (depth, stride) = (F::words(cin), padded(F::words(cin)));
     let blocks = out.par_chunks_mut(rows * cout).zip(x.par_chunks(rows * cin));
-    let sums = blocks.map(|(out, x)| {
-        let rows = x.len() / cin;
+    let sums = blocks.map(|(out, raw)| {
         let mut sums = Sums::new(cout);
-        let own = if T::DTYPE == DType::F32 { 0 } else { rows * cout };
-        with_scratch([rows * cin, own], |[a, product]| {
-            activate(a, x, input);
-            let (a, w) = (Matrix::new(a, cin), Matrix::new(w, cin).t());
-            if let Some(out) = T::as_f32_mut(out) {
-                gemm(out, a, w, false);
-            } else {
-                gemm(product, a, w, false);
-                narrow(out, product);
-            }
-        });
+        with_scratch(
+            [raw.len() / cin * stride, own_result::<T>(out.len())],
+            |[a, product]| {
+                let a = words::<F>(a);
+                let layout = Layout::<F> {
+                    rows: Some((a, stride)),
+                    stacked: None,
+                };
+                write(Activated { raw, constants }, layout);
+                into_result(out, product, |out| {
+                    F::multiply(
+                        out,
+                        cout,
+                        depth,
+                        Left::rows(a, stride),
+                        weights.right(),
+                        Finish::Store,
+                    );
+                });
+            },
+        );
         vectorised(
             #[inline(always)]
             |simd| sums.add_squares(simd, out, cout),
@@ -55,43 +89,24 @@ pub(crate) fn forward<T: Element>(
     Sums::in_order(sums.collect::<Vec<_>>())
 }
 
-/// `out` as the activation of `x`.
-pub(super) fn activate<T: Element>(out: &mut [f32], x: &[T], constants: Constants) {
-    vectorised(
-        #[inline(always)]
-        |simd| {
-            for_lanes(
-                simd,
-                constants.mean.len(),
-                &mut Activate {
-                    out: &mut *out,
-                    x,
-                    constants,
-                },
-            )
-        },
-    );
+/// Floats that a product needs for `len` results, if they are not stored as float32.
+pub(super) fn own_result<T: Element>(len: usize) -> usize {
+    if T::DTYPE == DType::F32 { 0 } else { len }
 }
 
-struct Activate<'a, T> {
-    out: &'a mut [f32],
-    x: &'a [T],
-    constants: Constants<'a>,
-}
-
-impl<T: Element> Lanes for Activate<'_, T> {
-    #[inline(always)]
-    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let c = self.constants.mean.len();
-        let constants = self.constants.lanes::<L>(at);
-        for (out, x) in self.out.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
-            store(out, at, constants.activate(simd, load(x, at)));
+/// Has `multiply` write to `out` itself, or to `product`, which is then rounded.
+fn into_result<T: Element>(out: &mut [T], product: &mut [f32], multiply: impl FnOnce(&mut [f32])) {
+    match T::as_f32_mut(out) {
+        Some(out) => multiply(out),
+        None => {
+            multiply(product);
+            narrow(out, product);
         }
     }
 }
 
 /// Rounds `values` to the format of `out`.
-pub(super) fn narrow<T: Element>(out: &mut [T], values: &[f32]) {
+fn narrow<T: Element>(out: &mut [T], values: &[f32]) {
     vectorised(
         #[inline(always)]
         |_| {

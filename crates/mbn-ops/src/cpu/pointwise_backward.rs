@@ -1,21 +1,24 @@
 //! Gradients of the 1x1 convolution, block by block while it is in the cache.
 
-use candle_core::DType;
+use std::sync::{Mutex, PoisonError};
+
 use rayon::prelude::*;
 
-use super::depthwise_backward::Upstream;
-use super::gemm::{Matrix, gemm};
-use super::normalization::{Constants, InputGradient};
-use super::pointwise::{activate, block_rows};
+use super::normalization::Constants;
+use super::pointwise::{block_rows, is_paired, own_result};
+use super::product::{Finish, Format, Left, Packed, Paired, Right, Single, padded, words};
 use super::scratch::with_scratch;
-use super::simd::{Lanes, Simd, for_lanes, store, vectorised};
-use super::sum_in_order;
+use super::simd::vectorised;
 use super::sums::Sums;
+use super::upstream::{Activated, Layout, Upstream, write};
 use crate::element::Element;
 
 /// The weight gradient is a sum over all rows, split in at most so many parts, of so many values altogether.
 const PARTS: usize = 32;
-const PARTS_VALUES: usize = 8 * 1024 * 1024;
+const PARTS_VALUES: usize = 4 * 1024 * 1024;
+
+/// Memory of parts, to be used again: fresh pages would cost as much as the sums.
+static KEPT: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 /// Writes to `out`, `[rows, cin]`, the gradient of batch norm's result in the layer before, given its `raw` input
 /// and constants. Returns the weights' gradient `[cout, cin]`, and the sums of `out` and of `out (raw - mean)`.
@@ -28,110 +31,166 @@ pub(crate) fn backward<T: Element>(
     cin: usize,
     cout: usize,
 ) -> (Vec<f32>, Sums) {
-    let rows = raw.len() / cin;
+    let input = Activated { raw, constants };
+    if is_paired::<T>() {
+        backward_as::<T, Paired>(out, input, upstream, w, cin, cout)
+    } else {
+        backward_as::<T, Single>(out, input, upstream, w, cin, cout)
+    }
+}
+
+fn backward_as<T: Element, F: Format>(
+    out: &mut [T],
+    input: Activated<T>,
+    upstream: Upstream<T>,
+    w: &[f32],
+    cin: usize,
+    cout: usize,
+) -> (Vec<f32>, Sums) {
+    let rows = input.raw.len() / cin;
     let parts = (PARTS_VALUES / (cin * cout)).clamp(1, PARTS);
     let block = block_rows(cin + cout);
-    let part = rows.div_ceil(parts).next_multiple_of(32).max(block);
+    let part = rows.div_ceil(parts).next_multiple_of(block);
+    let weights = Packed::new::<F>(cout, cin, |p, col| w[p * cin + col]);
     let parts = out
         .par_chunks_mut(part * cin)
-        .zip(raw.par_chunks(part * cin))
+        .zip(input.raw.par_chunks(part * cin))
         .zip(upstream.raw.par_chunks(part * cout))
         .zip(upstream.gradient.par_chunks(part * cout));
     let parts = parts.map(|(((out, raw), raw_above), gradient)| {
-        let mut dw = vec![0.0; cout * cin];
-        let mut sums = Sums::new(cin);
-        let blocks = out
-            .chunks_mut(block * cin)
-            .zip(raw.chunks(block * cin))
-            .zip(raw_above.chunks(block * cout))
-            .zip(gradient.chunks(block * cout));
-        for (((out, raw), raw_above), gradient) in blocks {
-            let upstream = Upstream {
-                raw: raw_above,
-                gradient,
-                map: upstream.map,
-            };
-            backward_block(out, raw, constants, upstream, w, &mut dw, &mut sums);
+        let mut gradients = Gradients {
+            dw: take(cout * cin),
+            is_first: true,
+            sums: Sums::new(cin),
+        };
+        let upstream = Upstream {
+            raw: raw_above,
+            gradient,
+            map: upstream.map,
+        };
+        let blocks = out.chunks_mut(block * cin).zip(raw.chunks(block * cin));
+        for ((out, raw), upstream) in blocks.zip(upstream.chunks(block * cout)) {
+            gradients.add_block::<T, F>(out, Activated { raw, ..input }, upstream, &weights);
         }
-        (dw, sums)
+        (gradients.dw, gradients.sums)
     });
     let (dw, sums): (Vec<_>, Vec<_>) = parts.collect::<Vec<_>>().into_iter().unzip();
-    (sum_in_order(dw), Sums::in_order(sums))
+    (sum_and_keep(dw), Sums::in_order(sums))
 }
 
-fn backward_block<T: Element>(
-    out: &mut [T],
-    raw: &[T],
-    constants: Constants,
-    upstream: Upstream<T>,
-    w: &[f32],
-    dw: &mut [f32],
-    sums: &mut Sums,
-) {
-    let cin = constants.mean.len();
-    let cout = w.len() / cin;
-    let own = if T::DTYPE == DType::F32 { 0 } else { raw.len() };
-    with_scratch([raw.len(), upstream.raw.len(), own], |[a, dy, product]| {
-        upstream.write(dy, cout);
-        activate(a, raw, constants);
-        gemm(dw, Matrix::new(dy, cout).t(), Matrix::new(a, cin), true);
-        let (dy, w) = (Matrix::new(dy, cout), Matrix::new(w, cin));
-        let product = match T::as_f32_mut(out) {
-            Some(out) => {
-                gemm(out, dy, w, false);
-                None
-            }
-            None => {
-                gemm(product, dy, w, false);
-                Some(&*product)
-            }
-        };
-        vectorised(
-            #[inline(always)]
-            |simd| sums.add_passed(simd, out, product, raw, constants),
-        );
-    });
+/// What is summed over blocks.
+struct Gradients {
+    dw: Vec<f32>,
+    is_first: bool,
+    sums: Sums,
 }
 
-impl<T: Element> Upstream<'_, T> {
-    /// The gradient of the convolution's result, `[rows, c]`.
-    pub(super) fn write(&self, out: &mut [f32], c: usize) {
-        let Self { raw, gradient, map } = *self;
-        vectorised(
-            #[inline(always)]
-            |simd| {
-                for_lanes(
-                    simd,
-                    c,
-                    &mut Write {
-                        out: &mut *out,
-                        raw,
-                        gradient,
-                        map,
-                        c,
-                    },
-                )
-            },
-        );
+impl Gradients {
+    fn add_block<T: Element, F: Format>(
+        &mut self,
+        out: &mut [T],
+        input: Activated<T>,
+        upstream: Upstream<T>,
+        weights: &Packed<F::Word>,
+    ) {
+        let cin = input.constants.mean.len();
+        let cout = upstream.map.channels();
+        let rows = out.len() / cin;
+        let stride = padded(F::words(cout));
+        let (stride_in, stride_out) = (padded(cin), padded(cout));
+        let is_single = F::PER_WORD == 1;
+        let stacked = F::words(rows);
+        let lengths = [
+            rows * stride,
+            if is_single { 0 } else { stacked * stride_out },
+            stacked * stride_in,
+            own_result::<T>(out.len()),
+        ];
+        with_scratch(lengths, |[dy, dy_stacked, a, product]| {
+            let (dy, dy_stacked, a) = (words::<F>(dy), words::<F>(dy_stacked), words::<F>(a));
+            write(
+                upstream,
+                Layout::<F> {
+                    rows: Some((dy, stride)),
+                    stacked: (!is_single).then_some((&mut *dy_stacked, stride_out)),
+                },
+            );
+            write(
+                input,
+                Layout::<F> {
+                    rows: None,
+                    stacked: Some((a, stride_in)),
+                },
+            );
+            let columns = if is_single { &*dy } else { dy_stacked };
+            let finish = if std::mem::take(&mut self.is_first) {
+                Finish::Store
+            } else {
+                Finish::Add
+            };
+            F::multiply(
+                &mut self.dw,
+                cin,
+                stacked,
+                Left::transposed(columns, stride_out),
+                Right::rows(a, stride_in),
+                finish,
+            );
+            let product = match T::as_f32_mut(out) {
+                Some(out) => {
+                    F::multiply(
+                        out,
+                        cin,
+                        F::words(cout),
+                        Left::rows(dy, stride),
+                        weights.right(),
+                        Finish::Store,
+                    );
+                    None
+                }
+                None => {
+                    F::multiply(
+                        product,
+                        cin,
+                        F::words(cout),
+                        Left::rows(dy, stride),
+                        weights.right(),
+                        Finish::Store,
+                    );
+                    Some(&*product)
+                }
+            };
+            vectorised(
+                #[inline(always)]
+                |simd| {
+                    self.sums
+                        .add_passed(simd, out, product, input.raw, input.constants)
+                },
+            );
+        });
     }
 }
 
-struct Write<'a, T> {
-    out: &'a mut [f32],
-    raw: &'a [T],
-    gradient: &'a [T],
-    map: &'a InputGradient,
-    c: usize,
+/// A vector of `len` values of any content.
+fn take(len: usize) -> Vec<f32> {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut part = kept.pop().unwrap_or_default();
+    drop(kept);
+    part.resize(len, 0.0);
+    part
 }
 
-impl<T: Element> Lanes for Write<'_, T> {
-    #[inline(always)]
-    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let map = self.map.lanes::<L>(at);
-        let c = self.c;
-        let rows = self.raw.chunks_exact(c).zip(self.gradient.chunks_exact(c));
-        for (out, (raw, gradient)) in self.out.chunks_exact_mut(c).zip(rows) {
-            store(out, at, map.load(simd, raw, gradient, at));
+/// Adds `parts` in their order.
+fn sum_and_keep(parts: Vec<Vec<f32>>) -> Vec<f32> {
+    /// Values that a thread sums at a time.
+    const CHUNK: usize = 16 * 1024;
+    let mut total = vec![0.0; parts.first().map_or(0, Vec::len)];
+    total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
+        for part in &parts {
+            let part = &part[i * CHUNK..][..total.len()];
+            total.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
         }
-    }
+    });
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).extend(parts);
+    total
 }

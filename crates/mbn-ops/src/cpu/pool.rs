@@ -2,19 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::normalization::{Constants, Prologue};
+use super::normalization::{Constants, Map};
 use super::simd::{Lanes, Simd, for_lanes, load, store, vectorised};
 use super::sums::Sums;
 use crate::element::Element;
 
 /// `out[n, c] = mean over pixels of a[n, pixel, c]` with `a` what the prologue makes of `x`.
-pub(crate) fn forward<T: Element, P: Prologue>(
-    out: &mut [f32],
-    x: &[T],
-    prologue: P,
-    pixels: usize,
-    c: usize,
-) {
+pub(crate) fn forward<T: Element, P: Map>(out: &mut [f32], x: &[T], prologue: P, pixels: usize, c: usize) {
     let images = out.par_chunks_mut(c).zip(x.par_chunks(pixels * c));
     images.for_each(|(out, x)| {
         vectorised(
@@ -40,7 +34,7 @@ struct Mean<'a, T, P> {
     prologue: P,
 }
 
-impl<T: Element, P: Prologue> Lanes for Mean<'_, T, P> {
+impl<T: Element, P: Map> Lanes for Mean<'_, T, P> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
         let lanes = self.prologue.prepare::<L>(at);

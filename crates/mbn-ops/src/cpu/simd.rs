@@ -1,7 +1,63 @@
 //! Vector instructions, chosen when the program runs. Kernels are written on arrays of `L` neighbouring channels;
 //! compiled for a processor's instructions, an array is a register or two.
 
+use std::sync::OnceLock;
+
+use pulp::{Arch, WithSimd};
+
 use crate::element::Element;
+
+/// Names the instructions to use in place of the best that the processor has: `scalar`, `avx2` or `avx512` (that
+/// without products of bfloat16). For tests and comparisons; one that the processor lacks is not used.
+const CHOICE: &str = "MBN_SIMD";
+
+#[cfg(target_arch = "x86_64")]
+fn arch() -> Arch {
+    static ARCH: OnceLock<Arch> = OnceLock::new();
+    *ARCH.get_or_init(|| match std::env::var(CHOICE).as_deref() {
+        Ok("scalar") => Arch::Scalar,
+        Ok("avx2") => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+        _ => Arch::new(),
+    })
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn arch() -> Arch {
+    Arch::new()
+}
+
+/// Whether the processor multiplies pairs of bfloat16.
+pub(crate) fn has_bf16_products() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        static HAS: OnceLock<bool> = OnceLock::new();
+        *HAS.get_or_init(|| {
+            matches!(arch(), Arch::V4(_))
+                && std::arch::is_x86_feature_detected!("avx512bf16")
+                && std::env::var(CHOICE).as_deref() != Ok("avx512")
+        })
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// The instructions that the kernels use: `scalar`, `avx2`, `avx512` or `avx512bf16`.
+pub fn instructions() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    match arch() {
+        Arch::V4(_) if has_bf16_products() => return "avx512bf16",
+        Arch::V4(_) => return "avx512",
+        Arch::V3(_) => return "avx2",
+        _ => {}
+    }
+    "scalar"
+}
+
+/// Runs `op` with the chosen instructions.
+#[inline(always)]
+pub(crate) fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
+    arch().dispatch(op)
+}
 
 /// What a kernel is being compiled for; constant in each copy of it.
 #[derive(Clone, Copy)]
@@ -18,7 +74,7 @@ pub(crate) struct Simd {
 pub(crate) fn vectorised<R>(f: impl FnOnce(Simd) -> R) -> R {
     struct Run<F>(F);
 
-    impl<R, F: FnOnce(Simd) -> R> pulp::WithSimd for Run<F> {
+    impl<R, F: FnOnce(Simd) -> R> WithSimd for Run<F> {
         type Output = R;
 
         #[inline(always)]
@@ -30,7 +86,7 @@ pub(crate) fn vectorised<R>(f: impl FnOnce(Simd) -> R) -> R {
         }
     }
 
-    pulp::Arch::new().dispatch(Run(f))
+    dispatch(Run(f))
 }
 
 /// Work on the channels `at..at + L`, for a few `L`.

@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::depthwise::PARTS;
-use super::simd::{Lanes, Simd, for_lanes, vectorised};
+use super::normalization::{AsStored, Map};
+use super::simd::{Lanes, Simd, for_lanes, store, vectorised};
 use super::sums::Sums;
 use crate::Conv3x3;
 use crate::element::Element;
@@ -49,7 +50,7 @@ pub(crate) fn forward<T: Element>(
             vectorised(
                 #[inline(always)]
                 |simd| {
-                    rows.convolve(simd, out, taps);
+                    rows.convolve(simd, out, taps, AsStored);
                     sums.add_squares(simd, out, s.cout);
                 },
             );
@@ -105,12 +106,12 @@ impl<V: From<f32> + Copy> ImageRows<V> {
 }
 
 impl ImageRows<f64> {
-    /// One row of the output.
+    /// One row of the output, and what happens to its values as they are stored.
     ///
     /// Summed in float64: every batch norm after it amplifies the rounding of the first layer, and it is a fiftieth
     /// of the network's arithmetic.
     #[inline(always)]
-    pub fn convolve<T: Element>(&self, simd: Simd, out: &mut [T], taps: &[f64]) {
+    pub fn convolve<T: Element>(&self, simd: Simd, out: &mut [T], taps: &[f64], epilogue: impl Map) {
         for_lanes(
             simd,
             self.s.cout,
@@ -118,21 +119,24 @@ impl ImageRows<f64> {
                 out,
                 taps,
                 rows: self,
+                epilogue,
             },
         );
     }
 }
 
-struct Convolve<'a, T> {
+struct Convolve<'a, T, E> {
     out: &'a mut [T],
     taps: &'a [f64],
     rows: &'a ImageRows<f64>,
+    epilogue: E,
 }
 
-impl<T: Element> Lanes for Convolve<'_, T> {
+impl<T: Element, E: Map> Lanes for Convolve<'_, T, E> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
         let Shape { cout, .. } = self.rows.s;
+        let epilogue = self.epilogue.prepare::<L>(at);
         for (i, out) in self.out.chunks_mut(PIXELS * cout).enumerate() {
             let mut sums = [[0.0f64; L]; PIXELS];
             for row in 0..ROWS {
@@ -150,9 +154,11 @@ impl<T: Element> Lanes for Convolve<'_, T> {
                 }
             }
             for (out, sums) in out.chunks_exact_mut(cout).zip(sums) {
-                for (out, sum) in out[at..at + L].iter_mut().zip(sums) {
-                    *out = T::from_f32(sum as f32);
+                let mut narrow = [0.0; L];
+                for (narrow, sum) in narrow.iter_mut().zip(sums) {
+                    *narrow = sum as f32;
                 }
+                store(out, at, E::apply(simd, &epilogue, narrow));
             }
         }
     }

@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use super::depthwise::PARTS;
-use super::depthwise_backward::Upstream;
 use super::scratch::with_scratch;
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add, vectorised};
 use super::stem::{ImageRows, Shape};
 use super::sum_in_order;
+use super::upstream::Upstream;
 use crate::Conv3x3;
 use crate::element::Element;
 
@@ -35,7 +35,7 @@ pub(crate) fn weight_gradient<T: Element>(
                     gradient,
                     map: upstream.map,
                 }
-                .write(dy, s.cout);
+                .write(dy);
                 rows.read(image, i * part + j);
                 let mut row = Accumulate {
                     dw: &mut dw,
