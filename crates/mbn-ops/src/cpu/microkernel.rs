@@ -203,25 +203,41 @@ impl<W: Copy> Job<'_, W> {
     /// elements writable.
     #[inline(always)]
     pub unsafe fn run<M: Machine<Word = W>, const R: usize, const V: usize>(&self, machine: M) {
-        let width = V * M::LANES;
         let mut col = 0;
         while col < self.cols {
-            let mut row = 0;
-            // SAFETY: the caller's; `row` and `col` stay inside the product.
+            // SAFETY: the caller's; `col` stays inside the product.
             unsafe {
-                while row + R <= self.rows {
-                    self.tile::<M, R, V>(machine, row, col, width);
-                    row += R;
-                }
-                while row + 2 <= self.rows {
-                    self.tile::<M, 2, V>(machine, row, col, width);
-                    row += 2;
-                }
-                if row < self.rows {
-                    self.tile::<M, 1, V>(machine, row, col, width);
+                if self.cols - col > M::LANES {
+                    self.columns::<M, R, V>(machine, col);
+                    col += V * M::LANES;
+                } else {
+                    self.columns::<M, R, 1>(machine, col);
+                    col += M::LANES;
                 }
             }
-            col += width;
+        }
+    }
+
+    /// The columns of one tile.
+    ///
+    /// # Safety
+    /// See [`Self::run`]; the column `col` exists.
+    #[inline(always)]
+    unsafe fn columns<M: Machine<Word = W>, const R: usize, const V: usize>(&self, machine: M, col: usize) {
+        let mut row = 0;
+        // SAFETY: the caller's; `row` stays inside the product.
+        unsafe {
+            while row + R <= self.rows {
+                self.tile::<M, R, V>(machine, row, col);
+                row += R;
+            }
+            while row + 2 <= self.rows {
+                self.tile::<M, 2, V>(machine, row, col);
+                row += 2;
+            }
+            if row < self.rows {
+                self.tile::<M, 1, V>(machine, row, col);
+            }
         }
     }
 
@@ -233,8 +249,8 @@ impl<W: Copy> Job<'_, W> {
         machine: M,
         row: usize,
         col: usize,
-        width: usize,
     ) {
+        let width = V * M::LANES;
         // SAFETY: the caller's: every address below is one of those that `run` speaks of.
         unsafe {
             let left = self.left.add(row * self.left_row);
@@ -253,24 +269,46 @@ impl<W: Copy> Job<'_, W> {
                     }
                 }
             }
-            // The sums are written here, in loops that unroll: an index that is not constant would keep them in
-            // memory throughout.
-            let mut values = Aligned([0.0; TILE]);
-            for (i, sums) in sums.iter().enumerate() {
-                for (v, sum) in sums.iter().enumerate() {
-                    machine.store(*sum, values.0.as_mut_ptr().add((i * V + v) * M::LANES));
-                }
-            }
             let cols = (self.cols - col).min(width);
-            for (i, values) in values.0.chunks_exact(width).take(R).enumerate() {
-                let out = self.out.add((row + i) * self.cols + col);
-                if cols == width {
-                    for v in 0..V {
-                        let sum = machine.load_sums(values.as_ptr().add(v * M::LANES));
-                        self.write(machine, sum, out.add(v * M::LANES), col + v * M::LANES);
+            let out = self.out.add(row * self.cols + col);
+            if cols < width {
+                let mut values = Aligned([0.0; TILE]);
+                for (i, sums) in sums.iter().enumerate() {
+                    for (v, sum) in sums.iter().enumerate() {
+                        machine.store(*sum, values.0.as_mut_ptr().add((i * V + v) * M::LANES));
                     }
-                } else {
-                    self.write_part(values, std::slice::from_raw_parts_mut(out, cols), col);
+                }
+                for (i, values) in values.0.chunks_exact(width).take(R).enumerate() {
+                    let out = std::slice::from_raw_parts_mut(out.add(i * self.cols), cols);
+                    self.write_part(values, out, col);
+                }
+                return;
+            }
+            // Short loops, which unroll: an index that is not constant would keep the sums in memory throughout.
+            match self.finish {
+                Finish::Store => {
+                    for (i, sums) in sums.iter().enumerate() {
+                        for (v, sum) in sums.iter().enumerate() {
+                            machine.store(*sum, out.add(i * self.cols + v * M::LANES));
+                        }
+                    }
+                }
+                Finish::Add => {
+                    for (i, sums) in sums.iter().enumerate() {
+                        for (v, sum) in sums.iter().enumerate() {
+                            let to = out.add(i * self.cols + v * M::LANES);
+                            machine.store(machine.add(machine.load_sums(to), *sum), to);
+                        }
+                    }
+                }
+                Finish::Activate { bias, max } => {
+                    let bias = bias.as_ptr().add(col);
+                    for (i, sums) in sums.iter().enumerate() {
+                        for (v, sum) in sums.iter().enumerate() {
+                            let value = machine.add(*sum, machine.load_sums(bias.add(v * M::LANES)));
+                            machine.store(machine.clamp(value, max), out.add(i * self.cols + v * M::LANES));
+                        }
+                    }
                 }
             }
         }
@@ -284,23 +322,6 @@ impl<W: Copy> Job<'_, W> {
                 Finish::Add => *out + value,
                 Finish::Activate { bias, max } => (value + bias[col + j]).max(0.0).min(max),
             };
-        }
-    }
-
-    /// # Safety
-    /// `to` has to be writable for `LANES` elements, which are the columns from `col` on.
-    #[inline(always)]
-    unsafe fn write<M: Machine>(&self, machine: M, sum: M::Sums, to: *mut f32, col: usize) {
-        // SAFETY: the caller's; `bias` has an element for each column.
-        unsafe {
-            let value = match self.finish {
-                Finish::Store => sum,
-                Finish::Add => machine.add(machine.load_sums(to), sum),
-                Finish::Activate { bias, max } => {
-                    machine.clamp(machine.add(sum, machine.load_sums(bias.as_ptr().add(col))), max)
-                }
-            };
-            machine.store(value, to);
         }
     }
 }
