@@ -18,6 +18,9 @@ build: ## Build the three programs
 
 test: onnxruntime $(VENV)/ready ## Get what the tests need and run them all
 	$(CARGO) test --locked --workspace
+	for simd in scalar avx2 avx512; do \
+	  MBN_SIMD=$$simd $(CARGO) test --locked --workspace --test instructions --test convolutions --test chain --test reference \
+	  || exit 1; done
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check

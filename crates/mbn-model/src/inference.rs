@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor, bail};
-use mbn_ops::{Conv3x3, FusedConv, global_average_pool_stored, separable_fused, stem_fused};
+use mbn_ops::{Conv3x3, FusedConv, FusedPointwise, global_average_pool_stored, separable_fused, stem_fused};
 use mbn_spec::{Architecture, Folded, LayerKind};
 
 use crate::buffers::Buffers;
@@ -24,7 +24,7 @@ pub struct InferenceNetwork {
 struct Block {
     depthwise: FusedConv,
     conv: Conv3x3,
-    pointwise: FusedConv,
+    pointwise: FusedPointwise,
 }
 
 impl InferenceNetwork {
@@ -47,7 +47,7 @@ impl InferenceNetwork {
                 (LayerKind::Pointwise, Some((depthwise, conv))) => blocks.push(Block {
                     depthwise,
                     conv,
-                    pointwise: fused,
+                    pointwise: fused.into(),
                 }),
                 _ => waiting = Some((fused, geometry)),
             }
@@ -83,17 +83,17 @@ impl InferenceNetwork {
 
     fn features(&self, images: &Tensor, buffers: &mut Buffers) -> Result<Tensor> {
         let (n, _, h, w) = images.dims4()?;
-        let mut buffer = |fused: &FusedConv, (h, w): (usize, usize), free: Option<Tensor>| {
+        let mut buffer = |channels: usize, (h, w): (usize, usize), free: Option<Tensor>| {
             if let Some(tensor) = free {
                 buffers.give(tensor);
             }
-            buffers.take((n, h, w, fused.bias.elem_count()), DType::F32, &self.device)
+            buffers.take((n, h, w, channels), DType::F32, &self.device)
         };
         let out_size =
             |conv: &Conv3x3, (h, w)| Ok::<_, candle_core::Error>((conv.out_size(h)?, conv.out_size(w)?));
         let (stem, conv) = &self.stem;
         let mut size = out_size(conv, (h, w))?;
-        let mut x = buffer(stem, size, None)?;
+        let mut x = buffer(stem.bias.elem_count(), size, None)?;
         stem_fused(images, stem, *conv, &x)?;
         let mut free = None;
         for Block {
@@ -103,7 +103,7 @@ impl InferenceNetwork {
         } in &self.blocks
         {
             size = out_size(conv, size)?;
-            let out = buffer(pointwise, size, free.take())?;
+            let out = buffer(pointwise.channels(), size, free.take())?;
             separable_fused(&x, depthwise, *conv, pointwise, &out)?;
             free = Some(std::mem::replace(&mut x, out));
         }

@@ -1,5 +1,7 @@
 //! The folded network's layers: bias and activation as a convolution writes, nothing kept for a backward pass.
 
+use std::sync::OnceLock;
+
 use candle_core::{DType, Result, Tensor};
 
 use crate::Conv3x3;
@@ -18,6 +20,37 @@ pub struct FusedConv {
     pub bias: Tensor,
     /// Infinity for ReLU, 6 for ReLU6.
     pub max: f32,
+}
+
+/// A pointwise convolution with its bias and activation, its weights laid out for products at their first use.
+#[derive(Clone, Debug)]
+pub struct FusedPointwise {
+    conv: FusedConv,
+    packed: OnceLock<Packed<f32>>,
+}
+
+impl From<FusedConv> for FusedPointwise {
+    fn from(conv: FusedConv) -> Self {
+        Self {
+            conv,
+            packed: OnceLock::new(),
+        }
+    }
+}
+
+impl FusedPointwise {
+    /// Output channels.
+    pub fn channels(&self) -> usize {
+        self.conv.bias.elem_count()
+    }
+
+    fn packed(&self, weight: &[f32]) -> &Packed<f32> {
+        self.packed.get_or_init(|| {
+            let cout = self.channels();
+            let cin = weight.len() / cout;
+            Packed::new::<Single>(cin, cout, |p, col| weight[col * cin + p])
+        })
+    }
 }
 
 /// 3x3 convolution of `image` `[N, 3, H, W]` with a weight `[O, 3, 3, 3]`; writes `out`, `[N, OH, OW, O]`.
@@ -50,17 +83,18 @@ pub fn separable_fused(
     x: &Tensor,
     depthwise: &FusedConv,
     conv: Conv3x3,
-    pointwise: &FusedConv,
+    pointwise: &FusedPointwise,
     out: &Tensor,
 ) -> Result<()> {
     let (n, h, w, c) = x.dims4()?;
-    let (cout, ..) = pointwise.weight.dims4()?;
+    let FusedConv { weight, bias, .. } = &pointwise.conv;
+    let (cout, ..) = weight.dims4()?;
     let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
     let name = Separable::NAME;
     expect_shape(name, "depthwise weight", &depthwise.weight, &[c, 1, 3, 3])?;
     expect_shape(name, "depthwise bias", &depthwise.bias, &[c])?;
-    expect_shape(name, "pointwise weight", &pointwise.weight, &[cout, c, 1, 1])?;
-    expect_shape(name, "pointwise bias", &pointwise.bias, &[cout])?;
+    expect_shape(name, "pointwise weight", weight, &[cout, c, 1, 1])?;
+    expect_shape(name, "pointwise bias", bias, &[cout])?;
     expect_shape(name, "the result", out, &[n, oh, ow, cout])?;
     expect_type(name, out, DType::F32)?;
     let shape = depthwise::Shape { n, h, w, c, oh, ow };
@@ -132,7 +166,7 @@ struct Separable<'a> {
     x: &'a Tensor,
     depthwise: &'a FusedConv,
     conv: Conv3x3,
-    pointwise: &'a FusedConv,
+    pointwise: &'a FusedPointwise,
     shape: depthwise::Shape,
 }
 
@@ -143,17 +177,15 @@ impl Kernel for Separable<'_> {
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let x = Reader::new(Self::NAME, self.x)?;
         let depthwise = FusedReader::new(Self::NAME, self.depthwise)?;
-        let pointwise = FusedReader::new(Self::NAME, self.pointwise)?;
+        let pointwise = FusedReader::new(Self::NAME, &self.pointwise.conv)?;
         let first = cpu::Depthwise {
             taps: &taps_first(depthwise.weight.values()?, self.shape.c),
             epilogue: depthwise.epilogue()?,
             conv: self.conv,
             shape: self.shape,
         };
-        let (weight, cin) = (pointwise.weight.values()?, self.shape.c);
-        let weights = Packed::new::<Single>(cin, weight.len() / cin, |p, col| weight[col * cin + p]);
         let second = cpu::Pointwise {
-            weights: &weights,
+            weights: self.pointwise.packed(pointwise.weight.values()?),
             epilogue: pointwise.epilogue()?,
         };
         let out = float_result(Self::NAME, out)?;

@@ -30,7 +30,7 @@ mod stem;
 pub use cpu::simd::instructions;
 pub use depthwise::{depthwise, depthwise_backward};
 pub use geometry::Conv3x3;
-pub use inference::{FusedConv, separable_fused, stem_fused};
+pub use inference::{FusedConv, FusedPointwise, separable_fused, stem_fused};
 pub use normalization::{Activation, BatchStatistics, Normalization, ParameterGradients, Upstream};
 pub use pointwise::{pointwise, pointwise_backward};
 pub use pool::{global_average_pool, global_average_pool_backward, global_average_pool_stored};

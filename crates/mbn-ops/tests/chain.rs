@@ -172,7 +172,7 @@ proptest! {
         let x = tensor(seed ^ 4, &[n, h, w, c]);
         let (first, second) = (fused(seed ^ 6, &[c, 1, 3, 3], 0.7), fused(seed ^ 8, &[cout, c, 1, 1], 6.0));
         let out = Tensor::ones((n, oh, ow, cout), DType::F32, &Device::Cpu).unwrap();
-        separable_fused(&x, &first, conv, &second, &out).unwrap();
+        separable_fused(&x, &first, conv, &second.clone().into(), &out).unwrap();
         let raw = from_nchw(naive_conv(&nchw(&x), &values(&first.weight), (n, c, h, w), c, c, conv), (n, oh, ow, c));
         let between = with_epilogue(&raw, &first).reshape((n * oh * ow, c)).unwrap();
         let raw = between.matmul(&second.weight.reshape((cout, c)).unwrap().t().unwrap()).unwrap();

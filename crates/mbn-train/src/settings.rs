@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use candle_core::DType;
 use clap::ValueEnum;
 use mbn_model::OptimizerKind;
 use serde::{Deserialize, Serialize};
@@ -114,4 +115,16 @@ impl OptimizerName {
 pub enum Precision {
     /// float32 throughout.
     F32,
+    /// Activations, their gradients and products in bfloat16; weights, statistics and optimiser in float32.
+    Bf16,
+}
+
+impl Precision {
+    /// Format of activations and of their gradients.
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::Bf16 => DType::BF16,
+        }
+    }
 }

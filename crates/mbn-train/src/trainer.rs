@@ -109,8 +109,10 @@ impl Trainer {
             ..Preprocess::default()
         };
         let (train_loader, test_loader) = loaders(&data, settings, preprocess, options.workers.get())?;
+        let mut network = Network::from_weights(weights, &Device::Cpu)?;
+        network.set_precision(settings.precision.dtype());
         Ok(Self {
-            network: Network::from_weights(weights, &Device::Cpu)?,
+            network,
             optimizer: Optimizer::new(settings.optimizer.kind(), settings.weight_decay, false),
             preprocess,
             train_loader,

@@ -42,8 +42,8 @@ impl Map for Epilogue<'_> {
     /// `min(max(0, x + bias), max)`
     #[inline(always)]
     fn apply<const L: usize>(_: Simd, lanes: &EpilogueLanes<L>, mut x: [f32; L]) -> [f32; L] {
-        for lane in 0..L {
-            x[lane] = (x[lane] + lanes.bias[lane]).max(0.0).min(lanes.max);
+        for (x, bias) in x.iter_mut().zip(lanes.bias) {
+            *x = (*x + bias).max(0.0).min(lanes.max);
         }
         x
     }
