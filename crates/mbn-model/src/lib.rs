@@ -12,6 +12,7 @@ mod network;
 mod optimizer;
 mod parameters;
 mod pass;
+mod profile;
 
 pub use inference::InferenceNetwork;
 pub use init::{fresh_weights, random_weights};
@@ -20,3 +21,4 @@ pub use network::Network;
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerState};
 pub use parameters::{Parameter, conv3x3};
 pub use pass::{Gradients, Pass};
+pub use profile::{Phase, Profile};

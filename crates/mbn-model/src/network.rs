@@ -1,6 +1,7 @@
 //! The network that trains.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use mbn_ops::{BatchStatistics, Upstream, global_average_pool, global_average_pool_backward};
@@ -10,6 +11,7 @@ use crate::buffers::Buffers;
 use crate::layer::{Input, Layer, Mode};
 use crate::parameters::Parameter;
 use crate::pass::{Gradients, Pass, Record};
+use crate::profile::{Phase, Profile};
 
 /// MobileNetV1 with trained parameters and running statistics.
 pub struct Network {
@@ -20,6 +22,7 @@ pub struct Network {
     fc_bias: Parameter,
     precision: DType,
     buffers: Buffers,
+    profile: Option<Profile>,
 }
 
 impl Network {
@@ -71,6 +74,7 @@ impl Network {
             fc_bias: parameter("fc.bias".into(), TensorKind::Bias)?,
             precision: DType::F32,
             buffers: Buffers::default(),
+            profile: None,
         })
     }
 
@@ -79,6 +83,33 @@ impl Network {
     pub fn set_precision(&mut self, precision: DType) {
         self.precision = precision;
         self.buffers = Buffers::default();
+    }
+
+    /// Measures the time of each layer from now on.
+    pub fn start_profile(&mut self) {
+        self.profile = Some(Profile::default());
+    }
+
+    /// What was measured since [`Self::start_profile`].
+    pub fn take_profile(&mut self) -> Profile {
+        self.profile.take().unwrap_or_default()
+    }
+
+    /// Runs `work` of a layer, and measures it if that is wanted.
+    fn timed<R>(
+        &mut self,
+        phase: Phase,
+        layer: usize,
+        work: impl FnOnce(&mut Layer) -> Result<R>,
+    ) -> Result<R> {
+        let Some(profile) = &mut self.profile else {
+            return work(&mut self.layers[layer]);
+        };
+        let start = Instant::now();
+        let result = work(&mut self.layers[layer])?;
+        self.device.synchronize()?;
+        profile.add(phase, layer, start.elapsed());
+        Ok(result)
     }
 
     /// The present weights, with the given metadata.
@@ -179,7 +210,9 @@ impl Network {
                 gradient: &gradient,
                 parameters: &parameters,
             };
-            let before = self.layers[i].backward(input, upstream, out.as_ref(), &mut gradients)?;
+            let before = self.timed(Phase::Backward, i, |layer| {
+                layer.backward(input, upstream, out.as_ref(), &mut gradients)
+            })?;
             self.buffers.give(gradient);
             self.buffers.give(record.raw);
             let (Some(below), Some(out), Some(before)) = (below, out, before) else {
@@ -210,14 +243,14 @@ impl Network {
 
     fn convolutions(&mut self, images: &Tensor, mode: Mode) -> Result<Vec<Record>> {
         let mut records: Vec<Record> = Vec::with_capacity(self.layers.len());
-        for layer in &mut self.layers {
+        for i in 0..self.layers.len() {
             let input = match records.last() {
                 Some(below) => Input::Activation(below.activation()),
                 None => Input::Image(images),
             };
-            let shape = layer.out_shape(input)?;
+            let shape = self.layers[i].out_shape(input)?;
             let out = self.buffers.take(shape, self.precision, &self.device)?;
-            let record = layer.forward(input, out, mode)?;
+            let record = self.timed(Phase::Forward, i, |layer| layer.forward(input, out, mode))?;
             records.push(record);
         }
         Ok(records)

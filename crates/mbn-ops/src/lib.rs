@@ -22,6 +22,7 @@ mod inference;
 mod launch;
 mod normalization;
 pub mod optim;
+pub mod peak;
 mod pointwise;
 mod pool;
 mod readers;

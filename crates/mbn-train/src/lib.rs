@@ -3,6 +3,7 @@
 mod evaluate;
 mod history;
 mod options;
+mod profile;
 mod publish;
 mod report;
 mod resume;
@@ -28,6 +29,10 @@ use crate::trainer::Trainer;
 pub fn run(options: Options) -> Result<Outcome> {
     mbn_cli::interrupt::install()?;
     choose_device(options.common.device)?;
+    if options.profile {
+        profile::run(&options)?;
+        return Ok(Outcome::Success);
+    }
     let mut trainer = match &options.resume {
         Some(folder) => Trainer::resume(RunDir::open(folder)?, &options)?,
         None => Trainer::start(options.settings()?, &options)?,

@@ -15,6 +15,7 @@ Examples:
   mbn-train --data photos --alpha 0.25 --epochs 20
   mbn-train --data photos --recipe plain --optimizer adamw --out runs/plain
   mbn-train --resume runs/plain
+  mbn-train --profile --alpha 0.5 --batch-size 32
 
 DATA holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`); class folders name the classes.";
 
@@ -23,7 +24,7 @@ DATA holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`); class folders 
 #[command(name = "mbn-train", version, after_help = EXAMPLES)]
 pub struct Options {
     /// Image folder to train on
-    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["resume", "profile"])]
     pub data: Option<PathBuf>,
 
     /// Width multiplier: 0.25, 0.5, 0.75 or 1.0
@@ -90,6 +91,10 @@ pub struct Options {
     /// Number format of the training step
     #[arg(long, value_enum, default_value = "f32")]
     pub precision: Precision,
+
+    /// Train on nothing: print where the time of a step on noise goes, layer by layer, and what the machine allows
+    #[arg(long, conflicts_with_all = ["data", "resume", "out", "publish"])]
+    pub profile: bool,
 
     /// Write the best weights to this file too, whatever is there
     #[arg(long, value_name = "PATH", conflicts_with = "no_publish")]

@@ -120,6 +120,14 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
     /// Format of activations and of their gradients.
     pub fn dtype(self) -> DType {
         match self {
