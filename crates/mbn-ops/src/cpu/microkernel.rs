@@ -194,6 +194,18 @@ const TILE: usize = 14 * PANEL;
 #[repr(align(64))]
 struct Aligned([f32; TILE]);
 
+/// Has the line of `address` brought to the cache while something else is computed; `address` may be any.
+#[inline(always)]
+fn prefetch(address: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of every x86-64 processor, and a prefetch never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 impl<W: Copy> Job<'_, W> {
     /// Runs in tiles of at most `R` rows and `V` registers of columns.
     ///
@@ -255,6 +267,12 @@ impl<W: Copy> Job<'_, W> {
         unsafe {
             let left = self.left.add(row * self.left_row);
             let right = self.right.add(col / PANEL * self.right_panel + col % PANEL);
+            if matches!(self.finish, Finish::Add) {
+                for i in 0..R {
+                    prefetch(self.out.add((row + i) * self.cols + col));
+                    prefetch(self.out.add((row + i) * self.cols + col + (V - 1) * M::LANES));
+                }
+            }
             let mut sums = [[machine.zero(); V]; R];
             for p in 0..self.depth {
                 let (left, right) = (left.add(p * self.left_depth), right.add(p * self.right_depth));

@@ -15,12 +15,12 @@ use crate::element::Element;
 const BLOCK_VALUES: usize = 128 * 1024;
 /// Fewer rows than these, and reading the weights would be a part of the time that matters.
 const LEAST_ROWS: usize = 112;
-/// A multiple of the rows that the products compute together and of those that a word may hold.
-const ROWS_MULTIPLE: usize = 28;
+/// The rows that products compute together; even, since a word may hold two.
+pub(super) const TILE_ROWS: usize = 14;
 
 /// Rows of a block for so many values a row.
 pub(super) fn block_rows(values: usize) -> usize {
-    (BLOCK_VALUES / values).clamp(LEAST_ROWS, 4096) / ROWS_MULTIPLE * ROWS_MULTIPLE
+    (BLOCK_VALUES / values).clamp(LEAST_ROWS, 4096) / TILE_ROWS * TILE_ROWS
 }
 
 /// Whether products of values stored as `T` are formed in pairs of bfloat16.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::normalization::Constants;
-use super::pointwise::{block_rows, is_paired, own_result};
+use super::pointwise::{TILE_ROWS, block_rows, is_paired, own_result};
 use super::product::{Finish, Format, Left, Packed, Paired, Right, Single, padded, words};
 use super::scratch::with_scratch;
 use super::simd::vectorised;
@@ -49,8 +49,10 @@ fn backward_as<T: Element, F: Format>(
 ) -> (Vec<f32>, Sums) {
     let rows = input.raw.len() / cin;
     let parts = (PARTS_VALUES / (cin * cout)).clamp(1, PARTS);
-    let block = block_rows(cin + cout);
-    let part = rows.div_ceil(parts).next_multiple_of(block);
+    let part = rows.div_ceil(parts).next_multiple_of(TILE_ROWS);
+    // Blocks of one size, or the last of each part would hardly be worth its overhead.
+    let blocks = part.div_ceil(block_rows(cin + cout));
+    let block = part.div_ceil(blocks).next_multiple_of(TILE_ROWS);
     let weights = Packed::new::<F>(cout, cin, |p, col| w[p * cin + col]);
     let parts = out
         .par_chunks_mut(part * cin)
@@ -184,7 +186,9 @@ fn take(len: usize) -> Vec<f32> {
 fn sum_and_keep(parts: Vec<Vec<f32>>) -> Vec<f32> {
     /// Values that a thread sums at a time.
     const CHUNK: usize = 16 * 1024;
-    let mut total = vec![0.0; parts.first().map_or(0, Vec::len)];
+    let mut parts = parts.into_iter();
+    let mut total = parts.next().unwrap_or_default();
+    let parts: Vec<_> = parts.collect();
     total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
         for part in &parts {
             let part = &part[i * CHUNK..][..total.len()];

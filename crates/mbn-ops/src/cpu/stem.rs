@@ -105,6 +105,18 @@ impl<V: From<f32> + Copy> ImageRows<V> {
     }
 }
 
+impl ImageRows<f32> {
+    /// The 27 values that output pixel `ox` meets, and zeros.
+    #[inline(always)]
+    pub fn patch(&self, ox: usize, out: &mut [f32]) {
+        let (taps, rest) = out.split_at_mut(3 * ROWS);
+        for (row, taps) in taps.chunks_exact_mut(3).enumerate() {
+            taps.copy_from_slice(&self.neighbours(row, ox));
+        }
+        rest.fill(0.0);
+    }
+}
+
 impl ImageRows<f64> {
     /// One row of the output, and what happens to its values as they are stored.
     ///

@@ -169,15 +169,3 @@ impl<F: Format, R: Rows> Lanes for Write<'_, F, R> {
         }
     }
 }
-
-impl<T: Element> Upstream<'_, T> {
-    /// The gradient of the convolution's result, `[rows, c]`.
-    pub(super) fn write(&self, out: &mut [f32]) {
-        let stride = self.columns();
-        let layout = Layout::<super::product::Single> {
-            rows: Some((out, stride)),
-            stacked: None,
-        };
-        write(*self, layout);
-    }
-}
