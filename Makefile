@@ -3,8 +3,9 @@ CARGO ?= cargo
 PYTHON ?= python3
 VENV := .venv
 ALPHA ?= 0.25
+BENCH_PYTHON ?= .venv-bench/bin/python
 
-.PHONY: help demo test check bench build onnxruntime clean
+.PHONY: help demo test check bench microbench build onnxruntime clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,11 +28,20 @@ check: ## Formatting, lints and documentation
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
-bench: ## Micro-benchmarks of operations and data loading
-	$(CARGO) bench --locked --workspace --benches
+bench: onnxruntime $(BENCH_PYTHON) ## Compare with PyTorch and ONNX Runtime, write docs/benchmarks.md (DATA=DIR: the loader too)
+	$(PYTHON) scripts/bench.py --pytorch $(BENCH_PYTHON) $(if $(DATA),--data $(DATA))
+
+microbench: ## Micro-benchmarks of operations and of data loading
+	$(CARGO) bench --locked -p mbn-ops --bench operations
+	$(CARGO) bench --locked -p mbn-data --bench loader
 
 onnxruntime: ## Get ONNX Runtime into onnxruntime/
 	$(PYTHON) scripts/get_onnxruntime.py
+
+# PyTorch, several gigabytes; BENCH_PYTHON=PYTHON takes one that is there.
+.venv-bench/bin/python:
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
 
 # The official checker of ONNX files, for the tests of the exporter.
 $(VENV)/ready: scripts/requirements.txt
@@ -41,4 +51,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove what was built and fetched
 	$(CARGO) clean
-	rm -rf $(VENV) onnxruntime model.onnx
+	rm -rf $(VENV) .venv-bench onnxruntime model.onnx

@@ -172,3 +172,74 @@ fn a_small_run_leaves_all_its_files_and_resumes() {
         "a finished run changed when it was resumed"
     );
 }
+
+/// Rounding to bfloat16 changes the loss of the first step, here the only one, by little; that it was used shows in the
+/// saved settings and in the weights.
+#[test]
+fn bfloat16_trains_as_float32_does() {
+    let folder = tempfile::tempdir().unwrap();
+    two_colours(folder.path());
+    let results = ["f32", "bf16"].map(|precision| {
+        let out = folder.path().join(precision);
+        let mut command = train();
+        command
+            .arg("--data")
+            .arg(folder.path())
+            .args([
+                "--alpha",
+                "0.25",
+                "--size",
+                "32",
+                "--epochs",
+                "1",
+                "--batch-size",
+                "16",
+            ])
+            .args([
+                "--recipe",
+                "plain",
+                "--lr",
+                "0.02",
+                "--no-publish",
+                "--precision",
+                precision,
+            ])
+            .arg("--out")
+            .arg(&out);
+        command.assert().success();
+        let history = std::fs::read_to_string(out.join("history.csv")).unwrap();
+        let last = history.lines().last().unwrap();
+        let loss: f64 = last.split(',').nth(1).unwrap().parse().unwrap();
+        let summary = std::fs::read_to_string(out.join("summary.json")).unwrap();
+        assert!(summary.contains(precision), "{summary}");
+        (loss, std::fs::read(out.join("last.safetensors")).unwrap())
+    });
+    let [(full, full_weights), (half, half_weights)] = results;
+    assert!((full - half).abs() < 0.02, "training loss {full} and {half}");
+    assert_ne!(full_weights, half_weights);
+}
+
+#[test]
+fn profile_lists_every_layer_in_both_directions() {
+    let mut command = train();
+    command.args([
+        "--profile",
+        "--alpha",
+        "0.25",
+        "--size",
+        "32",
+        "--batch-size",
+        "2",
+    ]);
+    let output = command.assert().success().get_output().stdout.clone();
+    let table = String::from_utf8(output).unwrap();
+    let rows = |text: &str| {
+        table
+            .lines()
+            .filter(|line| line.starts_with("| model.") && line.contains(text))
+            .count()
+    };
+    assert_eq!((rows("forward"), rows("backward")), (27, 27), "{table}");
+    assert!(table.contains("images/s") && table.contains("GFLOP/s"), "{table}");
+    train().args(["--profile", "--data", "d"]).assert().code(2);
+}

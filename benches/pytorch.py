@@ -1,0 +1,75 @@
+"""MobileNetV1 in PyTorch on synthetic images, for comparison: one JSON object with images/s, the median over the steps
+after two of warm-up, and the largest resident memory.
+
+python pytorch.py train|infer [--alpha 1.0] [--batch 32] [--size 224] [--steps 8] [--amp]
+"""
+import argparse
+import json
+import resource
+import statistics
+import time
+
+import torch
+from torch import nn
+
+WARM_UP = 2
+BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + 5 * [(512, 1)] + [(1024, 2), (1024, 1)]
+
+
+def convolution(inputs, outputs, kernel, stride, groups=1):
+    return [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+            nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+
+def mobilenet_v1(alpha, classes=10):
+    channels = int(32 * alpha)
+    layers = convolution(3, channels, 3, 2)
+    for width, stride in BLOCKS:
+        outputs = int(width * alpha)
+        layers += convolution(channels, channels, 3, stride, channels) + convolution(channels, outputs, 1, 1)
+        channels = outputs
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("mode", choices=["train", "infer"])
+parser.add_argument("--alpha", type=float, default=1.0)
+parser.add_argument("--batch", type=int, default=32)
+parser.add_argument("--size", type=int, default=224)
+parser.add_argument("--steps", type=int, default=8)
+parser.add_argument("--amp", action="store_true", help="bfloat16 autocast")
+args = parser.parse_args()
+
+# The layout in which PyTorch is fastest here.
+layout = torch.channels_last
+network = mobilenet_v1(args.alpha).to(memory_format=layout)
+images = torch.randn(args.batch, 3, args.size, args.size).to(memory_format=layout)
+labels = torch.randint(0, 10, (args.batch,))
+optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
+
+
+def train():
+    optimizer.zero_grad(set_to_none=True)
+    with torch.autocast("cpu", torch.bfloat16, enabled=args.amp):
+        loss = nn.functional.cross_entropy(network(images), labels)
+    loss.backward()
+    optimizer.step()
+
+
+def infer():
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=args.amp):
+        network(images)
+
+
+network.train(args.mode == "train")
+step = train if args.mode == "train" else infer
+times = []
+for _ in range(args.steps + WARM_UP):
+    start = time.perf_counter()
+    step()
+    times.append(time.perf_counter() - start)
+print(json.dumps({
+    "version": torch.__version__, "threads": torch.get_num_threads(),
+    "images_per_s": args.batch / statistics.median(times[WARM_UP:]),
+    "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+}))

@@ -1,0 +1,147 @@
+"""Compares training and inference on the CPU with PyTorch and ONNX Runtime, and writes docs/benchmarks.md.
+
+python bench.py --pytorch PYTHON [--data DIR] [--rounds 5] [--steps 5] [--output FILE]
+
+PYTHON has torch installed. DIR is an image folder; with it the loader is measured too. Each round runs ours and the peer
+one after the other, and the ratio is formed in the round: what else the machine does then changes both.
+"""
+import argparse
+import csv
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CARGO = os.environ.get("CARGO", "cargo")
+
+
+def lines(*command, env=None):
+    """Standard output of a command, which has to succeed."""
+    environment = {**os.environ, **(env or {})}
+    return subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True).stdout
+
+
+def built(package, *target):
+    """Path of what cargo built."""
+    messages = lines(CARGO, "build", "--locked", "--profile", "bench", "-p", package, *target, "--message-format=json")
+    artifacts = [json.loads(line) for line in messages.splitlines() if line.startswith("{")]
+    return [a["executable"] for a in artifacts if a.get("executable")][-1]
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.step = built("mbn-model", "--bench", "step")
+        self.engines = built("mbn-infer", "--bench", "engines")
+        self.train = built("mbn-train", "--bin", "mbn-train")
+        self.versions = {}
+
+    def run(self, *command, env=None):
+        result = json.loads(lines(*command, "--steps", str(self.options.steps), env=env).splitlines()[-1])
+        return result
+
+    def ours(self, mode, *flags, threads=None):
+        env = {"RAYON_NUM_THREADS": str(threads)} if threads else None
+        result = self.run(self.step, f"--{mode}-only", *flags, env=env)
+        return {"images_per_s": result[f"{mode}_images_per_s"], "peak_mib": result["peak_mib"]}
+
+    def pytorch(self, mode, *flags):
+        result = self.run(self.options.pytorch, "benches/pytorch.py", mode, *flags)
+        self.versions["PyTorch"] = result["version"]
+        return result
+
+    def engine(self, name, *flags):
+        result = self.run(self.engines, "--engine", name, *flags)
+        if name == "ort":
+            self.versions["ONNX Runtime"] = result["engine"]
+        return result
+
+    def loader(self):
+        """Images/s of the second epoch of training on photos, which the loader keeps decoded by then."""
+        with tempfile.TemporaryDirectory() as folder:
+            run = Path(folder) / "run"
+            lines(self.train, "--data", self.options.data, "--alpha", "0.25", "--epochs", "2", "--no-publish", "--quiet",
+                  "--out", str(run))
+            with open(run / "history.csv", newline="") as file:
+                return {"images_per_s": float(list(csv.DictReader(file))[-1]["images_per_s"])}
+
+    def comparisons(self):
+        """Title, what is compared, ours, peer's."""
+        a1, a025 = ("--alpha", "1.0"), ("--alpha", "0.25")
+        speed, memory = "images_per_s", "peak_mib"
+        yield from [
+            ("training step, alpha 1, f32; PyTorch", speed, lambda: self.ours("train", *a1), lambda: self.pytorch("train", *a1)),
+            ("the same, peak memory in MiB; PyTorch", memory, None, None),
+            ("training step, alpha 0.25, f32; PyTorch", speed, lambda: self.ours("train", *a025), lambda: self.pytorch("train", *a025)),
+            ("training step, alpha 1, bf16; PyTorch with bf16 autocast", speed,
+             lambda: self.ours("train", *a1, "--precision", "bf16"), lambda: self.pytorch("train", *a1, "--amp")),
+            ("the same, peak memory in MiB; PyTorch", memory, None, None),
+            ("inference, alpha 1, f32; PyTorch", speed, lambda: self.ours("infer", *a1), lambda: self.pytorch("infer", *a1)),
+            ("inference, alpha 0.25, f32; PyTorch", speed, lambda: self.ours("infer", *a025), lambda: self.pytorch("infer", *a025)),
+            ("inference by candle, alpha 1; ONNX Runtime", speed,
+             lambda: self.engine("candle", *a1), lambda: self.engine("ort", *a1)),
+            ("inference by candle, alpha 0.25; ONNX Runtime", speed,
+             lambda: self.engine("candle", *a025), lambda: self.engine("ort", *a025)),
+            ("training step, alpha 1, f32, two threads; one thread", speed,
+             lambda: self.ours("train", *a1, threads=2), lambda: self.ours("train", *a1, threads=1)),
+        ]
+        if self.options.data:
+            yield ("training on photos, alpha 0.25, batch 64; the same step on noise", speed, self.loader,
+                   lambda: self.ours("train", *a025, "--batch", "64"))
+
+
+def processor():
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pytorch", required=True, metavar="PYTHON")
+    parser.add_argument("--data", metavar="DIR")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    options = parser.parse_args()
+    bench = Bench(options)
+    samples = {}
+    for number in range(options.rounds):
+        results = None
+        for title, key, ours, peer in bench.comparisons():
+            if ours:
+                results = ours(), peer()
+            found = results[0][key], results[1][key]
+            samples.setdefault((title, key), []).append(found)
+            print(f"round {number + 1}/{options.rounds}: {title}: {found[0]:.1f} / {found[1]:.1f} = {found[0] / found[1]:.2f}",
+                  file=sys.stderr, flush=True)
+    rows = []
+    for (title, _), found in samples.items():
+        what, peer = title.split("; ")
+        ratios = [ours / theirs for ours, theirs in found]
+        ours, theirs = (statistics.median(column) for column in zip(*found))
+        rows.append(f"| {what} | {ours:.1f} | {peer} | {theirs:.1f} | {statistics.median(ratios):.2f} | "
+                    f"{min(ratios):.2f} to {max(ratios):.2f} |")
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(bench.versions.items()))
+    commit = lines("git", "describe", "--always", "--dirty").strip()
+    text = "\n".join([
+        "# Benchmarks on the CPU", "",
+        f"Written by `make bench` on {datetime.date.today()}, commit {commit}: {processor()}, {os.cpu_count()} threads, "
+        f"{platform.system()}; {versions}.", "",
+        "Images per second, batch 32, 224 x 224, unless a line says otherwise. Ours and the peer run one after the other, "
+        f"{options.rounds} rounds of {options.steps} steps; the figures are medians, the ratio is the median of the rounds' ratios, "
+        "then their smallest and largest.", "",
+        "| what | ours | compared with | theirs | ours / theirs | spread |", "| --- | ---: | --- | ---: | ---: | --- |", *rows, "",
+    ])
+    options.output.write_text(text)
+    print(text)
+
+
+main()
