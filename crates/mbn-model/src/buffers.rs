@@ -7,13 +7,26 @@ use candle_core::{DType, Device, Result, Shape, Tensor};
 /// Tensors that nobody reads any more, by format and number of elements. Memory that comes fresh from the operating
 /// system costs a page fault every 4 KiB, as much time as the arithmetic on it.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers(HashMap<(DType, usize), Vec<Tensor>>);
+pub(crate) struct Buffers {
+    free: HashMap<(DType, usize), Vec<Tensor>>,
+    /// Of the images that the tensors are for.
+    shape: Option<Shape>,
+}
 
 impl Buffers {
+    /// The images of the next pass: if they have another shape than the last ones, no tensor will fit, and all are
+    /// dropped.
+    pub fn prepare(&mut self, images: &Tensor) {
+        if self.shape.as_ref() != Some(images.shape()) {
+            self.free.clear();
+            self.shape = Some(images.shape().clone());
+        }
+    }
+
     /// A tensor of any content.
     pub fn take(&mut self, shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
         let shape = shape.into();
-        let free = self.0.get_mut(&(dtype, shape.elem_count()));
+        let free = self.free.get_mut(&(dtype, shape.elem_count()));
         match free.and_then(Vec::pop) {
             Some(tensor) => tensor.reshape(shape),
             None => Tensor::zeros(shape, dtype, device),
@@ -23,6 +36,6 @@ impl Buffers {
     /// Gives back a tensor that will not be read again.
     pub fn give(&mut self, tensor: Tensor) {
         let key = (tensor.dtype(), tensor.elem_count());
-        self.0.entry(key).or_default().push(tensor);
+        self.free.entry(key).or_default().push(tensor);
     }
 }

@@ -83,6 +83,7 @@ impl InferenceNetwork {
 
     fn features(&self, images: &Tensor, buffers: &mut Buffers) -> Result<Tensor> {
         let (n, _, h, w) = images.dims4()?;
+        buffers.prepare(images);
         let mut buffer = |channels: usize, (h, w): (usize, usize), free: Option<Tensor>| {
             if let Some(tensor) = free {
                 buffers.give(tensor);

@@ -242,6 +242,7 @@ impl Network {
     }
 
     fn convolutions(&mut self, images: &Tensor, mode: Mode) -> Result<Vec<Record>> {
+        self.buffers.prepare(images);
         let mut records: Vec<Record> = Vec::with_capacity(self.layers.len());
         for i in 0..self.layers.len() {
             let input = match records.last() {
