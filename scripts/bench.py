@@ -27,19 +27,22 @@ def lines(*command, env=None):
     return subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True).stdout
 
 
-def built(package, *target):
-    """Path of what cargo built."""
-    messages = lines(CARGO, "build", "--locked", "--profile", "bench", "-p", package, *target, "--message-format=json")
-    artifacts = [json.loads(line) for line in messages.splitlines() if line.startswith("{")]
-    return [a["executable"] for a in artifacts if a.get("executable")][-1]
+def built(package, kind, name):
+    """Path of the program that cargo built."""
+    command = [CARGO, "build", "--locked", "--profile", "bench", "-p", package, f"--{kind}", name, "--message-format=json"]
+    for line in lines(*command).splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == name:
+            return message["executable"]
+    sys.exit(f"error: cargo built no program `{name}` of `{package}`")
 
 
 class Bench:
     def __init__(self, options):
         self.options = options
-        self.step = built("mbn-model", "--bench", "step")
-        self.engines = built("mbn-infer", "--bench", "engines")
-        self.train = built("mbn-train", "--bin", "mbn-train")
+        self.step = built("mbn-model", "bench", "step")
+        self.engines = built("mbn-infer", "bench", "engines")
+        self.train = built("mbn-train", "bin", "mbn-train")
         self.versions = {}
 
     def run(self, *command, env=None):
@@ -62,13 +65,19 @@ class Bench:
             self.versions["ONNX Runtime"] = result["engine"]
         return result
 
-    def loader(self):
-        """Images/s of the second epoch of training on photos, which the loader keeps decoded by then."""
+    def photos(self, per_class, *flags):
+        """Images/s of the second epoch of training on the first photos of each class, which are kept decoded by then."""
         with tempfile.TemporaryDirectory() as folder:
-            run = Path(folder) / "run"
-            lines(self.train, "--data", self.options.data, "--alpha", "0.25", "--epochs", "2", "--no-publish", "--quiet",
-                  "--out", str(run))
-            with open(run / "history.csv", newline="") as file:
+            folder = Path(folder)
+            for kind in sorted((Path(self.options.data) / "train").resolve().iterdir()):
+                for split, count in [("train", per_class), ("val", 2)]:
+                    target = folder / "data" / split / kind.name
+                    target.mkdir(parents=True)
+                    for photo in sorted(kind.iterdir())[:count]:
+                        (target / photo.name).symlink_to(photo)
+            lines(self.train, "--data", str(folder / "data"), *flags, "--epochs", "2", "--no-publish", "--quiet",
+                  "--out", str(folder / "run"))
+            with open(folder / "run" / "history.csv", newline="") as file:
                 return {"images_per_s": float(list(csv.DictReader(file))[-1]["images_per_s"])}
 
     def comparisons(self):
@@ -92,7 +101,10 @@ class Bench:
              lambda: self.ours("train", *a1, threads=2), lambda: self.ours("train", *a1, threads=1)),
         ]
         if self.options.data:
-            yield ("training on photos, alpha 0.25, batch 64; the same step on noise", speed, self.loader,
+            yield ("training on photos, alpha 1; the same step on noise", speed,
+                   lambda: self.photos(64, *a1, "--batch-size", "32"), lambda: self.ours("train", *a1))
+            yield ("training on photos, alpha 0.25, batch 64; the same step on noise", speed,
+                   lambda: self.photos(320, *a025, "--batch-size", "64"),
                    lambda: self.ours("train", *a025, "--batch", "64"))
 
 
