@@ -64,8 +64,6 @@ def infer():
 network.train()
 step = train
 if args.mode == "infer":
-    # A step of training first, after which the allocator keeps large blocks: PyTorch then infers faster here.
-    train()
     network.eval()
     step = infer
 times = []
