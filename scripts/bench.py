@@ -64,7 +64,7 @@ class Bench:
     def engine(self, name, *flags):
         result = self.run(self.engines, "--engine", name, *flags)
         if name == "ort":
-            self.versions["ONNX Runtime"] = result["engine"]
+            self.versions["ONNX Runtime"] = result["engine"].removeprefix("ONNX Runtime ")
         return result
 
     def photos(self, per_class, *flags):

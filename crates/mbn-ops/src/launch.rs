@@ -8,8 +8,8 @@ use half::bf16;
 
 use crate::element::Element;
 
-/// A computation that writes one tensor, or changes it in place. What else it finds (sums over that tensor, the gradients of small
-/// parameters) comes back beside it: candle's operations have a single result.
+/// A computation that writes one tensor, or changes it in place. What else it finds (sums over that tensor, the
+/// gradients of small parameters) comes back beside it: candle's operations have a single result.
 pub(crate) trait Kernel {
     /// For messages.
     const NAME: &'static str;

@@ -171,7 +171,7 @@ pub(crate) enum Finish<'a> {
 }
 
 /// A product of `rows` and `cols` with sums over `depth` words; the pointers are those of the first elements.
-pub(super) struct Job<'a, W> {
+pub(crate) struct Job<'a, W> {
     pub rows: usize,
     pub cols: usize,
     pub depth: usize,
@@ -188,8 +188,12 @@ pub(super) struct Job<'a, W> {
 /// Columns that lie side by side in the right factor; every tile's width divides it.
 pub(crate) const PANEL: usize = 32;
 
+/// Rows of the largest tile, which all other registers but three are for where there are 32; even, since a word may
+/// hold two rows.
+pub(crate) const TILE_ROWS: usize = 14;
+
 /// Values of the largest tile.
-const TILE: usize = 14 * PANEL;
+const TILE: usize = TILE_ROWS * PANEL;
 
 #[repr(align(64))]
 struct Aligned([f32; TILE]);
@@ -214,7 +218,7 @@ impl<W: Copy> Job<'_, W> {
     /// `PANEL` words from `panel * right_panel + p * right_depth` on, also of the last panel; of `out`, `rows * cols`
     /// elements writable.
     #[inline(always)]
-    pub unsafe fn run<M: Machine<Word = W>, const R: usize, const V: usize>(&self, machine: M) {
+    pub(super) unsafe fn run<M: Machine<Word = W>, const R: usize, const V: usize>(&self, machine: M) {
         let mut col = 0;
         while col < self.cols {
             // SAFETY: the caller's; `col` stays inside the product.
@@ -269,8 +273,10 @@ impl<W: Copy> Job<'_, W> {
             let right = self.right.add(col / PANEL * self.right_panel + col % PANEL);
             if matches!(self.finish, Finish::Add) {
                 for i in 0..R {
-                    prefetch(self.out.add((row + i) * self.cols + col));
-                    prefetch(self.out.add((row + i) * self.cols + col + (V - 1) * M::LANES));
+                    let start = self.out.wrapping_add((row + i) * self.cols + col);
+                    prefetch(start);
+                    // Past the end of the product where a tile is wider than what is left.
+                    prefetch(start.wrapping_add((V - 1) * M::LANES));
                 }
             }
             let mut sums = [[machine.zero(); V]; R];

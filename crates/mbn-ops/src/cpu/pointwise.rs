@@ -4,7 +4,7 @@ use candle_core::DType;
 use rayon::prelude::*;
 
 use super::normalization::Constants;
-use super::product::{Finish, Format, Left, Packed, Paired, Single, padded, words};
+use super::product::{Finish, Format, Left, Packed, Paired, Single, TILE_ROWS, padded, words};
 use super::scratch::with_scratch;
 use super::simd::{has_bf16_products, vectorised};
 use super::sums::Sums;
@@ -15,9 +15,6 @@ use crate::element::Element;
 const BLOCK_VALUES: usize = 128 * 1024;
 /// Fewer rows than these, and reading the weights would be a part of the time that matters.
 const LEAST_ROWS: usize = 112;
-/// The rows that products compute together; even, since a word may hold two.
-pub(super) const TILE_ROWS: usize = 14;
-
 /// Rows of a block for so many values a row.
 pub(super) fn block_rows(values: usize) -> usize {
     (BLOCK_VALUES / values).clamp(LEAST_ROWS, 4096) / TILE_ROWS * TILE_ROWS

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::normalization::Constants;
-use super::pointwise::{TILE_ROWS, block_rows, is_paired, own_result};
-use super::product::{Finish, Format, Left, Packed, Paired, Right, Single, padded, words};
+use super::pointwise::{block_rows, is_paired, own_result};
+use super::product::{Finish, Format, Left, Packed, Paired, Right, Single, TILE_ROWS, padded, words};
 use super::scratch::with_scratch;
 use super::simd::vectorised;
 use super::sums::Sums;
@@ -138,30 +138,17 @@ impl Gradients {
                 Right::rows(a, stride_in),
                 finish,
             );
-            let product = match T::as_f32_mut(out) {
-                Some(out) => {
-                    F::multiply(
-                        out,
-                        cin,
-                        F::words(cout),
-                        Left::rows(dy, stride),
-                        weights.right(),
-                        Finish::Store,
-                    );
-                    None
-                }
-                None => {
-                    F::multiply(
-                        product,
-                        cin,
-                        F::words(cout),
-                        Left::rows(dy, stride),
-                        weights.right(),
-                        Finish::Store,
-                    );
-                    Some(&*product)
-                }
-            };
+            let result = T::as_f32_mut(out);
+            let is_own = result.is_none();
+            F::multiply(
+                result.unwrap_or(&mut *product),
+                cin,
+                F::words(cout),
+                Left::rows(dy, stride),
+                weights.right(),
+                Finish::Store,
+            );
+            let product = is_own.then_some(&*product);
             vectorised(
                 #[inline(always)]
                 |simd| {

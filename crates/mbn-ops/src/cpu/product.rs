@@ -6,7 +6,7 @@ use half::bf16;
 use pulp::bytemuck::{Pod, cast_slice_mut};
 use pulp::{Simd, WithSimd};
 
-pub(crate) use super::microkernel::{Finish, PANEL};
+pub(crate) use super::microkernel::{Finish, PANEL, TILE_ROWS};
 use super::microkernel::{Floats, Job};
 use super::simd::{dispatch, has_bf16_products};
 use crate::element::Element;
@@ -74,7 +74,16 @@ pub(crate) trait Format {
 
     fn word(first: f32, second: f32) -> Self::Word;
 
+    /// Computes a product.
+    ///
+    /// # Safety
+    /// The job has to be one that [`job`] checked.
+    unsafe fn run(job: &Job<Self::Word>);
+
     /// `left * right`, `[rows, cols]`, into `out`.
+    ///
+    /// # Panics
+    /// If words are missing: a fault of the calling kernel.
     fn multiply(
         out: &mut [f32],
         cols: usize,
@@ -82,7 +91,10 @@ pub(crate) trait Format {
         left: Left<Self::Word>,
         right: Right<Self::Word>,
         finish: Finish,
-    );
+    ) {
+        // SAFETY: checked by `job`.
+        unsafe { Self::run(&job(out, cols, depth, left, right, finish)) }
+    }
 
     /// Words of a row of `len` values.
     fn words(len: usize) -> usize {
@@ -103,26 +115,19 @@ impl Format for Single {
         first
     }
 
-    fn multiply(
-        out: &mut [f32],
-        cols: usize,
-        depth: usize,
-        left: Left<f32>,
-        right: Right<f32>,
-        finish: Finish,
-    ) {
-        struct Multiply<'a>(Job<'a, f32>);
+    unsafe fn run(job: &Job<f32>) {
+        struct Multiply<'a>(&'a Job<'a, f32>);
 
         impl WithSimd for Multiply<'_> {
             type Output = ();
 
             #[inline(always)]
             fn with_simd<S: Simd>(self, simd: S) {
-                // SAFETY: `job` checked the lengths. Sums, columns and one value fit the registers: 32 of 16 lanes,
+                // SAFETY: the caller's. Sums, columns and one value fit the registers: 32 of 16 lanes,
                 // 16 of 8.
                 unsafe {
                     match S::F32_LANES {
-                        16 => self.0.run::<_, 14, 2>(Floats(simd)),
+                        16 => self.0.run::<_, TILE_ROWS, 2>(Floats(simd)),
                         8 => self.0.run::<_, 6, 2>(Floats(simd)),
                         _ => self.0.run::<_, 4, 4>(Floats(simd)),
                     }
@@ -130,7 +135,7 @@ impl Format for Single {
             }
         }
 
-        dispatch(Multiply(job(out, cols, depth, left, right, finish)));
+        dispatch(Multiply(job));
     }
 }
 
@@ -149,27 +154,20 @@ impl Format for Paired {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn multiply(
-        out: &mut [f32],
-        cols: usize,
-        depth: usize,
-        left: Left<u32>,
-        right: Right<u32>,
-        finish: Finish,
-    ) {
+    unsafe fn run(job: &Job<u32>) {
         #[target_feature(enable = "avx512f,avx512bf16")]
-        fn run(job: &Job<u32>) {
-            // SAFETY: `job` checked the lengths, and the instructions are enabled.
-            unsafe { job.run::<_, 14, 2>(super::microkernel::Pairs) }
+        unsafe fn run(job: &Job<u32>) {
+            // SAFETY: the caller's, and the instructions are enabled.
+            unsafe { job.run::<_, TILE_ROWS, 2>(super::microkernel::Pairs) }
         }
 
         assert!(has_bf16_products());
-        // SAFETY: the processor has the instructions.
-        unsafe { run(&job(out, cols, depth, left, right, finish)) }
+        // SAFETY: the caller's, and the processor has the instructions.
+        unsafe { run(job) }
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    fn multiply(_: &mut [f32], _: usize, _: usize, _: Left<u32>, _: Right<u32>, _: Finish) {
+    unsafe fn run(_: &Job<u32>) {
         unreachable!("only where the processor multiplies bfloat16")
     }
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::depthwise::PARTS;
-use super::product::{Finish, Format, Left, Right, Single, padded};
+use super::product::{Finish, Format, Left, Right, Single, TILE_ROWS, padded};
 use super::scratch::with_scratch;
 use super::stem::{ImageRows, Shape};
 use super::sum_in_order;
@@ -12,7 +12,7 @@ use crate::Conv3x3;
 use crate::element::Element;
 
 /// Values of a patch, and one that is zero: a multiple of the rows that products compute together.
-const PATCH: usize = 28;
+const PATCH: usize = 2 * TILE_ROWS;
 
 /// `[28, cout]`: the sum over all patches of the patch times the gradient of the convolution's result there; the
 /// last row is zero.
