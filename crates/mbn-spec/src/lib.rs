@@ -8,6 +8,7 @@ mod alpha;
 mod architecture;
 pub mod atomic;
 mod folded;
+mod keras;
 mod metadata;
 mod preprocess;
 mod summary;

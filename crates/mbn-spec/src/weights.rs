@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::architecture::TensorKind;
 use crate::metadata::{Metadata, MetadataError, default_class_names};
-use crate::{Alpha, Architecture, atomic};
+use crate::{Alpha, Architecture, atomic, keras};
 
 /// Largest file that is read: far above any MobileNetV1, far below what exhausts memory.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -128,7 +128,8 @@ impl Weights {
         })
     }
 
-    /// Reads a weight file. Without metadata, alpha and the number of classes follow from the shapes.
+    /// Reads a weight file. Without metadata, alpha and the number of classes follow from the shapes. Keras's names
+    /// and layouts are understood as well.
     ///
     /// # Errors
     /// [`WeightsError`] naming the file, for anything that is not a whole state dict of a MobileNetV1.
@@ -159,6 +160,9 @@ impl Weights {
         let pairs = header.metadata().as_ref();
         let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
         let metadata = Metadata::from_pairs(pairs)?;
+        if keras::recognise(&tensors) {
+            return keras::read(&tensors, metadata);
+        }
         let architecture = infer_architecture(&tensors, &metadata)?;
         let problems = shape_problems(&tensors, &architecture);
         if !problems.is_empty() {
@@ -285,7 +289,7 @@ impl Weights {
     }
 }
 
-fn describe(architecture: &Architecture) -> String {
+pub(crate) fn describe(architecture: &Architecture) -> String {
     format!(
         "MobileNetV1 alpha {} with {} classes",
         architecture.alpha, architecture.classes
@@ -304,16 +308,9 @@ fn infer_architecture(tensors: &SafeTensors, metadata: &Metadata) -> Result<Arch
         expected: "a MobileNetV1".into(),
         problems: vec![problem],
     };
-    let width =
-        first_dim("model.0.0.weight").ok_or_else(|| mismatch("`model.0.0.weight` is missing".into()))?;
-    let alpha = Alpha::ALL
-        .into_iter()
-        .find(|alpha| alpha.scale(32) == width)
-        .ok_or_else(|| {
-            mismatch(format!(
-                "`model.0.0.weight` has {width} output channels, expected 8, 16, 24 or 32"
-            ))
-        })?;
+    const STEM: &str = "model.0.0.weight";
+    let width = first_dim(STEM).ok_or_else(|| mismatch(format!("`{STEM}` is missing")))?;
+    let alpha = alpha_of_width(STEM, width)?;
     if let Some(stated) = metadata.alpha
         && stated != alpha
     {
@@ -327,6 +324,17 @@ fn infer_architecture(tensors: &SafeTensors, metadata: &Metadata) -> Result<Arch
         alpha,
         classes,
         variant: metadata.variant.unwrap_or_default(),
+    })
+}
+
+/// The alpha whose stem, the tensor `name`, has `width` output channels.
+pub(crate) fn alpha_of_width(name: &str, width: usize) -> Result<Alpha, MismatchError> {
+    let alpha = Alpha::ALL.into_iter().find(|alpha| alpha.scale(32) == width);
+    alpha.ok_or_else(|| MismatchError {
+        expected: "a MobileNetV1".into(),
+        problems: vec![format!(
+            "`{name}` has {width} output channels, expected 8, 16, 24 or 32"
+        )],
     })
 }
 
