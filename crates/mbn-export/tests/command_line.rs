@@ -328,3 +328,36 @@ fn published_weights_are_found_and_the_same_file_comes_out_twice() {
     assert_eq!(read("a.onnx"), read("b.onnx"));
     assert_eq!(names(folder.path()).len(), 3);
 }
+
+#[test]
+fn keras_weights_make_a_model_of_their_own_classes() {
+    let test = "keras_weights_make_a_model_of_their_own_classes";
+    let Some(shared) = mbn_testing::shared_dir(test) else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str| shared.join("weights").join(name).canonicalize().unwrap();
+    let weights = file("mobilenet_v1_0.25_224_imagenet_keras.safetensors");
+    let names = file("imagenet_classes.txt");
+    let (weights, names) = (weights.to_str().unwrap(), names.to_str().unwrap());
+    export(
+        folder.path(),
+        &["--weights", weights, "--classes", names, "keras.onnx"],
+    )
+    .success()
+    .stderr(contains("alpha 0.25, 1000 classes, 470,072 parameters"));
+    let model = mbn_onnx::Model::load(&folder.path().join("keras.onnx")).unwrap();
+    let metadata = model.metadata().unwrap();
+    assert_eq!(metadata.variant, Some(mbn_spec::Variant::keras()));
+    assert_eq!(metadata.preprocess, Some(mbn_spec::Preprocess::keras()));
+    assert_eq!(
+        metadata.classes.unwrap()[571],
+        "gas pump, gasoline pump, petrol pump, island dispenser"
+    );
+    export(
+        folder.path(),
+        &["--weights", weights, "--alpha", "0.5", "other.onnx"],
+    )
+    .code(1)
+    .stderr(contains("alpha 0.25").and(contains("0.5")));
+}

@@ -94,12 +94,16 @@ pub(crate) fn read(tensors: &SafeTensors, mut metadata: Metadata) -> Result<Weig
     Err(MismatchError { expected, problems }.into())
 }
 
-/// `layer/tensor`, without the `:0` and the repeated layer that files converted from HDF5 have.
+/// `layer/tensor`, without the `:0` and the repeated layer that files converted from HDF5 have. Keras 3 says
+/// `kernel` where older ones say `depthwise_kernel`.
 fn plain_name(name: &str) -> String {
     let name = name.strip_suffix(":0").unwrap_or(name);
     let mut parts: Vec<_> = name.split('/').collect();
     parts.dedup();
-    parts.join("/")
+    match parts[..] {
+        [layer, "kernel"] if layer.starts_with("conv_dw_") => format!("{layer}/depthwise_kernel"),
+        _ => parts.join("/"),
+    }
 }
 
 /// Alpha from the stem's width, the number of classes from the classifier's bias.

@@ -57,6 +57,7 @@ fn names_of_converted_files_are_understood() {
     let tensors = keras_tensors();
     let long = |name: &str| {
         let (layer, tensor) = name.split_once('/').unwrap();
+        let tensor = tensor.trim_start_matches("depthwise_");
         format!("{layer}/{layer}/{tensor}:0")
     };
     let renamed = tensors
