@@ -1,6 +1,9 @@
 //! The network against PyTorch's tensors, which were computed in float64.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "reference/double.rs"]
+mod double;
+
 use candle_core::{Device, Tensor};
 use mbn_model::{InferenceNetwork, Network, Optimizer, OptimizerKind, cross_entropy};
 use mbn_spec::{Metadata, Weights};
