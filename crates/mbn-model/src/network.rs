@@ -26,11 +26,25 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network with the given weights.
+    /// The network with the given weights, in float32.
     ///
     /// # Errors
     /// If the device cannot hold them.
     pub fn from_weights(weights: &Weights, device: &Device) -> Result<Self> {
+        Self::from_weights_as(weights, device, DType::F32)
+    }
+
+    /// The network with the given weights, all in float64: parameters, statistics, activations, gradients, and what
+    /// an optimiser remembers of these. It takes images in float64. Slow, and on the CPU alone: for measuring what
+    /// rounding does to the others.
+    ///
+    /// # Errors
+    /// If the device cannot hold them.
+    pub fn in_double_precision(weights: &Weights, device: &Device) -> Result<Self> {
+        Self::from_weights_as(weights, device, DType::F64)
+    }
+
+    fn from_weights_as(weights: &Weights, device: &Device, dtype: DType) -> Result<Self> {
         let architecture = *weights.architecture();
         let specs: BTreeMap<_, _> = architecture
             .tensors()
@@ -41,7 +55,7 @@ impl Network {
             let Some(spec) = specs.get(name) else {
                 bail!("no tensor `{name}` in the network")
             };
-            Tensor::from_slice(weights.values(name), spec.shape.as_slice(), device)
+            Tensor::from_slice(weights.values(name), spec.shape.as_slice(), device)?.to_dtype(dtype)
         };
         let parameter = |name: String, kind| {
             let var = Var::from_tensor(&tensor(&name)?)?;
@@ -72,14 +86,14 @@ impl Network {
                 .collect::<Result<_>>()?,
             fc_weight: parameter("fc.weight".into(), TensorKind::Weight)?,
             fc_bias: parameter("fc.bias".into(), TensorKind::Bias)?,
-            precision: DType::F32,
+            precision: dtype,
             buffers: Buffers::default(),
             profile: None,
         })
     }
 
     /// Keeps activations and their gradients in `precision`, float32 (as at first) or bfloat16. Parameters, sums
-    /// and statistics are float32 all the same.
+    /// and statistics are float32 all the same. Not for a network in float64, whose passes then fail.
     pub fn set_precision(&mut self, precision: DType) {
         self.precision = precision;
         self.buffers = Buffers::default();
@@ -112,12 +126,12 @@ impl Network {
         Ok(result)
     }
 
-    /// The present weights, with the given metadata.
+    /// The present weights, rounded to float32 if they are float64, with the given metadata.
     ///
     /// # Errors
     /// If the values cannot be brought to the CPU or do not fit the metadata.
     pub fn to_weights(&self, metadata: Metadata) -> Result<Weights> {
-        let values = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+        let values = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
         let mut floats = BTreeMap::new();
         let mut counters = BTreeMap::new();
         for parameter in self.parameters() {

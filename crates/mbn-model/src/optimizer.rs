@@ -96,9 +96,9 @@ impl Optimizer {
         match self.kind {
             OptimizerKind::Sgd { momentum, nesterov } => {
                 let sgd = Sgd {
-                    learning_rate: learning_rate as f32,
-                    momentum: momentum as f32,
-                    weight_decay: weight_decay as f32,
+                    learning_rate,
+                    momentum,
+                    weight_decay,
                     nesterov,
                 };
                 sgd.step(tensor, self.memory(parameter, tensor.dims())?, gradient)

@@ -1,12 +1,13 @@
 //! Depthwise 3x3 convolution.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use crate::Conv3x3;
 use crate::cpu::depthwise::{self as cpu, taps_first};
 use crate::cpu::depthwise_backward as cpu_backward;
+use crate::double;
 use crate::element::Element;
-use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch, parameter_type};
 use crate::normalization::{Activation, BatchStatistics, ParameterGradients, Upstream};
 use crate::readers::{ActivationReader, UpstreamReader, statistics};
 
@@ -51,7 +52,7 @@ impl<'a> Depthwise<'a> {
         let name = Forward::NAME;
         let (n, h, w, c) = input.check(name)?;
         expect_shape(name, "weight", weight, &[c, 1, 3, 3])?;
-        expect_type(name, weight, DType::F32)?;
+        expect_type(name, weight, parameter_type(input.raw.dtype()))?;
         let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
         expect_shape(name, "the result", out, &[n, oh, ow, c])?;
         expect_type(name, out, input.raw.dtype())?;
@@ -62,6 +63,13 @@ impl<'a> Depthwise<'a> {
             conv,
             shape,
         })
+    }
+
+    fn double(&self) -> double::convolution::Depthwise {
+        double::convolution::Depthwise {
+            conv: self.conv,
+            shape: self.shape,
+        }
     }
 
     fn taps(&self) -> Result<Vec<f32>> {
@@ -88,6 +96,13 @@ impl Kernel for Forward<'_> {
             shape,
         );
         statistics(&sums, out.len() / shape.c)
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<BatchStatistics> {
+        let Depthwise {
+            input, weight, shape, ..
+        } = self.0;
+        double::forward(Self::NAME, &self.0.double(), out, input, weight, shape.c)
     }
 }
 
@@ -118,5 +133,10 @@ impl Kernel for Backward<'_> {
             .permute((2, 0, 1))?
             .reshape((shape.c, 1, 3, 3))?;
         Ok((dw, input.parameter_gradients(&sums)?))
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<(Tensor, ParameterGradients)> {
+        let Depthwise { input, weight, .. } = self.op;
+        double::backward(Self::NAME, &self.op.double(), out, self.upstream, input, weight)
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::OnceLock;
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use crate::Conv3x3;
 use crate::cpu::depthwise::{self, taps_first};
 use crate::cpu::product::{Packed, Single};
 use crate::cpu::{inference as cpu, stem};
+use crate::double::{self, convolution as reference, layer::activate_with_bias};
 use crate::element::Element;
 use crate::launch::{Kernel, Reader, expect_shape, expect_type, float_result, launch};
 
@@ -56,13 +57,11 @@ impl FusedPointwise {
 /// 3x3 convolution of `image` `[N, 3, H, W]` with a weight `[O, 3, 3, 3]`; writes `out`, `[N, OH, OW, O]`.
 ///
 /// # Errors
-/// If shapes do not fit or a tensor is not contiguous float32.
+/// If shapes do not fit, a tensor is not contiguous, or they are not all float32 or all float64.
 pub fn stem_fused(image: &Tensor, fused: &FusedConv, conv: Conv3x3, out: &Tensor) -> Result<()> {
-    let shape = crate::stem::shape(image, &fused.weight, conv)?;
-    let stem::Shape { n, oh, ow, cout, .. } = shape;
-    expect_shape(Stem::NAME, "bias", &fused.bias, &[cout])?;
-    expect_shape(Stem::NAME, "the result", out, &[n, oh, ow, cout])?;
-    expect_type(Stem::NAME, out, DType::F32)?;
+    let shape = crate::stem::shape(image, &fused.weight, conv, out)?;
+    expect_shape(Stem::NAME, "bias", &fused.bias, &[shape.cout])?;
+    expect_type(Stem::NAME, out, image.dtype())?;
     launch(
         &Stem {
             image,
@@ -78,7 +77,7 @@ pub fn stem_fused(image: &Tensor, fused: &FusedConv, conv: Conv3x3, out: &Tensor
 /// `[O, C, 1, 1]`. Writes `out`, `[N, OH, OW, O]`.
 ///
 /// # Errors
-/// If shapes do not fit or a tensor is not contiguous float32.
+/// If shapes do not fit, a tensor is not contiguous, or they are not all float32 or all float64.
 pub fn separable_fused(
     x: &Tensor,
     depthwise: &FusedConv,
@@ -96,7 +95,7 @@ pub fn separable_fused(
     expect_shape(name, "pointwise weight", weight, &[cout, c, 1, 1])?;
     expect_shape(name, "pointwise bias", bias, &[cout])?;
     expect_shape(name, "the result", out, &[n, oh, ow, cout])?;
-    expect_type(name, out, DType::F32)?;
+    expect_type(name, out, x.dtype())?;
     let shape = depthwise::Shape { n, h, w, c, oh, ow };
     launch(
         &Separable {
@@ -160,6 +159,18 @@ impl Kernel for Stem<'_> {
         );
         Ok(())
     }
+
+    fn double(&self, out: &mut [f64]) -> Result<()> {
+        let (conv, shape) = (self.conv, self.shape);
+        let image = double::values(Self::NAME, self.image)?;
+        convolve_fused(
+            Self::NAME,
+            &reference::Stem { conv, shape },
+            out,
+            &image,
+            self.fused,
+        )
+    }
 }
 
 struct Separable<'a> {
@@ -192,4 +203,35 @@ impl Kernel for Separable<'_> {
         cpu::separable(out, x.values()?, &first, second);
         Ok(())
     }
+
+    fn double(&self, out: &mut [f64]) -> Result<()> {
+        let (conv, shape) = (self.conv, self.shape);
+        let x = double::values(Self::NAME, self.x)?;
+        let mut between = vec![0.0; shape.n * shape.oh * shape.ow * shape.c];
+        let depthwise = reference::Depthwise { conv, shape };
+        convolve_fused(Self::NAME, &depthwise, &mut between, &x, self.depthwise)?;
+        let pointwise = reference::Pointwise {
+            pixels: shape.oh * shape.ow,
+            cin: shape.c,
+            cout: self.pointwise.channels(),
+        };
+        convolve_fused(Self::NAME, &pointwise, out, &between, &self.pointwise.conv)
+    }
+}
+
+/// A convolution in float64 with what follows it.
+fn convolve_fused(
+    op: &'static str,
+    convolution: &impl reference::Convolution,
+    out: &mut [f64],
+    input: &[f64],
+    fused: &FusedConv,
+) -> Result<()> {
+    let (weight, bias) = (
+        double::values(op, &fused.weight)?,
+        double::values(op, &fused.bias)?,
+    );
+    reference::convolve(convolution, out, input, &weight);
+    activate_with_bias(out, &bias, fused.max);
+    Ok(())
 }

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, StorageRef, Tensor, bail};
+use candle_core::{
+    CpuStorage, DType, InplaceOp1, Layout, Result, Storage, StorageRef, Tensor, WithDType, bail,
+};
 use half::bf16;
 
 use crate::element::Element;
@@ -18,6 +20,9 @@ pub(crate) trait Kernel {
 
     /// Writes `out`, in the format of the tensor.
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<Self::Side>;
+
+    /// The same where all tensors are float64.
+    fn double(&self, out: &mut [f64]) -> Result<Self::Side>;
 }
 
 /// Runs `kernel` on `out`, a contiguous tensor that none of its inputs shares.
@@ -48,7 +53,8 @@ impl<K: Kernel> InplaceOp1 for Launch<'_, K> {
         let side = match storage {
             CpuStorage::F32(values) => self.kernel.cpu::<f32>(&mut values[range]),
             CpuStorage::BF16(values) => self.kernel.cpu::<bf16>(&mut values[range]),
-            _ => bail!("{}: the result is neither float32 nor bfloat16", K::NAME),
+            CpuStorage::F64(values) => self.kernel.double(&mut values[range]),
+            _ => bail!("{}: the result is not float32, bfloat16 or float64", K::NAME),
         }?;
         self.side.replace(Some(side));
         Ok(())
@@ -70,7 +76,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The values, if they are of this format.
-    pub fn values<T: Element>(&self) -> Result<&[T]> {
+    pub fn values<T: WithDType>(&self) -> Result<&[T]> {
         let Storage::Cpu(storage) = &*self.storage else {
             bail!("{}: a tensor is not on the CPU", self.op)
         };
@@ -98,13 +104,22 @@ pub(crate) fn expect_shape(op: &str, name: &str, tensor: &Tensor, shape: &[usize
 
 /// An error unless `tensor` has the given format, which has to be one that activations can have.
 pub(crate) fn expect_type(op: &str, tensor: &Tensor, dtype: DType) -> Result<()> {
-    if !matches!(dtype, DType::F32 | DType::BF16) {
-        bail!("{op}: activations are {dtype:?}, expected F32 or BF16");
+    if !matches!(dtype, DType::F32 | DType::BF16 | DType::F64) {
+        bail!("{op}: activations are {dtype:?}, expected F32, BF16 or F64");
     }
     if tensor.dtype() != dtype {
         bail!("{op}: a tensor is {:?}, expected {dtype:?}", tensor.dtype());
     }
     Ok(())
+}
+
+/// The format of all that is not an activation or its gradient, given that of these.
+pub(crate) fn parameter_type(activations: DType) -> DType {
+    if activations == DType::F64 {
+        DType::F64
+    } else {
+        DType::F32
+    }
 }
 
 /// A kernel's result where it can only be float32.

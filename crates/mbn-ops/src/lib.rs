@@ -9,13 +9,15 @@
 //!
 //! In NHWC a pointwise convolution is one matrix product, a depthwise one vectorises over channels, and batch norm
 //! reduces over rows. Weights keep PyTorch's layouts. Activations and their gradients are float32 or bfloat16;
-//! everything else is float32. Results go to tensors of the caller's, which can be used again in the next step: fresh
+//! everything else is float32. Where all tensors are float64, the same functions run plain loops on the CPU, slow and
+//! exact to about fifteen digits, that the other kernels are measured against. Results go to tensors of the caller's, which can be used again in the next step: fresh
 //! memory costs as much as the arithmetic.
 //!
 //! Every function returns an error, never a panic, for shapes and formats that do not fit.
 
 mod cpu;
 mod depthwise;
+mod double;
 mod element;
 mod geometry;
 mod inference;

@@ -1,9 +1,9 @@
 //! Batch norm with the activation after it, which no kernel stores: the next one applies it as it loads.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor, WithDType};
 
 use crate::element::Element;
-use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, float_result, launch};
 
 /// Mean and biased variance of each channel.
 #[derive(Clone, Debug)]
@@ -24,10 +24,10 @@ pub struct Normalization {
 }
 
 impl Normalization {
-    /// `gamma` and `beta` are `[C]`, all tensors float32; `max` is infinity for ReLU, 6 for ReLU6.
+    /// `gamma` and `beta` are `[C]`, all tensors float32 or all float64; `max` is infinity for ReLU, 6 for ReLU6.
     ///
     /// # Errors
-    /// If the shapes do not fit or a tensor is not float32.
+    /// If shapes or formats do not fit.
     pub fn new(
         statistics: &BatchStatistics,
         gamma: &Tensor,
@@ -40,7 +40,7 @@ impl Normalization {
         for (name, tensor) in [("beta", beta), ("mean", mean), ("variance", variance)] {
             expect_shape(Build::NAME, name, tensor, &[c])?;
         }
-        let constants = Tensor::zeros((4, c), DType::F32, gamma.device())?;
+        let constants = Tensor::zeros((4, c), gamma.dtype(), gamma.device())?;
         let build = Build {
             inputs: [mean, variance, gamma, beta],
             epsilon,
@@ -56,37 +56,44 @@ struct Build<'a> {
     epsilon: f64,
 }
 
-impl Kernel for Build<'_> {
-    const NAME: &'static str = "normalization";
-    type Side = ();
-
-    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+impl Build<'_> {
+    fn write<T: WithDType>(&self, out: &mut [T]) -> Result<()> {
         let [mean, variance, gamma, beta] = self.inputs.map(|tensor| Reader::new(Self::NAME, tensor));
         let (mean, variance, gamma, beta) = (mean?, variance?, gamma?, beta?);
-        let (mean, variance) = (mean.values::<f32>()?, variance.values::<f32>()?);
-        let (gamma, beta) = (gamma.values::<f32>()?, beta.values::<f32>()?);
+        let (mean, variance) = (mean.values::<T>()?, variance.values::<T>()?);
+        let (gamma, beta) = (gamma.values::<T>()?, beta.values::<T>()?);
         let c = mean.len();
         for i in 0..c {
             // In float64: an error in the shift moves every value of a channel, and those near zero to the
             // other side of the activation's kink.
-            let inv_std = 1.0 / (f64::from(variance[i]) + self.epsilon).sqrt();
-            let scale = inv_std * f64::from(gamma[i]);
-            let shift = f64::from(beta[i]) - f64::from(mean[i]) * scale;
-            for (row, value) in [f64::from(mean[i]), inv_std, scale, shift]
-                .into_iter()
-                .enumerate()
-            {
-                out[row * c + i] = T::from_f32(value as f32);
+            let inv_std = 1.0 / (variance[i].to_f64() + self.epsilon).sqrt();
+            let scale = inv_std * gamma[i].to_f64();
+            let shift = beta[i].to_f64() - mean[i].to_f64() * scale;
+            for (row, value) in [mean[i].to_f64(), inv_std, scale, shift].into_iter().enumerate() {
+                out[row * c + i] = T::from_f64(value);
             }
         }
         Ok(())
     }
 }
 
+impl Kernel for Build<'_> {
+    const NAME: &'static str = "normalization";
+    type Side = ();
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        self.write(float_result(Self::NAME, out)?)
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<()> {
+        self.write(out)
+    }
+}
+
 /// The activation of a layer, given by its convolution's result `[N, H, W, C]` and what follows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Activation<'a> {
-    /// The convolution's result, float32 or bfloat16.
+    /// The convolution's result, float32, bfloat16 or float64.
     pub raw: &'a Tensor,
     /// Batch norm and activation.
     pub normalization: &'a Normalization,
@@ -107,9 +114,9 @@ pub struct Upstream<'a> {
 /// Gradients of batch norm's parameters. They are also the two sums that its input's gradient needs.
 #[derive(Clone, Debug)]
 pub struct ParameterGradients {
-    /// `[C]`, float32.
+    /// `[C]`, float32, or float64 where the activations are.
     pub gamma: Tensor,
-    /// `[C]`, float32.
+    /// `[C]`, float32, or float64 where the activations are.
     pub beta: Tensor,
 }
 

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::cpu::optim as cpu;
+use crate::double::{self, optim as reference};
 use crate::element::Element;
 use crate::launch::{Kernel, Reader, expect_shape, float_result, launch};
 
@@ -10,11 +11,11 @@ use crate::launch::{Kernel, Reader, expect_shape, float_result, launch};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// Step size.
-    pub learning_rate: f32,
+    pub learning_rate: f64,
     /// Part of the last step that is kept.
-    pub momentum: f32,
+    pub momentum: f64,
     /// Added to the gradient, times the parameter.
-    pub weight_decay: f32,
+    pub weight_decay: f64,
     /// Whether the gradient is taken at the point that momentum leads to.
     pub nesterov: bool,
 }
@@ -23,25 +24,26 @@ impl Sgd {
     /// One step: updates `parameter` and its momentum `buffer`, all of one shape.
     ///
     /// # Errors
-    /// If the shapes differ or a tensor is not contiguous float32.
+    /// If the shapes differ, a tensor is not contiguous, or they are not all float32 or all float64.
     pub fn step(&self, parameter: &Tensor, buffer: &Tensor, gradient: &Tensor) -> Result<()> {
         expect_shape("sgd", "gradient", gradient, parameter.dims())?;
         expect_shape("sgd", "buffer", buffer, parameter.dims())?;
         let gradient = gradient.contiguous()?;
-        let pass = |kernel: fn(&mut [f32], &[f32], &[f32], &Sgd), other, target| {
+        let pass = |kernel: SgdKernel<f32>, double: SgdKernel<f64>, other, target| {
             let (sgd, gradient) = (self, &gradient);
             launch(
                 &SgdPass {
                     sgd,
                     kernel,
+                    double,
                     other,
                     gradient,
                 },
                 target,
             )
         };
-        pass(cpu::sgd_momentum, parameter, buffer)?;
-        pass(cpu::sgd_descend, buffer, parameter)
+        pass(cpu::sgd_momentum, reference::sgd_momentum, parameter, buffer)?;
+        pass(cpu::sgd_descend, reference::sgd_descend, buffer, parameter)
     }
 }
 
@@ -66,7 +68,7 @@ impl AdamW {
     /// One step: updates `parameter` and its `moments`, `[2, ...]` of the parameter's shape.
     ///
     /// # Errors
-    /// If the shapes do not fit or a tensor is not contiguous float32.
+    /// If the shapes do not fit, a tensor is not contiguous, or they are not all float32 or all float64.
     pub fn step(&self, parameter: &Tensor, moments: &Tensor, gradient: &Tensor) -> Result<()> {
         expect_shape("adamw", "gradient", gradient, parameter.dims())?;
         expect_shape("adamw", "moments", moments, &[&[2], parameter.dims()].concat())?;
@@ -82,10 +84,14 @@ impl AdamW {
     }
 }
 
+/// Changes its first argument, given the other tensor and the gradient.
+type SgdKernel<T> = fn(&mut [T], &[T], &[T], &Sgd);
+
 /// One of SGD's two passes, which changes the parameter or the buffer given the other.
 struct SgdPass<'a> {
     sgd: &'a Sgd,
-    kernel: fn(&mut [f32], &[f32], &[f32], &Sgd),
+    kernel: SgdKernel<f32>,
+    double: SgdKernel<f64>,
     other: &'a Tensor,
     gradient: &'a Tensor,
 }
@@ -99,6 +105,13 @@ impl Kernel for SgdPass<'_> {
         let gradient = Reader::new(Self::NAME, self.gradient)?;
         let target = float_result(Self::NAME, out)?;
         (self.kernel)(target, other.values()?, gradient.values()?, self.sgd);
+        Ok(())
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<()> {
+        let other = double::values(Self::NAME, self.other)?;
+        let gradient = double::values(Self::NAME, self.gradient)?;
+        (self.double)(out, &other, &gradient, self.sgd);
         Ok(())
     }
 }
@@ -120,6 +133,11 @@ impl Kernel for AdamWMoments<'_> {
         cpu::adamw_moments(first, second, gradient.values()?, self.adamw);
         Ok(())
     }
+
+    fn double(&self, out: &mut [f64]) -> Result<()> {
+        reference::adamw_moments(out, &double::values(Self::NAME, self.gradient)?, self.adamw);
+        Ok(())
+    }
 }
 
 /// Changes the parameter.
@@ -137,6 +155,11 @@ impl Kernel for AdamWDescend<'_> {
         let moments = moments.values::<f32>()?;
         let (first, second) = moments.split_at(moments.len() / 2);
         cpu::adamw_descend(float_result(Self::NAME, out)?, first, second, self.adamw);
+        Ok(())
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<()> {
+        reference::adamw_descend(out, &double::values(Self::NAME, self.moments)?, self.adamw);
         Ok(())
     }
 }

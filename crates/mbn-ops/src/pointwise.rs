@@ -1,10 +1,11 @@
 //! 1x1 convolution.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use crate::cpu::{pointwise as cpu, pointwise_backward as cpu_backward};
+use crate::double;
 use crate::element::Element;
-use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch, parameter_type};
 use crate::normalization::{Activation, BatchStatistics, ParameterGradients, Upstream};
 use crate::readers::{ActivationReader, UpstreamReader, statistics};
 
@@ -41,6 +42,8 @@ struct Pointwise<'a> {
     weight: &'a Tensor,
     cin: usize,
     cout: usize,
+    /// Of an image.
+    pixels: usize,
 }
 
 impl<'a> Pointwise<'a> {
@@ -49,7 +52,7 @@ impl<'a> Pointwise<'a> {
         let (n, h, w, cin) = input.check(name)?;
         let (cout, ..) = weight.dims4()?;
         expect_shape(name, "weight", weight, &[cout, cin, 1, 1])?;
-        expect_type(name, weight, DType::F32)?;
+        expect_type(name, weight, parameter_type(input.raw.dtype()))?;
         expect_shape(name, "the result", out, &[n, h, w, cout])?;
         expect_type(name, out, input.raw.dtype())?;
         Ok(Self {
@@ -57,7 +60,16 @@ impl<'a> Pointwise<'a> {
             weight,
             cin,
             cout,
+            pixels: h * w,
         })
+    }
+
+    fn double(&self) -> double::convolution::Pointwise {
+        double::convolution::Pointwise {
+            pixels: self.pixels,
+            cin: self.cin,
+            cout: self.cout,
+        }
     }
 }
 
@@ -73,6 +85,13 @@ impl Kernel for Forward<'_> {
         let weight = Reader::new(Self::NAME, self.0.weight)?;
         let sums = cpu::forward(out, input.raw()?, input.constants()?, weight.values()?, cin, cout);
         statistics(&sums, out.len() / cout)
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<BatchStatistics> {
+        let Pointwise {
+            input, weight, cout, ..
+        } = self.0;
+        double::forward(Self::NAME, &self.0.double(), out, input, weight, cout)
     }
 }
 
@@ -102,5 +121,10 @@ impl Kernel for Backward<'_> {
         );
         let dw = Tensor::from_vec(dw, (cout, cin, 1, 1), &Device::Cpu)?;
         Ok((dw, input.parameter_gradients(&sums)?))
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<(Tensor, ParameterGradients)> {
+        let Pointwise { input, weight, .. } = self.op;
+        double::backward(Self::NAME, &self.op.double(), out, self.upstream, input, weight)
     }
 }

@@ -5,18 +5,20 @@ use half::bf16;
 
 use crate::cpu::normalization::AsStored;
 use crate::cpu::pool as cpu;
+use crate::double::{self, layer::Layer};
 use crate::element::Element;
-use crate::launch::{Kernel, Reader, expect_shape, expect_type, float_result, launch};
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, float_result, launch, parameter_type};
 use crate::normalization::{Activation, ParameterGradients};
 use crate::readers::ActivationReader;
 
-/// Mean over height and width of the activation `input`: `[N, H, W, C]` to `[N, C]`, float32.
+/// Mean over height and width of the activation `input`: `[N, H, W, C]` to `[N, C]`, float32, or float64 where the
+/// activation is.
 ///
 /// # Errors
 /// If shapes or formats do not fit, or a tensor is not contiguous.
 pub fn global_average_pool(input: Activation) -> Result<Tensor> {
     let (n, h, w, c) = input.check(Forward::NAME)?;
-    let out = Tensor::zeros((n, c), DType::F32, input.raw.device())?;
+    let out = Tensor::zeros((n, c), parameter_type(input.raw.dtype()), input.raw.device())?;
     launch(
         &Forward {
             input,
@@ -28,13 +30,13 @@ pub fn global_average_pool(input: Activation) -> Result<Tensor> {
     Ok(out)
 }
 
-/// [`global_average_pool`] of stored values `x` `[N, H, W, C]`, float32, as in inference.
+/// [`global_average_pool`] of stored values `x` `[N, H, W, C]`, float32 or float64, as in inference.
 ///
 /// # Errors
 /// If shapes or formats do not fit, or a tensor is not contiguous.
 pub fn global_average_pool_stored(x: &Tensor) -> Result<Tensor> {
     let (n, h, w, c) = x.dims4()?;
-    let out = Tensor::zeros((n, c), DType::F32, x.device())?;
+    let out = Tensor::zeros((n, c), parameter_type(x.dtype()), x.device())?;
     launch(&Stored { x, pixels: h * w, c }, &out)?;
     Ok(out)
 }
@@ -94,6 +96,12 @@ impl Kernel for Forward<'_> {
             .for_each(|(out, mean)| *out = T::from_f32(mean));
         Ok(())
     }
+
+    fn double(&self, out: &mut [f64]) -> Result<()> {
+        let activated = Layer::new(Self::NAME, self.input)?.activated();
+        double::layer::pool(out, &activated, self.pixels, self.c);
+        Ok(())
+    }
 }
 
 struct Stored<'a> {
@@ -110,6 +118,12 @@ impl Kernel for Stored<'_> {
         let x = Reader::new(Self::NAME, self.x)?;
         let out = float_result(Self::NAME, out)?;
         cpu::forward(out, x.values::<f32>()?, AsStored, self.pixels, self.c);
+        Ok(())
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<()> {
+        let x = double::values(Self::NAME, self.x)?;
+        double::layer::pool(out, &x, self.pixels, self.c);
         Ok(())
     }
 }
@@ -130,5 +144,11 @@ impl Kernel for Backward<'_> {
         let (constants, gradient) = (input.constants()?, gradient.values()?);
         let sums = cpu::backward(out, input.raw()?, constants, gradient, self.pixels);
         input.parameter_gradients(&sums)
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<ParameterGradients> {
+        let gradient = double::values(Self::NAME, self.gradient)?;
+        double::layer::pool_gradient(out, &gradient, self.pixels, self.input.raw.dims4()?.3);
+        Layer::new(Self::NAME, self.input)?.before_activation(out)
     }
 }

@@ -5,13 +5,14 @@ use candle_core::{DType, Result, Tensor};
 use crate::Conv3x3;
 use crate::cpu::stem::{self as cpu, taps_first};
 use crate::cpu::stem_backward as cpu_backward;
+use crate::double;
 use crate::element::Element;
-use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch};
+use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch, parameter_type};
 use crate::normalization::{BatchStatistics, Upstream};
 use crate::readers::{UpstreamReader, statistics};
 
-/// 3x3 convolution of `image` `[N, 3, H, W]`, float32, with `weight` `[O, 3, 3, 3]`. Writes `out`,
-/// `[N, OH, OW, O]` in float32 or bfloat16, and returns its statistics.
+/// 3x3 convolution of `image` `[N, 3, H, W]` with `weight` `[O, 3, 3, 3]`, both float32. Writes `out`,
+/// `[N, OH, OW, O]` in float32 or bfloat16, and returns its statistics; or all in float64.
 ///
 /// # Errors
 /// If shapes or formats do not fit, or a tensor is not contiguous.
@@ -32,20 +33,21 @@ pub fn stem(image: &Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Res
 pub fn stem_backward(upstream: Upstream, image: &Tensor, weight: &Tensor, conv: Conv3x3) -> Result<Tensor> {
     let op = Stem::new(image, weight, conv, upstream.activation.raw)?;
     upstream.check(Backward::NAME)?;
-    let taps = Tensor::zeros((3, 3, 3, op.shape.cout), DType::F32, image.device())?;
+    let taps = Tensor::zeros((3, 3, 3, op.shape.cout), weight.dtype(), image.device())?;
     launch(&Backward { op, upstream }, &taps)?;
     taps.permute((3, 0, 1, 2))?.contiguous()
 }
 
-/// The image's shape, and the result's.
-pub(crate) fn shape(image: &Tensor, weight: &Tensor, conv: Conv3x3) -> Result<cpu::Shape> {
+/// The image's shape and that of the result `out`, if they fit.
+pub(crate) fn shape(image: &Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Result<cpu::Shape> {
     let (n, channels, h, w) = image.dims4()?;
     let (cout, ..) = weight.dims4()?;
     expect_shape(Forward::NAME, "the image", image, &[n, 3, h, w])?;
     expect_shape(Forward::NAME, "weight", weight, &[cout, channels, 3, 3])?;
-    expect_type(Forward::NAME, image, DType::F32)?;
-    expect_type(Forward::NAME, weight, DType::F32)?;
+    expect_type(Forward::NAME, image, parameter_type(out.dtype()))?;
+    expect_type(Forward::NAME, weight, parameter_type(out.dtype()))?;
     let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
+    expect_shape(Forward::NAME, "the result", out, &[n, oh, ow, cout])?;
     Ok(cpu::Shape {
         n,
         h,
@@ -64,10 +66,15 @@ struct Stem<'a> {
 
 impl<'a> Stem<'a> {
     fn new(image: &'a Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Result<Self> {
-        let shape = shape(image, weight, conv)?;
-        let cpu::Shape { n, oh, ow, cout, .. } = shape;
-        expect_shape(Forward::NAME, "the result", out, &[n, oh, ow, cout])?;
+        let shape = shape(image, weight, conv, out)?;
         Ok(Self { image, conv, shape })
+    }
+
+    fn double(&self) -> double::convolution::Stem {
+        double::convolution::Stem {
+            conv: self.conv,
+            shape: self.shape,
+        }
     }
 }
 
@@ -87,6 +94,10 @@ impl Kernel for Forward<'_> {
         let taps = taps_first(weight.values()?, shape.cout);
         let sums = cpu::forward(out, image.values()?, &taps, conv, shape);
         statistics(&sums, out.len() / shape.cout)
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<BatchStatistics> {
+        double::stem_forward(Self::NAME, &self.op.double(), out, self.op.image, self.weight)
     }
 }
 
@@ -123,5 +134,9 @@ impl Kernel for Backward<'_> {
             .zip(taps)
             .for_each(|(out, tap)| *out = T::from_f32(tap));
         Ok(())
+    }
+
+    fn double(&self, out: &mut [f64]) -> Result<()> {
+        double::stem_weight_gradient(Self::NAME, &self.op.double(), out, self.upstream, self.op.image)
     }
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use candle_core::{DType, Device, Result, Tensor};
-use common::{EPSILON, Layer, geometry, naive_conv, naive_statistics, nchw, tensor, values};
+use common::{EPSILON, Layer, doubles, geometry, naive_conv, naive_statistics, nchw, tensor, values};
 use mbn_ops::{Activation, BatchStatistics, Conv3x3, FusedConv, Normalization, Upstream, depthwise};
 use mbn_ops::{
     depthwise_backward, global_average_pool, global_average_pool_backward, global_average_pool_stored,
@@ -14,8 +14,11 @@ use mbn_ops::{pointwise, pointwise_backward, separable_fused, stem_fused};
 use mbn_testing::{Tolerance, assert_close};
 use proptest::prelude::*;
 
-/// Step of the central difference: large enough that float32 values differ in enough digits.
-const STEP: f32 = 1e-2;
+/// Steps of the central difference in float32, large enough that values differ in enough digits, and in float64.
+const FINITE_DIFFERENCES: [(DType, f64, Tolerance); 2] = [
+    (DType::F32, 1e-2, Tolerance::FINITE_DIFFERENCE),
+    (DType::F64, 1e-5, Tolerance::FINITE_DIFFERENCE_DOUBLE),
+];
 const SHAPE: [usize; 4] = [3, 5, 4, 6];
 
 /// `sum(pool(act(bn(conv(act(bn(x)))))) weights)`, with what its gradient needs. Inputs: the weight, gamma and beta
@@ -29,10 +32,11 @@ struct Chain {
 impl Chain {
     fn run(&self, inputs: &[Tensor]) -> Result<(f64, Vec<Tensor>)> {
         let c = SHAPE[3];
-        let (mean, variance) = naive_statistics(&values(&self.x), c);
+        let dtype = self.x.dtype();
+        let (mean, variance) = naive_statistics(&doubles(&self.x), c);
         let statistics = BatchStatistics {
-            mean: Tensor::new(mean, &Device::Cpu)?,
-            variance: Tensor::new(variance, &Device::Cpu)?,
+            mean: Tensor::new(mean, &Device::Cpu)?.to_dtype(dtype)?,
+            variance: Tensor::new(variance, &Device::Cpu)?.to_dtype(dtype)?,
         };
         let first = Normalization::new(&statistics, &inputs[1], &inputs[2], EPSILON, 2.0)?;
         let input = Activation {
@@ -42,10 +46,10 @@ impl Chain {
         let raw = match self.conv {
             Some(conv) => Tensor::zeros(
                 (SHAPE[0], conv.out_size(SHAPE[1])?, conv.out_size(SHAPE[2])?, c),
-                DType::F32,
+                dtype,
                 &Device::Cpu,
             )?,
-            None => Tensor::zeros(&SHAPE, DType::F32, &Device::Cpu)?,
+            None => Tensor::zeros(&SHAPE, dtype, &Device::Cpu)?,
         };
         let statistics = match self.conv {
             Some(conv) => depthwise(input, &inputs[0], conv, &raw)?,
@@ -58,7 +62,8 @@ impl Chain {
         };
         let value = (global_average_pool(activation)? * &self.weights)?
             .sum_all()?
-            .to_scalar::<f32>()?;
+            .to_dtype(DType::F64)?
+            .to_scalar::<f64>()?;
 
         let gradient = raw.zeros_like()?;
         let parameters = global_average_pool_backward(&self.weights, activation, &gradient)?;
@@ -73,7 +78,7 @@ impl Chain {
             None => pointwise_backward(upstream, input, &inputs[0], &out)?,
         };
         Ok((
-            f64::from(value),
+            value,
             vec![dw, before.gamma, before.beta, parameters.gamma, parameters.beta],
         ))
     }
@@ -85,33 +90,35 @@ fn gradients_are_the_finite_differences() {
     let c = SHAPE[3];
     let dense = (None, vec![c, c, 1, 1]);
     let depthwise = [1, 2].map(|stride| (Some(Conv3x3::symmetric(stride)), vec![c, 1, 3, 3]));
-    for (conv, shape) in depthwise.into_iter().chain([dense]) {
+    let convolutions: Vec<_> = depthwise.into_iter().chain([dense]).collect();
+    let cases = FINITE_DIFFERENCES
+        .iter()
+        .flat_map(|case| convolutions.iter().map(move |conv| (case, conv)));
+    for (&(dtype, step, tolerance), (conv, shape)) in cases {
+        let tensor = |seed, shape: &[usize]| tensor(seed, shape).to_dtype(dtype).unwrap();
         let chain = Chain {
             x: tensor(1, &SHAPE),
-            conv,
+            conv: *conv,
             weights: tensor(2, &[SHAPE[0], c]),
         };
         let scale = |seed| (tensor(seed, &[c]) * 0.1).unwrap().affine(1.0, 0.15).unwrap();
         let shift = |seed| tensor(seed, &[c]).affine(0.1, 1.0).unwrap();
-        let inputs = [tensor(3, &shape), scale(4), shift(5), scale(6), shift(7)];
+        let inputs = [tensor(3, shape), scale(4), shift(5), scale(6), shift(7)];
         let gradients = chain.run(&inputs).unwrap().1;
         for (i, input) in inputs.iter().enumerate() {
-            let base = values(input);
-            let at = |j: usize, delta: f32| {
+            let base = doubles(input);
+            let at = |j: usize, delta: f64| {
                 let mut moved = base.clone();
                 moved[j] += delta;
+                let moved = Tensor::from_vec(moved, input.shape(), &Device::Cpu).unwrap();
                 let mut inputs = inputs.clone();
-                inputs[i] = Tensor::from_vec(moved, input.shape(), &Device::Cpu).unwrap();
+                inputs[i] = moved.to_dtype(dtype).unwrap();
                 chain.run(&inputs).unwrap().0
             };
-            let difference = |j| ((at(j, STEP) - at(j, -STEP)) / f64::from(2.0 * STEP)) as f32;
-            let expected: Vec<f32> = (0..base.len()).map(difference).collect();
-            assert_close(
-                &format!("{conv:?}, input {i}"),
-                &values(&gradients[i]),
-                &expected,
-                Tolerance::FINITE_DIFFERENCE,
-            );
+            let difference = |j| (at(j, step) - at(j, -step)) / (2.0 * step);
+            let expected: Vec<f64> = (0..base.len()).map(difference).collect();
+            let name = format!("{dtype:?}, {conv:?}, input {i}");
+            assert_close(&name, &doubles(&gradients[i]), &expected, tolerance);
         }
     }
 }

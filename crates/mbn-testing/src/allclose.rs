@@ -1,5 +1,7 @@
 //! Comparison in the manner of `torch.allclose`, with a message that shows where tensors differ.
 
+use std::fmt::LowerExp;
+
 /// How far values may be apart: `|found - expected| <= absolute + relative * scale`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
@@ -14,6 +16,17 @@ impl Tolerance {
     pub const EXACT: Self = Self {
         absolute: 0.0,
         relative_to_max: 0.0,
+    };
+    /// Values computed in float64 against such that were rounded to float32 once, which moves each by up to half a
+    /// unit in its last place: 2^-24, or 6.0e-8, of its size.
+    pub const ROUNDED_TO_FLOAT32: Self = Self {
+        absolute: 1e-10,
+        relative_to_max: 6e-8,
+    };
+    /// Float64 values after a few operations, or a sum, in another order: some units in the last place.
+    pub const DOUBLE: Self = Self {
+        absolute: 1e-13,
+        relative_to_max: 1e-13,
     };
     /// One float32 operation, or a short sum, in another order: a few units in the last place.
     pub const CLOSE: Self = Self {
@@ -36,6 +49,12 @@ impl Tolerance {
     pub const CLOSE_AFTER_DEPTH: Self = Self {
         absolute: 1e-5,
         relative_to_max: 1e-4,
+    };
+    /// A derivative by central differences in float64 with a step of 1e-5: truncation and cancellation each leave
+    /// about ten digits.
+    pub const FINITE_DIFFERENCE_DOUBLE: Self = Self {
+        absolute: 1e-9,
+        relative_to_max: 1e-8,
     };
     /// A derivative by central differences in float32: the step's truncation and the cancellation in
     /// `f(x + h) - f(x - h)` each leave about three digits.
@@ -60,9 +79,21 @@ impl Tolerance {
 /// How many differing elements a message lists.
 const LISTED: usize = 8;
 
+/// A number that tensors hold: float32 or float64.
+pub trait Float: Copy + Into<f64> + LowerExp {}
+
+impl Float for f32 {}
+
+impl Float for f64 {}
+
 /// `None` if the values are close, else a message that lists the first elements that are not.
 /// Values that are not finite are close to nothing.
-pub fn mismatch(name: &str, found: &[f32], expected: &[f32], tolerance: Tolerance) -> Option<String> {
+pub fn mismatch<F: Float, E: Float>(
+    name: &str,
+    found: &[F],
+    expected: &[E],
+    tolerance: Tolerance,
+) -> Option<String> {
     if found.len() != expected.len() {
         return Some(format!(
             "{name}: {} values, expected {}",
@@ -70,24 +101,29 @@ pub fn mismatch(name: &str, found: &[f32], expected: &[f32], tolerance: Toleranc
             expected.len()
         ));
     }
-    let largest = expected.iter().fold(0.0f32, |max, v| max.max(v.abs()));
-    let allowed = tolerance.absolute + tolerance.relative_to_max * largest;
-    let close = |(_, f, e): &(usize, f32, f32)| f == e || (f - e).abs() <= allowed;
+    let finite = expected
+        .iter()
+        .map(|v| (*v).into().abs())
+        .filter(|v| v.is_finite());
+    let largest = finite.fold(0.0, f64::max);
+    let allowed = f64::from(tolerance.absolute) + f64::from(tolerance.relative_to_max) * largest;
+    let difference = |f: F, e: E| (f.into() - e.into()).abs();
     let pairs = found
         .iter()
         .zip(expected)
         .enumerate()
         .map(|(i, (&f, &e))| (i, f, e));
-    let differing: Vec<_> = pairs.filter(|pair| !close(pair)).collect();
+    let is_close = |(_, f, e): &(usize, F, E)| difference(*f, *e) <= allowed;
+    let differing: Vec<_> = pairs.filter(|pair| !is_close(pair)).collect();
     if differing.is_empty() {
         return None;
     }
     let worst = differing
         .iter()
-        .map(|(_, f, e)| (f - e).abs())
-        .fold(0.0f32, f32::max);
+        .map(|(_, f, e)| difference(*f, *e))
+        .fold(0.0, f64::max);
     let mut message = format!(
-        "{name}: {} of {} values differ by more than {allowed:e} (largest difference {worst:e}, largest expected value {largest:e})",
+        "{name}: {} of {} values differ by more than {allowed:.3e} (largest difference {worst:.3e}, largest expected value {largest:.3e})",
         differing.len(),
         found.len()
     );
@@ -99,7 +135,7 @@ pub fn mismatch(name: &str, found: &[f32], expected: &[f32], tolerance: Toleranc
 
 /// Panics with [`mismatch`]'s message if the values are not close.
 #[track_caller]
-pub fn assert_close(name: &str, found: &[f32], expected: &[f32], tolerance: Tolerance) {
+pub fn assert_close<F: Float, E: Float>(name: &str, found: &[F], expected: &[E], tolerance: Tolerance) {
     if let Some(message) = mismatch(name, found, expected, tolerance) {
         panic!("{message}");
     }
@@ -121,10 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn nan_is_close_to_nothing() {
+    fn what_is_not_finite_is_close_to_nothing() {
         assert!(mismatch("x", &[f32::NAN], &[f32::NAN], Tolerance::LOGITS).is_some());
         assert!(mismatch("x", &[f32::NAN], &[1.0], Tolerance::LOGITS).is_some());
         assert!(mismatch("x", &[1.0], &[f32::NAN], Tolerance::LOGITS).is_some());
+        assert!(mismatch("x", &[1.0], &[f32::INFINITY], Tolerance::GRADIENT).is_some());
+        assert!(mismatch("x", &[f32::INFINITY], &[f32::INFINITY], Tolerance::EXACT).is_some());
     }
 
     #[test]

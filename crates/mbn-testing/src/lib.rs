@@ -4,6 +4,6 @@ mod allclose;
 mod python;
 mod reference;
 
-pub use allclose::{Tolerance, assert_close, mismatch};
+pub use allclose::{Float, Tolerance, assert_close, mismatch};
 pub use python::Python;
 pub use reference::{Tensors, reference_dir, shared_dir};

@@ -19,7 +19,7 @@ pub(crate) mod sums;
 pub(crate) mod upstream;
 
 /// Adds `parts`, all of one length, in their order.
-fn sum_in_order<T: Copy + std::ops::AddAssign>(parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
+pub(crate) fn sum_in_order<T: Copy + std::ops::AddAssign>(parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
     let mut parts = parts.into_iter();
     let mut total = parts.next().unwrap_or_default();
     for part in parts {

@@ -5,11 +5,12 @@ use crate::optim::{AdamW, Sgd};
 
 /// `buffer = momentum buffer + (gradient + weight_decay parameter)`
 pub(crate) fn sgd_momentum(buffer: &mut [f32], parameter: &[f32], gradient: &[f32], sgd: &Sgd) {
+    let (momentum, weight_decay) = (sgd.momentum as f32, sgd.weight_decay as f32);
     vectorised(
         #[inline(always)]
         |_| {
             for ((b, p), g) in buffer.iter_mut().zip(parameter).zip(gradient) {
-                *b = sgd.momentum * *b + (g + sgd.weight_decay * p);
+                *b = momentum * *b + (g + weight_decay * p);
             }
         },
     );
@@ -18,16 +19,18 @@ pub(crate) fn sgd_momentum(buffer: &mut [f32], parameter: &[f32], gradient: &[f3
 /// `parameter -= learning_rate step`, where `step` is the buffer, or with Nesterov's momentum
 /// `gradient + weight_decay parameter + momentum buffer`.
 pub(crate) fn sgd_descend(parameter: &mut [f32], buffer: &[f32], gradient: &[f32], sgd: &Sgd) {
+    let (momentum, weight_decay) = (sgd.momentum as f32, sgd.weight_decay as f32);
+    let learning_rate = sgd.learning_rate as f32;
     vectorised(
         #[inline(always)]
         |_| {
             for ((p, b), g) in parameter.iter_mut().zip(buffer).zip(gradient) {
                 let step = if sgd.nesterov {
-                    g + sgd.weight_decay * *p + sgd.momentum * b
+                    g + weight_decay * *p + momentum * b
                 } else {
                     *b
                 };
-                *p -= sgd.learning_rate * step;
+                *p -= learning_rate * step;
             }
         },
     );

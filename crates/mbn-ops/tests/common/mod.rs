@@ -2,13 +2,22 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, WithDType};
 use mbn_ops::{Activation, BatchStatistics, Conv3x3, Normalization, ParameterGradients};
 use proptest::prelude::*;
 
 pub fn values(tensor: &Tensor) -> Vec<f32> {
     let floats = tensor.to_dtype(DType::F32).unwrap();
     floats.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+pub fn doubles(tensor: &Tensor) -> Vec<f64> {
+    double(tensor).flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The same values in float64.
+pub fn double(tensor: &Tensor) -> Tensor {
+    tensor.to_dtype(DType::F64).unwrap()
 }
 
 /// Values in `[-1, 1)` that depend on `seed` alone.
@@ -48,15 +57,15 @@ pub fn geometry() -> impl Strategy<Value = (usize, usize, usize, Conv3x3)> {
 }
 
 /// Dense or grouped convolution by its definition: `x` `[n, cin, h, w]`, `w` `[cout, cin / groups, 3, 3]`,
-/// result `[n, cout, oh, ow]`, in float64.
-pub fn naive_conv(
-    x: &[f32],
-    w: &[f32],
+/// result `[n, cout, oh, ow]`, summed in float64.
+pub fn naive_conv<T: WithDType>(
+    x: &[T],
+    w: &[T],
     (n, cin, h, width): (usize, usize, usize, usize),
     cout: usize,
     groups: usize,
     conv: Conv3x3,
-) -> Vec<f32> {
+) -> Vec<T> {
     let (oh, ow) = (conv.out_size(h).unwrap(), conv.out_size(width).unwrap());
     let per_group = cin / groups;
     let mut out = Vec::new();
@@ -75,12 +84,11 @@ pub fn naive_conv(
                                     continue;
                                 }
                                 let at = ((image * cin + first + i) * h + iy as usize) * width + ix as usize;
-                                sum +=
-                                    f64::from(x[at]) * f64::from(w[((o * per_group + i) * 3 + ky) * 3 + kx]);
+                                sum += x[at].to_f64() * w[((o * per_group + i) * 3 + ky) * 3 + kx].to_f64();
                             }
                         }
                     }
-                    out.push(sum as f32);
+                    out.push(T::from_f64(sum));
                 }
             }
         }
@@ -166,6 +174,20 @@ impl Layer {
         }
     }
 
+    /// The same layer, all in float64.
+    pub fn in_double(&self) -> Self {
+        let vector = |values: &[f32]| double(&Tensor::new(values, &Device::Cpu).unwrap());
+        let statistics = BatchStatistics {
+            mean: vector(&self.mean),
+            variance: vector(&self.variance),
+        };
+        let (gamma, beta) = (vector(&self.gamma), vector(&self.beta));
+        Self {
+            normalization: Normalization::new(&statistics, &gamma, &beta, EPSILON, self.max).unwrap(),
+            ..self.to_dtype(DType::F64)
+        }
+    }
+
     fn channels(&self) -> usize {
         self.gamma.len()
     }
@@ -175,49 +197,58 @@ impl Layer {
     }
 
     /// Normalised value of element `i`, before the activation.
-    fn normalised(&self, i: usize, raw: f32) -> f64 {
+    fn normalised(&self, i: usize, raw: f64) -> f64 {
         let c = i % self.channels();
-        (f64::from(raw) - f64::from(self.mean[c])) * self.inv_std(c) * f64::from(self.gamma[c])
-            + f64::from(self.beta[c])
+        (raw - f64::from(self.mean[c])) * self.inv_std(c) * f64::from(self.gamma[c]) + f64::from(self.beta[c])
     }
 
-    /// The activations, `[N, H, W, C]`.
+    /// The activations, `[N, H, W, C]`, in float64 where the layer is, else in float32.
     pub fn activated(&self) -> Tensor {
-        let activate = |(i, raw)| self.normalised(i, raw).clamp(0.0, f64::from(self.max)) as f32;
-        let out: Vec<f32> = values(&self.raw).into_iter().enumerate().map(activate).collect();
-        Tensor::from_vec(out, self.raw.shape(), &Device::Cpu).unwrap()
+        let activate = |(i, raw)| self.normalised(i, raw).clamp(0.0, f64::from(self.max));
+        let out = doubles(&self.raw).into_iter().enumerate().map(activate).collect();
+        self.result(out)
     }
 
     /// The gradient of the convolution's result by the formula of Ioffe and Szegedy, given that of batch norm's.
     pub fn raw_gradient(&self, gradient: &Tensor, parameters: &ParameterGradients) -> Tensor {
-        let (dgamma, dbeta) = (values(&parameters.gamma), values(&parameters.beta));
-        let raw = values(&self.raw);
+        let (dgamma, dbeta) = (doubles(&parameters.gamma), doubles(&parameters.beta));
+        let raw = doubles(&self.raw);
         let n = (raw.len() / self.channels()) as f64;
-        let element = |(i, dy): (usize, f32)| {
+        let element = |(i, dy): (usize, f64)| {
             let c = i % self.channels();
-            let centred = (f64::from(raw[i]) - f64::from(self.mean[c])) * self.inv_std(c);
-            let inner = f64::from(dy) - f64::from(dbeta[c]) / n - centred * f64::from(dgamma[c]) / n;
-            (f64::from(self.gamma[c]) * self.inv_std(c) * inner) as f32
+            let centred = (raw[i] - f64::from(self.mean[c])) * self.inv_std(c);
+            let inner = dy - dbeta[c] / n - centred * dgamma[c] / n;
+            f64::from(self.gamma[c]) * self.inv_std(c) * inner
         };
-        let out: Vec<f32> = values(gradient).into_iter().enumerate().map(element).collect();
-        Tensor::from_vec(out, self.raw.shape(), &Device::Cpu).unwrap()
+        self.result(doubles(gradient).into_iter().enumerate().map(element).collect())
+    }
+
+    /// A tensor of the shape of `raw`.
+    fn result(&self, values: Vec<f64>) -> Tensor {
+        let dtype = if self.raw.dtype() == DType::F64 {
+            DType::F64
+        } else {
+            DType::F32
+        };
+        let tensor = Tensor::from_vec(values, self.raw.shape(), &Device::Cpu).unwrap();
+        tensor.to_dtype(dtype).unwrap()
     }
 
     /// The gradient of batch norm's result, given that of the activation; and those of gamma and beta.
-    pub fn before_activation(&self, gradient: &[f32]) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    pub fn before_activation<T: WithDType>(&self, gradient: &[T]) -> (Vec<T>, Vec<T>, Vec<T>) {
         let c = self.channels();
         let (mut dgamma, mut dbeta) = (vec![0.0f64; c], vec![0.0f64; c]);
-        let raw = values(&self.raw);
+        let raw = doubles(&self.raw);
         let mut out = Vec::new();
         for (i, gradient) in gradient.iter().enumerate() {
             let normalised = self.normalised(i, raw[i]);
             let passes = normalised > 0.0 && normalised < f64::from(self.max);
-            let passed = if passes { f64::from(*gradient) } else { 0.0 };
+            let passed = if passes { gradient.to_f64() } else { 0.0 };
             dbeta[i % c] += passed;
-            dgamma[i % c] += passed * (f64::from(raw[i]) - f64::from(self.mean[i % c])) * self.inv_std(i % c);
-            out.push(passed as f32);
+            dgamma[i % c] += passed * (raw[i] - f64::from(self.mean[i % c])) * self.inv_std(i % c);
+            out.push(T::from_f64(passed));
         }
-        let narrow = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect();
+        let narrow = |values: Vec<f64>| values.into_iter().map(T::from_f64).collect();
         (out, narrow(dgamma), narrow(dbeta))
     }
 }
@@ -231,28 +262,28 @@ pub fn parameter_gradients(seed: u64, c: usize) -> ParameterGradients {
 }
 
 /// Mean and biased variance of each channel of `[.., c]` in float64.
-pub fn naive_statistics(x: &[f32], c: usize) -> (Vec<f32>, Vec<f32>) {
+pub fn naive_statistics<T: WithDType>(x: &[T], c: usize) -> (Vec<T>, Vec<T>) {
     let rows = (x.len() / c) as f64;
-    let column = |i: usize| x.iter().skip(i).step_by(c).map(|v| f64::from(*v));
+    let column = |i: usize| x.iter().skip(i).step_by(c).map(|v| v.to_f64());
     let mean: Vec<f64> = (0..c).map(|i| column(i).sum::<f64>() / rows).collect();
     let variance = |i: usize| column(i).map(|v| (v - mean[i]).powi(2)).sum::<f64>() / rows;
     (
-        mean.iter().map(|mean| *mean as f32).collect(),
-        (0..c).map(|i| variance(i) as f32).collect(),
+        mean.iter().map(|mean| T::from_f64(*mean)).collect(),
+        (0..c).map(|i| T::from_f64(variance(i))).collect(),
     )
 }
 
 /// Gradients of [`naive_conv`] with respect to `x` and `w`, given that of its result.
 #[allow(clippy::too_many_arguments, reason = "shapes of a convolution")]
-pub fn naive_conv_gradients(
-    x: &[f32],
-    w: &[f32],
-    dy: &[f32],
+pub fn naive_conv_gradients<T: WithDType>(
+    x: &[T],
+    w: &[T],
+    dy: &[T],
     (n, cin, h, width): (usize, usize, usize, usize),
     cout: usize,
     groups: usize,
     conv: Conv3x3,
-) -> (Vec<f32>, Vec<f32>) {
+) -> (Vec<T>, Vec<T>) {
     let (oh, ow) = (conv.out_size(h).unwrap(), conv.out_size(width).unwrap());
     let per_group = cin / groups;
     let (mut dx, mut dw) = (vec![0.0f64; x.len()], vec![0.0f64; w.len()]);
@@ -261,7 +292,7 @@ pub fn naive_conv_gradients(
             let first = o / (cout / groups) * per_group;
             for oy in 0..oh {
                 for ox in 0..ow {
-                    let dy = f64::from(dy[((image * cout + o) * oh + oy) * ow + ox]);
+                    let dy = dy[((image * cout + o) * oh + oy) * ow + ox].to_f64();
                     for tap in 0..per_group * 9 {
                         let (i, ky, kx) = (tap / 9, tap / 3 % 3, tap % 3);
                         let iy = (oy * conv.stride + ky) as isize - conv.pad_begin as isize;
@@ -271,13 +302,13 @@ pub fn naive_conv_gradients(
                         }
                         let at = ((image * cin + first + i) * h + iy as usize) * width + ix as usize;
                         let weight = ((o * per_group + i) * 3 + ky) * 3 + kx;
-                        dx[at] += dy * f64::from(w[weight]);
-                        dw[weight] += dy * f64::from(x[at]);
+                        dx[at] += dy * w[weight].to_f64();
+                        dw[weight] += dy * x[at].to_f64();
                     }
                 }
             }
         }
     }
-    let narrow = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect();
+    let narrow = |values: Vec<f64>| values.into_iter().map(T::from_f64).collect();
     (narrow(dx), narrow(dw))
 }
