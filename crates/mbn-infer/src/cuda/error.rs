@@ -104,13 +104,18 @@ impl CudaError {
                     reason: "`libcuda.so.1` is a stub to link with, not the driver".to_owned(),
                 };
             }
+            Some(2) => {
+                let reason = core_of(message);
+                return Self::OutOfMemory { index, reason };
+            }
             Some(100) => return Self::NoDevice,
             Some(101) => return Self::Index { index, found: None },
             Some(209) => return Self::Unsupported { index },
             _ => {}
         }
         if has("Invalid device id") || has("Invalid device ID") {
-            let found = number_after(message, "total number of devices (");
+            let found = number_after(message, "(inclusive) and ")
+                .or_else(|| number_after(message, "total number of devices ("));
             return Self::Index { index, found };
         }
         let out_of_memory = [

@@ -124,7 +124,7 @@ fn load_from(name: &str, folders: &Folders) -> Result<(), String> {
         let paths = folders.iter().map(|folder| folder.join(name));
         paths.filter(|path| path.is_file()).collect()
     };
-    let mut reason = None;
+    let mut reason: Option<String> = None;
     for path in inside(&folders.named)
         .into_iter()
         .chain([system])
@@ -136,10 +136,10 @@ fn load_from(name: &str, folders: &Folders) -> Result<(), String> {
                 return Ok(());
             }
             // A file that was found but does not load says more than the system that has none.
-            Err(error) => reason = reason.or_else(|| Some((path, error))),
+            Err(error) => reason = reason.or(Some(error)),
         }
     }
-    Err(reason.map(|(_, error)| error).unwrap_or_default())
+    Err(reason.unwrap_or_default())
 }
 
 /// Loads a library for the rest of the process.

@@ -46,6 +46,8 @@ impl Engine for Fake {
     }
 }
 
+type Build = Box<dyn FnMut(usize) -> Result<Box<dyn Engine>>>;
+
 struct Setup {
     room: Rc<RefCell<usize>>,
     seen: Rc<RefCell<Vec<usize>>>,
@@ -63,13 +65,13 @@ fn setup(limit: usize, room: usize) -> Setup {
 }
 
 impl Setup {
-    fn start(&self) -> Result<Halving<impl FnMut(usize) -> Result<Box<dyn Engine>> + use<>>> {
+    fn start(&self) -> Result<Halving<Build>> {
         let (room, seen, built) = (self.room.clone(), self.seen.clone(), self.built.clone());
-        let build = move |batch| {
+        let build: Build = Box::new(move |batch| {
             built.borrow_mut().push(batch);
             let (room, seen) = (room.clone(), seen.clone());
-            Ok(Box::new(Fake { batch, room, seen }) as Box<dyn Engine>)
-        };
+            Ok(Box::new(Fake { batch, room, seen }))
+        });
         Halving::start(self.limit.clone(), build)
     }
 }

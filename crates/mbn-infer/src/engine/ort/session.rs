@@ -97,11 +97,18 @@ impl Provider {
         match self {
             Self::Cpu => otherwise(error),
             Self::Cuda(cuda) => match CudaError::of_message(error.message(), cuda.device) {
-                CudaError::Other(_) => otherwise(error),
+                CudaError::Other(_) if !of_nvidia(error.message()) => otherwise(error),
                 known => known.into(),
             },
         }
     }
+}
+
+/// Whether one of NVIDIA's libraries failed, not ONNX Runtime.
+fn of_nvidia(message: &str) -> bool {
+    ["CUDA", "CUBLAS", "CUDNN"]
+        .iter()
+        .any(|library| message.contains(&format!("{library} failure")))
 }
 
 impl CudaOptions {
@@ -155,8 +162,8 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder
         .map_err(EngineError::options)?;
     match &options.provider {
         Provider::Cpu => Ok(builder),
-        provider @ Provider::Cuda(cuda) => builder
+        Provider::Cuda(cuda) => builder
             .with_execution_providers([cuda.provider()?])
-            .map_err(|error| provider.error(error, EngineError::options)),
+            .map_err(|error| CudaError::of_message(error.message(), cuda.device).into()),
     }
 }
