@@ -1,7 +1,5 @@
 //! Puts together what classifies: model, engines, device and the check against candle.
 
-mod cuda;
-
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -10,8 +8,10 @@ use mbn_cli::{DeviceChoice, Hint};
 use mbn_onnx::{ExportOptions, PROBABILITIES, export};
 use mbn_spec::{Folded, Preprocess, default_class_names};
 
-use crate::cuda::CudaError;
-use crate::engine::{CandleEngine, Engine, EngineError, OrtEngine, Provider, SessionOptions, Source};
+use crate::cuda::{CudaError, CudaNetwork, Folders};
+use crate::engine::{
+    CandleEngine, CudaOptions, Engine, EngineError, OrtEngine, Provider, SessionOptions, Source,
+};
 use crate::lanes::{Build, Lanes};
 use crate::model::{Content, Model};
 use crate::options::{EngineKind, Options, ParityScope};
@@ -80,14 +80,12 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
 
 /// The result, whose error carries advice if it is one of CUDA's.
 pub(crate) fn with_hint<T>(result: Result<T>) -> Result<T> {
-    let cuda = |error: &anyhow::Error| {
-        error.chain().find_map(|cause| {
-            let cuda = cause.downcast_ref::<CudaError>();
-            let cuda = cuda.or_else(|| cause.downcast_ref::<EngineError>()?.cuda());
-            cuda.map(CudaError::hint)
-        })
-    };
-    match result.as_ref().err().and_then(cuda) {
+    let hint = result
+        .as_ref()
+        .err()
+        .and_then(CudaError::in_chain)
+        .map(CudaError::hint);
+    match hint {
         Some(hint) => result.hint(|| hint),
         None => result,
     }
@@ -141,11 +139,11 @@ fn with_onnx_runtime(model: &Model, runtime: &Runtime, options: &Options) -> Res
     match options.common.device {
         DeviceChoice::Cpu => Ok((on_cpu(model, runtime, &source, options)?, String::new())),
         DeviceChoice::Cuda(device) => {
-            let loaded = cuda::load(model, runtime, &source, options, device)
+            let loaded = on_cuda(model, runtime, &source, options, device)
                 .with_context(|| format!("`--device {}` cannot be had", options.common.device));
             Ok((with_hint(loaded)?, String::new()))
         }
-        DeviceChoice::Auto => match cuda::load(model, runtime, &source, options, 0) {
+        DeviceChoice::Auto => match on_cuda(model, runtime, &source, options, 0) {
             Ok(loaded) => Ok((loaded, "cuda:0, the first CUDA device".to_owned())),
             Err(error) => {
                 let why = format!("cpu, since {error:#}");
@@ -153,6 +151,32 @@ fn with_onnx_runtime(model: &Model, runtime: &Runtime, options: &Options) -> Res
             }
         },
     }
+}
+
+fn on_cuda(
+    model: &Model,
+    runtime: &Runtime,
+    source: &Source,
+    options: &Options,
+    device: usize,
+) -> Result<Loaded> {
+    let cuda = CudaOptions {
+        device,
+        tf32: options.tf32,
+        search: options.cudnn_search.unwrap_or_default(),
+        graph: options.cuda_graph,
+    };
+    let folders = Folders::new(options.cuda_libs.as_deref());
+    let (size, batch) = (model.preprocess(None).size, options.cuda_batch_len());
+    let network = CudaNetwork::load(runtime, source, cuda, &folders, size, batch)?;
+    log::info!("placement: {}", network.placement);
+    Ok(Loaded {
+        lanes: network.lanes,
+        batch,
+        input_size: network.input_size,
+        probabilities: network.probabilities,
+        provider: Provider::Cuda(cuda),
+    })
 }
 
 fn on_cpu(model: &Model, runtime: &Runtime, source: &Source, options: &Options) -> Result<Loaded> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::engine::PlacementError;
+use crate::engine::{EngineError, PlacementError};
 
 /// The oldest driver that runs programs of CUDA 13, which the provider is built with.
 pub(super) const OLDEST_DRIVER: &str = "580";
@@ -163,6 +163,29 @@ impl CudaError {
             Self::Placement(_) => "`--device cpu` runs all of it on the CPU; a float32 or float16 model of `mbn-export` runs on CUDA as a whole".to_owned(),
             Self::Graph(_) => "leave `--cuda-graph` out".to_owned(),
             Self::Other(_) => "`--log-level debug` prints what ONNX Runtime says; `--device cpu` classifies on the CPU".to_owned(),
+        }
+    }
+
+    /// The error of CUDA among an error and its causes.
+    pub fn in_chain(error: &anyhow::Error) -> Option<&Self> {
+        error.chain().find_map(|cause| {
+            let cuda = cause.downcast_ref::<Self>();
+            cuda.or_else(|| cause.downcast_ref::<EngineError>()?.cuda())
+        })
+    }
+
+    /// Whether this machine lacks a device, or what its use needs, whatever the network.
+    pub fn is_no_device(&self) -> bool {
+        match self {
+            Self::NoProvider { .. }
+            | Self::ProviderMissing { .. }
+            | Self::Library { .. }
+            | Self::NoDriver { .. }
+            | Self::DriverTooOld { .. }
+            | Self::NoDevice
+            | Self::Index { .. }
+            | Self::Unsupported { .. } => true,
+            Self::OutOfMemory { .. } | Self::Placement(_) | Self::Graph(_) | Self::Other(_) => false,
         }
     }
 

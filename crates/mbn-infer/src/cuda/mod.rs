@@ -1,12 +1,15 @@
-//! What ONNX Runtime's CUDA provider needs besides ONNX Runtime: its own library, NVIDIA's, a driver and a card.
+//! Networks on ONNX Runtime's CUDA provider, and what it needs besides ONNX Runtime: its own library, NVIDIA's, a driver
+//! and a card.
 
 mod error;
 mod libraries;
+mod network;
 
 use std::path::Path;
 
 pub use error::CudaError;
 pub use libraries::{FOLDERS_VARIABLE, Folders};
+pub use network::CudaNetwork;
 
 use crate::runtime::Runtime;
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 
-use super::{Engine, EngineError};
+use super::Engine;
 use crate::cuda::CudaError;
 
 /// The largest batch that the device's memory holds, as far as is known. Engines on one device share it.
@@ -119,11 +119,7 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Engine for Halving<B> {
 }
 
 fn is_out_of_memory(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let cuda = cause.downcast_ref::<CudaError>();
-        let cuda = cuda.or_else(|| cause.downcast_ref::<EngineError>()?.cuda());
-        cuda.is_some_and(CudaError::is_out_of_memory)
-    })
+    CudaError::in_chain(error).is_some_and(CudaError::is_out_of_memory)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use anyhow::bail;
 
 use super::*;
+use crate::engine::EngineError;
 
 /// Values of an image.
 const IMAGE: usize = 12;
