@@ -4,11 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use mbn_infer::engine::{
     BatchLimit, CudaOptions, Engine, EngineError, Halving, OrtEngine, PlacementError, Provider,
     SessionOptions, Source,
 };
+use mbn_infer::lanes::{Build, Lanes};
+use mbn_infer::pipeline::Images;
 use mbn_infer::runtime::{self, Runtime};
 use mbn_onnx::{ExportOptions, InputKind, Precision, export};
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Weights};
@@ -265,7 +268,13 @@ fn a_profile_tells_that_a_network_ran_on_the_cpu() {
     );
     placement.require("CPUExecutionProvider").unwrap();
     let error = placement.require("CUDAExecutionProvider").unwrap_err();
-    assert!(matches!(error, PlacementError::Nowhere { .. }), "{error}");
+    let PlacementError::Elsewhere {
+        costly: 28, nodes, ..
+    } = &error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!(nodes.len(), 28);
     assert!(
         placement.to_string().contains("on CPUExecutionProvider"),
         "{placement}"
@@ -293,4 +302,30 @@ fn cuda_is_an_error_of_its_own_where_the_library_has_none() {
         matches!(error, mbn_infer::cuda::CudaError::NoProvider { .. }),
         "{error:?}"
     );
+}
+
+#[test]
+fn bound_sessions_on_two_threads_do_not_mix_their_batches() {
+    let Some(runtime) = runtime() else { return };
+    let builds = (0..2).map(|_| -> Build {
+        let runtime = runtime.clone();
+        Box::new(move || {
+            let source = source(&ExportOptions::default());
+            Ok(Box::new(OrtEngine::load(&runtime, &source, &fixed(2))?))
+        })
+    });
+    let mut lanes = Lanes::start(builds).unwrap();
+    let values = images(40);
+    let expected = engine(&runtime, &ExportOptions::default())
+        .logits(&values, 40)
+        .unwrap();
+    let (image_len, values) = (values.len() / 40, Arc::new(Images::from(values)));
+    let batches: Vec<_> = (0..20)
+        .map(|i| lanes.submit(&values, 2 * i * image_len..2 * (i + 1) * image_len, 2))
+        .collect();
+    let found: Vec<f32> = batches
+        .iter()
+        .flat_map(|batch| batch.wait().logits.unwrap())
+        .collect();
+    assert_same(&found, &expected, SAME_NETWORK);
 }
