@@ -90,7 +90,7 @@ impl CudaError {
         if let Some(error) = missing_library(message) {
             return error;
         }
-        if has("cuDNN is not available") {
+        if has("cuDNN is not available") || has("cuDNN is unavailable") {
             return Self::library("libcudnn.so.9", core_of(message));
         }
         match code(message) {
@@ -235,7 +235,9 @@ fn core_of(message: &str) -> String {
         .or_else(|| message.rfind("FAIL : ").map(|at| at + "FAIL : ".len()))
         .unwrap_or(0);
     let core = message[start..].split(" ; GPU=").next().unwrap_or_default();
-    core.trim_end_matches(['.', '\n', ' ']).to_owned()
+    // cuDNN's messages go on with its whole graph.
+    let core = core.lines().next().unwrap_or_default();
+    core.trim_end_matches(['.', ' ']).to_owned()
 }
 
 /// The version of the driver that the system runs, such as `570.86.15`.

@@ -2,7 +2,7 @@
 
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
-use ort::value::{DynTensor, TensorElementType};
+use ort::value::{DynTensor, PrimitiveTensorElementType, Tensor, TensorElementType, TensorRef, TensorRefMut};
 
 use super::interface::{Input, Output, Pixel};
 use super::session::Provider;
@@ -15,11 +15,13 @@ use super::session::Provider;
 pub(super) struct FixedBatch {
     batch: usize,
     image_len: usize,
+    /// The host's buffers are page-locked.
+    page_locked: bool,
     binding: IoBinding,
     host_input: DynTensor,
     device_input: DynTensor,
-    device_output: DynTensor,
-    host_output: DynTensor,
+    device_output: Tensor<f32>,
+    host_output: Tensor<f32>,
 }
 
 impl FixedBatch {
@@ -38,21 +40,23 @@ impl FixedBatch {
         };
         let image_shape = input.shape(batch * image_len, batch);
         let logits_shape = [batch, output.classes];
-        let (on_host, on_device) = (page_locked(session, provider), on_device(session, provider)?);
-        let tensor = |allocator, element, shape: &[usize]| DynTensor::new(allocator, element, shape.to_vec());
-        let device_input = tensor(&on_device, element, &image_shape)?;
-        let mut device_output = tensor(&on_device, TensorElementType::Float32, &logits_shape)?;
+        let (locked, on_device) = (page_locked(session, provider), on_device(session, provider)?);
+        let page_locked = locked.is_some();
+        let on_host = locked.unwrap_or_default();
+        let device_input = DynTensor::new(&on_device, element, image_shape)?;
+        let mut device_output = Tensor::new(&on_device, logits_shape)?;
         let mut binding = session.create_binding()?;
         binding.bind_input(input.name.as_str(), &device_input)?;
         binding.bind_output(output.name.as_str(), &mut device_output)?;
         Ok(Self {
             batch,
             image_len,
+            page_locked,
             binding,
-            host_input: tensor(&on_host, element, &image_shape)?,
+            host_input: DynTensor::new(&on_host, element, image_shape)?,
             device_input,
             device_output,
-            host_output: tensor(&on_host, TensorElementType::Float32, &logits_shape)?,
+            host_output: Tensor::new(&on_host, logits_shape)?,
         })
     }
 
@@ -69,53 +73,64 @@ impl FixedBatch {
     ) -> ort::Result<Vec<f32>> {
         let rows = images.len() / self.image_len;
         match input.pixel {
-            Pixel::Float => {
-                let (_, values) = self.host_input.try_extract_tensor_mut::<f32>()?;
-                let (used, rest) = values.split_at_mut(images.len());
-                if input.channels_last {
-                    used.copy_from_slice(&input.to_channels_last(images, rows));
-                } else {
-                    used.copy_from_slice(images);
-                }
-                rest.fill(0.0);
+            Pixel::Float if input.channels_last => {
+                self.write(&input.to_channels_last(images, rows))?;
             }
-            Pixel::Byte => {
-                let (_, values) = self.host_input.try_extract_tensor_mut::<u8>()?;
-                let (used, rest) = values.split_at_mut(images.len());
-                used.copy_from_slice(&input.to_bytes(images, rows));
-                rest.fill(0);
-            }
+            Pixel::Float => self.write(images)?,
+            Pixel::Byte => self.write(&input.to_bytes(images, rows))?,
         }
-        self.host_input.copy_into(&mut self.device_input)?;
         session.run_binding(&self.binding)?;
-        self.device_output.copy_into(&mut self.host_output)?;
-        let (_, logits) = self.host_output.try_extract_tensor::<f32>()?;
-        Ok(logits[..logits.len() / self.batch * rows].to_vec())
+        let classes = self.host_output.shape().num_elements() / self.batch;
+        Ok(self.read()?[..rows * classes].to_vec())
+    }
+
+    /// Copies values to the front of the device's input, and zeros to the rest.
+    ///
+    /// ONNX Runtime takes its page-locked memory for the device's own and would name the wrong direction to CUDA: it is
+    /// given as a view on ordinary memory, which CUDA recognises by its address.
+    fn write<T: PrimitiveTensorElementType + Copy + Default + std::fmt::Debug + 'static>(
+        &mut self,
+        values: &[T],
+    ) -> ort::Result<()> {
+        let (shape, host) = self.host_input.try_extract_tensor_mut::<T>()?;
+        let shape = shape.to_vec();
+        let (used, rest) = host.split_at_mut(values.len());
+        used.copy_from_slice(values);
+        rest.fill(T::default());
+        if !self.page_locked {
+            // `ort` would copy a view of ordinary memory first, holding the lock that this copy needs.
+            return self.host_input.copy_into(&mut self.device_input);
+        }
+        let view = TensorRef::from_array_view((shape, &*host))?;
+        view.upcast_ref().copy_into(&mut self.device_input)
+    }
+
+    /// Copies the device's output, through a view as in [`Self::write`].
+    fn read(&mut self) -> ort::Result<&[f32]> {
+        let (shape, host) = self.host_output.try_extract_tensor_mut::<f32>()?;
+        let view = TensorRefMut::from_array_view_mut((shape.to_vec(), &mut *host))?;
+        self.device_output.copy_into(view)?;
+        Ok(host)
     }
 }
 
-/// Memory of the host that the device reads by itself; ordinary memory, which copies slower, where ONNX Runtime has
-/// no such.
-fn page_locked(session: &Session, provider: &Provider) -> Allocator {
+/// Memory of the host that the device reads by itself. `None` on the CPU, and where ONNX Runtime has no such: copies
+/// from ordinary memory are slower.
+fn page_locked(session: &Session, provider: &Provider) -> Option<Allocator> {
     let Provider::Cuda(cuda) = provider else {
-        return Allocator::default();
+        return None;
     };
-    let allocator = i32::try_from(cuda.device)
-        .map_err(|_| "index".to_owned())
-        .and_then(|device| {
-            MemoryInfo::new(
-                AllocationDevice::CUDA_PINNED,
-                device,
-                AllocatorType::Device,
-                MemoryType::CPUOutput,
-            )
-            .and_then(|memory| Allocator::new(session, memory))
-            .map_err(|error| error.to_string())
-        });
-    allocator.unwrap_or_else(|error| {
-        log::debug!("no page-locked memory, copies are slower: {error}");
-        Allocator::default()
-    })
+    let device = i32::try_from(cuda.device).ok()?;
+    let memory = MemoryInfo::new(
+        AllocationDevice::CUDA_PINNED,
+        device,
+        AllocatorType::Device,
+        MemoryType::CPUOutput,
+    );
+    memory
+        .and_then(|memory| Allocator::new(session, memory))
+        .inspect_err(|error| log::debug!("no page-locked memory, copies are slower: {error}"))
+        .ok()
 }
 
 fn on_device(session: &Session, provider: &Provider) -> ort::Result<Allocator> {

@@ -152,7 +152,10 @@ impl OrtEngine {
     /// Runs at most a batch in the buffers of that size.
     fn run_fixed(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
         let (batch, image_len) = (self.input.batch.or(self.batch).unwrap_or(n), images.len() / n);
-        let failed = |error: ort::Error| self.provider.error(error, EngineError::run);
+        let failed = |error: ort::Error| match self.provider {
+            Provider::Cpu => EngineError::run(error),
+            Provider::Cuda(cuda) => CudaError::of_message(error.message(), cuda.device).into(),
+        };
         let mut fixed = match self.fixed.take() {
             Some(fixed) if fixed.is_for(batch, image_len) => fixed,
             _ => FixedBatch::new(
