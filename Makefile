@@ -5,10 +5,10 @@ VENV := .venv
 ALPHA ?= 0.25
 BENCH_PYTHON ?= .venv-bench/bin/python
 
-.PHONY: help demo test check bench microbench build onnxruntime clean
+.PHONY: help demo test check bench microbench build onnxruntime onnxruntime-cuda clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: onnxruntime build ## Export the model in models/, classify examples/images, check ONNX Runtime against candle
 	target/release/mbn-export --alpha $(ALPHA) model.onnx
@@ -37,6 +37,9 @@ microbench: ## Micro-benchmarks of operations and of data loading
 
 onnxruntime: ## Get ONNX Runtime into onnxruntime/
 	$(PYTHON) scripts/get_onnxruntime.py
+
+onnxruntime-cuda: ## Get ONNX Runtime with its CUDA provider into onnxruntime/cuda/ (256 MB)
+	$(PYTHON) scripts/get_onnxruntime.py --cuda
 
 # PyTorch, several gigabytes; BENCH_PYTHON=PYTHON takes one that is there.
 .venv-bench/bin/python:

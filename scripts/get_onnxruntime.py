@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Puts the ONNX Runtime library into `onnxruntime/lib/` of the repository, where the programs look for it.
+"""Puts the ONNX Runtime library into `onnxruntime/lib/` of the repository, where the programs look for it; with
+`--cuda` one that has the CUDA provider into `onnxruntime/cuda/lib/`, and says which of NVIDIA's libraries it needs.
 
-The library is taken out of the wheel that the package index has for this machine, whose SHA-256 is pinned here.
-Does nothing when the library is there already. Needs Python 3.8 with pip, and works from any folder.
+The libraries are taken out of the wheel that the package index has for this machine, whose SHA-256 is pinned here.
+Does nothing for what is there already. Needs Python 3.8 with pip, and works from any folder.
 """
+import argparse
+import ctypes
+import glob
 import hashlib
 import os
 import platform
@@ -15,7 +19,9 @@ import zipfile
 from pathlib import Path
 
 VERSION = "1.31.1"
-LIB_FOLDER = Path(__file__).resolve().parent.parent / "onnxruntime" / "lib"
+ROOT = Path(__file__).resolve().parent.parent / "onnxruntime"
+LIB_FOLDER = ROOT / "lib"
+CUDA_FOLDER = ROOT / "cuda" / "lib"
 
 # (system, machine): the wheel's platform tag, its SHA-256, the library's name inside.
 # The wheel's Python version does not matter, since only the C library is taken.
@@ -42,18 +48,42 @@ WHEELS = {
     ),
 }
 
+# The same for the package with the CUDA provider; the provider is loaded from ONNX Runtime's own folder.
+CUDA_PACKAGE = "onnxruntime-gpu"
+CUDA_WHEELS = {
+    ("Linux", "x86_64"): (
+        "manylinux_2_28_x86_64",
+        "05d548956197b9d01f59b625de740e0d6be3593f874e241a12dc0362650ecdf7",
+        (
+            "libonnxruntime_providers_shared.so",
+            "libonnxruntime_providers_cuda.so",
+            f"libonnxruntime.so.{VERSION}",
+        ),
+    ),
+}
+# What the provider needs besides: library, the Python package that has it.
+DRIVER = "libcuda.so.1"
+NVIDIA = (
+    ("libcudart.so.13", "nvidia-cuda-runtime~=13.0"),
+    ("libcublasLt.so.13", "nvidia-cublas~=13.0"),
+    ("libcublas.so.13", "nvidia-cublas~=13.0"),
+    ("libcurand.so.10", "nvidia-curand~=10.0"),
+    ("libcudnn.so.9", "nvidia-cudnn-cu13~=9.0"),
+)
+OLDEST_DRIVER = 580
+
 
 def fail(message, hint):
     sys.exit(f"error: {message}\nhint: {hint}")
 
 
-def download(tag, folder):
+def download(package, tag, folder):
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", "3.12", "--abi", "cp312"]
-    command += ["--platform", tag, "--dest", folder, f"onnxruntime=={VERSION}"]
+    command += ["--platform", tag, "--dest", folder, f"{package}=={VERSION}"]
     if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
         fail(
-            f"pip could not download the wheel of ONNX Runtime {VERSION}",
+            f"pip could not download the wheel of {package} {VERSION}",
             "see pip's message above; `ORT_DYLIB_PATH` or `--ort-lib` can name a library that you have",
         )
     wheels = list(Path(folder).glob("*.whl"))
@@ -86,23 +116,84 @@ def extract(wheel, name, target):
         raise
 
 
-def main():
+def wheel_for_this_machine(wheels):
     system = (platform.system(), platform.machine())
-    if system not in WHEELS:
-        known = ", ".join(" ".join(key) for key in WHEELS)
+    if system not in wheels:
+        known = ", ".join(" ".join(key) for key in wheels)
         fail(
             f"no wheel is pinned for {' '.join(system)}, only for {known}",
             f"install ONNX Runtime {VERSION} yourself and name its library in `ORT_DYLIB_PATH` or `--ort-lib`",
         )
-    tag, sha256, name = WHEELS[system]
-    target = LIB_FOLDER / name
-    if target.is_file():
+    return wheels[system]
+
+
+def get(package, tag, sha256, names, target):
+    """Puts the libraries into the folder, the one that the programs look for last."""
+    if all((target / name).is_file() for name in names):
         return
     with tempfile.TemporaryDirectory() as folder:
-        wheel = download(tag, folder)
+        wheel = download(package, tag, folder)
         check(wheel, sha256)
-        extract(wheel, name, target)
-    print(f"ONNX Runtime {VERSION}: {target}", file=sys.stderr)
+        for name in names:
+            extract(wheel, name, target / name)
+    print(f"ONNX Runtime {VERSION}: {target / names[-1]}", file=sys.stderr)
+
+
+def loads(name, folders):
+    """Where the library is found, as the programs look for it; None if nowhere."""
+    for folder in folders:
+        if (folder / name).is_file():
+            return str(folder)
+    try:
+        ctypes.CDLL(name)
+        return "the system's libraries"
+    except OSError:
+        return None
+
+
+def nvidia_folders():
+    """Folders that MBN_CUDA_LIBS names and those of the Python environment in use."""
+    roots = [root for root in os.environ.get("MBN_CUDA_LIBS", "").split(os.pathsep) if root]
+    roots += [os.environ[name] for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if os.environ.get(name)]
+    folders = []
+    for root in roots:
+        folders.append(Path(root))
+        for pattern in ("nvidia/*/lib", "lib/python*/site-packages/nvidia/*/lib"):
+            folders += [Path(found) for found in sorted(glob.glob(os.path.join(glob.escape(root), pattern)))]
+    return folders
+
+
+def report_nvidia():
+    """Says which of NVIDIA's libraries are there, and how to get the others."""
+    folders, packages = nvidia_folders(), []
+    print("The CUDA provider needs besides:", file=sys.stderr)
+    for name, package in NVIDIA:
+        found = loads(name, folders)
+        if not found and package not in packages:
+            packages.append(package)
+        print(f"  {name:18} {found or 'missing'}", file=sys.stderr)
+    driver = loads(DRIVER, [])
+    print(f"  {DRIVER:18} {driver or 'missing'} (the NVIDIA driver, {OLDEST_DRIVER} or newer)", file=sys.stderr)
+    if packages:
+        quoted = " ".join(f"'{package}'" for package in packages)
+        print(
+            f"hint: `python3 -m pip install {quoted}` gets the missing ones. They are looked for in the folders of "
+            "`--cuda-libs` and MBN_CUDA_LIBS (folders of libraries or Python environments), in LD_LIBRARY_PATH and "
+            "the system's folders, and in the Python environment in use (VIRTUAL_ENV, CONDA_PREFIX)",
+            file=sys.stderr,
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cuda", action="store_true", help="the library with the CUDA provider")
+    if parser.parse_args().cuda:
+        tag, sha256, names = wheel_for_this_machine(CUDA_WHEELS)
+        get(CUDA_PACKAGE, tag, sha256, names, CUDA_FOLDER)
+        report_nvidia()
+    else:
+        tag, sha256, name = wheel_for_this_machine(WHEELS)
+        get("onnxruntime", tag, sha256, (name,), LIB_FOLDER)
 
 
 main()

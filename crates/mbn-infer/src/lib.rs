@@ -5,8 +5,10 @@
 //! [`output`] prints what it found.
 
 pub mod builtin;
+pub mod cuda;
 pub mod engine;
 pub mod inputs;
+pub mod lanes;
 pub mod model;
 pub mod options;
 pub mod output;

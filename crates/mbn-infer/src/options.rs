@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::{Parser, ValueEnum};
-use mbn_cli::{CommonArgs, UsageError};
+use mbn_cli::{CommonArgs, DeviceChoice, UsageError};
+
+use crate::engine::CudnnSearch;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,10 +15,12 @@ Examples:
   mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
   find photos -name '*.png' | mbn-infer --list - --format csv
   mbn-infer --evaluate data/val
+  mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
 
 ONNX Runtime's library is looked for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
-current folder or beside a parent folder of the program (`make onnxruntime` puts it there), beside the program, \
-the system's libraries.";
+current folder or beside a parent folder of the program (`make onnxruntime` puts it there, `make onnxruntime-cuda` into `onnxruntime/cuda/lib/`), beside the \
+program, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the folders in `MBN_CUDA_LIBS`, the system's \
+(`LD_LIBRARY_PATH`), the Python environment in use.";
 
 /// Classify images
 #[derive(Clone, Debug, Parser)]
@@ -42,7 +46,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub ort_lib: Option<PathBuf>,
 
-    /// Images that the network takes at once [default: two for each thread, from 4 to 32]
+    /// Images that the network takes at once [default: two for each thread, from 4 to 32; on CUDA 64]
     #[arg(long, value_name = "N",
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_BATCH))]
     pub batch_size: Option<usize>,
@@ -69,13 +73,29 @@ pub struct Options {
     pub parity: Option<ParityScope>,
 
     /// Largest difference of a logit that passes [default: 1e-4; for a float16 model 5 % of the largest logit, for
-    /// an int8 one 50 %]
+    /// an int8 one 50 %; on CUDA 1e-3, with float16 or TF32 2 %, and the first class agrees on 99 % of the images]
     #[arg(long, value_name = "X", value_parser = parse_tolerance, help_heading = "Parity")]
     pub tolerance: Option<f32>,
 
     /// Weights that candle takes [default: those beside the model or in `models/` that it was made from]
     #[arg(long, value_name = "FILE", help_heading = "Parity")]
     pub weights: Option<PathBuf>,
+
+    /// Let products of float32 round to TF32 (11 bits), which is faster
+    #[arg(long, help_heading = "CUDA")]
+    pub tf32: bool,
+
+    /// How cuDNN's algorithms are chosen [default: heuristic]
+    #[arg(long, value_enum, help_heading = "CUDA")]
+    pub cudnn_search: Option<CudnnSearch>,
+
+    /// Record the network's kernels as a CUDA graph and replay it
+    #[arg(long, help_heading = "CUDA")]
+    pub cuda_graph: bool,
+
+    /// Folder of NVIDIA's libraries, or a Python environment that has them
+    #[arg(long, value_name = "DIR", help_heading = "CUDA")]
+    pub cuda_libs: Option<PathBuf>,
 
     #[command(flatten)]
     #[expect(
@@ -87,6 +107,9 @@ pub struct Options {
 
 /// A batch of float32 images of 224 x 224 of this size takes 0.6 GB.
 const MAX_BATCH: u64 = 1024;
+
+/// Default on CUDA: enough images to keep a card busy, few enough for the smallest.
+const CUDA_BATCH: usize = 64;
 
 /// Values of `--engine`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -135,6 +158,22 @@ impl Options {
             .unwrap_or_else(|| (2 * self.common.thread_count()).clamp(4, 32))
     }
 
+    /// As [`Options::batch_len`], on CUDA.
+    pub fn cuda_batch_len(&self) -> usize {
+        self.batch_size.unwrap_or(CUDA_BATCH)
+    }
+
+    /// An option that only ONNX Runtime's CUDA provider has a use for, if one is given.
+    fn cuda_option(&self) -> Option<&'static str> {
+        let given = [
+            (self.tf32, "--tf32"),
+            (self.cudnn_search.is_some(), "--cudnn-search"),
+            (self.cuda_graph, "--cuda-graph"),
+            (self.cuda_libs.is_some(), "--cuda-libs"),
+        ];
+        given.into_iter().find_map(|(given, name)| given.then_some(name))
+    }
+
     /// Refuses options that contradict each other.
     ///
     /// # Errors
@@ -149,6 +188,14 @@ impl Options {
                 return wrong(
                     "`--parity` compares ONNX Runtime with candle, `--engine candle` runs candle alone",
                 );
+            }
+        }
+        if let Some(option) = self.cuda_option() {
+            if self.engine == Some(EngineKind::Candle) {
+                return wrong(&format!("`{option}` has no use with `--engine candle`"));
+            }
+            if self.common.device == DeviceChoice::Cpu {
+                return wrong(&format!("`{option}` has no use with `--device cpu`"));
             }
         }
         if self.format == Format::Parquet && self.output.is_none() && stdout().is_terminal() {
@@ -196,6 +243,11 @@ mod tests {
             "--tolerance -1 a.png",
             "--tolerance nan a.png",
             "--format xml a.png",
+            "--device cpu --tf32 a.png",
+            "--device cpu --cuda-libs /lib a.png",
+            "--engine candle --cuda-graph a.png",
+            "--engine candle --device cuda --cudnn-search heuristic a.png",
+            "--device cuda --cudnn-search default a.png",
         ] {
             assert!(parse(arguments).is_err(), "{arguments}");
         }
@@ -204,6 +256,8 @@ mod tests {
             "--list names.txt",
             "--engine candle --parity off a.png",
             "--tolerance 0 a.png",
+            "--tf32 --cuda-graph a.png",
+            "--device cuda:1 --cudnn-search exhaustive --cuda-libs /lib a.png",
         ] {
             assert!(parse(arguments).is_ok(), "{arguments}");
         }

@@ -1,5 +1,6 @@
 //! Images decoded and preprocessed on worker threads, ahead of the engine and in the order of the inputs.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -24,7 +25,39 @@ pub struct Chunk<'a> {
     /// For each input whether it was decoded, or why not.
     pub outcomes: Vec<Result<(), String>>,
     /// The decoded images alone, row-major `[n, 3, size, size]`, normalised.
-    pub images: &'a [f32],
+    pub images: Images,
+}
+
+/// The values of decoded images; when they are dropped their memory serves the next.
+pub struct Images {
+    values: Vec<f32>,
+    recycle: Option<Sender<Vec<f32>>>,
+}
+
+impl From<Vec<f32>> for Images {
+    fn from(values: Vec<f32>) -> Self {
+        Self {
+            values,
+            recycle: None,
+        }
+    }
+}
+
+impl Deref for Images {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+impl Drop for Images {
+    fn drop(&mut self) {
+        if let Some(recycle) = &self.recycle {
+            // The producer of the last chunk may have ended.
+            let _ = recycle.send(std::mem::take(&mut self.values));
+        }
+    }
 }
 
 /// Time that the workers spent, summed over the threads.
@@ -73,11 +106,16 @@ impl Pipeline {
         })
     }
 
-    /// Gives all inputs to `consume`, chunk by chunk and in order. Memory stays the same for any number.
+    /// Gives all inputs to `consume`, chunk by chunk and in order. Memory stays the same for any number, if `consume`
+    /// keeps a few chunks at most.
     ///
     /// # Errors
     /// The first error of `consume`, after which nothing more is decoded.
-    pub fn run(&self, inputs: &[Input], mut consume: impl FnMut(Chunk<'_>) -> Result<()>) -> Result<()> {
+    pub fn run<'a>(
+        &self,
+        inputs: &'a [Input],
+        mut consume: impl FnMut(Chunk<'a>) -> Result<()>,
+    ) -> Result<()> {
         let chunks: Vec<_> = inputs.chunks(self.chunk_len).collect();
         thread::scope(|scope| {
             let mut lanes = Vec::new();
@@ -92,15 +130,17 @@ impl Pipeline {
             let lanes = lanes;
             for (i, inputs) in chunks.iter().enumerate() {
                 let (decoded, recycle): &(Receiver<Decoded>, Sender<Vec<f32>>) = &lanes[i % PRODUCERS];
-                let decoded = decoded.recv().context("a worker thread ended early")?;
+                let mut decoded = decoded.recv().context("a worker thread ended early")?;
                 let n = decoded.outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+                decoded.images.truncate(n * self.image_len());
                 consume(Chunk {
                     inputs,
                     outcomes: decoded.outcomes,
-                    images: &decoded.images[..n * self.image_len()],
+                    images: Images {
+                        values: decoded.images,
+                        recycle: Some(recycle.clone()),
+                    },
                 })?;
-                // The producer of the last chunk may have ended.
-                let _ = recycle.send(decoded.images);
             }
             Ok(())
         })

@@ -7,6 +7,7 @@ use mbn_cli::Outcome;
 use crate::parity::Parity;
 use crate::pipeline::WorkerTimes;
 use crate::predictions::rank;
+use crate::setup::Classifier;
 
 /// Counts and times of a run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,22 +39,27 @@ impl Report {
     }
 
     /// Says on stderr how it went.
-    pub fn log(&self, elapsed: Duration, workers: WorkerTimes, threads: usize, parity: Option<&Parity>) {
+    pub fn log(&self, elapsed: Duration, workers: WorkerTimes, threads: usize, classifier: &Classifier) {
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
         let rate = self.classified as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
         log::info!(
-            "{} in {}, {rate:.1} images/s; inference {}, meanwhile on {threads} threads decoding {} and \
+            "{} in {}, {rate:.1} images/s; inference {}{} by {}, meanwhile on {threads} threads decoding {} and \
              preprocessing {}",
             images(self.classified),
             seconds(elapsed),
             seconds(self.inference),
+            match classifier.lanes.count() {
+                1 => String::new(),
+                lanes => format!(" on {lanes} threads"),
+            },
+            classifier.lanes.describe(),
             seconds(workers.decode),
             seconds(workers.preprocess)
         );
         if self.accuracy.images > 0 {
             log::info!("{}", self.accuracy);
         }
-        match parity {
+        match &classifier.parity {
             Some(parity) if parity.differences().images == 0 => {
                 log::warn!("parity was not checked: no image")
             }

@@ -1,20 +1,26 @@
 //! The program: classifies the inputs chunk by chunk.
 
+use std::collections::VecDeque;
 use std::io::{IsTerminal, stdout};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use mbn_cli::{Outcome, interrupt, progress};
 
 use crate::inputs::{self, Input};
+use crate::lanes::Batch;
 use crate::options::Options;
 use crate::output::{self, Writer};
-use crate::pipeline::{Chunk, Pipeline};
+use crate::pipeline::{Chunk, Images, Pipeline};
 use crate::predictions::{softmax, top_k};
 use crate::report::Report;
 use crate::setup::{self, Classifier};
 
 const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
+
+/// Chunks that the engines may have while the results of the one before are written: they never wait for writing.
+const AHEAD: usize = 1;
 
 /// The user asked to stop.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +40,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let mut writer = output::open(options.format, options.output.as_deref())?;
 
     let threads = options.common.thread_count();
-    let pipeline = Pipeline::new(classifier.preprocess, options.batch_len(), threads)?;
+    let pipeline = Pipeline::new(classifier.preprocess, classifier.batch, threads)?;
     let bar = progress::bar(inputs.len() as u64, BAR);
     if options.output.is_none() && stdout().is_terminal() {
         // The results themselves show how far it is.
@@ -42,14 +48,29 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     let mut report = Report::default();
     let start = Instant::now();
+    let mut in_flight = VecDeque::new();
+    let mut finish = |chunk: InFlight<'_>, classifier: &mut Classifier| {
+        let chunk_len = chunk.inputs.len() as u64;
+        finish(chunk, classifier, &options, writer.as_mut(), &mut report)?;
+        bar.inc(chunk_len);
+        anyhow::Ok(())
+    };
     let result = pipeline.run(&inputs, |chunk| {
         if interrupt::requested() {
             return Err(Interrupted.into());
         }
-        let chunk_len = chunk.inputs.len() as u64;
-        classify(chunk, &mut classifier, &options, writer.as_mut(), &mut report)?;
-        bar.inc(chunk_len);
+        in_flight.push_back(submit(chunk, &mut classifier));
+        if in_flight.len() > AHEAD
+            && let Some(oldest) = in_flight.pop_front()
+        {
+            finish(oldest, &mut classifier)?;
+        }
         Ok(())
+    });
+    let result = result.and_then(|()| {
+        in_flight
+            .drain(..)
+            .try_for_each(|chunk| finish(chunk, &mut classifier))
     });
     bar.finish_and_clear();
     match result {
@@ -62,29 +83,56 @@ pub fn run(options: Options) -> Result<Outcome> {
         Some(path) => format!("cannot write `{}`", path.display()),
         None => "cannot write to stdout".to_owned(),
     })?;
-    report.log(elapsed, pipeline.times(), threads, classifier.parity.as_ref());
+    report.log(elapsed, pipeline.times(), threads, &classifier);
     Ok(report.outcome(classifier.parity.as_ref()))
 }
 
-/// Runs the network on a chunk's images, batch by batch, and writes what it found.
-fn classify(
-    chunk: Chunk<'_>,
+/// A chunk whose batches the engines have.
+struct InFlight<'a> {
+    inputs: &'a [Input],
+    outcomes: Vec<Result<(), String>>,
+    images: Arc<Images>,
+    batches: Vec<Batch>,
+}
+
+/// Gives a chunk's images to the engines, batch by batch.
+fn submit<'a>(chunk: Chunk<'a>, classifier: &mut Classifier) -> InFlight<'a> {
+    let image_len = 3 * classifier.preprocess.size * classifier.preprocess.size;
+    let images = Arc::new(chunk.images);
+    let n = images.len() / image_len;
+    let starts = (0..n).step_by(classifier.batch);
+    let batches = starts.map(|start| {
+        let end = n.min(start + classifier.batch);
+        let values = start * image_len..end * image_len;
+        classifier.lanes.submit(&images, values, end - start)
+    });
+    InFlight {
+        batches: batches.collect(),
+        inputs: chunk.inputs,
+        outcomes: chunk.outcomes,
+        images,
+    }
+}
+
+/// Waits for a chunk's batches, and writes what was found.
+fn finish(
+    chunk: InFlight<'_>,
     classifier: &mut Classifier,
     options: &Options,
     writer: &mut dyn Writer,
     report: &mut Report,
 ) -> Result<()> {
-    let image_len = 3 * classifier.preprocess.size * classifier.preprocess.size;
-    let classes = classifier.engine.classes();
-    let mut outputs = Vec::with_capacity(chunk.images.len() / image_len * classes);
-    for batch in chunk.images.chunks(options.batch_len() * image_len) {
-        let n = batch.len() / image_len;
-        let start = Instant::now();
-        let found = classifier.engine.logits(batch, n);
-        report.inference += start.elapsed();
-        let found = found.with_context(|| format!("{} failed", classifier.engine.describe()))?;
+    let classes = classifier.lanes.classes();
+    let mut outputs = Vec::with_capacity(chunk.outcomes.len() * classes);
+    for batch in &chunk.batches {
+        let done = batch.wait();
+        report.inference += done.elapsed;
+        let found = done
+            .logits
+            .with_context(|| format!("{} failed", classifier.lanes.describe()));
+        let found = setup::with_hint(found)?;
         if let Some(parity) = &mut classifier.parity {
-            parity.compare(batch, n, &found)?;
+            parity.compare(&chunk.images[batch.values()], batch.len(), &found)?;
         }
         outputs.extend(found);
     }

@@ -1,11 +1,18 @@
-//! Puts together what classifies: model, engine, device and the check against candle.
+//! Puts together what classifies: model, engines, device and the check against candle.
+
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
+use candle_core::Device;
 use mbn_cli::{DeviceChoice, Hint};
 use mbn_onnx::{ExportOptions, PROBABILITIES, export};
 use mbn_spec::{Folded, Preprocess, default_class_names};
 
-use crate::engine::{CandleEngine, Engine, EngineError, OrtEngine};
+use crate::cuda::{CudaError, CudaNetwork, Folders};
+use crate::engine::{
+    CandleEngine, CudaOptions, Engine, EngineError, OrtEngine, Provider, SessionOptions, Source,
+};
+use crate::lanes::{Build, Lanes};
 use crate::model::{Content, Model};
 use crate::options::{EngineKind, Options, ParityScope};
 use crate::parity::{Parity, Tolerance};
@@ -14,8 +21,10 @@ use crate::runtime::{self, Runtime, RuntimeError};
 
 /// What classifies.
 pub struct Classifier {
-    /// Runs the network.
-    pub engine: Box<dyn Engine>,
+    /// Run the network.
+    pub lanes: Lanes,
+    /// Images that an engine takes at once.
+    pub batch: usize,
     /// Class names in the order of the outputs.
     pub class_names: Vec<String>,
     /// How pictures become the network's input.
@@ -26,6 +35,15 @@ pub struct Classifier {
     pub parity: Option<Parity>,
 }
 
+/// A network in its engines.
+struct Loaded {
+    lanes: Lanes,
+    batch: usize,
+    input_size: Option<usize>,
+    probabilities: bool,
+    provider: Provider,
+}
+
 /// Loads the model that the options name into the engine that they allow, and says so on stderr.
 ///
 /// # Errors
@@ -33,47 +51,43 @@ pub struct Classifier {
 pub fn classifier(options: &Options) -> Result<Classifier> {
     let model = Model::open(options.model.as_deref())?;
     let runtime = find_runtime(options)?;
-    check_device(options.common.device, runtime.as_ref())?;
     log::info!("model: {model}");
-    let threads = options.common.thread_count();
-    let classifier = match &runtime {
-        Some(runtime) => {
-            let engine = ort_engine(&model, runtime, threads)?;
-            log::info!(
-                "engine: {} from `{}`",
-                engine.describe(),
-                runtime.path().display()
-            );
-            let (input_size, probabilities) = (engine.input_size(), engine.output_name() == PROBABILITIES);
-            let parity = parity(&model, options, probabilities)?;
-            classifier_of(&model, Box::new(engine), input_size, probabilities, parity)
-        }
-        None => {
-            let engine = CandleEngine::new(&candle_weights(&model, options)?)?;
-            log::info!("engine: {}", engine.describe());
-            classifier_of(&model, Box::new(engine), None, false, None)
-        }
+    let (loaded, device) = match &runtime {
+        Some(runtime) => with_onnx_runtime(&model, runtime, options)?,
+        None => with_candle(&model, options)?,
     };
+    let from = runtime
+        .as_ref()
+        .map(|runtime| format!(" from `{}`", runtime.path().display()));
+    log::info!("engine: {}{}", loaded.lanes.describe(), from.unwrap_or_default());
     if options.common.device == DeviceChoice::Auto {
-        log::info!("device: cpu, since {}", why_cpu(runtime.as_ref()));
+        log::info!("device: {device}");
     }
-    Ok(classifier)
+    let parity = match &runtime {
+        Some(_) => parity(&model, options, &loaded)?,
+        None => None,
+    };
+    let names = model.class_names().map(<[String]>::to_vec);
+    Ok(Classifier {
+        class_names: names.unwrap_or_else(|| default_class_names(loaded.lanes.classes())),
+        preprocess: model.preprocess(loaded.input_size),
+        probabilities: loaded.probabilities,
+        batch: loaded.batch,
+        lanes: loaded.lanes,
+        parity,
+    })
 }
 
-fn classifier_of(
-    model: &Model,
-    engine: Box<dyn Engine>,
-    input_size: Option<usize>,
-    probabilities: bool,
-    parity: Option<Parity>,
-) -> Classifier {
-    let names = model.class_names().map(<[String]>::to_vec);
-    Classifier {
-        class_names: names.unwrap_or_else(|| default_class_names(engine.classes())),
-        preprocess: model.preprocess(input_size),
-        engine,
-        probabilities,
-        parity,
+/// The result, whose error carries advice if it is one of CUDA's.
+pub(crate) fn with_hint<T>(result: Result<T>) -> Result<T> {
+    let hint = result
+        .as_ref()
+        .err()
+        .and_then(CudaError::in_chain)
+        .map(CudaError::hint);
+    match hint {
+        Some(hint) => result.hint(|| hint),
+        None => result,
     }
 }
 
@@ -82,12 +96,30 @@ fn find_runtime(options: &Options) -> Result<Option<Runtime>> {
     if options.engine == Some(EngineKind::Candle) {
         return Ok(None);
     }
-    match runtime::find(options.ort_lib.as_deref()) {
+    let device = options.common.device;
+    let found = match device {
+        DeviceChoice::Cpu => runtime::find(options.ort_lib.as_deref()),
+        DeviceChoice::Auto | DeviceChoice::Cuda(_) => runtime::find_with_cuda(options.ort_lib.as_deref()),
+    };
+    let may_do_without =
+        options.engine.is_none() && !wants_parity(options) && !matches!(device, DeviceChoice::Cuda(_));
+    match found {
         Ok(runtime) => Ok(Some(runtime)),
-        Err(RuntimeError::NotFound) if options.engine.is_none() && !wants_parity(options) => {
+        Err(RuntimeError::NotFound) if may_do_without => {
             let hint = RuntimeError::NotFound.hint();
             log::warn!("ONNX Runtime was not found, candle classifies alone\nhint: {hint}");
             Ok(None)
+        }
+        Err(error) if matches!(device, DeviceChoice::Cuda(_)) => {
+            let hint = match error {
+                RuntimeError::NotFound => {
+                    "`make onnxruntime-cuda` gets ONNX Runtime with its CUDA provider".to_owned()
+                }
+                _ => error.hint(),
+            };
+            Err(error)
+                .with_context(|| format!("`--device {device}` cannot be had"))
+                .hint(|| hint)
         }
         Err(error) => {
             let hint = error.hint();
@@ -101,35 +133,126 @@ fn wants_parity(options: &Options) -> bool {
     options.parity.is_some_and(|scope| scope != ParityScope::Off)
 }
 
-fn check_device(device: DeviceChoice, runtime: Option<&Runtime>) -> Result<()> {
-    match device {
-        DeviceChoice::Auto | DeviceChoice::Cpu => Ok(()),
-        DeviceChoice::Cuda(_) => Err(anyhow!("`--device {device}` cannot be had: {}", why_cpu(runtime)))
-            .hint(|| "`--device cpu` or `--device auto` classifies on the CPU".to_owned()),
-    }
-}
-
-fn why_cpu(runtime: Option<&Runtime>) -> String {
-    match runtime {
-        Some(runtime) if !runtime.has_cuda() => {
-            format!(
-                "ONNX Runtime in `{}` has no CUDA provider",
-                runtime.path().display()
-            )
+/// The network in ONNX Runtime, and the device with the reason for it.
+fn with_onnx_runtime(model: &Model, runtime: &Runtime, options: &Options) -> Result<(Loaded, String)> {
+    let source = source(model)?;
+    match options.common.device {
+        DeviceChoice::Cpu => Ok((on_cpu(model, runtime, &source, options)?, String::new())),
+        DeviceChoice::Cuda(device) => {
+            let loaded = on_cuda(model, runtime, &source, options, device)
+                .with_context(|| format!("`--device {}` cannot be had", options.common.device));
+            Ok((with_hint(loaded)?, String::new()))
         }
-        Some(_) => "this build of `mbn-infer` does not use ONNX Runtime's CUDA provider".to_owned(),
-        None => "this build's candle has no CUDA".to_owned(),
+        DeviceChoice::Auto => match on_cuda(model, runtime, &source, options, 0) {
+            Ok(loaded) => Ok((loaded, "cuda:0, the first CUDA device".to_owned())),
+            Err(error) => {
+                let why = format!("cpu, since {error:#}");
+                Ok((on_cpu(model, runtime, &source, options)?, why))
+            }
+        },
     }
 }
 
-fn ort_engine(model: &Model, runtime: &Runtime, threads: usize) -> Result<OrtEngine> {
-    let named = |error: EngineError| anyhow!(error).context(format!("{} cannot be used", model.name()));
+fn on_cuda(
+    model: &Model,
+    runtime: &Runtime,
+    source: &Source,
+    options: &Options,
+    device: usize,
+) -> Result<Loaded> {
+    let cuda = CudaOptions {
+        device,
+        tf32: options.tf32,
+        search: options.cudnn_search.unwrap_or_default(),
+        graph: options.cuda_graph,
+    };
+    let folders = Folders::new(options.cuda_libs.as_deref());
+    let (size, batch) = (model.preprocess(None).size, options.cuda_batch_len());
+    let network = CudaNetwork::load(runtime, source, cuda, &folders, size, batch)?;
+    log::info!("placement: {}", network.placement);
+    Ok(Loaded {
+        lanes: network.lanes,
+        batch,
+        input_size: network.input_size,
+        probabilities: network.probabilities,
+        provider: Provider::Cuda(cuda),
+    })
+}
+
+fn on_cpu(model: &Model, runtime: &Runtime, source: &Source, options: &Options) -> Result<Loaded> {
+    let provider = Provider::Cpu;
+    let session = SessionOptions {
+        threads: options.common.thread_count(),
+        provider,
+        batch: None,
+    };
+    let engine = OrtEngine::load(runtime, source, &session).map_err(|error| cannot_be_used(model, error))?;
+    let (input_size, probabilities) = (engine.input_size(), engine.output_name() == PROBABILITIES);
+    Ok(Loaded {
+        lanes: Lanes::start([built(engine)])?,
+        batch: options.batch_len(),
+        input_size,
+        probabilities,
+        provider,
+    })
+}
+
+/// The network in candle, and the device with the reason for it.
+fn with_candle(model: &Model, options: &Options) -> Result<(Loaded, String)> {
+    let choice = options.common.device;
+    let wanted = match choice {
+        DeviceChoice::Cpu => None,
+        DeviceChoice::Auto => Some(0),
+        DeviceChoice::Cuda(device) => Some(device),
+    };
+    let (device, why) = match wanted.map(candle_on_cuda) {
+        None => (Device::Cpu, String::new()),
+        Some(Ok(device)) => (device, "cuda:0, the first CUDA device".to_owned()),
+        Some(Err(why)) if choice == DeviceChoice::Auto => (Device::Cpu, format!("cpu, since {why}")),
+        Some(Err(why)) => {
+            return Err(anyhow!("`--device {choice}` cannot be had: {why}"))
+                .hint(|| "`--device cpu` or `--device auto` classifies on the CPU".to_owned());
+        }
+    };
+    let engine = CandleEngine::on(&candle_weights(model, options)?, &device)?;
+    let loaded = Loaded {
+        lanes: Lanes::start([built(engine)])?,
+        batch: if device.is_cuda() {
+            options.cuda_batch_len()
+        } else {
+            options.batch_len()
+        },
+        input_size: None,
+        probabilities: false,
+        provider: Provider::Cpu,
+    };
+    Ok((loaded, why))
+}
+
+/// candle's CUDA device of this index, or why there is none.
+fn candle_on_cuda(index: usize) -> Result<Device, String> {
+    if !candle_core::utils::cuda_is_available() {
+        return Err("this build's candle has no CUDA".to_owned());
+    }
+    Device::new_cuda(index).map_err(|error| format!("candle finds no CUDA device {index}: {error}"))
+}
+
+fn built(engine: impl Engine + Send + 'static) -> Build {
+    Box::new(|| Ok(Box::new(engine)))
+}
+
+fn cannot_be_used(model: &Model, error: EngineError) -> anyhow::Error {
+    anyhow!(error).context(format!("{} cannot be used", model.name()))
+}
+
+/// What ONNX Runtime loads for the model.
+fn source(model: &Model) -> Result<Source> {
     match model.content() {
-        Content::Onnx(path, _) => OrtEngine::from_file(runtime, path, threads).map_err(named),
+        Content::Onnx(path, _) => Ok(Source::File(path.clone())),
         Content::Weights(weights) => {
             let onnx = export(weights, &ExportOptions::default())
                 .with_context(|| format!("{} cannot be exported", model.name()))?;
-            OrtEngine::from_bytes(runtime, &onnx.to_bytes(), threads).map_err(named)
+            Ok(Source::Bytes(Arc::from(onnx.to_bytes())))
         }
     }
 }
@@ -149,7 +272,7 @@ fn candle_weights(model: &Model, options: &Options) -> Result<Folded> {
 }
 
 /// The check against candle, unless it is off or there are no weights for it.
-fn parity(model: &Model, options: &Options, probabilities: bool) -> Result<Option<Parity>> {
+fn parity(model: &Model, options: &Options, loaded: &Loaded) -> Result<Option<Parity>> {
     let scope = options.parity.unwrap_or(ParityScope::First);
     if scope == ParityScope::Off {
         return Ok(None);
@@ -170,10 +293,26 @@ fn parity(model: &Model, options: &Options, probabilities: bool) -> Result<Optio
         );
         return Ok(None);
     };
-    log::debug!("parity is checked with {}", reference.name);
-    let candle = CandleEngine::new(&reference.weights.fold())?;
-    let tolerance = options
-        .tolerance
-        .map_or_else(|| Tolerance::of(model.precision()), Tolerance::Absolute);
-    Ok(Some(Parity::new(candle, scope, tolerance, probabilities)))
+    let candle = CandleEngine::on(&reference.weights.fold(), &reference_device(&loaded.provider))?;
+    log::debug!(
+        "parity is checked with {} by {}",
+        reference.name,
+        candle.describe()
+    );
+    let tolerance = options.tolerance.map_or_else(
+        || Tolerance::of(model.precision(), &loaded.provider),
+        Tolerance::absolute,
+    );
+    Ok(Some(Parity::new(candle, scope, tolerance, loaded.probabilities)))
+}
+
+/// Where candle computes what ONNX Runtime's outputs are compared with: on the same device, where it can.
+fn reference_device(provider: &Provider) -> Device {
+    match provider {
+        Provider::Cpu => Device::Cpu,
+        Provider::Cuda(cuda) => candle_on_cuda(cuda.device).unwrap_or_else(|why| {
+            log::debug!("parity is checked with candle on the CPU, since {why}");
+            Device::Cpu
+        }),
+    }
 }

@@ -4,8 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use mbn_infer::engine::{Engine, EngineError, OrtEngine};
+use mbn_infer::engine::{
+    BatchLimit, CudaOptions, Engine, EngineError, Halving, OrtEngine, PlacementError, Provider,
+    SessionOptions, Source,
+};
+use mbn_infer::lanes::{Build, Lanes};
+use mbn_infer::pipeline::Images;
 use mbn_infer::runtime::{self, Runtime};
 use mbn_onnx::{ExportOptions, InputKind, Precision, export};
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Weights};
@@ -172,4 +178,154 @@ fn files_that_are_no_model_are_refused() {
     assert!(matches!(load(), EngineError::Refused(_)));
     std::fs::write(&path, &whole).unwrap();
     assert!(OrtEngine::from_file(&runtime, &path, 1).is_ok());
+}
+
+/// A session on the CPU whose batch is fixed, in bound buffers, as on CUDA.
+fn fixed(batch: usize) -> SessionOptions {
+    SessionOptions {
+        threads: 1,
+        provider: Provider::Cpu,
+        batch: Some(batch),
+    }
+}
+
+fn source(options: &ExportOptions) -> Source {
+    Source::Bytes(export(&weights(), options).unwrap().to_bytes().into())
+}
+
+#[test]
+fn bound_buffers_give_the_same_logits_for_full_and_partial_batches() {
+    let Some(runtime) = runtime() else { return };
+    let default = ExportOptions::default();
+    let byte_input = ExportOptions {
+        input: InputKind::Uint8,
+        ..default
+    };
+    for options in [default, byte_input] {
+        let mut plain = engine(&runtime, &options);
+        let mut bound = OrtEngine::load(&runtime, &source(&options), &fixed(4)).unwrap();
+        let images = images(11);
+        let expected = plain.logits(&images, 11).unwrap();
+        // Two full batches and one that is filled up.
+        assert_same(&bound.logits(&images, 11).unwrap(), &expected, SAME_NETWORK);
+        // What an earlier batch left in the buffers does not show.
+        let image_len = images.len() / 11;
+        for n in [1, 4, 3] {
+            let found = bound.logits(&images[..n * image_len], n).unwrap();
+            assert_same(&found, &expected[..n * CLASSES], SAME_NETWORK);
+        }
+        assert!(bound.logits(&images[1..], 11).is_err());
+        assert!(bound.logits(&[], 0).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn halving_runs_bound_sessions_of_smaller_batches() {
+    let Some(runtime) = runtime() else { return };
+    let source = source(&ExportOptions::default());
+    let images = images(9);
+    let expected = engine(&runtime, &ExportOptions::default())
+        .logits(&images, 9)
+        .unwrap();
+    let mut built = Vec::new();
+    let build = |batch: usize| {
+        built.push(batch);
+        if batch > 3 {
+            let reason = "Failed to allocate memory for requested buffer of size 1".to_owned();
+            let error = mbn_infer::cuda::CudaError::OutOfMemory { index: 0, reason };
+            return Err(error.into());
+        }
+        Ok(Box::new(OrtEngine::load(&runtime, &source, &fixed(batch))?) as Box<dyn Engine>)
+    };
+    let mut halving = Halving::start(BatchLimit::new(12), build).unwrap();
+    assert_same(&halving.logits(&images, 9).unwrap(), &expected, SAME_NETWORK);
+    assert_eq!(halving.classes(), CLASSES);
+    drop(halving);
+    assert_eq!(built, [12, 6, 3]);
+}
+
+#[test]
+fn a_profile_tells_that_a_network_ran_on_the_cpu() {
+    let Some(runtime) = runtime() else { return };
+    let source = source(&ExportOptions::default());
+    let (engine, placement) = OrtEngine::with_placement(&runtime, &source, &fixed(8), SIZE).unwrap();
+    assert_eq!(engine.classes(), CLASSES);
+    let operators: Vec<_> = placement
+        .nodes()
+        .iter()
+        .map(|node| node.operator.as_str())
+        .collect();
+    // 13 blocks of two convolutions, and the stem; batch norm and ReLU are fused into them.
+    assert_eq!(
+        operators.iter().filter(|name| name.contains("Conv")).count(),
+        27,
+        "{operators:?}"
+    );
+    assert_eq!(
+        operators.iter().filter(|name| name.contains("Gemm")).count(),
+        1,
+        "{operators:?}"
+    );
+    placement.require("CPUExecutionProvider").unwrap();
+    let error = placement.require("CUDAExecutionProvider").unwrap_err();
+    let PlacementError::Elsewhere {
+        costly: 28, nodes, ..
+    } = &error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!(nodes.len(), 28);
+    assert!(
+        placement.to_string().contains("on CPUExecutionProvider"),
+        "{placement}"
+    );
+}
+
+#[test]
+fn cuda_is_an_error_of_its_own_where_the_library_has_none() {
+    let Some(runtime) = runtime() else { return };
+    if runtime.has_cuda() {
+        eprintln!(
+            "skipped: ONNX Runtime in `{}` has the CUDA provider",
+            runtime.path().display()
+        );
+        return;
+    }
+    let options = SessionOptions {
+        provider: Provider::Cuda(CudaOptions::default()),
+        ..fixed(1)
+    };
+    let error = OrtEngine::load(&runtime, &source(&ExportOptions::default()), &options).unwrap_err();
+    assert!(!matches!(error, EngineError::Refused(_)), "{error:?}");
+    let error = mbn_infer::cuda::prepare(&runtime, &mbn_infer::cuda::Folders::default()).unwrap_err();
+    assert!(
+        matches!(error, mbn_infer::cuda::CudaError::NoProvider { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn bound_sessions_on_two_threads_do_not_mix_their_batches() {
+    let Some(runtime) = runtime() else { return };
+    let builds = (0..2).map(|_| -> Build {
+        let runtime = runtime.clone();
+        Box::new(move || {
+            let source = source(&ExportOptions::default());
+            Ok(Box::new(OrtEngine::load(&runtime, &source, &fixed(2))?))
+        })
+    });
+    let mut lanes = Lanes::start(builds).unwrap();
+    let values = images(40);
+    let expected = engine(&runtime, &ExportOptions::default())
+        .logits(&values, 40)
+        .unwrap();
+    let (image_len, values) = (values.len() / 40, Arc::new(Images::from(values)));
+    let batches: Vec<_> = (0..20)
+        .map(|i| lanes.submit(&values, 2 * i * image_len..2 * (i + 1) * image_len, 2))
+        .collect();
+    let found: Vec<f32> = batches
+        .iter()
+        .flat_map(|batch| batch.wait().logits.unwrap())
+        .collect();
+    assert_same(&found, &expected, SAME_NETWORK);
 }

@@ -1,33 +1,46 @@
 //! candle as an engine.
 
 use anyhow::{Context, Result, ensure};
-use candle_core::{Device, Tensor};
+use candle_core::{Device, DeviceLocation, Tensor};
 use mbn_model::InferenceNetwork;
 use mbn_spec::Folded;
 
 use super::Engine;
 
-/// A network that candle runs on the CPU.
+/// A network that candle runs.
 pub struct CandleEngine {
     network: InferenceNetwork,
     device: Device,
 }
 
 impl CandleEngine {
-    /// The network with these weights.
+    /// The network with these weights, on the CPU.
     ///
     /// # Errors
     /// If the weights are not those of their architecture.
     pub fn new(weights: &Folded) -> Result<Self> {
-        let device = Device::Cpu;
-        let network = InferenceNetwork::new(weights, &device).context("candle does not take the weights")?;
-        Ok(Self { network, device })
+        Self::on(weights, &Device::Cpu)
+    }
+
+    /// The network with these weights, on a device.
+    ///
+    /// # Errors
+    /// If the weights are not those of their architecture, or the device does not take them.
+    pub fn on(weights: &Folded, device: &Device) -> Result<Self> {
+        let network = InferenceNetwork::new(weights, device).context("candle does not take the weights")?;
+        Ok(Self {
+            network,
+            device: device.clone(),
+        })
     }
 }
 
 impl Engine for CandleEngine {
     fn describe(&self) -> String {
-        "candle, cpu".to_owned()
+        match self.device.location() {
+            DeviceLocation::Cuda { gpu_id } => format!("candle, cuda:{gpu_id}"),
+            _ => "candle, cpu".to_owned(),
+        }
     }
 
     fn classes(&self) -> usize {

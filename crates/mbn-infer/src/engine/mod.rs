@@ -1,10 +1,15 @@
 //! What runs a network: ONNX Runtime or candle, behind one trait.
 
 mod candle;
+mod halving;
 mod ort;
 
 pub use candle::CandleEngine;
-pub use ort::{EngineError, OrtEngine};
+pub use halving::{BatchLimit, Halving};
+pub use ort::{
+    CudaOptions, CudnnSearch, EngineError, Node, OrtEngine, Placement, PlacementError, Provider,
+    SessionOptions, Source,
+};
 
 /// A loaded network that turns pictures into logits.
 pub trait Engine {

@@ -36,7 +36,7 @@ static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
 /// Loads ONNX Runtime from the first of these places that has it: `explicit` (the value of `--ort-lib`),
 /// the environment variable `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the current folder or beside one of the
-/// program's parent folders, the program's own folder, the system's libraries.
+/// program's parent folders, the same with `onnxruntime/cuda/lib/`, the program's own folder, the system's libraries.
 ///
 /// A library that cannot be used is an error where the user named it; elsewhere it is passed over with a
 /// warning.
@@ -44,10 +44,22 @@ static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 /// # Errors
 /// [`RuntimeError::NotFound`] if no place has a usable library, else what is wrong with the named one.
 pub fn find(explicit: Option<&Path>) -> Result<Runtime, RuntimeError> {
+    find_in(explicit, false)
+}
+
+/// As [`find`], with the download that has the CUDA provider, `onnxruntime/cuda/lib/`, before the other.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_with_cuda(explicit: Option<&Path>) -> Result<Runtime, RuntimeError> {
+    find_in(explicit, true)
+}
+
+fn find_in(explicit: Option<&Path>, cuda: bool) -> Result<Runtime, RuntimeError> {
     if let Some((path, origin)) = search::named(explicit) {
         return load(&search::in_folder(&path)?, origin);
     }
-    for (path, origin) in search::implied() {
+    for (path, origin) in search::implied(cuda) {
         match load(&path, origin) {
             Ok(runtime) => return Ok(runtime),
             // The system's loader was asked by name, and has none.

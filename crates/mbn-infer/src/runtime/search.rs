@@ -9,6 +9,8 @@ use super::RuntimeError;
 
 /// Where `make onnxruntime` puts the library, from the repository's root.
 const DOWNLOAD: &str = "onnxruntime/lib";
+/// Where `make onnxruntime-cuda` does.
+const CUDA_DOWNLOAD: &str = "onnxruntime/cuda/lib";
 
 /// How a library was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +62,25 @@ pub(super) fn in_folder(path: &Path) -> Result<PathBuf, RuntimeError> {
     }
 }
 
-/// Libraries to try, in order, where the user names none.
-pub(super) fn implied() -> Vec<(PathBuf, Origin)> {
+/// Libraries to try, in order, where the user names none. Of the downloads the one with the CUDA provider comes first
+/// if that is wanted, else last.
+pub(super) fn implied(cuda: bool) -> Vec<(PathBuf, Origin)> {
+    let downloads = if cuda {
+        [CUDA_DOWNLOAD, DOWNLOAD]
+    } else {
+        [DOWNLOAD, CUDA_DOWNLOAD]
+    };
     let program = env::current_exe().and_then(|path| path.canonicalize()).ok();
     let program_folders: Vec<_> = program.iter().flat_map(|path| path.ancestors().skip(1)).collect();
-    let downloads = absolute(DOWNLOAD)
+    let in_each = |download: &'static str| {
+        absolute(download)
+            .into_iter()
+            .chain(program_folders.iter().map(move |folder| folder.join(download)))
+    };
+    let downloads = downloads
         .into_iter()
-        .chain(program_folders.iter().map(|folder| folder.join(DOWNLOAD)));
-    let downloads = downloads.map(|folder| (folder, Origin::Download));
+        .flat_map(in_each)
+        .map(|folder| (folder, Origin::Download));
     let beside = program_folders
         .first()
         .map(|folder| (folder.to_path_buf(), Origin::BesideProgram));
@@ -145,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_system_comes_last_and_is_asked_by_name() {
-        let places = implied();
+        let places = implied(false);
         let (path, origin) = places.last().unwrap();
         assert_eq!(*origin, Origin::System);
         assert!(

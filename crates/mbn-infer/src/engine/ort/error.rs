@@ -2,6 +2,8 @@
 
 use mbn_spec::MetadataError;
 
+use crate::cuda::CudaError;
+
 /// An ONNX file that cannot be run as an image classifier. The caller knows, and adds, the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -17,6 +19,15 @@ pub enum EngineError {
     /// ONNX Runtime does not take the model.
     #[error("ONNX Runtime does not take it: {0}")]
     Refused(String),
+    /// ONNX Runtime fails while it runs the model.
+    #[error("ONNX Runtime fails: {0}")]
+    Run(String),
+    /// The CUDA provider cannot be used, or not for this model.
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+    /// The profile of a run cannot be written or read.
+    #[error("ONNX Runtime's profile cannot be written or read: {0}")]
+    Profile(std::io::Error),
     /// Its metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -55,6 +66,18 @@ pub enum EngineError {
 impl EngineError {
     pub(super) fn refused<R>(error: ort::Error<R>) -> Self {
         Self::Refused(error.message().trim_end_matches(['.', '\n']).to_owned())
+    }
+
+    /// The CUDA provider's part in it.
+    pub fn cuda(&self) -> Option<&CudaError> {
+        match self {
+            Self::Cuda(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    pub(super) fn run<R>(error: ort::Error<R>) -> Self {
+        Self::Run(error.message().trim_end_matches(['.', '\n']).to_owned())
     }
 
     pub(super) fn options<R>(error: ort::Error<R>) -> Self {

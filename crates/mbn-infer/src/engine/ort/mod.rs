@@ -1,27 +1,35 @@
 //! ONNX Runtime as an engine.
 
 mod error;
+mod fixed;
 mod interface;
+mod placement;
+mod session;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use mbn_spec::Metadata;
-use ort::ep::{CPU, ExecutionProvider};
 use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::TensorRef;
 
 use super::Engine;
+use crate::cuda::CudaError;
 use crate::runtime::Runtime;
 
 pub use error::EngineError;
+use fixed::FixedBatch;
 use interface::{Input, Output, Pixel};
+pub use placement::{Node, Placement, PlacementError};
+pub use session::{CudaOptions, CudnnSearch, Provider, SessionOptions, Source};
 
-/// A network that ONNX Runtime runs on the CPU.
+/// A network that ONNX Runtime runs.
 #[derive(Debug)]
 pub struct OrtEngine {
+    fixed: Option<FixedBatch>,
     session: Session,
+    provider: Provider,
+    batch: Option<usize>,
     input: Input,
     output: Output,
     metadata: Metadata,
@@ -30,33 +38,67 @@ pub struct OrtEngine {
 }
 
 impl OrtEngine {
-    /// Loads an ONNX file; `threads` compute each operation.
+    /// Loads an ONNX file to run on the CPU; `threads` compute each operation.
     ///
     /// # Errors
-    /// [`EngineError`]: the file cannot be read, ONNX Runtime refuses it, or it is not an image classifier.
+    /// As [`OrtEngine::load`].
     pub fn from_file(runtime: &Runtime, path: &Path, threads: usize) -> Result<Self, EngineError> {
-        // ONNX Runtime's own messages for these two do not name the cause.
-        let file = std::fs::metadata(path).map_err(EngineError::Read)?;
-        if file.is_file() && file.len() == 0 {
-            return Err(EngineError::Empty);
-        }
-        let session = builder(runtime, threads)?.commit_from_file(path);
-        Self::new(runtime, session.map_err(EngineError::refused)?)
+        Self::load(runtime, &Source::File(path.to_owned()), &on_cpu(threads))
     }
 
-    /// Loads an ONNX file's content; `threads` compute each operation.
+    /// Loads an ONNX file's content to run on the CPU; `threads` compute each operation.
     ///
     /// # Errors
-    /// As [`OrtEngine::from_file`].
+    /// As [`OrtEngine::load`].
     pub fn from_bytes(runtime: &Runtime, bytes: &[u8], threads: usize) -> Result<Self, EngineError> {
-        if bytes.is_empty() {
-            return Err(EngineError::Empty);
-        }
-        let session = builder(runtime, threads)?.commit_from_memory(bytes);
-        Self::new(runtime, session.map_err(EngineError::refused)?)
+        Self::load(runtime, &Source::Bytes(bytes.into()), &on_cpu(threads))
     }
 
-    fn new(runtime: &Runtime, session: Session) -> Result<Self, EngineError> {
+    /// Loads an ONNX file.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the file cannot be read, ONNX Runtime refuses it or the provider, or it is not an image
+    /// classifier.
+    pub fn load(runtime: &Runtime, source: &Source, options: &SessionOptions) -> Result<Self, EngineError> {
+        Self::of_session(runtime, session::start(runtime, source, options, None)?, options)
+    }
+
+    /// Loads an ONNX file to run single images, and tells which provider runs each of its operations: runs it once on
+    /// zeros, of height and width `size` where the file does not fix them.
+    ///
+    /// # Errors
+    /// As [`OrtEngine::load`]; the run fails, or its profile cannot be written.
+    pub fn with_placement(
+        runtime: &Runtime,
+        source: &Source,
+        options: &SessionOptions,
+        size: usize,
+    ) -> Result<(Self, Placement), EngineError> {
+        let folder = tempfile::tempdir().map_err(EngineError::Profile)?;
+        let mut options = SessionOptions {
+            batch: Some(1),
+            ..*options
+        };
+        if let Provider::Cuda(cuda) = &mut options.provider {
+            // A replayed graph is one event; what is recorded runs where it runs without.
+            cuda.graph = false;
+        }
+        let session = session::start(runtime, source, &options, Some(&folder.path().join("profile")))?;
+        let mut engine = Self::of_session(runtime, session, &options)?;
+        let size = engine.input_size().unwrap_or(size);
+        let n = engine.input.batch.unwrap_or(1);
+        engine.run_fixed(&vec![0.0; n * 3 * size * size], n)?;
+        let profile = engine.session.end_profiling().map_err(EngineError::options)?;
+        let json = std::fs::read(profile).map_err(EngineError::Profile)?;
+        let placement = Placement::of_profile(&json).map_err(CudaError::from)?;
+        Ok((engine, placement))
+    }
+
+    fn of_session(
+        runtime: &Runtime,
+        session: Session,
+        options: &SessionOptions,
+    ) -> Result<Self, EngineError> {
         let properties = properties(&session)?;
         let metadata = Metadata::from_pairs(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
         let output = Output::of(session.outputs())?;
@@ -70,7 +112,10 @@ impl OrtEngine {
         }
         let input = Input::of(session.inputs(), &metadata)?;
         Ok(Self {
+            fixed: None,
             session,
+            provider: options.provider,
+            batch: options.batch,
             input,
             output,
             metadata,
@@ -99,9 +144,35 @@ impl OrtEngine {
         &self.output.name
     }
 
-    /// ONNX Runtime's name of the provider that runs the network.
-    pub fn provider(&self) -> &'static str {
-        CPU::NAME
+    /// What runs the network.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// Runs at most a batch in the buffers of that size.
+    fn run_fixed(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
+        let (batch, image_len) = (self.input.batch.or(self.batch).unwrap_or(n), images.len() / n);
+        let failed = |error: ort::Error| match self.provider {
+            Provider::Cpu => EngineError::run(error),
+            Provider::Cuda(cuda) => CudaError::of_message(error.message(), cuda.device).into(),
+        };
+        let mut fixed = match self.fixed.take() {
+            Some(fixed) if fixed.is_for(batch, image_len) => fixed,
+            _ => FixedBatch::new(
+                &self.session,
+                &self.provider,
+                &self.input,
+                &self.output,
+                batch,
+                image_len,
+            )
+            .map_err(failed)?,
+        };
+        let logits = fixed
+            .run(&mut self.session, &self.input, images)
+            .map_err(failed)?;
+        self.fixed = Some(fixed);
+        Ok(logits)
     }
 
     fn run(&mut self, images: &[f32], n: usize) -> anyhow::Result<Vec<f32>> {
@@ -133,7 +204,11 @@ impl OrtEngine {
 
 impl Engine for OrtEngine {
     fn describe(&self) -> String {
-        format!("ONNX Runtime {}, {}", self.runtime_version, self.provider())
+        let (version, provider) = (&self.runtime_version, self.provider.name());
+        match self.provider {
+            Provider::Cpu => format!("ONNX Runtime {version}, {provider}"),
+            Provider::Cuda(cuda) => format!("ONNX Runtime {version}, {provider} on cuda:{}", cuda.device),
+        }
     }
 
     fn classes(&self) -> usize {
@@ -145,6 +220,14 @@ impl Engine for OrtEngine {
             return Ok(Vec::new());
         }
         let image_len = self.input.image_len(images.len(), n)?;
+        if let Some(batch) = self.batch {
+            let batch = self.input.batch.unwrap_or(batch);
+            let parts = images.chunks(batch * image_len);
+            let logits: Result<Vec<_>, _> = parts
+                .map(|part| self.run_fixed(part, part.len() / image_len))
+                .collect();
+            return Ok(logits?.concat());
+        }
         let Some(batch) = self.input.batch.filter(|batch| *batch != n) else {
             return self.run(images, n);
         };
@@ -161,16 +244,12 @@ impl Engine for OrtEngine {
     }
 }
 
-fn builder(runtime: &Runtime, threads: usize) -> Result<SessionBuilder, EngineError> {
-    let builder = Session::builder(runtime.environment()).map_err(EngineError::options)?;
-    builder
-        // Threads that wait for work in a loop take the processor from the threads that decode.
-        .with_intra_op_spinning(false)
-        .map_err(EngineError::options)?
-        .with_optimization_level(GraphOptimizationLevel::All)
-        .map_err(EngineError::options)?
-        .with_intra_threads(threads)
-        .map_err(EngineError::options)
+fn on_cpu(threads: usize) -> SessionOptions {
+    SessionOptions {
+        threads,
+        provider: Provider::Cpu,
+        batch: None,
+    }
 }
 
 fn properties(session: &Session) -> Result<BTreeMap<String, String>, EngineError> {

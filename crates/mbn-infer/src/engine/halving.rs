@@ -1,0 +1,126 @@
+//! An engine on a device whose memory may not suffice: its batch is halved until it does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+
+use super::Engine;
+use crate::cuda::CudaError;
+
+/// The largest batch that the device's memory holds, as far as is known. Engines on one device share it.
+#[derive(Debug)]
+pub struct BatchLimit(AtomicUsize);
+
+impl BatchLimit {
+    /// No batch larger than `batch` has been tried, which is not 0.
+    pub fn new(batch: usize) -> Arc<Self> {
+        Arc::new(Self(AtomicUsize::new(batch.max(1))))
+    }
+
+    /// The limit.
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Halves it since `batch` was too large, unless another engine did, and says so; `false` if 1 was too large.
+    fn lower(&self, batch: usize) -> bool {
+        let half = batch / 2;
+        let lowered = half > 0
+            && self
+                .0
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |limit| {
+                    (limit >= batch).then_some(half)
+                })
+                .is_ok();
+        if lowered {
+            log::warn!("the device's memory does not hold a batch of {batch}: going on with {half}");
+        }
+        half > 0
+    }
+}
+
+/// An engine made by `build` for a batch, and made again for half of it when the device's memory runs out.
+pub struct Halving<B> {
+    build: B,
+    engine: Option<(usize, Box<dyn Engine>)>,
+    limit: Arc<BatchLimit>,
+    description: String,
+    classes: usize,
+}
+
+impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Halving<B> {
+    /// Makes the engine for the largest batch up to `limit` for which it can be made.
+    ///
+    /// # Errors
+    /// Those of `build`; running out of memory only for a batch of one.
+    pub fn start(limit: Arc<BatchLimit>, build: B) -> Result<Self> {
+        let mut halving = Self {
+            build,
+            engine: None,
+            limit,
+            description: String::new(),
+            classes: 0,
+        };
+        let facts = |engine: &mut dyn Engine, _| Ok((engine.describe(), engine.classes()));
+        (halving.description, halving.classes) = halving.attempt(facts)?;
+        Ok(halving)
+    }
+
+    /// Calls `act` with the engine and its batch, as often as memory runs out.
+    fn attempt<T>(&mut self, mut act: impl FnMut(&mut dyn Engine, usize) -> Result<T>) -> Result<T> {
+        loop {
+            let batch = self.limit.get();
+            let error = match self.engine(batch).and_then(|engine| act(engine, batch)) {
+                Err(error) if is_out_of_memory(&error) => error,
+                other => return other,
+            };
+            // What it holds is needed for the next, smaller one.
+            self.engine = None;
+            if !self.limit.lower(batch) {
+                return Err(error);
+            }
+        }
+    }
+
+    fn engine(&mut self, batch: usize) -> Result<&mut dyn Engine> {
+        let engine = match self.engine.take() {
+            Some((built_for, engine)) if built_for == batch => engine,
+            other => {
+                drop(other);
+                (self.build)(batch)?
+            }
+        };
+        Ok(self.engine.insert((batch, engine)).1.as_mut())
+    }
+}
+
+impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Engine for Halving<B> {
+    fn describe(&self) -> String {
+        self.description.clone()
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>> {
+        let image_len = images.len().checked_div(n).unwrap_or_default();
+        let (mut logits, mut done) = (Vec::with_capacity(n * self.classes), 0);
+        while done < n {
+            let start = done;
+            logits.extend(self.attempt(|engine, batch| {
+                done = n.min(start + batch);
+                engine.logits(&images[start * image_len..done * image_len], done - start)
+            })?);
+        }
+        Ok(logits)
+    }
+}
+
+fn is_out_of_memory(error: &anyhow::Error) -> bool {
+    CudaError::in_chain(error).is_some_and(CudaError::is_out_of_memory)
+}
+
+#[cfg(test)]
+mod tests;
