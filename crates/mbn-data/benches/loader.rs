@@ -93,7 +93,7 @@ fn steps(c: &mut Criterion) {
     });
     group.bench_function("augment", |b| {
         let mut rng = sample_stream(0, 0, 0);
-        b.iter(|| black_box(augment.apply(&image, SIZE, &mut rng).expect("an image")));
+        b.iter(|| black_box(augment.apply(&image, &preprocess, &mut rng).expect("an image")));
     });
     group.bench_function("normalize", |b| {
         b.iter(|| normalizer.apply(black_box(&ready), &mut out))
