@@ -62,7 +62,7 @@ impl Loader {
     /// the model is evaluated, say) hides the time they take. Its order and augmentation depend on the seed and
     /// `epoch` alone.
     pub fn epoch(&self, epoch: u64) -> Epoch {
-        Epoch::start(Plan::new(self, epoch, self.config.preprocess.size))
+        Epoch::start(Plan::new(self, epoch, self.config.preprocess.size), 0)
     }
 
     /// As [`Loader::epoch`], with pictures of another size: for sizes that grow as training proceeds.
@@ -70,12 +70,21 @@ impl Loader {
     /// # Errors
     /// [`LoaderError`] if the network cannot take that size.
     pub fn epoch_at(&self, epoch: u64, size: usize) -> Result<Epoch, LoaderError> {
+        self.epoch_from(epoch, size, 0)
+    }
+
+    /// As [`Loader::epoch_at`], from batch `first` on: the same batches as in the whole epoch, for a run that goes on
+    /// within one.
+    ///
+    /// # Errors
+    /// [`LoaderError`] if the network cannot take that size.
+    pub fn epoch_from(&self, epoch: u64, size: usize, first: usize) -> Result<Epoch, LoaderError> {
         let preprocess = Preprocess {
             size,
             ..self.config.preprocess
         };
         preprocess.validate()?;
-        Ok(Epoch::start(Plan::new(self, epoch, size)))
+        Ok(Epoch::start(Plan::new(self, epoch, size), first))
     }
 
     /// The pictures of an epoch's first batch exactly as the network is to see them, cropped, coloured, erased and

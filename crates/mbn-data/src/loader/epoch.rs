@@ -26,24 +26,27 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    pub(super) fn start(plan: Plan) -> Self {
+    /// The batches from `first` on.
+    pub(super) fn start(plan: Plan, first: usize) -> Self {
         let plan = Arc::new(plan);
         let mut started = Self {
             receivers: Vec::new(),
             builders: Vec::new(),
             cancelled: Arc::clone(&plan.cancelled),
-            next: 0,
+            next: first.min(plan.batches()),
             batches: plan.batches(),
         };
         // A builder holds one batch beside those in its queue.
         let capacity = (plan.prefetch / BUILDERS).saturating_sub(1);
-        for first in 0..BUILDERS {
+        for builder in 0..BUILDERS {
             let (sender, receiver) = bounded(capacity);
             started.receivers.push(receiver);
             let plan = Arc::clone(&plan);
-            let builder = Builder::new().name(format!("mbn-data-batch-{first}"));
+            // The first batch from `first` on whose turn it is.
+            let first = first + (builder + BUILDERS - first % BUILDERS) % BUILDERS;
+            let thread = Builder::new().name(format!("mbn-data-batch-{builder}"));
             // Without the thread its queue is closed, which the consumer takes for `Stopped`.
-            if let Ok(handle) = builder.spawn(move || build_every(&plan, first, &sender)) {
+            if let Ok(handle) = thread.spawn(move || build_every(&plan, first, &sender)) {
                 started.builders.push(handle);
             }
         }

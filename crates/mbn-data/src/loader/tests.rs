@@ -205,3 +205,18 @@ fn refuses_what_cannot_be_done() {
     let no_batch = Loader::new(Arc::new(Numbered::new(4)), training(0, 1));
     assert!(matches!(no_batch.err(), Some(LoaderError::BatchSize)));
 }
+
+#[test]
+fn an_epoch_goes_on_in_the_middle() {
+    let loader = Loader::new(Arc::new(Numbered::new(11)), training(2, 2)).unwrap();
+    let whole = batches(&loader, 3);
+    assert_eq!(whole.len(), 5);
+    for first in 0..7 {
+        let rest = loader.epoch_from(3, 32, first).unwrap().map(Result::unwrap);
+        assert_eq!(
+            rest.collect::<Vec<_>>(),
+            whole[first.min(5)..],
+            "from batch {first}"
+        );
+    }
+}
