@@ -1,13 +1,18 @@
 //! Random changes to training pictures.
 
+mod color;
 mod crop;
+mod erase;
 mod mix;
+mod policy;
 mod settings;
+mod spatial;
 
 use image::RgbImage;
 use mbn_spec::Preprocess;
 use rand::{Rng, RngExt};
 
+pub(crate) use erase::erase;
 pub(crate) use mix::mix;
 pub use settings::{Augment, AugmentError, ColorJitter, EraseValue, Erasing, Mixing, Policy};
 
@@ -34,6 +39,8 @@ impl Augment {
         if rng.random::<f32>() < self.flip {
             mirror(&mut resized);
         }
+        policy::jitter(&self.color_jitter, &mut resized, rng);
+        policy::apply(self.policy, &mut resized, self.fill, rng);
         Ok(resized)
     }
 }
@@ -51,37 +58,4 @@ fn mirror(image: &mut RgbImage) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::sample_stream;
-
-    #[test]
-    fn flips_as_often_as_asked() {
-        let image = RgbImage::from_fn(32, 32, |x, y| image::Rgb([x as u8, y as u8, 7]));
-        let preprocess = Preprocess {
-            size: 32,
-            ..Preprocess::default()
-        };
-        let count = |flip| {
-            let augment = Augment {
-                flip,
-                ..Augment::none()
-            };
-            let flipped = |index| {
-                let made = augment
-                    .apply(&image, &preprocess, &mut sample_stream(5, 0, index))
-                    .unwrap();
-                if made == image {
-                    return false;
-                }
-                assert_eq!(made, image::imageops::flip_horizontal(&image));
-                true
-            };
-            (0..1000).filter(|&index| flipped(index)).count()
-        };
-        assert_eq!(count(0.0), 0);
-        assert_eq!(count(1.0), 1000);
-        // Five standard deviations of a binomial with 1000 draws.
-        assert!((420..580).contains(&count(0.5)));
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIter
 use rayon::slice::ParallelSliceMut;
 
 use super::{Batch, Loader, LoaderError, Order, Shared};
-use crate::augment::{Augment, mix};
+use crate::augment::{Augment, erase, mix};
 use crate::normalize::Normalizer;
 use crate::random::{batch_stream, sample_stream, shuffled};
 use crate::resize;
@@ -111,6 +111,9 @@ impl Plan {
             source: error,
         })?;
         self.normalizer.apply(&resized, out);
+        if let Some(augment) = &self.augment {
+            erase(&augment.erasing, out, self.preprocess.size, &mut stream);
+        }
         Ok(())
     }
 }
