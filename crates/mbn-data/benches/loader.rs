@@ -8,7 +8,7 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
-use mbn_data::{Augment, Loader, LoaderConfig, Normalizer, Source, sample_stream};
+use mbn_data::{Augment, ColorJitter, Loader, LoaderConfig, Normalizer, Policy, Source, sample_stream};
 use mbn_spec::Preprocess;
 
 /// Pictures taken from the start of each class's folder.
@@ -77,10 +77,27 @@ fn made_up(index: u32) -> Vec<u8> {
     bytes
 }
 
+/// Everything at once.
+fn strong() -> Augment {
+    let mut augment = Augment {
+        color_jitter: ColorJitter {
+            brightness: 0.4,
+            contrast: 0.4,
+            saturation: 0.4,
+            hue: 0.0,
+        },
+        policy: Policy::TrivialAugment,
+        ..Augment::default()
+    };
+    augment.erasing.probability = 0.25;
+    augment.mixing.mixup = 0.2;
+    augment.mixing.cutmix = 1.0;
+    augment
+}
+
 fn steps(c: &mut Criterion) {
     let files = files();
     let image = files.load(0).expect("an image");
-    let augment = Augment::default();
     let preprocess = Preprocess::default();
     let normalizer = Normalizer::new(&preprocess);
     let mut out = vec![0.0; 3 * SIZE * SIZE];
@@ -91,10 +108,12 @@ fn steps(c: &mut Criterion) {
     group.bench_function("decode", |b| {
         b.iter(|| black_box(files.load(next.next().unwrap_or_default()).expect("an image")));
     });
-    group.bench_function("augment", |b| {
-        let mut rng = sample_stream(0, 0, 0);
-        b.iter(|| black_box(augment.apply(&image, SIZE, &mut rng).expect("an image")));
-    });
+    for (name, augment) in [("augment", Augment::default()), ("augment, strong", strong())] {
+        group.bench_function(name, |b| {
+            let mut rng = sample_stream(0, 0, 0);
+            b.iter(|| black_box(augment.apply(&image, &preprocess, &mut rng).expect("an image")));
+        });
+    }
     group.bench_function("normalize", |b| {
         b.iter(|| normalizer.apply(black_box(&ready), &mut out))
     });
@@ -106,11 +125,15 @@ fn epoch(c: &mut Criterion) {
     let cached: Arc<dyn Source> = Arc::new(mbn_data::CachedSource::new(Arc::clone(&files), u64::MAX));
     let mut group = c.benchmark_group("one worker");
     group.sample_size(10);
-    for (name, source) in [("epoch", files), ("epoch from the cache", cached)] {
+    for (name, source, augment) in [
+        ("epoch", &files, Augment::default()),
+        ("epoch, strong", &files, strong()),
+        ("epoch from the cache", &cached, Augment::default()),
+    ] {
         let config = LoaderConfig::training(Preprocess::default(), 64, 0)
-            .with_augment(Augment::default())
+            .with_augment(augment)
             .with_workers(1);
-        let loader = Loader::new(source, config).expect("a loader");
+        let loader = Loader::new(Arc::clone(source), config).expect("a loader");
         group.throughput(Throughput::Elements(loader.samples_per_epoch() as u64));
         group.bench_function(name, |b| {
             b.iter(|| {

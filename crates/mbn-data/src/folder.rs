@@ -11,21 +11,10 @@ use image::RgbImage;
 pub use error::DataError;
 use error::{describe_files, describe_folders};
 
+use crate::dataset::Splits;
 use crate::decode::{DecodeError, decode_file};
 use crate::files::{images_below, is_hidden};
 use crate::source::Source;
-
-/// A data set in its two parts, with the same classes.
-pub struct Splits {
-    /// The folder's name.
-    pub name: String,
-    /// Names of the classes, in the order of the labels.
-    pub class_names: Vec<String>,
-    /// What is trained on.
-    pub train: Arc<dyn Source>,
-    /// What accuracy is measured on: `val`, else `test`.
-    pub test: Arc<dyn Source>,
-}
 
 /// Picture files in one folder for each class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +27,8 @@ pub struct ImageFolder {
     pub ignored: usize,
 }
 
-/// Opens a data set: `train/CLASS/*`, and `val/CLASS/*` or, where that is not there, `test/CLASS/*`.
-///
-/// # Errors
-/// [`DataError`] for a part that is missing, a class without pictures or in one part only, or a folder that
-/// cannot be read. The pictures themselves are not opened.
-pub fn open(dir: &Path) -> Result<Splits, DataError> {
+/// Opens `train/CLASS/*`, and `val/CLASS/*` or, where that is not there, `test/CLASS/*`.
+pub(crate) fn open_parts(dir: &Path) -> Result<Splits, DataError> {
     let folders = subfolders(dir)?;
     let part = |name: &str| {
         let found = folders
@@ -175,7 +160,7 @@ fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(folders)
 }
 
-fn folder_name(dir: &Path) -> String {
+pub(crate) fn folder_name(dir: &Path) -> String {
     let absolute = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let name = absolute.file_name().unwrap_or(absolute.as_os_str());
     name.to_string_lossy().into_owned()

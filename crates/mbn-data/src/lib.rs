@@ -1,6 +1,6 @@
 //! From picture files to the network's input: data sets, decoding, resizing, augmentation and the batch loader.
 //!
-//! For training, [`open`] a data set, wrap its parts in a [`CachedSource`] if memory allows, and let a
+//! For training, [`open`] a data set ([`open_fold`] for one of STL-10's folds), wrap its parts in a [`CachedSource`] if memory allows, and let a
 //! [`Loader`] make batches ahead of the training step. For single pictures, [`decode_file`], [`apply`] and
 //! [`normalize_into`] are the three steps; [`collect`] turns a command line's paths into files.
 //!
@@ -24,6 +24,7 @@
 
 mod augment;
 mod collect;
+mod dataset;
 mod decode;
 mod files;
 mod folder;
@@ -32,16 +33,21 @@ mod normalize;
 mod random;
 mod resize;
 mod source;
+mod stl10;
+mod weights;
 
-pub use augment::{Augment, AugmentError};
+pub use augment::{Augment, AugmentError, ColorJitter, EraseValue, Erasing, Mixing, Policy};
 pub use collect::{CollectError, CollectErrorKind, collect};
+pub use dataset::{Splits, open, open_fold};
 pub use decode::{
     DecodeError, DecodeErrorKind, Format, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, decode_bytes,
     decode_file,
 };
-pub use folder::{DataError, ImageFolder, Splits, labelled_folder, open};
-pub use loader::{Batch, Epoch, Loader, LoaderConfig, LoaderError, Order};
+pub use folder::{DataError, ImageFolder, labelled_folder};
+pub use loader::{Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order};
 pub use normalize::{Normalizer, normalize_into};
 pub use random::{sample_stream, shuffled};
 pub use resize::{ResizeError, apply};
 pub use source::{CachedSource, Source, default_cache_budget};
+pub use stl10::{Stl10, Stl10Error, Stl10ErrorKind};
+pub use weights::class_weights;

@@ -1,29 +1,24 @@
 //! Batches made on worker threads ahead of the training step, the same ones with any number of workers.
 
+mod batch;
 mod config;
 mod epoch;
+mod plan;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::ThreadPool;
 
+pub use batch::{Batch, Example};
 pub use config::{LoaderConfig, LoaderError, Order};
 pub use epoch::Epoch;
 
-use crate::augment::Augment;
-use crate::random::shuffled;
-use crate::source::Source;
+use mbn_spec::Preprocess;
+use plan::Plan;
 
-/// Pictures ready for the network.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    /// Normalised pictures, `[n, 3, size, size]`.
-    pub images: Vec<f32>,
-    /// Class of each picture.
-    pub labels: Vec<u32>,
-    /// Index of each picture in the source.
-    pub indices: Vec<usize>,
-}
+use crate::augment::Augment;
+use crate::normalize::Normalizer;
+use crate::source::Source;
 
 /// Makes the batches of each epoch of a source.
 pub struct Loader {
@@ -67,13 +62,47 @@ impl Loader {
     /// the model is evaluated, say) hides the time they take. Its order and augmentation depend on the seed and
     /// `epoch` alone.
     pub fn epoch(&self, epoch: u64) -> Epoch {
-        let len = self.shared.source.len();
-        let mut order = match self.config.order {
-            Order::Sequential => (0..len).collect(),
-            Order::Shuffled => shuffled(self.config.seed, epoch, len),
+        Epoch::start(Plan::new(self, epoch, self.config.preprocess.size), 0)
+    }
+
+    /// As [`Loader::epoch`], with pictures of another size: for sizes that grow as training proceeds.
+    ///
+    /// # Errors
+    /// [`LoaderError`] if the network cannot take that size.
+    pub fn epoch_at(&self, epoch: u64, size: usize) -> Result<Epoch, LoaderError> {
+        self.epoch_from(epoch, size, 0)
+    }
+
+    /// As [`Loader::epoch_at`], from batch `first` on: the same batches as in the whole epoch, for a run that goes on
+    /// within one.
+    ///
+    /// # Errors
+    /// [`LoaderError`] if the network cannot take that size.
+    pub fn epoch_from(&self, epoch: u64, size: usize, first: usize) -> Result<Epoch, LoaderError> {
+        let preprocess = Preprocess {
+            size,
+            ..self.config.preprocess
         };
-        order.truncate(self.samples_per_epoch());
-        Epoch::start(Arc::clone(&self.shared), &self.config, epoch, order)
+        preprocess.validate()?;
+        Ok(Epoch::start(Plan::new(self, epoch, size), first))
+    }
+
+    /// The pictures of an epoch's first batch exactly as the network is to see them, cropped, coloured, erased and
+    /// mixed, as RGB.
+    ///
+    /// # Errors
+    /// [`LoaderError`] if one of them cannot be made.
+    pub fn preview(&self, epoch: u64) -> Result<Vec<Example>, LoaderError> {
+        let plan = Plan::new(self, epoch, self.config.preprocess.size);
+        let batch = plan.build(0)?;
+        let normalizer = Normalizer::new(&self.config.preprocess);
+        let pictures = batch.images.chunks_exact(3 * batch.size * batch.size).enumerate();
+        let examples = pictures.map(|(i, picture)| Example {
+            image: normalizer.invert(picture, batch.size),
+            shares: batch.shares(i),
+            index: batch.indices[i],
+        });
+        Ok(examples.collect())
     }
 
     /// The pictures that batches are made of.
@@ -99,18 +128,6 @@ impl Loader {
     /// Number of batches in an epoch.
     pub fn batches_per_epoch(&self) -> usize {
         self.samples_per_epoch().div_ceil(self.config.batch_size)
-    }
-
-    /// Changes the size of the pictures, from the next epoch that begins.
-    ///
-    /// # Errors
-    /// [`LoaderError`] if the network cannot take that size.
-    pub fn set_size(&mut self, size: usize) -> Result<(), LoaderError> {
-        let mut config = self.config.clone();
-        config.preprocess.size = size;
-        config.validate()?;
-        self.config = config;
-        Ok(())
     }
 
     /// Changes the augmentation, from the next epoch that begins.

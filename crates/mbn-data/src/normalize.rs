@@ -6,6 +6,8 @@ use mbn_spec::Preprocess;
 /// The network's input for each byte value of each channel.
 pub struct Normalizer {
     tables: [[f32; 256]; 3],
+    mean: [f32; 3],
+    std: [f32; 3],
 }
 
 impl Normalizer {
@@ -14,6 +16,8 @@ impl Normalizer {
         let value = |c: usize, byte: usize| (byte as f32 / 255.0 - preprocess.mean[c]) / preprocess.std[c];
         Self {
             tables: std::array::from_fn(|c| std::array::from_fn(|byte| value(c, byte))),
+            mean: preprocess.mean,
+            std: preprocess.std,
         }
     }
 
@@ -33,6 +37,21 @@ impl Normalizer {
             *green = greens[usize::from(g)];
             *blue = blues[usize::from(b)];
         }
+    }
+}
+
+impl Normalizer {
+    /// The picture that planes `[3, size, size]` stand for, rounded to bytes.
+    pub(crate) fn invert(&self, planes: &[f32], size: usize) -> RgbImage {
+        let area = size * size;
+        let byte = |c: usize, value: f32| {
+            // The conversion saturates.
+            ((value * self.std[c] + self.mean[c]) * 255.0).round() as u8
+        };
+        RgbImage::from_fn(size as u32, size as u32, |x, y| {
+            let at = y as usize * size + x as usize;
+            image::Rgb(std::array::from_fn(|c| byte(c, planes[c * area + at])))
+        })
     }
 }
 
@@ -66,6 +85,17 @@ mod tests {
                 assert!((f64::from(found) - expected).abs() < 1e-6, "{c} {x} {y}");
             }
         }
+    }
+
+    #[test]
+    fn planes_turn_back_into_the_picture() {
+        let image = RgbImage::from_fn(16, 16, |x, y| {
+            image::Rgb([(16 * y + x) as u8, (x * 17) as u8, 255 - x as u8])
+        });
+        let normalizer = Normalizer::new(&Preprocess::default());
+        let mut out = vec![0.0; 3 * 256];
+        normalizer.apply(&image, &mut out);
+        assert_eq!(normalizer.invert(&out, 16), image);
     }
 
     #[test]

@@ -11,11 +11,17 @@ use rand_pcg::Pcg64;
 enum Purpose {
     Order = 1,
     Sample = 2,
+    Batch = 3,
 }
 
 /// The random stream of one sample in one epoch.
 pub fn sample_stream(seed: u64, epoch: u64, index: usize) -> Pcg64 {
     stream(seed, Purpose::Sample, epoch, index as u64)
+}
+
+/// The random stream of one batch in one epoch, for what happens to its pictures together.
+pub(crate) fn batch_stream(seed: u64, epoch: u64, batch: usize) -> Pcg64 {
+    stream(seed, Purpose::Batch, epoch, batch as u64)
 }
 
 /// The order of an epoch's samples: a permutation of `0..len`.

@@ -3,6 +3,7 @@
 //! [`Network`] trains and evaluates with batch norm as layers of its own; [`InferenceNetwork`] runs the
 //! folded network. Both are built from [`mbn_spec`]'s layer list and take images as `[N, 3, H, W]`.
 
+mod average;
 mod buffers;
 mod inference;
 mod init;
@@ -14,9 +15,10 @@ mod parameters;
 mod pass;
 mod profile;
 
+pub use average::WeightAverage;
 pub use inference::InferenceNetwork;
 pub use init::{fresh_weights, random_weights};
-pub use loss::cross_entropy;
+pub use loss::{cross_entropy, soft_cross_entropy};
 pub use network::Network;
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerState};
 pub use parameters::{Parameter, conv3x3};

@@ -19,6 +19,28 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result
     loss - (log_probabilities.mean_all()? * smoothing)?
 }
 
+/// Cross entropy of `logits` `[N, K]` against `targets` `[N, K]` (F32), rows of probabilities as mixing pictures and
+/// smoothing labels make them. With `class_weights` `[K]`, each target counts as much as its classes' weights say, and
+/// the sum is divided by that of the weights, as in `torch.nn.functional.cross_entropy` with class indices.
+///
+/// # Errors
+/// If the shapes do not fit.
+pub fn soft_cross_entropy(
+    logits: &Tensor,
+    targets: &Tensor,
+    class_weights: Option<&Tensor>,
+) -> Result<Tensor> {
+    let log_probabilities = log_softmax(logits, D::Minus1)?;
+    match class_weights {
+        None => (log_probabilities * targets)?.sum(D::Minus1)?.mean_all()?.neg(),
+        Some(weights) => {
+            let targets = targets.broadcast_mul(weights)?;
+            let total = targets.sum_all()?;
+            (log_probabilities * targets)?.sum_all()?.neg()?.div(&total)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +59,31 @@ mod tests {
                 .unwrap();
             assert!((loss - expected).abs() < 1e-5, "{loss} {expected}");
         }
+    }
+
+    /// `torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 3.], [1., -1., 0.5]]), targets)` with targets
+    /// `[[0.2, 0, 0.8], [0, 1, 0]]`; and with class indices `[2, 1]` and `weight=torch.tensor([1., 2., 0.5])`.
+    #[test]
+    fn soft_targets_and_class_weights_agree_with_pytorch() {
+        let tensor = |rows: [[f32; 3]; 2]| Tensor::new(&rows, &Device::Cpu).unwrap();
+        let logits = tensor([[1.0, 2.0, 3.0], [1.0, -1.0, 0.5]]);
+        let loss = |targets: &Tensor, weights: Option<&Tensor>| {
+            let loss = soft_cross_entropy(&logits, targets, weights).unwrap();
+            loss.to_scalar::<f32>().unwrap()
+        };
+        let mixed = loss(&tensor([[0.2, 0.0, 0.8], [0.0, 1.0, 0.0]]), None);
+        assert!((mixed - 1.6812814).abs() < 1e-5, "{mixed}");
+        let one_hot = tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]);
+        let weights = Tensor::new(&[1f32, 2.0, 0.5], &Device::Cpu).unwrap();
+        let weighted = loss(&one_hot, Some(&weights));
+        assert!((weighted - 2.1254867).abs() < 1e-5, "{weighted}");
+        // Smoothed targets give what smoothing gives.
+        let labels = Tensor::new(&[2u32, 1], &Device::Cpu).unwrap();
+        let smoothed = ((one_hot * 0.9).unwrap() + 0.1 / 3.0).unwrap();
+        let expected = cross_entropy(&logits, &labels, 0.1)
+            .unwrap()
+            .to_scalar::<f32>()
+            .unwrap();
+        assert!((loss(&smoothed, None) - expected).abs() < 1e-5);
     }
 }

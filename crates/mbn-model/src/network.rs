@@ -21,6 +21,8 @@ pub struct Network {
     fc_weight: Parameter,
     fc_bias: Parameter,
     precision: DType,
+    /// Blocks at the beginning that do not train, the stem being the first.
+    frozen: usize,
     buffers: Buffers,
     profile: Option<Profile>,
 }
@@ -87,6 +89,7 @@ impl Network {
             fc_weight: parameter("fc.weight".into(), TensorKind::Weight)?,
             fc_bias: parameter("fc.bias".into(), TensorKind::Bias)?,
             precision: dtype,
+            frozen: 0,
             buffers: Buffers::default(),
             profile: None,
         })
@@ -97,6 +100,12 @@ impl Network {
     pub fn set_precision(&mut self, precision: DType) {
         self.precision = precision;
         self.buffers = Buffers::default();
+    }
+
+    /// Freezes the first `blocks` blocks, the stem being the first: their batch norm uses the running statistics and
+    /// leaves them as they are, and they get no gradients. All 14 leave the classifier alone to be trained.
+    pub fn freeze(&mut self, blocks: usize) {
+        self.frozen = blocks;
     }
 
     /// Measures the time of each layer from now on.
@@ -131,19 +140,42 @@ impl Network {
     /// # Errors
     /// If the values cannot be brought to the CPU or do not fit the metadata.
     pub fn to_weights(&self, metadata: Metadata) -> Result<Weights> {
-        let values = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
-        let mut floats = BTreeMap::new();
-        let mut counters = BTreeMap::new();
-        for parameter in self.parameters() {
-            floats.insert(parameter.name.clone(), values(parameter.tensor())?);
-        }
-        for layer in &self.layers {
-            let norm = layer.spec.norm_name();
-            floats.insert(format!("{norm}.running_mean"), values(&layer.running.mean)?);
-            floats.insert(format!("{norm}.running_var"), values(&layer.running.variance)?);
-            counters.insert(format!("{norm}.num_batches_tracked"), layer.batches);
-        }
+        let values = |(name, tensor): (String, &Tensor)| {
+            Ok((
+                name,
+                tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?,
+            ))
+        };
+        self.with_floats(metadata, self.tensors().map(values).collect::<Result<_>>()?)
+    }
+
+    /// A state dict of `floats` and of this network's counters.
+    pub(crate) fn with_floats(
+        &self,
+        metadata: Metadata,
+        floats: BTreeMap<String, Vec<f32>>,
+    ) -> Result<Weights> {
+        let counter = |layer: &Layer| {
+            let name = format!("{}.num_batches_tracked", layer.spec.norm_name());
+            (name, layer.batches)
+        };
+        let counters = self.layers.iter().map(counter).collect();
         Weights::new(self.architecture, metadata, floats, counters).map_err(candle_core::Error::wrap)
+    }
+
+    /// All tensors of floats with their names: parameters and running statistics.
+    pub fn tensors(&self) -> impl Iterator<Item = (String, &Tensor)> {
+        let parameters = self
+            .parameters()
+            .map(|parameter| (parameter.name.clone(), parameter.tensor()));
+        let statistics = self.layers.iter().flat_map(|layer| {
+            let norm = layer.spec.norm_name();
+            [
+                (format!("{norm}.running_mean"), &layer.running.mean),
+                (format!("{norm}.running_var"), &layer.running.variance),
+            ]
+        });
+        parameters.chain(statistics)
     }
 
     /// All trained tensors, in the order of the weight file.
@@ -153,6 +185,12 @@ impl Network {
             .iter()
             .flat_map(|layer| [&layer.weight, &layer.gamma, &layer.beta]);
         layers.chain([&self.fc_weight, &self.fc_bias])
+    }
+
+    /// The parameters that are not frozen: those that get gradients.
+    pub fn trainable_parameters(&self) -> impl Iterator<Item = &Parameter> {
+        // A layer has three: its weight, and batch norm's scale and shift.
+        self.parameters().skip(3 * self.first_trainable())
     }
 
     /// The network's description.
@@ -183,7 +221,7 @@ impl Network {
         })
     }
 
-    /// Gradients of `loss`, a scalar computed from `pass`'s logits, with respect to every parameter.
+    /// Gradients of `loss`, a scalar computed from `pass`'s logits, with respect to every parameter that is not frozen.
     ///
     /// The network is a chain, so each gradient is formed once and handed on; candle's own backward pass would
     /// add each to a tensor of zeros first, four more passes over memory.
@@ -206,13 +244,18 @@ impl Network {
         gradients.insert(&self.fc_bias, dlogits.sum(0)?);
         let dfeatures = dlogits.matmul(self.fc_weight.tensor())?.detach();
 
+        let first = self.first_trainable();
+        if first == self.layers.len() {
+            self.give_back(records);
+            return Ok(gradients);
+        }
         let Some(mut record) = records.pop() else {
             bail!("the network has no layers")
         };
         let mut gradient = self.buffer_like(&record)?;
         let mut parameters =
             global_average_pool_backward(&dfeatures.contiguous()?, record.activation(), &gradient)?;
-        for i in (0..self.layers.len()).rev() {
+        for i in (first..self.layers.len()).rev() {
             let below = records.pop();
             let out = below.as_ref().map(|below| self.buffer_like(below)).transpose()?;
             let input = match &below {
@@ -232,8 +275,14 @@ impl Network {
             let (Some(below), Some(out), Some(before)) = (below, out, before) else {
                 break;
             };
+            if i == first {
+                self.buffers.give(out);
+                self.buffers.give(below.raw);
+                break;
+            }
             (record, gradient, parameters) = (below, out, before);
         }
+        self.give_back(records);
         Ok(gradients)
     }
 
@@ -265,10 +314,20 @@ impl Network {
             };
             let shape = self.layers[i].out_shape(input)?;
             let out = self.buffers.take(shape, self.precision, &self.device)?;
+            let mode = match mode {
+                Mode::Train if i < self.first_trainable() => Mode::Evaluate,
+                mode => mode,
+            };
             let record = self.timed(Phase::Forward, i, |layer| layer.forward(input, out, mode))?;
             records.push(record);
         }
         Ok(records)
+    }
+
+    /// Index of the first layer that is not frozen.
+    fn first_trainable(&self) -> usize {
+        let frozen = |layer: &&Layer| layer.spec.block < self.frozen;
+        self.layers.iter().take_while(frozen).count()
     }
 
     fn pool(&self, records: &[Record]) -> Result<Tensor> {

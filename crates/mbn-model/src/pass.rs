@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 use mbn_ops::{Activation, Normalization};
 
 use crate::Parameter;
@@ -46,6 +46,38 @@ pub struct Gradients(BTreeMap<String, Tensor>);
 impl Gradients {
     pub(crate) fn insert(&mut self, parameter: &Parameter, gradient: Tensor) {
         self.0.insert(parameter.name.clone(), gradient.detach());
+    }
+
+    /// Length of all gradients taken as one vector.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn norm(&self) -> Result<f64> {
+        let squares = self.0.values().map(|gradient| {
+            let sum = gradient.to_dtype(DType::F32)?.sqr()?.sum_all()?;
+            sum.to_dtype(DType::F64)
+        });
+        let squares = squares.collect::<Result<Vec<_>>>()?;
+        if squares.is_empty() {
+            return Ok(0.0);
+        }
+        // One value is brought from the device, not one for each tensor.
+        Ok(Tensor::stack(&squares, 0)?.sum_all()?.to_scalar::<f64>()?.sqrt())
+    }
+
+    /// Shortens the gradients, taken as one vector, to `max_norm` if they are longer, and returns the norm that they
+    /// had. A norm that is not finite leaves them as they are.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn clip_norm(&mut self, max_norm: f64) -> Result<f64> {
+        let norm = self.norm()?;
+        if norm.is_finite() && norm > max_norm {
+            for gradient in self.0.values_mut() {
+                *gradient = (&*gradient * (max_norm / norm))?;
+            }
+        }
+        Ok(norm)
     }
 
     /// A parameter's gradient, in its shape.

@@ -4,11 +4,11 @@
 //! `ab_glyph` need neither and leave only the axes to do.
 
 use image::{
-    ExtendedColorType, ImageEncoder,
+    ExtendedColorType, ImageEncoder, RgbImage,
     codecs::png::{CompressionType, FilterType, PngEncoder},
 };
 use tiny_skia::{
-    Color, FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, Transform,
+    Color, ColorU8, FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, Transform,
 };
 
 use crate::{PlotError, font::Typeface};
@@ -149,8 +149,30 @@ impl Canvas {
         }
     }
 
+    /// Copies a picture's pixels; what lies outside is clipped.
+    pub(crate) fn picture(&mut self, image: &RgbImage, (left, top): (u32, u32)) {
+        let (width, height) = (self.pixmap.width(), self.pixmap.height());
+        let pixels = self.pixmap.pixels_mut();
+        for (x, y, &image::Rgb([r, g, b])) in image.enumerate_pixels() {
+            let (x, y) = (left.saturating_add(x), top.saturating_add(y));
+            if x < width && y < height {
+                let index = y as usize * width as usize + x as usize;
+                pixels[index] = ColorU8::from_rgba(r, g, b, u8::MAX).premultiply();
+            }
+        }
+    }
+
     /// The picture as an opaque RGB PNG.
     pub(crate) fn into_png(self) -> Result<Vec<u8>, PlotError> {
+        self.encode(FilterType::NoFilter)
+    }
+
+    /// As [`Self::into_png`], smaller where there are photos.
+    pub(crate) fn into_png_of_photos(self) -> Result<Vec<u8>, PlotError> {
+        self.encode(FilterType::Adaptive)
+    }
+
+    fn encode(self, filter: FilterType) -> Result<Vec<u8>, PlotError> {
         let (width, height) = (self.pixmap.width(), self.pixmap.height());
         let rgb: Vec<u8> = self
             .pixmap
@@ -159,7 +181,7 @@ impl Canvas {
             .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
             .collect();
         let mut png = Vec::new();
-        PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::NoFilter).write_image(
+        PngEncoder::new_with_quality(&mut png, CompressionType::Default, filter).write_image(
             &rgb,
             width,
             height,

@@ -1,6 +1,7 @@
 //! The pictures that training leaves beside its numbers: plain data in, PNG bytes out.
 //!
-//! [`curves`] draws accuracy and loss by epoch, [`confusion`] which classes are taken for which. Nothing is read from the
+//! [`curves`] draws accuracy and loss by epoch, [`confusion`] which classes are taken for which, [`gallery`] pictures with
+//! captions. Nothing is read from the
 //! machine: the font (DejaVu Sans) is part of the program, and the caller decides where the bytes go.
 //!
 //! ```
@@ -19,11 +20,13 @@ mod confusion;
 mod counts;
 mod curves;
 mod font;
+mod gallery;
 mod placement;
 mod ticks;
 
 pub use confusion::{MAX_MATRIX_CLASSES, confusion};
 pub use curves::{EpochPoint, curves};
+pub use gallery::{Caption, Tile, Tone, gallery};
 
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]

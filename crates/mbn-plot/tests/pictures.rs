@@ -1,7 +1,7 @@
 //! The pictures as a viewer gets them: decoded from PNG, looked at pixel by pixel.
 
 use image::RgbImage;
-use mbn_plot::{EpochPoint, PlotError, confusion, curves};
+use mbn_plot::{Caption, EpochPoint, PlotError, Tile, Tone, confusion, curves, gallery};
 
 const BLUE: [u8; 3] = [31, 84, 196];
 const RED: [u8; 3] = [214, 39, 40];
@@ -226,4 +226,39 @@ fn a_matrix_that_is_not_square_is_an_error() {
         error.to_string().contains("row 1") && error.to_string().contains("1 columns"),
         "{error}"
     );
+}
+
+#[test]
+fn a_gallery_shows_each_picture_once() {
+    let colour = |index: u8| [40 * index + 20, 200 - 30 * index, 90];
+    let tile = |index: u8| Tile {
+        image: RgbImage::from_pixel(64, 64, image::Rgb(colour(index))),
+        captions: vec![Caption::new(format!("class {index}"), Tone::Good)],
+    };
+    let tiles: Vec<Tile> = (0..5).map(tile).collect();
+    let picture = decode(&gallery("Title", "note", &tiles).unwrap());
+    let places = (0..5).map(|index| {
+        let found: Vec<_> = picture
+            .enumerate_pixels()
+            .filter(|(.., pixel)| pixel.0 == colour(index))
+            .map(|(x, y, _)| (y, x))
+            .collect();
+        assert_eq!(found.len(), 176 * 176, "picture {index}");
+        found[0]
+    });
+    assert!(places.is_sorted(), "pictures are in order");
+}
+
+#[test]
+fn galleries_of_odd_pictures_do_not_panic() {
+    gallery("", "", &[]).unwrap();
+    let odd = |width, height| Tile {
+        image: RgbImage::new(width, height),
+        captions: vec![
+            Caption::new("W".repeat(500), Tone::Bad),
+            Caption::new(String::new(), Tone::Plain),
+        ],
+    };
+    let tiles = [odd(0, 0), odd(1, 3000), odd(3000, 1), odd(1, 1)];
+    decode(&gallery(&"long ".repeat(200), "名前\u{0}", &tiles).unwrap());
 }

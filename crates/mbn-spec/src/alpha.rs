@@ -3,8 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Width multiplier of MobileNetV1 (Howard et al. 2017, section 3.3): scales every layer's channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
 pub enum Alpha {
     /// 0.25
     Quarter,
@@ -55,6 +58,20 @@ impl fmt::Display for Alpha {
             Alpha::ThreeQuarters => "0.75",
             Alpha::One => "1.0",
         })
+    }
+}
+
+impl From<Alpha> for f64 {
+    fn from(alpha: Alpha) -> f64 {
+        alpha.value()
+    }
+}
+
+impl TryFrom<f64> for Alpha {
+    type Error = ParseAlphaError;
+
+    fn try_from(value: f64) -> Result<Self, ParseAlphaError> {
+        value.to_string().parse()
     }
 }
 

@@ -1,10 +1,20 @@
 //! Files that are either the old content or the new, never a part of it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+const PREFIX: &str = ".mbn-";
+const SUFFIX: &str = ".tmp";
+
+/// Whether a file of this name is one that was being written when its process was killed.
+pub fn is_temporary(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
 
 /// Replaces `path` by `bytes`: written to a temporary name beside it, synced, renamed.
 ///
@@ -44,7 +54,7 @@ impl AtomicFile {
     /// If the folder does not exist or cannot be written to.
     pub fn create(path: &Path) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".mbn-").suffix(".tmp");
+        builder.prefix(PREFIX).suffix(SUFFIX);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -114,6 +124,10 @@ mod tests {
         write(&path, b"one").unwrap();
         let mut file = AtomicFile::create(&path).unwrap();
         file.write_all(b"tw").unwrap();
+        let names = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.filter(|name| is_temporary(name)).count(), 1);
         drop(file);
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -319,7 +319,9 @@ fn infer_architecture(tensors: &SafeTensors, metadata: &Metadata) -> Result<Arch
         ))
         .into());
     }
-    let classes = first_dim("fc.bias").ok_or_else(|| mismatch("`fc.bias` is missing".into()))?;
+    let classes = first_dim("fc.bias")
+        .or_else(|| first_dim("fc.weight"))
+        .ok_or_else(|| mismatch("`fc.bias` is missing".into()))?;
     Ok(Architecture {
         alpha,
         classes,
@@ -338,25 +340,36 @@ pub(crate) fn alpha_of_width(name: &str, width: usize) -> Result<Alpha, Mismatch
     })
 }
 
+/// Every tensor that is missing, misshaped or not part of the network.
 fn shape_problems(tensors: &SafeTensors, architecture: &Architecture) -> Vec<String> {
     let mut problems = Vec::new();
-    for spec in architecture.tensors() {
+    let specs = architecture.tensors();
+    for spec in &specs {
         let dtype = if spec.kind == TensorKind::Counter {
             Dtype::I64
         } else {
             Dtype::F32
         };
-        // A missing or an extra tensor is reported by `Weights::new`.
-        if let Ok(view) = tensors.tensor(&spec.name)
-            && (view.shape() != spec.shape || view.dtype() != dtype)
-        {
-            let (found, found_dtype) = (view.shape(), view.dtype());
-            problems.push(format!(
-                "`{}` is {found_dtype} {found:?}, expected {dtype} {:?}",
-                spec.name, spec.shape
-            ));
+        match tensors.tensor(&spec.name) {
+            Err(_) => problems.push(format!("`{}` is missing", spec.name)),
+            Ok(view) if view.shape() != spec.shape || view.dtype() != dtype => {
+                let (found, found_dtype) = (view.shape(), view.dtype());
+                problems.push(format!(
+                    "`{}` is {found_dtype} {found:?}, expected {dtype} {:?}",
+                    spec.name, spec.shape
+                ));
+            }
+            Ok(_) => {}
         }
     }
+    let mut unexpected: Vec<_> = tensors.names();
+    unexpected.retain(|name| !specs.iter().any(|spec| spec.name == **name));
+    unexpected.sort_unstable();
+    problems.extend(
+        unexpected
+            .into_iter()
+            .map(|name| format!("`{name}` is not part of the network")),
+    );
     problems
 }
 

@@ -1,5 +1,7 @@
-//! Trains MobileNetV1 with candle: from an image folder to a run folder with weights, history and pictures.
+//! Trains MobileNetV1 with candle: from a data set to a run folder with weights, history and pictures.
 
+mod config;
+mod dataset;
 mod evaluate;
 mod history;
 mod options;
@@ -7,14 +9,22 @@ mod profile;
 mod publish;
 mod report;
 mod resume;
+mod run_args;
 mod run_dir;
 mod schedule;
 mod settings;
+mod starting;
+mod table;
 mod trainer;
+mod values;
 
-pub use options::Options;
+pub use options::{Command, Options};
+pub use run_args::RunArgs;
 pub use schedule::Schedule;
-pub use settings::{OptimizerName, Precision, Recipe, Settings};
+pub use settings::{ClassWeights, OptimizerName, Precision, Recipe, Settings};
+pub use values::{
+    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
+};
 
 use anyhow::Result;
 use mbn_cli::{DeviceChoice, Hint, Outcome};
@@ -27,6 +37,10 @@ use crate::trainer::Trainer;
 /// # Errors
 /// Whatever keeps training from starting or going on, with the file concerned and what to do.
 pub fn run(options: Options) -> Result<Outcome> {
+    if let Some(Command::Report { runs }) = &options.command {
+        table::print(runs)?;
+        return Ok(Outcome::Success);
+    }
     mbn_cli::interrupt::install()?;
     choose_device(options.common.device)?;
     if options.profile {
@@ -35,7 +49,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     let mut trainer = match &options.resume {
         Some(folder) => Trainer::resume(RunDir::open(folder)?, &options)?,
-        None => Trainer::start(options.settings()?, &options)?,
+        None => Trainer::start(&options)?,
     };
     let outcome = trainer.train()?;
     if outcome == Outcome::Success {

@@ -4,93 +4,61 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
-use mbn_cli::{CommonArgs, UsageError};
-use mbn_spec::Alpha;
+use clap::{Parser, Subcommand};
+use mbn_cli::CommonArgs;
 
-use crate::settings::{OptimizerName, Precision, Recipe, Settings};
+use crate::config;
+use crate::run_args::RunArgs;
+use crate::values::NonNegative;
 
 const EXAMPLES: &str = "\
 Examples:
   mbn-train --data photos --alpha 0.25 --epochs 20
   mbn-train --data photos --recipe plain --optimizer adamw --out runs/plain
+  mbn-train --data photos --mixup 0.2 --cutmix 1 --trivial-augment --ema 0.9995
+  mbn-train --data photos --init models/mobilenet_v1_0.25.safetensors --freeze all --epochs 5
+  mbn-train --config runs/plain/settings.toml --seed 1
   mbn-train --resume runs/plain
+  mbn-train report runs/*
   mbn-train --profile --alpha 0.5 --batch-size 32
 
-DATA holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`); class folders name the classes.";
+DATA holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`), where class folders name the classes, or STL-10's
+binary files.";
 
 /// Train MobileNetV1 on a folder of pictures and save the weights as safetensors
 #[derive(Clone, Debug, Parser)]
-#[command(name = "mbn-train", version, after_help = EXAMPLES)]
+#[command(name = "mbn-train", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Options {
-    /// Image folder to train on
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["resume", "profile"])]
-    pub data: Option<PathBuf>,
+    #[command(subcommand)]
+    #[expect(missing_docs, reason = "a comment here would stand in the help")]
+    pub command: Option<Command>,
 
-    /// Width multiplier: 0.25, 0.5, 0.75 or 1.0
-    #[arg(long, default_value = "1.0")]
-    pub alpha: Alpha,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub run: RunArgs,
 
-    /// Height and width of the training images
-    #[arg(long, value_name = "PIXELS", default_value = "224", value_parser = clap::value_parser!(u32).range(32..=1024))]
-    pub size: u32,
-
-    /// Passes over the training set
-    #[arg(long, value_name = "N", default_value = "50")]
-    pub epochs: NonZeroUsize,
-
-    /// Images of a training step
-    #[arg(long, value_name = "N", default_value = "64")]
-    pub batch_size: NonZeroUsize,
-
-    /// Augmentation and regularisation: `plain` has none, `strong` crops, flips and smooths labels
-    #[arg(long, value_enum, default_value = "strong")]
-    pub recipe: Recipe,
-
-    /// Optimiser
-    #[arg(long, value_enum, default_value = "sgd")]
-    pub optimizer: OptimizerName,
-
-    /// Peak learning rate [default: 0.1 for SGD and 0.002 for AdamW, times batch size / 64]
-    #[arg(long, value_name = "X", value_parser = positive)]
-    pub lr: Option<f64>,
-
-    /// Weight decay of convolutions and the classifier [default: 0.0001 for SGD, 0.05 for AdamW]
-    #[arg(long, value_name = "X", value_parser = non_negative)]
-    pub weight_decay: Option<f64>,
-
-    /// Epochs over which the learning rate rises to its peak [default: a twentieth, at most 5]
-    #[arg(long, value_name = "X", value_parser = non_negative)]
-    pub warmup_epochs: Option<f64>,
-
-    /// Label smoothing [default: 0.1 for `strong`, 0 for `plain`]
-    #[arg(long, value_name = "X", value_parser = fraction)]
-    pub label_smoothing: Option<f64>,
-
-    /// Seed of initial weights, data order and augmentation
-    #[arg(long, value_name = "N", default_value = "0")]
-    pub seed: u64,
-
-    /// Weight file to start from [default: random weights]
-    #[arg(long, value_name = "WEIGHTS")]
-    pub init: Option<PathBuf>,
+    /// TOML file of settings, named as the options are; options stand above it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "profile"])]
+    pub config: Option<PathBuf>,
 
     /// Run folder to go on with, with the settings saved there
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "alpha", "size", "epochs", "batch_size", "recipe",
-        "optimizer", "lr", "weight_decay", "warmup_epochs", "label_smoothing", "seed", "init", "out", "precision"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["RunArgs", "out"])]
     pub resume: Option<PathBuf>,
 
     /// Run folder to write [default: runs/DATA_ALPHA, numbered if it is there]
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
 
+    /// Save all that resuming needs every so many minutes, not only after each epoch; 0 saves after each step
+    #[arg(long, value_name = "MINUTES", default_value = "10")]
+    pub save_every: NonNegative,
+
     /// Threads that decode images ahead of the training step
     #[arg(long, value_name = "N", default_value = "2")]
     pub workers: NonZeroUsize,
-
-    /// Number format of the training step
-    #[arg(long, value_enum, default_value = "f32")]
-    pub precision: Precision,
 
     /// Train on nothing: print where the time of a step on noise goes, layer by layer, and what the machine allows
     #[arg(long, conflicts_with_all = ["data", "resume", "out", "publish"])]
@@ -112,6 +80,17 @@ pub struct Options {
     pub common: CommonArgs,
 }
 
+/// What the program does beside training.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Print a table of runs in Markdown, a row for each
+    Report {
+        /// Run folders
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<PathBuf>,
+    },
+}
+
 impl AsRef<CommonArgs> for Options {
     fn as_ref(&self) -> &CommonArgs {
         &self.common
@@ -119,68 +98,30 @@ impl AsRef<CommonArgs> for Options {
 }
 
 impl Options {
-    /// The settings of a new run, with defaults resolved.
+    /// What the command line says, above what `--config` says.
     ///
     /// # Errors
-    /// [`UsageError`] where options contradict each other.
-    pub fn settings(&self) -> Result<Settings> {
-        let Some(data) = self.data.clone() else {
-            return Err(UsageError("`--data DIR` is needed".into()).into());
+    /// If the configuration cannot be used.
+    pub fn run_args(&self) -> Result<RunArgs> {
+        let below = match &self.config {
+            Some(path) => config::load(path)?,
+            None => RunArgs::default(),
         };
-        let (epochs, batch_size) = (self.epochs.get(), self.batch_size.get());
-        let warmup_epochs = self.warmup_epochs.unwrap_or((epochs as f64 / 20.0).min(5.0));
-        if warmup_epochs > epochs as f64 {
-            let message = format!("`--warmup-epochs {warmup_epochs}` is more than `--epochs {epochs}`");
-            return Err(UsageError(message).into());
-        }
-        let optimizer = self.optimizer;
-        Ok(Settings {
-            data,
-            alpha: self.alpha.value(),
-            size: self.size as usize,
-            epochs,
-            batch_size,
-            recipe: self.recipe,
-            optimizer,
-            learning_rate: self
-                .lr
-                .unwrap_or(optimizer.learning_rate() * batch_size as f64 / 64.0),
-            weight_decay: self.weight_decay.unwrap_or(optimizer.weight_decay()),
-            warmup_epochs,
-            label_smoothing: self.label_smoothing.unwrap_or(self.recipe.label_smoothing()),
-            seed: self.seed,
-            init: self.init.clone(),
-            precision: self.precision,
-        })
+        Ok(self.run.clone().over(below))
     }
-}
-
-fn number(text: &str, allowed: impl Fn(f64) -> bool, range: &str) -> Result<f64, String> {
-    let value: f64 = text
-        .parse()
-        .map_err(|_| format!("not a number; expected {range}"))?;
-    if allowed(value) {
-        Ok(value)
-    } else {
-        Err(format!("expected {range}"))
-    }
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    number(text, |v| v > 0.0 && v.is_finite(), "a number above 0")
-}
-
-fn non_negative(text: &str) -> Result<f64, String> {
-    number(text, |v| v >= 0.0 && v.is_finite(), "a number of at least 0")
-}
-
-fn fraction(text: &str) -> Result<f64, String> {
-    number(text, |v| (0.0..1.0).contains(&v), "a number from 0 to below 1")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::Settings;
+
+    fn resolve(line: &str) -> Result<Settings> {
+        let options = Options::try_parse_from(line.split(' '))?;
+        Settings::resolve(options.run_args()?, "d".into(), None)
+    }
 
     #[test]
     fn command_line_is_well_formed() {
@@ -190,24 +131,73 @@ mod tests {
 
     #[test]
     fn defaults_follow_from_recipe_optimiser_and_batch() {
-        let parse = |line: &str| {
-            Options::try_parse_from(line.split(' '))
-                .unwrap()
-                .settings()
-                .unwrap()
-        };
-        let settings = parse("mbn-train --data d --batch-size 32");
+        let settings = resolve("mbn-train --data d --batch-size 32").unwrap();
         assert_eq!((settings.learning_rate, settings.label_smoothing), (0.05, 0.1));
         assert_eq!((settings.warmup_epochs, settings.epochs), (2.5, 50));
-        let settings = parse("mbn-train --data d --optimizer adamw --recipe plain --epochs 200");
+        assert!(settings.crop && settings.flip == 0.5 && settings.ema == 0.999);
+        let settings = resolve("mbn-train --data d --optimizer adamw --recipe plain --epochs 200").unwrap();
         assert_eq!((settings.learning_rate, settings.label_smoothing), (0.002, 0.0));
         assert_eq!((settings.warmup_epochs, settings.weight_decay), (5.0, 0.05));
+        assert_eq!(settings.augment(), mbn_data::Augment::none());
+        assert_eq!((settings.ema, settings.progressive), (0.0, 0));
+    }
+
+    #[test]
+    fn every_part_has_a_flag() {
+        let settings = resolve(
+            "mbn-train --data d --recipe plain --mixup 0.2 --cutmix --ema 0.99 --clip-norm 5 --trivial-augment \
+             --color-jitter 0.4 --erasing 0.25 --crop-scale 0.2,0.9 --flip 0.5 --patience 3 --freeze all --progressive 128",
+        );
+        let settings = settings.unwrap();
+        let augment = settings.augment();
+        assert_eq!((augment.mixing.mixup, augment.mixing.cutmix), (0.2, 1.0));
+        assert_eq!(
+            (augment.crop, augment.scale, augment.flip),
+            (true, [0.2, 0.9], 0.5)
+        );
+        assert_eq!(
+            (augment.color_jitter.contrast, augment.erasing.probability),
+            (0.4, 0.25)
+        );
+        assert_eq!(augment.policy, mbn_data::Policy::TrivialAugment);
+        assert_eq!(
+            (settings.ema, settings.clip_norm, settings.patience),
+            (0.99, 5.0, 3)
+        );
+        assert_eq!((settings.freeze.blocks(), settings.progressive), (14, 128));
+        let settings = resolve("mbn-train --data d --no-crop --no-flip --rand-augment 2,9").unwrap();
+        let augment = settings.augment();
+        assert_eq!((augment.crop, augment.flip), (false, 0.0));
+        assert!(matches!(
+            augment.policy,
+            mbn_data::Policy::RandAugment { ops: 2, magnitude: 9 }
+        ));
+    }
+
+    #[test]
+    fn flags_stand_above_the_file_and_the_file_above_the_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(
+            &path,
+            "mixup = 0.4\nflip = 0.3\ncrop-scale = [0.5, 0.8]\nepochs = 7\nrecipe = 'plain'",
+        )
+        .unwrap();
+        let with = |flags: &str| {
+            let line = format!("mbn-train --config {} {flags}", path.display());
+            resolve(line.trim_end()).unwrap()
+        };
+        let settings = with("");
+        assert_eq!((settings.mixup, settings.flip, settings.epochs), (0.4, 0.3, 7));
+        assert!(settings.crop && settings.crop_scale.get() == [0.5, 0.8]);
+        let settings = with("--mixup 0 --no-flip --no-crop --recipe strong");
+        assert_eq!((settings.mixup, settings.flip, settings.crop), (0.0, 0.0, false));
+        assert_eq!((settings.epochs, settings.label_smoothing), (7, 0.1));
     }
 
     #[test]
     fn contradictions_are_refused() {
         for line in [
-            "mbn-train",
             "mbn-train --data d --alpha 0.3",
             "mbn-train --data d --lr 0",
             "mbn-train --data d --lr nan",
@@ -215,11 +205,29 @@ mod tests {
             "mbn-train --data d --size 16",
             "mbn-train --resume r --data d",
             "mbn-train --resume r --epochs 3",
+            "mbn-train --resume r --mixup 0.2",
+            "mbn-train --resume r --config c",
             "mbn-train --data d --publish p --no-publish",
+            "mbn-train --data d --no-flip --flip 0.5",
+            "mbn-train --data d --no-crop --crop-scale 0.5",
+            "mbn-train --data d --freeze 15",
+            "mbn-train report",
+            "mbn-train --data d report r",
         ] {
             assert!(Options::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
-        let options = Options::try_parse_from(["mbn-train", "--data=d", "--epochs=2", "--warmup-epochs=3"]);
-        assert!(options.unwrap().settings().is_err());
+        for line in [
+            "mbn-train --epochs 2 --warmup 3",
+            "mbn-train --trivial-augment --rand-augment 2,9",
+            "mbn-train --size 64 --progressive 128",
+        ] {
+            let error = resolve(line).unwrap_err();
+            assert!(error.is::<mbn_cli::UsageError>(), "{line}: {error}");
+        }
+        let options = Options::try_parse_from(["mbn-train", "report", "a", "b"]).unwrap();
+        let Some(Command::Report { runs }) = options.command else {
+            panic!("no report");
+        };
+        assert_eq!(runs, [Path::new("a"), Path::new("b")]);
     }
 }

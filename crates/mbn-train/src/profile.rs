@@ -1,6 +1,7 @@
 //! `--profile`: where the time of a training step goes, against what the machine could do.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use mbn_model::{Network, Optimizer, Phase, Profile, cross_entropy, fresh_weights
 use mbn_spec::{Architecture, ConvLayer, LayerKind, Metadata};
 
 use crate::options::Options;
+use crate::settings::Settings;
 
 const WARM_UP: usize = 2;
 const STEPS: usize = 8;
@@ -19,16 +21,17 @@ const FARTHEST: usize = 3;
 
 /// Runs a few steps on noise and prints the table.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let architecture = Architecture::new(options.alpha, CLASSES);
-    let (batch, size) = (options.batch_size.get(), options.size as usize);
+    let settings = Settings::resolve(options.run_args()?, PathBuf::new(), None)?;
+    let architecture = Architecture::new(settings.alpha, CLASSES);
+    let (batch, size) = (settings.batch_size, settings.size);
     let machine = Machine {
-        flops: mbn_ops::peak::product_flops(options.precision.dtype()),
+        flops: mbn_ops::peak::product_flops(settings.precision.dtype()),
         bandwidth: mbn_ops::peak::copy_bandwidth(),
     };
-    let measured = measure(options, architecture, batch, size)?;
+    let measured = measure(&settings, architecture, batch, size)?;
     let mut rows = rows(
         &architecture,
-        options.precision.dtype(),
+        settings.precision.dtype(),
         batch,
         size,
         &measured.profile,
@@ -54,8 +57,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         out,
         "MobileNetV1 alpha {}, batch {batch}, {size} x {size}, {}, {} threads, {} instructions\n\
          Products at most {:.0} GFLOP/s, copies at most {:.1} GB/s (measured now)\n\n{}\n",
-        options.alpha,
-        options.precision.name(),
+        settings.alpha,
+        settings.precision.name(),
         rayon::current_num_threads(),
         mbn_ops::instructions(),
         machine.flops / 1e9,
@@ -83,12 +86,12 @@ struct Measured {
     profile: Profile,
 }
 
-fn measure(options: &Options, architecture: Architecture, batch: usize, size: usize) -> Result<Measured> {
+fn measure(settings: &Settings, architecture: Architecture, batch: usize, size: usize) -> Result<Measured> {
     let device = Device::Cpu;
-    let weights = fresh_weights(architecture, options.seed, Metadata::default())?;
+    let weights = fresh_weights(architecture, settings.seed, Metadata::default())?;
     let mut network = Network::from_weights(&weights, &device)?;
-    network.set_precision(options.precision.dtype());
-    let mut optimizer = Optimizer::new(options.optimizer.kind(), 1e-4, false);
+    network.set_precision(settings.precision.dtype());
+    let mut optimizer = Optimizer::new(settings.optimizer.kind(), 1e-4, false);
     let images = Tensor::randn(0f32, 1f32, (batch, 3, size, size), &device)?;
     let labels: Vec<u32> = (0..batch as u32).map(|i| i % CLASSES as u32).collect();
     let labels = Tensor::new(labels, &device)?;

@@ -1,44 +1,98 @@
-//! `state.safetensors`: everything that the next epoch depends on.
+//! `state.safetensors`: everything that the rest of the run depends on, and from which the run's other files follow.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::{Device, Tensor};
 use mbn_model::OptimizerState;
-use mbn_spec::{Metadata, Weights};
+use mbn_spec::{Metadata, Preprocess, Weights};
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::evaluate::Mistake;
 use crate::history::Epoch;
 use crate::settings::Settings;
 
 const OPTIMIZER: &str = "optimizer.";
 const WEIGHTS: &str = "weights";
+const AVERAGE: &str = "average";
+const BEST: &str = "best";
+const CONFUSION: &str = "confusion";
+const PROGRESS: &str = "progress";
 
 /// The part of the state that is not tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     pub settings: Settings,
+    pub preprocess: Preprocess,
     pub classes: Vec<String>,
+    /// Training images; with more or fewer, the order of the rest would be another.
+    pub train_images: usize,
+    /// Threads that computed; sums of another number could round otherwise.
+    pub threads: usize,
+    /// Steps of the optimiser.
     pub steps: u32,
     pub history: Vec<Epoch>,
+    /// Where in the epoch after the history's last.
+    pub position: Position,
+    /// Of the best weights.
+    pub mistakes: Vec<Mistake>,
 }
 
-/// A run between two epochs.
+/// How far an epoch has come, and its sums so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// Steps that are done.
+    pub step: usize,
+    /// Sum of the images' losses.
+    pub loss: f64,
+    /// Images that were classified rightly.
+    pub right: usize,
+    /// Images that were trained on.
+    pub seen: usize,
+    /// Time that training took.
+    pub seconds: f64,
+}
+
+/// The weights of the epoch with the highest test accuracy, and what they make of the test set.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Best {
+    /// The weight file.
+    pub file: Vec<u8>,
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// A run between two steps.
 pub(crate) struct State {
     pub progress: Progress,
     pub weights: Weights,
+    pub average: Option<Weights>,
+    pub best: Option<Best>,
     pub optimizer: OptimizerState,
 }
 
+type Content = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+
 impl State {
-    /// The file's content: the weight file as one tensor of bytes, the optimiser's tensors, the rest as JSON.
+    /// The file's content: weight files as tensors of bytes, the optimiser's tensors, the rest as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let weights = self.weights.to_bytes()?;
-        let mut tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
-        tensors.insert(WEIGHTS.into(), (Dtype::U8, vec![weights.len()], weights));
+        let mut tensors = Content::new();
+        let mut file = |name: &str, bytes: Vec<u8>| {
+            tensors.insert(name.into(), (Dtype::U8, vec![bytes.len()], bytes));
+        };
+        file(WEIGHTS, self.weights.to_bytes()?);
+        if let Some(average) = &self.average {
+            file(AVERAGE, average.to_bytes()?);
+        }
+        if let Some(best) = &self.best {
+            file(BEST, best.file.clone());
+            let counts = best.confusion.iter().flatten();
+            let shape = vec![best.confusion.len(); 2];
+            let bytes = counts.flat_map(|count| count.to_le_bytes()).collect();
+            tensors.insert(CONFUSION.into(), (Dtype::U64, shape, bytes));
+        }
         for (name, tensor) in &self.optimizer.tensors {
             let values = tensor.flatten_all()?.to_vec1::<f32>()?;
             let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -51,50 +105,130 @@ impl State {
             .iter()
             .map(|(name, (dtype, shape, bytes))| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
             .collect::<Result<Vec<_>>>()?;
-        let progress = HashMap::from([("progress".to_owned(), serde_json::to_string(&self.progress)?)]);
+        let progress = HashMap::from([(PROGRESS.to_owned(), serde_json::to_string(&self.progress)?)]);
         Ok(safetensors::serialize(views, Some(progress))?)
     }
 
     /// Reads the file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or its parts do not belong together.
     pub fn load(path: &Path, device: &Device) -> Result<Self> {
-        let read = || Self::from_bytes(&std::fs::read(path)?, device);
+        let read = || {
+            let state = Self::from_bytes(&std::fs::read(path)?, device)?;
+            state.check()?;
+            Ok::<_, anyhow::Error>(state)
+        };
         read().with_context(|| format!("cannot resume from `{}`", path.display()))
     }
 
     fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
-        let progress = header.metadata().as_ref().and_then(|pairs| pairs.get("progress"));
-        let progress: Progress = serde_json::from_str(progress.context("metadata `progress` is missing")?)?;
+        let progress = header.metadata().as_ref().and_then(|pairs| pairs.get(PROGRESS));
+        let progress = progress.context("it holds no run: metadata `progress` is missing")?;
+        let progress: Progress =
+            serde_json::from_str(progress).context("metadata `progress` is not that of this version")?;
         let tensors = SafeTensors::deserialize(bytes)?;
-        let weights = Weights::from_bytes(tensors.tensor(WEIGHTS)?.data())?;
-        let mut optimizer = OptimizerState {
-            steps: progress.steps,
-            ..OptimizerState::default()
+        let file = |name: &str| tensors.tensor(name).ok().map(|view| view.data());
+        let weights = |name: &str| {
+            let weights = file(name).map(Weights::from_bytes).transpose();
+            weights.with_context(|| format!("tensor `{name}`"))
         };
-        for (name, view) in tensors.iter() {
-            let Some(name) = name.strip_prefix(OPTIMIZER) else {
-                continue;
-            };
-            if view.dtype() != Dtype::F32 {
-                return Err(anyhow!("`{OPTIMIZER}{name}` is {}, expected F32", view.dtype()));
-            }
-            let values: Vec<f32> = view
-                .data()
-                .as_chunks()
-                .0
-                .iter()
-                .map(|b| f32::from_le_bytes(*b))
-                .collect();
-            optimizer
-                .tensors
-                .insert(name.to_owned(), Tensor::from_vec(values, view.shape(), device)?);
-        }
+        let best = match (file(BEST), tensors.tensor(CONFUSION)) {
+            (Some(file), Ok(view)) => Some(Best {
+                file: file.to_vec(),
+                confusion: confusion(&view)?,
+            }),
+            _ => None,
+        };
         Ok(Self {
+            weights: weights(WEIGHTS)?.context("tensor `weights` is missing")?,
+            average: weights(AVERAGE)?,
+            best,
+            optimizer: optimizer(&tensors, progress.steps, device)?,
             progress,
-            weights,
-            optimizer,
         })
     }
+
+    /// Refuses a file whose parts are of different runs.
+    fn check(&self) -> Result<()> {
+        let (settings, classes) = (&self.progress.settings, self.progress.classes.len());
+        let files = [Some(&self.weights), self.average.as_ref()];
+        for architecture in files.into_iter().flatten().map(Weights::architecture) {
+            let (alpha, found) = (architecture.alpha, architecture.classes);
+            ensure!(
+                alpha == settings.alpha && found == classes,
+                "it is of another architecture: its weights are of alpha {alpha} with {found} classes, its settings say \
+                 alpha {} with {classes} classes",
+                settings.alpha
+            );
+        }
+        ensure!(
+            self.average.is_some() == (settings.ema > 0.0),
+            "its moving average and its settings disagree"
+        );
+        ensure!(
+            self.best.is_some() == self.progress.best().is_some(),
+            "its best weights and its history disagree"
+        );
+        let architecture = self.weights.architecture();
+        for spec in architecture.tensors() {
+            let Some(tensor) = self.optimizer.tensors.get(&spec.name) else {
+                continue;
+            };
+            ensure!(
+                tensor.dims().ends_with(&spec.shape),
+                "`{OPTIMIZER}{}` has shape {:?}, the network's has {:?}",
+                spec.name,
+                tensor.dims(),
+                spec.shape
+            );
+        }
+        Ok(())
+    }
+}
+
+fn confusion(view: &TensorView) -> Result<Vec<Vec<u64>>> {
+    let &[rows, columns] = view.shape() else {
+        return Err(anyhow!("`{CONFUSION}` has shape {:?}", view.shape()));
+    };
+    ensure!(
+        view.dtype() == Dtype::U64 && rows == columns && rows > 0,
+        "`{CONFUSION}` is no square of U64"
+    );
+    let counts: Vec<u64> = view
+        .data()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|b| u64::from_le_bytes(*b))
+        .collect();
+    Ok(counts.chunks(columns).map(<[u64]>::to_vec).collect())
+}
+
+fn optimizer(tensors: &SafeTensors, steps: u32, device: &Device) -> Result<OptimizerState> {
+    let mut optimizer = OptimizerState {
+        steps,
+        ..OptimizerState::default()
+    };
+    for (name, view) in tensors.iter() {
+        let Some(name) = name.strip_prefix(OPTIMIZER) else {
+            continue;
+        };
+        if view.dtype() != Dtype::F32 {
+            return Err(anyhow!("`{OPTIMIZER}{name}` is {}, expected F32", view.dtype()));
+        }
+        let values: Vec<f32> = view
+            .data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| f32::from_le_bytes(*b))
+            .collect();
+        let tensor = Tensor::from_vec(values, view.shape(), device)?;
+        optimizer.tensors.insert(name.to_owned(), tensor);
+    }
+    Ok(optimizer)
 }
 
 impl Progress {
@@ -108,12 +242,33 @@ impl Progress {
             })
     }
 
+    /// Whether the accuracy has not risen for as many epochs as the settings have patience.
+    pub fn out_of_patience(&self) -> bool {
+        let since_best = self
+            .best()
+            .map_or(0, |best| self.history.len().saturating_sub(best.epoch));
+        self.settings.patience > 0 && since_best >= self.settings.patience
+    }
+
+    /// Where the run is, for people.
+    pub fn describe_position(&self) -> String {
+        match (self.history.len(), self.position.step) {
+            (0, 0) => "before its first step".to_owned(),
+            (done, 0) => format!("after epoch {done} of {}", self.settings.epochs),
+            (done, step) => format!(
+                "after step {step} of epoch {} of {}",
+                done + 1,
+                self.settings.epochs
+            ),
+        }
+    }
+
     /// Metadata of the weights after the last epoch of the history.
-    pub fn metadata(&self, data_set: &str, preprocess: mbn_spec::Preprocess) -> Metadata {
+    pub fn metadata(&self, data_set: &str) -> Metadata {
         Metadata {
             alpha: None,
             classes: Some(self.classes.clone()),
-            preprocess: Some(preprocess),
+            preprocess: Some(self.preprocess),
             variant: None,
             training: Some(mbn_spec::Training {
                 data_set: data_set.to_owned(),

@@ -1,38 +1,45 @@
 //! The folder of a run and the files in it.
 
+use std::fs::{File, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::Hint;
 use mbn_spec::atomic;
 
+use crate::config;
 use crate::settings::Settings;
 
-/// All that resuming needs; written last, so that it never speaks of files that are not there.
+/// All that resuming needs; written first, and the other files of an epoch follow from it. A run that died in
+/// between writes them when it is resumed.
 pub(crate) const STATE: &str = "state.safetensors";
 /// Weights after the last epoch.
 pub(crate) const LAST: &str = "last.safetensors";
 /// Weights of the epoch with the highest test accuracy.
 pub(crate) const BEST: &str = "best.safetensors";
 pub(crate) const HISTORY: &str = "history.csv";
+pub(crate) const SETTINGS: &str = "settings.toml";
 pub(crate) const CURVES: &str = "curves.png";
 pub(crate) const CONFUSION: &str = "confusion.png";
+pub(crate) const MISTAKES: &str = "mistakes.png";
+pub(crate) const AUGMENTED: &str = "augmented.png";
 pub(crate) const SUMMARY: &str = "summary.json";
 
-/// The folder of a run.
-#[derive(Clone, Debug)]
-pub(crate) struct RunDir(PathBuf);
+/// The folder of a run, which no other process writes to meanwhile.
+#[derive(Debug)]
+pub(crate) struct RunDir {
+    path: PathBuf,
+    /// Held for as long as this lives, and by the system for no longer than the process.
+    _lock: Option<File>,
+}
 
 impl RunDir {
     /// A folder for a new run: `out`, which must not hold a run, or a free name in `runs/`.
     pub fn create(out: Option<&Path>, settings: &Settings) -> Result<Self> {
         let folder = out.map_or_else(|| free_name(settings), Path::to_owned);
         if folder.join(STATE).exists() {
-            return Err(anyhow::anyhow!(
-                "run folder `{}` holds a run already",
-                folder.display()
-            ))
-            .hint(|| {
+            return Err(anyhow!("run folder `{}` holds a run already", folder.display())).hint(|| {
                 format!(
                     "go on with it by `--resume {}`, or name another `--out`",
                     folder.display()
@@ -41,13 +48,12 @@ impl RunDir {
         }
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create run folder `{}`", folder.display()))?;
-        let run = Self(folder);
-        // Found out now, not after the first epoch.
-        run.write("settings.json", &serde_json::to_vec_pretty(settings)?)?;
+        let run = Self::locked(folder)?;
+        run.write(SETTINGS, config::to_toml(settings)?.as_bytes())?;
         Ok(run)
     }
 
-    /// The folder of a run that was started before.
+    /// The folder of a run that was started before, without what a killed process left half written.
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.join(STATE).is_file() {
             bail!(
@@ -55,23 +61,72 @@ impl RunDir {
                 folder.display()
             );
         }
-        Ok(Self(folder.to_owned()))
+        let run = Self::locked(folder.to_owned())?;
+        let entries =
+            std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+        for entry in entries.flatten() {
+            if atomic::is_temporary(&entry.file_name()) {
+                // What cannot be removed is in nobody's way.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(run)
+    }
+
+    fn locked(path: PathBuf) -> Result<Self> {
+        // Unix alone locks folders; where the file system cannot, there is no lock.
+        let lock = if cfg!(unix) { File::open(&path).ok() } else { None };
+        if let Some(file) = &lock
+            && let Err(TryLockError::WouldBlock) = file.try_lock()
+        {
+            bail!("another mbn-train is at work in `{}`", path.display());
+        }
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Refuses a disk on which `bytes` do not fit, before hours are spent on what could not be saved.
+    pub fn require_space(&self, bytes: usize) -> Result<()> {
+        let write = || -> std::io::Result<()> {
+            let mut file = atomic::AtomicFile::create(&self.file(STATE))?;
+            let zeros = vec![0; 1 << 20];
+            for start in (0..bytes).step_by(zeros.len()) {
+                file.write_all(&zeros[..zeros.len().min(bytes - start)])?;
+            }
+            // Dropped, it is gone; a disk that is full has refused by now.
+            file.flush()
+        };
+        write()
+            .with_context(|| {
+                let (path, megabytes) = (self.path.display(), bytes.div_ceil(1 << 20));
+                format!("cannot write {megabytes} MiB to run folder `{path}`, which the run needs")
+            })
+            .hint(|| "name a place with room by `--out`".to_owned())
     }
 
     /// A file of the run.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Replaces a file of the run.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.file(name);
-        atomic::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
+        let written =
+            atomic::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()));
+        if !self.file(STATE).exists() {
+            return written;
+        }
+        written.hint(|| {
+            let run = self.path.display();
+            format!(
+                "what was saved before is intact: go on with `mbn-train --resume {run}` once there is room"
+            )
+        })
     }
 }
 
@@ -84,7 +139,7 @@ fn free_name(settings: &Settings) -> PathBuf {
     let data = data
         .file_name()
         .map_or("data".into(), |name| name.to_string_lossy());
-    let base = format!("runs/{data}_{:?}", settings.alpha);
+    let base = format!("runs/{data}_{}", settings.alpha);
     let numbered = (2..).map(|i| format!("{base}_{i}"));
     let mut names = std::iter::once(base.clone()).chain(numbered).map(PathBuf::from);
     names.find(|name| !name.exists()).unwrap_or_else(|| base.into())

@@ -1,89 +1,134 @@
-//! The run: epochs of steps, evaluation, and what is saved after each.
+//! The run: epochs of steps, evaluation, and what is saved when.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use candle_core::{Device, Tensor};
 use indicatif::ProgressBar;
-use mbn_cli::{Outcome, interrupt, progress};
-use mbn_data::{Augment, CachedSource, Loader, LoaderConfig, Source, Splits, default_cache_budget};
-use mbn_model::{Network, Optimizer, cross_entropy, fresh_weights};
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
+use mbn_cli::{Hint, Outcome, interrupt, progress};
+use mbn_data::{Batch, Loader, Splits};
+use mbn_model::{Network, Optimizer, WeightAverage, cross_entropy, soft_cross_entropy};
+use mbn_spec::{Metadata, Weights};
 
+use crate::dataset::{self, size_of_epoch};
 use crate::evaluate::{Evaluation, evaluate, predictions};
-use crate::history::{Epoch, to_csv};
+use crate::history::Epoch;
 use crate::options::Options;
-use crate::resume::{Progress, State};
-use crate::run_dir::{BEST, HISTORY, LAST, RunDir, STATE};
+use crate::resume::{Best, Position, Progress, State};
+use crate::run_dir::{AUGMENTED, BEST, LAST, RunDir, STATE};
 use crate::schedule::Schedule;
-use crate::settings::{Recipe, Settings};
+use crate::settings::Settings;
+use crate::starting::{self, Start};
 use crate::{publish, report};
 
 /// How often `--log-level debug` says how fast training is.
 const STEPS_BETWEEN_MESSAGES: usize = 10;
+/// What a run keeps on disk at most, in sizes of its weights: the state (weights, average, best weights, two moments)
+/// and the one that replaces it, last and best weights.
+const WEIGHTS_ON_DISK: usize = 12;
 
 /// A run in memory.
 pub(crate) struct Trainer {
     pub run: RunDir,
     pub progress: Progress,
     pub data: Splits,
-    pub preprocess: Preprocess,
     pub network: Network,
+    average: Option<WeightAverage>,
+    best: Option<Best>,
     optimizer: Optimizer,
+    class_weights: Option<Tensor>,
     train_loader: Loader,
     test_loader: Loader,
-}
-
-/// What an epoch of steps came to.
-struct Steps {
-    loss: f64,
-    accuracy: f64,
-    learning_rate: f64,
-    images_per_s: f64,
+    save_every: Duration,
+    saved: Instant,
+    /// Where the run was when it was last saved.
+    saved_position: String,
 }
 
 impl Trainer {
     /// A new run.
-    pub fn start(settings: Settings, options: &Options) -> Result<Self> {
-        let data = open_data(&settings)?;
+    pub fn start(options: &Options) -> Result<Self> {
+        let args = options.run_args()?;
+        let folder = dataset::locate(args.data.as_deref())?;
+        let init = args.init.as_deref().map(starting::load).transpose()?;
+        let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
+        let settings = Settings::resolve(args, folder, init_alpha)?;
+        let data = dataset::open(&settings)?;
         let classes = data.class_names.clone();
-        let alpha = parse_alpha(&settings)?;
-        let architecture = Architecture::new(alpha, classes.len());
-        let weights = match &settings.init {
-            Some(path) => initial_weights(path, &architecture)?,
-            None => fresh_weights(architecture, settings.seed, Metadata::default())?,
+        let (alpha, size, seed) = (settings.alpha, settings.size, settings.seed);
+        let Start { weights, preprocess } = match (&init, &settings.init) {
+            (Some(init), Some(path)) => Start::from_file(init, path, alpha, &classes, size, seed)?,
+            _ => Start::random(alpha, &classes, size, seed)?,
         };
         let run = RunDir::create(options.out.as_deref(), &settings)?;
+        run.require_space(WEIGHTS_ON_DISK * weights.to_bytes()?.len())?;
         log::info!("Writing to `{}`", run.path().display());
         let progress = Progress {
             settings,
+            preprocess,
             classes,
+            train_images: data.train.len(),
+            threads: options.common.thread_count(),
             steps: 0,
             history: Vec::new(),
+            position: Position::default(),
+            mistakes: Vec::new(),
         };
-        Self::new(run, progress, data, &weights, options)
+        let mut trainer = Self::new(run, progress, data, &weights, options)?;
+        if trainer.progress.settings.ema > 0.0 {
+            let average = WeightAverage::new(&trainer.network, trainer.progress.settings.ema)?;
+            trainer.average = Some(average);
+        }
+        // From here on, whatever happens, the run can be resumed.
+        trainer.save_state()?;
+        report::augmented(&trainer.run, &trainer.train_loader, &trainer.progress)?;
+        Ok(trainer)
     }
 
     /// A run that was interrupted.
     pub fn resume(run: RunDir, options: &Options) -> Result<Self> {
+        let path = run.file(STATE);
+        let state = State::load(&path, &Device::Cpu)?;
         let State {
             progress,
             weights,
+            average,
+            best,
             optimizer,
-        } = State::load(&run.file(STATE), &Device::Cpu)?;
-        let data = open_data(&progress.settings)?;
+        } = state;
+        let data = dataset::open(&progress.settings)?;
+        let folder = progress.settings.data.display();
         if data.class_names != progress.classes {
-            let folder = progress.settings.data.display();
             bail!("the classes in `{folder}` are not those that the run was started with");
         }
-        let (done, epochs) = (progress.history.len(), progress.settings.epochs);
+        let (images, expected) = (data.train.len(), progress.train_images);
+        if images != expected {
+            bail!("`{folder}` has {images} training images, the run was started with {expected}");
+        }
+        let threads = options.common.thread_count();
+        if threads != progress.threads {
+            log::warn!(
+                "the run was started with {} threads and goes on with {threads}; `--threads {}` repeats it bit by bit",
+                progress.threads,
+                progress.threads
+            );
+        }
+        run.require_space(WEIGHTS_ON_DISK / 2 * weights.to_bytes()?.len())?;
         log::info!(
-            "Resuming `{}` after epoch {done} of {epochs}",
-            run.path().display()
+            "Resuming `{}` {}",
+            run.path().display(),
+            progress.describe_position()
         );
         let mut trainer = Self::new(run, progress, data, &weights, options)?;
         trainer.optimizer.set_state(optimizer);
+        let ema = trainer.progress.settings.ema;
+        let average = average.map(|average| WeightAverage::from_weights(&average, &trainer.network, ema));
+        trainer.average = average.transpose()?;
+        trainer.best = best;
+        trainer.save_files_of_epoch(true)?;
+        if !trainer.run.file(AUGMENTED).exists() {
+            report::augmented(&trainer.run, &trainer.train_loader, &trainer.progress)?;
+        }
         Ok(trainer)
     }
 
@@ -104,19 +149,28 @@ impl Trainer {
             data.train.len(),
             data.test.len(),
         );
-        let preprocess = Preprocess {
-            size: settings.size,
-            ..Preprocess::default()
-        };
-        let (train_loader, test_loader) = loaders(&data, settings, preprocess, options.workers.get())?;
+        if settings.freeze.blocks() > 0 {
+            log::info!("Frozen: {}", settings.freeze);
+        }
+        let workers = options.workers.get();
+        let (train_loader, test_loader) = dataset::loaders(&data, settings, progress.preprocess, workers)?;
         let mut network = Network::from_weights(weights, &Device::Cpu)?;
         network.set_precision(settings.precision.dtype());
+        network.freeze(settings.freeze.blocks());
+        let class_weights = dataset::class_weights(&data, settings)
+            .map(|weights| Tensor::new(weights.as_slice(), network.device()))
+            .transpose()?;
         Ok(Self {
             network,
+            average: None,
+            best: None,
             optimizer: Optimizer::new(settings.optimizer.kind(), settings.weight_decay, false),
-            preprocess,
+            class_weights,
             train_loader,
             test_loader,
+            save_every: Duration::try_from_secs_f64(60.0 * options.save_every.get()).unwrap_or(Duration::MAX),
+            saved: Instant::now(),
+            saved_position: progress.describe_position(),
             run,
             progress,
             data,
@@ -125,97 +179,128 @@ impl Trainer {
 
     /// Runs the epochs that are left.
     pub fn train(&mut self) -> Result<Outcome> {
-        for epoch in self.progress.history.len()..self.progress.settings.epochs {
-            let Some(steps) = self.train_epoch(epoch)? else {
-                let run = self.run.path().display();
-                log::warn!("interrupted; go on after epoch {epoch} with `mbn-train --resume {run}`");
+        while self.progress.history.len() < self.progress.settings.epochs {
+            if self.progress.out_of_patience() {
+                let patience = self.progress.settings.patience;
+                log::info!("Stopping early: no better test accuracy in {patience} epochs");
+                break;
+            }
+            if !(self.train_epoch()? && self.finish_epoch()?) {
+                self.save_state()?;
+                let (position, run) = (self.progress.describe_position(), self.run.path().display());
+                log::warn!("interrupted; saved {position}, go on with `mbn-train --resume {run}`");
                 return Ok(Outcome::Interrupted);
-            };
-            self.finish_epoch(epoch, &steps)?;
+            }
         }
         Ok(Outcome::Success)
     }
 
     /// Publishes the weights and says what came out.
     pub fn finish(&self, options: &Options) -> Result<()> {
-        let Some(best) = self.progress.best() else {
+        let (Some(row), Some(best)) = (self.progress.best(), &self.best) else {
             return Ok(());
         };
-        let path = self.run.file(BEST);
         log::info!(
             "Best test accuracy: {:.2} % after epoch {}, in `{}`",
-            best.test_accuracy,
-            best.epoch,
-            path.display()
+            row.test_accuracy,
+            row.epoch,
+            self.run.file(BEST).display()
         );
-        publish::publish(&Weights::load(&path)?, options)
+        publish::publish(&Weights::from_bytes(&best.file)?, options)
     }
 
-    /// One pass over the training set; `None` if the user stopped it.
-    fn train_epoch(&mut self, epoch: usize) -> Result<Option<Steps>> {
-        let steps = self.train_loader.batches_per_epoch();
-        let images = self.train_loader.samples_per_epoch();
+    /// The rest of a pass over the training set; `false` if the user stopped it.
+    fn train_epoch(&mut self) -> Result<bool> {
+        let epoch = self.progress.history.len();
         let settings = self.progress.settings.clone();
-        let schedule = Schedule {
-            peak: settings.learning_rate,
-            warmup_steps: settings.warmup_epochs * steps as f64,
-            steps: (settings.epochs * steps) as f64,
-        };
+        let steps = self.train_loader.batches_per_epoch();
+        let schedule = self.schedule();
+        let size = size_of_epoch(&settings, epoch);
         let title = format!("epoch {:>3}/{}", epoch + 1, settings.epochs);
         let bar = progress::bar(
-            images as u64,
+            self.train_loader.samples_per_epoch() as u64,
             &format!("{title} {{wide_bar}} {{pos}}/{{len}} {{msg}} {{eta}} left"),
         );
-        let start = Instant::now();
-        let (mut loss_sum, mut right, mut seen, mut learning_rate) = (0.0, 0, 0, 0.0);
-        let batches = self.train_loader.epoch(epoch as u64);
-        for (i, batch) in batches.enumerate() {
+        let mut start = Instant::now();
+        let first = self.progress.position;
+        bar.set_position(first.seen as u64);
+        bar.reset_eta();
+        for batch in self.train_loader.epoch_from(epoch as u64, size, first.step)? {
             if interrupt::requested() {
                 bar.abandon();
-                return Ok(None);
+                return Ok(false);
             }
             let batch = batch?;
             let n = batch.labels.len();
-            learning_rate = schedule.learning_rate(epoch * steps + i);
-            let (loss, predicted) = self.step(batch, learning_rate)?;
+            let learning_rate = schedule.learning_rate(epoch * steps + self.progress.position.step);
+            let (loss, right) = self.step(batch, learning_rate)?;
             if !loss.is_finite() {
                 bar.abandon();
-                return Err(self.diverged(epoch, i, learning_rate, loss));
+                return self.diverged(&format!("the loss became {loss}"), learning_rate);
             }
-            loss_sum += loss * n as f64;
-            right += predicted;
-            seen += n;
-            describe(&bar, n, loss_sum, right, seen, start.elapsed());
-            if (i + 1) % STEPS_BETWEEN_MESSAGES == 0 {
-                let rate = seen as f64 / start.elapsed().as_secs_f64();
-                log::debug!("epoch {}, step {}/{steps}: {rate:.1} images/s", epoch + 1, i + 1);
+            let position = &mut self.progress.position;
+            position.step += 1;
+            position.loss += loss * n as f64;
+            position.right += right;
+            position.seen += n;
+            position.seconds += start.elapsed().as_secs_f64();
+            start = Instant::now();
+            describe(&bar, n, position);
+            if position.step.is_multiple_of(STEPS_BETWEEN_MESSAGES) {
+                let rate = position.seen as f64 / position.seconds;
+                log::debug!(
+                    "epoch {}, step {}/{steps}: {rate:.1} images/s",
+                    epoch + 1,
+                    position.step
+                );
+            }
+            if self.saved.elapsed() >= self.save_every {
+                self.save_state()?;
+                // Training alone is what images/s speaks of.
+                start = Instant::now();
             }
         }
         bar.finish_and_clear();
-        let mean = |sum: f64| sum / seen.max(1) as f64;
-        let images_per_s = seen as f64 / start.elapsed().as_secs_f64();
-        Ok(Some(Steps {
-            loss: mean(loss_sum),
-            accuracy: 100.0 * mean(right as f64),
-            learning_rate,
-            images_per_s,
-        }))
+        Ok(!interrupt::requested())
+    }
+
+    fn schedule(&self) -> Schedule {
+        let settings = &self.progress.settings;
+        let steps = self.train_loader.batches_per_epoch();
+        Schedule {
+            peak: settings.learning_rate,
+            warmup_steps: settings.warmup_epochs * steps as f64,
+            steps: (settings.epochs * steps) as f64,
+        }
     }
 
     /// One step: the loss, and how many images were classified rightly before it.
-    fn step(&mut self, batch: mbn_data::Batch, learning_rate: f64) -> Result<(f64, usize)> {
-        let (n, size) = (batch.labels.len(), self.preprocess.size);
+    fn step(&mut self, batch: Batch, learning_rate: f64) -> Result<(f64, usize)> {
+        let (n, size) = (batch.labels.len(), batch.size);
         let device = self.network.device().clone();
+        let targets = self.targets(&batch, &device)?;
         let images = Tensor::from_vec(batch.images, (n, 3, size, size), &device)?;
-        let labels = Tensor::new(batch.labels.as_slice(), &device)?;
         let pass = self.network.forward_train(&images)?;
         let logits = pass.logits().detach();
-        let loss = cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?;
+        let loss = match targets {
+            Some(targets) => soft_cross_entropy(pass.logits(), &targets, self.class_weights.as_ref())?,
+            None => {
+                let labels = Tensor::new(batch.labels.as_slice(), &device)?;
+                cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?
+            }
+        };
         let value = loss.to_scalar::<f32>()?;
         if value.is_finite() {
-            let gradients = self.network.backward(pass, &loss)?;
+            let mut gradients = self.network.backward(pass, &loss)?;
+            let clip_norm = self.progress.settings.clip_norm;
+            if clip_norm > 0.0 {
+                gradients.clip_norm(clip_norm)?;
+            }
             self.optimizer
-                .step(self.network.parameters(), &gradients, learning_rate)?;
+                .step(self.network.trainable_parameters(), &gradients, learning_rate)?;
+            if let Some(average) = &mut self.average {
+                average.update(&self.network, self.optimizer.state().steps)?;
+            }
         }
         let right = predictions(&logits)?
             .iter()
@@ -225,122 +310,174 @@ impl Trainer {
         Ok((value.into(), right))
     }
 
-    fn diverged(&self, epoch: usize, step: usize, learning_rate: f64, loss: f64) -> anyhow::Error {
-        let last = self.run.file(LAST);
-        let checkpoint = if self.progress.history.is_empty() {
-            "no epoch was finished before".to_owned()
-        } else {
-            format!("the last good weights are in `{}`", last.display())
-        };
-        let (epoch, step) = (epoch + 1, step + 1);
-        anyhow::anyhow!(
-            "the loss became {loss} in epoch {epoch}, step {step}, at learning rate {learning_rate}; {checkpoint}"
-        )
+    /// Probabilities to learn, where class indices with smoothing do not say them.
+    fn targets(&self, batch: &Batch, device: &Device) -> Result<Option<Tensor>> {
+        if batch.mixed.is_none() && self.class_weights.is_none() {
+            return Ok(None);
+        }
+        let classes = self.progress.classes.len();
+        let targets = batch.targets(classes, self.progress.settings.label_smoothing as f32);
+        let shape = (batch.labels.len(), classes);
+        Ok(Some(Tensor::from_vec(targets, shape, device)?))
     }
 
-    /// Evaluates, and saves all there is; the state comes last.
-    fn finish_epoch(&mut self, epoch: usize, steps: &Steps) -> Result<()> {
-        let weights = self.network.to_weights(Metadata::default())?;
-        let evaluation = evaluate(&weights, &self.test_loader, self.network.device())?;
+    fn diverged<T>(&self, what: &str, learning_rate: f64) -> Result<T> {
+        let steps = self.train_loader.batches_per_epoch();
+        let (epoch, step) = (self.progress.history.len(), self.progress.position.step);
+        let (state, position) = (self.run.file(STATE), &self.saved_position);
+        Err(anyhow!(
+            "{what} in epoch {}, step {} of {steps} (step {} of the run), at learning rate {learning_rate:?}; the last good \
+             checkpoint is `{}`, {position}",
+            epoch + 1,
+            step + 1,
+            epoch * steps + step + 1,
+            state.display()
+        ))
+        .hint(|| "start again with a lower `--lr`, a longer `--warmup`, or `--clip-norm 5`".to_owned())
+    }
+
+    /// Evaluates and saves; `false` if the user stopped it before that was done.
+    fn finish_epoch(&mut self) -> Result<bool> {
+        let steps = self.train_loader.batches_per_epoch();
+        let learning_rate = {
+            let done = (self.progress.history.len() + 1) * steps;
+            self.schedule().learning_rate(done.saturating_sub(1))
+        };
+        let weights = self.evaluated_weights(Metadata::default())?;
+        let Some(evaluation) = evaluate(&weights, &self.test_loader, self.network.device())? else {
+            return Ok(false);
+        };
+        if !evaluation.loss.is_finite() {
+            let what = format!("the test loss became {}", evaluation.loss);
+            self.progress.position.step -= 1;
+            return self.diverged(&what, learning_rate);
+        }
+        let Position {
+            loss,
+            right,
+            seen,
+            seconds,
+            ..
+        } = self.progress.position;
+        let mean = |sum: f64| sum / seen.max(1) as f64;
         let row = Epoch {
-            epoch: epoch + 1,
-            train_loss: steps.loss,
-            train_accuracy: steps.accuracy,
+            epoch: self.progress.history.len() + 1,
+            train_loss: mean(loss),
+            train_accuracy: 100.0 * mean(right as f64),
             test_loss: evaluation.loss,
             test_accuracy: evaluation.accuracy(),
-            learning_rate: steps.learning_rate,
-            images_per_s: steps.images_per_s,
+            learning_rate,
+            images_per_s: seen as f64 / seconds,
         };
+        self.log(&row);
         self.progress.history.push(row);
-        self.progress.steps = self.optimizer.state().steps;
+        self.progress.position = Position::default();
+        if self.progress.best() == Some(&row) {
+            self.keep_as_best(evaluation)?;
+        }
+        self.save_state()?;
+        self.save_files_of_epoch(false)?;
+        Ok(true)
+    }
+
+    fn log(&self, row: &Epoch) {
+        let settings = &self.progress.settings;
+        let size = match settings.progressive {
+            0 => String::new(),
+            _ => format!(" at {}", size_of_epoch(settings, row.epoch - 1)),
+        };
         log::info!(
-            "epoch {:>3}/{}  train loss {:.4}  accuracy {:5.2} %  test loss {:.4}  accuracy {:5.2} %  {:.0} images/s",
+            "epoch {:>3}/{}  train loss {:.4}  accuracy {:5.2} %  test loss {:.4}  accuracy {:5.2} %  {:.0} images/s{size}",
             row.epoch,
-            self.progress.settings.epochs,
+            settings.epochs,
             row.train_loss,
             row.train_accuracy,
             row.test_loss,
             row.test_accuracy,
             row.images_per_s
         );
-        self.save(&evaluation)
     }
 
-    fn save(&self, evaluation: &Evaluation) -> Result<()> {
-        let metadata = self.progress.metadata(&self.data.name, self.preprocess);
-        let weights = self.network.to_weights(metadata)?;
-        weights.save(&self.run.file(LAST))?;
-        let newest = self.progress.history.last();
-        if self.progress.best() == newest {
-            weights.save(&self.run.file(BEST))?;
-            report::confusion(&self.run, evaluation, &self.progress)?;
+    /// What is evaluated and saved: the moving average if there is one.
+    fn evaluated_weights(&self, metadata: Metadata) -> Result<Weights> {
+        Ok(match &self.average {
+            Some(average) => average.to_weights(&self.network, metadata)?,
+            None => self.network.to_weights(metadata)?,
+        })
+    }
+
+    fn keep_as_best(&mut self, evaluation: Evaluation) -> Result<()> {
+        let weights = self.evaluated_weights(self.progress.metadata(&self.data.name))?;
+        self.best = Some(Best {
+            file: weights.to_bytes()?,
+            confusion: evaluation.confusion,
+        });
+        self.progress.mistakes = evaluation.mistakes;
+        Ok(())
+    }
+
+    /// Saves all that resuming needs.
+    fn save_state(&mut self) -> Result<()> {
+        self.progress.steps = self.optimizer.state().steps;
+        let weights = self.network.to_weights(Metadata::default())?;
+        if let Some(name) = not_finite(&weights) {
+            let step = self.progress.position.step.saturating_sub(1);
+            let done = self.progress.history.len() * self.train_loader.batches_per_epoch() + step;
+            let what = format!("`{name}` is no longer finite");
+            return self.diverged(&what, self.schedule().learning_rate(done));
         }
-        self.run.write(HISTORY, &to_csv(&self.progress.history)?)?;
-        report::curves(&self.run, &self.progress)?;
-        report::summary(self)?;
-        let optimizer = self.optimizer.state().clone();
+        let average = self.average.as_ref();
+        let average = average.map(|average| average.to_weights(&self.network, Metadata::default()));
         let state = State {
             progress: self.progress.clone(),
             weights,
-            optimizer,
+            average: average.transpose()?,
+            best: self.best.clone(),
+            optimizer: self.optimizer.state().clone(),
         };
-        self.run.write(STATE, &state.to_bytes()?)
+        self.run.write(STATE, &state.to_bytes()?)?;
+        self.saved = Instant::now();
+        self.saved_position = self.progress.describe_position();
+        Ok(())
+    }
+
+    /// Writes the files that follow from the state after an epoch. It is saved before them, so that no file is newer
+    /// than it, and a run that died before all were written writes them, `all` of them, when it is resumed.
+    fn save_files_of_epoch(&self, all: bool) -> Result<()> {
+        let Some(best) = &self.best else {
+            return Ok(());
+        };
+        // Within an epoch, the network is ahead of the files, which are those of the epoch before.
+        let last = match self.progress.position.step {
+            0 => Some(self.evaluated_weights(self.progress.metadata(&self.data.name))?),
+            _ => None,
+        };
+        if let Some(last) = last {
+            self.run.write(LAST, &last.to_bytes()?)?;
+        }
+        report::files_of_epoch(self, best, all)
     }
 }
 
-/// Training and test batches; decoded images stay in memory while there is room.
-fn loaders(
-    data: &Splits,
-    settings: &Settings,
-    preprocess: Preprocess,
-    workers: usize,
-) -> Result<(Loader, Loader)> {
-    let mut train =
-        LoaderConfig::training(preprocess, settings.batch_size, settings.seed).with_workers(workers);
-    if settings.recipe == Recipe::Strong {
-        train = train.with_augment(Augment::default());
-    }
-    let test = LoaderConfig::evaluation(preprocess, settings.batch_size).with_workers(workers);
-    let total = (data.train.len() + data.test.len()).max(1) as u64;
-    // Asked for once: what is free changes with every query.
-    let budget = default_cache_budget();
-    let share = |part: usize| budget / total * part as u64;
-    let cached = |source: &Arc<dyn Source>| CachedSource::new(Arc::clone(source), share(source.len()));
-    let train = Loader::new(Arc::new(cached(&data.train)), train).context("cannot load training images")?;
-    let test = Loader::new(Arc::new(cached(&data.test)), test).context("cannot load test images")?;
-    Ok((train, test))
+/// Name of a tensor that holds a value that is no number, or infinite.
+fn not_finite(weights: &Weights) -> Option<String> {
+    let bad = |name: &str| !weights.values(name).iter().all(|value| value.is_finite());
+    weights
+        .architecture()
+        .tensors()
+        .into_iter()
+        .map(|spec| spec.name)
+        .find(|name| bad(name))
 }
 
-fn describe(bar: &ProgressBar, n: usize, loss_sum: f64, right: usize, seen: usize, elapsed: Duration) {
-    let (loss, accuracy) = (loss_sum / seen as f64, 100.0 * right as f64 / seen as f64);
-    let rate = seen as f64 / elapsed.as_secs_f64();
+fn describe(bar: &ProgressBar, n: usize, position: &Position) {
+    let (loss, accuracy) = (
+        position.loss / position.seen as f64,
+        100.0 * position.right as f64 / position.seen as f64,
+    );
+    let rate = position.seen as f64 / position.seconds;
     bar.set_message(format!(
         "loss {loss:.4}  accuracy {accuracy:.1} %  {rate:.0} images/s"
     ));
     bar.inc(n as u64);
-}
-
-fn open_data(settings: &Settings) -> Result<Splits> {
-    Ok(mbn_data::open(&settings.data)?)
-}
-
-fn parse_alpha(settings: &Settings) -> Result<Alpha> {
-    Ok(settings.alpha.to_string().parse()?)
-}
-
-/// Weights to start from, which must be of the network that is asked for.
-fn initial_weights(path: &std::path::Path, architecture: &Architecture) -> Result<Weights> {
-    let weights = Weights::load(path)?;
-    let found = weights.architecture();
-    if found != architecture {
-        bail!(
-            "`--init {}` holds alpha {} with {} classes, the run needs alpha {} with {} classes",
-            path.display(),
-            found.alpha,
-            found.classes,
-            architecture.alpha,
-            architecture.classes
-        );
-    }
-    Ok(weights)
 }

@@ -1,36 +1,13 @@
 //! Wrong use, and small runs, through the program.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::path::Path;
 
-use assert_cmd::Command;
-use image::RgbImage;
+use common::{pictures, train, two_colours};
 use predicates::prelude::*;
 use predicates::str::contains;
-
-fn train() -> Command {
-    Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
-}
-
-/// Pictures of one colour and some texture: `FOLDER/SPLIT/CLASS/*.png`.
-fn pictures(folder: &Path, split: &str, class: &str, colour: [u8; 3], count: u32) {
-    let folder = folder.join(split).join(class);
-    std::fs::create_dir_all(&folder).unwrap();
-    for i in 0..count {
-        let image = RgbImage::from_fn(40, 40, |x, y| {
-            let shade = ((x * 7 + y * 13 + i * 29) % 50) as u8;
-            image::Rgb(colour.map(|channel| channel.saturating_add(shade)))
-        });
-        image.save(folder.join(format!("{i}.png"))).unwrap();
-    }
-}
-
-fn two_colours(folder: &Path) {
-    for (split, count) in [("train", 8), ("val", 3)] {
-        pictures(folder, split, "blue", [0, 30, 180], count);
-        pictures(folder, split, "red", [180, 30, 0], count);
-    }
-}
 
 #[test]
 fn alpha_must_be_one_of_four() {
@@ -71,22 +48,6 @@ fn cuda_is_refused_by_a_build_without_it() {
     assert
         .code(1)
         .stderr(contains("no CUDA support").and(contains("hint:")));
-}
-
-#[test]
-fn weights_to_start_from_must_fit() {
-    let folder = tempfile::tempdir().unwrap();
-    two_colours(folder.path());
-    let weights = folder.path().join("w.safetensors");
-    std::fs::write(&weights, "not weights").unwrap();
-    let mut command = train();
-    command
-        .arg("--data")
-        .arg(folder.path())
-        .args(["--alpha", "0.25"])
-        .arg("--init")
-        .arg(&weights);
-    command.assert().code(1).stderr(contains("w.safetensors"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files::images_below;
+use crate::stl10::Stl10Error;
 
 /// How many names a message lists.
 const LISTED: usize = 8;
@@ -29,7 +30,7 @@ pub enum DataError {
     },
     /// A part of the data set is not there.
     #[error(
-        "data set `{}` has no folder {expected}, expected `train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`; {found}",
+        "data set `{}` has no folder {expected}, expected `train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`, or STL-10's binary files; {found}",
         path.display()
     )]
     NoSplit {
@@ -66,6 +67,15 @@ pub enum DataError {
         /// The class's folder.
         path: PathBuf,
     },
+    /// A fold was asked for where there are none.
+    #[error("data set `{}` is an image folder, which has no pre-defined folds; train without a fold", path.display())]
+    NoFolds {
+        /// The data set.
+        path: PathBuf,
+    },
+    /// STL-10's binary files cannot be used.
+    #[error(transparent)]
+    Stl10(#[from] Stl10Error),
     /// The two parts have different classes.
     #[error(
         "`{}` and `{}` have different classes{}",

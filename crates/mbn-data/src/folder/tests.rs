@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::open;
 
 /// A folder with these (empty) files.
 fn tree(files: &[&str]) -> tempfile::TempDir {

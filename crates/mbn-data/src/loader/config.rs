@@ -34,7 +34,7 @@ pub struct LoaderConfig {
     pub seed: u64,
     /// Size and normalisation; without augmentation also how pictures become square.
     pub preprocess: Preprocess,
-    /// Random changes; with them, pictures become square by a random crop.
+    /// Random changes; without them pictures only become square, as `preprocess` says.
     pub augment: Option<Augment>,
     /// Threads that decode; 0 takes one for each core.
     pub workers: usize,

@@ -9,16 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use mbn_spec::Preprocess;
-use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
-use rayon::slice::ParallelSliceMut;
 
-use super::{Batch, LoaderConfig, LoaderError, Shared};
-use crate::augment::Augment;
-use crate::normalize::Normalizer;
-use crate::random::sample_stream;
-use crate::resize;
-use crate::source::Source;
+use super::{Batch, LoaderError, Plan};
 
 /// Threads that make batches in turn.
 const BUILDERS: usize = 2;
@@ -33,50 +25,28 @@ pub struct Epoch {
     batches: usize,
 }
 
-/// What a builder needs to know of its epoch.
-struct Plan {
-    shared: Arc<Shared>,
-    order: Vec<usize>,
-    batch_size: usize,
-    seed: u64,
-    epoch: u64,
-    preprocess: Preprocess,
-    normalizer: Normalizer,
-    augment: Option<Augment>,
-    cancelled: Arc<AtomicBool>,
-}
-
 impl Epoch {
-    pub(super) fn start(shared: Arc<Shared>, config: &LoaderConfig, epoch: u64, order: Vec<usize>) -> Self {
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let batches = order.len().div_ceil(config.batch_size);
-        let plan = Arc::new(Plan {
-            shared,
-            order,
-            batch_size: config.batch_size,
-            seed: config.seed,
-            epoch,
-            preprocess: config.preprocess,
-            normalizer: Normalizer::new(&config.preprocess),
-            augment: config.augment.clone(),
-            cancelled: Arc::clone(&cancelled),
-        });
+    /// The batches from `first` on.
+    pub(super) fn start(plan: Plan, first: usize) -> Self {
+        let plan = Arc::new(plan);
         let mut started = Self {
             receivers: Vec::new(),
             builders: Vec::new(),
-            cancelled,
-            next: 0,
-            batches,
+            cancelled: Arc::clone(&plan.cancelled),
+            next: first.min(plan.batches()),
+            batches: plan.batches(),
         };
         // A builder holds one batch beside those in its queue.
-        let capacity = (config.prefetch / BUILDERS).saturating_sub(1);
-        for first in 0..BUILDERS {
+        let capacity = (plan.prefetch / BUILDERS).saturating_sub(1);
+        for builder in 0..BUILDERS {
             let (sender, receiver) = bounded(capacity);
             started.receivers.push(receiver);
             let plan = Arc::clone(&plan);
-            let builder = Builder::new().name(format!("mbn-data-batch-{first}"));
+            // The first batch from `first` on whose turn it is.
+            let first = first + (builder + BUILDERS - first % BUILDERS) % BUILDERS;
+            let thread = Builder::new().name(format!("mbn-data-batch-{builder}"));
             // Without the thread its queue is closed, which the consumer takes for `Stopped`.
-            if let Ok(handle) = builder.spawn(move || plan.build_every(first, &sender)) {
+            if let Ok(handle) = thread.spawn(move || build_every(&plan, first, &sender)) {
                 started.builders.push(handle);
             }
         }
@@ -122,57 +92,12 @@ impl Drop for Epoch {
     }
 }
 
-impl Plan {
-    fn build_every(&self, first: usize, sender: &Sender<Result<Batch, LoaderError>>) {
-        for indices in self.order.chunks(self.batch_size).skip(first).step_by(BUILDERS) {
-            let result = self.build(indices);
-            let failed = result.is_err();
-            if self.cancelled.load(Ordering::Relaxed) || sender.send(result).is_err() || failed {
-                return;
-            }
+fn build_every(plan: &Plan, first: usize, sender: &Sender<Result<Batch, LoaderError>>) {
+    for batch in (first..plan.batches()).step_by(BUILDERS) {
+        let result = plan.build(batch);
+        let failed = result.is_err();
+        if plan.cancelled.load(Ordering::Relaxed) || sender.send(result).is_err() || failed {
+            return;
         }
-    }
-
-    /// Makes a batch. The error is that of the first picture in the batch that has one.
-    fn build(&self, indices: &[usize]) -> Result<Batch, LoaderError> {
-        let size = self.preprocess.size;
-        let picture = 3 * size * size;
-        let mut images = self.shared.buffer(indices.len() * picture);
-        let results: Vec<Result<(), LoaderError>> = self.shared.pool.install(|| {
-            let pictures = images.par_chunks_mut(picture).zip(indices.par_iter());
-            pictures
-                .with_max_len(1)
-                .map(|(out, &index)| match self.cancelled.load(Ordering::Relaxed) {
-                    true => Ok(()),
-                    false => self.fill(index, out),
-                })
-                .collect()
-        });
-        results.into_iter().collect::<Result<(), _>>()?;
-        let source = &self.shared.source;
-        Ok(Batch {
-            images,
-            labels: indices.iter().map(|&index| source.label(index)).collect(),
-            indices: indices.to_vec(),
-        })
-    }
-
-    /// Decodes, resizes and normalises one picture.
-    fn fill(&self, index: usize, out: &mut [f32]) -> Result<(), LoaderError> {
-        let source: &dyn Source = &*self.shared.source;
-        let image = source.load(index)?;
-        let resized = match &self.augment {
-            Some(augment) => {
-                let mut stream = sample_stream(self.seed, self.epoch, index);
-                augment.apply(&image, self.preprocess.size, &mut stream)
-            }
-            None => resize::apply(&image, &self.preprocess),
-        };
-        let resized = resized.map_err(|error| LoaderError::Resize {
-            path: source.path(index).to_owned(),
-            source: error,
-        })?;
-        self.normalizer.apply(&resized, out);
-        Ok(())
     }
 }

@@ -166,12 +166,36 @@ fn recycled_memory_leaves_no_trace() {
 }
 
 #[test]
-fn the_size_can_change_between_epochs() {
-    let mut loader = Loader::new(Arc::new(Numbered::new(8)), training(4, 2)).unwrap();
-    loader.set_size(48).unwrap();
-    assert_eq!(batches(&loader, 0)[0].images.len(), 4 * 3 * 48 * 48);
-    assert!(loader.set_size(0).is_err());
-    assert_eq!(batches(&loader, 0)[0].images.len(), 4 * 3 * 48 * 48);
+fn each_epoch_can_have_its_own_size() {
+    let loader = Loader::new(Arc::new(Numbered::new(8)), training(4, 2)).unwrap();
+    let batch = loader.epoch_at(0, 48).unwrap().next().unwrap().unwrap();
+    assert_eq!((batch.size, batch.images.len()), (48, 4 * 3 * 48 * 48));
+    assert!(loader.epoch_at(0, 0).is_err());
+    let batch = loader.epoch(0).next().unwrap().unwrap();
+    assert_eq!((batch.size, batch.images.len()), (32, 4 * 3 * 32 * 32));
+}
+
+#[test]
+fn a_preview_shows_the_first_batch() {
+    let mut augment = Augment::default();
+    augment.mixing.mixup = 1.0;
+    let config = training(4, 2).with_augment(augment);
+    let loader = Loader::new(Arc::new(Numbered::new(9)), config).unwrap();
+    let batch = loader.epoch(3).next().unwrap().unwrap();
+    let examples = loader.preview(3).unwrap();
+    assert!(batch.mixed.is_some());
+    assert_eq!(examples.len(), 4);
+    let picture = 3 * 32 * 32;
+    for (i, example) in examples.iter().enumerate() {
+        assert_eq!(example.index, batch.indices[i]);
+        assert_eq!(example.shares, batch.shares(i));
+        let mut again = vec![0.0; picture];
+        crate::normalize_into(&example.image, &small(), &mut again);
+        for (a, b) in again.iter().zip(&batch.images[i * picture..]) {
+            // Half a level of a byte, divided by the smallest standard deviation.
+            assert!((a - b).abs() <= 0.5 / 255.0 / 0.224 + 1e-5, "{a} {b}");
+        }
+    }
 }
 
 #[test]
@@ -180,4 +204,19 @@ fn refuses_what_cannot_be_done() {
     assert!(matches!(empty.err(), Some(LoaderError::EmptySource)));
     let no_batch = Loader::new(Arc::new(Numbered::new(4)), training(0, 1));
     assert!(matches!(no_batch.err(), Some(LoaderError::BatchSize)));
+}
+
+#[test]
+fn an_epoch_goes_on_in_the_middle() {
+    let loader = Loader::new(Arc::new(Numbered::new(11)), training(2, 2)).unwrap();
+    let whole = batches(&loader, 3);
+    assert_eq!(whole.len(), 5);
+    for first in 0..7 {
+        let rest = loader.epoch_from(3, 32, first).unwrap().map(Result::unwrap);
+        assert_eq!(
+            rest.collect::<Vec<_>>(),
+            whole[first.min(5)..],
+            "from batch {first}"
+        );
+    }
 }

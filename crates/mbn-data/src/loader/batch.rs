@@ -1,0 +1,97 @@
+//! Pictures ready for the network, and what each of them shows.
+
+use image::RgbImage;
+
+/// Pictures ready for the network.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Normalised pictures, `[n, 3, size, size]`.
+    pub images: Vec<f32>,
+    /// Height and width of the pictures.
+    pub size: usize,
+    /// Class of each picture, of the first of the two where pictures are mixed.
+    pub labels: Vec<u32>,
+    /// Index of each picture in the source.
+    pub indices: Vec<usize>,
+    /// If the pictures are mixed: the part of each that is its own, 0 to 1. The rest is picture `n - 1 - i`'s.
+    pub mixed: Option<f32>,
+}
+
+impl Batch {
+    /// The classes of picture `index` with their shares, which sum to one; two if it is mixed with one of another
+    /// class.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    pub fn shares(&self, index: usize) -> Vec<(u32, f32)> {
+        let label = self.labels[index];
+        let partner = self.labels[self.labels.len() - 1 - index];
+        match self.mixed {
+            Some(own) if partner != label => vec![(label, own), (partner, 1.0 - own)],
+            _ => vec![(label, 1.0)],
+        }
+    }
+
+    /// The probabilities that the network is to learn, `[n, classes]`, each row summing to one: the shares of the
+    /// picture's classes, less `smoothing` of them that goes to all classes alike. An unmixed batch without
+    /// smoothing needs no more than `labels`.
+    ///
+    /// # Panics
+    /// If a label is not below `classes`.
+    pub fn targets(&self, classes: usize, smoothing: f32) -> Vec<f32> {
+        let mut targets = vec![smoothing / classes as f32; self.labels.len() * classes];
+        for (index, row) in targets.chunks_exact_mut(classes).enumerate() {
+            for (label, share) in self.shares(index) {
+                row[label as usize] += share * (1.0 - smoothing);
+            }
+        }
+        targets
+    }
+}
+
+/// A picture as the network sees it, for people to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    /// The picture.
+    pub image: RgbImage,
+    /// Its classes with their shares, as [`Batch::shares`].
+    pub shares: Vec<(u32, f32)>,
+    /// Its index in the source.
+    pub index: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(labels: &[u32], mixed: Option<f32>) -> Batch {
+        Batch {
+            labels: labels.to_vec(),
+            mixed,
+            ..Batch::default()
+        }
+    }
+
+    #[test]
+    fn targets_are_smoothed_and_mixed() {
+        let plain = batch(&[2, 0], None);
+        assert_eq!(plain.targets(3, 0.0), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+        // timm: mixup_target(torch.tensor([2, 0, 1]), 4, lam=0.75, smoothing=0.2); the middle one is its own partner.
+        let found = batch(&[2, 0, 1], Some(0.75)).targets(4, 0.2);
+        let expected = [
+            [0.05, 0.25, 0.65, 0.05],
+            [0.85, 0.05, 0.05, 0.05],
+            [0.05, 0.65, 0.25, 0.05],
+        ];
+        for (found, expected) in found.iter().zip(expected.as_flattened()) {
+            // Three roundings of values below one.
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn a_picture_mixed_with_one_of_its_class_has_one_class() {
+        assert_eq!(batch(&[3, 3], Some(0.4)).shares(0), [(3, 1.0)]);
+        assert_eq!(batch(&[3, 4], Some(0.75)).shares(1), [(4, 0.75), (3, 0.25)]);
+    }
+}

@@ -1,0 +1,138 @@
+//! Configuration files: a run's settings as TOML, by the names of the options.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use mbn_cli::Hint;
+
+use crate::run_args::RunArgs;
+use crate::settings::Settings;
+
+/// What a file may hold.
+const KEYS: [&str; 30] = [
+    "alpha",
+    "batch-size",
+    "class-weights",
+    "clip-norm",
+    "color-jitter",
+    "crop",
+    "crop-scale",
+    "cutmix",
+    "data",
+    "ema",
+    "epochs",
+    "erasing",
+    "flip",
+    "fold",
+    "freeze",
+    "init",
+    "label-smoothing",
+    "lr",
+    "mixup",
+    "optimizer",
+    "patience",
+    "precision",
+    "progressive",
+    "rand-augment",
+    "recipe",
+    "seed",
+    "size",
+    "trivial-augment",
+    "warmup",
+    "weight-decay",
+];
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// If it cannot be read, is no TOML, has an unknown key (the nearest known one is named) or a value that its key
+/// cannot take.
+pub(crate) fn load(path: &Path) -> Result<RunArgs> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("configuration `{}` cannot be read", path.display()))?;
+    parse(&text).with_context(|| format!("configuration `{}` cannot be used", path.display()))
+}
+
+fn parse(text: &str) -> Result<RunArgs> {
+    let table: toml::Table = text.parse().map_err(without_trailing_newline)?;
+    let known = || KEYS.into_iter();
+    if let Some(unknown) = table.keys().find(|key| !known().any(|name| name == *key)) {
+        let nearest = known().max_by(|one, other| {
+            let similarity = |name| strsim::jaro_winkler(name, unknown);
+            similarity(one).total_cmp(&similarity(other))
+        });
+        return Err(anyhow!("unknown key `{unknown}`"))
+            .hint(|| format!("did you mean `{}`?", nearest.unwrap_or_default()));
+    }
+    toml::from_str(text).map_err(without_trailing_newline)
+}
+
+fn without_trailing_newline(error: toml::de::Error) -> anyhow::Error {
+    anyhow!("{}", error.to_string().trim_end().to_owned())
+}
+
+/// The settings as a file that [`load`] reads.
+pub(crate) fn to_toml(settings: &Settings) -> Result<String> {
+    let values = toml::to_string(settings)?;
+    Ok(format!(
+        "# Settings of a run of mbn-train {}; `mbn-train --config FILE` takes them again.\n{values}",
+        env!("CARGO_PKG_VERSION")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        for (text, nearest) in [
+            ("mixupp = 0.2", "`mixup`"),
+            ("lable-smoothing = 0.1", "`label-smoothing`"),
+            ("batch_size = 3", "`batch-size`"),
+            ("weight_decay = 3", "`weight-decay`"),
+        ] {
+            let error = parse(text).unwrap_err();
+            let hint = error.downcast_ref::<mbn_cli::Hinted>().unwrap();
+            assert!(hint.hint.contains(nearest), "{text}: {}", hint.hint);
+        }
+    }
+
+    #[test]
+    fn values_out_of_range_name_the_line() {
+        for text in [
+            "seed = 1\nmixup = -1",
+            "seed = 1\nalpha = 0.3",
+            "seed = 1\nepochs = 0",
+            "seed = 1\nrecipe = \"weak\"",
+            "seed = 1\ncrop-scale = [0.5, 2]",
+            "seed = 1\nfreeze = 99",
+            "seed = 1\nseed = 2",
+            "seed = 1\nflip = ",
+        ] {
+            let error = format!("{:#}", parse(text).unwrap_err());
+            assert!(error.contains("line 2"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn resolved_settings_are_a_configuration_again() {
+        let full = "data = 'd'\nfold = 3\ninit = 'w'\nalpha = 0.5\nmixup = 0.2\nrand-augment = [2, 9]\nfreeze = 'all'\n\
+            ema = 0.99\ncrop = false\nprogressive = 128\nlr = 0.1\nrecipe = 'plain'\nclass-weights = 'balanced'";
+        let resolve = |text: &str| {
+            let args = parse(text).unwrap();
+            let data = args.data.clone().unwrap_or_default();
+            Settings::resolve(args, data, None).unwrap()
+        };
+        for text in [full, "", "recipe = 'plain'", "lr = 0.30000000000000004"] {
+            let settings = resolve(text);
+            let saved = to_toml(&settings).unwrap();
+            assert_eq!(resolve(&saved), settings, "{saved}");
+        }
+        let saved = to_toml(&resolve(full)).unwrap();
+        let table: toml::Table = saved.parse().unwrap();
+        let mut known: Vec<_> = KEYS.into_iter().collect();
+        known.sort_unstable();
+        assert_eq!(table.keys().collect::<Vec<_>>(), known);
+    }
+}

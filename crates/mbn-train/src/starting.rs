@@ -1,0 +1,144 @@
+//! The weights that a run starts from.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use mbn_cli::Hint;
+use mbn_model::fresh_weights;
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Weights};
+
+/// Weights for the classes of a data set, and the preprocessing that they are for.
+pub(crate) struct Start {
+    pub weights: Weights,
+    pub preprocess: Preprocess,
+}
+
+impl Start {
+    /// Random weights.
+    pub fn random(alpha: Alpha, classes: &[String], size: usize, seed: u64) -> Result<Self> {
+        Ok(Self {
+            weights: fresh_weights(Architecture::new(alpha, classes.len()), seed, Metadata::default())?,
+            preprocess: Preprocess {
+                size,
+                ..Preprocess::default()
+            },
+        })
+    }
+
+    /// The weights of `--init`, with a new classifier where theirs is for other classes, and with their normalisation.
+    pub fn from_file(
+        init: &Weights,
+        path: &Path,
+        alpha: Alpha,
+        classes: &[String],
+        size: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let found = init.architecture();
+        if found.alpha != alpha {
+            let message = format!(
+                "`--init {}` holds alpha {}, the run is to have alpha {alpha}",
+                path.display(),
+                found.alpha
+            );
+            return Err(anyhow::anyhow!(message))
+                .hint(|| "leave out `--alpha`: the weights decide".to_owned());
+        }
+        let preprocess = init.metadata().preprocess.unwrap_or_default();
+        let names = init.metadata().classes.as_deref();
+        let weights = match other_classifier(names, found.classes, classes) {
+            None => {
+                log::info!("Starting from `{}`", path.display());
+                init.clone()
+            }
+            Some(reason) => {
+                log::info!(
+                    "Starting from `{}` with a new classifier for {} classes: {reason}",
+                    path.display(),
+                    classes.len()
+                );
+                with_new_classifier(init, classes.len(), seed)?
+            }
+        };
+        Ok(Self {
+            weights,
+            preprocess: Preprocess { size, ..preprocess },
+        })
+    }
+}
+
+/// Why the weights' classifier is not one for `classes`, if so. Weights without class names are taken at their count.
+fn other_classifier(names: Option<&[String]>, count: usize, classes: &[String]) -> Option<String> {
+    if count != classes.len() {
+        return Some(format!("the file's has {count}"));
+    }
+    let differs = names?.iter().zip(classes).find(|(one, other)| one != other);
+    differs.map(|(found, wanted)| format!("the file's knows `{found}` where the data has `{wanted}`"))
+}
+
+fn with_new_classifier(init: &Weights, classes: usize, seed: u64) -> Result<Weights> {
+    let architecture = Architecture {
+        classes,
+        ..*init.architecture()
+    };
+    let fresh = fresh_weights(architecture, seed, Metadata::default())?;
+    let mut floats = BTreeMap::new();
+    let mut counters = BTreeMap::new();
+    for spec in architecture.tensors() {
+        if spec.kind == TensorKind::Counter {
+            counters.insert(spec.name.clone(), init.counter(&spec.name));
+            continue;
+        }
+        let source = if spec.name.starts_with("fc.") {
+            &fresh
+        } else {
+            init
+        };
+        floats.insert(spec.name.clone(), source.values(&spec.name).to_vec());
+    }
+    Ok(Weights::new(architecture, Metadata::default(), floats, counters)?)
+}
+
+/// Reads `--init`.
+pub(crate) fn load(path: &Path) -> Result<Weights> {
+    if path.is_dir() {
+        bail!(
+            "`--init {}` is a folder, expected a weight file such as a run's `best.safetensors`",
+            path.display()
+        );
+    }
+    Ok(Weights::load(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn other_classes_get_a_new_classifier_and_the_rest_stays() {
+        let metadata = Metadata {
+            classes: Some(names(&["a", "b"])),
+            ..Metadata::default()
+        };
+        let init = fresh_weights(Architecture::new(Alpha::Quarter, 2), 1, metadata).unwrap();
+        let start = |classes: &[&str]| {
+            let start = Start::from_file(&init, Path::new("w"), Alpha::Quarter, &names(classes), 64, 9);
+            start.unwrap().weights
+        };
+        let same = start(&["a", "b"]);
+        assert_eq!(same.values("fc.weight"), init.values("fc.weight"));
+        for classes in [&["a", "c"][..], &["a", "b", "c"]] {
+            let other = start(classes);
+            assert_eq!(other.architecture().classes, classes.len());
+            assert_ne!(other.values("fc.weight"), init.values("fc.weight"));
+            assert_eq!(other.values("model.3.0.weight"), init.values("model.3.0.weight"));
+        }
+        let wrong = Start::from_file(&init, Path::new("w"), Alpha::Half, &names(&["a", "b"]), 64, 9);
+        assert!(wrong.is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! `mbn-train report`: runs side by side, as a table in Markdown.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use comfy_table::{CellAlignment, Table, presets};
+use mbn_spec::Alpha;
+use serde::Deserialize;
+
+use crate::run_dir::SUMMARY;
+
+/// What `summary.json` says, as far as the table shows it.
+#[derive(Deserialize)]
+struct Summary {
+    settings: Settings,
+    parameters: u64,
+    multiply_adds: u64,
+    epochs: usize,
+    best: Option<Best>,
+    images_per_s: Option<f64>,
+    #[serde(default)]
+    images_per_s_by_size: BTreeMap<usize, f64>,
+}
+
+#[derive(Deserialize)]
+struct Settings {
+    alpha: Alpha,
+    size: usize,
+}
+
+#[derive(Deserialize)]
+struct Best {
+    test_accuracy: f64,
+}
+
+/// Prints the table of `runs`, in their order.
+pub(crate) fn print(runs: &[PathBuf]) -> Result<()> {
+    let summaries = runs.iter().map(|run| read(run)).collect::<Result<Vec<_>>>()?;
+    writeln!(std::io::stdout(), "{}", table(&summaries))?;
+    Ok(())
+}
+
+fn read(run: &Path) -> Result<Summary> {
+    let path = run.join(SUMMARY);
+    if !path.is_file() {
+        bail!(
+            "`{}` holds no run with a finished epoch: no file `{SUMMARY}`",
+            run.display()
+        );
+    }
+    let read = || Ok::<_, anyhow::Error>(serde_json::from_str(&std::fs::read_to_string(&path)?)?);
+    read().with_context(|| format!("`{}` cannot be used", path.display()))
+}
+
+fn table(summaries: &[Summary]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header([
+        "Model",
+        "Test accuracy (%)",
+        "Parameters",
+        "Multiply-adds",
+        "Epochs",
+        "Images/s",
+    ]);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for summary in summaries {
+        let Settings { alpha, size } = summary.settings;
+        table.add_row([
+            format!("{alpha} MobileNet-{size}"),
+            summary
+                .best
+                .as_ref()
+                .map_or("-".into(), |best| format!("{:.2}", best.test_accuracy)),
+            grouped(summary.parameters),
+            grouped(summary.multiply_adds),
+            summary.epochs.to_string(),
+            rates(summary),
+        ]);
+    }
+    table
+}
+
+/// Images a second, for each size where there are several.
+fn rates(summary: &Summary) -> String {
+    let by_size = &summary.images_per_s_by_size;
+    if by_size.len() > 1 {
+        let rate = |(size, rate): (&usize, &f64)| format!("{rate:.0} at {size}");
+        return by_size.iter().map(rate).collect::<Vec<_>>().join(", ");
+    }
+    summary
+        .images_per_s
+        .map_or("-".into(), |rate| format!("{rate:.0}"))
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_for_each_run() {
+        let summary = |text: &str| serde_json::from_str::<Summary>(text).unwrap();
+        let first = summary(
+            r#"{"settings": {"alpha": 0.25, "size": 224}, "parameters": 215642, "multiply_adds": 41000000, "epochs": 50,
+                "best": {"test_accuracy": 84.125}, "images_per_s": 301.4}"#,
+        );
+        let second = summary(
+            r#"{"settings": {"alpha": 1.0, "size": 160}, "parameters": 3217226, "multiply_adds": 290000000, "epochs": 2,
+                "best": null, "images_per_s": 90, "images_per_s_by_size": {"128": 120.0, "160": 90.0}}"#,
+        );
+        let text = table(&[first, second]).to_string();
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| {
+                line.split('|')
+                    .map(str::trim)
+                    .filter(|cell| !cell.is_empty())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(
+            rows[2],
+            [
+                "0.25 MobileNet-224",
+                "84.12",
+                "215,642",
+                "41,000,000",
+                "50",
+                "301"
+            ]
+        );
+        assert_eq!(
+            rows[3],
+            [
+                "1.0 MobileNet-160",
+                "-",
+                "3,217,226",
+                "290,000,000",
+                "2",
+                "120 at 128, 90 at 160"
+            ]
+        );
+        assert!(text.lines().nth(1).unwrap().starts_with("|-"), "{text}");
+    }
+}

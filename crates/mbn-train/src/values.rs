@@ -1,0 +1,284 @@
+//! What an option, or a key of a configuration file, may be set to: the same ranges for both.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A float of a certain range, which both the command line and TOML are refused outside of.
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $allowed:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(try_from = "f64", into = "f64")]
+        pub struct $name(f64);
+
+        impl $name {
+            /// The number.
+            pub fn get(self) -> f64 {
+                self.0
+            }
+        }
+
+        impl TryFrom<f64> for $name {
+            type Error = String;
+
+            fn try_from(value: f64) -> Result<Self, String> {
+                let allowed: fn(f64) -> bool = $allowed;
+                if allowed(value) {
+                    Ok(Self(value))
+                } else {
+                    Err(format!("{value} is not {}", $expected))
+                }
+            }
+        }
+
+        impl From<$name> for f64 {
+            fn from(value: $name) -> f64 {
+                value.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let value: f64 = text.trim().parse().map_err(|_| format!("expected {}", $expected))?;
+                value.try_into()
+            }
+        }
+    };
+}
+
+number!(
+    /// Above 0.
+    Positive,
+    "a number above 0",
+    |value| value > 0.0 && value.is_finite()
+);
+number!(
+    /// 0 or more.
+    NonNegative,
+    "a number of at least 0",
+    |value| value >= 0.0 && value.is_finite()
+);
+number!(
+    /// From 0 to below 1.
+    Fraction,
+    "a number from 0 to below 1",
+    |value| (0.0..1.0).contains(&value)
+);
+number!(
+    /// From 0 to 1.
+    Probability,
+    "a probability from 0 to 1",
+    |value| (0.0..=1.0).contains(&value)
+);
+number!(
+    /// Both parameters of a Beta distribution, or 0 for none.
+    BetaParameter,
+    "0, or a number from 0.001 to 1000",
+    |value| value == 0.0 || (1e-3..=1e3).contains(&value)
+);
+
+/// Smallest and largest part of a picture's area that a crop takes: `MIN,MAX`, or `MIN` for `MIN,1`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "[f64; 2]", into = "[f64; 2]")]
+pub struct CropScale([f64; 2]);
+
+impl CropScale {
+    /// Smallest and largest part.
+    pub fn get(self) -> [f64; 2] {
+        self.0
+    }
+}
+
+impl TryFrom<[f64; 2]> for CropScale {
+    type Error = String;
+
+    fn try_from([low, high]: [f64; 2]) -> Result<Self, String> {
+        if 0.0 < low && low <= high && high <= 1.0 {
+            Ok(Self([low, high]))
+        } else {
+            Err(format!("{low},{high} is not MIN,MAX with 0 < MIN <= MAX <= 1"))
+        }
+    }
+}
+
+impl From<CropScale> for [f64; 2] {
+    fn from(scale: CropScale) -> Self {
+        scale.0
+    }
+}
+
+impl FromStr for CropScale {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (low, high) = text.split_once(',').unwrap_or((text, "1"));
+        let number = |text: &str| text.trim().parse::<f64>();
+        match (number(low), number(high)) {
+            (Ok(low), Ok(high)) => [low, high].try_into(),
+            _ => Err("expected MIN,MAX, such as 0.35,1".into()),
+        }
+    }
+}
+
+/// Number of operations and their strength: `N,M`; no operations for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "[u32; 2]", into = "[u32; 2]")]
+pub struct RandAugment {
+    /// Operations on each picture, 0 to 14.
+    pub operations: u32,
+    /// Strength, 0 to 30.
+    pub magnitude: u32,
+}
+
+impl RandAugment {
+    /// No operations.
+    pub const OFF: Self = Self {
+        operations: 0,
+        magnitude: 0,
+    };
+}
+
+impl TryFrom<[u32; 2]> for RandAugment {
+    type Error = String;
+
+    fn try_from([operations, magnitude]: [u32; 2]) -> Result<Self, String> {
+        if operations <= 14 && magnitude <= 30 {
+            Ok(Self {
+                operations,
+                magnitude,
+            })
+        } else {
+            Err(format!(
+                "{operations},{magnitude} is not N,M with N up to 14 and M up to 30"
+            ))
+        }
+    }
+}
+
+impl From<RandAugment> for [u32; 2] {
+    fn from(value: RandAugment) -> Self {
+        [value.operations, value.magnitude]
+    }
+}
+
+impl FromStr for RandAugment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text
+            .split_once(',')
+            .map(|(n, m)| (n.trim().parse(), m.trim().parse()));
+        match numbers {
+            Some((Ok(operations), Ok(magnitude))) => [operations, magnitude].try_into(),
+            _ => Err("expected N,M: number of operations and strength, such as 2,9".into()),
+        }
+    }
+}
+
+/// Blocks of the network, the stem being the first.
+pub const BLOCKS: usize = mbn_spec::BLOCKS.len() + 1;
+
+/// How many of the first blocks do not train: a number, or `all` but the classifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "FreezeText", into = "usize")]
+pub struct Freeze(usize);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FreezeText {
+    Number(i64),
+    Text(String),
+}
+
+impl Freeze {
+    /// Everything trains.
+    pub const NONE: Self = Self(0);
+
+    /// Number of frozen blocks, the stem being the first of 14.
+    pub fn blocks(self) -> usize {
+        self.0
+    }
+}
+
+impl From<Freeze> for usize {
+    fn from(freeze: Freeze) -> usize {
+        freeze.0
+    }
+}
+
+impl TryFrom<FreezeText> for Freeze {
+    type Error = String;
+
+    fn try_from(value: FreezeText) -> Result<Self, String> {
+        match value {
+            FreezeText::Number(number) => number.to_string().parse(),
+            FreezeText::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl FromStr for Freeze {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self(BLOCKS));
+        }
+        match text.parse() {
+            Ok(blocks) if blocks <= BLOCKS => Ok(Self(blocks)),
+            _ => Err(format!(
+                "`{text}` is not `all` or a number of blocks from 0 to {BLOCKS}"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Freeze {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            BLOCKS => f.write_str("all blocks"),
+            blocks => write!(f, "the first {blocks} of {BLOCKS} blocks"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_on_the_command_line() {
+        assert_eq!("0.5".parse::<Positive>().unwrap().get(), 0.5);
+        for text in ["0", "nan", "inf", "-1", "x", ""] {
+            assert!(text.parse::<Positive>().is_err(), "{text}");
+        }
+        assert!("0".parse::<NonNegative>().is_ok());
+        assert!("1".parse::<Fraction>().is_err());
+        assert!("1".parse::<Probability>().is_ok());
+        assert!("0.0001".parse::<BetaParameter>().is_err());
+        assert_eq!("0.2".parse::<CropScale>().unwrap().get(), [0.2, 1.0]);
+        assert_eq!("0.2, 0.9".parse::<CropScale>().unwrap().get(), [0.2, 0.9]);
+        for text in ["0,1", "0.9,0.5", "0.5,2", "a", "0.5,", "nan,1"] {
+            assert!(text.parse::<CropScale>().is_err(), "{text}");
+        }
+        assert_eq!(
+            "2,9".parse(),
+            Ok(RandAugment {
+                operations: 2,
+                magnitude: 9
+            })
+        );
+        for text in ["2", "15,9", "2,31", "-1,9", "2,9,1"] {
+            assert!(text.parse::<RandAugment>().is_err(), "{text}");
+        }
+        assert_eq!("all".parse::<Freeze>().unwrap().blocks(), 14);
+        assert_eq!("3".parse::<Freeze>().unwrap().blocks(), 3);
+        for text in ["15", "-1", "none", ""] {
+            assert!(text.parse::<Freeze>().is_err(), "{text}");
+        }
+    }
+}

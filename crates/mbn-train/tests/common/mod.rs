@@ -1,0 +1,54 @@
+//! Small data sets and the program, for all tests.
+#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use image::RgbImage;
+
+/// The program, on two threads.
+pub fn train() -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"));
+    command.env("NO_COLOR", "1");
+    command
+}
+
+/// Pictures of one colour and some texture: `FOLDER/SPLIT/CLASS/*.png`.
+pub fn pictures(folder: &Path, split: &str, class: &str, colour: [u8; 3], count: u32) {
+    let folder = folder.join(split).join(class);
+    std::fs::create_dir_all(&folder).unwrap();
+    for i in 0..count {
+        let image = RgbImage::from_fn(40, 40, |x, y| {
+            let shade = ((x * 7 + y * 13 + i * 29) % 50) as u8;
+            image::Rgb(colour.map(|channel| channel.saturating_add(shade)))
+        });
+        image.save(folder.join(format!("{i}.png"))).unwrap();
+    }
+}
+
+/// `train` with 16 pictures, `val` with 6.
+pub fn two_colours(folder: &Path) {
+    for (split, count) in [("train", 8), ("val", 3)] {
+        pictures(folder, split, "blue", [0, 30, 180], count);
+        pictures(folder, split, "red", [180, 30, 0], count);
+    }
+}
+
+pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
+    let path = path.as_ref();
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Words of a line.
+pub fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+/// `history.csv` without the column that the clock decides.
+pub fn history(run: &Path) -> Vec<String> {
+    let text = String::from_utf8(read(run.join("history.csv"))).unwrap();
+    text.lines()
+        .map(|line| line.rsplit_once(',').unwrap().0.to_owned())
+        .collect()
+}

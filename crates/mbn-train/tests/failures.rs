@@ -1,0 +1,240 @@
+//! Full and vanishing disks, losses that explode, runs that stop early.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use common::{history, read, two_colours, words};
+use predicates::prelude::*;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --no-publish";
+
+fn data() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    two_colours(&folder.path().join("data"));
+    folder
+}
+
+fn run(folder: &Path, arguments: &str) -> assert_cmd::assert::Assert {
+    let mut command = common::train();
+    command.current_dir(folder).args(words(arguments)).assert()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn state_is_whole(run: &Path) {
+    let bytes = read(run.join("state.safetensors"));
+    safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let left = std::fs::read_dir(run)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert_eq!(
+        left.filter(|name| mbn_spec::atomic::is_temporary(name)).count(),
+        0
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_that_cannot_be_written_to_is_refused_before_the_first_step() {
+    let folder = data();
+    let assert = run(folder.path(), &format!("{SMALL} --out /proc/mbn-run"));
+    assert
+        .code(1)
+        .stderr(contains("cannot create run folder `/proc/mbn-run`").and(contains("epoch").not()));
+}
+
+/// Files of a megabyte at most, as a disk with a megabyte left has them: the signal that a longer one brings is ignored,
+/// so that writing fails.
+#[cfg(unix)]
+#[test]
+fn too_little_room_is_found_before_the_first_step() {
+    let folder = data();
+    let program = assert_cmd::cargo::cargo_bin!("mbn-train");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 2048; exec {} {SMALL} --out run",
+        program.display()
+    );
+    let output = Command::new("sh")
+        .current_dir(folder.path())
+        .args(["-c", &script])
+        .output();
+    let output = output.unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("MiB to run folder `run`") && message.contains("hint:"),
+        "{message}"
+    );
+    assert!(!message.contains("epoch"), "{message}");
+    assert!(!folder.path().join("run/state.safetensors").exists());
+}
+
+/// A small file system of its own, where the test may mount one.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn new(test: &str, size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={size}");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(folder.path())
+            .stderr(Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("{test}: skipped, no file system can be mounted here");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.path()).status();
+    }
+}
+
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..3000 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{what} did not come in 30 s");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_fills_up_leaves_the_last_state() {
+    let Some(disk) = SmallDisk::new("a_disk_that_fills_up", "24m") else {
+        return;
+    };
+    let folder = data();
+    let out = disk.path().join("run");
+    let arguments = format!("{SMALL} --epochs 1000 --save-every 0 --out {}", out.display());
+    let child = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
+        .current_dir(folder.path())
+        .args(words(&arguments))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for("an epoch", || out.join("history.csv").exists());
+    let ballast = disk.path().join("ballast");
+    let _full = std::io::copy(
+        &mut std::io::repeat(7),
+        &mut std::fs::File::create(&ballast).unwrap(),
+    )
+    .unwrap_err();
+    let output = child.wait_with_output().unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot write `"), "{message}");
+    assert!(
+        message.contains("hint: what was saved before is intact"),
+        "{message}"
+    );
+    state_is_whole(&out);
+
+    std::fs::remove_file(&ballast).unwrap();
+    let rows = history(&out).len();
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
+        .current_dir(folder.path())
+        .args(["--resume".as_ref(), out.as_os_str()])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for("more epochs", || history(&out).len() > rows + 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_folder_that_goes_away_is_an_error_and_the_run_goes_on_elsewhere() {
+    let folder = data();
+    let out = folder.path().join("run");
+    let child = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
+        .current_dir(folder.path())
+        .args(words(&format!("{SMALL} --epochs 1000 --out run")))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for("an epoch", || out.join("history.csv").exists());
+    let moved = folder.path().join("moved");
+    std::fs::rename(&out, &moved).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot write `run/"), "{message}");
+    state_is_whole(&moved);
+}
+
+#[test]
+fn a_loss_that_explodes_names_step_rate_and_checkpoint() {
+    let folder = data();
+    let assert = run(
+        folder.path(),
+        &format!("{SMALL} --warmup 0 --lr 1e30 --epochs 3 --out run"),
+    );
+    let assert = assert.code(1).stderr(
+        contains("of 2 (step")
+            .and(contains("e29; ").or(contains("e30; ")))
+            .and(contains(
+                "the last good checkpoint is `run/state.safetensors`, before its first step",
+            ))
+            .and(contains("hint:")),
+    );
+    drop(assert);
+    state_is_whole(&folder.path().join("run"));
+
+    // Saving after each step, no checkpoint may hold what exploded.
+    let assert = run(
+        folder.path(),
+        &format!("{SMALL} --warmup 0 --lr 1e38 --epochs 3 --save-every 0 --out other"),
+    );
+    assert
+        .code(1)
+        .stderr(contains("the last good checkpoint is `other/state.safetensors`"));
+    let bytes = read(folder.path().join("other/state.safetensors"));
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let weights = mbn_spec::Weights::from_bytes(tensors.tensor("weights").unwrap().data()).unwrap();
+    for spec in weights.architecture().tensors() {
+        assert!(
+            weights.values(&spec.name).iter().all(|value| value.is_finite()),
+            "{}",
+            spec.name
+        );
+    }
+}
+
+#[test]
+fn patience_ends_a_run_that_learns_nothing() {
+    let folder = data();
+    let arguments = format!("{SMALL} --epochs 40 --lr 1e-9 --ema 0 --patience 2 --out run");
+    run(folder.path(), &arguments)
+        .success()
+        .stderr(contains("no better test accuracy in 2 epochs"));
+    let rows = history(&folder.path().join("run"));
+    let accuracy = |row: &String| row.split(',').nth(4).unwrap().parse::<f64>().unwrap();
+    let accuracies: Vec<f64> = rows[1..].iter().map(accuracy).collect();
+    let best = accuracies.iter().cloned().fold(f64::MIN, f64::max);
+    let at = accuracies.iter().position(|&value| value == best).unwrap();
+    assert_eq!(accuracies.len(), at + 3, "{accuracies:?}");
+    // Resumed, it is as finished as before.
+    let before = history(&folder.path().join("run"));
+    run(folder.path(), "--resume run --no-publish").success();
+    assert_eq!(history(&folder.path().join("run")), before);
+}
