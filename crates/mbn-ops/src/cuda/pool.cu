@@ -57,8 +57,12 @@ DEVICE void backward(const float *__restrict__ gradient, const T *__restrict__ r
             for (int i = 0; i < V; i++) {
                 const float mean = __ldg(gradient + static_cast<size_t>(row / pixels) * c + channel + i);
                 dy[i] = norm.pass(norm.normalise(i, x[i]), mean / pixels);
-                sums.add(i, dy[i], norm.centre(i, x[i]));
             }
+            // The sums are those of what is stored: an image's pixels all have the same rounding error.
+            round_as(out, dy);
+#pragma unroll
+            for (int i = 0; i < V; i++)
+                sums.add(i, dy[i], norm.centre(i, x[i]));
             store(out + at, dy);
         }
     }
