@@ -37,6 +37,8 @@ fn faults_are_noticed() {
     assert!(message.contains("byte 256 of 256"), "{message}");
     let message = run("loads_beyond").unwrap().unwrap_err();
     assert!(message.contains("thread (63, 0) reads 4 bytes"), "{message}");
+    let message = run("misaligned").unwrap().unwrap_err();
+    assert!(message.contains("8 bytes is not aligned"), "{message}");
     assert!(
         run("reads_beyond")
             .unwrap()

@@ -36,3 +36,8 @@ KERNEL(loads_beyond, (float *out)) {
     const float next = __ldg(out + threadIdx.x + 1);
     out[threadIdx.x] = threadIdx.x + 1 < blockDim.x ? next : 0.0f;
 }
+
+KERNEL(misaligned, (float *out)) {
+    const float2 pair = __ldg(reinterpret_cast<const float2 *>(out + threadIdx.x % 2));
+    out[threadIdx.x] = pair.x;
+}

@@ -3,7 +3,7 @@
 // Threads of a block are fibers. Between barriers they run one after the other in an order that a seed decides, so that
 // a missing barrier shows as a wrong value; a barrier that a thread does not reach is an error. Shared memory is
 // filled with not-a-number before each block and has guard zones, which are checked after it. Loads by `__ldg` have to
-// be from the device's buffers.
+// be from the device's buffers, and aligned.
 #pragma once
 #include <ucontext.h>
 
@@ -117,6 +117,8 @@ inline void wait(State state, int line) {
 inline void check_load(const void *from, size_t bytes) {
     Block &b = block();
     const uint64_t start = reinterpret_cast<uintptr_t>(from);
+    if (start % bytes != 0 && b.problem.empty())
+        b.problem = "a load of " + std::to_string(bytes) + " bytes is not aligned";
     const Range *after = std::upper_bound(b.ranges, b.ranges + b.range_count, start,
                                           [](uint64_t address, const Range &range) { return address < range.start; });
     if ((after == b.ranges || start + bytes > after[-1].end) && b.problem.empty())
