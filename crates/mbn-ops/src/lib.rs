@@ -15,11 +15,17 @@
 //!
 //! Every function returns an error, never a panic, for shapes and formats that do not fit.
 
+// The unit tests share helpers with the integration tests, which name the crate.
+#[cfg(test)]
+extern crate self as mbn_ops;
+
 mod cpu;
 mod depthwise;
 mod double;
 mod element;
 mod geometry;
+#[cfg(any(test, feature = "cuda"))]
+pub mod gpu;
 mod inference;
 mod launch;
 mod normalization;
