@@ -18,6 +18,8 @@ mod cpu;
 mod depthwise;
 mod element;
 mod geometry;
+#[cfg(any(test, feature = "cuda"))]
+pub mod gpu;
 mod inference;
 mod launch;
 mod normalization;

@@ -1,0 +1,110 @@
+//! 1x1 convolution: matrix products of what is written down for them.
+
+use candle_core::Result;
+
+use super::batch_norm::finish_gradients;
+use super::columns::{self, Activation, ParameterGradients, Sums, Upstream, weight_as};
+use super::stream::{Format, Matrix, Pointer, Product, Slot, Stream};
+
+/// A 1x1 convolution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pointwise {
+    /// Pixels of all images.
+    pub rows: usize,
+    /// Input channels.
+    pub cin: usize,
+    /// Output channels.
+    pub cout: usize,
+    /// `[rows, cin]`
+    pub input: Activation,
+    /// Where the activated input is kept from forward to backward, `[rows, cin]`, to save writing it again; without,
+    /// it goes to scratch memory.
+    pub kept: Option<Pointer>,
+    /// `[cout, cin, 1, 1]`
+    pub weight: Pointer,
+}
+
+impl Pointwise {
+    fn activated(&self, stream: &impl Stream, format: Format) -> Result<Pointer> {
+        match self.kept {
+            Some(kept) => Ok(kept),
+            None => stream.scratch(Slot::Input, self.rows * self.cin * format.bytes()),
+        }
+    }
+}
+
+/// Convolves the activation; writes `out`, `[rows, cout]`, and `kept`.
+///
+/// # Errors
+/// If the stream fails.
+pub fn pointwise(stream: &impl Stream, format: Format, layer: Pointwise, out: Pointer) -> Result<Sums> {
+    let Pointwise { rows, cin, cout, .. } = layer;
+    let activated = layer.activated(stream, format)?;
+    columns::activate(stream, format, [rows, cin], layer.input, activated)?;
+    let weight = weight_as(stream, format, layer.weight, cin * cout)?;
+    stream.product(&Product {
+        left: Matrix::stored(activated, cin),
+        right: Matrix::transposed(weight, cin),
+        out,
+        m: rows,
+        n: cout,
+        k: cin,
+        format,
+        out_format: format,
+    })?;
+    columns::statistics(stream, format, [rows, cout], out)
+}
+
+/// Where [`pointwise_backward`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PointwiseGradients {
+    /// The gradient of batch norm's result in the layer before: `[rows, cin]`.
+    pub input: Pointer,
+    /// Of that batch norm's parameters.
+    pub parameters: ParameterGradients,
+    /// `[cout, cin, 1, 1]`
+    pub weight: Pointer,
+}
+
+/// All gradients of [`pointwise`]. `layer.kept` holds what [`pointwise`] wrote there.
+///
+/// # Errors
+/// If the stream fails.
+pub fn pointwise_backward(
+    stream: &impl Stream,
+    format: Format,
+    layer: Pointwise,
+    upstream: Upstream,
+    out: PointwiseGradients,
+) -> Result<()> {
+    let Pointwise { rows, cin, cout, .. } = layer;
+    let gradient = stream.scratch(Slot::Upstream, rows * cout * format.bytes())?;
+    columns::write_upstream(stream, format, [rows, cout], upstream, gradient)?;
+    let activated = layer.activated(stream, format)?;
+    if layer.kept.is_none() {
+        columns::activate(stream, format, [rows, cin], layer.input, activated)?;
+    }
+    stream.product(&Product {
+        left: Matrix::transposed(gradient, cout),
+        right: Matrix::stored(activated, cin),
+        out: out.weight,
+        m: cout,
+        n: cin,
+        k: rows,
+        format,
+        out_format: Format::F32,
+    })?;
+    let weight = weight_as(stream, format, layer.weight, cin * cout)?;
+    stream.product(&Product {
+        left: Matrix::stored(gradient, cout),
+        right: Matrix::stored(weight, cin),
+        out: out.input,
+        m: rows,
+        n: cin,
+        k: cout,
+        format,
+        out_format: format,
+    })?;
+    let sums = columns::pass(stream, format, [rows, cin], layer.input, out.input)?;
+    finish_gradients(stream, sums, layer.input.constants, out.parameters, None)
+}
