@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes `ptx.rs` to cargo's folder: the list of the modules.
+/// Writes `ptx.rs` to cargo's folder: the modules' names and code.
 fn compile_all() -> Result<(), String> {
     println!("cargo::rerun-if-changed={SOURCES}");
     for name in ["NVCC", "CUDA_HOME", "PATH"] {
@@ -39,7 +39,8 @@ fn compile_all() -> Result<(), String> {
             .join(source.file_name().unwrap_or_default())
             .with_extension("ptx");
         compile(&nvcc, &source, &ptx)?;
-        writeln!(modules, "    include_str!({ptx:?}),").map_err(|error| error.to_string())?;
+        let name = source.file_stem().unwrap_or_default();
+        writeln!(modules, "    ({name:?}, include_str!({ptx:?})),").map_err(|error| error.to_string())?;
     }
     modules.push_str("]\n");
     let list = out.join("ptx.rs");

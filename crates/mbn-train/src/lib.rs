@@ -1,5 +1,6 @@
 //! Trains MobileNetV1 with candle: from an image folder to a run folder with weights, history and pictures.
 
+mod device;
 mod evaluate;
 mod history;
 mod options;
@@ -17,7 +18,7 @@ pub use schedule::Schedule;
 pub use settings::{OptimizerName, Precision, Recipe, Settings};
 
 use anyhow::Result;
-use mbn_cli::{DeviceChoice, Hint, Outcome};
+use mbn_cli::Outcome;
 
 use crate::run_dir::RunDir;
 use crate::trainer::Trainer;
@@ -28,33 +29,19 @@ use crate::trainer::Trainer;
 /// Whatever keeps training from starting or going on, with the file concerned and what to do.
 pub fn run(options: Options) -> Result<Outcome> {
     mbn_cli::interrupt::install()?;
-    choose_device(options.common.device)?;
+    device::check_options(options.common.device, options.precision)?;
+    let device = device::open(options.common.device)?;
     if options.profile {
-        profile::run(&options)?;
+        profile::run(&options, &device)?;
         return Ok(Outcome::Success);
     }
     let mut trainer = match &options.resume {
-        Some(folder) => Trainer::resume(RunDir::open(folder)?, &options)?,
-        None => Trainer::start(options.settings()?, &options)?,
+        Some(folder) => Trainer::resume(RunDir::open(folder)?, &options, &device)?,
+        None => Trainer::start(options.settings()?, &options, &device)?,
     };
     let outcome = trainer.train()?;
     if outcome == Outcome::Success {
         trainer.finish(&options)?;
     }
     Ok(outcome)
-}
-
-/// This build trains on the CPU.
-fn choose_device(choice: DeviceChoice) -> Result<()> {
-    match choice {
-        DeviceChoice::Cpu => Ok(()),
-        DeviceChoice::Auto => {
-            log::info!("Training on the CPU: this build has no CUDA support");
-            Ok(())
-        }
-        DeviceChoice::Cuda(_) => Err(anyhow::anyhow!(
-            "`--device {choice}`: this build has no CUDA support"
-        ))
-        .hint(|| "train on the CPU with `--device cpu`".to_owned()),
-    }
 }

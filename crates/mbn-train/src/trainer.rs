@@ -11,6 +11,7 @@ use mbn_data::{Augment, CachedSource, Loader, LoaderConfig, Source, Splits, defa
 use mbn_model::{Network, Optimizer, cross_entropy, fresh_weights};
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
 
+use crate::device;
 use crate::evaluate::{Evaluation, evaluate, predictions};
 use crate::history::{Epoch, to_csv};
 use crate::options::Options;
@@ -45,7 +46,7 @@ struct Steps {
 
 impl Trainer {
     /// A new run.
-    pub fn start(settings: Settings, options: &Options) -> Result<Self> {
+    pub fn start(settings: Settings, options: &Options, device: &Device) -> Result<Self> {
         let data = open_data(&settings)?;
         let classes = data.class_names.clone();
         let alpha = parse_alpha(&settings)?;
@@ -62,16 +63,16 @@ impl Trainer {
             steps: 0,
             history: Vec::new(),
         };
-        Self::new(run, progress, data, &weights, options)
+        Self::new(run, progress, data, &weights, options, device)
     }
 
     /// A run that was interrupted.
-    pub fn resume(run: RunDir, options: &Options) -> Result<Self> {
+    pub fn resume(run: RunDir, options: &Options, device: &Device) -> Result<Self> {
         let State {
             progress,
             weights,
             optimizer,
-        } = State::load(&run.file(STATE), &Device::Cpu)?;
+        } = State::load(&run.file(STATE), device)?;
         let data = open_data(&progress.settings)?;
         if data.class_names != progress.classes {
             let folder = progress.settings.data.display();
@@ -82,7 +83,7 @@ impl Trainer {
             "Resuming `{}` after epoch {done} of {epochs}",
             run.path().display()
         );
-        let mut trainer = Self::new(run, progress, data, &weights, options)?;
+        let mut trainer = Self::new(run, progress, data, &weights, options, device)?;
         trainer.optimizer.set_state(optimizer);
         Ok(trainer)
     }
@@ -93,6 +94,7 @@ impl Trainer {
         data: Splits,
         weights: &Weights,
         options: &Options,
+        device: &Device,
     ) -> Result<Self> {
         let settings = &progress.settings;
         let architecture = weights.architecture();
@@ -109,7 +111,8 @@ impl Trainer {
             ..Preprocess::default()
         };
         let (train_loader, test_loader) = loaders(&data, settings, preprocess, options.workers.get())?;
-        let mut network = Network::from_weights(weights, &Device::Cpu)?;
+        device::set_products(device, settings.precision)?;
+        let mut network = Network::from_weights(weights, device)?;
         network.set_precision(settings.precision.dtype());
         Ok(Self {
             network,
