@@ -35,7 +35,7 @@ mod stem;
 
 pub use cpu::simd::instructions;
 #[cfg(feature = "cuda")]
-pub use cuda::cross_entropy;
+pub use cuda::{Pictures, Uploader, cross_entropy};
 pub use depthwise::{depthwise, depthwise_backward, depthwise_normalized};
 pub use device::{CudaUnavailable, allow_tf32, device_name, open_cuda};
 pub use geometry::Conv3x3;

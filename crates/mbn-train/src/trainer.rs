@@ -47,6 +47,7 @@ struct Steps {
 impl Trainer {
     /// A new run.
     pub fn start(settings: Settings, options: &Options, device: &Device) -> Result<Self> {
+        device::set_products(device, settings.precision)?;
         let data = open_data(&settings)?;
         let classes = data.class_names.clone();
         let alpha = parse_alpha(&settings)?;
@@ -73,6 +74,7 @@ impl Trainer {
             weights,
             optimizer,
         } = State::load(&run.file(STATE), device)?;
+        device::set_products(device, progress.settings.precision)?;
         let data = open_data(&progress.settings)?;
         if data.class_names != progress.classes {
             let folder = progress.settings.data.display();
@@ -111,7 +113,6 @@ impl Trainer {
             ..Preprocess::default()
         };
         let (train_loader, test_loader) = loaders(&data, settings, preprocess, options.workers.get())?;
-        device::set_products(device, settings.precision)?;
         let mut network = Network::from_weights(weights, device)?;
         network.set_precision(settings.precision.dtype());
         Ok(Self {

@@ -6,9 +6,11 @@ mod loss;
 mod queue;
 mod statistics;
 mod tensors;
+mod upload;
 
 pub(crate) use launch::{CudaKernel, Target, cuda_fwd, empty, format_of, pointer};
 pub use loss::cross_entropy;
 pub(crate) use queue::{Held, Queue};
 pub(crate) use statistics::{Convolution, normalized};
 pub(crate) use tensors::{activation, new_gradients, pointers, upstream};
+pub use upload::{Pictures, Uploader};
