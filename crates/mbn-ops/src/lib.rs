@@ -14,6 +14,10 @@
 //!
 //! Every function returns an error, never a panic, for shapes and formats that do not fit.
 
+// The unit tests share helpers with the integration tests, which name the crate.
+#[cfg(test)]
+extern crate self as mbn_ops;
+
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;

@@ -132,10 +132,10 @@ fn backward_tiles(stream: &impl Stream, format: Format, shape: Shape, each: usiz
     Tiles::new(stream, [n, cells[0], cells[1]], c, each, [7, 7])
 }
 
-/// Bytes of the gradient that a tile meets, in float32, and of the input.
+/// Bytes of the three constants of the gradient's map, of the gradient that a tile meets, in float32, and of the input.
 fn backward_shared(tiles: &Tiles, stride: usize, format: Format) -> usize {
     let [height, width] = tiles.tile;
     let (halo, pixels) = if stride == 1 { (2, 1) } else { (1, 4) };
-    let gradient = (height + halo) * (width + halo) * size_of::<f32>();
+    let gradient = (3 + (height + halo) * (width + halo)) * size_of::<f32>();
     (gradient + pixels * height * width * format.bytes()) * tiles.channels
 }

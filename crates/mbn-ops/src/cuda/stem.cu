@@ -1,0 +1,177 @@
+// Dense 3x3 convolution on the image. A tile of the image is in shared memory, whose values all channels share; a
+// thread keeps the 27 weights of its channels in registers.
+#include "tiles.cuh"
+
+// What sums are formed in: for a float32 result float64, since every batch norm after it amplifies the rounding of the
+// first layer.
+template <class T> struct Sum;
+template <> struct Sum<float> { using Type = double; };
+template <> struct Sum<bf16> { using Type = float; };
+
+DEVICE double multiply_add(double a, double b, double c) { return fma(a, b, c); }
+DEVICE float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
+
+// Rows and columns of the image that a tile of the result meets.
+struct Patch {
+    int h, w;
+
+    DEVICE Patch(int tile_h, int tile_w, int stride) : h((tile_h - 1) * stride + 3), w((tile_w - 1) * stride + 3) {}
+};
+
+// Loads three planes of the image; zeros outside.
+template <class A>
+DEVICE void load_patch(A *tile, const float *image, const Tile &at, const Patch &patch, const Shape &s, int stride) {
+    const int plane = patch.h * patch.w;
+    for (int i = thread_index(); i < 3 * plane; i += thread_count()) {
+        const int iy = at.y * stride - s.pad + i % plane / patch.w, ix = at.x * stride - s.pad + i % patch.w;
+        const bool inside = iy >= 0 && iy < s.h && ix >= 0 && ix < s.w;
+        tile[i] = inside ? __ldg(image + ((static_cast<size_t>(at.image) * 3 + i / plane) * s.h + iy) * s.w + ix) : 0.0f;
+    }
+}
+
+// Either `bias` and bound, or statistics in `parts`.
+template <class T, int V, bool FUSED>
+DEVICE void convolve(const float *__restrict__ image, const float *__restrict__ weight, const float *__restrict__ bias,
+                     T *__restrict__ out, double *__restrict__ parts, Shape s, int stride, int tile_h, int tile_w,
+                     float max) {
+    using A = typename Sum<T>::Type;
+    A *tile = reinterpret_cast<A *>(shared_memory());
+    const int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+    const bool inside = channel < s.c;
+    A taps[27][V];
+    float shift[V];
+#pragma unroll
+    for (int i = 0; i < V; i++) {
+#pragma unroll
+        for (int tap = 0; tap < 27; tap++)
+            taps[tap][i] = inside ? __ldg(weight + (channel + i) * 27 + tap) : 0.0f;
+        shift[i] = FUSED && inside ? __ldg(bias + channel + i) : 0.0f;
+    }
+    const Patch patch(tile_h, tile_w, stride);
+    Statistics<V> statistics;
+    const int units = s.n * tiles_over(s.oh, tile_h) * tiles_over(s.ow, tile_w);
+    for (int unit = blockIdx.y; unit < units; unit += gridDim.y) {
+        const Tile at(unit, s.oh, s.ow, tile_h, tile_w);
+        // All have read the tile before.
+        __syncthreads();
+        load_patch(tile, image, at, patch, s, stride);
+        __syncthreads();
+        if (!inside)
+            continue;
+        for (int pixel = threadIdx.y; pixel < tile_h * tile_w; pixel += blockDim.y) {
+            const int y = pixel / tile_w, x = pixel % tile_w;
+            if (at.y + y >= s.oh || at.x + x >= s.ow)
+                continue;
+            const A *corner = tile + y * stride * patch.w + x * stride;
+            A sums[V];
+#pragma unroll
+            for (int i = 0; i < V; i++)
+                sums[i] = 0;
+#pragma unroll
+            for (int tap = 0; tap < 27; tap++) {
+                const A value = corner[(tap / 9 * patch.h + tap / 3 % 3) * patch.w + tap % 3];
+#pragma unroll
+                for (int i = 0; i < V; i++)
+                    sums[i] = multiply_add(value, taps[tap][i], sums[i]);
+            }
+            float values[V];
+#pragma unroll
+            for (int i = 0; i < V; i++) {
+                values[i] = static_cast<float>(sums[i]);
+                if constexpr (FUSED)
+                    values[i] = fminf(fmaxf(values[i] + shift[i], 0.0f), max);
+            }
+            T *to = out + ((static_cast<size_t>(at.image) * s.oh + at.y + y) * s.ow + at.x + x) * s.c + channel;
+            store(to, values);
+            if constexpr (!FUSED) {
+                round_as(to, values);
+                statistics.add(values);
+            }
+        }
+    }
+    if constexpr (!FUSED)
+        statistics.finish(parts, s.c);
+}
+
+// Parts [parts, 27, c] of the weight's gradient. A thread reads each gradient of its channels once.
+template <class T, int V>
+DEVICE void backward(const T *__restrict__ raw, const T *__restrict__ gradient, const float *__restrict__ constants,
+                     const float *__restrict__ dgamma, const float *__restrict__ dbeta, const float *__restrict__ image,
+                     double *__restrict__ parts, Shape s, int stride, int tile_h, int tile_w) {
+    float *tile = reinterpret_cast<float *>(shared_memory());
+    const int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+    const bool inside = channel < s.c;
+    const InputGradient<V> map(constants, dgamma, dbeta, s.c, channel, s.n * s.oh * s.ow);
+    float dw[27][V];
+#pragma unroll
+    for (int tap = 0; tap < 27; tap++)
+#pragma unroll
+        for (int i = 0; i < V; i++)
+            dw[tap][i] = 0.0f;
+    const Patch patch(tile_h, tile_w, stride);
+    const int units = s.n * tiles_over(s.oh, tile_h) * tiles_over(s.ow, tile_w);
+    for (int unit = blockIdx.y; unit < units; unit += gridDim.y) {
+        const Tile at(unit, s.oh, s.ow, tile_h, tile_w);
+        // All have read the tile before.
+        __syncthreads();
+        load_patch(tile, image, at, patch, s, stride);
+        __syncthreads();
+        if (!inside)
+            continue;
+        for (int pixel = threadIdx.y; pixel < tile_h * tile_w; pixel += blockDim.y) {
+            const int y = pixel / tile_w, x = pixel % tile_w;
+            if (at.y + y >= s.oh || at.x + x >= s.ow)
+                continue;
+            const size_t from = ((static_cast<size_t>(at.image) * s.oh + at.y + y) * s.ow + at.x + x) * s.c + channel;
+            float values[V], dy[V];
+            fetch(raw + from, values);
+            fetch(gradient + from, dy);
+#pragma unroll
+            for (int i = 0; i < V; i++)
+                dy[i] = map.apply(i, values[i], dy[i]);
+            const float *corner = tile + y * stride * patch.w + x * stride;
+#pragma unroll
+            for (int tap = 0; tap < 27; tap++) {
+                const float value = corner[(tap / 9 * patch.h + tap / 3 % 3) * patch.w + tap % 3];
+#pragma unroll
+                for (int i = 0; i < V; i++)
+                    dw[tap][i] = fmaf(value, dy[i], dw[tap][i]);
+            }
+        }
+    }
+#pragma unroll
+    for (int tap = 0; tap < 27; tap++)
+        sum_rows(dw[tap], parts + (static_cast<size_t>(blockIdx.y) * 27 + tap) * s.c, s.c);
+}
+
+// V: channels of a thread. Sums in float64 need twice the registers.
+#define DEFINE_FORWARD(SUFFIX, T, V)                                                                                  \
+    KERNEL(stem##SUFFIX,                                                                                              \
+           (const float *__restrict__ image, const float *__restrict__ weight, T *__restrict__ out,                   \
+            double *__restrict__ parts, int n, int h, int w, int c, int oh, int ow, int pad, int stride, int tile_h,  \
+            int tile_w)) {                                                                                            \
+        convolve<T, V, false>(image, weight, nullptr, out, parts, {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w,  \
+                              0.0f);                                                                                  \
+    }                                                                                                                 \
+    KERNEL(stem_fused##SUFFIX,                                                                                        \
+           (const float *__restrict__ image, const float *__restrict__ weight, const float *__restrict__ bias,        \
+            T *__restrict__ out, int n, int h, int w, int c, int oh, int ow, int pad, int stride, int tile_h,         \
+            int tile_w, float max)) {                                                                                 \
+        convolve<T, V, true>(image, weight, bias, out, nullptr, {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w,    \
+                             max);                                                                                    \
+    }
+DEFINE_FORWARD(_f32, float, 1)
+DEFINE_FORWARD(_f32_narrow, float, 1)
+DEFINE_FORWARD(_bf16, bf16, 2)
+DEFINE_FORWARD(_bf16_narrow, bf16, 1)
+
+#define DEFINE_BACKWARD(SUFFIX, T, LV)                                                                                \
+    KERNEL(stem_backward##SUFFIX,                                                                                     \
+           (const T *__restrict__ raw, const T *__restrict__ gradient, const float *__restrict__ constants,           \
+            const float *__restrict__ dgamma, const float *__restrict__ dbeta, const float *__restrict__ image,       \
+            double *__restrict__ parts, int n, int h, int w, int c, int oh, int ow, int pad, int stride, int tile_h,  \
+            int tile_w)) {                                                                                            \
+        backward<T, LV == 1 ? 1 : 2>(raw, gradient, constants, dgamma, dbeta, image, parts,                           \
+                                     {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w);                              \
+    }
+FOR_EACH_VARIANT(DEFINE_BACKWARD)

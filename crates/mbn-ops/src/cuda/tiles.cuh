@@ -1,0 +1,36 @@
+// Tiles of a 3x3 convolution: a block loops over tiles of all images, its threads along channels (x) and pixels (y).
+#pragma once
+#include "common.cuh"
+
+struct Shape {
+    int n, h, w, c, oh, ow, pad;
+};
+
+// Number of tiles of `size` that cover `extent`.
+DEVICE int tiles_over(int extent, int size) { return (extent + size - 1) / size; }
+
+struct Tile {
+    int image, y, x;
+
+    // Tile `unit` of all, by image, row and column; y and x are its first row and column.
+    DEVICE Tile(int unit, int height, int width, int tile_h, int tile_w) {
+        const int across = tiles_over(width, tile_w), down = tiles_over(height, tile_h);
+        x = unit % across * tile_w;
+        y = unit / across % down * tile_h;
+        image = unit / across / down;
+    }
+};
+
+// The part of a thread in loading pixels of the block's channels, LV channels at once.
+template <int LV> struct Loader {
+    int lane, channel, first, step;
+
+    // For a block of so many channels, the first of which is given.
+    DEVICE Loader(int channels, int first_channel) {
+        const int vectors = channels / LV, thread = thread_index();
+        lane = thread % vectors * LV;
+        channel = first_channel + lane;
+        first = thread / vectors;
+        step = thread_count() / vectors;
+    }
+};

@@ -1,0 +1,32 @@
+// Kernels that are wrong on purpose, one for each fault that the emulation has to notice, and one that is right.
+#include "../../../cuda/common.cuh"
+
+// Each thread passes its index to the next one.
+KERNEL(right, (float *out)) {
+    float *shared = reinterpret_cast<float *>(shared_memory());
+    shared[threadIdx.x] = threadIdx.x;
+    __syncthreads();
+    out[threadIdx.x] = shared[(threadIdx.x + 1) % blockDim.x];
+}
+
+KERNEL(missing_barrier, (float *out)) {
+    float *shared = reinterpret_cast<float *>(shared_memory());
+    shared[threadIdx.x] = threadIdx.x;
+    out[threadIdx.x] = shared[(threadIdx.x + 1) % blockDim.x];
+}
+
+KERNEL(divergent_barrier, (float *out)) {
+    if (threadIdx.x != 5)
+        __syncthreads();
+    out[threadIdx.x] = threadIdx.x;
+}
+
+KERNEL(writes_beyond, (float *out)) { out[threadIdx.x + 1] = threadIdx.x; }
+
+KERNEL(writes_beyond_shared, (float *out)) {
+    float *shared = reinterpret_cast<float *>(shared_memory());
+    shared[threadIdx.x + 1] = threadIdx.x;
+    out[threadIdx.x] = threadIdx.x;
+}
+
+KERNEL(reads_beyond, (float *out)) { out[threadIdx.x] = fmaxf(out[threadIdx.x + blockDim.x], 0.0f); }
