@@ -17,8 +17,10 @@ use crate::source::Source;
 /// Pictures ready for the network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Normalised pictures, `[n, 3, size, size]`.
+    /// Normalised pictures, `[n, 3, size, size]`; none if the loader was asked for bytes.
     pub images: Vec<f32>,
+    /// Pictures before the normalisation, `[n, size, size, 3]`, if the loader was asked for them.
+    pub pixels: Vec<u8>,
     /// Class of each picture.
     pub labels: Vec<u32>,
     /// Index of each picture in the source.

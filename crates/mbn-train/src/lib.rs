@@ -2,7 +2,9 @@
 
 mod device;
 mod evaluate;
+mod feed;
 mod history;
+mod meter;
 mod options;
 mod profile;
 mod publish;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use indicatif::ProgressBar;
 use mbn_cli::{Outcome, interrupt, progress};
 use mbn_data::{Augment, CachedSource, Loader, LoaderConfig, Source, Splits, default_cache_budget};
@@ -12,8 +12,10 @@ use mbn_model::{Network, Optimizer, cross_entropy, fresh_weights};
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
 
 use crate::device;
-use crate::evaluate::{Evaluation, evaluate, predictions};
+use crate::evaluate::{Evaluation, evaluate};
+use crate::feed::Feed;
 use crate::history::{Epoch, to_csv};
+use crate::meter::{Meter, Reading};
 use crate::options::Options;
 use crate::resume::{Progress, State};
 use crate::run_dir::{BEST, HISTORY, LAST, RunDir, STATE};
@@ -31,6 +33,8 @@ pub(crate) struct Trainer {
     pub data: Splits,
     pub preprocess: Preprocess,
     pub network: Network,
+    feed: Feed,
+    meter: Meter,
     optimizer: Optimizer,
     train_loader: Loader,
     test_loader: Loader,
@@ -112,10 +116,13 @@ impl Trainer {
             size: settings.size,
             ..Preprocess::default()
         };
-        let (train_loader, test_loader) = loaders(&data, settings, preprocess, options.workers.get())?;
+        let (train_loader, test_loader) =
+            loaders(&data, settings, preprocess, options.workers.get(), device)?;
         let mut network = Network::from_weights(weights, device)?;
         network.set_precision(settings.precision.dtype());
         Ok(Self {
+            feed: Feed::new(device, preprocess)?,
+            meter: Meter::new(device),
             network,
             optimizer: Optimizer::new(settings.optimizer.kind(), settings.weight_decay, false),
             preprocess,
@@ -172,6 +179,7 @@ impl Trainer {
         );
         let start = Instant::now();
         let (mut loss_sum, mut right, mut seen, mut learning_rate) = (0.0, 0, 0, 0.0);
+        let mut taken = 0;
         let batches = self.train_loader.epoch(epoch as u64);
         for (i, batch) in batches.enumerate() {
             if interrupt::requested() {
@@ -179,17 +187,21 @@ impl Trainer {
                 return Ok(None);
             }
             let batch = batch?;
-            let n = batch.labels.len();
+            taken += batch.labels.len();
             learning_rate = schedule.learning_rate(epoch * steps + i);
-            let (loss, predicted) = self.step(batch, learning_rate)?;
-            if !loss.is_finite() {
-                bar.abandon();
-                return Err(self.diverged(epoch, i, learning_rate, loss));
+            let mut reading = self.step(batch, learning_rate)?;
+            if taken == images {
+                reading = self.meter.read()?.or(reading);
             }
-            loss_sum += loss * n as f64;
-            right += predicted;
-            seen += n;
-            describe(&bar, n, loss_sum, right, seen, start.elapsed());
+            let Some(reading) = reading else { continue };
+            if !reading.loss.is_finite() {
+                bar.abandon();
+                return Err(self.diverged(epoch, i, learning_rate, reading.loss));
+            }
+            loss_sum += reading.loss;
+            right += reading.right;
+            seen += reading.images;
+            describe(&bar, reading.images, loss_sum, right, seen, start.elapsed());
             if (i + 1) % STEPS_BETWEEN_MESSAGES == 0 {
                 let rate = seen as f64 / start.elapsed().as_secs_f64();
                 log::debug!("epoch {}, step {}/{steps}: {rate:.1} images/s", epoch + 1, i + 1);
@@ -206,27 +218,19 @@ impl Trainer {
         }))
     }
 
-    /// One step: the loss, and how many images were classified rightly before it.
-    fn step(&mut self, batch: mbn_data::Batch, learning_rate: f64) -> Result<(f64, usize)> {
-        let (n, size) = (batch.labels.len(), self.preprocess.size);
-        let device = self.network.device().clone();
-        let images = Tensor::from_vec(batch.images, (n, 3, size, size), &device)?;
-        let labels = Tensor::new(batch.labels.as_slice(), &device)?;
+    /// One step; what was read of it and of those before, if it is time to.
+    fn step(&mut self, batch: mbn_data::Batch, learning_rate: f64) -> Result<Option<Reading>> {
+        let (images, labels) = self.feed.tensors(batch)?;
         let pass = self.network.forward_train(&images)?;
-        let logits = pass.logits().detach();
         let loss = cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?;
-        let value = loss.to_scalar::<f32>()?;
-        if value.is_finite() {
+        self.meter.add(&loss, &pass.logits().detach(), &labels)?;
+        let reading = self.meter.read_if_due()?;
+        if reading.is_none_or(|reading| reading.loss.is_finite()) {
             let gradients = self.network.backward(pass, &loss)?;
             self.optimizer
                 .step(self.network.parameters(), &gradients, learning_rate)?;
         }
-        let right = predictions(&logits)?
-            .iter()
-            .zip(&batch.labels)
-            .filter(|(p, l)| p == l)
-            .count();
-        Ok((value.into(), right))
+        Ok(reading)
     }
 
     fn diverged(&self, epoch: usize, step: usize, learning_rate: f64, loss: f64) -> anyhow::Error {
@@ -298,9 +302,11 @@ fn loaders(
     settings: &Settings,
     preprocess: Preprocess,
     workers: usize,
+    device: &Device,
 ) -> Result<(Loader, Loader)> {
     let mut train =
         LoaderConfig::training(preprocess, settings.batch_size, settings.seed).with_workers(workers);
+    train = train.with_bytes(device.is_cuda());
     if settings.recipe == Recipe::Strong {
         train = train.with_augment(Augment::default());
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use image::RgbImage;
 use mbn_spec::Preprocess;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
@@ -42,6 +43,7 @@ struct Plan {
     epoch: u64,
     preprocess: Preprocess,
     normalizer: Normalizer,
+    bytes: bool,
     augment: Option<Augment>,
     cancelled: Arc<AtomicBool>,
 }
@@ -58,6 +60,7 @@ impl Epoch {
             epoch,
             preprocess: config.preprocess,
             normalizer: Normalizer::new(&config.preprocess),
+            bytes: config.bytes,
             augment: config.augment.clone(),
             cancelled: Arc::clone(&cancelled),
         });
@@ -133,32 +136,55 @@ impl Plan {
         }
     }
 
-    /// Makes a batch. The error is that of the first picture in the batch that has one.
+    /// Makes a batch.
     fn build(&self, indices: &[usize]) -> Result<Batch, LoaderError> {
         let size = self.preprocess.size;
         let picture = 3 * size * size;
-        let mut images = self.shared.buffer(indices.len() * picture);
-        let results: Vec<Result<(), LoaderError>> = self.shared.pool.install(|| {
-            let pictures = images.par_chunks_mut(picture).zip(indices.par_iter());
-            pictures
-                .with_max_len(1)
-                .map(|(out, &index)| match self.cancelled.load(Ordering::Relaxed) {
-                    true => Ok(()),
-                    false => self.fill(index, out),
-                })
-                .collect()
-        });
-        results.into_iter().collect::<Result<(), _>>()?;
+        let (mut images, mut pixels) = (Vec::new(), Vec::new());
+        if self.bytes {
+            pixels.resize(indices.len() * picture, 0);
+            self.fill(indices, &mut pixels, |image, out| out.copy_from_slice(image))?;
+        } else {
+            images = self.shared.buffer(indices.len() * picture);
+            self.fill(indices, &mut images, |image, out| {
+                self.normalizer.apply(image, out);
+            })?;
+        }
         let source = &self.shared.source;
         Ok(Batch {
             images,
+            pixels,
             labels: indices.iter().map(|&index| source.label(index)).collect(),
             indices: indices.to_vec(),
         })
     }
 
-    /// Decodes, resizes and normalises one picture.
-    fn fill(&self, index: usize, out: &mut [f32]) -> Result<(), LoaderError> {
+    /// Makes the pictures and writes each to its part of `out`. The error is that of the first picture in the batch
+    /// that has one.
+    fn fill<T: Send>(
+        &self,
+        indices: &[usize],
+        out: &mut [T],
+        write: impl Fn(&RgbImage, &mut [T]) + Sync,
+    ) -> Result<(), LoaderError> {
+        let picture = out.len() / indices.len();
+        let results: Vec<Result<(), LoaderError>> = self.shared.pool.install(|| {
+            let pictures = out.par_chunks_mut(picture).zip(indices.par_iter());
+            pictures
+                .with_max_len(1)
+                .map(|(out, &index)| {
+                    if !self.cancelled.load(Ordering::Relaxed) {
+                        write(&self.resized(index)?, out);
+                    }
+                    Ok(())
+                })
+                .collect()
+        });
+        results.into_iter().collect()
+    }
+
+    /// Decodes and resizes one picture.
+    fn resized(&self, index: usize) -> Result<RgbImage, LoaderError> {
         let source: &dyn Source = &*self.shared.source;
         let image = source.load(index)?;
         let resized = match &self.augment {
@@ -168,11 +194,9 @@ impl Plan {
             }
             None => resize::apply(&image, &self.preprocess),
         };
-        let resized = resized.map_err(|error| LoaderError::Resize {
+        resized.map_err(|error| LoaderError::Resize {
             path: source.path(index).to_owned(),
             source: error,
-        })?;
-        self.normalizer.apply(&resized, out);
-        Ok(())
+        })
     }
 }
