@@ -11,6 +11,10 @@ template <int V> struct Walk {
           step(static_cast<size_t>(gridDim.y) * blockDim.y) {}
 };
 
+// Rows whose loads are in flight together where a kernel writes what it has read: the compiler cannot tell that the
+// next load does not depend on the last store.
+constexpr int BATCH = 4;
+
 template <class T, int V>
 DEVICE void activate(const T *__restrict__ raw, const float *__restrict__ constants, T *__restrict__ out, size_t rows,
                      int c, float max) {
@@ -57,19 +61,30 @@ DEVICE void pass(const T *__restrict__ raw, const float *__restrict__ constants,
     const Walk<V> walk;
     GradientSums<V> sums;
     const Normalization<V> norm(constants, c, walk.channel, max);
-    if (walk.channel < c) {
-#pragma unroll 2
-        for (size_t row = walk.row; row < rows; row += walk.step) {
-            const size_t at = row * c + walk.channel;
+    for (size_t first = walk.row; walk.channel < c && first < rows; first += BATCH * walk.step) {
+        Packed<T, V> xs[BATCH], gradients[BATCH];
+#pragma unroll
+        for (int k = 0; k < BATCH; k++) {
+            const size_t row = first + k * walk.step, at = row * c + walk.channel;
+            if (row < rows) {
+                xs[k] = fetch_packed<V>(raw + at);
+                gradients[k] = load_packed<V>(gradient + at);
+            }
+        }
+#pragma unroll
+        for (int k = 0; k < BATCH; k++) {
+            const size_t row = first + k * walk.step;
+            if (row >= rows)
+                break;
             float x[V], dy[V];
-            fetch(raw + at, x);
-            load(gradient + at, dy);
+            unpack(xs[k], x);
+            unpack(gradients[k], dy);
 #pragma unroll
             for (int i = 0; i < V; i++) {
                 dy[i] = norm.pass(norm.normalise(i, x[i]), dy[i]);
                 sums.add(i, dy[i], norm.centre(i, x[i]));
             }
-            store(gradient + at, dy);
+            store(gradient + row * c + walk.channel, dy);
         }
     }
     sums.finish(parts + static_cast<size_t>(blockIdx.y) * 2 * c, c);
@@ -99,15 +114,26 @@ DEVICE void bias(const float *__restrict__ bias, T *__restrict__ x, size_t rows,
 #pragma unroll
     for (int i = 0; i < V; i++)
         shift[i] = __ldg(bias + walk.channel + i);
-#pragma unroll 4
-    for (size_t row = walk.row; row < rows; row += walk.step) {
-        const size_t at = row * c + walk.channel;
-        float values[V];
-        load(x + at, values);
+    for (size_t first = walk.row; first < rows; first += BATCH * walk.step) {
+        Packed<T, V> xs[BATCH];
 #pragma unroll
-        for (int i = 0; i < V; i++)
-            values[i] = fminf(fmaxf(values[i] + shift[i], low), high);
-        store(x + at, values);
+        for (int k = 0; k < BATCH; k++) {
+            const size_t row = first + k * walk.step;
+            if (row < rows)
+                xs[k] = load_packed<V>(x + row * c + walk.channel);
+        }
+#pragma unroll
+        for (int k = 0; k < BATCH; k++) {
+            const size_t row = first + k * walk.step;
+            if (row >= rows)
+                break;
+            float values[V];
+            unpack(xs[k], values);
+#pragma unroll
+            for (int i = 0; i < V; i++)
+                values[i] = fminf(fmaxf(values[i] + shift[i], low), high);
+            store(x + row * c + walk.channel, values);
+        }
     }
 }
 

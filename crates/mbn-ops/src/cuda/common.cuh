@@ -31,29 +31,45 @@ DEVICE unsigned pack(float low, float high) {
     return *reinterpret_cast<const unsigned *>(&pair);
 }
 
-// V values from consecutive addresses in one access.
-template <int V> struct Words;
-template <> struct Words<1> { using Type = unsigned; };
-template <> struct Words<2> { using Type = uint2; };
-template <> struct Words<4> { using Type = uint4; };
+// V values from consecutive addresses, as they are stored: one access.
+template <class T, int V> struct Packed;
+template <> struct Packed<float, 1> { unsigned word; };
+template <> struct Packed<float, 2> { uint2 word; };
+template <> struct Packed<float, 4> { uint4 word; };
+template <> struct Packed<bf16, 1> { unsigned short word; };
+template <> struct Packed<bf16, 2> { unsigned word; };
+template <> struct Packed<bf16, 8> { uint4 word; };
 
-DEVICE void unpack(unsigned word, float (&out)[1]) { out[0] = __uint_as_float(word); }
-DEVICE void unpack(uint2 word, float (&out)[2]) {
-    out[0] = __uint_as_float(word.x);
-    out[1] = __uint_as_float(word.y);
+// From memory that the kernel also writes, or from shared memory.
+template <int V, class T> DEVICE Packed<T, V> load_packed(const T *from) {
+    return {*reinterpret_cast<const decltype(Packed<T, V>::word) *>(from)};
 }
-DEVICE void unpack(uint4 word, float (&out)[4]) {
-    out[0] = __uint_as_float(word.x);
-    out[1] = __uint_as_float(word.y);
-    out[2] = __uint_as_float(word.z);
-    out[3] = __uint_as_float(word.w);
+// From global memory that nobody writes during the kernel.
+template <int V, class T> DEVICE Packed<T, V> fetch_packed(const T *from) {
+    return {__ldg(reinterpret_cast<const decltype(Packed<T, V>::word) *>(from))};
 }
-DEVICE void unpack(unsigned word, float (&out)[2]) {
-    out[0] = low_half(word);
-    out[1] = high_half(word);
+template <int V, class T> DEVICE void store_packed(T *to, const Packed<T, V> &packed) {
+    *reinterpret_cast<decltype(Packed<T, V>::word) *>(to) = packed.word;
 }
-DEVICE void unpack(uint4 word, float (&out)[8]) {
-    const unsigned words[4] = {word.x, word.y, word.z, word.w};
+
+DEVICE void unpack(const Packed<float, 1> &from, float (&out)[1]) { out[0] = __uint_as_float(from.word); }
+DEVICE void unpack(const Packed<float, 2> &from, float (&out)[2]) {
+    out[0] = __uint_as_float(from.word.x);
+    out[1] = __uint_as_float(from.word.y);
+}
+DEVICE void unpack(const Packed<float, 4> &from, float (&out)[4]) {
+    out[0] = __uint_as_float(from.word.x);
+    out[1] = __uint_as_float(from.word.y);
+    out[2] = __uint_as_float(from.word.z);
+    out[3] = __uint_as_float(from.word.w);
+}
+DEVICE void unpack(const Packed<bf16, 1> &from, float (&out)[1]) { out[0] = low_half(from.word); }
+DEVICE void unpack(const Packed<bf16, 2> &from, float (&out)[2]) {
+    out[0] = low_half(from.word);
+    out[1] = high_half(from.word);
+}
+DEVICE void unpack(const Packed<bf16, 8> &from, float (&out)[8]) {
+    const unsigned words[4] = {from.word.x, from.word.y, from.word.z, from.word.w};
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         out[2 * i] = low_half(words[i]);
@@ -61,27 +77,8 @@ DEVICE void unpack(uint4 word, float (&out)[8]) {
     }
 }
 
-// From memory that the kernel also writes, or from shared memory.
-template <int V> DEVICE void load(const float *from, float (&out)[V]) {
-    unpack(*reinterpret_cast<const typename Words<V>::Type *>(from), out);
-}
-template <int V> DEVICE void load(const bf16 *from, float (&out)[V]) {
-    if constexpr (V == 1)
-        out[0] = __bfloat162float(*from);
-    else
-        unpack(*reinterpret_cast<const typename Words<V / 2>::Type *>(from), out);
-}
-
-// From global memory that nobody writes during the kernel.
-template <int V> DEVICE void fetch(const float *from, float (&out)[V]) {
-    unpack(__ldg(reinterpret_cast<const typename Words<V>::Type *>(from)), out);
-}
-template <int V> DEVICE void fetch(const bf16 *from, float (&out)[V]) {
-    if constexpr (V == 1)
-        out[0] = __uint_as_float(static_cast<unsigned>(__ldg(reinterpret_cast<const unsigned short *>(from))) << 16);
-    else
-        unpack(__ldg(reinterpret_cast<const typename Words<V / 2>::Type *>(from)), out);
-}
+template <int V, class T> DEVICE void load(const T *from, float (&out)[V]) { unpack(load_packed<V>(from), out); }
+template <int V, class T> DEVICE void fetch(const T *from, float (&out)[V]) { unpack(fetch_packed<V>(from), out); }
 
 template <int V> DEVICE void store(float *to, const float (&values)[V]) {
     if constexpr (V == 1)

@@ -35,22 +35,18 @@ DEVICE void convolve(const T *__restrict__ raw, const float *__restrict__ consta
         const int in_y = at.y * STRIDE - s.pad, in_x = at.x * STRIDE - s.pad;
         // All have read the tile before.
         __syncthreads();
-        for (int pixel = loader.first; pixel < in_h * in_w; pixel += loader.step) {
-            const int iy = in_y + pixel / in_w, ix = in_x + pixel % in_w;
-            float x[LV];
+        Packed<T, LV> packed[BATCH];
+        for_pixels<BATCH>(
+            loader, in_y, in_x, in_h, in_w, s.h, s.w, s.c,
+            [&](int slot, int offset) { packed[slot] = fetch_packed<LV>(image + offset); },
+            [&](int slot, int pixel, bool is_inside) {
+                float x[LV];
+                unpack(packed[slot], x);
 #pragma unroll
-            for (int i = 0; i < LV; i++)
-                x[i] = 0.0f;
-            if (loader.channel < s.c && iy >= 0 && iy < s.h && ix >= 0 && ix < s.w) {
-                fetch(image + (iy * s.w + ix) * s.c + loader.channel, x);
-                if constexpr (!FUSED) {
-#pragma unroll
-                    for (int i = 0; i < LV; i++)
-                        x[i] = norm.activate(i, x[i]);
-                }
-            }
-            store(tile + pixel * channels + loader.lane, x);
-        }
+                for (int i = 0; i < LV; i++)
+                    x[i] = !is_inside ? 0.0f : FUSED ? x[i] : norm.activate(i, x[i]);
+                store(tile + pixel * channels + loader.lane, x);
+            });
         __syncthreads();
 
         T *result = out + static_cast<size_t>(at.image) * s.oh * s.ow * s.c;

@@ -52,6 +52,9 @@ template <class T, int V> struct Pixels {
     }
 };
 
+// Pixels whose loads are in flight together: more would not fit in the registers.
+constexpr int SLOTS = 2;
+
 // Batch norm's input gradient for the block's channels, [3, channels]: in shared memory, since the registers are full.
 DEVICE void write_map(float *map, const float *constants, const float *dgamma, const float *dbeta, int channels,
                       int first_channel, int c, int rows) {
@@ -67,40 +70,39 @@ DEVICE void write_map(float *map, const float *constants, const float *dgamma, c
 template <class T, int LV>
 DEVICE void load_gradient(float *tile, const Loader<LV> &loader, const float *map, const T *raw,
                           const T *gradient, int y, int x, int rows, int columns, int channels, const Shape &s) {
-    for (int pixel = loader.first; pixel < rows * columns; pixel += loader.step) {
-        const int oy = y + pixel / columns, ox = x + pixel % columns;
-        float dy[LV];
-#pragma unroll
-        for (int i = 0; i < LV; i++)
-            dy[i] = 0.0f;
-        if (loader.channel < s.c && oy >= 0 && oy < s.oh && ox >= 0 && ox < s.ow) {
-            const int at = (oy * s.ow + ox) * s.c + loader.channel;
-            float values[LV];
-            fetch(raw + at, values);
-            fetch(gradient + at, dy);
+    Packed<T, LV> raws[SLOTS], gradients[SLOTS];
+    for_pixels<SLOTS>(
+        loader, y, x, rows, columns, s.oh, s.ow, s.c,
+        [&](int slot, int offset) {
+            raws[slot] = fetch_packed<LV>(raw + offset);
+            gradients[slot] = fetch_packed<LV>(gradient + offset);
+        },
+        [&](int slot, int pixel, bool is_inside) {
+            float values[LV], dy[LV];
+            unpack(raws[slot], values);
+            unpack(gradients[slot], dy);
 #pragma unroll
             for (int i = 0; i < LV; i++) {
                 const float *of_channel = map + loader.lane + i;
                 const float linear = fmaf(values[i], of_channel[channels], of_channel[2 * channels]);
-                dy[i] = fmaf(dy[i], of_channel[0], linear);
+                dy[i] = is_inside ? fmaf(dy[i], of_channel[0], linear) : 0.0f;
             }
-        }
-        store(tile + pixel * channels + loader.lane, dy);
-    }
+            store(tile + pixel * channels + loader.lane, dy);
+        });
 }
 
 // Copies the input likewise; what is outside is not read.
 template <class T, int LV>
 DEVICE void load_input(T *tile, const Loader<LV> &loader, const T *raw, int y, int x, int rows, int columns,
                        int channels, const Shape &s) {
-    for (int pixel = loader.first; pixel < rows * columns; pixel += loader.step) {
-        const int iy = y + pixel / columns, ix = x + pixel % columns;
-        if (loader.channel < s.c && iy >= 0 && iy < s.h && ix >= 0 && ix < s.w) {
-            float values[LV];
-            fetch(raw + (iy * s.w + ix) * s.c + loader.channel, values);
-            store(tile + pixel * channels + loader.lane, values);
-        }
-    }
+    Packed<T, LV> packed[SLOTS];
+    for_pixels<SLOTS>(
+        loader, y, x, rows, columns, s.h, s.w, s.c,
+        [&](int slot, int offset) { packed[slot] = fetch_packed<LV>(raw + offset); },
+        [&](int slot, int pixel, bool is_inside) {
+            if (is_inside)
+                store_packed<LV>(tile + pixel * channels + loader.lane, packed[slot]);
+        });
 }
 
 template <class T, int LV, int V, int STRIDE>

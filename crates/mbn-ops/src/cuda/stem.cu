@@ -22,6 +22,7 @@ struct Patch {
 template <class A>
 DEVICE void load_patch(A *tile, const float *image, const Tile &at, const Patch &patch, const Shape &s, int stride) {
     const int plane = patch.h * patch.w;
+#pragma unroll 4
     for (int i = thread_index(); i < 3 * plane; i += thread_count()) {
         const int iy = at.y * stride - s.pad + i % plane / patch.w, ix = at.x * stride - s.pad + i % patch.w;
         const bool inside = iy >= 0 && iy < s.h && ix >= 0 && ix < s.w;

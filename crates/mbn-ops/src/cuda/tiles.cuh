@@ -34,3 +34,31 @@ template <int LV> struct Loader {
         step = thread_count() / vectors;
     }
 };
+
+// Loads of a thread that are in flight together.
+constexpr int BATCH = 4;
+
+// For each pixel of `height` x `width` from row y and column x of an image of h x w pixels on, calls
+// `fetch(slot, offset)` if it is inside, for so many slots at a time, and then `use(slot, pixel, inside)` for each.
+template <int SLOTS, int LV, class F, class U>
+DEVICE void for_pixels(const Loader<LV> &loader, int y, int x, int height, int width, int h, int w, int c, F fetch,
+                       U use) {
+    const int pixels = height * width;
+    for (int first = loader.first; first < pixels; first += SLOTS * loader.step) {
+        bool inside[SLOTS];
+#pragma unroll
+        for (int slot = 0; slot < SLOTS; slot++) {
+            const int pixel = first + slot * loader.step;
+            const int iy = y + pixel / width, ix = x + pixel % width;
+            inside[slot] = pixel < pixels && loader.channel < c && iy >= 0 && iy < h && ix >= 0 && ix < w;
+            if (inside[slot])
+                fetch(slot, (iy * w + ix) * c + loader.channel);
+        }
+#pragma unroll
+        for (int slot = 0; slot < SLOTS; slot++) {
+            const int pixel = first + slot * loader.step;
+            if (pixel < pixels)
+                use(slot, pixel, inside[slot]);
+        }
+    }
+}

@@ -152,9 +152,15 @@ impl Stream for Emulation {
         // Another order of the threads each time, the same in each run.
         let number = self.launches.get() + 1;
         self.launches.set(number);
-        let result = self
-            .sources
-            .run(launch, number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let ranges: Vec<[u64; 2]> = {
+            let memory = self.memory.borrow();
+            memory
+                .iter()
+                .map(|(start, buffer)| [*start, *start + buffer.len as u64])
+                .collect()
+        };
+        let seed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let result = self.sources.run(launch, seed, &ranges);
         if let Err(message) = result {
             bail!("{message}");
         }

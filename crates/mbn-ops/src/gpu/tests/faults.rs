@@ -35,6 +35,8 @@ fn faults_are_noticed() {
     assert!(message.contains("wrote beside the 256 bytes"), "{message}");
     let message = run("writes_beyond_shared").unwrap().unwrap_err();
     assert!(message.contains("byte 256 of 256"), "{message}");
+    let message = run("loads_beyond").unwrap().unwrap_err();
+    assert!(message.contains("thread (63, 0) reads 4 bytes"), "{message}");
     assert!(
         run("reads_beyond")
             .unwrap()

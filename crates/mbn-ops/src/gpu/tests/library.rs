@@ -18,6 +18,8 @@ type Run = unsafe extern "C" fn(
     c_uint,
     *mut *mut c_void,
     u64,
+    *const [u64; 2],
+    usize,
     *mut c_char,
     usize,
 ) -> c_int;
@@ -73,8 +75,8 @@ impl Sources {
         Some(Self(names.iter().map(load).collect()))
     }
 
-    /// Runs a kernel; the message of what it did wrong.
-    pub fn run(&self, launch: &Launch, seed: u64) -> Result<(), String> {
+    /// Runs a kernel, which may read the given ranges of addresses, in their order; the message of what it did wrong.
+    pub fn run(&self, launch: &Launch, seed: u64, ranges: &[[u64; 2]]) -> Result<(), String> {
         let Some(library) = self.0.get(launch.module) else {
             return Err(format!("no module `{}`", launch.module));
         };
@@ -94,6 +96,8 @@ impl Sources {
                 launch.shared,
                 args.as_mut_ptr(),
                 seed,
+                ranges.as_ptr(),
+                ranges.len(),
                 message.as_mut_ptr().cast(),
                 message.len(),
             )

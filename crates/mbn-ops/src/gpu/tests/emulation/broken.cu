@@ -30,3 +30,9 @@ KERNEL(writes_beyond_shared, (float *out)) {
 }
 
 KERNEL(reads_beyond, (float *out)) { out[threadIdx.x] = fmaxf(out[threadIdx.x + blockDim.x], 0.0f); }
+
+// What is read is not used.
+KERNEL(loads_beyond, (float *out)) {
+    const float next = __ldg(out + threadIdx.x + 1);
+    out[threadIdx.x] = threadIdx.x + 1 < blockDim.x ? next : 0.0f;
+}

@@ -2,10 +2,12 @@
 //
 // Threads of a block are fibers. Between barriers they run one after the other in an order that a seed decides, so that
 // a missing barrier shows as a wrong value; a barrier that a thread does not reach is an error. Shared memory is
-// filled with not-a-number before each block and has guard zones, which are checked after it.
+// filled with not-a-number before each block and has guard zones, which are checked after it. Loads by `__ldg` have to
+// be from the device's buffers.
 #pragma once
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csetjmp>
 #include <cstdint>
@@ -53,8 +55,6 @@ inline __nv_bfloat16 __float2bfloat16_rn(float value) {
 }
 inline __nv_bfloat162 __floats2bfloat162_rn(float x, float y) { return {__float2bfloat16_rn(x), __float2bfloat16_rn(y)}; }
 
-template <class T> T __ldg(const T *from) { return *from; }
-
 namespace emulation {
 
 // The device's own drop a NaN, which would hide that something was read that nobody wrote.
@@ -80,6 +80,9 @@ struct Fiber {
 constexpr size_t STACK = 64 * 1024, GUARD = 256;
 constexpr unsigned char GUARD_BYTE = 0xa5;
 
+// First byte of a buffer, and the one after its last.
+struct Range { uint64_t start, end; };
+
 struct Block {
     Index grid, block, index;
     std::vector<Fiber> fibers;
@@ -90,6 +93,11 @@ struct Block {
     size_t shared_bytes = 0;
     const std::function<void()> *kernel = nullptr;
     uint64_t random = 1;
+    // In the order of their addresses.
+    const Range *ranges = nullptr;
+    size_t range_count = 0;
+    // What a thread did wrong first.
+    std::string problem;
 };
 
 inline Block &block() {
@@ -104,6 +112,16 @@ inline void wait(State state, int line) {
     b.current->line = line;
     if (!_setjmp(b.current->jump))
         _longjmp(b.scheduler, 1);
+}
+
+inline void check_load(const void *from, size_t bytes) {
+    Block &b = block();
+    const uint64_t start = reinterpret_cast<uintptr_t>(from);
+    const Range *after = std::upper_bound(b.ranges, b.ranges + b.range_count, start,
+                                          [](uint64_t address, const Range &range) { return address < range.start; });
+    if ((after == b.ranges || start + bytes > after[-1].end) && b.problem.empty())
+        b.problem = "thread (" + std::to_string(b.current->thread.x) + ", " + std::to_string(b.current->thread.y) +
+                    ") reads " + std::to_string(bytes) + " bytes that are in no buffer";
 }
 
 inline void start() {
@@ -208,6 +226,8 @@ inline std::string run_block(Block &b) {
         if (!message.empty())
             return message;
     }
+    if (!b.problem.empty())
+        return b.problem;
     for (unsigned char *at = b.shared.data(); at < b.shared.data() + b.shared.size(); at++) {
         const bool is_guard = at < b.shared_start || at >= b.shared_start + b.shared_bytes;
         if (is_guard && *at != GUARD_BYTE)
@@ -254,6 +274,11 @@ struct Register {
 
 } // namespace emulation
 
+template <class T> T __ldg(const T *from) {
+    emulation::check_load(from, sizeof(T));
+    return *from;
+}
+
 #define KERNEL(name, parameters)                                                                                      \
     static void name parameters;                                                                                      \
     static const emulation::Register name##_registered(#name, &name);                                                 \
@@ -270,10 +295,13 @@ struct Register {
 
 inline unsigned char *shared_memory() { return emulation::block().shared_start; }
 
-// Runs all blocks of a launch. Returns 0, or 1 with the reason in `message`, cut to `length` bytes.
+// Runs all blocks of a launch; `ranges` are the device's buffers, in the order of their addresses. Returns 0, or 1 with
+// the reason in `message`, cut to `length` bytes.
 extern "C" __attribute__((visibility("default"))) int emulation_launch(const char *name, const unsigned *grid,
                                                                        const unsigned *threads, unsigned shared,
-                                                                       void **arguments, uint64_t seed, char *message,
+                                                                       void **arguments, uint64_t seed,
+                                                                       const emulation::Range *ranges,
+                                                                       size_t range_count, char *message,
                                                                        size_t length) {
     const auto found = emulation::kernels().find(name);
     if (found == emulation::kernels().end()) {
@@ -288,6 +316,9 @@ extern "C" __attribute__((visibility("default"))) int emulation_launch(const cha
     b.fibers.resize(threads[0] * threads[1] * threads[2]);
     b.shared_bytes = shared;
     b.random = seed | 1;
+    b.ranges = ranges;
+    b.range_count = range_count;
+    b.problem.clear();
     for (unsigned z = 0; z < grid[2]; z++)
         for (unsigned y = 0; y < grid[1]; y++)
             for (unsigned x = 0; x < grid[0]; x++) {
