@@ -6,6 +6,7 @@ ALPHA ?= 0.25
 BENCH_PYTHON ?= .venv-bench/bin/python
 
 .PHONY: help demo test check bench microbench build onnxruntime onnxruntime-cuda clean
+.PHONY: cuda cuda-toolkit cuda-check cuda-stub-check
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +42,21 @@ onnxruntime: ## Get ONNX Runtime into onnxruntime/
 onnxruntime-cuda: ## Get ONNX Runtime with its CUDA provider into onnxruntime/cuda/ (256 MB)
 	$(PYTHON) scripts/get_onnxruntime.py --cuda
 
+cuda-toolkit: ## Get a CUDA toolkit to build with into cuda-toolkit/ (100 MB); needs no GPU
+	$(PYTHON) scripts/get_cuda_toolkit.py
+
+cuda: ## Build the three programs for CUDA into target/cuda/release
+	CARGO="$(CARGO)" PYTHON="$(PYTHON)" scripts/build_cuda.sh
+
+# Type-checks with a stand-in for nvcc, which spares minutes of compiling candle's kernels.
+cuda-check: cuda-toolkit ## Check the CUDA code: types and lints, and what each kernel needs of a chip
+	NVCC="$(CURDIR)/scripts/nvcc_stand_in.sh" CUDA_COMPUTE_CAP=80 CUDARC_CUDA_VERSION=13000 \
+	  $(CARGO) clippy --locked --workspace --features cuda --all-targets -- -D warnings
+	. ./cuda-toolkit/env.sh && $(PYTHON) scripts/check_kernels.py
+
+cuda-stub-check: ## Build for CUDA and run it without a GPU, on stub libraries (minutes)
+	CARGO="$(CARGO)" PYTHON="$(PYTHON)" scripts/check_cuda_stubs.sh
+
 # PyTorch, several gigabytes; BENCH_PYTHON=PYTHON takes one that is there.
 .venv-bench/bin/python:
 	$(PYTHON) -m venv .venv-bench
@@ -54,4 +70,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove what was built and fetched
 	$(CARGO) clean
-	rm -rf $(VENV) .venv-bench onnxruntime model.onnx
+	rm -rf $(VENV) .venv-bench onnxruntime cuda-toolkit model.onnx

@@ -1,8 +1,9 @@
 //! One convolution of the network that trains, with its batch norm.
 
 use candle_core::{Result, Tensor};
-use mbn_ops::{Activation, BatchStatistics, Normalization, ParameterGradients, Upstream};
-use mbn_ops::{depthwise, depthwise_backward, pointwise, pointwise_backward, stem, stem_backward};
+use mbn_ops::{Activation, BatchNorm, BatchStatistics, Normalization, ParameterGradients, Upstream};
+use mbn_ops::{depthwise, depthwise_backward, depthwise_normalized, pointwise, pointwise_backward};
+use mbn_ops::{pointwise_normalized, stem, stem_backward, stem_normalized};
 use mbn_spec::{ConvLayer, LayerKind, Variant};
 
 use crate::parameters::{Parameter, conv3x3};
@@ -65,38 +66,56 @@ impl Layer {
 
     /// Writes the convolution's result to `out`.
     pub fn forward(&mut self, input: Input, out: Tensor, mode: Mode) -> Result<Record> {
-        let weight = self.weight.tensor();
-        let conv = conv3x3(&self.spec, &self.variant);
-        let batch = match (input, self.spec.kind) {
-            (Input::Image(image), _) => stem(image, weight, conv, &out)?,
-            (Input::Activation(x), LayerKind::Pointwise) => pointwise(x, weight, &out)?,
-            (Input::Activation(x), _) => depthwise(x, weight, conv, &out)?,
-        };
-        match mode {
+        let normalization = match mode {
             Mode::Train => {
-                let unbiased = self.unbiased(&out, &batch)?;
-                let mix = |old: &Tensor, new: &Tensor| (old * (1.0 - MOMENTUM))? + (new * MOMENTUM)?;
-                self.running = BatchStatistics {
-                    mean: mix(&self.running.mean, &unbiased.mean)?,
-                    variance: mix(&self.running.variance, &unbiased.variance)?,
-                };
                 self.batches += 1;
+                self.forward_train(input, &out)?
             }
             Mode::Measure => {
+                let batch = self.convolve(input, &out)?;
                 self.running = self.unbiased(&out, &batch)?;
                 self.batches = 1;
+                self.normalization(&self.running)?
             }
-            Mode::Evaluate => {}
-        }
-        let statistics = if mode == Mode::Train {
-            &batch
-        } else {
-            &self.running
+            Mode::Evaluate => {
+                self.convolve(input, &out)?;
+                self.normalization(&self.running)?
+            }
         };
         Ok(Record {
-            normalization: self.normalization(statistics)?,
+            normalization,
             raw: out,
         })
+    }
+
+    /// The convolution with the batch norm after it, whose statistics enter the running ones.
+    fn forward_train(&mut self, input: Input, out: &Tensor) -> Result<Normalization> {
+        let norm = BatchNorm {
+            gamma: self.gamma.tensor(),
+            beta: self.beta.tensor(),
+            epsilon: self.variant.batch_norm_epsilon,
+            max: self.variant.activation.max(),
+            momentum: MOMENTUM,
+        };
+        let (weight, running) = (self.weight.tensor(), &mut self.running);
+        let conv = conv3x3(&self.spec, &self.variant);
+        match (input, self.spec.kind) {
+            (Input::Image(image), _) => stem_normalized(image, weight, conv, &norm, running, out),
+            (Input::Activation(x), LayerKind::Pointwise) => {
+                pointwise_normalized(x, weight, &norm, running, out)
+            }
+            (Input::Activation(x), _) => depthwise_normalized(x, weight, conv, &norm, running, out),
+        }
+    }
+
+    fn convolve(&self, input: Input, out: &Tensor) -> Result<BatchStatistics> {
+        let weight = self.weight.tensor();
+        let conv = conv3x3(&self.spec, &self.variant);
+        match (input, self.spec.kind) {
+            (Input::Image(image), _) => stem(image, weight, conv, out),
+            (Input::Activation(x), LayerKind::Pointwise) => pointwise(x, weight, out),
+            (Input::Activation(x), _) => depthwise(x, weight, conv, out),
+        }
     }
 
     /// Batch norm and activation with the given statistics.

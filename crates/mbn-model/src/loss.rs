@@ -8,8 +8,12 @@ use candle_nn::ops::log_softmax;
 /// class.
 ///
 /// # Errors
-/// If the shapes do not fit or a label is not below `K`.
+/// If the shapes do not fit or a label is not below `K`; on CUDA such a label makes the loss not a number.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if logits.device().is_cuda() {
+        return mbn_ops::cross_entropy(logits, labels, smoothing as f32);
+    }
     let log_probabilities = log_softmax(logits, D::Minus1)?;
     let of_label = log_probabilities.gather(&labels.unsqueeze(1)?, 1)?.mean_all()?;
     let loss = (of_label * (smoothing - 1.0))?;

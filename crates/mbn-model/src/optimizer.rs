@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, bail};
-use mbn_ops::optim::{AdamW, Sgd};
+use mbn_ops::optim::{AdamW, Sgd, StepTensors};
 use mbn_spec::TensorKind;
 
 use crate::{Gradients, Parameter};
@@ -80,60 +80,67 @@ impl Optimizer {
         learning_rate: f64,
     ) -> Result<()> {
         self.state.steps += 1;
-        for parameter in parameters {
-            let Some(gradient) = gradients.get(parameter) else {
-                bail!("parameter `{}` has no gradient", parameter.name)
-            };
-            self.step_one(parameter, gradient, learning_rate)?;
+        let parameters: Vec<_> = parameters.into_iter().collect();
+        for parameter in &parameters {
+            self.remember(parameter)?;
         }
-        Ok(())
-    }
-
-    fn step_one(&mut self, parameter: &Parameter, gradient: &Tensor, learning_rate: f64) -> Result<()> {
-        let decays = self.decay_all || parameter.kind == TensorKind::Weight;
-        let weight_decay = if decays { self.weight_decay } else { 0.0 };
-        let tensor = parameter.tensor();
+        let tensors: Vec<_> = parameters
+            .into_iter()
+            .map(|parameter| self.tensors(parameter, gradients))
+            .collect::<Result<_>>()?;
+        let weight_decay = self.weight_decay;
         match self.kind {
-            OptimizerKind::Sgd { momentum, nesterov } => {
-                let sgd = Sgd {
-                    learning_rate,
-                    momentum,
-                    weight_decay,
-                    nesterov,
-                };
-                sgd.step(tensor, self.memory(parameter, tensor.dims())?, gradient)
+            OptimizerKind::Sgd { momentum, nesterov } => Sgd {
+                learning_rate,
+                momentum,
+                weight_decay,
+                nesterov,
             }
+            .step_all(&tensors),
             OptimizerKind::AdamW {
                 beta1,
                 beta2,
                 epsilon,
-            } => {
-                let step = self.state.steps as i32;
-                let adamw = AdamW {
-                    learning_rate,
-                    beta1,
-                    beta2,
-                    epsilon,
-                    weight_decay,
-                    step,
-                };
-                adamw.step(
-                    tensor,
-                    self.memory(parameter, &[&[2], tensor.dims()].concat())?,
-                    gradient,
-                )
+            } => AdamW {
+                learning_rate,
+                beta1,
+                beta2,
+                epsilon,
+                weight_decay,
+                step: self.state.steps as i32,
             }
+            .step_all(&tensors),
         }
     }
 
-    fn memory(&mut self, parameter: &Parameter, shape: &[usize]) -> Result<&Tensor> {
-        let entry = self.state.tensors.entry(parameter.name.clone());
-        Ok(match entry {
-            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                let like = parameter.tensor();
-                entry.insert(Tensor::zeros(shape, like.dtype(), like.device())?)
-            }
+    /// What a parameter's step needs.
+    fn tensors<'a>(&'a self, parameter: &'a Parameter, gradients: &'a Gradients) -> Result<StepTensors<'a>> {
+        let Some(gradient) = gradients.get(parameter) else {
+            bail!("parameter `{}` has no gradient", parameter.name)
+        };
+        let Some(state) = self.state.tensors.get(&parameter.name) else {
+            bail!("the optimiser does not know parameter `{}`", parameter.name)
+        };
+        Ok(StepTensors {
+            parameter: parameter.tensor(),
+            state,
+            gradient,
+            decays: self.decay_all || parameter.kind == TensorKind::Weight,
         })
+    }
+
+    /// Makes what is remembered of a parameter, unless it is there.
+    fn remember(&mut self, parameter: &Parameter) -> Result<()> {
+        if self.state.tensors.contains_key(&parameter.name) {
+            return Ok(());
+        }
+        let like = parameter.tensor();
+        let shape = match self.kind {
+            OptimizerKind::Sgd { .. } => like.dims().to_vec(),
+            OptimizerKind::AdamW { .. } => [&[2], like.dims()].concat(),
+        };
+        let state = Tensor::zeros(shape, like.dtype(), like.device())?;
+        self.state.tensors.insert(parameter.name.clone(), state);
+        Ok(())
     }
 }

@@ -1,5 +1,8 @@
 //! Depthwise 3x3 convolution.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 use candle_core::{Device, Result, Tensor};
 
 use crate::Conv3x3;
@@ -8,7 +11,8 @@ use crate::cpu::depthwise_backward as cpu_backward;
 use crate::double;
 use crate::element::Element;
 use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch, parameter_type};
-use crate::normalization::{Activation, BatchStatistics, ParameterGradients, Upstream};
+use crate::normalization::{Activation, BatchNorm, BatchStatistics, Normalization};
+use crate::normalization::{ParameterGradients, Upstream, normalized};
 use crate::readers::{ActivationReader, UpstreamReader, statistics};
 
 /// Depthwise 3x3 convolution of the activation `input`, `[N, H, W, C]`, with `weight` `[C, 1, 3, 3]`. Writes
@@ -18,6 +22,27 @@ use crate::readers::{ActivationReader, UpstreamReader, statistics};
 /// If shapes or formats do not fit, or a tensor is not contiguous.
 pub fn depthwise(input: Activation, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Result<BatchStatistics> {
     launch(&Forward(Depthwise::new(input, weight, conv, out)?), out)
+}
+
+/// [`depthwise`] with the batch norm after it: the statistics enter the `running` ones. On CUDA, where all of it is one
+/// launch more than the convolution, those are changed in place.
+///
+/// # Errors
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn depthwise_normalized(
+    input: Activation,
+    weight: &Tensor,
+    conv: Conv3x3,
+    norm: &BatchNorm,
+    running: &mut BatchStatistics,
+    out: &Tensor,
+) -> Result<Normalization> {
+    normalized!(
+        Forward(Depthwise::new(input, weight, conv, out)?),
+        norm,
+        running,
+        out
+    )
 }
 
 /// Gradients of [`depthwise`]. Writes to `out` the gradient of batch norm's result in the layer before, in the

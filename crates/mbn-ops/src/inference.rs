@@ -1,5 +1,8 @@
 //! The folded network's layers: bias and activation as a convolution writes, nothing kept for a backward pass.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 use std::sync::OnceLock;
 
 use candle_core::{Result, Tensor};

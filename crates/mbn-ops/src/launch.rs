@@ -25,8 +25,18 @@ pub(crate) trait Kernel {
     fn double(&self, out: &mut [f64]) -> Result<Self::Side>;
 }
 
+#[cfg(feature = "cuda")]
+use crate::cuda::CudaKernel;
+
+/// Without CUDA, what a kernel does on the CPU is all that it does.
+#[cfg(not(feature = "cuda"))]
+pub(crate) trait CudaKernel: Kernel {}
+
+#[cfg(not(feature = "cuda"))]
+impl<K: Kernel> CudaKernel for K {}
+
 /// Runs `kernel` on `out`, a contiguous tensor that none of its inputs shares.
-pub(crate) fn launch<K: Kernel>(kernel: &K, out: &Tensor) -> Result<K::Side> {
+pub(crate) fn launch<K: CudaKernel>(kernel: &K, out: &Tensor) -> Result<K::Side> {
     let launch = Launch {
         kernel,
         side: RefCell::new(None),
@@ -43,7 +53,7 @@ struct Launch<'a, K: Kernel> {
     side: RefCell<Option<K::Side>>,
 }
 
-impl<K: Kernel> InplaceOp1 for Launch<'_, K> {
+impl<K: CudaKernel> InplaceOp1 for Launch<'_, K> {
     fn name(&self) -> &'static str {
         K::NAME
     }
@@ -56,6 +66,13 @@ impl<K: Kernel> InplaceOp1 for Launch<'_, K> {
             CpuStorage::F64(values) => self.kernel.double(&mut values[range]),
             _ => bail!("{}: the result is not float32, bfloat16 or float64", K::NAME),
         }?;
+        self.side.replace(Some(side));
+        Ok(())
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &mut candle_core::CudaStorage, layout: &Layout) -> Result<()> {
+        let side = crate::cuda::cuda_fwd(self.kernel, storage, layout)?;
         self.side.replace(Some(side));
         Ok(())
     }
@@ -87,7 +104,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn contiguous(layout: &Layout, op: &str) -> Result<Range<usize>> {
+pub(crate) fn contiguous(layout: &Layout, op: &str) -> Result<Range<usize>> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(start..end),
         None => bail!("{op}: a tensor is not contiguous"),

@@ -20,7 +20,10 @@
 extern crate self as mbn_ops;
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod depthwise;
+mod device;
 mod double;
 mod element;
 mod geometry;
@@ -37,10 +40,15 @@ mod readers;
 mod stem;
 
 pub use cpu::simd::instructions;
-pub use depthwise::{depthwise, depthwise_backward};
+#[cfg(feature = "cuda")]
+pub use cuda::{Pictures, Uploader, cross_entropy};
+pub use depthwise::{depthwise, depthwise_backward, depthwise_normalized};
+pub use device::{CudaUnavailable, allow_tf32, device_name, open_cuda};
 pub use geometry::Conv3x3;
 pub use inference::{FusedConv, FusedPointwise, separable_fused, stem_fused};
-pub use normalization::{Activation, BatchStatistics, Normalization, ParameterGradients, Upstream};
-pub use pointwise::{pointwise, pointwise_backward};
+pub use normalization::{
+    Activation, BatchNorm, BatchStatistics, Normalization, ParameterGradients, Upstream,
+};
+pub use pointwise::{pointwise, pointwise_backward, pointwise_normalized};
 pub use pool::{global_average_pool, global_average_pool_backward, global_average_pool_stored};
-pub use stem::{stem, stem_backward};
+pub use stem::{stem, stem_backward, stem_normalized};

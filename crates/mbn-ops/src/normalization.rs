@@ -1,5 +1,8 @@
 //! Batch norm with the activation after it, which no kernel stores: the next one applies it as it loads.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 use candle_core::{Result, Tensor, WithDType};
 
 use crate::element::Element;
@@ -49,6 +52,69 @@ impl Normalization {
         Ok(Self { constants, max })
     }
 }
+
+/// A batch norm in training, with the activation after it.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchNorm<'a> {
+    /// `[C]`
+    pub gamma: &'a Tensor,
+    /// `[C]`
+    pub beta: &'a Tensor,
+    /// Added to the variance.
+    pub epsilon: f64,
+    /// Upper bound of the activation: infinity for ReLU, 6 for ReLU6.
+    pub max: f32,
+    /// Weight of the batch in the running statistics.
+    pub momentum: f64,
+}
+
+impl BatchNorm<'_> {
+    /// The normalization by `batch`, the statistics of `rows` rows, which enter the `running` ones: the variance
+    /// divided by one less, since it is to estimate the population's.
+    ///
+    /// # Errors
+    /// If the shapes do not fit or a tensor is not float32.
+    pub fn apply(
+        &self,
+        batch: &BatchStatistics,
+        rows: usize,
+        running: &mut BatchStatistics,
+    ) -> Result<Normalization> {
+        let unbiased = (&batch.variance * (rows as f64 / (rows as f64 - 1.0).max(1.0)))?;
+        let mix = |old: &Tensor, new: &Tensor| (old * (1.0 - self.momentum))? + (new * self.momentum)?;
+        *running = BatchStatistics {
+            mean: mix(&running.mean, &batch.mean)?,
+            variance: mix(&running.variance, &unbiased)?,
+        };
+        Normalization::new(batch, self.gamma, self.beta, self.epsilon, self.max)
+    }
+
+    /// An error unless all is `[c]`.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn check(&self, c: usize, running: &BatchStatistics) -> Result<()> {
+        let tensors = [self.gamma, self.beta, &running.mean, &running.variance];
+        for (name, tensor) in ["gamma", "beta", "mean", "variance"].into_iter().zip(tensors) {
+            expect_shape(Build::NAME, name, tensor, &[c])?;
+            expect_type(Build::NAME, tensor, candle_core::DType::F32)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a convolution and the batch norm after it.
+macro_rules! normalized {
+    ($forward:expr, $norm:expr, $running:expr, $out:expr) => {{
+        let (forward, norm, running, out): (_, &BatchNorm, &mut BatchStatistics, &Tensor) =
+            ($forward, $norm, $running, $out);
+        #[cfg(feature = "cuda")]
+        if out.device().is_cuda() {
+            return crate::cuda::normalized(&forward, norm, running, out);
+        }
+        let rows = out.elem_count() / norm.gamma.elem_count().max(1);
+        norm.apply(&launch(&forward, out)?, rows, running)
+    }};
+}
+pub(crate) use normalized;
 
 struct Build<'a> {
     /// Mean, variance, gamma, beta.

@@ -1,5 +1,8 @@
 //! The steps of SGD and AdamW on one parameter, in place.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 use candle_core::{Result, Tensor};
 
 use crate::cpu::optim as cpu;
@@ -20,7 +23,40 @@ pub struct Sgd {
     pub nesterov: bool,
 }
 
+/// What a step changes, and what it needs for that.
+#[derive(Clone, Copy, Debug)]
+pub struct StepTensors<'a> {
+    /// Changed in place.
+    pub parameter: &'a Tensor,
+    /// SGD's buffer in the parameter's shape, or AdamW's two moments, `[2, ...]`; changed in place.
+    pub state: &'a Tensor,
+    /// In the parameter's shape.
+    pub gradient: &'a Tensor,
+    /// Whether weight decay applies.
+    pub decays: bool,
+}
+
 impl Sgd {
+    /// One step of all of `tensors`; on CUDA one launch for about a hundred of them.
+    ///
+    /// # Errors
+    /// If the shapes differ or a tensor is not contiguous float32.
+    pub fn step_all(&self, tensors: &[StepTensors]) -> Result<()> {
+        #[cfg(feature = "cuda")]
+        if tensors.iter().any(|t| t.parameter.device().is_cuda()) {
+            return cuda::sgd(self, tensors);
+        }
+        for tensors in tensors {
+            let weight_decay = if tensors.decays { self.weight_decay } else { 0.0 };
+            let sgd = Self {
+                weight_decay,
+                ..*self
+            };
+            sgd.step(tensors.parameter, tensors.state, tensors.gradient)?;
+        }
+        Ok(())
+    }
+
     /// One step: updates `parameter` and its momentum `buffer`, all of one shape.
     ///
     /// # Errors
@@ -28,6 +64,9 @@ impl Sgd {
     pub fn step(&self, parameter: &Tensor, buffer: &Tensor, gradient: &Tensor) -> Result<()> {
         expect_shape("sgd", "gradient", gradient, parameter.dims())?;
         expect_shape("sgd", "buffer", buffer, parameter.dims())?;
+        if parameter.device().is_cuda() {
+            return self.step_all(&[StepTensors::decaying(parameter, buffer, gradient)]);
+        }
         let gradient = gradient.contiguous()?;
         let pass = |kernel: SgdKernel<f32>, double: SgdKernel<f64>, other, target| {
             let (sgd, gradient) = (self, &gradient);
@@ -64,7 +103,38 @@ pub struct AdamW {
     pub step: i32,
 }
 
+impl<'a> StepTensors<'a> {
+    fn decaying(parameter: &'a Tensor, state: &'a Tensor, gradient: &'a Tensor) -> Self {
+        Self {
+            parameter,
+            state,
+            gradient,
+            decays: true,
+        }
+    }
+}
+
 impl AdamW {
+    /// One step of all of `tensors`; on CUDA one launch for about a hundred of them.
+    ///
+    /// # Errors
+    /// If the shapes do not fit or a tensor is not contiguous float32.
+    pub fn step_all(&self, tensors: &[StepTensors]) -> Result<()> {
+        #[cfg(feature = "cuda")]
+        if tensors.iter().any(|t| t.parameter.device().is_cuda()) {
+            return cuda::adamw(self, tensors);
+        }
+        for tensors in tensors {
+            let weight_decay = if tensors.decays { self.weight_decay } else { 0.0 };
+            let adamw = Self {
+                weight_decay,
+                ..*self
+            };
+            adamw.step(tensors.parameter, tensors.state, tensors.gradient)?;
+        }
+        Ok(())
+    }
+
     /// One step: updates `parameter` and its `moments`, `[2, ...]` of the parameter's shape.
     ///
     /// # Errors
@@ -72,6 +142,9 @@ impl AdamW {
     pub fn step(&self, parameter: &Tensor, moments: &Tensor, gradient: &Tensor) -> Result<()> {
         expect_shape("adamw", "gradient", gradient, parameter.dims())?;
         expect_shape("adamw", "moments", moments, &[&[2], parameter.dims()].concat())?;
+        if parameter.device().is_cuda() {
+            return self.step_all(&[StepTensors::decaying(parameter, moments, gradient)]);
+        }
         let gradient = gradient.contiguous()?;
         launch(
             &AdamWMoments {

@@ -1,12 +1,16 @@
 //! 1x1 convolution.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 use candle_core::{Device, Result, Tensor};
 
 use crate::cpu::{pointwise as cpu, pointwise_backward as cpu_backward};
 use crate::double;
 use crate::element::Element;
 use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch, parameter_type};
-use crate::normalization::{Activation, BatchStatistics, ParameterGradients, Upstream};
+use crate::normalization::{Activation, BatchNorm, BatchStatistics, Normalization};
+use crate::normalization::{ParameterGradients, Upstream, normalized};
 use crate::readers::{ActivationReader, UpstreamReader, statistics};
 
 /// 1x1 convolution of the activation `input`, `[N, H, W, I]`, with `weight` `[O, I, 1, 1]`. Writes `out`,
@@ -16,6 +20,21 @@ use crate::readers::{ActivationReader, UpstreamReader, statistics};
 /// If shapes or formats do not fit, or a tensor is not contiguous.
 pub fn pointwise(input: Activation, weight: &Tensor, out: &Tensor) -> Result<BatchStatistics> {
     launch(&Forward(Pointwise::new(input, weight, out)?), out)
+}
+
+/// [`pointwise`] with the batch norm after it: the statistics enter the `running` ones. On CUDA, where all of it is one
+/// launch more than the convolution, those are changed in place.
+///
+/// # Errors
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn pointwise_normalized(
+    input: Activation,
+    weight: &Tensor,
+    norm: &BatchNorm,
+    running: &mut BatchStatistics,
+    out: &Tensor,
+) -> Result<Normalization> {
+    normalized!(Forward(Pointwise::new(input, weight, out)?), norm, running, out)
 }
 
 /// Gradients of [`pointwise`]. Writes to `out` the gradient of batch norm's result in the layer before, in the

@@ -1,5 +1,8 @@
 //! Global average pooling.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 use candle_core::{DType, Result, Tensor};
 use half::bf16;
 

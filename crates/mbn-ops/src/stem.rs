@@ -1,5 +1,8 @@
 //! Dense 3x3 convolution on the image.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 use candle_core::{DType, Result, Tensor};
 
 use crate::Conv3x3;
@@ -8,7 +11,7 @@ use crate::cpu::stem_backward as cpu_backward;
 use crate::double;
 use crate::element::Element;
 use crate::launch::{Kernel, Reader, expect_shape, expect_type, launch, parameter_type};
-use crate::normalization::{BatchStatistics, Upstream};
+use crate::normalization::{BatchNorm, BatchStatistics, Normalization, Upstream, normalized};
 use crate::readers::{UpstreamReader, statistics};
 
 /// 3x3 convolution of `image` `[N, 3, H, W]` with `weight` `[O, 3, 3, 3]`, both float32. Writes `out`,
@@ -26,6 +29,23 @@ pub fn stem(image: &Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Res
     )
 }
 
+/// [`stem`] with the batch norm after it: the statistics enter the `running` ones. On CUDA, where all of it is one
+/// launch more than the convolution, those are changed in place.
+///
+/// # Errors
+/// If shapes or formats do not fit, or a tensor is not contiguous.
+pub fn stem_normalized(
+    image: &Tensor,
+    weight: &Tensor,
+    conv: Conv3x3,
+    norm: &BatchNorm,
+    running: &mut BatchStatistics,
+    out: &Tensor,
+) -> Result<Normalization> {
+    let op = Stem::new(image, weight, conv, out)?;
+    normalized!(Forward { op, weight }, norm, running, out)
+}
+
 /// The gradient of [`stem`]'s weight. The image's is not formed: nothing needs it.
 ///
 /// # Errors
@@ -33,6 +53,12 @@ pub fn stem(image: &Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Res
 pub fn stem_backward(upstream: Upstream, image: &Tensor, weight: &Tensor, conv: Conv3x3) -> Result<Tensor> {
     let op = Stem::new(image, weight, conv, upstream.activation.raw)?;
     upstream.check(Backward::NAME)?;
+    if image.device().is_cuda() {
+        // The kernel sums each weight on its own, so that their order is free.
+        let dw = Tensor::zeros(weight.shape(), weight.dtype(), image.device())?;
+        launch(&Backward { op, upstream }, &dw)?;
+        return Ok(dw);
+    }
     let taps = Tensor::zeros((3, 3, 3, op.shape.cout), weight.dtype(), image.device())?;
     launch(&Backward { op, upstream }, &taps)?;
     taps.permute((3, 0, 1, 2))?.contiguous()
@@ -101,7 +127,7 @@ impl Kernel for Forward<'_> {
     }
 }
 
-/// Writes `[3, 3, 3, O]`.
+/// Writes `[3, 3, 3, O]`, on CUDA `[O, 3, 3, 3]`.
 struct Backward<'a> {
     op: Stem<'a>,
     upstream: Upstream<'a>,

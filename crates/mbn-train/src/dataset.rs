@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use candle_core::Device;
 use mbn_cli::Hint;
 use mbn_data::{CachedSource, Loader, LoaderConfig, Source, Splits, default_cache_budget};
 use mbn_spec::Preprocess;
@@ -56,9 +57,11 @@ pub(crate) fn loaders(
     settings: &Settings,
     preprocess: Preprocess,
     workers: usize,
+    device: &Device,
 ) -> Result<(Loader, Loader)> {
     let train = LoaderConfig::training(preprocess, settings.batch_size, settings.seed)
         .with_workers(workers)
+        .with_bytes(device.is_cuda())
         .with_augment(settings.augment());
     let test = LoaderConfig::evaluation(preprocess, settings.batch_size).with_workers(workers);
     let total = (data.train.len() + data.test.len()).max(1) as u64;

@@ -2,8 +2,11 @@
 
 mod config;
 mod dataset;
+mod device;
 mod evaluate;
+mod feed;
 mod history;
+mod meter;
 mod options;
 mod profile;
 mod publish;
@@ -27,7 +30,7 @@ pub use values::{
 };
 
 use anyhow::Result;
-use mbn_cli::{DeviceChoice, Hint, Outcome};
+use mbn_cli::Outcome;
 
 use crate::run_dir::RunDir;
 use crate::trainer::Trainer;
@@ -42,33 +45,19 @@ pub fn run(options: Options) -> Result<Outcome> {
         return Ok(Outcome::Success);
     }
     mbn_cli::interrupt::install()?;
-    choose_device(options.common.device)?;
+    device::check_options(options.common.device, options.run.precision)?;
+    let device = device::open(options.common.device)?;
     if options.profile {
-        profile::run(&options)?;
+        profile::run(&options, &device)?;
         return Ok(Outcome::Success);
     }
     let mut trainer = match &options.resume {
-        Some(folder) => Trainer::resume(RunDir::open(folder)?, &options)?,
-        None => Trainer::start(&options)?,
+        Some(folder) => Trainer::resume(RunDir::open(folder)?, &options, &device)?,
+        None => Trainer::start(&options, &device)?,
     };
     let outcome = trainer.train()?;
     if outcome == Outcome::Success {
         trainer.finish(&options)?;
     }
     Ok(outcome)
-}
-
-/// This build trains on the CPU.
-fn choose_device(choice: DeviceChoice) -> Result<()> {
-    match choice {
-        DeviceChoice::Cpu => Ok(()),
-        DeviceChoice::Auto => {
-            log::info!("Training on the CPU: this build has no CUDA support");
-            Ok(())
-        }
-        DeviceChoice::Cuda(_) => Err(anyhow::anyhow!(
-            "`--device {choice}`: this build has no CUDA support"
-        ))
-        .hint(|| "train on the CPU with `--device cpu`".to_owned()),
-    }
 }

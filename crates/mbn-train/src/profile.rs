@@ -10,6 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use mbn_model::{Network, Optimizer, Phase, Profile, cross_entropy, fresh_weights};
 use mbn_spec::{Architecture, ConvLayer, LayerKind, Metadata};
 
+use crate::device;
 use crate::options::Options;
 use crate::settings::Settings;
 
@@ -20,15 +21,16 @@ const CLASSES: usize = 10;
 const FARTHEST: usize = 3;
 
 /// Runs a few steps on noise and prints the table.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &Options, device: &Device) -> Result<()> {
     let settings = Settings::resolve(options.run_args()?, PathBuf::new(), None)?;
+    device::set_products(device, settings.precision)?;
     let architecture = Architecture::new(settings.alpha, CLASSES);
     let (batch, size) = (settings.batch_size, settings.size);
     let machine = Machine {
         flops: mbn_ops::peak::product_flops(settings.precision.dtype()),
         bandwidth: mbn_ops::peak::copy_bandwidth(),
     };
-    let measured = measure(&settings, architecture, batch, size)?;
+    let measured = measure(&settings, architecture, device, batch, size)?;
     let mut rows = rows(
         &architecture,
         settings.precision.dtype(),
@@ -86,15 +88,20 @@ struct Measured {
     profile: Profile,
 }
 
-fn measure(settings: &Settings, architecture: Architecture, batch: usize, size: usize) -> Result<Measured> {
-    let device = Device::Cpu;
+fn measure(
+    settings: &Settings,
+    architecture: Architecture,
+    device: &Device,
+    batch: usize,
+    size: usize,
+) -> Result<Measured> {
     let weights = fresh_weights(architecture, settings.seed, Metadata::default())?;
-    let mut network = Network::from_weights(&weights, &device)?;
+    let mut network = Network::from_weights(&weights, device)?;
     network.set_precision(settings.precision.dtype());
     let mut optimizer = Optimizer::new(settings.optimizer.kind(), 1e-4, false);
-    let images = Tensor::randn(0f32, 1f32, (batch, 3, size, size), &device)?;
+    let images = Tensor::randn(0f32, 1f32, (batch, 3, size, size), device)?;
     let labels: Vec<u32> = (0..batch as u32).map(|i| i % CLASSES as u32).collect();
-    let labels = Tensor::new(labels, &device)?;
+    let labels = Tensor::new(labels, device)?;
     let (mut in_optimizer, mut start) = (Duration::ZERO, Instant::now());
     for step in 0..WARM_UP + STEPS {
         if step == WARM_UP {

@@ -304,6 +304,8 @@ impl OptimizerName {
 pub enum Precision {
     /// float32 throughout.
     F32,
+    /// float32, but the operands of products rounded to TF32: CUDA only.
+    Tf32,
     /// Activations, their gradients and products in bfloat16; weights, statistics and optimiser in float32.
     Bf16,
 }
@@ -313,6 +315,7 @@ impl Precision {
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::Tf32 => "tf32",
             Self::Bf16 => "bf16",
         }
     }
@@ -320,7 +323,7 @@ impl Precision {
     /// Format of activations and of their gradients.
     pub fn dtype(self) -> DType {
         match self {
-            Self::F32 => DType::F32,
+            Self::F32 | Self::Tf32 => DType::F32,
             Self::Bf16 => DType::BF16,
         }
     }

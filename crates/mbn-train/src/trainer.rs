@@ -11,8 +11,11 @@ use mbn_model::{Network, Optimizer, WeightAverage, cross_entropy, soft_cross_ent
 use mbn_spec::{Metadata, Weights};
 
 use crate::dataset::{self, size_of_epoch};
-use crate::evaluate::{Evaluation, evaluate, predictions};
+use crate::device;
+use crate::evaluate::{Evaluation, evaluate};
+use crate::feed::Feed;
 use crate::history::Epoch;
+use crate::meter::{Meter, Reading};
 use crate::options::Options;
 use crate::resume::{Best, Position, Progress, State};
 use crate::run_dir::{AUGMENTED, BEST, LAST, RunDir, STATE};
@@ -33,6 +36,8 @@ pub(crate) struct Trainer {
     pub progress: Progress,
     pub data: Splits,
     pub network: Network,
+    feed: Feed,
+    meter: Meter,
     average: Option<WeightAverage>,
     best: Option<Best>,
     optimizer: Optimizer,
@@ -47,12 +52,13 @@ pub(crate) struct Trainer {
 
 impl Trainer {
     /// A new run.
-    pub fn start(options: &Options) -> Result<Self> {
+    pub fn start(options: &Options, device: &Device) -> Result<Self> {
         let args = options.run_args()?;
         let folder = dataset::locate(args.data.as_deref())?;
         let init = args.init.as_deref().map(starting::load).transpose()?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
         let settings = Settings::resolve(args, folder, init_alpha)?;
+        device::set_products(device, settings.precision)?;
         let data = dataset::open(&settings)?;
         let classes = data.class_names.clone();
         let (alpha, size, seed) = (settings.alpha, settings.size, settings.seed);
@@ -74,7 +80,7 @@ impl Trainer {
             position: Position::default(),
             mistakes: Vec::new(),
         };
-        let mut trainer = Self::new(run, progress, data, &weights, options)?;
+        let mut trainer = Self::new(run, progress, data, &weights, options, device)?;
         if trainer.progress.settings.ema > 0.0 {
             let average = WeightAverage::new(&trainer.network, trainer.progress.settings.ema)?;
             trainer.average = Some(average);
@@ -86,9 +92,9 @@ impl Trainer {
     }
 
     /// A run that was interrupted.
-    pub fn resume(run: RunDir, options: &Options) -> Result<Self> {
+    pub fn resume(run: RunDir, options: &Options, device: &Device) -> Result<Self> {
         let path = run.file(STATE);
-        let state = State::load(&path, &Device::Cpu)?;
+        let state = State::load(&path, device)?;
         let State {
             progress,
             weights,
@@ -96,6 +102,7 @@ impl Trainer {
             best,
             optimizer,
         } = state;
+        device::set_products(device, progress.settings.precision)?;
         let data = dataset::open(&progress.settings)?;
         let folder = progress.settings.data.display();
         if data.class_names != progress.classes {
@@ -119,7 +126,7 @@ impl Trainer {
             run.path().display(),
             progress.describe_position()
         );
-        let mut trainer = Self::new(run, progress, data, &weights, options)?;
+        let mut trainer = Self::new(run, progress, data, &weights, options, device)?;
         trainer.optimizer.set_state(optimizer);
         let ema = trainer.progress.settings.ema;
         let average = average.map(|average| WeightAverage::from_weights(&average, &trainer.network, ema));
@@ -138,6 +145,7 @@ impl Trainer {
         data: Splits,
         weights: &Weights,
         options: &Options,
+        device: &Device,
     ) -> Result<Self> {
         let settings = &progress.settings;
         let architecture = weights.architecture();
@@ -153,14 +161,21 @@ impl Trainer {
             log::info!("Frozen: {}", settings.freeze);
         }
         let workers = options.workers.get();
-        let (train_loader, test_loader) = dataset::loaders(&data, settings, progress.preprocess, workers)?;
-        let mut network = Network::from_weights(weights, &Device::Cpu)?;
+        let (train_loader, test_loader) =
+            dataset::loaders(&data, settings, progress.preprocess, workers, device)?;
+        let mut network = Network::from_weights(weights, device)?;
         network.set_precision(settings.precision.dtype());
         network.freeze(settings.freeze.blocks());
         let class_weights = dataset::class_weights(&data, settings)
             .map(|weights| Tensor::new(weights.as_slice(), network.device()))
             .transpose()?;
         Ok(Self {
+            feed: Feed::new(
+                device,
+                #[cfg(feature = "cuda")]
+                progress.preprocess,
+            )?,
+            meter: Meter::new(device),
             network,
             average: None,
             best: None,
@@ -227,26 +242,18 @@ impl Trainer {
         bar.reset_eta();
         for batch in self.train_loader.epoch_from(epoch as u64, size, first.step)? {
             if interrupt::requested() {
+                self.record_rest(&bar, &mut start)?;
                 bar.abandon();
                 return Ok(false);
             }
-            let batch = batch?;
-            let n = batch.labels.len();
             let learning_rate = schedule.learning_rate(epoch * steps + self.progress.position.step);
-            let (loss, right) = self.step(batch, learning_rate)?;
-            if !loss.is_finite() {
-                bar.abandon();
-                return self.diverged(&format!("the loss became {loss}"), learning_rate);
+            let reading = self.step(batch?, learning_rate)?;
+            self.progress.position.step += 1;
+            if let Some(reading) = reading {
+                self.record(reading, &bar, &mut start)?;
             }
-            let position = &mut self.progress.position;
-            position.step += 1;
-            position.loss += loss * n as f64;
-            position.right += right;
-            position.seen += n;
-            position.seconds += start.elapsed().as_secs_f64();
-            start = Instant::now();
-            describe(&bar, n, position);
-            if position.step.is_multiple_of(STEPS_BETWEEN_MESSAGES) {
+            let position = &self.progress.position;
+            if position.step.is_multiple_of(STEPS_BETWEEN_MESSAGES) && position.seen > 0 {
                 let rate = position.seen as f64 / position.seconds;
                 log::debug!(
                     "epoch {}, step {}/{steps}: {rate:.1} images/s",
@@ -255,13 +262,44 @@ impl Trainer {
                 );
             }
             if self.saved.elapsed() >= self.save_every {
+                self.record_rest(&bar, &mut start)?;
                 self.save_state()?;
                 // Training alone is what images/s speaks of.
                 start = Instant::now();
             }
         }
+        self.record_rest(&bar, &mut start)?;
         bar.finish_and_clear();
         Ok(!interrupt::requested())
+    }
+
+    /// Adds what was read of the last steps; an error if their loss is no number.
+    fn record(&mut self, reading: Reading, bar: &ProgressBar, start: &mut Instant) -> Result<()> {
+        let mean = reading.loss / reading.images as f64;
+        if !mean.is_finite() {
+            bar.abandon();
+            let position = &mut self.progress.position;
+            position.step = position.step.saturating_sub(1);
+            let done = self.progress.history.len() * self.train_loader.batches_per_epoch();
+            let learning_rate = self.schedule().learning_rate(done + self.progress.position.step);
+            return self.diverged(&format!("the loss became {mean}"), learning_rate);
+        }
+        let position = &mut self.progress.position;
+        position.loss += reading.loss;
+        position.right += reading.right;
+        position.seen += reading.images;
+        position.seconds += start.elapsed().as_secs_f64();
+        *start = Instant::now();
+        describe(bar, reading.images, position);
+        Ok(())
+    }
+
+    /// Adds the steps that have not been read yet.
+    fn record_rest(&mut self, bar: &ProgressBar, start: &mut Instant) -> Result<()> {
+        match self.meter.read()? {
+            Some(reading) => self.record(reading, bar, start),
+            None => Ok(()),
+        }
     }
 
     fn schedule(&self) -> Schedule {
@@ -274,23 +312,18 @@ impl Trainer {
         }
     }
 
-    /// One step: the loss, and how many images were classified rightly before it.
-    fn step(&mut self, batch: Batch, learning_rate: f64) -> Result<(f64, usize)> {
-        let (n, size) = (batch.labels.len(), batch.size);
-        let device = self.network.device().clone();
-        let targets = self.targets(&batch, &device)?;
-        let images = Tensor::from_vec(batch.images, (n, 3, size, size), &device)?;
+    /// One step; what was read of it and of those before, if it is time to.
+    fn step(&mut self, batch: Batch, learning_rate: f64) -> Result<Option<Reading>> {
+        let targets = self.targets(&batch, self.network.device())?;
+        let (images, labels) = self.feed.tensors(batch)?;
         let pass = self.network.forward_train(&images)?;
-        let logits = pass.logits().detach();
         let loss = match targets {
             Some(targets) => soft_cross_entropy(pass.logits(), &targets, self.class_weights.as_ref())?,
-            None => {
-                let labels = Tensor::new(batch.labels.as_slice(), &device)?;
-                cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?
-            }
+            None => cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?,
         };
-        let value = loss.to_scalar::<f32>()?;
-        if value.is_finite() {
+        self.meter.add(&loss, &pass.logits().detach(), &labels)?;
+        let reading = self.meter.read_if_due()?;
+        if reading.is_none_or(|reading| reading.loss.is_finite()) {
             let mut gradients = self.network.backward(pass, &loss)?;
             let clip_norm = self.progress.settings.clip_norm;
             if clip_norm > 0.0 {
@@ -302,12 +335,7 @@ impl Trainer {
                 average.update(&self.network, self.optimizer.state().steps)?;
             }
         }
-        let right = predictions(&logits)?
-            .iter()
-            .zip(&batch.labels)
-            .filter(|(p, l)| p == l)
-            .count();
-        Ok((value.into(), right))
+        Ok(reading)
     }
 
     /// Probabilities to learn, where class indices with smoothing do not say them.

@@ -42,12 +42,38 @@ fn data_that_cannot_be_trained_on() {
     run(&only_in_val).stderr(contains("green"));
 }
 
+#[cfg(not(feature = "cuda"))]
 #[test]
 fn cuda_is_refused_by_a_build_without_it() {
     let assert = train().args(["--data", "d", "--device", "cuda"]).assert();
     assert
         .code(1)
         .stderr(contains("no CUDA support").and(contains("hint:")));
+}
+
+#[test]
+fn tf32_on_the_cpu_contradicts_itself() {
+    let run = |device: &str| {
+        let args = ["--data", "d", "--precision", "tf32", "--device", device];
+        train().args(args).assert()
+    };
+    run("cpu")
+        .code(2)
+        .stderr(contains("tf32").and(contains("--device cpu")));
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn tf32_without_a_device_is_an_error_with_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    two_colours(folder.path());
+    let out = folder.path().join("run");
+    let mut command = train();
+    command.args(["--precision", "tf32", "--alpha", "0.25", "--data"]);
+    command.arg(folder.path()).arg("--out").arg(&out);
+    let assert = command.assert().code(1);
+    assert.stderr(contains("needs a CUDA device").and(contains("hint:")));
+    assert!(!out.exists(), "a run that cannot start leaves no folder");
 }
 
 #[test]

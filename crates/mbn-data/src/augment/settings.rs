@@ -161,6 +161,12 @@ pub struct AugmentError {
 }
 
 impl Augment {
+    /// Whether normalised pictures are changed: by erasing or mixing.
+    pub(crate) fn changes_values(&self) -> bool {
+        let Mixing { mixup, cutmix, .. } = self.mixing;
+        self.erasing.probability > 0.0 || mixup > 0.0 || cutmix > 0.0
+    }
+
     /// Nothing random: pictures only become square.
     pub fn none() -> Self {
         Self {

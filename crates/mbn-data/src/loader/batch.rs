@@ -5,8 +5,11 @@ use image::RgbImage;
 /// Pictures ready for the network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Normalised pictures, `[n, 3, size, size]`.
+    /// Normalised pictures, `[n, 3, size, size]`; none where there are `pixels`.
     pub images: Vec<f32>,
+    /// Pictures before the normalisation, `[n, size, size, 3]`, if the loader was asked for them and nothing is
+    /// erased or mixed, which is done to normalised ones.
+    pub pixels: Vec<u8>,
     /// Height and width of the pictures.
     pub size: usize,
     /// Class of each picture, of the first of the two where pictures are mixed.

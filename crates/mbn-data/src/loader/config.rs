@@ -36,6 +36,9 @@ pub struct LoaderConfig {
     pub preprocess: Preprocess,
     /// Random changes; without them pictures only become square, as `preprocess` says.
     pub augment: Option<Augment>,
+    /// Whether batches hold the pictures' bytes, to be normalised where the network runs, unless something is erased
+    /// or mixed.
+    pub bytes: bool,
     /// Threads that decode; 0 takes one for each core.
     pub workers: usize,
     /// Number of batches that are ready or being made ahead of the one in use.
@@ -52,6 +55,7 @@ impl LoaderConfig {
             seed,
             preprocess,
             augment: None,
+            bytes: false,
             workers: 0,
             prefetch: PREFETCH,
         }
@@ -70,6 +74,13 @@ impl LoaderConfig {
     #[must_use]
     pub fn with_augment(mut self, augment: Augment) -> Self {
         self.augment = Some(augment);
+        self
+    }
+
+    /// With the pictures' bytes in place of the network's input.
+    #[must_use]
+    pub fn with_bytes(mut self, bytes: bool) -> Self {
+        self.bytes = bytes;
         self
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use image::RgbImage;
 use mbn_spec::Preprocess;
+use rand_pcg::Pcg64;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
@@ -24,6 +26,7 @@ pub(super) struct Plan {
     preprocess: Preprocess,
     normalizer: Normalizer,
     augment: Option<Augment>,
+    bytes: bool,
     /// Number of batches that are ready or being made ahead of the one in use.
     pub prefetch: usize,
     /// Set when nobody wants the batches any more.
@@ -51,6 +54,7 @@ impl Plan {
             epoch,
             preprocess,
             normalizer: Normalizer::new(&preprocess),
+            bytes: config.bytes && !config.augment.as_ref().is_some_and(Augment::changes_values),
             augment: config.augment.clone(),
             prefetch: config.prefetch,
             cancelled: Arc::default(),
@@ -69,18 +73,19 @@ impl Plan {
         let indices = &self.order[start..end];
         let size = self.preprocess.size;
         let picture = 3 * size * size;
-        let mut images = self.shared.buffer(indices.len() * picture);
-        let results: Vec<Result<(), LoaderError>> = self.shared.pool.install(|| {
-            let pictures = images.par_chunks_mut(picture).zip(indices.par_iter());
-            pictures
-                .with_max_len(1)
-                .map(|(out, &index)| match self.cancelled.load(Ordering::Relaxed) {
-                    true => Ok(()),
-                    false => self.fill(index, out),
-                })
-                .collect()
-        });
-        results.into_iter().collect::<Result<(), _>>()?;
+        let (mut images, mut pixels) = (Vec::new(), Vec::new());
+        if self.bytes {
+            pixels.resize(indices.len() * picture, 0);
+            self.fill(indices, &mut pixels, |image, _, out| out.copy_from_slice(image))?;
+        } else {
+            images = self.shared.buffer(indices.len() * picture);
+            self.fill(indices, &mut images, |image, stream, out| {
+                self.normalizer.apply(image, out);
+                if let Some(augment) = &self.augment {
+                    erase(&augment.erasing, out, size, stream);
+                }
+            })?;
+        }
         let mixed = self.augment.as_ref().and_then(|augment| {
             let mut stream = batch_stream(self.seed, self.epoch, batch);
             self.shared
@@ -90,6 +95,7 @@ impl Plan {
         let source = &self.shared.source;
         Ok(Batch {
             images,
+            pixels,
             size,
             labels: indices.iter().map(|&index| source.label(index)).collect(),
             indices: indices.to_vec(),
@@ -97,23 +103,42 @@ impl Plan {
         })
     }
 
-    /// Decodes, resizes, changes and normalises one picture.
-    fn fill(&self, index: usize, out: &mut [f32]) -> Result<(), LoaderError> {
+    /// Makes the pictures and writes each, with what is left of its random stream, to its part of `out`. The error is
+    /// that of the first picture in the batch that has one.
+    fn fill<T: Send>(
+        &self,
+        indices: &[usize],
+        out: &mut [T],
+        write: impl Fn(&RgbImage, &mut Pcg64, &mut [T]) + Sync,
+    ) -> Result<(), LoaderError> {
+        let picture = out.len() / indices.len();
+        let results: Vec<Result<(), LoaderError>> = self.shared.pool.install(|| {
+            let pictures = out.par_chunks_mut(picture).zip(indices.par_iter());
+            pictures
+                .with_max_len(1)
+                .map(|(out, &index)| {
+                    if !self.cancelled.load(Ordering::Relaxed) {
+                        let mut stream = sample_stream(self.seed, self.epoch, index);
+                        write(&self.resized(index, &mut stream)?, &mut stream, out);
+                    }
+                    Ok(())
+                })
+                .collect()
+        });
+        results.into_iter().collect()
+    }
+
+    /// Decodes, changes and resizes one picture.
+    fn resized(&self, index: usize, stream: &mut Pcg64) -> Result<RgbImage, LoaderError> {
         let source: &dyn Source = &*self.shared.source;
         let image = source.load(index)?;
-        let mut stream = sample_stream(self.seed, self.epoch, index);
         let resized = match &self.augment {
-            Some(augment) => augment.apply(&image, &self.preprocess, &mut stream),
+            Some(augment) => augment.apply(&image, &self.preprocess, stream),
             None => resize::apply(&image, &self.preprocess),
         };
-        let resized = resized.map_err(|error| LoaderError::Resize {
+        resized.map_err(|error| LoaderError::Resize {
             path: source.path(index).to_owned(),
             source: error,
-        })?;
-        self.normalizer.apply(&resized, out);
-        if let Some(augment) = &self.augment {
-            erase(&augment.erasing, out, self.preprocess.size, &mut stream);
-        }
-        Ok(())
+        })
     }
 }

@@ -220,3 +220,22 @@ fn an_epoch_goes_on_in_the_middle() {
         );
     }
 }
+
+#[test]
+fn bytes_are_the_same_pictures_before_the_normalisation() {
+    let source = Arc::new(Numbered::new(9));
+    let floats = Loader::new(source.clone(), training(4, 2)).unwrap();
+    let bytes = Loader::new(source, training(4, 2).with_bytes(true)).unwrap();
+    let normalizer = crate::normalize::Normalizer::new(&small());
+    for (floats, bytes) in batches(&floats, 3).iter().zip(batches(&bytes, 3)) {
+        assert!(bytes.images.is_empty() && floats.pixels.is_empty());
+        assert_eq!(bytes.labels, floats.labels);
+        let expected = floats.images.chunks(3 * 32 * 32);
+        for (pixels, expected) in bytes.pixels.chunks(3 * 32 * 32).zip(expected) {
+            let image = image::RgbImage::from_raw(32, 32, pixels.to_vec()).unwrap();
+            let mut found = vec![0.0; expected.len()];
+            normalizer.apply(&image, &mut found);
+            assert_eq!(found, expected);
+        }
+    }
+}

@@ -33,11 +33,11 @@ pub struct OptimizerTensor {
 /// # Errors
 /// If a tensor is too long or the stream fails.
 pub fn sgd_step(stream: &impl Stream, tensors: &[OptimizerTensor], sgd: Sgd) -> Result<()> {
-    let decay = |decays: bool| if decays { sgd.weight_decay } else { 0.0 };
+    let decay = |decays: bool| if decays { sgd.weight_decay as f32 } else { 0.0 };
     launches(stream, "sgd", tensors, decay, |launch| {
         Ok(launch
             .ints(&[usize::from(sgd.nesterov)])?
-            .floats(&[sgd.learning_rate, sgd.momentum]))
+            .floats(&[sgd.learning_rate as f32, sgd.momentum as f32]))
     })
 }
 

@@ -1,0 +1,16 @@
+//! The operations on candle's CUDA tensors: what [`crate::gpu`] decides, carried out by the driver and cuBLAS.
+
+pub(crate) mod device;
+mod launch;
+mod loss;
+mod queue;
+mod statistics;
+mod tensors;
+mod upload;
+
+pub(crate) use launch::{CudaKernel, Target, cuda_fwd, empty, format_of, pointer};
+pub use loss::cross_entropy;
+pub(crate) use queue::{Held, Queue};
+pub(crate) use statistics::{Convolution, normalized};
+pub(crate) use tensors::{activation, new_gradients, pointers, upstream};
+pub use upload::{Pictures, Uploader};

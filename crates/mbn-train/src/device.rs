@@ -1,0 +1,60 @@
+//! `--device`: where the run computes.
+
+use anyhow::{Result, anyhow};
+use candle_core::Device;
+use mbn_cli::{DeviceChoice, Hint, UsageError};
+
+use crate::settings::Precision;
+
+/// Opens what was asked for, and says what it took and why.
+pub(crate) fn open(choice: DeviceChoice) -> Result<Device> {
+    let cuda = |index| mbn_ops::open_cuda(index);
+    match choice {
+        DeviceChoice::Cpu => Ok(Device::Cpu),
+        DeviceChoice::Auto => match cuda(0) {
+            Ok(device) => {
+                log::info!("Training on {} (CUDA device 0)", mbn_ops::device_name(&device));
+                Ok(device)
+            }
+            Err(cause) => {
+                log::info!("Training on the CPU: {cause}");
+                Ok(Device::Cpu)
+            }
+        },
+        DeviceChoice::Cuda(index) => match cuda(index) {
+            Ok(device) => {
+                log::info!(
+                    "Training on {} (CUDA device {index})",
+                    mbn_ops::device_name(&device)
+                );
+                Ok(device)
+            }
+            Err(cause) => {
+                let hint = cause.hint();
+                Err(anyhow!("`--device {choice}`: {cause}")).hint(|| hint.to_owned())
+            }
+        },
+    }
+}
+
+/// The contradiction that the command line alone shows.
+pub(crate) fn check_options(choice: DeviceChoice, precision: Option<Precision>) -> Result<()> {
+    if choice == DeviceChoice::Cpu && precision == Some(Precision::Tf32) {
+        let message = "`--precision tf32` is a format of CUDA devices, and `--device cpu` was asked for";
+        return Err(UsageError(message.into()).into());
+    }
+    Ok(())
+}
+
+/// Sets how products of float32 are computed; an error where the device has no such products.
+pub(crate) fn set_products(device: &Device, precision: Precision) -> Result<()> {
+    let tf32 = precision == Precision::Tf32;
+    if tf32 && !device.is_cuda() {
+        return Err(anyhow!("`--precision tf32` needs a CUDA device")).hint(|| {
+            "the message above says why there is none; on the CPU use `--precision f32` or `--precision bf16`"
+                .to_owned()
+        });
+    }
+    mbn_ops::allow_tf32(tf32);
+    Ok(())
+}
