@@ -1,0 +1,143 @@
+//! Unpacking the wanted files into a temporary folder that gets its name at the end.
+//!
+//! No path of the archive is ever used: a member that bears the name of a wanted file is written under that name.
+//! A member that tries to get out is no accident, and refuses the archive.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Component, Path};
+
+use flate2::read::MultiGzDecoder;
+use tar::{Entry, EntryType};
+
+use crate::verify::Watched;
+use crate::{Archive, FetchError, OnProgress, Step};
+
+/// Largest file that is unpacked, in bytes; STL-10's largest wanted one has 221 million.
+const LARGEST: u64 = 1 << 30;
+/// Compressed bytes read at a time.
+const CHUNK: usize = 256 << 10;
+
+/// A required file that the folder lacks.
+pub(crate) fn missing(archive: &Archive, folder: &Path) -> Option<&'static str> {
+    let mut required = archive.required.iter();
+    required.find(|name| !folder.join(name).is_file()).copied()
+}
+
+/// Unpacks the archive's folder to `target`, which must not be there.
+pub(crate) fn unpack(
+    archive: &Archive,
+    path: &Path,
+    target: &Path,
+    on_progress: &mut OnProgress,
+) -> Result<(), FetchError> {
+    let parent = target.parent().unwrap_or(Path::new("."));
+    let prefix = format!(".{}-", archive.folder);
+    let folder = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir_in(parent)
+        .map_err(|error| FetchError::disk(parent, error))?;
+    let mut watched =
+        Watched::open(path, Step::Unpack, on_progress).map_err(|error| FetchError::disk(path, error))?;
+    let result = members(archive, path, &mut watched, folder.path());
+    if watched.stopped {
+        return Err(FetchError::Interrupted);
+    }
+    result?;
+    if let Some(member) = missing(archive, folder.path()) {
+        let member = format!("{}/{member}", archive.folder);
+        return Err(FetchError::MissingMember { member });
+    }
+    publish(folder, target, parent).map_err(|error| FetchError::disk(target, error))
+}
+
+/// Writes the wanted members into `folder`.
+fn members(archive: &Archive, path: &Path, reader: &mut impl Read, folder: &Path) -> Result<(), FetchError> {
+    let malformed = |source| FetchError::Malformed {
+        path: path.to_owned(),
+        source,
+    };
+    let decoder = MultiGzDecoder::new(BufReader::with_capacity(CHUNK, reader));
+    let mut tar = tar::Archive::new(decoder);
+    for entry in tar.entries().map_err(malformed)? {
+        let mut entry = entry.map_err(malformed)?;
+        let Some(name) = wanted(archive, &entry)? else {
+            continue;
+        };
+        let out = folder.join(name);
+        let disk = |error| FetchError::disk(&out, error);
+        let mut file = match File::create_new(&out) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(dangerous(&entry, "twice"));
+            }
+            created => created.map_err(disk)?,
+        };
+        copy(&mut entry, &mut file, malformed, disk)?;
+        file.sync_all().map_err(disk)?;
+    }
+    Ok(())
+}
+
+/// The name under which a member is to be written, `None` if it is not wanted.
+fn wanted(archive: &Archive, entry: &Entry<impl Read>) -> Result<Option<&'static str>, FetchError> {
+    let bytes = entry.path_bytes();
+    let text = String::from_utf8_lossy(&bytes);
+    let path = Path::new(text.as_ref());
+    let inside = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !path.components().all(inside) {
+        return Err(dangerous(entry, "which lies outside its folder"));
+    }
+    match entry.header().entry_type() {
+        EntryType::Regular | EntryType::Continuous => {}
+        EntryType::Directory => return Ok(None),
+        _ => return Err(dangerous(entry, "which is a link or a device, expected a file")),
+    }
+    let path = path.strip_prefix(".").unwrap_or(path);
+    let name = path.strip_prefix(archive.folder).ok().and_then(Path::to_str);
+    let member = name.and_then(|name| archive.member(name));
+    if member.is_some() && entry.size() > LARGEST {
+        return Err(dangerous(entry, "which is larger than a gigabyte"));
+    }
+    Ok(member)
+}
+
+fn dangerous(entry: &Entry<impl Read>, problem: &'static str) -> FetchError {
+    FetchError::Dangerous {
+        member: String::from_utf8_lossy(&entry.path_bytes()).into_owned(),
+        problem,
+    }
+}
+
+/// Copies a member, telling the archive's failures from the disk's.
+fn copy(
+    from: &mut impl Read,
+    to: &mut impl io::Write,
+    malformed: impl Fn(io::Error) -> FetchError,
+    disk: impl Fn(io::Error) -> FetchError,
+) -> Result<(), FetchError> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match from.read(&mut chunk).map_err(&malformed)? {
+            0 => return Ok(()),
+            bytes => to.write_all(&chunk[..bytes]).map_err(&disk)?,
+        }
+    }
+}
+
+/// Gives the folder its name.
+fn publish(folder: tempfile::TempDir, target: &Path, parent: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        // A temporary folder is for its owner alone; this one is to be used as any other.
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
+        File::open(folder.path())?.sync_all()?;
+    }
+    std::fs::rename(folder.path(), target)?;
+    // It is not under its temporary name any more, so there is nothing to remove.
+    let _ = folder.keep();
+    if cfg!(unix) {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
