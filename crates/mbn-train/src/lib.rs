@@ -3,6 +3,7 @@
 mod config;
 mod dataset;
 mod device;
+mod download;
 mod evaluate;
 mod feed;
 mod history;
@@ -50,6 +51,9 @@ pub fn run(options: Options) -> Result<Outcome> {
     if options.profile {
         profile::run(&options, &device)?;
         return Ok(Outcome::Success);
+    }
+    if options.download && !download::run(&options)? {
+        return Ok(Outcome::Interrupted);
     }
     let mut trainer = match &options.resume {
         Some(folder) => Trainer::resume(RunDir::open(folder)?, &options, &device)?,

@@ -18,6 +18,7 @@ Examples:
   mbn-train --data photos --mixup 0.2 --cutmix 1 --trivial-augment --ema 0.9995
   mbn-train --data photos --init models/mobilenet_v1_0.25.safetensors --freeze all --epochs 5
   mbn-train --config runs/plain/settings.toml --seed 1
+  mbn-train --download --recipe plain
   mbn-train --resume runs/plain
   mbn-train report runs/*
   mbn-train --profile --alpha 0.5 --batch-size 32
@@ -43,6 +44,19 @@ pub struct Options {
     /// TOML file of settings, named as the options are; options stand above it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "profile"])]
     pub config: Option<PathBuf>,
+
+    /// Get STL-10 first (2.6 GB), into the folder of `--data`, else into `data/`; a broken download goes on where it
+    /// stopped
+    #[arg(long, conflicts_with_all = ["resume", "profile"])]
+    pub download: bool,
+
+    /// Address of STL-10's archive [default: the one of the data set's own page]
+    #[arg(long, value_name = "URL", requires = "download")]
+    pub download_url: Option<String>,
+
+    /// MD5 sum of the archive at `--download-url` [default: that of STL-10's own]
+    #[arg(long, value_name = "SUM", requires = "download_url")]
+    pub download_md5: Option<String>,
 
     /// Run folder to go on with, with the settings saved there
     #[arg(long, value_name = "RUN", conflicts_with_all = ["RunArgs", "out"])]

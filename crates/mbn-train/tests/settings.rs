@@ -266,7 +266,7 @@ fn data_that_no_classifier_can_be_trained_on() {
         folder.path(),
         "--alpha 0.25",
         1,
-        &["data/stl10_binary", "stl10_binary.tar.gz", "--data DIR"],
+        &["data/stl10_binary", "`--download`", "--data DIR"],
     );
     refused(folder.path(), &format!("{SMALL} --fold 3"), 1, &["fold"]);
 }

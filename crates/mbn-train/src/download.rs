@@ -1,0 +1,108 @@
+//! `--download`: gets STL-10 before the run.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use indicatif::ProgressBar;
+use mbn_cli::{interrupt, progress};
+use mbn_fetch::{Archive, FetchError, Progress, Step, fetch};
+
+use crate::dataset::DEFAULT_FOLDER;
+use crate::options::Options;
+
+/// Gets the data set into the folder of `--data`, or where it is looked for without; `false` if the user stopped it.
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let mut archive = Archive::stl10();
+    if let Some(url) = &options.download_url {
+        archive.url.clone_from(url);
+    }
+    if let Some(md5) = &options.download_md5 {
+        archive.md5 = md5.to_ascii_lowercase();
+    }
+    let mut bars = Bars::default();
+    let parent = parent(options.run_args()?.data.as_deref());
+    match fetch(&archive, &parent, &mut |progress| bars.show(progress)) {
+        Ok(folder) => {
+            bars.finish();
+            log::info!("STL-10 is in `{}`", folder.display());
+            Ok(true)
+        }
+        Err(FetchError::Interrupted) => {
+            bars.finish();
+            log::warn!("interrupted; the same command goes on with what was downloaded");
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The folder that gets the data set's own, given what `--data` names: that one, or the folder around it.
+fn parent(data: Option<&Path>) -> PathBuf {
+    let default = Path::new(DEFAULT_FOLDER);
+    let data = data.unwrap_or(default);
+    match data.parent() {
+        Some(parent) if data.file_name() == default.file_name() => match parent.as_os_str().is_empty() {
+            true => ".".into(),
+            false => parent.to_owned(),
+        },
+        _ => data.to_owned(),
+    }
+}
+
+/// A bar for each step in turn.
+#[derive(Default)]
+struct Bars(Option<(Step, ProgressBar)>);
+
+impl Bars {
+    fn show(&mut self, progress: Progress) -> ControlFlow<()> {
+        if self.0.as_ref().is_none_or(|(step, _)| *step != progress.step) {
+            self.finish();
+            let title = match progress.step {
+                Step::Download => "downloading STL-10",
+                Step::Verify => "verifying",
+                Step::Unpack => "unpacking",
+            };
+            log::info!("STL-10: {title}");
+            let template =
+                format!("{title} {{wide_bar}} {{bytes}}/{{total_bytes}} {{bytes_per_sec}} {{eta}} left");
+            self.0 = Some((
+                progress.step,
+                progress::bar(progress.total.unwrap_or(0), &template),
+            ));
+        }
+        if let Some((_, bar)) = &self.0 {
+            if let Some(total) = progress.total {
+                bar.set_length(total);
+            }
+            bar.set_position(progress.done);
+        }
+        match interrupt::requested() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some((_, bar)) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_around_the_data_set_gets_it() {
+        for (data, expected) in [
+            (None, "data"),
+            (Some("photos"), "photos"),
+            (Some("sets/stl10_binary"), "sets"),
+            (Some("stl10_binary"), "."),
+        ] {
+            assert_eq!(parent(data.map(Path::new)), Path::new(expected), "{data:?}");
+        }
+    }
+}
