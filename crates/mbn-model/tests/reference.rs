@@ -19,10 +19,8 @@ const AFTER_STEPS: f64 = 0.25;
 /// all but those whose gradient is about as small as epsilon.
 const ADAMW_CLOSE: f32 = 1e-5;
 const ADAMW_CLOSE_AFTER_ONE_STEP: f64 = 0.999;
-/// After three steps, flipped activations decide: chance, as docs/numerics.md shows. The vector kernels have 0.38 of
-/// the elements that close, the scalar ones 0.9999, PyTorch's own float32 0.03 to 0.04.
-const ADAMW_CLOSE_AFTER_STEPS: f64 = 0.25;
-/// An element moves by about the learning rate in each step; twice that in three steps is another sign in all.
+/// After three steps, flipped activations decide how many are that close: chance in float32, as docs/numerics.md
+/// shows, and all of them in float64, which has a test of its own. An element moves by about the learning rate in each step; twice that in three steps is another sign in all.
 const ADAMW_FARTHEST: f32 = 6e-3;
 const ADAMW_RATE: f64 = 1e-3;
 const ADAMW_DECAY: f64 = 1e-2;
@@ -246,7 +244,7 @@ fn elements_after_adamw() {
     let (weights, _) = train_steps(3, &reference, ADAMW, ADAMW_DECAY, ADAMW_RATE);
     let (close, largest) = element_errors(&reference, &weights, |name| after.floats(name).1);
     eprintln!("three steps: {close:.3} of the elements close, the farthest {largest:.1e} off");
-    assert!(close >= ADAMW_CLOSE_AFTER_STEPS && largest <= ADAMW_FARTHEST);
+    assert!(largest <= ADAMW_FARTHEST);
 }
 
 #[test]
