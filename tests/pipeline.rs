@@ -47,7 +47,7 @@ fn train_export_classify_check() {
         command.current_dir(folder.path());
         command
     };
-    let small = "--data data --alpha 0.25 --size 64 --epochs 6 --batch-size 8 --lr 0.05 --out run";
+    let small = "--data data --alpha 0.25 --size 64 --epochs 12 --batch-size 8 --lr 0.05 --out run";
     here("mbn-train").args(small.split(' ')).assert().success();
 
     here("mbn-export")
