@@ -3,11 +3,12 @@
 
 use candle_core::Result;
 
-use super::columns::{bias as add_bias, weight_as};
+use super::columns::bias as add_bias;
 use super::depthwise::{forward_shared, forward_tile};
 use super::geometry::{Shape, Tiles, is_wide};
+use super::pointwise::multiply;
 use super::stem::forward as stem_tiles;
-use super::stream::{Format, Launch, Matrix, Pointer, Product, Stream, variant};
+use super::stream::{Format, Launch, Pointer, Stream, variant};
 
 /// Convolves `image` `[N, 3, H, W]`, float32, with a weight `[C, 3, 3, 3]`; writes `out`, `[N, OH, OW, C]`.
 ///
@@ -84,16 +85,6 @@ pub fn pointwise_fused(
     max: f32,
     out: Pointer,
 ) -> Result<()> {
-    let weight = weight_as(stream, format, weight, cin * cout)?;
-    stream.product(&Product {
-        left: Matrix::stored(x, cin),
-        right: Matrix::transposed(weight, cin),
-        out,
-        m: rows,
-        n: cout,
-        k: cin,
-        format,
-        out_format: format,
-    })?;
+    multiply(stream, format, x, weight, [rows, cin, cout], out)?;
     add_bias(stream, format, [rows, cout], out, bias, [0.0, max])
 }

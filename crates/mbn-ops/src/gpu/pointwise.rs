@@ -41,9 +41,22 @@ pub fn pointwise(stream: &impl Stream, format: Format, layer: Pointwise, out: Po
     let Pointwise { rows, cin, cout, .. } = layer;
     let activated = layer.activated(stream, format)?;
     columns::activate(stream, format, [rows, cin], layer.input, activated)?;
-    let weight = weight_as(stream, format, layer.weight, cin * cout)?;
+    multiply(stream, format, activated, layer.weight, [rows, cin, cout], out)?;
+    columns::statistics(stream, format, [rows, cout], out)
+}
+
+/// The convolution itself: `x`, `[rows, cin]`, with the weight, `[cout, cin]` in float32, to `out`, `[rows, cout]`.
+pub(super) fn multiply(
+    stream: &impl Stream,
+    format: Format,
+    x: Pointer,
+    weight: Pointer,
+    [rows, cin, cout]: [usize; 3],
+    out: Pointer,
+) -> Result<()> {
+    let weight = weight_as(stream, format, weight, cin * cout)?;
     stream.product(&Product {
-        left: Matrix::stored(activated, cin),
+        left: Matrix::stored(x, cin),
         right: Matrix::transposed(weight, cin),
         out,
         m: rows,
@@ -51,8 +64,7 @@ pub fn pointwise(stream: &impl Stream, format: Format, layer: Pointwise, out: Po
         k: cin,
         format,
         out_format: format,
-    })?;
-    columns::statistics(stream, format, [rows, cout], out)
+    })
 }
 
 /// Where [`pointwise_backward`] writes.
