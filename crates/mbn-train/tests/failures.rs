@@ -7,23 +7,12 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::{history, read, two_colours, words};
+use common::{data, history, read, run, words};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --no-publish";
-
-fn data() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    two_colours(&folder.path().join("data"));
-    folder
-}
-
-fn run(folder: &Path, arguments: &str) -> assert_cmd::assert::Assert {
-    let mut command = common::train();
-    command.current_dir(folder).args(words(arguments)).assert()
-}
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

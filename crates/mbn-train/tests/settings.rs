@@ -6,26 +6,14 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{history, pictures, read, two_colours, words};
+use common::{data, history, pictures, read, run, two_colours};
 use mbn_model::fresh_weights;
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
 use predicates::prelude::*;
 use predicates::str::contains;
 use safetensors::tensor::{Dtype, TensorView};
-use tempfile::TempDir;
 
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1 --no-publish";
-
-fn data() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    two_colours(&folder.path().join("data"));
-    folder
-}
-
-fn run(folder: &Path, arguments: &str) -> assert_cmd::assert::Assert {
-    let mut command = common::train();
-    command.current_dir(folder).args(words(arguments)).assert()
-}
 
 /// An error, and no step, no run folder.
 fn refused(folder: &Path, arguments: &str, code: i32, messages: &[&str]) {

@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use assert_cmd::Command;
+use assert_cmd::assert::Assert;
 use image::RgbImage;
+use tempfile::TempDir;
 
 /// The program, on two threads.
 pub fn train() -> Command {
@@ -51,4 +53,16 @@ pub fn history(run: &Path) -> Vec<String> {
     text.lines()
         .map(|line| line.rsplit_once(',').unwrap().0.to_owned())
         .collect()
+}
+
+/// A folder with [`two_colours`] in `data`.
+pub fn data() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    two_colours(&folder.path().join("data"));
+    folder
+}
+
+/// Runs the program in `folder` with the words of a line.
+pub fn run(folder: &Path, arguments: &str) -> Assert {
+    train().current_dir(folder).args(words(arguments)).assert()
 }
