@@ -133,6 +133,37 @@ pub fn mismatch<F: Float, E: Float>(
     Some(message)
 }
 
+/// How a tensor may differ from another.
+#[derive(Clone, Copy, Debug)]
+pub enum Closeness {
+    /// Each value by so much.
+    Each(Tolerance),
+    /// All values taken as one vector, by so large a part of its length: where a few values may be anything.
+    Length(f64),
+}
+
+impl Closeness {
+    /// `None` if the values are close, else a message.
+    pub fn mismatch(self, name: &str, found: &[f32], expected: &[f32]) -> Option<String> {
+        let part = match self {
+            Self::Each(tolerance) => return mismatch(name, found, expected, tolerance),
+            Self::Length(part) => part,
+        };
+        let length = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+        let pairs = found.iter().zip(expected);
+        let apart = length(&mut pairs.map(|(f, e)| f64::from(*f) - f64::from(*e)));
+        let whole = length(&mut expected.iter().map(|e| f64::from(*e)));
+        let close = found.len() == expected.len() && apart <= part * whole;
+        (!close).then(|| {
+            format!(
+                "{name}: {} values {apart:.3e} away from {} of length {whole:.3e}, allowed is {part} of that",
+                found.len(),
+                expected.len()
+            )
+        })
+    }
+}
+
 /// Panics with [`mismatch`]'s message if the values are not close.
 #[track_caller]
 pub fn assert_close<F: Float, E: Float>(name: &str, found: &[F], expected: &[E], tolerance: Tolerance) {
@@ -163,6 +194,22 @@ mod tests {
         assert!(mismatch("x", &[1.0], &[f32::NAN], Tolerance::LOGITS).is_some());
         assert!(mismatch("x", &[1.0], &[f32::INFINITY], Tolerance::GRADIENT).is_some());
         assert!(mismatch("x", &[f32::INFINITY], &[f32::INFINITY], Tolerance::EXACT).is_some());
+    }
+
+    #[test]
+    fn a_length_forgives_single_values_and_no_more() {
+        let (expected, found) = (vec![1.0; 100], [vec![1.0; 99], vec![2.0]].concat());
+        let within = |part| Closeness::Length(part).mismatch("x", &found, &expected);
+        assert_eq!(within(0.11), None);
+        let message = within(0.09).unwrap();
+        assert!(message.contains("1.000e0 away"), "{message}");
+        let nan = [vec![1.0; 99], vec![f32::NAN]].concat();
+        assert!(Closeness::Length(1.0).mismatch("x", &nan, &expected).is_some());
+        assert!(
+            Closeness::Length(1.0)
+                .mismatch("x", &found[1..], &expected)
+                .is_some()
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ impl Python {
     /// having said on stderr that `test` is skipped and why, if it is not there or lacks one of the modules.
     pub fn find(test: &str, modules: &[&str]) -> Option<Self> {
         let skip = |reason: String| {
-            eprintln!("skipped: {test}: {reason}");
+            crate::skipped(test, &reason);
             None
         };
         let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");

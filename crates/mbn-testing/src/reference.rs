@@ -11,7 +11,10 @@ pub fn shared_dir(test: &str) -> Option<PathBuf> {
     if shared.is_dir() {
         return Some(shared);
     }
-    eprintln!("skipped: {test}: the reference data `../shared` is not beside the repository");
+    crate::skipped(
+        test,
+        "the reference data `../shared` is not beside the repository",
+    );
     None
 }
 
