@@ -133,17 +133,8 @@ impl Layer {
         } else {
             0.8
         };
-        let mut raw = noise(seed, shape.iter().product());
-        for (i, raw) in raw.iter_mut().enumerate() {
-            let (mean, gamma, beta) = (mean[i % c], gamma[i % c], beta[i % c]);
-            let normalised = (*raw - mean) / (variance[i % c] + EPSILON as f32).sqrt() * gamma + beta;
-            if normalised.abs() < KINK || (normalised - max).abs() < KINK {
-                // Anything not at the kink; where gamma is tiny, the whole channel is elsewhere.
-                *raw += 0.1;
-            }
-        }
-        Self {
-            raw: Tensor::from_vec(raw, shape, &Device::Cpu).unwrap(),
+        let layer = Self {
+            raw: tensor(seed, shape),
             normalization: Normalization::new(&statistics, &vector(&gamma), &vector(&beta), EPSILON, max)
                 .unwrap(),
             mean,
@@ -151,20 +142,59 @@ impl Layer {
             gamma,
             beta,
             max,
-        }
+        };
+        layer.away_from_kinks()
     }
 
-    /// The same in another format.
-    pub fn to_dtype(&self, dtype: DType) -> Self {
+    /// Moves each value that is at a kink to anything else; where gamma is tiny, the whole channel is elsewhere.
+    fn away_from_kinks(mut self) -> Self {
+        let mut raw = values(&self.raw);
+        for (i, raw) in raw.iter_mut().enumerate() {
+            let c = i % self.channels();
+            let normalised = (*raw - self.mean[c]) / (self.variance[c] + EPSILON as f32).sqrt()
+                * self.gamma[c]
+                + self.beta[c];
+            if normalised.abs() < KINK || (normalised - self.max).abs() < KINK {
+                *raw += 0.1;
+            }
+        }
+        let moved = Tensor::from_vec(raw, self.raw.shape(), &Device::Cpu).unwrap();
+        self.raw = moved.to_dtype(self.raw.dtype()).unwrap();
+        self
+    }
+
+    fn with(&self, raw: Tensor, normalization: Normalization) -> Self {
         Self {
-            raw: self.raw.to_dtype(dtype).unwrap(),
-            normalization: self.normalization.clone(),
+            raw,
+            normalization,
             mean: self.mean.clone(),
             variance: self.variance.clone(),
             gamma: self.gamma.clone(),
             beta: self.beta.clone(),
             max: self.max,
         }
+    }
+
+    /// The same in another format, whose rounding takes no value to a kink.
+    pub fn to_dtype(&self, dtype: DType) -> Self {
+        let raw = self.raw.to_dtype(dtype).unwrap();
+        let layer = self.with(raw, self.normalization.clone());
+        if dtype == DType::BF16 {
+            return layer.away_from_kinks();
+        }
+        layer
+    }
+
+    /// The same on another device, where its constants are formed.
+    pub fn to_device(&self, device: &Device) -> Self {
+        let vector = |values: &[f32]| Tensor::new(values, device).unwrap();
+        let statistics = BatchStatistics {
+            mean: vector(&self.mean),
+            variance: vector(&self.variance),
+        };
+        let (gamma, beta) = (vector(&self.gamma), vector(&self.beta));
+        let normalization = Normalization::new(&statistics, &gamma, &beta, EPSILON, self.max).unwrap();
+        self.with(self.raw.to_device(device).unwrap(), normalization)
     }
 
     pub fn activation(&self) -> Activation<'_> {

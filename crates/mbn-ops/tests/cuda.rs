@@ -1,0 +1,243 @@
+//! Every operation on a CUDA device against the same one on the CPU. Without a device each test says so and passes;
+//! `--nocapture` shows the largest difference of each result.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+mod device;
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use candle_core::{DType, Device};
+use device::{Comparison, FORMATS, shapes};
+use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
+
+/// Number of random shapes; most are run in both formats.
+const CASES: usize = 48;
+/// Images in the network's largest layers.
+const BATCH: usize = 2;
+/// More than the blocks that a device launches in one direction, 65 535.
+const MANY: usize = 70_001;
+
+static DEVICE: LazyLock<Result<Device, CudaUnavailable>> = LazyLock::new(|| open_cuda(0));
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The device, for one test at a time.
+struct Cuda {
+    device: Device,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// `None`, having said why, where there is no device.
+fn cuda(test: &str) -> Option<Cuda> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*DEVICE {
+        Ok(device) => {
+            allow_tf32(false);
+            Some(Cuda {
+                device: device.clone(),
+                _turn: turn,
+            })
+        }
+        Err(error) => {
+            mbn_testing::skipped(test, &error.to_string());
+            None
+        }
+    }
+}
+
+#[test]
+fn convolutions_are_the_cpus() {
+    let Some(cuda) = cuda("convolutions_are_the_cpus") else {
+        return;
+    };
+    let mut comparison = Comparison::new(&cuda.device);
+    for (i, block) in shapes::random(CASES).into_iter().enumerate() {
+        let (case, seed) = (block.describe(), i as u64);
+        for format in FORMATS {
+            let name = |operation: &str| format!("{operation}, {format:?}");
+            comparison.add(&name("depthwise"), &case, device::depthwise(block, format, seed));
+            comparison.add(&name("pointwise"), &case, device::pointwise(block, format, seed));
+            comparison.add(&name("stem"), &case, device::stem(block, format, seed));
+        }
+    }
+    comparison.finish();
+}
+
+#[test]
+fn the_networks_layers_are_the_cpus() {
+    let Some(cuda) = cuda("the_networks_layers_are_the_cpus") else {
+        return;
+    };
+    let mut comparison = Comparison::new(&cuda.device);
+    for (i, block) in shapes::of_the_network(BATCH).into_iter().enumerate() {
+        let (case, seed) = (block.describe(), i as u64);
+        for format in FORMATS {
+            let name = |operation: &str| format!("{operation}, {format:?}");
+            comparison.add(&name("depthwise"), &case, device::depthwise(block, format, seed));
+            comparison.add(&name("pointwise"), &case, device::pointwise(block, format, seed));
+        }
+        comparison.add("block for inference", &case, device::separable(block, seed));
+    }
+    for conv in [mbn_ops::Conv3x3::symmetric(2), shapes::AT_THE_END] {
+        let block = shapes::Block {
+            input: [2 * BATCH, 224, 224, 32],
+            conv,
+            cout: 32,
+        };
+        let case = block.describe();
+        for format in FORMATS {
+            comparison.add(
+                &format!("stem, {format:?}"),
+                &case,
+                device::stem(block, format, 1),
+            );
+        }
+        comparison.add("stem for inference", &case, device::stem_fused(block, 2));
+    }
+    comparison.finish();
+}
+
+#[test]
+fn pooling_is_the_cpus() {
+    let Some(cuda) = cuda("pooling_is_the_cpus") else {
+        return;
+    };
+    let mut comparison = Comparison::new(&cuda.device);
+    let random = shapes::random(CASES).into_iter().map(|block| block.input);
+    for (i, shape) in random.chain([[8, 7, 7, 1024], [MANY, 1, 1, 8]]).enumerate() {
+        for format in FORMATS {
+            let name = format!("pool, {format:?}");
+            comparison.add(
+                &name,
+                &format!("{shape:?}"),
+                device::pool(shape, format, i as u64),
+            );
+        }
+    }
+    comparison.finish();
+}
+
+#[test]
+fn layers_for_inference_are_the_cpus() {
+    let Some(cuda) = cuda("layers_for_inference_are_the_cpus") else {
+        return;
+    };
+    let mut comparison = Comparison::new(&cuda.device);
+    for (i, block) in shapes::random(CASES).into_iter().enumerate() {
+        let (case, seed) = (block.describe(), i as u64);
+        comparison.add("stem for inference", &case, device::stem_fused(block, seed));
+        comparison.add("block for inference", &case, device::separable(block, seed));
+    }
+    comparison.finish();
+}
+
+#[test]
+fn classifier_and_loss_are_the_cpus() {
+    let Some(cuda) = cuda("classifier_and_loss_are_the_cpus") else {
+        return;
+    };
+    let mut comparison = Comparison::new(&cuda.device);
+    for (i, [n, c, k]) in [[1, 1, 1], [3, 40, 10], [64, 1024, 1000], [7, 255, 257]]
+        .into_iter()
+        .enumerate()
+    {
+        let (case, seed) = (format!("{n} of {c} to {k}"), i as u64);
+        comparison.add("classifier", &case, device::classifier([n, c, k], seed));
+        for smoothing in [0.0, 0.1] {
+            let case = format!("{n} of {k}, smoothing {smoothing}");
+            comparison.add(
+                "cross entropy",
+                &case,
+                device::cross_entropy([n, k], smoothing, seed),
+            );
+        }
+    }
+    let many = device::cross_entropy([MANY, 3], 0.1, 9);
+    comparison.add("cross entropy", "many rows", many);
+    comparison.finish();
+}
+
+#[test]
+fn optimisers_are_the_cpus() {
+    let Some(cuda) = cuda("optimisers_are_the_cpus") else {
+        return;
+    };
+    let mut comparison = Comparison::new(&cuda.device);
+    comparison.add("SGD", "", device::sgd(false));
+    comparison.add("SGD, Nesterov", "", device::sgd(true));
+    comparison.add("AdamW", "", device::adamw());
+    comparison.finish();
+}
+
+#[test]
+fn pictures_are_the_cpus() {
+    let Some(cuda) = cuda("pictures_are_the_cpus") else {
+        return;
+    };
+    let mut comparison = Comparison::new(&cuda.device);
+    for (shape, size) in [
+        ([1, 1, 1], 1),
+        ([3, 9, 11], 7),
+        ([8, 224, 224], 224),
+        ([2, 256, 300], 224),
+        ([MANY, 2, 2], 1),
+    ] {
+        let case = format!("{shape:?} to {size}");
+        comparison.add("pictures", &case, device::pictures(shape, size, 1));
+    }
+    comparison.finish();
+}
+
+/// No sum depends on which block comes first.
+#[test]
+fn two_runs_give_the_same_bits() {
+    let Some(cuda) = cuda("two_runs_give_the_same_bits") else {
+        return;
+    };
+    let mut comparison = Comparison::new(&cuda.device);
+    let blocks = shapes::of_the_network(BATCH);
+    for (i, block) in blocks.into_iter().chain(shapes::random(8)).enumerate() {
+        let (case, seed) = (block.describe(), i as u64);
+        for format in FORMATS {
+            let name = |operation: &str| format!("{operation}, {format:?}");
+            comparison.add_twice(&name("depthwise"), &case, device::depthwise(block, format, seed));
+            comparison.add_twice(&name("pointwise"), &case, device::pointwise(block, format, seed));
+            comparison.add_twice(&name("stem"), &case, device::stem(block, format, seed));
+            comparison.add_twice(&name("pool"), &case, device::pool(block.input, format, seed));
+        }
+        comparison.add_twice("block for inference", &case, device::separable(block, seed));
+    }
+    comparison.add_twice("classifier", "", device::classifier([64, 1024, 1000], 1));
+    comparison.add_twice("cross entropy", "", device::cross_entropy([64, 1000], 0.1, 1));
+    comparison.add_twice("AdamW", "", device::adamw());
+    comparison.finish();
+}
+
+/// With TF32 the products of float32 differ from the CPU's by more than float32 explains, which shows that without it
+/// they are formed in float32, and that the switch works.
+#[test]
+fn tf32_is_another_arithmetic() {
+    let Some(cuda) = cuda("tf32_is_another_arithmetic") else {
+        return;
+    };
+    let block = shapes::Block {
+        input: [8, 14, 14, 512],
+        conv: mbn_ops::Conv3x3::symmetric(1),
+        cout: 512,
+    };
+    let pointwise = || device::pointwise(block, DType::F32, 1);
+    let mut comparison = Comparison::new(&cuda.device);
+    comparison.add("pointwise", "float32", pointwise());
+    comparison.finish();
+    allow_tf32(true);
+    let mut comparison = Comparison::new(&cuda.device);
+    comparison.add("pointwise", "TF32", pointwise());
+    let problems = comparison.problems();
+    allow_tf32(false);
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.starts_with("pointwise, result, TF32")),
+        "{problems:?}"
+    );
+}

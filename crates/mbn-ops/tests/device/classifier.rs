@@ -1,0 +1,167 @@
+//! What comes before and after the convolutions: pictures, the classifier and its loss.
+
+use candle_core::{DType, Device, Tensor};
+use mbn_testing::Tolerance;
+
+use super::comparison::Found;
+use super::noise;
+use crate::common;
+
+/// The classifier as the network forms it: logits, and the gradients of features, weight and bias.
+pub fn classifier([n, c, k]: [usize; 3], seed: u64) -> impl Fn(&Device) -> Vec<Found> {
+    move |device| {
+        let of = |seed, shape: &[usize]| noise(seed, shape, DType::F32, device);
+        let (features, weight, bias) = (of(seed, &[n, c]), of(seed ^ 1, &[k, c]), of(seed ^ 2, &[k]));
+        let gradient = of(seed ^ 3, &[n, k]);
+        let logits = features.matmul(&weight.t().unwrap()).unwrap();
+        let logits = logits.broadcast_add(&bias).unwrap();
+        let transposed = gradient.t().unwrap();
+        vec![
+            Found::sum("logits", &logits, DType::F32, c),
+            Found::sum(
+                "features' gradient",
+                &gradient.matmul(&weight).unwrap(),
+                DType::F32,
+                k,
+            ),
+            Found::sum(
+                "weight's gradient",
+                &transposed.matmul(&features).unwrap(),
+                DType::F32,
+                n,
+            ),
+            Found::sum("bias's gradient", &gradient.sum(0).unwrap(), DType::F32, n),
+        ]
+    }
+}
+
+/// Softmax cross entropy against labels: on the CPU by its definition in float64.
+pub fn cross_entropy([n, k]: [usize; 2], smoothing: f32, seed: u64) -> impl Fn(&Device) -> Vec<Found> {
+    move |device| {
+        let logits: Vec<f32> = common::noise(seed, n * k).iter().map(|x| 8.0 * x).collect();
+        let labels: Vec<u32> = (0..n).map(|i| (i * 7 % k) as u32).collect();
+        let target = |i: usize| {
+            let of_label = if labels[i / k] as usize == i % k {
+                1.0 - smoothing
+            } else {
+                0.0
+            };
+            of_label + smoothing / k as f32
+        };
+        let targets: Vec<f32> = (0..n * k).map(target).collect();
+        let (loss, gradient) = match device {
+            Device::Cpu => naive_cross_entropy(&logits, &targets, k),
+            #[cfg(feature = "cuda")]
+            device => {
+                let labels = Tensor::new(labels.as_slice(), device).unwrap();
+                on_cuda(device, &logits, [n, k], |logits| {
+                    mbn_ops::cross_entropy(logits, &labels, smoothing).unwrap()
+                })
+            }
+            #[cfg(not(feature = "cuda"))]
+            _ => panic!("no such device in this build"),
+        };
+        vec![
+            Found::within("loss", vec![loss], Tolerance::CLOSE),
+            Found::within("gradient", gradient, Tolerance::CLOSE),
+        ]
+    }
+}
+
+/// A loss and the gradient of the logits by candle's backward pass.
+#[cfg(feature = "cuda")]
+fn on_cuda(
+    device: &Device,
+    logits: &[f32],
+    shape: [usize; 2],
+    loss: impl Fn(&Tensor) -> Tensor,
+) -> (f32, Vec<f32>) {
+    let logits = Tensor::from_slice(logits, &shape[..], device).unwrap();
+    let logits = candle_core::Var::from_tensor(&logits).unwrap();
+    let loss = loss(&logits);
+    let gradients = loss.backward().unwrap();
+    (
+        loss.to_scalar().unwrap(),
+        common::values(gradients.get(&logits).unwrap()),
+    )
+}
+
+/// `-mean over rows of sum(target log softmax(logits))` and its gradient.
+fn naive_cross_entropy(logits: &[f32], targets: &[f32], k: usize) -> (f32, Vec<f32>) {
+    let scale = k as f64 / logits.len() as f64;
+    let (mut loss, mut gradient) = (0.0, Vec::new());
+    for (logits, targets) in logits.chunks(k).zip(targets.chunks(k)) {
+        let exps: Vec<f64> = logits.iter().map(|x| f64::from(*x).exp()).collect();
+        let sum: f64 = exps.iter().sum();
+        let weight: f64 = targets.iter().map(|t| f64::from(*t)).sum();
+        for (exp, target) in exps.iter().zip(targets) {
+            loss -= scale * f64::from(*target) * (exp / sum).ln();
+            gradient.push((scale * (weight * exp / sum - f64::from(*target))) as f32);
+        }
+    }
+    (loss as f32, gradient)
+}
+
+/// The network's input from bytes: on the CPU by its definition.
+pub fn pictures([n, height, width]: [usize; 3], size: usize, seed: u64) -> impl Fn(&Device) -> Vec<Found> {
+    const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+    const STD: [f32; 3] = [0.229, 0.224, 0.225];
+    move |device| {
+        let noise = common::noise(seed, n * height * width * 3);
+        let pixels: Vec<u8> = noise.iter().map(|v| ((v + 1.0) * 127.9) as u8).collect();
+        let crops: Vec<[i32; 3]> = (0..n)
+            .map(|i| [i % (height - size + 1), (i + 1) % (width - size + 1), i % 2].map(|v| v as i32))
+            .collect();
+        let input = match device {
+            Device::Cpu => {
+                let mut values = Vec::with_capacity(n * 3 * size * size);
+                for (image, [top, left, mirrored]) in crops.iter().enumerate() {
+                    for (c, i) in (0..3).flat_map(|c| (0..size * size).map(move |i| (c, i))) {
+                        let (y, x) = (i / size, i % size);
+                        let x = if *mirrored == 1 { size - 1 - x } else { x };
+                        let row = image * height + *top as usize + y;
+                        let byte = pixels[(row * width + *left as usize + x) * 3 + c];
+                        values.push((f32::from(byte) / 255.0 - MEAN[c]) / STD[c]);
+                    }
+                }
+                Tensor::from_vec(values, (n, 3, size, size), device).unwrap()
+            }
+            #[cfg(feature = "cuda")]
+            device => uploaded(
+                device,
+                mbn_ops::Pictures {
+                    pixels: &pixels,
+                    height,
+                    width,
+                    crops: &crops,
+                    labels: &(0..n as u32).collect::<Vec<_>>(),
+                },
+                size,
+                [MEAN, STD],
+            ),
+            #[cfg(not(feature = "cuda"))]
+            _ => panic!("no such device in this build"),
+        };
+        vec![Found::within("input", common::values(&input), Tolerance::CLOSE)]
+    }
+}
+
+/// More batches than an uploader has room for at a time, the last one of which is the input.
+#[cfg(feature = "cuda")]
+fn uploaded(device: &Device, pictures: mbn_ops::Pictures, size: usize, [mean, std]: [[f32; 3]; 2]) -> Tensor {
+    let mut uploader = mbn_ops::Uploader::new(device).unwrap();
+    let mut batches = Vec::new();
+    for number in 0..5u8 {
+        // Each batch is another one, so that none is taken for another.
+        let shifted: Vec<u8> = pictures.pixels.iter().map(|v| v ^ (number + 1)).collect();
+        let other = mbn_ops::Pictures {
+            pixels: if number == 4 { pictures.pixels } else { &shifted },
+            ..pictures
+        };
+        batches.push(uploader.upload(other, size, mean, std).unwrap());
+    }
+    for (_, labels) in &batches {
+        assert_eq!(labels.to_vec1::<u32>().unwrap(), pictures.labels);
+    }
+    batches.pop().unwrap().0
+}

@@ -1,0 +1,33 @@
+//! The operations on a device, compared with the same ones on the CPU.
+
+mod classifier;
+pub mod comparison;
+mod convolutions;
+mod inference;
+mod optimisers;
+pub mod shapes;
+
+use candle_core::{DType, Device, Tensor};
+
+pub use classifier::{classifier, cross_entropy, pictures};
+pub use comparison::Comparison;
+pub use convolutions::{depthwise, pointwise, pool, stem};
+pub use inference::{separable, stem_fused};
+pub use optimisers::{adamw, sgd};
+
+use crate::common::tensor;
+
+/// Formats of activations and their gradients.
+pub const FORMATS: [DType; 2] = [DType::F32, DType::BF16];
+
+/// Noise in the given format, the same on every device.
+fn noise(seed: u64, shape: &[usize], format: DType, device: &Device) -> Tensor {
+    let noise = tensor(seed, shape).to_dtype(format).unwrap();
+    noise.to_device(device).unwrap()
+}
+
+/// What a kernel has to overwrite.
+fn used(shape: &[usize], format: DType, device: &Device) -> Tensor {
+    let used = Tensor::full(7f32, shape, device).unwrap();
+    used.to_dtype(format).unwrap()
+}
