@@ -16,7 +16,9 @@ fn network(reference: &Reference) -> Network {
 }
 
 fn images(tensors: &Tensors) -> Tensor {
-    super::tensor(tensors, "input").to_dtype(DType::F64).unwrap()
+    super::tensor(tensors, "input", &Device::Cpu)
+        .to_dtype(DType::F64)
+        .unwrap()
 }
 
 fn values(tensor: &Tensor) -> Vec<f64> {
@@ -70,7 +72,7 @@ impl<'a> Comparison<'a> {
 fn train_pass(network: &mut Network, train: &Tensors) -> (Tensor, Tensor, Gradients) {
     let pass = network.forward_train(&images(train)).unwrap();
     let logits = pass.logits().detach();
-    let loss = cross_entropy(pass.logits(), &labels(train), 0.0).unwrap();
+    let loss = cross_entropy(pass.logits(), &labels(train, &Device::Cpu), 0.0).unwrap();
     let gradients = network.backward(pass, &loss).unwrap();
     (logits, loss, gradients)
 }

@@ -1,0 +1,158 @@
+//! The network on a CUDA device against PyTorch and against the CPU. Without a device each test says so and passes;
+//! `--nocapture` shows how far results are apart.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod device;
+#[path = "reference/files.rs"]
+mod files;
+#[path = "reference/step.rs"]
+mod step;
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use candle_core::{DType, Device};
+use device::{LOOSE, SGD, SMALL, Setting, Steps, check_losses, check_single_steps, differences};
+use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
+use mbn_spec::Alpha;
+use mbn_testing::{Closeness, Tolerance, mismatch};
+
+/// Part of the elements that AdamW's first step takes to where PyTorch's takes them: all but those whose gradient is so
+/// small that an activation across its kink turns the sign.
+const ADAMW_CLOSE: f64 = 0.98;
+/// TF32 keeps ten bits of each factor, 5e-4 of it, in thirteen products one after the other.
+const TF32_LOGITS: Tolerance = Tolerance {
+    absolute: 0.0,
+    relative_to_max: 0.03,
+};
+/// The network as it is trained, which fills the device.
+const LARGE: Setting = Setting {
+    alpha: Alpha::One,
+    size: 224,
+    batch: 8,
+    frozen: 0,
+    seed: 4,
+};
+
+static DEVICE: LazyLock<Result<Device, CudaUnavailable>> = LazyLock::new(|| open_cuda(0));
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The device, for one test at a time.
+struct Cuda {
+    device: Device,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// `None`, having said why, where there is no device.
+fn cuda(test: &str) -> Option<Cuda> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*DEVICE {
+        Ok(device) => {
+            allow_tf32(false);
+            Some(Cuda {
+                device: device.clone(),
+                _turn: turn,
+            })
+        }
+        Err(error) => {
+            mbn_testing::skipped(test, &error.to_string());
+            None
+        }
+    }
+}
+
+#[test]
+fn a_training_step_is_pytorchs() {
+    let Some(cuda) = cuda("a_training_step_is_pytorchs") else {
+        return;
+    };
+    let Some(reference) = files::reference("a_training_step_is_pytorchs") else {
+        return;
+    };
+    step::check_pass(&reference, &cuda.device, device::ACROSS_A_KINK);
+    assert!(step::close_after_adamw(&reference, &cuda.device) >= ADAMW_CLOSE);
+}
+
+#[test]
+fn a_step_is_the_cpus() {
+    let Some(cuda) = cuda("a_step_is_the_cpus") else {
+        return;
+    };
+    for frozen in [0, 5] {
+        check_single_steps(frozen, |setting| run(&cuda, setting));
+    }
+}
+
+/// The steps of a setting's weights on the device and on the CPU.
+fn run(cuda: &Cuda, setting: Setting) -> [Steps; 2] {
+    let weights = setting.weights();
+    [&cuda.device, &Device::Cpu].map(|device| device::steps(device, setting, &weights, SGD, 1))
+}
+
+#[test]
+fn a_step_of_the_whole_network_is_the_cpus() {
+    let Some(cuda) = cuda("a_step_of_the_whole_network_is_the_cpus") else {
+        return;
+    };
+    let [found, expected] = run(&cuda, LARGE);
+    differences(&found, &expected, LOOSE).check();
+}
+
+#[test]
+fn two_runs_give_the_same_bits() {
+    let Some(cuda) = cuda("two_runs_give_the_same_bits") else {
+        return;
+    };
+    let weights = LARGE.weights();
+    let run = || device::steps(&cuda.device, LARGE, &weights, SGD, 3);
+    differences(&run(), &run(), [Closeness::Each(Tolerance::EXACT); 3]).check();
+}
+
+/// Thirty steps in each arithmetic.
+#[test]
+fn the_loss_falls_as_on_the_cpu() {
+    let Some(cuda) = cuda("the_loss_falls_as_on_the_cpu") else {
+        return;
+    };
+    let losses = |device, format| device::losses(device, SMALL, format, 30);
+    let on_cpu = losses(&Device::Cpu, DType::F32);
+    let float = losses(&cuda.device, DType::F32);
+    check_losses(&on_cpu, &float);
+    check_losses(&float, &losses(&cuda.device, DType::BF16));
+    allow_tf32(true);
+    let tf32 = losses(&cuda.device, DType::F32);
+    allow_tf32(false);
+    check_losses(&float, &tf32);
+}
+
+#[test]
+fn logits_are_the_cpus() {
+    let Some(cuda) = cuda("logits_are_the_cpus") else {
+        return;
+    };
+    for setting in [SMALL, LARGE] {
+        let expected = device::logits(&Device::Cpu, setting);
+        let mut problems = Vec::new();
+        for (tf32, tolerance) in [(false, Tolerance::LOGITS), (true, TF32_LOGITS)] {
+            allow_tf32(tf32);
+            let found = device::logits(&cuda.device, setting);
+            for (name, (found, expected)) in
+                ["folded", "trained"].into_iter().zip(found.iter().zip(&expected))
+            {
+                let name = format!("{name}, {setting:?}, TF32 {tf32}");
+                problems.extend(mismatch(&name, found, expected, tolerance));
+                let apart = found.iter().zip(expected).map(|(f, e)| (f - e).abs());
+                eprintln!("{name}: {:.1e}", apart.fold(0f32, f32::max));
+            }
+        }
+        allow_tf32(false);
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+    }
+}
+
+#[test]
+fn saved_weights_are_those_of_the_network() {
+    let Some(cuda) = cuda("saved_weights_are_those_of_the_network") else {
+        return;
+    };
+    device::check_saving(&cuda.device, LARGE);
+}
