@@ -164,9 +164,8 @@ impl Options {
     }
 
     /// An option that only ONNX Runtime's CUDA provider has a use for, if one is given.
-    fn cuda_option(&self) -> Option<&'static str> {
+    fn provider_option(&self) -> Option<&'static str> {
         let given = [
-            (self.tf32, "--tf32"),
             (self.cudnn_search.is_some(), "--cudnn-search"),
             (self.cuda_graph, "--cuda-graph"),
             (self.cuda_libs.is_some(), "--cuda-libs"),
@@ -190,7 +189,10 @@ impl Options {
                 );
             }
         }
-        if let Some(option) = self.cuda_option() {
+        if self.tf32 && self.common.device == DeviceChoice::Cpu {
+            return wrong("`--tf32` has no use with `--device cpu`");
+        }
+        if let Some(option) = self.provider_option() {
             if self.engine == Some(EngineKind::Candle) {
                 return wrong(&format!("`{option}` has no use with `--engine candle`"));
             }
@@ -244,6 +246,7 @@ mod tests {
             "--tolerance nan a.png",
             "--format xml a.png",
             "--device cpu --tf32 a.png",
+            "--engine candle --device cpu --tf32 a.png",
             "--device cpu --cuda-libs /lib a.png",
             "--engine candle --cuda-graph a.png",
             "--engine candle --device cuda --cudnn-search heuristic a.png",
@@ -257,6 +260,7 @@ mod tests {
             "--engine candle --parity off a.png",
             "--tolerance 0 a.png",
             "--tf32 --cuda-graph a.png",
+            "--engine candle --tf32 a.png",
             "--device cuda:1 --cudnn-search exhaustive --cuda-libs /lib a.png",
         ] {
             assert!(parse(arguments).is_ok(), "{arguments}");

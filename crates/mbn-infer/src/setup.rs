@@ -205,15 +205,21 @@ fn with_candle(model: &Model, options: &Options) -> Result<(Loaded, String)> {
         DeviceChoice::Auto => Some(0),
         DeviceChoice::Cuda(device) => Some(device),
     };
-    let (device, why) = match wanted.map(candle_on_cuda) {
+    let (device, why) = match wanted.map(mbn_ops::open_cuda) {
         None => (Device::Cpu, String::new()),
-        Some(Ok(device)) => (device, "cuda:0, the first CUDA device".to_owned()),
-        Some(Err(why)) if choice == DeviceChoice::Auto => (Device::Cpu, format!("cpu, since {why}")),
-        Some(Err(why)) => {
-            return Err(anyhow!("`--device {choice}` cannot be had: {why}"))
-                .hint(|| "`--device cpu` or `--device auto` classifies on the CPU".to_owned());
+        Some(Ok(device)) => {
+            let name = mbn_ops::device_name(&device);
+            (device, format!("cuda:0, the first CUDA device ({name})"))
+        }
+        Some(Err(cause)) if choice == DeviceChoice::Auto => (Device::Cpu, format!("cpu, since {cause}")),
+        Some(Err(cause)) => {
+            let hint = cause.hint();
+            return Err(cause)
+                .with_context(|| format!("`--device {choice}` cannot be had"))
+                .hint(|| hint.to_owned());
         }
     };
+    mbn_ops::allow_tf32(options.tf32);
     let engine = CandleEngine::on(&candle_weights(model, options)?, &device)?;
     let loaded = Loaded {
         lanes: Lanes::start([built(engine)])?,
@@ -227,14 +233,6 @@ fn with_candle(model: &Model, options: &Options) -> Result<(Loaded, String)> {
         provider: Provider::Cpu,
     };
     Ok((loaded, why))
-}
-
-/// candle's CUDA device of this index, or why there is none.
-fn candle_on_cuda(index: usize) -> Result<Device, String> {
-    if !candle_core::utils::cuda_is_available() {
-        return Err("this build's candle has no CUDA".to_owned());
-    }
-    Device::new_cuda(index).map_err(|error| format!("candle finds no CUDA device {index}: {error}"))
 }
 
 fn built(engine: impl Engine + Send + 'static) -> Build {
@@ -306,12 +304,13 @@ fn parity(model: &Model, options: &Options, loaded: &Loaded) -> Result<Option<Pa
     Ok(Some(Parity::new(candle, scope, tolerance, loaded.probabilities)))
 }
 
-/// Where candle computes what ONNX Runtime's outputs are compared with: on the same device, where it can.
+/// Where candle computes what ONNX Runtime's outputs are compared with: on the same device, where it can. In float32
+/// also where ONNX Runtime may round to TF32: that rounding is what the tolerance is for.
 fn reference_device(provider: &Provider) -> Device {
     match provider {
         Provider::Cpu => Device::Cpu,
-        Provider::Cuda(cuda) => candle_on_cuda(cuda.device).unwrap_or_else(|why| {
-            log::debug!("parity is checked with candle on the CPU, since {why}");
+        Provider::Cuda(cuda) => mbn_ops::open_cuda(cuda.device).unwrap_or_else(|cause| {
+            log::debug!("parity is checked with candle on the CPU, since {cause}");
             Device::Cpu
         }),
     }
