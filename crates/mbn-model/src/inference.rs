@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor, bail};
-use mbn_ops::{Conv3x3, FusedConv, FusedPointwise, global_average_pool_stored, separable_fused, stem_fused};
+use mbn_ops::{Conv3x3, FusedConv, FusedPointwise};
+use mbn_ops::{global_average_pool_stored, linear, separable_fused, stem_fused};
 use mbn_spec::{Architecture, Folded, LayerKind};
 
 use crate::buffers::Buffers;
@@ -59,9 +60,7 @@ impl InferenceNetwork {
         Ok(Self {
             stem,
             blocks,
-            fc_weight: Tensor::from_slice(&folded.fc_weight, (classes, features), device)?
-                .t()?
-                .contiguous()?,
+            fc_weight: Tensor::from_slice(&folded.fc_weight, (classes, features), device)?,
             fc_bias: Tensor::from_slice(&folded.fc_bias, classes, device)?,
             architecture,
             device: device.clone(),
@@ -78,7 +77,7 @@ impl InferenceNetwork {
         let mut buffers = std::mem::take(&mut *self.buffers.lock().unwrap_or_else(PoisonError::into_inner));
         let features = self.features(&images.contiguous()?, &mut buffers)?;
         *self.buffers.lock().unwrap_or_else(PoisonError::into_inner) = buffers;
-        features.matmul(&self.fc_weight)?.broadcast_add(&self.fc_bias)
+        linear(&features, &self.fc_weight, &self.fc_bias)
     }
 
     fn features(&self, images: &Tensor, buffers: &mut Buffers) -> Result<Tensor> {

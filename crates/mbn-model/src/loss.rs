@@ -23,26 +23,35 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result
     loss - (log_probabilities.mean_all()? * smoothing)?
 }
 
-/// Cross entropy of `logits` `[N, K]` against `targets` `[N, K]` (F32), rows of probabilities as mixing pictures and
-/// smoothing labels make them. With `class_weights` `[K]`, each target counts as much as its classes' weights say, and
-/// the sum is divided by that of the weights, as in `torch.nn.functional.cross_entropy` with class indices.
+/// Mean cross entropy of `logits` `[N, K]` against `targets` `[N, K]` (F32), rows of probabilities as mixing pictures and
+/// smoothing labels make them; a row's sum is its weight.
 ///
 /// # Errors
 /// If the shapes do not fit.
-pub fn soft_cross_entropy(
-    logits: &Tensor,
-    targets: &Tensor,
-    class_weights: Option<&Tensor>,
-) -> Result<Tensor> {
-    let log_probabilities = log_softmax(logits, D::Minus1)?;
-    match class_weights {
-        None => (log_probabilities * targets)?.sum(D::Minus1)?.mean_all()?.neg(),
-        Some(weights) => {
-            let targets = targets.broadcast_mul(weights)?;
-            let total = targets.sum_all()?;
-            (log_probabilities * targets)?.sum_all()?.neg()?.div(&total)
-        }
+pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if logits.device().is_cuda() {
+        return mbn_ops::soft_cross_entropy(logits, targets);
     }
+    let log_probabilities = log_softmax(logits, D::Minus1)?;
+    (log_probabilities * targets)?.sum(D::Minus1)?.mean_all()?.neg()
+}
+
+/// Makes each target of `targets`, rows of `class_weights.len()` values, count as much as its classes' weights say: the mean
+/// that [`soft_cross_entropy`] takes is then divided by the sum of the weights, as in
+/// `torch.nn.functional.cross_entropy` with class indices.
+pub fn weigh_targets(targets: &mut [f32], class_weights: &[f32]) {
+    let rows = targets.chunks_exact_mut(class_weights.len().max(1));
+    let mut count = 0usize;
+    for row in rows {
+        row.iter_mut()
+            .zip(class_weights)
+            .for_each(|(target, weight)| *target *= weight);
+        count += 1;
+    }
+    let total: f64 = targets.iter().map(|target| f64::from(*target)).sum();
+    let factor = (count as f64 / total) as f32;
+    targets.iter_mut().for_each(|target| *target *= factor);
 }
 
 #[cfg(test)]
@@ -71,23 +80,24 @@ mod tests {
     fn soft_targets_and_class_weights_agree_with_pytorch() {
         let tensor = |rows: [[f32; 3]; 2]| Tensor::new(&rows, &Device::Cpu).unwrap();
         let logits = tensor([[1.0, 2.0, 3.0], [1.0, -1.0, 0.5]]);
-        let loss = |targets: &Tensor, weights: Option<&Tensor>| {
-            let loss = soft_cross_entropy(&logits, targets, weights).unwrap();
+        let loss = |targets: &Tensor| {
+            let loss = soft_cross_entropy(&logits, targets).unwrap();
             loss.to_scalar::<f32>().unwrap()
         };
-        let mixed = loss(&tensor([[0.2, 0.0, 0.8], [0.0, 1.0, 0.0]]), None);
+        let mixed = loss(&tensor([[0.2, 0.0, 0.8], [0.0, 1.0, 0.0]]));
         assert!((mixed - 1.6812814).abs() < 1e-5, "{mixed}");
-        let one_hot = tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]);
-        let weights = Tensor::new(&[1f32, 2.0, 0.5], &Device::Cpu).unwrap();
-        let weighted = loss(&one_hot, Some(&weights));
+        let one_hot = [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]];
+        let mut targets = one_hot;
+        weigh_targets(targets.as_flattened_mut(), &[1.0, 2.0, 0.5]);
+        let weighted = loss(&tensor(targets));
         assert!((weighted - 2.1254867).abs() < 1e-5, "{weighted}");
         // Smoothed targets give what smoothing gives.
         let labels = Tensor::new(&[2u32, 1], &Device::Cpu).unwrap();
-        let smoothed = ((one_hot * 0.9).unwrap() + 0.1 / 3.0).unwrap();
+        let smoothed = ((tensor(one_hot) * 0.9).unwrap() + 0.1 / 3.0).unwrap();
         let expected = cross_entropy(&logits, &labels, 0.1)
             .unwrap()
             .to_scalar::<f32>()
             .unwrap();
-        assert!((loss(&smoothed, None) - expected).abs() < 1e-5);
+        assert!((loss(&smoothed) - expected).abs() < 1e-5);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use mbn_ops::{BatchStatistics, Upstream, global_average_pool, global_average_pool_backward};
+use mbn_ops::{linear, linear_backward};
 use mbn_spec::{Architecture, ConvLayer, Metadata, TensorKind, Weights};
 
 use crate::buffers::Buffers;
@@ -240,9 +241,13 @@ impl Network {
             bail!("the loss does not depend on the logits")
         };
         let mut gradients = Gradients::default();
-        gradients.insert(&self.fc_weight, dlogits.t()?.matmul(&features)?);
-        gradients.insert(&self.fc_bias, dlogits.sum(0)?);
-        let dfeatures = dlogits.matmul(self.fc_weight.tensor())?.detach();
+        let before = linear_backward(
+            &dlogits.contiguous()?,
+            &features,
+            &self.fc_weight.tensor().detach(),
+        )?;
+        gradients.insert(&self.fc_weight, before.weight);
+        gradients.insert(&self.fc_bias, before.bias);
 
         let first = self.first_trainable();
         if first == self.layers.len() {
@@ -253,8 +258,7 @@ impl Network {
             bail!("the network has no layers")
         };
         let mut gradient = self.buffer_like(&record)?;
-        let mut parameters =
-            global_average_pool_backward(&dfeatures.contiguous()?, record.activation(), &gradient)?;
+        let mut parameters = global_average_pool_backward(&before.features, record.activation(), &gradient)?;
         for i in (first..self.layers.len()).rev() {
             let below = records.pop();
             let out = below.as_ref().map(|below| self.buffer_like(below)).transpose()?;
@@ -349,8 +353,6 @@ impl Network {
     }
 
     fn linear(&self, features: &Tensor) -> Result<Tensor> {
-        features
-            .matmul(&self.fc_weight.tensor().t()?)?
-            .broadcast_add(self.fc_bias.tensor())
+        linear(features, self.fc_weight.tensor(), self.fc_bias.tensor())
     }
 }

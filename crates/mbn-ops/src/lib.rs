@@ -31,6 +31,7 @@ mod geometry;
 pub mod gpu;
 mod inference;
 mod launch;
+mod linear;
 mod normalization;
 pub mod optim;
 pub mod peak;
@@ -41,11 +42,12 @@ mod stem;
 
 pub use cpu::simd::instructions;
 #[cfg(feature = "cuda")]
-pub use cuda::{Pictures, Uploader, cross_entropy};
+pub use cuda::{Pictures, Uploader, cross_entropy, soft_cross_entropy};
 pub use depthwise::{depthwise, depthwise_backward, depthwise_normalized};
 pub use device::{CudaUnavailable, allow_tf32, device_name, open_cuda};
 pub use geometry::Conv3x3;
 pub use inference::{FusedConv, FusedPointwise, separable_fused, stem_fused};
+pub use linear::{LinearGradients, linear, linear_backward};
 pub use normalization::{
     Activation, BatchNorm, BatchStatistics, Normalization, ParameterGradients, Upstream,
 };

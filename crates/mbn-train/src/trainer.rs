@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use indicatif::ProgressBar;
 use mbn_cli::{Hint, Outcome, interrupt, progress};
 use mbn_data::{Batch, Loader, Splits};
-use mbn_model::{Network, Optimizer, WeightAverage, cross_entropy, soft_cross_entropy};
+use mbn_model::{Network, Optimizer, WeightAverage, cross_entropy, soft_cross_entropy, weigh_targets};
 use mbn_spec::{Metadata, Weights};
 
 use crate::dataset::{self, size_of_epoch};
@@ -41,7 +41,7 @@ pub(crate) struct Trainer {
     average: Option<WeightAverage>,
     best: Option<Best>,
     optimizer: Optimizer,
-    class_weights: Option<Tensor>,
+    class_weights: Option<Vec<f32>>,
     train_loader: Loader,
     test_loader: Loader,
     save_every: Duration,
@@ -166,9 +166,7 @@ impl Trainer {
         let mut network = Network::from_weights(weights, device)?;
         network.set_precision(settings.precision.dtype());
         network.freeze(settings.freeze.blocks());
-        let class_weights = dataset::class_weights(&data, settings)
-            .map(|weights| Tensor::new(weights.as_slice(), network.device()))
-            .transpose()?;
+        let class_weights = dataset::class_weights(&data, settings);
         Ok(Self {
             feed: Feed::new(
                 device,
@@ -318,7 +316,7 @@ impl Trainer {
         let (images, labels) = self.feed.tensors(batch)?;
         let pass = self.network.forward_train(&images)?;
         let loss = match targets {
-            Some(targets) => soft_cross_entropy(pass.logits(), &targets, self.class_weights.as_ref())?,
+            Some(targets) => soft_cross_entropy(pass.logits(), &targets)?,
             None => cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?,
         };
         self.meter.add(&loss, &pass.logits().detach(), &labels)?;
@@ -344,7 +342,10 @@ impl Trainer {
             return Ok(None);
         }
         let classes = self.progress.classes.len();
-        let targets = batch.targets(classes, self.progress.settings.label_smoothing as f32);
+        let mut targets = batch.targets(classes, self.progress.settings.label_smoothing as f32);
+        if let Some(weights) = &self.class_weights {
+            weigh_targets(&mut targets, weights);
+        }
         let shape = (batch.labels.len(), classes);
         Ok(Some(Tensor::from_vec(targets, shape, device)?))
     }

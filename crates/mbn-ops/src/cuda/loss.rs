@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::launch::{address, pointer, with_queue};
+use super::launch::{address, empty, pointer, with_queue};
 use crate::gpu;
 use crate::launch::{expect_shape, expect_type};
 
@@ -15,9 +15,7 @@ const NAME: &str = "cross-entropy";
 /// # Errors
 /// If the shapes or formats do not fit, or a tensor is not on the device or not contiguous.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f32) -> Result<Tensor> {
-    let (n, k) = logits.dims2()?;
-    expect_shape(NAME, "labels", labels, &[n])?;
-    expect_type(NAME, logits, DType::F32)?;
+    expect_shape(NAME, "labels", labels, &[logits.dims2()?.0])?;
     if labels.dtype() != DType::U32 {
         bail!(
             "{NAME}: labels are {:?}, expected {:?}",
@@ -25,18 +23,41 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f32) -> Result
             DType::U32
         );
     }
+    let target = gpu::Target::Labels {
+        labels: pointer(NAME, labels)?,
+        smoothing,
+    };
+    against(logits, labels, target)
+}
+
+/// [`cross_entropy`] against `targets` `[N, K]`, float32, the weight of each class, which need not sum to one.
+///
+/// # Errors
+/// If the shapes or formats do not fit, or a tensor is not on the device or not contiguous.
+pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    expect_shape(NAME, "targets", targets, logits.dims())?;
+    expect_type(NAME, targets, DType::F32)?;
+    let target = gpu::Target::Probabilities(pointer(NAME, targets)?);
+    against(logits, targets, target)
+}
+
+/// The loss against `target`, which points into `owner`.
+fn against(logits: &Tensor, owner: &Tensor, target: gpu::Target) -> Result<Tensor> {
+    let (n, k) = logits.dims2()?;
+    expect_type(NAME, logits, DType::F32)?;
     logits.apply_op1(CrossEntropy {
         extent: [n, k],
-        labels: labels.clone(),
-        smoothing,
-        gradient: Tensor::zeros((n, k), DType::F32, logits.device())?,
+        target,
+        _owner: owner.clone(),
+        gradient: empty((n, k), logits)?,
     })
 }
 
 struct CrossEntropy {
     extent: [usize; 2],
-    labels: Tensor,
-    smoothing: f32,
+    target: gpu::Target,
+    /// Keeps the target's memory.
+    _owner: Tensor,
     /// Of the logits, written by the forward pass.
     gradient: Tensor,
 }
@@ -55,10 +76,6 @@ impl CustomOp1 for CrossEntropy {
         // SAFETY: the kernel writes it before anything reads it.
         let loss = unsafe { device.alloc::<f32>(1) }?;
         let loss = CudaStorage::wrap_cuda_slice(loss, device.clone());
-        let target = gpu::Target::Labels {
-            labels: pointer(NAME, &self.labels)?,
-            smoothing: self.smoothing,
-        };
         let out = gpu::Loss {
             loss: address(NAME, &loss, &Layout::contiguous(()))?,
             gradient: pointer(NAME, &self.gradient)?,
@@ -66,7 +83,7 @@ impl CustomOp1 for CrossEntropy {
         let scale = 1.0 / self.extent[0] as f32;
         with_queue(NAME, storage, layout, |queue, logits| {
             let logits = logits.float(NAME)?;
-            gpu::cross_entropy(queue, self.extent, logits, target, scale, out)
+            gpu::cross_entropy(queue, self.extent, logits, self.target, scale, out)
         })?;
         Ok((loss, Shape::from(())))
     }

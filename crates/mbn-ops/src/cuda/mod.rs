@@ -2,6 +2,7 @@
 
 pub(crate) mod device;
 mod launch;
+mod linear;
 mod loss;
 mod queue;
 mod statistics;
@@ -9,7 +10,8 @@ mod tensors;
 mod upload;
 
 pub(crate) use launch::{CudaKernel, Target, cuda_fwd, empty, format_of, pointer};
-pub use loss::cross_entropy;
+pub(crate) use linear::{linear, linear_backward};
+pub use loss::{cross_entropy, soft_cross_entropy};
 pub(crate) use queue::{Held, Queue};
 pub(crate) use statistics::{Convolution, normalized};
 pub(crate) use tensors::{activation, new_gradients, pointers, upstream};

@@ -154,6 +154,8 @@ impl Stream for Held<'_> {
         let stride = |matrix: &Matrix| size(matrix.stride);
         let (m, n, k) = (m?, n?, k?);
         let handle = self.device.cublas_handle();
+        // cuBLAS works in the calling thread's context.
+        self.device.cuda_stream().context().bind_to_thread().w()?;
         // SAFETY: the handle is on the device's stream; the three matrices have the sizes that `product` gives; the
         // two factors are float32, as the compute types say.
         unsafe {

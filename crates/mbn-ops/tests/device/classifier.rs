@@ -7,40 +7,29 @@ use super::comparison::Found;
 use super::noise;
 use crate::common;
 
-/// The classifier as the network forms it: logits, and the gradients of features, weight and bias.
+/// [`mbn_ops::linear`] both ways.
 pub fn classifier([n, c, k]: [usize; 3], seed: u64) -> impl Fn(&Device) -> Vec<Found> {
     move |device| {
         let of = |seed, shape: &[usize]| noise(seed, shape, DType::F32, device);
         let (features, weight, bias) = (of(seed, &[n, c]), of(seed ^ 1, &[k, c]), of(seed ^ 2, &[k]));
+        let logits = mbn_ops::linear(&features, &weight, &bias).unwrap();
         let gradient = of(seed ^ 3, &[n, k]);
-        let logits = features.matmul(&weight.t().unwrap()).unwrap();
-        let logits = logits.broadcast_add(&bias).unwrap();
-        let transposed = gradient.t().unwrap();
+        let before = mbn_ops::linear_backward(&gradient, &features, &weight).unwrap();
         vec![
             Found::sum("logits", &logits, DType::F32, c),
-            Found::sum(
-                "features' gradient",
-                &gradient.matmul(&weight).unwrap(),
-                DType::F32,
-                k,
-            ),
-            Found::sum(
-                "weight's gradient",
-                &transposed.matmul(&features).unwrap(),
-                DType::F32,
-                n,
-            ),
-            Found::sum("bias's gradient", &gradient.sum(0).unwrap(), DType::F32, n),
+            Found::sum("features' gradient", &before.features, DType::F32, k),
+            Found::sum("weight's gradient", &before.weight, DType::F32, n),
+            Found::sum("bias's gradient", &before.bias, DType::F32, n),
         ]
     }
 }
 
-/// Softmax cross entropy against labels: on the CPU by its definition in float64.
+/// Softmax cross entropy against labels, and against weights of all classes: on the CPU by its definition in float64.
 pub fn cross_entropy([n, k]: [usize; 2], smoothing: f32, seed: u64) -> impl Fn(&Device) -> Vec<Found> {
     move |device| {
         let logits: Vec<f32> = common::noise(seed, n * k).iter().map(|x| 8.0 * x).collect();
         let labels: Vec<u32> = (0..n).map(|i| (i * 7 % k) as u32).collect();
-        let target = |i: usize| {
+        let smoothed = |i: usize| {
             let of_label = if labels[i / k] as usize == i % k {
                 1.0 - smoothing
             } else {
@@ -48,22 +37,31 @@ pub fn cross_entropy([n, k]: [usize; 2], smoothing: f32, seed: u64) -> impl Fn(&
             };
             of_label + smoothing / k as f32
         };
-        let targets: Vec<f32> = (0..n * k).map(target).collect();
-        let (loss, gradient) = match device {
-            Device::Cpu => naive_cross_entropy(&logits, &targets, k),
+        let smoothed: Vec<f32> = (0..n * k).map(smoothed).collect();
+        // Mixed pictures with class weights: rows that do not sum to one.
+        let weights: Vec<f32> = common::noise(seed ^ 7, n * k).iter().map(|x| x.abs()).collect();
+        let [hard, soft] = match device {
+            Device::Cpu => [&smoothed, &weights].map(|targets| naive_cross_entropy(&logits, targets, k)),
             #[cfg(feature = "cuda")]
             device => {
                 let labels = Tensor::new(labels.as_slice(), device).unwrap();
-                on_cuda(device, &logits, [n, k], |logits| {
-                    mbn_ops::cross_entropy(logits, &labels, smoothing).unwrap()
-                })
+                let targets = Tensor::from_slice(&weights, (n, k), device).unwrap();
+                let run = |loss: &dyn Fn(&Tensor) -> candle_core::Result<Tensor>| {
+                    on_cuda(device, &logits, [n, k], loss).unwrap()
+                };
+                [
+                    run(&|logits| mbn_ops::cross_entropy(logits, &labels, smoothing)),
+                    run(&|logits| mbn_ops::soft_cross_entropy(logits, &targets)),
+                ]
             }
             #[cfg(not(feature = "cuda"))]
             _ => panic!("no such device in this build"),
         };
         vec![
-            Found::within("loss", vec![loss], Tolerance::CLOSE),
-            Found::within("gradient", gradient, Tolerance::CLOSE),
+            Found::within("loss", vec![hard.0], Tolerance::CLOSE),
+            Found::within("gradient", hard.1, Tolerance::CLOSE),
+            Found::within("loss against weights", vec![soft.0], Tolerance::CLOSE),
+            Found::within("gradient against weights", soft.1, Tolerance::CLOSE),
         ]
     }
 }
@@ -74,16 +72,15 @@ fn on_cuda(
     device: &Device,
     logits: &[f32],
     shape: [usize; 2],
-    loss: impl Fn(&Tensor) -> Tensor,
-) -> (f32, Vec<f32>) {
-    let logits = Tensor::from_slice(logits, &shape[..], device).unwrap();
-    let logits = candle_core::Var::from_tensor(&logits).unwrap();
-    let loss = loss(&logits);
-    let gradients = loss.backward().unwrap();
-    (
-        loss.to_scalar().unwrap(),
-        common::values(gradients.get(&logits).unwrap()),
-    )
+    loss: &dyn Fn(&Tensor) -> candle_core::Result<Tensor>,
+) -> candle_core::Result<(f32, Vec<f32>)> {
+    let logits = candle_core::Var::from_tensor(&Tensor::from_slice(logits, &shape[..], device)?)?;
+    let loss = loss(&logits)?;
+    let gradients = loss.backward()?;
+    let Some(gradient) = gradients.get(&logits) else {
+        candle_core::bail!("the logits have no gradient")
+    };
+    Ok((loss.to_scalar()?, common::values(gradient)))
 }
 
 /// `-mean over rows of sum(target log softmax(logits))` and its gradient.
