@@ -21,7 +21,6 @@ impl Pointwise<'_> {
             cin: self.cin,
             cout: self.cout,
             input: activation(op, self.input)?,
-            kept: None,
             weight: pointer(op, self.weight)?,
         })
     }
