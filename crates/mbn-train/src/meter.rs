@@ -27,16 +27,23 @@ pub(crate) struct Reading {
     /// Images that were classified rightly.
     pub right: usize,
     pub images: usize,
+    /// How many steps it is of.
+    pub steps: usize,
 }
 
 impl Meter {
     pub fn new(device: &Device) -> Self {
+        Self::every(if device.is_cuda() {
+            STEPS_BETWEEN_READINGS
+        } else {
+            1
+        })
+    }
+
+    /// A meter that is read after so many steps.
+    pub fn every(steps: usize) -> Self {
         Self {
-            every: if device.is_cuda() {
-                STEPS_BETWEEN_READINGS
-            } else {
-                1
-            },
+            every: steps,
             pending: None,
         }
     }
@@ -80,6 +87,7 @@ impl Meter {
             loss: values[0].into(),
             right: values[1] as usize,
             images: sums.images,
+            steps: sums.steps,
         }))
     }
 }
@@ -98,10 +106,7 @@ mod tests {
 
     #[test]
     fn readings_are_sums_since_the_last_one() {
-        let mut meter = Meter {
-            every: 2,
-            pending: None,
-        };
+        let mut meter = Meter::every(2);
         step(&mut meter, 0.5, [1, 0, 1]);
         assert_eq!(meter.read_if_due().unwrap(), None);
         step(&mut meter, 1.5, [1, 1, 0]);
@@ -109,6 +114,7 @@ mod tests {
             loss: 6.0,
             right: 4,
             images: 6,
+            steps: 2,
         };
         assert_eq!(meter.read_if_due().unwrap(), Some(expected));
         assert_eq!(meter.read().unwrap(), None);

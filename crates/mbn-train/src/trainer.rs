@@ -7,7 +7,9 @@ use candle_core::{Device, Tensor};
 use indicatif::ProgressBar;
 use mbn_cli::{Hint, Outcome, interrupt, progress};
 use mbn_data::{Batch, Loader, Splits};
-use mbn_model::{Network, Optimizer, WeightAverage, cross_entropy, soft_cross_entropy, weigh_targets};
+use mbn_model::{
+    Network, Optimizer, OptimizerState, WeightAverage, cross_entropy, soft_cross_entropy, weigh_targets,
+};
 use mbn_spec::{Metadata, Weights};
 
 use crate::dataset::{self, size_of_epoch};
@@ -280,7 +282,11 @@ impl Trainer {
             position.step = position.step.saturating_sub(1);
             let done = self.progress.history.len() * self.train_loader.batches_per_epoch();
             let learning_rate = self.schedule().learning_rate(done + self.progress.position.step);
-            return self.diverged(&format!("the loss became {mean}"), learning_rate);
+            let what = match reading.steps {
+                1 => format!("the loss became {mean}"),
+                steps => format!("the loss became {mean} in one of {steps} steps that end"),
+            };
+            return self.diverged(&what, learning_rate);
         }
         let position = &mut self.progress.position;
         position.loss += reading.loss;
@@ -449,20 +455,27 @@ impl Trainer {
     fn save_state(&mut self) -> Result<()> {
         self.progress.steps = self.optimizer.state().steps;
         let weights = self.network.to_weights(Metadata::default())?;
-        if let Some(name) = not_finite(&weights) {
-            let step = self.progress.position.step.saturating_sub(1);
-            let done = self.progress.history.len() * self.train_loader.batches_per_epoch() + step;
-            let what = format!("`{name}` is no longer finite");
-            return self.diverged(&what, self.schedule().learning_rate(done));
-        }
         let average = self.average.as_ref();
         let average = average.map(|average| average.to_weights(&self.network, Metadata::default()));
+        let average = average.transpose()?;
+        let optimizer = self.optimizer.state();
+        let bad = match (not_finite(&weights), average.as_ref().and_then(not_finite)) {
+            (Some(name), _) => Some(format!("`{name}`")),
+            (_, Some(name)) => Some(format!("the average of `{name}`")),
+            _ => not_finite_state(optimizer)?.map(|name| format!("what the optimiser remembers of `{name}`")),
+        };
+        if let Some(bad) = bad {
+            let step = self.progress.position.step.saturating_sub(1);
+            let done = self.progress.history.len() * self.train_loader.batches_per_epoch() + step;
+            let what = format!("{bad} is no longer finite");
+            return self.diverged(&what, self.schedule().learning_rate(done));
+        }
         let state = State {
             progress: self.progress.clone(),
             weights,
-            average: average.transpose()?,
+            average,
             best: self.best.clone(),
-            optimizer: self.optimizer.state().clone(),
+            optimizer: optimizer.clone(),
         };
         self.run.write(STATE, &state.to_bytes()?)?;
         self.saved = Instant::now();
@@ -499,6 +512,17 @@ fn not_finite(weights: &Weights) -> Option<String> {
         .find(|name| bad(name))
 }
 
+/// Name of a parameter whose past gradients the optimiser remembers as something that is not finite. Its weights may look
+/// well: AdamW divides by an infinite moment.
+fn not_finite_state(state: &OptimizerState) -> Result<Option<String>> {
+    for (name, tensor) in &state.tensors {
+        if !tensor.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite() {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
+}
+
 fn describe(bar: &ProgressBar, n: usize, position: &Position) {
     let (loss, accuracy) = (
         position.loss / position.seen as f64,
@@ -510,3 +534,7 @@ fn describe(bar: &ProgressBar, n: usize, position: &Position) {
     ));
     bar.inc(n as u64);
 }
+
+#[cfg(test)]
+#[path = "trainer_tests.rs"]
+mod tests;
