@@ -7,6 +7,7 @@ mod download;
 mod evaluate;
 mod feed;
 mod history;
+mod machine;
 mod meter;
 mod options;
 mod profile;

@@ -11,6 +11,7 @@ use mbn_model::{Network, Optimizer, Phase, Profile, cross_entropy, fresh_weights
 use mbn_spec::{Architecture, ConvLayer, LayerKind, Metadata};
 
 use crate::device;
+use crate::machine::Machine;
 use crate::options::Options;
 use crate::settings::Settings;
 
@@ -26,10 +27,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<()> {
     device::set_products(device, settings.precision)?;
     let architecture = Architecture::new(settings.alpha, CLASSES);
     let (batch, size) = (settings.batch_size, settings.size);
-    let machine = Machine {
-        flops: mbn_ops::peak::product_flops(settings.precision.dtype()),
-        bandwidth: mbn_ops::peak::copy_bandwidth(),
-    };
+    let machine = Machine::measure(device, settings.precision.dtype())?;
     let measured = measure(&settings, architecture, device, batch, size)?;
     let mut rows = rows(
         &architecture,
@@ -57,12 +55,11 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "MobileNetV1 alpha {}, batch {batch}, {size} x {size}, {}, {} threads, {} instructions\n\
+        "MobileNetV1 alpha {}, batch {batch}, {size} x {size}, {}, {}\n\
          Products at most {:.0} GFLOP/s, copies at most {:.1} GB/s (measured now)\n\n{}\n",
         settings.alpha,
         settings.precision.name(),
-        rayon::current_num_threads(),
-        mbn_ops::instructions(),
+        describe(device),
         machine.flops / 1e9,
         machine.bandwidth / 1e9,
         table(&rows, measured.step, &machine),
@@ -79,6 +76,15 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<()> {
         writeln!(out, "  {} {}: {lost:.1} ms", row.name, row.operation)?;
     }
     Ok(())
+}
+
+/// What computes.
+fn describe(device: &Device) -> String {
+    if device.is_cuda() {
+        return mbn_ops::device_name(device);
+    }
+    let (threads, instructions) = (rayon::current_num_threads(), mbn_ops::instructions());
+    format!("{threads} threads, {instructions} instructions")
 }
 
 /// Means over the steps.
@@ -105,14 +111,17 @@ fn measure(
     let (mut in_optimizer, mut start) = (Duration::ZERO, Instant::now());
     for step in 0..WARM_UP + STEPS {
         if step == WARM_UP {
+            device.synchronize()?;
             network.start_profile();
             (in_optimizer, start) = (Duration::ZERO, Instant::now());
         }
         let pass = network.forward_train(&images)?;
         let loss = cross_entropy(pass.logits(), &labels, 0.0)?;
         let gradients = network.backward(pass, &loss)?;
+        device.synchronize()?;
         let before = Instant::now();
         optimizer.step(network.parameters(), &gradients, 1e-3)?;
+        device.synchronize()?;
         in_optimizer += before.elapsed();
     }
     let step = start.elapsed() / STEPS as u32;
@@ -121,12 +130,6 @@ fn measure(
         optimizer: in_optimizer / STEPS as u32,
         profile: network.take_profile(),
     })
-}
-
-/// What the machine can do, per second.
-struct Machine {
-    flops: f64,
-    bandwidth: f64,
 }
 
 /// The least that an operation has to do in one step.
