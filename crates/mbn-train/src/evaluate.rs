@@ -4,7 +4,7 @@ use anyhow::Result;
 use candle_core::{D, Device, Tensor};
 use candle_nn::ops::softmax;
 use mbn_cli::{interrupt, progress};
-use mbn_data::Loader;
+use mbn_data::{Batch, Loader};
 use mbn_model::{InferenceNetwork, cross_entropy};
 use mbn_spec::Weights;
 use serde::{Deserialize, Serialize};
@@ -45,35 +45,97 @@ impl Evaluation {
 /// Runs the folded network over the batches of `loader`; `None` if the user stopped it.
 pub(crate) fn evaluate(weights: &Weights, loader: &Loader, device: &Device) -> Result<Option<Evaluation>> {
     let network = InferenceNetwork::new(&weights.fold(), device)?;
-    let classes = weights.architecture().classes;
-    let mut confusion = vec![vec![0; classes]; classes];
-    let mut mistakes = Vec::new();
-    let mut loss = 0.0;
-    let mut images = 0;
+    let mut tally = Tally::new(weights.architecture().classes);
     let bar = progress::bar(
         loader.samples_per_epoch() as u64,
         "  testing {wide_bar} {pos}/{len}",
     );
     let size = loader.config().preprocess.size;
+    let mut pending: Option<Pending> = None;
     for batch in loader.epoch(0) {
         if interrupt::requested() {
             bar.finish_and_clear();
             return Ok(None);
         }
-        let batch = batch?;
-        let n = batch.labels.len();
-        let input = Tensor::from_vec(batch.images, (n, 3, size, size), device)?;
-        let logits = network.forward(&input)?;
+        // A batch is read when the device has the next one to work on.
+        let next = Pending::start(&network, batch?, size)?;
+        if let Some(batch) = pending.replace(next) {
+            bar.inc(batch.labels.len() as u64);
+            tally.add(&batch)?;
+        }
+    }
+    if let Some(last) = pending {
+        tally.add(&last)?;
+    }
+    bar.finish_and_clear();
+    Ok(Some(Evaluation {
+        loss: tally.loss / tally.images.max(1) as f64,
+        confusion: tally.confusion,
+        mistakes: tally.mistakes,
+    }))
+}
+
+/// What a device was asked to find of a batch, and may still be working on.
+struct Pending {
+    indices: Vec<usize>,
+    labels: Vec<u32>,
+    /// Mean of the batch.
+    loss: Tensor,
+    /// `[N]`
+    predicted: Tensor,
+    /// Of the predicted classes, `[N]`.
+    probabilities: Tensor,
+}
+
+impl Pending {
+    fn start(network: &InferenceNetwork, batch: Batch, size: usize) -> Result<Self> {
+        let device = network.device();
+        let images = Tensor::from_vec(batch.images, (batch.labels.len(), 3, size, size), device)?;
+        let logits = network.forward(&images)?;
         let labels = Tensor::new(batch.labels.as_slice(), device)?;
-        loss += f64::from(cross_entropy(&logits, &labels, 0.0)?.to_scalar::<f32>()?) * n as f64;
-        let probabilities = softmax(&logits, D::Minus1)?.max(D::Minus1)?.to_vec1::<f32>()?;
+        Ok(Self {
+            loss: cross_entropy(&logits, &labels, 0.0)?,
+            predicted: logits.argmax(D::Minus1)?,
+            probabilities: softmax(&logits, D::Minus1)?.max(D::Minus1)?,
+            indices: batch.indices,
+            labels: batch.labels,
+        })
+    }
+}
+
+/// Sums over batches.
+struct Tally {
+    /// Of the images' losses.
+    loss: f64,
+    images: usize,
+    confusion: Vec<Vec<u64>>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Tally {
+    fn new(classes: usize) -> Self {
+        Self {
+            loss: 0.0,
+            images: 0,
+            confusion: vec![vec![0; classes]; classes],
+            mistakes: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, batch: &Pending) -> Result<()> {
+        let n = batch.labels.len();
+        self.loss += f64::from(batch.loss.to_scalar::<f32>()?) * n as f64;
+        self.images += n;
+        let (predicted, probabilities) = (
+            batch.predicted.to_vec1::<u32>()?,
+            batch.probabilities.to_vec1::<f32>()?,
+        );
         let rows = batch.indices.iter().zip(&batch.labels);
-        for ((&image, &label), (predicted, probability)) in
-            rows.zip(predictions(&logits)?.into_iter().zip(probabilities))
+        for ((&image, &label), (predicted, probability)) in rows.zip(predicted.into_iter().zip(probabilities))
         {
-            confusion[label as usize][predicted as usize] += 1;
+            self.confusion[label as usize][predicted as usize] += 1;
             if label != predicted {
-                mistakes.push(Mistake {
+                self.mistakes.push(Mistake {
                     image,
                     label,
                     predicted,
@@ -82,20 +144,9 @@ pub(crate) fn evaluate(weights: &Weights, loader: &Loader, device: &Device) -> R
             }
         }
         // The sort is stable: of equals the first image stays first.
-        mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        mistakes.truncate(MISTAKES);
-        images += n;
-        bar.inc(n as u64);
+        self.mistakes
+            .sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        self.mistakes.truncate(MISTAKES);
+        Ok(())
     }
-    bar.finish_and_clear();
-    Ok(Some(Evaluation {
-        loss: loss / images.max(1) as f64,
-        confusion,
-        mistakes,
-    }))
-}
-
-/// The class of the largest logit of each row.
-pub(crate) fn predictions(logits: &Tensor) -> Result<Vec<u32>> {
-    Ok(logits.argmax(D::Minus1)?.to_vec1()?)
 }
