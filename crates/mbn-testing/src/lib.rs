@@ -12,8 +12,8 @@ pub use reference::{Tensors, reference_dir, shared_dir};
 /// tests print to itself.
 pub fn skipped(test: &str, reason: &str) {
     use std::io::Write;
-    // The harness captures what the print macros write, and nothing else.
-    let line = format!("skipped: {test}: {reason}\n");
+    // The harness captures what the print macros write, and nothing else. It may have begun a line of its own.
+    let line = format!("\nskipped: {test}: {reason}\n");
     // Where stderr is closed, nobody listens.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
