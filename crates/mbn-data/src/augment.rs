@@ -30,18 +30,38 @@ impl Augment {
         preprocess: &Preprocess,
         rng: &mut impl Rng,
     ) -> Result<RgbImage, ResizeError> {
+        let (mut resized, is_to_mirror) = self.apply_but_flip(image, preprocess, rng)?;
+        if is_to_mirror {
+            mirror(&mut resized);
+        }
+        Ok(resized)
+    }
+
+    /// As [`Self::apply`], but where a flip may as well come last it is left to do: whether it is.
+    ///
+    /// # Errors
+    /// [`ResizeError`] if the picture has no pixels or the size is zero or absurd.
+    pub(crate) fn apply_but_flip(
+        &self,
+        image: &RgbImage,
+        preprocess: &Preprocess,
+        rng: &mut impl Rng,
+    ) -> Result<(RgbImage, bool), ResizeError> {
         let mut resized = if self.crop {
             let region = crop::draw(self, image.width(), image.height(), rng);
             resize_region(image, region, preprocess.size)?
         } else {
             resize::apply(image, preprocess)?
         };
-        if rng.random::<f32>() < self.flip {
+        let flips = rng.random::<f32>() < self.flip;
+        // A policy moves pixels in directions of its own; colours are the same in a mirror.
+        let is_left = flips && self.policy == Policy::None;
+        if flips && !is_left {
             mirror(&mut resized);
         }
         policy::jitter(&self.color_jitter, &mut resized, rng);
         policy::apply(self.policy, &mut resized, self.fill, rng);
-        Ok(resized)
+        Ok((resized, is_left))
     }
 }
 

@@ -36,12 +36,14 @@ impl Feed {
         if let Some(uploader) = &mut self.uploader
             && !batch.pixels.is_empty()
         {
+            // The loader has cropped them, a crop being resized by a filter that looks at many pixels.
+            let crop = |mirrored: &bool| [0, 0, i32::from(*mirrored)];
+            let crops: Vec<_> = batch.mirrored.iter().map(crop).collect();
             let pictures = mbn_ops::Pictures {
                 pixels: &batch.pixels,
                 height: size,
                 width: size,
-                // The loader has cropped and mirrored them.
-                crops: &vec![[0; 3]; n],
+                crops: &crops,
                 labels: &batch.labels,
             };
             let Preprocess { mean, std, .. } = self.preprocess;

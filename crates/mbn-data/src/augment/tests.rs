@@ -108,3 +108,49 @@ fn pictures_of_one_colour_or_pixel_are_no_trouble() {
         }
     }
 }
+
+/// So that a flip may come last where only colours change after it.
+#[test]
+fn colours_are_the_same_in_a_mirror() {
+    let image = RgbImage::from_fn(24, 16, |x, y| {
+        image::Rgb([(x * 9) as u8, (y * 13) as u8, (x * y) as u8])
+    });
+    let augment = Augment {
+        crop: false,
+        flip: 0.0,
+        color_jitter: ColorJitter {
+            brightness: 0.4,
+            contrast: 0.4,
+            saturation: 0.4,
+            hue: 0.1,
+        },
+        ..Augment::default()
+    };
+    let preprocess = Preprocess {
+        size: 16,
+        ..Preprocess::default()
+    };
+    for index in 0..20 {
+        let mut stream = sample_stream(1, 0, index);
+        let small = crate::resize::apply(&image, &preprocess).unwrap();
+        let jittered = |image: &RgbImage| {
+            augment
+                .apply(image, &preprocess, &mut sample_stream(1, 0, index))
+                .unwrap()
+        };
+        let mirrored = image::imageops::flip_horizontal(&small);
+        let found = image::imageops::flip_horizontal(&jittered(&mirrored));
+        assert_eq!(found, jittered(&small));
+        let flipping = Augment {
+            flip: 1.0,
+            ..augment.clone()
+        };
+        let (left, is_to_mirror) = flipping.apply_but_flip(&small, &preprocess, &mut stream).unwrap();
+        assert!(is_to_mirror && left == jittered(&small));
+        let policy = Augment {
+            policy: Policy::TrivialAugment,
+            ..flipping
+        };
+        assert!(!policy.apply_but_flip(&small, &preprocess, &mut stream).unwrap().1);
+    }
+}

@@ -10,6 +10,8 @@ pub struct Batch {
     /// Pictures before the normalisation, `[n, size, size, 3]`, if the loader was asked for them and nothing is
     /// erased or mixed, which is done to normalised ones.
     pub pixels: Vec<u8>,
+    /// Which of the `pixels`' pictures are to be mirrored from left to right yet.
+    pub mirrored: Vec<bool>,
     /// Height and width of the pictures.
     pub size: usize,
     /// Class of each picture, of the first of the two where pictures are mixed.

@@ -73,10 +73,10 @@ impl Plan {
         let indices = &self.order[start..end];
         let size = self.preprocess.size;
         let picture = 3 * size * size;
-        let (mut images, mut pixels) = (Vec::new(), Vec::new());
+        let (mut images, mut pixels, mut mirrored) = (Vec::new(), Vec::new(), Vec::new());
         if self.bytes {
             pixels.resize(indices.len() * picture, 0);
-            self.fill(indices, &mut pixels, |image, _, out| out.copy_from_slice(image))?;
+            mirrored = self.fill(indices, &mut pixels, |image, _, out| out.copy_from_slice(image))?;
         } else {
             images = self.shared.buffer(indices.len() * picture);
             self.fill(indices, &mut images, |image, stream, out| {
@@ -96,6 +96,7 @@ impl Plan {
         Ok(Batch {
             images,
             pixels,
+            mirrored,
             size,
             labels: indices.iter().map(|&index| source.label(index)).collect(),
             indices: indices.to_vec(),
@@ -110,18 +111,20 @@ impl Plan {
         indices: &[usize],
         out: &mut [T],
         write: impl Fn(&RgbImage, &mut Pcg64, &mut [T]) + Sync,
-    ) -> Result<(), LoaderError> {
+    ) -> Result<Vec<bool>, LoaderError> {
         let picture = out.len() / indices.len();
-        let results: Vec<Result<(), LoaderError>> = self.shared.pool.install(|| {
+        let results: Vec<Result<bool, LoaderError>> = self.shared.pool.install(|| {
             let pictures = out.par_chunks_mut(picture).zip(indices.par_iter());
             pictures
                 .with_max_len(1)
                 .map(|(out, &index)| {
-                    if !self.cancelled.load(Ordering::Relaxed) {
-                        let mut stream = sample_stream(self.seed, self.epoch, index);
-                        write(&self.resized(index, &mut stream)?, &mut stream, out);
+                    if self.cancelled.load(Ordering::Relaxed) {
+                        return Ok(false);
                     }
-                    Ok(())
+                    let mut stream = sample_stream(self.seed, self.epoch, index);
+                    let (image, is_to_mirror) = self.resized(index, &mut stream)?;
+                    write(&image, &mut stream, out);
+                    Ok(is_to_mirror)
                 })
                 .collect()
         });
@@ -129,12 +132,15 @@ impl Plan {
     }
 
     /// Decodes, changes and resizes one picture.
-    fn resized(&self, index: usize, stream: &mut Pcg64) -> Result<RgbImage, LoaderError> {
+    fn resized(&self, index: usize, stream: &mut Pcg64) -> Result<(RgbImage, bool), LoaderError> {
         let source: &dyn Source = &*self.shared.source;
         let image = source.load(index)?;
         let resized = match &self.augment {
-            Some(augment) => augment.apply(&image, &self.preprocess, stream),
-            None => resize::apply(&image, &self.preprocess),
+            Some(augment) if self.bytes => augment.apply_but_flip(&image, &self.preprocess, stream),
+            Some(augment) => augment
+                .apply(&image, &self.preprocess, stream)
+                .map(|image| (image, false)),
+            None => resize::apply(&image, &self.preprocess).map(|image| (image, false)),
         };
         resized.map_err(|error| LoaderError::Resize {
             path: source.path(index).to_owned(),

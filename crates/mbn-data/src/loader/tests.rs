@@ -227,15 +227,23 @@ fn bytes_are_the_same_pictures_before_the_normalisation() {
     let floats = Loader::new(source.clone(), training(4, 2)).unwrap();
     let bytes = Loader::new(source, training(4, 2).with_bytes(true)).unwrap();
     let normalizer = crate::normalize::Normalizer::new(&small());
+    let mut flips = 0;
     for (floats, bytes) in batches(&floats, 3).iter().zip(batches(&bytes, 3)) {
         assert!(bytes.images.is_empty() && floats.pixels.is_empty());
         assert_eq!(bytes.labels, floats.labels);
         let expected = floats.images.chunks(3 * 32 * 32);
-        for (pixels, expected) in bytes.pixels.chunks(3 * 32 * 32).zip(expected) {
-            let image = image::RgbImage::from_raw(32, 32, pixels.to_vec()).unwrap();
+        let pictures = bytes.pixels.chunks(3 * 32 * 32).zip(&bytes.mirrored);
+        assert_eq!(bytes.mirrored.len(), 4);
+        for ((pixels, is_to_mirror), expected) in pictures.zip(expected) {
+            let mut image = image::RgbImage::from_raw(32, 32, pixels.to_vec()).unwrap();
+            if *is_to_mirror {
+                image = image::imageops::flip_horizontal(&image);
+            }
+            flips += usize::from(*is_to_mirror);
             let mut found = vec![0.0; expected.len()];
             normalizer.apply(&image, &mut found);
             assert_eq!(found, expected);
         }
     }
+    assert!((1..8).contains(&flips), "{flips} of 8 are left to mirror");
 }
