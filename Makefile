@@ -6,7 +6,7 @@ ALPHA ?= 0.25
 BENCH_PYTHON ?= .venv-bench/bin/python
 
 .PHONY: help demo test check bench microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: cuda cuda-toolkit cuda-check cuda-stub-check
+.PHONY: cuda cuda-toolkit cuda-check cuda-stub-check gpu-bundle
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -19,6 +19,8 @@ build: ## Build the three programs
 	$(CARGO) build --release --locked --workspace --bins
 
 test: onnxruntime $(VENV)/ready ## Get what the tests need and run them all
+	$(PYTHON) -m unittest discover --quiet --start-directory scripts/gpu/tests
+	scripts/gpu/tests/test_gpu_check.sh
 	$(CARGO) test --locked --workspace
 	for simd in scalar avx2 avx512; do \
 	  MBN_SIMD=$$simd $(CARGO) test --locked --workspace --test instructions --test convolutions --test chain --test reference \
@@ -56,6 +58,9 @@ cuda-check: cuda-toolkit ## Check the CUDA code: types and lints, and what each 
 
 cuda-stub-check: ## Build for CUDA and run it without a GPU, on stub libraries (minutes)
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" scripts/check_cuda_stubs.sh
+
+gpu-bundle: ## Pack what checks the CUDA builds on a machine with a GPU (DATA=DIR: pictures of it, SM=90: the provider for that chip)
+	CARGO="$(CARGO)" PYTHON="$(PYTHON)" $(PYTHON) scripts/gpu/make_bundle.py $(if $(DATA),--data $(DATA)) $(if $(SM),--sm $(SM))
 
 # PyTorch, several gigabytes; BENCH_PYTHON=PYTHON takes one that is there.
 .venv-bench/bin/python:

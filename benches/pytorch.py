@@ -1,16 +1,25 @@
 """MobileNetV1 in PyTorch on synthetic images, for comparison: one JSON object with images/s, the median over the steps
 after two of warm-up, and the largest resident memory.
 
-python pytorch.py train|infer [--alpha 1.0] [--batch 32] [--size 224] [--steps 8] [--amp]
+python pytorch.py train|infer [--device cpu] [--alpha 1.0] [--batch 32] [--size 224] [--steps 8] [--amp] [--tf32]
+    [--compile]
+
+With `--device cuda:N` each step is timed to the end of the device's work; where this Python or this machine cannot do
+that the object is {"skipped": REASON}.
 """
 import argparse
 import json
 import resource
 import statistics
+import sys
 import time
 
-import torch
-from torch import nn
+try:
+    import torch
+    from torch import nn
+except ImportError as error:
+    print(json.dumps({"skipped": f"this Python has no {error.name}"}))
+    sys.exit()
 
 WARM_UP = 2
 BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + 5 * [(512, 1)] + [(1024, 2), (1024, 1)]
@@ -33,32 +42,48 @@ def mobilenet_v1(alpha, classes=10):
 
 parser = argparse.ArgumentParser()
 parser.add_argument("mode", choices=["train", "infer"])
+parser.add_argument("--device", default="cpu")
 parser.add_argument("--alpha", type=float, default=1.0)
 parser.add_argument("--batch", type=int, default=32)
 parser.add_argument("--size", type=int, default=224)
 parser.add_argument("--steps", type=int, default=8)
 parser.add_argument("--amp", action="store_true", help="bfloat16 autocast")
+parser.add_argument("--tf32", action="store_true", help="let products of float32 round to TF32")
+parser.add_argument("--compile", action="store_true", help="through torch.compile")
 args = parser.parse_args()
+
+device = torch.device(args.device)
+if device.type == "cuda":
+    count = torch.cuda.device_count()
+    if (device.index or 0) >= count:
+        print(json.dumps({"skipped": f"PyTorch {torch.__version__} finds {count} CUDA devices, {device} is wanted"}))
+        sys.exit()
+    torch.cuda.set_device(device)
+    torch.backends.cuda.matmul.allow_tf32 = args.tf32
+    torch.backends.cudnn.allow_tf32 = args.tf32
+    torch.backends.cudnn.benchmark = True
+synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
 
 # The layout in which PyTorch is fastest here.
 layout = torch.channels_last
-network = mobilenet_v1(args.alpha).to(memory_format=layout)
-images = torch.randn(args.batch, 3, args.size, args.size).to(memory_format=layout)
-labels = torch.randint(0, 10, (args.batch,))
+network = mobilenet_v1(args.alpha).to(device, memory_format=layout)
+forward = torch.compile(network) if args.compile else network
+images = torch.randn(args.batch, 3, args.size, args.size, device=device).to(memory_format=layout)
+labels = torch.randint(0, 10, (args.batch,), device=device)
 optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
 
 
 def train():
     optimizer.zero_grad(set_to_none=True)
-    with torch.autocast("cpu", torch.bfloat16, enabled=args.amp):
-        loss = nn.functional.cross_entropy(network(images), labels)
+    with torch.autocast(device.type, torch.bfloat16, enabled=args.amp):
+        loss = nn.functional.cross_entropy(forward(images), labels)
     loss.backward()
     optimizer.step()
 
 
 def infer():
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=args.amp):
-        network(images)
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=args.amp):
+        forward(images)
 
 
 network.train()
@@ -70,6 +95,7 @@ times = []
 for _ in range(args.steps + WARM_UP):
     start = time.perf_counter()
     step()
+    synchronize()
     times.append(time.perf_counter() - start)
 print(json.dumps({
     "version": torch.__version__, "threads": torch.get_num_threads(),

@@ -49,6 +49,8 @@ class Bench:
 
     def run(self, *command, env=None):
         result = json.loads(lines(*command, "--steps", str(self.options.steps), env=env).splitlines()[-1])
+        if "skipped" in result:
+            sys.exit(f"error: {result['skipped']}")
         return result
 
     def ours(self, mode, *flags, threads=None):

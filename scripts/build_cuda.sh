@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the programs for CUDA in target/cuda/release, and says what they run on. Takes the toolkit in CUDA_HOME; where
-# that is not set, the one that `make cuda-toolkit` makes.
+# that is not set, the one that `make cuda-toolkit` makes. Arguments go to cargo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,7 @@ fi
 export CUDA_COMPUTE_CAP=$capability
 
 target=${CUDA_TARGET_DIR:-target/cuda}
-"${CARGO:-cargo}" build --release --locked --workspace --bins --features cuda --target-dir "$target"
+"${CARGO:-cargo}" build --release --locked --workspace --bins --features cuda --target-dir "$target" "$@"
 
 version=$("$CUDA_HOME/bin/nvcc" --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p')
 case $version in

@@ -18,9 +18,14 @@ pub fn shared_dir(test: &str) -> Option<PathBuf> {
     None
 }
 
-/// As [`shared_dir`], for a folder or file in `shared/reference`.
+/// As [`shared_dir`], for a folder or file in `shared/reference`, in whose place the environment variable
+/// `MBN_REFERENCE` may name another folder: where tests run without the repository.
 pub fn reference_dir(test: &str, name: &str) -> Option<PathBuf> {
-    Some(shared_dir(test)?.join("reference").join(name))
+    let folder = match std::env::var_os("MBN_REFERENCE") {
+        Some(folder) => PathBuf::from(folder),
+        None => shared_dir(test)?.join("reference"),
+    };
+    Some(folder.join(name))
 }
 
 /// The tensors of a safetensors file.

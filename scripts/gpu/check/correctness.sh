@@ -1,0 +1,191 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
+# Results on the device against those on the CPU and the reference, and training.
+
+# An image of the bundle is taken for its class by chance in one of so many cases; this many standard deviations above
+# that is no chance.
+ABOVE_CHANCE=2
+# What is trained: small enough for seconds, large enough to learn something in three epochs.
+TRAINING=(--data images --alpha 0.25 --size 128 --batch-size 8 --lr 0.05 --recipe plain --epochs 3 --no-publish)
+# Sums on a device may be formed in another order after a stop: losses of a run and of one that was stopped agree to
+# this part.
+RESUMED=0.01
+# Part of the images with the same first class on both devices, and the largest difference of a probability: logits
+# agree to 1e-3, and a probability moves by a quarter of that at most.
+SAME_CLASS=0.99
+PROBABILITY=0.001
+
+# run_tests EXECUTABLE: runs its tests; those that skip themselves are reported as skipped.
+run_tests() {
+  local status passed skipped reason reference=()
+  [ ! -d reference ] || reference=("MBN_REFERENCE=$here/reference")
+  run "${ours[@]}" "${reference[@]}" "$1" --test-threads=1 --nocapture
+  status=$?
+  if [ "$status" != 0 ]; then
+    failed "$status"
+    return
+  fi
+  passed=$(sed -nE 's/^test result: ok\. ([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
+  # `skipped: TEST: REASON`, on stderr, which may come before or after the harness's own line.
+  skipped=$(sed -nE 's/.*skipped: ([^:]+): .*/\1/p' "$log" | sort -u | wc -l)
+  reason=$(sed -n 's/.*skipped: //p' "$log" | head -n 1)
+  if [ -z "$passed" ] || [ "$passed" = 0 ]; then
+    report "$step" fail "no test ran"
+  elif [ "$skipped" = 0 ]; then
+    report "$step" pass "$passed tests"
+  elif [ "$skipped" -ge "$passed" ]; then
+    report "$step" skipped "$reason"
+  else
+    report "$step" pass "$((passed - skipped)) tests"
+    report "$step, $skipped more" skipped "$reason"
+  fi
+}
+
+check_kernels() {
+  run_tests tests/kernels
+}
+
+check_training_step() {
+  run_tests tests/training-step
+}
+
+# train NAME OPTION...: three epochs; the loss falls, and the held-out pictures are told apart better than by chance.
+train() {
+  local run_folder=$out/work/$1 classes images
+  shift
+  run "${ours[@]}" bin/mbn-train "${TRAINING[@]}" --device cuda --out "$run_folder" "$@" || {
+    failed $?
+    return
+  }
+  classes=$(find images/val -mindepth 1 -maxdepth 1 -type d | wc -l)
+  images=$(find images/val -type f | wc -l)
+  if awk -F, -v classes="$classes" -v images="$images" -v above="$ABOVE_CHANCE" '
+    NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+    { loss = $column["train_loss"]; speed = $column["images_per_s"] }
+    NR == 2 { first = loss }
+    $column["test_accuracy"] > best { best = $column["test_accuracy"] }
+    END {
+      chance = 1 / classes
+      wanted = 100 * (chance + above * sqrt(chance * (1 - chance) / images))
+      printf "loss %.3f to %.3f, best accuracy %.1f %% (above %.1f %% is wanted), %.0f images/s", first, loss, best, wanted, speed
+      exit !(NR == 4 && loss < first && best > wanted)
+    }' "$run_folder/history.csv" >"$out/work/summary"; then
+    report "$step" pass "$(cat "$out/work/summary")"
+  else
+    report "$step" fail "$(cat "$out/work/summary")"
+  fi
+}
+
+check_training_f32() {
+  train f32
+}
+
+check_training_bf16() {
+  train bf16 --precision bf16
+}
+
+# The run of `training-f32` once more, stopped after its first epoch, goes on to the same losses.
+check_resume() {
+  local whole=$out/work/f32/history.csv stopped=$out/work/stopped child status
+  if [ ! -f "$whole" ]; then
+    report "$step" skipped "training-f32 left no history to compare with"
+    return
+  fi
+  # `timeout` passes SIGTERM on, which makes the program save and end with 130.
+  timeout --kill-after=20 $((step_end - SECONDS)) "${ours[@]}" bin/mbn-train "${TRAINING[@]}" --device cuda \
+    --out "$stopped" </dev/null >>"$log" 2>&1 &
+  child=$!
+  while kill -0 "$child" 2>/dev/null && ! grep -qs '^1,' "$stopped/history.csv"; do
+    sleep 0.02
+  done
+  kill -TERM "$child" 2>/dev/null
+  wait "$child"
+  status=$?
+  case $status in
+    130) ;;
+    0) report "$step" skipped "the run was over before it could be stopped"; return ;;
+    *) failed "$status"; return ;;
+  esac
+  run "${ours[@]}" bin/mbn-train --resume "$stopped" --no-publish --device cuda || {
+    failed $?
+    return
+  }
+  if paste -d, "$whole" "$stopped/history.csv" | awk -F, -v allowed="$RESUMED" '
+    NR == 1 { width = NF / 2; for (i = 1; i <= width; i++) column[$i] = i; next }
+    {
+      whole = $column["train_loss"]
+      part = ($(column["train_loss"] + width) - whole) / whole
+      if (part < 0) part = -part
+      if (part > largest) largest = part
+    }
+    END {
+      printf "stopped in the second epoch; losses differ by %.2g of their size", largest
+      exit !(NR == 4 && largest <= allowed)
+    }' >"$out/work/summary"; then
+    report "$step" pass "$(cat "$out/work/summary")"
+  else
+    report "$step" fail "$(cat "$out/work/summary"), $RESUMED is allowed"
+  fi
+}
+
+# parity PRECISION: every model, exported, in ONNX Runtime on the device against candle.
+parity() {
+  local weights model details=
+  for weights in models/*.safetensors; do
+    model=$out/work/$(basename "$weights" .safetensors)-$1.onnx
+    run "${ours[@]}" bin/mbn-export --weights "$weights" --precision "$1" --device cpu "$model" || {
+      failed $?
+      return
+    }
+    run "${ours[@]}" bin/mbn-infer --model "$model" --engine ort --device cuda --parity all --weights "$weights" \
+      --format json --output "$out/work/predictions.jsonl" images/val || {
+      failed $?
+      return
+    }
+    details="$details; $(basename "$weights"): $(sed -n 's/.*parity passed: //p' "$log" | tail -n 1)"
+  done
+  if grep -q ': $' <<<"$details"; then
+    report "$step" fail "parity was not checked, see $step.log"
+  else
+    report "$step" pass "${details#; }"
+  fi
+}
+
+check_parity_f32() {
+  parity fp32
+}
+
+check_parity_fp16() {
+  parity fp16
+}
+
+# candle's own inference, on the device and on the CPU.
+check_candle() {
+  local weights=models/mobilenet_v1_0.25.safetensors where
+  for where in cuda cpu; do
+    run "${ours[@]}" bin/mbn-infer --model "$weights" --engine candle --device "$where" --top-k 1 --format csv \
+      --output "$out/work/$where.csv" images/val || {
+      failed $?
+      return
+    }
+  done
+  # Our pictures' names have no comma.
+  if paste -d, "$out/work/cuda.csv" "$out/work/cpu.csv" | awk -F, -v same_class="$SAME_CLASS" -v allowed="$PROBABILITY" '
+    NR == 1 { width = NF / 2; for (i = 1; i <= width; i++) column[$i] = i; next }
+    NF != 2 * width { damaged = 1 }
+    {
+      images++
+      if ($column["index"] != $(column["index"] + width)) next
+      same++
+      difference = $column["probability"] - $(column["probability"] + width)
+      if (difference < 0) difference = -difference
+      if (difference > largest) largest = difference
+    }
+    END {
+      printf "%d of %d images have the same class, probabilities differ by at most %.2g", same, images, largest
+      exit !(images > 0 && !damaged && same >= same_class * images && largest <= allowed)
+    }' >"$out/work/summary"; then
+    report "$step" pass "$(cat "$out/work/summary")"
+  else
+    report "$step" fail "$(cat "$out/work/summary")"
+  fi
+}

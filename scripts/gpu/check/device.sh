@@ -1,0 +1,105 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
+# Whether the bundle is whole, whether there is a device, and whether ONNX Runtime can use it.
+
+# Of the devices that programs may see, this one alone, in nvidia-smi's order: it is index 0 for all of them.
+select_device() {
+  export CUDA_DEVICE_ORDER=PCI_BUS_ID
+  local visible=${CUDA_VISIBLE_DEVICES:-}
+  selected=$device
+  [ -z "$visible" ] || selected=$(cut -d, -f "$((device + 1))" <<<"$visible,")
+  export CUDA_VISIBLE_DEVICES=${selected:-none}
+}
+
+# Every file as it was packed; files that were cut into parts are joined.
+check_bundle() {
+  run sha256sum --check --quiet SHA256SUMS
+  local status=$? part whole detail
+  if [ "$status" != 0 ]; then
+    detail=$(grep -E ': FAILED' "$log" | head -n 1)
+    report bundle fail "files are missing or damaged (${detail:-$(why)}): unpack all archives into one folder"
+    return
+  fi
+  while IFS= read -r part; do
+    whole=${part%.part-00}
+    if ! cat "$whole".part-?? >"$whole.new" || ! mv "$whole.new" "$whole"; then
+      report bundle fail "\`$whole\` cannot be joined from its parts"
+      return
+    fi
+  done < <(find . -name '*.part-00')
+  report bundle pass "$(wc -l <SHA256SUMS) files of $(cat VERSION)"
+}
+
+# A line of the system's tool, or why there is none in `no_nvidia_smi`.
+ask_nvidia_smi() {
+  no_nvidia_smi=
+  if ! command -v nvidia-smi >/dev/null; then
+    no_nvidia_smi="\`nvidia-smi\` is missing, there is no NVIDIA driver"
+    return
+  fi
+  if ! capture "$out/work/nvidia-smi" nvidia-smi "--id=$selected" --format=csv,noheader \
+    --query-gpu=name,driver_version,memory.total,compute_cap || [ ! -s "$out/work/nvidia-smi" ]; then
+    no_nvidia_smi="\`nvidia-smi\` shows no device $device: $(tail -n 1 "$log" | cut -c 1-200)"
+    return
+  fi
+  IFS=, read -r gpu driver memory capability < <(sed 's/, /,/g' "$out/work/nvidia-smi")
+}
+
+# The library that keeps a CUDA build from starting, if any does.
+missing_library() {
+  run "${ours[@]}" bin/mbn-train --version && return
+  sed -nE 's/.*error while loading shared libraries: ([^:]+): cannot open.*/\1/p' "$log" | tail -n 1
+}
+
+check_device() {
+  gpu='' driver='' memory='' capability=''
+  ask_nvidia_smi
+  local library probe=$out/work/probe.json reason
+  library=$(missing_library)
+  if [ -n "$library" ]; then
+    case $library in
+      libcuda.so.1) no_device="NVIDIA's driver is missing: the programs need \`$library\`" ;;
+      *) no_device="\`$library\` is missing: name its folder with \`--cuda-libs\`, or a Python that has it with \`--python\`" ;;
+    esac
+    [ -z "$no_nvidia_smi" ] || no_device="$no_device; $no_nvidia_smi"
+    report device skipped "$no_device"
+    return
+  fi
+  capture "$probe" "${ours[@]}" benches/step --device cuda --alpha 0.25 --batch 2 --size 32 --steps 1
+  local status=$?
+  reason=$(skipped_reason "$probe")
+  if [ "$status" != 0 ]; then
+    no_device="the device failed in a first step"
+    failed "$status"
+  elif [ -n "$reason" ] && [ -n "$no_nvidia_smi" ]; then
+    no_device="$reason; $no_nvidia_smi"
+    report device skipped "$no_device"
+  elif [ -n "$reason" ]; then
+    # There is one, and the programs cannot use it.
+    no_device=$reason
+    report device fail "nvidia-smi shows $gpu with driver $driver, but: $reason"
+  elif ! bandwidth=$(number copy_gb_per_s "$probe"); then
+    no_device="the device gave no bandwidth"
+    report device fail "$no_device: $(why)"
+  else
+    [ -n "$gpu" ] || gpu=$(sed -nE 's/.*"device": *"([^"]*)".*/\1/p' "$probe")
+    report device pass "$gpu, driver ${driver:-unknown}, ${memory:-memory unknown}, compute capability ${capability:-unknown}, copies at $(printf %.0f "$bandwidth") GB/s" \
+      copy_gb_per_s "$bandwidth" device "$(quoted "$gpu")" driver "$(quoted "$driver")"
+  fi
+}
+
+# ONNX Runtime on the device, with a small network.
+check_onnxruntime() {
+  local probe=$out/work/onnxruntime.json status reason
+  capture "$probe" "${ours[@]}" benches/engines --engine ort --device cuda --alpha 0.25 --batch 1 --steps 1
+  status=$?
+  reason=$(skipped_reason "$probe")
+  if [ "$status" != 0 ]; then
+    no_onnxruntime="ONNX Runtime failed on the device"
+    failed "$status"
+  elif [ -n "$reason" ]; then
+    no_onnxruntime=$reason
+    report "$step" skipped "$reason"
+  else
+    report "$step" pass "$(sed -nE 's/.*"engine": *"([^"]*)".*/\1/p' "$probe")"
+  fi
+}

@@ -1,0 +1,62 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
+# Where Python, NVIDIA's libraries and ONNX Runtime are: the places that mbn-infer looks in, and the named Python.
+
+# Python's folders of packages, a line each; empty where there is no Python.
+site_packages=
+
+find_python() {
+  site_packages=
+  if ! command -v "$python" >/dev/null; then
+    no_python="there is no \`$python\`"
+    return
+  fi
+  no_python=
+  site_packages=$(timeout 20 "$python" -c 'import sys
+print("\n".join(path for path in sys.path if path.endswith("-packages")))' 2>/dev/null)
+}
+
+# Folders that may have NVIDIA's libraries, in order.
+library_folders() {
+  local root
+  while IFS= read -r root; do
+    [ -n "$root" ] || continue
+    printf '%s\n' "$root" "$root"/nvidia/*/lib "$root"/lib/python*/site-packages/nvidia/*/lib
+  done <<<"$cuda_libs
+$(tr : '\n' <<<"${MBN_CUDA_LIBS:-}")"
+  tr : '\n' <<<"${LD_LIBRARY_PATH:-}"
+  while IFS= read -r root; do
+    [ -z "$root" ] || printf '%s\n' "$root"/nvidia/*/lib
+  done <<<"$site_packages"
+  for root in "${VIRTUAL_ENV:-}" "${CONDA_PREFIX:-}"; do
+    [ -z "$root" ] || printf '%s\n' "$root"/lib/python*/site-packages/nvidia/*/lib
+  done
+  printf '%s\n' /usr/local/cuda/lib64 /usr/local/nvidia/lib64
+}
+
+# Sets `library_path`, with which our programs find them; a Python finds its own.
+find_libraries() {
+  library_path=$(library_folders | while IFS= read -r folder; do
+    [ -n "$folder" ] && [ -d "$folder" ] && printf '%s\n' "$folder"
+  done | awk '!seen[$0]++ { printf "%s%s", separator, $0; separator = ":" }')
+}
+
+# Sets `ort_lib`, unless it was named: the bundle's library is found by the programs themselves, else the Python's.
+find_onnxruntime() {
+  local folder
+  [ -z "$ort_lib" ] || return 0
+  ort_lib=${ORT_DYLIB_PATH:-}
+  [ -z "$ort_lib" ] || return 0
+  [ ! -f onnxruntime/cuda/lib/libonnxruntime_providers_cuda.so ] || return 0
+  while IFS= read -r folder; do
+    if [ -n "$folder" ] && [ -f "$folder/onnxruntime/capi/libonnxruntime_providers_cuda.so" ]; then
+      ort_lib=$(printf '%s\n' "$folder"/onnxruntime/capi/libonnxruntime.so.* | sort -V | tail -n 1)
+      return 0
+    fi
+  done <<<"$site_packages"
+}
+
+# Sets `ours`, with which our programs start.
+find_environment() {
+  ours=(env "LD_LIBRARY_PATH=$library_path")
+  [ -z "$ort_lib" ] || ours+=("ORT_DYLIB_PATH=$ort_lib")
+}

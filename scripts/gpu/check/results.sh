@@ -1,0 +1,144 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
+# Steps with their time limits, and what is reported of them: a line each, results.jsonl, a table at the end.
+
+# Lines `STEP|RESULT|SECONDS|DETAIL` of the table.
+rows=()
+# Why steps that need it cannot run; empty where they can.
+no_device=
+no_onnxruntime=
+
+start_results() {
+  # Programs colour their messages for terminals alone, but some look at other things.
+  export NO_COLOR=1
+  : >"$out/results.jsonl" || exit 2
+  rm -rf "$out/work" && mkdir -p "$out/work"
+  SECONDS=0
+}
+
+# run_step NAME LIMIT FUNCTION NEEDS: calls the function, which reports its results, unless something is missing.
+run_step() {
+  step=$1
+  step_start=$SECONDS
+  log=$out/$step.log
+  : >"$log"
+  local left=$((TOTAL - SECONDS)) reported=${#rows[@]} reason=
+  case $4 in
+    device) reason=$no_device ;;
+    onnxruntime) reason=${no_device:-$no_onnxruntime} ;;
+  esac
+  if [ -n "$reason" ]; then
+    report "$step" skipped "$reason"
+  elif [ "$left" -lt 5 ]; then
+    report "$step" skipped "no time is left of $TOTAL seconds"
+  else
+    own_limit=$(($2 < MOST_OF_A_STEP ? $2 : MOST_OF_A_STEP))
+    step_limit=$((own_limit < left ? own_limit : left))
+    step_end=$((SECONDS + step_limit))
+    "$3"
+    # A step that says nothing has not passed.
+    [ ${#rows[@]} -gt "$reported" ] || report "$step" fail "the step reported nothing, see $step.log"
+  fi
+}
+
+# run COMMAND...: a command with its output in the step's log, ended when the step's time is over (124).
+run() {
+  capture /dev/null "$@"
+}
+
+# capture FILE COMMAND...: as `run`, with standard output in the file too.
+capture() {
+  local file=$1 left=$((step_end - SECONDS))
+  shift
+  printf '$ %s\n' "$*" >>"$log"
+  log_mark=$(wc -c <"$log")
+  [ "$left" -gt 0 ] || return 124
+  timeout --kill-after=3 "$left" "$@" </dev/null 2>>"$log" | tee "$file" >>"$log"
+  local status=${PIPESTATUS[0]}
+  [ "$status" != 137 ] || status=124
+  return "$status"
+}
+
+# report STEP pass|fail|skipped DETAIL [KEY JSON]...: one result, with its figures.
+report() {
+  local name=$1 result=$2 detail=$3 seconds=$((SECONDS - step_start)) figures=
+  shift 3
+  while [ $# -ge 2 ]; do
+    figures="$figures, \"$1\": $2"
+    shift 2
+  done
+  rows+=("$name|$result|$seconds|${detail//|/,}")
+  printf '%-8s %s: %s\n' "$result" "$name" "$detail" >&2
+  printf '{"step": %s, "result": "%s", "seconds": %s, "detail": %s%s}\n' \
+    "$(quoted "$name")" "$result" "$seconds" "$(quoted "$detail")" "$figures" >>"$out/results.jsonl"
+}
+
+# A text as a JSON string.
+quoted() {
+  printf '"%s"' "$(printf %s "$1" | tr '\n\t' '  ' | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"
+}
+
+# failed STATUS: reports the step's last command, which ended with this status.
+failed() {
+  explain "$1"
+  report "$step" "$result" "$detail"
+}
+
+# explain STATUS: sets `result` and `detail` for the step's last command, which ended with this status.
+explain() {
+  result=fail
+  if [ "$1" = 124 ] && [ "$step_limit" -lt "$own_limit" ]; then
+    result=skipped
+    detail="cut off after $step_limit seconds, with which the time of $TOTAL was up"
+  elif [ "$1" = 124 ]; then
+    detail="not done after $step_limit seconds: $(last_output | tail -n 1 | cut -c 1-200), see $step.log"
+  elif last_output | grep -qiE 'out of memory|OUT_OF_MEMORY'; then
+    result=skipped
+    detail="the device has not enough free memory, see $step.log"
+  else
+    detail="exit code $1: $(why), see $step.log"
+  fi
+}
+
+# What the step's last command said.
+last_output() {
+  tail -c +"$((log_mark + 1))" "$log"
+}
+
+# The line of that which says most.
+why() {
+  local line
+  line=$(last_output | grep -aiE '^(error|thread .* panicked|.*FAILED|parity failed)|: error' | head -n 1)
+  [ -n "$line" ] || line=$(last_output | grep -av '^ *$' | tail -n 1)
+  printf %s "${line:0:300}"
+}
+
+# number KEY FILE: the last number of this key in JSON; nothing and 1 where there is none above 0.
+number() {
+  local found
+  found=$(sed -nE 's/.*"'"$1"'": *([0-9.eE+-]+).*/\1/p' "$2" | tail -n 1)
+  awk -v found="$found" 'BEGIN { exit !(found ~ /^[0-9]/ && found + 0 > 0) }' || return 1
+  printf %s "$found"
+}
+
+# skipped_reason FILE: the reason in {"skipped": REASON}; nothing where it is no such object.
+skipped_reason() {
+  sed -nE 's/.*"skipped": *"(.*)"\}.*/\1/p' "$1" | tail -n 1 | sed 's/\\"/"/g'
+}
+
+# Prints the table and ends with the exit code.
+finish_results() {
+  local row name result seconds detail
+  declare -A count=([pass]=0 [fail]=0 [skipped]=0)
+  echo
+  echo "| step | result | seconds | detail |"
+  echo "| --- | --- | ---: | --- |"
+  for row in "${rows[@]}"; do
+    IFS='|' read -r name result seconds detail <<<"$row"
+    count[$result]=$((count[$result] + 1))
+    echo "| $name | $result | $seconds | $detail |"
+  done
+  echo
+  echo "${count[pass]} passed, ${count[fail]} failed, ${count[skipped]} skipped in $SECONDS seconds; logs and results.jsonl in $out"
+  [ "${count[fail]}" = 0 ] || exit 1
+  exit 0
+}

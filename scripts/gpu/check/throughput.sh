@@ -1,0 +1,163 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
+# Images per second, ours and the peer's one after the other in each round: what else the machine does changes both.
+
+ROUNDS=5
+# Megabytes that a training step of alpha 1 in bfloat16 moves for each 224 x 224 image: docs/cuda.md, "Bytes of a step".
+MEGABYTES=110.4
+TRAIN_BATCH=256
+INFER_BATCH=64
+
+# Each function below measures one side of a case and leaves the command's JSON in the file.
+train_ours() { # FILE PRECISION
+  capture "$1" "${ours[@]}" benches/step --device cuda --alpha 1.0 --batch "$TRAIN_BATCH" --steps 10 --train-only --precision "$2"
+}
+
+train_peer() { # FILE PRECISION [OPTION]...
+  local flags=()
+  case $2 in
+    tf32) flags=(--tf32) ;;
+    bf16) flags=(--amp) ;;
+  esac
+  capture "$1" "$python" python/pytorch.py train --device cuda:0 --alpha 1.0 --batch "$TRAIN_BATCH" --steps 10 "${flags[@]}" "${@:3}"
+}
+
+compiled_peer() { # FILE PRECISION
+  train_peer "$@" --compile
+}
+
+infer_ours() { # FILE CASE
+  local flags=()
+  case $2 in
+    fp16) flags=(--precision fp16) ;;
+    tf32) flags=(--tf32 true) ;;
+    cuda-graph) flags=(--cuda-graph true) ;;
+  esac
+  capture "$1" "${ours[@]}" benches/engines --engine ort --device cuda --alpha 1.0 --batch "$INFER_BATCH" --steps 100 "${flags[@]}"
+}
+
+infer_peer() { # FILE CASE
+  local precision=fp32 flags=() model
+  case $2 in
+    fp16) precision=fp16 ;;
+    tf32 | cuda-graph) flags=("--$2") ;;
+  esac
+  model=$out/work/throughput-$precision.onnx
+  [ -f "$model" ] ||
+    run "${ours[@]}" bin/mbn-export --random-weights 0 --alpha 1.0 --precision "$precision" --device cpu "$model" || return
+  capture "$1" "$python" python/onnxruntime_python.py "$model" --batch "$INFER_BATCH" --steps 50 "${flags[@]}"
+}
+
+# measure SIDE FUNCTION CASE KEY: one figure into its list of samples; sets `reason` where the case cannot be measured.
+measure() {
+  local samples=$out/work/$step-$3.$1 file=$out/work/$1.json found status
+  "$2" "$file" "$3"
+  status=$?
+  reason=$(skipped_reason "$file")
+  if [ "$status" != 0 ]; then
+    return "$status"
+  elif [ -n "$reason" ]; then
+    return 0
+  fi
+  found=$(number "$4" "$file") || return 1
+  echo "$found" >>"$samples"
+}
+
+# compare OURS PEER KEY PEER_NAME CASE...: rounds over all cases while there is time, then a result for each.
+compare() {
+  local ours_function=$1 peer_function=$2 key=$3 peer_name=$4 round case start longest=0
+  shift 4
+  # By case: what ended the measuring of ours, and why the peer is not measured (any more).
+  declare -A ours_result=() ours_detail=() peer_reason=()
+  for ((round = 1; round <= ROUNDS; round++)); do
+    for case in "$@"; do
+      [ -z "${ours_result[$case]:-}" ] || continue
+      start=$SECONDS
+      # A pair that would be cut off is not begun.
+      [ $((step_end - SECONDS)) -gt $((longest + 2)) ] || continue
+      if ! measure ours "$ours_function" "$case" "$key"; then
+        ours_result[$case]=$result ours_detail[$case]=$detail
+        continue
+      fi
+      if [ -n "$no_python" ]; then
+        peer_reason[$case]=$no_python
+      elif [ -z "${peer_reason[$case]:-}" ]; then
+        measure peer "$peer_function" "$case" images_per_s || peer_reason[$case]=$detail
+      fi
+      [ $((SECONDS - start)) -le "$longest" ] || longest=$((SECONDS - start))
+    done
+  done
+  for case in "$@"; do
+    if [ -n "${ours_result[$case]:-}" ]; then
+      report "$step $case" "${ours_result[$case]}" "${ours_detail[$case]}"
+    else
+      compared "$case" "$peer_name" "${peer_reason[$case]:-}"
+    fi
+  done
+}
+
+# measure SIDE FUNCTION CASE KEY: one figure into its list of samples; 1 with `result` and `detail` where there is none.
+measure() {
+  local file=$out/work/$1.json found status
+  "$2" "$file" "$3"
+  status=$?
+  if [ "$status" != 0 ]; then
+    explain "$status"
+    return 1
+  fi
+  detail=$(skipped_reason "$file")
+  if [ -n "$detail" ]; then
+    result=skipped
+    return 1
+  fi
+  if ! found=$(number "$4" "$file"); then
+    result=fail
+    detail="no \`$4\` in what it printed: $(why)"
+    return 1
+  fi
+  echo "$found" >>"$out/work/$step-$3.$1"
+}
+
+# compared CASE PEER PEER_REASON: reports the samples of one case.
+compared() {
+  local name="$step $1" ours_rates=$out/work/$step-$1.ours peer_rates=$out/work/$step-$1.peer
+  local rate peer ratio detail figures=()
+  if [ ! -s "$ours_rates" ]; then
+    report "$name" skipped "no time was left for it"
+    return
+  fi
+  rate=$(median <"$ours_rates")
+  detail="$(printf %.0f "$rate") images/s"
+  figures=(images_per_s "$rate" rounds "$(wc -l <"$ours_rates")")
+  if [ -s "$peer_rates" ]; then
+    peer=$(median <"$peer_rates")
+    # The ratio is formed in each round.
+    ratio=$(paste "$ours_rates" "$peer_rates" | awk 'NF == 2 { print $1 / $2 }' | median)
+    detail="$detail, $2 $(printf %.0f "$peer"), ratio $(printf %.2f "$ratio")"
+    figures+=(peer_images_per_s "$peer" ratio "$ratio")
+  fi
+  detail="$detail, median of $(wc -l <"$ours_rates")"
+  if [ "$name" = "train-throughput bf16" ]; then
+    local limit
+    limit=$(awk -v bandwidth="$bandwidth" -v megabytes="$MEGABYTES" 'BEGIN { print bandwidth * 1000 / megabytes }')
+    detail="$detail; memory allows $(printf %.0f "$limit") ($MEGABYTES MB an image at $(printf %.0f "$bandwidth") GB/s)"
+    figures+=(memory_bound_images_per_s "$limit")
+  fi
+  report "$name" pass "$detail" "${figures[@]}"
+  [ -s "$peer_rates" ] || report "$name against $2" skipped "${3:-no time was left for it}"
+}
+
+median() {
+  sort -g | awk '{ value[NR] = $1 } END { print (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'
+}
+
+check_train_throughput() {
+  compare train_ours train_peer train_images_per_s PyTorch bf16 f32 tf32
+}
+
+check_compiled_throughput() {
+  compare train_ours compiled_peer train_images_per_s "PyTorch, compiled" bf16
+}
+
+check_infer_throughput() {
+  compare infer_ours infer_peer images_per_s "ONNX Runtime in Python" fp32 fp16 tf32 cuda-graph
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Stands in for every program that gpu-check.sh runs, by the name it is called with. FAKE holds `NAME=BEHAVIOUR` words.
+set -euo pipefail
+name=$(basename "$0")
+
+# The value of an option among the arguments.
+option() {
+  local wanted=$1
+  shift
+  while [ $# -gt 1 ]; do
+    [ "$1" != "$wanted" ] || { echo "$2"; return; }
+    shift
+  done
+}
+
+behaviour=pass
+for word in ${FAKE:-}; do
+  case $word in "$name="*) behaviour=${word#*=} ;; esac
+done
+case $behaviour in
+  hang) sleep 600 ;;
+  crash) echo "error: $name crashed" >&2; exit 1 ;;
+  memory) echo "error: CUDA_ERROR_OUT_OF_MEMORY" >&2; exit 1 ;;
+  missing=*) echo "$name: error while loading shared libraries: ${behaviour#*=}: cannot open shared object file" >&2; exit 127 ;;
+  skip) echo '{"skipped":"there is no \"device\""}'; exit ;;
+  garbage) echo '{"images_per_s": NaN}'; exit ;;
+esac
+
+case $name in
+  nvidia-smi) echo "Fake GPU, 580.1, 1 MiB, 9.0" ;;
+  python) case $* in -c*) ;; *) echo '{"images_per_s": 100.0}' ;; esac ;;
+  kernels | training-step)
+    echo "running 3 tests"
+    case $behaviour in
+      fail)
+        printf 'test one ... FAILED\ntest result: FAILED. 2 passed; 1 failed\n'
+        exit 101 ;;
+      skip-one) printf 'test one ... skipped: one: no tensors\nok\ntest two ... ok\n' ;;
+      skip-all) printf 'test one ... skipped: one: no tensors\nok\ntest two ... skipped: two: none\nok\ntest three ... skipped: three: none\nok\n' ;;
+    esac
+    echo "test result: ok. 3 passed; 0 failed; 0 ignored" ;;
+  step) echo '{"device":"Fake GPU","copy_gb_per_s":3000.0,"infer_images_per_s":null,"train_images_per_s":150.5}' ;;
+  engines) echo '{"engine":"ONNX Runtime","images_per_s":120}' ;;
+  mbn-export) : >"${!#}" ;;
+  mbn-infer)
+    [ "$behaviour" != unlike ] || { echo "error: parity failed: 9.0" >&2; exit 1; }
+    printf 'path,rank,label,index,probability,error\nx.png,1,a,0,0.75,\n' >"$(option --output "$@")"
+    echo "info: parity passed: largest difference 1e-5" >&2 ;;
+  mbn-train)
+    [ "${1:-}" != --version ] || exit 0
+    run=$(option --out "$@")$(option --resume "$@")
+    mkdir -p "$run"
+    last=1.0
+    case $behaviour in
+      grow) last=3.0 ;;
+      forget) case $* in *--resume*) last=1.5 ;; esac ;;
+    esac
+    echo "epoch,train_loss,train_accuracy,test_loss,test_accuracy,learning_rate,images_per_s" >"$run/history.csv"
+    echo "1,2.0,20,2.0,30,0.1,500" >>"$run/history.csv"
+    case "$run $*" in
+      */stopped\ *--out*)
+        trap 'exit 130' TERM
+        for _ in {1..100}; do sleep 0.1; done
+        exit 1 ;;
+    esac
+    printf '2,1.5,20,2.0,90,0.1,500\n3,%s,20,2.0,60,0.1,500\n' "$last" >>"$run/history.csv" ;;
+esac

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# gpu-check.sh on programs that pass, fail, hang, skip or do not start: what it reports, and its exit code.
+set -euo pipefail
+cd "$(dirname "$0")"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+failures=0
+
+bundle=$folder/gpu-bundle
+mkdir -p "$bundle"/{bin,tests,benches,python,models,images/val/{a,b},check} "$folder/path"
+cp ../gpu-check.sh "$bundle"
+cp ../check/*.sh "$bundle/check"
+for program in bin/mbn-{train,export,infer} tests/{kernels,training-step} benches/{step,engines}; do
+  cp fake.sh "$bundle/$program"
+done
+cp fake.sh "$folder/path/nvidia-smi"
+cp fake.sh "$folder/path/python"
+for i in {1..30}; do : | tee "$bundle/images/val/a/$i.png" >"$bundle/images/val/b/$i.png"; done
+: >"$bundle/models/mobilenet_v1_0.25.safetensors"
+echo commit >"$bundle/VERSION"
+printf half- >"$bundle/joined.part-00"
+printf other >"$bundle/joined.part-01"
+(cd "$bundle" && find . -type f ! -name SHA256SUMS -exec sha256sum {} + >SHA256SUMS)
+
+# checks NAME CODE FAKE OPTIONS PATTERN...: runs it; each pattern is a line of the table, `!` before one that is not.
+checks() {
+  local name=$1 code=$2 fake=$3 options=$4 found=0 pattern problem=''
+  shift 4
+  # shellcheck disable=SC2086  # words
+  env FAKE="$fake" PATH="$folder/path:$PATH" GPU_CHECK_STEP="${limit:-60}" GPU_CHECK_TOTAL="${total:-500}" \
+    bash "$bundle/gpu-check.sh" --python python --out "$folder/results" $options >"$folder/out" 2>"$folder/err" || found=$?
+  [ "$found" = "$code" ] || problem="exit code $found, expected $code"
+  for pattern in "$@"; do
+    case $pattern in
+      !*) ! grep -qE -- "${pattern#!}" "$folder/out" "$folder/err" || problem="$problem; has \`${pattern#!}\`" ;;
+      *) grep -qE -- "$pattern" "$folder/out" "$folder/err" || problem="$problem; lacks \`$pattern\`" ;;
+    esac
+  done
+  if [ -z "$problem" ]; then
+    echo "pass: $name"
+  else
+    echo "FAIL: $name: $problem"
+    sed 's/^/    /' "$folder/err" "$folder/out"
+    failures=$((failures + 1))
+  fi
+}
+
+checks "all passes" 0 "" "" "^\| bundle \| pass \|" "^\| device \| pass .*Fake GPU" "^\| kernels \| pass .* 3 tests" \
+  "^\| resume \| pass .*differ by 0 " "parity-fp16 \| pass" "train-throughput bf16 \| pass .*ratio 1\.5[01].*allows 27174" \
+  "infer-throughput cuda-graph \| pass .*ratio 1\.20, median of 5" "compiled-throughput bf16 \| pass" " 0 failed, 0 skipped"
+python3 - "$folder/results/results.jsonl" <<'EOT' || failures=$((failures + 1))
+import json
+import sys
+
+results = [json.loads(line) for line in open(sys.argv[1])]
+assert {result["result"] for result in results} == {"pass"}, results
+assert (results[1]["device"], results[1]["driver"]) == ("Fake GPU", "580.1"), results
+assert any(result.get("ratio") == 1.2 for result in results), results
+EOT
+grep -qx half-other "$bundle/joined" || { echo "FAIL: parts were not joined"; failures=$((failures + 1)); }
+
+checks "a test fails" 1 "kernels=fail" "--only kernels" "^\| kernels \| fail .*test one \.\.\. FAILED" " 1 failed"
+limit=2 checks "a test hangs" 1 "kernels=hang" "--only kernels" "^\| kernels \| fail .*not done after 2 seconds"
+total=8 checks "time is short" 0 "kernels=hang" "--only kernels --only resume" "^\| kernels \| skipped .*cut off" "^\| resume \| skipped .*no time"
+checks "tests skip themselves" 0 "kernels=skip-all" "--only kernels" "^\| kernels \| skipped .*one: no tensors" "!kernels \| pass"
+checks "one test skips itself" 0 "kernels=skip-one" "--only kernels" "^\| kernels \| pass .* 2 tests" "^\| kernels, 1 more \| skipped"
+checks "the driver is missing" 0 "mbn-train=missing=libcuda.so.1 nvidia-smi=crash" "" "device \| skipped .*driver is missing" \
+  "kernels \| skipped" "compiled-throughput \| skipped" "^1 passed, 0 failed"
+checks "a library is missing" 0 "mbn-train=missing=libcublas.so.13" "" "device \| skipped .*libcublas.so.13.*--cuda-libs"
+checks "there is no device" 0 "step=skip nvidia-smi=crash" "" "device \| skipped .*there is no \"device\"" "training-f32 \| skipped"
+checks "a device that programs do not see" 1 "step=skip" "" "device \| fail .*Fake GPU.*there is no" "training-f32 \| skipped"
+checks "the first step fails" 1 "step=crash" "" "device \| fail .*step crashed" "training-f32 \| skipped"
+checks "no ONNX Runtime" 0 "engines=skip" "--only onnxruntime --only parity-f32" "onnxruntime \| skipped" "parity-f32 \| skipped"
+checks "the loss grows" 1 "mbn-train=grow" "--only training-f32" "training-f32 \| fail .*loss 2\.000 to 3\.000"
+checks "a resumed run forgets" 1 "mbn-train=forget" "--only training-f32 --only resume" "resume \| fail .*differ by 0\.5"
+checks "parity fails" 1 "mbn-infer=unlike" "--only parity-f32" "parity-f32 \| fail .*parity failed: 9\.0"
+checks "a peer skips itself" 0 "python=skip" "--only train-throughput" "train-throughput f32 \| pass" \
+  "train-throughput f32 against PyTorch \| skipped .*no \"device\""
+checks "a peer crashes" 0 "python=crash" "--only train-throughput" "train-throughput f32 against PyTorch \| skipped .*crashed"
+checks "memory is short" 0 "engines=memory" "--only onnxruntime" "onnxruntime \| skipped .*free memory"
+checks "no number" 1 "engines=garbage" "--only infer-throughput" "infer-throughput fp16 \| fail .*no .images_per_s"
+for options in "--what" "--device x" "--device" "--only nothing" "--cuda-libs /none" "--ort-lib /none" "--python /none"; do
+  checks "wrong use: $options" 2 "" "$options" "^error: .*${options%% *}" "!\| step"
+done
+echo damage >>"$bundle/VERSION"
+checks "a damaged file" 1 "" "--only kernels" "bundle \| fail .*VERSION"
+
+[ "$failures" = 0 ] || { echo "$failures failed"; exit 1; }
