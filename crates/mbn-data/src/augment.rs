@@ -3,6 +3,7 @@
 mod color;
 mod crop;
 mod erase;
+mod jitter;
 mod mix;
 mod policy;
 mod settings;
@@ -39,7 +40,7 @@ impl Augment {
         if rng.random::<f32>() < self.flip {
             mirror(&mut resized);
         }
-        policy::jitter(&self.color_jitter, &mut resized, rng);
+        jitter::apply(&self.color_jitter, &mut resized, rng);
         policy::apply(self.policy, &mut resized, self.fill, rng);
         Ok(resized)
     }
