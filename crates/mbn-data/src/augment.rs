@@ -3,6 +3,7 @@
 mod color;
 mod crop;
 mod erase;
+mod jitter;
 mod mix;
 mod policy;
 mod settings;
@@ -59,7 +60,7 @@ impl Augment {
         if flips && !is_left {
             mirror(&mut resized);
         }
-        policy::jitter(&self.color_jitter, &mut resized, rng);
+        jitter::apply(&self.color_jitter, &mut resized, rng);
         policy::apply(self.policy, &mut resized, self.fill, rng);
         Ok((resized, is_left))
     }

@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use mbn_spec::whole_file::{self, MAX_FILE_BYTES};
 use mbn_spec::{Metadata, MetadataError};
 use prost::Message;
 
 use crate::proto::{GraphProto, ModelProto};
-
-/// Largest file that is read: far above any MobileNetV1, far below what exhausts memory.
-const MAX_FILE_BYTES: u64 = 1 << 30;
 
 pub(crate) const WEIGHTS_SHA256: &str = "weights_sha256";
 
@@ -42,7 +40,7 @@ pub enum ModelErrorKind {
     #[error("the file has {0} bytes, more than any MobileNetV1 (limit {MAX_FILE_BYTES})")]
     TooLarge(u64),
     /// It is not a protocol buffer, or is truncated.
-    #[error("not a whole ONNX file: {0}")]
+    #[error("not a whole ONNX file")]
     Format(#[from] prost::DecodeError),
     /// It is a protocol buffer of another kind.
     #[error("not an ONNX model: it holds no graph")]
@@ -55,13 +53,7 @@ impl Model {
     /// # Errors
     /// [`ModelError`] naming the file.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
-        let read = || {
-            let size = std::fs::metadata(path)?.len();
-            if size > MAX_FILE_BYTES {
-                return Err(ModelErrorKind::TooLarge(size));
-            }
-            Self::from_bytes(&std::fs::read(path)?)
-        };
+        let read = || Self::from_bytes(&whole_file::read(path, ModelErrorKind::TooLarge)?);
         read().map_err(|kind| ModelError {
             path: path.to_owned(),
             kind,

@@ -89,6 +89,13 @@ impl<'a> Reader<'a> {
     pub fn new(op: &'static str, tensor: &'a Tensor) -> Result<Self> {
         let (storage, layout) = tensor.storage_and_layout();
         let range = contiguous(layout, op)?;
+        if range.is_empty() {
+            // There are no statistics of nothing, and kernels split the work into parts of at least one row.
+            bail!(
+                "{op}: a tensor of shape {:?} has no elements; a batch needs at least one image",
+                tensor.dims()
+            )
+        }
         Ok(Self { op, storage, range })
     }
 

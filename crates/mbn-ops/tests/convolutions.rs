@@ -6,8 +6,9 @@ mod common;
 use candle_core::{DType, Device, Tensor};
 use common::{Layer, geometry, naive_conv, naive_conv_gradients, naive_statistics, nchw, noise};
 use common::{parameter_gradients, tensor, values};
-use mbn_ops::{BatchStatistics, Conv3x3, Upstream, depthwise, depthwise_backward, pointwise};
-use mbn_ops::{pointwise_backward, stem, stem_backward};
+use mbn_ops::{Activation, BatchStatistics, Conv3x3, FusedConv, Upstream, depthwise, depthwise_backward};
+use mbn_ops::{global_average_pool, pointwise, pointwise_backward, separable_fused, stem};
+use mbn_ops::{stem_backward, stem_fused};
 use mbn_testing::{Tolerance, assert_close};
 use proptest::prelude::*;
 
@@ -266,4 +267,47 @@ fn statistics_survive_a_large_mean() {
     let out = used(&[2, 20, 20, 5]);
     let statistics = pointwise(input.activation(), &weight, &out).unwrap();
     check_statistics("pointwise", &statistics, &out);
+}
+
+/// There are no statistics of an empty batch: an error, no panic, from the operations that take them and those that
+/// do not.
+#[test]
+fn an_empty_batch_is_an_error() {
+    let conv = Conv3x3::symmetric(1);
+    let image = zeros(&[0, 3, 8, 8], DType::F32);
+    let stem_weight = tensor(1, &[4, 3, 3, 3]);
+    let out = zeros(&[0, 8, 8, 4], DType::F32);
+    let (one, none) = (Layer::new(2, &[1, 8, 8, 4]), zeros(&[0, 8, 8, 4], DType::F32));
+    let input = Activation {
+        raw: &none,
+        ..one.activation()
+    };
+    let parameters = parameter_gradients(3, 4);
+    let upstream = || Upstream {
+        activation: input,
+        gradient: &none,
+        parameters: &parameters,
+    };
+    let (depthwise_weight, pointwise_weight) = (tensor(4, &[4, 1, 3, 3]), tensor(5, &[4, 4, 1, 1]));
+    let fused = |weight: &Tensor| FusedConv {
+        weight: weight.clone(),
+        bias: zeros(&[4], DType::F32),
+        max: 6.0,
+    };
+    let fused_pointwise = fused(&pointwise_weight).into();
+    let results = [
+        stem(&image, &stem_weight, conv, &out).map(drop),
+        stem_backward(upstream(), &image, &stem_weight, conv).map(drop),
+        depthwise(input, &depthwise_weight, conv, &out).map(drop),
+        depthwise_backward(upstream(), input, &depthwise_weight, conv, &out).map(drop),
+        pointwise(input, &pointwise_weight, &out).map(drop),
+        pointwise_backward(upstream(), input, &pointwise_weight, &out).map(drop),
+        global_average_pool(input).map(drop),
+        stem_fused(&image, &fused(&stem_weight), conv, &out),
+        separable_fused(&none, &fused(&depthwise_weight), conv, &fused_pointwise, &out),
+    ];
+    for (index, result) in results.into_iter().enumerate() {
+        let error = result.expect_err(&format!("operation {index}")).to_string();
+        assert!(error.contains("at least one image"), "{error}");
+    }
 }

@@ -171,13 +171,14 @@ fn mark_best(
     let note = format!("best {:.2} % (epoch {})", best.test_accuracy, best.epoch);
     let width = canvas.face().width(&note, LABEL_SIZE) + 16.0;
     let frame = axes.area;
-    let left = (x - 0.5 * width).clamp(frame.x + 8.0, frame.right() - width - 8.0);
-    let candidates: Vec<_> = [50.0, 80.0, 115.0, 160.0, 210.0]
+    let (leftmost, rightmost) = (frame.x + 8.0, frame.right() - width - 8.0);
+    let candidates: Vec<_> = [50.0, 80.0, 115.0, 160.0, 210.0, 260.0]
         .into_iter()
         .flat_map(|distance| [y + distance, y - distance - HEIGHT])
         .filter(|&top| top > frame.y + 6.0 && top + HEIGHT < frame.bottom() - 6.0)
-        .map(|top| Area {
-            x: left,
+        .flat_map(|top| [0.0, -0.6, 0.6, -1.2, 1.2].map(|shift| (top, shift)))
+        .map(|(top, shift)| Area {
+            x: (x + (shift - 0.5) * width).clamp(leftmost, rightmost),
             y: top,
             width,
             height: HEIGHT,
@@ -187,7 +188,8 @@ fn mark_best(
         return Vec::new();
     };
     let near_edge = if area.y > y { area.y } else { area.bottom() };
-    canvas.line((x, y), (x, near_edge), MUTED, 1.2);
+    let near_side = x.clamp(area.x + 12.0, area.right() - 12.0);
+    canvas.line((x, y), (near_side, near_edge), MUTED, 1.2);
     canvas.disc((x, y), 8.0, INK);
     canvas.disc((x, y), 6.0, WHITE);
     canvas.disc((x, y), DOT_RADIUS, RED);

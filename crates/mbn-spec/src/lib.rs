@@ -13,6 +13,7 @@ mod metadata;
 mod preprocess;
 mod summary;
 mod weights;
+pub mod whole_file;
 
 pub use alpha::{Alpha, ParseAlphaError};
 pub use architecture::{

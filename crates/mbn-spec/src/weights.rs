@@ -9,10 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::architecture::TensorKind;
 use crate::metadata::{Metadata, MetadataError, default_class_names};
+use crate::whole_file::{self, MAX_FILE_BYTES};
 use crate::{Alpha, Architecture, atomic, keras};
-
-/// Largest file that is read: far above any MobileNetV1, far below what exhausts memory.
-const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// A state dict of MobileNetV1 with its metadata.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +45,7 @@ pub enum WeightsErrorKind {
     #[error("the file has {0} bytes, more than any MobileNetV1 (limit {MAX_FILE_BYTES})")]
     TooLarge(u64),
     /// It is not safetensors, or is truncated.
-    #[error("not a whole safetensors file: {0}")]
+    #[error("not a whole safetensors file")]
     Format(#[from] SafeTensorError),
     /// Its metadata cannot be used.
     #[error(transparent)]
@@ -128,19 +126,21 @@ impl Weights {
         })
     }
 
+    /// The same tensors with other metadata; alpha and variant stay those of the network.
+    ///
+    /// # Errors
+    /// [`MismatchError`] for a number of class names other than the number of classes.
+    pub fn with_metadata(self, metadata: Metadata) -> Result<Self, MismatchError> {
+        Self::new(self.architecture, metadata, self.floats, self.counters)
+    }
+
     /// Reads a weight file. Without metadata, alpha and the number of classes follow from the shapes. Keras's names
     /// and layouts are understood as well.
     ///
     /// # Errors
     /// [`WeightsError`] naming the file, for anything that is not a whole state dict of a MobileNetV1.
     pub fn load(path: &Path) -> Result<Self, WeightsError> {
-        let read = || {
-            let size = std::fs::metadata(path)?.len();
-            if size > MAX_FILE_BYTES {
-                return Err(WeightsErrorKind::TooLarge(size));
-            }
-            Self::from_bytes(&std::fs::read(path)?)
-        };
+        let read = || Self::from_bytes(&whole_file::read(path, WeightsErrorKind::TooLarge)?);
         read().map_err(|kind| WeightsError {
             path: path.to_owned(),
             kind,

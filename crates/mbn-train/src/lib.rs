@@ -1,5 +1,6 @@
 //! Trains MobileNetV1 with candle: from a data set to a run folder with weights, history and pictures.
 
+mod bar;
 mod config;
 mod dataset;
 mod device;
@@ -12,6 +13,7 @@ mod meter;
 mod options;
 mod profile;
 mod publish;
+mod recipe;
 mod report;
 mod resume;
 mod run_args;
@@ -24,9 +26,10 @@ mod trainer;
 mod values;
 
 pub use options::{Command, Options};
+pub use recipe::Recipe;
 pub use run_args::RunArgs;
 pub use schedule::Schedule;
-pub use settings::{ClassWeights, OptimizerName, Precision, Recipe, Settings};
+pub use settings::{ClassWeights, OptimizerName, Precision, Settings};
 pub use values::{
     BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
 };

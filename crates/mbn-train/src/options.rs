@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Args, Id, Parser, Subcommand};
 use mbn_cli::CommonArgs;
 
 use crate::config;
@@ -59,7 +59,7 @@ pub struct Options {
     pub download_md5: Option<String>,
 
     /// Run folder to go on with, with the settings saved there
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["RunArgs", "out"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = not_with_resume())]
     pub resume: Option<PathBuf>,
 
     /// Run folder to write [default: runs/DATA_ALPHA, numbered if it is there]
@@ -92,6 +92,14 @@ pub struct Options {
         reason = "a comment here would replace the program's description"
     )]
     pub common: CommonArgs,
+}
+
+/// The options that a resumed run has no use for. The group as a whole would do as well, but clap's message would then
+/// list all of it, not only what was given.
+fn not_with_resume() -> Vec<Id> {
+    let command = RunArgs::augment_args(clap::Command::new("run"));
+    let options = command.get_arguments().map(|option| option.get_id().clone());
+    options.chain([Id::from("out")]).collect()
 }
 
 /// What the program does beside training.
@@ -141,6 +149,21 @@ mod tests {
     fn command_line_is_well_formed() {
         use clap::CommandFactory;
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn what_cannot_go_with_resume_is_named_alone() {
+        let line = "mbn-train --resume r --alpha 0.5 --no-flip";
+        let error = Options::try_parse_from(line.split(' ')).unwrap_err().to_string();
+        assert!(
+            error.contains("--alpha") && error.contains("--no-flip"),
+            "{error}"
+        );
+        assert!(!error.contains("--data"), "{error}");
+        for option in ["--out o", "--data d", "--trivial-augment", "--cutmix"] {
+            let line = format!("mbn-train --resume r {option}");
+            assert!(Options::try_parse_from(line.split(' ')).is_err(), "{option}");
+        }
     }
 
     #[test]

@@ -159,7 +159,8 @@ impl State {
             ensure!(
                 alpha == settings.alpha && found == classes,
                 "it is of another architecture: its weights are of alpha {alpha} with {found} classes, its settings say \
-                 alpha {} with {classes} classes",
+                 alpha {} with {classes} classes; put back the file that the run wrote, or start a new run with another \
+                 `--out`",
                 settings.alpha
             );
         }

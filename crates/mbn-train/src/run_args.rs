@@ -7,7 +7,8 @@ use clap::Args;
 use mbn_spec::Alpha;
 use serde::Deserialize;
 
-use crate::settings::{ClassWeights, OptimizerName, Precision, Recipe};
+use crate::recipe::Recipe;
+use crate::settings::{ClassWeights, OptimizerName, Precision};
 use crate::values::{
     BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
 };

@@ -26,10 +26,15 @@ pub(crate) const MISTAKES: &str = "mistakes.png";
 pub(crate) const AUGMENTED: &str = "augmented.png";
 pub(crate) const SUMMARY: &str = "summary.json";
 
+/// What helps a new run that cannot be written.
+const ELSEWHERE: &str = "name a place that can be written to and has room by `--out`";
+
 /// The folder of a run, which no other process writes to meanwhile.
 #[derive(Debug)]
 pub(crate) struct RunDir {
     path: PathBuf,
+    /// Whether it holds a run that goes on.
+    resumed: bool,
     /// Held for as long as this lives, and by the system for no longer than the process.
     _lock: Option<File>,
 }
@@ -47,8 +52,9 @@ impl RunDir {
             });
         }
         std::fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot create run folder `{}`", folder.display()))?;
-        let run = Self::locked(folder)?;
+            .with_context(|| format!("cannot create run folder `{}`", folder.display()))
+            .hint(|| ELSEWHERE.to_owned())?;
+        let run = Self::locked(folder, false)?;
         run.write(SETTINGS, config::to_toml(settings)?.as_bytes())?;
         Ok(run)
     }
@@ -56,12 +62,13 @@ impl RunDir {
     /// The folder of a run that was started before, without what a killed process left half written.
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.join(STATE).is_file() {
-            bail!(
-                "`{}` holds no run that can be resumed: no file `{STATE}`",
-                folder.display()
-            );
+            let folder = folder.display();
+            return Err(anyhow!(
+                "`{folder}` holds no run that can be resumed: no file `{STATE}`"
+            ))
+            .hint(|| "`--resume` takes a folder that `--out` named, or one in `runs/`".to_owned());
         }
-        let run = Self::locked(folder.to_owned())?;
+        let run = Self::locked(folder.to_owned(), true)?;
         let entries =
             std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
         for entry in entries.flatten() {
@@ -73,7 +80,7 @@ impl RunDir {
         Ok(run)
     }
 
-    fn locked(path: PathBuf) -> Result<Self> {
+    fn locked(path: PathBuf, resumed: bool) -> Result<Self> {
         // Unix alone locks folders; where the file system cannot, there is no lock.
         let lock = if cfg!(unix) { File::open(&path).ok() } else { None };
         if let Some(file) = &lock
@@ -81,7 +88,11 @@ impl RunDir {
         {
             bail!("another mbn-train is at work in `{}`", path.display());
         }
-        Ok(Self { path, _lock: lock })
+        Ok(Self {
+            path,
+            resumed,
+            _lock: lock,
+        })
     }
 
     /// Refuses a disk on which `bytes` do not fit, before hours are spent on what could not be saved.
@@ -100,7 +111,17 @@ impl RunDir {
                 let (path, megabytes) = (self.path.display(), bytes.div_ceil(1 << 20));
                 format!("cannot write {megabytes} MiB to run folder `{path}`, which the run needs")
             })
-            .hint(|| "name a place with room by `--out`".to_owned())
+            .hint(|| self.advice())
+    }
+
+    /// What helps where a run cannot be written before its first step.
+    fn advice(&self) -> String {
+        if self.resumed {
+            "make room there, or copy the folder to a place that can be written to and resume it there"
+                .to_owned()
+        } else {
+            ELSEWHERE.to_owned()
+        }
     }
 
     /// A file of the run.
@@ -119,7 +140,7 @@ impl RunDir {
         let written =
             atomic::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()));
         if !self.file(STATE).exists() {
-            return written;
+            return written.hint(|| self.advice());
         }
         written.hint(|| {
             let run = self.path.display();

@@ -5,9 +5,8 @@ mod common;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
-use common::{data, history, read, run, words};
+use common::{data, history, read, run, wait_for, words};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -96,16 +95,6 @@ impl Drop for SmallDisk {
     }
 }
 
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..3000 {
-        if done() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{what} did not come in 30 s");
-}
-
 #[cfg(unix)]
 #[test]
 fn a_disk_that_fills_up_leaves_the_last_state() {
@@ -149,6 +138,73 @@ fn a_disk_that_fills_up_leaves_the_last_state() {
     wait_for("more epochs", || history(&out).len() > rows + 1);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// How a shell in a mount namespace of its own is started here: as root, or as the root of a user namespace.
+#[cfg(target_os = "linux")]
+fn unshare(test: &str) -> Option<&'static str> {
+    let works = |flags: &&str| {
+        let script = "mount -t tmpfs -o ro tmpfs .";
+        let folder = tempfile::tempdir().unwrap();
+        let status = Command::new("unshare")
+            .args([flags, "sh", "-c", script])
+            .current_dir(folder.path())
+            .stderr(Stdio::null())
+            .status();
+        status.is_ok_and(|status| status.success())
+    };
+    let flags = ["-m", "-rm"].into_iter().find(works);
+    if flags.is_none() {
+        eprintln!("{test}: skipped, `unshare` may not mount a file system here");
+    }
+    flags
+}
+
+/// Permissions stop nobody who is root, a read-only file system does.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_disk_is_refused_before_the_first_step() {
+    let Some(flags) = unshare("a_read_only_disk_is_refused") else {
+        return;
+    };
+    let folder = data();
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    run(folder.path(), &format!("{SMALL} --epochs 1 --out run")).success();
+    let before = read(folder.path().join("run/state.safetensors"));
+    let read_only = "mount --bind $PLACE $PLACE && mount -o remount,bind,ro $PLACE && exec \"$@\"";
+    for (place, arguments, expected) in [
+        (
+            "empty",
+            format!("{SMALL} --out empty"),
+            "cannot write `empty/settings.toml`: Read-only file system",
+        ),
+        (
+            "empty",
+            format!("{SMALL} --out empty/run"),
+            "cannot create run folder `empty/run`: Read-only file system",
+        ),
+        ("run", "--resume run".to_owned(), "run folder `run`"),
+    ] {
+        let output = Command::new("unshare")
+            .args([flags, "sh", "-c", read_only, "sh"])
+            .arg(assert_cmd::cargo::cargo_bin!("mbn-train"))
+            .args(words(&arguments))
+            .env("PLACE", place)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(
+            message.contains(expected) && message.contains("Read-only"),
+            "{message}"
+        );
+        assert!(
+            message.contains("hint:") && !message.contains("epoch  "),
+            "{message}"
+        );
+    }
+    assert_eq!(read(folder.path().join("run/state.safetensors")), before);
 }
 
 #[test]

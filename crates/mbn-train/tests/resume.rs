@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{history, read, two_colours, words};
+use common::{history, read, two_colours, wait_for, words};
 use predicates::str::contains;
 use tempfile::TempDir;
 
@@ -155,19 +155,17 @@ fn signal(child: &Child, name: &str) {
 
 /// Waits until the state says that at least `steps` steps are done.
 fn wait_for_steps(run: &Path, steps: u64) {
-    for _ in 0..6000 {
-        if let Ok(bytes) = std::fs::read(run.join("state.safetensors"))
-            && let Ok((_, header)) = safetensors::SafeTensors::read_metadata(&bytes)
-        {
-            let progress = &header.metadata().as_ref().unwrap()["progress"];
-            let progress: serde_json::Value = serde_json::from_str(progress).unwrap();
-            if progress["steps"].as_u64().unwrap() >= steps {
-                return;
-            }
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    panic!("no {steps} steps in 30 s");
+    wait_for(&format!("step {steps}"), || {
+        let Ok(bytes) = std::fs::read(run.join("state.safetensors")) else {
+            return false;
+        };
+        let Ok((_, header)) = safetensors::SafeTensors::read_metadata(&bytes) else {
+            return false;
+        };
+        let progress = &header.metadata().as_ref().unwrap()["progress"];
+        let progress: serde_json::Value = serde_json::from_str(progress).unwrap();
+        progress["steps"].as_u64().unwrap() >= steps
+    });
 }
 
 #[cfg(unix)]

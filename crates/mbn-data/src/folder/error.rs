@@ -78,7 +78,7 @@ pub enum DataError {
     Stl10(#[from] Stl10Error),
     /// The two parts have different classes.
     #[error(
-        "`{}` and `{}` have different classes{}",
+        "`{}` and `{}` have different classes{}; each class needs a folder of that name in both",
         train.display(),
         test.display(),
         differences(only_train, only_test)

@@ -31,7 +31,7 @@ pub enum Stl10ErrorKind {
         label_path.display(),
         match *labels {
             0 => "without labels there is nothing to learn".to_owned(),
-            labels => format!("expected {} bytes, so one of the files is damaged", labels * PICTURE),
+            labels => format!("expected {} bytes, so one of the files is damaged: get the data set again", labels * PICTURE),
         }
     )]
     Size {
@@ -44,7 +44,7 @@ pub enum Stl10ErrorKind {
     },
     /// A label stands for no class.
     #[error(
-        "label {index} (from 0) is {label}, expected 1 to {classes}, the number of names in `class_names.txt`"
+        "label {index} (from 0) is {label}, expected 1 to {classes}, the number of names in `class_names.txt`; the files do not belong together, or one is damaged: get the data set again"
     )]
     Label {
         /// Its place.
@@ -56,7 +56,7 @@ pub enum Stl10ErrorKind {
     },
     /// A class has a name but no picture.
     #[error(
-        "`class_names.txt` has {classes} names, but no picture has label {label}; the names do not match the labels"
+        "`class_names.txt` has {classes} names, but no picture has label {label}; the names do not match the labels: correct the names, or get the data set again"
     )]
     UnusedClass {
         /// The label that none has.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
@@ -65,4 +66,15 @@ pub fn data() -> TempDir {
 /// Runs the program in `folder` with the words of a line.
 pub fn run(folder: &Path, arguments: &str) -> Assert {
     train().current_dir(folder).args(words(arguments)).assert()
+}
+
+/// Waits for half a minute at most.
+pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..6000 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("{what} did not come in 30 s");
 }

@@ -1,0 +1,173 @@
+//! A pass over the training set, step by step.
+
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use candle_core::{Device, Tensor};
+use mbn_cli::{Hint, interrupt};
+use mbn_data::Batch;
+use mbn_model::{cross_entropy, soft_cross_entropy, weigh_targets};
+
+use super::Trainer;
+use crate::bar::EpochBar;
+use crate::dataset::size_of_epoch;
+use crate::meter::Reading;
+use crate::run_dir::STATE;
+use crate::schedule::Schedule;
+
+/// How often `--log-level debug` says how fast training is.
+const STEPS_BETWEEN_MESSAGES: usize = 10;
+
+impl Trainer {
+    /// The rest of a pass over the training set; `false` if the user stopped it.
+    pub(super) fn train_epoch(&mut self) -> Result<bool> {
+        let epoch = self.progress.history.len();
+        let settings = self.progress.settings.clone();
+        let steps = self.train_loader.batches_per_epoch();
+        let schedule = self.schedule();
+        let size = size_of_epoch(&settings, epoch);
+        let title = format!("epoch {:>3}/{}", epoch + 1, settings.epochs);
+        let bar = EpochBar::new(&title, self.train_loader.samples_per_epoch());
+        let mut start = Instant::now();
+        let first = self.progress.position.step;
+        for batch in self.train_loader.epoch_from(epoch as u64, size, first)? {
+            if interrupt::requested() {
+                self.record_rest(&bar, &mut start)?;
+                bar.clear();
+                return Ok(false);
+            }
+            let learning_rate = schedule.learning_rate(epoch * steps + self.progress.position.step);
+            let reading = self.step(batch?, learning_rate)?;
+            self.progress.position.step += 1;
+            if let Some(reading) = reading {
+                self.record(reading, &bar, &mut start)?;
+            }
+            let position = &self.progress.position;
+            if position.step.is_multiple_of(STEPS_BETWEEN_MESSAGES) && position.seen > 0 {
+                let rate = position.seen as f64 / position.seconds;
+                log::debug!(
+                    "epoch {}, step {}/{steps}: {rate:.1} images/s",
+                    epoch + 1,
+                    position.step
+                );
+            }
+            if self.saved.elapsed() >= self.save_every {
+                self.record_rest(&bar, &mut start)?;
+                self.save_state()?;
+                // Training alone is what images/s speaks of.
+                start = Instant::now();
+            }
+        }
+        self.record_rest(&bar, &mut start)?;
+        bar.clear();
+        Ok(!interrupt::requested())
+    }
+
+    /// Adds what was read of the last steps; an error if their loss is no number.
+    fn record(&mut self, reading: Reading, bar: &EpochBar, start: &mut Instant) -> Result<()> {
+        let mean = reading.loss / reading.images as f64;
+        if !mean.is_finite() {
+            bar.clear();
+            let position = &mut self.progress.position;
+            position.step = position.step.saturating_sub(1);
+            let done = self.progress.history.len() * self.train_loader.batches_per_epoch();
+            let learning_rate = self.schedule().learning_rate(done + self.progress.position.step);
+            let what = match reading.steps {
+                1 => format!("the loss became {mean}"),
+                steps => format!("the loss became {mean} in one of {steps} steps that end"),
+            };
+            return self.diverged(&what, learning_rate);
+        }
+        let position = &mut self.progress.position;
+        position.loss += reading.loss;
+        position.right += reading.right;
+        position.seen += reading.images;
+        position.seconds += start.elapsed().as_secs_f64();
+        *start = Instant::now();
+        let left = self
+            .pace
+            .time_left(self.epochs_done(), self.progress.settings.epochs);
+        bar.show(&self.progress.position, left);
+        Ok(())
+    }
+
+    /// Adds the steps that have not been read yet.
+    fn record_rest(&mut self, bar: &EpochBar, start: &mut Instant) -> Result<()> {
+        match self.meter.read()? {
+            Some(reading) => self.record(reading, bar, start),
+            None => Ok(()),
+        }
+    }
+
+    /// Epochs that are done, and the share of the next.
+    pub(super) fn epochs_done(&self) -> f64 {
+        let steps = self.train_loader.batches_per_epoch().max(1) as f64;
+        self.progress.history.len() as f64 + self.progress.position.step as f64 / steps
+    }
+
+    pub(super) fn schedule(&self) -> Schedule {
+        let settings = &self.progress.settings;
+        let steps = self.train_loader.batches_per_epoch();
+        Schedule {
+            peak: settings.learning_rate,
+            warmup_steps: settings.warmup_epochs * steps as f64,
+            steps: (settings.epochs * steps) as f64,
+        }
+    }
+
+    /// One step; what was read of it and of those before, if it is time to.
+    fn step(&mut self, batch: Batch, learning_rate: f64) -> Result<Option<Reading>> {
+        let targets = self.targets(&batch, self.network.device())?;
+        let (images, labels) = self.feed.tensors(batch)?;
+        let pass = self.network.forward_train(&images)?;
+        let loss = match targets {
+            Some(targets) => soft_cross_entropy(pass.logits(), &targets)?,
+            None => cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?,
+        };
+        self.meter.add(&loss, &pass.logits().detach(), &labels)?;
+        let reading = self.meter.read_if_due()?;
+        if reading.is_none_or(|reading| reading.loss.is_finite()) {
+            let mut gradients = self.network.backward(pass, &loss)?;
+            let clip_norm = self.progress.settings.clip_norm;
+            if clip_norm > 0.0 {
+                gradients.clip_norm(clip_norm)?;
+            }
+            self.optimizer
+                .step(self.network.trainable_parameters(), &gradients, learning_rate)?;
+            if let Some(average) = &mut self.average {
+                average.update(&self.network, self.optimizer.state().steps)?;
+            }
+        }
+        Ok(reading)
+    }
+
+    /// Probabilities to learn, where class indices with smoothing do not say them.
+    fn targets(&self, batch: &Batch, device: &Device) -> Result<Option<Tensor>> {
+        if batch.mixed.is_none() && self.class_weights.is_none() {
+            return Ok(None);
+        }
+        let classes = self.progress.classes.len();
+        let mut targets = batch.targets(classes, self.progress.settings.label_smoothing as f32);
+        if let Some(weights) = &self.class_weights {
+            weigh_targets(&mut targets, weights);
+        }
+        let shape = (batch.labels.len(), classes);
+        Ok(Some(Tensor::from_vec(targets, shape, device)?))
+    }
+
+    /// The error that ends a run whose loss or weights are no longer finite.
+    pub(super) fn diverged<T>(&self, what: &str, learning_rate: f64) -> Result<T> {
+        let steps = self.train_loader.batches_per_epoch();
+        let (epoch, step) = (self.progress.history.len(), self.progress.position.step);
+        let (state, position) = (self.run.file(STATE), &self.saved_position);
+        Err(anyhow!(
+            "{what} in epoch {}, step {} of {steps} (step {} of the run), at learning rate {learning_rate:?}; the last good \
+             checkpoint is `{}`, {position}",
+            epoch + 1,
+            step + 1,
+            epoch * steps + step + 1,
+            state.display()
+        ))
+        .hint(|| "start again with a lower `--lr`, a longer `--warmup`, or `--clip-norm 5`".to_owned())
+    }
+}
