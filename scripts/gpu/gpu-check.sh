@@ -94,8 +94,8 @@ find_libraries
 find_onnxruntime
 find_environment
 while read -r name limit function needs; do
-  case "$name $only" in
-    "bundle "* | "device "* | *" " | *" $name "*) run_step "$name" "$limit" "$function" "$needs" ;;
+  case "${only:- $name } bundle device " in
+    *" $name "*) run_step "$name" "$limit" "$function" "$needs" ;;
   esac
 done <<<"$STEPS"
 finish_results

@@ -59,7 +59,8 @@ assert any(result.get("ratio") == 1.2 for result in results), results
 EOT
 grep -qx half-other "$bundle/joined" || { echo "FAIL: parts were not joined"; failures=$((failures + 1)); }
 
-checks "a test fails" 1 "kernels=fail" "--only kernels" "^\| kernels \| fail .*test one \.\.\. FAILED" " 1 failed"
+checks "a test fails" 1 "kernels=fail" "--only kernels" "^\| kernels \| fail .*test one \.\.\. FAILED" \
+  "^2 passed, 1 failed, 0 skipped"
 limit=2 checks "a test hangs" 1 "kernels=hang" "--only kernels" "^\| kernels \| fail .*not done after 2 seconds"
 total=8 checks "time is short" 0 "kernels=hang" "--only kernels --only resume" "^\| kernels \| skipped .*cut off" "^\| resume \| skipped .*no time"
 checks "tests skip themselves" 0 "kernels=skip-all" "--only kernels" "^\| kernels \| skipped .*one: no tensors" "!kernels \| pass"
