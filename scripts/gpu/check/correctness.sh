@@ -50,7 +50,7 @@ check_training_step() {
 
 # train NAME OPTION...: three epochs; the loss falls, and the held-out pictures are told apart better than by chance.
 train() {
-  local run_folder=$out/work/$1 classes images
+  local run_folder=$out/scratch/$1 classes images
   shift
   run "${ours[@]}" bin/mbn-train "${TRAINING[@]}" --device cuda --out "$run_folder" "$@" || {
     failed $?
@@ -68,10 +68,10 @@ train() {
       wanted = 100 * (chance + above * sqrt(chance * (1 - chance) / images))
       printf "loss %.3f to %.3f, best accuracy %.1f %% (above %.1f %% is wanted), %.0f images/s", first, loss, best, wanted, speed
       exit !(NR == 4 && loss < first && best > wanted)
-    }' "$run_folder/history.csv" >"$out/work/summary"; then
-    report "$step" pass "$(cat "$out/work/summary")"
+    }' "$run_folder/history.csv" >"$out/scratch/summary"; then
+    report "$step" pass "$(cat "$out/scratch/summary")"
   else
-    report "$step" fail "$(cat "$out/work/summary")"
+    report "$step" fail "$(cat "$out/scratch/summary")"
   fi
 }
 
@@ -85,7 +85,7 @@ check_training_bf16() {
 
 # The run of `training-f32` once more, stopped after its first epoch, goes on to the same losses.
 check_resume() {
-  local whole=$out/work/f32/history.csv stopped=$out/work/stopped child status
+  local whole=$out/scratch/f32/history.csv stopped=$out/scratch/stopped child status
   if [ ! -f "$whole" ]; then
     report "$step" skipped "training-f32 left no history to compare with"
     return
@@ -120,10 +120,10 @@ check_resume() {
     END {
       printf "stopped in the second epoch; losses differ by %.2g of their size", largest
       exit !(NR == 4 && largest <= allowed)
-    }' >"$out/work/summary"; then
-    report "$step" pass "$(cat "$out/work/summary")"
+    }' >"$out/scratch/summary"; then
+    report "$step" pass "$(cat "$out/scratch/summary")"
   else
-    report "$step" fail "$(cat "$out/work/summary"), $RESUMED is allowed"
+    report "$step" fail "$(cat "$out/scratch/summary"), $RESUMED is allowed"
   fi
 }
 
@@ -131,13 +131,13 @@ check_resume() {
 parity() {
   local weights model details=
   for weights in models/*.safetensors; do
-    model=$out/work/$(basename "$weights" .safetensors)-$1.onnx
+    model=$out/scratch/$(basename "$weights" .safetensors)-$1.onnx
     run "${ours[@]}" bin/mbn-export --weights "$weights" --precision "$1" --device cpu "$model" || {
       failed $?
       return
     }
     run "${ours[@]}" bin/mbn-infer --model "$model" --engine ort --device cuda --parity all --weights "$weights" \
-      --format json --output "$out/work/predictions.jsonl" images/val || {
+      --format json --output "$out/scratch/predictions.jsonl" images/val || {
       failed $?
       return
     }
@@ -163,13 +163,13 @@ check_candle() {
   local weights=models/mobilenet_v1_0.25.safetensors where
   for where in cuda cpu; do
     run "${ours[@]}" bin/mbn-infer --model "$weights" --engine candle --device "$where" --top-k 1 --format csv \
-      --output "$out/work/$where.csv" images/val || {
+      --output "$out/scratch/$where.csv" images/val || {
       failed $?
       return
     }
   done
   # Our pictures' names have no comma.
-  if paste -d, "$out/work/cuda.csv" "$out/work/cpu.csv" | awk -F, -v same_class="$SAME_CLASS" -v allowed="$PROBABILITY" '
+  if paste -d, "$out/scratch/cuda.csv" "$out/scratch/cpu.csv" | awk -F, -v same_class="$SAME_CLASS" -v allowed="$PROBABILITY" '
     NR == 1 { width = NF / 2; for (i = 1; i <= width; i++) column[$i] = i; next }
     NF != 2 * width { damaged = 1 }
     {
@@ -183,9 +183,9 @@ check_candle() {
     END {
       printf "%d of %d images have the same class, probabilities differ by at most %.2g", same, images, largest
       exit !(images > 0 && !damaged && same >= same_class * images && largest <= allowed)
-    }' >"$out/work/summary"; then
-    report "$step" pass "$(cat "$out/work/summary")"
+    }' >"$out/scratch/summary"; then
+    report "$step" pass "$(cat "$out/scratch/summary")"
   else
-    report "$step" fail "$(cat "$out/work/summary")"
+    report "$step" fail "$(cat "$out/scratch/summary")"
   fi
 }

@@ -36,12 +36,12 @@ ask_nvidia_smi() {
     no_nvidia_smi="\`nvidia-smi\` is missing, there is no NVIDIA driver"
     return
   fi
-  if ! capture "$out/work/nvidia-smi" nvidia-smi "--id=$selected" --format=csv,noheader \
-    --query-gpu=name,driver_version,memory.total,compute_cap || [ ! -s "$out/work/nvidia-smi" ]; then
+  if ! capture "$out/scratch/nvidia-smi" nvidia-smi "--id=$selected" --format=csv,noheader \
+    --query-gpu=name,driver_version,memory.total,compute_cap || [ ! -s "$out/scratch/nvidia-smi" ]; then
     no_nvidia_smi="\`nvidia-smi\` shows no device $device: $(tail -n 1 "$log" | cut -c 1-200)"
     return
   fi
-  IFS=, read -r gpu driver memory capability < <(sed 's/, /,/g' "$out/work/nvidia-smi")
+  IFS=, read -r gpu driver memory capability < <(sed 's/, /,/g' "$out/scratch/nvidia-smi")
 }
 
 # The library that keeps a CUDA build from starting, if any does.
@@ -53,7 +53,7 @@ missing_library() {
 check_device() {
   gpu='' driver='' memory='' capability=''
   ask_nvidia_smi
-  local library probe=$out/work/probe.json reason
+  local library probe=$out/scratch/probe.json reason
   library=$(missing_library)
   if [ -n "$library" ]; then
     case $library in
@@ -89,7 +89,7 @@ check_device() {
 
 # ONNX Runtime on the device, with a small network.
 check_onnxruntime() {
-  local probe=$out/work/onnxruntime.json status reason
+  local probe=$out/scratch/onnxruntime.json status reason
   capture "$probe" "${ours[@]}" benches/engines --engine ort --device cuda --alpha 0.25 --batch 1 --steps 1
   status=$?
   reason=$(skipped_reason "$probe")

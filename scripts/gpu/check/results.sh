@@ -11,7 +11,7 @@ start_results() {
   # Programs colour their messages for terminals alone, but some look at other things.
   export NO_COLOR=1
   : >"$out/results.jsonl" || exit 2
-  rm -rf "$out/work" && mkdir -p "$out/work"
+  rm -rf "$out/scratch" && mkdir -p "$out/scratch"
   SECONDS=0
 }
 

@@ -41,7 +41,7 @@ infer_peer() { # FILE CASE
     fp16) precision=fp16 ;;
     tf32 | cuda-graph) flags=("--$2") ;;
   esac
-  model=$out/work/throughput-$precision.onnx
+  model=$out/scratch/throughput-$precision.onnx
   [ -f "$model" ] ||
     run "${ours[@]}" bin/mbn-export --random-weights 0 --alpha 1.0 --precision "$precision" --device cpu "$model" || return
   capture "$1" "$python" python/onnxruntime_python.py "$model" --batch "$INFER_BATCH" --steps 50 "${flags[@]}"
@@ -49,7 +49,7 @@ infer_peer() { # FILE CASE
 
 # measure SIDE FUNCTION CASE KEY: one figure into its list of samples; sets `reason` where the case cannot be measured.
 measure() {
-  local samples=$out/work/$step-$3.$1 file=$out/work/$1.json found status
+  local samples=$out/scratch/$step-$3.$1 file=$out/scratch/$1.json found status
   "$2" "$file" "$3"
   status=$?
   reason=$(skipped_reason "$file")
@@ -97,7 +97,7 @@ compare() {
 
 # measure SIDE FUNCTION CASE KEY: one figure into its list of samples; 1 with `result` and `detail` where there is none.
 measure() {
-  local file=$out/work/$1.json found status
+  local file=$out/scratch/$1.json found status
   "$2" "$file" "$3"
   status=$?
   if [ "$status" != 0 ]; then
@@ -114,12 +114,12 @@ measure() {
     detail="no \`$4\` in what it printed: $(why)"
     return 1
   fi
-  echo "$found" >>"$out/work/$step-$3.$1"
+  echo "$found" >>"$out/scratch/$step-$3.$1"
 }
 
 # compared CASE PEER PEER_REASON: reports the samples of one case.
 compared() {
-  local name="$step $1" ours_rates=$out/work/$step-$1.ours peer_rates=$out/work/$step-$1.peer
+  local name="$step $1" ours_rates=$out/scratch/$step-$1.ours peer_rates=$out/scratch/$step-$1.peer
   local rate peer ratio detail figures=()
   if [ ! -s "$ours_rates" ]; then
     report "$name" skipped "no time was left for it"
