@@ -21,6 +21,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from wheels import check, download, fail
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 TOOLKIT = REPOSITORY / "cuda-toolkit"
 CUDA_VERSION = (13, 0)
@@ -59,10 +61,6 @@ export CUDAFORGE_THREADS="${{CUDAFORGE_THREADS:-$(nproc)}}"
 """
 
 
-def fail(message, hint):
-    sys.exit(f"error: {message}\nhint: {hint}")
-
-
 def run(command, purpose, hint):
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=REPOSITORY)
@@ -71,26 +69,6 @@ def run(command, purpose, hint):
     if done.returncode != 0:
         fail(f"`{command[0]}`, which {purpose}, failed", hint)
     return done.stdout
-
-
-def download(package, version, folder):
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", "3.12", "--dest", str(folder)]
-    command += [word for tag in PLATFORMS for word in ("--platform", tag)] + [f"{package}=={version}"]
-    run(command, f"downloads {package} {version}", "see pip's message above")
-    wheels = list(folder.glob("*.whl"))
-    if len(wheels) != 1:
-        fail(f"pip left {len(wheels)} wheels, expected one", "try `python3 -m pip install --upgrade pip`")
-    return wheels[0]
-
-
-def check(wheel, expected):
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != expected:
-        fail(
-            f"`{wheel.name}` has SHA-256 {found}, expected {expected}",
-            "the download is damaged or is not the file that this script was written for; nothing was installed",
-        )
 
 
 def unpack(wheel, target):
@@ -144,7 +122,7 @@ def make_stub(names, library, number, folder):
 def build(target):
     for package, version, sha256 in WHEELS:
         with tempfile.TemporaryDirectory() as folder:
-            wheel = download(package, version, Path(folder))
+            wheel = download(package, version, PLATFORMS, folder)
             check(wheel, sha256)
             unpack(wheel, target)
     (target / "lib64").symlink_to("lib")

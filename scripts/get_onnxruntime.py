@@ -8,7 +8,6 @@ Does nothing for what is there already. Needs Python 3.8 with pip, and works fro
 import argparse
 import ctypes
 import glob
-import hashlib
 import os
 import platform
 import shutil
@@ -17,6 +16,8 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+
+from wheels import check, download, fail
 
 VERSION = "1.31.1"
 ROOT = Path(__file__).resolve().parent.parent / "onnxruntime"
@@ -73,34 +74,6 @@ NVIDIA = (
 OLDEST_DRIVER = 580
 
 
-def fail(message, hint):
-    sys.exit(f"error: {message}\nhint: {hint}")
-
-
-def download(package, tag, folder):
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", "3.12", "--abi", "cp312"]
-    command += ["--platform", tag, "--dest", folder, f"{package}=={VERSION}"]
-    if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
-        fail(
-            f"pip could not download the wheel of {package} {VERSION}",
-            "see pip's message above; `ORT_DYLIB_PATH` or `--ort-lib` can name a library that you have",
-        )
-    wheels = list(Path(folder).glob("*.whl"))
-    if len(wheels) != 1:
-        fail(f"pip left {len(wheels)} wheels, expected one", "try `python3 -m pip install --upgrade pip`")
-    return wheels[0]
-
-
-def check(wheel, expected):
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != expected:
-        fail(
-            f"`{wheel.name}` has SHA-256 {found}, expected {expected}",
-            "the download is damaged or is not the file that this script was written for; nothing was installed",
-        )
-
-
 def extract(wheel, name, target):
     """Copies the library to its place, which gets its name only when all of it is written."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +105,8 @@ def get(package, tag, sha256, names, target):
     if all((target / name).is_file() for name in names):
         return
     with tempfile.TemporaryDirectory() as folder:
-        wheel = download(package, tag, folder)
+        hint = "see pip's message above; `ORT_DYLIB_PATH` or `--ort-lib` can name a library that you have"
+        wheel = download(package, VERSION, [tag], folder, hint)
         check(wheel, sha256)
         for name in names:
             extract(wheel, name, target / name)

@@ -7,14 +7,15 @@ mod device;
 mod files;
 #[path = "reference/step.rs"]
 mod step;
-
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+#[path = "../../mbn-ops/tests/device/turn.rs"]
+mod turn;
 
 use candle_core::{DType, Device};
 use device::{LOOSE, SGD, SMALL, Setting, Steps, check_losses, check_single_steps, differences};
-use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
+use mbn_ops::allow_tf32;
 use mbn_spec::Alpha;
 use mbn_testing::{Closeness, Tolerance, mismatch};
+use turn::{Cuda, cuda};
 
 /// Part of the elements that AdamW's first step takes to where PyTorch's takes them: all but those whose gradient is so
 /// small that an activation across its kink turns the sign.
@@ -32,33 +33,6 @@ const LARGE: Setting = Setting {
     frozen: 0,
     seed: 4,
 };
-
-static DEVICE: LazyLock<Result<Device, CudaUnavailable>> = LazyLock::new(|| open_cuda(0));
-static TURN: Mutex<()> = Mutex::new(());
-
-/// The device, for one test at a time.
-struct Cuda {
-    device: Device,
-    _turn: MutexGuard<'static, ()>,
-}
-
-/// `None`, having said why, where there is no device.
-fn cuda(test: &str) -> Option<Cuda> {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*DEVICE {
-        Ok(device) => {
-            allow_tf32(false);
-            Some(Cuda {
-                device: device.clone(),
-                _turn: turn,
-            })
-        }
-        Err(error) => {
-            mbn_testing::skipped(test, &error.to_string());
-            None
-        }
-    }
-}
 
 #[test]
 fn a_training_step_is_pytorchs() {

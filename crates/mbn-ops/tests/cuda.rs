@@ -4,12 +4,13 @@
 
 mod common;
 mod device;
+#[path = "device/turn.rs"]
+mod turn;
 
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-
-use candle_core::{DType, Device};
+use candle_core::DType;
 use device::{Comparison, FORMATS, shapes};
-use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
+use mbn_ops::allow_tf32;
+use turn::cuda;
 
 /// Number of random shapes; most are run in both formats.
 const CASES: usize = 48;
@@ -17,33 +18,6 @@ const CASES: usize = 48;
 const BATCH: usize = 2;
 /// More than the blocks that a device launches in one direction, 65 535.
 const MANY: usize = 70_001;
-
-static DEVICE: LazyLock<Result<Device, CudaUnavailable>> = LazyLock::new(|| open_cuda(0));
-static TURN: Mutex<()> = Mutex::new(());
-
-/// The device, for one test at a time.
-struct Cuda {
-    device: Device,
-    _turn: MutexGuard<'static, ()>,
-}
-
-/// `None`, having said why, where there is no device.
-fn cuda(test: &str) -> Option<Cuda> {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*DEVICE {
-        Ok(device) => {
-            allow_tf32(false);
-            Some(Cuda {
-                device: device.clone(),
-                _turn: turn,
-            })
-        }
-        Err(error) => {
-            mbn_testing::skipped(test, &error.to_string());
-            None
-        }
-    }
-}
 
 #[test]
 fn convolutions_are_the_cpus() {

@@ -1,0 +1,33 @@
+//! The CUDA device, which the tests of a program take in turn.
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use candle_core::Device;
+use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
+
+static DEVICE: LazyLock<Result<Device, CudaUnavailable>> = LazyLock::new(|| open_cuda(0));
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The device, for one test at a time.
+pub struct Cuda {
+    pub device: Device,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// `None`, having said why, where there is no device.
+pub fn cuda(test: &str) -> Option<Cuda> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*DEVICE {
+        Ok(device) => {
+            allow_tf32(false);
+            Some(Cuda {
+                device: device.clone(),
+                _turn: turn,
+            })
+        }
+        Err(error) => {
+            mbn_testing::skipped(test, &error.to_string());
+            None
+        }
+    }
+}
