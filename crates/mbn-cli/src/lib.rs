@@ -1,8 +1,9 @@
 //! What `mbn-train`, `mbn-export` and `mbn-infer` share: common options, logging to stderr, exit codes,
-//! interruption, progress bars.
+//! interruption, progress bars, files of class names.
 //!
 //! A program's `main` is one call of [`run`] with a function from its options to an [`Outcome`].
 
+mod class_names;
 mod common;
 mod device;
 mod hint;
@@ -11,6 +12,7 @@ mod logging;
 pub mod progress;
 mod run;
 
+pub use class_names::read_class_names;
 pub use common::CommonArgs;
 pub use device::{DeviceChoice, ParseDeviceError};
 pub use hint::{Hint, Hinted};

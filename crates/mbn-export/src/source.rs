@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use candle_core::Device;
-use mbn_cli::Hint;
+use mbn_cli::{Hint, read_class_names};
 use mbn_spec::{Alpha, Architecture, Weights, default_class_names};
 
 use crate::options::Source;
@@ -23,7 +23,7 @@ pub fn published_path(alpha: Alpha) -> PathBuf {
 /// No weights there, a file that cannot be used, another alpha or another number of classes than asked for.
 pub fn weights(source: &Source, classes: Option<&Path>) -> Result<Weights> {
     let names = classes
-        .map(|path| read_names(path).map(|names| (path, names)))
+        .map(|path| read_class_names(path).map(|names| (path, names)))
         .transpose()?;
     match source {
         Source::File(path, alpha) => {
@@ -59,7 +59,7 @@ pub fn weights(source: &Source, classes: Option<&Path>) -> Result<Weights> {
 /// Those of [`weights`], except that no weights need be in `models/`.
 pub fn architecture(source: &Source, classes: Option<&Path>) -> Result<(Architecture, usize)> {
     let plain = |alpha| -> Result<(Architecture, usize)> {
-        let names = classes.map(read_names).transpose()?;
+        let names = classes.map(read_class_names).transpose()?;
         let classes = names.map_or(DEFAULT_CLASSES, |names| names.len());
         Ok((
             Architecture::new(alpha, classes),
@@ -104,24 +104,6 @@ fn named(weights: Weights, path: &Path, names: Option<(&Path, Vec<String>)>) -> 
     Ok(weights.with_class_names(names)?)
 }
 
-/// One class name a line, verbatim.
-fn read_names(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path);
-    let text = text.with_context(|| format!("cannot read class names from `{}`", path.display()))?;
-    let names: Vec<_> = text.lines().map(str::to_owned).collect();
-    if names.is_empty() {
-        bail!("`{}` is empty, expected a class name a line", path.display());
-    }
-    match names.iter().position(|name| name.trim().is_empty()) {
-        Some(i) => bail!(
-            "line {} of `{}` is empty, expected a class name",
-            i + 1,
-            path.display()
-        ),
-        None => Ok(names),
-    }
-}
-
 fn missing_weights_hint(alpha: Alpha) -> String {
     format!(
         "`mbn-train --data DIR --alpha {alpha}` trains and publishes them there; `--weights FILE` names others, \
@@ -135,40 +117,4 @@ fn current_folder() -> String {
         |_| "the current folder".into(),
         |folder| format!("`{}`", folder.display()),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(content: &[u8]) -> Result<Vec<String>> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("names.txt");
-        std::fs::write(&path, content).unwrap();
-        read_names(&path)
-    }
-
-    #[test]
-    fn names_are_taken_verbatim() {
-        assert_eq!(
-            names(b"golf ball\n  n0123, tench\nchurch").unwrap(),
-            ["golf ball", "  n0123, tench", "church"]
-        );
-        assert_eq!(names(b"a\r\nb\r\n").unwrap(), ["a", "b"]);
-    }
-
-    #[test]
-    fn files_without_names_are_refused() {
-        for (content, part) in [
-            (&b""[..], "is empty"),
-            (b"a\n\nb\n", "line 2"),
-            (b"\xff\xfe", "cannot read"),
-        ] {
-            let message = names(content).unwrap_err().to_string();
-            assert!(
-                message.contains(part) && message.contains("names.txt"),
-                "{message}"
-            );
-        }
-    }
 }

@@ -9,7 +9,7 @@ use crate::run_args::RunArgs;
 use crate::settings::Settings;
 
 /// What a file may hold.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "alpha",
     "batch-size",
     "class-weights",
@@ -26,6 +26,7 @@ const KEYS: [&str; 30] = [
     "fold",
     "freeze",
     "init",
+    "init-classes",
     "label-smoothing",
     "lr",
     "mixup",
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn resolved_settings_are_a_configuration_again() {
-        let full = "data = 'd'\nfold = 3\ninit = 'w'\nalpha = 0.5\nmixup = 0.2\nrand-augment = [2, 9]\nfreeze = 'all'\n\
+        let full = "data = 'd'\nfold = 3\ninit = 'w'\ninit-classes = 'n'\nalpha = 0.5\nmixup = 0.2\nrand-augment = [2, 9]\nfreeze = 'all'\n\
             ema = 0.99\ncrop = false\nprogressive = 128\nlr = 0.1\nrecipe = 'plain'\nclass-weights = 'balanced'";
         let resolve = |text: &str| {
             let args = parse(text).unwrap();

@@ -50,9 +50,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
-    /// Weight file to start from, ours or a PyTorch state dict [default: random weights]
+    /// Weight file to start from: ours, a PyTorch state dict, or Keras's weights in safetensors [default: random weights]
     #[arg(long, value_name = "WEIGHTS")]
     pub init: Option<PathBuf>,
+
+    /// Class names of `--init`, a line each, if it has none: the classifier keeps those that the data set has too
+    #[arg(long, value_name = "FILE")]
+    pub init_classes: Option<PathBuf>,
 
     /// Do not train the first N of 14 blocks, or `all` but the classifier
     #[arg(long, value_name = "N|all")]
@@ -195,6 +199,7 @@ impl RunArgs {
             recipe: self.recipe.or(below.recipe),
             seed: self.seed.or(below.seed),
             init: self.init.or(below.init),
+            init_classes: self.init_classes.or(below.init_classes),
             freeze: self.freeze.or(below.freeze),
             precision: self.precision.or(below.precision),
             patience: self.patience.or(below.patience),

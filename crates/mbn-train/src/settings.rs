@@ -39,6 +39,9 @@ pub struct Settings {
     /// Weight file that the run started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
+    /// File of the class names of these weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_classes: Option<PathBuf>,
     /// What does not train.
     pub freeze: Freeze,
     /// Number format of the step.
@@ -110,6 +113,7 @@ impl Settings {
             recipe,
             seed: args.seed.unwrap_or(0),
             init: args.init,
+            init_classes: args.init_classes,
             freeze: args.freeze.unwrap_or(Freeze::NONE),
             precision: args.precision.unwrap_or(Precision::F32),
             patience: args.patience.unwrap_or(0),
@@ -147,6 +151,9 @@ impl Settings {
         if self.warmup_epochs > self.epochs as f64 {
             let (warmup, epochs) = (self.warmup_epochs, self.epochs);
             return usage(format!("`--warmup {warmup}` is more than `--epochs {epochs}`"));
+        }
+        if self.init.is_none() && self.init_classes.is_some() {
+            return usage("`--init-classes` names the classes of `--init`, which is not given".into());
         }
         if self.progressive > self.size {
             let (start, size) = (self.progressive, self.size);

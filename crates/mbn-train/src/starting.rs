@@ -1,12 +1,15 @@
 //! The weights that a run starts from.
 
-use std::collections::BTreeMap;
+mod classifier;
+
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use mbn_cli::Hint;
+use mbn_cli::{Hint, read_class_names};
 use mbn_model::fresh_weights;
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Weights};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
+
+use classifier::Classifier;
 
 /// Weights for the classes of a data set, and the preprocessing that they are for.
 pub(crate) struct Start {
@@ -53,12 +56,14 @@ impl Start {
                 init.clone()
             }
             Some(reason) => {
+                let classifier = Classifier::new(names.unwrap_or_default(), classes);
                 log::info!(
-                    "Starting from `{}` with a new classifier for {} classes: {reason}",
+                    "Starting from `{}` with a new classifier for {} classes: {reason}; {}",
                     path.display(),
-                    classes.len()
+                    classes.len(),
+                    classifier.describe()
                 );
-                with_new_classifier(init, classes.len(), seed)?
+                classifier.put_on(init, seed)?
             }
         };
         Ok(Self {
@@ -77,38 +82,25 @@ fn other_classifier(names: Option<&[String]>, count: usize, classes: &[String]) 
     differs.map(|(found, wanted)| format!("the file's knows `{found}` where the data has `{wanted}`"))
 }
 
-fn with_new_classifier(init: &Weights, classes: usize, seed: u64) -> Result<Weights> {
-    let architecture = Architecture {
-        classes,
-        ..*init.architecture()
-    };
-    let fresh = fresh_weights(architecture, seed, Metadata::default())?;
-    let mut floats = BTreeMap::new();
-    let mut counters = BTreeMap::new();
-    for spec in architecture.tensors() {
-        if spec.kind == TensorKind::Counter {
-            counters.insert(spec.name.clone(), init.counter(&spec.name));
-            continue;
-        }
-        let source = if spec.name.starts_with("fc.") {
-            &fresh
-        } else {
-            init
-        };
-        floats.insert(spec.name.clone(), source.values(&spec.name).to_vec());
-    }
-    Ok(Weights::new(architecture, Metadata::default(), floats, counters)?)
-}
-
-/// Reads `--init`.
-pub(crate) fn load(path: &Path) -> Result<Weights> {
+/// Reads `--init`, with the class names of `--init-classes` in place of its own if they are given.
+pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
     if path.is_dir() {
         bail!(
             "`--init {}` is a folder, expected a weight file such as a run's `best.safetensors`",
             path.display()
         );
     }
-    Ok(Weights::load(path)?)
+    let weights = Weights::load(path)?;
+    let Some(names_path) = names_path else {
+        return Ok(weights);
+    };
+    let names = read_class_names(names_path)?;
+    let (found, expected) = (names.len(), weights.architecture().classes);
+    if found != expected {
+        let (names_path, path) = (names_path.display(), path.display());
+        bail!("`--init-classes {names_path}` names {found} classes, `{path}` has {expected}");
+    }
+    Ok(weights.with_class_names(names)?)
 }
 
 #[cfg(test)]
@@ -132,10 +124,24 @@ mod tests {
         };
         let same = start(&["a", "b"]);
         assert_eq!(same.values("fc.weight"), init.values("fc.weight"));
-        for classes in [&["a", "c"][..], &["a", "b", "c"]] {
+        for (classes, kept) in [
+            (&["a", "c"][..], &[(0, 0)][..]),
+            (&["b", "a"], &[(0, 1), (1, 0)]),
+            (&["c", "d", "B"], &[(2, 1)]),
+        ] {
             let other = start(classes);
             assert_eq!(other.architecture().classes, classes.len());
-            assert_ne!(other.values("fc.weight"), init.values("fc.weight"));
+            let row = |weights: &Weights, at: usize| {
+                let row = weights.values("fc.weight").chunks_exact(256).nth(at).unwrap();
+                (row.to_vec(), weights.values("fc.bias")[at])
+            };
+            for at in 0..classes.len() {
+                let from = kept.iter().find(|(to, _)| *to == at);
+                for old in 0..2 {
+                    let same = row(&other, at) == row(&init, old);
+                    assert_eq!(same, from.is_some_and(|(_, from)| *from == old), "{classes:?}");
+                }
+            }
             assert_eq!(other.values("model.3.0.weight"), init.values("model.3.0.weight"));
         }
         let wrong = Start::from_file(&init, Path::new("w"), Alpha::Half, &names(&["a", "b"]), 64, 9);

@@ -54,7 +54,9 @@ impl Trainer {
     pub fn start(options: &Options, device: &Device) -> Result<Self> {
         let args = options.run_args()?;
         let folder = dataset::locate(args.data.as_deref())?;
-        let init = args.init.as_deref().map(starting::load).transpose()?;
+        let init = args.init.as_deref();
+        let init = init.map(|path| starting::load(path, args.init_classes.as_deref()));
+        let init = init.transpose()?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
         let settings = Settings::resolve(args, folder, init_alpha)?;
         device::set_products(device, settings.precision)?;

@@ -147,6 +147,18 @@ fn weights_to_start_from_must_fit() {
         "hint:",
     ];
     refused(path, &format!("{other} --init w.safetensors"), 1, &messages);
+
+    std::fs::write(path.join("names.txt"), "a\nb\nc\n").unwrap();
+    let names = format!("{SMALL} --init w.safetensors --init-classes");
+    let messages = ["`--init-classes names.txt` names 3 classes, `w.safetensors` has 2"];
+    refused(path, &format!("{names} names.txt"), 1, &messages);
+    refused(path, &format!("{names} no.txt"), 1, &["cannot read", "`no.txt`"]);
+    refused(
+        path,
+        &format!("{SMALL} --init-classes names.txt"),
+        2,
+        &["`--init`, which is not given"],
+    );
 }
 
 /// Weights of the same classes start where they ended; for others the classifier alone is new. Without `--alpha` the
@@ -181,6 +193,21 @@ fn starting_from_weights() {
         let preprocess = last.metadata().preprocess.unwrap();
         assert_eq!((preprocess.mean, preprocess.size), ([0.5; 3], 32));
     }
+    // Classes that both know keep their part of the classifier; a file of names stands above the weights' own.
+    let init = weights(&["x", "y", "z"]);
+    init.save(&path.join("w.safetensors")).unwrap();
+    std::fs::write(path.join("names.txt"), "red, scarlet\ngreen\nBlue\n").unwrap();
+    run(
+        path,
+        &format!("{still} --init w.safetensors --init-classes names.txt --out known"),
+    )
+    .success()
+    .stderr(contains("the file's has 3; kept from it: `blue`, `red`"));
+    let last = Weights::load(&path.join("known/last.safetensors")).unwrap();
+    let (old, new) = (init.values("fc.weight"), last.values("fc.weight"));
+    let row = old.len() / 3;
+    assert!(new[..row] == old[2 * row..] && new[row..] == old[..row]);
+
     // A PyTorch state dict has no metadata: its classifier is taken for what the data has.
     let plain = fresh_weights(Architecture::new(Alpha::Quarter, 2), 3, Metadata::default()).unwrap();
     let bytes = plain.to_bytes().unwrap();

@@ -1,0 +1,62 @@
+//! Files that name classes.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+/// Reads a file with one class name a line, verbatim.
+///
+/// # Errors
+/// A file that cannot be read as UTF-8, that is empty or has an empty line, named in the message.
+pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("cannot read class names from `{}`", path.display()))?;
+    let names: Vec<_> = text.lines().map(str::to_owned).collect();
+    if names.is_empty() {
+        bail!("`{}` is empty, expected a class name a line", path.display());
+    }
+    match names.iter().position(|name| name.trim().is_empty()) {
+        Some(i) => bail!(
+            "line {} of `{}` is empty, expected a class name",
+            i + 1,
+            path.display()
+        ),
+        None => Ok(names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(content: &[u8]) -> Result<Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("names.txt");
+        std::fs::write(&path, content).unwrap();
+        read_class_names(&path)
+    }
+
+    #[test]
+    fn names_are_taken_verbatim() {
+        assert_eq!(
+            names(b"golf ball\n  n0123, tench\nchurch").unwrap(),
+            ["golf ball", "  n0123, tench", "church"]
+        );
+        assert_eq!(names(b"a\r\nb\r\n").unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn files_without_names_are_refused() {
+        for (content, part) in [
+            (&b""[..], "is empty"),
+            (b"a\n\nb\n", "line 2"),
+            (b"\xff\xfe", "cannot read"),
+        ] {
+            let message = names(content).unwrap_err().to_string();
+            assert!(
+                message.contains(part) && message.contains("names.txt"),
+                "{message}"
+            );
+        }
+    }
+}

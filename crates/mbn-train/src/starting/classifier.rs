@@ -1,0 +1,140 @@
+//! A classifier for other classes than the weights', with what these know of them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::Result;
+use mbn_model::fresh_weights;
+use mbn_spec::{Architecture, Metadata, TensorKind, Weights};
+
+/// Classes that the log names before it counts the others.
+const NAMED: usize = 12;
+
+/// Where each class of a data set comes from.
+pub(super) struct Classifier<'a> {
+    classes: &'a [String],
+    /// The old class of the same name, if there is one and only one.
+    old: Vec<Option<usize>>,
+}
+
+impl<'a> Classifier<'a> {
+    /// For weights of the classes `old`, which may have several names between commas, as ImageNet's do.
+    pub fn new(old: &[String], classes: &'a [String]) -> Self {
+        // `None` where several classes have the name: "crane" is a bird and a machine.
+        let mut known: HashMap<String, Option<usize>> = HashMap::new();
+        for (at, name) in old.iter().enumerate() {
+            let whole = std::iter::once(name.as_str()).filter(|name| name.contains(','));
+            for name in name.split(',').chain(whole) {
+                known
+                    .entry(plain(name))
+                    .and_modify(|class| *class = class.filter(|class| *class == at))
+                    .or_insert(Some(at));
+            }
+        }
+        let old = classes.iter().map(|name| known.get(&plain(name)).copied()?);
+        Self {
+            old: old.collect(),
+            classes,
+        }
+    }
+
+    /// What is kept, for the log.
+    pub fn describe(&self) -> String {
+        let kept = self.classes.iter().zip(&self.old);
+        let kept: Vec<_> = kept
+            .filter(|(_, old)| old.is_some())
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
+        match kept.len() {
+            0 => "no class is known by its name".to_owned(),
+            count if count > NAMED => {
+                format!(
+                    "kept from it: {} and {} more",
+                    kept[..NAMED].join(", "),
+                    count - NAMED
+                )
+            }
+            _ => format!("kept from it: {}", kept.join(", ")),
+        }
+    }
+
+    /// `init` with this classifier; what is not kept is random.
+    pub fn put_on(&self, init: &Weights, seed: u64) -> Result<Weights> {
+        let architecture = Architecture {
+            classes: self.classes.len(),
+            ..*init.architecture()
+        };
+        let fresh = fresh_weights(architecture, seed, Metadata::default())?;
+        let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
+        for spec in architecture.tensors() {
+            let name = spec.name;
+            if spec.kind == TensorKind::Counter {
+                counters.insert(name.clone(), init.counter(&name));
+                continue;
+            }
+            let values = match name.starts_with("fc.") {
+                true => self.rows(init.values(&name), fresh.values(&name)),
+                false => init.values(&name).to_vec(),
+            };
+            floats.insert(name, values);
+        }
+        Ok(Weights::new(architecture, Metadata::default(), floats, counters)?)
+    }
+
+    /// `fresh`, a row a class, with the rows of `old` that are kept.
+    fn rows(&self, old: &[f32], fresh: &[f32]) -> Vec<f32> {
+        let mut values = fresh.to_vec();
+        let row = values.len() / self.classes.len();
+        for (to, from) in values.chunks_exact_mut(row).zip(&self.old) {
+            if let Some(from) = from.and_then(|at| old.chunks_exact(row).nth(at)) {
+                to.copy_from_slice(from);
+            }
+        }
+        values
+    }
+}
+
+/// A name without what folder names cannot have or do not care for.
+fn plain(name: &str) -> String {
+    name.trim().to_lowercase().replace(['_', '-'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_known_by_each_of_their_names_but_not_by_one_that_is_shared() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let old = names(&[
+            "tench, Tinca tinca",
+            "crane",
+            "chain saw, chainsaw",
+            "crane",
+            "b, B",
+        ]);
+        let classes = names(&[
+            "Chain_saw",
+            "crane",
+            "tinca-tinca",
+            "tench, Tinca tinca",
+            "saw",
+            "b",
+        ]);
+        let classifier = Classifier::new(&old, &classes);
+        assert_eq!(classifier.old, [Some(2), None, Some(0), Some(0), None, Some(4)]);
+        assert_eq!(
+            classifier.describe(),
+            "kept from it: `Chain_saw`, `tinca-tinca`, `tench, Tinca tinca`, `b`"
+        );
+        let many: Vec<_> = (0..20).map(|i| i.to_string()).collect();
+        assert!(
+            Classifier::new(&many, &many)
+                .describe()
+                .ends_with("`11` and 8 more")
+        );
+        assert_eq!(
+            Classifier::new(&[], &many).describe(),
+            "no class is known by its name"
+        );
+    }
+}
