@@ -54,7 +54,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "WEIGHTS")]
     pub init: Option<PathBuf>,
 
-    /// Class names of `--init`, a line each, if it has none: the classifier keeps those that the data set has too
+    /// Class names of `--init`, a line each, above its own: the classifier keeps those that the data set has too
     #[arg(long, value_name = "FILE")]
     pub init_classes: Option<PathBuf>,
 

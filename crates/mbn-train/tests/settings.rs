@@ -207,6 +207,8 @@ fn starting_from_weights() {
     let (old, new) = (init.values("fc.weight"), last.values("fc.weight"));
     let row = old.len() / 3;
     assert!(new[..row] == old[2 * row..] && new[row..] == old[..row]);
+    let (old, new) = (init.values("fc.bias"), last.values("fc.bias"));
+    assert_eq!(new, [old[2], old[0]]);
 
     // A PyTorch state dict has no metadata: its classifier is taken for what the data has.
     let plain = fresh_weights(Architecture::new(Alpha::Quarter, 2), 3, Metadata::default()).unwrap();

@@ -95,7 +95,7 @@ impl<'a> Classifier<'a> {
 
 /// A name without what folder names cannot have or do not care for.
 fn plain(name: &str) -> String {
-    name.trim().to_lowercase().replace(['_', '-'], " ")
+    name.to_lowercase().replace(['_', '-'], " ").trim().to_owned()
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
             "b, B",
         ]);
         let classes = names(&[
-            "Chain_saw",
+            "_Chain_saw",
             "crane",
             "tinca-tinca",
             "tench, Tinca tinca",
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(classifier.old, [Some(2), None, Some(0), Some(0), None, Some(4)]);
         assert_eq!(
             classifier.describe(),
-            "kept from it: `Chain_saw`, `tinca-tinca`, `tench, Tinca tinca`, `b`"
+            "kept from it: `_Chain_saw`, `tinca-tinca`, `tench, Tinca tinca`, `b`"
         );
         let many: Vec<_> = (0..20).map(|i| i.to_string()).collect();
         assert!(
