@@ -1,4 +1,5 @@
-//! Pictures a second on one core: decoding, resizing, augmenting and normalising, and the loader as a whole.
+//! Pictures a second on one core: decoding, resizing, augmenting and normalising, and the loader as a whole; crops are
+//! what is left to do where a device resizes.
 //! `IMAGES=DIR` names an image folder (an absolute path); without it the pictures are made up.
 
 use std::hint::black_box;
@@ -114,6 +115,10 @@ fn steps(c: &mut Criterion) {
             b.iter(|| black_box(augment.apply(&image, &preprocess, &mut rng).expect("an image")));
         });
     }
+    group.bench_function("crop", |b| {
+        let (augment, mut rng) = (Augment::default(), sample_stream(0, 0, 0));
+        b.iter(|| black_box(augment.crop(&image, &preprocess, &mut rng).expect("an image")));
+    });
     group.bench_function("normalize", |b| {
         b.iter(|| normalizer.apply(black_box(&ready), &mut out))
     });
@@ -125,13 +130,16 @@ fn epoch(c: &mut Criterion) {
     let cached: Arc<dyn Source> = Arc::new(mbn_data::CachedSource::new(Arc::clone(&files), u64::MAX));
     let mut group = c.benchmark_group("one worker");
     group.sample_size(10);
-    for (name, source, augment) in [
-        ("epoch", &files, Augment::default()),
-        ("epoch, strong", &files, strong()),
-        ("epoch from the cache", &cached, Augment::default()),
+    for (name, source, augment, crops) in [
+        ("epoch", &files, Augment::default(), false),
+        ("epoch, strong", &files, strong(), false),
+        ("epoch from the cache", &cached, Augment::default(), false),
+        ("epoch of crops", &files, Augment::default(), true),
+        ("epoch of crops from the cache", &cached, Augment::default(), true),
     ] {
         let config = LoaderConfig::training(Preprocess::default(), 64, 0)
             .with_augment(augment)
+            .with_crops(crops)
             .with_workers(1);
         let loader = Loader::new(Arc::clone(source), config).expect("a loader");
         group.throughput(Throughput::Elements(loader.samples_per_epoch() as u64));

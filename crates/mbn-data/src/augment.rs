@@ -17,7 +17,7 @@ pub(crate) use erase::erase;
 pub(crate) use mix::mix;
 pub use settings::{Augment, AugmentError, ColorJitter, EraseValue, Erasing, Mixing, Policy};
 
-use crate::resize::{self, ResizeError, resize_region};
+use crate::resize::{self, Crop, Region, ResizeError, resize_region};
 
 impl Augment {
     /// A picture changed at random and brought to `preprocess.size` a side. Erasing, which belongs after the
@@ -31,30 +31,55 @@ impl Augment {
         preprocess: &Preprocess,
         rng: &mut impl Rng,
     ) -> Result<RgbImage, ResizeError> {
-        let (mut resized, is_to_mirror) = self.apply_but_flip(image, preprocess, rng)?;
+        let (region, flips) = self.draw(image, preprocess, rng);
+        let (mut resized, is_to_mirror) = self.change(image, region, flips, preprocess.size, rng)?;
         if is_to_mirror {
             mirror(&mut resized);
         }
         Ok(resized)
     }
 
-    /// As [`Self::apply`], but where a flip may as well come last it is left to do: whether it is.
+    /// As [`Self::apply`], but what may as well come last is left to do: a flip, and the resize too if nothing but a flip
+    /// comes after it.
     ///
     /// # Errors
     /// [`ResizeError`] if the picture has no pixels or the size is zero or absurd.
-    pub(crate) fn apply_but_flip(
+    pub fn crop(
         &self,
         image: &RgbImage,
         preprocess: &Preprocess,
         rng: &mut impl Rng,
-    ) -> Result<(RgbImage, bool), ResizeError> {
-        let mut resized = if self.crop {
-            let region = crop::draw(self, image.width(), image.height(), rng);
-            resize_region(image, region, preprocess.size)?
+    ) -> Result<Crop, ResizeError> {
+        let (region, flips) = self.draw(image, preprocess, rng);
+        let (crop, is_mirrored) = if self.changes_pixels() {
+            let (resized, is_to_mirror) = self.change(image, region, flips, preprocess.size, rng)?;
+            (Crop::resized(resized), is_to_mirror)
         } else {
-            resize::apply(image, preprocess)?
+            (Crop::new(image, region, preprocess.size)?, flips)
         };
-        let flips = rng.random::<f32>() < self.flip;
+        Ok(Crop { is_mirrored, ..crop })
+    }
+
+    /// The box that is taken, and whether the picture is mirrored.
+    fn draw(&self, image: &RgbImage, preprocess: &Preprocess, rng: &mut impl Rng) -> (Region, bool) {
+        let region = if self.crop {
+            crop::draw(self, image.width(), image.height(), rng)
+        } else {
+            resize::region(image, preprocess)
+        };
+        (region, rng.random::<f32>() < self.flip)
+    }
+
+    /// Resizes a box and changes its pixels; whether it is to be mirrored yet.
+    fn change(
+        &self,
+        image: &RgbImage,
+        region: Region,
+        flips: bool,
+        size: usize,
+        rng: &mut impl Rng,
+    ) -> Result<(RgbImage, bool), ResizeError> {
+        let mut resized = resize_region(image, region, size)?;
         // A policy moves pixels in directions of its own; colours are the same in a mirror.
         let is_left = flips && self.policy == Policy::None;
         if flips && !is_left {

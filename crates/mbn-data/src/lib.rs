@@ -47,7 +47,7 @@ pub use folder::{DataError, ImageFolder, labelled_folder};
 pub use loader::{Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order};
 pub use normalize::{Normalizer, normalize_into};
 pub use random::{sample_stream, shuffled};
-pub use resize::{ResizeError, apply};
+pub use resize::{Crop, Filter, ResizeError, apply};
 pub use source::{CachedSource, Source, default_cache_budget};
 pub use stl10::{Stl10, Stl10Error, Stl10ErrorKind};
 pub use weights::class_weights;

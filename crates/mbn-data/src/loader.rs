@@ -93,7 +93,7 @@ impl Loader {
     /// # Errors
     /// [`LoaderError`] if one of them cannot be made.
     pub fn preview(&self, epoch: u64) -> Result<Vec<Example>, LoaderError> {
-        let plan = Plan::new(self, epoch, self.config.preprocess.size);
+        let plan = Plan::new(self, epoch, self.config.preprocess.size).with_images();
         let batch = plan.build(0)?;
         let normalizer = Normalizer::new(&self.config.preprocess);
         let pictures = batch.images.chunks_exact(3 * batch.size * batch.size).enumerate();

@@ -1,5 +1,8 @@
 //! Bilinear resizing with antialiasing, as Pillow does it, of a whole picture or of a box in it.
 
+mod crop;
+mod filter;
+
 use std::cell::RefCell;
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
@@ -7,6 +10,11 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use mbn_spec::{Preprocess, Resize};
+
+pub use crop::Crop;
+#[cfg(test)]
+pub(crate) use crop::tests::carried_out;
+pub use filter::Filter;
 
 /// A picture that cannot be resized as asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -41,11 +49,15 @@ thread_local! {
 /// # Errors
 /// [`ResizeError`] if the picture has no pixels or the size is zero or absurd.
 pub fn apply(image: &RgbImage, preprocess: &Preprocess) -> Result<RgbImage, ResizeError> {
-    let region = match preprocess.resize {
+    resize_region(image, region(image, preprocess), preprocess.size)
+}
+
+/// The box that becomes the network's picture.
+pub(crate) fn region(image: &RgbImage, preprocess: &Preprocess) -> Region {
+    match preprocess.resize {
         Resize::Square => whole(image),
         Resize::Crop => centre(image, preprocess.size, preprocess.shorter_side()),
-    };
-    resize_region(image, region, preprocess.size)
+    }
 }
 
 /// The whole picture.
@@ -79,6 +91,12 @@ fn centre(image: &RgbImage, size: usize, shorter: usize) -> Region {
     }
 }
 
+/// A size within the network's own limit, and far from overflowing.
+fn side_of(size: usize) -> Option<u32> {
+    let side = u32::try_from(size).ok();
+    side.filter(|side| (1..=4096).contains(side))
+}
+
 /// Resizes a box of a picture to size x size.
 pub(crate) fn resize_region(image: &RgbImage, region: Region, size: usize) -> Result<RgbImage, ResizeError> {
     let error = |reason: String| ResizeError {
@@ -87,11 +105,7 @@ pub(crate) fn resize_region(image: &RgbImage, region: Region, size: usize) -> Re
         size,
         reason,
     };
-    // Within the network's own limit, and far from overflowing.
-    let side = u32::try_from(size)
-        .ok()
-        .filter(|side| (1..=4096).contains(side))
-        .ok_or_else(|| error("the size is outside 1 to 4096".to_owned()))?;
+    let side = side_of(size).ok_or_else(|| error("the size is outside 1 to 4096".to_owned()))?;
     if image.is_empty() {
         return Err(error("it has no pixels".to_owned()));
     }

@@ -42,10 +42,12 @@ mod stem;
 
 pub use cpu::simd::instructions;
 #[cfg(feature = "cuda")]
-pub use cuda::{Pictures, Uploader, cross_entropy, soft_cross_entropy};
+pub use cuda::{Uploader, cross_entropy, soft_cross_entropy};
 pub use depthwise::{depthwise, depthwise_backward, depthwise_normalized};
 pub use device::{CudaUnavailable, allow_tf32, device_name, open_cuda};
 pub use geometry::Conv3x3;
+#[cfg(feature = "cuda")]
+pub use gpu::{Filter, Picture};
 pub use inference::{FusedConv, FusedPointwise, separable_fused, stem_fused};
 pub use linear::{LinearGradients, linear, linear_backward};
 pub use normalization::{

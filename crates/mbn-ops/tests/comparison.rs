@@ -29,7 +29,8 @@ fn the_cpu_is_the_cpus() {
     comparison.add("AdamW", "", device::adamw());
     comparison.add("classifier", "", device::classifier([5, 16, 7], 1));
     comparison.add("cross entropy", "", device::cross_entropy([5, 7], 0.1, 1));
-    comparison.add("pictures", "", device::pictures([3, 9, 11], 7, 1));
+    comparison.add("pictures", "", device::pictures(3, 11, 7, 1));
+    comparison.add("loaded pictures", "", device::loaded(32));
     comparison.finish();
 }
 

@@ -149,15 +149,12 @@ fn pictures_are_the_cpus() {
         return;
     };
     let mut comparison = Comparison::new(&cuda.device);
-    for (shape, size) in [
-        ([1, 1, 1], 1),
-        ([3, 9, 11], 7),
-        ([8, 224, 224], 224),
-        ([2, 256, 300], 224),
-        ([MANY, 2, 2], 1),
-    ] {
-        let case = format!("{shape:?} to {size}");
-        comparison.add("pictures", &case, device::pictures(shape, size, 1));
+    for (n, side, size) in [(1, 1, 1), (3, 11, 7), (8, 224, 224), (2, 300, 64), (MANY, 2, 1)] {
+        let case = format!("{n} of up to {side} x {side} to {size}");
+        comparison.add("pictures", &case, device::pictures(n, side, size, 1));
+    }
+    for size in [32, 96, 224] {
+        comparison.add("loaded pictures", &format!("to {size}"), device::loaded(size));
     }
     comparison.finish();
 }

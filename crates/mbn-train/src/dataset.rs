@@ -60,7 +60,7 @@ pub(crate) fn loaders(
 ) -> Result<(Loader, Loader)> {
     let train = LoaderConfig::training(preprocess, settings.batch_size, settings.seed)
         .with_workers(workers)
-        .with_bytes(device.is_cuda())
+        .with_crops(device.is_cuda())
         .with_augment(settings.augment());
     let test = LoaderConfig::evaluation(preprocess, settings.batch_size).with_workers(workers);
     let total = (data.train.len() + data.test.len()).max(1) as u64;

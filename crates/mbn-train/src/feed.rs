@@ -4,9 +4,11 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use mbn_data::Batch;
 #[cfg(feature = "cuda")]
+use mbn_data::{Crop, Filter};
+#[cfg(feature = "cuda")]
 use mbn_spec::Preprocess;
 
-/// Makes the step's tensors. On CUDA pictures travel as bytes, beside the step, and are normalised there.
+/// Makes the step's tensors. On CUDA pictures travel as decoded, beside the step, and are resized and normalised there.
 pub(crate) struct Feed {
     device: Device,
     #[cfg(feature = "cuda")]
@@ -34,23 +36,36 @@ impl Feed {
         let (n, size) = (batch.labels.len(), batch.size);
         #[cfg(feature = "cuda")]
         if let Some(uploader) = &mut self.uploader
-            && !batch.pixels.is_empty()
+            && let Some(crops) = &batch.crops
         {
-            // The loader has cropped them, a crop being resized by a filter that looks at many pixels.
-            let crop = |mirrored: &bool| [0, 0, i32::from(*mirrored)];
-            let crops: Vec<_> = batch.mirrored.iter().map(crop).collect();
-            let pictures = mbn_ops::Pictures {
-                pixels: &batch.pixels,
-                height: size,
-                width: size,
-                crops: &crops,
-                labels: &batch.labels,
-            };
+            let pictures: Vec<_> = crops.iter().map(picture).collect();
             let Preprocess { mean, std, .. } = self.preprocess;
-            return Ok(uploader.upload(pictures, size, mean, std)?);
+            return Ok(uploader.upload(&pictures, &batch.labels, size, mean, std)?);
         }
         let images = Tensor::from_vec(batch.images, (n, 3, size, size), &self.device)?;
         let labels = Tensor::new(batch.labels.as_slice(), &self.device)?;
         Ok((images, labels))
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn picture(crop: &Crop) -> mbn_ops::Picture<'_> {
+    mbn_ops::Picture {
+        pixels: &crop.pixels,
+        height: crop.height,
+        width: crop.width,
+        rows: filter(&crop.rows),
+        columns: filter(&crop.columns),
+        is_mirrored: crop.is_mirrored,
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn filter(filter: &Filter) -> mbn_ops::Filter<'_> {
+    mbn_ops::Filter {
+        taps: filter.taps,
+        shift: filter.shift,
+        starts: &filter.starts,
+        weights: &filter.weights,
     }
 }

@@ -161,6 +161,11 @@ pub struct AugmentError {
 }
 
 impl Augment {
+    /// Whether the pixels of resized pictures are changed: by colour jitter or a policy.
+    pub(crate) fn changes_pixels(&self) -> bool {
+        self.color_jitter != ColorJitter::default() || self.policy != Policy::None
+    }
+
     /// Whether normalised pictures are changed: by erasing or mixing.
     pub(crate) fn changes_values(&self) -> bool {
         let Mixing { mixup, cutmix, .. } = self.mixing;

@@ -145,12 +145,12 @@ fn colours_are_the_same_in_a_mirror() {
             flip: 1.0,
             ..augment.clone()
         };
-        let (left, is_to_mirror) = flipping.apply_but_flip(&small, &preprocess, &mut stream).unwrap();
-        assert!(is_to_mirror && left == jittered(&small));
+        let left = flipping.crop(&small, &preprocess, &mut stream).unwrap();
+        assert!(left.is_mirrored && left.pixels == *jittered(&small).as_raw());
         let policy = Augment {
             policy: Policy::TrivialAugment,
             ..flipping
         };
-        assert!(!policy.apply_but_flip(&small, &preprocess, &mut stream).unwrap().1);
+        assert!(!policy.crop(&small, &preprocess, &mut stream).unwrap().is_mirrored);
     }
 }

@@ -2,17 +2,17 @@
 
 use image::RgbImage;
 
+use crate::resize::Crop;
+
 /// Pictures ready for the network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Normalised pictures, `[n, 3, size, size]`; none where there are `pixels`.
+    /// Normalised pictures, `[n, 3, size, size]`; none where there are `crops`.
     pub images: Vec<f32>,
-    /// Pictures before the normalisation, `[n, size, size, 3]`, if the loader was asked for them and nothing is
-    /// erased or mixed, which is done to normalised ones.
-    pub pixels: Vec<u8>,
-    /// Which of the `pixels`' pictures are to be mirrored from left to right yet.
-    pub mirrored: Vec<bool>,
-    /// Height and width of the pictures.
+    /// Pictures to be resized, mirrored and normalised yet, `[n]`, if the loader was asked for them and nothing is erased
+    /// or mixed, which is done to normalised ones.
+    pub crops: Option<Vec<Crop>>,
+    /// Height and width of the network's pictures.
     pub size: usize,
     /// Class of each picture, of the first of the two where pictures are mixed.
     pub labels: Vec<u32>,

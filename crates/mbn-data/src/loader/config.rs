@@ -36,9 +36,9 @@ pub struct LoaderConfig {
     pub preprocess: Preprocess,
     /// Random changes; without them pictures only become square, as `preprocess` says.
     pub augment: Option<Augment>,
-    /// Whether batches hold the pictures' bytes, to be normalised where the network runs, unless something is erased
-    /// or mixed.
-    pub bytes: bool,
+    /// Whether batches hold crops, to be resized, mirrored and normalised where the network runs, unless something is
+    /// erased or mixed. Which crop a picture gets does not depend on it.
+    pub crops: bool,
     /// Threads that decode; 0 takes one for each core.
     pub workers: usize,
     /// Number of batches that are ready or being made ahead of the one in use.
@@ -55,7 +55,7 @@ impl LoaderConfig {
             seed,
             preprocess,
             augment: None,
-            bytes: false,
+            crops: false,
             workers: 0,
             prefetch: PREFETCH,
         }
@@ -77,10 +77,10 @@ impl LoaderConfig {
         self
     }
 
-    /// With the pictures' bytes in place of the network's input.
+    /// With crops in place of the network's input.
     #[must_use]
-    pub fn with_bytes(mut self, bytes: bool) -> Self {
-        self.bytes = bytes;
+    pub fn with_crops(mut self, crops: bool) -> Self {
+        self.crops = crops;
         self
     }
 

@@ -13,8 +13,7 @@ use super::{Batch, Loader, LoaderError, Order, Shared};
 use crate::augment::{Augment, erase, mix};
 use crate::normalize::Normalizer;
 use crate::random::{batch_stream, sample_stream, shuffled};
-use crate::resize;
-use crate::source::Source;
+use crate::resize::{self, Crop, ResizeError};
 
 /// An epoch's batches, each of which can be made without the others.
 pub(super) struct Plan {
@@ -26,7 +25,7 @@ pub(super) struct Plan {
     preprocess: Preprocess,
     normalizer: Normalizer,
     augment: Option<Augment>,
-    bytes: bool,
+    crops: bool,
     /// Number of batches that are ready or being made ahead of the one in use.
     pub prefetch: usize,
     /// Set when nobody wants the batches any more.
@@ -54,11 +53,16 @@ impl Plan {
             epoch,
             preprocess,
             normalizer: Normalizer::new(&preprocess),
-            bytes: config.bytes && !config.augment.as_ref().is_some_and(Augment::changes_values),
+            crops: config.crops && !config.augment.as_ref().is_some_and(Augment::changes_values),
             augment: config.augment.clone(),
             prefetch: config.prefetch,
             cancelled: Arc::default(),
         }
+    }
+
+    /// The same with the network's input in its batches, whatever the loader was asked for.
+    pub fn with_images(self) -> Self {
+        Self { crops: false, ..self }
     }
 
     /// Number of batches.
@@ -73,17 +77,20 @@ impl Plan {
         let indices = &self.order[start..end];
         let size = self.preprocess.size;
         let picture = 3 * size * size;
-        let (mut images, mut pixels, mut mirrored) = (Vec::new(), Vec::new(), Vec::new());
-        if self.bytes {
-            pixels.resize(indices.len() * picture, 0);
-            mirrored = self.fill(indices, &mut pixels, |image, _, out| out.copy_from_slice(image))?;
+        let (mut images, mut crops) = (Vec::new(), None);
+        if self.crops {
+            crops = Some(self.make(indices.par_iter(), |&index| self.crop(index))?);
         } else {
             images = self.shared.buffer(indices.len() * picture);
-            self.fill(indices, &mut images, |image, stream, out| {
-                self.normalizer.apply(image, out);
+            let pictures = indices.par_iter().zip(images.par_chunks_mut(picture));
+            self.make(pictures, |(&index, out)| {
+                let mut stream = self.stream(index);
+                let image = self.resized(index, &mut stream)?;
+                self.normalizer.apply(&image, out);
                 if let Some(augment) = &self.augment {
-                    erase(&augment.erasing, out, size, stream);
+                    erase(&augment.erasing, out, size, &mut stream);
                 }
+                Ok(())
             })?;
         }
         let mixed = self.augment.as_ref().and_then(|augment| {
@@ -95,8 +102,7 @@ impl Plan {
         let source = &self.shared.source;
         Ok(Batch {
             images,
-            pixels,
-            mirrored,
+            crops,
             size,
             labels: indices.iter().map(|&index| source.label(index)).collect(),
             indices: indices.to_vec(),
@@ -104,47 +110,58 @@ impl Plan {
         })
     }
 
-    /// Makes the pictures and writes each, with what is left of its random stream, to its part of `out`. The error is
-    /// that of the first picture in the batch that has one.
-    fn fill<T: Send>(
+    /// Makes something of each picture of a batch. The error is that of the first picture that has one.
+    fn make<P: Send, T: Default + Send>(
         &self,
-        indices: &[usize],
-        out: &mut [T],
-        write: impl Fn(&RgbImage, &mut Pcg64, &mut [T]) + Sync,
-    ) -> Result<Vec<bool>, LoaderError> {
-        let picture = out.len() / indices.len();
-        let results: Vec<Result<bool, LoaderError>> = self.shared.pool.install(|| {
-            let pictures = out.par_chunks_mut(picture).zip(indices.par_iter());
-            pictures
-                .with_max_len(1)
-                .map(|(out, &index)| {
-                    if self.cancelled.load(Ordering::Relaxed) {
-                        return Ok(false);
-                    }
-                    let mut stream = sample_stream(self.seed, self.epoch, index);
-                    let (image, is_to_mirror) = self.resized(index, &mut stream)?;
-                    write(&image, &mut stream, out);
-                    Ok(is_to_mirror)
-                })
-                .collect()
-        });
+        pictures: impl IndexedParallelIterator<Item = P>,
+        make: impl Fn(P) -> Result<T, LoaderError> + Sync,
+    ) -> Result<Vec<T>, LoaderError> {
+        let made_unless_cancelled = |picture| {
+            // Nobody sees what is in a batch that nobody wants.
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Ok(T::default());
+            }
+            make(picture)
+        };
+        let results: Vec<Result<T, LoaderError>> = self
+            .shared
+            .pool
+            .install(|| pictures.with_max_len(1).map(made_unless_cancelled).collect());
         results.into_iter().collect()
     }
 
+    fn stream(&self, index: usize) -> Pcg64 {
+        sample_stream(self.seed, self.epoch, index)
+    }
+
     /// Decodes, changes and resizes one picture.
-    fn resized(&self, index: usize, stream: &mut Pcg64) -> Result<(RgbImage, bool), LoaderError> {
-        let source: &dyn Source = &*self.shared.source;
-        let image = source.load(index)?;
+    fn resized(&self, index: usize, stream: &mut Pcg64) -> Result<RgbImage, LoaderError> {
+        let image = self.shared.source.load(index)?;
         let resized = match &self.augment {
-            Some(augment) if self.bytes => augment.apply_but_flip(&image, &self.preprocess, stream),
-            Some(augment) => augment
-                .apply(&image, &self.preprocess, stream)
-                .map(|image| (image, false)),
-            None => resize::apply(&image, &self.preprocess).map(|image| (image, false)),
+            Some(augment) => augment.apply(&image, &self.preprocess, stream),
+            None => resize::apply(&image, &self.preprocess),
         };
-        resized.map_err(|error| LoaderError::Resize {
-            path: source.path(index).to_owned(),
-            source: error,
-        })
+        resized.map_err(|error| self.resize_error(index, error))
+    }
+
+    /// Decodes one picture and takes the part of it that is to be resized.
+    fn crop(&self, index: usize) -> Result<Crop, LoaderError> {
+        let image = self.shared.source.load(index)?;
+        let crop = match &self.augment {
+            Some(augment) => augment.crop(&image, &self.preprocess, &mut self.stream(index)),
+            None => Crop::new(
+                &image,
+                resize::region(&image, &self.preprocess),
+                self.preprocess.size,
+            ),
+        };
+        crop.map_err(|error| self.resize_error(index, error))
+    }
+
+    fn resize_error(&self, index: usize, source: ResizeError) -> LoaderError {
+        LoaderError::Resize {
+            path: self.shared.source.path(index).to_owned(),
+            source,
+        }
     }
 }

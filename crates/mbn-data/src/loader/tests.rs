@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use mbn_spec::Preprocess;
 
 use super::*;
+use crate::resize::carried_out;
 use crate::source::tests::Numbered;
 
 fn small() -> Preprocess {
@@ -221,29 +222,117 @@ fn an_epoch_goes_on_in_the_middle() {
     }
 }
 
-#[test]
-fn bytes_are_the_same_pictures_before_the_normalisation() {
-    let source = Arc::new(Numbered::new(9));
-    let floats = Loader::new(source.clone(), training(4, 2)).unwrap();
-    let bytes = Loader::new(source, training(4, 2).with_bytes(true)).unwrap();
-    let normalizer = crate::normalize::Normalizer::new(&small());
-    let mut flips = 0;
-    for (floats, bytes) in batches(&floats, 3).iter().zip(batches(&bytes, 3)) {
-        assert!(bytes.images.is_empty() && floats.pixels.is_empty());
-        assert_eq!(bytes.labels, floats.labels);
-        let expected = floats.images.chunks(3 * 32 * 32);
-        let pictures = bytes.pixels.chunks(3 * 32 * 32).zip(&bytes.mirrored);
-        assert_eq!(bytes.mirrored.len(), 4);
-        for ((pixels, is_to_mirror), expected) in pictures.zip(expected) {
-            let mut image = image::RgbImage::from_raw(32, 32, pixels.to_vec()).unwrap();
-            if *is_to_mirror {
-                image = image::imageops::flip_horizontal(&image);
-            }
-            flips += usize::from(*is_to_mirror);
-            let mut found = vec![0.0; expected.len()];
-            normalizer.apply(&image, &mut found);
-            assert_eq!(found, expected);
-        }
+/// The network's input of a batch, however it holds it.
+fn inputs(batch: &Batch) -> Vec<f32> {
+    let Some(crops) = &batch.crops else {
+        return batch.images.clone();
+    };
+    assert!(batch.images.is_empty());
+    let picture = 3 * batch.size * batch.size;
+    let mut inputs = vec![0.0; crops.len() * picture];
+    for (crop, out) in crops.iter().zip(inputs.chunks_mut(picture)) {
+        let image = carried_out(crop);
+        assert_eq!(image.width() as usize, batch.size);
+        crate::normalize_into(&image, &small(), out);
     }
-    assert!((1..8).contains(&flips), "{flips} of 8 are left to mirror");
+    inputs
+}
+
+#[test]
+fn crops_become_the_same_pictures() {
+    let source = Arc::new(Numbered::new(9));
+    let jitter = crate::ColorJitter {
+        brightness: 0.4,
+        hue: 0.1,
+        ..crate::ColorJitter::default()
+    };
+    let augments = [
+        None,
+        Some(Augment::default()),
+        Some(Augment {
+            crop: false,
+            ..Augment::default()
+        }),
+        Some(Augment {
+            color_jitter: jitter,
+            ..Augment::default()
+        }),
+        Some(Augment {
+            policy: crate::Policy::TrivialAugment,
+            ..Augment::default()
+        }),
+    ];
+    for augment in augments {
+        let config = LoaderConfig {
+            augment,
+            ..training(4, 2)
+        };
+        let images = Loader::new(source.clone(), config.clone()).unwrap();
+        let crops = Loader::new(source.clone(), config.with_crops(true)).unwrap();
+        let mut resized = 0;
+        // Of pictures of 40 x 36 pixels, the last two sizes are enlarged.
+        for size in [32, 40, 64] {
+            let epochs = images
+                .epoch_at(3, size)
+                .unwrap()
+                .zip(crops.epoch_at(3, size).unwrap());
+            for (images, crops) in epochs.map(|(images, crops)| (images.unwrap(), crops.unwrap())) {
+                assert!(images.crops.is_none());
+                assert_eq!(crops.labels, images.labels);
+                assert!(inputs(&crops) == images.images, "{:?} at {size}", crops.indices);
+                let found = crops.crops.iter().flatten();
+                resized += found
+                    .filter(|crop| (crop.width, crop.height) == (size, size))
+                    .count();
+            }
+        }
+        let changes = crops
+            .config()
+            .augment
+            .as_ref()
+            .is_some_and(Augment::changes_pixels);
+        assert_eq!(
+            resized == 24,
+            changes,
+            "{resized} of 24 were resized by the loader"
+        );
+    }
+}
+
+#[test]
+fn what_is_done_to_normalised_pictures_is_done_to_images() {
+    let mut mixing = Augment::default();
+    mixing.mixing.mixup = 0.2;
+    let mut erasing = Augment::default();
+    erasing.erasing.probability = 0.5;
+    for augment in [mixing, erasing] {
+        let config = training(4, 2).with_augment(augment);
+        let source = Arc::new(Numbered::new(9));
+        let images = Loader::new(source.clone(), config.clone()).unwrap();
+        let crops = Loader::new(source, config.with_crops(true)).unwrap();
+        assert_eq!(batches(&images, 3), batches(&crops, 3));
+    }
+}
+
+#[test]
+fn a_preview_of_crops_shows_them() {
+    let source = Arc::new(Numbered::new(9));
+    let images = Loader::new(source.clone(), training(4, 2)).unwrap();
+    let crops = Loader::new(source, training(4, 2).with_crops(true)).unwrap();
+    let examples = crops.preview(3).unwrap();
+    assert_eq!(examples.len(), 4);
+    assert_eq!(examples, images.preview(3).unwrap());
+}
+
+#[test]
+fn a_broken_picture_ends_an_epoch_of_crops_too() {
+    let source = Arc::new(Numbered {
+        broken: Some(9),
+        ..Numbered::new(12)
+    });
+    let config = LoaderConfig::evaluation(small(), 4).with_crops(true);
+    let mut epoch = Loader::new(source, config).unwrap().epoch(0);
+    assert!(epoch.next().unwrap().is_ok() && epoch.next().unwrap().is_ok());
+    let error = epoch.next().unwrap().unwrap_err();
+    assert!(error.to_string().contains("`9.png`"), "{error}");
 }

@@ -15,4 +15,4 @@ pub use loss::{cross_entropy, soft_cross_entropy};
 pub(crate) use queue::{Held, Queue};
 pub(crate) use statistics::{Convolution, normalized};
 pub(crate) use tensors::{activation, new_gradients, pointers, upstream};
-pub use upload::{Pictures, Uploader};
+pub use upload::Uploader;

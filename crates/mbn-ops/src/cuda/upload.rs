@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaEvent, CudaSlice, CudaStream, DevicePtr, PinnedHostSlice,
+    CudaEvent, CudaSlice, CudaStream, DevicePtr, PinnedHostSlice, sys,
 };
 use candle_core::cuda_backend::{CudaDevice, CudaStorage, WrapErr};
 use candle_core::op::BackpropOp;
@@ -11,27 +11,10 @@ use candle_core::{DType, Device, Result, Storage, Tensor, bail};
 
 use super::launch::pointer;
 use super::queue::Queue;
-use crate::gpu::{self, Images, Pointer};
+use crate::gpu::{self, Images, Packing, Picture, Pointer};
 
 /// Batches that are on their way or in use. The program is at most so many steps ahead of the device.
 const SLOTS: usize = 3;
-/// First row and column of a crop, and whether it is mirrored.
-type Crop = [i32; 3];
-
-/// Decoded pictures of one size with their labels.
-#[derive(Clone, Copy, Debug)]
-pub struct Pictures<'a> {
-    /// `[N, height, width, 3]`
-    pub pixels: &'a [u8],
-    /// Rows of each.
-    pub height: usize,
-    /// Columns of each.
-    pub width: usize,
-    /// First row and column of each picture's crop, and 1 to mirror it from left to right, else 0.
-    pub crops: &'a [Crop],
-    /// Class of each.
-    pub labels: &'a [u32],
-}
 
 /// Brings batches to a CUDA device on a stream of its own, from memory that the device reads by itself, so that the
 /// copy of one overlaps the steps on those before.
@@ -70,100 +53,87 @@ impl Uploader {
         })
     }
 
-    /// The network's input, `(byte / 255 - mean) / std` of each crop as `[N, 3, size, size]` in float32, and the
-    /// labels, `[N]`, U32. Both can be used at once: work on them waits for the copy.
+    /// The network's input, `(byte / 255 - mean) / std` of each resized picture as `[N, 3, size, size]` in float32, and
+    /// the labels, `[N]`, U32. Both can be used at once: work on them waits for the copy.
     ///
     /// # Errors
     /// If the lengths do not fit or the device fails.
     pub fn upload(
         &mut self,
-        pictures: Pictures,
+        pictures: &[Picture],
+        labels: &[u32],
         size: usize,
         mean: [f32; 3],
         std: [f32; 3],
     ) -> Result<(Tensor, Tensor)> {
-        let n = pictures.labels.len();
-        let Pictures { height, width, .. } = pictures;
-        if n == 0 || pictures.pixels.len() != n * height * width * 3 || pictures.crops.len() != n {
-            bail!(
-                "upload: {n} labels, {} crops and {} bytes of pictures of {height} x {width}",
-                pictures.crops.len(),
-                pictures.pixels.len()
-            );
-        }
-        let base = self.copy(&pictures)?;
-        let [crops, labels] = offsets(&pictures);
+        let n = pictures.len();
+        let packing = Packing::new(pictures, size)?;
+        let memory = self.copy(&packing, pictures, labels)?;
         let device = Device::Cuda(self.device.clone());
-        // SAFETY: `prepare_images` writes all of it before anything reads it.
-        let images = unsafe { Tensor::empty((n, 3, size, size), DType::F32, &device) }?;
-        let source = Images {
-            pixels: base,
-            n,
-            height,
-            width,
-            crops: base + crops as Pointer,
+        // SAFETY: `resize_images` writes all of it before anything reads it.
+        let out = unsafe { Tensor::empty((n, 3, size, size), DType::F32, &device) }?;
+        let images = Images {
+            memory,
+            packing: &packing,
             mean,
             std,
         };
-        let out = pointer("upload", &images)?;
-        gpu::prepare_images(&Queue::of(&self.device)?.hold(), source, size, out)?;
-        let labels = self.labels(labels, n)?;
+        gpu::resize_images(&Queue::of(&self.device)?.hold(), images, pointer("upload", &out)?)?;
+        let labels = self.labels(packing.labels(), n)?;
         let slot = &self.slots[self.next];
         slot.read.record(&self.device.cuda_stream()).w()?;
         self.next = (self.next + 1) % SLOTS;
-        Ok((images, labels))
+        Ok((out, labels))
     }
 
     /// Enqueues the copy of a batch to the next slot, for which the device's stream then waits; its address.
-    fn copy(&mut self, pictures: &Pictures) -> Result<Pointer> {
-        let [crops, labels] = offsets(pictures);
-        let bytes = labels + 4 * pictures.labels.len();
-        let slot = self.slot(bytes)?;
-        let host = slot.host.as_mut_slice().w()?;
-        host[..pictures.pixels.len()].copy_from_slice(pictures.pixels);
-        let words = pictures
-            .crops
-            .as_flattened()
-            .iter()
-            .map(|value| value.to_ne_bytes());
-        for (to, value) in host[crops..labels].as_chunks_mut().0.iter_mut().zip(words) {
-            *to = value;
-        }
-        let words = pictures.labels.iter().map(|value| value.to_ne_bytes());
-        for (to, value) in host[labels..bytes].as_chunks_mut().0.iter_mut().zip(words) {
-            *to = value;
-        }
+    fn copy(&mut self, packing: &Packing, pictures: &[Picture], labels: &[u32]) -> Result<Pointer> {
+        let bytes = packing.bytes();
         let index = self.next;
+        self.make_room(bytes)?;
         let slot = &mut self.slots[index];
+        // The memory is written again when the copy before is done.
+        slot.copied.synchronize().w()?;
+        packing.write(pictures, labels, slot.host.as_mut_slice().w()?)?;
         self.copies.wait(&slot.read).w()?;
-        self.copies.memcpy_htod(&slot.host, &mut slot.memory).w()?;
+        let written = &slot.host.as_slice().w()?[..bytes];
+        self.copies.memcpy_htod(written, &mut slot.memory).w()?;
         slot.copied.record(&self.copies).w()?;
         self.device.cuda_stream().wait(&slot.copied).w()?;
         Ok(slot.memory.device_ptr(slot.memory.stream()).0)
     }
 
-    /// The next slot, with room for so many bytes.
-    fn slot(&mut self, bytes: usize) -> Result<&mut Slot> {
-        let fits = |slot: &Slot| slot.host.len() >= bytes;
-        if self.slots.len() <= self.next {
-            let slot = self.new_slot(bytes)?;
-            self.slots.push(slot);
-        } else if !fits(&self.slots[self.next]) {
-            // Memory that the copies' stream uses is freed in its order; what the device still reads is waited for.
-            self.device.cuda_stream().synchronize().w()?;
+    /// Sees to it that the next slot holds so many bytes.
+    fn make_room(&mut self, bytes: usize) -> Result<()> {
+        let Some(slot) = self.slots.get(self.next) else {
+            self.slots.push(self.new_slot(bytes)?);
+            return Ok(());
+        };
+        if slot.host.len() < bytes {
+            // Memory that the copies' stream uses is freed in its order; that the device still reads this slot's batch
+            // is waited for, which is the oldest one.
+            slot.read.synchronize().w()?;
             self.slots[self.next] = self.new_slot(bytes)?;
         }
-        Ok(&mut self.slots[self.next])
+        Ok(())
     }
 
+    /// A slot for so many bytes and half as many again: batches of pictures of many sizes differ, and few of them
+    /// shall need a new one.
     fn new_slot(&self, bytes: usize) -> Result<Slot> {
+        let room = bytes + bytes / 2;
         let stream = self.device.cuda_stream();
         let context = stream.context();
-        let event = || context.new_event(None).w();
+        // The thread that waits for an event leaves its core to those that decode.
+        let event = || {
+            context
+                .new_event(Some(sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC))
+                .w()
+        };
         // SAFETY: both are written before they are read; zeros until then are not needed.
         let (host, memory) = unsafe {
-            let host = context.alloc_pinned::<u8>(bytes).w()?;
-            (host, self.copies.alloc::<u8>(bytes).w()?)
+            let host = context.alloc_pinned::<u8>(room).w()?;
+            (host, self.copies.alloc::<u8>(room).w()?)
         };
         Ok(Slot {
             host,
@@ -192,12 +162,6 @@ impl Uploader {
             false,
         ))
     }
-}
-
-/// Where crops and labels begin in a batch's memory.
-fn offsets(pictures: &Pictures) -> [usize; 2] {
-    let crops = pictures.pixels.len().next_multiple_of(16);
-    [crops, crops + 12 * pictures.crops.len()]
 }
 
 impl Drop for Uploader {

@@ -35,7 +35,7 @@ pub use batch_norm::{BatchNorm, Running, batch_norm, normalization};
 pub use columns::{Activation, ParameterGradients, Sums, Upstream};
 pub use depthwise::{DepthwiseGradients, depthwise, depthwise_backward};
 pub use geometry::Shape;
-pub use image::{Images, prepare_images};
+pub use image::{Filter, Images, Packing, Picture, resize_images};
 pub use inference::{depthwise_fused, pointwise_fused, stem_fused};
 pub use linear::{linear, linear_backward};
 pub use loss::{Loss, Target, cross_entropy};

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod pictures;
+
 use candle_core::{DType, Device, Tensor, WithDType};
 use mbn_ops::{Activation, BatchStatistics, Conv3x3, Normalization, ParameterGradients};
 use proptest::prelude::*;

@@ -1,6 +1,8 @@
-//! What comes before and after the convolutions: pictures, the classifier and its loss.
+//! What comes after the convolutions: the classifier and its loss.
 
-use candle_core::{DType, Device, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::Tensor;
+use candle_core::{DType, Device};
 use mbn_testing::Tolerance;
 
 use super::comparison::Found;
@@ -97,68 +99,4 @@ fn naive_cross_entropy(logits: &[f32], targets: &[f32], k: usize) -> (f32, Vec<f
         }
     }
     (loss as f32, gradient)
-}
-
-/// The network's input from bytes: on the CPU by its definition.
-pub fn pictures([n, height, width]: [usize; 3], size: usize, seed: u64) -> impl Fn(&Device) -> Vec<Found> {
-    const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-    const STD: [f32; 3] = [0.229, 0.224, 0.225];
-    move |device| {
-        let noise = common::noise(seed, n * height * width * 3);
-        let pixels: Vec<u8> = noise.iter().map(|v| ((v + 1.0) * 127.9) as u8).collect();
-        let crops: Vec<[i32; 3]> = (0..n)
-            .map(|i| [i % (height - size + 1), (i + 1) % (width - size + 1), i % 2].map(|v| v as i32))
-            .collect();
-        let input = match device {
-            Device::Cpu => {
-                let mut values = Vec::with_capacity(n * 3 * size * size);
-                for (image, [top, left, mirrored]) in crops.iter().enumerate() {
-                    for (c, i) in (0..3).flat_map(|c| (0..size * size).map(move |i| (c, i))) {
-                        let (y, x) = (i / size, i % size);
-                        let x = if *mirrored == 1 { size - 1 - x } else { x };
-                        let row = image * height + *top as usize + y;
-                        let byte = pixels[(row * width + *left as usize + x) * 3 + c];
-                        values.push((f32::from(byte) / 255.0 - MEAN[c]) / STD[c]);
-                    }
-                }
-                Tensor::from_vec(values, (n, 3, size, size), device).unwrap()
-            }
-            #[cfg(feature = "cuda")]
-            device => uploaded(
-                device,
-                mbn_ops::Pictures {
-                    pixels: &pixels,
-                    height,
-                    width,
-                    crops: &crops,
-                    labels: &(0..n as u32).collect::<Vec<_>>(),
-                },
-                size,
-                [MEAN, STD],
-            ),
-            #[cfg(not(feature = "cuda"))]
-            _ => panic!("no such device in this build"),
-        };
-        vec![Found::within("input", common::values(&input), Tolerance::CLOSE)]
-    }
-}
-
-/// More batches than an uploader has room for at a time, the last one of which is the input.
-#[cfg(feature = "cuda")]
-fn uploaded(device: &Device, pictures: mbn_ops::Pictures, size: usize, [mean, std]: [[f32; 3]; 2]) -> Tensor {
-    let mut uploader = mbn_ops::Uploader::new(device).unwrap();
-    let mut batches = Vec::new();
-    for number in 0..5u8 {
-        // Each batch is another one, so that none is taken for another.
-        let shifted: Vec<u8> = pictures.pixels.iter().map(|v| v ^ (number + 1)).collect();
-        let other = mbn_ops::Pictures {
-            pixels: if number == 4 { pictures.pixels } else { &shifted },
-            ..pictures
-        };
-        batches.push(uploader.upload(other, size, mean, std).unwrap());
-    }
-    for (_, labels) in &batches {
-        assert_eq!(labels.to_vec1::<u32>().unwrap(), pictures.labels);
-    }
-    batches.pop().unwrap().0
 }

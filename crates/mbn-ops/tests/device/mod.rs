@@ -5,15 +5,17 @@ pub mod comparison;
 mod convolutions;
 mod inference;
 mod optimisers;
+mod pictures;
 pub mod shapes;
 
 use candle_core::{DType, Device, Tensor};
 
-pub use classifier::{classifier, cross_entropy, pictures};
+pub use classifier::{classifier, cross_entropy};
 pub use comparison::Comparison;
 pub use convolutions::{depthwise, pointwise, pool, stem};
 pub use inference::{separable, stem_fused};
 pub use optimisers::{adamw, sgd};
+pub use pictures::{loaded, pictures};
 
 use crate::common::tensor;
 

@@ -1,13 +1,12 @@
-//! The folded network's layers, and the preparation of pictures.
+//! The folded network's layers.
 
 use proptest::prelude::*;
 
-use super::common::{geometry, noise as noise_values, tensor};
+use super::common::{geometry, tensor};
 use super::emulation::Emulation;
 use super::support::{FORMATS, check, dtype, noise, used};
 use crate::gpu::{self, Format, Shape};
 use crate::{FusedConv, separable_fused, stem_fused};
-use mbn_testing::{Tolerance, assert_close};
 
 fn fused(seed: u64, shape: &[usize], max: f32) -> FusedConv {
     FusedConv {
@@ -46,34 +45,5 @@ proptest! {
             gpu::pointwise_fused(&device, format, [n * oh * ow, c, cout], between, weights(&second), second.max, out).unwrap();
             check("separable", &device.values(format, out), &expected, format, c);
         }
-    }
-
-    #[test]
-    fn pictures_are_cropped_mirrored_and_normalised(n in 1usize..4, size in 1usize..20, extra in (0usize..5, 0usize..5), seed: u64) {
-        let Some(device) = Emulation::new() else { return Ok(()) };
-        let (height, width) = (size + extra.0, size + extra.1);
-        let pixels: Vec<u8> = noise_values(seed, n * height * width * 3).iter().map(|v| ((v + 1.0) * 127.9) as u8).collect();
-        let crops: Vec<[usize; 3]> = (0..n).map(|i| [i % (extra.0 + 1), (i + 1) % (extra.1 + 1), i % 2]).collect();
-        let bytes: Vec<u8> = crops.iter().flatten().flat_map(|v| (*v as i32).to_le_bytes()).collect();
-        let images = gpu::Images {
-            pixels: device.upload_bytes(&pixels),
-            n,
-            height,
-            width,
-            crops: device.upload_bytes(&bytes),
-            mean: [0.485, 0.456, 0.406],
-            std: [0.229, 0.224, 0.225],
-        };
-        let out = device.tensor(Format::F32, &[n, 3, size, size]);
-        gpu::prepare_images(&device, images, size, out).unwrap();
-        let mut expected = Vec::new();
-        for (image, [top, left, mirrored]) in crops.iter().enumerate() {
-            for (c, (y, x)) in (0..3).flat_map(|c| (0..size * size).map(move |i| (c, (i / size, i % size)))) {
-                let x = if *mirrored == 1 { size - 1 - x } else { x };
-                let byte = pixels[((image * height + top + y) * width + left + x) * 3 + c];
-                expected.push((f32::from(byte) / 255.0 - images.mean[c]) / images.std[c]);
-            }
-        }
-        assert_close("pictures", &device.floats(out), &expected, Tolerance::EXACT);
     }
 }

@@ -6,6 +6,7 @@ mod common;
 mod convolutions;
 mod emulation;
 mod faults;
+mod image;
 mod inference;
 mod library;
 mod loss;
