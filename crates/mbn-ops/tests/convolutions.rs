@@ -159,6 +159,66 @@ proptest! {
     }
 }
 
+/// Whatever instructions run: a value that is no number must not look like an inactive one.
+#[test]
+fn nan_reaches_every_result_that_it_is_part_of() {
+    // Channels of each width of registers, and a rest.
+    let ([n, h, w, c, cout], conv) = ([2, 5, 4, 27, 37], Conv3x3::symmetric(1));
+    let nan = |values: &[f32]| values.iter().map(|value| value.is_nan()).collect::<Vec<_>>();
+    let with_nan = |values: &Tensor, at: usize| {
+        let mut spoilt = common::values(values);
+        spoilt[at] = f32::NAN;
+        Tensor::from_vec(spoilt, values.dims(), &Device::Cpu).unwrap()
+    };
+    let fused = |seed: u64, shape: &[usize]| FusedConv {
+        weight: tensor(seed, shape),
+        bias: tensor(seed ^ 1, &shape[..1]),
+        max: 6.0,
+    };
+    let (image, layer) = (with_nan(&tensor(1, &[n, 3, h, w]), 9), fused(2, &[c, 3, 3, 3]));
+    let out = used(&[n, h, w, c]);
+    stem_fused(&image, &layer, conv, &out).unwrap();
+    let expected = naive_conv(&values(&image), &values(&layer.weight), (n, 3, h, w), c, 1, conv);
+    assert!(nan(&expected).contains(&true) && nan(&expected).contains(&false));
+    assert_eq!(nan(&nchw(&out)), nan(&expected), "stem");
+
+    for channel in [0, 20, c - 1] {
+        // Inside: at the edge a kernel may multiply it by the zero of a padding that is elsewhere.
+        let at = (2 * w + 1) * c + channel;
+        let x = with_nan(&tensor(3, &[n, h, w, c]), at);
+        let (first, second) = (fused(4, &[c, 1, 3, 3]), fused(6, &[cout, c, 1, 1]));
+        let out = used(&[n, h, w, cout]);
+        separable_fused(&x, &first, conv, &second.into(), &out).unwrap();
+        let spread = naive_conv(&nchw(&x), &values(&first.weight), (n, c, h, w), c, c, conv);
+        let pixels = nan(&spread);
+        let touched = |i: usize| {
+            let (image, pixel) = (i / (cout * h * w), i % (h * w));
+            (0..c).any(|channel| pixels[(image * c + channel) * h * w + pixel])
+        };
+        let expected: Vec<_> = (0..n * cout * h * w).map(touched).collect();
+        assert_eq!(nan(&nchw(&out)), expected, "separable, channel {channel}");
+
+        for dtype in [DType::F32, DType::BF16] {
+            let mut layer = Layer::new(8, &[n, h, w, c]);
+            layer.raw = with_nan(&layer.raw, at);
+            let layer = layer.to_dtype(dtype);
+            let out = zeros(&[n, h, w, cout], dtype);
+            pointwise(layer.activation(), &tensor(9, &[cout, c, 1, 1]), &out).unwrap();
+            let found = nan(&values(&out));
+            assert!(
+                found
+                    .iter()
+                    .enumerate()
+                    .all(|(i, found)| *found == (i / cout == 2 * w + 1)),
+                "pointwise, {dtype:?}"
+            );
+            let (out, taps) = (zeros(&[n, h, w, c], dtype), tensor(10, &[c, 1, 3, 3]));
+            let _ = depthwise(layer.activation(), &taps, conv, &out).unwrap();
+            assert_eq!(nan(&nchw(&out)), nan(&spread), "depthwise, {dtype:?}");
+        }
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_an_error_that_names_both() {
     let input = Layer::new(1, &[1, 4, 4, 8]);

@@ -10,7 +10,7 @@ use super::normalization::{AsStored, Map};
 use super::pointwise::block_rows;
 use super::product::{Finish, Format, Left, PANEL, Packed, Single, padded};
 use super::scratch::with_scratch;
-use super::simd::{Simd, load, vectorised};
+use super::simd::{Simd, activate, load, vectorised};
 use super::stem::{self, ImageRows};
 use crate::Conv3x3;
 
@@ -39,11 +39,11 @@ impl Map for Epilogue<'_> {
         }
     }
 
-    /// `min(max(0, x + bias), max)`
+    /// `min(max(0, x + bias), max)`, NaN for NaN.
     #[inline(always)]
     fn apply<const L: usize>(_: Simd, lanes: &EpilogueLanes<L>, mut x: [f32; L]) -> [f32; L] {
         for (x, bias) in x.iter_mut().zip(lanes.bias) {
-            *x = (*x + bias).max(0.0).min(lanes.max);
+            *x = activate(*x + bias, lanes.max);
         }
         x
     }

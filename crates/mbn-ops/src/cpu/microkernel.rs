@@ -3,6 +3,8 @@
 
 use pulp::Simd;
 
+use super::simd::activate;
+
 /// Instructions that multiply words of 32 bits and add to float32.
 ///
 /// # Safety
@@ -22,7 +24,7 @@ pub(super) unsafe trait Machine: Copy {
     unsafe fn load_sums(self, from: *const f32) -> Self::Sums;
     unsafe fn store(self, sums: Self::Sums, to: *mut f32);
     unsafe fn add(self, a: Self::Sums, b: Self::Sums) -> Self::Sums;
-    /// `min(max(0, sums), max)`
+    /// `min(max(0, sums), max)`, NaN for NaN.
     unsafe fn clamp(self, sums: Self::Sums, max: f32) -> Self::Sums;
 }
 
@@ -77,8 +79,11 @@ unsafe impl<S: Simd> Machine for Floats<S> {
 
     #[inline(always)]
     unsafe fn clamp(self, sums: S::f32s, max: f32) -> S::f32s {
-        let bounded = self.0.max_f32s(sums, self.0.splat_f32s(0.0));
-        self.0.min_f32s(bounded, self.0.splat_f32s(max))
+        // Not `max_f32s`, which without vectors takes the number where the other is NaN.
+        let (zero, max) = (self.0.splat_f32s(0.0), self.0.splat_f32s(max));
+        let positive = self.0.select_f32s(self.0.less_than_f32s(sums, zero), zero, sums);
+        self.0
+            .select_f32s(self.0.less_than_f32s(max, positive), max, positive)
     }
 }
 
@@ -154,7 +159,8 @@ mod pairs {
         #[inline(always)]
         unsafe fn clamp(self, sums: __m512, max: f32) -> __m512 {
             // SAFETY: see `zero`.
-            unsafe { _mm512_min_ps(_mm512_max_ps(sums, _mm512_setzero_ps()), _mm512_set1_ps(max)) }
+            // Where there is a NaN both give their second operand.
+            unsafe { _mm512_min_ps(_mm512_set1_ps(max), _mm512_max_ps(_mm512_setzero_ps(), sums)) }
         }
     }
 }
@@ -344,7 +350,7 @@ impl<W: Copy> Job<'_, W> {
             *out = match self.finish {
                 Finish::Store => *value,
                 Finish::Add => *out + value,
-                Finish::Activate { bias, max } => (value + bias[col + j]).max(0.0).min(max),
+                Finish::Activate { bias, max } => activate(value + bias[col + j], max),
             };
         }
     }

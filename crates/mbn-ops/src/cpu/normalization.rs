@@ -1,6 +1,6 @@
 //! Batch norm and activation as maps of lanes, applied while a kernel loads.
 
-use super::simd::{Simd, load, mul_add, mul_add_lanes};
+use super::simd::{Simd, activate, load, mul_add, mul_add_lanes};
 use crate::element::Element;
 
 /// Per-channel constants of one layer's batch norm and activation.
@@ -59,12 +59,12 @@ impl<const L: usize> ConstantLanes<L> {
         mul_add_lanes(simd, x, self.scale, self.shift)
     }
 
-    /// `min(max(0, normalised), max)`
+    /// `min(max(0, normalised), max)`, NaN for NaN.
     #[inline(always)]
     pub fn clamp(&self, normalised: [f32; L]) -> [f32; L] {
         let mut out = normalised;
         for value in &mut out {
-            *value = value.max(0.0).min(self.max);
+            *value = activate(*value, self.max);
         }
         out
     }

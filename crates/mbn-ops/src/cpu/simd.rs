@@ -120,6 +120,14 @@ pub(crate) fn mul_add(simd: Simd, a: f32, b: f32, c: f32) -> f32 {
     if simd.fused { a.mul_add(b, c) } else { a * b + c }
 }
 
+/// `min(max(0, x), max)`, and NaN for NaN: `f32::max` would make a broken value look like an answer. Each comparison is
+/// one instruction, whose second operand wins where there is a NaN.
+#[inline(always)]
+pub(crate) fn activate(x: f32, max: f32) -> f32 {
+    let positive = if x < 0.0 { 0.0 } else { x };
+    if positive > max { max } else { positive }
+}
+
 /// `a b + c` lane by lane.
 #[inline(always)]
 pub(crate) fn mul_add_lanes<const L: usize>(simd: Simd, a: [f32; L], b: [f32; L], c: [f32; L]) -> [f32; L] {

@@ -131,7 +131,7 @@ DEVICE void bias(const float *__restrict__ bias, T *__restrict__ x, size_t rows,
             unpack(xs[k], values);
 #pragma unroll
             for (int i = 0; i < V; i++)
-                values[i] = fminf(fmaxf(values[i] + shift[i], low), high);
+                values[i] = clamp_to(values[i] + shift[i], low, high);
             store(x + row * c + walk.channel, values);
         }
     }

@@ -109,6 +109,12 @@ template <int V> DEVICE void round_as(const bf16 *, float (&values)[V]) {
         values[i] = __bfloat162float(__float2bfloat16_rn(values[i]));
 }
 
+// min(max(low, x), high), and NaN for NaN: fmaxf would make a broken value look like an answer.
+DEVICE float clamp_to(float x, float low, float high) {
+    const float raised = x < low ? low : x;
+    return raised > high ? high : raised;
+}
+
 // ---- Batch norm with its activation, of V channels.
 
 // From constants [4, c]: mean, 1 / sqrt(variance + epsilon), scale, shift.
@@ -125,7 +131,7 @@ template <int V> struct Normalization {
         }
     }
     DEVICE float normalise(int i, float x) const { return fmaf(x, scale[i], shift[i]); }
-    DEVICE float clamp(float normalised) const { return fminf(fmaxf(normalised, 0.0f), max); }
+    DEVICE float clamp(float normalised) const { return clamp_to(normalised, 0.0f, max); }
     DEVICE float activate(int i, float x) const { return clamp(normalise(i, x)); }
     // The gradient before the activation.
     DEVICE float pass(float normalised, float gradient) const {

@@ -77,7 +77,7 @@ DEVICE void convolve(const T *__restrict__ raw, const float *__restrict__ consta
                         sum[i] = fmaf(right[ky][i], taps[3 * ky + 2][i], sum[i]);
                     }
                     if constexpr (FUSED)
-                        sum[i] = fminf(fmaxf(sum[i], 0.0f), max);
+                        sum[i] = clamp_to(sum[i], 0.0f, max);
                 }
                 T *to = result + ((at.y + y) * s.ow + at.x + x) * s.c + channel;
                 store(to, sum);

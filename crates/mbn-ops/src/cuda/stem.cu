@@ -80,7 +80,7 @@ DEVICE void convolve(const float *__restrict__ image, const float *__restrict__ 
             for (int i = 0; i < V; i++) {
                 values[i] = static_cast<float>(sums[i]);
                 if constexpr (FUSED)
-                    values[i] = fminf(fmaxf(values[i] + shift[i], 0.0f), max);
+                    values[i] = clamp_to(values[i] + shift[i], 0.0f, max);
             }
             T *to = out + ((static_cast<size_t>(at.image) * s.oh + at.y + y) * s.ow + at.x + x) * s.c + channel;
             store(to, values);

@@ -44,10 +44,10 @@ impl Layer {
         self.scale[c] * self.raw[i] + self.shift[c]
     }
 
-    /// `min(max(0, normalised), max)` of all elements.
+    /// `min(max(0, normalised), max)` of all elements, NaN for NaN.
     pub fn activated(&self) -> Vec<f64> {
-        let activate = |i| self.normalised(i).max(0.0).min(self.max);
-        (0..self.raw.len()).map(activate).collect()
+        let activated = |i| activate(self.normalised(i), self.max);
+        (0..self.raw.len()).map(activated).collect()
     }
 
     /// Turns `gradient`, that of the activation, into that of batch norm's result; returns those of its parameters.
@@ -117,9 +117,15 @@ pub(crate) fn pool_gradient(out: &mut [f64], gradient: &[f64], pixels: usize, c:
     }
 }
 
+/// `min(max(0, x), max)`, and NaN for NaN, which `f64::max` would hide.
+fn activate(x: f64, max: f64) -> f64 {
+    let positive = if x < 0.0 { 0.0 } else { x };
+    if positive > max { max } else { positive }
+}
+
 /// `min(max(0, x + bias), max)`
 pub(crate) fn activate_with_bias(x: &mut [f64], bias: &[f64], max: f32) {
     for (i, x) in x.iter_mut().enumerate() {
-        *x = (*x + bias[i % bias.len()]).max(0.0).min(max.into());
+        *x = activate(*x + bias[i % bias.len()], max.into());
     }
 }

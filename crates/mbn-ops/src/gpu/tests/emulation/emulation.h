@@ -57,10 +57,6 @@ inline __nv_bfloat162 __floats2bfloat162_rn(float x, float y) { return {__float2
 
 namespace emulation {
 
-// The device's own drop a NaN, which would hide that something was read that nobody wrote.
-inline float maximum(float a, float b) { return a != a || b != b ? NAN : (a > b ? a : b); }
-inline float minimum(float a, float b) { return a != a || b != b ? NAN : (a < b ? a : b); }
-
 struct Index { unsigned x, y, z; };
 
 enum class State { Ready, Barrier, Shuffle, Done };
@@ -292,8 +288,6 @@ template <class T> T __ldg(const T *from) {
 #define gridDim (emulation::block().grid)
 #define __syncthreads() emulation::wait(emulation::State::Barrier, __LINE__)
 #define __shfl_xor_sync(mask, value, lane_mask) emulation::shuffle_xor(value, lane_mask, __LINE__)
-#define fmaxf emulation::maximum
-#define fminf emulation::minimum
 
 inline unsigned char *shared_memory() { return emulation::block().shared_start; }
 
