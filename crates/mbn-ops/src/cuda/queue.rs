@@ -227,7 +227,7 @@ fn format(format: Format) -> blas_sys::cudaDataType_t {
     }
 }
 
-/// Sums are in float32 in any case. candle's own products of float32 follow the same switch.
+/// Sums are in float32; cuBLAS may add the parts of a divided one in the result's format. candle's own products of float32 follow the same switch.
 fn compute_type(format: Format) -> blas_sys::cublasComputeType_t {
     if format == Format::F32 && gemm_reduced_precision_f32() {
         blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32
