@@ -61,7 +61,19 @@ fn assert_same(whole: &Path, other: &Path) {
 }
 
 fn spawn(folder: &Path, arguments: &str) -> Child {
-    Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
+    start(&["--default-signal=INT,HUP"], folder, arguments)
+}
+
+/// Starts the program, on Linux with signals as `env` sets them: a shell's background jobs ignore SIGINT, and what they
+/// start inherits it.
+fn start(signals: &[&str], folder: &Path, arguments: &str) -> Child {
+    let program = assert_cmd::cargo::cargo_bin!("mbn-train");
+    let mut command = Command::new("env");
+    command.args(signals).arg(program);
+    if !cfg!(target_os = "linux") {
+        command = Command::new(program);
+    }
+    command
         .current_dir(folder)
         .args(words(arguments))
         .stderr(Stdio::null())
@@ -193,6 +205,24 @@ fn interrupted_within_an_epoch_a_run_saves_and_ends_the_same() {
     let resumed = run(folder.path(), "--resume stopped --threads 2 --no-publish");
     resumed.success().stderr(contains("Resuming `stopped` after "));
     assert_same(&whole, &run_folder);
+}
+
+/// As `nohup` starts it, a run outlives the terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_was_ignored_before_stays_ignored() {
+    let folder = data();
+    let settings = SETTINGS.replace("--epochs 4", "--epochs 400");
+    let arguments = format!("{settings} --out stopped --save-every 0");
+    let mut child = start(&["--ignore-signal=HUP"], folder.path(), &arguments);
+    let run_folder = folder.path().join("stopped");
+    wait_for_steps(&run_folder, 2);
+    signal(&child, "-HUP");
+    // An interrupted run ends with the step that it is at.
+    wait_for_steps(&run_folder, 8);
+    assert_eq!(child.try_wait().unwrap(), None);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 /// Without `--save-every 0`, what a killed run loses is an epoch at most, and never its consistency.
