@@ -108,6 +108,10 @@ mod tests {
             "seed = 1\nrecipe = \"weak\"",
             "seed = 1\ncrop-scale = [0.5, 2]",
             "seed = 1\nfreeze = 99",
+            "seed = 1\nsize = 16",
+            "seed = 1\nsize = 2048",
+            "seed = 1\nprogressive = 31",
+            "seed = 1\nprogressive = -1",
             "seed = 1\nseed = 2",
             "seed = 1\nflip = ",
         ] {

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn sizes_grow_in_equal_parts_to_the_full_size() {
         let args = RunArgs {
-            progressive: Some(128),
+            progressive: "128".parse().ok(),
             epochs: std::num::NonZeroUsize::new(8),
             ..RunArgs::default()
         };

@@ -31,7 +31,8 @@ pub use run_args::RunArgs;
 pub use schedule::Schedule;
 pub use settings::{ClassWeights, OptimizerName, Precision, Settings};
 pub use values::{
-    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
+    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment, Size,
+    StartSize,
 };
 
 use anyhow::Result;

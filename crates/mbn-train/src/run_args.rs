@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::recipe::Recipe;
 use crate::settings::{ClassWeights, OptimizerName, Precision};
 use crate::values::{
-    BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
+    BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment, Size, StartSize,
 };
 
 /// Every option that a run's result depends on. A configuration file has the same names without the dashes.
@@ -31,8 +31,8 @@ pub struct RunArgs {
     pub alpha: Option<Alpha>,
 
     /// Height and width of the images [default: 224]
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(32..=1024))]
-    pub size: Option<u32>,
+    #[arg(long, value_name = "PIXELS")]
+    pub size: Option<Size>,
 
     /// Passes over the training set [default: 50]
     #[arg(long, value_name = "N")]
@@ -167,10 +167,9 @@ pub struct RunArgs {
         require_equals = false)]
     pub cutmix: Option<BetaParameter>,
 
-    /// Start with images of this size and grow to `--size` over the run [default: the same size throughout]
-    #[arg(long, value_name = "PIXELS", help_heading = "Augmentation",
-        value_parser = clap::value_parser!(u32).range(32..=1024))]
-    pub progressive: Option<u32>,
+    /// Start with images of this size and grow to `--size` over the run; 0 has the same size throughout [default: 0]
+    #[arg(long, value_name = "PIXELS", help_heading = "Augmentation")]
+    pub progressive: Option<StartSize>,
 }
 
 impl RunArgs {

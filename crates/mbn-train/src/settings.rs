@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::Recipe;
 use crate::run_args::RunArgs;
-use crate::values::{CropScale, Freeze, RandAugment};
+use crate::values::{CropScale, Freeze, RandAugment, Size, StartSize};
 
 /// Everything that a run's result depends on; 0 switches a part off. The names in files are those of the options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ impl Settings {
         let optimizer = args.optimizer.unwrap_or(OptimizerName::Sgd);
         let epochs = args.epochs.map_or(50, usize::from);
         let batch_size = args.batch_size.map_or(64, usize::from);
-        let size = args.size.unwrap_or(224) as usize;
+        let size = args.size.map_or(224, Size::get);
         let number = |given: Option<f64>, default: f64| given.unwrap_or(default);
         let settings = Self {
             data,
@@ -140,7 +140,7 @@ impl Settings {
             erasing: number(args.erasing.map(f64::from), 0.0),
             mixup: number(args.mixup.map(f64::from), 0.0),
             cutmix: number(args.cutmix.map(f64::from), 0.0),
-            progressive: args.progressive.map_or(0, |size| size as usize),
+            progressive: args.progressive.map_or(0, StartSize::get),
         };
         settings.check()?;
         Ok(settings)
