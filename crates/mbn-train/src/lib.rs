@@ -47,8 +47,7 @@ use crate::trainer::Trainer;
 /// Whatever keeps training from starting or going on, with the file concerned and what to do.
 pub fn run(options: Options) -> Result<Outcome> {
     if let Some(Command::Report { runs }) = &options.command {
-        table::print(runs)?;
-        return Ok(Outcome::Success);
+        return table::print(runs);
     }
     mbn_cli::interrupt::install()?;
     device::check_options(options.common.device, options.run.precision)?;
