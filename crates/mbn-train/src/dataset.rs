@@ -9,7 +9,8 @@ use mbn_cli::Hint;
 use mbn_data::{CachedSource, Loader, LoaderConfig, Source, Splits, default_cache_budget};
 use mbn_spec::Preprocess;
 
-use crate::settings::{ClassWeights, Settings};
+use crate::choices::ClassWeights;
+use crate::settings::Settings;
 
 /// Where STL-10 is looked for.
 pub(crate) const DEFAULT_FOLDER: &str = "data/stl10_binary";

@@ -1,6 +1,7 @@
 //! Trains MobileNetV1 with candle: from a data set to a run folder with weights, history and pictures.
 
 mod bar;
+mod choices;
 mod config;
 mod dataset;
 mod device;
@@ -25,14 +26,15 @@ mod table;
 mod trainer;
 mod values;
 
+pub use choices::{ClassWeights, OptimizerName, Precision};
 pub use options::{Command, Options};
 pub use recipe::Recipe;
 pub use run_args::RunArgs;
 pub use schedule::Schedule;
-pub use settings::{ClassWeights, OptimizerName, Precision, Settings};
+pub use settings::Settings;
 pub use values::{
-    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment, Size,
-    StartSize,
+    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
+    Size, StartSize,
 };
 
 use anyhow::Result;

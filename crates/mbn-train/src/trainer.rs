@@ -20,7 +20,6 @@ use crate::meter::Meter;
 use crate::options::Options;
 use crate::resume::{Best, Position, Progress, State};
 use crate::run_dir::{AUGMENTED, BEST, RunDir, STATE};
-use crate::settings::Settings;
 use crate::starting::{self, Start};
 use crate::{publish, report};
 
@@ -58,7 +57,7 @@ impl Trainer {
         let init = init.map(|path| starting::load(path, args.init_classes.as_deref()));
         let init = init.transpose()?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
-        let settings = Settings::resolve(args, folder, init_alpha)?;
+        let settings = options.resolve(args, folder, init_alpha)?;
         device::set_products(device, settings.precision)?;
         let data = dataset::open(&settings)?;
         let classes = data.class_names.clone();
@@ -161,7 +160,7 @@ impl Trainer {
         if settings.freeze.blocks() > 0 {
             log::info!("Frozen: {}", settings.freeze);
         }
-        let workers = options.workers.get();
+        let workers = usize::from(options.workers);
         let (train_loader, test_loader) =
             dataset::loaders(&data, settings, progress.preprocess, workers, device)?;
         let mut network = Network::from_weights(weights, device)?;
