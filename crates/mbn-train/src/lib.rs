@@ -67,7 +67,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     };
     let outcome = trainer.train()?;
     if outcome == Outcome::Success {
-        trainer.finish(&options)?;
+        trainer.finish()?;
     }
     Ok(outcome)
 }

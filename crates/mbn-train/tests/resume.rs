@@ -24,7 +24,7 @@ const FILES: [&str; 6] = [
     "mistakes.png",
     "augmented.png",
 ];
-const RESUME: &str = "--threads 2 --no-publish --save-every 0";
+const RESUME: &str = "--threads 2 --save-every 0";
 /// Steps of the run: 4 epochs of 16 pictures, 4 in a batch.
 const STEPS: u64 = 16;
 
@@ -52,6 +52,8 @@ fn assert_same(whole: &Path, other: &Path) {
         );
     }
     assert_eq!(history(whole), history(other));
+    let published = whole.with_file_name("models");
+    assert!(!published.exists(), "`--no-publish` was forgotten");
     let left: Vec<_> = std::fs::read_dir(other)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -190,10 +192,7 @@ fn interrupted_within_an_epoch_a_run_saves_and_ends_the_same() {
     for (i, name) in ["-INT", "-TERM", "-INT"].into_iter().enumerate() {
         let mut child = match i {
             0 => spawn(folder.path(), &format!("{SETTINGS} --out stopped --save-every 0")),
-            _ => spawn(
-                folder.path(),
-                "--resume stopped --threads 2 --no-publish --save-every 0",
-            ),
+            _ => spawn(folder.path(), "--resume stopped --threads 2 --save-every 0"),
         };
         wait_for_steps(&run_folder, 2 + 5 * i as u64);
         signal(&child, name);
@@ -202,7 +201,7 @@ fn interrupted_within_an_epoch_a_run_saves_and_ends_the_same() {
     }
     // The last may have come too late.
     assert_eq!(codes[..2], [Some(130), Some(130)]);
-    let resumed = run(folder.path(), "--resume stopped --threads 2 --no-publish");
+    let resumed = run(folder.path(), "--resume stopped --threads 2");
     resumed.success().stderr(contains("Resuming `stopped` after "));
     assert_same(&whole, &run_folder);
 }
@@ -238,7 +237,7 @@ fn an_interrupt_saves_what_no_timer_saved() {
     signal(&child, "-INT");
     let code = child.wait().unwrap().code();
     assert!(code == Some(130) || code == Some(0), "{code:?}");
-    run(folder.path(), "--resume stopped --threads 2 --no-publish").success();
+    run(folder.path(), "--resume stopped --threads 2").success();
     assert_same(&whole, &folder.path().join("stopped"));
 }
 
@@ -253,7 +252,7 @@ fn resuming_makes_the_files_what_the_state_says() {
     std::fs::write(copy.join("history.csv"), "of another run\n").unwrap();
     std::fs::write(copy.join("best.safetensors"), "of another run\n").unwrap();
     std::fs::write(copy.join(".mbn-x.tmp"), "half of a file").unwrap();
-    run(folder.path(), "--resume copy --threads 2 --no-publish").success();
+    run(folder.path(), "--resume copy --threads 2").success();
     assert_same(&whole, &copy);
 }
 
