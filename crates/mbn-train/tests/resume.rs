@@ -71,9 +71,9 @@ fn spawn(folder: &Path, arguments: &str) -> Child {
 fn start(signals: &[&str], folder: &Path, arguments: &str) -> Child {
     let program = assert_cmd::cargo::cargo_bin!("mbn-train");
     let mut command = Command::new("env");
-    command.args(signals).arg(&program);
+    command.args(signals).arg(program);
     if !cfg!(target_os = "linux") {
-        command = Command::new(&program);
+        command = Command::new(program);
     }
     command
         .current_dir(folder)
