@@ -20,11 +20,11 @@ pub struct CommonArgs {
     pub threads: Option<NonZeroUsize>,
 
     /// Print nothing but errors on stderr
-    #[arg(long, short)]
+    #[arg(long, short, global = true)]
     pub quiet: bool,
 
     /// Least severe messages that stderr gets
-    #[arg(long, value_name = "LEVEL", value_enum, default_value = "info")]
+    #[arg(long, value_name = "LEVEL", value_enum, default_value = "info", global = true)]
     pub log_level: LogLevel,
 }
 

@@ -1,24 +1,69 @@
 //! Ctrl-C: the first asks the program to finish what it is at and save, the second ends it.
 
+use std::ffi::c_int;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+#[cfg(unix)]
+use signal_hook::consts::SIGHUP;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::run::INTERRUPTED;
 
-static REQUESTED: AtomicBool = AtomicBool::new(false);
+static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Makes SIGINT, SIGTERM and SIGHUP set the flag that [`requested`] reads.
+const SIGNALS: &[c_int] = &[
+    SIGINT,
+    SIGTERM,
+    #[cfg(unix)]
+    SIGHUP,
+];
+
+/// Makes SIGINT, SIGTERM and SIGHUP set the flag that [`requested`] reads. One that the program was started to ignore,
+/// as `nohup` does, stays ignored; only Linux tells which these are.
 ///
 /// # Errors
-/// The system refuses the handler, or one is installed already.
-pub fn install() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {
-        if REQUESTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
+/// The system refuses a handler.
+pub fn install() -> io::Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    for &signal in SIGNALS {
+        if is_ignored(&status, signal) {
+            continue;
         }
-    })
+        // In this order: the signal that sets the flag finds it unset.
+        flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&REQUESTED))?;
+        flag::register(signal, Arc::clone(&REQUESTED))?;
+    }
+    Ok(())
 }
 
 /// Whether the user asked the program to stop.
 pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
+}
+
+/// Whether Linux's description of a process says that it ignores a signal: a bit mask in hexadecimal, the lowest bit
+/// for signal 1.
+fn is_ignored(status: &str, signal: c_int) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        // `nohup sh -c 'cat /proc/self/status'`
+        let status =
+            "Name:\tcat\nSigBlk:\t0000000000004002\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000000000\n";
+        assert!(is_ignored(status, 1));
+        assert!(!is_ignored(status, 2) && !is_ignored(status, 15));
+        assert!(is_ignored("SigIgn:\t0000000000004002\n", 15));
+        assert!(!is_ignored("", 1) && !is_ignored("SigIgn:\tx\n", 1));
+    }
 }

@@ -1,5 +1,5 @@
 //! What `mbn-train`, `mbn-export` and `mbn-infer` share: common options, logging to stderr, exit codes,
-//! interruption, progress bars, files of class names.
+//! interruption, progress bars, files of class names, advised commands.
 //!
 //! A program's `main` is one call of [`run`] with a function from its options to an [`Outcome`].
 
@@ -11,9 +11,11 @@ pub mod interrupt;
 mod logging;
 pub mod progress;
 mod run;
+mod shell;
 
 pub use class_names::read_class_names;
 pub use common::CommonArgs;
 pub use device::{DeviceChoice, ParseDeviceError};
 pub use hint::{Hint, Hinted};
 pub use run::{Outcome, UsageError, run};
+pub use shell::quote;

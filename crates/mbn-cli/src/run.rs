@@ -51,7 +51,7 @@ where
         Ok(Outcome::Failure) => FAILURE,
         Ok(Outcome::Interrupted) => INTERRUPTED,
         // Whoever read the output has seen enough, as `head` does.
-        Err(error) if is_broken_pipe(&error) => 0,
+        Err(error) if is_broken_pipe(&error) && is_closed(&io::stdout()) => 0,
         Err(error) => report(&error),
     })
 }
@@ -81,4 +81,36 @@ fn is_broken_pipe(error: &Error) -> bool {
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .map(io::Error::kind);
     kinds.into_iter().any(|kind| kind == io::ErrorKind::BrokenPipe)
+}
+
+/// Whether nobody reads a pipe any more. Without it a broken one would be taken for stdout's where it is an output
+/// file's or a connection's.
+#[cfg(unix)]
+fn is_closed(pipe: &impl std::os::fd::AsFd) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    let mut pipes = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
+    let polled = poll(&mut pipes, PollTimeout::ZERO).is_ok();
+    let events = pipes[0].revents().unwrap_or(PollFlags::empty());
+    polled && events.contains(PollFlags::POLLERR)
+}
+
+/// Elsewhere nothing tells.
+#[cfg(not(unix))]
+fn is_closed<T>(_pipe: &T) -> bool {
+    true
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_closed_when_its_reader_is_gone() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(!is_closed(&writer));
+        drop(reader);
+        assert!(is_closed(&writer));
+        assert!(!is_closed(&tempfile::tempfile().unwrap()));
+    }
 }

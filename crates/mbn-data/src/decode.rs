@@ -1,17 +1,16 @@
 //! Picture files to RGB bytes: format by content, EXIF orientation applied, a truncated file refused.
 
+mod image_crate;
 mod jpeg;
 mod rgb;
 mod whole;
 
 use std::any::Any;
 use std::fmt;
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use image::error::{ImageError, LimitErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{ImageFormat, RgbImage};
 
 /// Longest side of a picture that is decoded, in pixels.
 pub const MAX_SIDE: u32 = 16_384;
@@ -144,12 +143,7 @@ impl fmt::Display for Format {
 /// # Errors
 /// [`DecodeError`] naming the file, for anything that is not a whole picture within the limits.
 pub fn decode_file(path: &Path) -> Result<RgbImage, DecodeError> {
-    read(path)
-        .and_then(|bytes| decode_bytes(&bytes))
-        .map_err(|kind| DecodeError {
-            path: path.to_owned(),
-            kind,
-        })
+    with_content(path, decode_bytes)
 }
 
 /// Decodes a picture file's content as RGB, upright. Alpha is dropped, 16-bit channels keep their high byte.
@@ -157,17 +151,63 @@ pub fn decode_file(path: &Path) -> Result<RgbImage, DecodeError> {
 /// # Errors
 /// As [`decode_file`], without the path.
 pub fn decode_bytes(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
+    let format = whole_format(bytes)?;
+    without_panic(format, || match format {
+        Format::Jpeg => jpeg::decode(bytes),
+        _ => image_crate::decode(format, bytes),
+    })
+}
+
+/// Refuses a picture file for what shows without decoding its pixels, which takes a small part of the time: one that
+/// cannot be read, is no picture, is truncated, has a broken header or is too large.
+///
+/// # Errors
+/// [`DecodeError`] naming the file.
+pub fn check_file(path: &Path) -> Result<(), DecodeError> {
+    with_content(path, check_bytes)
+}
+
+/// As [`check_file`], for a file's content.
+///
+/// # Errors
+/// As [`check_file`], without the path.
+pub fn check_bytes(bytes: &[u8]) -> Result<(), DecodeErrorKind> {
+    let format = whole_format(bytes)?;
+    without_panic(format, || match format {
+        Format::Jpeg => jpeg::open(bytes).map(drop),
+        _ => image_crate::open(format, bytes).map(drop),
+    })
+}
+
+/// What `work` makes of a file's content.
+fn with_content<T>(
+    path: &Path,
+    work: impl FnOnce(&[u8]) -> Result<T, DecodeErrorKind>,
+) -> Result<T, DecodeError> {
+    read(path)
+        .and_then(|bytes| work(&bytes))
+        .map_err(|kind| DecodeError {
+            path: path.to_owned(),
+            kind,
+        })
+}
+
+/// The format of a file that is all there.
+fn whole_format(bytes: &[u8]) -> Result<Format, DecodeErrorKind> {
     if bytes.is_empty() {
         return Err(DecodeErrorKind::Empty);
     }
     let format =
         Format::recognise(bytes).ok_or_else(|| DecodeErrorKind::NotAnImage(describe_unknown(bytes)))?;
     whole::check(format, bytes)?;
-    let decode = || match format {
-        Format::Jpeg => jpeg::decode(bytes),
-        _ => decode_with_image_crate(format, bytes),
-    };
-    // The decoders are fuzzed but do not promise never to panic, and one bad file must not end a batch.
+    Ok(format)
+}
+
+/// The decoders are fuzzed but do not promise never to panic, and one bad file must not end a batch.
+fn without_panic<T>(
+    format: Format,
+    decode: impl FnOnce() -> Result<T, DecodeErrorKind>,
+) -> Result<T, DecodeErrorKind> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
         Err(DecodeErrorKind::Panicked {
             format,
@@ -191,21 +231,6 @@ fn read(path: &Path) -> Result<Vec<u8>, DecodeErrorKind> {
     Ok(std::fs::read(path)?)
 }
 
-fn decode_with_image_crate(format: Format, bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.of_image_crate());
-    reader.limits(limits);
-    let convert = |error| from_image_error(format, error);
-    let mut decoder = reader.into_decoder().map_err(convert)?;
-    let (width, height) = decoder.dimensions();
-    check_size(format, width, height, decoder.total_bytes())?;
-    let orientation = decoder.orientation().map_err(convert)?;
-    let mut image = rgb::from_dynamic(DynamicImage::from_decoder(decoder).map_err(convert)?);
-    rgb::orient(&mut image, orientation);
-    Ok(image)
-}
-
 /// Refuses a picture before its pixels are allocated; `bytes` is their size as the decoder gives them.
 fn check_size(format: Format, width: u32, height: u32, bytes: u64) -> Result<(), DecodeErrorKind> {
     let rgb = 3 * u64::from(width) * u64::from(height);
@@ -223,28 +248,6 @@ fn check_size(format: Format, width: u32, height: u32, bytes: u64) -> Result<(),
         });
     }
     Ok(())
-}
-
-fn from_image_error(format: Format, error: ImageError) -> DecodeErrorKind {
-    match error {
-        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            DecodeErrorKind::Truncated {
-                format,
-                missing: "it ends within the pixels".to_owned(),
-            }
-        }
-        ImageError::Limits(limit) if limit.kind() == LimitErrorKind::InsufficientMemory => {
-            DecodeErrorKind::Malformed {
-                format,
-                reason: format!("it needs more than {MAX_DECODED_BYTES} bytes of memory"),
-            }
-        }
-        // The crate's own message repeats the format; its source has the reason.
-        error => DecodeErrorKind::Malformed {
-            format,
-            reason: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
-        },
-    }
 }
 
 /// What a file is that is no picture, as far as its first bytes tell.

@@ -12,7 +12,7 @@ pub use error::DataError;
 use error::{describe_files, describe_folders};
 
 use crate::dataset::Splits;
-use crate::decode::{DecodeError, decode_file};
+use crate::decode::{DecodeError, check_file, decode_file};
 use crate::files::{images_below, is_hidden};
 use crate::source::Source;
 
@@ -119,6 +119,10 @@ impl Source for ImageFolder {
 
     fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError> {
         decode_file(&self.items[index].0).map(Arc::new)
+    }
+
+    fn check(&self, index: usize) -> Result<(), DecodeError> {
+        check_file(&self.items[index].0)
     }
 }
 

@@ -40,8 +40,8 @@ pub use augment::{Augment, AugmentError, ColorJitter, EraseValue, Erasing, Mixin
 pub use collect::{CollectError, CollectErrorKind, collect};
 pub use dataset::{Splits, open, open_fold};
 pub use decode::{
-    DecodeError, DecodeErrorKind, Format, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, decode_bytes,
-    decode_file,
+    DecodeError, DecodeErrorKind, Format, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, check_bytes,
+    check_file, decode_bytes, decode_file,
 };
 pub use folder::{DataError, ImageFolder, labelled_folder};
 pub use loader::{Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order};

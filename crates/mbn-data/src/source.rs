@@ -41,6 +41,18 @@ pub trait Source: Send + Sync {
     /// # Panics
     /// If there is no such picture.
     fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError>;
+
+    /// Refuses picture `index` for what shows without decoding its pixels; a source whose files were read when it was
+    /// opened has nothing left to refuse.
+    ///
+    /// # Errors
+    /// [`DecodeError`] naming the file.
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    fn check(&self, _index: usize) -> Result<(), DecodeError> {
+        Ok(())
+    }
 }
 
 /// Keeps decoded pictures of another source in memory, as long as they fit in a number of bytes. Those that
@@ -93,6 +105,10 @@ impl Source for CachedSource {
 
     fn path(&self, index: usize) -> &Path {
         self.inner.path(index)
+    }
+
+    fn check(&self, index: usize) -> Result<(), DecodeError> {
+        self.inner.check(index)
     }
 
     fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError> {

@@ -3,10 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use ureq::http::{Response, StatusCode, header};
-use ureq::{Agent, Body};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, RequestBuilder};
 
 use crate::{Archive, FetchError, OnProgress, Progress, Step};
 
@@ -14,6 +16,9 @@ use crate::{Archive, FetchError, OnProgress, Progress, Step};
 const CHUNK: usize = 256 << 10;
 /// A server that sends nothing for so long has gone.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// While nothing comes, progress is told of, and a wish to stop heard, this often.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Why a connection ended before the file did.
 enum End {
@@ -40,6 +45,7 @@ pub(crate) fn download(
     let mut farthest = length(part)?;
     let mut failures = 0;
     loop {
+        tick(length(part)?, on_progress)?;
         let source = match attempt(&agent, archive, part, on_progress) {
             Ok(()) => return Ok(()),
             Err(End::Fatal(error)) => return Err(error),
@@ -61,7 +67,26 @@ pub(crate) fn download(
             });
         }
         log::warn!("the connection broke after {done} bytes ({source}); trying again");
-        std::thread::sleep(archive.pause);
+        let mut left = archive.pause;
+        while !left.is_zero() {
+            tick(done, on_progress)?;
+            let slice = left.min(TICK);
+            std::thread::sleep(slice);
+            left -= slice;
+        }
+    }
+}
+
+/// Tells of `done` bytes while none come.
+fn tick(done: u64, on_progress: &mut OnProgress) -> Result<(), FetchError> {
+    let progress = Progress {
+        step: Step::Download,
+        done,
+        total: None,
+    };
+    match on_progress(progress).is_break() {
+        true => Err(FetchError::Interrupted),
+        false => Ok(()),
     }
 }
 
@@ -83,7 +108,9 @@ fn attempt(agent: &Agent, archive: &Archive, part: &Path, on_progress: &mut OnPr
     if have > 0 {
         request = request.header(header::RANGE, format!("bytes={have}-"));
     }
-    let response = request.call().map_err(|error| unreachable(archive, error))?;
+    let response = respond(request, have, on_progress)
+        .map_err(End::Fatal)?
+        .map_err(|error| unreachable(archive, error))?;
     let restart = || -> Result<(), End> {
         std::fs::remove_file(part).map_err(|error| End::Fatal(FetchError::disk(part, error)))
     };
@@ -101,10 +128,12 @@ fn attempt(agent: &Agent, archive: &Archive, part: &Path, on_progress: &mut OnPr
             let total = response.body().content_length();
             receive(response, part, 0, total, on_progress)
         }
-        // Nothing comes after what is there: either that is all, or it is of another file.
+        // Nothing comes after what is there: either that is all, or it is of another file. Where the server does not
+        // say, the sum will.
         StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => match whole_length(&response) {
+            None => Ok(()),
             Some(total) if total == have => Ok(()),
-            _ => {
+            Some(_) => {
                 restart()?;
                 Err(End::Broken("the file on the server is another one now".into()))
             }
@@ -116,6 +145,30 @@ fn attempt(agent: &Agent, archive: &Archive, part: &Path, on_progress: &mut OnPr
             url: archive.url.clone(),
             status: status.as_u16(),
         })),
+    }
+}
+
+/// Sends a request and waits for the answer's head, on a thread of its own: connecting to a server that is silent cannot
+/// be broken off, only left.
+fn respond(
+    request: RequestBuilder<WithoutBody>,
+    have: u64,
+    on_progress: &mut OnProgress,
+) -> Result<Result<Response<Body>, ureq::Error>, FetchError> {
+    let (sender, receiver) = mpsc::channel();
+    let waiting = std::thread::Builder::new().spawn(move || {
+        // Nobody listens any more where the caller was told to stop.
+        let _ = sender.send(request.call());
+    });
+    if let Err(error) = waiting {
+        return Ok(Err(error.into()));
+    }
+    loop {
+        match receiver.recv_timeout(TICK) {
+            Ok(response) => return Ok(response),
+            Err(RecvTimeoutError::Timeout) => tick(have, on_progress)?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(Err(ureq::Error::ConnectionFailed)),
+        }
     }
 }
 

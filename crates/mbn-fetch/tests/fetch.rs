@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -150,7 +150,8 @@ fn gets_verifies_and_unpacks_telling_how_far_it_is() {
         assert!(
             of_step
                 .iter()
-                .all(|progress| progress.total == Some(file.len() as u64))
+                .all(|progress| progress.total == Some(file.len() as u64)
+                    || (progress.done, progress.total) == (0, None))
         );
         assert_eq!(of_step.last().unwrap().done, file.len() as u64, "{step:?}");
     }
@@ -187,6 +188,28 @@ fn goes_on_where_another_run_broke_off() {
     fs::write(dir.path().join("stl10_binary.tar.gz.part"), &file).unwrap();
     get(&file, Habits::default(), dir.path()).0.unwrap();
     assert_unpacked(dir.path());
+}
+
+/// Where the server does not say how long the file is, the sum tells whether all of it is there.
+#[test]
+fn what_may_be_all_of_the_file_is_verified_before_it_is_thrown_away() {
+    let habits = Habits {
+        tells_length: false,
+        ..Habits::default()
+    };
+    let (dir, file) = (folder(), whole());
+    let part = |dir: &TempDir| dir.path().join("stl10_binary.tar.gz.part");
+    fs::write(part(&dir), &file).unwrap();
+    let (result, requests) = get(&file, habits.clone(), dir.path());
+    result.unwrap();
+    assert_eq!(requests, [Some(file.len())]);
+    assert_unpacked(dir.path());
+
+    let dir = folder();
+    fs::write(part(&dir), vec![1; file.len()]).unwrap();
+    let error = get(&file, habits, dir.path()).0.unwrap_err();
+    assert!(matches!(error, FetchError::Checksum { .. }), "{error}");
+    assert!(names(dir.path()).is_empty());
 }
 
 #[test]
@@ -376,6 +399,37 @@ fn stops_at_any_step_when_told_to_and_goes_on() {
         assert_eq!(names(dir.path()), ["stl10_binary.tar.gz.part"]);
         fetch(&archive, dir.path(), &mut |_| ControlFlow::Continue(())).unwrap();
         assert_unpacked(dir.path());
+    }
+}
+
+/// Between two attempts, and while a server lets it wait, as while bytes come.
+#[test]
+fn stops_while_nothing_comes() {
+    const SOON: Duration = Duration::from_secs(10);
+    for habits in [
+        Habits {
+            breaks: vec![0; 9],
+            ..Habits::default()
+        },
+        Habits {
+            silent: true,
+            ..Habits::default()
+        },
+    ] {
+        let dir = folder();
+        let server = Server::start(whole(), habits);
+        let mut archive = described(&server, &whole());
+        archive.pause = Duration::from_secs(3600);
+        let start = Instant::now();
+        // Asked to stop once the server was asked for the file.
+        let mut stop = |_| match start.elapsed() > Duration::from_millis(300) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let error = fetch(&archive, dir.path(), &mut stop).unwrap_err();
+        assert!(matches!(error, FetchError::Interrupted), "{error}");
+        assert!(start.elapsed() < SOON);
+        assert_eq!(server.requests.lock().unwrap().len(), 1);
     }
 }
 

@@ -21,9 +21,9 @@ pub struct Weights {
     counters: BTreeMap<String, i64>,
 }
 
-/// A weight file that cannot be used, with its path.
+/// A weight file that cannot be used or written, with its path.
 #[derive(Debug, thiserror::Error)]
-#[error("weight file `{}` cannot be used", path.display())]
+#[error("weight file `{}` cannot be {}", path.display(), kind.what_failed())]
 pub struct WeightsError {
     /// The file.
     pub path: PathBuf,
@@ -35,9 +35,12 @@ pub struct WeightsError {
 /// What is wrong with a weight file.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsErrorKind {
-    /// It cannot be read or written.
+    /// It cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// It cannot be written.
+    #[error(transparent)]
+    Write(std::io::Error),
     /// It is empty.
     #[error("the file is empty")]
     Empty,
@@ -53,6 +56,15 @@ pub enum WeightsErrorKind {
     /// Its tensors are not those of a MobileNetV1.
     #[error(transparent)]
     Mismatch(#[from] MismatchError),
+}
+
+impl WeightsErrorKind {
+    fn what_failed(&self) -> &'static str {
+        match self {
+            Self::Write(_) => "written",
+            _ => "used",
+        }
+    }
 }
 
 /// Tensors that are not those of the network; lists every difference.
@@ -217,7 +229,7 @@ impl Weights {
     /// # Errors
     /// [`WeightsError`] naming the file.
     pub fn save(&self, path: &Path) -> Result<(), WeightsError> {
-        let write = || Ok(atomic::write(path, &self.to_bytes()?)?);
+        let write = || atomic::write(path, &self.to_bytes()?).map_err(WeightsErrorKind::Write);
         write().map_err(|kind| WeightsError {
             path: path.to_owned(),
             kind,

@@ -98,7 +98,12 @@ fn errors_name_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
     let error = Weights::load(&path).unwrap_err();
-    assert!(error.to_string().contains("weights.safetensors"), "{error}");
+    assert!(
+        error.to_string().contains("weights.safetensors` cannot be used"),
+        "{error}"
+    );
+    let error = sample(2).save(&path.join("below/a/file")).unwrap_err();
+    assert!(error.to_string().contains("file` cannot be written"), "{error}");
     std::fs::write(&path, b"").unwrap();
     assert!(matches!(
         Weights::load(&path).unwrap_err().kind,

@@ -72,6 +72,13 @@ fn without_trailing_newline(error: toml::de::Error) -> anyhow::Error {
     anyhow!("{}", error.to_string().trim_end().to_owned())
 }
 
+/// The error of settings that contradict each other by what a file says; `error` names them as options, which are the
+/// keys with dashes.
+pub(crate) fn contradiction(path: &Path, error: &anyhow::Error) -> anyhow::Error {
+    let message = error.to_string().replace("`--", "`");
+    anyhow!(message).context(format!("configuration `{}` cannot be used", path.display()))
+}
+
 /// The settings as a file that [`load`] reads.
 pub(crate) fn to_toml(settings: &Settings) -> Result<String> {
     let values = toml::to_string(settings)?;
@@ -108,6 +115,10 @@ mod tests {
             "seed = 1\nrecipe = \"weak\"",
             "seed = 1\ncrop-scale = [0.5, 2]",
             "seed = 1\nfreeze = 99",
+            "seed = 1\nsize = 16",
+            "seed = 1\nsize = 2048",
+            "seed = 1\nprogressive = 31",
+            "seed = 1\nprogressive = -1",
             "seed = 1\nseed = 2",
             "seed = 1\nflip = ",
         ] {

@@ -5,12 +5,21 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::Device;
-use mbn_cli::Hint;
-use mbn_data::{CachedSource, Loader, LoaderConfig, Source, Splits, default_cache_budget};
+use mbn_cli::{Hint, interrupt, progress, quote};
+use mbn_data::{
+    CachedSource, DecodeError, Loader, LoaderConfig, LoaderError, Source, Splits, default_cache_budget,
+};
 use mbn_spec::Preprocess;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::settings::{ClassWeights, Settings};
+use crate::choices::ClassWeights;
+use crate::run_dir::RunDir;
+use crate::settings::Settings;
 
+/// Images that an error lists before it counts the others.
+const LISTED: usize = 1000;
+/// Part of the training images that an epoch may leave out, for want of a full last batch, without a word.
+const LEFT_OUT: f64 = 0.1;
 /// Where STL-10 is looked for.
 pub(crate) const DEFAULT_FOLDER: &str = "data/stl10_binary";
 
@@ -50,6 +59,54 @@ pub(crate) fn open(settings: &Settings) -> Result<Splits> {
     Ok(splits)
 }
 
+/// Refuses a data set with images that cannot be read, naming them all, before one of them ends an epoch.
+pub(crate) fn require_readable(data: &Splits) -> Result<()> {
+    let parts = [&*data.train, &*data.test];
+    let total = parts.iter().map(|part| part.len()).sum::<usize>();
+    let bar = progress::bar(total as u64, "checking images {wide_bar} {pos}/{len}");
+    let unreadable = |part: &dyn Source| {
+        let checked = (0..part.len()).into_par_iter().filter_map(|image| {
+            // The run then ends before its first step.
+            if interrupt::requested() {
+                return None;
+            }
+            bar.inc(1);
+            part.check(image).err()
+        });
+        checked.collect::<Vec<DecodeError>>()
+    };
+    let found: Vec<_> = parts.into_iter().flat_map(unreadable).collect();
+    bar.finish_and_clear();
+    if found.is_empty() {
+        return Ok(());
+    }
+    let line = |error: &DecodeError| format!("\n  `{}`: {}", error.path.display(), error.kind);
+    let listed = found.iter().take(LISTED).map(line).collect::<String>();
+    let more = match found.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
+    Err(anyhow!(
+        "{} of {total} images in `{}` cannot be used:{listed}{more}",
+        found.len(),
+        data.name
+    ))
+}
+
+/// What was made of images, or an error that says what to do about one that cannot be read after all: where its pixels
+/// are broken, or it went away meanwhile.
+pub(crate) fn usable<T>(made: Result<T, LoaderError>, run: &RunDir) -> Result<T> {
+    match made {
+        Err(error @ (LoaderError::Decode(_) | LoaderError::Resize { .. })) => Err(error).hint(|| {
+            format!(
+                "put an image that can be read in its place, and go on with `mbn-train --resume {}`",
+                quote(run.path())
+            )
+        }),
+        made => Ok(made?),
+    }
+}
+
 /// Training and test batches; decoded images stay in memory while there is room.
 pub(crate) fn loaders(
     data: &Splits,
@@ -70,6 +127,14 @@ pub(crate) fn loaders(
     let cached = |source: &Arc<dyn Source>| CachedSource::new(Arc::clone(source), share(source.len()));
     let train = Loader::new(Arc::new(cached(&data.train)), train).context("cannot load training images")?;
     let test = Loader::new(Arc::new(cached(&data.test)), test).context("cannot load test images")?;
+    let (images, batch) = (data.train.len(), settings.batch_size);
+    let left_out = images - train.samples_per_epoch();
+    if left_out as f64 > LEFT_OUT * images as f64 {
+        log::warn!(
+            "batches of {batch} leave {left_out} of {images} training images out of every epoch, others each time; a \
+             `--batch-size` that divides {images} leaves out none"
+        );
+    }
     Ok((train, test))
 }
 
@@ -102,7 +167,7 @@ mod tests {
     #[test]
     fn sizes_grow_in_equal_parts_to_the_full_size() {
         let args = RunArgs {
-            progressive: Some(128),
+            progressive: "128".parse().ok(),
             epochs: std::num::NonZeroUsize::new(8),
             ..RunArgs::default()
         };

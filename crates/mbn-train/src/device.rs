@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{DeviceChoice, Hint, UsageError};
 
-use crate::settings::Precision;
+use crate::choices::Precision;
 
 /// Opens what was asked for, and says what it took and why.
 pub(crate) fn open(choice: DeviceChoice) -> Result<Device> {

@@ -18,7 +18,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         archive.url.clone_from(url);
     }
     if let Some(md5) = &options.download_md5 {
-        archive.md5 = md5.to_ascii_lowercase();
+        archive.md5.clone_from(md5);
     }
     let mut bars = Bars::default();
     let parent = parent(options.run_args()?.data.as_deref());

@@ -9,6 +9,9 @@ use mbn_model::{InferenceNetwork, cross_entropy};
 use mbn_spec::Weights;
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::usable;
+use crate::run_dir::RunDir;
+
 /// Mistakes that are kept, the most confident ones.
 const MISTAKES: usize = 24;
 
@@ -42,8 +45,14 @@ impl Evaluation {
     }
 }
 
-/// Runs the folded network over the batches of `loader`; `None` if the user stopped it.
-pub(crate) fn evaluate(weights: &Weights, loader: &Loader, device: &Device) -> Result<Option<Evaluation>> {
+/// Runs the folded network over the batches of `loader`; `None` if the user stopped it. `run` is what goes on after an
+/// image that cannot be read was replaced.
+pub(crate) fn evaluate(
+    weights: &Weights,
+    loader: &Loader,
+    device: &Device,
+    run: &RunDir,
+) -> Result<Option<Evaluation>> {
     let network = InferenceNetwork::new(&weights.fold(), device)?;
     let mut tally = Tally::new(weights.architecture().classes);
     let bar = progress::bar(
@@ -58,7 +67,7 @@ pub(crate) fn evaluate(weights: &Weights, loader: &Loader, device: &Device) -> R
             return Ok(None);
         }
         // A batch is read when the device has the next one to work on.
-        let next = Pending::start(&network, batch?, size)?;
+        let next = Pending::start(&network, usable(batch, run)?, size)?;
         if let Some(batch) = pending.replace(next) {
             bar.inc(batch.labels.len() as u64);
             tally.add(&batch)?;

@@ -10,7 +10,7 @@ pub struct Epoch {
     pub epoch: usize,
     /// Mean objective over the training set, label smoothing included, as the weights changed.
     pub train_loss: f64,
-    /// Accuracy on the augmented training images, as the weights changed.
+    /// Accuracy on the augmented training images, as the weights changed; of a mixed one, its larger share counts.
     pub train_accuracy: f64,
     /// Mean cross entropy on the test set.
     pub test_loss: f64,

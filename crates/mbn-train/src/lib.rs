@@ -1,6 +1,7 @@
 //! Trains MobileNetV1 with candle: from a data set to a run folder with weights, history and pictures.
 
 mod bar;
+mod choices;
 mod config;
 mod dataset;
 mod device;
@@ -25,13 +26,15 @@ mod table;
 mod trainer;
 mod values;
 
+pub use choices::{ClassWeights, OptimizerName, Precision};
 pub use options::{Command, Options};
 pub use recipe::Recipe;
 pub use run_args::RunArgs;
 pub use schedule::Schedule;
-pub use settings::{ClassWeights, OptimizerName, Precision, Settings};
+pub use settings::Settings;
 pub use values::{
     BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
+    Size, StartSize,
 };
 
 use anyhow::Result;
@@ -46,8 +49,7 @@ use crate::trainer::Trainer;
 /// Whatever keeps training from starting or going on, with the file concerned and what to do.
 pub fn run(options: Options) -> Result<Outcome> {
     if let Some(Command::Report { runs }) = &options.command {
-        table::print(runs)?;
-        return Ok(Outcome::Success);
+        return table::print(runs);
     }
     mbn_cli::interrupt::install()?;
     device::check_options(options.common.device, options.run.precision)?;
@@ -65,7 +67,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     };
     let outcome = trainer.train()?;
     if outcome == Outcome::Success {
-        trainer.finish(&options)?;
+        trainer.finish()?;
     }
     Ok(outcome)
 }

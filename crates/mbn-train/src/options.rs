@@ -1,14 +1,15 @@
 //! The command line.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Id, Parser, Subcommand};
 use mbn_cli::CommonArgs;
+use mbn_spec::Alpha;
 
 use crate::config;
 use crate::run_args::RunArgs;
+use crate::settings::Settings;
 use crate::values::NonNegative;
 
 const EXAMPLES: &str = "\
@@ -55,10 +56,10 @@ pub struct Options {
     pub download_url: Option<String>,
 
     /// MD5 sum of the archive at `--download-url` [default: that of STL-10's own]
-    #[arg(long, value_name = "SUM", requires = "download_url")]
+    #[arg(long, value_name = "SUM", requires = "download_url", value_parser = md5_sum)]
     pub download_md5: Option<String>,
 
-    /// Run folder to go on with, with the settings saved there
+    /// Run folder to go on with, with the settings saved there; `--data` names the data where it was moved
     #[arg(long, value_name = "RUN", conflicts_with_all = not_with_resume())]
     pub resume: Option<PathBuf>,
 
@@ -71,11 +72,11 @@ pub struct Options {
     pub save_every: NonNegative,
 
     /// Threads that decode images ahead of the training step
-    #[arg(long, value_name = "N", default_value = "2")]
-    pub workers: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: u16,
 
     /// Train on nothing: print where the time of a step on noise goes, layer by layer, and what the machine allows
-    #[arg(long, conflicts_with_all = ["data", "resume", "out", "publish"])]
+    #[arg(long, conflicts_with_all = ["data", "resume", "out", "publish", "init", "init_classes"])]
     pub profile: bool,
 
     /// Write the best weights to this file too, whatever is there
@@ -99,7 +100,16 @@ pub struct Options {
 fn not_with_resume() -> Vec<Id> {
     let command = RunArgs::augment_args(clap::Command::new("run"));
     let options = command.get_arguments().map(|option| option.get_id().clone());
-    options.chain([Id::from("out")]).collect()
+    let fixed = options.filter(|id| id.as_str() != "data");
+    fixed.chain([Id::from("out")]).collect()
+}
+
+/// 128 bits in hexadecimal, in lower case.
+fn md5_sum(text: &str) -> Result<String, String> {
+    match text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("expected 32 hexadecimal digits".into()),
+    }
 }
 
 /// What the program does beside training.
@@ -131,140 +141,30 @@ impl Options {
         };
         Ok(self.run.clone().over(below))
     }
+
+    /// The settings that `args`, those of [`Options::run_args`], come to: [`Settings::resolve`].
+    ///
+    /// # Errors
+    /// [`UsageError`] for a contradiction on the command line; one that it takes the configuration file to make names
+    /// the file.
+    pub(crate) fn resolve(
+        &self,
+        args: RunArgs,
+        data: PathBuf,
+        init_alpha: Option<Alpha>,
+    ) -> Result<Settings> {
+        let resolved = Settings::resolve(args, data.clone(), init_alpha);
+        let (Some(path), Err(error)) = (&self.config, &resolved) else {
+            return resolved;
+        };
+        let alone = Settings::resolve(self.run.clone(), data, init_alpha);
+        if alone.is_err_and(|alone| alone.to_string() == error.to_string()) {
+            return resolved;
+        }
+        Err(config::contradiction(path, error))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::Settings;
-
-    fn resolve(line: &str) -> Result<Settings> {
-        let options = Options::try_parse_from(line.split(' '))?;
-        Settings::resolve(options.run_args()?, "d".into(), None)
-    }
-
-    #[test]
-    fn command_line_is_well_formed() {
-        use clap::CommandFactory;
-        Options::command().debug_assert();
-    }
-
-    #[test]
-    fn what_cannot_go_with_resume_is_named_alone() {
-        let line = "mbn-train --resume r --alpha 0.5 --no-flip";
-        let error = Options::try_parse_from(line.split(' ')).unwrap_err().to_string();
-        assert!(
-            error.contains("--alpha") && error.contains("--no-flip"),
-            "{error}"
-        );
-        assert!(!error.contains("--data"), "{error}");
-        for option in ["--out o", "--data d", "--trivial-augment", "--cutmix"] {
-            let line = format!("mbn-train --resume r {option}");
-            assert!(Options::try_parse_from(line.split(' ')).is_err(), "{option}");
-        }
-    }
-
-    #[test]
-    fn defaults_follow_from_recipe_optimiser_and_batch() {
-        let settings = resolve("mbn-train --data d --batch-size 32").unwrap();
-        assert_eq!((settings.learning_rate, settings.label_smoothing), (0.05, 0.1));
-        assert_eq!((settings.warmup_epochs, settings.epochs), (2.5, 50));
-        assert!(settings.crop && settings.flip == 0.5 && settings.ema == 0.999);
-        let settings = resolve("mbn-train --data d --optimizer adamw --recipe plain --epochs 200").unwrap();
-        assert_eq!((settings.learning_rate, settings.label_smoothing), (0.002, 0.0));
-        assert_eq!((settings.warmup_epochs, settings.weight_decay), (5.0, 0.05));
-        assert_eq!(settings.augment(), mbn_data::Augment::none());
-        assert_eq!((settings.ema, settings.progressive), (0.0, 0));
-    }
-
-    #[test]
-    fn every_part_has_a_flag() {
-        let settings = resolve(
-            "mbn-train --data d --recipe plain --mixup 0.2 --cutmix --ema 0.99 --clip-norm 5 --trivial-augment \
-             --color-jitter 0.4 --erasing 0.25 --crop-scale 0.2,0.9 --flip 0.5 --patience 3 --freeze all --progressive 128",
-        );
-        let settings = settings.unwrap();
-        let augment = settings.augment();
-        assert_eq!((augment.mixing.mixup, augment.mixing.cutmix), (0.2, 1.0));
-        assert_eq!(
-            (augment.crop, augment.scale, augment.flip),
-            (true, [0.2, 0.9], 0.5)
-        );
-        assert_eq!(
-            (augment.color_jitter.contrast, augment.erasing.probability),
-            (0.4, 0.25)
-        );
-        assert_eq!(augment.policy, mbn_data::Policy::TrivialAugment);
-        assert_eq!(
-            (settings.ema, settings.clip_norm, settings.patience),
-            (0.99, 5.0, 3)
-        );
-        assert_eq!((settings.freeze.blocks(), settings.progressive), (14, 128));
-        let settings = resolve("mbn-train --data d --no-crop --no-flip --rand-augment 2,9").unwrap();
-        let augment = settings.augment();
-        assert_eq!((augment.crop, augment.flip), (false, 0.0));
-        assert!(matches!(
-            augment.policy,
-            mbn_data::Policy::RandAugment { ops: 2, magnitude: 9 }
-        ));
-    }
-
-    #[test]
-    fn flags_stand_above_the_file_and_the_file_above_the_recipe() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("c.toml");
-        std::fs::write(
-            &path,
-            "mixup = 0.4\nflip = 0.3\ncrop-scale = [0.5, 0.8]\nepochs = 7\nrecipe = 'plain'",
-        )
-        .unwrap();
-        let with = |flags: &str| {
-            let line = format!("mbn-train --config {} {flags}", path.display());
-            resolve(line.trim_end()).unwrap()
-        };
-        let settings = with("");
-        assert_eq!((settings.mixup, settings.flip, settings.epochs), (0.4, 0.3, 7));
-        assert!(settings.crop && settings.crop_scale.get() == [0.5, 0.8]);
-        let settings = with("--mixup 0 --no-flip --no-crop --recipe strong");
-        assert_eq!((settings.mixup, settings.flip, settings.crop), (0.0, 0.0, false));
-        assert_eq!((settings.epochs, settings.label_smoothing), (7, 0.1));
-    }
-
-    #[test]
-    fn contradictions_are_refused() {
-        for line in [
-            "mbn-train --data d --alpha 0.3",
-            "mbn-train --data d --lr 0",
-            "mbn-train --data d --lr nan",
-            "mbn-train --data d --label-smoothing 1",
-            "mbn-train --data d --size 16",
-            "mbn-train --resume r --data d",
-            "mbn-train --resume r --epochs 3",
-            "mbn-train --resume r --mixup 0.2",
-            "mbn-train --resume r --config c",
-            "mbn-train --data d --publish p --no-publish",
-            "mbn-train --data d --no-flip --flip 0.5",
-            "mbn-train --data d --no-crop --crop-scale 0.5",
-            "mbn-train --data d --freeze 15",
-            "mbn-train report",
-            "mbn-train --data d report r",
-        ] {
-            assert!(Options::try_parse_from(line.split(' ')).is_err(), "{line}");
-        }
-        for line in [
-            "mbn-train --epochs 2 --warmup 3",
-            "mbn-train --trivial-augment --rand-augment 2,9",
-            "mbn-train --size 64 --progressive 128",
-        ] {
-            let error = resolve(line).unwrap_err();
-            assert!(error.is::<mbn_cli::UsageError>(), "{line}: {error}");
-        }
-        let options = Options::try_parse_from(["mbn-train", "report", "a", "b"]).unwrap();
-        let Some(Command::Report { runs }) = options.command else {
-            panic!("no report");
-        };
-        assert_eq!(runs, [Path::new("a"), Path::new("b")]);
-    }
-}
+#[path = "options_tests.rs"]
+mod tests;

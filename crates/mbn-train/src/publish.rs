@@ -2,27 +2,113 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use mbn_spec::Weights;
+use anyhow::{Context, Result, ensure};
+use mbn_cli::{Hint, quote};
+use mbn_spec::{Alpha, Weights};
+use serde::{Deserialize, Serialize};
 
 use crate::options::Options;
+use crate::settings::require_utf8;
 
-/// Writes `weights` to `--publish`, or to `models/` where that is an improvement.
-pub(crate) fn publish(weights: &Weights, options: &Options) -> Result<()> {
-    if options.no_publish {
-        return Ok(());
+/// Where the best weights of a run go, beside its folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Publish {
+    /// To `models/`, where that is an improvement.
+    #[default]
+    Improvement,
+    /// To a file of this name, whatever is there.
+    To(PathBuf),
+    /// Nowhere.
+    Never,
+}
+
+impl Publish {
+    /// What the command line says, if it does.
+    ///
+    /// # Errors
+    /// A path that is not UTF-8, which the state could not hold.
+    pub fn asked_for(options: &Options) -> Result<Option<Self>> {
+        if let Some(path) = &options.publish {
+            require_utf8("--publish", path)?;
+            return Ok(Some(Self::To(path.clone())));
+        }
+        Ok(options.no_publish.then_some(Self::Never))
     }
-    if let Some(path) = &options.publish {
-        return write(weights, path);
+
+    /// The file, if there is to be one.
+    fn path(&self, alpha: Alpha) -> Option<PathBuf> {
+        match self {
+            Self::Improvement => Some(format!("models/mobilenet_v1_{alpha}.safetensors").into()),
+            Self::To(path) => Some(path.clone()),
+            Self::Never => None,
+        }
     }
-    let path = PathBuf::from(format!(
-        "models/mobilenet_v1_{}.safetensors",
-        weights.architecture().alpha
-    ));
-    match reason_to_keep(weights, &path) {
-        Some(reason) => log::info!("`{}` stays as it is: {reason}", path.display()),
-        None => write(weights, &path)?,
+
+    /// Refuses a file that could not be written, before hours are spent on what it is to hold.
+    pub fn require_writable(&self, alpha: Alpha) -> Result<()> {
+        let Some(path) = self.path(alpha) else {
+            return Ok(());
+        };
+        require_writable(&path)
+            .with_context(|| {
+                let option = if *self == Self::Improvement {
+                    ""
+                } else {
+                    "--publish "
+                };
+                format!(
+                    "the best weights cannot be published as `{option}{}`",
+                    path.display()
+                )
+            })
+            .hint(|| "name another file by `--publish PATH`, or publish nothing by `--no-publish`".to_owned())
     }
+
+    /// Writes the weights there.
+    pub fn publish(&self, weights: &Weights) -> Result<()> {
+        let alpha = weights.architecture().alpha;
+        let Some(path) = self.path(alpha) else {
+            return Ok(());
+        };
+        let which = match self {
+            Self::To(path) => format!("--weights {}", quote(path)),
+            _ => format!("--alpha {alpha}"),
+        };
+        if *self == Self::Improvement
+            && let Some(reason) = reason_to_keep(weights, &path)
+        {
+            log::info!("`{}` stays as it is: {reason}", path.display());
+            return Ok(());
+        }
+        write(weights, &path)?;
+        log::info!(
+            "Published as `{}`; export it with `mbn-export {which} model.onnx`",
+            path.display()
+        );
+        Ok(())
+    }
+}
+
+/// Tries the nearest folder that is there, and leaves nothing in it.
+fn require_writable(path: &Path) -> Result<()> {
+    ensure!(!path.is_dir(), "it is a folder, expected the name of a file");
+    let above = path
+        .ancestors()
+        .skip(1)
+        .map(|folder| match folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => folder,
+        });
+    let folder = above.into_iter().find(|folder| folder.exists());
+    let folder = folder.unwrap_or(Path::new("."));
+    ensure!(
+        folder.is_dir(),
+        "`{}` is a file, expected a folder",
+        folder.display()
+    );
+    tempfile::tempfile_in(folder)
+        .with_context(|| format!("folder `{}` cannot be written to", folder.display()))?;
     Ok(())
 }
 
@@ -30,13 +116,7 @@ fn write(weights: &Weights, path: &Path) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     }
-    weights.save(path)?;
-    let alpha = weights.architecture().alpha;
-    log::info!(
-        "Published as `{}`; export it with `mbn-export --alpha {alpha} model.onnx`",
-        path.display()
-    );
-    Ok(())
+    Ok(weights.save(path)?)
 }
 
 /// Why the published weights are not replaced, if they are not.
@@ -82,6 +162,30 @@ mod tests {
             ..Metadata::default()
         };
         fresh_weights(Architecture::new(Alpha::Quarter, 2), 0, metadata).unwrap()
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("file"), "").unwrap();
+        for (name, part) in [
+            ("", "it is a folder"),
+            ("file/w", "is a file"),
+            ("file/a/b/w", "is a file"),
+        ] {
+            let error = Publish::To(path(name)).require_writable(Alpha::One).unwrap_err();
+            let message = format!("{error:#}");
+            assert!(
+                message.contains("`--publish ") && message.contains(part),
+                "{message}"
+            );
+        }
+        for name in ["w", "file", "a/b/w"] {
+            Publish::To(path(name)).require_writable(Alpha::One).unwrap();
+        }
+        Publish::Never.require_writable(Alpha::One).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

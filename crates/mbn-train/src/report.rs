@@ -7,7 +7,8 @@ use mbn_data::Loader;
 use mbn_plot::{Caption, EpochPoint, Tile, Tone};
 use serde_json::json;
 
-use crate::dataset::size_of_epoch;
+use crate::dataset::{self, size_of_epoch};
+use crate::evaluate::Mistake;
 use crate::history::to_csv;
 use crate::resume::{Best, Progress};
 use crate::run_dir::{AUGMENTED, BEST, CONFUSION, CURVES, HISTORY, MISTAKES, RunDir, SUMMARY};
@@ -56,8 +57,8 @@ fn mistakes(trainer: &Trainer) -> Result<()> {
         run, progress, data, ..
     } = trainer;
     let name = |class: u32| progress.classes.get(class as usize).map_or("", String::as_str);
-    let tile = |mistake: &crate::evaluate::Mistake| {
-        let image = data.test.load(mistake.image)?;
+    let tile = |mistake: &Mistake| {
+        let image = dataset::usable(data.test.load(mistake.image).map_err(Into::into), run)?;
         let probability = 100.0 * mistake.probability;
         Ok(Tile {
             image: (*image).clone(),
@@ -70,7 +71,10 @@ fn mistakes(trainer: &Trainer) -> Result<()> {
             ],
         })
     };
-    let tiles = progress.mistakes.iter().map(tile).collect::<Result<Vec<_>>>()?;
+    // A state that does not say how many test images there were may count more than there are.
+    let there = |mistake: &&Mistake| mistake.image < data.test.len();
+    let tiles = progress.mistakes.iter().filter(there).map(tile);
+    let tiles = tiles.collect::<Result<Vec<_>>>()?;
     let note = match tiles.len() {
         0 => "none: every test image was classified rightly".to_owned(),
         n => format!(
@@ -84,7 +88,7 @@ fn mistakes(trainer: &Trainer) -> Result<()> {
 
 /// The first batch as the network sees it.
 pub(crate) fn augmented(run: &RunDir, loader: &Loader, progress: &Progress) -> Result<()> {
-    let examples = loader.preview(0)?;
+    let examples = dataset::usable(loader.preview(0), run)?;
     let batch = examples.len();
     let name = |class: u32| progress.classes.get(class as usize).map_or("", String::as_str);
     let tile = |example: mbn_data::Example| {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluate::Mistake;
 use crate::history::Epoch;
+use crate::publish::Publish;
 use crate::settings::Settings;
 
 const OPTIMIZER: &str = "optimizer.";
@@ -26,10 +27,16 @@ const PROGRESS: &str = "progress";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     pub settings: Settings,
+    /// States of earlier versions do not say.
+    #[serde(default)]
+    pub publish: Publish,
     pub preprocess: Preprocess,
     pub classes: Vec<String>,
     /// Training images; with more or fewer, the order of the rest would be another.
     pub train_images: usize,
+    /// Test images, which the mistakes count; states of earlier versions do not say.
+    #[serde(default)]
+    pub test_images: Option<usize>,
     /// Threads that computed; sums of another number could round otherwise.
     pub threads: usize,
     /// Steps of the optimiser.

@@ -7,10 +7,11 @@ use clap::Args;
 use mbn_spec::Alpha;
 use serde::Deserialize;
 
+use crate::choices::{ClassWeights, OptimizerName, Precision};
 use crate::recipe::Recipe;
-use crate::settings::{ClassWeights, OptimizerName, Precision};
 use crate::values::{
-    BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
+    BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment, Size,
+    StartSize,
 };
 
 /// Every option that a run's result depends on. A configuration file has the same names without the dashes.
@@ -26,13 +27,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "K")]
     pub fold: Option<usize>,
 
-    /// Width multiplier: 0.25, 0.5, 0.75 or 1.0 [default: that of `--init`, else 1.0]
+    /// Width multiplier: 0.25, 0.5, 0.75 or 1.0; with `--init` it can be that of its weights alone [default: that, else
+    /// 1.0]
     #[arg(long)]
     pub alpha: Option<Alpha>,
 
     /// Height and width of the images [default: 224]
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(32..=1024))]
-    pub size: Option<u32>,
+    #[arg(long, value_name = "PIXELS")]
+    pub size: Option<Size>,
 
     /// Passes over the training set [default: 50]
     #[arg(long, value_name = "N")]
@@ -47,7 +49,8 @@ pub struct RunArgs {
     pub recipe: Option<Recipe>,
 
     /// Seed of initial weights, data order and augmentation [default: 0]
-    #[arg(long, value_name = "N")]
+    // No more than TOML's integers hold.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
 
     /// Weight file to start from: ours, a PyTorch state dict, or Keras's weights in safetensors [default: random weights]
@@ -58,7 +61,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub init_classes: Option<PathBuf>,
 
-    /// Do not train the first N of 14 blocks, or `all` but the classifier
+    /// Do not train the first N of 14 blocks of `--init`, or `all` but the classifier
     #[arg(long, value_name = "N|all")]
     pub freeze: Option<Freeze>,
 
@@ -167,10 +170,9 @@ pub struct RunArgs {
         require_equals = false)]
     pub cutmix: Option<BetaParameter>,
 
-    /// Start with images of this size and grow to `--size` over the run [default: the same size throughout]
-    #[arg(long, value_name = "PIXELS", help_heading = "Augmentation",
-        value_parser = clap::value_parser!(u32).range(32..=1024))]
-    pub progressive: Option<u32>,
+    /// Start with images of this size and grow to `--size` over the run; 0 has the same size throughout [default: 0]
+    #[arg(long, value_name = "PIXELS", help_heading = "Augmentation")]
+    pub progressive: Option<StartSize>,
 }
 
 impl RunArgs {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use mbn_cli::Hint;
+use mbn_cli::{Hint, quote};
 use mbn_spec::atomic;
 
 use crate::config;
@@ -47,7 +47,7 @@ impl RunDir {
             return Err(anyhow!("run folder `{}` holds a run already", folder.display())).hint(|| {
                 format!(
                     "go on with it by `--resume {}`, or name another `--out`",
-                    folder.display()
+                    quote(&folder)
                 )
             });
         }
@@ -55,11 +55,12 @@ impl RunDir {
             .with_context(|| format!("cannot create run folder `{}`", folder.display()))
             .hint(|| ELSEWHERE.to_owned())?;
         let run = Self::locked(folder, false)?;
-        run.write(SETTINGS, config::to_toml(settings)?.as_bytes())?;
+        run.clean()?;
+        run.write_settings(settings)?;
         Ok(run)
     }
 
-    /// The folder of a run that was started before, without what a killed process left half written.
+    /// The folder of a run that was started before.
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.join(STATE).is_file() {
             let folder = folder.display();
@@ -69,6 +70,13 @@ impl RunDir {
             .hint(|| "`--resume` takes a folder that `--out` named, or one in `runs/`".to_owned());
         }
         let run = Self::locked(folder.to_owned(), true)?;
+        run.clean()?;
+        Ok(run)
+    }
+
+    /// Removes what a killed process left half written.
+    fn clean(&self) -> Result<()> {
+        let folder = &self.path;
         let entries =
             std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
         for entry in entries.flatten() {
@@ -77,7 +85,7 @@ impl RunDir {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
-        Ok(run)
+        Ok(())
     }
 
     fn locked(path: PathBuf, resumed: bool) -> Result<Self> {
@@ -134,6 +142,11 @@ impl RunDir {
         &self.path
     }
 
+    /// Writes the settings as a configuration file.
+    pub fn write_settings(&self, settings: &Settings) -> Result<()> {
+        self.write(SETTINGS, config::to_toml(settings)?.as_bytes())
+    }
+
     /// Replaces a file of the run.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.file(name);
@@ -143,7 +156,7 @@ impl RunDir {
             return written.hint(|| self.advice());
         }
         written.hint(|| {
-            let run = self.path.display();
+            let run = quote(&self.path);
             format!(
                 "what was saved before is intact: go on with `mbn-train --resume {run}` once there is room"
             )

@@ -1,19 +1,17 @@
 //! What a run does, with every default resolved, as it is saved with the run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use candle_core::DType;
-use clap::ValueEnum;
 use mbn_cli::UsageError;
 use mbn_data::{Augment, ColorJitter, Erasing, Mixing, Policy};
-use mbn_model::OptimizerKind;
 use mbn_spec::Alpha;
 use serde::{Deserialize, Serialize};
 
+use crate::choices::{ClassWeights, OptimizerName, Precision};
 use crate::recipe::Recipe;
 use crate::run_args::RunArgs;
-use crate::values::{CropScale, Freeze, RandAugment};
+use crate::values::{CropScale, Freeze, RandAugment, Size, StartSize};
 
 /// Everything that a run's result depends on; 0 switches a part off. The names in files are those of the options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,7 +99,7 @@ impl Settings {
         let optimizer = args.optimizer.unwrap_or(OptimizerName::Sgd);
         let epochs = args.epochs.map_or(50, usize::from);
         let batch_size = args.batch_size.map_or(64, usize::from);
-        let size = args.size.unwrap_or(224) as usize;
+        let size = args.size.map_or(224, Size::get);
         let number = |given: Option<f64>, default: f64| given.unwrap_or(default);
         let settings = Self {
             data,
@@ -140,7 +138,7 @@ impl Settings {
             erasing: number(args.erasing.map(f64::from), 0.0),
             mixup: number(args.mixup.map(f64::from), 0.0),
             cutmix: number(args.cutmix.map(f64::from), 0.0),
-            progressive: args.progressive.map_or(0, |size| size as usize),
+            progressive: args.progressive.map_or(0, StartSize::get),
         };
         settings.check()?;
         Ok(settings)
@@ -148,12 +146,18 @@ impl Settings {
 
     fn check(&self) -> Result<()> {
         let usage = |message: String| Err(UsageError(message).into());
+        self.require_utf8()?;
         if self.warmup_epochs > self.epochs as f64 {
             let (warmup, epochs) = (self.warmup_epochs, self.epochs);
             return usage(format!("`--warmup {warmup}` is more than `--epochs {epochs}`"));
         }
         if self.init.is_none() && self.init_classes.is_some() {
             return usage("`--init-classes` names the classes of `--init`, which is not given".into());
+        }
+        if self.init.is_none() && self.freeze != Freeze::NONE {
+            return usage(
+                "`--freeze` keeps weights of `--init`, which is not given: random ones would stay".into(),
+            );
         }
         if self.progressive > self.size {
             let (start, size) = (self.progressive, self.size);
@@ -165,6 +169,17 @@ impl Settings {
         self.augment()
             .validate()
             .map_err(|error| UsageError(error.to_string()))?;
+        Ok(())
+    }
+
+    /// Refuses paths that the run's files could not name.
+    pub(crate) fn require_utf8(&self) -> Result<()> {
+        require_utf8("--data", &self.data)?;
+        for (option, path) in [("--init", &self.init), ("--init-classes", &self.init_classes)] {
+            if let Some(path) = path {
+                require_utf8(option, path)?;
+            }
+        }
         Ok(())
     }
 
@@ -206,85 +221,14 @@ impl Settings {
     }
 }
 
-/// Weights of the classes in the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClassWeights {
-    /// Every image counts the same.
-    None,
-    /// Every class counts the same.
-    Balanced,
-}
-
-/// Optimiser, by its name on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerName {
-    /// Nesterov momentum of 0.9.
-    Sgd,
-    /// Betas 0.9 and 0.999.
-    Adamw,
-}
-
-impl OptimizerName {
-    /// The optimiser with its fixed settings.
-    pub fn kind(self) -> OptimizerKind {
-        match self {
-            Self::Sgd => OptimizerKind::Sgd {
-                momentum: 0.9,
-                nesterov: true,
-            },
-            Self::Adamw => OptimizerKind::AdamW {
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-8,
-            },
-        }
+/// Refuses the path of an option that text cannot hold.
+pub(crate) fn require_utf8(option: &str, path: &Path) -> Result<()> {
+    if path.to_str().is_some() {
+        return Ok(());
     }
-
-    /// Default peak learning rate at batch size 64.
-    pub(crate) fn learning_rate(self) -> f64 {
-        match self {
-            Self::Sgd => 0.1,
-            Self::Adamw => 0.002,
-        }
-    }
-
-    pub(crate) fn weight_decay(self) -> f64 {
-        match self {
-            Self::Sgd => 1e-4,
-            Self::Adamw => 0.05,
-        }
-    }
-}
-
-/// Number format of the training step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// float32 throughout.
-    F32,
-    /// float32, but the operands of products rounded to TF32: CUDA only.
-    Tf32,
-    /// Activations, their gradients and products in bfloat16; weights, statistics and optimiser in float32.
-    Bf16,
-}
-
-impl Precision {
-    /// Name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Tf32 => "tf32",
-            Self::Bf16 => "bf16",
-        }
-    }
-
-    /// Format of activations and of their gradients.
-    pub fn dtype(self) -> DType {
-        match self {
-            Self::F32 | Self::Tf32 => DType::F32,
-            Self::Bf16 => DType::BF16,
-        }
-    }
+    let message = format!(
+        "`{option} {}` is not UTF-8, which the files of the run are; rename it, or name a link to it",
+        path.display()
+    );
+    Err(UsageError(message).into())
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
+use mbn_cli::Outcome;
 use mbn_spec::Alpha;
 use serde::Deserialize;
 
@@ -35,11 +36,32 @@ struct Best {
     test_accuracy: f64,
 }
 
-/// Prints the table of `runs`, in their order.
-pub(crate) fn print(runs: &[PathBuf]) -> Result<()> {
-    let summaries = runs.iter().map(|run| read(run)).collect::<Result<Vec<_>>>()?;
-    writeln!(std::io::stdout(), "{}", table(&summaries))?;
-    Ok(())
+/// Prints the table of `runs`, in their order. One that cannot be shown is reported and left out.
+pub(crate) fn print(runs: &[PathBuf]) -> Result<Outcome> {
+    let mut rows = Vec::new();
+    for run in runs {
+        match read(run) {
+            Ok(summary) => rows.push((name(run), summary)),
+            Err(error) => log::error!("{error:#}"),
+        }
+    }
+    if !rows.is_empty() {
+        writeln!(std::io::stdout(), "{}", table(&rows))?;
+    }
+    Ok(match rows.len() == runs.len() {
+        true => Outcome::Success,
+        false => Outcome::Failure,
+    })
+}
+
+/// Name of a run's folder, as a table in Markdown has it.
+fn name(run: &Path) -> String {
+    // `.` has no name of its own.
+    let whole = run.canonicalize().unwrap_or_default();
+    let name = run.file_name().or(whole.file_name());
+    name.unwrap_or(run.as_os_str())
+        .to_string_lossy()
+        .replace('|', "\\|")
 }
 
 fn read(run: &Path) -> Result<Summary> {
@@ -54,10 +76,11 @@ fn read(run: &Path) -> Result<Summary> {
     read().with_context(|| format!("`{}` cannot be used", path.display()))
 }
 
-fn table(summaries: &[Summary]) -> Table {
+fn table(rows: &[(String, Summary)]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header([
+        "Run",
         "Model",
         "Test accuracy (%)",
         "Parameters",
@@ -65,12 +88,13 @@ fn table(summaries: &[Summary]) -> Table {
         "Epochs",
         "Images/s",
     ]);
-    for column in table.column_iter_mut().skip(1) {
+    for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    for summary in summaries {
+    for (name, summary) in rows {
         let Settings { alpha, size } = summary.settings;
         table.add_row([
+            name.clone(),
             format!("{alpha} MobileNet-{size}"),
             summary
                 .best
@@ -120,7 +144,7 @@ mod tests {
             r#"{"settings": {"alpha": 1.0, "size": 160}, "parameters": 3217226, "multiply_adds": 290000000, "epochs": 2,
                 "best": null, "images_per_s": 90, "images_per_s_by_size": {"128": 120.0, "160": 90.0}}"#,
         );
-        let text = table(&[first, second]).to_string();
+        let text = table(&[("a".into(), first), ("b".into(), second)]).to_string();
         let rows: Vec<Vec<&str>> = text
             .lines()
             .map(|line| {
@@ -133,6 +157,7 @@ mod tests {
         assert_eq!(
             rows[2],
             [
+                "a",
                 "0.25 MobileNet-224",
                 "84.12",
                 "215,642",
@@ -144,6 +169,7 @@ mod tests {
         assert_eq!(
             rows[3],
             [
+                "b",
                 "1.0 MobileNet-160",
                 "-",
                 "3,217,226",

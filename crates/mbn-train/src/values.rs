@@ -1,85 +1,15 @@
 //! What an option, or a key of a configuration file, may be set to: the same ranges for both.
 
+mod number;
+mod size;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A float of a certain range, which both the command line and TOML are refused outside of.
-macro_rules! number {
-    ($(#[$doc:meta])* $name:ident, $expected:literal, $allowed:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(try_from = "f64", into = "f64")]
-        pub struct $name(f64);
-
-        impl $name {
-            /// The number.
-            pub fn get(self) -> f64 {
-                self.0
-            }
-        }
-
-        impl TryFrom<f64> for $name {
-            type Error = String;
-
-            fn try_from(value: f64) -> Result<Self, String> {
-                let allowed: fn(f64) -> bool = $allowed;
-                if allowed(value) {
-                    Ok(Self(value))
-                } else {
-                    Err(format!("{value} is not {}", $expected))
-                }
-            }
-        }
-
-        impl From<$name> for f64 {
-            fn from(value: $name) -> f64 {
-                value.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let value: f64 = text.trim().parse().map_err(|_| format!("expected {}", $expected))?;
-                value.try_into()
-            }
-        }
-    };
-}
-
-number!(
-    /// Above 0.
-    Positive,
-    "a number above 0",
-    |value| value > 0.0 && value.is_finite()
-);
-number!(
-    /// 0 or more.
-    NonNegative,
-    "a number of at least 0",
-    |value| value >= 0.0 && value.is_finite()
-);
-number!(
-    /// From 0 to below 1.
-    Fraction,
-    "a number from 0 to below 1",
-    |value| (0.0..1.0).contains(&value)
-);
-number!(
-    /// From 0 to 1.
-    Probability,
-    "a probability from 0 to 1",
-    |value| (0.0..=1.0).contains(&value)
-);
-number!(
-    /// Both parameters of a Beta distribution, or 0 for none.
-    BetaParameter,
-    "0, or a number from 0.001 to 1000",
-    |value| value == 0.0 || (1e-3..=1e3).contains(&value)
-);
+pub use number::{BetaParameter, Fraction, NonNegative, Positive, Probability};
+pub use size::{Size, StartSize};
 
 /// Smallest and largest part of a picture's area that a crop takes: `MIN,MAX`, or `MIN` for `MIN,1`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -275,6 +205,14 @@ mod tests {
         for text in ["2", "15,9", "2,31", "-1,9", "2,9,1"] {
             assert!(text.parse::<RandAugment>().is_err(), "{text}");
         }
+        for text in ["31", "1025", "-1", "65568", "x", ""] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+            assert!(text.parse::<StartSize>().is_err(), "{text}");
+        }
+        assert_eq!("1024".parse::<Size>().unwrap().get(), 1024);
+        assert_eq!("32".parse::<StartSize>().unwrap().get(), 32);
+        assert_eq!("0".parse::<StartSize>().unwrap().get(), 0);
+        assert!("0".parse::<Size>().is_err());
         assert_eq!("all".parse::<Freeze>().unwrap().blocks(), 14);
         assert_eq!("3".parse::<Freeze>().unwrap().blocks(), 3);
         for text in ["15", "-1", "none", ""] {

@@ -24,7 +24,7 @@ const FILES: [&str; 6] = [
     "mistakes.png",
     "augmented.png",
 ];
-const RESUME: &str = "--threads 2 --no-publish --save-every 0";
+const RESUME: &str = "--threads 2 --save-every 0";
 /// Steps of the run: 4 epochs of 16 pictures, 4 in a batch.
 const STEPS: u64 = 16;
 
@@ -52,6 +52,8 @@ fn assert_same(whole: &Path, other: &Path) {
         );
     }
     assert_eq!(history(whole), history(other));
+    let published = whole.with_file_name("models");
+    assert!(!published.exists(), "`--no-publish` was forgotten");
     let left: Vec<_> = std::fs::read_dir(other)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -61,7 +63,19 @@ fn assert_same(whole: &Path, other: &Path) {
 }
 
 fn spawn(folder: &Path, arguments: &str) -> Child {
-    Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
+    start(&["--default-signal=INT,HUP"], folder, arguments)
+}
+
+/// Starts the program, on Linux with signals as `env` sets them: a shell's background jobs ignore SIGINT, and what they
+/// start inherits it.
+fn start(signals: &[&str], folder: &Path, arguments: &str) -> Child {
+    let program = assert_cmd::cargo::cargo_bin!("mbn-train");
+    let mut command = Command::new("env");
+    command.args(signals).arg(program);
+    if !cfg!(target_os = "linux") {
+        command = Command::new(program);
+    }
+    command
         .current_dir(folder)
         .args(words(arguments))
         .stderr(Stdio::null())
@@ -178,10 +192,7 @@ fn interrupted_within_an_epoch_a_run_saves_and_ends_the_same() {
     for (i, name) in ["-INT", "-TERM", "-INT"].into_iter().enumerate() {
         let mut child = match i {
             0 => spawn(folder.path(), &format!("{SETTINGS} --out stopped --save-every 0")),
-            _ => spawn(
-                folder.path(),
-                "--resume stopped --threads 2 --no-publish --save-every 0",
-            ),
+            _ => spawn(folder.path(), "--resume stopped --threads 2 --save-every 0"),
         };
         wait_for_steps(&run_folder, 2 + 5 * i as u64);
         signal(&child, name);
@@ -190,9 +201,27 @@ fn interrupted_within_an_epoch_a_run_saves_and_ends_the_same() {
     }
     // The last may have come too late.
     assert_eq!(codes[..2], [Some(130), Some(130)]);
-    let resumed = run(folder.path(), "--resume stopped --threads 2 --no-publish");
+    let resumed = run(folder.path(), "--resume stopped --threads 2");
     resumed.success().stderr(contains("Resuming `stopped` after "));
     assert_same(&whole, &run_folder);
+}
+
+/// As `nohup` starts it, a run outlives the terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_was_ignored_before_stays_ignored() {
+    let folder = data();
+    let settings = SETTINGS.replace("--epochs 4", "--epochs 400");
+    let arguments = format!("{settings} --out stopped --save-every 0");
+    let mut child = start(&["--ignore-signal=HUP"], folder.path(), &arguments);
+    let run_folder = folder.path().join("stopped");
+    wait_for_steps(&run_folder, 2);
+    signal(&child, "-HUP");
+    // An interrupted run ends with the step that it is at.
+    wait_for_steps(&run_folder, 8);
+    assert_eq!(child.try_wait().unwrap(), None);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 /// Without `--save-every 0`, what a killed run loses is an epoch at most, and never its consistency.
@@ -208,7 +237,7 @@ fn an_interrupt_saves_what_no_timer_saved() {
     signal(&child, "-INT");
     let code = child.wait().unwrap().code();
     assert!(code == Some(130) || code == Some(0), "{code:?}");
-    run(folder.path(), "--resume stopped --threads 2 --no-publish").success();
+    run(folder.path(), "--resume stopped --threads 2").success();
     assert_same(&whole, &folder.path().join("stopped"));
 }
 
@@ -223,7 +252,7 @@ fn resuming_makes_the_files_what_the_state_says() {
     std::fs::write(copy.join("history.csv"), "of another run\n").unwrap();
     std::fs::write(copy.join("best.safetensors"), "of another run\n").unwrap();
     std::fs::write(copy.join(".mbn-x.tmp"), "half of a file").unwrap();
-    run(folder.path(), "--resume copy --threads 2 --no-publish").success();
+    run(folder.path(), "--resume copy --threads 2").success();
     assert_same(&whole, &copy);
 }
 

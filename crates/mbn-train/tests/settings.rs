@@ -4,9 +4,8 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use common::{data, history, pictures, read, run, two_colours};
+use common::{data, history, pictures, read, refused, run, two_colours};
 use mbn_model::fresh_weights;
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
 use predicates::prelude::*;
@@ -14,18 +13,6 @@ use predicates::str::contains;
 use safetensors::tensor::{Dtype, TensorView};
 
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1 --no-publish";
-
-/// An error, and no step, no run folder.
-fn refused(folder: &Path, arguments: &str, code: i32, messages: &[&str]) {
-    let mut assert = run(folder, &format!("{arguments} --out refused"))
-        .code(code)
-        .stdout("");
-    for message in messages {
-        assert = assert.stderr(contains(*message));
-    }
-    assert.stderr(contains("train loss").not());
-    assert!(!folder.join("refused").exists(), "{arguments}");
-}
 
 fn weights(classes: &[&str]) -> Weights {
     let metadata = Metadata {
@@ -313,6 +300,7 @@ fn a_report_has_a_row_for_each_run() {
     assert_eq!(
         rows[0],
         [
+            "Run",
             "Model",
             "Test accuracy (%)",
             "Parameters",
@@ -322,14 +310,22 @@ fn a_report_has_a_row_for_each_run() {
         ]
     );
     assert_eq!(
-        (rows[2][0], rows[2][2], rows[2][4]),
-        ("0.25 MobileNet-32", "213,586", "1")
+        (rows[2][0], rows[2][1], rows[2][3], rows[2][5]),
+        ("one", "0.25 MobileNet-32", "213,586", "1")
     );
-    assert_eq!((rows[3][0], rows[3][4]), ("0.25 MobileNet-64", "2"));
+    assert_eq!(
+        (rows[3][0], rows[3][1], rows[3][5]),
+        ("two", "0.25 MobileNet-64", "2")
+    );
     assert!(
-        rows[3][5].contains("at 32, ") && rows[3][5].ends_with("at 64"),
+        rows[3][6].contains("at 32, ") && rows[3][6].ends_with("at 64"),
         "{text}"
     );
+    // One without an epoch does not keep the others from being shown, quiet or not.
+    run(path, "report one data two --quiet")
+        .code(1)
+        .stdout(text)
+        .stderr(contains("`data` holds no run"));
     run(path, "report data")
         .code(1)
         .stdout("")

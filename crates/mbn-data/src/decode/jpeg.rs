@@ -12,26 +12,8 @@ use super::{DecodeErrorKind, Format, MAX_SIDE, check_size, rgb};
 
 /// Decodes a JPEG file of any colour space to upright RGB.
 pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
-    // Strictness about headers would refuse files with a few stray bytes between segments, which every
-    // other reader takes; so it begins with the scans.
-    let lenient = DecoderOptions::default()
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .set_strict_mode(false)
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    debug_assert!(MAX_SIDE <= u32::from(u16::MAX));
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), lenient);
-    decoder.decode_headers().map_err(malformed)?;
-    let missing = || malformed(DecodeErrors::FormatStatic("it has no frame header"));
-    let (width, height) = decoder.dimensions().ok_or_else(missing)?;
-    let (width, height) = (width as u32, height as u32);
-    check_size(
-        Format::Jpeg,
-        width,
-        height,
-        3 * u64::from(width) * u64::from(height),
-    )?;
-
+    let mut decoder = open(bytes)?;
+    let (width, height) = dimensions(&decoder)?;
     let strict = decoder.options().set_strict_mode(true);
     decoder.set_options(strict);
     let mut image = RgbImage::new(width, height);
@@ -42,6 +24,34 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
         .unwrap_or(Orientation::NoTransforms);
     rgb::orient(&mut image, orientation);
     Ok(image)
+}
+
+/// The decoder behind the headers of a picture that is not too large.
+pub(super) fn open(bytes: &[u8]) -> Result<JpegDecoder<ZCursor<&[u8]>>, DecodeErrorKind> {
+    // Strictness about headers would refuse files with a few stray bytes between segments, which every
+    // other reader takes; so it begins with the scans.
+    let lenient = DecoderOptions::default()
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
+        .set_strict_mode(false)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    debug_assert!(MAX_SIDE <= u32::from(u16::MAX));
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), lenient);
+    decoder.decode_headers().map_err(malformed)?;
+    let (width, height) = dimensions(&decoder)?;
+    check_size(
+        Format::Jpeg,
+        width,
+        height,
+        3 * u64::from(width) * u64::from(height),
+    )?;
+    Ok(decoder)
+}
+
+fn dimensions(decoder: &JpegDecoder<ZCursor<&[u8]>>) -> Result<(u32, u32), DecodeErrorKind> {
+    let missing = || malformed(DecodeErrors::FormatStatic("it has no frame header"));
+    let (width, height) = decoder.dimensions().ok_or_else(missing)?;
+    Ok((width as u32, height as u32))
 }
 
 fn malformed(error: DecodeErrors) -> DecodeErrorKind {

@@ -3,6 +3,7 @@
 mod jpeg_files;
 
 use std::fs;
+use std::io::Cursor;
 
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
@@ -284,6 +285,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
 fn a_truncated_file_is_an_error_wherever_it_ends() {
     for (name, file) in files() {
         decode_bytes(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        check_bytes(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
         for end in 0..file.len() {
             let error = match decode_bytes(&file[..end]) {
                 Err(error) => error,
@@ -294,11 +296,13 @@ fn a_truncated_file_is_an_error_wherever_it_ends() {
                 "{name}, {end}: {error}"
             );
         }
-        let error = decode_bytes(&file[..file.len() / 2]).unwrap_err();
-        assert!(
-            matches!(error, DecodeErrorKind::Truncated { .. }),
-            "{name}: {error}"
-        );
+        let half = &file[..file.len() / 2];
+        for error in [decode_bytes(half).unwrap_err(), check_bytes(half).unwrap_err()] {
+            assert!(
+                matches!(error, DecodeErrorKind::Truncated { .. }),
+                "{name}: {error}"
+            );
+        }
     }
 }
 
@@ -332,7 +336,8 @@ proptest! {
             let at = at % file.len();
             file[at] = value;
         }
-        let _ = decode_bytes(&file);
+        let (decoded, checked) = (decode_bytes(&file), check_bytes(&file));
+        prop_assert!(decoded.is_err() || checked.is_ok());
     }
 }
 
@@ -398,9 +403,13 @@ fn bombs_are_refused_before_they_are_unpacked() {
     let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
     jpeg[frame + 5..frame + 9].fill(0xff);
     for bytes in [bomb, long, jpeg] {
-        let error = decode_bytes(&bytes).unwrap_err();
-        let refused =
-            matches!(error, DecodeErrorKind::TooLarge { .. }) || error.to_string().contains("large");
-        assert!(refused, "{error}");
+        for error in [
+            decode_bytes(&bytes).unwrap_err(),
+            check_bytes(&bytes).unwrap_err(),
+        ] {
+            let refused =
+                matches!(error, DecodeErrorKind::TooLarge { .. }) || error.to_string().contains("large");
+            assert!(refused, "{error}");
+        }
     }
 }

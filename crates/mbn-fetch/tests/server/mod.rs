@@ -9,6 +9,10 @@ use std::sync::{Arc, Mutex};
 pub struct Habits {
     /// Whether it honours a range.
     pub ranges: bool,
+    /// Whether it says how long the file is where a range lies behind its end.
+    pub tells_length: bool,
+    /// Whether it keeps silent after a request.
+    pub silent: bool,
     /// Bytes of the body after which each connection but the last breaks off.
     pub breaks: Vec<usize>,
     /// What it answers instead of the file.
@@ -19,6 +23,8 @@ impl Default for Habits {
     fn default() -> Self {
         Self {
             ranges: true,
+            tells_length: true,
+            silent: false,
             breaks: Vec::new(),
             status: None,
         }
@@ -39,6 +45,7 @@ impl Server {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
         std::thread::spawn(move || {
+            let mut kept = Vec::new();
             for (number, stream) in listener.incoming().enumerate() {
                 let mut stream = stream.unwrap();
                 let mut range = None;
@@ -52,6 +59,10 @@ impl Server {
                     }
                 }
                 seen.lock().unwrap().push(range);
+                if habits.silent {
+                    kept.push(stream);
+                    continue;
+                }
                 let (head, body) = answer(&file, &habits, range);
                 let end = habits.breaks.get(number).copied().unwrap_or(usize::MAX);
                 let head = format!(
@@ -74,6 +85,9 @@ fn answer<'a>(file: &'a [u8], habits: &Habits, range: Option<usize>) -> (String,
     }
     match range.filter(|_| habits.ranges) {
         None => ("HTTP/1.1 200 OK".to_owned(), file),
+        Some(from) if from >= total && !habits.tells_length => {
+            ("HTTP/1.1 416 Range Not Satisfiable".to_owned(), b"")
+        }
         Some(from) if from >= total => (
             format!("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{total}"),
             b"",

@@ -10,7 +10,7 @@ use mbn_model::{cross_entropy, soft_cross_entropy, weigh_targets};
 
 use super::Trainer;
 use crate::bar::EpochBar;
-use crate::dataset::size_of_epoch;
+use crate::dataset::{self, size_of_epoch};
 use crate::meter::Reading;
 use crate::run_dir::STATE;
 use crate::schedule::Schedule;
@@ -37,7 +37,7 @@ impl Trainer {
                 return Ok(false);
             }
             let learning_rate = schedule.learning_rate(epoch * steps + self.progress.position.step);
-            let reading = self.step(batch?, learning_rate)?;
+            let reading = self.step(dataset::usable(batch, &self.run)?, learning_rate)?;
             self.progress.position.step += 1;
             if let Some(reading) = reading {
                 self.record(reading, &bar, &mut start)?;
@@ -118,13 +118,18 @@ impl Trainer {
     /// One step; what was read of it and of those before, if it is time to.
     fn step(&mut self, batch: Batch, learning_rate: f64) -> Result<Option<Reading>> {
         let targets = self.targets(&batch, self.network.device())?;
+        let partners = partners_that_prevail(&batch);
         let (images, labels) = self.feed.tensors(batch)?;
         let pass = self.network.forward_train(&images)?;
         let loss = match targets {
             Some(targets) => soft_cross_entropy(pass.logits(), &targets)?,
             None => cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?,
         };
-        self.meter.add(&loss, &pass.logits().detach(), &labels)?;
+        let prevailing = match partners {
+            Some(labels) => Tensor::new(labels, self.network.device())?,
+            None => labels,
+        };
+        self.meter.add(&loss, &pass.logits().detach(), &prevailing)?;
         let reading = self.meter.read_if_due()?;
         if reading.is_none_or(|reading| reading.loss.is_finite()) {
             let mut gradients = self.network.backward(pass, &loss)?;
@@ -169,5 +174,41 @@ impl Trainer {
             state.display()
         ))
         .hint(|| "start again with a lower `--lr`, a longer `--warmup`, or `--clip-norm 5`".to_owned())
+    }
+}
+
+/// The classes of the pictures that those of a mixed batch are mixed with, where these have the larger share: what a
+/// network that is right names.
+fn partners_that_prevail(batch: &Batch) -> Option<Vec<u32>> {
+    let own = batch.mixed?;
+    (own < 0.5).then(|| batch.labels.iter().rev().copied().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_larger_share_is_what_a_mixed_picture_shows() {
+        for (mixed, expected) in [
+            (None, None),
+            (Some(0.7), None),
+            (Some(0.5), None),
+            (Some(0.3), Some([2, 1, 0])),
+        ] {
+            let batch = Batch {
+                labels: vec![0, 1, 2],
+                mixed,
+                ..Batch::default()
+            };
+            let prevailing = partners_that_prevail(&batch);
+            assert_eq!(prevailing, expected.map(Vec::from));
+            // As the shares say that the network is to learn.
+            for (i, label) in prevailing.unwrap_or(batch.labels.clone()).into_iter().enumerate() {
+                let shares = batch.shares(i);
+                let share = |label| shares.iter().find(|share| share.0 == label).unwrap().1;
+                assert!(shares.iter().all(|other| share(label) >= other.1));
+            }
+        }
     }
 }

@@ -23,7 +23,8 @@ impl Trainer {
             self.schedule().learning_rate(done.saturating_sub(1))
         };
         let weights = self.evaluated_weights()?;
-        let Some(evaluation) = evaluate(&weights, &self.test_loader, self.network.device())? else {
+        let Some(evaluation) = evaluate(&weights, &self.test_loader, self.network.device(), &self.run)?
+        else {
             return Ok(false);
         };
         if !evaluation.loss.is_finite() {

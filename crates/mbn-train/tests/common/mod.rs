@@ -8,6 +8,8 @@ use std::time::Duration;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use image::RgbImage;
+use predicates::prelude::*;
+use predicates::str::contains;
 use tempfile::TempDir;
 
 /// The program, on two threads.
@@ -66,6 +68,18 @@ pub fn data() -> TempDir {
 /// Runs the program in `folder` with the words of a line.
 pub fn run(folder: &Path, arguments: &str) -> Assert {
     train().current_dir(folder).args(words(arguments)).assert()
+}
+
+/// An error, and no step, no run folder.
+pub fn refused(folder: &Path, arguments: &str, code: i32, messages: &[&str]) {
+    let mut assert = run(folder, &format!("{arguments} --out refused"))
+        .code(code)
+        .stdout("");
+    for message in messages {
+        assert = assert.stderr(contains(*message));
+    }
+    assert.stderr(contains("train loss").not());
+    assert!(!folder.join("refused").exists(), "{arguments}");
 }
 
 /// Waits for half a minute at most.

@@ -1,0 +1,24 @@
+//! Commands that a message advises, ready to be pasted.
+
+use std::path::Path;
+
+/// A path as a word of a shell's command line, quoted where it has to be.
+pub fn quote(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    // What no shell can take, no path has: a null byte.
+    shlex::try_quote(&text).map_or_else(|_| text.to_string(), Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_one_word() {
+        assert_eq!(quote(Path::new("runs/photos_0.25")), "runs/photos_0.25");
+        for path in ["runs/my photos_0.25", "it's", "$HOME", "a*b", "ä ö", ""] {
+            let words = shlex::split(&quote(Path::new(path))).unwrap();
+            assert_eq!(words, [path]);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! PNG, WebP, BMP and GIF through the image crate.
+
+use std::io::{Cursor, ErrorKind};
+
+use image::error::{ImageError, LimitErrorKind};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+
+use super::{DecodeErrorKind, Format, MAX_DECODED_BYTES, check_size, rgb};
+
+/// Decodes a file to upright RGB.
+pub(super) fn decode(format: Format, bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
+    let convert = |error| from_image_error(format, error);
+    let mut decoder = open(format, bytes)?;
+    let orientation = decoder.orientation().map_err(convert)?;
+    let mut image = rgb::from_dynamic(DynamicImage::from_decoder(decoder).map_err(convert)?);
+    rgb::orient(&mut image, orientation);
+    Ok(image)
+}
+
+/// The decoder behind the header of a picture that is not too large.
+pub(super) fn open(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, DecodeErrorKind> {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.of_image_crate());
+    reader.limits(limits);
+    let decoder = reader
+        .into_decoder()
+        .map_err(|error| from_image_error(format, error))?;
+    let (width, height) = decoder.dimensions();
+    check_size(format, width, height, decoder.total_bytes())?;
+    Ok(decoder)
+}
+
+fn from_image_error(format: Format, error: ImageError) -> DecodeErrorKind {
+    match error {
+        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            DecodeErrorKind::Truncated {
+                format,
+                missing: "it ends within the pixels".to_owned(),
+            }
+        }
+        ImageError::Limits(limit) if limit.kind() == LimitErrorKind::InsufficientMemory => {
+            DecodeErrorKind::Malformed {
+                format,
+                reason: format!("it needs more than {MAX_DECODED_BYTES} bytes of memory"),
+            }
+        }
+        // The crate's own message repeats the format; its source has the reason.
+        error => DecodeErrorKind::Malformed {
+            format,
+            reason: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
+        },
+    }
+}

@@ -1,0 +1,167 @@
+//! Defaults, layers of settings, and command lines that contradict themselves.
+
+use std::path::Path;
+
+use super::*;
+
+fn resolve(line: &str) -> Result<Settings> {
+    let options = Options::try_parse_from(line.split(' '))?;
+    Settings::resolve(options.run_args()?, "d".into(), None)
+}
+
+#[test]
+fn command_line_is_well_formed() {
+    use clap::CommandFactory;
+    Options::command().debug_assert();
+}
+
+#[test]
+fn what_cannot_go_with_resume_is_named_alone() {
+    let line = "mbn-train --resume r --alpha 0.5 --no-flip";
+    let error = Options::try_parse_from(line.split(' ')).unwrap_err().to_string();
+    assert!(
+        error.contains("--alpha") && error.contains("--no-flip"),
+        "{error}"
+    );
+    assert!(!error.contains("--data"), "{error}");
+    for option in ["--out o", "--fold 1", "--trivial-augment", "--cutmix"] {
+        let line = format!("mbn-train --resume r {option}");
+        assert!(Options::try_parse_from(line.split(' ')).is_err(), "{option}");
+    }
+}
+
+#[test]
+fn defaults_follow_from_recipe_optimiser_and_batch() {
+    let settings = resolve("mbn-train --data d --batch-size 32").unwrap();
+    assert_eq!((settings.learning_rate, settings.label_smoothing), (0.05, 0.1));
+    assert_eq!((settings.warmup_epochs, settings.epochs), (2.5, 50));
+    assert!(settings.crop && settings.flip == 0.5 && settings.ema == 0.999);
+    let settings = resolve("mbn-train --data d --optimizer adamw --recipe plain --epochs 200").unwrap();
+    assert_eq!((settings.learning_rate, settings.label_smoothing), (0.002, 0.0));
+    assert_eq!((settings.warmup_epochs, settings.weight_decay), (5.0, 0.05));
+    assert_eq!(settings.augment(), mbn_data::Augment::none());
+    assert_eq!((settings.ema, settings.progressive), (0.0, 0));
+}
+
+#[test]
+fn every_part_has_a_flag() {
+    let settings = resolve(
+        "mbn-train --data d --recipe plain --mixup 0.2 --cutmix --ema 0.99 --clip-norm 5 --trivial-augment \
+         --color-jitter 0.4 --erasing 0.25 --crop-scale 0.2,0.9 --flip 0.5 --patience 3 --init w --freeze all --progressive 128",
+    );
+    let settings = settings.unwrap();
+    let augment = settings.augment();
+    assert_eq!((augment.mixing.mixup, augment.mixing.cutmix), (0.2, 1.0));
+    assert_eq!(
+        (augment.crop, augment.scale, augment.flip),
+        (true, [0.2, 0.9], 0.5)
+    );
+    assert_eq!(
+        (augment.color_jitter.contrast, augment.erasing.probability),
+        (0.4, 0.25)
+    );
+    assert_eq!(augment.policy, mbn_data::Policy::TrivialAugment);
+    assert_eq!(
+        (settings.ema, settings.clip_norm, settings.patience),
+        (0.99, 5.0, 3)
+    );
+    assert_eq!((settings.freeze.blocks(), settings.progressive), (14, 128));
+    let settings = resolve("mbn-train --data d --no-crop --no-flip --rand-augment 2,9").unwrap();
+    let augment = settings.augment();
+    assert_eq!((augment.crop, augment.flip), (false, 0.0));
+    assert!(matches!(
+        augment.policy,
+        mbn_data::Policy::RandAugment { ops: 2, magnitude: 9 }
+    ));
+}
+
+#[test]
+fn flags_stand_above_the_file_and_the_file_above_the_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    std::fs::write(
+        &path,
+        "mixup = 0.4\nflip = 0.3\ncrop-scale = [0.5, 0.8]\nepochs = 7\nrecipe = 'plain'",
+    )
+    .unwrap();
+    let with = |flags: &str| {
+        let line = format!("mbn-train --config {} {flags}", path.display());
+        resolve(line.trim_end()).unwrap()
+    };
+    let settings = with("");
+    assert_eq!((settings.mixup, settings.flip, settings.epochs), (0.4, 0.3, 7));
+    assert!(settings.crop && settings.crop_scale.get() == [0.5, 0.8]);
+    let settings = with("--mixup 0 --no-flip --no-crop --recipe strong");
+    assert_eq!((settings.mixup, settings.flip, settings.crop), (0.0, 0.0, false));
+    assert_eq!((settings.epochs, settings.label_smoothing), (7, 0.1));
+}
+
+/// The file is at fault where the command line alone is not, and then its keys are named.
+#[test]
+fn a_contradiction_is_laid_to_the_file_or_to_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let error = |text: &str, flags: &str| {
+        std::fs::write(&path, text).unwrap();
+        let line = format!("mbn-train --config {} {flags}", path.display());
+        let options = Options::try_parse_from(line.trim_end().split(' ')).unwrap();
+        let args = options.run_args().unwrap();
+        options.resolve(args, "d".into(), None).unwrap_err()
+    };
+    for (text, flags) in [
+        ("epochs = 2\nwarmup = 3", ""),
+        ("epochs = 2", "--warmup 3"),
+        ("epochs = 2\nwarmup = 3", "--epochs 1"),
+    ] {
+        let error = error(text, flags);
+        let message = format!("{error:#}");
+        assert!(!error.is::<mbn_cli::UsageError>(), "{message}");
+        assert!(
+            message.contains("c.toml`") && message.contains("`warmup 3`"),
+            "{message}"
+        );
+    }
+    assert!(error("seed = 1", "--epochs 2 --warmup 3").is::<mbn_cli::UsageError>());
+}
+
+#[test]
+fn contradictions_are_refused() {
+    for line in [
+        "mbn-train --data d --alpha 0.3",
+        "mbn-train --data d --lr 0",
+        "mbn-train --data d --lr nan",
+        "mbn-train --data d --label-smoothing 1",
+        "mbn-train --data d --size 16",
+        "mbn-train --workers 0",
+        "mbn-train --workers 1025",
+        "mbn-train --seed 9223372036854775808",
+        "mbn-train --profile --init w",
+        "mbn-train --download --download-url u --download-md5 zzz",
+        "mbn-train --download --download-url u --download-md5 91f7769df0f17e558f3565bffb0c7df",
+        "mbn-train --resume r --epochs 3",
+        "mbn-train --resume r --mixup 0.2",
+        "mbn-train --resume r --config c",
+        "mbn-train --data d --publish p --no-publish",
+        "mbn-train --data d --no-flip --flip 0.5",
+        "mbn-train --data d --no-crop --crop-scale 0.5",
+        "mbn-train --data d --freeze 15",
+        "mbn-train report",
+        "mbn-train --data d report r",
+    ] {
+        assert!(Options::try_parse_from(line.split(' ')).is_err(), "{line}");
+    }
+    for line in [
+        "mbn-train --epochs 2 --warmup 3",
+        "mbn-train --trivial-augment --rand-augment 2,9",
+        "mbn-train --size 64 --progressive 128",
+        "mbn-train --freeze 3",
+    ] {
+        let error = resolve(line).unwrap_err();
+        assert!(error.is::<mbn_cli::UsageError>(), "{line}: {error}");
+    }
+    let options = Options::try_parse_from(["mbn-train", "report", "a", "b"]).unwrap();
+    let Some(Command::Report { runs }) = options.command else {
+        panic!("no report");
+    };
+    assert_eq!(runs, [Path::new("a"), Path::new("b")]);
+}

@@ -1,0 +1,123 @@
+//! What a resumed run takes from its state, and what has changed around it meanwhile.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{data, history, read, run};
+use predicates::prelude::*;
+use predicates::str::contains;
+
+const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1";
+
+/// Also in a run of an earlier version, whose state does not count the test pictures.
+#[test]
+fn test_pictures_that_went_away_are_missed() {
+    let folder = data();
+    let path = folder.path();
+    run(path, &format!("{SMALL} --no-publish --out run")).success();
+    // Of each class one is left: among the mistakes is one with a higher number.
+    for name in ["blue/1", "blue/2", "red/1", "red/2"] {
+        std::fs::remove_file(path.join(format!("data/val/{name}.png"))).unwrap();
+    }
+    run(path, "--resume run")
+        .code(1)
+        .stderr(contains("`data` has 2 test images, the run was started with 6"));
+    let state = path.join("run/state.safetensors");
+    let mut bytes = read(&state);
+    let key = br#"\"test_images\""#;
+    let at = bytes.windows(key.len()).position(|part| part == key).unwrap();
+    bytes[at + 2] = b'x';
+    std::fs::write(&state, bytes).unwrap();
+    run(path, "--resume run").success();
+}
+
+#[test]
+fn publishing_is_remembered() {
+    let folder = data();
+    let path = folder.path();
+    let there = |name: &str| {
+        let path = path.join(name);
+        path.exists() && std::fs::remove_file(path).is_ok()
+    };
+    run(path, &format!("{SMALL} --no-publish --out never")).success();
+    run(path, "--resume never").success();
+    assert!(!path.join("models").exists());
+
+    run(path, &format!("{SMALL} --publish a/w.safetensors --out run"))
+        .success()
+        .stderr(contains("`mbn-export --weights a/w.safetensors model.onnx`"));
+    assert!(there("a/w.safetensors"));
+    run(path, "--resume run").success();
+    assert!(there("a/w.safetensors"));
+    run(path, "--resume run --no-publish").success();
+    assert!(!there("a/w.safetensors"));
+    run(path, "--resume run --publish other.safetensors").success();
+    assert!(!there("a/w.safetensors") && there("other.safetensors"));
+    assert!(!path.join("models").exists());
+}
+
+#[test]
+fn data_may_move() {
+    let folder = data();
+    let path = folder.path();
+    run(path, &format!("{SMALL} --no-publish --out run")).success();
+    std::fs::create_dir(path.join("elsewhere")).unwrap();
+    std::fs::rename(path.join("data"), path.join("elsewhere/moved")).unwrap();
+    run(path, "--resume run").code(1).stderr(
+        contains("the data was in `data`, relative to the folder where the run was started")
+            .and(contains("`--data DIR`")),
+    );
+    let rows = history(&path.join("run"));
+    run(&path.join("elsewhere"), "--resume ../run --data moved").success();
+    assert_eq!(history(&path.join("run")), rows);
+    let settings = String::from_utf8(read(path.join("run/settings.toml"))).unwrap();
+    assert!(settings.contains("data = \"moved\""), "{settings}");
+    // It has to be the same data.
+    std::fs::remove_file(path.join("elsewhere/moved/train/red/0.png")).unwrap();
+    run(path, "--resume run --data elsewhere/moved")
+        .code(1)
+        .stderr(contains("15 training images, the run was started with 16"));
+}
+
+/// Breaks the pixels of a PNG file and leaves its structure.
+fn spoil(path: &Path) {
+    let mut bytes = read(path);
+    let at = bytes.windows(4).position(|part| part == b"IDAT").unwrap();
+    let middle = (at + bytes.len()) / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// What no header shows ends the run, which goes on when the picture is replaced. The command that is advised for that
+/// can be pasted.
+#[test]
+fn a_picture_whose_pixels_are_broken_can_be_replaced() {
+    let folder = data();
+    let path = folder.path();
+    for name in ["data/val/red/1.png", "data/train/blue/5.png"] {
+        let picture = path.join(name);
+        let good = read(&picture);
+        spoil(&picture);
+        let out = format!("my {}", name.split('/').nth(1).unwrap());
+        let mut command = common::train();
+        command
+            .current_dir(path)
+            .args(common::words(SMALL))
+            .arg("--no-publish");
+        command.args(["--out", &out]).assert().code(1).stderr(
+            contains(format!("image `{name}` cannot be used"))
+                .and(contains("hint: put an image that can be read in its place"))
+                .and(contains(format!("`mbn-train --resume '{out}'`"))),
+        );
+        std::fs::write(&picture, good).unwrap();
+        let mut command = common::train();
+        command
+            .current_dir(path)
+            .args(["--resume", &out])
+            .assert()
+            .success();
+        assert_eq!(history(&path.join(&out)).len(), 2);
+    }
+}

@@ -1,0 +1,124 @@
+//! What would end a run late, and is found before its first step.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{data, read, refused, run};
+use predicates::prelude::*;
+use predicates::str::contains;
+
+const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1 --no-publish";
+
+/// A text, an empty file and half a picture.
+#[test]
+fn every_picture_that_cannot_be_read_is_named() {
+    let folder = data();
+    let path = folder.path();
+    let whole = read(path.join("data/train/red/3.png"));
+    for (name, content) in [
+        ("train/blue/1.png", &b"<html>"[..]),
+        ("train/red/3.png", &whole[..whole.len() / 2]),
+        ("val/blue/0.png", b""),
+    ] {
+        std::fs::write(path.join("data").join(name), content).unwrap();
+    }
+    let messages = [
+        "3 of 22 images in `data` cannot be used:",
+        "\n  `data/train/blue/1.png`: it is no image",
+        "\n  `data/train/red/3.png`: the PNG file is truncated",
+        "\n  `data/val/blue/0.png`: the file is empty",
+        "hint:",
+    ];
+    refused(path, SMALL, 1, &messages);
+}
+
+#[test]
+fn a_place_where_nothing_can_be_published_is_refused() {
+    let folder = data();
+    let path = folder.path();
+    let published = SMALL.replace("--no-publish", "");
+    let messages = ["`--publish data`: it is a folder", "hint:"];
+    refused(path, &format!("{published} --publish data"), 1, &messages);
+    std::fs::write(path.join("models"), "no folder").unwrap();
+    let messages = [
+        "`models/mobilenet_v1_0.25.safetensors`: `models` is a file",
+        "`--no-publish`",
+    ];
+    refused(path, &published, 1, &messages);
+    run(path, &format!("{SMALL} --out run")).success();
+}
+
+/// The files of the run could not name it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_no_text_is_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = data();
+    let name = OsStr::from_bytes(b"d\xe9");
+    std::fs::rename(folder.path().join("data"), folder.path().join(name)).unwrap();
+    let mut command = common::train();
+    command.current_dir(folder.path()).arg("--data").arg(name);
+    let assert = command.args(["--alpha", "0.25"]).assert().code(2);
+    assert.stderr(contains("`--data ").and(contains("is not UTF-8")));
+    assert!(!folder.path().join("runs").exists());
+}
+
+#[test]
+fn a_step_of_one_value_a_channel_is_refused() {
+    let folder = data();
+    let one = SMALL.replace("--batch-size 8", "--batch-size 1");
+    let message = "a batch of one image of 32 x 32 pixels";
+    refused(folder.path(), &one, 1, &[message, "hint:"]);
+    let grown = one.replace("--size 32", "--size 64 --progressive 32");
+    refused(folder.path(), &grown, 1, &[message]);
+}
+
+#[test]
+fn a_contradiction_in_a_file_is_laid_to_the_file() {
+    let folder = data();
+    let path = folder.path();
+    std::fs::write(path.join("c.toml"), "data = 'data'\nepochs = 2\nwarmup = 3\n").unwrap();
+    let messages = ["`c.toml` cannot be used: `warmup 3` is more than `epochs 2`"];
+    refused(path, "--config c.toml", 1, &messages);
+}
+
+/// The default of the learning rate goes by the pictures of a step that there are.
+#[test]
+fn batches_that_do_not_fit_the_data_are_said() {
+    let folder = data();
+    let path = folder.path();
+    run(
+        path,
+        &format!("{SMALL} --batch-size 64 --out run").replace("--batch-size 8 ", ""),
+    )
+    .success()
+    .stderr(contains("16 training images, fewer than a batch of 64"));
+    let settings = String::from_utf8(read(path.join("run/settings.toml"))).unwrap();
+    assert!(
+        settings.contains("batch-size = 16\n") && settings.contains("lr = 0.025\n"),
+        "{settings}"
+    );
+    let leaves = contains("batches of 12 leave 4 of 16 training images out");
+    run(
+        path,
+        &SMALL.replace("--batch-size 8", "--batch-size 12 --out twelve"),
+    )
+    .success()
+    .stderr(leaves.clone());
+    run(path, &format!("{SMALL} --out eight"))
+        .success()
+        .stderr(contains("training images out").not());
+}
+
+/// A run that was killed before its first state has left nothing to resume, but perhaps half a file.
+#[test]
+fn what_a_killed_start_left_is_removed() {
+    let folder = data();
+    let out = folder.path().join("run");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join(".mbn-x.tmp"), "half of a file").unwrap();
+    run(folder.path(), &format!("{SMALL} --out run")).success();
+    assert!(!out.join(".mbn-x.tmp").exists());
+}
