@@ -36,5 +36,5 @@ Built with CUDA $version:
   $target/release/mbn-train, mbn-export, mbn-infer
   cards: $cards
   driver: $driver
-  libraries wanted at start: libcuda.so.1 (the driver's), libcublas.so.13, libcurand.so.10, libcudart.so.13
+  libraries wanted at start: libcuda.so.1 (the driver's), libcublas.so.${version%%.*}, libcurand.so.10, libcudart.so.${version%%.*}
 EOT

@@ -1,16 +1,19 @@
 //! Files that name classes.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// Reads a file with one class name a line, verbatim.
+/// Reads a file with one class name a line, verbatim but for a byte order mark in front. Two classes of one name are
+/// allowed, as ImageNet's `crane` is a bird and a machine, with a warning: mostly they are a slip.
 ///
 /// # Errors
 /// A file that cannot be read as UTF-8, that is empty or has an empty line, named in the message.
 pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(path);
     let text = text.with_context(|| format!("cannot read class names from `{}`", path.display()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let names: Vec<_> = text.lines().map(str::to_owned).collect();
     if names.is_empty() {
         bail!("`{}` is empty, expected a class name a line", path.display());
@@ -21,8 +24,22 @@ pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
             i + 1,
             path.display()
         ),
-        None => Ok(names),
+        None => {
+            if let Some((first, second)) = repeated(&names) {
+                let (path, name) = (path.display(), &names[first]);
+                let (first, second) = (first + 1, second + 1);
+                log::warn!("lines {first} and {second} of `{path}` both name a class `{name}`");
+            }
+            Ok(names)
+        }
     }
+}
+
+/// Indexes of the first two names that are the same.
+fn repeated(names: &[String]) -> Option<(usize, usize)> {
+    let mut seen = HashMap::new();
+    let mut names = names.iter().enumerate();
+    names.find_map(|(i, name)| Some((seen.insert(name, i)?, i)))
 }
 
 #[cfg(test)]
@@ -43,6 +60,15 @@ mod tests {
             ["golf ball", "  n0123, tench", "church"]
         );
         assert_eq!(names(b"a\r\nb\r\n").unwrap(), ["a", "b"]);
+        assert_eq!(names(b"\xef\xbb\xbfa\nb\n").unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_is_seen() {
+        let names = |names: [&str; 4]| names.map(str::to_owned);
+        assert_eq!(repeated(&names(["a", "b", "c", "b"])), Some((1, 3)));
+        assert_eq!(repeated(&names(["a", "b", "c", " b"])), None);
+        assert_eq!(super::tests::names(b"a\na\n").unwrap(), ["a", "a"]);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use log::LevelFilter;
 
 use crate::DeviceChoice;
 
+/// More than any machine's cores that the programs are for; a mistyped number would start threads for minutes.
+const MAX_THREADS: u64 = 1024;
+
 /// Options of every program.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "General")]
@@ -16,8 +19,9 @@ pub struct CommonArgs {
     pub device: DeviceChoice,
 
     /// Number of CPU threads [default: all cores]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
+    pub threads: Option<usize>,
 
     /// Print nothing but errors on stderr
     #[arg(long, short, global = true)]
@@ -47,7 +51,7 @@ impl CommonArgs {
     /// Number of CPU threads to use: as asked for, else one for each core.
     pub fn thread_count(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        self.threads.map_or_else(cores, NonZeroUsize::get)
+        self.threads.unwrap_or_else(cores)
     }
 
     pub(crate) fn level(&self) -> LevelFilter {
@@ -57,6 +61,31 @@ impl CommonArgs {
             (_, LogLevel::Info) => LevelFilter::Info,
             (_, LogLevel::Debug) => LevelFilter::Debug,
             (_, LogLevel::Trace) => LevelFilter::Trace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        common: CommonArgs,
+    }
+
+    #[test]
+    fn threads_are_as_many_as_a_machine_may_have() {
+        let threads = |n: &str| {
+            let options = Options::try_parse_from(["program", "--threads", n]);
+            options.map(|options| options.common.thread_count()).ok()
+        };
+        assert_eq!((threads("1"), threads("1024")), (Some(1), Some(1024)));
+        for n in ["0", "1025", "100000", "-1", "x"] {
+            assert_eq!(threads(n), None, "{n}");
         }
     }
 }

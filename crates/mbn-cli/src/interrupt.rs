@@ -13,6 +13,8 @@ use signal_hook::flag;
 use crate::run::INTERRUPTED;
 
 static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+/// There is nothing yet to finish, see [`install_preparing`].
+static PREPARING: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 const SIGNALS: &[c_int] = &[
     SIGINT,
@@ -32,11 +34,34 @@ pub fn install() -> io::Result<()> {
         if is_ignored(&status, signal) {
             continue;
         }
+        flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&PREPARING))?;
         // In this order: the signal that sets the flag finds it unset.
         flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&REQUESTED))?;
         flag::register(signal, Arc::clone(&REQUESTED))?;
     }
     Ok(())
+}
+
+/// As [`install`], but while the guard lives the first signal ends the program: it waits for input, and there is
+/// nothing yet to finish.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_preparing() -> io::Result<Preparing> {
+    PREPARING.store(true, Ordering::Relaxed);
+    install()?;
+    Ok(Preparing(()))
+}
+
+/// Until it is dropped a signal ends the program at once, see [`install_preparing`].
+#[derive(Debug)]
+#[must_use]
+pub struct Preparing(());
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        PREPARING.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Whether the user asked the program to stop.

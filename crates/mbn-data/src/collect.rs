@@ -3,9 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use glob::{MatchOptions, Pattern};
-
 use crate::files::images_below;
+use crate::pattern::{Glob, Matches};
 
 /// A path that stands for no picture.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +47,10 @@ pub fn collect(paths: &[PathBuf]) -> Vec<Result<PathBuf, CollectError>> {
         match path.metadata() {
             Ok(_) => expand(path, &mut collected),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match matches(path) {
-                Ok(found) => found.iter().for_each(|path| expand(path, &mut collected)),
+                Ok(found) => found.into_iter().for_each(|found| match found {
+                    Ok(path) => expand(&path, &mut collected),
+                    Err((path, error)) => collected.push(Err(failure(&path, error.into()))),
+                }),
                 Err(kind) => collected.push(Err(failure(path, kind))),
             },
             Err(error) => collected.push(Err(failure(path, error.into()))),
@@ -70,31 +72,18 @@ fn expand(path: &Path, collected: &mut Vec<Result<PathBuf, CollectError>>) {
         collected.push(Ok(path.to_owned()));
         return;
     }
-    let found = images_below(path);
-    if found.images.is_empty() && found.failures.is_empty() {
+    let found = images_below(path).images;
+    if found.is_empty() {
         collected.push(Err(failure(path, CollectErrorKind::NoImages)));
     }
-    collected.extend(found.images.into_iter().map(Ok));
-    let failures = found.failures.into_iter();
-    collected.extend(failures.map(|(path, error)| Err(failure(&path, error.into()))));
+    let found = found.into_iter();
+    collected.extend(found.map(|found| found.map_err(|(path, error)| failure(&path, error.into()))));
 }
 
-/// The existing paths that a pattern fits, sorted.
-fn matches(path: &Path) -> Result<Vec<PathBuf>, CollectErrorKind> {
-    let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '['])) else {
-        return Err(CollectErrorKind::Missing);
-    };
-    // As a shell does it: `*` fits neither a leading dot nor a `/`.
-    let options = MatchOptions {
-        case_sensitive: true,
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-    };
-    Pattern::new(pattern).map_err(|error| CollectErrorKind::Pattern(error.to_string()))?;
-    let found = glob::glob_with(pattern, options)
-        .map_err(|error| CollectErrorKind::Pattern(error.to_string()))?
-        .map(|entry| entry.map_err(|error| CollectErrorKind::Io(error.into())))
-        .collect::<Result<Vec<PathBuf>, _>>()?;
+/// What a pattern fits; [`NoMatch`](CollectErrorKind::NoMatch) if that is nothing.
+fn matches(path: &Path) -> Result<Matches, CollectErrorKind> {
+    let glob = Glob::new(path).map_err(|error| CollectErrorKind::Pattern(error.to_string()))?;
+    let found = glob.ok_or(CollectErrorKind::Missing)?.matches();
     match found.is_empty() {
         true => Err(CollectErrorKind::NoMatch),
         false => Ok(found),
@@ -197,8 +186,8 @@ mod tests {
         symlink(root.join("elsewhere/x.png"), root.join("in/y.png")).unwrap();
         symlink(root.join("nowhere"), root.join("in/broken.png")).unwrap();
         let found = show(&collect(&[root.join("in")]), root);
-        assert_eq!(found[..2], ["in/link/x.png", "in/y.png"]);
-        assert!(found[2].starts_with("in/broken.png: "), "{}", found[2]);
+        assert!(found[0].starts_with("in/broken.png: "), "{}", found[0]);
+        assert_eq!(found[1..], ["in/link/x.png", "in/y.png"]);
         assert_eq!(found.len(), 3);
     }
 }

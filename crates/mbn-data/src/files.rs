@@ -12,12 +12,11 @@ const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp
 /// What lies below a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Files with the extension of a picture, each folder sorted by name.
-    pub images: Vec<PathBuf>,
+    /// Files with the extension of a picture, each folder sorted by name; in their place folders that cannot be
+    /// listed and links to nothing.
+    pub images: Vec<Result<PathBuf, (PathBuf, io::Error)>>,
     /// Number of files without one.
     pub ignored: usize,
-    /// Folders that cannot be listed and links to nothing.
-    pub failures: Vec<(PathBuf, io::Error)>,
 }
 
 /// Whether a file's name is that of a picture. The content may still say otherwise.
@@ -39,7 +38,7 @@ pub(crate) fn images_below(folder: &Path) -> Found {
     for entry in walk.into_iter().filter_entry(visible) {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) if is_image_name(entry.path()) => found.images.push(entry.into_path()),
+            Ok(entry) if is_image_name(entry.path()) => found.images.push(Ok(entry.into_path())),
             Ok(_) => found.ignored += 1,
             Err(error) if error.loop_ancestor().is_some() => {
                 log::warn!("not followed: {error}");
@@ -51,7 +50,7 @@ pub(crate) fn images_below(folder: &Path) -> Found {
                     .unwrap_or_else(|| io::Error::other("it cannot be listed"));
                 // A hidden link to nothing never gets to `visible`.
                 if path == folder || !path.file_name().is_some_and(is_hidden) {
-                    found.failures.push((path, error));
+                    found.images.push(Err((path, error)));
                 }
             }
         }

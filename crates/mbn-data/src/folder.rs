@@ -80,17 +80,16 @@ pub fn labelled_folder(dir: &Path) -> Result<ImageFolder, DataError> {
     };
     for (label, (name, path)) in (0..).zip(class_folders(dir)?) {
         let found = images_below(&path);
-        if let Some((path, source)) = found.failures.into_iter().next() {
-            return Err(DataError::Io { path, source });
-        }
-        if found.images.is_empty() {
+        let images = found.images.into_iter().collect::<Result<Vec<_>, _>>();
+        let images = images.map_err(|(path, source)| DataError::Io { path, source })?;
+        if images.is_empty() {
             let ignored = found.ignored;
             return Err(DataError::NoImages { path, ignored });
         }
         folder.ignored += found.ignored;
         folder
             .items
-            .extend(found.images.into_iter().map(|image| (image, label)));
+            .extend(images.into_iter().map(|image| (image, label)));
         folder.class_names.push(name);
     }
     if folder.ignored > 0 {
@@ -126,8 +125,11 @@ impl Source for ImageFolder {
     }
 }
 
-/// Names and folders of the classes, sorted by name.
-fn class_folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
+/// Names and folders of the classes in a folder of `CLASS/*`, sorted by name.
+///
+/// # Errors
+/// [`DataError`] if there are no classes, the folder cannot be read, or a class's name is not UTF-8.
+pub fn class_folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
     let folders = subfolders(dir)?;
     if folders.is_empty() {
         return Err(DataError::NoClasses {

@@ -30,6 +30,7 @@ mod files;
 mod folder;
 mod loader;
 mod normalize;
+mod pattern;
 mod random;
 mod resize;
 mod source;
@@ -43,7 +44,7 @@ pub use decode::{
     DecodeError, DecodeErrorKind, Format, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, check_bytes,
     check_file, decode_bytes, decode_file,
 };
-pub use folder::{DataError, ImageFolder, labelled_folder};
+pub use folder::{DataError, ImageFolder, class_folders, labelled_folder};
 pub use loader::{Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order};
 pub use normalize::{Normalizer, normalize_into};
 pub use random::{sample_stream, shuffled};

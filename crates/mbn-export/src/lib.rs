@@ -12,9 +12,10 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use mbn_cli::{DeviceChoice, Hint, Outcome};
+use mbn_cli::{DeviceChoice, Hint, Outcome, UsageError, check_output};
 use mbn_onnx::export;
-use mbn_spec::{Weights, atomic};
+use mbn_spec::Weights;
+use mbn_spec::atomic::{self, Target};
 
 use crate::options::Options;
 use crate::verify::Parity;
@@ -32,7 +33,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         print(&summary::table(&architecture, size))?;
         return Ok(Outcome::Success);
     };
-    check_folder(out)?;
+    check_out(out)?;
     let weights = source::weights(&source, classes)?;
     if options.summary {
         let preprocess = weights.metadata().preprocess.unwrap_or_default();
@@ -46,25 +47,32 @@ pub fn run(options: Options) -> Result<Outcome> {
 fn check_device(choice: DeviceChoice) -> Result<()> {
     match choice {
         DeviceChoice::Auto | DeviceChoice::Cpu => Ok(()),
-        DeviceChoice::Cuda(_) => Err(anyhow!("`--device {choice}`: `mbn-export` runs on the CPU alone"))
-            .hint(|| "leave `--device` out: the file is the same, and runs on any device".to_owned()),
+        DeviceChoice::Cuda(_) => {
+            let message = format!("`--device {choice}`: `mbn-export` runs on the CPU alone");
+            Err(UsageError(message))
+                .hint(|| "leave `--device` out: the file is the same, and runs on any device".to_owned())
+        }
     }
 }
 
-/// Sees early that there is a place to write to.
-fn check_folder(out: &Path) -> Result<()> {
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder
-        && !folder.is_dir()
-    {
-        let (out, folder) = (out.display(), folder.display());
-        return Err(anyhow!("cannot write `{out}`: there is no folder `{folder}`"))
-            .hint(|| format!("`mkdir -p {folder}` makes it"));
+/// Sees before the work begins that OUT is a file's name, and where links lead to not that of weights.
+fn check_out(out: &Path) -> Result<()> {
+    check_output(out)?;
+    let target = Target::of(out).with_context(|| format!("cannot write `{}`", out.display()))?;
+    match target {
+        Target::File(file) if options::is_weight_file(&file) => {
+            let (out, file) = (out.display(), file.display());
+            Err(anyhow!(
+                "`{out}` leads to `{file}`, which is named like a weight file, and would be replaced"
+            ))
+        }
+        Target::File(_) => Ok(()),
+        Target::Stream => Err(anyhow!(
+            "cannot write `{}`: it is a device, a pipe or an open file, expected a file's name",
+            out.display()
+        ))
+        .hint(|| "what is written is read again and verified, then it gets its name".to_owned()),
     }
-    if out.is_dir() {
-        return Err(anyhow!("cannot write `{}`: it is a folder", out.display()));
-    }
-    Ok(())
 }
 
 /// Why a file was not written.
@@ -116,9 +124,9 @@ fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, parity
     let architecture = weights.architecture();
     let parameters = architecture.summary(0).parameters();
     log::info!(
-        "Wrote `{out}`: MobileNetV1 alpha {}, {} classes, {} parameters, {}, opset {}, {} bytes",
+        "Wrote `{out}`: MobileNetV1 alpha {}, {}, {} parameters, {}, opset {}, {} bytes",
         architecture.alpha,
-        architecture.classes,
+        architecture.class_count(),
         summary::thousands(parameters),
         options.export_options().precision,
         options.opset,

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
@@ -136,9 +136,7 @@ impl Options {
     /// [`UsageError`] if neither an alpha nor a weight file is named, or OUT is named like a weight file.
     pub fn source(&self) -> Result<Source> {
         if let Some(out) = &self.out
-            && out
-                .extension()
-                .is_some_and(|extension| extension == "safetensors")
+            && is_weight_file(out)
         {
             let message = format!(
                 "`{}` is named like a weight file, and would be replaced",
@@ -156,6 +154,12 @@ impl Options {
             }
         }
     }
+}
+
+/// Whether a file is named like one of weights.
+pub(crate) fn is_weight_file(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "safetensors")
 }
 
 #[cfg(test)]

@@ -39,8 +39,9 @@ pub fn table(architecture: &Architecture, size: usize) -> String {
         }
     }
     format!(
-        "MobileNetV1 alpha {}, {} classes, {size} x {size}\n\n{table}",
-        architecture.alpha, architecture.classes
+        "MobileNetV1 alpha {}, {}, {size} x {size}\n\n{table}",
+        architecture.alpha,
+        architecture.class_count()
     )
 }
 

@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use candle_core::{D, Device, Tensor};
+use candle_core::{Device, Tensor};
 use mbn_cli::Hint;
 use mbn_infer::engine::{Engine, OrtEngine};
+use mbn_infer::predictions::{centred_logarithms, softmax};
 use mbn_infer::runtime::{self, RuntimeError};
 use mbn_model::Network;
 use mbn_onnx::{ExportOptions, Model, Precision, checker};
@@ -96,7 +97,8 @@ fn check(bytes: &[u8], weights: &Weights, options: &ExportOptions) -> Result<()>
     Ok(())
 }
 
-/// Runs noise pictures through `engine` and candle.
+/// Runs noise pictures through `engine` and candle. Probabilities are compared by their logarithms, by the tolerances of
+/// logits. The likeliest class is not: on noise near ties are many, and what the tolerance allows may turn each.
 ///
 /// # Errors
 /// Outputs that differ by more than is allowed, or an engine that fails.
@@ -107,25 +109,27 @@ pub fn compare(engine: &mut dyn Engine, weights: &Weights, options: &ExportOptio
     for n in BATCHES {
         let images = noise(n, &preprocess);
         let size = preprocess.size;
-        let expected =
-            network.forward_eval(&Tensor::from_slice(&images, (n, 3, size, size), &Device::Cpu)?)?;
-        let expected = if options.softmax {
-            softmax(&expected)?
-        } else {
-            expected
-        };
-        let expected = expected.flatten_all()?.to_vec1::<f32>()?;
+        let images_tensor = Tensor::from_slice(&images, (n, 3, size, size), &Device::Cpu)?;
+        let expected = network.forward_eval(&images_tensor)?;
+        let mut expected = expected.flatten_all()?.to_vec1::<f32>()?;
         ensure!(
             expected.iter().all(|value| value.is_finite()),
             "the weights give values that are not finite numbers, in candle too"
         );
-        let found = engine.logits(&images, n)?;
+        let mut found = engine.logits(&images, n)?;
         ensure!(
             found.len() == expected.len(),
             "it gives {} values, candle {}",
             found.len(),
             expected.len()
         );
+        if options.softmax {
+            let classes = weights.architecture().classes;
+            for (found, expected) in found.chunks_mut(classes).zip(expected.chunks_mut(classes)) {
+                softmax(expected);
+                centred_logarithms(found, expected);
+            }
+        }
         for (found, expected) in found.iter().zip(&expected) {
             let difference = (found - expected).abs();
             // Not a number is as far off as can be; `max` would pass over it.
@@ -151,11 +155,6 @@ pub fn compare(engine: &mut dyn Engine, weights: &Weights, options: &ExportOptio
         bail!("its outputs are not candle's: {parity}");
     }
     Ok(parity)
-}
-
-fn softmax(logits: &Tensor) -> candle_core::Result<Tensor> {
-    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
-    shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)
 }
 
 /// `n` normalised pictures `[n, 3, size, size]` of random bytes around a random colour, all different.

@@ -202,6 +202,42 @@ fn places_that_cannot_be_written_to_are_named() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_stays_and_what_is_no_file_is_refused() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let folder = folder_with_weights();
+    let path = |name: &str| folder.path().join(name);
+    let made = std::process::Command::new("mkfifo")
+        .arg(path("pipe"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    for (to, link) in [
+        ("pipe", "p.onnx"),
+        ("w.safetensors", "w.onnx"),
+        ("real.onnx", "a.onnx"),
+    ] {
+        symlink(to, path(link)).unwrap();
+    }
+    let weights = std::fs::read(path("w.safetensors")).unwrap();
+    for out in ["pipe", "p.onnx"] {
+        let message = format!("cannot write `{out}`: it is a device, a pipe");
+        fails(
+            &folder,
+            &["--weights=w.safetensors", out],
+            1,
+            &[&message, "hint: "],
+        );
+    }
+    let named = &["named like a weight file"];
+    fails(&folder, &["--weights=w.safetensors", "w.onnx"], 1, named);
+    export(folder.path(), &["--weights=w.safetensors", "a.onnx"]).success();
+    assert!(path("a.onnx").is_symlink() && path("real.onnx").is_file());
+    assert!(path("pipe").metadata().unwrap().file_type().is_fifo() && path("p.onnx").is_symlink());
+    assert_eq!(std::fs::read(path("w.safetensors")).unwrap(), weights);
+}
+
 #[test]
 fn values_that_are_no_numbers_are_named() {
     let folder = folder_with_weights();
@@ -282,7 +318,7 @@ fn a_library_that_is_named_must_be_onnx_runtime() {
         ],
     );
     let args = ["--weights=w.safetensors", "--device=cuda", "out.onnx"];
-    fails(&folder, &args, 1, &["`--device cuda:0`", "CPU alone"]);
+    fails(&folder, &args, 2, &["`--device cuda:0`", "CPU alone", "hint: "]);
 }
 
 #[test]

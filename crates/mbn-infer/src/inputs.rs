@@ -1,11 +1,12 @@
 //! The images to classify: what the paths stand for, in their order.
 
-use std::io::{Read, stdin};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::Hint;
-use mbn_data::{collect, labelled_folder};
+use mbn_data::{CollectError, class_folders, collect};
 
 use crate::options::Options;
 
@@ -20,10 +21,34 @@ pub struct Input {
     pub problem: Option<String>,
 }
 
+impl Input {
+    fn new(found: Result<PathBuf, CollectError>, class: Option<usize>) -> Self {
+        match found {
+            Ok(path) => Self {
+                path,
+                class,
+                problem: None,
+            },
+            Err(error) => Self::failed(&error.path, &error.kind),
+        }
+    }
+
+    fn failed(path: &Path, why: &dyn std::error::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            class: None,
+            problem: Some(describe(why)),
+        }
+    }
+}
+
+/// The longest path in a list, in bytes: above what any system takes. A file that is no list ends here.
+const MAX_PATH: u64 = 1 << 16;
+
 /// The images that the options ask for. `class_names` are the model's.
 ///
 /// # Errors
-/// A list that cannot be read; for `--evaluate`, a path that is not a folder of the model's classes.
+/// A list that cannot be read; for `--evaluate`, a folder of classes that are not the model's.
 pub fn inputs(options: &Options, class_names: &[String]) -> Result<Vec<Input>> {
     if options.evaluate {
         let folders = options.paths.iter().map(|path| labelled(path, class_names));
@@ -36,19 +61,8 @@ pub fn inputs(options: &Options, class_names: &[String]) -> Result<Vec<Input>> {
             bail!("`--list {}` names no path", list.display());
         }
     }
-    let inputs = collect(&paths).into_iter().map(|found| match found {
-        Ok(path) => Input {
-            path,
-            class: None,
-            problem: None,
-        },
-        Err(error) => Input {
-            problem: Some(describe(&error.kind)),
-            path: error.path,
-            class: None,
-        },
-    });
-    Ok(inputs.collect())
+    let found = collect(&paths).into_iter();
+    Ok(found.map(|found| Input::new(found, None)).collect())
 }
 
 /// An error with its causes, without the path that the outermost error names.
@@ -57,16 +71,16 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// The images of a folder of `CLASS/*`, with the model's indexes of their classes.
+/// The images of a folder of `CLASS/*`, with the model's indexes of their classes; a folder without classes is one
+/// input that failed.
 fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
-    let found = labelled_folder(folder).hint(|| "`--evaluate` takes folders of `CLASS/*`".to_owned())?;
+    let folders = match class_folders(folder) {
+        Ok(folders) => folders,
+        Err(error) => return Ok(vec![Input::failed(folder, &error)]),
+    };
     let index = |name: &String| class_names.iter().position(|known| known == name);
-    let unknown: Vec<_> = found
-        .class_names
-        .iter()
-        .filter(|name| index(name).is_none())
-        .cloned()
-        .collect();
+    let names = folders.iter().map(|(name, _)| name);
+    let unknown: Vec<_> = names.filter(|name| index(name).is_none()).cloned().collect();
     if !unknown.is_empty() {
         let (folder, unknown, known) = (folder.display(), listed(&unknown), listed(class_names));
         return Err(anyhow!(
@@ -74,11 +88,10 @@ fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
         ))
         .hint(|| format!("the model's classes are {known}"));
     }
-    let classes: Vec<_> = found.class_names.iter().map(index).collect();
-    let inputs = found.items.into_iter().map(|(path, label)| Input {
-        path,
-        class: classes[label as usize],
-        problem: None,
+    let inputs = folders.into_iter().flat_map(|(name, path)| {
+        let class = index(&name);
+        let found = collect(&[path]).into_iter();
+        found.map(move |found| Input::new(found, class))
     });
     Ok(inputs.collect())
 }
@@ -98,19 +111,35 @@ fn listed(names: &[String]) -> String {
 }
 
 fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
-    let mut bytes = Vec::new();
     if list == Path::new("-") {
-        stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .context("cannot read the list on stdin")?;
-    } else {
-        bytes = std::fs::read(list).with_context(|| format!("cannot read the list `{}`", list.display()))?;
+        return read_paths(stdin().lock(), "the list on stdin");
     }
-    let lines = bytes
-        .split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    Ok(lines.filter(|line| !line.is_empty()).map(path_of).collect())
+    let name = format!("the list `{}`", list.display());
+    let file = File::open(list).with_context(|| format!("cannot read {name}"))?;
+    read_paths(BufReader::new(file), &name)
+}
+
+/// The lines that are not empty. `name` is the list's in messages.
+fn read_paths(mut list: impl BufRead, name: &str) -> Result<Vec<PathBuf>> {
+    let (mut paths, mut line) = (Vec::new(), Vec::new());
+    for number in 1.. {
+        line.clear();
+        let mut limited = list.by_ref().take(MAX_PATH);
+        let read = limited.read_until(b'\n', &mut line);
+        let read = read.with_context(|| format!("cannot read {name}"))?;
+        if read == 0 {
+            break;
+        }
+        if !line.ends_with(b"\n") && line.len() as u64 == MAX_PATH {
+            bail!("line {number} of {name} has more than {MAX_PATH} bytes, expected a path a line");
+        }
+        let path = line.strip_suffix(b"\n").unwrap_or(&line);
+        let path = path.strip_suffix(b"\r").unwrap_or(path);
+        if !path.is_empty() {
+            paths.push(path_of(path));
+        }
+    }
+    Ok(paths)
 }
 
 #[cfg(unix)]
@@ -138,6 +167,36 @@ mod tests {
         assert_eq!(paths.len(), 3);
         #[cfg(unix)]
         assert_eq!(paths[2].to_str(), None);
+    }
+
+    #[test]
+    fn what_is_no_list_is_not_read_to_its_end() {
+        let endless = BufReader::new(std::io::repeat(0));
+        let message = read_paths(endless, "the list `x`").unwrap_err().to_string();
+        assert!(
+            message.starts_with("line 1 of the list `x` has more than"),
+            "{message}"
+        );
+        let longest = "a".repeat(MAX_PATH as usize - 1);
+        let paths = read_paths(format!("{longest}\n{longest}").as_bytes(), "").unwrap();
+        assert_eq!(paths, [PathBuf::from(&longest), PathBuf::from(&longest)]);
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_one_failed_input() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["church", "tench"].map(str::to_owned);
+        let gone = labelled(&folder.path().join("gone"), &names).unwrap();
+        assert_eq!(gone.len(), 1);
+        assert!(gone[0].problem.is_some() && gone[0].path.ends_with("gone"));
+        for name in &names {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        std::fs::write(folder.path().join("tench/1.png"), b"").unwrap();
+        let found = labelled(folder.path(), &names).unwrap();
+        assert!(found[0].path.ends_with("church") && found[0].problem.is_some());
+        assert!(found[1].path.ends_with("tench/1.png") && found[1].class == Some(1));
+        assert_eq!(found.len(), 2);
     }
 
     #[test]

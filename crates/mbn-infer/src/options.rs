@@ -46,7 +46,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub ort_lib: Option<PathBuf>,
 
-    /// Images that the network takes at once [default: two for each thread, from 4 to 32; on CUDA 64]
+    /// Images that the network takes at once, 5 MB of memory for each [default: two for each thread, from 4 to 32; on
+    /// CUDA 64]
     #[arg(long, value_name = "N",
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_BATCH))]
     pub batch_size: Option<usize>,
@@ -72,8 +73,9 @@ pub struct Options {
     #[arg(long, value_enum, help_heading = "Parity")]
     pub parity: Option<ParityScope>,
 
-    /// Largest difference of a logit that passes [default: 1e-4; for a float16 model 5 % of the largest logit, for
-    /// an int8 one 50 %; on CUDA 1e-3, with float16 or TF32 2 %, and the first class agrees on 99 % of the images]
+    /// Largest difference of a logit, or of a probability's logarithm, that passes [default: 1e-4; for a float16 model
+    /// 5 % of the largest logit, for an int8 one 50 %; on CUDA 1e-3, with float16 or TF32 2 %; with float16 or TF32 the
+    /// first class agrees on 99 % of the images]
     #[arg(long, value_name = "X", value_parser = parse_tolerance, help_heading = "Parity")]
     pub tolerance: Option<f32>,
 
@@ -105,8 +107,9 @@ pub struct Options {
     pub common: CommonArgs,
 }
 
-/// A batch of float32 images of 224 x 224 of this size takes 0.6 GB.
-const MAX_BATCH: u64 = 1024;
+/// More does not make any machine faster. An image of 224 x 224 takes 0.6 MB as float32, six batches are alive (four
+/// being decoded or waiting, two with the engine), and the network's own values come to 1.5 MB an image: 5.4 GB in all.
+pub const MAX_BATCH: u64 = 1024;
 
 /// Default on CUDA: enough images to keep a card busy, few enough for the smallest.
 const CUDA_BATCH: usize = 64;
@@ -171,6 +174,24 @@ impl Options {
             (self.cuda_libs.is_some(), "--cuda-libs"),
         ];
         given.into_iter().find_map(|(given, name)| given.then_some(name))
+    }
+
+    /// The options given that change what a CUDA device does, with `has` or `have`.
+    pub fn cuda_settings(&self) -> Option<String> {
+        let given = [
+            (self.tf32, "`--tf32`"),
+            (self.cudnn_search.is_some(), "`--cudnn-search`"),
+            (self.cuda_graph, "`--cuda-graph`"),
+        ];
+        let names: Vec<_> = given
+            .iter()
+            .filter_map(|(given, name)| given.then_some(*name))
+            .collect();
+        match names.len() {
+            0 => None,
+            1 => Some(format!("{} has", names[0])),
+            _ => Some(format!("{} have", names.join(", "))),
+        }
     }
 
     /// Refuses options that contradict each other.

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use crate::engine::{CandleEngine, Engine, Provider};
 use crate::model::Precision;
 use crate::options::ParityScope;
-use crate::predictions::softmax;
+use crate::predictions::{centred_logarithms, softmax};
 
 /// Float32 logits of 28 layers, summed in another order: rounding grows with depth.
 const FLOAT32: f32 = 1e-4;
@@ -19,12 +19,13 @@ const CUDA_FLOAT32: f32 = 1e-3;
 /// float16 and TF32 on CUDA keep eleven bits of every factor and sum in float32: closer than where sums are rounded
 /// too.
 const CUDA_ELEVEN_BITS: f32 = 2e-2;
-/// Where logits differ by that much a near tie may go the other way, in few images.
-const CUDA_SAME_CLASS: f64 = 0.99;
+/// Where values keep eleven bits a near tie may go the other way, in few images.
+const SAME_CLASS: f64 = 0.99;
 /// Eight bits for each weight and value: logits are off by tenths where all is well.
 const INT8: f32 = 0.5;
 
-/// What passes.
+/// What passes, of logits. Probabilities are compared by their logarithms, which differ by as much as the logits do, or
+/// by twice that where all of a row's differences come together: within what each tolerance leaves to spare.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     difference: Difference,
@@ -50,9 +51,9 @@ impl Tolerance {
                 (Difference::Absolute(CUDA_FLOAT32), 0.0)
             }
             (Precision::Float16 | Precision::Float32, Provider::Cuda(_)) => {
-                (Difference::OfLargest(CUDA_ELEVEN_BITS), CUDA_SAME_CLASS)
+                (Difference::OfLargest(CUDA_ELEVEN_BITS), SAME_CLASS)
             }
-            (Precision::Float16, Provider::Cpu) => (Difference::OfLargest(FLOAT16), 0.0),
+            (Precision::Float16, Provider::Cpu) => (Difference::OfLargest(FLOAT16), SAME_CLASS),
             (Precision::Int8, _) => (Difference::OfLargest(INT8), 0.0),
         };
         Self {
@@ -139,10 +140,12 @@ impl Parity {
             "the model has {found_classes} classes, candle's weights {classes}"
         );
         let mut expected = self.candle.logits(images, n)?;
-        if self.probabilities {
-            expected.chunks_mut(classes).for_each(softmax);
-        }
-        for (found, expected) in found.chunks(classes).zip(expected.chunks(classes)) {
+        let mut found = found.to_vec();
+        for (found, expected) in found.chunks_mut(classes).zip(expected.chunks_mut(classes)) {
+            if self.probabilities {
+                softmax(expected);
+                centred_logarithms(found, expected);
+            }
             self.differences.add(found, expected);
         }
         Ok(())
@@ -202,7 +205,7 @@ impl fmt::Display for Parity {
         } = self.differences;
         let (mean, allowed) = (self.differences.mean(), self.allowed());
         let what = if self.probabilities {
-            "probabilities"
+            "log-probabilities"
         } else {
             "logits"
         };
@@ -225,6 +228,40 @@ fn first_class(values: &[f32]) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::engine::CudaOptions;
+
+    /// A float16 model that gives probabilities, whose outputs are candle's changed by `change`.
+    fn passes_of_probabilities(change: impl Fn(&mut [f32])) -> bool {
+        let mut parity = parity(ParityScope::All);
+        (parity.tolerance, parity.probabilities) = (Tolerance::of(Precision::Float16, &Provider::Cpu), true);
+        let n = 3;
+        let mut found = logits(n);
+        found.chunks_mut(10).for_each(softmax);
+        change(&mut found);
+        parity.compare(&images(n), n, &found).unwrap();
+        parity.passed()
+    }
+
+    #[test]
+    fn probabilities_are_compared_as_closely_as_logits() {
+        assert!(passes_of_probabilities(|_| {}));
+        assert!(passes_of_probabilities(|found| found
+            .iter_mut()
+            .for_each(|p| *p *= 1.01)));
+        let set_least = |found: &mut [f32], value: fn(f32) -> f32| {
+            let least = found[..10].iter_mut().min_by(|a, b| a.total_cmp(b)).unwrap();
+            *least = value(*least);
+        };
+        // Of no weight among probabilities, but of a logit that is off by one.
+        assert!(!passes_of_probabilities(
+            |found| set_least(found, |p| p * std::f32::consts::E)
+        ));
+        assert!(!passes_of_probabilities(|found| set_least(found, |_| 0.0)));
+        assert!(!passes_of_probabilities(|found| found
+            .iter_mut()
+            .for_each(|p| *p *= 3.0)));
+        assert!(!passes_of_probabilities(|found| found[4] = f32::NAN));
+        assert!(!passes_of_probabilities(|found| found.rotate_left(1)));
+    }
 
     fn parity(scope: ParityScope) -> Parity {
         let weights = crate::builtin::weights().unwrap();
@@ -297,6 +334,7 @@ mod tests {
         let half = Tolerance::of(Precision::Float16, &Provider::Cpu);
         assert_eq!(half.allowed(20.0), 20.0 * FLOAT16);
         assert_eq!(half.allowed(0.2), FLOAT16);
+        assert_eq!(half.other_classes(300), 3);
     }
 
     #[test]
@@ -322,7 +360,7 @@ mod tests {
         let mut parity = parity(ParityScope::All);
         parity.tolerance = Tolerance {
             difference: Difference::Absolute(100.0),
-            same_class: CUDA_SAME_CLASS,
+            same_class: SAME_CLASS,
         };
         for passes in [true, false] {
             let mut found = logits(1);

@@ -96,8 +96,8 @@ impl std::fmt::Display for Accuracy {
         let (top1, top5) = (percent(self.top1), percent(self.top5));
         write!(
             f,
-            "accuracy: top-1 {top1:.2} %, top-5 {top5:.2} % of {} images",
-            self.images
+            "accuracy: top-1 {top1:.2} %, top-5 {top5:.2} % of {}",
+            images(self.images)
         )
     }
 }

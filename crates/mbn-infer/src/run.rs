@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use mbn_cli::{Outcome, interrupt, progress};
+use mbn_cli::{Outcome, check_output, interrupt, progress};
 
 use crate::inputs::{self, Input};
 use crate::lanes::Batch;
@@ -34,10 +34,16 @@ struct Interrupted;
 /// instead, and makes the outcome a failure.
 pub fn run(options: Options) -> Result<Outcome> {
     options.validate()?;
-    interrupt::install()?;
+    // What is read or opened until then may keep the program waiting for ever.
+    let preparing = interrupt::install_preparing()?;
+    let output = options.output.as_deref();
+    if let Some(path) = output {
+        check_output(path)?;
+    }
     let mut classifier = setup::classifier(&options)?;
     let inputs = inputs::inputs(&options, &classifier.class_names)?;
-    let mut writer = output::open(options.format, options.output.as_deref())?;
+    let mut writer = output::open(options.format, output)?;
+    drop(preparing);
 
     let threads = options.common.thread_count();
     let pipeline = Pipeline::new(classifier.preprocess, classifier.batch, threads)?;
@@ -78,11 +84,8 @@ pub fn run(options: Options) -> Result<Outcome> {
         other => other?,
     }
     let elapsed = start.elapsed();
-    let written = writer.finish()?.commit();
-    written.with_context(|| match &options.output {
-        Some(path) => format!("cannot write `{}`", path.display()),
-        None => "cannot write to stdout".to_owned(),
-    })?;
+    let written = writer.finish().and_then(|sink| Ok(sink.commit()?));
+    written.with_context(|| output::cannot_write(output))?;
     report.log(elapsed, pipeline.times(), threads, &classifier);
     Ok(report.outcome(classifier.parity.as_ref()))
 }
@@ -142,9 +145,11 @@ fn finish(
             Ok(()) => probabilities(rows.next(), classifier.probabilities),
             Err(problem) => Err(problem),
         };
-        write(input, probabilities, classifier, options.top_k, writer, report)?;
+        let written = write(input, probabilities, classifier, options.top_k, writer, report);
+        written.with_context(|| output::cannot_write(options.output.as_deref()))?;
     }
-    writer.flush()
+    let written = writer.flush();
+    written.with_context(|| output::cannot_write(options.output.as_deref()))
 }
 
 /// One image's probabilities from the engine's row of outputs.
@@ -177,7 +182,10 @@ fn write(
         }
         Err(problem) => {
             report.failed += 1;
-            log::error!("`{}`: {problem}", input.path.display());
+            log::error!(
+                "`{}`: {problem}",
+                output::printable(&input.path.to_string_lossy())
+            );
             writer.image(&input.path, Err(&problem))
         }
     }

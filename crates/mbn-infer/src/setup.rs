@@ -42,6 +42,7 @@ struct Loaded {
     input_size: Option<usize>,
     probabilities: bool,
     provider: Provider,
+    on_cuda: bool,
 }
 
 /// Loads the model that the options name into the engine that they allow, and says so on stderr.
@@ -58,10 +59,15 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     };
     let from = runtime
         .as_ref()
-        .map(|runtime| format!(" from `{}`", runtime.path().display()));
+        .map(|runtime| format!(" from `{}`", runtime.path_from_here().display()));
     log::info!("engine: {}{}", loaded.lanes.describe(), from.unwrap_or_default());
     if options.common.device == DeviceChoice::Auto {
         log::info!("device: {device}");
+    }
+    if !loaded.on_cuda
+        && let Some(settings) = options.cuda_settings()
+    {
+        log::warn!("{settings} no effect, since no CUDA device is used");
     }
     let parity = match &runtime {
         Some(_) => parity(&model, options, &loaded)?,
@@ -176,6 +182,7 @@ fn on_cuda(
         input_size: network.input_size,
         probabilities: network.probabilities,
         provider: Provider::Cuda(cuda),
+        on_cuda: true,
     })
 }
 
@@ -194,6 +201,7 @@ fn on_cpu(model: &Model, runtime: &Runtime, source: &Source, options: &Options) 
         input_size,
         probabilities,
         provider,
+        on_cuda: false,
     })
 }
 
@@ -231,6 +239,7 @@ fn with_candle(model: &Model, options: &Options) -> Result<(Loaded, String)> {
         input_size: None,
         probabilities: false,
         provider: Provider::Cpu,
+        on_cuda: device.is_cuda(),
     };
     Ok((loaded, why))
 }
@@ -255,18 +264,38 @@ fn source(model: &Model) -> Result<Source> {
     }
 }
 
-/// The weights with which candle classifies in the model's place.
+/// The weights with which candle classifies in the model's place: those that the user names, else the model's own.
 fn candle_weights(model: &Model, options: &Options) -> Result<Folded> {
-    if let Some(reference) = reference::find(model, options.weights.as_deref())? {
-        return Ok(reference.weights.fold());
+    let onnx = match model.content() {
+        Content::Onnx(_, onnx) if options.weights.is_none() => onnx,
+        _ => {
+            let found = reference::find(model, options.weights.as_deref())?;
+            let found = found.with_context(|| format!("{} has no weights", model.name()))?;
+            if options.weights.is_some() {
+                log::info!("weights: {}", found.name);
+            }
+            return Ok(found.weights.fold());
+        }
+    };
+    let error = match onnx.to_folded() {
+        Ok(weights) => {
+            log::info!("weights: those in {}", model.name());
+            return Ok(weights);
+        }
+        Err(error) => error,
+    };
+    // What the file says of its origin is second best: it may have been changed since.
+    if let Some(found) = reference::find(model, None)? {
+        log::info!(
+            "weights: {}, from which {} says that it was made; candle cannot take its own: {error}",
+            found.name,
+            model.name()
+        );
+        return Ok(found.weights.fold());
     }
-    match model.content() {
-        Content::Weights(weights) => Ok(weights.fold()),
-        Content::Onnx(_, onnx) => onnx
-            .to_folded()
-            .with_context(|| format!("candle cannot run {}", model.name()))
-            .hint(|| "`make onnxruntime` gets an engine that can; `--weights` names the weights".to_owned()),
-    }
+    Err(error)
+        .with_context(|| format!("candle cannot run {}", model.name()))
+        .hint(|| "`make onnxruntime` gets an engine that can; `--weights` names the weights".to_owned())
 }
 
 /// The check against candle, unless it is off or there are no weights for it.

@@ -13,6 +13,7 @@ use mbn_infer::engine::{
 use mbn_infer::lanes::{Build, Lanes};
 use mbn_infer::pipeline::Images;
 use mbn_infer::runtime::{self, Runtime};
+use mbn_onnx::proto::{tensor_shape_proto, type_proto};
 use mbn_onnx::{ExportOptions, InputKind, Precision, export};
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Weights};
 
@@ -178,6 +179,38 @@ fn files_that_are_no_model_are_refused() {
     assert!(matches!(load(), EngineError::Refused(_)));
     std::fs::write(&path, &whole).unwrap();
     assert!(OrtEngine::from_file(&runtime, &path, 1).is_ok());
+}
+
+/// A file that takes `batch` images at a time and no other number.
+fn file_of_batch(batch: i64) -> Vec<u8> {
+    let mut proto = export(&weights(), &ExportOptions::default())
+        .unwrap()
+        .proto()
+        .clone();
+    let graph = proto.graph.as_mut().unwrap();
+    for value in graph.input.iter_mut().chain(&mut graph.output) {
+        let Some(type_proto::Value::TensorType(tensor)) = &mut value.r#type.as_mut().unwrap().value else {
+            panic!("it is no tensor");
+        };
+        let dim = &mut tensor.shape.as_mut().unwrap().dim[0];
+        dim.value = Some(tensor_shape_proto::Value::DimValue(batch));
+    }
+    mbn_onnx::Model::from(proto).to_bytes()
+}
+
+#[test]
+fn a_file_of_a_batch_that_no_memory_holds_is_refused() {
+    let Some(runtime) = runtime() else { return };
+    let error = OrtEngine::from_bytes(&runtime, &file_of_batch(1_000_000), 1).unwrap_err();
+    assert!(
+        matches!(error, EngineError::Batch { batch: 1_000_000 }),
+        "{error}"
+    );
+    let expected = engine(&runtime, &ExportOptions::default())
+        .logits(&images(3), 3)
+        .unwrap();
+    let mut engine = OrtEngine::from_bytes(&runtime, &file_of_batch(2), 1).unwrap();
+    assert_same(&engine.logits(&images(3), 3).unwrap(), &expected, SAME_NETWORK);
 }
 
 /// A session on the CPU whose batch is fixed, in bound buffers, as on CUDA.

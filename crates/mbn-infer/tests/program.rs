@@ -174,8 +174,138 @@ fn an_output_file_is_whole_and_stdout_empty() {
         let content = std::fs::read(folder.path().join("out")).unwrap();
         assert!(content.starts_with(start), "{format}");
     }
-    let run = failure(program(&folder).args(["--output", "gone/out", "a.png"]), 1);
-    assert!(run.stderr.contains("gone/out"), "{}", run.stderr);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_refused_before_the_work() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    for (output, part) in [("gone/out", "no folder `gone`"), (".", "it is a folder")] {
+        let run = failure(program(&folder).args(["--output", output, "a.png"]), 1);
+        assert!(
+            run.stderr.contains(&format!("cannot write `{output}`")),
+            "{}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains(part) && !run.stderr.contains("model: "),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_output_that_is_a_link_or_a_pipe_stays_one() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let folder = folder();
+    picture(&folder, "a.png");
+    let path = |name: &str| folder.path().join(name);
+    let expected = success(program(&folder).arg("a.png")).stdout;
+    std::fs::write(path("file"), "old").unwrap();
+    symlink("file", path("link")).unwrap();
+    success(program(&folder).args(["--output", "link", "a.png"]));
+    assert_eq!(std::fs::read_to_string(path("file")).unwrap(), expected);
+    assert!(path("link").is_symlink());
+
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(path("pipe"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    let pipe = path("pipe");
+    let reader = std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap());
+    success(program(&folder).args(["--output", "pipe", "a.png"]));
+    assert_eq!(reader.join().unwrap(), expected);
+    assert!(path("pipe").metadata().unwrap().file_type().is_fifo());
+}
+
+/// Results that do not fit, on a stand-in for a full disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_of_writing_names_where_to_once() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    for format in ["text", "json", "csv", "parquet"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mbn-infer"))
+            .args(["--engine", "candle", "--format", format, "a.png"])
+            .current_dir(folder.path())
+            .stdout(full)
+            .output()
+            .unwrap();
+        let run = Run::of(output);
+        assert_eq!(run.code, 1);
+        let expected = "error: cannot write to stdout: No space left on device (os error 28)\n";
+        assert!(run.stderr.ends_with(expected), "{format}: {}", run.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_that_does_not_end_can_be_interrupted() {
+    let folder = folder();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mbn-infer"))
+        .args(["--engine", "candle", "--list", "-"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its first message says that it has begun; the list is what it reads next.
+    child.stderr.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let pid = child.id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn candle_takes_the_weights_that_are_in_the_model() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    common::export(&folder, "model.onnx", &mbn_onnx::ExportOptions::default());
+    let mut bytes = std::fs::read(folder.path().join("model.onnx")).unwrap();
+    // The classifier's last bias becomes 100: the last class wins, and the hash of the old weights stays.
+    let weights = mbn_infer::builtin::weights().unwrap();
+    let bias = weights.values("fc.bias").last().unwrap().to_le_bytes();
+    let at = bytes.windows(4).rposition(|window| window == bias).unwrap();
+    bytes[at..at + 4].copy_from_slice(&100.0f32.to_le_bytes());
+    std::fs::write(folder.path().join("model.onnx"), bytes).unwrap();
+    let run = success(program(&folder).args(["--top-k", "1", "a.png"]));
+    let last = common::class_names().pop().unwrap();
+    assert_eq!(run.stdout, format!("a.png: {last} 100.0 %\n"));
+    assert!(
+        run.stderr.contains("weights: those in `model.onnx`"),
+        "{}",
+        run.stderr
+    );
+    // A float16 model has none that candle could take.
+    let half = mbn_onnx::ExportOptions {
+        precision: mbn_onnx::Precision::Fp16,
+        ..mbn_onnx::ExportOptions::default()
+    };
+    common::export(&folder, "half.onnx", &half);
+    let run = success(program(&folder).args(["--model", "half.onnx", "a.png"]));
+    let from = "weights: the weights built into the program, from which `half.onnx` says";
+    assert!(run.stderr.contains(from), "{}", run.stderr);
+}
+
+#[test]
+fn settings_of_cuda_without_a_device_are_a_warning() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    let run = success(program(&folder).args(["--tf32", "a.png"]));
+    let warning = "warning: `--tf32` has no effect, since no CUDA device is used";
+    assert_eq!(run.stderr.matches(warning).count(), 1, "{}", run.stderr);
 }
 
 #[test]
@@ -202,7 +332,40 @@ fn evaluate_counts_by_folder() {
         "{}",
         run.stderr
     );
-    failure(program(&folder).args(["--evaluate", "gone"]), 1);
+}
+
+#[test]
+fn evaluate_reports_what_cannot_be_read_and_classifies_the_others() {
+    let folder = folder();
+    let names = common::class_names();
+    for name in &names[..2] {
+        std::fs::create_dir_all(folder.path().join("val").join(name)).unwrap();
+    }
+    picture(&folder, &format!("val/{}/1.png", names[0]));
+    std::fs::write(folder.path().join("val").join(&names[0]).join("2.png"), "text").unwrap();
+    let run = failure(
+        program(&folder).args(["--evaluate", "--format", "json", "gone", "val"]),
+        1,
+    );
+    let paths: Vec<String> = run
+        .stdout
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["path"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let expected = ["gone", "val/{0}/1.png", "val/{0}/2.png", "val/{1}"];
+    let expected = expected.map(|path| path.replace("{0}", &names[0]).replace("{1}", &names[1]));
+    assert_eq!(paths, expected);
+    assert!(run.stderr.contains("of 1 image\n"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("3 of 4 could not be classified"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -216,6 +379,7 @@ fn mistakes_on_the_command_line_are_exit_code_2() {
         &["--batch-size", "0", "a.png"],
         &["--device", "gpu", "a.png"],
         &["--evaluate", "--list", "x", "a"],
+        &["--threads", "100000", "a.png"],
     ] {
         let run = failure(common::bare(&folder).args(arguments), 2);
         assert_eq!(run.stdout, "", "{arguments:?}");

@@ -119,6 +119,49 @@ fn a_model_of_other_values_than_its_weights_fails_parity() {
     success(program(&folder, &library).args(["--parity", "off", "a.png"]));
 }
 
+/// The difference is in classes that are all unlikely: of probabilities it would be too small to see.
+#[test]
+fn a_float16_model_of_probabilities_that_is_wrong_fails_parity() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    picture(&folder, "a.png");
+    let builtin = mbn_infer::builtin::weights().unwrap();
+    let options = ExportOptions {
+        precision: Precision::Fp16,
+        softmax: true,
+        ..ExportOptions::default()
+    };
+    let mut proto = mbn_onnx::export(&builtin, &options).unwrap().proto().clone();
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, mbn_onnx::Model::from(proto.clone()).to_bytes()).unwrap();
+    let run = success(program(&folder, &library).arg("a.png"));
+    assert!(
+        run.stderr.contains("parity passed: log-probabilities"),
+        "{}",
+        run.stderr
+    );
+    let bias = proto
+        .graph
+        .as_mut()
+        .unwrap()
+        .initializer
+        .iter_mut()
+        .find(|tensor| tensor.name() == "fc.bias");
+    // Minus 8 in float16, little endian, for a class that is unlikely already.
+    let values = bias.unwrap().raw_data.as_mut().unwrap();
+    let class = 2 * unlikely(&run.stdout);
+    values[class..class + 2].copy_from_slice(&[0x00, 0xc8]);
+    std::fs::write(&path, mbn_onnx::Model::from(proto).to_bytes()).unwrap();
+    let run = failure(program(&folder, &library).arg("a.png"), 1);
+    assert!(run.stderr.contains("parity failed"), "{}", run.stderr);
+}
+
+/// A class that is not among those printed.
+fn unlikely(line: &str) -> usize {
+    let names = common::class_names();
+    names.iter().position(|name| !line.contains(name)).unwrap()
+}
+
 #[test]
 fn a_model_without_weights_is_not_checked() {
     let Some(library) = library() else { return };

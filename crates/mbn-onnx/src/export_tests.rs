@@ -1,7 +1,7 @@
 use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, Stride2Padding, Variant, Weights};
 
 use super::*;
-use crate::proto::{AttributeProto, NodeProto};
+use crate::proto::{AttributeProto, NodeProto, tensor_shape_proto, type_proto};
 use crate::{Dim, FoldedError, InputKind, checker, fixtures};
 
 fn sample(architecture: Architecture) -> Weights {
@@ -234,6 +234,31 @@ fn a_changed_graph_is_not_taken_for_ours() {
         node.attribute[2].ints = vec![0, 0, 1, 1];
     });
     assert!(other_padding.contains("are others"), "{other_padding}");
+}
+
+#[test]
+fn a_classifier_without_classes_is_refused() {
+    let mut proto = export(&small(), &ExportOptions::default())
+        .unwrap()
+        .proto()
+        .clone();
+    let graph = proto.graph.as_mut().unwrap();
+    for tensor in graph
+        .initializer
+        .iter_mut()
+        .filter(|tensor| tensor.name().starts_with("fc."))
+    {
+        tensor.dims[0] = 0;
+        tensor.raw_data = Some(Vec::new());
+    }
+    let Some(type_proto::Value::TensorType(output)) = &mut graph.output[0].r#type.as_mut().unwrap().value
+    else {
+        panic!("the output is no tensor");
+    };
+    let classes = &mut output.shape.as_mut().unwrap().dim[1];
+    classes.value = Some(tensor_shape_proto::Value::DimValue(0));
+    let message = Model::from(proto).to_folded().unwrap_err().to_string();
+    assert!(message.contains("has no class"), "{message}");
 }
 
 #[test]

@@ -97,9 +97,13 @@ fn architecture(metadata: &Metadata, tensors: &Tensors) -> Result<Architecture, 
     let alpha = alpha.ok_or_else(|| foreign("its metadata has no `alpha`".into()))?;
     let classes = tensors.find("fc.bias")?.dims.first();
     let classes = classes.and_then(|&classes| usize::try_from(classes).ok());
+    let classes = classes.ok_or_else(|| foreign("`fc.bias` is a scalar".into()))?;
+    if classes == 0 {
+        return Err(foreign("its classifier `fc` has no class".into()));
+    }
     Ok(Architecture {
         alpha,
-        classes: classes.ok_or_else(|| foreign("`fc.bias` is a scalar".into()))?,
+        classes,
         variant: metadata.variant.unwrap_or_default(),
     })
 }

@@ -248,6 +248,14 @@ impl Architecture {
         std::iter::once(stem).chain(blocks).collect()
     }
 
+    /// The number of classes for messages: `1 class`, `10 classes`.
+    pub fn class_count(&self) -> String {
+        match self.classes {
+            1 => "1 class".to_owned(),
+            n => format!("{n} classes"),
+        }
+    }
+
     /// Channels that reach the classifier.
     pub fn features(&self) -> usize {
         self.alpha.scale(BLOCKS[BLOCKS.len() - 1].1)

@@ -10,16 +10,60 @@ use tempfile::NamedTempFile;
 const PREFIX: &str = ".mbn-";
 const SUFFIX: &str = ".tmp";
 
+/// As many links as Linux follows to a file.
+const MAX_LINKS: usize = 40;
+
 /// Whether a file of this name is one that was being written when its process was killed.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
+/// What the path of an output stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A regular file, there or not, under its own name: links to it have been followed.
+    File(PathBuf),
+    /// A device, a pipe, or a file that a process holds open (`/dev/stdout`): it can be written to, not replaced.
+    Stream,
+}
+
+impl Target {
+    /// Looks at what `path` leads to, and opens nothing.
+    ///
+    /// # Errors
+    /// It is a folder, or it cannot be looked at. A folder that is missing is found by whoever creates the file.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let mut name = path.to_owned();
+        for _ in 0..MAX_LINKS {
+            if is_open_file(&name) {
+                return Ok(Self::Stream);
+            }
+            match name.symlink_metadata() {
+                Ok(found) if found.is_symlink() => name = folder_of(&name).join(name.read_link()?),
+                Ok(found) if found.is_dir() => {
+                    return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+                }
+                Ok(found) if !found.is_file() => return Ok(Self::Stream),
+                Ok(_) => return Ok(Self::File(name)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::File(name)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::other("it leads through too many links"))
+    }
+}
+
+/// Whether a name is that of an open file in Linux's `/proc/PID/fd`: a link whose text is no path one can go to.
+fn is_open_file(name: &Path) -> bool {
+    let folder = folder_of(name).canonicalize().unwrap_or_default();
+    folder.starts_with("/proc") && folder.file_name() == Some(OsStr::new("fd"))
+}
+
 /// Replaces `path` by `bytes`: written to a temporary name beside it, synced, renamed.
 ///
 /// # Errors
-/// Any failure to create, write, sync or rename; the old file, if any, is then untouched.
+/// As [`AtomicFile::create`]; any failure to write, sync or rename. The old file, if any, is then untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_checked(path, bytes, |_| Ok(()))
 }
@@ -48,11 +92,17 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Starts a file that is to replace `path`, under a temporary name beside it.
+    /// Starts a file that is to replace `path`, or what `path` is a link to, under a temporary name beside it.
     ///
     /// # Errors
-    /// If the folder does not exist or cannot be written to.
+    /// If the folder does not exist or cannot be written to, or if `path` leads to something that is no file.
     pub fn create(path: &Path) -> io::Result<Self> {
+        let Target::File(path) = Target::of(path)? else {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is a device, a pipe or a file that is open already, expected a file to replace",
+            ));
+        };
         let mut builder = tempfile::Builder::new();
         builder.prefix(PREFIX).suffix(SUFFIX);
         #[cfg(unix)]
@@ -61,8 +111,8 @@ impl AtomicFile {
             builder.permissions(std::fs::Permissions::from_mode(0o666)); // the umask takes its part
         }
         Ok(Self {
-            file: builder.tempfile_in(folder_of(path))?,
-            path: path.to_owned(),
+            file: builder.tempfile_in(folder_of(&path))?,
+            path,
         })
     }
 
@@ -146,5 +196,57 @@ mod tests {
         assert_eq!(result.unwrap_err().to_string(), "no");
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_and_the_file_that_they_lead_to_is_replaced() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let name = |name: &str| folder.path().join(name);
+        std::fs::create_dir(name("deep")).unwrap();
+        std::fs::write(name("deep/file"), b"old").unwrap();
+        symlink("deep/link", name("a")).unwrap();
+        symlink("file", name("deep/link")).unwrap();
+        symlink("deep/new", name("b")).unwrap();
+        for (link, file) in [("a", "deep/file"), ("b", "deep/new")] {
+            write(&name(link), b"new").unwrap();
+            assert!(name(link).is_symlink() && !name(file).is_symlink(), "{link}");
+            assert_eq!(std::fs::read(name(file)).unwrap(), b"new");
+        }
+        symlink("circle", name("circle")).unwrap();
+        assert!(write(&name("circle"), b"new").is_err());
+        assert!(name("circle").is_symlink());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        symlink("pipe", &link).unwrap();
+        for path in [&pipe, &link] {
+            assert_eq!(Target::of(path).unwrap(), Target::Stream);
+            let message = write(path, b"new").unwrap_err().to_string();
+            assert!(message.contains("a pipe"), "{message}");
+        }
+        assert!(pipe.metadata().unwrap().file_type().is_fifo() && link.is_symlink());
+        let message = write(folder.path(), b"new").unwrap_err().to_string();
+        assert_eq!(message, "it is a folder");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_open_file_is_written_to_and_keeps_its_name() {
+        use std::os::fd::AsRawFd;
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::create(folder.path().join("a")).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), &link).unwrap();
+        assert_eq!(Target::of(&link).unwrap(), Target::Stream);
     }
 }

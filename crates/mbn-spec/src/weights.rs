@@ -81,8 +81,8 @@ impl Weights {
     /// Puts together a state dict from float tensors (row-major) and counters.
     ///
     /// # Errors
-    /// [`MismatchError`] listing every tensor that is missing, unexpected or of another length, and a number
-    /// of class names other than the number of classes.
+    /// [`MismatchError`] listing every tensor that is missing, unexpected or of another length, a number
+    /// of class names other than the number of classes, and a number of classes that is 0.
     pub fn new(
         architecture: Architecture,
         mut metadata: Metadata,
@@ -90,6 +90,9 @@ impl Weights {
         counters: BTreeMap<String, i64>,
     ) -> Result<Self, MismatchError> {
         let mut problems = Vec::new();
+        if architecture.classes == 0 {
+            problems.push("its classifier has no class, expected one at least".to_owned());
+        }
         let mut expected_names = std::collections::BTreeSet::new();
         for spec in architecture.tensors() {
             let len = spec.shape.iter().product::<usize>();
@@ -303,8 +306,9 @@ impl Weights {
 
 pub(crate) fn describe(architecture: &Architecture) -> String {
     format!(
-        "MobileNetV1 alpha {} with {} classes",
-        architecture.alpha, architecture.classes
+        "MobileNetV1 alpha {} with {}",
+        architecture.alpha,
+        architecture.class_count()
     )
 }
 

@@ -81,6 +81,18 @@ fn all_differences_are_listed() {
 }
 
 #[test]
+fn a_classifier_without_classes_is_refused() {
+    let mut weights = sample(1);
+    weights.architecture.classes = 0;
+    weights.metadata.classes = None;
+    for name in ["fc.weight", "fc.bias"] {
+        weights.floats.insert(name.into(), Vec::new());
+    }
+    let error = Weights::from_bytes(&weights.to_bytes().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("has no class"), "{error}");
+}
+
+#[test]
 fn a_file_without_metadata_loads() {
     let weights = sample(3);
     let views = weights.named_bytes();

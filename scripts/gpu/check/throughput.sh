@@ -47,21 +47,6 @@ infer_peer() { # FILE CASE
   capture "$1" "$python" python/onnxruntime_python.py "$model" --batch "$INFER_BATCH" --steps 50 "${flags[@]}"
 }
 
-# measure SIDE FUNCTION CASE KEY: one figure into its list of samples; sets `reason` where the case cannot be measured.
-measure() {
-  local samples=$out/scratch/$step-$3.$1 file=$out/scratch/$1.json found status
-  "$2" "$file" "$3"
-  status=$?
-  reason=$(skipped_reason "$file")
-  if [ "$status" != 0 ]; then
-    return "$status"
-  elif [ -n "$reason" ]; then
-    return 0
-  fi
-  found=$(number "$4" "$file") || return 1
-  echo "$found" >>"$samples"
-}
-
 # compare OURS PEER KEY PEER_NAME CASE...: rounds over all cases while there is time, then a result for each.
 compare() {
   local ours_function=$1 peer_function=$2 key=$3 peer_name=$4 round case start longest=0

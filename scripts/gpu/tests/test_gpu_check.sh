@@ -16,7 +16,7 @@ done
 cp fake.sh "$folder/path/nvidia-smi"
 cp fake.sh "$folder/path/python"
 for i in {1..30}; do : | tee "$bundle/images/val/a/$i.png" >"$bundle/images/val/b/$i.png"; done
-: >"$bundle/models/mobilenet_v1_0.25.safetensors"
+: | tee "$bundle/models/mobilenet_v1_0.25.safetensors" >"$bundle/models/mobilenet_v1_0.75.safetensors"
 echo commit >"$bundle/VERSION"
 printf half- >"$bundle/joined.part-00"
 printf other >"$bundle/joined.part-01"
@@ -75,6 +75,8 @@ checks "no ONNX Runtime" 0 "engines=skip" "--only onnxruntime --only parity-f32"
 checks "the loss grows" 1 "mbn-train=grow" "--only training-f32" "training-f32 \| fail .*loss 2\.000 to 3\.000"
 checks "a resumed run forgets" 1 "mbn-train=forget" "--only training-f32 --only resume" "resume \| fail .*differ by 0\.5"
 checks "parity fails" 1 "mbn-infer=unlike" "--only parity-f32" "parity-f32 \| fail .*parity failed: 9\.0"
+checks "parity of the second model is not checked" 1 "mbn-infer=unchecked" "--only parity-f32" \
+  "parity-f32 \| fail .*parity of mobilenet_v1_0\.75\.safetensors was not checked"
 checks "a peer skips itself" 0 "python=skip" "--only train-throughput" "train-throughput f32 \| pass" \
   "train-throughput f32 against PyTorch \| skipped .*no \"device\""
 checks "a peer crashes" 0 "python=crash" "--only train-throughput" "train-throughput f32 against PyTorch \| skipped .*crashed"

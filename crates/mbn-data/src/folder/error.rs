@@ -111,7 +111,11 @@ fn folder_name_of(path: &Path) -> String {
 }
 
 pub(super) fn describe_files(dir: &Path) -> String {
-    let images = images_below(dir).images.len();
+    let images = images_below(dir)
+        .images
+        .iter()
+        .filter(|image| image.is_ok())
+        .count();
     match images {
         0 => "it is empty of images".to_owned(),
         n => format!("it has {n} images that are in no class folder"),

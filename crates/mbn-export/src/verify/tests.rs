@@ -43,12 +43,29 @@ impl<F: Fn(&mut Vec<f32>)> Engine for Changed<F> {
 }
 
 fn compare_changed(precision: Precision, change: impl Fn(&mut Vec<f32>)) -> Result<Parity> {
-    let weights = weights(1);
-    let network = Network::from_weights(&weights, &Device::Cpu).unwrap();
     let options = ExportOptions {
         precision,
         ..ExportOptions::default()
     };
+    compare_with(options, change)
+}
+
+/// Of a float16 file that gives probabilities.
+fn compare_probabilities(change: impl Fn(&mut Vec<f32>)) -> Result<Parity> {
+    let options = ExportOptions {
+        precision: Precision::Fp16,
+        softmax: true,
+        ..ExportOptions::default()
+    };
+    compare_with(options, |logits| {
+        logits.chunks_mut(5).for_each(softmax);
+        change(logits);
+    })
+}
+
+fn compare_with(options: ExportOptions, change: impl Fn(&mut Vec<f32>)) -> Result<Parity> {
+    let weights = weights(1);
+    let network = Network::from_weights(&weights, &Device::Cpu).unwrap();
     compare(&mut Changed { network, change }, &weights, &options)
 }
 
@@ -69,6 +86,21 @@ fn outputs_that_differ_do_not_pass() {
     assert!(fails(Precision::Fp32, |logits| logits.truncate(1)));
     // With 5 classes: the two pictures of the second batch change places.
     assert!(fails(Precision::Fp32, |logits| logits.rotate_left(5)));
+}
+
+#[test]
+fn probabilities_are_compared_as_closely_as_logits() {
+    let parity = compare_probabilities(|_| {}).unwrap();
+    assert!(parity.largest < 1e-6, "{parity}");
+    let set_least = |found: &mut [f32], value: fn(f32) -> f32| {
+        let least = found[..5].iter_mut().min_by(|a, b| a.total_cmp(b)).unwrap();
+        *least = value(*least);
+    };
+    // Small among probabilities, and of a logit that is off by one.
+    assert!(compare_probabilities(|found| set_least(found, |p| p * std::f32::consts::E)).is_err());
+    assert!(compare_probabilities(|found| set_least(found, |_| 0.0)).is_err());
+    assert!(compare_probabilities(|found| found.fill(0.2)).is_err());
+    assert!(compare_probabilities(|found| found[3] = f32::NAN).is_err());
 }
 
 #[test]

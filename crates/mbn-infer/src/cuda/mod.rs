@@ -21,7 +21,7 @@ use crate::runtime::Runtime;
 pub fn prepare(runtime: &Runtime, folders: &Folders) -> Result<(), CudaError> {
     if !runtime.has_cuda() {
         return Err(CudaError::NoProvider {
-            library: runtime.path().to_owned(),
+            library: runtime.path_from_here().to_owned(),
         });
     }
     let provider = provider_library(runtime.path());

@@ -12,7 +12,8 @@ pub(super) struct Csv(csv::Writer<Sink>);
 impl Csv {
     pub(super) fn new(sink: Sink) -> Result<Self> {
         let mut writer = csv::Writer::from_writer(sink);
-        writer.write_record(["path", "rank", "label", "index", "probability", "error"])?;
+        let header = ["path", "rank", "label", "index", "probability", "error"];
+        writer.write_record(header).map_err(cause)?;
         Ok(Self(writer))
     }
 }
@@ -23,11 +24,14 @@ impl Writer for Csv {
         match outcome {
             Ok(predictions) => {
                 for (rank, p) in (1..).zip(predictions) {
-                    self.0
-                        .serialize((&path, rank, p.label, p.index, p.probability, ""))?;
+                    let row = (&path, rank, p.label, p.index, p.probability, "");
+                    self.0.serialize(row).map_err(cause)?;
                 }
             }
-            Err(error) => self.0.write_record([&path, "", "", "", "", error])?,
+            Err(error) => self
+                .0
+                .write_record([&path, "", "", "", "", error])
+                .map_err(cause)?,
         }
         Ok(())
     }
@@ -38,5 +42,13 @@ impl Writer for Csv {
 
     fn finish(self: Box<Self>) -> Result<Sink> {
         self.0.into_inner().map_err(|error| anyhow!(error.into_error()))
+    }
+}
+
+/// The system's error, which `csv` holds and does not give as a cause: by it a reader that stopped is known.
+fn cause(error: csv::Error) -> anyhow::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error.into(),
+        other => anyhow!("{other:?}"),
     }
 }

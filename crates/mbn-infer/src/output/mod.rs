@@ -6,6 +6,7 @@ mod parquet;
 mod sink;
 mod text;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -36,20 +37,41 @@ pub trait Writer {
     fn finish(self: Box<Self>) -> Result<Sink>;
 }
 
-/// A writer of `format` to the file `path`, else to stdout.
+/// A name on one line of a terminal: control characters, a line's end among them, as Rust writes them.
+pub fn printable(name: &str) -> Cow<'_, str> {
+    if !name.contains(char::is_control) {
+        return name.into();
+    }
+    let mut escaped = String::new();
+    for c in name.chars() {
+        match c.is_control() {
+            true => escaped.extend(c.escape_default()),
+            false => escaped.push(c),
+        }
+    }
+    escaped.into()
+}
+
+/// Where results go, as an error that they cannot be written there begins.
+pub fn cannot_write(path: Option<&Path>) -> String {
+    match path {
+        Some(path) => format!("cannot write `{}`", path.display()),
+        None => "cannot write to stdout".to_owned(),
+    }
+}
+
+/// A writer of `format` to what `path` names, else to stdout.
 ///
 /// # Errors
-/// The file's folder cannot be written to.
+/// As [`Sink::open`].
 pub fn open(format: Format, path: Option<&Path>) -> Result<Box<dyn Writer>> {
-    let sink = match path {
-        Some(path) => Sink::file(path).with_context(|| format!("cannot write `{}`", path.display()))?,
-        None => Sink::stdout(),
-    };
+    let sink = path.map_or_else(|| Ok(Sink::stdout()), Sink::open);
+    let sink = sink.with_context(|| cannot_write(path))?;
     Ok(match format {
         Format::Text => Box::new(text::Text(sink)),
         Format::Json => Box::new(json::Json(sink)),
-        Format::Csv => Box::new(csv::Csv::new(sink)?),
-        Format::Parquet => Box::new(parquet::Parquet::new(sink)?),
+        Format::Csv => Box::new(csv::Csv::new(sink).with_context(|| cannot_write(path))?),
+        Format::Parquet => Box::new(parquet::Parquet::new(sink).with_context(|| cannot_write(path))?),
     })
 }
 

@@ -1,12 +1,14 @@
 //! Apache Parquet with the columns of the CSV format; `rank`, `label`, `index` and `probability` are null where
 //! `error` is not.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
@@ -70,14 +72,14 @@ impl Parquet {
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .build();
-        let file = SerializedFileWriter::new(sink, Arc::new(schema), Arc::new(properties))?;
+        let file = SerializedFileWriter::new(sink, Arc::new(schema), Arc::new(properties)).map_err(cause)?;
         Ok(Self {
             file,
             rows: Rows::default(),
         })
     }
 
-    fn write_rows(&mut self) -> Result<()> {
+    fn write_rows(&mut self) -> Result<(), ParquetError> {
         let rows = std::mem::take(&mut self.rows);
         if rows.path.levels.is_empty() {
             return Ok(());
@@ -103,10 +105,10 @@ fn write<T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, Sink>,
     values: &[T::T],
     levels: Option<&[i16]>,
-) -> Result<()> {
-    let mut column = group
-        .next_column()?
-        .context("the schema has fewer columns than are written")?;
+) -> Result<(), ParquetError> {
+    let column = group.next_column()?;
+    let mut column = column
+        .ok_or_else(|| ParquetError::General("the schema has fewer columns than are written".to_owned()))?;
     column.typed::<T>().write_batch(values, levels, None)?;
     column.close()?;
     Ok(())
@@ -135,7 +137,7 @@ impl Writer for Parquet {
             Err(error) => self.rows.push(&path, 0, None, Some(error)),
         }
         if self.rows.path.levels.len() >= ROW_GROUP {
-            self.write_rows()?;
+            self.write_rows().map_err(cause)?;
         }
         Ok(())
     }
@@ -146,7 +148,18 @@ impl Writer for Parquet {
     }
 
     fn finish(mut self: Box<Self>) -> Result<Sink> {
-        self.write_rows()?;
-        Ok(self.file.into_inner()?)
+        self.write_rows().map_err(cause)?;
+        self.file.into_inner().map_err(cause)
+    }
+}
+
+/// The system's error, which `parquet` gives as a cause and in its own text.
+fn cause(error: ParquetError) -> anyhow::Error {
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+            Ok(error) => anyhow!(*error),
+            Err(other) => anyhow!(other),
+        },
+        other => other.into(),
     }
 }

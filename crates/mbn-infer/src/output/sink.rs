@@ -1,17 +1,20 @@
 //! Where results go.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::path::Path;
 
-use mbn_spec::atomic::AtomicFile;
+use mbn_spec::atomic::{AtomicFile, Target};
 
-/// Stdout, or a file that gets its name when all is written.
+/// Stdout, or what the user named.
 #[derive(Debug)]
 pub enum Sink {
     /// Stdout.
     Stdout(BufWriter<Stdout>),
-    /// A file.
+    /// A file that gets its name when all is written.
     File(BufWriter<AtomicFile>),
+    /// A device, a pipe or an open file, which takes what is written at once.
+    Stream(BufWriter<File>),
 }
 
 impl Sink {
@@ -20,12 +23,17 @@ impl Sink {
         Self::Stdout(BufWriter::new(stdout()))
     }
 
-    /// A file that replaces `path` on [`Sink::commit`].
+    /// A file that replaces `path` on [`Sink::commit`]. What is no regular file is opened instead: a pipe, as soon as
+    /// somebody reads it.
     ///
     /// # Errors
-    /// The folder cannot be written to.
-    pub fn file(path: &Path) -> io::Result<Self> {
-        Ok(Self::File(BufWriter::new(AtomicFile::create(path)?)))
+    /// It is a folder, the folder that it is to be in cannot be written to, or it cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(match Target::of(path)? {
+            Target::File(_) => Self::File(BufWriter::new(AtomicFile::create(path)?)),
+            // Appending adds to what a shell's `>>` opened, and makes no difference to pipes and devices.
+            Target::Stream => Self::Stream(BufWriter::new(OpenOptions::new().append(true).open(path)?)),
+        })
     }
 
     /// Passes on all that was written, and gives a file its name.
@@ -39,22 +47,25 @@ impl Sink {
                 .into_inner()
                 .map_err(io::IntoInnerError::into_error)?
                 .commit(),
+            Self::Stream(mut stream) => stream.flush(),
+        }
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Stdout(out) => out,
+            Self::File(file) => file,
+            Self::Stream(stream) => stream,
         }
     }
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Stdout(out) => out.write(bytes),
-            Self::File(file) => file.write(bytes),
-        }
+        self.writer().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stdout(out) => out.flush(),
-            Self::File(file) => file.flush(),
-        }
+        self.writer().flush()
     }
 }

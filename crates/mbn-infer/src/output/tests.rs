@@ -22,14 +22,18 @@ const PREDICTIONS: [Prediction<'_>; 2] = [
 fn written(format: Format) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("results");
-    let mut writer = open(format, Some(&path)).unwrap();
+    let writer = fill(open(format, Some(&path)).unwrap());
+    assert!(!path.exists(), "the file has its name before it is whole");
+    writer.finish().unwrap().commit().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+fn fill(mut writer: Box<dyn Writer>) -> Box<dyn Writer> {
     writer.image(Path::new("a.png"), Ok(&PREDICTIONS)).unwrap();
     writer.image(Path::new("b, c.png"), Err("no image")).unwrap();
     writer.flush().unwrap();
     writer.image(Path::new("d.png"), Ok(&PREDICTIONS[1..])).unwrap();
-    assert!(!path.exists(), "the file has its name before it is whole");
-    writer.finish().unwrap().commit().unwrap();
-    std::fs::read(path).unwrap()
+    writer
 }
 
 #[test]
@@ -93,4 +97,34 @@ fn a_folder_that_is_not_there_is_named() {
     let path = folder.path().join("gone/results");
     let error = open(Format::Json, Some(&path)).err().unwrap();
     assert!(error.to_string().contains("gone/results"), "{error}");
+}
+
+#[test]
+fn a_name_stays_on_its_line() {
+    assert_eq!(
+        printable("a\nb\u{1b}[31m\u{e9}.png"),
+        "a\\nb\\u{1b}[31m\u{e9}.png"
+    );
+    assert!(matches!(printable("caf\u{e9} 1.png"), Cow::Borrowed(_)));
+}
+
+/// A pipe's reader gets the results, whatever the format, and the pipe stays.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_written_to() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    std::os::unix::fs::symlink("pipe", &link).unwrap();
+    for format in [Format::Text, Format::Json, Format::Csv, Format::Parquet] {
+        let from = pipe.clone();
+        let reader = std::thread::spawn(move || std::fs::read(from).unwrap());
+        let writer = fill(open(format, Some(&link)).unwrap());
+        writer.finish().unwrap().commit().unwrap();
+        assert_eq!(reader.join().unwrap(), written(format), "{format:?}");
+    }
+    assert!(pipe.metadata().unwrap().file_type().is_fifo() && link.is_symlink());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }

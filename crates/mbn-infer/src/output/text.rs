@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Sink, Writer};
+use super::{Sink, Writer, printable};
 use crate::predictions::Prediction;
 
 pub(super) struct Text(pub Sink);
@@ -16,13 +16,9 @@ impl Writer for Text {
         if let Ok(predictions) = outcome {
             let classes = predictions
                 .iter()
-                .map(|p| format!("{} {:.1} %", p.label, 100.0 * p.probability));
-            writeln!(
-                self.0,
-                "{}: {}",
-                path.display(),
-                classes.collect::<Vec<_>>().join(", ")
-            )?;
+                .map(|p| format!("{} {:.1} %", printable(p.label), 100.0 * p.probability));
+            let classes = classes.collect::<Vec<_>>().join(", ");
+            writeln!(self.0, "{}: {classes}", printable(&path.to_string_lossy()))?;
         }
         Ok(())
     }

@@ -125,6 +125,13 @@ impl Runtime {
         &self.path
     }
 
+    /// As [`Runtime::path`], below the current folder from there: for messages.
+    pub fn path_from_here(&self) -> &Path {
+        let here = std::env::current_dir().ok();
+        let relative = here.and_then(|here| self.path.strip_prefix(here).ok());
+        relative.unwrap_or(&self.path)
+    }
+
     /// How it was found.
     pub fn origin(&self) -> Origin {
         self.origin

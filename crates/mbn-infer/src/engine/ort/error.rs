@@ -3,6 +3,7 @@
 use mbn_spec::MetadataError;
 
 use crate::cuda::CudaError;
+use crate::options::MAX_BATCH;
 
 /// An ONNX file that cannot be run as an image classifier. The caller knows, and adds, the file's name.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,24 @@ pub enum EngineError {
     Input {
         /// The inputs as ONNX Runtime describes them.
         found: String,
+    },
+    /// Its input is of more images at once than memory is asked for.
+    #[error(
+        "its input is fixed to {batch} images at once, at most {MAX_BATCH} can be run; export it with a dynamic batch"
+    )]
+    Batch {
+        /// The number in the file.
+        batch: usize,
+    },
+    /// A recorded CUDA graph has the addresses of its buffers, and these are of another size.
+    #[error(
+        "its CUDA graph is recorded for batches of {recorded:?} images and values, and cannot run {wanted:?}"
+    )]
+    Recorded {
+        /// Images of a batch, values of an image.
+        recorded: [usize; 2],
+        /// What was asked for.
+        wanted: [usize; 2],
     },
     /// Its output is not that of an image classifier.
     #[error("its outputs are {found}, expected one of float32 [batch, classes]")]

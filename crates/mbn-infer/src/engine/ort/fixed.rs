@@ -64,6 +64,11 @@ impl FixedBatch {
         (self.batch, self.image_len) == (batch, image_len)
     }
 
+    /// Images of the batch, values of an image.
+    pub(super) fn sizes(&self) -> [usize; 2] {
+        [self.batch, self.image_len]
+    }
+
     /// Logits, row-major `[rows, classes]`, of as many images as `images` holds, at most a batch.
     pub(super) fn run(
         &mut self,

@@ -4,6 +4,7 @@ use mbn_spec::{Metadata, Preprocess};
 use ort::value::{Outlet, TensorElementType};
 
 use super::EngineError;
+use crate::options::MAX_BATCH;
 
 /// Name of the output of files that `mbn-export` writes.
 const LOGITS: &str = "logits";
@@ -61,6 +62,12 @@ impl Input {
         if known(height).zip(known(width)).is_some_and(|(h, w)| h != w) {
             return Err(wrong());
         }
+        let batch = known(batch);
+        if let Some(batch) = batch
+            && batch as u64 > MAX_BATCH
+        {
+            return Err(EngineError::Batch { batch });
+        }
         let preprocess = metadata.preprocess.unwrap_or_default();
         if let (Some(stated), Some(input)) = (metadata.preprocess, size)
             && stated.size != input
@@ -74,7 +81,7 @@ impl Input {
             name: input.name().to_owned(),
             pixel,
             channels_last,
-            batch: known(batch),
+            batch,
             size,
             preprocess,
         })

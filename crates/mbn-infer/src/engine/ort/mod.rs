@@ -26,6 +26,8 @@ pub use session::{CudaOptions, CudnnSearch, Provider, SessionOptions, Source};
 /// A network that ONNX Runtime runs.
 #[derive(Debug)]
 pub struct OrtEngine {
+    /// Once a CUDA graph may be recorded, these stay until the session is gone, after errors too: it is replayed on
+    /// their addresses.
     fixed: Option<FixedBatch>,
     session: Session,
     provider: Provider,
@@ -156,23 +158,23 @@ impl OrtEngine {
             Provider::Cpu => EngineError::run(error),
             Provider::Cuda(cuda) => CudaError::of_message(error.message(), cuda.device).into(),
         };
-        let mut fixed = match self.fixed.take() {
+        let records = matches!(self.provider, Provider::Cuda(cuda) if cuda.graph);
+        let fixed = match &mut self.fixed {
             Some(fixed) if fixed.is_for(batch, image_len) => fixed,
-            _ => FixedBatch::new(
-                &self.session,
-                &self.provider,
-                &self.input,
-                &self.output,
-                batch,
-                image_len,
-            )
-            .map_err(failed)?,
+            Some(fixed) if records => {
+                return Err(EngineError::Recorded {
+                    recorded: fixed.sizes(),
+                    wanted: [batch, image_len],
+                });
+            }
+            fixed => {
+                let (session, provider) = (&self.session, &self.provider);
+                let new = FixedBatch::new(session, provider, &self.input, &self.output, batch, image_len);
+                fixed.insert(new.map_err(failed)?)
+            }
         };
-        let logits = fixed
-            .run(&mut self.session, &self.input, images)
-            .map_err(failed)?;
-        self.fixed = Some(fixed);
-        Ok(logits)
+        let logits = fixed.run(&mut self.session, &self.input, images);
+        logits.map_err(failed)
     }
 
     fn run(&mut self, images: &[f32], n: usize) -> anyhow::Result<Vec<f32>> {
