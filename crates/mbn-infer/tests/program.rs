@@ -258,9 +258,10 @@ fn a_list_that_does_not_end_can_be_interrupted() {
     // Its first message says that it has begun; the list is what it reads next.
     child.stderr.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     let pid = child.id().to_string();
+    // Not SIGINT, which a shell's background jobs ignore, and what they start.
     assert!(
         std::process::Command::new("kill")
-            .args(["-INT", &pid])
+            .args(["-TERM", &pid])
             .status()
             .unwrap()
             .success()
