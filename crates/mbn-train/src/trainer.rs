@@ -54,10 +54,10 @@ impl Trainer {
         let settings = &progress.settings;
         let architecture = weights.architecture();
         log::info!(
-            "MobileNetV1 {}: {} parameters, {} classes, {} training and {} test images",
+            "MobileNetV1 {}: {} parameters, {}, {} training and {} test images",
             architecture.alpha,
             architecture.summary(settings.size).parameters(),
-            architecture.classes,
+            architecture.class_count(),
             data.train.len(),
             data.test.len(),
         );
