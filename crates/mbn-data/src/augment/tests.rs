@@ -4,6 +4,14 @@ use super::policy::{Operation, run};
 use super::*;
 use crate::random::sample_stream;
 
+/// Changes of all that colour jitter can change.
+const EVERY_COLOUR: ColorJitter = ColorJitter {
+    brightness: 0.4,
+    contrast: 0.4,
+    saturation: 0.4,
+    hue: 0.1,
+};
+
 #[test]
 fn flips_as_often_as_asked() {
     let image = RgbImage::from_fn(32, 32, |x, y| image::Rgb([x as u8, y as u8, 7]));
@@ -89,12 +97,7 @@ fn pictures_of_one_colour_or_pixel_are_no_trouble() {
         for index in 0..300 {
             let augment = Augment {
                 policy: Policy::TrivialAugment,
-                color_jitter: ColorJitter {
-                    brightness: 0.4,
-                    contrast: 0.4,
-                    saturation: 0.4,
-                    hue: 0.1,
-                },
+                color_jitter: EVERY_COLOUR,
                 ..Augment::default()
             };
             let image = RgbImage::from_pixel(width, height, image::Rgb([200; 3]));
@@ -118,12 +121,7 @@ fn colours_are_the_same_in_a_mirror() {
     let augment = Augment {
         crop: false,
         flip: 0.0,
-        color_jitter: ColorJitter {
-            brightness: 0.4,
-            contrast: 0.4,
-            saturation: 0.4,
-            hue: 0.1,
-        },
+        color_jitter: EVERY_COLOUR,
         ..Augment::default()
     };
     let preprocess = Preprocess {
