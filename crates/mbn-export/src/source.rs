@@ -1,6 +1,6 @@
 //! Gets the weights: from a named file, from `models/`, or from a seed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use candle_core::Device;
@@ -11,11 +11,6 @@ use crate::options::Source;
 
 /// Classes of random weights, unless names are given.
 pub const DEFAULT_CLASSES: usize = 10;
-
-/// Where `mbn-train` publishes weights, from the current folder.
-pub fn published_path(alpha: Alpha) -> PathBuf {
-    format!("models/mobilenet_v1_{alpha}.safetensors").into()
-}
 
 /// The weights, with class names replaced by those of the file `classes` if it is given.
 ///
@@ -31,7 +26,7 @@ pub fn weights(source: &Source, classes: Option<&Path>) -> Result<Weights> {
             named(weights, path, names)
         }
         Source::Published(alpha) => {
-            let path = published_path(*alpha);
+            let path = alpha.published_weights();
             if !path.exists() {
                 let (path, here) = (path.display(), current_folder());
                 return Err(anyhow!(
@@ -68,7 +63,7 @@ pub fn architecture(source: &Source, classes: Option<&Path>) -> Result<(Architec
     };
     match source {
         Source::Random(alpha, _) => plain(*alpha),
-        Source::Published(alpha) if classes.is_some() || !published_path(*alpha).exists() => plain(*alpha),
+        Source::Published(alpha) if classes.is_some() || !alpha.published_weights().exists() => plain(*alpha),
         Source::File(..) | Source::Published(_) => {
             let weights = weights(source, classes)?;
             let preprocess = weights.metadata().preprocess.unwrap_or_default();

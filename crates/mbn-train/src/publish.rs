@@ -39,7 +39,7 @@ impl Publish {
     /// The file, if there is to be one.
     fn path(&self, alpha: Alpha) -> Option<PathBuf> {
         match self {
-            Self::Improvement => Some(format!("models/mobilenet_v1_{alpha}.safetensors").into()),
+            Self::Improvement => Some(alpha.published_weights()),
             Self::To(path) => Some(path.clone()),
             Self::Never => None,
         }
