@@ -14,8 +14,8 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use mbn_cli::{DeviceChoice, Hint, Outcome, UsageError, check_output};
 use mbn_onnx::export;
-use mbn_spec::Weights;
 use mbn_spec::atomic::{self, Target};
+use mbn_spec::{Weights, is_weight_file};
 
 use crate::options::Options;
 use crate::verify::Parity;
@@ -60,7 +60,7 @@ fn check_out(out: &Path) -> Result<()> {
     check_output(out)?;
     let target = Target::of(out).with_context(|| format!("cannot write `{}`", out.display()))?;
     match target {
-        Target::File(file) if options::is_weight_file(&file) => {
+        Target::File(file) if is_weight_file(&file) => {
             let (out, file) = (out.display(), file.display());
             Err(anyhow!(
                 "`{out}` leads to `{file}`, which is named like a weight file, and would be replaced"

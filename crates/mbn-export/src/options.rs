@@ -1,12 +1,12 @@
 //! The command line.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use mbn_cli::{CommonArgs, UsageError};
 use mbn_onnx::{DEFAULT_OPSET, ExportOptions, InputKind, OPSETS, Precision};
-use mbn_spec::Alpha;
+use mbn_spec::{Alpha, is_weight_file};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -154,12 +154,6 @@ impl Options {
             }
         }
     }
-}
-
-/// Whether a file is named like one of weights.
-pub(crate) fn is_weight_file(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "safetensors")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use candle_core::Device;
 use mbn_cli::{Hint, read_class_names};
-use mbn_spec::{Alpha, Architecture, Weights, default_class_names};
+use mbn_spec::{Alpha, Architecture, Weights, default_class_names, published_weights};
 
 use crate::options::Source;
 
@@ -26,7 +26,7 @@ pub fn weights(source: &Source, classes: Option<&Path>) -> Result<Weights> {
             named(weights, path, names)
         }
         Source::Published(alpha) => {
-            let path = alpha.published_weights();
+            let path = published_weights(*alpha);
             if !path.exists() {
                 let (path, here) = (path.display(), current_folder());
                 return Err(anyhow!(
@@ -63,7 +63,7 @@ pub fn architecture(source: &Source, classes: Option<&Path>) -> Result<(Architec
     };
     match source {
         Source::Random(alpha, _) => plain(*alpha),
-        Source::Published(alpha) if classes.is_some() || !alpha.published_weights().exists() => plain(*alpha),
+        Source::Published(alpha) if classes.is_some() || !published_weights(*alpha).exists() => plain(*alpha),
         Source::File(..) | Source::Published(_) => {
             let weights = weights(source, classes)?;
             let preprocess = weights.metadata().preprocess.unwrap_or_default();

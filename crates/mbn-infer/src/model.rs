@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use mbn_cli::Hint;
-use mbn_spec::{Metadata, Preprocess, Weights};
+use mbn_spec::{Metadata, Preprocess, Weights, is_weight_file};
 
 use crate::builtin;
 
@@ -56,16 +56,10 @@ impl Model {
     pub fn open(path: Option<&Path>) -> Result<Self> {
         let default = Path::new(DEFAULT_MODEL);
         match path {
-            Some(path)
-                if path
-                    .extension()
-                    .is_some_and(|extension| extension == "safetensors") =>
-            {
-                Ok(Self::of_weights(
-                    format!("`{}`", path.display()),
-                    Weights::load(path)?,
-                ))
-            }
+            Some(path) if is_weight_file(path) => Ok(Self::of_weights(
+                format!("`{}`", path.display()),
+                Weights::load(path)?,
+            )),
             Some(path) => Self::open_onnx(path),
             None if default.is_file() => Self::open_onnx(default),
             None => {

@@ -4,13 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use mbn_cli::Hint;
-use mbn_spec::Weights;
+use mbn_spec::{MODELS, Weights, is_weight_file};
 
 use crate::builtin;
 use crate::model::{Content, Model};
-
-/// Where weights are published, from the current folder.
-const MODELS: &str = "models";
 
 /// Weights and where they were found.
 #[derive(Debug)]
@@ -85,10 +82,7 @@ fn beside_model(model: &Model, path: &Path) -> Option<Reference> {
 fn by_hash(expected: &str) -> Option<Reference> {
     let entries = std::fs::read_dir(MODELS).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "safetensors")
-    });
+    paths.retain(|path| is_weight_file(path));
     paths.sort();
     // A broken file there is not what was asked for.
     let published = paths

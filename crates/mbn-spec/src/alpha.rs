@@ -1,7 +1,6 @@
 //! The width multiplier, as a type that admits only the four published values.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -39,12 +38,6 @@ impl Alpha {
     /// The multiplier as a number.
     pub fn value(self) -> f64 {
         self.quarters() as f64 / 4.0
-    }
-
-    /// Where `mbn-train` publishes weights of this multiplier and `mbn-export` and `mbn-infer` look for them, relative to
-    /// the current folder.
-    pub fn published_weights(self) -> PathBuf {
-        format!("models/mobilenet_v1_{self}.safetensors").into()
     }
 
     fn quarters(self) -> usize {

@@ -11,6 +11,7 @@ mod folded;
 mod keras;
 mod metadata;
 mod preprocess;
+mod published;
 mod summary;
 mod weights;
 pub mod whole_file;
@@ -23,5 +24,6 @@ pub use architecture::{
 pub use folded::{Folded, FoldedConv};
 pub use metadata::{ARCHITECTURE, Metadata, MetadataError, Training, default_class_names};
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Preprocess, PreprocessError, Resize};
+pub use published::{MODELS, is_weight_file, published_weights};
 pub use summary::{LayerSummary, Summary};
 pub use weights::{MismatchError, Weights, WeightsError, WeightsErrorKind};

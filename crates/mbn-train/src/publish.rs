@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use mbn_cli::{Hint, quote};
-use mbn_spec::{Alpha, Weights};
+use mbn_spec::{Alpha, Weights, published_weights};
 use serde::{Deserialize, Serialize};
 
 use crate::options::Options;
@@ -39,7 +39,7 @@ impl Publish {
     /// The file, if there is to be one.
     fn path(&self, alpha: Alpha) -> Option<PathBuf> {
         match self {
-            Self::Improvement => Some(alpha.published_weights()),
+            Self::Improvement => Some(published_weights(alpha)),
             Self::To(path) => Some(path.clone()),
             Self::Never => None,
         }
