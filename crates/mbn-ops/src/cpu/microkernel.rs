@@ -249,16 +249,26 @@ impl<W: Copy> Job<'_, W> {
         let mut row = 0;
         // SAFETY: the caller's; `row` stays inside the product.
         unsafe {
-            while row + R <= self.rows {
-                self.tile::<M, R, V>(machine, row, col);
-                row += R;
-            }
-            while row + 2 <= self.rows {
-                self.tile::<M, 2, V>(machine, row, col);
-                row += 2;
-            }
-            if row < self.rows {
-                self.tile::<M, 1, V>(machine, row, col);
+            while row < self.rows {
+                row += match self.rows - row {
+                    // Two rows more than a tile are two tiles of four: with two rows, a tile waits for its own sums.
+                    left if left >= R && left != R + 2 => {
+                        self.tile::<M, R, V>(machine, row, col);
+                        R
+                    }
+                    4.. => {
+                        self.tile::<M, 4, V>(machine, row, col);
+                        4
+                    }
+                    2.. => {
+                        self.tile::<M, 2, V>(machine, row, col);
+                        2
+                    }
+                    _ => {
+                        self.tile::<M, 1, V>(machine, row, col);
+                        1
+                    }
+                };
             }
         }
     }
