@@ -9,11 +9,11 @@ use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
 
 use crate::architecture::{TensorKind, TensorSpec};
-use crate::weights::{MismatchError, WeightsErrorKind, alpha_of_width, describe};
+use crate::weights::{MismatchError, WeightsErrorKind, describe, nearest_alpha};
 use crate::{Activation, Architecture, LayerKind, Metadata, Preprocess, Stride2Padding, Variant, Weights};
 
-/// Only Keras's files have a tensor of this name.
 const STEM: &str = "conv1/kernel";
+const CLASSIFIER: &str = "conv_preds/kernel";
 const CLASSIFIER_BIAS: &str = "conv_preds/bias";
 
 impl Variant {
@@ -47,9 +47,15 @@ struct Source {
     order: Vec<usize>,
 }
 
-/// Whether these are a Keras file's tensors.
+/// Whether these are a Keras file's tensors: PyTorch's names have no slash.
 pub(crate) fn recognise(tensors: &SafeTensors) -> bool {
-    tensors.names().into_iter().any(|name| plain_name(name) == STEM)
+    let mut names = tensors.names().into_iter();
+    names.any(|name| {
+        ["conv1", "conv_dw_", "conv_pw_", "conv_preds"]
+            .iter()
+            .any(|layer| name.starts_with(layer))
+            && name.contains('/')
+    })
 }
 
 /// The weights with PyTorch's names and layouts. What the metadata does not say is as in Keras.
@@ -58,12 +64,9 @@ pub(crate) fn read(tensors: &SafeTensors, mut metadata: Metadata) -> Result<Weig
         .iter()
         .map(|(name, view)| (plain_name(name), view))
         .collect();
-    let variant = *metadata.variant.get_or_insert_with(Variant::keras);
+    metadata.variant.get_or_insert_with(Variant::keras);
     metadata.preprocess.get_or_insert_with(Preprocess::keras);
-    let architecture = Architecture {
-        variant,
-        ..architecture(&views)?
-    };
+    let architecture = nearest_architecture(&views, &metadata);
     let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
     let (mut problems, mut expected) = (Vec::new(), BTreeSet::new());
     for spec in architecture.tensors() {
@@ -106,18 +109,31 @@ fn plain_name(name: &str) -> String {
     }
 }
 
-/// Alpha from the stem's width, the number of classes from the classifier's bias.
-fn architecture(views: &BTreeMap<String, TensorView>) -> Result<Architecture, MismatchError> {
-    let last_dim = |name: &str| {
-        let view = views.get(name);
-        view.and_then(|view| view.shape().last().copied())
-            .ok_or_else(|| MismatchError {
-                expected: "Keras's MobileNetV1".into(),
-                problems: vec![format!("`{name}` is missing")],
-            })
+/// The network that these tensors are nearest to: the number of classes is the classifier's, alpha that of [`nearest_alpha`].
+fn nearest_architecture(views: &BTreeMap<String, TensorView>, metadata: &Metadata) -> Architecture {
+    let last_dim = |name: &str| views.get(name)?.shape().last().copied();
+    let named = metadata.classes.as_ref().map(Vec::len);
+    let classes = last_dim(CLASSIFIER_BIAS)
+        .or_else(|| last_dim(CLASSIFIER))
+        .or(named);
+    let of = |alpha| Architecture {
+        variant: metadata.variant.unwrap_or_else(Variant::keras),
+        ..Architecture::new(alpha, classes.unwrap_or(1))
     };
-    let alpha = alpha_of_width(STEM, last_dim(STEM)?)?;
-    Ok(Architecture::new(alpha, last_dim(CLASSIFIER_BIAS)?))
+    let problems = |alpha| {
+        let architecture = of(alpha);
+        let specs = architecture.tensors().into_iter();
+        let floats = specs.filter(|spec| spec.kind != TensorKind::Counter);
+        floats
+            .map(|spec| source(&architecture, &spec))
+            .filter(|source| {
+                views
+                    .get(&source.name)
+                    .is_none_or(|view| view.shape() != source.shape)
+            })
+            .count()
+    };
+    of(nearest_alpha(last_dim(STEM), problems))
 }
 
 fn source(architecture: &Architecture, spec: &TensorSpec) -> Source {
@@ -159,7 +175,7 @@ fn source(architecture: &Architecture, spec: &TensorSpec) -> Source {
     }
     if spec.kind == TensorKind::Weight {
         return Source {
-            name: "conv_preds/kernel".into(),
+            name: CLASSIFIER.into(),
             shape: vec![1, 1, architecture.features(), architecture.classes],
             order: vec![3, 2],
         };

@@ -86,11 +86,13 @@ fn every_difference_is_listed() {
     }
     for (name, part) in [
         (CLASSIFIER_BIAS, "`conv_preds/bias` is missing"),
-        ("conv1/kernel", "`model.0.0.weight` is missing"),
+        ("conv1/kernel", "`conv1/kernel` is missing"),
     ] {
         let mut tensors = keras_tensors();
         tensors.remove(name);
+        tensors.remove("conv_dw_5_bn/beta");
         let message = Weights::from_bytes(&file(&tensors)).unwrap_err().to_string();
         assert!(message.contains(part), "{message}");
+        assert!(message.contains("`conv_dw_5_bn/beta` is missing"), "{message}");
     }
 }

@@ -178,8 +178,16 @@ impl Weights {
         if keras::recognise(&tensors) {
             return keras::read(&tensors, metadata);
         }
-        let architecture = infer_architecture(&tensors, &metadata)?;
-        let problems = shape_problems(&tensors, &architecture);
+        let architecture = nearest_architecture(&tensors, &metadata);
+        let mut problems = shape_problems(&tensors, &architecture);
+        if let Some(stated) = metadata.alpha
+            && stated != architecture.alpha
+        {
+            let found = architecture.alpha;
+            problems.push(format!(
+                "metadata says alpha {stated}, the shapes are those of {found}"
+            ));
+        }
         if !problems.is_empty() {
             return Err(MismatchError {
                 expected: describe(&architecture),
@@ -280,6 +288,13 @@ impl Weights {
         self.floats.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Name of a tensor that holds a value that is no number, or infinite, if there is one.
+    pub fn not_finite(&self) -> Option<&str> {
+        let mut floats = self.floats.iter();
+        let bad = floats.find(|(_, values)| !values.iter().all(|value| value.is_finite()));
+        bad.map(|(name, _)| name.as_str())
+    }
+
     /// A counter's value.
     pub fn counter(&self, name: &str) -> i64 {
         self.counters.get(name).copied().unwrap_or(0)
@@ -312,48 +327,31 @@ pub(crate) fn describe(architecture: &Architecture) -> String {
     )
 }
 
-/// Alpha from the stem's width, the number of classes from the classifier's bias.
-fn infer_architecture(tensors: &SafeTensors, metadata: &Metadata) -> Result<Architecture, WeightsErrorKind> {
+/// The network that these tensors are nearest to: the number of classes is the classifier's, alpha that of [`nearest_alpha`].
+fn nearest_architecture(tensors: &SafeTensors, metadata: &Metadata) -> Architecture {
     let first_dim = |name: &str| {
-        tensors
-            .tensor(name)
-            .ok()
-            .and_then(|view| view.shape().first().copied())
+        let view = tensors.tensor(name).ok()?;
+        view.shape().first().copied()
     };
-    let mismatch = |problem: String| MismatchError {
-        expected: "a MobileNetV1".into(),
-        problems: vec![problem],
-    };
-    const STEM: &str = "model.0.0.weight";
-    let width = first_dim(STEM).ok_or_else(|| mismatch(format!("`{STEM}` is missing")))?;
-    let alpha = alpha_of_width(STEM, width)?;
-    if let Some(stated) = metadata.alpha
-        && stated != alpha
-    {
-        return Err(mismatch(format!(
-            "metadata says alpha {stated}, the shapes are those of {alpha}"
-        ))
-        .into());
-    }
-    let classes = first_dim("fc.bias")
-        .or_else(|| first_dim("fc.weight"))
-        .ok_or_else(|| mismatch("`fc.bias` is missing".into()))?;
-    Ok(Architecture {
+    let named = metadata.classes.as_ref().map(Vec::len);
+    let classes = first_dim("fc.bias").or_else(|| first_dim("fc.weight")).or(named);
+    let of = |alpha| Architecture {
         alpha,
-        classes,
+        classes: classes.unwrap_or(1),
         variant: metadata.variant.unwrap_or_default(),
-    })
+    };
+    let problems = |alpha| shape_problems(tensors, &of(alpha)).len();
+    of(nearest_alpha(first_dim("model.0.0.weight"), problems))
 }
 
-/// The alpha whose stem, the tensor `name`, has `width` output channels.
-pub(crate) fn alpha_of_width(name: &str, width: usize) -> Result<Alpha, MismatchError> {
-    let alpha = Alpha::ALL.into_iter().find(|alpha| alpha.scale(32) == width);
-    alpha.ok_or_else(|| MismatchError {
-        expected: "a MobileNetV1".into(),
-        problems: vec![format!(
-            "`{name}` has {width} output channels, expected 8, 16, 24 or 32"
-        )],
-    })
+/// The alpha whose stem has `stem_width` output channels; where none has, or there is no stem, the one that leaves the
+/// fewest problems, so that each of them can be named.
+pub(crate) fn nearest_alpha(stem_width: Option<usize>, problems: impl Fn(Alpha) -> usize) -> Alpha {
+    let alphas = Alpha::ALL.into_iter();
+    let by_stem = alphas.clone().find(|alpha| Some(alpha.scale(32)) == stem_width);
+    by_stem
+        .or_else(|| alphas.min_by_key(|alpha| problems(*alpha)))
+        .unwrap_or(Alpha::One)
 }
 
 /// Every tensor that is missing, misshaped or not part of the network.

@@ -80,6 +80,51 @@ fn all_differences_are_listed() {
     }
 }
 
+/// Also where the tensors are missing, or of another shape, that say what the network is.
+#[test]
+fn what_is_wrong_with_the_stem_or_the_classifier_hides_nothing() {
+    type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+    let weights = sample(10);
+    let message = |change: &dyn Fn(&mut Tensors)| {
+        let mut tensors = weights.named_bytes();
+        change(&mut tensors);
+        let views = tensors
+            .iter()
+            .map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()));
+        let file = safetensors::serialize(views, None).unwrap();
+        Weights::from_bytes(&file).unwrap_err().to_string()
+    };
+    let found = message(&|tensors| {
+        for name in ["model.0.0.weight", "model.3.0.weight", "fc.weight", "fc.bias"] {
+            tensors.remove(name);
+        }
+    });
+    for name in ["model.0.0.weight", "model.3.0.weight", "fc.weight", "fc.bias"] {
+        assert!(found.contains(&format!("`{name}` is missing")), "{found}");
+    }
+    assert!(!found.contains("expected"), "{found}");
+    let found = message(&|tensors| {
+        let stem = (Dtype::F32, vec![7, 3, 3, 3], vec![0; 7 * 27 * 4]);
+        tensors.insert("model.0.0.weight".into(), stem);
+        tensors.insert("extra".into(), (Dtype::F32, vec![1], vec![0; 4]));
+    });
+    for part in [
+        "MobileNetV1 alpha 0.25 with 10 classes",
+        "`model.0.0.weight` is F32 [7, 3, 3, 3], expected F32 [8, 3, 3, 3]",
+        "`extra` is not part of the network",
+    ] {
+        assert!(found.contains(part), "{found}");
+    }
+}
+
+#[test]
+fn values_that_are_not_finite_are_found() {
+    let mut weights = sample(2);
+    assert_eq!(weights.not_finite(), None);
+    weights.floats.get_mut("model.3.0.weight").unwrap()[5] = f32::NAN;
+    assert_eq!(weights.not_finite(), Some("model.3.0.weight"));
+}
+
 #[test]
 fn a_classifier_without_classes_is_refused() {
     let mut weights = sample(1);
