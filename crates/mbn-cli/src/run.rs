@@ -33,7 +33,7 @@ pub fn run<A>(main: impl FnOnce(A) -> anyhow::Result<Outcome>) -> ExitCode
 where
     A: Parser + AsRef<CommonArgs>,
 {
-    let args = A::parse();
+    let args = parse::<A>();
     let common = args.as_ref();
     logging::init(common.level());
     if common.quiet {
@@ -54,6 +54,20 @@ where
         Err(error) if is_broken_pipe(&error) && is_closed(&io::stdout()) => 0,
         Err(error) => report(&error),
     })
+}
+
+/// The options. A negative number is a value, which an error about its range is to be of.
+fn parse<A: Parser>() -> A {
+    let mut command = A::command().mut_args(|arg| {
+        let takes_value = arg.get_action().takes_values() && !arg.is_positional();
+        if takes_value {
+            arg.allow_negative_numbers(true)
+        } else {
+            arg
+        }
+    });
+    let parsed = A::from_arg_matches_mut(&mut command.get_matches_mut());
+    parsed.unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
 fn report(error: &Error) -> u8 {
