@@ -19,6 +19,11 @@ pub struct Splits {
     pub test: Arc<dyn Source>,
 }
 
+/// Whether `dir` itself, not a folder in it, holds STL-10's binary files, at least one of them.
+pub fn is_stl10(dir: &Path) -> bool {
+    stl10::is_there(dir)
+}
+
 /// Opens a data set: STL-10's binary files in `dir`; else `train/CLASS/*`, and `val/CLASS/*` or, where that is not
 /// there, `test/CLASS/*`; else STL-10's binary files in `dir/stl10_binary`.
 ///

@@ -16,7 +16,6 @@
 //!     for batch in loader.epoch(epoch) {
 //!         let batch = batch?;
 //!         println!("{} images, first of class {}", batch.labels.len(), batch.labels[0]);
-//!         loader.recycle(batch);
 //!     }
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -39,7 +38,7 @@ mod weights;
 
 pub use augment::{Augment, AugmentError, ColorJitter, EraseValue, Erasing, Mixing, Policy};
 pub use collect::{CollectError, CollectErrorKind, collect};
-pub use dataset::{Splits, open, open_fold};
+pub use dataset::{Splits, is_stl10, open, open_fold};
 pub use decode::{
     DecodeError, DecodeErrorKind, Format, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, check_bytes,
     check_file, decode_bytes, decode_file,

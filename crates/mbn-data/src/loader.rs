@@ -5,7 +5,7 @@ mod config;
 mod epoch;
 mod plan;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rayon::ThreadPool;
 
@@ -16,7 +16,6 @@ pub use epoch::Epoch;
 use mbn_spec::Preprocess;
 use plan::Plan;
 
-use crate::augment::Augment;
 use crate::normalize::Normalizer;
 use crate::source::Source;
 
@@ -31,8 +30,6 @@ struct Shared {
     source: Arc<dyn Source>,
     /// A pool of its own: the training step computes on the global one.
     pool: ThreadPool,
-    /// Image buffers of batches that were handed back.
-    spare: Mutex<Vec<Vec<f32>>>,
 }
 
 impl Loader {
@@ -50,11 +47,7 @@ impl Loader {
             .num_threads(config.workers)
             .thread_name(|i| format!("mbn-data-{i}"))
             .build()?;
-        let shared = Arc::new(Shared {
-            source,
-            pool,
-            spare: Mutex::default(),
-        });
+        let shared = Arc::new(Shared { source, pool });
         Ok(Self { config, shared })
     }
 
@@ -65,35 +58,32 @@ impl Loader {
         Epoch::start(Plan::new(self, epoch, self.config.preprocess.size), 0)
     }
 
-    /// As [`Loader::epoch`], with pictures of another size: for sizes that grow as training proceeds.
-    ///
-    /// # Errors
-    /// [`LoaderError`] if the network cannot take that size.
-    pub fn epoch_at(&self, epoch: u64, size: usize) -> Result<Epoch, LoaderError> {
-        self.epoch_from(epoch, size, 0)
-    }
-
-    /// As [`Loader::epoch_at`], from batch `first` on: the same batches as in the whole epoch, for a run that goes on
-    /// within one.
+    /// As [`Loader::epoch`], with pictures of another size, which may grow as training proceeds, and from batch `first`
+    /// on: the same batches as in the whole epoch, for a run that goes on within one.
     ///
     /// # Errors
     /// [`LoaderError`] if the network cannot take that size.
     pub fn epoch_from(&self, epoch: u64, size: usize, first: usize) -> Result<Epoch, LoaderError> {
+        self.require_valid(size)?;
+        Ok(Epoch::start(Plan::new(self, epoch, size), first))
+    }
+
+    fn require_valid(&self, size: usize) -> Result<(), LoaderError> {
         let preprocess = Preprocess {
             size,
             ..self.config.preprocess
         };
-        preprocess.validate()?;
-        Ok(Epoch::start(Plan::new(self, epoch, size), first))
+        Ok(preprocess.validate()?)
     }
 
-    /// The pictures of an epoch's first batch exactly as the network is to see them, cropped, coloured, erased and
-    /// mixed, as RGB.
+    /// The pictures of an epoch's first batch exactly as the network is to see them at `size`, cropped, coloured, erased
+    /// and mixed, as RGB.
     ///
     /// # Errors
-    /// [`LoaderError`] if one of them cannot be made.
-    pub fn preview(&self, epoch: u64) -> Result<Vec<Example>, LoaderError> {
-        let plan = Plan::new(self, epoch, self.config.preprocess.size).with_images();
+    /// [`LoaderError`] if the network cannot take that size, or if one of them cannot be made.
+    pub fn preview(&self, epoch: u64, size: usize) -> Result<Vec<Example>, LoaderError> {
+        self.require_valid(size)?;
+        let plan = Plan::new(self, epoch, size).with_images();
         let batch = plan.build(0)?;
         let normalizer = Normalizer::new(&self.config.preprocess);
         let pictures = batch.images.chunks_exact(3 * batch.size * batch.size).enumerate();
@@ -103,11 +93,6 @@ impl Loader {
             index: batch.indices[i],
         });
         Ok(examples.collect())
-    }
-
-    /// The pictures that batches are made of.
-    pub fn source(&self) -> &Arc<dyn Source> {
-        &self.shared.source
     }
 
     /// How batches are made.
@@ -128,44 +113,6 @@ impl Loader {
     /// Number of batches in an epoch.
     pub fn batches_per_epoch(&self) -> usize {
         self.samples_per_epoch().div_ceil(self.config.batch_size)
-    }
-
-    /// Changes the augmentation, from the next epoch that begins.
-    ///
-    /// # Errors
-    /// [`LoaderError`] if it cannot be carried out.
-    pub fn set_augment(&mut self, augment: Option<Augment>) -> Result<(), LoaderError> {
-        let mut config = self.config.clone();
-        config.augment = augment;
-        config.validate()?;
-        self.config = config;
-        Ok(())
-    }
-
-    /// Hands a batch back, so that its memory is used again.
-    pub fn recycle(&self, batch: Batch) {
-        let mut spare = self.shared.spare();
-        if spare.len() < self.config.prefetch {
-            spare.push(batch.images);
-        }
-    }
-}
-
-impl Shared {
-    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Vec<f32>>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A buffer of `len` values; what they are is unspecified.
-    fn buffer(&self, len: usize) -> Vec<f32> {
-        let recycled = self.spare().pop();
-        match recycled {
-            Some(mut buffer) => {
-                buffer.resize(len, 0.0);
-                buffer
-            }
-            None => vec![0.0; len],
-        }
     }
 }
 

@@ -37,21 +37,18 @@ pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     (log_probabilities * targets)?.sum(D::Minus1)?.mean_all()?.neg()
 }
 
-/// Makes each target of `targets`, rows of `class_weights.len()` values, count as much as its classes' weights say: the mean
-/// that [`soft_cross_entropy`] takes is then divided by the sum of the weights, as in
-/// `torch.nn.functional.cross_entropy` with class indices.
-pub fn weigh_targets(targets: &mut [f32], class_weights: &[f32]) {
-    let rows = targets.chunks_exact_mut(class_weights.len().max(1));
-    let mut count = 0usize;
-    for row in rows {
-        row.iter_mut()
-            .zip(class_weights)
-            .for_each(|(target, weight)| *target *= weight);
-        count += 1;
+/// Makes each row of `targets`, `[N, K]`, count as much as `weights`, `[N]`, say: the mean that [`soft_cross_entropy`]
+/// takes is then divided by the sum of the weights, as `torch.nn.functional.cross_entropy` does with class weights.
+///
+/// With smoothing PyTorch weighs the classes of one target instead, so that the little that goes to a rare class becomes
+/// much, and changes what is to be learned; weights of rows do not.
+pub fn weigh_targets(targets: &mut [f32], weights: &[f32]) {
+    let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+    let classes = targets.len() / weights.len().max(1);
+    for (row, weight) in targets.chunks_exact_mut(classes.max(1)).zip(weights) {
+        let weight = (f64::from(*weight) * weights.len() as f64 / total) as f32;
+        row.iter_mut().for_each(|target| *target *= weight);
     }
-    let total: f64 = targets.iter().map(|target| f64::from(*target)).sum();
-    let factor = (count as f64 / total) as f32;
-    targets.iter_mut().for_each(|target| *target *= factor);
 }
 
 #[cfg(test)]
@@ -88,7 +85,8 @@ mod tests {
         assert!((mixed - 1.6812814).abs() < 1e-5, "{mixed}");
         let one_hot = [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]];
         let mut targets = one_hot;
-        weigh_targets(targets.as_flattened_mut(), &[1.0, 2.0, 0.5]);
+        // The weights of classes 2 and 1.
+        weigh_targets(targets.as_flattened_mut(), &[0.5, 2.0]);
         let weighted = loss(&tensor(targets));
         assert!((weighted - 2.1254867).abs() < 1e-5, "{weighted}");
         // Smoothed targets give what smoothing gives.
@@ -99,5 +97,13 @@ mod tests {
             .to_scalar::<f32>()
             .unwrap();
         assert!((loss(&smoothed) - expected).abs() < 1e-5);
+        // Weights change how much a row counts, not what it says.
+        let mut targets = [[0.1 / 3.0, 0.1 / 3.0, 0.9 + 0.1 / 3.0]; 2];
+        weigh_targets(targets.as_flattened_mut(), &[0.5, 2.0]);
+        let [first, second] = targets;
+        for (first, second) in first.into_iter().zip(second) {
+            assert!((4.0 * first - second).abs() < 1e-6, "{first} {second}");
+        }
+        assert!((first.iter().chain(&second).sum::<f32>() - 2.0).abs() < 1e-6);
     }
 }

@@ -3,6 +3,7 @@
 use candle_core::DType;
 use clap::ValueEnum;
 use mbn_model::OptimizerKind;
+use mbn_spec::Resize;
 use serde::{Deserialize, Serialize};
 
 /// Weights of the classes in the loss.
@@ -13,6 +14,25 @@ pub enum ClassWeights {
     None,
     /// Every class counts the same.
     Balanced,
+}
+
+/// How a picture of any size becomes a square one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResizeName {
+    /// The whole picture to size x size.
+    Square,
+    /// The shorter side to 256/224 of the size, then the centre.
+    Crop,
+}
+
+impl From<ResizeName> for Resize {
+    fn from(name: ResizeName) -> Self {
+        match name {
+            ResizeName::Square => Self::Square,
+            ResizeName::Crop => Self::Crop,
+        }
+    }
 }
 
 /// Optimiser, by its name on the command line.

@@ -1,15 +1,17 @@
 //! Configuration files: a run's settings as TOML, by the names of the options.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use clap::CommandFactory;
 use mbn_cli::Hint;
 
+use crate::options::Options;
 use crate::run_args::RunArgs;
 use crate::settings::Settings;
 
 /// What a file may hold.
-const KEYS: [&str; 31] = [
+const KEYS: [&str; 33] = [
     "alpha",
     "batch-size",
     "class-weights",
@@ -36,14 +38,17 @@ const KEYS: [&str; 31] = [
     "progressive",
     "rand-augment",
     "recipe",
+    "resize",
     "seed",
     "size",
+    "train-size",
     "trivial-augment",
     "warmup",
     "weight-decay",
 ];
 
-/// Reads a configuration file.
+/// Reads a configuration file. Values that are the defaults of its own recipe, optimiser, epochs and batch size are left out,
+/// so that they follow where the command line changes one of these: a saved configuration has every value.
 ///
 /// # Errors
 /// If it cannot be read, is no TOML, has an unknown key (the nearest known one is named) or a value that its key
@@ -51,21 +56,73 @@ const KEYS: [&str; 31] = [
 pub(crate) fn load(path: &Path) -> Result<RunArgs> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("configuration `{}` cannot be read", path.display()))?;
-    parse(&text).with_context(|| format!("configuration `{}` cannot be used", path.display()))
+    let args = parse(&text).with_context(|| format!("configuration `{}` cannot be used", path.display()))?;
+    Ok(without_defaults(args))
+}
+
+fn without_defaults(args: RunArgs) -> RunArgs {
+    let deciding = RunArgs {
+        recipe: args.recipe,
+        optimizer: args.optimizer,
+        epochs: args.epochs,
+        batch_size: args.batch_size,
+        ..RunArgs::default()
+    };
+    let Ok(defaults) = Settings::resolve(deciding, PathBuf::new(), None) else {
+        return args;
+    };
+    RunArgs {
+        lr: args.lr.filter(|value| value.get() != defaults.learning_rate),
+        warmup: args.warmup.filter(|value| value.get() != defaults.warmup_epochs),
+        weight_decay: args
+            .weight_decay
+            .filter(|value| value.get() != defaults.weight_decay),
+        ema: args.ema.filter(|value| value.get() != defaults.ema),
+        label_smoothing: args
+            .label_smoothing
+            .filter(|value| value.get() != defaults.label_smoothing),
+        crop: args.crop.filter(|value| *value != defaults.crop),
+        crop_scale: args.crop_scale.filter(|value| *value != defaults.crop_scale),
+        flip: args.flip.filter(|value| value.get() != defaults.flip),
+        ..args
+    }
 }
 
 fn parse(text: &str) -> Result<RunArgs> {
     let table: toml::Table = text.parse().map_err(without_trailing_newline)?;
-    let known = || KEYS.into_iter();
-    if let Some(unknown) = table.keys().find(|key| !known().any(|name| name == *key)) {
-        let nearest = known().max_by(|one, other| {
-            let similarity = |name| strsim::jaro_winkler(name, unknown);
-            similarity(one).total_cmp(&similarity(other))
-        });
-        return Err(anyhow!("unknown key `{unknown}`"))
-            .hint(|| format!("did you mean `{}`?", nearest.unwrap_or_default()));
+    let unknown: Vec<_> = table.keys().filter(|key| !KEYS.contains(&key.as_str())).collect();
+    if !unknown.is_empty() {
+        let quoted: Vec<_> = unknown.iter().map(|key| format!("`{key}`")).collect();
+        let advice: Vec<_> = unknown.iter().map(|key| advice(key)).collect();
+        let keys = if unknown.len() == 1 { "key" } else { "keys" };
+        return Err(anyhow!("unknown {keys} {}", quoted.join(", "))).hint(|| advice.join("; "));
     }
     toml::from_str(text).map_err(without_trailing_newline)
+}
+
+/// What to write in place of an unknown key.
+fn advice(unknown: &str) -> String {
+    /// Jaro-Winkler similarity below which two words have little in common.
+    const SIMILAR: f64 = 0.8;
+    let option = unknown.trim_start_matches('-').replace('_', "-");
+    match option.as_str() {
+        "no-crop" => return "for `--no-crop` write `crop = false`".to_owned(),
+        "no-flip" => return "for `--no-flip` write `flip = 0`".to_owned(),
+        _ => {}
+    }
+    let command = Options::command();
+    if !KEYS.contains(&option.as_str()) && command.get_arguments().any(|arg| arg.get_long() == Some(&option))
+    {
+        return format!("`--{option}` is for the command line alone");
+    }
+    let similarity = |name: &str| strsim::jaro_winkler(name, &option);
+    let nearest = KEYS
+        .into_iter()
+        .max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
+    match nearest.filter(|name| similarity(name) >= SIMILAR) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("the keys are {}", KEYS.join(", ")),
+    }
 }
 
 fn without_trailing_newline(error: toml::de::Error) -> anyhow::Error {
@@ -99,6 +156,13 @@ mod tests {
             ("lable-smoothing = 0.1", "`label-smoothing`"),
             ("batch_size = 3", "`batch-size`"),
             ("weight_decay = 3", "`weight-decay`"),
+            ("no-crop = true", "`crop = false`"),
+            ("threads = 2", "`--threads` is for the command line alone"),
+            ("momentum = 2", "the keys are alpha, batch-size"),
+            (
+                "mixupp = 0.2\nlable-smoothing = 0.1",
+                "`label-smoothing`?; did you mean `mixup`?",
+            ),
         ] {
             let error = parse(text).unwrap_err();
             let hint = error.downcast_ref::<mbn_cli::Hinted>().unwrap();
@@ -130,7 +194,8 @@ mod tests {
     #[test]
     fn resolved_settings_are_a_configuration_again() {
         let full = "data = 'd'\nfold = 3\ninit = 'w'\ninit-classes = 'n'\nalpha = 0.5\nmixup = 0.2\nrand-augment = [2, 9]\nfreeze = 'all'\n\
-            ema = 0.99\ncrop = false\nprogressive = 128\nlr = 0.1\nrecipe = 'plain'\nclass-weights = 'balanced'";
+            ema = 0.99\ncrop = false\nprogressive = 128\nlr = 0.1\nrecipe = 'plain'\nclass-weights = 'balanced'\n\
+            train-size = 160\nresize = 'crop'";
         let resolve = |text: &str| {
             let args = parse(text).unwrap();
             let data = args.data.clone().unwrap_or_default();

@@ -147,10 +147,10 @@ pub(crate) fn class_weights(data: &Splits, settings: &Settings) -> Option<Vec<f3
 }
 
 /// Size of the images of an epoch, counted from 0: with `--progressive`, steps of 32 pixels, each for as many epochs,
-/// up to the full size in the last ones.
+/// up to that of training images in the last ones.
 pub(crate) fn size_of_epoch(settings: &Settings, epoch: usize) -> usize {
     const STEP: usize = 32;
-    let (start, size) = (settings.progressive, settings.size);
+    let (start, size) = (settings.progressive, settings.largest_train_size());
     if start == 0 || start >= size || epoch + 1 >= settings.epochs {
         return size;
     }
@@ -180,7 +180,11 @@ mod tests {
         assert_eq!(sizes(&settings), [128, 128, 160, 160, 192, 192, 224, 224]);
         settings.epochs = 2;
         assert_eq!(sizes(&settings), [128, 224]);
+        settings.train_size = Some(160);
+        assert_eq!(sizes(&settings), [128, 160]);
         settings.progressive = 0;
+        assert_eq!(sizes(&settings), [160, 160]);
+        settings.train_size = None;
         assert_eq!(sizes(&settings), [224, 224]);
     }
 }

@@ -37,6 +37,11 @@ pub(crate) fn open(choice: DeviceChoice) -> Result<Device> {
     }
 }
 
+/// Name of the kind of `device`, as `--device` takes it.
+pub(crate) fn kind(device: &Device) -> &'static str {
+    if device.is_cuda() { "cuda" } else { "cpu" }
+}
+
 /// The contradiction that the command line alone shows.
 pub(crate) fn check_options(choice: DeviceChoice, precision: Option<Precision>) -> Result<()> {
     if choice == DeviceChoice::Cpu && precision == Some(Precision::Tf32) {

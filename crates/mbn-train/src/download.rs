@@ -21,7 +21,12 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         archive.md5.clone_from(md5);
     }
     let mut bars = Bars::default();
-    let parent = parent(options.run_args()?.data.as_deref());
+    let data = options.run_args()?.data;
+    if let Some(data) = data.as_deref().filter(|data| mbn_data::is_stl10(data)) {
+        log::info!("STL-10 is in `{}`", data.display());
+        return Ok(true);
+    }
+    let parent = parent(data.as_deref());
     match fetch(&archive, &parent, &mut |progress| bars.show(progress)) {
         Ok(folder) => {
             bars.finish();

@@ -26,7 +26,7 @@ mod table;
 mod trainer;
 mod values;
 
-pub use choices::{ClassWeights, OptimizerName, Precision};
+pub use choices::{ClassWeights, OptimizerName, Precision, ResizeName};
 pub use options::{Command, Options};
 pub use recipe::Recipe;
 pub use run_args::RunArgs;
@@ -58,8 +58,12 @@ pub fn run(options: Options) -> Result<Outcome> {
         profile::run(&options, &device)?;
         return Ok(Outcome::Success);
     }
-    if options.download && !download::run(&options)? {
-        return Ok(Outcome::Interrupted);
+    if options.download {
+        // Gigabytes take longer than finding that they would be of no use.
+        Trainer::check(&options)?;
+        if !download::run(&options)? {
+            return Ok(Outcome::Interrupted);
+        }
     }
     let mut trainer = match &options.resume {
         Some(folder) => Trainer::resume(RunDir::open(folder)?, &options, &device)?,

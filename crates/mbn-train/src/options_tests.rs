@@ -47,7 +47,8 @@ fn defaults_follow_from_recipe_optimiser_and_batch() {
 fn every_part_has_a_flag() {
     let settings = resolve(
         "mbn-train --data d --recipe plain --mixup 0.2 --cutmix --ema 0.99 --clip-norm 5 --trivial-augment \
-         --color-jitter 0.4 --erasing 0.25 --crop-scale 0.2,0.9 --flip 0.5 --patience 3 --init w --freeze all --progressive 128",
+         --color-jitter 0.4 --erasing 0.25 --crop-scale 0.2,0.9 --flip 0.5 --patience 3 --init w --freeze all --progressive 128 \
+         --train-size 192",
     );
     let settings = settings.unwrap();
     let augment = settings.augment();
@@ -66,6 +67,7 @@ fn every_part_has_a_flag() {
         (0.99, 5.0, 3)
     );
     assert_eq!((settings.freeze.blocks(), settings.progressive), (14, 128));
+    assert_eq!((settings.size, settings.largest_train_size()), (224, 192));
     let settings = resolve("mbn-train --data d --no-crop --no-flip --rand-augment 2,9").unwrap();
     let augment = settings.augment();
     assert_eq!((augment.crop, augment.flip), (false, 0.0));
@@ -96,6 +98,46 @@ fn flags_stand_above_the_file_and_the_file_above_the_recipe() {
     assert_eq!((settings.epochs, settings.label_smoothing), (7, 0.1));
 }
 
+/// A saved configuration has every value; those that were defaults are what the recipe and the like make of them.
+#[test]
+fn defaults_in_a_file_follow_what_the_command_line_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let saved = resolve("mbn-train --data d --lr 0.3 --mixup 0.2 --crop-scale 0.5,1").unwrap();
+    std::fs::write(&path, config::to_toml(&saved).unwrap()).unwrap();
+    for flags in [
+        "--recipe plain",
+        "--optimizer adamw",
+        "--batch-size 16",
+        "--epochs 1",
+        "--recipe strong",
+    ] {
+        let found = resolve(&format!("mbn-train --config {} {flags}", path.display())).unwrap();
+        let all = format!("mbn-train --data d --lr 0.3 --mixup 0.2 --crop-scale 0.5,1 {flags}");
+        assert_eq!(found, resolve(&all).unwrap(), "{flags}");
+    }
+}
+
+#[test]
+fn of_two_policies_the_one_above_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let policy = |text: &str, flags: &str| {
+        std::fs::write(&path, text).unwrap();
+        let settings = resolve(&format!("mbn-train --config {} {flags}", path.display()));
+        settings.unwrap().augment().policy
+    };
+    let found = policy("rand-augment = [2, 9]", "--trivial-augment");
+    assert_eq!(found, mbn_data::Policy::TrivialAugment);
+    let found = policy("trivial-augment = true", "--rand-augment 1,5");
+    assert!(matches!(
+        found,
+        mbn_data::Policy::RandAugment { ops: 1, magnitude: 5 }
+    ));
+    let found = policy("rand-augment = [2, 9]", "--trivial-augment=false");
+    assert!(matches!(found, mbn_data::Policy::RandAugment { .. }));
+}
+
 /// The file is at fault where the command line alone is not, and then its keys are named.
 #[test]
 fn a_contradiction_is_laid_to_the_file_or_to_the_command_line() {
@@ -112,6 +154,7 @@ fn a_contradiction_is_laid_to_the_file_or_to_the_command_line() {
         ("epochs = 2\nwarmup = 3", ""),
         ("epochs = 2", "--warmup 3"),
         ("epochs = 2\nwarmup = 3", "--epochs 1"),
+        ("epochs = 9\nwarmup = 3", "--epochs 1"),
     ] {
         let error = error(text, flags);
         let message = format!("{error:#}");
@@ -154,6 +197,7 @@ fn contradictions_are_refused() {
         "mbn-train --epochs 2 --warmup 3",
         "mbn-train --trivial-augment --rand-augment 2,9",
         "mbn-train --size 64 --progressive 128",
+        "mbn-train --train-size 64 --progressive 128",
         "mbn-train --freeze 3",
     ] {
         let error = resolve(line).unwrap_err();

@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<()> {
     let settings = Settings::resolve(options.run_args()?, PathBuf::new(), None)?;
     device::set_products(device, settings.precision)?;
     let architecture = Architecture::new(settings.alpha, CLASSES);
-    let (batch, size) = (settings.batch_size, settings.size);
+    let (batch, size) = (settings.batch_size, settings.largest_train_size());
     let machine = Machine::measure(device, settings.precision.dtype())?;
     let measured = measure(&settings, architecture, device, batch, size)?;
     let mut rows = rows(

@@ -90,8 +90,8 @@ impl Publish {
     }
 }
 
-/// Tries the nearest folder that is there, and leaves nothing in it.
-fn require_writable(path: &Path) -> Result<()> {
+/// Refuses a file that could not be written. Tries the nearest folder that is there, and leaves nothing in it.
+pub(crate) fn require_writable(path: &Path) -> Result<()> {
     ensure!(!path.is_dir(), "it is a folder, expected the name of a file");
     let above = path
         .ancestors()

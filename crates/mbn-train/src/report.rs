@@ -88,7 +88,8 @@ fn mistakes(trainer: &Trainer) -> Result<()> {
 
 /// The first batch as the network sees it.
 pub(crate) fn augmented(run: &RunDir, loader: &Loader, progress: &Progress) -> Result<()> {
-    let examples = dataset::usable(loader.preview(0), run)?;
+    let size = size_of_epoch(&progress.settings, 0);
+    let examples = dataset::usable(loader.preview(0, size), run)?;
     let batch = examples.len();
     let name = |class: u32| progress.classes.get(class as usize).map_or("", String::as_str);
     let tile = |example: mbn_data::Example| {
@@ -129,7 +130,7 @@ fn summary(trainer: &Trainer) -> Result<()> {
     let mut summary = json!({
         "architecture": mbn_spec::ARCHITECTURE,
         "settings": settings,
-        "data_set": data.name,
+        "data_set": progress.data_set,
         "classes": progress.classes,
         "train_images": data.train.len(),
         "test_images": data.test.len(),
@@ -141,7 +142,7 @@ fn summary(trainer: &Trainer) -> Result<()> {
         "images_per_s": rates.last_key_value().map(|(_, rate)| rate),
         "version": env!("CARGO_PKG_VERSION"),
     });
-    if settings.progressive > 0 {
+    if !settings.has_one_size() {
         summary["images_per_s_by_size"] = json!(rates);
     }
     run.write(SUMMARY, format!("{summary:#}\n").as_bytes())

@@ -31,6 +31,9 @@ pub(crate) struct Progress {
     #[serde(default)]
     pub publish: Publish,
     pub preprocess: Preprocess,
+    /// Name of the data set, wherever it lies by now; states of earlier versions do not say.
+    #[serde(default)]
+    pub data_set: String,
     pub classes: Vec<String>,
     /// Training images; with more or fewer, the order of the rest would be another.
     pub train_images: usize,
@@ -39,6 +42,9 @@ pub(crate) struct Progress {
     pub test_images: Option<usize>,
     /// Threads that computed; sums of another number could round otherwise.
     pub threads: usize,
+    /// What computed: `cpu` or `cuda`; states of earlier versions do not say.
+    #[serde(default)]
+    pub device: Option<String>,
     /// Steps of the optimiser.
     pub steps: u32,
     pub history: Vec<Epoch>,
@@ -160,7 +166,9 @@ impl State {
     /// Refuses a file whose parts are of different runs.
     fn check(&self) -> Result<()> {
         let (settings, classes) = (&self.progress.settings, self.progress.classes.len());
-        let files = [Some(&self.weights), self.average.as_ref()];
+        let best = self.best.as_ref().map(|best| Weights::from_bytes(&best.file));
+        let best = best.transpose().context("tensor `best`")?;
+        let files = [Some(&self.weights), self.average.as_ref(), best.as_ref()];
         for architecture in files.into_iter().flatten().map(Weights::architecture) {
             let (alpha, found) = (architecture.alpha, architecture.classes);
             ensure!(
@@ -178,6 +186,11 @@ impl State {
         ensure!(
             self.best.is_some() == self.progress.best().is_some(),
             "its best weights and its history disagree"
+        );
+        ensure!(
+            self.progress.steps == 0 || !self.optimizer.tensors.is_empty(),
+            "what the optimiser remembers of {} steps is missing",
+            self.progress.steps
         );
         let architecture = self.weights.architecture();
         for spec in architecture.tensors() {
@@ -272,14 +285,14 @@ impl Progress {
     }
 
     /// Metadata of the weights after the last epoch of the history.
-    pub fn metadata(&self, data_set: &str) -> Metadata {
+    pub fn metadata(&self) -> Metadata {
         Metadata {
             alpha: None,
             classes: Some(self.classes.clone()),
             preprocess: Some(self.preprocess),
             variant: None,
             training: Some(mbn_spec::Training {
-                data_set: data_set.to_owned(),
+                data_set: self.data_set.clone(),
                 recipe: self.settings.recipe.name().to_owned(),
                 epochs: self.history.len(),
                 accuracy: self.history.last().map_or(0.0, |epoch| epoch.test_accuracy),

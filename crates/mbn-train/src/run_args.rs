@@ -7,7 +7,7 @@ use clap::Args;
 use mbn_spec::Alpha;
 use serde::Deserialize;
 
-use crate::choices::{ClassWeights, OptimizerName, Precision};
+use crate::choices::{ClassWeights, OptimizerName, Precision, ResizeName};
 use crate::recipe::Recipe;
 use crate::values::{
     BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment, Size,
@@ -32,9 +32,19 @@ pub struct RunArgs {
     #[arg(long)]
     pub alpha: Option<Alpha>,
 
-    /// Height and width of the images [default: 224]
+    /// Height and width of the images, in tests and, without `--train-size`, in training [default: 224]
     #[arg(long, value_name = "PIXELS")]
     pub size: Option<Size>,
+
+    /// Height and width of training images, where tests have `--size`: random crops show things larger than whole images
+    /// do, which larger test images make up for [default: as `--size`]
+    #[arg(long, value_name = "PIXELS")]
+    pub train_size: Option<Size>,
+
+    /// How test images become square, and training images that are not cropped at random [default: that of `--init`, else
+    /// square]
+    #[arg(long, value_enum)]
+    pub resize: Option<ResizeName>,
 
     /// Passes over the training set [default: 50]
     #[arg(long, value_name = "N")]
@@ -170,7 +180,8 @@ pub struct RunArgs {
         require_equals = false)]
     pub cutmix: Option<BetaParameter>,
 
-    /// Start with images of this size and grow to `--size` over the run; 0 has the same size throughout [default: 0]
+    /// Start with images of this size and grow to the size of training images over the run; 0 has one size throughout
+    /// [default: 0]
     #[arg(long, value_name = "PIXELS", help_heading = "Augmentation")]
     pub progressive: Option<StartSize>,
 }
@@ -186,6 +197,11 @@ impl RunArgs {
             (_, Some(_), None) => Some(true),
             (..) => below.crop.or(below.crop_scale.map(|_| true)),
         };
+        // Of two that exclude each other, the one that stands above counts.
+        let policy_above = (
+            self.trivial_augment == Some(true),
+            self.rand_augment.is_some_and(|policy| policy.operations > 0),
+        );
         let flip = if self.no_flip {
             Probability::try_from(0.0).ok()
         } else {
@@ -196,6 +212,8 @@ impl RunArgs {
             fold: self.fold.or(below.fold),
             alpha: self.alpha.or(below.alpha),
             size: self.size.or(below.size),
+            train_size: self.train_size.or(below.train_size),
+            resize: self.resize.or(below.resize),
             epochs: self.epochs.or(below.epochs),
             batch_size: self.batch_size.or(below.batch_size),
             recipe: self.recipe.or(below.recipe),
@@ -219,8 +237,12 @@ impl RunArgs {
             flip,
             no_flip: false,
             color_jitter: self.color_jitter.or(below.color_jitter),
-            trivial_augment: self.trivial_augment.or(below.trivial_augment),
-            rand_augment: self.rand_augment.or(below.rand_augment),
+            trivial_augment: self
+                .trivial_augment
+                .or(below.trivial_augment.filter(|_| !policy_above.1)),
+            rand_augment: self
+                .rand_augment
+                .or(below.rand_augment.filter(|_| !policy_above.0)),
             erasing: self.erasing.or(below.erasing),
             mixup: self.mixup.or(below.mixup),
             cutmix: self.cutmix.or(below.cutmix),

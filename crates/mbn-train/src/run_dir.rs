@@ -9,6 +9,7 @@ use mbn_cli::{Hint, quote};
 use mbn_spec::atomic;
 
 use crate::config;
+use crate::publish::require_writable;
 use crate::settings::Settings;
 
 /// All that resuming needs; written first, and the other files of an epoch follow from it. A run that died in
@@ -43,21 +44,22 @@ impl RunDir {
     /// A folder for a new run: `out`, which must not hold a run, or a free name in `runs/`.
     pub fn create(out: Option<&Path>, settings: &Settings) -> Result<Self> {
         let folder = out.map_or_else(|| free_name(settings), Path::to_owned);
-        if folder.join(STATE).exists() {
-            return Err(anyhow!("run folder `{}` holds a run already", folder.display())).hint(|| {
-                format!(
-                    "go on with it by `--resume {}`, or name another `--out`",
-                    quote(&folder)
-                )
-            });
-        }
+        require_no_run(&folder)?;
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create run folder `{}`", folder.display()))
             .hint(|| ELSEWHERE.to_owned())?;
         let run = Self::locked(folder, false)?;
         run.clean()?;
-        run.write_settings(settings)?;
         Ok(run)
+    }
+
+    /// Refuses what [`RunDir::create`] would refuse, before anything else is done for the run.
+    pub fn check(out: Option<&Path>, settings: &Settings) -> Result<()> {
+        let folder = out.map_or_else(|| free_name(settings), Path::to_owned);
+        require_no_run(&folder)?;
+        require_writable(&folder.join(STATE))
+            .with_context(|| format!("cannot create run folder `{}`", folder.display()))
+            .hint(|| ELSEWHERE.to_owned())
     }
 
     /// The folder of a run that was started before.
@@ -103,8 +105,18 @@ impl RunDir {
         })
     }
 
-    /// Refuses a disk on which `bytes` do not fit, before hours are spent on what could not be saved.
+    /// Refuses a disk on which `bytes` do not fit, before hours are spent on what could not be saved. Of a new run no empty
+    /// folder is left then.
     pub fn require_space(&self, bytes: usize) -> Result<()> {
+        let has_room = self.try_space(bytes);
+        if has_room.is_err() && !self.resumed {
+            // One that holds something stays.
+            let _ = std::fs::remove_dir(&self.path);
+        }
+        has_room
+    }
+
+    fn try_space(&self, bytes: usize) -> Result<()> {
         let write = || -> std::io::Result<()> {
             let mut file = atomic::AtomicFile::create(&self.file(STATE))?;
             let zeros = vec![0; 1 << 20];
@@ -142,6 +154,15 @@ impl RunDir {
         &self.path
     }
 
+    /// Whether there is a file of settings that says something else than `settings` does.
+    pub fn has_other_settings(&self, settings: &Settings) -> Result<bool> {
+        let Ok(found) = std::fs::read_to_string(self.file(SETTINGS)) else {
+            return Ok(false);
+        };
+        let table = |text: &str| text.parse::<toml::Table>().ok();
+        Ok(table(&found) != table(&config::to_toml(settings)?))
+    }
+
     /// Writes the settings as a configuration file.
     pub fn write_settings(&self, settings: &Settings) -> Result<()> {
         self.write(SETTINGS, config::to_toml(settings)?.as_bytes())
@@ -161,6 +182,27 @@ impl RunDir {
                 "what was saved before is intact: go on with `mbn-train --resume {run}` once there is room"
             )
         })
+    }
+}
+
+/// Refuses a folder with what a run has written, which another run would replace.
+fn require_no_run(folder: &Path) -> Result<()> {
+    if folder.join(STATE).exists() {
+        return Err(anyhow!("run folder `{}` holds a run already", folder.display())).hint(|| {
+            format!(
+                "go on with it by `--resume {}`, or name another `--out`",
+                quote(folder)
+            )
+        });
+    }
+    let results = [BEST, LAST, HISTORY, SUMMARY];
+    match results.into_iter().find(|name| folder.join(name).exists()) {
+        None => Ok(()),
+        Some(found) => Err(anyhow!(
+            "run folder `{}` holds the results of a run already: `{found}`",
+            folder.display()
+        ))
+        .hint(|| "name another `--out`, or move them away".to_owned()),
     }
 }
 

@@ -8,7 +8,7 @@ use mbn_data::{Augment, ColorJitter, Erasing, Mixing, Policy};
 use mbn_spec::Alpha;
 use serde::{Deserialize, Serialize};
 
-use crate::choices::{ClassWeights, OptimizerName, Precision};
+use crate::choices::{ClassWeights, OptimizerName, Precision, ResizeName};
 use crate::recipe::Recipe;
 use crate::run_args::RunArgs;
 use crate::values::{CropScale, Freeze, RandAugment, Size, StartSize};
@@ -24,8 +24,14 @@ pub struct Settings {
     pub fold: Option<usize>,
     /// Width multiplier.
     pub alpha: Alpha,
-    /// Height and width of the images.
+    /// Height and width of test images.
     pub size: usize,
+    /// Those of training images, if they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_size: Option<usize>,
+    /// How pictures become square, if not as the weights that the run started from have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<ResizeName>,
     /// Passes over the training set.
     pub epochs: usize,
     /// Images of a step.
@@ -106,6 +112,8 @@ impl Settings {
             fold: args.fold,
             alpha: args.alpha.or(init_alpha).unwrap_or(Alpha::One),
             size,
+            train_size: args.train_size.map(Size::get).filter(|train| *train != size),
+            resize: args.resize,
             epochs,
             batch_size,
             recipe,
@@ -159,9 +167,10 @@ impl Settings {
                 "`--freeze` keeps weights of `--init`, which is not given: random ones would stay".into(),
             );
         }
-        if self.progressive > self.size {
-            let (start, size) = (self.progressive, self.size);
-            return usage(format!("`--progressive {start}` is more than `--size {size}`"));
+        if self.progressive > self.largest_train_size() {
+            let (start, size) = (self.progressive, self.largest_train_size());
+            let option = self.train_size.map_or("--size", |_| "--train-size");
+            return usage(format!("`--progressive {start}` is more than `{option} {size}`"));
         }
         if self.trivial_augment && self.rand_augment.operations > 0 {
             return usage("`--trivial-augment` and `--rand-augment` exclude each other".into());
@@ -170,6 +179,16 @@ impl Settings {
             .validate()
             .map_err(|error| UsageError(error.to_string()))?;
         Ok(())
+    }
+
+    /// Height and width of training images, of the last epochs where they grow.
+    pub fn largest_train_size(&self) -> usize {
+        self.train_size.unwrap_or(self.size)
+    }
+
+    /// Whether training images always have the size of those of tests.
+    pub fn has_one_size(&self) -> bool {
+        self.train_size.is_none() && (self.progressive == 0 || self.progressive == self.size)
     }
 
     /// Refuses paths that the run's files could not name.

@@ -11,6 +11,8 @@ use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
 
 use classifier::Classifier;
 
+use crate::run_dir::{BEST, LAST, STATE};
+
 /// Weights for the classes of a data set, and the preprocessing that they are for.
 pub(crate) struct Start {
     pub weights: Weights,
@@ -90,7 +92,25 @@ pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
             path.display()
         );
     }
-    let weights = Weights::load(path)?;
+    let loaded = Weights::load(path);
+    let weights = match path.file_name() {
+        Some(name) if name == STATE => loaded.hint(|| {
+            let (best, last) = (path.with_file_name(BEST), path.with_file_name(LAST));
+            format!(
+                "a run's weights are in `{}` and `{}`",
+                best.display(),
+                last.display()
+            )
+        })?,
+        _ => loaded?,
+    };
+    if let Some(name) = weights.not_finite() {
+        bail!(
+            "`--init {}` cannot be used: `{name}` holds values that are infinite or no numbers, from which nothing can be \
+             learned",
+            path.display()
+        );
+    }
     let Some(names_path) = names_path else {
         return Ok(weights);
     };

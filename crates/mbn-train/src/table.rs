@@ -1,6 +1,7 @@
 //! `mbn-train report`: runs side by side, as a table in Markdown.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,16 @@ pub(crate) fn print(runs: &[PathBuf]) -> Result<Outcome> {
     let mut rows = Vec::new();
     for run in runs {
         match read(run) {
-            Ok(summary) => rows.push((name(run), summary)),
+            Ok(summary) => {
+                let same = |other: &&PathBuf| name(other) == name(run);
+                let is_unique = runs.iter().filter(same).count() == 1;
+                let shown = if is_unique {
+                    name(run)
+                } else {
+                    in_markdown(run.as_os_str())
+                };
+                rows.push((shown, summary));
+            }
             Err(error) => log::error!("{error:#}"),
         }
     }
@@ -59,9 +69,11 @@ fn name(run: &Path) -> String {
     // `.` has no name of its own.
     let whole = run.canonicalize().unwrap_or_default();
     let name = run.file_name().or(whole.file_name());
-    name.unwrap_or(run.as_os_str())
-        .to_string_lossy()
-        .replace('|', "\\|")
+    in_markdown(name.unwrap_or(run.as_os_str()))
+}
+
+fn in_markdown(name: &OsStr) -> String {
+    name.to_string_lossy().replace('|', "\\|")
 }
 
 fn read(run: &Path) -> Result<Summary> {
@@ -109,10 +121,10 @@ fn table(rows: &[(String, Summary)]) -> Table {
     table
 }
 
-/// Images a second, for each size where there are several.
+/// Images a second, for each size of training images where it is not that of tests throughout.
 fn rates(summary: &Summary) -> String {
     let by_size = &summary.images_per_s_by_size;
-    if by_size.len() > 1 {
+    if !by_size.is_empty() {
         let rate = |(size, rate): (&usize, &f64)| format!("{rate:.0} at {size}");
         return by_size.iter().map(rate).collect::<Vec<_>>().join(", ");
     }

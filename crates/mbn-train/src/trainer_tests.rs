@@ -83,7 +83,9 @@ fn what_is_not_finite_is_not_saved() {
     trainer.optimizer.set_state(state);
     let message = format!("{:#}", trainer.save_state().unwrap_err());
     assert!(
-        message.contains("what the optimiser remembers of `fc.bias` is no longer finite"),
+        message.contains(
+            "what the optimiser remembers of `fc.bias` is no longer finite in epoch 1, step 4 of 4 (step 4 of"
+        ),
         "{message}"
     );
     spoil(&trainer, "model.3.0.weight");

@@ -52,6 +52,16 @@ fn cuda_is_refused_by_a_build_without_it() {
 }
 
 #[test]
+fn a_negative_number_is_out_of_range_and_no_option() {
+    for option in ["--mixup", "--warmup", "--patience", "--seed", "--erasing"] {
+        let assert = train().args(["--data", "d", option, "-1"]).assert();
+        assert
+            .code(2)
+            .stderr(contains("invalid value '-1'").and(contains(option)));
+    }
+}
+
+#[test]
 fn tf32_on_the_cpu_contradicts_itself() {
     let run = |device: &str| {
         let args = ["--data", "d", "--precision", "tf32", "--device", device];

@@ -106,6 +106,46 @@ fn the_data_set_is_downloaded_and_trained_on() {
         .success();
 }
 
+/// A folder of the user's own with the files in it is the data set; nothing is asked of a server, nor for what could not be
+/// run in any case.
+#[test]
+fn nothing_is_downloaded_in_vain() {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, path) = (archive(), folder.path());
+    let (url, sum) = (serve(archive.clone()), md5(&archive));
+    train(
+        path,
+        &["--download", "--download-url", &url, "--download-md5", &sum],
+    )
+    .success();
+    std::fs::rename(path.join("data/stl10_binary"), path.join("mine")).unwrap();
+    let gone = "http://127.0.0.1:9/gone.tar.gz";
+    let download = ["--download", "--download-url", gone];
+    train(path, &[&download[..], &["--data", "mine"]].concat())
+        .code(1)
+        .stderr(contains("`run` holds a run already"));
+    std::fs::rename(path.join("run"), path.join("before")).unwrap();
+    train(path, &[&download[..], &["--data", "mine"]].concat())
+        .success()
+        .stderr(contains("STL-10 is in `mine`"));
+    std::fs::rename(path.join("run"), path.join("again")).unwrap();
+    for (wrong, code, message) in [
+        (["--warmup", "3"], 2, "`--warmup 3`"),
+        (["--init", "no.safetensors"], 1, "`no.safetensors`"),
+        (["--publish", "mine"], 1, "`--publish mine`"),
+    ] {
+        // `--publish` takes the place of `--no-publish`.
+        let settings = "--alpha 0.25 --size 32 --epochs 1 --batch-size 2 --device cpu --out run --data new";
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"));
+        command.current_dir(path).args(settings.split(' ')).args(download);
+        command
+            .args(wrong)
+            .assert()
+            .code(code)
+            .stderr(contains(message).and(contains("downloading").not()));
+    }
+}
+
 #[test]
 fn an_archive_of_another_sum_is_refused() {
     let folder = tempfile::tempdir().unwrap();

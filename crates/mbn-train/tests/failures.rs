@@ -176,7 +176,7 @@ fn a_read_only_disk_is_refused_before_the_first_step() {
         (
             "empty",
             format!("{SMALL} --out empty"),
-            "cannot write `empty/settings.toml`: Read-only file system",
+            "MiB to run folder `empty`, which the run needs: Read-only file system",
         ),
         (
             "empty",

@@ -53,6 +53,8 @@ fn publishing_is_remembered() {
     assert!(there("a/w.safetensors"));
     run(path, "--resume run --no-publish").success();
     assert!(!there("a/w.safetensors"));
+    run(path, "--resume run").success();
+    assert!(!there("a/w.safetensors"), "what a run was told is remembered too");
     run(path, "--resume run --publish other.safetensors").success();
     assert!(!there("a/w.safetensors") && there("other.safetensors"));
     assert!(!path.join("models").exists());
@@ -70,8 +72,12 @@ fn data_may_move() {
             .and(contains("`--data DIR`")),
     );
     let rows = history(&path.join("run"));
+    let last = read(path.join("run/last.safetensors"));
     run(&path.join("elsewhere"), "--resume ../run --data moved").success();
     assert_eq!(history(&path.join("run")), rows);
+    run(&path.join("elsewhere"), "--resume ../run").success();
+    // Under the name of the data that it was started with.
+    assert!(read(path.join("run/last.safetensors")) == last);
     let settings = String::from_utf8(read(path.join("run/settings.toml"))).unwrap();
     assert!(settings.contains("data = \"moved\""), "{settings}");
     // It has to be the same data.
@@ -79,6 +85,28 @@ fn data_may_move() {
     run(path, "--resume run --data elsewhere/moved")
         .code(1)
         .stderr(contains("15 training images, the run was started with 16"));
+}
+
+#[test]
+fn a_run_keeps_its_settings_and_its_results() {
+    let folder = data();
+    let path = folder.path();
+    run(path, &format!("{SMALL} --no-publish --out run")).success();
+    run(path, "--resume run")
+        .success()
+        .stderr(contains("warning").not());
+    let settings = path.join("run/settings.toml");
+    let text = String::from_utf8(read(&settings)).unwrap();
+    std::fs::write(&settings, text.replace("epochs = 1", "epochs = 3")).unwrap();
+    run(path, "--resume run").success().stderr(contains(
+        "`run/settings.toml` is not what this run was started with",
+    ));
+    assert_eq!(String::from_utf8(read(&settings)).unwrap(), text);
+    // Without the state nothing can be resumed, and what was reached stays.
+    std::fs::remove_file(path.join("run/state.safetensors")).unwrap();
+    run(path, &format!("{SMALL} --no-publish --out run"))
+        .code(1)
+        .stderr(contains("holds the results of a run already: `best.safetensors`").and(contains("hint:")));
 }
 
 /// Breaks the pixels of a PNG file and leaves its structure.

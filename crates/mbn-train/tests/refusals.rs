@@ -70,9 +70,19 @@ fn a_step_of_one_value_a_channel_is_refused() {
     let folder = data();
     let one = SMALL.replace("--batch-size 8", "--batch-size 1");
     let message = "a batch of one image of 32 x 32 pixels";
-    refused(folder.path(), &one, 1, &[message, "hint:"]);
-    let grown = one.replace("--size 32", "--size 64 --progressive 32");
-    refused(folder.path(), &grown, 1, &[message]);
+    for (size, option) in [
+        ("--size 32", "--size"),
+        ("--size 64 --train-size 32", "--train-size"),
+        ("--size 64 --progressive 32", "--progressive"),
+    ] {
+        let hint = format!("hint: raise `--batch-size` or `{option}`");
+        refused(
+            folder.path(),
+            &one.replace("--size 32", size),
+            1,
+            &[message, &hint],
+        );
+    }
 }
 
 #[test]

@@ -127,6 +127,24 @@ fn weights_to_start_from_must_fit() {
     ];
     refused(path, &format!("{SMALL} --init w.safetensors"), 1, &messages);
 
+    // The offset of a value is that of its tensor, after the header and the eight bytes of its length.
+    let mut bad = good.clone();
+    let (header, metadata) = safetensors::SafeTensors::read_metadata(&good).unwrap();
+    let (start, _) = metadata.info("model.3.0.weight").unwrap().data_offsets;
+    bad[8 + header + start..][..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(path.join("w.safetensors"), bad).unwrap();
+    let messages = ["`--init w.safetensors` cannot be used", "`model.3.0.weight`"];
+    refused(path, &format!("{SMALL} --init w.safetensors"), 1, &messages);
+
+    run(path, &format!("{SMALL} --out earlier")).success();
+    let messages = ["hint: a run's weights are in `earlier/best.safetensors`"];
+    refused(
+        path,
+        &format!("{SMALL} --init earlier/state.safetensors"),
+        1,
+        &messages,
+    );
+
     std::fs::write(path.join("w.safetensors"), &good).unwrap();
     let other = SMALL.replace("--alpha 0.25", "--alpha 0.5");
     let messages = [
@@ -273,62 +291,4 @@ fn data_that_no_classifier_can_be_trained_on() {
         &["data/stl10_binary", "`--download`", "--data DIR"],
     );
     refused(folder.path(), &format!("{SMALL} --fold 3"), 1, &["fold"]);
-}
-
-#[test]
-fn a_report_has_a_row_for_each_run() {
-    let folder = data();
-    let path = folder.path();
-    run(path, &format!("{SMALL} --out one")).success();
-    let two = SMALL
-        .replace("--epochs 1", "--epochs 2")
-        .replace("--size 32", "--size 64 --progressive 32");
-    run(path, &format!("{two} --out two"))
-        .success()
-        .stderr(contains("images/s at 32").and(contains("images/s at 64")));
-    let output = run(path, "report one two").success().get_output().stdout.clone();
-    let text = String::from_utf8(output).unwrap();
-    let rows: Vec<Vec<&str>> = text
-        .lines()
-        .map(|line| {
-            line.split('|')
-                .map(str::trim)
-                .filter(|cell| !cell.is_empty())
-                .collect()
-        })
-        .collect();
-    assert_eq!(
-        rows[0],
-        [
-            "Run",
-            "Model",
-            "Test accuracy (%)",
-            "Parameters",
-            "Multiply-adds",
-            "Epochs",
-            "Images/s"
-        ]
-    );
-    assert_eq!(
-        (rows[2][0], rows[2][1], rows[2][3], rows[2][5]),
-        ("one", "0.25 MobileNet-32", "213,586", "1")
-    );
-    assert_eq!(
-        (rows[3][0], rows[3][1], rows[3][5]),
-        ("two", "0.25 MobileNet-64", "2")
-    );
-    assert!(
-        rows[3][6].contains("at 32, ") && rows[3][6].ends_with("at 64"),
-        "{text}"
-    );
-    // One without an epoch does not keep the others from being shown, quiet or not.
-    run(path, "report one data two --quiet")
-        .code(1)
-        .stdout(text)
-        .stderr(contains("`data` holds no run"));
-    run(path, "report data")
-        .code(1)
-        .stdout("")
-        .stderr(contains("`data` holds no run"));
-    run(path, "report").code(2);
 }

@@ -37,6 +37,20 @@ impl Batch {
         }
     }
 
+    /// How much each picture counts, `[n]`: the weights of its classes by their shares.
+    ///
+    /// # Panics
+    /// If a label is not below `class_weights.len()`.
+    pub fn weights(&self, class_weights: &[f32]) -> Vec<f32> {
+        let weight = |index| {
+            let shares = self.shares(index).into_iter();
+            shares
+                .map(|(label, share)| share * class_weights[label as usize])
+                .sum()
+        };
+        (0..self.labels.len()).map(weight).collect()
+    }
+
     /// The probabilities that the network is to learn, `[n, classes]`, each row summing to one: the shares of the
     /// picture's classes, less `smoothing` of them that goes to all classes alike. An unmixed batch without
     /// smoothing needs no more than `labels`.
@@ -98,5 +112,11 @@ mod tests {
     fn a_picture_mixed_with_one_of_its_class_has_one_class() {
         assert_eq!(batch(&[3, 3], Some(0.4)).shares(0), [(3, 1.0)]);
         assert_eq!(batch(&[3, 4], Some(0.75)).shares(1), [(4, 0.75), (3, 0.25)]);
+    }
+
+    #[test]
+    fn a_picture_counts_as_much_as_its_classes() {
+        assert_eq!(batch(&[1, 0, 1], None).weights(&[0.5, 3.0]), [3.0, 0.5, 3.0]);
+        assert_eq!(batch(&[1, 0], Some(0.75)).weights(&[1.0, 3.0]), [2.5, 1.5]);
     }
 }

@@ -81,7 +81,7 @@ impl Plan {
         if self.crops {
             crops = Some(self.make(indices.par_iter(), |&index| self.crop(index))?);
         } else {
-            images = self.shared.buffer(indices.len() * picture);
+            images = vec![0.0; indices.len() * picture];
             let pictures = indices.par_iter().zip(images.par_chunks_mut(picture));
             self.make(pictures, |(&index, out)| {
                 let mut stream = self.stream(index);

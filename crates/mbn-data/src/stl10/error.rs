@@ -20,7 +20,9 @@ pub struct Stl10Error {
 #[derive(Debug, thiserror::Error)]
 pub enum Stl10ErrorKind {
     /// It is not there.
-    #[error("it is missing; get the data set again, or copy the file from `stl10_binary.tar.gz`")]
+    #[error(
+        "it is missing; move the folder away and get the data set again, or copy the file from `stl10_binary.tar.gz`"
+    )]
     Missing,
     /// It cannot be read.
     #[error(transparent)]
@@ -31,7 +33,7 @@ pub enum Stl10ErrorKind {
         label_path.display(),
         match *labels {
             0 => "without labels there is nothing to learn".to_owned(),
-            labels => format!("expected {} bytes, so one of the files is damaged: get the data set again", labels * PICTURE),
+            labels => format!("expected {} bytes, so one of the files is damaged: move the folder away and get the data set again", labels * PICTURE),
         }
     )]
     Size {
@@ -44,7 +46,7 @@ pub enum Stl10ErrorKind {
     },
     /// A label stands for no class.
     #[error(
-        "label {index} (from 0) is {label}, expected 1 to {classes}, the number of names in `class_names.txt`; the files do not belong together, or one is damaged: get the data set again"
+        "label {index} (from 0) is {label}, expected 1 to {classes}, the number of names in `class_names.txt`; the files do not belong together, or one is damaged: move the folder away and get the data set again"
     )]
     Label {
         /// Its place.
@@ -56,7 +58,7 @@ pub enum Stl10ErrorKind {
     },
     /// A class has a name but no picture.
     #[error(
-        "`class_names.txt` has {classes} names, but no picture has label {label}; the names do not match the labels: correct the names, or get the data set again"
+        "`class_names.txt` has {classes} names, but no picture has label {label}; the names do not match the labels: correct the names, or move the folder away and get the data set again"
     )]
     UnusedClass {
         /// The label that none has.

@@ -80,6 +80,9 @@ fn is_recognised_in_its_folder_and_below() {
     let data = open(parent.path()).unwrap();
     assert_eq!((data.train.len(), data.test.len()), (4, 2));
     assert_eq!(data.class_names, ["cat", "sea lion"]);
+    let names = parent.path().join("stl10_binary/class_names.txt");
+    fs::write(names, "\u{feff}cat\nsea lion\n").unwrap();
+    assert_eq!(open(parent.path()).unwrap().class_names, data.class_names);
     let empty = tempfile::tempdir().unwrap();
     let error = open(empty.path()).err().unwrap();
     assert!(error.to_string().contains("STL-10's binary files"), "{error}");

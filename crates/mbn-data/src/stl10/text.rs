@@ -34,6 +34,8 @@ fn read(path: &Path) -> Result<String, Stl10Error> {
 }
 
 fn parse_class_names(text: &str) -> Result<Vec<String>, Stl10ErrorKind> {
+    // The byte order mark of some editors is part of no name.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.trim_end_matches(['\r', '\n']);
     let mut names: Vec<String> = Vec::new();
     for (line, name) in (1..).zip(text.lines()) {

@@ -68,15 +68,11 @@ impl Trainer {
         let mean = reading.loss / reading.images as f64;
         if !mean.is_finite() {
             bar.clear();
-            let position = &mut self.progress.position;
-            position.step = position.step.saturating_sub(1);
-            let done = self.progress.history.len() * self.train_loader.batches_per_epoch();
-            let learning_rate = self.schedule().learning_rate(done + self.progress.position.step);
             let what = match reading.steps {
                 1 => format!("the loss became {mean}"),
                 steps => format!("the loss became {mean} in one of {steps} steps that end"),
             };
-            return self.diverged(&what, learning_rate);
+            return self.diverged(&what);
         }
         let position = &mut self.progress.position;
         position.loss += reading.loss;
@@ -154,23 +150,26 @@ impl Trainer {
         let classes = self.progress.classes.len();
         let mut targets = batch.targets(classes, self.progress.settings.label_smoothing as f32);
         if let Some(weights) = &self.class_weights {
-            weigh_targets(&mut targets, weights);
+            weigh_targets(&mut targets, &batch.weights(weights));
         }
         let shape = (batch.labels.len(), classes);
         Ok(Some(Tensor::from_vec(targets, shape, device)?))
     }
 
-    /// The error that ends a run whose loss or weights are no longer finite.
-    pub(super) fn diverged<T>(&self, what: &str, learning_rate: f64) -> Result<T> {
+    /// The error that ends a run whose loss or weights are no longer finite since its last step.
+    pub(super) fn diverged<T>(&self, what: &str) -> Result<T> {
         let steps = self.train_loader.batches_per_epoch();
-        let (epoch, step) = (self.progress.history.len(), self.progress.position.step);
+        let done = self.progress.history.len() * steps + self.progress.position.step;
+        let last = done.saturating_sub(1);
+        let learning_rate = self.schedule().learning_rate(last);
+        let (epoch, step) = (last / steps, last % steps);
         let (state, position) = (self.run.file(STATE), &self.saved_position);
         Err(anyhow!(
             "{what} in epoch {}, step {} of {steps} (step {} of the run), at learning rate {learning_rate:?}; the last good \
              checkpoint is `{}`, {position}",
             epoch + 1,
             step + 1,
-            epoch * steps + step + 1,
+            last + 1,
             state.display()
         ))
         .hint(|| "start again with a lower `--lr`, a longer `--warmup`, or `--clip-norm 5`".to_owned())

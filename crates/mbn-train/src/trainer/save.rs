@@ -28,9 +28,7 @@ impl Trainer {
             return Ok(false);
         };
         if !evaluation.loss.is_finite() {
-            let what = format!("the test loss became {}", evaluation.loss);
-            self.progress.position.step -= 1;
-            return self.diverged(&what, learning_rate);
+            return self.diverged(&format!("the test loss became {}", evaluation.loss));
         }
         let Position {
             loss,
@@ -67,9 +65,10 @@ impl Trainer {
 
     fn log(&self, row: &Epoch) {
         let settings = &self.progress.settings;
-        let size = match settings.progressive {
-            0 => String::new(),
-            _ => format!(" at {}", size_of_epoch(settings, row.epoch - 1)),
+        let size = if settings.has_one_size() {
+            String::new()
+        } else {
+            format!(" at {}", size_of_epoch(settings, row.epoch - 1))
         };
         log::info!(
             "epoch {:>3}/{}  train loss {:.4} {:5.2} %  test loss {:.4} {:5.2} %  {:.0} images/s{size}",
@@ -93,7 +92,7 @@ impl Trainer {
 
     /// The file of weights after the last epoch of the history.
     fn file_of(&self, weights: Weights) -> Result<Vec<u8>> {
-        let metadata = self.progress.metadata(&self.data.name);
+        let metadata = self.progress.metadata();
         Ok(weights.with_metadata(metadata)?.to_bytes()?)
     }
 
@@ -105,16 +104,16 @@ impl Trainer {
         let average = average.map(|average| average.to_weights(&self.network, Metadata::default()));
         let average = average.transpose()?;
         let optimizer = self.optimizer.state();
-        let bad = match (not_finite(&weights), average.as_ref().and_then(not_finite)) {
+        let bad = match (
+            weights.not_finite(),
+            average.as_ref().and_then(Weights::not_finite),
+        ) {
             (Some(name), _) => Some(format!("`{name}`")),
             (_, Some(name)) => Some(format!("the average of `{name}`")),
             _ => not_finite_state(optimizer)?.map(|name| format!("what the optimiser remembers of `{name}`")),
         };
         if let Some(bad) = bad {
-            let step = self.progress.position.step.saturating_sub(1);
-            let done = self.progress.history.len() * self.train_loader.batches_per_epoch() + step;
-            let what = format!("{bad} is no longer finite");
-            return self.diverged(&what, self.schedule().learning_rate(done));
+            return self.diverged(&format!("{bad} is no longer finite"));
         }
         let state = State {
             progress: self.progress.clone(),
@@ -150,17 +149,6 @@ impl Trainer {
         }
         report::files_of_epoch(self, best, all)
     }
-}
-
-/// Name of a tensor that holds a value that is no number, or infinite.
-fn not_finite(weights: &Weights) -> Option<String> {
-    let bad = |name: &str| !weights.values(name).iter().all(|value| value.is_finite());
-    weights
-        .architecture()
-        .tensors()
-        .into_iter()
-        .map(|spec| spec.name)
-        .find(|name| bad(name))
 }
 
 /// Name of a parameter whose past gradients the optimiser remembers as something that is not finite. Its weights may look

@@ -8,14 +8,14 @@ use candle_core::Device;
 use mbn_cli::Hint;
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
-use mbn_spec::{Alpha, Architecture};
+use mbn_spec::{Alpha, Architecture, Weights};
 
 use super::Trainer;
 use crate::options::Options;
 use crate::publish::Publish;
 use crate::resume::{Position, Progress, State};
 use crate::run_args::RunArgs;
-use crate::run_dir::{AUGMENTED, RunDir, STATE};
+use crate::run_dir::{AUGMENTED, RunDir, SETTINGS, STATE};
 use crate::settings::Settings;
 use crate::starting::{self, Start};
 use crate::values::BLOCKS;
@@ -26,22 +26,40 @@ use crate::{dataset, device, report};
 const WEIGHTS_ON_DISK: usize = 12;
 
 impl Trainer {
+    /// Refuses a new run for what shows before its data is there.
+    pub fn check(options: &Options) -> Result<()> {
+        let args = options.run_args()?;
+        let init_alpha = init(&args)?.map(|weights| weights.architecture().alpha);
+        let folder = args
+            .data
+            .clone()
+            .unwrap_or_else(|| dataset::DEFAULT_FOLDER.into());
+        let settings = options.resolve(args, folder, init_alpha)?;
+        let publish = Publish::asked_for(options)?.unwrap_or_default();
+        publish.require_writable(settings.alpha)?;
+        RunDir::check(options.out.as_deref(), &settings)
+    }
+
     /// A new run.
     pub fn start(options: &Options, device: &Device) -> Result<Self> {
         let args = options.run_args()?;
         let folder = dataset::locate(args.data.as_deref())?;
-        let init = args.init.as_deref();
-        let init = init.map(|path| starting::load(path, args.init_classes.as_deref()));
-        let init = init.transpose()?;
+        let init = init(&args)?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
         let (settings, data) = settings_and_data(options, args, folder, init_alpha)?;
         device::set_products(device, settings.precision)?;
         let classes = data.class_names.clone();
         let (alpha, size, seed) = (settings.alpha, settings.size, settings.seed);
-        let Start { weights, preprocess } = match (&init, &settings.init) {
+        let Start {
+            weights,
+            mut preprocess,
+        } = match (&init, &settings.init) {
             (Some(init), Some(path)) => Start::from_file(init, path, alpha, &classes, size, seed)?,
             _ => Start::random(alpha, &classes, size, seed)?,
         };
+        if let Some(resize) = settings.resize {
+            preprocess.resize = resize.into();
+        }
         require_statistics(&settings, weights.architecture())?;
         let publish = Publish::asked_for(options)?.unwrap_or_default();
         publish.require_writable(alpha)?;
@@ -54,10 +72,12 @@ impl Trainer {
             settings,
             publish,
             preprocess,
+            data_set: data.name.clone(),
             classes,
             train_images: data.train.len(),
             test_images: Some(data.test.len()),
             threads: options.common.thread_count(),
+            device: Some(device::kind(device).to_owned()),
             steps: 0,
             history: Vec::new(),
             position: Position::default(),
@@ -70,6 +90,7 @@ impl Trainer {
         }
         // From here on, whatever happens, the run can be resumed.
         trainer.save_state()?;
+        trainer.run.write_settings(&trainer.progress.settings)?;
         report::augmented(&trainer.run, &trainer.train_loader, &trainer.progress)?;
         Ok(trainer)
     }
@@ -85,6 +106,13 @@ impl Trainer {
             optimizer,
         } = State::load(&path, device)?;
         device::set_products(device, progress.settings.precision)?;
+        if run.has_other_settings(&progress.settings)? {
+            log::warn!(
+                "`{}` is not what this run was started with, and is replaced: a run keeps its settings; `--config` starts \
+                 another one",
+                run.file(SETTINGS).display()
+            );
+        }
         if let Some(publish) = Publish::asked_for(options)? {
             progress.publish = publish;
         }
@@ -93,16 +121,11 @@ impl Trainer {
         require_the_same(&data, &progress)?;
         dataset::require_readable(&data)
             .hint(|| "put back the images that the run was started with".to_owned())?;
-        let threads = options.common.thread_count();
-        if threads != progress.threads {
-            log::warn!(
-                "the run was started with {} threads and goes on with {threads}; `--threads {}` repeats it bit by bit",
-                progress.threads,
-                progress.threads
-            );
+        if progress.data_set.is_empty() {
+            progress.data_set.clone_from(&data.name);
         }
+        warn_of_other_sums(&progress, options, device);
         run.require_space(WEIGHTS_ON_DISK / 2 * weights.to_bytes()?.len())?;
-        run.write_settings(&progress.settings)?;
         log::info!(
             "Resuming `{}` {}",
             run.path().display(),
@@ -114,12 +137,22 @@ impl Trainer {
         let average = average.map(|average| WeightAverage::from_weights(&average, &trainer.network, ema));
         trainer.average = average.transpose()?;
         trainer.best = best;
+        // With what the command line changed: a run that is killed before it saves again must not forget it.
+        trainer.save_state()?;
+        trainer.run.write_settings(&trainer.progress.settings)?;
         trainer.save_missing_files()?;
         if !trainer.run.file(AUGMENTED).exists() {
             report::augmented(&trainer.run, &trainer.train_loader, &trainer.progress)?;
         }
         Ok(trainer)
     }
+}
+
+/// The weights of `--init`.
+fn init(args: &RunArgs) -> Result<Option<Weights>> {
+    let path = args.init.as_deref();
+    path.map(|path| starting::load(path, args.init_classes.as_deref()))
+        .transpose()
 }
 
 /// The settings of a new run and its data set. A batch is no larger than the training set: the learning rate's default
@@ -150,9 +183,10 @@ fn settings_and_data(
 /// Refuses steps in which batch norm of the last block would see one value a channel, which is its own mean: nothing
 /// below it could learn.
 fn require_statistics(settings: &Settings, architecture: &Architecture) -> Result<()> {
-    let smallest = match settings.progressive {
-        0 => settings.size,
-        start => start,
+    let (smallest, option) = match (settings.progressive, settings.train_size) {
+        (0, None) => (settings.size, "--size"),
+        (0, Some(size)) => (size, "--train-size"),
+        (start, _) => (start, "--progressive"),
     };
     let layers = architecture.convs();
     let last = layers.iter().fold(smallest, |size, layer| {
@@ -165,7 +199,7 @@ fn require_statistics(settings: &Settings, architecture: &Architecture) -> Resul
         "a batch of one image of {smallest} x {smallest} pixels leaves one value a channel in the last block, of which \
          batch norm learns nothing"
     ))
-    .hint(|| "raise `--batch-size` or `--size`".to_owned())
+    .hint(|| format!("raise `--batch-size` or `{option}`"))
 }
 
 /// The data of a run that goes on, which may lie elsewhere by now; the settings then say where.
@@ -185,6 +219,22 @@ fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
             "the data was in `{folder}`{relative}; where it is elsewhere now, `--data DIR` names the place"
         )
     })
+}
+
+/// Says where sums may round otherwise than in the run so far.
+fn warn_of_other_sums(progress: &Progress, options: &Options, device: &Device) {
+    let (kind, threads) = (device::kind(device), options.common.thread_count());
+    match &progress.device {
+        Some(started) if started != kind => log::warn!(
+            "the run was started with `--device {started}` and goes on with `--device {kind}`, whose sums round otherwise"
+        ),
+        _ if threads != progress.threads && !device.is_cuda() => log::warn!(
+            "the run was started with {} threads and goes on with {threads}; `--threads {}` repeats it bit by bit",
+            progress.threads,
+            progress.threads
+        ),
+        _ => {}
+    }
 }
 
 /// Refuses other data than the run was started with: the order of the rest would be another.
