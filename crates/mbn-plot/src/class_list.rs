@@ -80,7 +80,7 @@ fn draw_row(
 ) {
     let middle = y + 0.5 * ROW;
     let style = TextStyle::new(TEXT_SIZE, Align::Start);
-    let name = canvas.face().fit(name, TEXT_SIZE, NAME_WIDTH);
+    let name = canvas.face().fit_name(name, TEXT_SIZE, NAME_WIDTH);
     canvas.text(&name, (x, middle), style);
     let bar = Area {
         x: x + NAME_WIDTH + 10.0,

@@ -211,7 +211,9 @@ impl Layout {
         };
         let style = TextStyle::new(self.label_size, Align::End);
         for (index, name) in names.iter().enumerate() {
-            let name = canvas.face().fit(name, self.label_size, self.max_label_width);
+            let name = canvas
+                .face()
+                .fit_name(name, self.label_size, self.max_label_width);
             let middle = (index as f32 + 0.5) * self.cell;
             canvas.text(&name, (self.grid.x - 8.0, self.grid.y + middle), style);
             let below = (

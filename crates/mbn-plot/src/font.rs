@@ -27,9 +27,25 @@ impl Typeface {
         self.positioned(text, size).1
     }
 
-    /// `text` if it fits into `max_width` pixels, else as much of it as does with an ellipsis in it: names that begin alike
-    /// often differ at their end.
+    /// `text` if it fits into `max_width` pixels, else its longest beginning that does with an ellipsis.
     pub(crate) fn fit(&self, text: &str, size: f32, max_width: f32) -> String {
+        if self.width(text, size) <= max_width {
+            return text.to_owned();
+        }
+        let room = max_width - self.width(&ELLIPSIS.to_string(), size);
+        let mut kept = String::new();
+        for character in text.chars() {
+            kept.push(character);
+            if self.width(&kept, size) > room {
+                kept.pop();
+                break;
+            }
+        }
+        format!("{}{ELLIPSIS}", kept.trim_end())
+    }
+
+    /// As [`Self::fit`], but with the ellipsis in the text: names that begin alike often differ at their end.
+    pub(crate) fn fit_name(&self, text: &str, size: f32, max_width: f32) -> String {
         if self.width(text, size) <= max_width {
             return text.to_owned();
         }
@@ -118,16 +134,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_text_keeps_its_ends_and_fits() {
+    fn long_text_ends_in_an_ellipsis_and_fits() {
+        let face = Typeface::built_in().unwrap();
+        let text = "a title that is much longer than the picture is wide";
+        let fitted = face.fit(text, 14.0, 120.0);
+        assert!(
+            fitted.ends_with('…') && text.starts_with(fitted.trim_end_matches('…')),
+            "{fitted}"
+        );
+        assert!(face.width(&fitted, 14.0) <= 120.0);
+        assert!(fitted.chars().count() > 10, "{fitted} wastes its room");
+        assert_eq!(face.fit("short", 14.0, 120.0), "short");
+    }
+
+    #[test]
+    fn long_names_keep_their_ends_and_fit() {
         let face = Typeface::built_in().unwrap();
         let name = "a class name that is much longer than its column";
-        let fitted = face.fit(name, 14.0, 120.0);
+        let fitted = face.fit_name(name, 14.0, 120.0);
         let (head, tail) = fitted.split_once('…').unwrap();
         assert!(name.starts_with(head) && name.ends_with(tail), "{fitted}");
         assert!(head.len() > tail.len() && tail.len() > 3, "{fitted}");
         assert!(face.width(&fitted, 14.0) <= 120.0);
         assert!(fitted.chars().count() > 10, "{fitted} wastes its room");
-        assert_eq!(face.fit("short", 14.0, 120.0), "short");
+        assert_eq!(face.fit_name("short", 14.0, 120.0), "short");
     }
 
     #[test]

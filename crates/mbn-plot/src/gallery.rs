@@ -50,7 +50,7 @@ pub enum Tone {
 }
 
 impl Caption {
-    /// A line; what does not fit below the picture is cut with an ellipsis.
+    /// A line; of what does not fit below the picture, both ends stay.
     pub fn new(text: String, tone: Tone) -> Self {
         Self { text, tone }
     }
@@ -117,7 +117,7 @@ fn draw_tile(canvas: &mut Canvas, tile: &Tile, (x, y): (f32, f32)) {
     };
     canvas.stroke_area(area, FRAME, 1.0);
     for (line, caption) in tile.captions.iter().enumerate() {
-        let text = canvas.face().fit(&caption.text, TEXT_SIZE, side + 0.4 * GAP);
+        let text = canvas.face().fit_name(&caption.text, TEXT_SIZE, side + 0.4 * GAP);
         let color = match caption.tone {
             Tone::Plain => INK,
             Tone::Good => GREEN,

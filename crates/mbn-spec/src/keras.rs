@@ -67,14 +67,31 @@ pub(crate) fn read(tensors: &SafeTensors, mut metadata: Metadata) -> Result<Weig
     metadata.variant.get_or_insert_with(Variant::keras);
     metadata.preprocess.get_or_insert_with(Preprocess::keras);
     let architecture = nearest_architecture(&views, &metadata);
+    let problems = problems(&views, &architecture);
+    if !problems.is_empty() {
+        let expected = format!("Keras's {}", describe(&architecture));
+        return Err(MismatchError { expected, problems }.into());
+    }
     let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
-    let (mut problems, mut expected) = (Vec::new(), BTreeSet::new());
     for spec in architecture.tensors() {
-        if spec.kind == TensorKind::Counter {
-            counters.insert(spec.name, 0);
-            continue;
-        }
         let source = source(&architecture, &spec);
+        match views.get(&source.name) {
+            Some(view) if spec.kind != TensorKind::Counter => {
+                drop(floats.insert(spec.name, permuted(view.data(), &source)));
+            }
+            // Keras counts no batches.
+            _ => drop(counters.insert(spec.name, 0)),
+        }
+    }
+    Ok(Weights::new(architecture, metadata, floats, counters)?)
+}
+
+/// Every tensor that is missing, misshaped or not part of the network.
+fn problems(views: &BTreeMap<String, TensorView>, architecture: &Architecture) -> Vec<String> {
+    let (mut problems, mut expected) = (Vec::new(), BTreeSet::new());
+    let specs = architecture.tensors().into_iter();
+    for spec in specs.filter(|spec| spec.kind != TensorKind::Counter) {
+        let source = source(architecture, &spec);
         match views.get(&source.name) {
             None => problems.push(format!("`{}` is missing", source.name)),
             Some(view) if view.dtype() != Dtype::F32 || view.shape() != source.shape => {
@@ -84,17 +101,13 @@ pub(crate) fn read(tensors: &SafeTensors, mut metadata: Metadata) -> Result<Weig
                     source.name, source.shape
                 ));
             }
-            Some(view) => drop(floats.insert(spec.name, permuted(view.data(), &source))),
+            Some(_) => {}
         }
         expected.insert(source.name);
     }
     let unexpected = views.keys().filter(|name| !expected.contains(*name));
     problems.extend(unexpected.map(|name| format!("`{name}` is not part of the network")));
-    if problems.is_empty() {
-        return Ok(Weights::new(architecture, metadata, floats, counters)?);
-    }
-    let expected = format!("Keras's {}", describe(&architecture));
-    Err(MismatchError { expected, problems }.into())
+    problems
 }
 
 /// `layer/tensor`, without the `:0` and the repeated layer that files converted from HDF5 have. Keras 3 says
@@ -120,20 +133,8 @@ fn nearest_architecture(views: &BTreeMap<String, TensorView>, metadata: &Metadat
         variant: metadata.variant.unwrap_or_else(Variant::keras),
         ..Architecture::new(alpha, classes.unwrap_or(1))
     };
-    let problems = |alpha| {
-        let architecture = of(alpha);
-        let specs = architecture.tensors().into_iter();
-        let floats = specs.filter(|spec| spec.kind != TensorKind::Counter);
-        floats
-            .map(|spec| source(&architecture, &spec))
-            .filter(|source| {
-                views
-                    .get(&source.name)
-                    .is_none_or(|view| view.shape() != source.shape)
-            })
-            .count()
-    };
-    of(nearest_alpha(last_dim(STEM), problems))
+    let count = |alpha| problems(views, &of(alpha)).len();
+    of(nearest_alpha(last_dim(STEM), metadata.alpha, count))
 }
 
 fn source(architecture: &Architecture, spec: &TensorSpec) -> Source {

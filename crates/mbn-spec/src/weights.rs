@@ -12,6 +12,9 @@ use crate::metadata::{Metadata, MetadataError, default_class_names};
 use crate::whole_file::{self, MAX_FILE_BYTES};
 use crate::{Alpha, Architecture, atomic, keras};
 
+/// The first tensor of a state dict.
+const STEM: &str = "model.0.0.weight";
+
 /// A state dict of MobileNetV1 with its metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
@@ -179,6 +182,7 @@ impl Weights {
             return keras::read(&tensors, metadata);
         }
         let architecture = nearest_architecture(&tensors, &metadata);
+        require_known_names(&tensors, &architecture)?;
         let mut problems = shape_problems(&tensors, &architecture);
         if let Some(stated) = metadata.alpha
             && stated != architecture.alpha
@@ -341,17 +345,43 @@ fn nearest_architecture(tensors: &SafeTensors, metadata: &Metadata) -> Architect
         variant: metadata.variant.unwrap_or_default(),
     };
     let problems = |alpha| shape_problems(tensors, &of(alpha)).len();
-    of(nearest_alpha(first_dim("model.0.0.weight"), problems))
+    of(nearest_alpha(first_dim(STEM), metadata.alpha, problems))
 }
 
-/// The alpha whose stem has `stem_width` output channels; where none has, or there is no stem, the one that leaves the
-/// fewest problems, so that each of them can be named.
-pub(crate) fn nearest_alpha(stem_width: Option<usize>, problems: impl Fn(Alpha) -> usize) -> Alpha {
+/// The alpha whose stem has `stem_width` output channels; where none has, or there is no stem, the one that is stated, else
+/// that which leaves the fewest problems, so that each of them can be named.
+pub(crate) fn nearest_alpha(
+    stem_width: Option<usize>,
+    stated: Option<Alpha>,
+    problems: impl Fn(Alpha) -> usize,
+) -> Alpha {
     let alphas = Alpha::ALL.into_iter();
     let by_stem = alphas.clone().find(|alpha| Some(alpha.scale(32)) == stem_width);
     by_stem
+        .or(stated)
         .or_else(|| alphas.min_by_key(|alpha| problems(*alpha)))
         .unwrap_or(Alpha::One)
+}
+
+/// Refuses a file of something else altogether, instead of listing all that it has not.
+fn require_known_names(tensors: &SafeTensors, architecture: &Architecture) -> Result<(), MismatchError> {
+    let specs = architecture.tensors();
+    let names = tensors.names();
+    if specs.iter().any(|spec| names.contains(&spec.name.as_str())) {
+        return Ok(());
+    }
+    let prefix = names.iter().find_map(|name| name.strip_suffix(STEM));
+    let problem = match prefix {
+        Some(prefix) => format!("their names begin with `{prefix}`; write them without, as `{STEM}`"),
+        None => format!(
+            "none of the {} has a name of MobileNetV1's, such as `{STEM}`",
+            names.len()
+        ),
+    };
+    Err(MismatchError {
+        expected: "a MobileNetV1".into(),
+        problems: vec![problem],
+    })
 }
 
 /// Every tensor that is missing, misshaped or not part of the network.

@@ -108,6 +108,22 @@ fn what_is_wrong_with_the_stem_or_the_classifier_hides_nothing() {
         tensors.insert("model.0.0.weight".into(), stem);
         tensors.insert("extra".into(), (Dtype::F32, vec![1], vec![0; 4]));
     });
+    let renamed = |prefix: &str| {
+        message(&|tensors| {
+            let old = std::mem::take(tensors).into_iter();
+            *tensors = old
+                .map(|(name, content)| (format!("{prefix}{name}"), content))
+                .collect();
+        })
+    };
+    let wrapped = renamed("module.");
+    assert!(wrapped.contains("begin with `module.`"), "{wrapped}");
+    assert_eq!(wrapped.lines().count(), 2, "{wrapped}");
+    let foreign = message(&|tensors| *tensors = [("x".into(), tensors["fc.bias"].clone())].into());
+    assert!(
+        foreign.contains("none of the 1 has a name of MobileNetV1's"),
+        "{foreign}"
+    );
     for part in [
         "MobileNetV1 alpha 0.25 with 10 classes",
         "`model.0.0.weight` is F32 [7, 3, 3, 3], expected F32 [8, 3, 3, 3]",

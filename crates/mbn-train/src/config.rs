@@ -47,17 +47,20 @@ const KEYS: [&str; 33] = [
     "weight-decay",
 ];
 
-/// Reads a configuration file. Values that are the defaults of its own recipe, optimiser, epochs and batch size are left out,
-/// so that they follow where the command line changes one of these: a saved configuration has every value.
+/// Reads a configuration file, which `above` stands above. A saved one has every value: where `above` names the recipe, the
+/// optimiser, the epochs or the batch size, values that are defaults of the file's own are left out, and follow.
 ///
 /// # Errors
-/// If it cannot be read, is no TOML, has an unknown key (the nearest known one is named) or a value that its key
-/// cannot take.
-pub(crate) fn load(path: &Path) -> Result<RunArgs> {
+/// If it cannot be read, is no TOML, has unknown keys (what helps is said) or a value that its key cannot take.
+pub(crate) fn load(path: &Path, above: &RunArgs) -> Result<RunArgs> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("configuration `{}` cannot be read", path.display()))?;
     let args = parse(&text).with_context(|| format!("configuration `{}` cannot be used", path.display()))?;
-    Ok(without_defaults(args))
+    let decides = above.recipe.is_some()
+        || above.optimizer.is_some()
+        || above.epochs.is_some()
+        || above.batch_size.is_some();
+    Ok(if decides { without_defaults(args) } else { args })
 }
 
 fn without_defaults(args: RunArgs) -> RunArgs {
@@ -71,6 +74,10 @@ fn without_defaults(args: RunArgs) -> RunArgs {
     let Ok(defaults) = Settings::resolve(deciding, PathBuf::new(), None) else {
         return args;
     };
+    // What a file says of cropping stands together: its scale alone means that there is cropping.
+    let crops = args.crop.or(args.crop_scale.map(|_| true));
+    let has_default_crop = crops.is_none_or(|crops| crops == defaults.crop)
+        && args.crop_scale.is_none_or(|scale| scale == defaults.crop_scale);
     RunArgs {
         lr: args.lr.filter(|value| value.get() != defaults.learning_rate),
         warmup: args.warmup.filter(|value| value.get() != defaults.warmup_epochs),
@@ -81,8 +88,8 @@ fn without_defaults(args: RunArgs) -> RunArgs {
         label_smoothing: args
             .label_smoothing
             .filter(|value| value.get() != defaults.label_smoothing),
-        crop: args.crop.filter(|value| *value != defaults.crop),
-        crop_scale: args.crop_scale.filter(|value| *value != defaults.crop_scale),
+        crop: crops.filter(|_| !has_default_crop),
+        crop_scale: args.crop_scale.filter(|_| !has_default_crop),
         flip: args.flip.filter(|value| value.get() != defaults.flip),
         ..args
     }
@@ -201,10 +208,21 @@ mod tests {
             let data = args.data.clone().unwrap_or_default();
             Settings::resolve(args, data, None).unwrap()
         };
-        for text in [full, "", "recipe = 'plain'", "lr = 0.30000000000000004"] {
+        for text in [
+            full,
+            "",
+            "recipe = 'plain'",
+            "lr = 0.30000000000000004",
+            "recipe = 'plain'\ncrop-scale = [0.35, 1.0]",
+            "recipe = 'plain'\ncrop = false\ncrop-scale = [0.5, 1.0]",
+            "crop = false\nflip = 0.5",
+        ] {
             let settings = resolve(text);
             let saved = to_toml(&settings).unwrap();
             assert_eq!(resolve(&saved), settings, "{saved}");
+            let args = without_defaults(parse(&saved).unwrap());
+            let again = Settings::resolve(args, settings.data.clone(), None).unwrap();
+            assert_eq!(again, settings, "{saved}");
         }
         let saved = to_toml(&resolve(full)).unwrap();
         let table: toml::Table = saved.parse().unwrap();

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use indicatif::ProgressBar;
-use mbn_cli::{interrupt, progress};
+use mbn_cli::{Hint, interrupt, progress};
 use mbn_fetch::{Archive, FetchError, Progress, Step, fetch};
 
 use crate::dataset::DEFAULT_FOLDER;
@@ -22,11 +22,22 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     }
     let mut bars = Bars::default();
     let data = options.run_args()?.data;
-    if let Some(data) = data.as_deref().filter(|data| mbn_data::is_stl10(data)) {
-        log::info!("STL-10 is in `{}`", data.display());
-        return Ok(true);
-    }
     let parent = parent(data.as_deref());
+    if let Some(data) = data.as_deref().filter(|data| *data == parent) {
+        if mbn_data::is_stl10(data) {
+            log::info!("STL-10 is in `{}`", data.display());
+            return Ok(true);
+        }
+        let images = data.join("train");
+        if images.is_dir() {
+            let message = anyhow!(
+                "`--download --data {}`: there are other images, in `{}`, which would be trained on",
+                data.display(),
+                images.display()
+            );
+            return Err(message).hint(|| "name another folder, or leave out `--download`".to_owned());
+        }
+    }
     match fetch(&archive, &parent, &mut |progress| bars.show(progress)) {
         Ok(folder) => {
             bars.finish();

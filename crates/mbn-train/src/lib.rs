@@ -60,7 +60,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     if options.download {
         // Gigabytes take longer than finding that they would be of no use.
-        Trainer::check(&options)?;
+        Trainer::check(&options, &device)?;
         if !download::run(&options)? {
             return Ok(Outcome::Interrupted);
         }

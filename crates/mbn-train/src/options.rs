@@ -136,7 +136,7 @@ impl Options {
     /// If the configuration cannot be used.
     pub fn run_args(&self) -> Result<RunArgs> {
         let below = match &self.config {
-            Some(path) => config::load(path)?,
+            Some(path) => config::load(path, &self.run)?,
             None => RunArgs::default(),
         };
         Ok(self.run.clone().over(below))

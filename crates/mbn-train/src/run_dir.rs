@@ -36,6 +36,8 @@ pub(crate) struct RunDir {
     path: PathBuf,
     /// Whether it holds a run that goes on.
     resumed: bool,
+    /// Whether it was made for the run.
+    is_new: bool,
     /// Held for as long as this lives, and by the system for no longer than the process.
     _lock: Option<File>,
 }
@@ -45,10 +47,14 @@ impl RunDir {
     pub fn create(out: Option<&Path>, settings: &Settings) -> Result<Self> {
         let folder = out.map_or_else(|| free_name(settings), Path::to_owned);
         require_no_run(&folder)?;
+        let is_new = !folder.exists();
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create run folder `{}`", folder.display()))
             .hint(|| ELSEWHERE.to_owned())?;
-        let run = Self::locked(folder, false)?;
+        let run = Self {
+            is_new,
+            ..Self::locked(folder, false)?
+        };
         run.clean()?;
         Ok(run)
     }
@@ -101,16 +107,17 @@ impl RunDir {
         Ok(Self {
             path,
             resumed,
+            is_new: false,
             _lock: lock,
         })
     }
 
-    /// Refuses a disk on which `bytes` do not fit, before hours are spent on what could not be saved. Of a new run no empty
-    /// folder is left then.
+    /// Refuses a disk on which `bytes` do not fit, before hours are spent on what could not be saved. A folder
+    /// that was made for the run is removed again.
     pub fn require_space(&self, bytes: usize) -> Result<()> {
         let has_room = self.try_space(bytes);
-        if has_room.is_err() && !self.resumed {
-            // One that holds something stays.
+        if has_room.is_err() && self.is_new {
+            // An empty folder would be in nobody's way either.
             let _ = std::fs::remove_dir(&self.path);
         }
         has_room
@@ -154,13 +161,19 @@ impl RunDir {
         &self.path
     }
 
-    /// Whether there is a file of settings that says something else than `settings` does.
+    /// Whether there is a file of settings that says something else than `settings` does. The place of the data may differ: a
+    /// run that is killed has saved it, and not written the file yet.
     pub fn has_other_settings(&self, settings: &Settings) -> Result<bool> {
-        let Ok(found) = std::fs::read_to_string(self.file(SETTINGS)) else {
-            return Ok(false);
+        let found = match std::fs::read(self.file(SETTINGS)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            found => found.unwrap_or_default(),
         };
-        let table = |text: &str| text.parse::<toml::Table>().ok();
-        Ok(table(&found) != table(&config::to_toml(settings)?))
+        let table = |text: &str| {
+            let mut table = text.parse::<toml::Table>().ok()?;
+            table.remove("data");
+            Some(table)
+        };
+        Ok(table(&String::from_utf8_lossy(&found)) != table(&config::to_toml(settings)?))
     }
 
     /// Writes the settings as a configuration file.

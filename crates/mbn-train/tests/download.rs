@@ -129,13 +129,19 @@ fn nothing_is_downloaded_in_vain() {
         .success()
         .stderr(contains("STL-10 is in `mine`"));
     std::fs::rename(path.join("run"), path.join("again")).unwrap();
+    std::fs::create_dir_all(path.join("photos/train/cat")).unwrap();
     for (wrong, code, message) in [
         (["--warmup", "3"], 2, "`--warmup 3`"),
+        (["--batch-size", "1"], 1, "batch norm learns nothing"),
+        (
+            ["--data", "photos"],
+            1,
+            "there are other images, in `photos/train`",
+        ),
         (["--init", "no.safetensors"], 1, "`no.safetensors`"),
         (["--publish", "mine"], 1, "`--publish mine`"),
     ] {
-        // `--publish` takes the place of `--no-publish`.
-        let settings = "--alpha 0.25 --size 32 --epochs 1 --batch-size 2 --device cpu --out run --data new";
+        let settings = "--alpha 0.25 --size 32 --epochs 1 --device cpu --out run";
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"));
         command.current_dir(path).args(settings.split(' ')).args(download);
         command

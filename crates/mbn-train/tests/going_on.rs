@@ -99,7 +99,7 @@ fn a_run_keeps_its_settings_and_its_results() {
     let text = String::from_utf8(read(&settings)).unwrap();
     std::fs::write(&settings, text.replace("epochs = 1", "epochs = 3")).unwrap();
     run(path, "--resume run").success().stderr(contains(
-        "`run/settings.toml` is not what this run was started with",
+        "`run/settings.toml` differs from the settings that the run was started with",
     ));
     assert_eq!(String::from_utf8(read(&settings)).unwrap(), text);
     // Without the state nothing can be resumed, and what was reached stays.

@@ -251,7 +251,8 @@ impl<W: Copy> Job<'_, W> {
         unsafe {
             while row < self.rows {
                 row += match self.rows - row {
-                    // Two rows more than a tile are two tiles of four: with two rows, a tile waits for its own sums.
+                    // The rest goes by tiles of four: with two rows, a tile waits for its own sums. So a tile and two rows are
+                    // fours as well.
                     left if left >= R && left != R + 2 => {
                         self.tile::<M, R, V>(machine, row, col);
                         R

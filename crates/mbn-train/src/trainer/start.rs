@@ -27,14 +27,22 @@ const WEIGHTS_ON_DISK: usize = 12;
 
 impl Trainer {
     /// Refuses a new run for what shows before its data is there.
-    pub fn check(options: &Options) -> Result<()> {
+    pub fn check(options: &Options, device: &Device) -> Result<()> {
         let args = options.run_args()?;
-        let init_alpha = init(&args)?.map(|weights| weights.architecture().alpha);
+        let init = init(&args)?;
+        let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
         let folder = args
             .data
             .clone()
             .unwrap_or_else(|| dataset::DEFAULT_FOLDER.into());
         let settings = options.resolve(args, folder, init_alpha)?;
+        device::set_products(device, settings.precision)?;
+        let random = Architecture::new(settings.alpha, 1);
+        let architecture = init.as_ref().map_or(&random, Weights::architecture);
+        if let (Some(init), Some(path)) = (&init, &settings.init) {
+            starting::require_alpha(init, path, settings.alpha)?;
+        }
+        require_statistics(&settings, architecture)?;
         let publish = Publish::asked_for(options)?.unwrap_or_default();
         publish.require_writable(settings.alpha)?;
         RunDir::check(options.out.as_deref(), &settings)
@@ -54,7 +62,10 @@ impl Trainer {
             weights,
             mut preprocess,
         } = match (&init, &settings.init) {
-            (Some(init), Some(path)) => Start::from_file(init, path, alpha, &classes, size, seed)?,
+            (Some(init), Some(path)) => {
+                starting::require_alpha(init, path, alpha)?;
+                Start::from_file(init, path, &classes, size, seed)?
+            }
             _ => Start::random(alpha, &classes, size, seed)?,
         };
         if let Some(resize) = settings.resize {
@@ -106,13 +117,7 @@ impl Trainer {
             optimizer,
         } = State::load(&path, device)?;
         device::set_products(device, progress.settings.precision)?;
-        if run.has_other_settings(&progress.settings)? {
-            log::warn!(
-                "`{}` is not what this run was started with, and is replaced: a run keeps its settings; `--config` starts \
-                 another one",
-                run.file(SETTINGS).display()
-            );
-        }
+        let has_other_settings = run.has_other_settings(&progress.settings)?;
         if let Some(publish) = Publish::asked_for(options)? {
             progress.publish = publish;
         }
@@ -139,6 +144,13 @@ impl Trainer {
         trainer.best = best;
         // With what the command line changed: a run that is killed before it saves again must not forget it.
         trainer.save_state()?;
+        if has_other_settings {
+            log::warn!(
+                "`{}` differs from the settings that the run was started with, which hold, and is written anew; `--config` \
+                 takes changed settings to another run",
+                trainer.run.file(SETTINGS).display()
+            );
+        }
         trainer.run.write_settings(&trainer.progress.settings)?;
         trainer.save_missing_files()?;
         if !trainer.run.file(AUGMENTED).exists() {
@@ -183,10 +195,11 @@ fn settings_and_data(
 /// Refuses steps in which batch norm of the last block would see one value a channel, which is its own mean: nothing
 /// below it could learn.
 fn require_statistics(settings: &Settings, architecture: &Architecture) -> Result<()> {
-    let (smallest, option) = match (settings.progressive, settings.train_size) {
-        (0, None) => (settings.size, "--size"),
-        (0, Some(size)) => (size, "--train-size"),
-        (start, _) => (start, "--progressive"),
+    let smallest = dataset::size_of_epoch(settings, 0);
+    let option = match settings.train_size {
+        _ if smallest < settings.largest_train_size() => "--progressive",
+        Some(_) => "--train-size",
+        None => "--size",
     };
     let layers = architecture.convs();
     let last = layers.iter().fold(smallest, |size, layer| {
