@@ -198,10 +198,8 @@ impl RunArgs {
             (..) => below.crop.or(below.crop_scale.map(|_| true)),
         };
         // Of two that exclude each other, the one that stands above counts.
-        let policy_above = (
-            self.trivial_augment == Some(true),
-            self.rand_augment.is_some_and(|policy| policy.operations > 0),
-        );
+        let has_trivial = self.trivial_augment == Some(true);
+        let has_rand = self.rand_augment.is_some_and(|policy| policy.operations > 0);
         let flip = if self.no_flip {
             Probability::try_from(0.0).ok()
         } else {
@@ -239,10 +237,8 @@ impl RunArgs {
             color_jitter: self.color_jitter.or(below.color_jitter),
             trivial_augment: self
                 .trivial_augment
-                .or(below.trivial_augment.filter(|_| !policy_above.1)),
-            rand_augment: self
-                .rand_augment
-                .or(below.rand_augment.filter(|_| !policy_above.0)),
+                .or(below.trivial_augment.filter(|_| !has_rand)),
+            rand_augment: self.rand_augment.or(below.rand_augment.filter(|_| !has_trivial)),
             erasing: self.erasing.or(below.erasing),
             mixup: self.mixup.or(below.mixup),
             cutmix: self.cutmix.or(below.cutmix),

@@ -39,14 +39,14 @@ struct Best {
 
 /// Prints the table of `runs`, in their order. One that cannot be shown is reported and left out.
 pub(crate) fn print(runs: &[PathBuf]) -> Result<Outcome> {
+    let names: Vec<_> = runs.iter().map(|run| name(run)).collect();
     let mut rows = Vec::new();
-    for run in runs {
+    for (run, name) in runs.iter().zip(&names) {
         match read(run) {
             Ok(summary) => {
-                let same = |other: &&PathBuf| name(other) == name(run);
-                let is_unique = runs.iter().filter(same).count() == 1;
+                let is_unique = names.iter().filter(|other| *other == name).count() == 1;
                 let shown = if is_unique {
-                    name(run)
+                    name.clone()
                 } else {
                     in_markdown(run.as_os_str())
                 };

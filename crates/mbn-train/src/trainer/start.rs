@@ -36,15 +36,7 @@ impl Trainer {
             .clone()
             .unwrap_or_else(|| dataset::DEFAULT_FOLDER.into());
         let settings = options.resolve(args, folder, init_alpha)?;
-        device::set_products(device, settings.precision)?;
-        let random = Architecture::new(settings.alpha, 1);
-        let architecture = init.as_ref().map_or(&random, Weights::architecture);
-        if let (Some(init), Some(path)) = (&init, &settings.init) {
-            starting::require_alpha(init, path, settings.alpha)?;
-        }
-        require_statistics(&settings, architecture)?;
-        let publish = Publish::asked_for(options)?.unwrap_or_default();
-        publish.require_writable(settings.alpha)?;
+        require_usable(options, &settings, init.as_ref(), device)?;
         RunDir::check(options.out.as_deref(), &settings)
     }
 
@@ -55,25 +47,19 @@ impl Trainer {
         let init = init(&args)?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
         let (settings, data) = settings_and_data(options, args, folder, init_alpha)?;
-        device::set_products(device, settings.precision)?;
+        let publish = require_usable(options, &settings, init.as_ref(), device)?;
         let classes = data.class_names.clone();
         let (alpha, size, seed) = (settings.alpha, settings.size, settings.seed);
         let Start {
             weights,
             mut preprocess,
         } = match (&init, &settings.init) {
-            (Some(init), Some(path)) => {
-                starting::require_alpha(init, path, alpha)?;
-                Start::from_file(init, path, &classes, size, seed)?
-            }
+            (Some(init), Some(path)) => Start::from_file(init, path, &classes, size, seed)?,
             _ => Start::random(alpha, &classes, size, seed)?,
         };
         if let Some(resize) = settings.resize {
             preprocess.resize = resize.into();
         }
-        require_statistics(&settings, weights.architecture())?;
-        let publish = Publish::asked_for(options)?.unwrap_or_default();
-        publish.require_writable(alpha)?;
         dataset::require_readable(&data)
             .hint(|| "put images that can be read in their place, or remove them".to_owned())?;
         let run = RunDir::create(options.out.as_deref(), &settings)?;
@@ -165,6 +151,26 @@ fn init(args: &RunArgs) -> Result<Option<Weights>> {
     let path = args.init.as_deref();
     path.map(|path| starting::load(path, args.init_classes.as_deref()))
         .transpose()
+}
+
+/// Refuses settings that do not go with the device, with the weights of `--init` or with each other, and a place where
+/// nothing can be published; else that place.
+fn require_usable(
+    options: &Options,
+    settings: &Settings,
+    init: Option<&Weights>,
+    device: &Device,
+) -> Result<Publish> {
+    device::set_products(device, settings.precision)?;
+    if let (Some(init), Some(path)) = (init, &settings.init) {
+        starting::require_alpha(init, path, settings.alpha)?;
+    }
+    // How many classes there are makes no difference to the statistics.
+    let random = Architecture::new(settings.alpha, 1);
+    require_statistics(settings, init.map_or(&random, Weights::architecture))?;
+    let publish = Publish::asked_for(options)?.unwrap_or_default();
+    publish.require_writable(settings.alpha)?;
+    Ok(publish)
 }
 
 /// The settings of a new run and its data set. A batch is no larger than the training set: the learning rate's default
