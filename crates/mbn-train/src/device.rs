@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{DeviceChoice, Hint, UsageError};
 
-use crate::choices::Precision;
+use crate::settings::Precision;
 
 /// Opens what was asked for, and says what it took and why.
 pub(crate) fn open(choice: DeviceChoice) -> Result<Device> {

@@ -7,10 +7,7 @@ use clap::{Args, Id, Parser, Subcommand};
 use mbn_cli::CommonArgs;
 use mbn_spec::Alpha;
 
-use crate::config;
-use crate::run_args::RunArgs;
-use crate::settings::Settings;
-use crate::values::NonNegative;
+use crate::settings::{NonNegative, RunArgs, Settings, file as config};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -166,5 +163,4 @@ impl Options {
 }
 
 #[cfg(test)]
-#[path = "options_tests.rs"]
 mod tests;

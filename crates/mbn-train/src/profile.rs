@@ -1,5 +1,7 @@
 //! `--profile`: where the time of a training step goes, against what the machine could do.
 
+mod machine;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,8 +13,8 @@ use mbn_model::{Network, Optimizer, Phase, Profile, cross_entropy, fresh_weights
 use mbn_spec::{Architecture, ConvLayer, LayerKind, Metadata};
 
 use crate::device;
-use crate::machine::Machine;
 use crate::options::Options;
+use crate::profile::machine::Machine;
 use crate::settings::Settings;
 
 const WARM_UP: usize = 2;

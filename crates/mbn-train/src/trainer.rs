@@ -1,7 +1,13 @@
 //! The run in memory: what it consists of, its epochs, and how it ends.
 
 mod epoch;
+mod evaluate;
+mod feed;
+mod init;
+mod meter;
+mod progress_bar;
 mod save;
+mod schedule;
 mod start;
 
 use std::time::{Duration, Instant};
@@ -13,13 +19,14 @@ use mbn_data::{Loader, Splits};
 use mbn_model::{Network, Optimizer, WeightAverage};
 use mbn_spec::Weights;
 
-use crate::bar::Pace;
-use crate::dataset;
-use crate::feed::Feed;
-use crate::meter::Meter;
+pub use schedule::Schedule;
+
+use crate::data;
 use crate::options::Options;
-use crate::resume::{Best, Progress};
-use crate::run_dir::{BEST, RunDir};
+use crate::run::{BEST, Best, Progress, RunDir};
+use crate::trainer::feed::Feed;
+use crate::trainer::meter::Meter;
+use crate::trainer::progress_bar::Pace;
 
 /// A run in memory.
 pub(crate) struct Trainer {
@@ -66,11 +73,11 @@ impl Trainer {
         }
         let workers = usize::from(options.workers);
         let (train_loader, test_loader) =
-            dataset::loaders(&data, settings, progress.preprocess, workers, device)?;
+            data::loaders(&data, settings, progress.preprocess, workers, device)?;
         let mut network = Network::from_weights(weights, device)?;
         network.set_precision(settings.precision.dtype());
         network.freeze(settings.freeze.blocks());
-        let class_weights = dataset::class_weights(&data, settings);
+        let class_weights = data::class_weights(&data, settings);
         Ok(Self {
             feed: Feed::new(
                 device,
@@ -130,5 +137,4 @@ impl Trainer {
 }
 
 #[cfg(test)]
-#[path = "trainer_tests.rs"]
 mod tests;

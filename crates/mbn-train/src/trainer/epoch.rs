@@ -9,11 +9,11 @@ use mbn_data::Batch;
 use mbn_model::{cross_entropy, soft_cross_entropy, weigh_targets};
 
 use super::Trainer;
-use crate::bar::EpochBar;
-use crate::dataset::{self, size_of_epoch};
-use crate::meter::Reading;
-use crate::run_dir::STATE;
-use crate::schedule::Schedule;
+use crate::data::{self, size_of_epoch};
+use crate::run::STATE;
+use crate::trainer::meter::Reading;
+use crate::trainer::progress_bar::EpochBar;
+use crate::trainer::schedule::Schedule;
 
 /// How often `--log-level debug` says how fast training is.
 const STEPS_BETWEEN_MESSAGES: usize = 10;
@@ -37,7 +37,7 @@ impl Trainer {
                 return Ok(false);
             }
             let learning_rate = schedule.learning_rate(epoch * steps + self.progress.position.step);
-            let reading = self.step(dataset::usable(batch, &self.run)?, learning_rate)?;
+            let reading = self.step(data::usable(batch, &self.run)?, learning_rate)?;
             self.progress.position.step += 1;
             if let Some(reading) = reading {
                 self.record(reading, &bar, &mut start)?;

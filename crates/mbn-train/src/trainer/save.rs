@@ -7,12 +7,9 @@ use mbn_model::OptimizerState;
 use mbn_spec::{Metadata, Weights};
 
 use super::Trainer;
-use crate::dataset::size_of_epoch;
-use crate::evaluate::evaluate;
-use crate::history::Epoch;
-use crate::report;
-use crate::resume::{Best, Position, State};
-use crate::run_dir::{LAST, STATE};
+use crate::data::size_of_epoch;
+use crate::run::{Best, Epoch, LAST, Position, STATE, State, pictures};
+use crate::trainer::evaluate::evaluate;
 
 impl Trainer {
     /// Evaluates and saves; `false` if the user stopped it before that was done.
@@ -147,7 +144,7 @@ impl Trainer {
         if let Some(last) = last {
             self.run.write(LAST, last)?;
         }
-        report::files_of_epoch(self, best, all)
+        pictures::files_of_epoch(self, best, all)
     }
 }
 

@@ -12,14 +12,10 @@ use mbn_spec::{Alpha, Architecture, Weights};
 
 use super::Trainer;
 use crate::options::Options;
-use crate::publish::Publish;
-use crate::resume::{Position, Progress, State};
-use crate::run_args::RunArgs;
-use crate::run_dir::{AUGMENTED, RunDir, SETTINGS, STATE};
-use crate::settings::Settings;
-use crate::starting::{self, Start};
-use crate::values::BLOCKS;
-use crate::{dataset, device, report};
+use crate::run::{AUGMENTED, Position, Progress, Publish, RunDir, SETTINGS, STATE, State, pictures};
+use crate::settings::{BLOCKS, RunArgs, Settings};
+use crate::trainer::init::{self, Start};
+use crate::{data, device};
 
 /// What a run keeps on disk at most, in sizes of its weights: the state (weights, average, best weights, two moments)
 /// and the one that replaces it, last and best weights.
@@ -31,10 +27,7 @@ impl Trainer {
         let args = options.run_args()?;
         let init = init(&args)?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
-        let folder = args
-            .data
-            .clone()
-            .unwrap_or_else(|| dataset::DEFAULT_FOLDER.into());
+        let folder = args.data.clone().unwrap_or_else(|| data::DEFAULT_FOLDER.into());
         let settings = options.resolve(args, folder, init_alpha)?;
         require_usable(options, &settings, init.as_ref(), device)?;
         RunDir::check(options.out.as_deref(), &settings)
@@ -43,7 +36,7 @@ impl Trainer {
     /// A new run.
     pub fn start(options: &Options, device: &Device) -> Result<Self> {
         let args = options.run_args()?;
-        let folder = dataset::locate(args.data.as_deref())?;
+        let folder = data::locate(args.data.as_deref())?;
         let init = init(&args)?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
         let (settings, data) = settings_and_data(options, args, folder, init_alpha)?;
@@ -60,7 +53,7 @@ impl Trainer {
         if let Some(resize) = settings.resize {
             preprocess.resize = resize.into();
         }
-        dataset::require_readable(&data)
+        data::require_readable(&data)
             .hint(|| "put images that can be read in their place, or remove them".to_owned())?;
         let run = RunDir::create(options.out.as_deref(), &settings)?;
         run.require_space(WEIGHTS_ON_DISK * weights.to_bytes()?.len())?;
@@ -88,7 +81,7 @@ impl Trainer {
         // From here on, whatever happens, the run can be resumed.
         trainer.save_state()?;
         trainer.run.write_settings(&trainer.progress.settings)?;
-        report::augmented(&trainer.run, &trainer.train_loader, &trainer.progress)?;
+        pictures::augmented(&trainer.run, &trainer.train_loader, &trainer.progress)?;
         Ok(trainer)
     }
 
@@ -110,7 +103,7 @@ impl Trainer {
         progress.publish.require_writable(progress.settings.alpha)?;
         let data = moved_data(options, &mut progress.settings)?;
         require_the_same(&data, &progress)?;
-        dataset::require_readable(&data)
+        data::require_readable(&data)
             .hint(|| "put back the images that the run was started with".to_owned())?;
         if progress.data_set.is_empty() {
             progress.data_set.clone_from(&data.name);
@@ -140,7 +133,7 @@ impl Trainer {
         trainer.run.write_settings(&trainer.progress.settings)?;
         trainer.save_missing_files()?;
         if !trainer.run.file(AUGMENTED).exists() {
-            report::augmented(&trainer.run, &trainer.train_loader, &trainer.progress)?;
+            pictures::augmented(&trainer.run, &trainer.train_loader, &trainer.progress)?;
         }
         Ok(trainer)
     }
@@ -149,7 +142,7 @@ impl Trainer {
 /// The weights of `--init`.
 fn init(args: &RunArgs) -> Result<Option<Weights>> {
     let path = args.init.as_deref();
-    path.map(|path| starting::load(path, args.init_classes.as_deref()))
+    path.map(|path| init::load(path, args.init_classes.as_deref()))
         .transpose()
 }
 
@@ -163,7 +156,7 @@ fn require_usable(
 ) -> Result<Publish> {
     device::set_products(device, settings.precision)?;
     if let (Some(init), Some(path)) = (init, &settings.init) {
-        starting::require_alpha(init, path, settings.alpha)?;
+        init::require_alpha(init, path, settings.alpha)?;
     }
     // How many classes there are makes no difference to the statistics.
     let random = Architecture::new(settings.alpha, 1);
@@ -182,7 +175,7 @@ fn settings_and_data(
     init_alpha: Option<Alpha>,
 ) -> Result<(Settings, Splits)> {
     let settings = options.resolve(args.clone(), folder.clone(), init_alpha)?;
-    let data = dataset::open(&settings)?;
+    let data = data::open(&settings)?;
     let (batch, images) = (settings.batch_size, data.train.len());
     let Some(all) = NonZeroUsize::new(images).filter(|_| images < batch) else {
         return Ok((settings, data));
@@ -201,7 +194,7 @@ fn settings_and_data(
 /// Refuses steps in which batch norm of the last block would see one value a channel, which is its own mean: nothing
 /// below it could learn.
 fn require_statistics(settings: &Settings, architecture: &Architecture) -> Result<()> {
-    let smallest = dataset::size_of_epoch(settings, 0);
+    let smallest = data::size_of_epoch(settings, 0);
     let option = match settings.train_size {
         _ if smallest < settings.largest_train_size() => "--progressive",
         Some(_) => "--train-size",
@@ -226,9 +219,9 @@ fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
     if let Some(folder) = &options.run.data {
         settings.data.clone_from(folder);
         settings.require_utf8()?;
-        return dataset::open(settings);
+        return data::open(settings);
     }
-    dataset::open(settings).hint(|| {
+    data::open(settings).hint(|| {
         let relative = match settings.data.is_relative() {
             true => ", relative to the folder where the run was started",
             false => "",

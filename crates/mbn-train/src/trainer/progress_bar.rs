@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar};
 use mbn_cli::progress;
 
-use crate::resume::Position;
+use crate::run::Position;
 
 /// A line that fits into 80 columns.
 pub(crate) struct EpochBar(ProgressBar);

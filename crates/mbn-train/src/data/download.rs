@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use mbn_cli::{Hint, interrupt, progress};
 use mbn_fetch::{Archive, FetchError, Progress, Step, fetch};
 
-use crate::dataset::DEFAULT_FOLDER;
+use crate::data::DEFAULT_FOLDER;
 use crate::options::Options;
 
 /// Gets the data set into the folder of `--data`, or where it is looked for without; `false` if the user stopped it.

@@ -8,10 +8,9 @@ use image::RgbImage;
 use tempfile::TempDir;
 
 use super::Trainer;
-use crate::meter::Meter;
 use crate::options::Options;
-use crate::resume::State;
-use crate::run_dir::STATE;
+use crate::run::{STATE, State};
+use crate::trainer::meter::Meter;
 
 /// More than an epoch of these runs has.
 const STEPS_BETWEEN_READINGS: usize = 16;

@@ -8,9 +8,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, quote};
 use mbn_spec::atomic;
 
-use crate::config;
-use crate::publish::require_writable;
-use crate::settings::Settings;
+use crate::run::require_writable;
+use crate::settings::{Settings, file as config};
 
 /// All that resuming needs; written first, and the other files of an epoch follow from it. A run that died in
 /// between writes them when it is resumed.

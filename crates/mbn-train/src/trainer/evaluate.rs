@@ -7,10 +7,9 @@ use mbn_cli::{interrupt, progress};
 use mbn_data::{Batch, Loader};
 use mbn_model::{InferenceNetwork, cross_entropy};
 use mbn_spec::Weights;
-use serde::{Deserialize, Serialize};
 
-use crate::dataset::usable;
-use crate::run_dir::RunDir;
+use crate::data::usable;
+use crate::run::{Mistake, RunDir};
 
 /// Mistakes that are kept, the most confident ones.
 const MISTAKES: usize = 24;
@@ -23,17 +22,6 @@ pub(crate) struct Evaluation {
     pub confusion: Vec<Vec<u64>>,
     /// The most confident mistakes, the worst first.
     pub mistakes: Vec<Mistake>,
-}
-
-/// An image that was taken for another class.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Mistake {
-    /// Its index in the test set.
-    pub image: usize,
-    pub label: u32,
-    pub predicted: u32,
-    /// Of the predicted class.
-    pub probability: f32,
 }
 
 impl Evaluation {

@@ -7,8 +7,7 @@ use clap::CommandFactory;
 use mbn_cli::Hint;
 
 use crate::options::Options;
-use crate::run_args::RunArgs;
-use crate::settings::Settings;
+use crate::settings::{RunArgs, Settings};
 
 /// What a file may hold.
 const KEYS: [&str; 33] = [

@@ -12,9 +12,8 @@ use mbn_data::{
 use mbn_spec::Preprocess;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::choices::ClassWeights;
-use crate::run_dir::RunDir;
-use crate::settings::Settings;
+use crate::run::RunDir;
+use crate::settings::{ClassWeights, Settings};
 
 /// Images that an error lists before it counts the others.
 const LISTED: usize = 1000;
@@ -162,7 +161,7 @@ pub(crate) fn size_of_epoch(settings: &Settings, epoch: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run_args::RunArgs;
+    use crate::settings::RunArgs;
 
     #[test]
     fn sizes_grow_in_equal_parts_to_the_full_size() {

@@ -11,7 +11,7 @@ use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
 
 use classifier::Classifier;
 
-use crate::run_dir::{BEST, LAST, STATE};
+use crate::run::{BEST, LAST, STATE};
 
 /// Weights for the classes of a data set, and the preprocessing that they are for.
 pub(crate) struct Start {

@@ -11,9 +11,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::Mistake;
-use crate::history::Epoch;
-use crate::publish::Publish;
+use crate::run::{Epoch, Publish};
 use crate::settings::Settings;
 
 const OPTIMIZER: &str = "optimizer.";
@@ -75,6 +73,17 @@ pub(crate) struct Best {
     /// The weight file.
     pub file: Vec<u8>,
     pub confusion: Vec<Vec<u64>>,
+}
+
+/// An image that was taken for another class.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Mistake {
+    /// Its index in the test set.
+    pub image: usize,
+    pub label: u32,
+    pub predicted: u32,
+    /// Of the predicted class.
+    pub probability: f32,
 }
 
 /// A run between two steps.

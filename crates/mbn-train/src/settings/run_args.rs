@@ -7,11 +7,9 @@ use clap::Args;
 use mbn_spec::Alpha;
 use serde::Deserialize;
 
-use crate::choices::{ClassWeights, OptimizerName, Precision, ResizeName};
-use crate::recipe::Recipe;
-use crate::values::{
-    BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment, Size,
-    StartSize,
+use crate::settings::{
+    BetaParameter, ClassWeights, CropScale, Fraction, Freeze, NonNegative, OptimizerName, Positive,
+    Precision, Probability, RandAugment, Recipe, ResizeName, Size, StartSize,
 };
 
 /// Every option that a run's result depends on. A configuration file has the same names without the dashes.
