@@ -1,8 +1,8 @@
 //! The data set of a run: finding, downloading, opening and loading it.
 
 pub(crate) mod download;
+mod loaders;
 mod open;
 
-pub(crate) use open::{
-    DEFAULT_FOLDER, class_weights, loaders, locate, open, require_readable, size_of_epoch, usable,
-};
+pub(crate) use loaders::{class_weights, loaders};
+pub(crate) use open::{locate, open, require_readable, usable};

@@ -1,4 +1,7 @@
 //! Trains MobileNetV1 with candle: from a data set to a run folder with weights, history and pictures.
+//!
+//! [`Options`] is the command line, whose settings are listed in `settings/table.rs`. `trainer` runs the epochs on the
+//! batches of `data`, and `run` keeps what they give on disk.
 
 mod data;
 mod device;
@@ -12,7 +15,7 @@ mod trainer;
 pub use options::{Command, Options};
 pub use settings::{
     BLOCKS, BetaParameter, ClassWeights, CropScale, Fraction, Freeze, NonNegative, OptimizerName, Positive,
-    Precision, Probability, RandAugment, Recipe, ResizeName, RunArgs, Settings, Size, StartSize,
+    Probability, RandAugment, Recipe, ResizeName, RunArgs, Settings, Size, StartSize, StepPrecision,
 };
 pub use trainer::Schedule;
 
@@ -26,7 +29,7 @@ use crate::trainer::Trainer;
 /// Runs the program with the given options.
 ///
 /// # Errors
-/// Whatever keeps training from starting or going on, with the file concerned and what to do.
+/// Why training cannot start or continue, with the file concerned and what to do.
 pub fn run(options: Options) -> Result<Outcome> {
     if let Some(Command::Report { runs }) = &options.command {
         return report::print(runs);
@@ -39,7 +42,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         return Ok(Outcome::Success);
     }
     if options.download {
-        // Gigabytes take longer than finding that they would be of no use.
+        // Refuse what cannot be trained before gigabytes are downloaded.
         Trainer::check(&options, &device)?;
         if !download::run(&options)? {
             return Ok(Outcome::Interrupted);

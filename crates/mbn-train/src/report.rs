@@ -1,4 +1,4 @@
-//! `mbn-train report`: runs side by side, as a table in Markdown.
+//! `mbn-train report`: a table of runs in Markdown.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::run::SUMMARY;
 
-/// What `summary.json` says, as far as the table shows it.
+/// The part of `summary.json` that the table shows.
 #[derive(Deserialize)]
 struct Summary {
     settings: Settings,
@@ -37,7 +37,7 @@ struct Best {
     test_accuracy: f64,
 }
 
-/// Prints the table of `runs`, in their order. One that cannot be shown is reported and left out.
+/// Prints a table of `runs` in their order. Folders that are not runs are reported and skipped.
 pub(crate) fn print(runs: &[PathBuf]) -> Result<Outcome> {
     let names: Vec<_> = runs.iter().map(|run| name(run)).collect();
     let mut rows = Vec::new();
@@ -64,7 +64,7 @@ pub(crate) fn print(runs: &[PathBuf]) -> Result<Outcome> {
     })
 }
 
-/// Name of a run's folder, as a table in Markdown has it.
+/// Name of the folder of a run, escaped for a table in Markdown.
 fn name(run: &Path) -> String {
     // `.` has no name of its own.
     let whole = run.canonicalize().unwrap_or_default();
@@ -80,7 +80,7 @@ fn read(run: &Path) -> Result<Summary> {
     let path = run.join(SUMMARY);
     if !path.is_file() {
         bail!(
-            "`{}` holds no run with a finished epoch: no file `{SUMMARY}`",
+            "`{}` holds no run with a finished epoch: there is no file `{SUMMARY}` in it",
             run.display()
         );
     }
@@ -121,7 +121,7 @@ fn table(rows: &[(String, Summary)]) -> Table {
     table
 }
 
-/// Images a second, for each size of training images where it is not that of tests throughout.
+/// Training images per second, by image size if the size differed from that of test images.
 fn rates(summary: &Summary) -> String {
     let by_size = &summary.images_per_s_by_size;
     if !by_size.is_empty() {

@@ -2,13 +2,16 @@
 
 mod folder;
 mod history;
-pub(crate) mod pictures;
+mod pictures;
+mod progress;
 mod publish;
+mod results;
 mod state;
+mod summary;
 
-pub(crate) use folder::{
-    AUGMENTED, BEST, CONFUSION, CURVES, HISTORY, LAST, MISTAKES, RunDir, SETTINGS, STATE, SUMMARY,
-};
-pub(crate) use history::{Epoch, to_csv};
-pub(crate) use publish::{Publish, require_writable};
-pub(crate) use state::{Best, Mistake, Position, Progress, State};
+pub(crate) use folder::{AUGMENTED, BEST, LAST, RunDir, SETTINGS, STATE, SUMMARY};
+pub(crate) use history::Epoch;
+pub(crate) use progress::{Best, Mistake, Position, Progress};
+pub(crate) use publish::Publish;
+pub(crate) use results::{Results, write_augmented};
+pub(crate) use state::State;

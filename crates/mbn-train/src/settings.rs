@@ -1,18 +1,34 @@
 //! The settings of a run: every option and configuration key that its result depends on.
+//!
+//! [`table`] lists them, an entry each, and [`define`] makes types and functions of the list. The other files hold what
+//! concerns several settings at once: layers, contradictions, files, the command line.
 
 mod choices;
+mod command_line;
+mod define;
 pub(crate) mod file;
+mod images;
+mod layers;
+#[cfg(test)]
+mod page;
 mod recipe;
 mod resolve;
-mod run_args;
+mod setting;
+mod table;
 mod values;
 
-pub use choices::{ClassWeights, OptimizerName, Precision, ResizeName};
+pub use choices::{ClassWeights, OptimizerName, ResizeName, StepPrecision};
+#[cfg(test)]
+pub(crate) use page::example;
 pub use recipe::Recipe;
-pub use resolve::Settings;
 pub(crate) use resolve::require_utf8;
-pub use run_args::RunArgs;
+#[cfg(test)]
+pub(crate) use table::SETTINGS;
+pub use table::{RunArgs, Settings};
 pub use values::{
     BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
     Size, StartSize,
 };
+
+/// Where STL-10 is looked for.
+pub(crate) const DEFAULT_DATA: &str = "data/stl10_binary";

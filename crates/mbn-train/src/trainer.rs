@@ -1,11 +1,14 @@
-//! The run in memory: what it consists of, its epochs, and how it ends.
+//! A run in memory: its parts, its epochs, and its end.
 
+mod checks;
 mod epoch;
 mod evaluate;
 mod feed;
 mod init;
 mod meter;
+mod pace;
 mod progress_bar;
+mod resume;
 mod save;
 mod schedule;
 mod start;
@@ -21,12 +24,12 @@ use mbn_spec::Weights;
 
 pub use schedule::Schedule;
 
+use self::feed::Feed;
+use self::meter::Meter;
+use self::pace::Pace;
 use crate::data;
 use crate::options::Options;
 use crate::run::{BEST, Best, Progress, RunDir};
-use crate::trainer::feed::Feed;
-use crate::trainer::meter::Meter;
-use crate::trainer::progress_bar::Pace;
 
 /// A run in memory.
 pub(crate) struct Trainer {
@@ -44,7 +47,7 @@ pub(crate) struct Trainer {
     test_loader: Loader,
     save_every: Duration,
     saved: Instant,
-    /// Where the run was when it was last saved.
+    /// The position of the run when it was last saved.
     saved_position: String,
     pace: Pace,
 }
@@ -63,7 +66,7 @@ impl Trainer {
         log::info!(
             "MobileNetV1 {}: {} parameters, {}, {} training and {} test images",
             architecture.alpha,
-            architecture.summary(settings.size).parameters(),
+            architecture.summary(settings.size.get()).parameters(),
             architecture.class_count(),
             data.train.len(),
             data.test.len(),
@@ -88,7 +91,7 @@ impl Trainer {
             network,
             average: None,
             best: None,
-            optimizer: Optimizer::new(settings.optimizer.kind(), settings.weight_decay, false),
+            optimizer: Optimizer::new(settings.optimizer.kind(), settings.weight_decay.get(), false),
             class_weights,
             train_loader,
             test_loader,
@@ -102,10 +105,10 @@ impl Trainer {
         })
     }
 
-    /// Runs the epochs that are left.
+    /// Runs the remaining epochs.
     pub fn train(&mut self) -> Result<Outcome> {
         self.pace = Pace::new(self.epochs_done());
-        while self.progress.history.len() < self.progress.settings.epochs {
+        while self.progress.history.len() < self.progress.settings.epochs.get() {
             if self.progress.out_of_patience() {
                 let patience = self.progress.settings.patience;
                 log::info!("Stopping early: no better test accuracy in {patience} epochs");
@@ -114,14 +117,14 @@ impl Trainer {
             if !(self.train_epoch()? && self.finish_epoch()?) {
                 self.save_state()?;
                 let (position, run) = (self.progress.describe_position(), quote(self.run.path()));
-                log::warn!("interrupted; saved {position}, go on with `mbn-train --resume {run}`");
+                log::warn!("interrupted; saved {position}, continue with `mbn-train --resume {run}`");
                 return Ok(Outcome::Interrupted);
             }
         }
         Ok(Outcome::Success)
     }
 
-    /// Publishes the weights and says what came out.
+    /// Publishes the best weights and reports their accuracy.
     pub fn finish(&self) -> Result<()> {
         let (Some(row), Some(best)) = (self.progress.best(), &self.best) else {
             return Ok(());

@@ -123,7 +123,7 @@ fn nothing_is_downloaded_in_vain() {
     let download = ["--download", "--download-url", gone];
     train(path, &[&download[..], &["--data", "mine"]].concat())
         .code(1)
-        .stderr(contains("`run` holds a run already"));
+        .stderr(contains("run folder `run` already holds a run"));
     std::fs::rename(path.join("run"), path.join("before")).unwrap();
     train(path, &[&download[..], &["--data", "mine"]].concat())
         .success()
@@ -132,12 +132,8 @@ fn nothing_is_downloaded_in_vain() {
     std::fs::create_dir_all(path.join("photos/train/cat")).unwrap();
     for (wrong, code, message) in [
         (["--warmup", "3"], 2, "`--warmup 3`"),
-        (["--batch-size", "1"], 1, "batch norm learns nothing"),
-        (
-            ["--data", "photos"],
-            1,
-            "there are other images, in `photos/train`",
-        ),
+        (["--batch-size", "1"], 1, "norm learns nothing from one value"),
+        (["--data", "photos"], 1, "`photos/train` holds other images"),
         (["--init", "no.safetensors"], 1, "`no.safetensors`"),
         (["--publish", "mine"], 1, "`--publish mine`"),
     ] {

@@ -58,7 +58,7 @@ fn too_little_room_is_found_before_the_first_step() {
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(
-        message.contains("MiB to run folder `run`") && message.contains("hint:"),
+        message.contains("cannot write to run folder `run` the") && message.contains("hint:"),
         "{message}"
     );
     assert!(!message.contains("epoch"), "{message}");
@@ -122,7 +122,7 @@ fn a_disk_that_fills_up_leaves_the_last_state() {
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("cannot write `"), "{message}");
     assert!(
-        message.contains("hint: what was saved before is intact"),
+        message.contains("hint: the last saved state is intact"),
         "{message}"
     );
     state_is_whole(&out);
@@ -176,7 +176,7 @@ fn a_read_only_disk_is_refused_before_the_first_step() {
         (
             "empty",
             format!("{SMALL} --out empty"),
-            "MiB to run folder `empty`, which the run needs: Read-only file system",
+            "MiB that the run needs: Read-only file system",
         ),
         (
             "empty",

@@ -1,4 +1,4 @@
-//! `--download`: gets STL-10 before the run.
+//! `--download`: downloads STL-10 before the run.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use indicatif::ProgressBar;
 use mbn_cli::{Hint, interrupt, progress};
 use mbn_fetch::{Archive, FetchError, Progress, Step, fetch};
 
-use crate::data::DEFAULT_FOLDER;
 use crate::options::Options;
+use crate::settings::DEFAULT_DATA;
 
-/// Gets the data set into the folder of `--data`, or where it is looked for without; `false` if the user stopped it.
+/// Downloads the data set into the folder of `--data`, else into the default one; `false` if the user stopped it.
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let mut archive = Archive::stl10();
     if let Some(url) = &options.download_url {
@@ -31,11 +31,11 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         let images = data.join("train");
         if images.is_dir() {
             let message = anyhow!(
-                "`--download --data {}`: there are other images, in `{}`, which would be trained on",
+                "`--download --data {}`: `{}` holds other images, which the run would train on",
                 data.display(),
                 images.display()
             );
-            return Err(message).hint(|| "name another folder, or leave out `--download`".to_owned());
+            return Err(message).hint(|| "give another folder, or leave out `--download`".to_owned());
         }
     }
     match fetch(&archive, &parent, &mut |progress| bars.show(progress)) {
@@ -46,16 +46,16 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         }
         Err(FetchError::Interrupted) => {
             bars.finish();
-            log::warn!("interrupted; the same command goes on with what was downloaded");
+            log::warn!("interrupted; the same command continues the download");
             Ok(false)
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// The folder that gets the data set's own, given what `--data` names: that one, or the folder around it.
+/// The folder that the archive is unpacked into: that of `--data`, or its parent if `--data` is the data set's own folder.
 fn parent(data: Option<&Path>) -> PathBuf {
-    let default = Path::new(DEFAULT_FOLDER);
+    let default = Path::new(DEFAULT_DATA);
     let data = data.unwrap_or(default);
     match data.parent() {
         Some(parent) if data.file_name() == default.file_name() => match parent.as_os_str().is_empty() {

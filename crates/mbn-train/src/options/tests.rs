@@ -1,4 +1,6 @@
-//! Defaults, layers of settings, and command lines that contradict themselves.
+//! Defaults, layers of settings, and contradictions on the command line.
+
+mod round_trip;
 
 use std::path::Path;
 
@@ -16,7 +18,7 @@ fn command_line_is_well_formed() {
 }
 
 #[test]
-fn what_cannot_go_with_resume_is_named_alone() {
+fn only_given_options_are_named_as_conflicting_with_resume() {
     let line = "mbn-train --resume r --alpha 0.5 --no-flip";
     let error = Options::try_parse_from(line.split(' ')).unwrap_err().to_string();
     assert!(
@@ -33,14 +35,14 @@ fn what_cannot_go_with_resume_is_named_alone() {
 #[test]
 fn defaults_follow_from_recipe_optimiser_and_batch() {
     let settings = resolve("mbn-train --data d --batch-size 32").unwrap();
-    assert_eq!((settings.learning_rate, settings.label_smoothing), (0.05, 0.1));
-    assert_eq!((settings.warmup_epochs, settings.epochs), (2.5, 50));
-    assert!(settings.crop && settings.flip == 0.5 && settings.ema == 0.999);
+    assert_eq!((settings.lr.get(), settings.label_smoothing.get()), (0.05, 0.1));
+    assert_eq!((settings.warmup.get(), settings.epochs.get()), (2.5, 50));
+    assert!(settings.crop && settings.flip.get() == 0.5 && settings.ema.get() == 0.999);
     let settings = resolve("mbn-train --data d --optimizer adamw --recipe plain --epochs 200").unwrap();
-    assert_eq!((settings.learning_rate, settings.label_smoothing), (0.002, 0.0));
-    assert_eq!((settings.warmup_epochs, settings.weight_decay), (5.0, 0.05));
+    assert_eq!((settings.lr.get(), settings.label_smoothing.get()), (0.002, 0.0));
+    assert_eq!((settings.warmup.get(), settings.weight_decay.get()), (5.0, 0.05));
     assert_eq!(settings.augment(), mbn_data::Augment::none());
-    assert_eq!((settings.ema, settings.progressive), (0.0, 0));
+    assert_eq!((settings.ema.get(), settings.progressive.get()), (0.0, 0));
 }
 
 #[test]
@@ -63,11 +65,11 @@ fn every_part_has_a_flag() {
     );
     assert_eq!(augment.policy, mbn_data::Policy::TrivialAugment);
     assert_eq!(
-        (settings.ema, settings.clip_norm, settings.patience),
+        (settings.ema.get(), settings.clip_norm.get(), settings.patience),
         (0.99, 5.0, 3)
     );
-    assert_eq!((settings.freeze.blocks(), settings.progressive), (14, 128));
-    assert_eq!((settings.size, settings.largest_train_size()), (224, 192));
+    assert_eq!((settings.freeze.blocks(), settings.progressive.get()), (14, 128));
+    assert_eq!((settings.size.get(), settings.largest_train_size()), (224, 192));
     let settings = resolve("mbn-train --data d --no-crop --no-flip --rand-augment 2,9").unwrap();
     let augment = settings.augment();
     assert_eq!((augment.crop, augment.flip), (false, 0.0));
@@ -78,7 +80,7 @@ fn every_part_has_a_flag() {
 }
 
 #[test]
-fn flags_stand_above_the_file_and_the_file_above_the_recipe() {
+fn the_command_line_overrides_the_file_and_the_file_the_recipe() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");
     std::fs::write(
@@ -91,20 +93,27 @@ fn flags_stand_above_the_file_and_the_file_above_the_recipe() {
         resolve(line.trim_end()).unwrap()
     };
     let settings = with("");
-    assert_eq!((settings.mixup, settings.flip, settings.epochs), (0.4, 0.3, 7));
+    assert_eq!(
+        (settings.mixup.get(), settings.flip.get(), settings.epochs.get()),
+        (0.4, 0.3, 7)
+    );
     assert!(settings.crop && settings.crop_scale.get() == [0.5, 0.8]);
     let settings = with("--mixup 0 --no-flip --no-crop --recipe strong");
-    assert_eq!((settings.mixup, settings.flip, settings.crop), (0.0, 0.0, false));
-    assert_eq!((settings.epochs, settings.label_smoothing), (7, 0.1));
+    assert_eq!(
+        (settings.mixup.get(), settings.flip.get(), settings.crop),
+        (0.0, 0.0, false)
+    );
+    assert_eq!((settings.epochs.get(), settings.label_smoothing.get()), (7, 0.1));
 }
 
-/// A saved configuration has every value; those that were defaults are what the recipe and the like make of them.
+/// A saved configuration has every value. Values that were defaults follow the recipe, optimiser, epochs and batch size of
+/// the command line.
 #[test]
 fn defaults_in_a_file_follow_what_the_command_line_changes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");
     let saved = resolve("mbn-train --data d --lr 0.3 --mixup 0.2 --crop-scale 0.5,1").unwrap();
-    std::fs::write(&path, config::to_toml(&saved).unwrap()).unwrap();
+    std::fs::write(&path, file::to_toml(&saved).unwrap()).unwrap();
     for flags in [
         "--recipe plain",
         "--optimizer adamw",
@@ -119,7 +128,7 @@ fn defaults_in_a_file_follow_what_the_command_line_changes() {
 }
 
 #[test]
-fn of_two_policies_the_one_above_counts() {
+fn the_policy_of_the_upper_layer_counts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");
     let policy = |text: &str, flags: &str| {
@@ -138,9 +147,9 @@ fn of_two_policies_the_one_above_counts() {
     assert!(matches!(found, mbn_data::Policy::RandAugment { .. }));
 }
 
-/// The file is at fault where the command line alone is not, and then its keys are named.
+/// If the command line alone is no contradiction, the error names the file and its keys.
 #[test]
-fn a_contradiction_is_laid_to_the_file_or_to_the_command_line() {
+fn an_error_names_the_file_or_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");
     let error = |text: &str, flags: &str| {

@@ -1,14 +1,14 @@
-//! What the device of a run can do at most, measured.
+//! The peak rates of a device, measured.
 
 use std::time::Instant;
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 
-/// Rows and columns of the matrices, and values of the copied tensor: more than a GPU's cache holds.
+/// Rows and columns of the matrices, and values of the copied tensor; more than the cache of a GPU holds.
 const SIDE: usize = 4096;
 const COPIED: usize = 1 << 27;
-/// The fastest of so many tries counts, after one that does not.
+/// The fastest of these tries counts, after one to warm up.
 const TRIES: usize = 5;
 
 /// Rates per second.
@@ -20,7 +20,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Measures `device`, whose products are of values in this format.
+    /// Measures `device` with products of values in this format.
     pub fn measure(device: &Device, format: DType) -> Result<Self> {
         if !device.is_cuda() {
             return Ok(Self {
@@ -31,9 +31,9 @@ impl Machine {
         Self::with_candle(device, format, SIDE, COPIED)
     }
 
-    /// By candle's products and copies.
+    /// Measures with candle's products and copies.
     fn with_candle(device: &Device, format: DType, side: usize, copied: usize) -> Result<Self> {
-        // A product of zeros costs a GPU less power, and so runs at a higher clock.
+        // Products of zeros cost a GPU less power, so that it would run at a higher clock.
         let matrix = Tensor::randn(0f32, 1f32, (side, side), device)?.to_dtype(format)?;
         let values = Tensor::zeros(copied, DType::F32, device)?;
         let flops = 2.0 * (side as f64).powi(3);
@@ -45,13 +45,13 @@ impl Machine {
     }
 }
 
-/// Seconds that `work` takes at least.
+/// The shortest time of `work`, in seconds.
 fn shortest(device: &Device, work: impl Fn() -> candle_core::Result<Tensor>) -> Result<f64> {
     let mut shortest = f64::INFINITY;
     for attempt in 0..=TRIES {
         device.synchronize()?;
         let start = Instant::now();
-        // Freed only when all is done.
+        // Freed after the measurement.
         let result = work()?;
         device.synchronize()?;
         let seconds = start.elapsed().as_secs_f64();
@@ -67,7 +67,7 @@ fn shortest(device: &Device, work: impl Fn() -> candle_core::Result<Tensor>) -> 
 mod tests {
     use super::*;
 
-    /// A rate that forgot a factor of the work, or a unit, would be elsewhere.
+    /// A rate that lacks a factor of the work, or has another unit, is outside this range.
     #[test]
     fn candles_rates_are_finite_and_of_the_right_size() {
         let machine = Machine::with_candle(&Device::Cpu, DType::F32, 256, 1 << 20).unwrap();

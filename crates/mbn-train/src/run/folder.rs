@@ -8,11 +8,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, quote};
 use mbn_spec::atomic;
 
-use crate::run::require_writable;
-use crate::settings::{Settings, file as config};
+use super::publish::require_writable;
+use crate::settings::{Settings, file as settings_file};
 
-/// All that resuming needs; written first, and the other files of an epoch follow from it. A run that died in
-/// between writes them when it is resumed.
+/// Everything that resuming needs. It is written before the other files of an epoch, which follow from it: if the run dies
+/// in between, resuming writes them.
 pub(crate) const STATE: &str = "state.safetensors";
 /// Weights after the last epoch.
 pub(crate) const LAST: &str = "last.safetensors";
@@ -26,18 +26,18 @@ pub(crate) const MISTAKES: &str = "mistakes.png";
 pub(crate) const AUGMENTED: &str = "augmented.png";
 pub(crate) const SUMMARY: &str = "summary.json";
 
-/// What helps a new run that cannot be written.
-const ELSEWHERE: &str = "name a place that can be written to and has room by `--out`";
+/// The hint for a new run that cannot be written.
+const ELSEWHERE: &str = "choose another folder, on a disk that has room, with `--out`";
 
-/// The folder of a run, which no other process writes to meanwhile.
+/// The folder of a run, locked against other processes.
 #[derive(Debug)]
 pub(crate) struct RunDir {
     path: PathBuf,
-    /// Whether it holds a run that goes on.
+    /// Whether it holds a resumed run.
     resumed: bool,
-    /// Whether it was made for the run.
+    /// Whether it was created for the run.
     is_new: bool,
-    /// Held for as long as this lives, and by the system for no longer than the process.
+    /// Held as long as this value lives; the system releases it when the process dies.
     _lock: Option<File>,
 }
 
@@ -58,7 +58,7 @@ impl RunDir {
         Ok(run)
     }
 
-    /// Refuses what [`RunDir::create`] would refuse, before anything else is done for the run.
+    /// Refuses what [`RunDir::create`] refuses, before any other work for the run.
     pub fn check(out: Option<&Path>, settings: &Settings) -> Result<()> {
         let folder = out.map_or_else(|| free_name(settings), Path::to_owned);
         require_no_run(&folder)?;
@@ -67,28 +67,28 @@ impl RunDir {
             .hint(|| ELSEWHERE.to_owned())
     }
 
-    /// The folder of a run that was started before.
+    /// The folder of a run to resume.
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.join(STATE).is_file() {
             let folder = folder.display();
             return Err(anyhow!(
-                "`{folder}` holds no run that can be resumed: no file `{STATE}`"
+                "`{folder}` holds no run to resume: there is no file `{STATE}` in it"
             ))
-            .hint(|| "`--resume` takes a folder that `--out` named, or one in `runs/`".to_owned());
+            .hint(|| "`--resume` expects a run folder, such as one in `runs/`".to_owned());
         }
         let run = Self::locked(folder.to_owned(), true)?;
         run.clean()?;
         Ok(run)
     }
 
-    /// Removes what a killed process left half written.
+    /// Removes half-written files of a killed process.
     fn clean(&self) -> Result<()> {
         let folder = &self.path;
         let entries =
             std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
         for entry in entries.flatten() {
             if atomic::is_temporary(&entry.file_name()) {
-                // What cannot be removed is in nobody's way.
+                // A file that cannot be removed does no harm.
                 let _ = std::fs::remove_file(entry.path());
             }
         }
@@ -96,12 +96,12 @@ impl RunDir {
     }
 
     fn locked(path: PathBuf, resumed: bool) -> Result<Self> {
-        // Unix alone locks folders; where the file system cannot, there is no lock.
+        // Only Unix locks folders, and not on every file system: then there is no lock.
         let lock = if cfg!(unix) { File::open(&path).ok() } else { None };
         if let Some(file) = &lock
             && let Err(TryLockError::WouldBlock) = file.try_lock()
         {
-            bail!("another mbn-train is at work in `{}`", path.display());
+            bail!("another mbn-train is using `{}`", path.display());
         }
         Ok(Self {
             path,
@@ -111,12 +111,12 @@ impl RunDir {
         })
     }
 
-    /// Refuses a disk on which `bytes` do not fit, before hours are spent on what could not be saved. A folder
-    /// that was made for the run is removed again.
+    /// Refuses a disk without room for `bytes`, before hours of training that could not be saved, and removes a folder
+    /// that was created for the run.
     pub fn require_space(&self, bytes: usize) -> Result<()> {
         let has_room = self.try_space(bytes);
         if has_room.is_err() && self.is_new {
-            // An empty folder would be in nobody's way either.
+            // An empty folder does no harm.
             let _ = std::fs::remove_dir(&self.path);
         }
         has_room
@@ -129,22 +129,21 @@ impl RunDir {
             for start in (0..bytes).step_by(zeros.len()) {
                 file.write_all(&zeros[..zeros.len().min(bytes - start)])?;
             }
-            // Dropped, it is gone; a disk that is full has refused by now.
+            // A full disk refuses the bytes by now. Dropping the file deletes it.
             file.flush()
         };
         write()
             .with_context(|| {
                 let (path, megabytes) = (self.path.display(), bytes.div_ceil(1 << 20));
-                format!("cannot write {megabytes} MiB to run folder `{path}`, which the run needs")
+                format!("cannot write to run folder `{path}` the {megabytes} MiB that the run needs")
             })
             .hint(|| self.advice())
     }
 
-    /// What helps where a run cannot be written before its first step.
+    /// The hint for a run that cannot be written before its first step.
     fn advice(&self) -> String {
         if self.resumed {
-            "make room there, or copy the folder to a place that can be written to and resume it there"
-                .to_owned()
+            "make room there, or copy the folder to another disk and resume it there".to_owned()
         } else {
             ELSEWHERE.to_owned()
         }
@@ -160,8 +159,8 @@ impl RunDir {
         &self.path
     }
 
-    /// Whether there is a file of settings that says something else than `settings` does. The place of the data may differ: a
-    /// run that is killed has saved it, and not written the file yet.
+    /// Whether the file of settings differs from `settings`. The folder of the data may differ: a killed run may have saved
+    /// its state with a new one, and not yet written the file.
     pub fn has_other_settings(&self, settings: &Settings) -> Result<bool> {
         let found = match std::fs::read(self.file(SETTINGS)) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
@@ -172,12 +171,12 @@ impl RunDir {
             table.remove("data");
             Some(table)
         };
-        Ok(table(&String::from_utf8_lossy(&found)) != table(&config::to_toml(settings)?))
+        Ok(table(&String::from_utf8_lossy(&found)) != table(&settings_file::to_toml(settings)?))
     }
 
     /// Writes the settings as a configuration file.
     pub fn write_settings(&self, settings: &Settings) -> Result<()> {
-        self.write(SETTINGS, config::to_toml(settings)?.as_bytes())
+        self.write(SETTINGS, settings_file::to_toml(settings)?.as_bytes())
     }
 
     /// Replaces a file of the run.
@@ -191,18 +190,18 @@ impl RunDir {
         written.hint(|| {
             let run = quote(&self.path);
             format!(
-                "what was saved before is intact: go on with `mbn-train --resume {run}` once there is room"
+                "the last saved state is intact: make room, then continue with `mbn-train --resume {run}`"
             )
         })
     }
 }
 
-/// Refuses a folder with what a run has written, which another run would replace.
+/// Refuses a folder with files of a run, which a new run would replace.
 fn require_no_run(folder: &Path) -> Result<()> {
     if folder.join(STATE).exists() {
-        return Err(anyhow!("run folder `{}` holds a run already", folder.display())).hint(|| {
+        return Err(anyhow!("run folder `{}` already holds a run", folder.display())).hint(|| {
             format!(
-                "go on with it by `--resume {}`, or name another `--out`",
+                "continue it with `--resume {}`, or choose another `--out`",
                 quote(folder)
             )
         });
@@ -211,14 +210,14 @@ fn require_no_run(folder: &Path) -> Result<()> {
     match results.into_iter().find(|name| folder.join(name).exists()) {
         None => Ok(()),
         Some(found) => Err(anyhow!(
-            "run folder `{}` holds the results of a run already: `{found}`",
+            "run folder `{}` already holds results of a run: `{found}`",
             folder.display()
         ))
-        .hint(|| "name another `--out`, or move them away".to_owned()),
+        .hint(|| "choose another `--out`, or move them away".to_owned()),
     }
 }
 
-/// `runs/DATA_ALPHA`, with a number from 2 where that is taken.
+/// `runs/DATA_ALPHA`, with a number from 2 on if that is taken.
 fn free_name(settings: &Settings) -> PathBuf {
     let data = settings
         .data

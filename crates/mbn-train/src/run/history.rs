@@ -1,16 +1,16 @@
-//! What each epoch came to, as `history.csv` holds it.
+//! The results of each epoch, as in `history.csv`.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-/// A row of `history.csv`. Accuracies are per cent; `images_per_s` is that of training alone.
+/// A row of `history.csv`. Accuracies are per cent; `images_per_s` covers training only.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Number of the epoch, from 1.
     pub epoch: usize,
-    /// Mean objective over the training set, label smoothing included, as the weights changed.
+    /// Mean training loss, label smoothing included, while the weights changed.
     pub train_loss: f64,
-    /// Accuracy on the augmented training images, as the weights changed; of a mixed one, its larger share counts.
+    /// Accuracy on the augmented training images, while the weights changed; the larger share of a mixed image counts.
     pub train_accuracy: f64,
     /// Mean cross entropy on the test set.
     pub test_loss: f64,
@@ -18,14 +18,14 @@ pub struct Epoch {
     pub test_accuracy: f64,
     /// Learning rate of the last step.
     pub learning_rate: f64,
-    /// Training images a second.
+    /// Training images per second.
     pub images_per_s: f64,
 }
 
 /// The history as CSV, with a header.
 ///
 /// # Errors
-/// If a row cannot be written, which memory alone could cause.
+/// A row cannot be serialised.
 pub fn to_csv(history: &[Epoch]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for epoch in history {

@@ -7,36 +7,35 @@ use mbn_cli::{Hint, quote};
 use mbn_spec::{Alpha, Weights, published_weights};
 use serde::{Deserialize, Serialize};
 
-use crate::options::Options;
 use crate::settings::require_utf8;
 
-/// Where the best weights of a run go, beside its folder.
+/// Where the best weights of a run are copied to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Publish {
-    /// To `models/`, where that is an improvement.
+    /// To `models/`, if that is an improvement.
     #[default]
     Improvement,
-    /// To a file of this name, whatever is there.
+    /// To this file, replacing it.
     To(PathBuf),
     /// Nowhere.
     Never,
 }
 
 impl Publish {
-    /// What the command line says, if it does.
+    /// What `--publish` and `--no-publish` ask for, if one of them is given.
     ///
     /// # Errors
-    /// A path that is not UTF-8, which the state could not hold.
-    pub fn asked_for(options: &Options) -> Result<Option<Self>> {
-        if let Some(path) = &options.publish {
+    /// The path is not UTF-8, so that the saved state cannot hold it.
+    pub fn asked_for(publish: Option<&Path>, no_publish: bool) -> Result<Option<Self>> {
+        if let Some(path) = publish {
             require_utf8("--publish", path)?;
-            return Ok(Some(Self::To(path.clone())));
+            return Ok(Some(Self::To(path.to_owned())));
         }
-        Ok(options.no_publish.then_some(Self::Never))
+        Ok(no_publish.then_some(Self::Never))
     }
 
-    /// The file, if there is to be one.
+    /// The file, if the weights are published.
     fn path(&self, alpha: Alpha) -> Option<PathBuf> {
         match self {
             Self::Improvement => Some(published_weights(alpha)),
@@ -45,7 +44,7 @@ impl Publish {
         }
     }
 
-    /// Refuses a file that could not be written, before hours are spent on what it is to hold.
+    /// Refuses a file that cannot be written, before hours of training.
     pub fn require_writable(&self, alpha: Alpha) -> Result<()> {
         let Some(path) = self.path(alpha) else {
             return Ok(());
@@ -62,10 +61,12 @@ impl Publish {
                     path.display()
                 )
             })
-            .hint(|| "name another file by `--publish PATH`, or publish nothing by `--no-publish`".to_owned())
+            .hint(|| {
+                "choose another file with `--publish PATH`, or publish nothing with `--no-publish`".to_owned()
+            })
     }
 
-    /// Writes the weights there.
+    /// Writes the weights to the file.
     pub fn publish(&self, weights: &Weights) -> Result<()> {
         let alpha = weights.architecture().alpha;
         let Some(path) = self.path(alpha) else {
@@ -90,9 +91,9 @@ impl Publish {
     }
 }
 
-/// Refuses a file that could not be written. Tries the nearest folder that is there, and leaves nothing in it.
+/// Refuses a file that cannot be written: tries the nearest folder that exists, and leaves nothing in it.
 pub(crate) fn require_writable(path: &Path) -> Result<()> {
-    ensure!(!path.is_dir(), "it is a folder, expected the name of a file");
+    ensure!(!path.is_dir(), "it is a folder, expected a file");
     let above = path
         .ancestors()
         .skip(1)
@@ -119,7 +120,7 @@ fn write(weights: &Weights, path: &Path) -> Result<()> {
     Ok(weights.save(path)?)
 }
 
-/// Why the published weights are not replaced, if they are not.
+/// Why the published weights are kept, if they are.
 fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
     if !path.exists() {
         return None;
@@ -133,7 +134,7 @@ fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
         weights.metadata().training.clone(),
     );
     let (Some(old), Some(new)) = (old, new) else {
-        return Some("it does not say how it was trained; `--publish` replaces it".into());
+        return Some("it has no record of its training; `--publish` replaces it".into());
     };
     if old.data_set != new.data_set || published.class_names() != weights.class_names() {
         return Some(format!(
@@ -142,7 +143,7 @@ fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
         ));
     }
     let (old, new) = (old.accuracy, new.accuracy);
-    (old >= new).then(|| format!("its accuracy of {old:.2} % is not below {new:.2} %"))
+    (old >= new).then(|| format!("its accuracy of {old:.2} % is at least the {new:.2} % of this run"))
 }
 
 #[cfg(test)]

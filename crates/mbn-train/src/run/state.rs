@@ -1,4 +1,4 @@
-//! `state.safetensors`: everything that the rest of the run depends on, and from which the run's other files follow.
+//! `state.safetensors`: everything that the rest of the run depends on. The other files of the run follow from it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -6,13 +6,11 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::{Device, Tensor};
 use mbn_model::OptimizerState;
-use mbn_spec::{Metadata, Preprocess, Weights};
+use mbn_spec::Weights;
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
 
-use crate::run::{Epoch, Publish};
-use crate::settings::Settings;
+use super::{Best, Progress};
 
 const OPTIMIZER: &str = "optimizer.";
 const WEIGHTS: &str = "weights";
@@ -20,71 +18,6 @@ const AVERAGE: &str = "average";
 const BEST: &str = "best";
 const CONFUSION: &str = "confusion";
 const PROGRESS: &str = "progress";
-
-/// The part of the state that is not tensors.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Progress {
-    pub settings: Settings,
-    /// States of earlier versions do not say.
-    #[serde(default)]
-    pub publish: Publish,
-    pub preprocess: Preprocess,
-    /// Name of the data set, wherever it lies by now; states of earlier versions do not say.
-    #[serde(default)]
-    pub data_set: String,
-    pub classes: Vec<String>,
-    /// Training images; with more or fewer, the order of the rest would be another.
-    pub train_images: usize,
-    /// Test images, which the mistakes count; states of earlier versions do not say.
-    #[serde(default)]
-    pub test_images: Option<usize>,
-    /// Threads that computed; sums of another number could round otherwise.
-    pub threads: usize,
-    /// What computed: `cpu` or `cuda`; states of earlier versions do not say.
-    #[serde(default)]
-    pub device: Option<String>,
-    /// Steps of the optimiser.
-    pub steps: u32,
-    pub history: Vec<Epoch>,
-    /// Where in the epoch after the history's last.
-    pub position: Position,
-    /// Of the best weights.
-    pub mistakes: Vec<Mistake>,
-}
-
-/// How far an epoch has come, and its sums so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Position {
-    /// Steps that are done.
-    pub step: usize,
-    /// Sum of the images' losses.
-    pub loss: f64,
-    /// Images that were classified rightly.
-    pub right: usize,
-    /// Images that were trained on.
-    pub seen: usize,
-    /// Time that training took.
-    pub seconds: f64,
-}
-
-/// The weights of the epoch with the highest test accuracy, and what they make of the test set.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Best {
-    /// The weight file.
-    pub file: Vec<u8>,
-    pub confusion: Vec<Vec<u64>>,
-}
-
-/// An image that was taken for another class.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Mistake {
-    /// Its index in the test set.
-    pub image: usize,
-    pub label: u32,
-    pub predicted: u32,
-    /// Of the predicted class.
-    pub probability: f32,
-}
 
 /// A run between two steps.
 pub(crate) struct State {
@@ -98,7 +31,8 @@ pub(crate) struct State {
 type Content = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
 impl State {
-    /// The file's content: weight files as tensors of bytes, the optimiser's tensors, the rest as JSON.
+    /// The content of the file: weight files as tensors of bytes, the optimiser's tensors, and the rest as JSON in the
+    /// metadata.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut tensors = Content::new();
         let mut file = |name: &str, bytes: Vec<u8>| {
@@ -134,7 +68,7 @@ impl State {
     /// Reads the file.
     ///
     /// # Errors
-    /// If it cannot be read, or its parts do not belong together.
+    /// The file cannot be read, or its parts do not belong together.
     pub fn load(path: &Path, device: &Device) -> Result<Self> {
         let read = || {
             let state = Self::from_bytes(&std::fs::read(path)?, device)?;
@@ -147,9 +81,9 @@ impl State {
     fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
         let progress = header.metadata().as_ref().and_then(|pairs| pairs.get(PROGRESS));
-        let progress = progress.context("it holds no run: metadata `progress` is missing")?;
+        let progress = progress.context("it is not the state of a run: metadata `progress` is missing")?;
         let progress: Progress =
-            serde_json::from_str(progress).context("metadata `progress` is not that of this version")?;
+            serde_json::from_str(progress).context("this version cannot read the metadata `progress`")?;
         let tensors = SafeTensors::deserialize(bytes)?;
         let file = |name: &str| tensors.tensor(name).ok().map(|view| view.data());
         let weights = |name: &str| {
@@ -172,7 +106,7 @@ impl State {
         })
     }
 
-    /// Refuses a file whose parts are of different runs.
+    /// Refuses a file whose parts come from different runs.
     fn check(&self) -> Result<()> {
         let (settings, classes) = (&self.progress.settings, self.progress.classes.len());
         let best = self.best.as_ref().map(|best| Weights::from_bytes(&best.file));
@@ -182,14 +116,13 @@ impl State {
             let (alpha, found) = (architecture.alpha, architecture.classes);
             ensure!(
                 alpha == settings.alpha && found == classes,
-                "it is of another architecture: its weights are of alpha {alpha} with {found} classes, its settings say \
-                 alpha {} with {classes} classes; put back the file that the run wrote, or start a new run with another \
-                 `--out`",
+                "its weights have another architecture than its settings: alpha {alpha} with {found} classes, expected alpha \
+                 {} with {classes} classes; put back the file that the run wrote, or start a new run with another `--out`",
                 settings.alpha
             );
         }
         ensure!(
-            self.average.is_some() == (settings.ema > 0.0),
+            self.average.is_some() == (settings.ema.get() > 0.0),
             "its moving average and its settings disagree"
         );
         ensure!(
@@ -198,7 +131,7 @@ impl State {
         );
         ensure!(
             self.progress.steps == 0 || !self.optimizer.tensors.is_empty(),
-            "what the optimiser remembers of {} steps is missing",
+            "the state of the optimiser after {} steps is missing",
             self.progress.steps
         );
         let architecture = self.weights.architecture();
@@ -224,7 +157,7 @@ fn confusion(view: &TensorView) -> Result<Vec<Vec<u64>>> {
     };
     ensure!(
         view.dtype() == Dtype::U64 && rows == columns && rows > 0,
-        "`{CONFUSION}` is no square of U64"
+        "`{CONFUSION}` is not a square matrix of U64"
     );
     let counts: Vec<u64> = view
         .data()
@@ -259,55 +192,4 @@ fn optimizer(tensors: &SafeTensors, steps: u32, device: &Device) -> Result<Optim
         optimizer.tensors.insert(name.to_owned(), tensor);
     }
     Ok(optimizer)
-}
-
-impl Progress {
-    /// The epoch with the highest test accuracy, the earliest of several.
-    pub fn best(&self) -> Option<&Epoch> {
-        self.history
-            .iter()
-            .fold(None, |best: Option<&Epoch>, epoch| match best {
-                Some(best) if best.test_accuracy >= epoch.test_accuracy => Some(best),
-                _ => Some(epoch),
-            })
-    }
-
-    /// Whether the accuracy has not risen for as many epochs as the settings have patience.
-    pub fn out_of_patience(&self) -> bool {
-        let since_best = self
-            .best()
-            .map_or(0, |best| self.history.len().saturating_sub(best.epoch));
-        self.settings.patience > 0 && since_best >= self.settings.patience
-    }
-
-    /// Where the run is, for people.
-    pub fn describe_position(&self) -> String {
-        match (self.history.len(), self.position.step) {
-            (0, 0) => "before its first step".to_owned(),
-            (done, 0) => format!("after epoch {done} of {}", self.settings.epochs),
-            (done, step) => format!(
-                "after step {step} of epoch {} of {}",
-                done + 1,
-                self.settings.epochs
-            ),
-        }
-    }
-
-    /// Metadata of the weights after the last epoch of the history.
-    pub fn metadata(&self) -> Metadata {
-        Metadata {
-            alpha: None,
-            classes: Some(self.classes.clone()),
-            preprocess: Some(self.preprocess),
-            variant: None,
-            training: Some(mbn_spec::Training {
-                data_set: self.data_set.clone(),
-                recipe: self.settings.recipe.name().to_owned(),
-                epochs: self.history.len(),
-                accuracy: self.history.last().map_or(0.0, |epoch| epoch.test_accuracy),
-                seed: self.settings.seed,
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-            }),
-        }
-    }
 }

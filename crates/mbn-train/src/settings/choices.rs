@@ -1,4 +1,4 @@
-//! Settings that are one of a few names, on the command line and in files alike.
+//! Settings that take one of a few names, on the command line and in files.
 
 use candle_core::DType;
 use clap::ValueEnum;
@@ -16,13 +16,13 @@ pub enum ClassWeights {
     Balanced,
 }
 
-/// How a picture of any size becomes a square one.
+/// How an image of any size becomes square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResizeName {
-    /// The whole picture to size x size.
+    /// Resize the whole image to size x size.
     Square,
-    /// The shorter side to 256/224 of the size, then the centre.
+    /// Resize the shorter side to 256/224 of the size, then cut out the centre.
     Crop,
 }
 
@@ -61,18 +61,11 @@ impl OptimizerName {
         }
     }
 
-    /// Default peak learning rate at batch size 64.
-    pub(crate) fn learning_rate(self) -> f64 {
+    /// The value that belongs to the optimiser.
+    pub(crate) fn sgd_or_adamw<T>(self, sgd: T, adamw: T) -> T {
         match self {
-            Self::Sgd => 0.1,
-            Self::Adamw => 0.002,
-        }
-    }
-
-    pub(crate) fn weight_decay(self) -> f64 {
-        match self {
-            Self::Sgd => 1e-4,
-            Self::Adamw => 0.05,
+            Self::Sgd => sgd,
+            Self::Adamw => adamw,
         }
     }
 }
@@ -80,16 +73,16 @@ impl OptimizerName {
 /// Number format of the training step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Precision {
+pub enum StepPrecision {
     /// float32 throughout.
     F32,
-    /// float32, but the operands of products rounded to TF32: CUDA only.
+    /// float32, with the operands of matrix products rounded to TF32; CUDA only.
     Tf32,
     /// Activations, their gradients and products in bfloat16; weights, statistics and optimiser in float32.
     Bf16,
 }
 
-impl Precision {
+impl StepPrecision {
     /// Name on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -99,7 +92,7 @@ impl Precision {
         }
     }
 
-    /// Format of activations and of their gradients.
+    /// Number format of activations and their gradients.
     pub fn dtype(self) -> DType {
         match self {
             Self::F32 | Self::Tf32 => DType::F32,

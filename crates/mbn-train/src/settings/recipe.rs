@@ -1,18 +1,9 @@
-//! What a recipe sets where neither an option nor a configuration file does.
+//! The named sets of defaults.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// The parts in which recipes differ.
-pub(crate) struct RecipeDefaults {
-    pub ema: f64,
-    pub label_smoothing: f64,
-    pub crop: bool,
-    pub crop_scale: [f64; 2],
-    pub flip: f64,
-}
-
-/// Augmentation and regularisation.
+/// Defaults of augmentation and regularisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Recipe {
@@ -25,28 +16,14 @@ pub enum Recipe {
 impl Recipe {
     /// Name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Strong => "strong",
-        }
+        self.plain_or_strong("plain", "strong")
     }
 
-    pub(crate) fn defaults(self) -> RecipeDefaults {
+    /// The value that belongs to the recipe.
+    pub(crate) fn plain_or_strong<T>(self, plain: T, strong: T) -> T {
         match self {
-            Self::Plain => RecipeDefaults {
-                ema: 0.0,
-                label_smoothing: 0.0,
-                crop: false,
-                crop_scale: [0.35, 1.0],
-                flip: 0.0,
-            },
-            Self::Strong => RecipeDefaults {
-                ema: 0.999,
-                label_smoothing: 0.1,
-                crop: true,
-                crop_scale: [0.35, 1.0],
-                flip: 0.5,
-            },
+            Self::Plain => plain,
+            Self::Strong => strong,
         }
     }
 }

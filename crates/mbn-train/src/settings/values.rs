@@ -1,4 +1,4 @@
-//! What an option, or a key of a configuration file, may be set to: the same ranges for both.
+//! The values of settings, with the same ranges on the command line and in configuration files.
 
 mod number;
 mod size;
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 pub use number::{BetaParameter, Fraction, NonNegative, Positive, Probability};
 pub use size::{Size, StartSize};
 
-/// Smallest and largest part of a picture's area that a crop takes: `MIN,MAX`, or `MIN` for `MIN,1`.
+/// Smallest and largest share of an image's area in a crop: `MIN,MAX`, or `MIN` for `MIN,1`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "[f64; 2]", into = "[f64; 2]")]
 pub struct CropScale([f64; 2]);
 
 impl CropScale {
-    /// Smallest and largest part.
+    /// Smallest and largest share.
     pub fn get(self) -> [f64; 2] {
         self.0
     }
@@ -54,11 +54,11 @@ impl FromStr for CropScale {
     }
 }
 
-/// Number of operations and their strength: `N,M`; no operations for none.
+/// Number of operations and their strength, `N,M`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "[u32; 2]", into = "[u32; 2]")]
 pub struct RandAugment {
-    /// Operations on each picture, 0 to 14.
+    /// Operations per image, 0 to 14.
     pub operations: u32,
     /// Strength, 0 to 30.
     pub magnitude: u32,
@@ -109,10 +109,10 @@ impl FromStr for RandAugment {
     }
 }
 
-/// Blocks of the network, the stem being the first.
+/// Number of blocks of the network; the stem is the first.
 pub const BLOCKS: usize = mbn_spec::BLOCKS.len() + 1;
 
-/// How many of the first blocks do not train: a number, or `all` but the classifier.
+/// Number of frozen blocks, or `all`, which leaves the classifier to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "FreezeText", into = "usize")]
 pub struct Freeze(usize);
@@ -128,7 +128,7 @@ impl Freeze {
     /// Everything trains.
     pub const NONE: Self = Self(0);
 
-    /// Number of frozen blocks, the stem being the first of 14.
+    /// Number of frozen blocks; the stem is the first of 14.
     pub fn blocks(self) -> usize {
         self.0
     }

@@ -1,4 +1,6 @@
-//! Accuracy, loss, confusion and worst mistakes on the test set.
+//! Loss, accuracy, confusion matrix and worst mistakes on the test set.
+
+use std::path::Path;
 
 use anyhow::Result;
 use candle_core::{D, Device, Tensor};
@@ -9,23 +11,23 @@ use mbn_model::{InferenceNetwork, cross_entropy};
 use mbn_spec::Weights;
 
 use crate::data::usable;
-use crate::run::{Mistake, RunDir};
+use crate::run::Mistake;
 
-/// Mistakes that are kept, the most confident ones.
+/// Number of mistakes that are kept, the most confident ones.
 const MISTAKES: usize = 24;
 
-/// What the network makes of a labelled set.
+/// The network's results on a labelled set.
 pub(crate) struct Evaluation {
     /// Mean cross entropy.
     pub loss: f64,
     /// Images by true class (rows) and predicted class (columns).
     pub confusion: Vec<Vec<u64>>,
-    /// The most confident mistakes, the worst first.
+    /// The most confident mistakes, most confident first.
     pub mistakes: Vec<Mistake>,
 }
 
 impl Evaluation {
-    /// Per cent of the images whose class was predicted.
+    /// Per cent of the images that were classified correctly.
     pub fn accuracy(&self) -> f64 {
         let right: u64 = self.confusion.iter().enumerate().map(|(i, row)| row[i]).sum();
         let total: u64 = self.confusion.iter().flatten().sum();
@@ -33,13 +35,13 @@ impl Evaluation {
     }
 }
 
-/// Runs the folded network over the batches of `loader`; `None` if the user stopped it. `run` is what goes on after an
-/// image that cannot be read was replaced.
+/// Runs the folded network over the batches of `loader`; `None` if the user stopped it. `folder` is the run's, for the hint
+/// if an image cannot be read.
 pub(crate) fn evaluate(
     weights: &Weights,
     loader: &Loader,
     device: &Device,
-    run: &RunDir,
+    folder: &Path,
 ) -> Result<Option<Evaluation>> {
     let network = InferenceNetwork::new(&weights.fold(), device)?;
     let mut tally = Tally::new(weights.architecture().classes);
@@ -54,8 +56,8 @@ pub(crate) fn evaluate(
             bar.finish_and_clear();
             return Ok(None);
         }
-        // A batch is read when the device has the next one to work on.
-        let next = Pending::start(&network, usable(batch, run)?, size)?;
+        // Results are read when the device already works on the next batch.
+        let next = Pending::start(&network, usable(batch, folder)?, size)?;
         if let Some(batch) = pending.replace(next) {
             bar.inc(batch.labels.len() as u64);
             tally.add(&batch)?;
@@ -72,15 +74,15 @@ pub(crate) fn evaluate(
     }))
 }
 
-/// What a device was asked to find of a batch, and may still be working on.
+/// Results of a batch that the device may still be computing.
 struct Pending {
     indices: Vec<usize>,
     labels: Vec<u32>,
-    /// Mean of the batch.
+    /// Mean over the batch.
     loss: Tensor,
     /// `[N]`
     predicted: Tensor,
-    /// Of the predicted classes, `[N]`.
+    /// Probabilities of the predicted classes, `[N]`.
     probabilities: Tensor,
 }
 
@@ -102,7 +104,7 @@ impl Pending {
 
 /// Sums over batches.
 struct Tally {
-    /// Of the images' losses.
+    /// Sum of the images' losses.
     loss: f64,
     images: usize,
     confusion: Vec<Vec<u64>>,
@@ -140,7 +142,7 @@ impl Tally {
                 });
             }
         }
-        // The sort is stable: of equals the first image stays first.
+        // The sort is stable, so that images with the same probability keep their order.
         self.mistakes
             .sort_by(|a, b| b.probability.total_cmp(&a.probability));
         self.mistakes.truncate(MISTAKES);

@@ -8,7 +8,8 @@ use mbn_data::{Crop, Filter};
 #[cfg(feature = "cuda")]
 use mbn_spec::Preprocess;
 
-/// Makes the step's tensors. On CUDA pictures travel as decoded, beside the step, and are resized and normalised there.
+/// Makes the tensors of a step. With CUDA, decoded images are copied while the GPU works on the step before, and resized
+/// and normalised there.
 pub(crate) struct Feed {
     device: Device,
     #[cfg(feature = "cuda")]

@@ -13,7 +13,7 @@ use classifier::Classifier;
 
 use crate::run::{BEST, LAST, STATE};
 
-/// Weights for the classes of a data set, and the preprocessing that they are for.
+/// Weights for the classes of a data set, and their preprocessing.
 pub(crate) struct Start {
     pub weights: Weights,
     pub preprocess: Preprocess,
@@ -31,7 +31,7 @@ impl Start {
         })
     }
 
-    /// The weights of `--init`, with a new classifier where theirs is for other classes, and with their normalisation.
+    /// The weights of `--init` with their normalisation, and with a new classifier if theirs is for other classes.
     pub fn from_file(
         init: &Weights,
         path: &Path,
@@ -65,29 +65,30 @@ impl Start {
     }
 }
 
-/// Why the weights' classifier is not one for `classes`, if so. Weights without class names are taken at their count.
+/// Why the weights need a new classifier for `classes`, if they do. Weights without class names only need the right number
+/// of classes.
 fn other_classifier(names: Option<&[String]>, count: usize, classes: &[String]) -> Option<String> {
     if count != classes.len() {
-        return Some(format!("the file's has {count}"));
+        return Some(format!("the file has {count} classes"));
     }
     let differs = names?.iter().zip(classes).find(|(one, other)| one != other);
-    differs.map(|(found, wanted)| format!("the file's knows `{found}` where the data has `{wanted}`"))
+    differs.map(|(found, wanted)| format!("the file has class `{found}` where the data has `{wanted}`"))
 }
 
-/// Refuses the weights of `--init` for a run of another alpha.
+/// Refuses weights of `--init` whose alpha is not that of the run.
 pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha) -> Result<()> {
     let found = init.architecture().alpha;
     if found == alpha {
         return Ok(());
     }
     Err(anyhow!(
-        "`--init {}` holds alpha {found}, the run is to have alpha {alpha}",
+        "`--init {}` holds weights of alpha {found}, the run has alpha {alpha}",
         path.display()
     ))
-    .hint(|| "leave out `--alpha`: the weights decide".to_owned())
+    .hint(|| "leave out `--alpha`, and the run takes that of the weights".to_owned())
 }
 
-/// Reads `--init`, with the class names of `--init-classes` in place of its own if they are given.
+/// Reads `--init`. The class names of `--init-classes`, if given, replace its own.
 pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
     if path.is_dir() {
         bail!(
@@ -100,7 +101,7 @@ pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
         Some(name) if name == STATE => loaded.hint(|| {
             let (best, last) = (path.with_file_name(BEST), path.with_file_name(LAST));
             format!(
-                "a run's weights are in `{}` and `{}`",
+                "the weights of that run are in `{}` and `{}`",
                 best.display(),
                 last.display()
             )
@@ -109,8 +110,7 @@ pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
     };
     if let Some(name) = weights.not_finite() {
         bail!(
-            "`--init {}` cannot be used: `{name}` holds values that are infinite or no numbers, from which nothing can be \
-             learned",
+            "`--init {}` cannot be used: `{name}` holds infinite values or NaN",
             path.display()
         );
     }
@@ -121,7 +121,7 @@ pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
     let (found, expected) = (names.len(), weights.architecture().classes);
     if found != expected {
         let (names_path, path) = (names_path.display(), path.display());
-        bail!("`--init-classes {names_path}` names {found} classes, `{path}` has {expected}");
+        bail!("`--init-classes {names_path}` has {found} classes, `{path}` has {expected}");
     }
     Ok(weights.with_class_names(names)?)
 }

@@ -1,33 +1,33 @@
-//! Loss and accuracy of training steps, read from the device as seldom as it needs.
+//! Loss and accuracy of training steps, read from the device as seldom as possible.
 
 use anyhow::Result;
 use candle_core::{D, DType, Device, Tensor};
 
-/// Steps between readings on a device that works by itself: each waits for all that was asked of it.
+/// Steps between readings on a GPU: each reading waits for the work that is queued there.
 const STEPS_BETWEEN_READINGS: usize = 16;
 
-/// Sums over steps that have not been read yet.
+/// Sums over the steps since the last reading.
 pub(crate) struct Meter {
     every: usize,
     pending: Option<Sums>,
 }
 
 struct Sums {
-    /// Losses times images, and images classified rightly, `[2]`.
+    /// Sum of the losses, and number of images classified correctly, `[2]`.
     values: Tensor,
     images: usize,
     steps: usize,
 }
 
-/// What some steps came to.
+/// Sums over some steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Reading {
     /// Sum of the images' losses.
     pub loss: f64,
-    /// Images that were classified rightly.
+    /// Number of images that were classified correctly.
     pub right: usize,
     pub images: usize,
-    /// How many steps it is of.
+    /// Number of steps.
     pub steps: usize,
 }
 
@@ -40,7 +40,7 @@ impl Meter {
         })
     }
 
-    /// A meter that is read after so many steps.
+    /// A meter with a reading due every `steps` steps.
     pub fn every(steps: usize) -> Self {
         Self {
             every: steps,
@@ -69,7 +69,7 @@ impl Meter {
         Ok(())
     }
 
-    /// The steps since the last reading, if there are enough of them.
+    /// A reading of the steps since the last one, if there are enough.
     pub fn read_if_due(&mut self) -> Result<Option<Reading>> {
         match &self.pending {
             Some(sums) if sums.steps >= self.every => self.read(),
@@ -77,7 +77,7 @@ impl Meter {
         }
     }
 
-    /// The steps since the last reading, if there are any. Waits for the device.
+    /// A reading of the steps since the last one, if there are any. Waits for the device.
     pub fn read(&mut self) -> Result<Option<Reading>> {
         let Some(sums) = self.pending.take() else {
             return Ok(None);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cpu_is_read_at_every_step_and_a_loss_that_is_no_number_stays_one() {
+    fn the_cpu_is_read_after_every_step_and_nan_stays_nan() {
         let mut meter = Meter::new(&Device::Cpu);
         step(&mut meter, f32::NAN, [1, 0, 1]);
         assert!(meter.read_if_due().unwrap().unwrap().loss.is_nan());

@@ -1,6 +1,6 @@
-//! The bar of a training epoch: loss, accuracy, images/s, and the time that the epoch and the run still take.
+//! The progress bar of a training epoch: loss, accuracy, images/s, and the remaining time of the epoch and the run.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar};
 use mbn_cli::progress;
@@ -19,14 +19,14 @@ impl EpochBar {
         ))
     }
 
-    /// Shows how far the epoch has come; `run` is the time that the run still takes, if that can be said.
+    /// Shows the position in the epoch; `run` is the remaining time of the run, if it is known.
     pub fn show(&self, position: &Position, run: Option<Duration>) {
         let images = self.0.length().unwrap_or(0);
         self.0.set_position(position.seen as u64);
         self.0.set_message(describe(position, images, run));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn clear(&self) {
         self.0.finish_and_clear();
     }
@@ -41,32 +41,6 @@ fn describe(position: &Position, images: u64, run: Option<Duration>) -> String {
     let epoch = epoch.map_or_else(|_| "?".to_owned(), time);
     let run = run.map_or_else(String::new, |left| format!(", run {}", time(left)));
     format!("loss {loss:.3}, accuracy {accuracy:.1} %, {rate:.0} images/s, {epoch} left{run}")
-}
-
-/// How fast the run goes on, all of it: training, tests, saving.
-pub(crate) struct Pace {
-    start: Instant,
-    /// Epochs that were done then.
-    done: f64,
-}
-
-impl Pace {
-    /// Measures from now on, when `done` epochs are done.
-    pub fn new(done: f64) -> Self {
-        Self {
-            start: Instant::now(),
-            done,
-        }
-    }
-
-    /// Time until `epochs` epochs are done, when `done` are.
-    pub fn time_left(&self, done: f64, epochs: usize) -> Option<Duration> {
-        time_left(self.start.elapsed(), done - self.done, epochs as f64 - done)
-    }
-}
-
-fn time_left(elapsed: Duration, done: f64, left: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(elapsed.as_secs_f64() * left / done).ok()
 }
 
 #[cfg(test)]
@@ -90,12 +64,5 @@ mod tests {
         assert!("epoch 100/300 ━━━━ ".chars().count() + line.len() <= 80);
         let line = describe(&Position::default(), 9469, None);
         assert!(line.ends_with("? left"), "{line}");
-    }
-
-    #[test]
-    fn the_run_takes_as_long_for_an_epoch_as_until_now() {
-        let minute = Duration::from_secs(60);
-        assert_eq!(time_left(minute, 0.5, 2.0), Some(4 * minute));
-        assert_eq!(time_left(minute, 0.0, 2.0), None);
     }
 }

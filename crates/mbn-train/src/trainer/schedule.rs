@@ -9,7 +9,7 @@ pub struct Schedule {
     pub peak: f64,
     /// Steps until the peak.
     pub warmup_steps: f64,
-    /// Steps in all.
+    /// Total number of steps.
     pub steps: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Runs that diverge on a device whose losses are read only now and then.
+//! Runs that diverge on a device whose losses are read only every few steps.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use crate::options::Options;
 use crate::run::{STATE, State};
 use crate::trainer::meter::Meter;
 
-/// More than an epoch of these runs has.
+/// More steps than an epoch of these runs has.
 const STEPS_BETWEEN_READINGS: usize = 16;
 
-/// A run of two epochs of four steps on the CPU, which reads losses as a GPU's are.
+/// A run of two epochs of four steps on the CPU that reads losses as seldom as on a GPU.
 fn trainer(folder: &Path) -> Trainer {
     for (split, count) in [("train", 8), ("val", 2)] {
         for class in ["blue", "red"] {
@@ -42,7 +42,7 @@ fn saved(trainer: &Trainer) -> Vec<u8> {
     std::fs::read(trainer.run.file(STATE)).unwrap()
 }
 
-/// Sets a parameter of the network to something that is no number.
+/// Fills a parameter of the network with NaN.
 fn spoil(trainer: &Trainer, name: &str) {
     let mut parameters = trainer.network.parameters();
     let parameter = parameters.find(|parameter| parameter.name == name).unwrap();
@@ -59,7 +59,7 @@ fn a_loss_that_is_read_late_spoils_no_checkpoint() {
     spoil(&trainer, "fc.bias");
     let message = format!("{:#}", trainer.train().unwrap_err());
     for part in [
-        "the loss became NaN in one of 4 steps that end in epoch 2, step 4 of 4",
+        "the loss became NaN within 4 steps that end in epoch 2, step 4 of 4",
         "the last good checkpoint",
         "after epoch 1",
     ] {
@@ -69,7 +69,7 @@ fn a_loss_that_is_read_late_spoils_no_checkpoint() {
     State::load(&trainer.run.file(STATE), &Device::Cpu).unwrap();
 }
 
-/// The gradient of the last step may be infinite where its loss was not.
+/// The gradient of the last step may be infinite although its loss was finite.
 #[test]
 fn what_is_not_finite_is_not_saved() {
     let folder = tempfile::tempdir().unwrap();
@@ -83,7 +83,7 @@ fn what_is_not_finite_is_not_saved() {
     let message = format!("{:#}", trainer.save_state().unwrap_err());
     assert!(
         message.contains(
-            "what the optimiser remembers of `fc.bias` is no longer finite in epoch 1, step 4 of 4 (step 4 of"
+            "the state of the optimiser for `fc.bias` is no longer finite in epoch 1, step 4 of 4 (step 4 of"
         ),
         "{message}"
     );

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -12,7 +12,21 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-/// The program, on two threads.
+/// A run with everything that has a state: momentum, moving average, mixing, erasing, a schedule, growing sizes, patience.
+pub const LONG: &str = "--data data --alpha 0.25 --size 64 --progressive 32 --epochs 4 --batch-size 4 --lr 0.02 --seed 7 \
+     --mixup 0.2 --cutmix 1 --erasing 0.5 --trivial-augment --color-jitter 0.2 --ema 0.9 --clip-norm 1 --patience 9 \
+     --threads 2 --no-publish";
+/// Files that do not depend on the clock.
+const FILES: [&str; 6] = [
+    "last.safetensors",
+    "best.safetensors",
+    "curves.png",
+    "confusion.png",
+    "mistakes.png",
+    "augmented.png",
+];
+
+/// The program.
 pub fn train() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"));
     command.env("NO_COLOR", "1");
@@ -91,4 +105,29 @@ pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(5));
     }
     panic!("{what} did not come in 30 s");
+}
+
+/// The folder of a [`LONG`] run that was not interrupted.
+pub fn uninterrupted(folder: &Path, more: &str) -> PathBuf {
+    run(folder, &format!("{LONG} --out whole {more}")).success();
+    folder.join("whole")
+}
+
+/// Compares two runs, apart from times.
+pub fn assert_same(whole: &Path, other: &Path) {
+    for name in FILES {
+        assert!(
+            read(whole.join(name)) == read(other.join(name)),
+            "`{name}` differs"
+        );
+    }
+    assert_eq!(history(whole), history(other));
+    let published = whole.with_file_name("models");
+    assert!(!published.exists(), "`--no-publish` was forgotten");
+    let left: Vec<_> = std::fs::read_dir(other)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".tmp"))
+        .collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
 }

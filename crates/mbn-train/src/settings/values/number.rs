@@ -1,10 +1,10 @@
-//! Floats of a certain range.
+//! Numbers in a range.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A float of a certain range, which both the command line and TOML are refused outside of.
+/// A number in a range that the command line and TOML check.
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $allowed:expr) => {
         $(#[$doc])*
@@ -74,8 +74,13 @@ number!(
     |value| (0.0..=1.0).contains(&value)
 );
 number!(
-    /// Both parameters of a Beta distribution, or 0 for none.
+    /// Both parameters of a Beta distribution, or 0 for no distribution.
     BetaParameter,
     "0, or a number from 0.001 to 1000",
     |value| value == 0.0 || (1e-3..=1e3).contains(&value)
 );
+
+impl Probability {
+    /// Never.
+    pub const ZERO: Self = Self(0.0);
+}

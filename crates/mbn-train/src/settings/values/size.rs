@@ -46,7 +46,7 @@ impl FromStr for Size {
     }
 }
 
-/// The size that a run starts with and grows from, or 0 where it is the same throughout.
+/// The size from which training images grow, or 0 if they do not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct StartSize(Option<Size>);

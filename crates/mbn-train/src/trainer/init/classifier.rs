@@ -1,4 +1,4 @@
-//! A classifier for other classes than the weights', with what these know of them.
+//! A new classifier that keeps the rows of classes with a known name.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,20 +6,20 @@ use anyhow::Result;
 use mbn_model::fresh_weights;
 use mbn_spec::{Architecture, Metadata, TensorKind, Weights};
 
-/// Classes that the log names before it counts the others.
+/// Classes that the log lists before it counts the others.
 const NAMED: usize = 12;
 
-/// Where each class of a data set comes from.
+/// Which old class each class of a data set continues.
 pub(super) struct Classifier<'a> {
     classes: &'a [String],
-    /// The old class of the same name, if there is one and only one.
+    /// The old class with the same name, if there is exactly one.
     old: Vec<Option<usize>>,
 }
 
 impl<'a> Classifier<'a> {
-    /// For weights of the classes `old`, which may have several names between commas, as ImageNet's do.
+    /// For weights of the classes `old`, each of which may have several names between commas, as in ImageNet.
     pub fn new(old: &[String], classes: &'a [String]) -> Self {
-        // `None` where several classes have the name: "crane" is a bird and a machine.
+        // `None` if several classes have the name: "crane" is a bird and a machine.
         let mut known: HashMap<String, Option<usize>> = HashMap::new();
         for (at, name) in old.iter().enumerate() {
             let whole = std::iter::once(name.as_str()).filter(|name| name.contains(','));
@@ -37,7 +37,7 @@ impl<'a> Classifier<'a> {
         }
     }
 
-    /// What is kept, for the log.
+    /// The classes that are kept, for the log.
     pub fn describe(&self) -> String {
         let kept = self.classes.iter().zip(&self.old);
         let kept: Vec<_> = kept
@@ -45,7 +45,7 @@ impl<'a> Classifier<'a> {
             .map(|(name, _)| format!("`{name}`"))
             .collect();
         match kept.len() {
-            0 => "no class is known by its name".to_owned(),
+            0 => "no class has a known name".to_owned(),
             count if count > NAMED => {
                 format!(
                     "kept from it: {} and {} more",
@@ -57,7 +57,7 @@ impl<'a> Classifier<'a> {
         }
     }
 
-    /// `init` with this classifier; what is not kept is random.
+    /// `init` with this classifier; the rows of new classes are random.
     pub fn put_on(&self, init: &Weights, seed: u64) -> Result<Weights> {
         let architecture = Architecture {
             classes: self.classes.len(),
@@ -80,7 +80,7 @@ impl<'a> Classifier<'a> {
         Ok(Weights::new(architecture, Metadata::default(), floats, counters)?)
     }
 
-    /// `fresh`, a row a class, with the rows of `old` that are kept.
+    /// `fresh`, one row per class, with the kept rows of `old`.
     fn rows(&self, old: &[f32], fresh: &[f32]) -> Vec<f32> {
         let mut values = fresh.to_vec();
         let row = values.len() / self.classes.len();
@@ -93,7 +93,7 @@ impl<'a> Classifier<'a> {
     }
 }
 
-/// A name without what folder names cannot have or do not care for.
+/// A name without the differences that folder names bring: capitals, `_` and `-`.
 fn plain(name: &str) -> String {
     name.to_lowercase().replace(['_', '-'], " ").trim().to_owned()
 }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_are_known_by_each_of_their_names_but_not_by_one_that_is_shared() {
+    fn classes_match_by_any_of_their_names_but_not_by_a_shared_one() {
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let old = names(&[
             "tench, Tinca tinca",
@@ -134,7 +134,7 @@ mod tests {
         );
         assert_eq!(
             Classifier::new(&[], &many).describe(),
-            "no class is known by its name"
+            "no class has a known name"
         );
     }
 }
