@@ -65,7 +65,7 @@ def parse(messages):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--markdown", action="store_true", help="print the table for docs/cuda.md")
+    parser.add_argument("--markdown", action="store_true", help="print the table for docs/cuda-kernels.md")
     arguments = parser.parse_args()
     nvcc = find_nvcc()
     jobs = [(source, architecture) for source in sorted(SOURCES.glob("*.cu")) for architecture in ARCHITECTURES]

@@ -2,7 +2,7 @@
 # Images per second, ours and the peer's one after the other in each round: what else the machine does changes both.
 
 ROUNDS=5
-# Megabytes that a training step of alpha 1 in bfloat16 moves for each 224 x 224 image: docs/cuda.md, "Bytes of a step".
+# Megabytes that a training step of alpha 1 in bfloat16 moves for each 224 x 224 image: docs/cuda-kernels.md, "Bytes of a step".
 MEGABYTES=110.4
 TRAIN_BATCH=256
 INFER_BATCH=64
