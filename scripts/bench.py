@@ -157,7 +157,7 @@ def main():
         f"{platform.system()}; {versions}.", "",
         "Figures are images per second at batch 32 and 224 x 224, unless a row says otherwise.", "",
         f"- **Method.** Each of {options.rounds} rounds runs {options.steps} steps of ours and then of the peer. The figures are medians "
-        "over the rounds. The ratio is computed in each round; the table gives the median, the smallest and the largest ratio.",
+        "over the rounds. The ratio is computed in each round; the table gives its median, and as spread the smallest and the largest.",
         "- **Freed memory kept** means that glibc's `MALLOC_MMAP_THRESHOLD_` and `MALLOC_TRIM_THRESHOLD_` are set so high that "
         "PyTorch's large tensors need no fresh pages. By default they do, and PyTorch's speed varies with them.", "",
         "| what | ours | compared with | theirs | ours / theirs | spread |", "| --- | ---: | --- | ---: | ---: | --- |", *rows, "",
