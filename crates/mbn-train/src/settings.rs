@@ -9,8 +9,6 @@ mod define;
 pub(crate) mod file;
 mod images;
 mod layers;
-#[cfg(test)]
-mod page;
 mod recipe;
 mod resolve;
 mod setting;
@@ -18,10 +16,10 @@ mod table;
 mod values;
 
 pub use choices::{ClassWeights, OptimizerName, ResizeName, StepPrecision};
-#[cfg(test)]
-pub(crate) use page::example;
 pub use recipe::Recipe;
 pub(crate) use resolve::require_utf8;
+#[cfg(test)]
+pub(crate) use setting::{Group, Setting};
 #[cfg(test)]
 pub(crate) use table::SETTINGS;
 pub use table::{RunArgs, Settings};

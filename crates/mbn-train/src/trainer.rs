@@ -20,7 +20,7 @@ use candle_core::Device;
 use mbn_cli::{Outcome, quote};
 use mbn_data::{Loader, Splits};
 use mbn_model::{Network, Optimizer, WeightAverage};
-use mbn_spec::Weights;
+use mbn_weights::Weights;
 
 pub use schedule::Schedule;
 

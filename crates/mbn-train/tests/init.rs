@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use common::{data, refused, run};
 use mbn_model::fresh_weights;
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
+use mbn_weights::Weights;
 use predicates::prelude::*;
 use predicates::str::contains;
 use safetensors::tensor::{Dtype, TensorView};
@@ -51,7 +52,7 @@ fn weights_to_start_from_must_fit() {
         &["missing.safetensors"],
     );
 
-    // One tensor too few, one too many, one of another shape: all are named at once.
+    // Two tensors missing, one of another shape, one too many: one error names all.
     let good = weights(&["blue", "red"]).to_bytes().unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&good).unwrap();
     let mut parts: BTreeMap<String, TensorView> = tensors
@@ -82,7 +83,7 @@ fn weights_to_start_from_must_fit() {
     ];
     refused(path, &format!("{SMALL} --init w.safetensors"), 1, &messages);
 
-    // The offset of a value is that of its tensor, after the header and the eight bytes of its length.
+    // The data follows the header and the eight bytes of its length.
     let mut bad = good.clone();
     let (header, metadata) = safetensors::SafeTensors::read_metadata(&good).unwrap();
     let (start, _) = metadata.info("model.3.0.weight").unwrap().data_offsets;
@@ -121,8 +122,8 @@ fn weights_to_start_from_must_fit() {
     );
 }
 
-/// Weights of the same classes start where they ended; for others the classifier alone is new. Without `--alpha` the
-/// weights decide, and their normalisation is kept.
+/// Weights for the same classes are kept; for other classes only the classifier is new. Alpha and normalisation are those of
+/// the weights.
 #[test]
 fn starting_from_weights() {
     let folder = data();
@@ -153,7 +154,7 @@ fn starting_from_weights() {
         let preprocess = last.metadata().preprocess.unwrap();
         assert_eq!((preprocess.mean, preprocess.size), ([0.5; 3], 32));
     }
-    // Classes that both know keep their part of the classifier; a file of names stands above the weights' own.
+    // Classes with a known name keep their rows of the classifier; a file of names overrides those of the weights.
     let init = weights(&["x", "y", "z"]);
     init.save(&path.join("w.safetensors")).unwrap();
     std::fs::write(path.join("names.txt"), "red, scarlet\ngreen\nBlue\n").unwrap();
@@ -170,7 +171,7 @@ fn starting_from_weights() {
     let (old, new) = (init.values("fc.bias"), last.values("fc.bias"));
     assert_eq!(new, [old[2], old[0]]);
 
-    // A PyTorch state dict has no metadata: its classifier is taken for what the data has.
+    // A PyTorch state dict has no class names: its classifier is kept if it has the right number of classes.
     let plain = fresh_weights(Architecture::new(Alpha::Quarter, 2), 3, Metadata::default()).unwrap();
     let bytes = plain.to_bytes().unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();

@@ -15,8 +15,8 @@ fn spawn(folder: &Path, arguments: &str) -> Child {
     start(&["--default-signal=INT,HUP"], folder, arguments)
 }
 
-/// Starts the program, on Linux with signals as `env` sets them: a shell's background jobs ignore SIGINT, and what they
-/// start inherits it.
+/// Starts the program. On Linux, `env` sets the signals: background jobs of a shell ignore SIGINT, and children inherit
+/// that.
 fn start(signals: &[&str], folder: &Path, arguments: &str) -> Child {
     let program = assert_cmd::cargo::cargo_bin!("mbn-train");
     let mut command = Command::new("env");
@@ -32,7 +32,7 @@ fn start(signals: &[&str], folder: &Path, arguments: &str) -> Child {
         .unwrap()
 }
 
-/// Numbers below `n` that look random (a linear congruential generator's high bits).
+/// Pseudo-random numbers below `n`: the high bits of a linear congruential generator.
 fn noise(n: u64) -> impl FnMut() -> u64 {
     let mut state = 0x1234_5678_u64;
     move || {
@@ -62,7 +62,7 @@ fn killed_at_any_instant_a_run_ends_the_same() {
                     &format!("{LONG} --save-every 0 --out {}", run.display()),
                 ),
             };
-            // From before the first file is written to a good part of the run.
+            // Between the start of the process and a good part of the run.
             std::thread::sleep(length.mul_f64(0.4 * delay() as f64 / 1000.0));
             if let Some(status) = child.try_wait().unwrap() {
                 assert!(status.success(), "{status}");
@@ -81,7 +81,7 @@ fn killed_at_any_instant_a_run_ends_the_same() {
     }
 }
 
-/// Every file can be read, and `history.csv` has no epoch that the state has not.
+/// Every file can be read, and `history.csv` has no epoch that the state lacks.
 fn consistent(run: &Path) {
     let state = run.join("state.safetensors");
     if !state.exists() {
@@ -101,7 +101,7 @@ fn consistent(run: &Path) {
     }
     for name in ["last.safetensors", "best.safetensors"] {
         if run.join(name).exists() {
-            let weights = mbn_spec::Weights::load(&run.join(name)).unwrap();
+            let weights = mbn_weights::Weights::load(&run.join(name)).unwrap();
             let training = weights.metadata().training.clone().unwrap();
             assert!(training.epochs <= epochs, "`{name}` is ahead of the state");
         }
@@ -148,14 +148,14 @@ fn interrupted_within_an_epoch_a_run_saves_and_ends_the_same() {
         codes.push(child.wait().unwrap().code());
         consistent(&run_folder);
     }
-    // The last may have come too late.
+    // The last signal may come too late.
     assert_eq!(codes[..2], [Some(130), Some(130)]);
     let resumed = run(folder.path(), "--resume stopped --threads 2");
     resumed.success().stderr(contains("Resuming `stopped` after "));
     assert_same(&whole, &run_folder);
 }
 
-/// As `nohup` starts it, a run outlives the terminal.
+/// A run that `nohup` starts outlives the terminal.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_was_ignored_before_stays_ignored() {
@@ -166,21 +166,21 @@ fn a_signal_that_was_ignored_before_stays_ignored() {
     let run_folder = folder.path().join("stopped");
     wait_for_steps(&run_folder, 2);
     signal(&child, "-HUP");
-    // An interrupted run ends with the step that it is at.
+    // An interrupted run would stop after the current step.
     wait_for_steps(&run_folder, 8);
     assert_eq!(child.try_wait().unwrap(), None);
     signal(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
-/// Without `--save-every 0`, what a killed run loses is an epoch at most, and never its consistency.
+/// Without `--save-every 0`, an interrupt saves the position within the epoch.
 #[cfg(unix)]
 #[test]
 fn an_interrupt_saves_what_no_timer_saved() {
     let folder = data();
     let whole = uninterrupted(folder.path(), "");
     let mut child = spawn(folder.path(), &format!("{LONG} --out stopped"));
-    // The state of step 0 is there; the interrupt comes in some later step or, at worst, before the first.
+    // The state of step 0 is saved; the interrupt comes in a later step or, at worst, before the first.
     wait_for_steps(&folder.path().join("stopped"), 0);
     std::thread::sleep(Duration::from_millis(60));
     signal(&child, "-INT");

@@ -11,13 +11,13 @@ use predicates::str::contains;
 
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1";
 
-/// Also in a run of an earlier version, whose state does not count the test pictures.
+/// The state of an earlier version, which does not count the test images, still resumes.
 #[test]
-fn test_pictures_that_went_away_are_missed() {
+fn missing_test_images_are_noticed() {
     let folder = data();
     let path = folder.path();
     run(path, &format!("{SMALL} --no-publish --out run")).success();
-    // Of each class one is left: among the mistakes is one with a higher number.
+    // One image of each class is left, and the mistakes include one with a higher index.
     for name in ["blue/1", "blue/2", "red/1", "red/2"] {
         std::fs::remove_file(path.join(format!("data/val/{name}.png"))).unwrap();
     }
@@ -54,7 +54,10 @@ fn publishing_is_remembered() {
     run(path, "--resume run --no-publish").success();
     assert!(!there("a/w.safetensors"));
     run(path, "--resume run").success();
-    assert!(!there("a/w.safetensors"), "what a run was told is remembered too");
+    assert!(
+        !there("a/w.safetensors"),
+        "`--no-publish` on resuming is remembered"
+    );
     run(path, "--resume run --publish other.safetensors").success();
     assert!(!there("a/w.safetensors") && there("other.safetensors"));
     assert!(!path.join("models").exists());
@@ -76,11 +79,11 @@ fn data_may_move() {
     run(&path.join("elsewhere"), "--resume ../run --data moved").success();
     assert_eq!(history(&path.join("run")), rows);
     run(&path.join("elsewhere"), "--resume ../run").success();
-    // Under the name of the data that it was started with.
+    // The weights keep the name of the data set from the start of the run.
     assert!(read(path.join("run/last.safetensors")) == last);
     let settings = String::from_utf8(read(path.join("run/settings.toml"))).unwrap();
     assert!(settings.contains("data = \"moved\""), "{settings}");
-    // It has to be the same data.
+    // Other data is refused.
     std::fs::remove_file(path.join("elsewhere/moved/train/red/0.png")).unwrap();
     run(path, "--resume run --data elsewhere/moved")
         .code(1)
@@ -102,14 +105,14 @@ fn a_run_keeps_its_settings_and_its_results() {
         "`run/settings.toml` differs from the settings that the run was started with",
     ));
     assert_eq!(String::from_utf8(read(&settings)).unwrap(), text);
-    // Without the state nothing can be resumed, and what was reached stays.
+    // Without the state nothing can be resumed, but the results are kept.
     std::fs::remove_file(path.join("run/state.safetensors")).unwrap();
     run(path, &format!("{SMALL} --no-publish --out run"))
         .code(1)
         .stderr(contains("already holds results of a run: `best.safetensors`").and(contains("hint:")));
 }
 
-/// Breaks the pixels of a PNG file and leaves its structure.
+/// Breaks the pixels of a PNG file, but not its structure.
 fn spoil(path: &Path) {
     let mut bytes = read(path);
     let at = bytes.windows(4).position(|part| part == b"IDAT").unwrap();
@@ -118,10 +121,9 @@ fn spoil(path: &Path) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// What no header shows ends the run, which goes on when the picture is replaced. The command that is advised for that
-/// can be pasted.
+/// Broken pixels, which no header shows, end the run. It resumes once the image is replaced, with the command in the hint.
 #[test]
-fn a_picture_whose_pixels_are_broken_can_be_replaced() {
+fn an_image_with_broken_pixels_can_be_replaced() {
     let folder = data();
     let path = folder.path();
     for name in ["data/val/red/1.png", "data/train/blue/5.png"] {

@@ -52,7 +52,7 @@ fn a_configuration_gives_what_the_flags_give() {
     );
 }
 
-/// Rare classes count as much as frequent ones: the loss differs from the unweighted one, and both are finite.
+/// With balanced classes the loss differs from the unweighted one, and both are finite.
 #[test]
 fn class_weights_enter_the_loss() {
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ fn class_weights_enter_the_loss() {
 }
 
 #[test]
-fn data_that_no_classifier_can_be_trained_on() {
+fn data_without_two_classes_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     pictures(&data, "train", "blue", [0, 30, 180], 3);

@@ -9,9 +9,9 @@ use predicates::str::contains;
 /// Steps of the run: 4 epochs of 16 images, 4 in a batch.
 const STEPS: u64 = 16;
 
-/// The files of an epoch are written after the state: where they are older, or gone, resuming writes them.
+/// The files of an epoch are written after the state. Resuming writes those that are older or missing.
 #[test]
-fn resuming_makes_the_files_what_the_state_says() {
+fn resuming_makes_the_files_match_the_state() {
     let folder = data();
     let whole = uninterrupted(folder.path(), "");
     let copy = folder.path().join("copy");
@@ -70,7 +70,7 @@ fn a_state_of_another_architecture_is_refused() {
     resume(b"", "cannot resume from");
     let weights = read(whole.join("best.safetensors"));
     resume(&weights, "it is not the state of a run");
-    // Data that changed meanwhile would have another order.
+    // Data that has changed would come in another order.
     std::fs::write(&path, &good).unwrap();
     common::pictures(&folder.path().join("data"), "train", "red", [180, 30, 0], 9);
     run(folder.path(), "--resume whole")

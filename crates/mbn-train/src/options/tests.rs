@@ -1,5 +1,6 @@
 //! Defaults, layers of settings, and contradictions on the command line.
 
+mod page;
 mod round_trip;
 
 use std::path::Path;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, quote};
-use mbn_spec::atomic;
+use mbn_files::atomic;
 
 use super::publish::require_writable;
 use crate::settings::{Settings, file as settings_file};

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::{Device, Tensor};
 use mbn_model::OptimizerState;
-use mbn_spec::Weights;
+use mbn_weights::Weights;
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
 

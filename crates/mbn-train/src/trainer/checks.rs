@@ -3,7 +3,8 @@
 use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::Hint;
-use mbn_spec::{Architecture, Weights};
+use mbn_spec::Architecture;
+use mbn_weights::Weights;
 
 use super::init;
 use crate::device;

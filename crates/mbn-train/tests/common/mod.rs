@@ -33,7 +33,7 @@ pub fn train() -> Command {
     command
 }
 
-/// Pictures of one colour and some texture: `FOLDER/SPLIT/CLASS/*.png`.
+/// Writes images of one colour with some texture: `FOLDER/SPLIT/CLASS/*.png`.
 pub fn pictures(folder: &Path, split: &str, class: &str, colour: [u8; 3], count: u32) {
     let folder = folder.join(split).join(class);
     std::fs::create_dir_all(&folder).unwrap();
@@ -46,7 +46,7 @@ pub fn pictures(folder: &Path, split: &str, class: &str, colour: [u8; 3], count:
     }
 }
 
-/// `train` with 16 pictures, `val` with 6.
+/// Writes two classes: `train` with 16 images, `val` with 6.
 pub fn two_colours(folder: &Path) {
     for (split, count) in [("train", 8), ("val", 3)] {
         pictures(folder, split, "blue", [0, 30, 180], count);
@@ -64,7 +64,7 @@ pub fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
-/// `history.csv` without the column that the clock decides.
+/// `history.csv` without its last column, which depends on the clock.
 pub fn history(run: &Path) -> Vec<String> {
     let text = String::from_utf8(read(run.join("history.csv"))).unwrap();
     text.lines()
@@ -84,7 +84,7 @@ pub fn run(folder: &Path, arguments: &str) -> Assert {
     train().current_dir(folder).args(words(arguments)).assert()
 }
 
-/// An error, and no step, no run folder.
+/// Expects an error before the first step, and no run folder.
 pub fn refused(folder: &Path, arguments: &str, code: i32, messages: &[&str]) {
     let mut assert = run(folder, &format!("{arguments} --out refused"))
         .code(code)
@@ -96,7 +96,7 @@ pub fn refused(folder: &Path, arguments: &str, code: i32, messages: &[&str]) {
     assert!(!folder.join("refused").exists(), "{arguments}");
 }
 
-/// Waits for half a minute at most.
+/// Waits for at most half a minute.
 pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..6000 {
         if done() {

@@ -5,9 +5,10 @@ use clap::Parser;
 use mbn_model::{OptimizerState, fresh_weights};
 use mbn_spec::{Architecture, Metadata, Preprocess};
 
+use super::page::example;
 use crate::options::Options;
 use crate::run::{Position, Progress, Publish, RunDir, SETTINGS as SETTINGS_FILE, STATE, State};
-use crate::settings::{SETTINGS, Settings, example};
+use crate::settings::{SETTINGS, Settings};
 
 /// A run with these settings before its first step.
 fn state(settings: &Settings) -> State {

@@ -1,4 +1,4 @@
-//! What can be read off a confusion matrix: counts, shares, accuracy.
+//! Counts, shares and accuracy of a confusion matrix.
 
 /// The matrix, with sums that cannot overflow.
 pub(crate) struct Counts<'a> {
@@ -19,7 +19,7 @@ impl<'a> Counts<'a> {
         self.matrix[truth].iter().copied().map(u128::from).sum()
     }
 
-    /// Part of the images of class `truth` that were taken for `predicted`; `None` without any images.
+    /// Share of the images of class `truth` that were taken for `predicted`; `None` without images.
     pub(crate) fn share(&self, truth: usize, predicted: usize) -> Option<f64> {
         let all = self.of_class(truth);
         (all > 0).then(|| self.count(truth, predicted) as f64 / all as f64)

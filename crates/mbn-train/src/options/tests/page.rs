@@ -4,10 +4,8 @@ use std::fmt::Write;
 
 use clap::Parser;
 
-use super::setting::{Group, Setting};
-use super::table::SETTINGS;
-use super::{DEFAULT_DATA, Recipe, Settings};
 use crate::options::Options;
+use crate::settings::{DEFAULT_DATA, Group, Recipe, SETTINGS, Setting, Settings};
 
 const INTRODUCTION: &str = "\
 # Settings

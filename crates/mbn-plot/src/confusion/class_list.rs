@@ -1,13 +1,13 @@
-//! The classes with their accuracy, where there are too many for a matrix.
+//! The classes with their accuracy, if there are too many for a matrix.
 
+use super::counts::{Counts, thousands};
 use crate::{
     PlotError,
     canvas::{Align, Area, Canvas, GRID, MUTED, Rgb, TextStyle},
-    counts::{Counts, thousands},
     font::Typeface,
 };
 
-/// Beyond this the list would be a wall that nobody reads; the least accurate classes are what is looked for.
+/// The list is cut here: nobody reads more, and the least accurate classes come first.
 const MOST_LISTED: usize = 1000;
 const ROW: f32 = 22.0;
 const TEXT_SIZE: f32 = 14.0;
@@ -24,7 +24,7 @@ const BAR_COLOR: Rgb = [44, 115, 184];
 pub(crate) fn draw(counts: &Counts, names: &[&str]) -> Result<Vec<u8>, PlotError> {
     let accuracy = |class: usize| counts.share(class, class);
     let mut order: Vec<usize> = (0..names.len()).collect();
-    // Classes without images come last: they have no accuracy to worry about.
+    // Classes without images have no accuracy; they come last.
     let rank = |class: &usize| accuracy(*class).unwrap_or(f64::INFINITY);
     order.sort_by(|one, other| rank(one).total_cmp(&rank(other)));
     order.truncate(MOST_LISTED);
