@@ -33,10 +33,10 @@ use crate::run::{BEST, Best, Progress, RunDir};
 
 /// A run in memory.
 pub(crate) struct Trainer {
-    pub run: RunDir,
-    pub progress: Progress,
-    pub data: Splits,
-    pub network: Network,
+    run: RunDir,
+    progress: Progress,
+    data: Splits,
+    network: Network,
     feed: Feed,
     meter: Meter,
     average: Option<WeightAverage>,
