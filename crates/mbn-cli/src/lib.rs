@@ -18,6 +18,6 @@ pub use class_names::read_class_names;
 pub use common::CommonArgs;
 pub use device::{DeviceChoice, ParseDeviceError};
 pub use hint::{Hint, Hinted};
-pub use output::check_output;
+pub use output::{check_output, check_output_file};
 pub use run::{Outcome, UsageError, run};
 pub use shell::quote;
