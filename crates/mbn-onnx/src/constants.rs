@@ -1,4 +1,4 @@
-//! The constants that the network's nodes read: weights, folded or not, and what preprocessing needs.
+//! The constants that the network's nodes read: weights, folded or not, and the preprocessing.
 
 use mbn_spec::{Activation, Architecture, Preprocess, TensorKind};
 use mbn_weights::Weights;
@@ -23,7 +23,7 @@ pub(crate) fn fixed(
 ) -> Vec<Fixed> {
     let mut constants = Vec::new();
     if options.input == InputKind::Uint8 {
-        // In float32 whatever the precision: float16 holds the bytes but not their scale well enough.
+        // Always in float32: float16 holds the bytes exactly, but not their scale.
         let mut add = |name, values: [f32; 3]| {
             constants.push(Fixed {
                 name,

@@ -1,4 +1,4 @@
-//! Weights to a model.
+//! Makes a model from weights.
 
 use mbn_spec::PreprocessError;
 use mbn_weights::Weights;
@@ -9,23 +9,23 @@ use crate::opset::{OpsetError, ir_version};
 use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use crate::{ExportOptions, Model, Precision, constants, network};
 
-/// Weights that cannot be written as asked.
+/// Weights that cannot be exported with the given options.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ExportError {
-    /// The operator set is not one that can be written.
+    /// The operator set is not supported.
     #[error(transparent)]
     Opset(#[from] OpsetError),
-    /// The weights' preprocessing cannot be carried out.
+    /// The weights' preprocessing is out of range.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
     /// A weight is not finite, or too large for the precision.
     #[error("`{tensor}` has the value {value:e}, which {precision} cannot hold (largest {:e})", precision.max())]
     Range {
-        /// The tensor, after folding if batch norm is folded.
+        /// The tensor; after folding, if batch norm is folded.
         tensor: String,
         /// Its first value that is out of range.
         value: f32,
-        /// The precision asked for.
+        /// The precision of the export.
         precision: Precision,
     },
 }
@@ -33,7 +33,7 @@ pub enum ExportError {
 /// The network as an ONNX model. The same weights and options give the same bytes.
 ///
 /// # Errors
-/// [`ExportError`] if the options cannot be met with these weights.
+/// [`ExportError`] if these weights cannot be exported with these options.
 pub fn export(weights: &Weights, options: &ExportOptions) -> Result<Model, ExportError> {
     let ir_version = ir_version(options.opset)?;
     let mut metadata = weights.metadata().clone();
@@ -67,5 +67,6 @@ pub fn export(weights: &Weights, options: &ExportOptions) -> Result<Model, Expor
 }
 
 #[cfg(test)]
-#[path = "export_tests.rs"]
+mod onnx_library;
+#[cfg(test)]
 mod tests;

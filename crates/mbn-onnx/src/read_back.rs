@@ -1,4 +1,4 @@
-//! Reads the weights back from a model that the exporter wrote, for engines that do not run ONNX.
+//! Reads weights back from a model that the exporter wrote, for engines that do not run ONNX.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::constants::{self, Fixed};
 use crate::proto::{DataType, GraphProto, TensorProto};
 use crate::{ExportOptions, InputKind, Model, Precision, network};
 
-/// Why a model's weights cannot be read back.
+/// A model whose weights cannot be read back.
 #[derive(Debug, thiserror::Error)]
 pub enum FoldedError {
     /// The model is broken.
@@ -20,10 +20,10 @@ pub enum FoldedError {
     /// Its metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The weights are not there in full precision.
+    /// The weights are not in full precision.
     #[error("its weights are not float32")]
     Precision,
-    /// Another program wrote it, or it was changed since.
+    /// Another program wrote it, or it has been changed.
     #[error("its graph is not one that `mbn-export` writes: {0}")]
     Foreign(String),
 }
@@ -31,10 +31,10 @@ pub enum FoldedError {
 impl Model {
     /// The weights of a float32 model that [`export`](crate::export) wrote, folded if they are not yet.
     ///
-    /// What the graph does before and after the network (normalising bytes, softmax) is not part of them.
+    /// Normalisation of bytes and softmax, if the graph has them, are not part of the result.
     ///
     /// # Errors
-    /// [`FoldedError`] if the graph is not exactly one that the exporter writes in float32.
+    /// [`FoldedError`] if the exporter would not write exactly this graph in float32.
     pub fn to_folded(&self) -> Result<Folded, FoldedError> {
         checker::check(self)?;
         let graph = self.graph().ok_or(CheckError::NoGraph)?;
@@ -109,7 +109,7 @@ fn architecture(metadata: &Metadata, tensors: &Tensors) -> Result<Architecture, 
     })
 }
 
-/// The options with which the exporter writes just this graph.
+/// The options with which the exporter writes exactly this graph.
 fn options(
     graph: &GraphProto,
     architecture: &Architecture,
@@ -125,10 +125,9 @@ fn options(
     candidates().find(matches).ok_or_else(|| {
         let ops: BTreeSet<_> = graph.node.iter().map(|node| node.op_type()).collect();
         let ops = ops.into_iter().collect::<Vec<_>>().join(", ");
-        let expected = format!("MobileNetV1 alpha {} for {size} x {size}", architecture.alpha);
-        let (nodes, classes) = (graph.node.len(), architecture.classes);
+        let nodes = graph.node.len();
         foreign(format!(
-            "its metadata says {expected} with {classes} classes, its {nodes} nodes ({ops}) are others"
+            "its metadata says {architecture} and {size} x {size} pixels, but its {nodes} nodes ({ops}) do not match"
         ))
     })
 }
@@ -176,7 +175,7 @@ fn read_unfolded(
     let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
     for spec in architecture.tensors() {
         if spec.kind == TensorKind::Counter {
-            counters.insert(spec.name, 0); // plays no part in inference
+            counters.insert(spec.name, 0); // inference does not use it
         } else {
             let values = tensors.values(&spec.name, &spec.shape)?;
             floats.insert(spec.name, values);

@@ -1,15 +1,12 @@
-//! ONNX's own checker on what the exporter writes, where a Python with it is at hand.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-#[allow(dead_code, reason = "the unit tests use the rest")]
-mod fixtures;
+//! Runs ONNX's own checker on exported files, if a Python with the `onnx` package is available.
 
 use std::path::{Path, PathBuf};
 
-use mbn_onnx::{ExportOptions, InputKind, OPSETS, Precision, export};
 use mbn_spec::{Activation, Alpha, Architecture, Metadata, Stride2Padding, Variant};
 use mbn_testing::Python;
 use mbn_weights::Weights;
+
+use crate::{ExportOptions, InputKind, OPSETS, Precision, export, fixtures};
 
 fn write(folder: &Path, name: &str, weights: &Weights, options: &ExportOptions) -> PathBuf {
     let path = folder.join(format!("{name}.onnx"));

@@ -234,7 +234,7 @@ fn a_changed_graph_is_not_taken_for_ours() {
         let node = &mut proto.graph.as_mut().unwrap().node[0];
         node.attribute[2].ints = vec![0, 0, 1, 1];
     });
-    assert!(other_padding.contains("are others"), "{other_padding}");
+    assert!(other_padding.contains("do not match"), "{other_padding}");
 }
 
 #[test]
