@@ -1,4 +1,4 @@
-//! A web server with one file and bad habits.
+//! A web server with one file and, if wanted, bad habits.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex};
 pub struct Habits {
     /// Whether it honours a range.
     pub ranges: bool,
-    /// Whether it says how long the file is where a range lies behind its end.
+    /// Whether it states the length of the file when a range begins after its end.
     pub tells_length: bool,
     /// Whether it keeps silent after a request.
     pub silent: bool,
-    /// Bytes of the body after which each connection but the last breaks off.
+    /// For each of the first connections, the bytes of the body after which it breaks off.
     pub breaks: Vec<usize>,
-    /// What it answers instead of the file.
+    /// The status that it answers with instead of the file.
     pub status: Option<u16>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Habits {
 
 pub struct Server {
     pub url: String,
-    /// The range that each request asked for, from which byte on.
+    /// The first byte of the range that each request asked for.
     pub requests: Arc<Mutex<Vec<Option<usize>>>>,
 }
 
