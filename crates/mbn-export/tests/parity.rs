@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use mbn_infer::engine::{Engine, OrtEngine};
-use mbn_infer::runtime::{self, Runtime};
+use mbn_engine::engine::{Engine, OrtEngine};
+use mbn_engine::runtime::{self, Runtime};
 use mbn_model::{Network, random_weights};
 use mbn_onnx::{ExportOptions, InputKind, OPSETS, Precision, export};
 use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, Stride2Padding, Variant};

@@ -14,11 +14,12 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use mbn_cli::DeviceChoice;
-use mbn_infer::cuda::{CudaError, CudaNetwork, Folders};
-use mbn_infer::engine::{CandleEngine, CudaOptions, CudnnSearch, Engine, OrtEngine, Source};
-use mbn_infer::lanes::Batch;
-use mbn_infer::pipeline::Images;
-use mbn_infer::runtime;
+use mbn_engine::cuda::{CudaError, CudaNetwork, Folders};
+use mbn_engine::engine::{CandleEngine, CudaOptions, Engine, OrtEngine, Source};
+use mbn_engine::images::Images;
+use mbn_engine::lanes::Batch;
+use mbn_engine::runtime;
+use mbn_infer::options::CudnnSearchName;
 use mbn_model::fresh_weights;
 use mbn_onnx::{ExportOptions, Precision, export};
 use mbn_spec::{Architecture, Metadata};
@@ -74,7 +75,8 @@ impl Arguments {
                 "--tf32" => found.cuda.tf32 = value.parse()?,
                 "--cuda-graph" => found.cuda.graph = value.parse()?,
                 "--cudnn-search" => {
-                    found.cuda.search = CudnnSearch::from_str(&value, true).map_err(anyhow::Error::msg)?;
+                    let name = CudnnSearchName::from_str(&value, true).map_err(anyhow::Error::msg)?;
+                    found.cuda.search = name.into();
                 }
                 _ => bail!("unknown option `{flag}`"),
             }

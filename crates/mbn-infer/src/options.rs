@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use clap::{Parser, ValueEnum};
 use mbn_cli::{CommonArgs, DeviceChoice, UsageError};
-
-use crate::engine::CudnnSearch;
+use mbn_engine::engine::{CudnnSearch, MAX_BATCH};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,7 +48,7 @@ pub struct Options {
     /// Images that the network takes at once, 5 MB of memory for each [default: two for each thread, from 4 to 32; on
     /// CUDA 64]
     #[arg(long, value_name = "N",
-        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_BATCH))]
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_BATCH as u64))]
     pub batch_size: Option<usize>,
 
     /// Take the paths as folders of `CLASS/*` and report top-1 and top-5 accuracy
@@ -89,7 +88,7 @@ pub struct Options {
 
     /// How cuDNN's algorithms are chosen [default: heuristic]
     #[arg(long, value_enum, help_heading = "CUDA")]
-    pub cudnn_search: Option<CudnnSearch>,
+    pub cudnn_search: Option<CudnnSearchName>,
 
     /// Record the network's kernels as a CUDA graph and replay it
     #[arg(long, help_heading = "CUDA")]
@@ -106,10 +105,6 @@ pub struct Options {
     )]
     pub common: CommonArgs,
 }
-
-/// More does not make any machine faster. An image of 224 x 224 takes 0.6 MB as float32, six batches are alive (four
-/// being decoded or waiting, two with the engine), and the network's own values come to 1.5 MB an image: 5.4 GB in all.
-pub const MAX_BATCH: u64 = 1024;
 
 /// Default on CUDA: enough images to keep a card busy, few enough for the smallest.
 const CUDA_BATCH: usize = 64;
@@ -134,6 +129,24 @@ pub enum Format {
     Csv,
     /// A row for each image and class, as Apache Parquet
     Parquet,
+}
+
+/// Values of `--cudnn-search`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CudnnSearchName {
+    /// By cuDNN's rules, at once
+    Heuristic,
+    /// By timing all of them, which makes the start slow and takes memory
+    Exhaustive,
+}
+
+impl From<CudnnSearchName> for CudnnSearch {
+    fn from(name: CudnnSearchName) -> Self {
+        match name {
+            CudnnSearchName::Heuristic => Self::Heuristic,
+            CudnnSearchName::Exhaustive => Self::Exhaustive,
+        }
+    }
 }
 
 /// Values of `--parity`.

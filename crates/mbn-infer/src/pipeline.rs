@@ -1,6 +1,5 @@
 //! Images decoded and preprocessed on worker threads, ahead of the engine and in the order of the inputs.
 
-use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use mbn_data::{Normalizer, apply, decode_file};
+use mbn_engine::images::Images;
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -26,38 +26,6 @@ pub struct Chunk<'a> {
     pub outcomes: Vec<Result<(), String>>,
     /// The decoded images alone, row-major `[n, 3, size, size]`, normalised.
     pub images: Images,
-}
-
-/// The values of decoded images; when they are dropped their memory serves the next.
-pub struct Images {
-    values: Vec<f32>,
-    recycle: Option<Sender<Vec<f32>>>,
-}
-
-impl From<Vec<f32>> for Images {
-    fn from(values: Vec<f32>) -> Self {
-        Self {
-            values,
-            recycle: None,
-        }
-    }
-}
-
-impl Deref for Images {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        &self.values
-    }
-}
-
-impl Drop for Images {
-    fn drop(&mut self) {
-        if let Some(recycle) = &self.recycle {
-            // The producer of the last chunk may have ended.
-            let _ = recycle.send(std::mem::take(&mut self.values));
-        }
-    }
 }
 
 /// Time that the workers spent, summed over the threads.
@@ -136,10 +104,7 @@ impl Pipeline {
                 consume(Chunk {
                     inputs,
                     outcomes: decoded.outcomes,
-                    images: Images {
-                        values: decoded.images,
-                        recycle: Some(recycle.clone()),
-                    },
+                    images: Images::recycled(decoded.images, recycle.clone()),
                 })?;
             }
             Ok(())

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use mbn_cli::Outcome;
+use mbn_engine::parity::Parity;
 
-use crate::parity::Parity;
+use crate::check::Check;
 use crate::pipeline::WorkerTimes;
 use crate::predictions::rank;
 use crate::setup::Classifier;
@@ -59,7 +60,7 @@ impl Report {
         if self.accuracy.images > 0 {
             log::info!("{}", self.accuracy);
         }
-        match &classifier.parity {
+        match classifier.check.as_ref().map(Check::parity) {
             Some(parity) if parity.differences().images == 0 => {
                 log::warn!("parity was not checked: no image")
             }

@@ -7,13 +7,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use mbn_cli::{Outcome, check_output, interrupt, progress};
+use mbn_engine::images::Images;
+use mbn_engine::lanes::Batch;
+use mbn_engine::softmax::softmax;
 
+use crate::check::Check;
 use crate::inputs::{self, Input};
-use crate::lanes::Batch;
 use crate::options::Options;
 use crate::output::{self, Writer};
-use crate::pipeline::{Chunk, Images, Pipeline};
-use crate::predictions::{softmax, top_k};
+use crate::pipeline::{Chunk, Pipeline};
+use crate::predictions::top_k;
 use crate::report::Report;
 use crate::setup::{self, Classifier};
 
@@ -87,7 +90,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let written = writer.finish().and_then(|sink| Ok(sink.commit()?));
     written.with_context(|| output::cannot_write(output))?;
     report.log(elapsed, pipeline.times(), threads, &classifier);
-    Ok(report.outcome(classifier.parity.as_ref()))
+    Ok(report.outcome(classifier.check.as_ref().map(Check::parity)))
 }
 
 /// A chunk whose batches the engines have.
@@ -134,8 +137,8 @@ fn finish(
             .logits
             .with_context(|| format!("{} failed", classifier.lanes.describe()));
         let found = setup::with_hint(found)?;
-        if let Some(parity) = &mut classifier.parity {
-            parity.compare(&chunk.images[batch.values()], batch.len(), &found)?;
+        if let Some(check) = &mut classifier.check {
+            check.compare(&chunk.images[batch.values()], batch.len(), &found)?;
         }
         outputs.extend(found);
     }

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{DeviceChoice, Hint};
+use mbn_engine::cuda::{CudaError, CudaNetwork, Folders};
+use mbn_engine::engine::{
+    CandleEngine, CudaOptions, Engine, EngineError, OrtEngine, Provider, SessionOptions, Source,
+};
+use mbn_engine::lanes::{Build, Lanes};
+use mbn_engine::parity::{Parity, Tolerance};
+use mbn_engine::runtime::{self, Runtime, RuntimeError};
 use mbn_onnx::{ExportOptions, PROBABILITIES, export};
 use mbn_spec::{Preprocess, default_class_names};
 use mbn_weights::Folded;
 
-use crate::cuda::{CudaError, CudaNetwork, Folders};
-use crate::engine::{
-    CandleEngine, CudaOptions, Engine, EngineError, OrtEngine, Provider, SessionOptions, Source,
-};
-use crate::lanes::{Build, Lanes};
+use crate::check::Check;
 use crate::model::{Content, Model};
 use crate::options::{EngineKind, Options, ParityScope};
-use crate::parity::{Parity, Tolerance};
 use crate::reference;
-use crate::runtime::{self, Runtime, RuntimeError};
 
 /// What classifies.
 pub struct Classifier {
@@ -33,7 +34,7 @@ pub struct Classifier {
     /// The engine gives probabilities instead of logits.
     pub probabilities: bool,
     /// Compares the engine with candle.
-    pub parity: Option<Parity>,
+    pub check: Option<Check>,
 }
 
 /// A network in its engines.
@@ -70,8 +71,8 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     {
         log::warn!("{settings} no effect, since no CUDA device is used");
     }
-    let parity = match &runtime {
-        Some(_) => parity(&model, options, &loaded)?,
+    let check = match &runtime {
+        Some(_) => check(&model, options, &loaded)?,
         None => None,
     };
     let names = model.class_names().map(<[String]>::to_vec);
@@ -81,7 +82,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         probabilities: loaded.probabilities,
         batch: loaded.batch,
         lanes: loaded.lanes,
-        parity,
+        check,
     })
 }
 
@@ -170,7 +171,7 @@ fn on_cuda(
     let cuda = CudaOptions {
         device,
         tf32: options.tf32,
-        search: options.cudnn_search.unwrap_or_default(),
+        search: options.cudnn_search.map_or_else(Default::default, Into::into),
         graph: options.cuda_graph,
     };
     let folders = Folders::new(options.cuda_libs.as_deref());
@@ -300,7 +301,7 @@ fn candle_weights(model: &Model, options: &Options) -> Result<Folded> {
 }
 
 /// The check against candle, unless it is off or there are no weights for it.
-fn parity(model: &Model, options: &Options, loaded: &Loaded) -> Result<Option<Parity>> {
+fn check(model: &Model, options: &Options, loaded: &Loaded) -> Result<Option<Check>> {
     let scope = options.parity.unwrap_or(ParityScope::First);
     if scope == ParityScope::Off {
         return Ok(None);
@@ -331,7 +332,8 @@ fn parity(model: &Model, options: &Options, loaded: &Loaded) -> Result<Option<Pa
         || Tolerance::of(model.precision(), &loaded.provider),
         Tolerance::absolute,
     );
-    Ok(Some(Parity::new(candle, scope, tolerance, loaded.probabilities)))
+    let parity = Parity::new(candle, tolerance, loaded.probabilities);
+    Ok(Some(Check::new(parity, scope)))
 }
 
 /// Where candle computes what ONNX Runtime's outputs are compared with: on the same device, where it can. In float32

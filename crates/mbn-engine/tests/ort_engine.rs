@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use mbn_infer::engine::{
+use mbn_engine::engine::{
     BatchLimit, CudaOptions, Engine, EngineError, Halving, OrtEngine, PlacementError, Provider,
     SessionOptions, Source,
 };
-use mbn_infer::lanes::{Build, Lanes};
-use mbn_infer::pipeline::Images;
-use mbn_infer::runtime::{self, Runtime};
+use mbn_engine::images::Images;
+use mbn_engine::lanes::{Build, Lanes};
+use mbn_engine::runtime::{self, Runtime};
 use mbn_onnx::proto::{tensor_shape_proto, type_proto};
 use mbn_onnx::{ExportOptions, InputKind, Precision, export};
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind};
@@ -35,7 +35,7 @@ fn runtime() -> Option<Runtime> {
     match runtime::find(named.then_some(download.as_path())) {
         Ok(runtime) => Some(runtime),
         Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("skipped: {error}; {}", error.hint());
+            eprintln!("skipped: {error}; `make onnxruntime` gets it");
             None
         }
         Err(error) => panic!("{error}"),
@@ -266,7 +266,7 @@ fn halving_runs_bound_sessions_of_smaller_batches() {
         built.push(batch);
         if batch > 3 {
             let reason = "Failed to allocate memory for requested buffer of size 1".to_owned();
-            let error = mbn_infer::cuda::CudaError::OutOfMemory { index: 0, reason };
+            let error = mbn_engine::cuda::CudaError::OutOfMemory { index: 0, reason };
             return Err(error.into());
         }
         Ok(Box::new(OrtEngine::load(&runtime, &source, &fixed(batch))?) as Box<dyn Engine>)
@@ -331,9 +331,9 @@ fn cuda_is_an_error_of_its_own_where_the_library_has_none() {
     };
     let error = OrtEngine::load(&runtime, &source(&ExportOptions::default()), &options).unwrap_err();
     assert!(!matches!(error, EngineError::Refused(_)), "{error:?}");
-    let error = mbn_infer::cuda::prepare(&runtime, &mbn_infer::cuda::Folders::default()).unwrap_err();
+    let error = mbn_engine::cuda::prepare(&runtime, &mbn_engine::cuda::Folders::default()).unwrap_err();
     assert!(
-        matches!(error, mbn_infer::cuda::CudaError::NoProvider { .. }),
+        matches!(error, mbn_engine::cuda::CudaError::NoProvider { .. }),
         "{error:?}"
     );
 }

@@ -3,7 +3,7 @@
 use mbn_spec::MetadataError;
 
 use crate::cuda::CudaError;
-use crate::options::MAX_BATCH;
+use crate::engine::MAX_BATCH;
 
 /// An ONNX file that cannot be run as an image classifier. The caller knows, and adds, the file's name.
 #[derive(Debug, thiserror::Error)]

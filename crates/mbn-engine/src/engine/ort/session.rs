@@ -56,12 +56,12 @@ pub struct CudaOptions {
 }
 
 /// How cuDNN's algorithm for each convolution is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CudnnSearch {
-    /// By cuDNN's rules, at once
+    /// By cuDNN's rules, at once.
     #[default]
     Heuristic,
-    /// By timing all of them, which makes the start slow and takes memory
+    /// By timing all of them, which makes the start slow and takes memory.
     Exhaustive,
 }
 

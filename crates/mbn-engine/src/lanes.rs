@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 
 use crate::engine::Engine;
-use crate::pipeline::Images;
+use crate::images::Images;
 
 /// Makes an engine on the thread that is going to use it: a CUDA graph belongs to the thread that recorded it.
 pub type Build = Box<dyn FnOnce() -> Result<Box<dyn Engine>> + Send>;

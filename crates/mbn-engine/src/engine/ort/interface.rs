@@ -4,7 +4,7 @@ use mbn_spec::{Metadata, Preprocess};
 use ort::value::{Outlet, TensorElementType};
 
 use super::EngineError;
-use crate::options::MAX_BATCH;
+use crate::engine::MAX_BATCH;
 
 /// Name of the output of files that `mbn-export` writes.
 const LOGITS: &str = "logits";
@@ -64,7 +64,7 @@ impl Input {
         }
         let batch = known(batch);
         if let Some(batch) = batch
-            && batch as u64 > MAX_BATCH
+            && batch > MAX_BATCH
         {
             return Err(EngineError::Batch { batch });
         }

@@ -5,9 +5,8 @@ use std::fmt;
 use anyhow::{Result, ensure};
 
 use crate::engine::{CandleEngine, Engine, Provider};
-use crate::model::Precision;
-use crate::options::ParityScope;
-use crate::predictions::{centred_logarithms, softmax};
+use crate::precision::ModelPrecision;
+use crate::softmax::{centred_logarithms, softmax};
 
 /// Float32 logits of 28 layers, summed in another order: rounding grows with depth.
 const FLOAT32: f32 = 1e-4;
@@ -44,17 +43,17 @@ enum Difference {
 
 impl Tolerance {
     /// The usual tolerance for the logits of a model of this precision that `provider` runs.
-    pub fn of(precision: Precision, provider: &Provider) -> Self {
+    pub fn of(precision: ModelPrecision, provider: &Provider) -> Self {
         let (difference, same_class) = match (precision, provider) {
-            (Precision::Float32, Provider::Cpu) => (Difference::Absolute(FLOAT32), 0.0),
-            (Precision::Float32, Provider::Cuda(cuda)) if !cuda.tf32 => {
+            (ModelPrecision::Float32, Provider::Cpu) => (Difference::Absolute(FLOAT32), 0.0),
+            (ModelPrecision::Float32, Provider::Cuda(cuda)) if !cuda.tf32 => {
                 (Difference::Absolute(CUDA_FLOAT32), 0.0)
             }
-            (Precision::Float16 | Precision::Float32, Provider::Cuda(_)) => {
+            (ModelPrecision::Float16 | ModelPrecision::Float32, Provider::Cuda(_)) => {
                 (Difference::OfLargest(CUDA_ELEVEN_BITS), SAME_CLASS)
             }
-            (Precision::Float16, Provider::Cpu) => (Difference::OfLargest(FLOAT16), SAME_CLASS),
-            (Precision::Int8, _) => (Difference::OfLargest(INT8), 0.0),
+            (ModelPrecision::Float16, Provider::Cpu) => (Difference::OfLargest(FLOAT16), SAME_CLASS),
+            (ModelPrecision::Int8, _) => (Difference::OfLargest(INT8), 0.0),
         };
         Self {
             difference,
@@ -86,7 +85,6 @@ impl Tolerance {
 /// Compares an engine's outputs with candle's, and remembers how far they were apart.
 pub struct Parity {
     candle: CandleEngine,
-    scope: ParityScope,
     tolerance: Tolerance,
     /// The engine gives probabilities instead of logits.
     probabilities: bool,
@@ -109,28 +107,22 @@ pub struct Differences {
 }
 
 impl Parity {
-    /// A check against `candle` of the images in `scope`.
-    pub fn new(candle: CandleEngine, scope: ParityScope, tolerance: Tolerance, probabilities: bool) -> Self {
+    /// A comparison with `candle`.
+    pub fn new(candle: CandleEngine, tolerance: Tolerance, probabilities: bool) -> Self {
         Self {
             candle,
-            scope,
             tolerance,
             probabilities,
             differences: Differences::default(),
         }
     }
 
-    /// Compares the outputs `found` of `n` images, if they are in the scope.
+    /// Compares the outputs `found` of `n` images.
     ///
     /// # Errors
     /// candle fails, or has another number of classes.
     pub fn compare(&mut self, images: &[f32], n: usize, found: &[f32]) -> Result<()> {
-        let wanted = match self.scope {
-            ParityScope::Off => false,
-            ParityScope::First => self.differences.images == 0,
-            ParityScope::All => true,
-        };
-        if !wanted || n == 0 {
+        if n == 0 {
             return Ok(());
         }
         let classes = self.candle.classes();
@@ -231,8 +223,9 @@ mod tests {
 
     /// A float16 model that gives probabilities, whose outputs are candle's changed by `change`.
     fn passes_of_probabilities(change: impl Fn(&mut [f32])) -> bool {
-        let mut parity = parity(ParityScope::All);
-        (parity.tolerance, parity.probabilities) = (Tolerance::of(Precision::Float16, &Provider::Cpu), true);
+        let mut parity = parity();
+        (parity.tolerance, parity.probabilities) =
+            (Tolerance::of(ModelPrecision::Float16, &Provider::Cpu), true);
         let n = 3;
         let mut found = logits(n);
         found.chunks_mut(10).for_each(softmax);
@@ -263,12 +256,15 @@ mod tests {
         assert!(!passes_of_probabilities(|found| found.rotate_left(1)));
     }
 
-    fn parity(scope: ParityScope) -> Parity {
-        let weights = crate::builtin::weights().unwrap();
+    fn parity() -> Parity {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../models/mobilenet_v1_0.25.safetensors"
+        );
+        let weights = mbn_weights::Weights::load(path.as_ref()).unwrap();
         Parity::new(
             CandleEngine::new(&weights.fold()).unwrap(),
-            scope,
-            Tolerance::of(Precision::Float32, &Provider::Cpu),
+            Tolerance::of(ModelPrecision::Float32, &Provider::Cpu),
             false,
         )
     }
@@ -280,13 +276,13 @@ mod tests {
     }
 
     fn logits(n: usize) -> Vec<f32> {
-        parity(ParityScope::All).candle.logits(&images(n), n).unwrap()
+        parity().candle.logits(&images(n), n).unwrap()
     }
 
     #[test]
     fn equal_logits_pass_and_changed_ones_do_not() {
         let mut found = logits(2);
-        let mut parity = parity(ParityScope::All);
+        let mut parity = parity();
         parity.compare(&images(2), 2, &found).unwrap();
         assert!(parity.passed());
         assert_eq!((parity.differences.images, parity.differences.same_class), (2, 2));
@@ -302,36 +298,21 @@ mod tests {
         for value in [f32::NAN, f32::INFINITY] {
             let mut found = logits(1);
             found[0] = value;
-            let mut parity = parity(ParityScope::First);
+            let mut parity = parity();
             parity.compare(&images(1), 1, &found).unwrap();
             assert!(!parity.passed(), "{value}");
         }
     }
 
     #[test]
-    fn the_first_batch_is_compared_once() {
-        let (mut found, images) = (logits(1), images(1));
-        let mut parity = parity(ParityScope::First);
-        parity.compare(&images, 1, &found).unwrap();
-        found[0] += 1.0;
-        parity.compare(&images, 1, &found).unwrap();
-        assert!(parity.passed());
-        assert_eq!(parity.differences.images, 1);
-    }
-
-    #[test]
     fn another_number_of_classes_is_an_error() {
-        assert!(
-            parity(ParityScope::All)
-                .compare(&images(1), 1, &[0.0; 3])
-                .is_err()
-        );
+        assert!(parity().compare(&images(1), 1, &[0.0; 3]).is_err());
     }
 
     #[test]
     fn tolerances_of_low_precision_grow_with_the_logits() {
         assert_eq!(Tolerance::absolute(0.1).allowed(20.0), 0.1);
-        let half = Tolerance::of(Precision::Float16, &Provider::Cpu);
+        let half = Tolerance::of(ModelPrecision::Float16, &Provider::Cpu);
         assert_eq!(half.allowed(20.0), 20.0 * FLOAT16);
         assert_eq!(half.allowed(0.2), FLOAT16);
         assert_eq!(half.other_classes(300), 3);
@@ -345,10 +326,10 @@ mod tests {
                 ..CudaOptions::default()
             })
         };
-        let float32 = Tolerance::of(Precision::Float32, &cuda(false));
+        let float32 = Tolerance::of(ModelPrecision::Float32, &cuda(false));
         assert_eq!(float32, Tolerance::absolute(CUDA_FLOAT32));
-        let tf32 = Tolerance::of(Precision::Float32, &cuda(true));
-        assert_eq!(tf32, Tolerance::of(Precision::Float16, &cuda(false)));
+        let tf32 = Tolerance::of(ModelPrecision::Float32, &cuda(true));
+        assert_eq!(tf32, Tolerance::of(ModelPrecision::Float16, &cuda(false)));
         assert_eq!(tf32.allowed(10.0), 10.0 * CUDA_ELEVEN_BITS);
         let other: Vec<_> = [1, 9, 100, 101, 300].map(|n| tf32.other_classes(n)).into();
         assert_eq!(other, [1, 1, 1, 2, 3]);
@@ -357,7 +338,7 @@ mod tests {
 
     #[test]
     fn too_many_other_classes_do_not_pass() {
-        let mut parity = parity(ParityScope::All);
+        let mut parity = parity();
         parity.tolerance = Tolerance {
             difference: Difference::Absolute(100.0),
             same_class: SAME_CLASS,
