@@ -9,6 +9,7 @@ mod device;
 mod hint;
 pub mod interrupt;
 mod logging;
+pub mod onnx_runtime;
 mod output;
 pub mod progress;
 mod run;

@@ -1,15 +1,13 @@
-//! Networks on ONNX Runtime's CUDA provider, and what it needs besides ONNX Runtime: its own library, NVIDIA's, a driver
-//! and a card.
+//! What ONNX Runtime's CUDA provider needs besides ONNX Runtime: its own library, NVIDIA's libraries, a driver and a
+//! card.
 
 mod error;
 mod libraries;
-mod network;
 
 use std::path::Path;
 
-pub use error::CudaError;
+pub use error::{CudaError, OLDEST_DRIVER};
 pub use libraries::{FOLDERS_VARIABLE, Folders};
-pub use network::CudaNetwork;
 
 use crate::runtime::Runtime;
 

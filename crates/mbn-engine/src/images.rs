@@ -3,6 +3,11 @@
 use std::ops::Deref;
 use std::sync::mpsc::Sender;
 
+/// The most images that an engine takes at once: more does not make any machine faster. An image of 224 x 224 takes 0.6 MB as
+/// float32, six batches are alive (four being decoded or waiting, two with the engine), and the network's own values
+/// come to 1.5 MB an image: 5.4 GB in all.
+pub const MAX_BATCH: usize = 1024;
+
 /// The values of decoded images; when they are dropped their memory serves the next.
 pub struct Images {
     values: Vec<f32>,

@@ -9,13 +9,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
-
 use crate::engine::Engine;
+use crate::error::EngineError;
 use crate::images::Images;
 
 /// Makes an engine on the thread that is going to use it: a CUDA graph belongs to the thread that recorded it.
-pub type Build = Box<dyn FnOnce() -> Result<Box<dyn Engine>> + Send>;
+pub type Build = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send>;
 
 /// Engines that take batches in turn.
 pub struct Lanes {
@@ -46,7 +45,7 @@ pub struct Batch {
 /// What became of a batch.
 pub struct Done {
     /// Row-major `[n, classes]`.
-    pub logits: Result<Vec<f32>>,
+    pub logits: Result<Vec<f32>, EngineError>,
     /// Time that the engine took.
     pub elapsed: Duration,
 }
@@ -56,7 +55,7 @@ impl Lanes {
     ///
     /// # Errors
     /// That of the first engine that cannot be made.
-    pub fn start(builds: impl IntoIterator<Item = Build>) -> Result<Self> {
+    pub fn start(builds: impl IntoIterator<Item = Build>) -> Result<Self, EngineError> {
         let (mut lanes, mut facts) = (VecDeque::new(), None);
         for (i, build) in builds.into_iter().enumerate() {
             let (jobs, queue) = channel();
@@ -64,14 +63,14 @@ impl Lanes {
             let thread = thread::Builder::new()
                 .name(format!("engine-{i}"))
                 .spawn(move || run(build, &ready, &queue))
-                .context("cannot start a thread for the engine")?;
+                .map_err(EngineError::Thread)?;
             lanes.push_back(Lane {
                 jobs: Some(jobs),
                 thread: Some(thread),
             });
-            facts = Some(started.recv().map_err(|_| ended())??);
+            facts = Some(started.recv().map_err(|_| EngineError::ThreadEnded)??);
         }
-        let (description, classes) = facts.ok_or_else(|| anyhow!("there is no engine"))?;
+        let (description, classes) = facts.ok_or(EngineError::NoEngine)?;
         Ok(Self {
             lanes,
             description,
@@ -115,7 +114,7 @@ impl Batch {
     /// Waits for the engine.
     pub fn wait(&self) -> Done {
         self.done.recv().unwrap_or_else(|_| Done {
-            logits: Err(ended()),
+            logits: Err(EngineError::ThreadEnded),
             elapsed: Duration::ZERO,
         })
     }
@@ -148,7 +147,7 @@ impl Drop for Lanes {
     }
 }
 
-fn run(build: Build, ready: &Sender<Result<(String, usize)>>, queue: &Receiver<Job>) {
+fn run(build: Build, ready: &Sender<Result<(String, usize), EngineError>>, queue: &Receiver<Job>) {
     let mut engine = match build() {
         Ok(engine) => engine,
         Err(error) => {
@@ -166,15 +165,9 @@ fn run(build: Build, ready: &Sender<Result<(String, usize)>>, queue: &Receiver<J
     }
 }
 
-fn ended() -> anyhow::Error {
-    anyhow!("the engine's thread ended early")
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
-
-    use anyhow::bail;
 
     use super::*;
 
@@ -190,12 +183,12 @@ mod tests {
             1
         }
 
-        fn logits(&mut self, images: &[f32], _: usize) -> Result<Vec<f32>> {
+        fn logits(&mut self, images: &[f32], _: usize) -> Result<Vec<f32>, EngineError> {
             if let Some(barrier) = &self.0 {
                 barrier.wait();
             }
             if images.contains(&f32::INFINITY) {
-                bail!("an infinite value");
+                return Err(EngineError::Refused("an infinite value".to_owned()));
             }
             Ok(images.to_vec())
         }
@@ -242,15 +235,18 @@ mod tests {
         let mut lanes = Lanes::start([echo(None)]).unwrap();
         let images = images(&[f32::INFINITY, 2.0]);
         let (a, b) = (lanes.submit(&images, 0..1, 1), lanes.submit(&images, 1..2, 1));
-        assert_eq!(a.wait().logits.unwrap_err().to_string(), "an infinite value");
+        assert_eq!(
+            a.wait().logits.unwrap_err().to_string(),
+            "ONNX Runtime refuses it: an infinite value"
+        );
         assert_eq!(b.wait().logits.unwrap(), [2.0]);
     }
 
     #[test]
     fn an_engine_that_cannot_be_made_is_an_error() {
-        let broken: Build = Box::new(|| bail!("no device"));
+        let broken: Build = Box::new(|| Err(EngineError::Empty));
         let error = Lanes::start([echo(None), broken]).map(drop).unwrap_err();
-        assert_eq!(error.to_string(), "no device");
+        assert!(matches!(error, EngineError::Empty), "{error}");
         assert!(Lanes::start([]).is_err());
     }
 

@@ -34,7 +34,7 @@ pub struct Runtime {
 /// `ort` keeps the first library that it is given, and allows one environment in a process.
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
-/// Loads ONNX Runtime from the first of these places that has it: `explicit` (the value of `--ort-lib`),
+/// Loads ONNX Runtime from the first of these places that has it: `explicit` (a file or folder that the user names),
 /// the environment variable `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the current folder or beside one of the
 /// program's parent folders, the same with `onnxruntime/cuda/lib/`, the program's own folder, the system's libraries.
 ///

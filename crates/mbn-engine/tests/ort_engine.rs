@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use mbn_engine::EngineError;
 use mbn_engine::engine::{
-    BatchLimit, CudaOptions, Engine, EngineError, Halving, OrtEngine, PlacementError, Provider,
-    SessionOptions, Source,
+    BatchLimit, CudaOptions, Engine, Halving, ModelSource, OrtEngine, Provider, SessionOptions,
 };
 use mbn_engine::images::Images;
 use mbn_engine::lanes::{Build, Lanes};
+use mbn_engine::placement::PlacementError;
 use mbn_engine::runtime::{self, Runtime};
 use mbn_onnx::proto::{tensor_shape_proto, type_proto};
 use mbn_onnx::{ExportOptions, InputKind, Precision, export};
@@ -223,8 +224,8 @@ fn fixed(batch: usize) -> SessionOptions {
     }
 }
 
-fn source(options: &ExportOptions) -> Source {
-    Source::Bytes(export(&weights(), options).unwrap().to_bytes().into())
+fn source(options: &ExportOptions) -> ModelSource {
+    ModelSource::Bytes(export(&weights(), options).unwrap().to_bytes().into())
 }
 
 #[test]

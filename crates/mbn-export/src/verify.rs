@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
-use mbn_cli::Hint;
+use mbn_cli::{Hint, onnx_runtime};
 use mbn_engine::engine::{Engine, OrtEngine};
-use mbn_engine::runtime::{self, RuntimeError};
+use mbn_engine::runtime::{self, NEEDED, RuntimeError};
 use mbn_engine::softmax::{centred_logarithms, softmax};
 use mbn_model::Network;
 use mbn_onnx::{ExportOptions, Model, Precision, checker};
@@ -72,7 +72,7 @@ pub fn verify(
         Ok(runtime) => runtime,
         Err(RuntimeError::NotFound) => return Ok(None),
         Err(error) => {
-            let hint = error.hint();
+            let hint = onnx_runtime::unusable(NEEDED);
             return Err(error).hint(|| hint);
         }
     };

@@ -27,7 +27,7 @@ fn runtime() -> Option<Runtime> {
     match runtime::find(implied.then_some(download.as_path())) {
         Ok(runtime) => Some(runtime),
         Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("skipped: {error}; {}", error.hint());
+            eprintln!("skipped: {error}; `make onnxruntime` gets it");
             None
         }
         Err(error) => panic!("{error}"),

@@ -14,8 +14,9 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use mbn_cli::DeviceChoice;
-use mbn_engine::cuda::{CudaError, CudaNetwork, Folders};
-use mbn_engine::engine::{CandleEngine, CudaOptions, Engine, OrtEngine, Source};
+use mbn_engine::CudaNetwork;
+use mbn_engine::cuda::{CudaError, Folders};
+use mbn_engine::engine::{CandleEngine, CudaOptions, Engine, ModelSource, OrtEngine};
 use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
 use mbn_engine::runtime;
@@ -147,13 +148,13 @@ impl Arguments {
             Ok(runtime) => runtime,
             Err(error) => return skipped(error.to_string()),
         };
-        let (folders, source) = (Folders::new(None), Source::Bytes(self.onnx(weights)?.into()));
+        let (folders, source) = (Folders::new(None), ModelSource::Bytes(self.onnx(weights)?.into()));
         let network = match CudaNetwork::load(&runtime, &source, self.cuda, &folders, SIZE, self.batch) {
             Ok(network) => network,
-            Err(error) if CudaError::in_chain(&error).is_some_and(CudaError::is_no_device) => {
-                return skipped(format!("{error:#}"));
+            Err(error) if error.cuda().is_some_and(CudaError::is_no_device) => {
+                return skipped(error.to_string());
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let mut lanes = network.lanes;
         let images = Arc::new(Images::from(self.images()));

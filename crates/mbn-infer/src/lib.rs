@@ -5,6 +5,7 @@
 
 pub mod builtin;
 pub mod check;
+mod hints;
 pub mod inputs;
 pub mod model;
 pub mod options;

@@ -12,6 +12,7 @@ use mbn_engine::lanes::Batch;
 use mbn_engine::softmax::softmax;
 
 use crate::check::Check;
+use crate::hints;
 use crate::inputs::{self, Input};
 use crate::options::Options;
 use crate::output::{self, Writer};
@@ -136,7 +137,7 @@ fn finish(
         let found = done
             .logits
             .with_context(|| format!("{} failed", classifier.lanes.describe()));
-        let found = setup::with_hint(found)?;
+        let found = hints::with_cuda_hint(found)?;
         if let Some(check) = &mut classifier.check {
             check.compare(&chunk.images[batch.values()], batch.len(), &found)?;
         }

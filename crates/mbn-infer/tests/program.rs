@@ -388,13 +388,13 @@ fn mistakes_on_the_command_line_are_exit_code_2() {
 }
 
 #[test]
-fn cuda_is_refused_where_it_cannot_be_had() {
+fn cuda_is_refused_where_it_is_not_available() {
     let folder = folder();
     picture(&folder, "a.png");
     let run = failure(program(&folder).args(["--device", "cuda", "a.png"]), 1);
     assert_eq!(run.stdout, "");
     assert!(
-        run.stderr.contains("`--device cuda:0` cannot be had"),
+        run.stderr.contains("`--device cuda:0` is not available"),
         "{}",
         run.stderr
     );

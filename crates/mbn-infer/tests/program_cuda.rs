@@ -155,7 +155,7 @@ impl Machine {
         );
         assert_eq!(run.stdout, "");
         assert!(run.stderr.contains("hint: "), "{}", run.stderr);
-        let refused = format!("`--device {device}` cannot be had: ");
+        let refused = format!("`--device {device}` is not available: ");
         assert!(run.stderr.contains(&refused), "{}", run.stderr);
         run
     }

@@ -208,7 +208,7 @@ fn cuda_is_refused_where_the_library_has_none() {
         1,
     );
     assert!(
-        run.stderr.contains("`--device cuda:1` cannot be had"),
+        run.stderr.contains("`--device cuda:1` is not available"),
         "{}",
         run.stderr
     );

@@ -1,11 +1,11 @@
-//! Why CUDA cannot be had, and what to do about each reason.
+//! Why ONNX Runtime's CUDA provider cannot be used.
 
 use std::path::PathBuf;
 
-use crate::engine::{EngineError, PlacementError};
+use crate::placement::PlacementError;
 
 /// The oldest driver that runs programs of CUDA 13, which the provider is built with.
-pub(super) const OLDEST_DRIVER: &str = "580";
+pub const OLDEST_DRIVER: &str = "580";
 
 /// Where the system tells which driver it runs.
 const DRIVER_VERSION: &str = "/proc/driver/nvidia/version";
@@ -134,44 +134,6 @@ impl CudaError {
             return Self::Graph(core_of(message));
         }
         Self::Other(core_of(message))
-    }
-
-    /// What the user can do.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::NoProvider { .. } => "`make onnxruntime-cuda` gets an ONNX Runtime that has it, which is then found without `--ort-lib` and `ORT_DYLIB_PATH`; \
-                 `--device cpu` classifies on the CPU"
-                .to_owned(),
-            Self::ProviderMissing { .. } => "`make onnxruntime-cuda` gets it; it must lie beside ONNX Runtime's library".to_owned(),
-            Self::Library { package: Some(package), .. } => format!(
-                "`python3 -m pip install '{package}'` gets it; `--cuda-libs DIR` names the folder that has it, or the Python environment that \
-                 has NVIDIA's packages"
-            ),
-            Self::Library { .. } => "`--cuda-libs DIR` names the folder that has it".to_owned(),
-            Self::NoDriver { .. } => format!(
-                "install NVIDIA's driver, {OLDEST_DRIVER} or newer; a container has to be started with the host's GPUs. \
-                 `--device cpu` classifies on the CPU"
-            ),
-            Self::DriverTooOld { .. } => format!("install driver {OLDEST_DRIVER} or newer; `nvidia-smi` shows the version"),
-            Self::NoDevice => "`nvidia-smi` lists the devices; `CUDA_VISIBLE_DEVICES` may hide them. `--device cpu` classifies on the CPU".to_owned(),
-            Self::Index { found: Some(found), .. } if *found > 0 => {
-                format!("the first device is `cuda:0`, the last `cuda:{}`", found - 1)
-            }
-            Self::Index { .. } => "the first device is `cuda:0`; `nvidia-smi -L` lists all, `CUDA_VISIBLE_DEVICES` may hide some".to_owned(),
-            Self::Unsupported { .. } => "`--device cpu` classifies on the CPU".to_owned(),
-            Self::OutOfMemory { .. } => "`nvidia-smi` shows what else uses the device; `--batch-size` and `--cudnn-search heuristic` need less".to_owned(),
-            Self::Placement(_) => "`--device cpu` runs all of it on the CPU; a float32 or float16 model of `mbn-export` runs on CUDA as a whole".to_owned(),
-            Self::Graph(_) => "leave `--cuda-graph` out".to_owned(),
-            Self::Other(_) => "`--log-level debug` prints what ONNX Runtime says; `--device cpu` classifies on the CPU".to_owned(),
-        }
-    }
-
-    /// The error of CUDA among an error and its causes.
-    pub fn in_chain(error: &anyhow::Error) -> Option<&Self> {
-        error.chain().find_map(|cause| {
-            let cuda = cause.downcast_ref::<Self>();
-            cuda.or_else(|| cause.downcast_ref::<EngineError>()?.cuda())
-        })
     }
 
     /// Whether this machine lacks a device, or what its use needs, whatever the network.

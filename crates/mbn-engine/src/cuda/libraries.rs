@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::CudaError;
 
-/// Environment variable with folders, separated as in `PATH`, that are searched as those of `--cuda-libs`.
+/// Environment variable with folders, separated as in `PATH`, that are searched before the system's.
 pub const FOLDERS_VARIABLE: &str = "MBN_CUDA_LIBS";
 
 /// Variables that name the Python environment in use.
@@ -57,8 +57,9 @@ pub struct Folders {
 }
 
 impl Folders {
-    /// `explicit` (the value of `--cuda-libs`) and the folders of [`FOLDERS_VARIABLE`], each with the packages of the
-    /// Python environment that it may be; after the system's libraries the Python environment in use.
+    /// Before the system's libraries `explicit` (a folder that the user names) and the folders in
+    /// [`FOLDERS_VARIABLE`]; after them the active Python environment. A folder that is a Python environment stands
+    /// for its NVIDIA packages as well.
     pub fn new(explicit: Option<&Path>) -> Self {
         let variable = env::var_os(FOLDERS_VARIABLE).unwrap_or_default();
         let named = explicit

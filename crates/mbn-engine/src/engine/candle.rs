@@ -1,11 +1,11 @@
 //! candle as an engine.
 
-use anyhow::{Context, Result, ensure};
 use candle_core::{Device, DeviceLocation, Tensor};
 use mbn_model::InferenceNetwork;
 use mbn_weights::Folded;
 
 use super::Engine;
+use crate::error::EngineError;
 
 /// A network that candle runs.
 pub struct CandleEngine {
@@ -17,17 +17,17 @@ impl CandleEngine {
     /// The network with these weights, on the CPU.
     ///
     /// # Errors
-    /// If the weights are not those of their architecture.
-    pub fn new(weights: &Folded) -> Result<Self> {
+    /// The weights are not those of their architecture.
+    pub fn new(weights: &Folded) -> Result<Self, EngineError> {
         Self::on(weights, &Device::Cpu)
     }
 
     /// The network with these weights, on a device.
     ///
     /// # Errors
-    /// If the weights are not those of their architecture, or the device does not take them.
-    pub fn on(weights: &Folded, device: &Device) -> Result<Self> {
-        let network = InferenceNetwork::new(weights, device).context("candle does not take the weights")?;
+    /// The weights are not those of their architecture, or the device cannot hold them.
+    pub fn on(weights: &Folded, device: &Device) -> Result<Self, EngineError> {
+        let network = InferenceNetwork::new(weights, device).map_err(EngineError::CandleWeights)?;
         Ok(Self {
             network,
             device: device.clone(),
@@ -47,16 +47,18 @@ impl Engine for CandleEngine {
         self.network.architecture().classes
     }
 
-    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>> {
+    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
         if n == 0 {
             return Ok(Vec::new());
         }
         let size = (images.len() / (3 * n)).isqrt();
-        ensure!(
-            n * 3 * size * size == images.len(),
-            "{} values are not {n} square images",
-            images.len()
-        );
+        if n * 3 * size * size != images.len() {
+            return Err(EngineError::Images {
+                values: images.len(),
+                images: n,
+                size: None,
+            });
+        }
         let images = Tensor::from_slice(images, (n, 3, size, size), &self.device)?;
         Ok(self.network.forward(&images)?.flatten_all()?.to_vec1()?)
     }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::Result;
-
 use super::Engine;
 use crate::cuda::CudaError;
+use crate::error::EngineError;
 
 /// The largest batch that the device's memory holds, as far as is known. Engines on one device share it.
 #[derive(Debug)]
@@ -49,12 +48,12 @@ pub struct Halving<B> {
     classes: usize,
 }
 
-impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Halving<B> {
+impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
     /// Makes the engine for the largest batch up to `limit` for which it can be made.
     ///
     /// # Errors
     /// Those of `build`; running out of memory only for a batch of one.
-    pub fn start(limit: Arc<BatchLimit>, build: B) -> Result<Self> {
+    pub fn start(limit: Arc<BatchLimit>, build: B) -> Result<Self, EngineError> {
         let mut halving = Self {
             build,
             engine: None,
@@ -68,7 +67,10 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Halving<B> {
     }
 
     /// Calls `act` with the engine and its batch, as often as memory runs out.
-    fn attempt<T>(&mut self, mut act: impl FnMut(&mut dyn Engine, usize) -> Result<T>) -> Result<T> {
+    fn attempt<T>(
+        &mut self,
+        mut act: impl FnMut(&mut dyn Engine, usize) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
         loop {
             let batch = self.limit.get();
             let error = match self.engine(batch).and_then(|engine| act(engine, batch)) {
@@ -83,7 +85,7 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Halving<B> {
         }
     }
 
-    fn engine(&mut self, batch: usize) -> Result<&mut dyn Engine> {
+    fn engine(&mut self, batch: usize) -> Result<&mut dyn Engine, EngineError> {
         let engine = match self.engine.take() {
             Some((built_for, engine)) if built_for == batch => engine,
             other => {
@@ -95,7 +97,7 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Halving<B> {
     }
 }
 
-impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Engine for Halving<B> {
+impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Engine for Halving<B> {
     fn describe(&self) -> String {
         self.description.clone()
     }
@@ -104,7 +106,7 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Engine for Halving<B> {
         self.classes
     }
 
-    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>> {
+    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
         let image_len = images.len().checked_div(n).unwrap_or_default();
         let (mut logits, mut done) = (Vec::with_capacity(n * self.classes), 0);
         while done < n {
@@ -118,8 +120,8 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>>> Engine for Halving<B> {
     }
 }
 
-fn is_out_of_memory(error: &anyhow::Error) -> bool {
-    CudaError::in_chain(error).is_some_and(CudaError::is_out_of_memory)
+fn is_out_of_memory(error: &EngineError) -> bool {
+    error.cuda().is_some_and(CudaError::is_out_of_memory)
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! ONNX Runtime as an engine.
 
-mod error;
 mod fixed;
 mod interface;
-mod placement;
 mod session;
 
 use std::collections::BTreeMap;
@@ -15,13 +13,13 @@ use ort::value::TensorRef;
 
 use super::Engine;
 use crate::cuda::CudaError;
+use crate::error::EngineError;
+use crate::placement::Placement;
 use crate::runtime::Runtime;
 
-pub use error::EngineError;
 use fixed::FixedBatch;
 use interface::{Input, Output, Pixel};
-pub use placement::{Node, Placement, PlacementError};
-pub use session::{CudaOptions, CudnnSearch, Provider, SessionOptions, Source};
+pub use session::{CudaOptions, CudnnSearch, ModelSource, Provider, SessionOptions};
 
 /// A network that ONNX Runtime runs.
 #[derive(Debug)]
@@ -45,7 +43,7 @@ impl OrtEngine {
     /// # Errors
     /// As [`OrtEngine::load`].
     pub fn from_file(runtime: &Runtime, path: &Path, threads: usize) -> Result<Self, EngineError> {
-        Self::load(runtime, &Source::File(path.to_owned()), &on_cpu(threads))
+        Self::load(runtime, &ModelSource::File(path.to_owned()), &on_cpu(threads))
     }
 
     /// Loads an ONNX file's content to run on the CPU; `threads` compute each operation.
@@ -53,7 +51,7 @@ impl OrtEngine {
     /// # Errors
     /// As [`OrtEngine::load`].
     pub fn from_bytes(runtime: &Runtime, bytes: &[u8], threads: usize) -> Result<Self, EngineError> {
-        Self::load(runtime, &Source::Bytes(bytes.into()), &on_cpu(threads))
+        Self::load(runtime, &ModelSource::Bytes(bytes.into()), &on_cpu(threads))
     }
 
     /// Loads an ONNX file.
@@ -61,7 +59,11 @@ impl OrtEngine {
     /// # Errors
     /// [`EngineError`]: the file cannot be read, ONNX Runtime refuses it or the provider, or it is not an image
     /// classifier.
-    pub fn load(runtime: &Runtime, source: &Source, options: &SessionOptions) -> Result<Self, EngineError> {
+    pub fn load(
+        runtime: &Runtime,
+        source: &ModelSource,
+        options: &SessionOptions,
+    ) -> Result<Self, EngineError> {
         Self::of_session(runtime, session::start(runtime, source, options, None)?, options)
     }
 
@@ -72,7 +74,7 @@ impl OrtEngine {
     /// As [`OrtEngine::load`]; the run fails, or its profile cannot be written.
     pub fn with_placement(
         runtime: &Runtime,
-        source: &Source,
+        source: &ModelSource,
         options: &SessionOptions,
         size: usize,
     ) -> Result<(Self, Placement), EngineError> {
@@ -177,29 +179,36 @@ impl OrtEngine {
         logits.map_err(failed)
     }
 
-    fn run(&mut self, images: &[f32], n: usize) -> anyhow::Result<Vec<f32>> {
+    fn run(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
         let (shape, name) = (self.input.shape(images.len(), n), self.input.name.as_str());
         let bytes;
         let floats;
         let value = match self.input.pixel {
             Pixel::Float if self.input.channels_last => {
                 floats = self.input.to_channels_last(images, n);
-                TensorRef::from_array_view((shape, &floats[..]))?.into_dyn()
+                TensorRef::from_array_view((shape, &floats[..])).map(TensorRef::into_dyn)
             }
-            Pixel::Float => TensorRef::from_array_view((shape, images))?.into_dyn(),
+            Pixel::Float => TensorRef::from_array_view((shape, images)).map(TensorRef::into_dyn),
             Pixel::Byte => {
                 bytes = self.input.to_bytes(images, n);
-                TensorRef::from_array_view((shape, &bytes[..]))?.into_dyn()
+                TensorRef::from_array_view((shape, &bytes[..])).map(TensorRef::into_dyn)
             }
         };
-        let outputs = self.session.run(ort::inputs![name => value])?;
-        let (shape, logits) = outputs[self.output.name.as_str()].try_extract_tensor::<f32>()?;
-        anyhow::ensure!(
-            **shape == [n as i64, self.output.classes as i64],
-            "output `{}` has shape {shape:?} for {n} images, expected [{n}, {}]",
-            self.output.name,
-            self.output.classes
-        );
+        let value = value.map_err(EngineError::run)?;
+        let outputs = self
+            .session
+            .run(ort::inputs![name => value])
+            .map_err(EngineError::run)?;
+        let output = &outputs[self.output.name.as_str()];
+        let (shape, logits) = output.try_extract_tensor::<f32>().map_err(EngineError::run)?;
+        if **shape != [n as i64, self.output.classes as i64] {
+            return Err(EngineError::OutputShape {
+                name: self.output.name.clone(),
+                found: shape.to_vec(),
+                images: n,
+                classes: self.output.classes,
+            });
+        }
         Ok(logits.to_vec())
     }
 }
@@ -217,7 +226,7 @@ impl Engine for OrtEngine {
         self.output.classes
     }
 
-    fn logits(&mut self, images: &[f32], n: usize) -> anyhow::Result<Vec<f32>> {
+    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
         if n == 0 {
             return Ok(Vec::new());
         }

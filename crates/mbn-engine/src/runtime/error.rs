@@ -1,8 +1,8 @@
-//! What can be wrong with ONNX Runtime's library, and what to do about each.
+//! What can be wrong with ONNX Runtime's library.
 
 use std::path::PathBuf;
 
-use super::{NEEDED, Version};
+use super::Version;
 
 /// No library, or one that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,21 +55,4 @@ pub enum RuntimeError {
         /// ONNX Runtime's words.
         reason: String,
     },
-}
-
-impl RuntimeError {
-    /// What the user can do.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::NotFound => format!(
-                "`make onnxruntime` gets it; `--ort-lib` or `ORT_DYLIB_PATH` names a library of version {NEEDED} or newer"
-            ),
-            Self::SecondLibrary { .. } => "use one library in a process".to_owned(),
-            _ => format!(
-                "`make onnxruntime` gets a library that works; without `--ort-lib` and `ORT_DYLIB_PATH` it is used. \
-                 The name is `{}`, version {NEEDED} or newer",
-                libloading::library_filename("onnxruntime").display()
-            ),
-        }
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::{Path, PathBuf, absolute};
 
 use super::RuntimeError;
@@ -15,8 +14,8 @@ const CUDA_DOWNLOAD: &str = "onnxruntime/cuda/lib";
 /// How a library was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// `--ort-lib`.
-    Option,
+    /// The caller names it.
+    Named,
     /// The environment variable `ORT_DYLIB_PATH`.
     Variable,
     /// What `make onnxruntime` got.
@@ -27,23 +26,11 @@ pub enum Origin {
     System,
 }
 
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Option => "`--ort-lib`",
-            Self::Variable => "`ORT_DYLIB_PATH`",
-            Self::Download => "`make onnxruntime`",
-            Self::BesideProgram => "beside the program",
-            Self::System => "the system's",
-        })
-    }
-}
-
-/// The library that the user names, if any.
-pub(super) fn named(option: Option<&Path>) -> Option<(PathBuf, Origin)> {
+/// The library that the caller or the environment names, if any.
+pub(super) fn named(explicit: Option<&Path>) -> Option<(PathBuf, Origin)> {
     let variable = || env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty());
-    match option {
-        Some(path) => Some((path.to_owned(), Origin::Option)),
+    match explicit {
+        Some(path) => Some((path.to_owned(), Origin::Named)),
         None => variable().map(|value| (value.into(), Origin::Variable)),
     }
 }
@@ -62,8 +49,8 @@ pub(super) fn in_folder(path: &Path) -> Result<PathBuf, RuntimeError> {
     }
 }
 
-/// Libraries to try, in order, where the user names none. Of the downloads the one with the CUDA provider comes first
-/// if that is wanted, else last.
+/// Libraries to try, in order, where none is named. `cuda` puts the download with the CUDA provider before the plain
+/// one.
 pub(super) fn implied(cuda: bool) -> Vec<(PathBuf, Origin)> {
     let downloads = if cuda {
         [CUDA_DOWNLOAD, DOWNLOAD]
@@ -151,9 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn an_option_comes_before_everything() {
+    fn a_named_library_comes_before_everything() {
         let path = Path::new("/some/lib.so");
-        assert_eq!(named(Some(path)), Some((path.to_owned(), Origin::Option)));
+        assert_eq!(named(Some(path)), Some((path.to_owned(), Origin::Named)));
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn onnx_runtime(version: &str, api: &str) -> String {
 fn error_of(source: &str) -> Option<RuntimeError> {
     let folder = tempfile::tempdir().unwrap();
     let library = compile(folder.path(), source)?;
-    let error = load(&library, Origin::Option).unwrap_err();
+    let error = load(&library, Origin::Named).unwrap_err();
     assert!(error.to_string().contains("library.so"), "{error}");
     Some(error)
 }
@@ -50,7 +50,6 @@ fn a_version_too_old_is_named_with_the_one_needed() {
             message.contains("1.10.0") && message.contains(&NEEDED.to_string()),
             "{message}"
         );
-        assert!(error.hint().contains("make onnxruntime"));
     }
 }
 
@@ -78,7 +77,7 @@ fn a_file_that_is_no_library_is_refused() {
     let path = folder.path().join("libonnxruntime.so");
     for content in [&b""[..], b"\x7fELF", b"a text"] {
         std::fs::write(&path, content).unwrap();
-        let error = load(&path, Origin::Option).unwrap_err();
+        let error = load(&path, Origin::Named).unwrap_err();
         assert!(matches!(error, RuntimeError::NotALibrary { .. }), "{error:?}");
     }
 }

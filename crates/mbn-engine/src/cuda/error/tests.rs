@@ -24,7 +24,6 @@ fn load_failure(reason: &str) -> CudaError {
 fn failures_of_cuda_have_their_own_errors() {
     let old = cuda_failure("35: CUDA driver version is insufficient for CUDA runtime version");
     assert!(matches!(old, CudaError::DriverTooOld { .. }), "{old:?}");
-    assert!(old.hint().contains(OLDEST_DRIVER));
     let none = cuda_failure("100: no CUDA-capable device is detected");
     assert!(matches!(none, CudaError::NoDevice), "{none:?}");
     let stub = cuda_failure("34: CUDA driver is a stub library");
@@ -58,7 +57,6 @@ fn an_index_out_of_range_tells_how_many_there_are() {
     ] {
         let error = CudaError::of_message(message, 3);
         assert_eq!(error.to_string(), "there is no CUDA device 3: 2 found");
-        assert!(error.hint().contains("`cuda:1`"), "{}", error.hint());
     }
 }
 
@@ -76,7 +74,7 @@ fn a_missing_library_is_named_with_its_package() {
     };
     assert_eq!(library, "libcublasLt.so.13");
     assert_eq!(reason, missing);
-    assert!(error.hint().contains(package.unwrap()));
+    assert_eq!(*package, Some("nvidia-cublas~=13.0"));
     let driver = load_failure("libcuda.so.1: cannot open shared object file: No such file or directory");
     assert!(matches!(driver, CudaError::NoDriver { .. }), "{driver:?}");
     let own = load_failure("/lib/libonnxruntime_providers_cuda.so: file too short");
@@ -95,7 +93,14 @@ fn a_missing_library_is_named_with_its_package() {
          cuDNN is unavailable or disabled for CUDA Execution Provider: dlsym failed",
     ] {
         let cudnn = CudaError::of_message(message, 0);
-        assert!(cudnn.hint().contains("nvidia-cudnn-cu13"), "{}", cudnn.hint());
+        let CudaError::Library {
+            package: Some(package),
+            ..
+        } = cudnn
+        else {
+            panic!("{cudnn:?}")
+        };
+        assert_eq!(package, "nvidia-cudnn-cu13~=9.0");
     }
 }
 
@@ -120,7 +125,6 @@ fn a_graph_that_cannot_be_captured_is_told() {
                    all compute graph nodes have not been partitioned to the CUDAExecutionProvider";
     let error = CudaError::of_message(message, 0);
     assert!(matches!(error, CudaError::Graph(_)), "{error:?}");
-    assert!(error.hint().contains("--cuda-graph"));
 }
 
 #[test]

@@ -3,20 +3,17 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use anyhow::bail;
-
 use super::*;
-use crate::engine::EngineError;
 
 /// Values of an image.
 const IMAGE: usize = 12;
 
-fn out_of_memory() -> anyhow::Error {
-    let error = CudaError::OutOfMemory {
+fn out_of_memory() -> EngineError {
+    CudaError::OutOfMemory {
         index: 0,
         reason: "Failed to allocate memory".into(),
-    };
-    EngineError::from(error).into()
+    }
+    .into()
 }
 
 /// Its only logit of an image is the image's first value. `room` is what the memory holds, `seen` the numbers of
@@ -36,18 +33,18 @@ impl Engine for Fake {
         1
     }
 
-    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>> {
+    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
         assert_eq!(images.len(), n * IMAGE);
         assert!(n <= self.batch, "{n} images in buffers for {}", self.batch);
         self.seen.borrow_mut().push(n);
         if self.batch > *self.room.borrow() {
-            return Err(out_of_memory().context("the engine failed"));
+            return Err(out_of_memory());
         }
         Ok(images.chunks(IMAGE).map(|image| image[0]).collect())
     }
 }
 
-type Build = Box<dyn FnMut(usize) -> Result<Box<dyn Engine>>>;
+type Build = Box<dyn FnMut(usize) -> Result<Box<dyn Engine>, EngineError>>;
 
 struct Setup {
     room: Rc<RefCell<usize>>,
@@ -66,7 +63,7 @@ fn setup(limit: usize, room: usize) -> Setup {
 }
 
 impl Setup {
-    fn start(&self) -> Result<Halving<Build>> {
+    fn start(&self) -> Result<Halving<Build>, EngineError> {
         let (room, seen, built) = (self.room.clone(), self.seen.clone(), self.built.clone());
         let build: Build = Box::new(move |batch| {
             built.borrow_mut().push(batch);
@@ -121,7 +118,7 @@ fn no_memory_for_one_image_is_an_error() {
     let setup = setup(4, 0);
     let mut engine = setup.start().unwrap();
     let error = engine.logits(&images(4).0, 4).unwrap_err();
-    assert!(is_out_of_memory(&error), "{error:#}");
+    assert!(is_out_of_memory(&error), "{error}");
     assert_eq!(*setup.built.borrow(), [4, 2, 1]);
 }
 
@@ -145,9 +142,9 @@ fn building_is_tried_with_smaller_batches_too() {
 fn other_errors_are_not_retried() {
     let mut builds = 0;
     let limit = BatchLimit::new(4);
-    let build = |_| -> Result<Box<dyn Engine>> {
+    let build = |_| -> Result<Box<dyn Engine>, EngineError> {
         builds += 1;
-        bail!("broken")
+        Err(EngineError::Refused("broken".to_owned()))
     };
     assert!(Halving::start(limit.clone(), build).is_err());
     assert_eq!((builds, limit.get()), (1, 4));

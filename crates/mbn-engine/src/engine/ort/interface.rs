@@ -3,8 +3,8 @@
 use mbn_spec::{Metadata, Preprocess};
 use ort::value::{Outlet, TensorElementType};
 
-use super::EngineError;
-use crate::engine::MAX_BATCH;
+use crate::error::EngineError;
+use crate::images::MAX_BATCH;
 
 /// Name of the output of files that `mbn-export` writes.
 const LOGITS: &str = "logits";
@@ -88,13 +88,16 @@ impl Input {
     }
 
     /// Values of one picture, if `len` values can be `n` square pictures of the size that the file takes.
-    pub(super) fn image_len(&self, len: usize, n: usize) -> anyhow::Result<usize> {
+    pub(super) fn image_len(&self, len: usize, n: usize) -> Result<usize, EngineError> {
         let side = side(len, n);
         let expected = self.size.unwrap_or(side);
-        anyhow::ensure!(
-            side == expected && side > 0 && n * 3 * side * side == len,
-            "{len} values are not {n} images of size {expected}"
-        );
+        if side != expected || side == 0 || n * 3 * side * side != len {
+            return Err(EngineError::Images {
+                values: len,
+                images: n,
+                size: self.size,
+            });
+        }
         Ok(len / n)
     }
 

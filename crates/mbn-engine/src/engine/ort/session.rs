@@ -8,13 +8,13 @@ use ort::ep::{ArenaExtendStrategy, CPU, CUDA, ExecutionProvider, ExecutionProvid
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
-use super::EngineError;
 use crate::cuda::CudaError;
+use crate::error::EngineError;
 use crate::runtime::Runtime;
 
 /// An ONNX file, or its content.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum ModelSource {
     /// A file, beside which its tensors may lie.
     File(PathBuf),
     /// The content of one.
@@ -65,7 +65,7 @@ pub enum CudnnSearch {
     Exhaustive,
 }
 
-impl Source {
+impl ModelSource {
     fn check(&self) -> Result<(), EngineError> {
         // ONNX Runtime's own messages for these do not name the cause.
         let empty = match self {
@@ -134,7 +134,7 @@ impl CudaOptions {
 /// A session of `source`; with `profile` it writes what ran where to a file that starts with that path.
 pub(super) fn start(
     runtime: &Runtime,
-    source: &Source,
+    source: &ModelSource,
     options: &SessionOptions,
     profile: Option<&Path>,
 ) -> Result<Session, EngineError> {
@@ -144,8 +144,8 @@ pub(super) fn start(
         builder = builder.with_profiling(profile).map_err(EngineError::options)?;
     }
     let session = match source {
-        Source::File(path) => builder.commit_from_file(path),
-        Source::Bytes(bytes) => builder.commit_from_memory(bytes),
+        ModelSource::File(path) => builder.commit_from_file(path),
+        ModelSource::Bytes(bytes) => builder.commit_from_memory(bytes),
     };
     session.map_err(|error| options.provider.error(error, EngineError::refused))
 }

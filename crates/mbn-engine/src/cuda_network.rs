@@ -1,13 +1,14 @@
 //! A network on a CUDA device through ONNX Runtime: checked to run there, warmed up, two batches in flight.
 
-use anyhow::Result;
 use mbn_onnx::PROBABILITIES;
 
-use super::{CudaError, Folders};
+use crate::cuda::{self, CudaError, Folders};
 use crate::engine::{
-    BatchLimit, CudaOptions, Engine, Halving, OrtEngine, Placement, Provider, SessionOptions, Source,
+    BatchLimit, CudaOptions, Engine, Halving, ModelSource, OrtEngine, Provider, SessionOptions,
 };
+use crate::error::EngineError;
 use crate::lanes::{Build, Lanes};
+use crate::placement::Placement;
 use crate::runtime::Runtime;
 
 /// Sessions on the device: while one computes, the other copies its next batch.
@@ -30,17 +31,17 @@ impl CudaNetwork {
     /// does not hold that. Height and width are `size` where the file does not fix them.
     ///
     /// # Errors
-    /// In the chain a [`CudaError`]: what is missing, or that the network would not run on the device; or an
-    /// [`EngineError`](crate::engine::EngineError): the file is not one that can be run.
+    /// [`EngineError::Cuda`]: what is missing, or that the network would not run on the device. Other variants: the
+    /// file is not one that can be run.
     pub fn load(
         runtime: &Runtime,
-        source: &Source,
+        source: &ModelSource,
         options: CudaOptions,
         folders: &Folders,
         size: usize,
         batch: usize,
-    ) -> Result<Self> {
-        super::prepare(runtime, folders)?;
+    ) -> Result<Self, EngineError> {
+        cuda::prepare(runtime, folders)?;
         let provider = Provider::Cuda(options);
         let session = SessionOptions {
             // What is left for the CPU is arithmetic on shapes.
@@ -75,11 +76,11 @@ impl CudaNetwork {
 /// needs of the device's memory is known.
 fn warm_engine(
     runtime: &Runtime,
-    source: &Source,
+    source: &ModelSource,
     session: &SessionOptions,
     size: usize,
     batch: usize,
-) -> Result<Box<dyn Engine>> {
+) -> Result<Box<dyn Engine>, EngineError> {
     let session = SessionOptions {
         batch: Some(batch),
         ..*session
