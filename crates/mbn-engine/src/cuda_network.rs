@@ -7,6 +7,7 @@ use crate::engine::{
     BatchLimit, CudaOptions, Engine, Halving, ModelSource, OrtEngine, Provider, SessionOptions,
 };
 use crate::error::EngineError;
+use crate::images::PixelBuffer;
 use crate::lanes::{Build, Lanes};
 use crate::placement::Placement;
 use crate::runtime::Runtime;
@@ -87,6 +88,7 @@ fn warm_engine(
     };
     let mut engine = OrtEngine::load(runtime, source, &session)?;
     let size = engine.input_size().unwrap_or(size);
-    engine.logits(&vec![0.0; batch * 3 * size * size], batch)?;
+    let blank = PixelBuffer::zeros(engine.pixel_type(), batch * 3 * size * size);
+    engine.logits(blank.pixels(), batch)?;
     Ok(Box::new(engine))
 }

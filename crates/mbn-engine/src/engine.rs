@@ -4,11 +4,12 @@ mod candle;
 mod halving;
 mod ort;
 
+use crate::error::EngineError;
+use crate::images::{PixelType, Pixels};
+
 pub use candle::CandleEngine;
 pub use halving::{BatchLimit, Halving};
 pub use ort::{CudaOptions, CudnnSearch, ModelSource, OrtEngine, Provider, SessionOptions};
-
-use crate::error::EngineError;
 
 /// A loaded network that turns pictures into logits.
 pub trait Engine {
@@ -18,10 +19,12 @@ pub trait Engine {
     /// Number of classes.
     fn classes(&self) -> usize;
 
-    /// Logits, row-major `[n, classes]`, of `images`, row-major `[n, 3, size, size]`: RGB, normalised as the
-    /// model's `Preprocess` says.
+    /// What [`Engine::logits`] takes.
+    fn pixel_type(&self) -> PixelType;
+
+    /// Logits, row-major `[n, classes]`, of `n` images.
     ///
     /// # Errors
-    /// `images` does not hold `n` pictures of the network's size, or the engine fails.
-    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError>;
+    /// `images` does not hold `n` pictures of the network's size and type, or the engine fails.
+    fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError>;
 }

@@ -3,7 +3,7 @@
 use mbn_spec::MetadataError;
 
 use crate::cuda::CudaError;
-use crate::images::MAX_BATCH;
+use crate::images::{MAX_BATCH, PixelType};
 
 /// A network that cannot be run as an image classifier. The caller knows, and adds, the file's name.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,14 @@ pub enum EngineError {
         images: usize,
         /// Height and width of the input, where the file fixes them.
         size: Option<usize>,
+    },
+    /// The caller's batch is not of the type that the network takes.
+    #[error("the network takes {expected:?} pixels, not {found:?}")]
+    PixelType {
+        /// What the caller gave.
+        found: PixelType,
+        /// What the network takes.
+        expected: PixelType,
     },
     /// The network's output has another shape than the file states.
     #[error("output `{name}` has shape {found:?} for {images} images, expected [{images}, {classes}]")]

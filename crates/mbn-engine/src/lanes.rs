@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::images::Images;
+use crate::images::{Images, PixelType};
 
 /// Makes an engine on the thread that is going to use it: a CUDA graph belongs to the thread that recorded it.
 pub type Build = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send>;
@@ -19,8 +19,14 @@ pub type Build = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send
 /// Engines that take batches in turn.
 pub struct Lanes {
     lanes: VecDeque<Lane>,
+    facts: Facts,
+}
+
+/// What is the same for all engines.
+struct Facts {
     description: String,
     classes: usize,
+    pixel_type: PixelType,
 }
 
 struct Lane {
@@ -70,22 +76,23 @@ impl Lanes {
             });
             facts = Some(started.recv().map_err(|_| EngineError::ThreadEnded)??);
         }
-        let (description, classes) = facts.ok_or(EngineError::NoEngine)?;
-        Ok(Self {
-            lanes,
-            description,
-            classes,
-        })
+        let facts = facts.ok_or(EngineError::NoEngine)?;
+        Ok(Self { lanes, facts })
     }
 
     /// As [`Engine::describe`].
     pub fn describe(&self) -> &str {
-        &self.description
+        &self.facts.description
     }
 
     /// Number of classes.
     pub fn classes(&self) -> usize {
-        self.classes
+        self.facts.classes
+    }
+
+    /// What the engines take.
+    pub fn pixel_type(&self) -> PixelType {
+        self.facts.pixel_type
     }
 
     /// Number of engines.
@@ -147,7 +154,7 @@ impl Drop for Lanes {
     }
 }
 
-fn run(build: Build, ready: &Sender<Result<(String, usize), EngineError>>, queue: &Receiver<Job>) {
+fn run(build: Build, ready: &Sender<Result<Facts, EngineError>>, queue: &Receiver<Job>) {
     let mut engine = match build() {
         Ok(engine) => engine,
         Err(error) => {
@@ -155,10 +162,14 @@ fn run(build: Build, ready: &Sender<Result<(String, usize), EngineError>>, queue
             return;
         }
     };
-    let _ = ready.send(Ok((engine.describe(), engine.classes())));
+    let _ = ready.send(Ok(Facts {
+        description: engine.describe(),
+        classes: engine.classes(),
+        pixel_type: engine.pixel_type(),
+    }));
     for job in queue {
         let start = Instant::now();
-        let logits = engine.logits(&job.images[job.values], job.n);
+        let logits = engine.logits(job.images.pixels().range(job.values), job.n);
         let elapsed = start.elapsed();
         // Nobody waits for a batch after an error.
         let _ = job.done.send(Done { logits, elapsed });
@@ -170,6 +181,7 @@ mod tests {
     use std::sync::Barrier;
 
     use super::*;
+    use crate::images::{PixelBuffer, Pixels};
 
     /// Gives each image's only value; with a barrier it waits until another engine runs too.
     struct Echo(Option<Arc<Barrier>>);
@@ -183,7 +195,14 @@ mod tests {
             1
         }
 
-        fn logits(&mut self, images: &[f32], _: usize) -> Result<Vec<f32>, EngineError> {
+        fn pixel_type(&self) -> PixelType {
+            PixelType::Float
+        }
+
+        fn logits(&mut self, images: Pixels<'_>, _: usize) -> Result<Vec<f32>, EngineError> {
+            let Pixels::Float(images) = images else {
+                panic!("{images:?}");
+            };
             if let Some(barrier) = &self.0 {
                 barrier.wait();
             }
@@ -199,7 +218,7 @@ mod tests {
     }
 
     fn images(values: &[f32]) -> Arc<Images> {
-        Arc::new(Images::from(values.to_vec()))
+        Arc::new(PixelBuffer::Float(values.to_vec()).into())
     }
 
     #[test]

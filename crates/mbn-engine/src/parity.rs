@@ -7,6 +7,7 @@ mod tolerance;
 use std::fmt;
 
 use crate::engine::{CandleEngine, Engine};
+use crate::images::Pixels;
 
 pub use comparison::{Comparison, ParityError};
 pub use differences::Differences;
@@ -32,7 +33,7 @@ impl Parity {
     /// # Errors
     /// candle fails, or has another number of classes.
     pub fn compare(&mut self, images: &[f32], n: usize, found: &[f32]) -> Result<(), ParityError> {
-        let expected = self.candle.logits(images, n)?;
+        let expected = self.candle.logits(Pixels::Float(images), n)?;
         self.comparison.add(n, found, &expected)
     }
 
@@ -87,7 +88,7 @@ mod tests {
         let images: Vec<f32> = (0..2 * 3 * 32 * 32)
             .map(|i| ((i * 31 + i / 1000) % 97) as f32 / 50.0 - 1.0)
             .collect();
-        let found = candle().logits(&images, 2).unwrap();
+        let found = candle().logits(Pixels::Float(&images), 2).unwrap();
         let tolerance = Tolerance::of(ModelPrecision::Float32, &Provider::Cpu);
         let mut parity = Parity::new(candle(), tolerance, false);
         parity.compare(&images, 2, &found).unwrap();

@@ -17,7 +17,7 @@ use mbn_cli::DeviceChoice;
 use mbn_engine::CudaNetwork;
 use mbn_engine::cuda::{CudaError, Folders};
 use mbn_engine::engine::{CandleEngine, CudaOptions, Engine, ModelSource, OrtEngine};
-use mbn_engine::images::Images;
+use mbn_engine::images::{Images, PixelBuffer, Pixels};
 use mbn_engine::lanes::Batch;
 use mbn_engine::runtime;
 use mbn_infer::options::CudnnSearchName;
@@ -126,7 +126,7 @@ impl Arguments {
         let mut times = Vec::new();
         for _ in 0..WARM_UP + self.steps {
             let start = Instant::now();
-            engine.logits(&images, self.batch)?;
+            engine.logits(Pixels::Float(&images), self.batch)?;
             times.push(start.elapsed().as_secs_f64());
         }
         let mut times = times.split_off(WARM_UP);
@@ -157,7 +157,8 @@ impl Arguments {
             Err(error) => return Err(error.into()),
         };
         let mut lanes = network.lanes;
-        let images = Arc::new(Images::from(self.images()));
+        let images = Arc::new(Images::from(PixelBuffer::Float(self.images())));
+        let values = 0..images.pixels().len();
         let mut run = |steps: usize| -> Result<f64> {
             let (start, mut in_flight) = (Instant::now(), VecDeque::<Batch>::new());
             for _ in 0..steps {
@@ -166,7 +167,7 @@ impl Arguments {
                 {
                     oldest.wait().logits?;
                 }
-                in_flight.push_back(lanes.submit(&images, 0..images.len(), self.batch));
+                in_flight.push_back(lanes.submit(&images, values.clone(), self.batch));
             }
             for batch in in_flight {
                 batch.wait().logits?;

@@ -50,7 +50,12 @@ pub fn run(options: Options) -> Result<Outcome> {
     drop(preparing);
 
     let threads = options.common.thread_count();
-    let pipeline = Pipeline::new(classifier.preprocess, classifier.batch, threads)?;
+    let pipeline = Pipeline::new(
+        classifier.preprocess,
+        classifier.lanes.pixel_type(),
+        classifier.batch,
+        threads,
+    )?;
     let bar = progress::bar(inputs.len() as u64, BAR);
     if options.output.is_none() && stdout().is_terminal() {
         // The results themselves show how far it is.
@@ -106,7 +111,7 @@ struct InFlight<'a> {
 fn submit<'a>(chunk: Chunk<'a>, classifier: &mut Classifier) -> InFlight<'a> {
     let image_len = 3 * classifier.preprocess.size * classifier.preprocess.size;
     let images = Arc::new(chunk.images);
-    let n = images.len() / image_len;
+    let n = images.pixels().len() / image_len;
     let starts = (0..n).step_by(classifier.batch);
     let batches = starts.map(|start| {
         let end = n.min(start + classifier.batch);
@@ -139,7 +144,8 @@ fn finish(
             .with_context(|| format!("{} failed", classifier.lanes.describe()));
         let found = hints::with_cuda_hint(found)?;
         if let Some(check) = &mut classifier.check {
-            check.compare(&chunk.images[batch.values()], batch.len(), &found)?;
+            let images = chunk.images.pixels().range(batch.values());
+            check.compare(images, batch.len(), &found)?;
         }
         outputs.extend(found);
     }

@@ -6,6 +6,7 @@ use mbn_weights::Folded;
 
 use super::Engine;
 use crate::error::EngineError;
+use crate::images::{PixelType, Pixels};
 
 /// A network that candle runs.
 pub struct CandleEngine {
@@ -47,7 +48,17 @@ impl Engine for CandleEngine {
         self.network.architecture().classes
     }
 
-    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
+    fn pixel_type(&self) -> PixelType {
+        PixelType::Float
+    }
+
+    fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
+        let Pixels::Float(images) = images else {
+            return Err(EngineError::PixelType {
+                found: images.pixel_type(),
+                expected: self.pixel_type(),
+            });
+        };
         if n == 0 {
             return Ok(Vec::new());
         }

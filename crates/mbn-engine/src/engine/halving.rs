@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Engine;
 use crate::cuda::CudaError;
 use crate::error::EngineError;
+use crate::images::{PixelType, Pixels};
 
 /// The largest batch that the device's memory holds, as far as is known. Engines on one device share it.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ pub struct Halving<B> {
     limit: Arc<BatchLimit>,
     description: String,
     classes: usize,
+    pixel_type: PixelType,
 }
 
 impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
@@ -60,9 +62,11 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
             limit,
             description: String::new(),
             classes: 0,
+            pixel_type: PixelType::Float,
         };
-        let facts = |engine: &mut dyn Engine, _| Ok((engine.describe(), engine.classes()));
-        (halving.description, halving.classes) = halving.attempt(facts)?;
+        let facts =
+            |engine: &mut dyn Engine, _| Ok((engine.describe(), engine.classes(), engine.pixel_type()));
+        (halving.description, halving.classes, halving.pixel_type) = halving.attempt(facts)?;
         Ok(halving)
     }
 
@@ -106,14 +110,18 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Engine for Halving
         self.classes
     }
 
-    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
+    fn pixel_type(&self) -> PixelType {
+        self.pixel_type
+    }
+
+    fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         let image_len = images.len().checked_div(n).unwrap_or_default();
         let (mut logits, mut done) = (Vec::with_capacity(n * self.classes), 0);
         while done < n {
             let start = done;
             logits.extend(self.attempt(|engine, batch| {
                 done = n.min(start + batch);
-                engine.logits(&images[start * image_len..done * image_len], done - start)
+                engine.logits(images.range(start * image_len..done * image_len), done - start)
             })?);
         }
         Ok(logits)

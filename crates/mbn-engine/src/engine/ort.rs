@@ -14,11 +14,12 @@ use ort::value::TensorRef;
 use super::Engine;
 use crate::cuda::CudaError;
 use crate::error::EngineError;
+use crate::images::{PixelBuffer, PixelType, Pixels};
 use crate::placement::Placement;
 use crate::runtime::Runtime;
 
 use fixed::FixedBatch;
-use interface::{Input, Output, Pixel};
+use interface::{Arranged, Input, Output};
 pub use session::{CudaOptions, CudnnSearch, ModelSource, Provider, SessionOptions};
 
 /// A network that ONNX Runtime runs.
@@ -91,7 +92,8 @@ impl OrtEngine {
         let mut engine = Self::of_session(runtime, session, &options)?;
         let size = engine.input_size().unwrap_or(size);
         let n = engine.input.batch.unwrap_or(1);
-        engine.run_fixed(&vec![0.0; n * 3 * size * size], n)?;
+        let blank = PixelBuffer::zeros(engine.input.pixel_type, n * 3 * size * size);
+        engine.run_fixed(blank.pixels(), n)?;
         let profile = engine.session.end_profiling().map_err(EngineError::options)?;
         let json = std::fs::read(profile).map_err(EngineError::Profile)?;
         let placement = Placement::of_profile(&json).map_err(CudaError::from)?;
@@ -154,12 +156,13 @@ impl OrtEngine {
     }
 
     /// Runs at most a batch in the buffers of that size.
-    fn run_fixed(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
+    fn run_fixed(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         let (batch, image_len) = (self.input.batch.or(self.batch).unwrap_or(n), images.len() / n);
         let failed = |error: ort::Error| match self.provider {
             Provider::Cpu => EngineError::run(error),
             Provider::Cuda(cuda) => CudaError::of_message(error.message(), cuda.device).into(),
         };
+        let arranged = self.input.arrange(images, n)?;
         let records = matches!(self.provider, Provider::Cuda(cuda) if cuda.graph);
         let fixed = match &mut self.fixed {
             Some(fixed) if fixed.is_for(batch, image_len) => fixed,
@@ -175,23 +178,19 @@ impl OrtEngine {
                 fixed.insert(new.map_err(failed)?)
             }
         };
-        let logits = fixed.run(&mut self.session, &self.input, images);
+        let logits = fixed.run(&mut self.session, &arranged, n);
         logits.map_err(failed)
     }
 
-    fn run(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
+    fn run(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         let (shape, name) = (self.input.shape(images.len(), n), self.input.name.as_str());
-        let bytes;
-        let floats;
-        let value = match self.input.pixel {
-            Pixel::Float if self.input.channels_last => {
-                floats = self.input.to_channels_last(images, n);
-                TensorRef::from_array_view((shape, &floats[..])).map(TensorRef::into_dyn)
+        let arranged = self.input.arrange(images, n)?;
+        let value = match &arranged {
+            Arranged::Float(values) => {
+                TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
             }
-            Pixel::Float => TensorRef::from_array_view((shape, images)).map(TensorRef::into_dyn),
-            Pixel::Byte => {
-                bytes = self.input.to_bytes(images, n);
-                TensorRef::from_array_view((shape, &bytes[..])).map(TensorRef::into_dyn)
+            Arranged::Uint8(values) => {
+                TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
             }
         };
         let value = value.map_err(EngineError::run)?;
@@ -226,16 +225,26 @@ impl Engine for OrtEngine {
         self.output.classes
     }
 
-    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
+    fn pixel_type(&self) -> PixelType {
+        self.input.pixel_type
+    }
+
+    fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         if n == 0 {
             return Ok(Vec::new());
         }
         let image_len = self.input.image_len(images.len(), n)?;
+        let parts = |batch: usize| {
+            let starts = (0..n).step_by(batch);
+            starts.map(move |start| {
+                let end = n.min(start + batch);
+                (images.range(start * image_len..end * image_len), end - start)
+            })
+        };
         if let Some(batch) = self.batch {
             let batch = self.input.batch.unwrap_or(batch);
-            let parts = images.chunks(batch * image_len);
-            let logits: Result<Vec<_>, _> = parts
-                .map(|part| self.run_fixed(part, part.len() / image_len))
+            let logits: Result<Vec<_>, _> = parts(batch)
+                .map(|(part, rows)| self.run_fixed(part, rows))
                 .collect();
             return Ok(logits?.concat());
         }
@@ -244,11 +253,9 @@ impl Engine for OrtEngine {
         };
         // A file with a fixed batch takes no other number: the last one is filled up with zeros.
         let mut logits = Vec::with_capacity(n * self.output.classes);
-        for part in images.chunks(batch * image_len) {
-            let mut padded = part.to_vec();
-            padded.resize(batch * image_len, 0.0);
-            let rows = part.len() / image_len;
-            let part = self.run(&padded, batch)?;
+        for (part, rows) in parts(batch) {
+            let padded = part.padded(batch * image_len);
+            let part = self.run(padded.pixels(), batch)?;
             logits.extend_from_slice(&part[..rows * self.output.classes]);
         }
         Ok(logits)

@@ -39,7 +39,8 @@ pub(super) fn check(model: &Model, options: &Options, loaded: &Loaded) -> Result
         Tolerance::absolute,
     );
     let parity = Parity::new(candle, tolerance, loaded.probabilities);
-    Ok(Some(Check::new(parity, scope)))
+    let preprocess = model.preprocess(loaded.input_size);
+    Ok(Some(Check::new(parity, scope, &preprocess)))
 }
 
 /// Where candle computes the outputs to compare with: on ONNX Runtime's device, if it can. It computes in float32 even

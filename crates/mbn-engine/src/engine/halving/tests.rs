@@ -33,7 +33,14 @@ impl Engine for Fake {
         1
     }
 
-    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, EngineError> {
+    fn pixel_type(&self) -> PixelType {
+        PixelType::Float
+    }
+
+    fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
+        let Pixels::Float(images) = images else {
+            panic!("{images:?}");
+        };
         assert_eq!(images.len(), n * IMAGE);
         assert!(n <= self.batch, "{n} images in buffers for {}", self.batch);
         self.seen.borrow_mut().push(n);
@@ -85,10 +92,10 @@ fn a_batch_that_fits_is_run_at_once() {
     let setup = setup(8, 8);
     let mut engine = setup.start().unwrap();
     let (images, expected) = images(8);
-    assert_eq!(engine.logits(&images, 8).unwrap(), expected);
+    assert_eq!(engine.logits(Pixels::Float(&images), 8).unwrap(), expected);
     assert_eq!(*setup.seen.borrow(), [8]);
     assert_eq!((engine.describe().as_str(), engine.classes()), ("fake for 8", 1));
-    assert!(engine.logits(&[], 0).unwrap().is_empty());
+    assert!(engine.logits(Pixels::Float(&[]), 0).unwrap().is_empty());
 }
 
 #[test]
@@ -96,7 +103,7 @@ fn the_batch_is_halved_until_it_fits_and_no_image_is_lost() {
     let setup = setup(16, 5);
     let mut engine = setup.start().unwrap();
     let (images, expected) = images(15);
-    assert_eq!(engine.logits(&images, 15).unwrap(), expected);
+    assert_eq!(engine.logits(Pixels::Float(&images), 15).unwrap(), expected);
     assert_eq!(*setup.seen.borrow(), [15, 8, 4, 4, 4, 3]);
     assert_eq!(*setup.built.borrow(), [16, 8, 4]);
     assert_eq!(setup.limit.get(), 4);
@@ -107,9 +114,9 @@ fn memory_that_runs_out_later_halves_what_is_left() {
     let setup = setup(8, 8);
     let mut engine = setup.start().unwrap();
     let (images, expected) = images(8);
-    assert_eq!(engine.logits(&images, 8).unwrap(), expected);
+    assert_eq!(engine.logits(Pixels::Float(&images), 8).unwrap(), expected);
     *setup.room.borrow_mut() = 2;
-    assert_eq!(engine.logits(&images, 8).unwrap(), expected);
+    assert_eq!(engine.logits(Pixels::Float(&images), 8).unwrap(), expected);
     assert_eq!(setup.limit.get(), 2);
 }
 
@@ -117,7 +124,7 @@ fn memory_that_runs_out_later_halves_what_is_left() {
 fn no_memory_for_one_image_is_an_error() {
     let setup = setup(4, 0);
     let mut engine = setup.start().unwrap();
-    let error = engine.logits(&images(4).0, 4).unwrap_err();
+    let error = engine.logits(Pixels::Float(&images(4).0), 4).unwrap_err();
     assert!(is_out_of_memory(&error), "{error}");
     assert_eq!(*setup.built.borrow(), [4, 2, 1]);
 }
@@ -155,8 +162,8 @@ fn two_engines_halve_a_shared_limit_once() {
     let setup = setup(8, 4);
     let (mut a, mut b) = (setup.start().unwrap(), setup.start().unwrap());
     let (images, expected) = images(8);
-    assert_eq!(a.logits(&images, 8).unwrap(), expected);
-    assert_eq!(b.logits(&images, 8).unwrap(), expected);
+    assert_eq!(a.logits(Pixels::Float(&images), 8).unwrap(), expected);
+    assert_eq!(b.logits(Pixels::Float(&images), 8).unwrap(), expected);
     assert_eq!(setup.limit.get(), 4);
     // The second was told by the first.
     assert_eq!(*setup.built.borrow(), [8, 8, 4, 4]);

@@ -4,8 +4,9 @@ use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, Memory
 use ort::session::{IoBinding, Session};
 use ort::value::{DynTensor, PrimitiveTensorElementType, Tensor, TensorElementType, TensorRef, TensorRefMut};
 
-use super::interface::{Input, Output, Pixel};
+use super::interface::{Arranged, Input, Output};
 use super::session::Provider;
+use crate::images::PixelType;
 
 /// The buffers of one batch size and image size, bound to a session's input and output.
 ///
@@ -34,9 +35,9 @@ impl FixedBatch {
         batch: usize,
         image_len: usize,
     ) -> ort::Result<Self> {
-        let element = match input.pixel {
-            Pixel::Float => TensorElementType::Float32,
-            Pixel::Byte => TensorElementType::Uint8,
+        let element = match input.pixel_type {
+            PixelType::Float => TensorElementType::Float32,
+            PixelType::Uint8 => TensorElementType::Uint8,
         };
         let image_shape = input.shape(batch * image_len, batch);
         let logits_shape = [batch, output.classes];
@@ -69,20 +70,16 @@ impl FixedBatch {
         [self.batch, self.image_len]
     }
 
-    /// Logits, row-major `[rows, classes]`, of as many images as `images` holds, at most a batch.
+    /// Logits, row-major `[rows, classes]`, of `rows` images, at most a batch.
     pub(super) fn run(
         &mut self,
         session: &mut Session,
-        input: &Input,
-        images: &[f32],
+        images: &Arranged<'_>,
+        rows: usize,
     ) -> ort::Result<Vec<f32>> {
-        let rows = images.len() / self.image_len;
-        match input.pixel {
-            Pixel::Float if input.channels_last => {
-                self.write(&input.to_channels_last(images, rows))?;
-            }
-            Pixel::Float => self.write(images)?,
-            Pixel::Byte => self.write(&input.to_bytes(images, rows))?,
+        match images {
+            Arranged::Float(values) => self.write(values)?,
+            Arranged::Uint8(values) => self.write(values)?,
         }
         session.run_binding(&self.binding)?;
         let classes = self.host_output.shape().num_elements() / self.batch;

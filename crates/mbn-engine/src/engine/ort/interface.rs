@@ -1,36 +1,33 @@
-//! The input and output of an ONNX file, checked once, and pictures in the form that the input takes.
+//! The input and output of an ONNX file, checked once, and pictures in the layout that the input takes.
 
-use mbn_spec::{Metadata, Preprocess};
+use std::borrow::Cow;
+
+use mbn_spec::Metadata;
 use ort::value::{Outlet, TensorElementType};
 
 use crate::error::EngineError;
-use crate::images::MAX_BATCH;
+use crate::images::{MAX_BATCH, PixelType, Pixels, to_channels_first, to_channels_last};
 
 /// Name of the output of files that `mbn-export` writes.
 const LOGITS: &str = "logits";
-
-/// What the input takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pixel {
-    /// Normalised float32.
-    Float,
-    /// Bytes from 0 to 255, which the graph normalises.
-    Byte,
-}
 
 /// The input of an image classifier.
 #[derive(Clone, Debug)]
 pub(super) struct Input {
     pub name: String,
-    pub pixel: Pixel,
+    pub pixel_type: PixelType,
     /// `[batch, size, size, 3]` instead of `[batch, 3, size, size]`.
     pub channels_last: bool,
     /// Number of images, where the file fixes it.
     pub batch: Option<usize>,
     /// Height and width, where the file fixes them.
     pub size: Option<usize>,
-    /// How the pipeline normalised the pictures, undone for an input of bytes.
-    preprocess: Preprocess,
+}
+
+/// Pixels in the layout of an input.
+pub(super) enum Arranged<'a> {
+    Float(Cow<'a, [f32]>),
+    Uint8(Cow<'a, [u8]>),
 }
 
 /// The output of an image classifier.
@@ -46,9 +43,9 @@ impl Input {
         let [input] = inputs else {
             return Err(wrong());
         };
-        let pixel = match input.dtype().tensor_type() {
-            Some(TensorElementType::Float32) => Pixel::Float,
-            Some(TensorElementType::Uint8) => Pixel::Byte,
+        let pixel_type = match input.dtype().tensor_type() {
+            Some(TensorElementType::Float32) => PixelType::Float,
+            Some(TensorElementType::Uint8) => PixelType::Uint8,
             _ => return Err(wrong()),
         };
         let shape = input.dtype().tensor_shape().ok_or_else(wrong)?;
@@ -68,7 +65,6 @@ impl Input {
         {
             return Err(EngineError::Batch { batch });
         }
-        let preprocess = metadata.preprocess.unwrap_or_default();
         if let (Some(stated), Some(input)) = (metadata.preprocess, size)
             && stated.size != input
         {
@@ -79,11 +75,10 @@ impl Input {
         }
         Ok(Self {
             name: input.name().to_owned(),
-            pixel,
+            pixel_type,
             channels_last,
             batch,
             size,
-            preprocess,
         })
     }
 
@@ -110,25 +105,27 @@ impl Input {
         }
     }
 
-    pub(super) fn to_channels_last(&self, images: &[f32], n: usize) -> Vec<f32> {
-        interleave(images, n, |_, value| value)
-    }
-
-    /// The bytes that normalisation made `images` from.
-    pub(super) fn to_bytes(&self, images: &[f32], n: usize) -> Vec<u8> {
-        let affine: [_; 3] = std::array::from_fn(|c| self.preprocess.affine(c));
-        let byte = |c: usize, value: f32| {
-            let (scale, offset) = affine[c];
-            ((value - offset) / scale).round() as u8
-        };
-        if self.channels_last {
-            return interleave(images, n, byte);
+    /// The pixels in the layout that the file takes.
+    ///
+    /// # Errors
+    /// [`EngineError::PixelType`].
+    pub(super) fn arrange<'a>(&self, images: Pixels<'a>, n: usize) -> Result<Arranged<'a>, EngineError> {
+        match (self.pixel_type, images) {
+            (PixelType::Float, Pixels::Float(values)) => Ok(Arranged::Float(if self.channels_last {
+                to_channels_last(values, n)
+            } else {
+                values.into()
+            })),
+            (PixelType::Uint8, Pixels::Uint8(values)) => Ok(Arranged::Uint8(if self.channels_last {
+                values.into()
+            } else {
+                to_channels_first(values, n)
+            })),
+            (expected, images) => Err(EngineError::PixelType {
+                found: images.pixel_type(),
+                expected,
+            }),
         }
-        let plane = images.len() / (3 * n);
-        let planes = images.chunks_exact(plane).enumerate();
-        planes
-            .flat_map(|(i, plane)| plane.iter().map(move |&value| byte(i % 3, value)))
-            .collect()
     }
 }
 
@@ -160,18 +157,6 @@ fn side(len: usize, n: usize) -> usize {
     (len / (3 * n)).isqrt()
 }
 
-/// `[n, 3, pixels]` to `[n, pixels, 3]`, each value mapped by `map(channel, value)`.
-fn interleave<T>(images: &[f32], n: usize, map: impl Fn(usize, f32) -> T) -> Vec<T> {
-    let pixels = images.len() / (3 * n);
-    let mut interleaved = Vec::with_capacity(images.len());
-    for image in images.chunks_exact(3 * pixels) {
-        for i in 0..pixels {
-            interleaved.extend((0..3).map(|c| map(c, image[c * pixels + i])));
-        }
-    }
-    interleaved
-}
-
 fn list(outlets: &[Outlet]) -> String {
     let outlets: Vec<_> = outlets
         .iter()
@@ -188,46 +173,48 @@ fn list(outlets: &[Outlet]) -> String {
 mod tests {
     use super::*;
 
-    fn input(pixel: Pixel, channels_last: bool) -> Input {
+    fn input(pixel_type: PixelType, channels_last: bool) -> Input {
         Input {
             name: "input".into(),
-            pixel,
+            pixel_type,
             channels_last,
             batch: None,
             size: Some(2),
-            preprocess: Preprocess::default(),
         }
     }
 
     #[test]
-    fn bytes_survive_normalisation_exactly() {
-        let preprocess = Preprocess::default();
-        // Two images of 2x2: every byte value that the formula could confuse comes up in each channel.
-        for start in 0..=255u8 {
-            let bytes: Vec<u8> = (0..24).map(|i| start.wrapping_add(i)).collect();
-            let normalised: Vec<f32> = bytes
-                .iter()
-                .enumerate()
-                .map(|(i, &byte)| {
-                    let (scale, offset) = preprocess.affine(i / 4 % 3);
-                    f32::from(byte) * scale + offset
-                })
-                .collect();
-            assert_eq!(input(Pixel::Byte, false).to_bytes(&normalised, 2), bytes);
-        }
-    }
-
-    #[test]
-    fn channels_last_interleaves_each_image() {
-        let planar: Vec<f32> = (0..24).map(|i| i as f32).collect();
-        let found = input(Pixel::Float, true).to_channels_last(&planar, 2);
+    fn pixels_get_the_layout_of_the_input() {
+        let values: Vec<u8> = (0..24).collect();
+        let floats: Vec<f32> = values.iter().map(|&value| value.into()).collect();
+        let bytes = |channels_last| {
+            let arranged = input(PixelType::Uint8, channels_last).arrange(Pixels::Uint8(&values), 2);
+            let Arranged::Uint8(bytes) = arranged.unwrap() else {
+                panic!("these are floats");
+            };
+            bytes.into_owned()
+        };
+        // What decoders give goes through untouched.
+        assert_eq!(bytes(true), values);
+        assert_eq!(bytes(false)[..6], [0, 3, 6, 9, 1, 4]);
+        let arranged = input(PixelType::Float, true).arrange(Pixels::Float(&floats), 2);
+        let Arranged::Float(found) = arranged.unwrap() else {
+            panic!("these are bytes");
+        };
         assert_eq!(found[..6], [0.0, 4.0, 8.0, 1.0, 5.0, 9.0]);
-        assert_eq!(found[12..15], [12.0, 16.0, 20.0]);
+    }
+
+    #[test]
+    fn pixels_of_another_type_are_refused() {
+        let error = input(PixelType::Uint8, true).arrange(Pixels::Float(&[0.0; 12]), 1);
+        assert!(matches!(error, Err(EngineError::PixelType { .. })));
+        let error = input(PixelType::Float, false).arrange(Pixels::Uint8(&[0; 12]), 1);
+        assert!(matches!(error, Err(EngineError::PixelType { .. })));
     }
 
     #[test]
     fn only_whole_pictures_of_the_right_size_are_taken() {
-        let input = input(Pixel::Float, false);
+        let input = input(PixelType::Float, false);
         assert_eq!(input.image_len(24, 2).unwrap(), 12);
         for (len, n) in [(23, 2), (0, 1), (3 * 9, 1), (24, 1)] {
             assert!(input.image_len(len, n).is_err(), "{len} values, {n} images");
