@@ -1,9 +1,9 @@
 //! What a model computes with, as its constants tell.
 
-/// ONNX's numbers of element types, as far as they tell a precision.
-const UINT8: i32 = 2;
+use mbn_onnx::proto::DataType;
+
+/// ONNX's numbers of element types that `mbn-onnx` does not write.
 const INT8: i32 = 3;
-const FLOAT16: i32 = 10;
 const BFLOAT16: i32 = 16;
 
 /// What a model computes with.
@@ -27,12 +27,21 @@ impl ModelPrecision {
                 .iter()
                 .any(|c| c.data_type.is_some_and(|t| types.contains(&t)))
         };
-        if has([INT8, UINT8]) {
+        if has([INT8, DataType::Uint8 as i32]) {
             Self::Int8
-        } else if has([FLOAT16, BFLOAT16]) {
+        } else if has([DataType::Float16 as i32, BFLOAT16]) {
             Self::Float16
         } else {
             Self::Float32
+        }
+    }
+}
+
+impl From<mbn_onnx::Precision> for ModelPrecision {
+    fn from(precision: mbn_onnx::Precision) -> Self {
+        match precision {
+            mbn_onnx::Precision::Fp32 => Self::Float32,
+            mbn_onnx::Precision::Fp16 => Self::Float16,
         }
     }
 }
@@ -50,15 +59,13 @@ mod tests {
             "/../../models/mobilenet_v1_0.25.safetensors"
         );
         let weights = mbn_weights::Weights::load(path.as_ref()).unwrap();
-        for (written, found) in [
-            (Precision::Fp32, ModelPrecision::Float32),
-            (Precision::Fp16, ModelPrecision::Float16),
-        ] {
+        for written in [Precision::Fp32, Precision::Fp16] {
             let options = ExportOptions {
                 precision: written,
                 ..ExportOptions::default()
             };
-            assert_eq!(ModelPrecision::of(&export(&weights, &options).unwrap()), found);
+            let found = ModelPrecision::of(&export(&weights, &options).unwrap());
+            assert_eq!(found, written.into());
         }
     }
 }

@@ -8,17 +8,18 @@ pub mod source;
 pub mod summary;
 pub mod verify;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use mbn_cli::{DeviceChoice, Hint, Outcome, UsageError, check_output};
-use mbn_files::{OutputKind, atomic};
-use mbn_onnx::export;
+use mbn_files::OutputKind;
+use mbn_files::atomic::AtomicFile;
+use mbn_onnx::Exporter;
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::options::Options;
-use crate::verify::Parity;
+use crate::verify::Agreement;
 
 /// Exports as the options say.
 ///
@@ -75,51 +76,37 @@ fn check_out(out: &Path) -> Result<()> {
     }
 }
 
-/// Why a file was not written.
-enum WriteError {
-    Io(std::io::Error),
-    Verification(anyhow::Error),
-}
-
-impl From<std::io::Error> for WriteError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
+/// Writes the model beside OUT, verifies it, and gives it its name.
 fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
-    let export_options = options.export_options();
-    let bytes = export(weights, &export_options)?.to_bytes();
-    let threads = options.common.thread_count();
-    let mut parity = None;
-    let written = atomic::write_checked(out, &bytes, |path| {
-        let verified = verify::verify(
-            path,
-            weights,
-            &export_options,
-            options.ort_lib.as_deref(),
-            threads,
-        );
-        parity = verified.map_err(WriteError::Verification)?;
-        Ok(())
-    });
-    match written {
-        Ok(()) => {}
-        Err(WriteError::Io(error)) => {
-            return Err(error).with_context(|| format!("cannot write `{}`", out.display()));
-        }
-        Err(WriteError::Verification(error)) => {
-            return Err(error.context(format!(
-                "`{}` was not written, it does not pass verification",
-                out.display()
-            )));
-        }
-    }
-    report(weights, options, out, bytes.len(), parity.as_ref());
+    let cannot_write = || format!("cannot write `{}`", out.display());
+    let (exporter, export_options) = (Exporter::new(weights), options.export_options());
+    let bytes = exporter.export(&export_options)?.to_bytes();
+    let file = temporary(out, &bytes).with_context(cannot_write)?;
+    let agreement = verify::verify(
+        file.temporary_path(),
+        &exporter,
+        &export_options,
+        options.ort_lib.as_deref(),
+        options.common.thread_count(),
+    )
+    .with_context(|| {
+        format!(
+            "`{}` was not written, it does not pass verification",
+            out.display()
+        )
+    })?;
+    file.commit().with_context(cannot_write)?;
+    report(weights, options, out, bytes.len(), agreement.as_ref());
     Ok(())
 }
 
-fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, parity: Option<&Parity>) {
+fn temporary(out: &Path, bytes: &[u8]) -> io::Result<AtomicFile> {
+    let mut file = AtomicFile::create(out)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, agreement: Option<&Agreement>) {
     let out = out.display();
     let architecture = weights.architecture();
     let parameters = architecture.summary(0).parameters();
@@ -132,8 +119,8 @@ fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, parity
         options.opset,
         summary::thousands(bytes as u64),
     );
-    match parity {
-        Some(parity) => log::info!("Its outputs agree with candle's: {parity}"),
+    match agreement {
+        Some(agreement) => log::info!("Its outputs agree with candle's: {agreement}"),
         None => log::warn!(
             "its outputs were not compared with candle's, since ONNX Runtime was not found; `make onnxruntime` gets it"
         ),
