@@ -16,7 +16,7 @@ mod run;
 mod shell;
 
 pub use class_names::read_class_names;
-pub use common::CommonArgs;
+pub use common::{CommonArgs, DeviceArgs};
 pub use device::{DeviceChoice, ParseDeviceError};
 pub use hint::{Hint, Hinted};
 pub use output::check_output;

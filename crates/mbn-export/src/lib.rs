@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use mbn_cli::{DeviceChoice, Hint, Outcome, UsageError, check_output};
+use mbn_cli::{Hint, Outcome, check_output};
 use mbn_files::OutputKind;
 use mbn_files::atomic::AtomicFile;
 use mbn_onnx::Exporter;
@@ -27,7 +27,6 @@ use crate::verify::Agreement;
 /// Weights, options or a place to write that cannot be used, or a written file that does not pass.
 pub fn run(options: Options) -> Result<Outcome> {
     let source = options.source()?;
-    check_device(options.common.device)?;
     let classes = options.classes.as_deref();
     let Some(out) = &options.out else {
         let (architecture, size) = source::architecture(&source, classes)?;
@@ -42,18 +41,6 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     write(&weights, &options, out)?;
     Ok(Outcome::Success)
-}
-
-/// This build runs candle on the CPU, which is enough for three pictures.
-fn check_device(choice: DeviceChoice) -> Result<()> {
-    match choice {
-        DeviceChoice::Auto | DeviceChoice::Cpu => Ok(()),
-        DeviceChoice::Cuda(_) => {
-            let message = format!("`--device {choice}`: `mbn-export` runs on the CPU alone");
-            Err(UsageError(message))
-                .hint(|| "leave `--device` out: the file is the same, and runs on any device".to_owned())
-        }
-    }
 }
 
 /// Sees before the work begins that OUT is a file's name, and where links lead to not that of weights.

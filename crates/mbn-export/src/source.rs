@@ -8,7 +8,7 @@ use mbn_cli::{Hint, read_class_names};
 use mbn_spec::{Alpha, Architecture, default_class_names};
 use mbn_weights::{Weights, published_weights};
 
-use crate::options::Source;
+use crate::options::WeightsSource;
 
 /// Classes of random weights, unless names are given.
 pub const DEFAULT_CLASSES: usize = 10;
@@ -17,16 +17,16 @@ pub const DEFAULT_CLASSES: usize = 10;
 ///
 /// # Errors
 /// No weights there, a file that cannot be used, another alpha or another number of classes than asked for.
-pub fn weights(source: &Source, classes: Option<&Path>) -> Result<Weights> {
+pub fn weights(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
     let names = classes
         .map(|path| read_class_names(path).map(|names| (path, names)))
         .transpose()?;
     match source {
-        Source::File(path, alpha) => {
+        WeightsSource::File(path, alpha) => {
             let weights = load(path, *alpha)?;
             named(weights, path, names)
         }
-        Source::Published(alpha) => {
+        WeightsSource::Published(alpha) => {
             let path = published_weights(*alpha);
             if !path.exists() {
                 let (path, here) = (path.display(), current_folder());
@@ -38,7 +38,7 @@ pub fn weights(source: &Source, classes: Option<&Path>) -> Result<Weights> {
             let weights = load(&path, Some(*alpha))?;
             named(weights, &path, names)
         }
-        Source::Random(alpha, seed) => {
+        WeightsSource::Random(alpha, seed) => {
             let names = names.map_or_else(|| default_class_names(DEFAULT_CLASSES), |(_, names)| names);
             let architecture = Architecture::new(*alpha, names.len());
             let weights = mbn_model::random_weights(architecture, *seed, &Device::Cpu);
@@ -53,7 +53,7 @@ pub fn weights(source: &Source, classes: Option<&Path>) -> Result<Weights> {
 ///
 /// # Errors
 /// Those of [`weights`], except that no weights need be in `models/`.
-pub fn architecture(source: &Source, classes: Option<&Path>) -> Result<(Architecture, usize)> {
+pub fn architecture(source: &WeightsSource, classes: Option<&Path>) -> Result<(Architecture, usize)> {
     let plain = |alpha| -> Result<(Architecture, usize)> {
         let names = classes.map(read_class_names).transpose()?;
         let classes = names.map_or(DEFAULT_CLASSES, |names| names.len());
@@ -63,9 +63,11 @@ pub fn architecture(source: &Source, classes: Option<&Path>) -> Result<(Architec
         ))
     };
     match source {
-        Source::Random(alpha, _) => plain(*alpha),
-        Source::Published(alpha) if classes.is_some() || !published_weights(*alpha).exists() => plain(*alpha),
-        Source::File(..) | Source::Published(_) => {
+        WeightsSource::Random(alpha, _) => plain(*alpha),
+        WeightsSource::Published(alpha) if classes.is_some() || !published_weights(*alpha).exists() => {
+            plain(*alpha)
+        }
+        WeightsSource::File(..) | WeightsSource::Published(_) => {
             let weights = weights(source, classes)?;
             let preprocess = weights.metadata().preprocess.unwrap_or_default();
             Ok((*weights.architecture(), preprocess.size))

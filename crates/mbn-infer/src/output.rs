@@ -1,4 +1,4 @@
-//! Results on stdout or in a file, one format a module.
+//! Results on stdout or in a file, one format a module. A new format is a module and its lines in [`OutputFormat`].
 
 mod csv;
 mod json;
@@ -7,16 +7,53 @@ mod sink;
 mod text;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
-use crate::options::Format;
 use crate::predictions::Prediction;
 
 pub use sink::Sink;
 
-/// A format of results.
+/// Values of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// A line for each image, to be read
+    Text,
+    /// A JSON object on a line for each image
+    Json,
+    /// A row for each image and class
+    Csv,
+    /// A row for each image and class, as Apache Parquet
+    Parquet,
+}
+
+impl OutputFormat {
+    /// Whether a terminal cannot show it.
+    pub fn is_binary(self) -> bool {
+        self == Self::Parquet
+    }
+
+    fn writer(self, sink: Sink) -> Result<Box<dyn Writer>> {
+        Ok(match self {
+            Self::Text => Box::new(text::Text(sink)),
+            Self::Json => Box::new(json::Json(sink)),
+            Self::Csv => Box::new(csv::Csv::new(sink)?),
+            Self::Parquet => Box::new(parquet::Parquet::new(sink)?),
+        })
+    }
+}
+
+impl fmt::Display for OutputFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
+/// What writes the results in a format.
 pub trait Writer {
     /// Adds an image: its likeliest classes, or why there are none.
     ///
@@ -60,19 +97,14 @@ pub fn cannot_write(path: Option<&Path>) -> String {
     }
 }
 
-/// A writer of `format` to what `path` names, else to stdout.
+/// A writer of `format` to the file `path`, or to stdout.
 ///
 /// # Errors
 /// As [`Sink::open`].
-pub fn open(format: Format, path: Option<&Path>) -> Result<Box<dyn Writer>> {
+pub fn open(format: OutputFormat, path: Option<&Path>) -> Result<Box<dyn Writer>> {
     let sink = path.map_or_else(|| Ok(Sink::stdout()), Sink::open);
     let sink = sink.with_context(|| cannot_write(path))?;
-    Ok(match format {
-        Format::Text => Box::new(text::Text(sink)),
-        Format::Json => Box::new(json::Json(sink)),
-        Format::Csv => Box::new(csv::Csv::new(sink).with_context(|| cannot_write(path))?),
-        Format::Parquet => Box::new(parquet::Parquet::new(sink).with_context(|| cannot_write(path))?),
-    })
+    format.writer(sink).with_context(|| cannot_write(path))
 }
 
 #[cfg(test)]

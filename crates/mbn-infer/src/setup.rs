@@ -46,7 +46,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         .as_ref()
         .map(|runtime| format!(" from `{}`", runtime.path_from_here().display()));
     log::info!("engine: {}{}", loaded.lanes.describe(), from.unwrap_or_default());
-    if options.common.device == DeviceChoice::Auto {
+    if options.device.device == DeviceChoice::Auto {
         log::info!("device: {device}");
     }
     if !loaded.on_cuda

@@ -14,7 +14,7 @@ use crate::reference;
 
 /// The network in candle, and the device with the reason for it.
 pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)> {
-    let (device, why) = device(options.common.device)?;
+    let (device, why) = device(options.device.device)?;
     mbn_ops::allow_tf32(options.tf32);
     let engine = CandleEngine::on(&weights(model, options)?, &device)?;
     let loaded = Loaded {

@@ -21,7 +21,7 @@ pub(super) fn find(options: &Options) -> Result<Option<Runtime>> {
     if options.engine == Some(EngineKind::Candle) {
         return Ok(None);
     }
-    let (device, library) = (options.common.device, options.ort_lib.as_deref());
+    let (device, library) = (options.device.device, options.ort_lib.as_deref());
     let found = match device {
         DeviceChoice::Cpu => runtime::find(library),
         DeviceChoice::Auto | DeviceChoice::Cuda(_) => runtime::find_with_cuda(library),
@@ -63,7 +63,7 @@ fn not_available(device: DeviceChoice) -> String {
 /// The network in ONNX Runtime, and the device with the reason for it.
 pub(super) fn load(model: &Model, runtime: &Runtime, options: &Options) -> Result<(Loaded, String)> {
     let source = source(model)?;
-    let choice = options.common.device;
+    let choice = options.device.device;
     match choice {
         DeviceChoice::Cpu => Ok((on_cpu(model, runtime, &source, options)?, String::new())),
         DeviceChoice::Cuda(device) => {
