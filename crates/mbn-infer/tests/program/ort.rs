@@ -1,14 +1,15 @@
-//! The program as a user runs it, with ONNX Runtime as the engine, where `make onnxruntime` got it.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
+//! The program with ONNX Runtime as the engine, where `make onnxruntime` got it.
 
 use std::path::Path;
 
-use common::{bare, failure, folder, library, picture, success};
-use mbn_onnx::{ExportOptions, InputKind, Precision};
+use mbn_onnx::builder::{Attribute, GraphBuilder};
+use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto};
+use mbn_onnx::{Dim, ExportOptions, InputKind, Model, Precision, TensorType};
+use mbn_spec::{Metadata, Preprocess};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::common::{self, bare, failure, folder, library, picture, success};
 
 /// The program with ONNX Runtime named.
 fn program(folder: &TempDir, library: &Path) -> assert_cmd::Command {
@@ -232,4 +233,62 @@ fn libraries_that_cannot_be_used_are_named() {
         let run = failure(bare(&folder).env("ORT_DYLIB_PATH", library).arg("a.png"), 1);
         assert!(run.stderr.contains(library), "{}", run.stderr);
     }
+}
+
+/// Writes a classifier of bytes whose logits are the means of the channels. By its preprocessing no float keeps a byte.
+fn mean_of_bytes(folder: &TempDir) {
+    const SIZE: usize = 32;
+    let batch = || Dim::Symbol("batch".to_owned());
+    let image = [batch(), Dim::Fixed(SIZE), Dim::Fixed(SIZE), Dim::Fixed(3)];
+    let mut graph = GraphBuilder::new("means");
+    graph.input("input", &TensorType::new(DataType::Uint8, image));
+    graph.output(
+        "logits",
+        &TensorType::new(DataType::Float, [batch(), Dim::Fixed(3)]),
+    );
+    let float = Attribute::Int(DataType::Float as i64);
+    graph.node("Cast", "cast", ["input"], "floats", [("to", float)]);
+    let attributes = [
+        ("axes", Attribute::Ints(vec![1, 2])),
+        ("keepdims", Attribute::Int(0)),
+    ];
+    graph.node("ReduceMean", "mean", ["floats"], "logits", attributes);
+    let metadata = Metadata {
+        preprocess: Some(Preprocess {
+            size: SIZE,
+            mean: [1e6; 3],
+            std: [1e-3; 3],
+            ..Preprocess::default()
+        }),
+        ..Metadata::default()
+    };
+    let entry = |(key, value)| StringStringEntryProto {
+        key: Some(key),
+        value: Some(value),
+    };
+    let model = Model::from(ModelProto {
+        ir_version: Some(8),
+        graph: Some(graph.finish()),
+        opset_import: vec![OperatorSetIdProto {
+            domain: Some(String::new()),
+            version: Some(17),
+        }],
+        metadata_props: metadata.to_pairs().into_iter().map(entry).collect(),
+        ..ModelProto::default()
+    });
+    std::fs::write(folder.path().join("model.onnx"), model.to_bytes()).unwrap();
+}
+
+#[test]
+fn a_model_of_bytes_gets_those_of_the_resized_picture() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    mean_of_bytes(&folder);
+    // One colour stays the same at any size.
+    image::RgbImage::from_pixel(60, 40, image::Rgb([100, 102, 101]))
+        .save(folder.path().join("a.png"))
+        .unwrap();
+    let found = probabilities(program(&folder, &library).args(["--parity", "off"]));
+    // softmax(100, 102, 101)
+    common::assert_same(&found, &[0.090_030_57, 0.665_240_96, 0.244_728_47]);
 }

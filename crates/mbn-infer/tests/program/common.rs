@@ -1,5 +1,4 @@
 //! A folder with pictures, and the program run in it.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
