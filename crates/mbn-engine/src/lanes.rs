@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::images::{Images, PixelType};
 
-/// Makes an engine on the thread that is going to use it: a CUDA graph belongs to the thread that recorded it.
+/// Builds an engine on the thread that will use it: a CUDA graph belongs to the thread that recorded it.
 pub type Build = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send>;
 
 /// Engines that take batches in turn.
@@ -57,10 +57,10 @@ pub struct Done {
 }
 
 impl Lanes {
-    /// Starts an engine after the other.
+    /// Starts the engines one after another.
     ///
     /// # Errors
-    /// That of the first engine that cannot be made.
+    /// The error of the first engine that cannot be built.
     pub fn start(builds: impl IntoIterator<Item = Build>) -> Result<Self, EngineError> {
         let (mut lanes, mut facts) = (VecDeque::new(), None);
         for (i, build) in builds.into_iter().enumerate() {
@@ -105,7 +105,7 @@ impl Lanes {
         let (sender, done) = channel();
         self.lanes.rotate_left(1);
         if let Some(jobs) = self.lanes.back().and_then(|lane| lane.jobs.as_ref()) {
-            // Where its thread has ended, waiting for the batch tells.
+            // If its thread has ended, `Batch::wait` reports it.
             let _ = jobs.send(Job {
                 images: images.clone(),
                 values: values.clone(),
@@ -126,7 +126,7 @@ impl Batch {
         })
     }
 
-    /// Where its images' values are.
+    /// The range of its images' values.
     pub fn values(&self) -> Range<usize> {
         self.values.clone()
     }

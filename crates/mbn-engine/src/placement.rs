@@ -18,7 +18,7 @@ pub struct Placement {
     nodes: Vec<Node>,
 }
 
-/// A node of ONNX Runtime's graph, which has fused nodes of the file's.
+/// A node of ONNX Runtime's graph, in which it has fused nodes of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Its name.
@@ -29,10 +29,10 @@ pub struct Node {
     pub provider: String,
 }
 
-/// A network that did not run where it was to run.
+/// A network that did not run where it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlacementError {
-    /// The profile is not one.
+    /// The file is not a profile.
     #[error("ONNX Runtime's profile cannot be read: {0}")]
     Unreadable(String),
     /// The profile names no node that ran on the provider.
@@ -42,7 +42,7 @@ pub enum PlacementError {
         provider: String,
     },
     /// Convolutions or products ran on another provider.
-    #[error("ONNX Runtime runs {} of the network's {costly} convolutions and matrix products not on {provider}: {}", nodes.len(), list(nodes))]
+    #[error("ONNX Runtime does not run {} of the network's {costly} convolutions and matrix products on {provider}: {}", nodes.len(), list(nodes))]
     Elsewhere {
         /// The provider asked for.
         provider: String,
@@ -104,8 +104,8 @@ impl Placement {
         &self.nodes
     }
 
-    /// Checks that `provider` ran every convolution and matrix product. What else ran elsewhere is no error: ONNX
-    /// Runtime computes shapes on the CPU on purpose.
+    /// Checks that `provider` ran every convolution and matrix product. Other operations may run elsewhere: ONNX Runtime
+    /// computes shapes on the CPU on purpose.
     ///
     /// # Errors
     /// [`PlacementError::Nowhere`] and [`PlacementError::Elsewhere`].

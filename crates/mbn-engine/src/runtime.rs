@@ -102,7 +102,7 @@ pub fn load(path: &Path, origin: Origin) -> Result<Runtime, RuntimeError> {
         .with_logger(Arc::new(log))
         .build()
         .map_err(|error| start_error(error.to_string()))?;
-    // With a logger of one's own the environment starts at the chattiest level, which costs time.
+    // With a custom logger the environment starts at the most verbose level, which costs time.
     environment.set_log_level(LogLevel::Warning);
     let runtime = Runtime {
         path: path.to_owned(),
@@ -114,7 +114,7 @@ pub fn load(path: &Path, origin: Origin) -> Result<Runtime, RuntimeError> {
     Ok(runtime)
 }
 
-/// ONNX Runtime's messages. What matters of them comes back as errors as well.
+/// Logs ONNX Runtime's messages. The important ones come back as errors too.
 fn log(_: LogLevel, category: &str, _: &str, _: &str, message: &str) {
     log::debug!(target: "onnxruntime", "{category}: {message}");
 }
@@ -125,7 +125,7 @@ impl Runtime {
         &self.path
     }
 
-    /// As [`Runtime::path`], below the current folder from there: for messages.
+    /// The library's path for messages: relative if it is below the current folder.
     pub fn path_from_here(&self) -> &Path {
         let here = std::env::current_dir().ok();
         let relative = here.and_then(|here| self.path.strip_prefix(here).ok());
@@ -142,7 +142,7 @@ impl Runtime {
         &self.version
     }
 
-    /// Whether the library was built with the CUDA provider. That alone does not mean that a GPU can be had.
+    /// Whether the library was built with the CUDA provider, with or without a GPU in the machine.
     pub fn has_cuda(&self) -> bool {
         ort::ep::CUDA::is_available().unwrap_or(false)
     }

@@ -16,14 +16,14 @@ pub fn softmax(logits: &mut [f32]) {
     }
 }
 
-/// Makes probabilities comparable as logits are: replaces those `found` and those `expected` of one image by their
-/// logarithms, less the mean of the latter.
+/// Makes one image's probabilities comparable like logits: replaces `found` and `expected` by their logarithms, minus the
+/// mean of the expected ones.
 ///
-/// `ln p_i` is the logit `x_i` less what is the same for the whole row, and that mean takes what is the same out of
-/// the size of the values as well, of which a tolerance may be a part. A difference of probabilities themselves says
-/// little: of a thousand classes all may be below 0.05.
+/// `ln p_i` is the logit `x_i` minus a constant of the row. Subtracting the mean removes that constant from the size of
+/// the values too, and a tolerance may be a fraction of that size. Differences between the probabilities themselves say
+/// little: with a thousand classes all of them may be below 0.05.
 pub fn centred_logarithms(found: &mut [f32], expected: &mut [f32]) {
-    // Not `max`, which would make a number of what is none.
+    // Not `max`, which would turn NaN into a number.
     let ln = |p: f32| {
         if p < LEAST_PROBABILITY {
             LEAST_PROBABILITY

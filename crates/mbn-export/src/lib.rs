@@ -1,12 +1,12 @@
 //! Writes MobileNetV1 weights as an ONNX file.
 //!
-//! [`run`] is the program: [`source`] gets the weights, [`mbn_onnx::export`] makes the model, [`verify`] looks at
-//! the written file before it gets its name.
+//! [`run`] is the program: [`weights`] gets the weights, [`mbn_onnx::Exporter`] makes the model, [`verify`] checks the
+//! written file before it gets its name.
 
 pub mod options;
-pub mod source;
 pub mod summary;
 pub mod verify;
+pub mod weights;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -29,12 +29,12 @@ pub fn run(options: Options) -> Result<Outcome> {
     let source = options.source()?;
     let classes = options.classes.as_deref();
     let Some(out) = &options.out else {
-        let (architecture, size) = source::architecture(&source, classes)?;
+        let (architecture, size) = weights::architecture(&source, classes)?;
         print(&summary::table(&architecture, size))?;
         return Ok(Outcome::Success);
     };
     check_out(out)?;
-    let weights = source::weights(&source, classes)?;
+    let weights = weights::get(&source, classes)?;
     if options.summary {
         let preprocess = weights.metadata().preprocess.unwrap_or_default();
         print(&summary::table(weights.architecture(), preprocess.size))?;
@@ -43,7 +43,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     Ok(Outcome::Success)
 }
 
-/// Sees before the work begins that OUT is a file's name, and where links lead to not that of weights.
+/// Checks before the work begins that OUT can be replaced, and that no link leads from it to a weight file.
 fn check_out(out: &Path) -> Result<()> {
     check_output(out)?;
     let target = OutputKind::of(out).with_context(|| format!("cannot write `{}`", out.display()))?;
@@ -59,7 +59,7 @@ fn check_out(out: &Path) -> Result<()> {
             "cannot write `{}`: it is a device, a pipe or an open file, expected a file's name",
             out.display()
         ))
-        .hint(|| "what is written is read again and verified, then it gets its name".to_owned()),
+        .hint(|| "the file is read again and verified before it gets its name".to_owned()),
     }
 }
 
@@ -109,7 +109,7 @@ fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, agreem
     match agreement {
         Some(agreement) => log::info!("Its outputs agree with candle's: {agreement}"),
         None => log::warn!(
-            "its outputs were not compared with candle's, since ONNX Runtime was not found; `make onnxruntime` gets it"
+            "its outputs were not compared with candle's because ONNX Runtime was not found; `make onnxruntime` gets it"
         ),
     }
     log::info!("Classify with `mbn-infer --model {out} images/*`");

@@ -11,10 +11,10 @@ use mbn_weights::{Weights, is_weight_file};
 
 use crate::builtin;
 
-/// The model that is taken where the user names none and it exists.
+/// The model to use if the user names none and this file exists.
 const DEFAULT_MODEL: &str = "model.onnx";
 
-/// A model with what it says of itself.
+/// A model and its metadata.
 #[derive(Debug)]
 pub struct Model {
     name: String,
@@ -93,7 +93,7 @@ impl Model {
         &self.content
     }
 
-    /// Hash of its weights, where it tells it.
+    /// Hash of its weights, if the file states it.
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()
     }
@@ -108,7 +108,7 @@ impl Model {
         self.metadata.classes.as_deref()
     }
 
-    /// How pictures become its input. Where the model does not say: as usual, at the size that its input has.
+    /// How pictures become its input: as the model says, else the defaults at the size of its input.
     pub fn preprocess(&self, input_size: Option<usize>) -> Preprocess {
         self.metadata.preprocess.unwrap_or_else(|| {
             let usual = Preprocess::default();

@@ -61,20 +61,20 @@ pub trait Writer {
     /// What has been written so far cannot be passed on.
     fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()>;
 
-    /// Passes on what has been written so far, where the format allows it.
+    /// Passes on what has been written so far, if the format allows it.
     ///
     /// # Errors
     /// It cannot be passed on.
     fn flush(&mut self) -> Result<()>;
 
-    /// Ends the format and gives back where it was written to.
+    /// Ends the results and gives back the sink.
     ///
     /// # Errors
     /// The rest cannot be passed on.
     fn finish(self: Box<Self>) -> Result<Sink>;
 }
 
-/// A name on one line of a terminal: control characters, a line's end among them, as Rust writes them.
+/// A name that stays on one line of a terminal: control characters, newlines included, are escaped as in Rust.
 pub fn printable(name: &str) -> Cow<'_, str> {
     if !name.contains(char::is_control) {
         return name.into();
@@ -89,7 +89,7 @@ pub fn printable(name: &str) -> Cow<'_, str> {
     escaped.into()
 }
 
-/// Where results go, as an error that they cannot be written there begins.
+/// The start of an error about writing results.
 pub fn cannot_write(path: Option<&Path>) -> String {
     match path {
         Some(path) => format!("cannot write `{}`", path.display()),

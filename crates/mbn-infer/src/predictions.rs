@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// A class and how likely it is.
+/// A class and its probability.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Prediction<'a> {
     /// The class's name.

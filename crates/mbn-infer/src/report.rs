@@ -1,4 +1,4 @@
-//! What is counted on the way, and said on stderr at the end.
+//! Counts and times of a run, printed on stderr at its end.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::setup::Classifier;
 pub struct Report {
     /// Images that were classified.
     pub classified: usize,
-    /// Paths that could not be.
+    /// Paths that could not be classified.
     pub failed: usize,
     /// Time in the engine.
     pub inference: Duration,
@@ -39,7 +39,7 @@ impl Report {
         self.accuracy.top5 += usize::from(rank < 5);
     }
 
-    /// Says on stderr how it went.
+    /// Prints the summary on stderr.
     pub fn log(&self, elapsed: Duration, workers: WorkerTimes, threads: usize, classifier: &Classifier) {
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
         let rate = self.classified as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);

@@ -23,7 +23,7 @@ use crate::setup::{self, Classifier};
 
 const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
 
-/// Chunks that the engines may have while the results of the one before are written: they never wait for writing.
+/// Chunks that the engines work on while the results of the one before are written, so that they never wait.
 const AHEAD: usize = 1;
 
 /// The user asked to stop.
@@ -38,7 +38,7 @@ struct Interrupted;
 /// instead, and makes the outcome a failure.
 pub fn run(options: Options) -> Result<Outcome> {
     options.validate()?;
-    // What is read or opened until then may keep the program waiting for ever.
+    // Until then the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
     let output = options.output.as_deref();
     if let Some(path) = output {

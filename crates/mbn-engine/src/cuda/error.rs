@@ -19,10 +19,10 @@ pub enum CudaError {
         /// ONNX Runtime's library.
         library: PathBuf,
     },
-    /// ONNX Runtime was built with it, but its library is not there.
+    /// ONNX Runtime was built with it, but its library is missing.
     #[error("the CUDA provider's library `{}` does not exist", path.display())]
     ProviderMissing {
-        /// Where it has to be.
+        /// Where it should be.
         path: PathBuf,
     },
     /// A library that the provider needs cannot be loaded.
@@ -50,7 +50,7 @@ pub enum CudaError {
     /// The driver knows of no card.
     #[error("the NVIDIA driver finds no CUDA device")]
     NoDevice,
-    /// There are cards, but not of this index.
+    /// There are cards, but none with this index.
     #[error("there is no CUDA device {index}{}", found.map(|n| format!(": {n} found")).unwrap_or_default())]
     Index {
         /// The index asked for, from 0.
@@ -59,13 +59,13 @@ pub enum CudaError {
         found: Option<usize>,
     },
     /// The provider has no code for this card.
-    #[error("CUDA device {index} is of a kind that the CUDA provider has no code for")]
+    #[error("the CUDA provider has no code for CUDA device {index}")]
     Unsupported {
         /// The device's index.
         index: usize,
     },
-    /// The device's memory does not suffice.
-    #[error("the memory of CUDA device {index} does not suffice: {reason}")]
+    /// The device has too little memory.
+    #[error("CUDA device {index} has too little memory: {reason}")]
     OutOfMemory {
         /// The device's index.
         index: usize,
@@ -84,7 +84,7 @@ pub enum CudaError {
 }
 
 impl CudaError {
-    /// The error that ONNX Runtime's `message` about device `index` stands for.
+    /// The error behind ONNX Runtime's `message` about device `index`.
     pub fn of_message(message: &str, index: usize) -> Self {
         let has = |part: &str| message.contains(part);
         if let Some(error) = missing_library(message) {
@@ -136,7 +136,7 @@ impl CudaError {
         Self::Other(core_of(message))
     }
 
-    /// Whether this machine lacks a device, or what its use needs, whatever the network.
+    /// Whether the machine lacks a device, or something that every network on it needs.
     pub fn is_no_device(&self) -> bool {
         match self {
             Self::NoProvider { .. }

@@ -18,11 +18,11 @@ struct Library {
     name: &'static str,
     /// The Python package that has it, with the versions that do.
     package: &'static str,
-    /// The provider cannot do without.
+    /// The provider does not start without it.
     required: bool,
 }
 
-/// In an order in which each is loaded after those that it needs itself.
+/// Each comes after the libraries that it needs itself.
 const LIBRARIES: [Library; 6] = [
     library("libcudart.so.13", "nvidia-cuda-runtime~=13.0", true),
     library("libnvrtc.so.13", "nvidia-cuda-nvrtc~=13.0", false),
@@ -136,7 +136,7 @@ fn load_from(name: &str, folders: &Folders) -> Result<(), String> {
                 log::debug!("`{name}` from `{}`", path.display());
                 return Ok(());
             }
-            // A file that was found but does not load says more than the system that has none.
+            // The error of a file that was found says more than the system's, which found none.
             Err(error) => reason = reason.or(Some(error)),
         }
     }

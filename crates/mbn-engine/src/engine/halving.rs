@@ -1,4 +1,4 @@
-//! An engine on a device whose memory may not suffice: its batch is halved until it does.
+//! An engine on a device whose memory may be too small for a batch, which is then halved until it fits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,12 +8,12 @@ use crate::cuda::CudaError;
 use crate::error::EngineError;
 use crate::images::{PixelType, Pixels};
 
-/// The largest batch that the device's memory holds, as far as is known. Engines on one device share it.
+/// The largest batch that may fit into the device's memory. Engines on one device share it.
 #[derive(Debug)]
 pub struct BatchLimit(AtomicUsize);
 
 impl BatchLimit {
-    /// No batch larger than `batch` has been tried, which is not 0.
+    /// Starts at `batch`, or at 1 if that is 0.
     pub fn new(batch: usize) -> Arc<Self> {
         Arc::new(Self(AtomicUsize::new(batch.max(1))))
     }
@@ -23,7 +23,7 @@ impl BatchLimit {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Halves it since `batch` was too large, unless another engine did, and says so; `false` if 1 was too large.
+    /// Halves and logs the limit after `batch` did not fit, unless another engine has done so. `false` if `batch` was 1.
     fn lower(&self, batch: usize) -> bool {
         let half = batch / 2;
         let lowered = half > 0
@@ -70,7 +70,7 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
         Ok(halving)
     }
 
-    /// Calls `act` with the engine and its batch, as often as memory runs out.
+    /// Calls `act` with the engine and its batch, and again with half the batch each time memory runs out.
     fn attempt<T>(
         &mut self,
         mut act: impl FnMut(&mut dyn Engine, usize) -> Result<T, EngineError>,
@@ -81,7 +81,7 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
                 Err(error) if is_out_of_memory(&error) => error,
                 other => return other,
             };
-            // What it holds is needed for the next, smaller one.
+            // The next, smaller one needs its memory.
             self.engine = None;
             if !self.limit.lower(batch) {
                 return Err(error);

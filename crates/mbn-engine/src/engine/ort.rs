@@ -25,8 +25,8 @@ pub use session::{CudaOptions, CudnnSearch, ModelSource, Provider, SessionOption
 /// A network that ONNX Runtime runs.
 #[derive(Debug)]
 pub struct OrtEngine {
-    /// Once a CUDA graph may be recorded, these stay until the session is gone, after errors too: it is replayed on
-    /// their addresses.
+    /// A recorded CUDA graph is replayed on the addresses of these buffers: they live as long as the session, even after
+    /// errors.
     fixed: Option<FixedBatch>,
     session: Session,
     provider: Provider,
@@ -68,8 +68,8 @@ impl OrtEngine {
         Self::of_session(runtime, session::start(runtime, source, options, None)?, options)
     }
 
-    /// Loads an ONNX file to run single images, and tells which provider runs each of its operations: runs it once on
-    /// zeros, of height and width `size` where the file does not fix them.
+    /// Loads an ONNX file for single images, and runs it once on zeros to see which provider runs each operation. Height
+    /// and width are `size` if the file does not fix them.
     ///
     /// # Errors
     /// As [`OrtEngine::load`]; the run fails, or its profile cannot be written.
@@ -85,7 +85,7 @@ impl OrtEngine {
             ..*options
         };
         if let Provider::Cuda(cuda) = &mut options.provider {
-            // A replayed graph is one event; what is recorded runs where it runs without.
+            // A profile shows a replayed graph as one event. Recording does not change which provider runs a node.
             cuda.graph = false;
         }
         let session = session::start(runtime, source, &options, Some(&folder.path().join("profile")))?;
@@ -251,7 +251,7 @@ impl Engine for OrtEngine {
         let Some(batch) = self.input.batch.filter(|batch| *batch != n) else {
             return self.run(images, n);
         };
-        // A file with a fixed batch takes no other number: the last one is filled up with zeros.
+        // A file with a fixed batch takes no other number: zeros fill up the last one.
         let mut logits = Vec::with_capacity(n * self.output.classes);
         for (part, rows) in parts(batch) {
             let padded = part.padded(batch * image_len);

@@ -10,8 +10,8 @@ use crate::images::PixelType;
 
 /// The buffers of one batch size and image size, bound to a session's input and output.
 ///
-/// Their addresses do not change, as a CUDA graph needs it. Copies go through memory that the device reads by
-/// itself.
+/// Their addresses do not change, which a CUDA graph requires. Copies go through page-locked memory, which the device
+/// reads by itself.
 #[derive(Debug)]
 pub(super) struct FixedBatch {
     batch: usize,
@@ -88,8 +88,8 @@ impl FixedBatch {
 
     /// Copies values to the front of the device's input, and zeros to the rest.
     ///
-    /// ONNX Runtime takes its page-locked memory for the device's own and would name the wrong direction to CUDA: it is
-    /// given as a view on ordinary memory, which CUDA recognises by its address.
+    /// ONNX Runtime mistakes its own page-locked memory for the device's and would tell CUDA the wrong direction. So it
+    /// gets a view of ordinary memory, and CUDA recognises the page-locked address.
     fn write<T: PrimitiveTensorElementType + Copy + Default + std::fmt::Debug + 'static>(
         &mut self,
         values: &[T],
@@ -116,8 +116,8 @@ impl FixedBatch {
     }
 }
 
-/// Memory of the host that the device reads by itself. `None` on the CPU, and where ONNX Runtime has no such: copies
-/// from ordinary memory are slower.
+/// Page-locked memory of the host, which the device reads by itself. `None` on the CPU, and if ONNX Runtime offers
+/// none: copies from ordinary memory are slower.
 fn page_locked(session: &Session, provider: &Provider) -> Option<Allocator> {
     let Provider::Cuda(cuda) = provider else {
         return None;

@@ -125,7 +125,7 @@ impl CudaOptions {
             .with_tf32(self.tf32)
             .with_conv_algorithm_search(search)
             .with_cuda_graph(self.graph)
-            // One batch size for the whole run: doubling what is asked for would only reserve memory.
+            // The run has one batch size: doubling each request would only waste memory.
             .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested);
         Ok(provider.build().error_on_failure())
     }
@@ -153,7 +153,7 @@ pub(super) fn start(
 fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder, EngineError> {
     let builder = Session::builder(runtime.environment())
         .map_err(EngineError::options)?
-        // Threads that wait for work in a loop take the processor from the threads that decode.
+        // Threads that spin while they wait take the processor from the threads that decode.
         .with_intra_op_spinning(false)
         .map_err(EngineError::options)?
         .with_optimization_level(GraphOptimizationLevel::All)

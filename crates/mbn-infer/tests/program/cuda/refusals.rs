@@ -11,7 +11,7 @@ fn failures_of_the_device_have_their_own_messages() {
         (100, "the NVIDIA driver finds no CUDA device", "nvidia-smi"),
         (35, "is too old for the CUDA provider", "driver 580 or newer"),
         (34, "is a stub to link with", "install NVIDIA's driver"),
-        (2, "the memory of CUDA device 1 does not suffice", "--batch-size"),
+        (2, "CUDA device 1 has too little memory", "--batch-size"),
         (209, "has no code for", "--device cpu"),
         (999, "CUDA failure 999: a stand-in's error", "--log-level debug"),
     ] {

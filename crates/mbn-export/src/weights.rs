@@ -17,7 +17,7 @@ pub const DEFAULT_CLASSES: usize = 10;
 ///
 /// # Errors
 /// No weights there, a file that cannot be used, another alpha or another number of classes than asked for.
-pub fn weights(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
+pub fn get(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
     let names = classes
         .map(|path| read_class_names(path).map(|names| (path, names)))
         .transpose()?;
@@ -48,11 +48,11 @@ pub fn weights(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights
     }
 }
 
-/// The network that a layer table describes, and its input size: that of [`weights`] if a file is named or
+/// The network that a layer table describes, and its input size: that of [`get`] if a file is named or
 /// published, else, or with class names of one's own, the plain one of the alpha asked for.
 ///
 /// # Errors
-/// Those of [`weights`], except that no weights need be in `models/`.
+/// Those of [`get`], except that no weights need be in `models/`.
 pub fn architecture(source: &WeightsSource, classes: Option<&Path>) -> Result<(Architecture, usize)> {
     let plain = |alpha| -> Result<(Architecture, usize)> {
         let names = classes.map(read_class_names).transpose()?;
@@ -68,7 +68,7 @@ pub fn architecture(source: &WeightsSource, classes: Option<&Path>) -> Result<(A
             plain(*alpha)
         }
         WeightsSource::File(..) | WeightsSource::Published(_) => {
-            let weights = weights(source, classes)?;
+            let weights = get(source, classes)?;
             let preprocess = weights.metadata().preprocess.unwrap_or_default();
             Ok((*weights.architecture(), preprocess.size))
         }
