@@ -9,13 +9,14 @@ mod device;
 mod hint;
 pub mod interrupt;
 mod logging;
+pub mod onnx_runtime;
 mod output;
 pub mod progress;
 mod run;
 mod shell;
 
 pub use class_names::read_class_names;
-pub use common::CommonArgs;
+pub use common::{CommonArgs, DeviceArgs};
 pub use device::{DeviceChoice, ParseDeviceError};
 pub use hint::{Hint, Hinted};
 pub use output::check_output;

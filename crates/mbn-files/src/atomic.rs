@@ -74,6 +74,11 @@ impl AtomicFile {
         })
     }
 
+    /// Where the file is until it gets its name, to read it again before that.
+    pub fn temporary_path(&self) -> &Path {
+        self.file.path()
+    }
+
     /// Syncs what was written and gives the file its name.
     ///
     /// # Errors

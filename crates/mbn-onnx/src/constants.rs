@@ -1,11 +1,10 @@
 //! The constants that the network's nodes read: weights, folded or not, and what preprocessing needs.
 
 use mbn_spec::{Activation, Architecture, Preprocess, TensorKind};
-use mbn_weights::Weights;
 
 use crate::builder::GraphBuilder;
 use crate::network::{OFFSET, RELU6_MAX, RELU6_MIN, SCALE};
-use crate::{ExportError, ExportOptions, InputKind, Precision};
+use crate::{ExportError, ExportOptions, Exporter, InputKind, Precision};
 
 /// A constant that does not depend on the weights.
 pub(crate) struct Fixed {
@@ -53,10 +52,11 @@ pub(crate) fn fixed(
 /// Adds every constant that the nodes of `network::add` read.
 pub(crate) fn add(
     graph: &mut GraphBuilder,
-    weights: &Weights,
+    exporter: &Exporter<'_>,
     preprocess: &Preprocess,
     options: &ExportOptions,
 ) -> Result<(), ExportError> {
+    let weights = exporter.weights();
     let architecture = weights.architecture();
     for constant in fixed(architecture, preprocess, options) {
         graph.initializer(constant.name, constant.dims, &constant.values, constant.precision);
@@ -68,8 +68,7 @@ pub(crate) fn add(
     };
     let precision = options.precision;
     if options.fold {
-        let folded = weights.fold();
-        for (layer, conv) in architecture.convs().iter().zip(&folded.convs) {
+        for (layer, conv) in architecture.convs().iter().zip(&exporter.folded().convs) {
             let (name, bias_dims) = (layer.conv_name(), [layer.out_channels]);
             add(
                 &format!("{name}.weight"),

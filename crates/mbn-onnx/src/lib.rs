@@ -27,7 +27,7 @@ mod options;
 pub mod proto;
 mod types;
 
-pub use export::{ExportError, export};
+pub use export::{ExportError, Exporter, export};
 pub use folded::FoldedError;
 pub use model::{Model, ModelError, ModelErrorKind};
 pub use network::{BATCH, INPUT, LOGITS, PROBABILITIES};

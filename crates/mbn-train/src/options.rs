@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Id, Parser, Subcommand};
-use mbn_cli::CommonArgs;
+use mbn_cli::{CommonArgs, DeviceArgs};
 use mbn_spec::Alpha;
 
 use crate::config;
@@ -86,6 +86,13 @@ pub struct Options {
     /// Do not copy the best weights to `models/`
     #[arg(long)]
     pub no_publish: bool,
+
+    #[command(flatten, next_help_heading = "General")]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub device: DeviceArgs,
 
     #[command(flatten)]
     #[expect(
