@@ -1,11 +1,11 @@
-"""MobileNetV1 in PyTorch on synthetic images, for comparison: one JSON object with images/s, the median over the steps
-after two of warm-up, and the largest resident memory.
+"""Runs MobileNetV1 in PyTorch on synthetic images, for comparison. Prints one JSON object with images/s, the median over
+the steps after two of warm-up, and the peak resident memory.
 
 python pytorch.py train|infer [--device cpu] [--alpha 1.0] [--batch 32] [--size 224] [--steps 8] [--amp] [--tf32]
     [--compile]
 
-With `--device cuda:N` each step is timed to the end of the device's work; where this Python or this machine cannot do
-that the object is {"skipped": REASON}.
+With `--device cuda:N` it times each step until the device has finished. If this Python or this machine cannot do that,
+the object is {"skipped": REASON}.
 """
 import argparse
 import json
@@ -47,16 +47,16 @@ parser.add_argument("--alpha", type=float, default=1.0)
 parser.add_argument("--batch", type=int, default=32)
 parser.add_argument("--size", type=int, default=224)
 parser.add_argument("--steps", type=int, default=8)
-parser.add_argument("--amp", action="store_true", help="bfloat16 autocast")
-parser.add_argument("--tf32", action="store_true", help="let products of float32 round to TF32")
-parser.add_argument("--compile", action="store_true", help="through torch.compile")
+parser.add_argument("--amp", action="store_true", help="use bfloat16 autocast")
+parser.add_argument("--tf32", action="store_true", help="allow float32 products to round to TF32")
+parser.add_argument("--compile", action="store_true", help="run the network through torch.compile")
 args = parser.parse_args()
 
 device = torch.device(args.device)
 if device.type == "cuda":
     count = torch.cuda.device_count()
     if (device.index or 0) >= count:
-        print(json.dumps({"skipped": f"PyTorch {torch.__version__} finds {count} CUDA devices, {device} is wanted"}))
+        print(json.dumps({"skipped": f"PyTorch {torch.__version__} finds {count} CUDA devices, expected {device}"}))
         sys.exit()
     torch.cuda.set_device(device)
     torch.backends.cuda.matmul.allow_tf32 = args.tf32
@@ -64,7 +64,7 @@ if device.type == "cuda":
     torch.backends.cudnn.benchmark = True
 synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
 
-# The layout in which PyTorch is fastest here.
+# PyTorch is fastest here in this layout.
 layout = torch.channels_last
 network = mobilenet_v1(args.alpha).to(device, memory_format=layout)
 forward = torch.compile(network) if args.compile else network

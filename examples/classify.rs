@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use candle_core::{D, Device, Tensor};
 use mbn_model::InferenceNetwork;
-use mbn_spec::Weights;
+use mbn_weights::Weights;
 
 fn main() -> Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);

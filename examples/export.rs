@@ -5,8 +5,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use mbn_files::atomic;
 use mbn_onnx::ExportOptions;
-use mbn_spec::{Weights, atomic};
+use mbn_weights::Weights;
 
 fn main() -> Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);

@@ -2,8 +2,8 @@
 
 python bench.py --pytorch PYTHON [--data DIR] [--rounds 5] [--steps 5] [--output FILE]
 
-PYTHON has torch installed. DIR is an image folder; with it the loader is measured too. Each round runs ours and the peer
-one after the other, and the ratio is formed in the round: what else the machine does then changes both.
+PYTHON is an interpreter with torch. DIR is an image folder; with it, the script also measures training on photos. Each
+round runs ours and then the peer and computes the ratio, so that other load on the machine affects both alike.
 """
 import argparse
 import csv
@@ -17,26 +17,26 @@ import sys
 import tempfile
 from pathlib import Path
 
-# glibc's allocator keeps what is freed, so that large tensors need no fresh pages in every step.
+# Makes glibc's allocator keep freed memory, so that large tensors do not need fresh pages in every step.
 KEPT = {"MALLOC_MMAP_THRESHOLD_": str(1 << 33), "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 ROOT = Path(__file__).resolve().parent.parent
 CARGO = os.environ.get("CARGO", "cargo")
 
 
 def lines(*command, env=None):
-    """Standard output of a command, which has to succeed."""
+    """Returns the standard output of a command, which must succeed."""
     environment = {**os.environ, **(env or {})}
     return subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True).stdout
 
 
 def built(package, kind, name):
-    """Path of the program that cargo built."""
+    """Builds a target with cargo and returns the path of its executable."""
     command = [CARGO, "build", "--locked", "--profile", "bench", "-p", package, f"--{kind}", name, "--message-format=json"]
     for line in lines(*command).splitlines():
         message = json.loads(line)
         if message.get("executable") and message["target"]["name"] == name:
             return message["executable"]
-    sys.exit(f"error: cargo built no program `{name}` of `{package}`")
+    sys.exit(f"error: cargo built no executable `{name}` in package `{package}`")
 
 
 class Bench:
@@ -70,7 +70,7 @@ class Bench:
         return result
 
     def photos(self, per_class, *flags):
-        """Images/s of the second epoch of training on the first photos of each class, which are kept decoded by then."""
+        """Trains on the first photos of each class; images/s of the second epoch, when the decoded photos are in memory."""
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
             for kind in sorted((Path(self.options.data) / "train").resolve().iterdir()):
@@ -85,7 +85,7 @@ class Bench:
                 return {"images_per_s": float(list(csv.DictReader(file))[-1]["images_per_s"])}
 
     def comparisons(self):
-        """Title, what is compared, ours, peer's."""
+        """Yields the title, the key of the figure, and the functions that measure ours and the peer's."""
         a1, a025 = ("--alpha", "1.0"), ("--alpha", "0.25")
         speed, memory = "images_per_s", "peak_mib"
         yield from [
@@ -155,10 +155,11 @@ def main():
         "# Benchmarks on the CPU", "",
         f"Written by `make bench` on {datetime.date.today()}, commit {commit}: {processor()}, {os.cpu_count()} threads, "
         f"{platform.system()}; {versions}.", "",
-        "Images per second, batch 32, 224 x 224, unless a line says otherwise. Ours and the peer run one after the other, "
-        f"{options.rounds} rounds of {options.steps} steps; the figures are medians, the ratio is the median of the rounds' ratios, "
-        "then their smallest and largest. Freed memory kept: glibc's `MALLOC_MMAP_THRESHOLD_` and `MALLOC_TRIM_THRESHOLD_` are "
-        "set so high that PyTorch's large tensors need no fresh pages; by default they do, and its speed varies with them.", "",
+        "Figures are images per second at batch 32 and 224 x 224, unless a row says otherwise.", "",
+        f"- **Method.** Each of {options.rounds} rounds runs {options.steps} steps of ours and then of the peer. The figures are medians "
+        "over the rounds. The ratio is computed in each round; the table gives its median, and as spread the smallest and the largest.",
+        "- **Freed memory kept** means that glibc's `MALLOC_MMAP_THRESHOLD_` and `MALLOC_TRIM_THRESHOLD_` are set so high that "
+        "PyTorch's large tensors need no fresh pages. By default they do, and PyTorch's speed varies with them.", "",
         "| what | ours | compared with | theirs | ours / theirs | spread |", "| --- | ---: | --- | ---: | ---: | --- |", *rows, "",
     ])
     options.output.write_text(text)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the programs for CUDA and runs them where no GPU is, on stub libraries: the CPU must work, and a CUDA device
-# that cannot be had must be an error that says why. The first build takes about ten minutes.
+# Builds the programs for CUDA and runs them on stub libraries, without a GPU. The CPU must work, and asking for a CUDA
+# device must give an error that names the cause. The first build takes about ten minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +13,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 failures=0
 
-# passes NAME CODE PATTERN COMMAND...: runs a command and looks at its exit code and its messages.
+# passes NAME CODE PATTERN COMMAND...: runs a command and checks its exit code and its messages.
 passes() {
   local name=$1 code=$2 pattern=$3 found=0
   shift 3
@@ -40,15 +40,15 @@ for split in train val; do
 done
 train=("$programs/mbn-train" --data "$folder/data" --alpha 0.25 --size 64 --epochs 1 --batch-size 4 --no-publish)
 
-passes "mbn-train says what it is" 0 "^mbn-train [0-9]" "$programs/mbn-train" --version
+passes "mbn-train prints its version" 0 "^mbn-train [0-9]" "$programs/mbn-train" --version
 passes "mbn-train trains on the CPU" 0 "Best test accuracy" "${train[@]}" --device cpu --out "$folder/cpu"
-passes "its run has weights" 0 safetensors ls "$folder/cpu"
-passes "by itself it takes the CPU and says why" 0 "Training on the CPU: .*driver" "${train[@]}" --out "$folder/auto"
+passes "the run folder has weights" 0 safetensors ls "$folder/cpu"
+passes "without --device mbn-train takes the CPU and says why" 0 "Training on the CPU: .*driver" "${train[@]}" --out "$folder/auto"
 passes "mbn-train --device cuda names the cause" 1 "\`--device cuda:0\`: .*driver.*STUB_LIBRARY" "${train[@]}" --device cuda
-passes "and gives a hint" 1 "^hint: .*nvidia-smi" "${train[@]}" --device cuda
-passes "TF32 on the CPU contradicts itself" 2 "tf32.*--device cpu" "${train[@]}" --device cpu --precision tf32
-passes "TF32 without a device" 1 "needs a CUDA device" "${train[@]}" --precision tf32
-passes "mbn-export writes a model" 0 "" "$programs/mbn-export" --random-weights 1 --alpha 0.25 --device cpu "$folder/model.onnx"
+passes "mbn-train --device cuda gives a hint" 1 "^hint: .*nvidia-smi" "${train[@]}" --device cuda
+passes "TF32 with --device cpu is a contradiction" 2 "tf32.*--device cpu" "${train[@]}" --device cpu --precision tf32
+passes "TF32 without a CUDA device is an error" 1 "needs a CUDA device" "${train[@]}" --precision tf32
+passes "mbn-export writes a model" 0 "" "$programs/mbn-export" --random-weights 1 --alpha 0.25 "$folder/model.onnx"
 passes "mbn-infer classifies on the CPU" 0 "." "$programs/mbn-infer" --engine candle --device cpu --parity off examples/images
 passes "mbn-infer --device cuda is an error with a hint" 1 "hint:" "$programs/mbn-infer" --device cuda examples/images
 

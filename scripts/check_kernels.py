@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compile the CUDA kernels for sm_80 and sm_90 and print what each needs; fail where registers spill.
+"""Compiles the CUDA kernels for sm_80 and sm_90 and prints what each needs; fails if registers spill.
 
-Needs nvcc: in `NVCC`, in `CUDA_HOME`, in `cuda-toolkit/` (`make cuda-toolkit`) or on the path. Needs no GPU.
+Needs nvcc in `NVCC`, in `CUDA_HOME`, in `cuda-toolkit/` (`make cuda-toolkit`) or in `PATH`. Needs no GPU.
 
     python3 scripts/check_kernels.py [--markdown]
 """
@@ -18,25 +18,25 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "crates" / "mbn-ops" / "src" / "cuda"
 ARCHITECTURES = ["sm_80", "sm_90"]
-# Registers of a multiprocessor, and how many threads it holds at most, on both.
+# Registers and largest number of threads of a multiprocessor, the same on both architectures.
 REGISTERS, MOST_THREADS = 65536, 2048
-# Threads of a block, as the kernels' launch bounds say.
+# Threads per block, as in the kernels' launch bounds.
 THREADS = 256
 
 
 def find_nvcc():
-    """The compiler, or an error that says how to get one."""
+    """Returns the path of nvcc; without one, exits with a hint how to get it."""
     candidates = [os.environ.get("NVCC")]
     candidates += [os.path.join(home, "bin", "nvcc") for home in (os.environ.get("CUDA_HOME"), ROOT / "cuda-toolkit") if home]
     candidates.append(shutil.which("nvcc"))
     for path in candidates:
         if path and os.access(path, os.X_OK):
             return path
-    sys.exit("error: no `nvcc` in `NVCC`, `CUDA_HOME`, `cuda-toolkit/` or `PATH`\nhint: `make cuda-toolkit` gets one")
+    sys.exit("error: no `nvcc` in `NVCC`, `CUDA_HOME`, `cuda-toolkit/` or `PATH`\nhint: `make cuda-toolkit` makes a toolkit with `nvcc`")
 
 
 def compile_source(nvcc, source, architecture):
-    """The messages of nvcc and ptxas."""
+    """Compiles one source and returns the messages of nvcc and ptxas."""
     with tempfile.TemporaryDirectory() as folder:
         command = [nvcc, "-std=c++17", "-O3", f"-arch={architecture}", "-cubin", "-Xptxas", "-v"]
         command += ["-Werror", "all-warnings", "-o", os.path.join(folder, "kernel.cubin"), str(source)]
@@ -47,7 +47,7 @@ def compile_source(nvcc, source, architecture):
 
 
 def parse(messages):
-    """Kernels with registers, bytes of spills and bytes of static shared memory."""
+    """Returns registers, bytes of spills and bytes of static shared memory, by kernel."""
     found = {}
     name = None
     for line in messages.splitlines():
@@ -65,7 +65,7 @@ def parse(messages):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--markdown", action="store_true", help="print the table for docs/cuda.md")
+    parser.add_argument("--markdown", action="store_true", help="print the table for docs/cuda-kernels.md")
     arguments = parser.parse_args()
     nvcc = find_nvcc()
     jobs = [(source, architecture) for source in sorted(SOURCES.glob("*.cu")) for architecture in ARCHITECTURES]
@@ -78,7 +78,7 @@ def main():
     for (source, architecture), text in zip(jobs, messages):
         found = parse(text)
         if not found or any(kernel["registers"] is None for kernel in found.values()):
-            sys.exit(f"error: {source.name}, {architecture}: ptxas did not say what its kernels need")
+            sys.exit(f"error: {source.name}, {architecture}: ptxas printed no registers for some kernels")
         for name, needs in found.items():
             kernels.setdefault((source.stem, name), {})[architecture] = needs
 
@@ -93,7 +93,7 @@ def main():
     for (source, name), by_architecture in sorted(kernels.items()):
         needs = [by_architecture[architecture] for architecture in ARCHITECTURES]
         both = {key: " / ".join(str(need[key]) for need in needs) for key in ("registers", "spills", "shared")}
-        # Registers are given out in steps of eight.
+        # The hardware allocates registers in steps of eight.
         blocks = [min(MOST_THREADS // THREADS, REGISTERS // (-(-need["registers"] // 8) * 8 * THREADS)) for need in needs]
         print(row.format(source, name, both["registers"], both["spills"], both["shared"], " / ".join(map(str, blocks))))
         if any(need["spills"] for need in needs):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Makes a CUDA toolkit to build with in `cuda-toolkit/` of the repository; a GPU is not needed.
+"""Makes a CUDA toolkit for building in `cuda-toolkit/` of the repository; needs no GPU.
 
-The compiler, its headers and the runtime come out of the wheels that the package index has, whose SHA-256 is pinned
-here. What a CUDA build is linked to besides (driver, cuBLAS, cuRAND, NVRTC) is not there: stub libraries stand in,
-made from the entry points that cudarc declares. They serve to link, and to start a CUDA build where no GPU is; a
-program that runs on a GPU needs NVIDIA's driver and libraries.
+The compiler, its headers and the runtime come from wheels of the package index; this script pins their SHA-256. A CUDA
+build also links the driver, cuBLAS, cuRAND and NVRTC. Stub libraries stand in for them, made from the entry points that
+cudarc declares. With the stubs a CUDA build links, and starts on a machine without a GPU; to run on a GPU, it needs
+NVIDIA's driver and libraries.
 
-`. cuda-toolkit/env.sh` sets what cargo needs. Does nothing when the toolkit is there already. Needs Python 3.8 with
-pip, cargo and a C compiler, and works from any folder.
+`. cuda-toolkit/env.sh` sets what cargo needs. The script does nothing if the toolkit is there already. It needs Python 3.8
+with pip, cargo and a C compiler, and works from any folder.
 """
 import hashlib
 import json
@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TOOLKIT = REPOSITORY / "cuda-toolkit"
 CUDA_VERSION = (13, 0)
 
-# Package, version and the wheel's SHA-256.
+# Package, version, and the wheel's SHA-256.
 WHEELS = [
     ("nvidia-cuda-nvcc", "13.0.88", "56fe502eb77625a12f25172caa3cdddb4e4c8ba2c8c17dba44b164761b380f03"),
     ("nvidia-nvvm", "13.0.88", "c5f41ffeb6466944a026dfa5317d7d85355c119bbec279205d22f1869d1054e0"),
@@ -36,10 +36,10 @@ WHEELS = [
     ("nvidia-cuda-cccl", "13.0.85", "e0da7ad981f3a8aff08241b5bfc1af868742a63e2762f53a5171c492ef242649"),
 ]
 PLATFORMS = ["manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_12_x86_64", "manylinux2010_x86_64"]
-# The folder in the wheels that is laid out as a toolkit.
+# The folder in the wheels that has a toolkit's layout.
 WHEEL_FOLDER = "nvidia/cu13"
 
-# cudarc's module, the library that it is linked to, and the number in its name.
+# cudarc's module, the library that it links, and the number in the library's name.
 STUBS = [
     ("driver", "cuda", 1),
     ("cublas", "cublas", 13),
@@ -47,12 +47,12 @@ STUBS = [
     ("curand", "curand", 10),
     ("nvrtc", "nvrtc", 13),
 ]
-# CUDA_ERROR_STUB_LIBRARY: what each entry point of a stub answers.
+# CUDA_ERROR_STUB_LIBRARY: what each entry point of a stub returns.
 STUB_ANSWER = 34
 
 ENVIRONMENT = """\
-# What cargo needs to build with `--features cuda`. CUDA_COMPUTE_CAP=80 runs on every card from compute capability 8.0
-# on; a larger one runs on newer cards alone.
+# What cargo needs to build with `--features cuda`. With CUDA_COMPUTE_CAP=80 the programs run on every card from compute
+# capability 8.0 on; with a larger number, only on newer cards.
 export CUDA_HOME="{toolkit}"
 export PATH="$CUDA_HOME/bin:$PATH"
 export CUDA_COMPUTE_CAP="${{CUDA_COMPUTE_CAP:-80}}"
@@ -65,14 +65,14 @@ def run(command, purpose, hint):
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=REPOSITORY)
     except FileNotFoundError:
-        fail(f"`{command[0]}`, which {purpose}, is not there", hint)
+        fail(f"`{command[0]}`, which {purpose}, is missing", hint)
     if done.returncode != 0:
         fail(f"`{command[0]}`, which {purpose}, failed", hint)
     return done.stdout
 
 
 def unpack(wheel, target):
-    """Copies the toolkit's part of a wheel."""
+    """Copies the toolkit's files from a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             inside = name[len(WHEEL_FOLDER) + 1 :]
@@ -82,15 +82,15 @@ def unpack(wheel, target):
             path.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(name) as source, open(path, "wb") as sink:
                 shutil.copyfileobj(source, sink)
-            # Wheels do not say which files are programs.
+            # Wheels do not record which files are programs.
             if path.parent.name == "bin":
                 path.chmod(0o755)
 
 
 def cudarc():
-    """The folder of cudarc's sources, of the version in Cargo.lock."""
+    """Returns the folder with cudarc's sources, in the version of Cargo.lock."""
     command = [os.environ.get("CARGO", "cargo"), "metadata", "--format-version", "1", "--locked", "--features", "cuda"]
-    output = run(command, "knows where cudarc's sources are", "see its message above")
+    output = run(command, "finds cudarc's sources", "see its message above")
     found = [package for package in json.loads(output)["packages"] if package["name"] == "cudarc"]
     if len(found) != 1:
         fail(f"Cargo.lock has {len(found)} versions of cudarc, expected one", "run `cargo update -p cudarc`")
@@ -98,16 +98,16 @@ def cudarc():
 
 
 def entry_points(source):
-    """The functions that cudarc declares in one module."""
+    """Returns the names of the functions that a module of cudarc declares."""
     text = (source / "sys" / "mod.rs").read_text()
     names = sorted(set(re.findall(r"pub unsafe fn ((?:cu|nvrtc)\w+)", text)))
     if not names:
-        fail(f"`{source}` declares no entry points", "this script was not written for this version of cudarc")
+        fail(f"`{source}` declares no entry points", "this script does not support this version of cudarc")
     return names
 
 
 def make_stub(names, library, number, folder):
-    """A library whose functions all say that they are not the real ones."""
+    """Compiles a library whose functions all return CUDA_ERROR_STUB_LIBRARY."""
     code = "".join(f"int {name}(void) {{ return {STUB_ANSWER}; }}\n" for name in names)
     path = folder / f"lib{library}.so"
     with tempfile.TemporaryDirectory() as temporary:
@@ -115,7 +115,7 @@ def make_stub(names, library, number, folder):
         source.write_text(code)
         command = [os.environ.get("CC", "cc"), "-w", "-fno-builtin", "-shared", "-fPIC", "-O1"]
         command += [f"-Wl,-soname,{path.name}.{number}", "-o", str(path), str(source)]
-        run(command, "compiles the stub libraries", "install a C compiler, or name it in `CC`")
+        run(command, "compiles the stub libraries", "install a C compiler, or name one in `CC`")
     (folder / f"{path.name}.{number}").symlink_to(path.name)
 
 
@@ -140,10 +140,10 @@ def main():
     system = (platform.system(), platform.machine())
     if system != ("Linux", "x86_64"):
         fail(
-            f"no wheels are pinned for {' '.join(system)}, only for Linux x86_64",
+            f"this script has no wheels for {' '.join(system)}, only for Linux x86_64",
             "install NVIDIA's toolkit, set `CUDA_HOME` to its folder and build with `--features cuda`",
         )
-    # What the toolkit was made from: with other pins, or at another place, it is made again.
+    # Identifies what the toolkit is made from: with other wheels or in another place, the script makes it again.
     recipe = hashlib.sha256(Path(__file__).read_bytes() + bytes(TOOLKIT)).hexdigest()
     stamp = TOOLKIT / "recipe.sha256"
     if stamp.is_file() and stamp.read_text() == recipe:
@@ -159,7 +159,7 @@ def main():
         shutil.rmtree(part, ignore_errors=True)
         raise
     version = ".".join(map(str, CUDA_VERSION))
-    print(f"CUDA {version}: {TOOLKIT}; `. cuda-toolkit/env.sh` before `cargo build --features cuda`", file=sys.stderr)
+    print(f"CUDA {version}: {TOOLKIT}; run `. cuda-toolkit/env.sh` before `cargo build --features cuda`", file=sys.stderr)
 
 
 main()

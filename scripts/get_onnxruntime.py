@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Puts the ONNX Runtime library into `onnxruntime/lib/` of the repository, where the programs look for it; with
-`--cuda` one that has the CUDA provider into `onnxruntime/cuda/lib/`, and says which of NVIDIA's libraries it needs.
+"""Puts the ONNX Runtime library into `onnxruntime/lib/` of the repository, where the programs look for it. With
+`--cuda`, puts a library with the CUDA provider into `onnxruntime/cuda/lib/` and lists NVIDIA's libraries that it needs.
 
-The libraries are taken out of the wheel that the package index has for this machine, whose SHA-256 is pinned here.
-Does nothing for what is there already. Needs Python 3.8 with pip, and works from any folder.
+The libraries come from the package index's wheel for this machine; this script pins its SHA-256. The script skips
+libraries that are there already. It needs Python 3.8 with pip, and works from any folder.
 """
 import argparse
 import ctypes
@@ -25,7 +25,7 @@ LIB_FOLDER = ROOT / "lib"
 CUDA_FOLDER = ROOT / "cuda" / "lib"
 
 # (system, machine): the wheel's platform tag, its SHA-256, the library's name inside.
-# The wheel's Python version does not matter, since only the C library is taken.
+# The wheel's Python version does not matter, because this script copies only the C library.
 WHEELS = {
     ("Linux", "x86_64"): (
         "manylinux_2_28_x86_64",
@@ -49,7 +49,7 @@ WHEELS = {
     ),
 }
 
-# The same for the package with the CUDA provider; the provider is loaded from ONNX Runtime's own folder.
+# The same for the package with the CUDA provider. ONNX Runtime loads the provider from its own folder.
 CUDA_PACKAGE = "onnxruntime-gpu"
 CUDA_WHEELS = {
     ("Linux", "x86_64"): (
@@ -62,7 +62,7 @@ CUDA_WHEELS = {
         ),
     ),
 }
-# What the provider needs besides: library, the Python package that has it.
+# What else the provider needs: library, and the Python package that has it.
 DRIVER = "libcuda.so.1"
 NVIDIA = (
     ("libcudart.so.13", "nvidia-cuda-runtime~=13.0"),
@@ -75,7 +75,7 @@ OLDEST_DRIVER = 580
 
 
 def extract(wheel, name, target):
-    """Copies the library to its place, which gets its name only when all of it is written."""
+    """Copies the library to `target`, which gets its name only after everything is written."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=target.parent, prefix=".part-")
     try:
@@ -94,18 +94,18 @@ def wheel_for_this_machine(wheels):
     if system not in wheels:
         known = ", ".join(" ".join(key) for key in wheels)
         fail(
-            f"no wheel is pinned for {' '.join(system)}, only for {known}",
+            f"this script has no wheel for {' '.join(system)}, only for {known}",
             f"install ONNX Runtime {VERSION} yourself and name its library in `ORT_DYLIB_PATH` or `--ort-lib`",
         )
     return wheels[system]
 
 
 def get(package, tag, sha256, names, target):
-    """Puts the libraries into the folder, the one that the programs look for last."""
+    """Puts the libraries `names` into the folder; the last is the one that the programs look for."""
     if all((target / name).is_file() for name in names):
         return
     with tempfile.TemporaryDirectory() as folder:
-        hint = "see pip's message above; `ORT_DYLIB_PATH` or `--ort-lib` can name a library that you have"
+        hint = "see pip's message above; or name a library that you have in `ORT_DYLIB_PATH` or `--ort-lib`"
         wheel = download(package, VERSION, [tag], folder, hint)
         check(wheel, sha256)
         for name in names:
@@ -114,7 +114,7 @@ def get(package, tag, sha256, names, target):
 
 
 def loads(name, folders):
-    """Where the library is found, as the programs look for it; None if nowhere."""
+    """Returns where the programs would find the library, or None."""
     for folder in folders:
         if (folder / name).is_file():
             return str(folder)
@@ -126,7 +126,7 @@ def loads(name, folders):
 
 
 def nvidia_folders():
-    """Folders that MBN_CUDA_LIBS names and those of the Python environment in use."""
+    """Returns the folders in MBN_CUDA_LIBS and those of the active Python environment."""
     roots = [root for root in os.environ.get("MBN_CUDA_LIBS", "").split(os.pathsep) if root]
     roots += [os.environ[name] for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if os.environ.get(name)]
     folders = []
@@ -138,9 +138,9 @@ def nvidia_folders():
 
 
 def report_nvidia():
-    """Says which of NVIDIA's libraries are there, and how to get the others."""
+    """Prints which of NVIDIA's libraries are there, and how to get the others."""
     folders, packages = nvidia_folders(), []
-    print("The CUDA provider needs besides:", file=sys.stderr)
+    print("The CUDA provider also needs:", file=sys.stderr)
     for name, package in NVIDIA:
         found = loads(name, folders)
         if not found and package not in packages:
@@ -151,16 +151,16 @@ def report_nvidia():
     if packages:
         quoted = " ".join(f"'{package}'" for package in packages)
         print(
-            f"hint: `python3 -m pip install {quoted}` gets the missing ones. They are looked for in the folders of "
+            f"hint: `python3 -m pip install {quoted}` installs the missing ones. The programs look in the folders of "
             "`--cuda-libs` and MBN_CUDA_LIBS (folders of libraries or Python environments), in LD_LIBRARY_PATH and "
-            "the system's folders, and in the Python environment in use (VIRTUAL_ENV, CONDA_PREFIX)",
+            "the system's folders, and in the active Python environment (VIRTUAL_ENV, CONDA_PREFIX)",
             file=sys.stderr,
         )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cuda", action="store_true", help="the library with the CUDA provider")
+    parser.add_argument("--cuda", action="store_true", help="get the library with the CUDA provider")
     if parser.parse_args().cuda:
         tag, sha256, names = wheel_for_this_machine(CUDA_WHEELS)
         get(CUDA_PACKAGE, tag, sha256, names, CUDA_FOLDER)

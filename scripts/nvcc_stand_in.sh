@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Stands in for nvcc where Rust code for CUDA is only to be type-checked: answers what build scripts ask, and writes
-# empty files where they expect compiled ones. What is built with it does not run.
+# Stands in for nvcc to type-check the Rust code for CUDA: answers what build scripts ask, and writes empty files where
+# they expect compiled ones. Programs built with it do not run.
 set -euo pipefail
 
 folder=.

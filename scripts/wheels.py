@@ -1,4 +1,4 @@
-"""Wheels out of the package index, checked by hash: what the scripts that get libraries share."""
+"""Downloads wheels from the package index and verifies their hash, for the scripts that fetch libraries."""
 import hashlib
 import subprocess
 import sys
@@ -10,7 +10,7 @@ def fail(message, hint):
 
 
 def download(package, version, platforms, folder, hint="see pip's message above"):
-    """Path of the one wheel, for these platforms, that pip puts into the folder."""
+    """Downloads the one wheel for these platforms into the folder with pip, and returns its path."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", "3.12", "--dest", str(folder)]
     command += [word for tag in platforms for word in ("--platform", tag)] + [f"{package}=={version}"]
@@ -18,15 +18,15 @@ def download(package, version, platforms, folder, hint="see pip's message above"
         fail(f"pip could not download the wheel of {package} {version}", hint)
     wheels = list(Path(folder).glob("*.whl"))
     if len(wheels) != 1:
-        fail(f"pip left {len(wheels)} wheels, expected one", "try `python3 -m pip install --upgrade pip`")
+        fail(f"pip downloaded {len(wheels)} wheels, expected one", "try `python3 -m pip install --upgrade pip`")
     return wheels[0]
 
 
 def check(wheel, expected):
-    """Ends the program unless the file has this SHA-256."""
+    """Exits with an error unless the file has this SHA-256."""
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if found != expected:
         fail(
             f"`{wheel.name}` has SHA-256 {found}, expected {expected}",
-            "the download is damaged or is not the file that this script was written for; nothing was installed",
+            "the download is damaged or is another file than this script expects; nothing was installed",
         )

@@ -1,6 +1,6 @@
-"""Packs a folder into `.tar.xz` archives of bounded size, each of which unpacks by itself into the same folder.
+"""Packs a folder into `.tar.xz` archives of limited size. Each unpacks on its own into the same folder.
 
-A file that no archive holds is cut into parts, `FILE.part-00` and so on. The same files give the same archives.
+A file that is too large for an archive is cut into parts, `FILE.part-00` and so on. The same files give the same archives.
 """
 import hashlib
 import shutil
@@ -8,23 +8,23 @@ import subprocess
 import sys
 import tarfile
 
-# Bytes of an archive at most, and of a part, which fits one even if nothing compresses it.
+# Largest size in bytes of an archive, and of a part, which fits into an archive even if it does not compress.
 LIMIT = 40_000_000
 PART = 38_000_000
 SUMS = "SHA256SUMS"
-# On all cores, which cuts the stream into blocks. Programs share much of their code: the dictionary holds one of them.
+# Uses all cores, which cuts the stream into blocks. The programs share much code, so the dictionary holds a whole one.
 XZ = ["xz", "--compress", "--stdout", "--threads=0", "--lzma2=preset=6,dict=64MiB"]
-# Fast, and what XZ makes is smaller.
+# Fast, and an upper bound: XZ compresses better.
 QUICK_XZ = ["xz", "--compress", "--stdout", "--threads=0", "-1"]
-# Bytes of a small file, which is not worth compressing for its size, and what an archive has for each file besides.
+# Files below SMALL bytes are not compressed to measure them. An archive adds ENTRY bytes per file.
 SMALL = 1_000_000
 ENTRY = 1024
 
 
 def pack(folder, target):
-    """Writes the sums of all files into the folder and the archives of it beside `target`; paths of the archives."""
+    """Writes checksums of all files into the folder, and its archives beside `target`; returns the archives' paths."""
     if not shutil.which("xz"):
-        sys.exit("error: `xz` is missing\nhint: it is in the package xz-utils or xz")
+        sys.exit("error: `xz` is missing\nhint: install the package `xz-utils` or `xz`")
     sizes = {}
     for path in files(folder):
         for part, size in parts(path):
@@ -38,7 +38,7 @@ def pack(folder, target):
         path = target.parent / f"{target.name}-{number}.tar.xz"
         write(folder, [SUMS, *names], path)
         if path.stat().st_size > LIMIT:
-            sys.exit(f"error: `{path}` has {path.stat().st_size} bytes, {LIMIT} are allowed")
+            sys.exit(f"error: `{path}` has {path.stat().st_size} bytes, expected at most {LIMIT}")
         archives.append(path)
     (target.parent / SUMS).write_text("".join(f"{sha256(path)}  {path.name}\n" for path in archives))
     return archives
@@ -49,7 +49,7 @@ def files(folder):
 
 
 def parts(path):
-    """The file, or the parts that it is cut into, with the most bytes that each makes in an archive."""
+    """Returns the file, or its parts after cutting it, each with an upper bound of its size in an archive."""
     size = path.stat().st_size
     if size > SMALL:
         size = min(size, compressed_size(path))
@@ -65,7 +65,7 @@ def parts(path):
 
 
 def groups(sizes, limit):
-    """The names in order, in lists whose sizes fit together."""
+    """Splits the names, in order, into lists that each fit within the limit."""
     found, room = [], 0
     for name, size in sizes.items():
         room -= size + ENTRY
@@ -86,7 +86,7 @@ def write(folder, names, path):
 
 
 def anonymous(entry):
-    """Without what depends on who packs it and when."""
+    """Removes what depends on who packs the file, and when."""
     entry.mtime = entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mode = 0o755 if entry.mode & 0o100 else 0o644

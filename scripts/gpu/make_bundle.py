@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Packs what a machine with a GPU needs to check the CUDA builds, which then needs neither Rust nor a network: stripped
+"""Packs a check of the CUDA builds for a machine with a GPU, which then needs neither Rust nor a network: stripped
 programs, tests and benchmarks, models, pictures, `gpu-check.sh`. Writes `gpu-bundle-N.tar.xz` of at most 40 MB each.
 
 python3 make_bundle.py [--data DIR] [--sm SM] [--reference DIR] [--output target/gpu-bundle]
 
-DIR is an image folder, of which the first pictures of each class are taken; without it pictures are made. With SM (90
-for compute capability 9.0) ONNX Runtime's CUDA provider is packed too, with the code for that chip alone. Reference
-tensors are packed where they are.
+DIR after `--data` is an image folder; the script packs the first pictures of each class. Without it, the script draws
+pictures. With SM (90 for compute capability 9.0) it also packs ONNX Runtime's CUDA provider, with the code for that chip
+only. It packs reference tensors if it finds them.
 """
 import argparse
 import json
@@ -21,7 +21,7 @@ import pictures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GPU = ROOT / "scripts" / "gpu"
-# What cargo builds: package, kind and name of the target, and where it goes.
+# What cargo builds: package, kind and name of the target, and its place in the bundle.
 PROGRAMS = {
     ("mbn-train", "bin", "mbn-train"): "bin/mbn-train",
     ("mbn-export", "bin", "mbn-export"): "bin/mbn-export",
@@ -35,12 +35,12 @@ PYTHON = {"benches/pytorch.py": "python/pytorch.py", "scripts/gpu/onnxruntime_py
 
 
 def build():
-    """Paths of the executables that cargo built, by place in the bundle."""
+    """Builds with cargo and returns the executables' paths, by place in the bundle."""
     command = [ROOT / "scripts" / "build_cuda.sh", "--test", "cuda", "--bench", "step", "--bench", "engines",
                "--message-format=json-render-diagnostics"]
     cargo = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if cargo.returncode != 0:
-        sys.exit("error: the CUDA build failed, see above")
+        sys.exit("error: the CUDA build failed, see its messages above")
     built = {}
     for line in cargo.stdout.splitlines():
         message = json.loads(line)
@@ -50,7 +50,7 @@ def build():
             built[package, target["kind"][0], target["name"]] = Path(message["executable"])
     missing = [" ".join(key) for key in PROGRAMS if key not in built]
     if missing:
-        sys.exit(f"error: cargo built no executable of {', '.join(missing)} (package, kind, target)")
+        sys.exit(f"error: cargo built no executable for {', '.join(missing)} (package, kind, target)")
     return {place: built[key] for key, place in PROGRAMS.items()}
 
 
@@ -73,7 +73,7 @@ def copy_folder(source, target, pattern):
 
 
 def provider(chip, target):
-    """ONNX Runtime with its CUDA provider, thinned."""
+    """Fetches ONNX Runtime with its CUDA provider and copies both, the provider with the code for one chip."""
     subprocess.run([sys.executable, ROOT / "scripts" / "get_onnxruntime.py", "--cuda"], check=True)
     for library in sorted((ROOT / "onnxruntime" / "cuda" / "lib").glob("lib*.so*")):
         if library.name == "libonnxruntime_providers_cuda.so":
@@ -84,7 +84,7 @@ def provider(chip, target):
 
 
 def version():
-    """The commit that is packed."""
+    """Returns the commit that is packed."""
     command = ["git", "-C", ROOT, "describe", "--always", "--dirty"]
     try:
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -93,7 +93,7 @@ def version():
 
 
 def stage(options, folder):
-    """Fills the folder that is packed."""
+    """Fills the folder to pack."""
     for place, executable in build().items():
         strip(executable, folder / place)
     for source, place in PYTHON.items():
@@ -115,7 +115,7 @@ def stage(options, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="image folder to take pictures from")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="image folder whose pictures to pack")
     parser.add_argument("--sm", type=int, help="pack ONNX Runtime's CUDA provider for this chip")
     parser.add_argument("--reference", type=Path, metavar="DIR", help="folder with reference tensors",
                         default=ROOT.parent / "shared" / "reference")

@@ -1,11 +1,11 @@
-"""Images per second of ONNX Runtime's Python API on a CUDA device, to compare `mbn-infer` with: one JSON object.
+"""Measures ONNX Runtime's Python API on a CUDA device, to compare with `mbn-infer`. Prints one JSON object.
 
 python onnxruntime_python.py MODEL.onnx [--device 0] [--batch 64] [--steps 50] [--tf32] [--cudnn-search heuristic]
     [--cuda-graph] [--resident]
 
-Python has onnxruntime-gpu and numpy. Input and output are bound to memory of the device that is allocated once, and
-each batch is copied from the host and its logits back, as `mbn-infer` does it; with `--resident` the batch stays on the
-device, which measures the network alone. Where there is no such device the object is {"skipped": REASON}.
+Python needs onnxruntime-gpu and numpy. Input and output are bound to device memory that is allocated once. As in
+`mbn-infer`, each batch is copied from the host and its logits back; with `--resident` the batch stays on the device, which
+measures the network alone. If there is no such device, the object is {"skipped": REASON}.
 """
 import argparse
 import contextlib
@@ -24,8 +24,8 @@ def options():
     parser.add_argument("--device", type=int, default=0, help="index of the CUDA device")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--size", type=int, default=224, help="height and width where the file does not fix them")
-    parser.add_argument("--tf32", action="store_true", help="let products of float32 round to TF32")
+    parser.add_argument("--size", type=int, default=224, help="height and width, if the file does not fix them")
+    parser.add_argument("--tf32", action="store_true", help="allow float32 products to round to TF32")
     parser.add_argument("--cudnn-search", choices=["heuristic", "exhaustive"], default="heuristic")
     parser.add_argument("--cuda-graph", action="store_true")
     parser.add_argument("--resident", action="store_true", help="copy nothing between batches")
@@ -38,7 +38,7 @@ def skip(reason):
 
 
 def session(ort, args):
-    """A session on the device, or the reason why there is none."""
+    """Returns a session on the device; without one, prints the reason and exits."""
     if PROVIDER not in ort.get_available_providers():
         skip(f"this Python's onnxruntime {ort.__version__} has no {PROVIDER}")
     settings = {
@@ -48,17 +48,17 @@ def session(ort, args):
         "enable_cuda_graph": str(int(args.cuda_graph)),
     }
     try:
-        # What ONNX Runtime prints is for people.
+        # ONNX Runtime prints messages for people; stdout is for the JSON object.
         with contextlib.redirect_stdout(sys.stderr):
             if hasattr(ort, "preload_dlls"):
-                # NVIDIA's libraries out of the environment's packages.
+                # Loads NVIDIA's libraries from the environment's packages.
                 ort.preload_dlls()
             found = ort.InferenceSession(args.model, providers=[(PROVIDER, settings)])
-    except Exception as error:  # ONNX Runtime's errors share no class but this.
+    except Exception as error:  # ONNX Runtime's errors have no other common class.
         if "CUDA failure" not in str(error):
             raise
         skip(" ".join(str(error).split()))
-    # It falls back to the CPU without an error.
+    # ONNX Runtime falls back to the CPU without an error.
     if found.get_providers()[0] != PROVIDER:
         skip(f"ONNX Runtime took {found.get_providers()[0]}; its messages above say why")
     return found

@@ -1,14 +1,14 @@
-"""The image folder of the bundle: the first pictures of each class of a data set, or pictures made here."""
+"""Makes the bundle's image folder: the first pictures of each class of a data set, or drawn pictures."""
 import random
 import shutil
 import struct
 import sys
 import zlib
 
-# What three epochs learn something from, and what takes seconds to read.
+# Pictures per class: enough to learn something in three epochs, few enough to read in seconds.
 TRAIN, VAL = 40, 15
 SIZE = 96
-# Classes of the pictures made here: the direction of their stripes and the colour of the bright ones.
+# Classes of the drawn pictures: direction of the stripes, and colour of the bright stripes.
 STRIPES = {
     "blue_across": ((0, 1), (40, 90, 230)),
     "blue_down": ((1, 0), (40, 90, 230)),
@@ -21,20 +21,20 @@ def subset(data, target):
     """Copies the first pictures of each class, in the order of their names."""
     held_out = next((name for name in ("val", "test") if (data / name).is_dir()), None)
     if held_out is None or not (data / "train").is_dir():
-        sys.exit(f"error: `{data}` is no image folder: `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`) are wanted")
+        sys.exit(f"error: `{data}` is not an image folder: expected `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`)")
     for split, source, count in [("train", data / "train", TRAIN), ("val", data / held_out, VAL)]:
         for kind in sorted(path for path in source.iterdir() if path.is_dir()):
             folder = target / split / kind.name
             folder.mkdir(parents=True)
             pictures = sorted(path for path in kind.iterdir() if path.is_file() and not path.name.startswith("."))
             if not pictures:
-                sys.exit(f"error: `{kind}` has no picture")
+                sys.exit(f"error: `{kind}` holds no picture")
             for picture in pictures[:count]:
                 shutil.copyfile(picture, folder / picture.name)
 
 
 def synthetic(target):
-    """Writes noisy stripes, the same ones each time."""
+    """Writes noisy stripes, the same every time."""
     noise = random.Random(0)
     for split, count in [("train", TRAIN), ("val", VAL)]:
         for kind, (direction, colour) in STRIPES.items():
@@ -45,7 +45,7 @@ def synthetic(target):
 
 
 def stripes(noise, direction, colour):
-    """Rows of RGB bytes."""
+    """Returns rows of RGB bytes."""
     width, shift = noise.randrange(6, 20), noise.randrange(40)
     rows = []
     for y in range(SIZE):

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Copies a CUDA library with the machine code for one chip alone, which makes it several times smaller once compressed.
+"""Copies a CUDA library with the machine code for one chip only; compressed, the copy is several times smaller.
 
 python3 thin_fatbin.py LIBRARY OUT SM        SM is 90 for compute capability 9.0
 
-A library holds each kernel for several chips in containers ("fat binaries"), of which the driver loads the entry that
-fits. The code of the others is overwritten with zeros: no address changes, and the copy runs on that chip only.
+A library holds each kernel for several chips in containers ("fat binaries"); the driver loads the entry that fits. This
+script overwrites the code for other chips with zeros. No address changes, and the copy runs on that chip only.
 """
 import argparse
 import struct
@@ -16,7 +16,7 @@ SECTIONS = (b".nv_fatbin", b"__nv_relfatbin")
 CONTAINER = struct.Struct("<IHHQ")
 MAGIC = 0xBA55ED50
 VERSION = 1
-# An entry: kind, version, size of this header, bytes of code; the chip stands at 28.
+# An entry: kind, version, size of this header, bytes of code; the chip is at offset 28.
 ENTRY = struct.Struct("<HHIQ")
 ENTRY_HEADER = 64
 CHIP = struct.Struct("<I")
@@ -25,19 +25,19 @@ PTX, MACHINE_CODE = 1, 2
 
 
 class Invalid(Exception):
-    """The file is not what it should be."""
+    """The file is not a CUDA library that this script understands."""
 
 
 def sections(data):
-    """Start and end of the sections with containers, of a 64-bit little-endian ELF file."""
+    """Yields start and end of each section with containers in a 64-bit little-endian ELF file."""
     if data[:6] != b"\x7fELF\x02\x01":
-        raise Invalid("it is no 64-bit little-endian ELF file")
+        raise Invalid("it is not a 64-bit little-endian ELF file")
     if len(data) < 64:
         raise Invalid("its header is cut off")
     (table,) = struct.unpack_from("<Q", data, 40)
     entry_size, count, names_index = struct.unpack_from("<HHH", data, 58)
     if entry_size != 64 or names_index >= count or table + entry_size * count > len(data):
-        raise Invalid("its table of sections is damaged")
+        raise Invalid("its section table is damaged")
     headers = [struct.unpack_from("<IIQQQQ", data, table + entry_size * index) for index in range(count)]
     *_, names_at, names_size = headers[names_index]
     names = bytes(data[names_at:names_at + names_size])
@@ -49,7 +49,7 @@ def sections(data):
 
 
 def containers(data, start, end):
-    """Start and end of the entries of each container in a section."""
+    """Yields start and end of the entries of each container in a section."""
     at = start
     while at < end:
         if data[at:at + 8] == bytes(min(8, end - at)):
@@ -59,7 +59,7 @@ def containers(data, start, end):
             raise Invalid(f"the container at {at:#x} is cut off")
         magic, version, header, size = CONTAINER.unpack_from(data, at)
         if magic != MAGIC or version != VERSION or header < CONTAINER.size:
-            raise Invalid(f"at {at:#x} there is no container: magic {magic:#x}, version {version}, header of {header}")
+            raise Invalid(f"there is no container at {at:#x}: magic {magic:#x}, version {version}, header of {header}")
         if at + header + size > end:
             raise Invalid(f"the container at {at:#x} goes past the end of its section")
         yield at + header, at + header + size
@@ -67,7 +67,7 @@ def containers(data, start, end):
 
 
 def entries(data, start, end):
-    """Kind, chip, start and end of the code of each entry of a container."""
+    """Yields kind, chip, start and end of the code of each entry in a container."""
     at = start
     while at < end:
         if at + ENTRY_HEADER > end:
@@ -81,7 +81,7 @@ def entries(data, start, end):
 
 
 def fitting(found, chip):
-    """What the driver can take for this chip: machine code of its generation, the newest; without any, the newest PTX."""
+    """Returns what the driver loads on this chip: the newest machine code of its generation, else the newest PTX."""
     code = {other for kind, other, *_ in found if kind == MACHINE_CODE and other // 10 == chip // 10 and other <= chip}
     texts = {other for kind, other, *_ in found if kind == PTX and other <= chip}
     for kind, chips in ((MACHINE_CODE, code), (PTX, texts)):
@@ -91,7 +91,7 @@ def fitting(found, chip):
 
 
 def thin(data, chip):
-    """Zeroes the code for other chips in place; bytes kept and zeroed."""
+    """Zeroes the code for other chips in place; returns the numbers of bytes kept and zeroed."""
     kept = zeroed = 0
     for section in sections(data):
         for container in containers(data, *section):

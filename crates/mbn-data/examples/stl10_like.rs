@@ -12,7 +12,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use image::{RgbImage, imageops};
 use mbn_data::{ImageSource, Splits};
-use mbn_spec::atomic::AtomicFile;
+use mbn_files::atomic::AtomicFile;
 use mbn_spec::{Preprocess, Resize};
 use rayon::prelude::*;
 

@@ -13,9 +13,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use mbn_cli::{DeviceChoice, Hint, Outcome, UsageError, check_output};
+use mbn_files::{OutputKind, atomic};
 use mbn_onnx::export;
-use mbn_spec::atomic::{self, Target};
-use mbn_spec::{Weights, is_weight_file};
+use mbn_weights::{Weights, is_weight_file};
 
 use crate::options::Options;
 use crate::verify::Parity;
@@ -58,16 +58,16 @@ fn check_device(choice: DeviceChoice) -> Result<()> {
 /// Sees before the work begins that OUT is a file's name, and where links lead to not that of weights.
 fn check_out(out: &Path) -> Result<()> {
     check_output(out)?;
-    let target = Target::of(out).with_context(|| format!("cannot write `{}`", out.display()))?;
+    let target = OutputKind::of(out).with_context(|| format!("cannot write `{}`", out.display()))?;
     match target {
-        Target::File(file) if is_weight_file(&file) => {
+        OutputKind::File(file) if is_weight_file(&file) => {
             let (out, file) = (out.display(), file.display());
             Err(anyhow!(
                 "`{out}` leads to `{file}`, which is named like a weight file, and would be replaced"
             ))
         }
-        Target::File(_) => Ok(()),
-        Target::Stream => Err(anyhow!(
+        OutputKind::File(_) => Ok(()),
+        OutputKind::Stream => Err(anyhow!(
             "cannot write `{}`: it is a device, a pipe or an open file, expected a file's name",
             out.display()
         ))

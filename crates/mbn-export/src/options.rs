@@ -6,7 +6,8 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use mbn_cli::{CommonArgs, UsageError};
 use mbn_onnx::{DEFAULT_OPSET, ExportOptions, InputKind, OPSETS, Precision};
-use mbn_spec::{Alpha, is_weight_file};
+use mbn_spec::Alpha;
+use mbn_weights::is_weight_file;
 
 const EXAMPLES: &str = "\
 Examples:

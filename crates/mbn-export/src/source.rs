@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use candle_core::Device;
 use mbn_cli::{Hint, read_class_names};
-use mbn_spec::{Alpha, Architecture, Weights, default_class_names, published_weights};
+use mbn_spec::{Alpha, Architecture, default_class_names};
+use mbn_weights::{Weights, published_weights};
 
 use crate::options::Source;
 

@@ -11,7 +11,8 @@ use mbn_infer::predictions::{centred_logarithms, softmax};
 use mbn_infer::runtime::{self, RuntimeError};
 use mbn_model::Network;
 use mbn_onnx::{ExportOptions, Model, Precision, checker};
-use mbn_spec::{Preprocess, Weights};
+use mbn_spec::Preprocess;
+use mbn_weights::Weights;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 

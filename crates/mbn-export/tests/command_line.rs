@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
-use mbn_spec::{Alpha, Architecture, Metadata, TensorKind, Weights};
+use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
+use mbn_weights::Weights;
+use mbn_weights::families::keras;
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -384,8 +386,8 @@ fn keras_weights_make_a_model_of_their_own_classes() {
     .stderr(contains("alpha 0.25, 1000 classes, 470,072 parameters"));
     let model = mbn_onnx::Model::load(&folder.path().join("keras.onnx")).unwrap();
     let metadata = model.metadata().unwrap();
-    assert_eq!(metadata.variant, Some(mbn_spec::Variant::keras()));
-    assert_eq!(metadata.preprocess, Some(mbn_spec::Preprocess::keras()));
+    assert_eq!(metadata.variant, Some(keras::VARIANT));
+    assert_eq!(metadata.preprocess, Some(keras::PREPROCESS));
     assert_eq!(
         metadata.classes.unwrap()[571],
         "gas pump, gasoline pump, petrol pump, island dispenser"

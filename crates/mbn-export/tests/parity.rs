@@ -8,8 +8,9 @@ use mbn_infer::engine::{Engine, OrtEngine};
 use mbn_infer::runtime::{self, Runtime};
 use mbn_model::{Network, random_weights};
 use mbn_onnx::{ExportOptions, InputKind, OPSETS, Precision, export};
-use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, Stride2Padding, Variant, Weights};
+use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, Stride2Padding, Variant};
 use mbn_testing::{Python, Tensors, Tolerance, assert_close, reference_dir};
+use mbn_weights::Weights;
 
 /// Logits of different pictures must be at least so far apart for a comparison to mean anything.
 const LIVELY: f32 = 0.1;

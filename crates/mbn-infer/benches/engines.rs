@@ -21,7 +21,8 @@ use mbn_infer::pipeline::Images;
 use mbn_infer::runtime;
 use mbn_model::fresh_weights;
 use mbn_onnx::{ExportOptions, Precision, export};
-use mbn_spec::{Architecture, Metadata, Weights};
+use mbn_spec::{Architecture, Metadata};
+use mbn_weights::Weights;
 use serde_json::{Value, json};
 
 #[global_allocator]

@@ -1,6 +1,6 @@
 //! The weights that are part of the program.
 
-use mbn_spec::{Weights, WeightsErrorKind};
+use mbn_weights::{Weights, WeightsErrorKind};
 
 const BYTES: &[u8] = include_bytes!(concat!(
     env!("CARGO_MANIFEST_DIR"),

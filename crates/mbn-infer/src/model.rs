@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use mbn_cli::Hint;
-use mbn_spec::{Metadata, Preprocess, Weights, is_weight_file};
+use mbn_spec::{Metadata, Preprocess};
+use mbn_weights::{Weights, is_weight_file};
 
 use crate::builtin;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use mbn_cli::Hint;
-use mbn_spec::{MODELS, Weights, is_weight_file};
+use mbn_weights::{MODELS, Weights, is_weight_file};
 
 use crate::builtin;
 use crate::model::{Content, Model};

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{DeviceChoice, Hint};
 use mbn_onnx::{ExportOptions, PROBABILITIES, export};
-use mbn_spec::{Folded, Preprocess, default_class_names};
+use mbn_spec::{Preprocess, default_class_names};
+use mbn_weights::Folded;
 
 use crate::cuda::{CudaError, CudaNetwork, Folders};
 use crate::engine::{

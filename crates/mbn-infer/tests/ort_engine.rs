@@ -15,7 +15,8 @@ use mbn_infer::pipeline::Images;
 use mbn_infer::runtime::{self, Runtime};
 use mbn_onnx::proto::{tensor_shape_proto, type_proto};
 use mbn_onnx::{ExportOptions, InputKind, Precision, export};
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Weights};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind};
+use mbn_weights::Weights;
 
 /// Float32 results of one network through different paths of ONNX Runtime.
 const SAME_NETWORK: f32 = 1e-5;

@@ -168,7 +168,7 @@ fn a_model_without_weights_is_not_checked() {
     let folder = folder();
     picture(&folder, "a.png");
     common::other_weights(&folder, "other.safetensors");
-    let weights = mbn_spec::Weights::load(&folder.path().join("other.safetensors")).unwrap();
+    let weights = mbn_weights::Weights::load(&folder.path().join("other.safetensors")).unwrap();
     let model = mbn_onnx::export(&weights, &ExportOptions::default()).unwrap();
     std::fs::write(folder.path().join("model.onnx"), model.to_bytes()).unwrap();
     let run = success(program(&folder, &library).arg("a.png"));

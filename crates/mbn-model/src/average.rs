@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, bail};
-use mbn_spec::{Metadata, Weights};
+use mbn_spec::Metadata;
+use mbn_weights::Weights;
 
 use crate::Network;
 

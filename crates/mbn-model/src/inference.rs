@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use mbn_ops::{Conv3x3, FusedConv, FusedPointwise};
 use mbn_ops::{global_average_pool_stored, linear, separable_fused, stem_fused};
-use mbn_spec::{Architecture, Folded, LayerKind};
+use mbn_spec::{Architecture, LayerKind};
+use mbn_weights::Folded;
 
 use crate::buffers::Buffers;
 use crate::parameters::conv3x3;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 
 use candle_core::{Device, Result, Tensor};
-use mbn_spec::{Architecture, Metadata, TensorKind, TensorSpec, Weights};
+use mbn_spec::{Architecture, Metadata, TensorKind, TensorSpec};
+use mbn_weights::Weights;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 

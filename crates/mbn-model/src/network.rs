@@ -6,7 +6,8 @@ use std::time::Instant;
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use mbn_ops::{BatchStatistics, Upstream, global_average_pool, global_average_pool_backward};
 use mbn_ops::{linear, linear_backward};
-use mbn_spec::{Architecture, ConvLayer, Metadata, TensorKind, Weights};
+use mbn_spec::{Architecture, ConvLayer, Metadata, TensorKind};
+use mbn_weights::Weights;
 
 use crate::buffers::Buffers;
 use crate::layer::{Input, Layer, Mode};

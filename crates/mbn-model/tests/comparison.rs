@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device};
 use device::{LOOSE, SGD, SMALL, Setting, Steps, check_single_steps, differences};
-use mbn_spec::{Metadata, TensorKind, Weights};
+use mbn_spec::{Metadata, TensorKind};
 use mbn_testing::{Tolerance, mismatch};
+use mbn_weights::Weights;
 
 const CPU: Device = Device::Cpu;
 

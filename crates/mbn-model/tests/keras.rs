@@ -3,7 +3,8 @@
 
 use candle_core::{Device, Tensor};
 use mbn_model::{InferenceNetwork, Network};
-use mbn_spec::{Preprocess, Weights};
+use mbn_spec::Preprocess;
+use mbn_weights::Weights;
 
 const WEIGHTS: &str = "weights/mobilenet_v1_0.25_224_imagenet_keras.safetensors";
 

@@ -12,8 +12,9 @@ mod step;
 use candle_core::Device;
 use files::{Reference, labels, reference, tensor, values};
 use mbn_model::{InferenceNetwork, OptimizerKind};
-use mbn_spec::{Metadata, Weights};
+use mbn_spec::Metadata;
 use mbn_testing::{Closeness, Tensors, Tolerance, assert_close};
+use mbn_weights::Weights;
 use step::{ADAMW, ADAMW_DECAY, ADAMW_RATE, element_errors, train_steps};
 
 /// Largest part of the updates' length by which the update may be off after three steps. Without an activation

@@ -3,7 +3,8 @@
 
 use candle_core::{Device, Tensor};
 use mbn_model::{Gradients, Network, Optimizer, OptimizerKind, cross_entropy, random_weights};
-use mbn_spec::{Alpha, Architecture, Metadata, TensorKind, Weights};
+use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
+use mbn_weights::Weights;
 
 const ADAMW: OptimizerKind = OptimizerKind::AdamW {
     beta1: 0.9,

@@ -1,6 +1,7 @@
 //! The constants that the network's nodes read: weights, folded or not, and what preprocessing needs.
 
-use mbn_spec::{Activation, Architecture, Preprocess, TensorKind, Weights};
+use mbn_spec::{Activation, Architecture, Preprocess, TensorKind};
+use mbn_weights::Weights;
 
 use crate::builder::GraphBuilder;
 use crate::network::{OFFSET, RELU6_MAX, RELU6_MIN, SCALE};

@@ -1,6 +1,7 @@
 //! Weights to a model.
 
-use mbn_spec::{PreprocessError, Weights};
+use mbn_spec::PreprocessError;
+use mbn_weights::Weights;
 
 use crate::builder::GraphBuilder;
 use crate::model::WEIGHTS_SHA256;

@@ -1,4 +1,5 @@
-use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, Stride2Padding, Variant, Weights};
+use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, Stride2Padding, Variant};
+use mbn_weights::Weights;
 
 use super::*;
 use crate::proto::{AttributeProto, NodeProto, tensor_shape_proto, type_proto};

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mbn_spec::{Architecture, Folded, FoldedConv, Metadata, MetadataError, TensorKind, Weights};
+use mbn_spec::{Architecture, Metadata, MetadataError, TensorKind};
+use mbn_weights::{Folded, FoldedConv, Weights};
 
 use crate::builder::GraphBuilder;
 use crate::checker::{self, CheckError};

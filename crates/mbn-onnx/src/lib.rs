@@ -1,7 +1,7 @@
 //! ONNX models of MobileNetV1: written from weights, checked, and read back.
 //!
 //! ```
-//! # fn f(weights: mbn_spec::Weights) -> Result<(), Box<dyn std::error::Error>> {
+//! # fn f(weights: mbn_weights::Weights) -> Result<(), Box<dyn std::error::Error>> {
 //! use mbn_onnx::{ExportOptions, Model, checker, export};
 //!
 //! let model = export(&weights, &ExportOptions::default())?;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use mbn_spec::whole_file::{self, MAX_FILE_BYTES};
+use mbn_files::whole_file;
 use mbn_spec::{Metadata, MetadataError};
+use mbn_weights::MAX_FILE_BYTES;
 use prost::Message;
 
 use crate::proto::{GraphProto, ModelProto};
@@ -53,7 +54,7 @@ impl Model {
     /// # Errors
     /// [`ModelError`] naming the file.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
-        let read = || Self::from_bytes(&whole_file::read(path, ModelErrorKind::TooLarge)?);
+        let read = || Self::from_bytes(&whole_file::read(path, MAX_FILE_BYTES, ModelErrorKind::TooLarge)?);
         read().map_err(|kind| ModelError {
             path: path.to_owned(),
             kind,
@@ -90,7 +91,7 @@ impl Model {
         Metadata::from_pairs(props.iter().map(|entry| (entry.key(), entry.value())))
     }
 
-    /// Hash of the weights that the model was made from, as [`Weights::sha256`](mbn_spec::Weights::sha256)
+    /// Hash of the weights that the model was made from, as [`Weights::sha256`](mbn_weights::Weights::sha256)
     /// gives it.
     pub fn weights_sha256(&self) -> Option<&str> {
         let props = &self.proto.metadata_props;

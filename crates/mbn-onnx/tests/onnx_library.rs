@@ -7,8 +7,9 @@ mod fixtures;
 use std::path::{Path, PathBuf};
 
 use mbn_onnx::{ExportOptions, InputKind, OPSETS, Precision, export};
-use mbn_spec::{Activation, Alpha, Architecture, Metadata, Stride2Padding, Variant, Weights};
+use mbn_spec::{Activation, Alpha, Architecture, Metadata, Stride2Padding, Variant};
 use mbn_testing::Python;
+use mbn_weights::Weights;
 
 fn write(folder: &Path, name: &str, weights: &Weights, options: &ExportOptions) -> PathBuf {
     let path = folder.join(format!("{name}.onnx"));

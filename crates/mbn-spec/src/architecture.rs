@@ -1,5 +1,7 @@
 //! The network as data: one table of blocks, from which layers, tensor names and shapes follow.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Alpha;
@@ -21,7 +23,8 @@ pub const BLOCKS: [(usize, usize, usize); 13] = [
     (1024, 1024, 1),
 ];
 
-const STEM_CHANNELS: usize = 32;
+/// Output channels of the stem at alpha 1.
+pub const STEM_CHANNELS: usize = 32;
 
 /// What follows every batch norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,14 +67,19 @@ pub struct Variant {
     pub stride2_padding: Stride2Padding,
 }
 
-impl Default for Variant {
+impl Variant {
     /// PyTorch's: ReLU, epsilon 1e-5, symmetric padding.
+    pub const PYTORCH: Self = Self {
+        activation: Activation::Relu,
+        batch_norm_epsilon: 1e-5,
+        stride2_padding: Stride2Padding::Symmetric,
+    };
+}
+
+impl Default for Variant {
+    /// [`Variant::PYTORCH`].
     fn default() -> Self {
-        Self {
-            activation: Activation::Relu,
-            batch_norm_epsilon: 1e-5,
-            stride2_padding: Stride2Padding::Symmetric,
-        }
+        Self::PYTORCH
     }
 }
 
@@ -189,6 +197,34 @@ pub enum TensorKind {
     Counter,
 }
 
+/// A tensor of a batch norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormTensor {
+    /// Gamma.
+    Scale,
+    /// Beta.
+    Shift,
+    /// Running mean.
+    Mean,
+    /// Running variance.
+    Variance,
+    /// Number of batches seen.
+    Counter,
+}
+
+/// The place of a tensor in the network, whatever a file calls it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TensorRole {
+    /// The weight of a convolution.
+    Convolution(ConvLayer),
+    /// A tensor of the batch norm that follows a convolution.
+    Norm(ConvLayer, NormTensor),
+    /// The classifier's weight.
+    ClassifierWeight,
+    /// The classifier's bias.
+    ClassifierBias,
+}
+
 /// Name, shape and purpose of one tensor of the state dict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
@@ -198,6 +234,8 @@ pub struct TensorSpec {
     pub shape: Vec<usize>,
     /// What it is for; `Counter` is I64, all others F32.
     pub kind: TensorKind,
+    /// Its place in the network.
+    pub role: TensorRole,
 }
 
 /// A MobileNetV1: width, number of classes, and the points in which definitions differ.
@@ -263,42 +301,57 @@ impl Architecture {
 
     /// Every tensor of the state dict, in PyTorch's order.
     pub fn tensors(&self) -> Vec<TensorSpec> {
-        let spec = |name: String, shape: &[usize], kind| TensorSpec {
-            name,
-            shape: shape.to_vec(),
-            kind,
-        };
         let mut tensors = Vec::new();
         for layer in self.convs() {
-            let (conv, norm, channels) = (layer.conv_name(), layer.norm_name(), layer.out_channels);
-            tensors.push(spec(
-                format!("{conv}.weight"),
-                &layer.weight_shape(),
-                TensorKind::Weight,
-            ));
-            for (suffix, kind) in [
-                ("weight", TensorKind::Bias),
-                ("bias", TensorKind::Bias),
-                ("running_mean", TensorKind::Buffer),
-                ("running_var", TensorKind::Buffer),
-            ] {
-                tensors.push(spec(format!("{norm}.{suffix}"), &[channels], kind));
+            tensors.push(TensorSpec {
+                name: format!("{}.weight", layer.conv_name()),
+                shape: layer.weight_shape().to_vec(),
+                kind: TensorKind::Weight,
+                role: TensorRole::Convolution(layer.clone()),
+            });
+            for (suffix, kind, tensor) in NORM_TENSORS {
+                tensors.push(TensorSpec {
+                    name: format!("{}.{suffix}", layer.norm_name()),
+                    shape: match kind {
+                        TensorKind::Counter => Vec::new(),
+                        _ => vec![layer.out_channels],
+                    },
+                    kind,
+                    role: TensorRole::Norm(layer.clone(), tensor),
+                });
             }
-            tensors.push(spec(
-                format!("{norm}.num_batches_tracked"),
-                &[],
-                TensorKind::Counter,
-            ));
         }
-        tensors.push(spec(
-            "fc.weight".into(),
-            &[self.classes, self.features()],
-            TensorKind::Weight,
-        ));
-        tensors.push(spec("fc.bias".into(), &[self.classes], TensorKind::Bias));
+        tensors.push(TensorSpec {
+            name: "fc.weight".into(),
+            shape: vec![self.classes, self.features()],
+            kind: TensorKind::Weight,
+            role: TensorRole::ClassifierWeight,
+        });
+        tensors.push(TensorSpec {
+            name: "fc.bias".into(),
+            shape: vec![self.classes],
+            kind: TensorKind::Bias,
+            role: TensorRole::ClassifierBias,
+        });
         tensors
     }
 }
+
+impl fmt::Display for Architecture {
+    /// `MobileNetV1 alpha 0.25 with 10 classes`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MobileNetV1 alpha {} with {}", self.alpha, self.class_count())
+    }
+}
+
+/// PyTorch's names of a batch norm's tensors, in its order.
+const NORM_TENSORS: [(&str, TensorKind, NormTensor); 5] = [
+    ("weight", TensorKind::Bias, NormTensor::Scale),
+    ("bias", TensorKind::Bias, NormTensor::Shift),
+    ("running_mean", TensorKind::Buffer, NormTensor::Mean),
+    ("running_var", TensorKind::Buffer, NormTensor::Variance),
+    ("num_batches_tracked", TensorKind::Counter, NormTensor::Counter),
+];
 
 #[cfg(test)]
 mod tests {

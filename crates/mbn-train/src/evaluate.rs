@@ -6,7 +6,7 @@ use candle_nn::ops::softmax;
 use mbn_cli::{interrupt, progress};
 use mbn_data::{Batch, Loader};
 use mbn_model::{InferenceNetwork, cross_entropy};
-use mbn_spec::Weights;
+use mbn_weights::Weights;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::usable;

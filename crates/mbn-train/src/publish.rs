@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use mbn_cli::{Hint, quote};
-use mbn_spec::{Alpha, Weights, published_weights};
+use mbn_spec::Alpha;
+use mbn_weights::{Weights, published_weights};
 use serde::{Deserialize, Serialize};
 
 use crate::options::Options;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, quote};
-use mbn_spec::atomic;
+use mbn_files::atomic;
 
 use crate::config;
 use crate::publish::require_writable;

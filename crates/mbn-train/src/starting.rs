@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::{Result, anyhow, bail};
 use mbn_cli::{Hint, read_class_names};
 use mbn_model::fresh_weights;
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
+use mbn_weights::Weights;
 
 use classifier::Classifier;
 

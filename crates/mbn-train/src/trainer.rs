@@ -11,7 +11,7 @@ use candle_core::Device;
 use mbn_cli::{Outcome, quote};
 use mbn_data::{Loader, Splits};
 use mbn_model::{Network, Optimizer, WeightAverage};
-use mbn_spec::Weights;
+use mbn_weights::Weights;
 
 use crate::bar::Pace;
 use crate::dataset;

@@ -24,7 +24,7 @@ fn state_is_whole(run: &Path) {
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
     assert_eq!(
-        left.filter(|name| mbn_spec::atomic::is_temporary(name)).count(),
+        left.filter(|name| mbn_files::atomic::is_temporary(name)).count(),
         0
     );
 }
@@ -255,7 +255,7 @@ fn a_loss_that_explodes_names_step_rate_and_checkpoint() {
         .stderr(contains("the last good checkpoint is `other/state.safetensors`"));
     let bytes = read(folder.path().join("other/state.safetensors"));
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let weights = mbn_spec::Weights::from_bytes(tensors.tensor("weights").unwrap().data()).unwrap();
+    let weights = mbn_weights::Weights::from_bytes(tensors.tensor("weights").unwrap().data()).unwrap();
     for spec in weights.architecture().tensors() {
         assert!(
             weights.values(&spec.name).iter().all(|value| value.is_finite()),

@@ -152,7 +152,7 @@ fn consistent(run: &Path) {
     }
     for name in ["last.safetensors", "best.safetensors"] {
         if run.join(name).exists() {
-            let weights = mbn_spec::Weights::load(&run.join(name)).unwrap();
+            let weights = mbn_weights::Weights::load(&run.join(name)).unwrap();
             let training = weights.metadata().training.clone().unwrap();
             assert!(training.epochs <= epochs, "`{name}` is ahead of the state");
         }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use common::{data, history, pictures, read, refused, run, two_colours};
 use mbn_model::fresh_weights;
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Weights};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
+use mbn_weights::Weights;
 use predicates::prelude::*;
 use predicates::str::contains;
 use safetensors::tensor::{Dtype, TensorView};

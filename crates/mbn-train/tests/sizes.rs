@@ -4,7 +4,8 @@
 mod common;
 
 use common::{data, history, read, run};
-use mbn_spec::{Resize, Weights};
+use mbn_spec::Resize;
+use mbn_weights::Weights;
 use predicates::prelude::*;
 use predicates::str::contains;
 

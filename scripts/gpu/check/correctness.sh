@@ -1,20 +1,19 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
-# Results on the device against those on the CPU and the reference, and training.
+# Compares results on the device with the CPU's and the reference's, and trains.
 
-# An image of the bundle is taken for its class by chance in one of so many cases; this many standard deviations above
-# that is no chance.
+# Training must beat chance on the bundle's images by this many standard deviations.
 ABOVE_CHANCE=2
-# What is trained: small enough for seconds, large enough to learn something in three epochs.
+# Training options: small enough for seconds, large enough to learn something in three epochs.
 TRAINING=(--data images --alpha 0.25 --size 128 --batch-size 8 --lr 0.05 --recipe plain --epochs 3 --no-publish)
-# Sums on a device may be formed in another order after a stop: losses of a run and of one that was stopped agree to
-# this part.
+# Largest relative difference between the losses of a whole run and of a resumed one, because sums on a device may be
+# added in another order after a stop.
 RESUMED=0.01
-# Part of the images with the same first class on both devices, and the largest difference of a probability: logits
-# agree to 1e-3, and a probability moves by a quarter of that at most.
+# Share of the images with the same first class on both devices, and the largest difference of a probability. Logits
+# agree to 1e-3, and a probability changes by at most a quarter of that.
 SAME_CLASS=0.99
 PROBABILITY=0.001
 
-# run_tests EXECUTABLE: runs its tests; those that skip themselves are reported as skipped.
+# run_tests EXECUTABLE: runs its tests, and reports tests that skip themselves as skipped.
 run_tests() {
   local status passed skipped reason reference=()
   [ ! -d reference ] || reference=("MBN_REFERENCE=$here/reference")
@@ -25,7 +24,7 @@ run_tests() {
     return
   fi
   passed=$(sed -nE 's/^test result: ok\. ([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
-  # `skipped: TEST: REASON`, on stderr, which may come before or after the harness's own line.
+  # `skipped: TEST: REASON` is on stderr and may come before or after the test harness's own line.
   skipped=$(sed -nE 's/.*skipped: ([^:]+): .*/\1/p' "$log" | sort -u | wc -l)
   reason=$(sed -n 's/.*skipped: //p' "$log" | head -n 1)
   if [ -z "$passed" ] || [ "$passed" = 0 ]; then
@@ -48,7 +47,7 @@ check_training_step() {
   run_tests tests/training-step
 }
 
-# train NAME OPTION...: three epochs; the loss falls, and the held-out pictures are told apart better than by chance.
+# train NAME OPTION...: trains three epochs; the loss must fall, and the accuracy on held-out pictures must beat chance.
 train() {
   local run_folder=$out/scratch/$1 classes images
   shift
@@ -66,7 +65,7 @@ train() {
     END {
       chance = 1 / classes
       wanted = 100 * (chance + above * sqrt(chance * (1 - chance) / images))
-      printf "loss %.3f to %.3f, best accuracy %.1f %% (above %.1f %% is wanted), %.0f images/s", first, loss, best, wanted, speed
+      printf "loss %.3f to %.3f, best accuracy %.1f %% (expected more than %.1f %%), %.0f images/s", first, loss, best, wanted, speed
       exit !(NR == 4 && loss < first && best > wanted)
     }' "$run_folder/history.csv" >"$out/scratch/summary"; then
     report "$step" pass "$(cat "$out/scratch/summary")"
@@ -83,14 +82,14 @@ check_training_bf16() {
   train bf16 --precision bf16
 }
 
-# The run of `training-f32` once more, stopped after its first epoch, goes on to the same losses.
+# Repeats the run of `training-f32`, stops it after its first epoch, and resumes it: the losses must be the same.
 check_resume() {
   local whole=$out/scratch/f32/history.csv stopped=$out/scratch/stopped child status
   if [ ! -f "$whole" ]; then
     report "$step" skipped "training-f32 left no history to compare with"
     return
   fi
-  # `timeout` passes SIGTERM on, which makes the program save and end with 130.
+  # `timeout` passes SIGTERM on; the program then saves and exits with 130.
   timeout --kill-after=20 $((step_end - SECONDS)) "${ours[@]}" bin/mbn-train "${TRAINING[@]}" --device cuda \
     --out "$stopped" </dev/null >>"$log" 2>&1 &
   child=$!
@@ -102,7 +101,7 @@ check_resume() {
   status=$?
   case $status in
     130) ;;
-    0) report "$step" skipped "the run was over before it could be stopped"; return ;;
+    0) report "$step" skipped "the run ended before it could be stopped"; return ;;
     *) failed "$status"; return ;;
   esac
   run "${ours[@]}" bin/mbn-train --resume "$stopped" --no-publish --device cuda || {
@@ -123,16 +122,16 @@ check_resume() {
     }' >"$out/scratch/summary"; then
     report "$step" pass "$(cat "$out/scratch/summary")"
   else
-    report "$step" fail "$(cat "$out/scratch/summary"), $RESUMED is allowed"
+    report "$step" fail "$(cat "$out/scratch/summary"), expected at most $RESUMED"
   fi
 }
 
-# parity PRECISION: every model, exported, in ONNX Runtime on the device against candle.
+# parity PRECISION: exports every model and compares ONNX Runtime on the device with candle.
 parity() {
   local weights model found details=
   for weights in models/*.safetensors; do
     model=$out/scratch/$(basename "$weights" .safetensors)-$1.onnx
-    run "${ours[@]}" bin/mbn-export --weights "$weights" --precision "$1" --device cpu "$model" || {
+    run "${ours[@]}" bin/mbn-export --weights "$weights" --precision "$1" "$model" || {
       failed $?
       return
     }
@@ -159,7 +158,7 @@ check_parity_fp16() {
   parity fp16
 }
 
-# candle's own inference, on the device and on the CPU.
+# Compares candle's own inference on the device with the CPU's.
 check_candle() {
   local weights=models/mobilenet_v1_0.25.safetensors where
   for where in cuda cpu; do
@@ -169,7 +168,7 @@ check_candle() {
       return
     }
   done
-  # Our pictures' names have no comma.
+  # The pictures' names contain no comma.
   if paste -d, "$out/scratch/cuda.csv" "$out/scratch/cpu.csv" | awk -F, -v same_class="$SAME_CLASS" -v allowed="$PROBABILITY" '
     NR == 1 { width = NF / 2; for (i = 1; i <= width; i++) column[$i] = i; next }
     NF != 2 * width { damaged = 1 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
-# Whether the bundle is whole, whether there is a device, and whether ONNX Runtime can use it.
+# Checks that the bundle is complete, that there is a device, and that ONNX Runtime can use it.
 
-# Of the devices that programs may see, this one alone, in nvidia-smi's order: it is index 0 for all of them.
+# Hides every device but the selected one, counted in nvidia-smi's order; all programs then see it as index 0.
 select_device() {
   export CUDA_DEVICE_ORDER=PCI_BUS_ID
   local visible=${CUDA_VISIBLE_DEVICES:-}
@@ -10,7 +10,7 @@ select_device() {
   export CUDA_VISIBLE_DEVICES=${selected:-none}
 }
 
-# Every file as it was packed; files that were cut into parts are joined.
+# Verifies every file, and joins files that were cut into parts.
 check_bundle() {
   run sha256sum --check --quiet SHA256SUMS
   local status=$? part whole detail
@@ -29,11 +29,11 @@ check_bundle() {
   report bundle pass "$(wc -l <SHA256SUMS) files of $(cat VERSION)"
 }
 
-# A line of the system's tool, or why there is none in `no_nvidia_smi`.
+# Asks nvidia-smi for the device; if that fails, sets `no_nvidia_smi` to the reason.
 ask_nvidia_smi() {
   no_nvidia_smi=
   if ! command -v nvidia-smi >/dev/null; then
-    no_nvidia_smi="\`nvidia-smi\` is missing, there is no NVIDIA driver"
+    no_nvidia_smi="\`nvidia-smi\` is missing: there is no NVIDIA driver"
     return
   fi
   if ! capture "$out/scratch/nvidia-smi" nvidia-smi "--id=$selected" --format=csv,noheader \
@@ -44,7 +44,7 @@ ask_nvidia_smi() {
   IFS=, read -r gpu driver memory capability < <(sed 's/, /,/g' "$out/scratch/nvidia-smi")
 }
 
-# The library that keeps a CUDA build from starting, if any does.
+# Prints the library without which a CUDA build does not start, if one is missing.
 missing_library() {
   run "${ours[@]}" bin/mbn-train --version && return
   sed -nE 's/.*error while loading shared libraries: ([^:]+): cannot open.*/\1/p' "$log" | tail -n 1
@@ -74,11 +74,11 @@ check_device() {
     no_device="$reason; $no_nvidia_smi"
     report device skipped "$no_device"
   elif [ -n "$reason" ]; then
-    # There is one, and the programs cannot use it.
+    # There is a device, but the programs cannot use it.
     no_device=$reason
     report device fail "nvidia-smi shows $gpu with driver $driver, but: $reason"
   elif ! bandwidth=$(number copy_gb_per_s "$probe"); then
-    no_device="the device gave no bandwidth"
+    no_device="the device reported no bandwidth"
     report device fail "$no_device: $(why)"
   else
     [ -n "$gpu" ] || gpu=$(sed -nE 's/.*"device": *"([^"]*)".*/\1/p' "$probe")
@@ -87,7 +87,7 @@ check_device() {
   fi
 }
 
-# ONNX Runtime on the device, with a small network.
+# Runs a small network in ONNX Runtime on the device.
 check_onnxruntime() {
   local probe=$out/scratch/onnxruntime.json status reason
   capture "$probe" "${ours[@]}" benches/engines --engine ort --device cuda --alpha 0.25 --batch 1 --steps 1

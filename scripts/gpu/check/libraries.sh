@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
-# Where Python, NVIDIA's libraries and ONNX Runtime are: the places that mbn-infer looks in, and the named Python.
+# Finds Python, NVIDIA's libraries and ONNX Runtime: in the places where mbn-infer looks, and in the named Python.
 
-# Python's folders of packages, a line each; empty where there is no Python.
+# Python's package folders, one per line; empty without a Python.
 site_packages=
 
 find_python() {
@@ -15,7 +15,7 @@ find_python() {
 print("\n".join(path for path in sys.path if path.endswith("-packages")))' 2>/dev/null)
 }
 
-# Folders that may have NVIDIA's libraries, in order.
+# Prints the folders that may hold NVIDIA's libraries, in order.
 library_folders() {
   local root
   while IFS= read -r root; do
@@ -33,14 +33,14 @@ $(tr : '\n' <<<"${MBN_CUDA_LIBS:-}")"
   printf '%s\n' /usr/local/cuda/lib64 /usr/local/nvidia/lib64
 }
 
-# Sets `library_path`, with which our programs find them; a Python finds its own.
+# Sets `library_path`, in which our programs find the libraries; a Python finds its own.
 find_libraries() {
   library_path=$(library_folders | while IFS= read -r folder; do
     [ -n "$folder" ] && [ -d "$folder" ] && printf '%s\n' "$folder"
   done | awk '!seen[$0]++ { printf "%s%s", separator, $0; separator = ":" }')
 }
 
-# Sets `ort_lib`, unless it was named: the bundle's library is found by the programs themselves, else the Python's.
+# Sets `ort_lib` to the Python's library, unless the user named one or the bundle has one, which the programs find.
 find_onnxruntime() {
   local folder
   [ -z "$ort_lib" ] || return 0
@@ -55,7 +55,7 @@ find_onnxruntime() {
   done <<<"$site_packages"
 }
 
-# Sets `ours`, with which our programs start.
+# Sets `ours`, the command that starts our programs.
 find_environment() {
   ours=(env "LD_LIBRARY_PATH=$library_path")
   [ -z "$ort_lib" ] || ours+=("ORT_DYLIB_PATH=$ort_lib")

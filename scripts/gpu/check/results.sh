@@ -1,21 +1,21 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
-# Steps with their time limits, and what is reported of them: a line each, results.jsonl, a table at the end.
+# Runs steps within their time limits and reports them: one line each, results.jsonl, and a table at the end.
 
-# Lines `STEP|RESULT|SECONDS|DETAIL` of the table.
+# Rows of the table, as `STEP|RESULT|SECONDS|DETAIL`.
 rows=()
-# Why steps that need it cannot run; empty where they can.
+# Why steps that need a device, or ONNX Runtime, cannot run; empty if they can.
 no_device=
 no_onnxruntime=
 
 start_results() {
-  # Programs colour their messages for terminals alone, but some look at other things.
+  # Most programs use colour only on terminals; some decide by other means.
   export NO_COLOR=1
   : >"$out/results.jsonl" || exit 2
   rm -rf "$out/scratch" && mkdir -p "$out/scratch"
   SECONDS=0
 }
 
-# run_step NAME LIMIT FUNCTION NEEDS: calls the function, which reports its results, unless something is missing.
+# run_step NAME LIMIT FUNCTION NEEDS: calls the function, which reports its results; skips it if something is missing.
 run_step() {
   step=$1
   step_start=$SECONDS
@@ -29,23 +29,23 @@ run_step() {
   if [ -n "$reason" ]; then
     report "$step" skipped "$reason"
   elif [ "$left" -lt 5 ]; then
-    report "$step" skipped "no time is left of $TOTAL seconds"
+    report "$step" skipped "no time left of $TOTAL seconds"
   else
     own_limit=$(($2 < MOST_OF_A_STEP ? $2 : MOST_OF_A_STEP))
     step_limit=$((own_limit < left ? own_limit : left))
     step_end=$((SECONDS + step_limit))
     "$3"
-    # A step that says nothing has not passed.
+    # A step that reports nothing has not passed.
     [ ${#rows[@]} -gt "$reported" ] || report "$step" fail "the step reported nothing, see $step.log"
   fi
 }
 
-# run COMMAND...: a command with its output in the step's log, ended when the step's time is over (124).
+# run COMMAND...: runs a command with its output in the step's log; kills it when the step's time is up (124).
 run() {
   capture /dev/null "$@"
 }
 
-# capture FILE COMMAND...: as `run`, with standard output in the file too.
+# capture FILE COMMAND...: like `run`, and also writes standard output to the file.
 capture() {
   local file=$1 left=$((step_end - SECONDS))
   shift
@@ -58,7 +58,7 @@ capture() {
   return "$status"
 }
 
-# report STEP pass|fail|skipped DETAIL [KEY JSON]...: one result, with its figures.
+# report STEP pass|fail|skipped DETAIL [KEY JSON]...: reports one result with its figures.
 report() {
   local name=$1 result=$2 detail=$3 seconds=$((SECONDS - step_start)) figures=
   shift 3
@@ -72,39 +72,39 @@ report() {
     "$(quoted "$name")" "$result" "$seconds" "$(quoted "$detail")" "$figures" >>"$out/results.jsonl"
 }
 
-# A text as a JSON string.
+# Prints a text as a JSON string.
 quoted() {
   printf '"%s"' "$(printf %s "$1" | tr '\n\t' '  ' | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"
 }
 
-# failed STATUS: reports the step's last command, which ended with this status.
+# failed STATUS: reports the step's last command, which exited with this status.
 failed() {
   explain "$1"
   report "$step" "$result" "$detail"
 }
 
-# explain STATUS: sets `result` and `detail` for the step's last command, which ended with this status.
+# explain STATUS: sets `result` and `detail` for the step's last command, which exited with this status.
 explain() {
   result=fail
   if [ "$1" = 124 ] && [ "$step_limit" -lt "$own_limit" ]; then
     result=skipped
-    detail="cut off after $step_limit seconds, with which the time of $TOTAL was up"
+    detail="cut off after $step_limit seconds: the total of $TOTAL seconds is used up"
   elif [ "$1" = 124 ]; then
     detail="not done after $step_limit seconds: $(last_output | tail -n 1 | cut -c 1-200), see $step.log"
   elif last_output | grep -qiE 'out of memory|OUT_OF_MEMORY'; then
     result=skipped
-    detail="the device has not enough free memory, see $step.log"
+    detail="the device does not have enough free memory, see $step.log"
   else
     detail="exit code $1: $(why), see $step.log"
   fi
 }
 
-# What the step's last command said.
+# Prints the output of the step's last command.
 last_output() {
   tail -c +"$((log_mark + 1))" "$log"
 }
 
-# The line of that which says most.
+# Prints the most informative line of that output.
 why() {
   local line
   line=$(last_output | grep -aiE '^(error|thread .* panicked|.*FAILED|parity failed)|: error' | head -n 1)
@@ -112,7 +112,7 @@ why() {
   printf %s "${line:0:300}"
 }
 
-# number KEY FILE: the last number of this key in JSON; nothing and 1 where there is none above 0.
+# number KEY FILE: prints the last number with this key in JSON; fails unless it is above 0.
 number() {
   local found
   found=$(sed -nE 's/.*"'"$1"'": *([0-9.eE+-]+).*/\1/p' "$2" | tail -n 1)
@@ -120,12 +120,12 @@ number() {
   printf %s "$found"
 }
 
-# skipped_reason FILE: the reason in {"skipped": REASON}; nothing where it is no such object.
+# skipped_reason FILE: prints the reason in {"skipped": REASON}; nothing if there is no such object.
 skipped_reason() {
   sed -nE 's/.*"skipped": *"(.*)"\}.*/\1/p' "$1" | tail -n 1 | sed 's/\\"/"/g'
 }
 
-# Prints the table and ends with the exit code.
+# Prints the table and exits with the result.
 finish_results() {
   local row name result seconds detail
   declare -A count=([pass]=0 [fail]=0 [skipped]=0)

@@ -1,13 +1,13 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
-# Images per second, ours and the peer's one after the other in each round: what else the machine does changes both.
+# Measures images per second. Each round runs ours and then the peer, so that other load affects both alike.
 
 ROUNDS=5
-# Megabytes that a training step of alpha 1 in bfloat16 moves for each 224 x 224 image: docs/cuda.md, "Bytes of a step".
+# Megabytes that a training step of alpha 1 in bfloat16 moves for each 224 x 224 image: docs/cuda-kernels.md, "Bytes of a step".
 MEGABYTES=110.4
 TRAIN_BATCH=256
 INFER_BATCH=64
 
-# Each function below measures one side of a case and leaves the command's JSON in the file.
+# Each function below measures one side of a case and writes the command's JSON to the file.
 train_ours() { # FILE PRECISION
   capture "$1" "${ours[@]}" benches/step --device cuda --alpha 1.0 --batch "$TRAIN_BATCH" --steps 10 --train-only --precision "$2"
 }
@@ -43,21 +43,21 @@ infer_peer() { # FILE CASE
   esac
   model=$out/scratch/throughput-$precision.onnx
   [ -f "$model" ] ||
-    run "${ours[@]}" bin/mbn-export --random-weights 0 --alpha 1.0 --precision "$precision" --device cpu "$model" || return
+    run "${ours[@]}" bin/mbn-export --random-weights 0 --alpha 1.0 --precision "$precision" "$model" || return
   capture "$1" "$python" python/onnxruntime_python.py "$model" --batch "$INFER_BATCH" --steps 50 "${flags[@]}"
 }
 
-# compare OURS PEER KEY PEER_NAME CASE...: rounds over all cases while there is time, then a result for each.
+# compare OURS PEER KEY PEER_NAME CASE...: runs rounds over all cases while there is time, then reports each case.
 compare() {
   local ours_function=$1 peer_function=$2 key=$3 peer_name=$4 round case start longest=0
   shift 4
-  # By case: what ended the measuring of ours, and why the peer is not measured (any more).
+  # By case: the result that ended our measurements, and why the peer is not, or no longer, measured.
   declare -A ours_result=() ours_detail=() peer_reason=()
   for ((round = 1; round <= ROUNDS; round++)); do
     for case in "$@"; do
       [ -z "${ours_result[$case]:-}" ] || continue
       start=$SECONDS
-      # A pair that would be cut off is not begun.
+      # Does not start a pair that would be cut off.
       [ $((step_end - SECONDS)) -gt $((longest + 2)) ] || continue
       if ! measure ours "$ours_function" "$case" "$key"; then
         ours_result[$case]=$result ours_detail[$case]=$detail
@@ -80,7 +80,7 @@ compare() {
   done
 }
 
-# measure SIDE FUNCTION CASE KEY: one figure into its list of samples; 1 with `result` and `detail` where there is none.
+# measure SIDE FUNCTION CASE KEY: adds one figure to its samples; without one, sets `result` and `detail` and returns 1.
 measure() {
   local file=$out/scratch/$1.json found status
   "$2" "$file" "$3"
@@ -96,7 +96,7 @@ measure() {
   fi
   if ! found=$(number "$4" "$file"); then
     result=fail
-    detail="no \`$4\` in what it printed: $(why)"
+    detail="no \`$4\` in the output: $(why)"
     return 1
   fi
   echo "$found" >>"$out/scratch/$step-$3.$1"
@@ -107,7 +107,7 @@ compared() {
   local name="$step $1" ours_rates=$out/scratch/$step-$1.ours peer_rates=$out/scratch/$step-$1.peer
   local rate peer ratio detail figures=()
   if [ ! -s "$ours_rates" ]; then
-    report "$name" skipped "no time was left for it"
+    report "$name" skipped "no time was left"
     return
   fi
   rate=$(median <"$ours_rates")
@@ -115,7 +115,7 @@ compared() {
   figures=(images_per_s "$rate" rounds "$(wc -l <"$ours_rates")")
   if [ -s "$peer_rates" ]; then
     peer=$(median <"$peer_rates")
-    # The ratio is formed in each round.
+    # The ratio is computed in each round.
     ratio=$(paste "$ours_rates" "$peer_rates" | awk 'NF == 2 { print $1 / $2 }' | median)
     detail="$detail, $2 $(printf %.0f "$peer"), ratio $(printf %.2f "$ratio")"
     figures+=(peer_images_per_s "$peer" ratio "$ratio")
@@ -128,7 +128,7 @@ compared() {
     figures+=(memory_bound_images_per_s "$limit")
   fi
   report "$name" pass "$detail" "${figures[@]}"
-  [ -s "$peer_rates" ] || report "$name against $2" skipped "${3:-no time was left for it}"
+  [ -s "$peer_rates" ] || report "$name against $2" skipped "${3:-no time was left}"
 }
 
 median() {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Stands in for every program that gpu-check.sh runs, by the name it is called with. FAKE holds `NAME=BEHAVIOUR` words.
+# Stands in for every program that gpu-check.sh runs, under that program's name. FAKE holds `NAME=BEHAVIOUR` words.
 set -euo pipefail
 name=$(basename "$0")
 
-# The value of an option among the arguments.
+# option NAME ARGUMENT...: prints the value of an option.
 option() {
   local wanted=$1
   shift

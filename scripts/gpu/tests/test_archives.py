@@ -1,4 +1,4 @@
-"""`archives.py` on a small folder, with small limits: every file is there once, unpacked and joined."""
+"""Tests `archives.py` on a small folder with small limits: unpacked and joined, every file is there once."""
 import os
 import random
 import shutil
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import archives  # noqa: E402
 
 
-@unittest.skipUnless(shutil.which("xz"), "there is no xz")
+@unittest.skipUnless(shutil.which("xz"), "`xz` is missing")
 class Pack(unittest.TestCase):
     def setUp(self):
         scratch = tempfile.TemporaryDirectory()

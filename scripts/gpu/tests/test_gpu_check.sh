@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# gpu-check.sh on programs that pass, fail, hang, skip or do not start: what it reports, and its exit code.
+# Tests gpu-check.sh on programs that pass, fail, hang, skip or do not start: what it reports, and its exit code.
 set -euo pipefail
 cd "$(dirname "$0")"
 folder=$(mktemp -d)
@@ -22,7 +22,7 @@ printf half- >"$bundle/joined.part-00"
 printf other >"$bundle/joined.part-01"
 (cd "$bundle" && find . -type f ! -name SHA256SUMS -exec sha256sum {} + >SHA256SUMS)
 
-# checks NAME CODE FAKE OPTIONS PATTERN...: runs it; each pattern is a line of the table, `!` before one that is not.
+# checks NAME CODE FAKE OPTIONS PATTERN...: runs the script; it must print each pattern, but not those that begin with `!`.
 checks() {
   local name=$1 code=$2 fake=$3 options=$4 found=0 pattern problem=''
   shift 4

@@ -1,4 +1,4 @@
-"""`thin_fatbin.py` on small libraries made here: what it keeps, and that it refuses what it does not know."""
+"""Tests `thin_fatbin.py` on small libraries made here: what it keeps, and what it refuses."""
 import struct
 import sys
 import unittest
@@ -21,7 +21,7 @@ def container(*entries):
 
 
 def library(section, name=b".nv_fatbin"):
-    """An ELF file with the section after its header, then the names, then the table of sections."""
+    """Makes an ELF file: header, the section, names, section table."""
     names = b"\0" + name + b"\0.shstrtab\0"
     names_at = 64 + len(section)
     table = names_at + len(names)
@@ -40,7 +40,7 @@ def code(letter):
 
 class Thin(unittest.TestCase):
     def left(self, section, chip, **names):
-        """Letters of the codes that are left, and that nothing else has changed."""
+        """Returns the letters of the codes that are left; checks that nothing else changed."""
         before = library(section, **names)
         after = bytearray(before)
         thin(after, chip)
@@ -64,7 +64,7 @@ class Thin(unittest.TestCase):
         older = container(entry(MACHINE_CODE, 80, code("A")), entry(MACHINE_CODE, 86, code("B")),
                           entry(MACHINE_CODE, 90, code("C")), entry(PTX, 75, code("D")), entry(PTX, 80, code("E")))
         self.assertEqual(self.left(older, 89), "B")  # the newest of its generation
-        self.assertEqual(self.left(older, 100), "E")  # the newest text
+        self.assertEqual(self.left(older, 100), "E")  # the newest PTX
         self.assertEqual(self.left(older, 75), "D")
 
     def test_a_library_without_code_for_the_chip_is_refused(self):
@@ -76,9 +76,9 @@ class Thin(unittest.TestCase):
     def test_damage_is_refused(self):
         good = container(entry(MACHINE_CODE, 90, code("A")))
         damaged = {
-            "no 64-bit": bytearray(b"\x7fELF\x01\x01"),
+            "not a 64-bit": bytearray(b"\x7fELF\x01\x01"),
             "cut off": bytearray(b"\x7fELF\x02\x01"),
-            "table of sections": library(good)[:-1],
+            "section table": library(good)[:-1],
             "no container": library(b"\x01" + good[1:]),
             "goes past the end of its section": library(good[:-8]),
             "damaged: kind 7": library(container(entry(7, 90, code("A")))),

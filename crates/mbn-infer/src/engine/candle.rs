@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, DeviceLocation, Tensor};
 use mbn_model::InferenceNetwork;
-use mbn_spec::Folded;
+use mbn_weights::Folded;
 
 use super::Engine;
 

@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::path::Path;
 
-use mbn_spec::atomic::{AtomicFile, Target};
+use mbn_files::OutputKind;
+use mbn_files::atomic::AtomicFile;
 
 /// Stdout, or what the user named.
 #[derive(Debug)]
@@ -29,10 +30,10 @@ impl Sink {
     /// # Errors
     /// It is a folder, the folder that it is to be in cannot be written to, or it cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(match Target::of(path)? {
-            Target::File(_) => Self::File(BufWriter::new(AtomicFile::create(path)?)),
+        Ok(match OutputKind::of(path)? {
+            OutputKind::File(_) => Self::File(BufWriter::new(AtomicFile::create(path)?)),
             // Appending adds to what a shell's `>>` opened, and makes no difference to pipes and devices.
-            Target::Stream => Self::Stream(BufWriter::new(OpenOptions::new().append(true).open(path)?)),
+            OutputKind::Stream => Self::Stream(BufWriter::new(OpenOptions::new().append(true).open(path)?)),
         })
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 use mbn_model::{InferenceNetwork, Network, Optimizer, OptimizerKind, WeightAverage};
 use mbn_model::{cross_entropy, fresh_weights, random_weights};
-use mbn_spec::{Alpha, Architecture, Metadata, TensorKind, Weights};
+use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
 use mbn_testing::{Closeness, Tolerance};
+use mbn_weights::Weights;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
 use mbn_model::Network;
-use mbn_spec::Weights;
 use mbn_testing::{Tensors, reference_dir};
+use mbn_weights::Weights;
 
 pub struct Reference {
     pub weights: Weights,

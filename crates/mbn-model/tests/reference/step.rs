@@ -2,8 +2,9 @@
 
 use candle_core::Device;
 use mbn_model::{Optimizer, OptimizerKind, cross_entropy};
-use mbn_spec::{Metadata, Weights};
+use mbn_spec::Metadata;
 use mbn_testing::{Closeness, Tensors, Tolerance, assert_close, mismatch};
+use mbn_weights::Weights;
 
 use crate::files::{Reference, labels, tensor, values};
 

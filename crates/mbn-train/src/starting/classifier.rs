@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use mbn_model::fresh_weights;
-use mbn_spec::{Architecture, Metadata, TensorKind, Weights};
+use mbn_spec::{Architecture, Metadata, TensorKind};
+use mbn_weights::Weights;
 
 /// Classes that the log names before it counts the others.
 const NAMED: usize = 12;

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use mbn_model::OptimizerState;
-use mbn_spec::{Metadata, Weights};
+use mbn_spec::Metadata;
+use mbn_weights::Weights;
 
 use super::Trainer;
 use crate::dataset::size_of_epoch;

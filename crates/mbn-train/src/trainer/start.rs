@@ -8,7 +8,8 @@ use candle_core::Device;
 use mbn_cli::Hint;
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
-use mbn_spec::{Alpha, Architecture, Weights};
+use mbn_spec::{Alpha, Architecture};
+use mbn_weights::Weights;
 
 use super::Trainer;
 use crate::options::Options;

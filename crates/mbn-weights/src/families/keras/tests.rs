@@ -1,5 +1,11 @@
+use std::collections::BTreeMap;
+
+use mbn_spec::{Alpha, Architecture, TensorKind};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
 use super::*;
-use crate::Alpha;
+use crate::Weights;
 
 /// Keras's tensors of an alpha 0.25 network with three classes; each value is its index.
 fn keras_tensors() -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
@@ -8,7 +14,7 @@ fn keras_tensors() -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
     specs
         .filter(|spec| spec.kind != TensorKind::Counter)
         .map(|spec| {
-            let Source { name, shape, .. } = source(&architecture, &spec);
+            let Stored { name, shape, .. } = stored(&spec).unwrap();
             let len = shape.iter().product::<usize>();
             let bytes = (0..len).flat_map(|i| (i as f32).to_le_bytes()).collect();
             (name, (shape, bytes))
@@ -30,11 +36,11 @@ fn kernels_are_turned_into_pytorchs_layout() {
     assert_eq!(
         *weights.architecture(),
         Architecture {
-            variant: Variant::keras(),
+            variant: VARIANT,
             ..Architecture::new(Alpha::Quarter, 3)
         }
     );
-    assert_eq!(weights.metadata().preprocess, Some(Preprocess::keras()));
+    assert_eq!(weights.metadata().preprocess, Some(PREPROCESS));
     let at = |name: &str, i: usize| weights.values(name)[i] as usize;
     // (out, in, row, column) of the stem, 8 x 3 x 3 x 3.
     for (o, i, y, x) in [(0, 0, 0, 0), (5, 2, 1, 0), (7, 1, 2, 1)] {
@@ -85,7 +91,7 @@ fn every_difference_is_listed() {
         assert!(message.contains(part), "{message}");
     }
     for (name, part) in [
-        (CLASSIFIER_BIAS, "`conv_preds/bias` is missing"),
+        ("conv_preds/bias", "`conv_preds/bias` is missing"),
         ("conv1/kernel", "`conv1/kernel` is missing"),
     ] {
         let mut tensors = keras_tensors();

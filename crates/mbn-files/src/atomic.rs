@@ -7,57 +7,15 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::output::{OutputKind, folder_of};
+
 const PREFIX: &str = ".mbn-";
 const SUFFIX: &str = ".tmp";
-
-/// As many links as Linux follows to a file.
-const MAX_LINKS: usize = 40;
 
 /// Whether a file of this name is one that was being written when its process was killed.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
-}
-
-/// What the path of an output stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A regular file, there or not, under its own name: links to it have been followed.
-    File(PathBuf),
-    /// A device, a pipe, or a file that a process holds open (`/dev/stdout`): it can be written to, not replaced.
-    Stream,
-}
-
-impl Target {
-    /// Looks at what `path` leads to, and opens nothing.
-    ///
-    /// # Errors
-    /// It is a folder, or it cannot be looked at. A folder that is missing is found by whoever creates the file.
-    pub fn of(path: &Path) -> io::Result<Self> {
-        let mut name = path.to_owned();
-        for _ in 0..MAX_LINKS {
-            if is_open_file(&name) {
-                return Ok(Self::Stream);
-            }
-            match name.symlink_metadata() {
-                Ok(found) if found.is_symlink() => name = folder_of(&name).join(name.read_link()?),
-                Ok(found) if found.is_dir() => {
-                    return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-                }
-                Ok(found) if !found.is_file() => return Ok(Self::Stream),
-                Ok(_) => return Ok(Self::File(name)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::File(name)),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::Error::other("it leads through too many links"))
-    }
-}
-
-/// Whether a name is that of an open file in Linux's `/proc/PID/fd`: a link whose text is no path one can go to.
-fn is_open_file(name: &Path) -> bool {
-    let folder = folder_of(name).canonicalize().unwrap_or_default();
-    folder.starts_with("/proc") && folder.file_name() == Some(OsStr::new("fd"))
 }
 
 /// Replaces `path` by `bytes`: written to a temporary name beside it, synced, renamed.
@@ -97,7 +55,7 @@ impl AtomicFile {
     /// # Errors
     /// If the folder does not exist or cannot be written to, or if `path` leads to something that is no file.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let Target::File(path) = Target::of(path)? else {
+        let OutputKind::File(path) = OutputKind::of(path)? else {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "it is a device, a pipe or a file that is open already, expected a file to replace",
@@ -134,13 +92,6 @@ impl Write for AtomicFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
-    }
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
     }
 }
 
@@ -229,7 +180,7 @@ mod tests {
         assert!(made.success());
         symlink("pipe", &link).unwrap();
         for path in [&pipe, &link] {
-            assert_eq!(Target::of(path).unwrap(), Target::Stream);
+            assert_eq!(OutputKind::of(path).unwrap(), OutputKind::Stream);
             let message = write(path, b"new").unwrap_err().to_string();
             assert!(message.contains("a pipe"), "{message}");
         }
@@ -247,6 +198,6 @@ mod tests {
         let file = File::create(folder.path().join("a")).unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), &link).unwrap();
-        assert_eq!(Target::of(&link).unwrap(), Target::Stream);
+        assert_eq!(OutputKind::of(&link).unwrap(), OutputKind::Stream);
     }
 }

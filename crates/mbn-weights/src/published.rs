@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Alpha;
+use mbn_spec::Alpha;
 
 /// The folder that `mbn-train` publishes weights in, and `mbn-export` and `mbn-infer` look into.
 pub const MODELS: &str = "models";

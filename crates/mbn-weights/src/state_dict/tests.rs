@@ -1,5 +1,8 @@
+use mbn_spec::{Alpha, Preprocess, Training};
+use safetensors::tensor::TensorView;
+
 use super::*;
-use crate::{Preprocess, Training};
+use crate::{Weights, WeightsErrorKind};
 
 fn sample(classes: usize) -> Weights {
     let architecture = Architecture::new(Alpha::Quarter, classes);
@@ -86,7 +89,7 @@ fn what_is_wrong_with_the_stem_or_the_classifier_hides_nothing() {
     type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
     let weights = sample(10);
     let message = |change: &dyn Fn(&mut Tensors)| {
-        let mut tensors = weights.named_bytes();
+        let mut tensors = weights.tensor_bytes();
         change(&mut tensors);
         let views = tensors
             .iter()
@@ -156,7 +159,7 @@ fn a_classifier_without_classes_is_refused() {
 #[test]
 fn a_file_without_metadata_loads() {
     let weights = sample(3);
-    let views = weights.named_bytes();
+    let views = weights.tensor_bytes();
     let views = views
         .iter()
         .map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()));

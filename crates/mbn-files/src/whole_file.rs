@@ -1,32 +1,21 @@
-//! Reading a weight or model file at once, unless it is too large to be one.
+//! Reads a whole file into memory, unless it is larger than a limit.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Largest file that is read: far above any MobileNetV1, far below what exhausts memory.
-pub const MAX_FILE_BYTES: u64 = 1 << 30;
-
-/// The content of a file of at most [`MAX_FILE_BYTES`].
+/// The content of a file of at most `limit` bytes.
 ///
 /// # Errors
-/// Any failure to read it; `too_large`, given the number of bytes that it has or that were read, of a larger one.
-pub fn read<E: From<io::Error>>(path: &Path, too_large: impl Fn(u64) -> E) -> Result<Vec<u8>, E> {
-    read_up_to(MAX_FILE_BYTES, path, too_large)
-}
-
-fn read_up_to<E: From<io::Error>>(
-    limit: u64,
-    path: &Path,
-    too_large: impl Fn(u64) -> E,
-) -> Result<Vec<u8>, E> {
+/// Any failure to read it; `too_large`, given the number of bytes found, for a larger file.
+pub fn read<E: From<io::Error>>(path: &Path, limit: u64, too_large: impl Fn(u64) -> E) -> Result<Vec<u8>, E> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
     if size > limit {
         return Err(too_large(size));
     }
     let mut bytes = Vec::with_capacity(size as usize);
-    // A pipe or a file that grows has another size than was said.
+    // A pipe has no size, and a file may grow while it is read.
     let read = file.take(limit + 1).read_to_end(&mut bytes)? as u64;
     if read > limit {
         return Err(too_large(read));
@@ -39,7 +28,7 @@ mod tests {
     use super::*;
 
     fn read_ten(path: &Path) -> io::Result<Vec<u8>> {
-        read_up_to(10, path, |size| io::Error::other(format!("{size} bytes")))
+        read(path, 10, |size| io::Error::other(format!("{size} bytes")))
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The network with every batch norm folded into the convolution before it: what inference runs.
 
-use crate::{Architecture, ConvLayer, Weights};
+use mbn_spec::{Architecture, ConvLayer};
+
+use crate::Weights;
 
 /// A convolution that does the work of its batch norm as well.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,8 +73,9 @@ fn fold(weights: &Weights, layer: &ConvLayer) -> FoldedConv {
 mod tests {
     use std::collections::BTreeMap;
 
+    use mbn_spec::{Alpha, Metadata, TensorKind};
+
     use super::*;
-    use crate::{Alpha, Metadata, TensorKind};
 
     /// Weights whose values repeat with a period of 997, with one batch norm set by hand.
     fn weights(norm: &str, statistics: [f32; 4]) -> Weights {

@@ -1,0 +1,67 @@
+//! What can be wrong with a weight file or a state dict.
+
+use std::path::PathBuf;
+
+use mbn_spec::MetadataError;
+use safetensors::SafeTensorError;
+
+/// A weight file that cannot be used or written, with its path.
+#[derive(Debug, thiserror::Error)]
+#[error("weight file `{}` cannot be {}", path.display(), kind.what_failed())]
+pub struct WeightsError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub kind: WeightsErrorKind,
+}
+
+/// What is wrong with a weight file.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsErrorKind {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// It cannot be written.
+    #[error(transparent)]
+    Write(std::io::Error),
+    /// It is empty.
+    #[error("the file is empty")]
+    Empty,
+    /// It is too large to be a MobileNetV1.
+    #[error("the file has {found} bytes, more than any MobileNetV1 (limit {limit})")]
+    TooLarge {
+        /// Bytes found.
+        found: u64,
+        /// Bytes that would be read.
+        limit: u64,
+    },
+    /// It is not safetensors, or is truncated.
+    #[error("not a whole safetensors file")]
+    Format(#[from] SafeTensorError),
+    /// Its metadata cannot be used.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// Its tensors are not those of a MobileNetV1.
+    #[error(transparent)]
+    Mismatch(#[from] MismatchError),
+}
+
+impl WeightsErrorKind {
+    fn what_failed(&self) -> &'static str {
+        match self {
+            Self::Write(_) => "written",
+            _ => "used",
+        }
+    }
+}
+
+/// Tensors that are not those of the network; lists every difference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its tensors are not those of {expected}:{}", .problems.iter().map(|p| format!("\n  {p}")).collect::<String>())]
+pub struct MismatchError {
+    /// The network that was expected.
+    pub expected: String,
+    /// One line for each missing, unexpected or misshaped tensor.
+    pub problems: Vec<String>,
+}

@@ -1,0 +1,176 @@
+//! What a family of weight files is, and how a file of any family becomes a state dict.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, STEM_CHANNELS, TensorKind, TensorSpec, Variant};
+use safetensors::Dtype;
+use safetensors::tensor::{SafeTensors, TensorView};
+
+use crate::{MismatchError, Weights, WeightsErrorKind};
+
+/// The names and layouts that one library uses, and what its arithmetic needs.
+pub(crate) struct Family {
+    /// Whose it is, in front of `MobileNetV1` in messages: empty or `Keras's `.
+    pub owner: &'static str,
+    /// Activation, epsilon and padding of a file whose metadata has none.
+    pub variant: Variant,
+    /// Preprocessing of a file whose metadata has none, if the family has one of its own.
+    pub preprocess: Option<Preprocess>,
+    /// Whether a file with tensors of these names belongs to the family.
+    pub recognises: fn(&[&str]) -> bool,
+    /// The name as [`Family::stored`] writes it.
+    pub plain_name: fn(&str) -> String,
+    /// Where the file keeps a tensor; `None` for a counter that the family does not have.
+    pub stored: fn(&TensorSpec) -> Option<Stored>,
+}
+
+/// Where a file keeps a tensor of the state dict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub name: String,
+    /// In the file's order of dimensions.
+    pub shape: Vec<usize>,
+    /// For each dimension of the state dict's tensor, the file's. Dimensions left out have the size 1.
+    pub order: Vec<usize>,
+}
+
+impl Stored {
+    /// A tensor that the file keeps as the state dict does, under a name of its own.
+    pub fn same(name: impl Into<String>, spec: &TensorSpec) -> Self {
+        Self {
+            name: name.into(),
+            shape: spec.shape.clone(),
+            order: (0..spec.shape.len()).collect(),
+        }
+    }
+
+    /// The file's float32 values in the state dict's order.
+    fn floats(&self, bytes: &[u8]) -> Vec<f32> {
+        let values = bytes.as_chunks().0;
+        if self.order.iter().copied().eq(0..self.shape.len()) {
+            return values.iter().map(|value| f32::from_le_bytes(*value)).collect();
+        }
+        let offsets = self.offsets().into_iter();
+        offsets.map(|i| f32::from_le_bytes(values[i])).collect()
+    }
+
+    /// The position in the file's tensor of each value of the state dict's.
+    fn offsets(&self) -> Vec<usize> {
+        let mut strides = vec![1; self.shape.len()];
+        for i in (1..strides.len()).rev() {
+            strides[i - 1] = strides[i] * self.shape[i];
+        }
+        let mut offsets = vec![0];
+        for &dim in &self.order {
+            let (steps, stride) = (0..self.shape[dim], strides[dim]);
+            offsets = offsets
+                .iter()
+                .flat_map(|offset| steps.clone().map(move |step| offset + step * stride))
+                .collect();
+        }
+        offsets
+    }
+}
+
+impl Family {
+    /// The state dict that a file of this family holds. What the metadata does not say is as in the family.
+    pub fn read(&self, tensors: &SafeTensors, mut metadata: Metadata) -> Result<Weights, WeightsErrorKind> {
+        let views: Views = tensors
+            .iter()
+            .map(|(name, view)| ((self.plain_name)(name), view))
+            .collect();
+        metadata.variant.get_or_insert(self.variant);
+        metadata.preprocess = metadata.preprocess.or(self.preprocess);
+        let architecture = self.nearest_architecture(&views, &metadata);
+        let mut problems = self.problems(&views, &architecture);
+        if let Some(stated) = metadata.alpha
+            && stated != architecture.alpha
+        {
+            let found = architecture.alpha;
+            problems.push(format!(
+                "metadata says alpha {stated}, the shapes are those of {found}"
+            ));
+        }
+        if !problems.is_empty() {
+            let expected = format!("{}{architecture}", self.owner);
+            return Err(MismatchError { expected, problems }.into());
+        }
+        let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
+        for spec in architecture.tensors() {
+            let stored = (self.stored)(&spec);
+            let data = stored.as_ref().and_then(|stored| views.get(&stored.name));
+            let data = data.map(TensorView::data).unwrap_or_default();
+            match (spec.kind, stored) {
+                (TensorKind::Counter, _) => {
+                    let count = data.as_chunks().0.first();
+                    counters.insert(spec.name, count.map_or(0, |bytes| i64::from_le_bytes(*bytes)));
+                }
+                (_, Some(stored)) => drop(floats.insert(spec.name, stored.floats(data))),
+                (_, None) => {}
+            }
+        }
+        Ok(Weights::new(architecture, metadata, floats, counters)?)
+    }
+
+    /// Every tensor that is missing, misshaped or not part of the network.
+    fn problems(&self, views: &Views, architecture: &Architecture) -> Vec<String> {
+        let (mut problems, mut expected) = (Vec::new(), BTreeSet::new());
+        for spec in architecture.tensors() {
+            let Some(stored) = (self.stored)(&spec) else {
+                continue;
+            };
+            let dtype = match spec.kind {
+                TensorKind::Counter => Dtype::I64,
+                _ => Dtype::F32,
+            };
+            match views.get(&stored.name) {
+                None => problems.push(format!("`{}` is missing", stored.name)),
+                Some(view) if view.dtype() != dtype || view.shape() != stored.shape => {
+                    let (found, shape) = (view.dtype(), view.shape());
+                    problems.push(format!(
+                        "`{}` is {found} {shape:?}, expected {dtype} {:?}",
+                        stored.name, stored.shape
+                    ));
+                }
+                Some(_) => {}
+            }
+            expected.insert(stored.name);
+        }
+        let unexpected = views.keys().filter(|name| !expected.contains(*name));
+        problems.extend(unexpected.map(|name| format!("`{name}` is not part of the network")));
+        problems
+    }
+
+    /// The network that these tensors are nearest to. The classifier gives the number of classes. The stem gives alpha;
+    /// without a usable stem the metadata does, else the alpha that leaves the fewest problems to list.
+    fn nearest_architecture(&self, views: &Views, metadata: &Metadata) -> Architecture {
+        let outputs = |name: &str| self.outputs(views, name);
+        let named = metadata.classes.as_ref().map(Vec::len);
+        let classes = outputs("fc.bias").or_else(|| outputs("fc.weight")).or(named);
+        let of = |alpha| Architecture {
+            alpha,
+            classes: classes.unwrap_or(1),
+            variant: metadata.variant.unwrap_or(self.variant),
+        };
+        let alphas = Alpha::ALL.into_iter();
+        let stem = outputs("model.0.0.weight");
+        let by_stem = alphas
+            .clone()
+            .find(|alpha| Some(alpha.scale(STEM_CHANNELS)) == stem);
+        let alpha = by_stem
+            .or(metadata.alpha)
+            .or_else(|| alphas.min_by_key(|alpha| self.problems(views, &of(*alpha)).len()));
+        of(alpha.unwrap_or(Alpha::One))
+    }
+
+    /// The outermost dimension of a tensor of the state dict, as the file has it.
+    fn outputs(&self, views: &Views, name: &str) -> Option<usize> {
+        let mut specs = Architecture::new(Alpha::One, 1).tensors().into_iter();
+        let stored = (self.stored)(&specs.find(|spec| spec.name == name)?)?;
+        let dim = *stored.order.first()?;
+        views.get(&stored.name)?.shape().get(dim).copied()
+    }
+}
+
+/// A file's tensors by plain name.
+type Views<'a> = BTreeMap<String, TensorView<'a>>;

@@ -1,0 +1,84 @@
+//! Reading and writing weight files: safetensors with metadata in a fixed order.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use mbn_files::{atomic, whole_file};
+use mbn_spec::Metadata;
+use safetensors::SafeTensorError;
+use safetensors::tensor::{SafeTensors, TensorView};
+
+use crate::{Weights, WeightsError, WeightsErrorKind, families};
+
+/// The largest weight or model file that is read: far above any MobileNetV1, far below what exhausts memory.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
+
+impl Weights {
+    /// Reads a weight file. Without metadata, alpha and the number of classes follow from the shapes. The names
+    /// and layouts of every family in [`families`] are understood.
+    ///
+    /// # Errors
+    /// [`WeightsError`] naming the file, for anything that is not a whole state dict of a MobileNetV1.
+    pub fn load(path: &Path) -> Result<Self, WeightsError> {
+        let limit = MAX_FILE_BYTES;
+        let too_large = |found| WeightsErrorKind::TooLarge { found, limit };
+        let read = || Self::from_bytes(&whole_file::read(path, limit, too_large)?);
+        read().map_err(|kind| WeightsError {
+            path: path.to_owned(),
+            kind,
+        })
+    }
+
+    /// Reads a weight file's content.
+    ///
+    /// # Errors
+    /// As [`Weights::load`], without the path.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsErrorKind> {
+        if bytes.is_empty() {
+            return Err(WeightsErrorKind::Empty);
+        }
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        let tensors = SafeTensors::deserialize(bytes)?;
+        let pairs = header.metadata().as_ref();
+        let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
+        let metadata = Metadata::from_pairs(pairs)?;
+        families::read(&tensors, metadata)
+    }
+
+    /// The file's content. The same weights and metadata give the same bytes.
+    ///
+    /// # Errors
+    /// [`SafeTensorError`] if the format cannot hold the tensors.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, SafeTensorError> {
+        let content = self.tensor_bytes();
+        let views = content
+            .iter()
+            .map(|(name, (dtype, shape, bytes))| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
+            .collect::<Result<Vec<_>, SafeTensorError>>()?;
+        insert_metadata(&safetensors::serialize(views, None)?, &self.metadata().to_pairs())
+    }
+
+    /// Writes the file, replacing an older one atomically.
+    ///
+    /// # Errors
+    /// [`WeightsError`] naming the file.
+    pub fn save(&self, path: &Path) -> Result<(), WeightsError> {
+        let write = || atomic::write(path, &self.to_bytes()?).map_err(WeightsErrorKind::Write);
+        write().map_err(|kind| WeightsError {
+            path: path.to_owned(),
+            kind,
+        })
+    }
+}
+
+/// The safetensors crate keeps metadata in a hash map, whose order changes from run to run: the header is
+/// written without it and the pairs, in order, are put in front.
+fn insert_metadata(file: &[u8], pairs: &BTreeMap<String, String>) -> Result<Vec<u8>, SafeTensorError> {
+    let (header_len, _) = SafeTensors::read_metadata(file)?;
+    let (header, data) = file[8..].split_at(header_len);
+    let pairs = serde_json::to_string(pairs)?;
+    let mut merged = format!("{{\"__metadata__\":{pairs},").into_bytes();
+    merged.extend(header.trim_ascii_end().strip_prefix(b"{").unwrap_or_default());
+    merged.resize(merged.len().next_multiple_of(8), b' ');
+    Ok([&(merged.len() as u64).to_le_bytes()[..], &merged, data].concat())
+}

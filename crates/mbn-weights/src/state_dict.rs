@@ -1,0 +1,153 @@
+//! A MobileNetV1's tensors, under PyTorch's names and in its layouts, with their metadata.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mbn_spec::{Architecture, Metadata, TensorKind, TensorSpec, default_class_names};
+use safetensors::Dtype;
+
+use crate::MismatchError;
+
+/// A state dict of MobileNetV1 with its metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights {
+    architecture: Architecture,
+    metadata: Metadata,
+    floats: BTreeMap<String, Vec<f32>>,
+    counters: BTreeMap<String, i64>,
+}
+
+impl Weights {
+    /// Puts together a state dict from float tensors (row-major) and counters.
+    ///
+    /// # Errors
+    /// [`MismatchError`] listing every tensor that is missing, unexpected or of another length, a number
+    /// of class names other than the number of classes, and a number of classes that is 0.
+    pub fn new(
+        architecture: Architecture,
+        mut metadata: Metadata,
+        floats: BTreeMap<String, Vec<f32>>,
+        counters: BTreeMap<String, i64>,
+    ) -> Result<Self, MismatchError> {
+        let mut problems = Vec::new();
+        if architecture.classes == 0 {
+            problems.push("its classifier has no class, expected one at least".to_owned());
+        }
+        let mut expected_names = BTreeSet::new();
+        for spec in architecture.tensors() {
+            let len = spec.shape.iter().product::<usize>();
+            match spec.kind {
+                TensorKind::Counter if counters.contains_key(&spec.name) => {}
+                TensorKind::Counter => problems.push(format!("`{}` is missing", spec.name)),
+                _ => match floats.get(&spec.name) {
+                    None => problems.push(format!("`{}` is missing", spec.name)),
+                    Some(values) if values.len() != len => problems.push(format!(
+                        "`{}` has {} values, expected {len} ({:?})",
+                        spec.name,
+                        values.len(),
+                        spec.shape
+                    )),
+                    Some(_) => {}
+                },
+            }
+            expected_names.insert(spec.name);
+        }
+        let unexpected = floats
+            .keys()
+            .chain(counters.keys())
+            .filter(|name| !expected_names.contains(*name));
+        problems.extend(unexpected.map(|name| format!("`{name}` is not part of the network")));
+        if let Some(names) = &metadata.classes
+            && names.len() != architecture.classes
+        {
+            let (found, expected) = (names.len(), architecture.classes);
+            problems.push(format!(
+                "metadata names {found} classes, the classifier has {expected}"
+            ));
+        }
+        if !problems.is_empty() {
+            return Err(MismatchError {
+                expected: architecture.to_string(),
+                problems,
+            });
+        }
+        metadata.alpha = Some(architecture.alpha);
+        metadata.variant = Some(architecture.variant);
+        Ok(Self {
+            architecture,
+            metadata,
+            floats,
+            counters,
+        })
+    }
+
+    /// The same tensors with other metadata; alpha and variant stay those of the network.
+    ///
+    /// # Errors
+    /// [`MismatchError`] for a number of class names other than the number of classes.
+    pub fn with_metadata(self, metadata: Metadata) -> Result<Self, MismatchError> {
+        Self::new(self.architecture, metadata, self.floats, self.counters)
+    }
+
+    /// The network that these weights belong to.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// What the file says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Class names: those of the metadata, else `class_0`, `class_1`, ...
+    pub fn class_names(&self) -> Vec<String> {
+        let names = self.metadata.classes.clone();
+        names.unwrap_or_else(|| default_class_names(self.architecture.classes))
+    }
+
+    /// Replaces the class names.
+    ///
+    /// # Errors
+    /// [`MismatchError`] if their number is not the number of classes.
+    pub fn with_class_names(mut self, names: Vec<String>) -> Result<Self, MismatchError> {
+        self.metadata.classes = Some(names);
+        Self::new(self.architecture, self.metadata, self.floats, self.counters)
+    }
+
+    /// A float tensor's values, row-major; empty if there is no such tensor.
+    pub fn values(&self, name: &str) -> &[f32] {
+        self.floats.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Name of a tensor that holds a value that is no number, or infinite, if there is one.
+    pub fn not_finite(&self) -> Option<&str> {
+        let mut floats = self.floats.iter();
+        let bad = floats.find(|(_, values)| !values.iter().all(|value| value.is_finite()));
+        bad.map(|(name, _)| name.as_str())
+    }
+
+    /// A counter's value.
+    pub fn counter(&self, name: &str) -> i64 {
+        self.counters.get(name).copied().unwrap_or(0)
+    }
+
+    /// Every tensor with dtype, shape and little-endian bytes, in order of name.
+    pub(crate) fn tensor_bytes(&self) -> BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> {
+        let content = |spec: TensorSpec| {
+            let (dtype, bytes) = match spec.kind {
+                TensorKind::Counter => (Dtype::I64, self.counter(&spec.name).to_le_bytes().to_vec()),
+                _ => (
+                    Dtype::F32,
+                    self.values(&spec.name)
+                        .iter()
+                        .flat_map(|v| v.to_le_bytes())
+                        .collect(),
+                ),
+            };
+            (spec.name, (dtype, spec.shape, bytes))
+        };
+        self.architecture.tensors().into_iter().map(content).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
