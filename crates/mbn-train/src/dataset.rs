@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::Device;
 use mbn_cli::{Hint, interrupt, progress, quote};
 use mbn_data::{
-    CachedSource, DecodeError, Loader, LoaderConfig, LoaderError, Source, Splits, default_cache_budget,
+    CachedSource, DecodeError, ImageSource, Loader, LoaderConfig, LoaderError, Splits, default_cache_budget,
 };
 use mbn_spec::Preprocess;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -64,7 +64,7 @@ pub(crate) fn require_readable(data: &Splits) -> Result<()> {
     let parts = [&*data.train, &*data.test];
     let total = parts.iter().map(|part| part.len()).sum::<usize>();
     let bar = progress::bar(total as u64, "checking images {wide_bar} {pos}/{len}");
-    let unreadable = |part: &dyn Source| {
+    let unreadable = |part: &dyn ImageSource| {
         let checked = (0..part.len()).into_par_iter().filter_map(|image| {
             // The run then ends before its first step.
             if interrupt::requested() {
@@ -124,7 +124,7 @@ pub(crate) fn loaders(
     // Asked for once: what is free changes with every query.
     let budget = default_cache_budget();
     let share = |part: usize| budget / total * part as u64;
-    let cached = |source: &Arc<dyn Source>| CachedSource::new(Arc::clone(source), share(source.len()));
+    let cached = |source: &Arc<dyn ImageSource>| CachedSource::new(Arc::clone(source), share(source.len()));
     let train = Loader::new(Arc::new(cached(&data.train)), train).context("cannot load training images")?;
     let test = Loader::new(Arc::new(cached(&data.test)), test).context("cannot load test images")?;
     let (images, batch) = (data.train.len(), settings.batch_size);

@@ -1,11 +1,11 @@
-//! Class weights for data sets whose classes differ in size.
+//! Class weights for data sets with classes of different sizes.
 
-use crate::source::Source;
+use crate::image_source::ImageSource;
 
-/// Weights that let every class count the same in the loss, in the order of the labels: `n / (classes * n_class)`
-/// for `n` pictures, scikit-learn's `balanced`. Averaged over the pictures they are one; all are one where the
-/// classes have the same size. A class without pictures has weight 0.
-pub fn class_weights(source: &dyn Source) -> Vec<f32> {
+/// Weights with which every class counts the same in the loss, in the order of the labels: `n / (classes * n_class)`
+/// for `n` images, like scikit-learn's `balanced`. Their mean over the images is 1. If all classes have the same size,
+/// all weights are 1. A class without images has weight 0.
+pub fn class_weights(source: &dyn ImageSource) -> Vec<f32> {
     let mut counts = vec![0usize; source.class_names().len()];
     for index in 0..source.len() {
         counts[source.label(index) as usize] += 1;
@@ -21,7 +21,7 @@ pub fn class_weights(source: &dyn Source) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::tests::Numbered;
+    use crate::image_source::tests::Numbered;
 
     #[test]
     fn small_classes_weigh_more() {

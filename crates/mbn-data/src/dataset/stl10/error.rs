@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{FOLDS, PICTURE};
+use super::layout::{FOLDS, PICTURE};
 
 /// A file of the data set that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -19,71 +19,71 @@ pub struct Stl10Error {
 /// What is wrong with a file of the data set.
 #[derive(Debug, thiserror::Error)]
 pub enum Stl10ErrorKind {
-    /// It is not there.
+    /// The file is missing.
     #[error(
         "it is missing; move the folder away and get the data set again, or copy the file from `stl10_binary.tar.gz`"
     )]
     Missing,
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error(transparent)]
     Io(io::Error),
-    /// It does not hold as many pictures as there are labels.
+    /// The number of images differs from the number of labels.
     #[error(
-        "it has {bytes} bytes, which is not {PICTURE} for each of the {labels} labels in `{}`; {}",
+        "it has {bytes} bytes, but the {labels} labels in `{}` need {PICTURE} bytes each; {}",
         label_path.display(),
         match *labels {
-            0 => "without labels there is nothing to learn".to_owned(),
-            labels => format!("expected {} bytes, so one of the files is damaged: move the folder away and get the data set again", labels * PICTURE),
+            0 => "expected at least one label".to_owned(),
+            labels => format!("expected {} bytes; one of the files is damaged: move the folder away and get the data set again", labels * PICTURE),
         }
     )]
     Size {
-        /// Its size.
+        /// Size of the file.
         bytes: u64,
         /// Number of labels.
         labels: usize,
         /// The file with the labels.
         label_path: PathBuf,
     },
-    /// A label stands for no class.
+    /// A label is out of range.
     #[error(
-        "label {index} (from 0) is {label}, expected 1 to {classes}, the number of names in `class_names.txt`; the files do not belong together, or one is damaged: move the folder away and get the data set again"
+        "label {index} (from 0) is {label}, expected 1 to {classes}, the number of names in `class_names.txt`; the files do not belong together or one is damaged: move the folder away and get the data set again"
     )]
     Label {
-        /// Its place.
+        /// Position of the label.
         index: usize,
         /// The label.
         label: u8,
         /// Number of classes.
         classes: usize,
     },
-    /// A class has a name but no picture.
+    /// A class has a name but no image.
     #[error(
-        "`class_names.txt` has {classes} names, but no picture has label {label}; the names do not match the labels: correct the names, or move the folder away and get the data set again"
+        "`class_names.txt` has {classes} names, but no image has label {label}: correct the names, or move the folder away and get the data set again"
     )]
     UnusedClass {
-        /// The label that none has.
+        /// The label that does not occur.
         label: usize,
         /// Number of classes.
         classes: usize,
     },
-    /// The names are not a name a line.
-    #[error("line {line} {problem}; expected one class name on each line, each another")]
+    /// A line does not hold a new class name.
+    #[error("line {line} {problem}; expected one class name per line, all different")]
     ClassName {
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
         problem: String,
     },
-    /// There are no names.
-    #[error("it holds {count} class names, expected 2 to 255, one on each line")]
+    /// There are too few or too many class names.
+    #[error("it has {count} class names, expected 2 to 255, one per line")]
     ClassCount {
         /// Number of names.
         count: usize,
     },
-    /// It is no text.
+    /// The file is not text.
     #[error("it is not UTF-8 text")]
     NotText,
-    /// There is no such fold.
+    /// The data set has no such fold.
     #[error("there is no fold {fold}: it has {folds} folds{}", match *folds {
         0 => String::new(),
         folds => format!(", 0 to {}", folds - 1),
@@ -94,9 +94,9 @@ pub enum Stl10ErrorKind {
         /// Number of folds.
         folds: usize,
     },
-    /// A fold is not a line of indices.
+    /// The line of a fold does not hold indices.
     #[error(
-        "fold {fold} (line {}) {problem}; expected `{FOLDS}` to have on each line the indices of a fold's pictures, 0 to {}",
+        "fold {fold} (line {}) {problem}; each line of `{FOLDS}` must hold the indices of one fold's images, 0 to {}",
         fold + 1,
         pictures - 1
     )]
@@ -105,7 +105,7 @@ pub enum Stl10ErrorKind {
         fold: usize,
         /// What is wrong with it.
         problem: String,
-        /// Number of training pictures, at least one.
+        /// Number of training images, at least one.
         pictures: usize,
     },
 }

@@ -5,9 +5,9 @@ use mbn_testing::reference_dir;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{DataError, open, open_fold};
+use crate::{DataError, FolderError, open, open_fold};
 
-/// A data set of two classes: four training pictures in two folds, two test pictures.
+/// A data set of two classes: four training images in two folds, two test images.
 fn small() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).unwrap();
@@ -21,7 +21,7 @@ fn small() -> TempDir {
     dir
 }
 
-/// The whole message, with its causes, of what opening says once a file was changed.
+/// The message, with its causes, of opening the small data set after a file was changed or removed.
 fn message(name: &str, bytes: Option<&[u8]>, fold: Option<usize>) -> String {
     let dir = small();
     let path = dir.path().join(name);
@@ -30,7 +30,7 @@ fn message(name: &str, bytes: Option<&[u8]>, fold: Option<usize>) -> String {
         None => fs::remove_file(&path).unwrap(),
     }
     let error = match open_fold(dir.path(), fold) {
-        Ok(_) => panic!("opened in spite of {name}"),
+        Ok(_) => panic!("opened despite {name}"),
         Err(error) => error,
     };
     let mut text = error.to_string();
@@ -72,7 +72,7 @@ fn the_reference_files_give_the_reference_pictures() {
 }
 
 #[test]
-fn is_recognised_in_its_folder_and_below() {
+fn is_recognised_in_its_folder_and_one_above() {
     let dir = small();
     let parent = tempfile::tempdir().unwrap();
     fs::rename(dir.path(), parent.path().join("stl10_binary")).unwrap();
@@ -107,7 +107,10 @@ fn an_image_folder_has_no_folds() {
         fs::write(dir.path().join(part).join("cat/a.png"), "").unwrap();
     }
     let error = open_fold(dir.path(), Some(0)).err().unwrap();
-    assert!(matches!(error, DataError::NoFolds { .. }), "{error}");
+    assert!(
+        matches!(error, DataError::Folder(FolderError::NoFolds { .. })),
+        "{error}"
+    );
 }
 
 #[test]
@@ -127,7 +130,7 @@ fn sizes_must_agree() {
 }
 
 #[test]
-fn labels_must_be_those_of_the_names() {
+fn labels_must_match_the_names() {
     for (label, bytes) in [("0", [1, 2, 0, 2]), ("3", [1, 2, 3, 2])] {
         let text = message("train_y.bin", Some(&bytes), None);
         assert!(
@@ -136,11 +139,11 @@ fn labels_must_be_those_of_the_names() {
         );
     }
     let text = message("test_y.bin", Some(&[1, 1]), None);
-    assert!(text.contains("no picture has label 2"), "{text}");
+    assert!(text.contains("no image has label 2"), "{text}");
 }
 
 #[test]
-fn names_must_be_a_name_a_line() {
+fn class_names_must_be_one_per_line() {
     for (bytes, expected) in [
         (&b"cat\n\ndog\n"[..], "line 2 is empty"),
         (b"cat\ncat\n", "line 2 repeats `cat` of line 1"),
@@ -163,11 +166,11 @@ fn names_must_be_a_name_a_line() {
 }
 
 #[test]
-fn folds_must_be_there_and_hold_indices() {
+fn folds_must_exist_and_hold_indices() {
     for (bytes, fold, expected) in [
         (&b"0 1\n2 3\n"[..], 2, "no fold 2: it has 2 folds, 0 to 1"),
         (b"", 0, "no fold 0: it has 0 folds"),
-        (b"0 1\n2 4\n", 1, "fold 1 (line 2) names picture 4"),
+        (b"0 1\n2 4\n", 1, "fold 1 (line 2) names image 4"),
         (b"0 -1\n", 0, "fold 0 (line 1) has `-1`"),
         (b"0 1.5\n", 0, "has `1.5`"),
         (b"\n0 1\n", 0, "is empty"),
@@ -179,7 +182,7 @@ fn folds_must_be_there_and_hold_indices() {
 }
 
 #[test]
-fn files_must_be_there() {
+fn files_must_exist() {
     for name in [
         "train_X.bin",
         "train_y.bin",

@@ -1,4 +1,4 @@
-//! Picture files below a folder: sorted, links followed, hidden files left out.
+//! Finds the picture files below a folder. Follows links and skips hidden files.
 
 use std::ffi::OsStr;
 use std::io;
@@ -6,23 +6,22 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-/// Extensions of the formats that are read, in lower case.
-const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "gif"];
+use crate::decode::PictureFormat;
 
-/// What lies below a folder.
+/// The content of a folder and its subfolders.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Files with the extension of a picture, each folder sorted by name; in their place folders that cannot be
-    /// listed and links to nothing.
+    /// Files with the extension of a picture, each folder sorted by name. A folder that cannot be listed or a broken
+    /// link is an error in its place.
     pub images: Vec<Result<PathBuf, (PathBuf, io::Error)>>,
-    /// Number of files without one.
+    /// Number of other files.
     pub ignored: usize,
 }
 
-/// Whether a file's name is that of a picture. The content may still say otherwise.
-pub(crate) fn is_image_name(path: &Path) -> bool {
+/// Whether a file name has the extension of a picture. Its content may still be something else.
+fn is_image_name(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str);
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
+    extension.is_some_and(PictureFormat::has_extension)
 }
 
 /// Whether a name begins with a dot.
@@ -30,7 +29,7 @@ pub(crate) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-/// All pictures below a folder. A link back to a folder above it is not followed.
+/// All picture files below a folder. Does not follow a link to a folder above it.
 pub(crate) fn images_below(folder: &Path) -> Found {
     let visible = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry.file_name());
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
@@ -41,14 +40,14 @@ pub(crate) fn images_below(folder: &Path) -> Found {
             Ok(entry) if is_image_name(entry.path()) => found.images.push(Ok(entry.into_path())),
             Ok(_) => found.ignored += 1,
             Err(error) if error.loop_ancestor().is_some() => {
-                log::warn!("not followed: {error}");
+                log::warn!("link not followed: {error}");
             }
             Err(error) => {
                 let path = error.path().unwrap_or(folder).to_owned();
                 let error = error
                     .into_io_error()
                     .unwrap_or_else(|| io::Error::other("it cannot be listed"));
-                // A hidden link to nothing never gets to `visible`.
+                // `visible` never sees a hidden broken link.
                 if path == folder || !path.file_name().is_some_and(is_hidden) {
                     found.images.push(Err((path, error)));
                 }

@@ -8,27 +8,38 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
-pub use error::DataError;
-use error::{describe_files, describe_folders};
+pub use error::FolderError;
 
-use crate::dataset::Splits;
+use super::splits::{Splits, folder_name};
 use crate::decode::{DecodeError, check_file, decode_file};
-use crate::files::{images_below, is_hidden};
-use crate::source::Source;
+use crate::image_source::ImageSource;
+use crate::picture_files::{images_below, is_hidden};
 
-/// Picture files in one folder for each class.
+/// The files of a data set, as messages describe them.
+pub(super) const LAYOUT: &str = "`train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`";
+
+/// Image files in one folder per class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFolder {
-    /// Names of the classes: the folders' names, sorted.
+    /// Class names: the names of the folders, sorted.
     pub class_names: Vec<String>,
-    /// Each picture's file and class, sorted by class and file name.
+    /// File and class of each image, sorted by class and file name.
     pub items: Vec<(PathBuf, u32)>,
-    /// Number of files that do not have the extension of a picture.
+    /// Number of files without an image extension.
     pub ignored: usize,
 }
 
-/// Opens `train/CLASS/*`, and `val/CLASS/*` or, where that is not there, `test/CLASS/*`.
-pub(crate) fn open_parts(dir: &Path) -> Result<Splits, DataError> {
+/// Opens `train/CLASS/*` with `val/CLASS/*`, or with `test/CLASS/*` if there is no `val`. Refuses a fold:
+/// image folders have none.
+pub(super) fn open(dir: &Path, fold: Option<usize>) -> Result<Splits, FolderError> {
+    let splits = open_splits(dir)?;
+    match fold {
+        None => Ok(splits),
+        Some(_) => Err(FolderError::NoFolds { path: dir.to_owned() }),
+    }
+}
+
+fn open_splits(dir: &Path) -> Result<Splits, FolderError> {
     let folders = subfolders(dir)?;
     let part = |name: &str| {
         let found = folders
@@ -36,7 +47,7 @@ pub(crate) fn open_parts(dir: &Path) -> Result<Splits, DataError> {
             .find(|path| path.file_name().is_some_and(|n| n == name));
         found.cloned()
     };
-    let missing = |expected| DataError::NoSplit {
+    let missing = |expected| FolderError::NoSplit {
         path: dir.to_owned(),
         expected,
         found: describe_folders(&folders),
@@ -45,13 +56,13 @@ pub(crate) fn open_parts(dir: &Path) -> Result<Splits, DataError> {
     let test_dir = part("val")
         .or_else(|| part("test"))
         .ok_or_else(|| missing("`val` or `test`"))?;
-    // Class names first: a mismatch is seen at once, however many files there are.
-    let names_in = |dir: &Path| -> Result<BTreeSet<String>, DataError> {
+    // Compare class names before listing the files, which may be many.
+    let names_in = |dir: &Path| -> Result<BTreeSet<String>, FolderError> {
         Ok(class_folders(dir)?.into_iter().map(|(name, _)| name).collect())
     };
     let (train_names, test_names) = (names_in(&train_dir)?, names_in(&test_dir)?);
     if train_names != test_names {
-        return Err(DataError::ClassMismatch {
+        return Err(FolderError::ClassMismatch {
             only_train: train_names.difference(&test_names).cloned().collect(),
             only_test: test_names.difference(&train_names).cloned().collect(),
             train: train_dir,
@@ -68,11 +79,11 @@ pub(crate) fn open_parts(dir: &Path) -> Result<Splits, DataError> {
     })
 }
 
-/// Opens a folder of `CLASS/*`; pictures may lie deeper in a class's folder.
+/// Opens a folder of `CLASS/*`. Images in subfolders of a class folder belong to that class.
 ///
 /// # Errors
-/// [`DataError`] if there are no classes, a class has no pictures, or a folder cannot be read.
-pub fn labelled_folder(dir: &Path) -> Result<ImageFolder, DataError> {
+/// [`FolderError`] if there are no classes, a class has no images, or a folder cannot be read.
+pub fn labelled_folder(dir: &Path) -> Result<ImageFolder, FolderError> {
     let mut folder = ImageFolder {
         class_names: Vec::new(),
         items: Vec::new(),
@@ -81,10 +92,10 @@ pub fn labelled_folder(dir: &Path) -> Result<ImageFolder, DataError> {
     for (label, (name, path)) in (0..).zip(class_folders(dir)?) {
         let found = images_below(&path);
         let images = found.images.into_iter().collect::<Result<Vec<_>, _>>();
-        let images = images.map_err(|(path, source)| DataError::Io { path, source })?;
+        let images = images.map_err(|(path, source)| FolderError::Io { path, source })?;
         if images.is_empty() {
             let ignored = found.ignored;
-            return Err(DataError::NoImages { path, ignored });
+            return Err(FolderError::NoImages { path, ignored });
         }
         folder.ignored += found.ignored;
         folder
@@ -94,12 +105,12 @@ pub fn labelled_folder(dir: &Path) -> Result<ImageFolder, DataError> {
     }
     if folder.ignored > 0 {
         let (ignored, dir) = (folder.ignored, dir.display());
-        log::warn!("`{dir}`: {ignored} files are ignored, their names are not those of images");
+        log::warn!("`{dir}`: ignored {ignored} files without an image extension");
     }
     Ok(folder)
 }
 
-impl Source for ImageFolder {
+impl ImageSource for ImageFolder {
     fn len(&self) -> usize {
         self.items.len()
     }
@@ -125,14 +136,14 @@ impl Source for ImageFolder {
     }
 }
 
-/// Names and folders of the classes in a folder of `CLASS/*`, sorted by name.
+/// Name and folder of each class in a folder of `CLASS/*`, sorted by name.
 ///
 /// # Errors
-/// [`DataError`] if there are no classes, the folder cannot be read, or a class's name is not UTF-8.
-pub fn class_folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
+/// [`FolderError`] if there are no classes, the folder cannot be read, or a class name is not UTF-8.
+pub fn class_folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, FolderError> {
     let folders = subfolders(dir)?;
     if folders.is_empty() {
-        return Err(DataError::NoClasses {
+        return Err(FolderError::NoClasses {
             path: dir.to_owned(),
             found: describe_files(dir),
         });
@@ -141,19 +152,19 @@ pub fn class_folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
         .into_iter()
         .map(|path| match path.file_name().and_then(|name| name.to_str()) {
             Some(name) => Ok((name.to_owned(), path)),
-            None => Err(DataError::ClassName { path }),
+            None => Err(FolderError::ClassName { path }),
         });
     named.collect()
 }
 
-/// The visible folders in a folder, links to folders among them, sorted.
-fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let io_error = |source| DataError::Io {
+/// The visible folders in a folder, including links to folders, sorted.
+fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    let io_error = |source| FolderError::Io {
         path: dir.to_owned(),
         source,
     };
     if dir.is_file() {
-        return Err(DataError::NotAFolder { path: dir.to_owned() });
+        return Err(FolderError::NotAFolder { path: dir.to_owned() });
     }
     let mut folders = Vec::new();
     for entry in dir.read_dir().map_err(io_error)? {
@@ -166,10 +177,27 @@ fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(folders)
 }
 
-pub(crate) fn folder_name(dir: &Path) -> String {
-    let absolute = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let name = absolute.file_name().unwrap_or(absolute.as_os_str());
-    name.to_string_lossy().into_owned()
+fn describe_folders(folders: &[PathBuf]) -> String {
+    if folders.is_empty() {
+        return "it has no folders".to_owned();
+    }
+    let name = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    };
+    format!(
+        "it has {}",
+        error::list(&folders.iter().map(name).collect::<Vec<_>>())
+    )
+}
+
+fn describe_files(dir: &Path) -> String {
+    let found = images_below(dir).images;
+    match found.iter().filter(|image| image.is_ok()).count() {
+        0 => "it has no images either".to_owned(),
+        1 => "it has 1 image outside class folders".to_owned(),
+        n => format!("it has {n} images outside class folders"),
+    }
 }
 
 #[cfg(test)]

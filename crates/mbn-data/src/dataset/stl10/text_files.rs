@@ -1,13 +1,13 @@
-//! The two text files: class names, and the indices of the folds.
+//! STL-10's two text files: the class names and the indices of the folds.
 
 use std::path::Path;
 
-use super::{Stl10Error, Stl10ErrorKind};
+use super::error::{Stl10Error, Stl10ErrorKind};
 
-/// Most classes that a label of one byte can tell apart.
+/// Largest number of classes: a label is one byte, and 0 is not used.
 const MOST_CLASSES: usize = 255;
 
-/// The names, a line each, verbatim.
+/// The class names, one per line, verbatim.
 pub(super) fn class_names(path: &Path) -> Result<Vec<String>, Stl10Error> {
     let text = read(path)?;
     parse_class_names(&text).map_err(|kind| Stl10Error {
@@ -16,7 +16,7 @@ pub(super) fn class_names(path: &Path) -> Result<Vec<String>, Stl10Error> {
     })
 }
 
-/// The indices of fold `fold`, which are those of some of `pictures` pictures.
+/// The indices of the images of fold `fold`; each is below `pictures`.
 pub(super) fn fold(path: &Path, fold: usize, pictures: usize) -> Result<Vec<usize>, Stl10Error> {
     let text = read(path)?;
     parse_fold(&text, fold, pictures).map_err(|kind| Stl10Error {
@@ -34,7 +34,7 @@ fn read(path: &Path) -> Result<String, Stl10Error> {
 }
 
 fn parse_class_names(text: &str) -> Result<Vec<String>, Stl10ErrorKind> {
-    // The byte order mark of some editors is part of no name.
+    // Some editors write a byte order mark, which is not part of the first name.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.trim_end_matches(['\r', '\n']);
     let mut names: Vec<String> = Vec::new();
@@ -66,7 +66,7 @@ fn parse_fold(text: &str, fold: usize, pictures: usize) -> Result<Vec<usize>, St
     };
     let index = |word: &str| match word.parse::<usize>() {
         Ok(index) if index < pictures => Ok(index),
-        Ok(index) => Err(problem(format!("names picture {index}"))),
+        Ok(index) => Err(problem(format!("names image {index}"))),
         Err(_) => Err(problem(format!("has `{}`", word.escape_debug()))),
     };
     let indices: Vec<usize> = line.split_whitespace().map(index).collect::<Result<_, _>>()?;

@@ -1,20 +1,21 @@
-//! The random resized crop's box.
+//! Draws the box of a random resized crop.
 
 use rand::{Rng, RngExt};
 
-use super::{Augment, between};
+use super::settings::Augment;
+use crate::random::uniform;
 use crate::resize::Region;
 
-/// How often a box is drawn before the centre is taken.
+/// Attempts to draw a box before falling back to the centre.
 const ATTEMPTS: usize = 10;
 
-/// A box of a random area and a log-uniform aspect ratio, as torchvision's `RandomResizedCrop` draws it.
+/// A box with a random area and a log-uniform aspect ratio, drawn like torchvision's `RandomResizedCrop`.
 pub(super) fn draw(augment: &Augment, width: u32, height: u32, rng: &mut impl Rng) -> Region {
     let area = f64::from(width) * f64::from(height);
     let [low, high] = augment.ratio.map(|ratio| f64::from(ratio).ln());
     for _ in 0..ATTEMPTS {
-        let target = area * between(rng, augment.scale.map(f64::from));
-        let ratio = between(rng, [low, high]).exp();
+        let target = area * uniform(rng, augment.scale.map(f64::from));
+        let ratio = uniform(rng, [low, high]).exp();
         let w = (target * ratio).sqrt().round_ties_even() as u32;
         let h = (target / ratio).sqrt().round_ties_even() as u32;
         if (1..=width).contains(&w) && (1..=height).contains(&h) {
@@ -31,7 +32,7 @@ pub(super) fn draw(augment: &Augment, width: u32, height: u32, rng: &mut impl Rn
     centre(augment, width, height)
 }
 
-/// The largest centred box whose aspect ratio is allowed.
+/// The largest centred box with an allowed aspect ratio.
 fn centre(augment: &Augment, width: u32, height: u32) -> Region {
     let (w, h) = (f64::from(width), f64::from(height));
     let [low, high] = augment.ratio.map(f64::from);
@@ -67,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn areas_and_ratios_are_those_asked_for() {
+    fn areas_and_ratios_cover_their_ranges() {
         let augment = Augment::default();
         let area = 500.0 * 400.0;
         let mut areas = Vec::new();
@@ -75,7 +76,7 @@ mod tests {
             let region = draw(&augment, 500, 400, &mut sample_stream(3, 1, index));
             areas.push(region.width * region.height / area);
             let ratio = region.width / region.height;
-            // A side is rounded to a whole pixel.
+            // Sides are rounded to whole pixels.
             assert!((0.74..1.35).contains(&ratio), "{ratio}");
         }
         let (low, high) = areas
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_holds_no_box_gives_its_centre() {
+    fn falls_back_to_the_centre_if_no_box_fits() {
         let region = draw(&Augment::default(), 1, 1000, &mut sample_stream(0, 0, 0));
         assert_eq!((region.left, region.top), (0.0, 499.0));
         assert_eq!((region.width, region.height), (1.0, 1.0));

@@ -1,9 +1,9 @@
 use std::fs;
 
 use super::*;
-use crate::open;
+use crate::{DataError, open};
 
-/// A folder with these (empty) files.
+/// A folder with these files, all empty, and with these folders, whose names end with `/`.
 fn tree(files: &[&str]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     for file in files {
@@ -44,7 +44,7 @@ fn classes_and_files_are_sorted() {
     let splits = open(root.path()).unwrap();
     assert_eq!(splits.class_names, ["church", "tench"]);
     assert_eq!(splits.name, root.path().file_name().unwrap().to_str().unwrap());
-    let relative = |source: &dyn Source| -> Vec<(String, u32)> {
+    let relative = |source: &dyn ImageSource| -> Vec<(String, u32)> {
         let path = |i| {
             source
                 .path(i)
@@ -70,7 +70,7 @@ fn classes_and_files_are_sorted() {
 }
 
 #[test]
-fn test_stands_in_for_val() {
+fn test_is_used_if_there_is_no_val() {
     let root = tree(&["train/a/1.png", "test/a/1.png", "test/a/2.png"]);
     assert_eq!(open(root.path()).unwrap().test.len(), 2);
     let root = tree(&["train/a/1.png", "test/a/1.png", "val/a/1.png", "test/a/2.png"]);
@@ -78,30 +78,22 @@ fn test_stands_in_for_val() {
 }
 
 #[test]
-fn missing_parts_are_named_with_what_is_there() {
+fn the_error_names_the_missing_part_and_what_is_there() {
     let error = error_of(&["training/a/1.png", "val/a/1.png"]);
     assert!(
-        matches!(
-            error,
-            DataError::NoSplit {
-                expected: "`train`",
-                ..
-            }
-        ),
+        error.to_string().contains("has no folder `train`; it has"),
         "{error}"
     );
+    assert!(matches!(error, DataError::NoDataSet { .. }), "{error}");
     assert!(error.to_string().contains("it has `training`, `val`"), "{error}");
     let error = error_of(&["train/a/1.png"]);
     assert!(
-        matches!(
-            error,
-            DataError::NoSplit {
-                expected: "`val` or `test`",
-                ..
-            }
-        ),
+        error
+            .to_string()
+            .contains("has no folder `val` or `test`; it has"),
         "{error}"
     );
+    assert!(matches!(error, DataError::NoDataSet { .. }), "{error}");
     let error = error_of(&["1.png"]);
     assert!(error.to_string().contains("it has no folders"), "{error}");
 }
@@ -123,26 +115,41 @@ fn classes_must_be_the_same_in_both_parts() {
 }
 
 #[test]
-fn classes_must_have_pictures() {
+fn classes_must_have_images() {
     let error = error_of(&["train/a/1.png", "train/b/notes.txt", "val/a/1.png", "val/b/1.png"]);
-    assert!(matches!(error, DataError::NoImages { ignored: 1, .. }), "{error}");
-    let error = error_of(&["train/a/1.png", "val/a/"]);
-    assert!(matches!(error, DataError::NoImages { ignored: 0, .. }), "{error}");
-    let error = error_of(&["train/1.png", "val/a/1.png"]);
-    assert!(matches!(error, DataError::NoClasses { .. }), "{error}");
     assert!(
-        error.to_string().contains("1 images that are in no class folder"),
+        matches!(error, DataError::Folder(FolderError::NoImages { ignored: 1, .. })),
+        "{error}"
+    );
+    let error = error_of(&["train/a/1.png", "val/a/"]);
+    assert!(
+        matches!(error, DataError::Folder(FolderError::NoImages { ignored: 0, .. })),
+        "{error}"
+    );
+    let error = error_of(&["train/1.png", "val/a/1.png"]);
+    assert!(
+        matches!(error, DataError::Folder(FolderError::NoClasses { .. })),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("1 image outside class folders"),
         "{error}"
     );
 }
 
 #[test]
-fn what_is_no_folder_is_refused() {
+fn a_path_that_is_not_a_folder_is_refused() {
     let root = tree(&["file"]);
     let file = open(&root.path().join("file")).err().unwrap();
-    assert!(matches!(file, DataError::NotAFolder { .. }), "{file}");
+    assert!(
+        matches!(file, DataError::Folder(FolderError::NotAFolder { .. })),
+        "{file}"
+    );
     let missing = open(&root.path().join("missing")).err().unwrap();
-    assert!(matches!(missing, DataError::Io { .. }), "{missing}");
+    assert!(
+        matches!(missing, DataError::Folder(FolderError::Io { .. })),
+        "{missing}"
+    );
 }
 
 #[cfg(unix)]
@@ -155,13 +162,13 @@ fn links_are_followed_and_broken_ones_reported() {
     symlink(root.path().join("nowhere.png"), root.path().join("train/a/2.png")).unwrap();
     let error = open(root.path()).err().unwrap();
     assert!(
-        matches!(&error, DataError::Io { path, .. } if path.ends_with("train/a/2.png")),
+        matches!(&error, DataError::Folder(FolderError::Io { path, .. }) if path.ends_with("train/a/2.png")),
         "{error}"
     );
 }
 
 #[test]
-fn a_picture_that_cannot_be_read_is_named() {
+fn the_error_names_the_image_that_cannot_be_read() {
     let root = tree(&["a/1.png"]);
     let folder = labelled_folder(root.path()).unwrap();
     assert!(folder.load(0).unwrap_err().path.ends_with("a/1.png"));

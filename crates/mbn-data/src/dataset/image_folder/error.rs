@@ -1,18 +1,17 @@
-//! What can be wrong with a data set, with what was found in its place.
+//! What can be wrong with an image folder.
 
 use std::fmt::Write;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::files::images_below;
-use crate::stl10::Stl10Error;
+use crate::decode::FORMAT_NAMES;
 
 /// How many names a message lists.
 const LISTED: usize = 8;
 
-/// A data set that cannot be used.
+/// An image folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum DataError {
+pub enum FolderError {
     /// A folder or a link cannot be read.
     #[error("`{}` cannot be read", path.display())]
     Io {
@@ -22,61 +21,55 @@ pub enum DataError {
         #[source]
         source: io::Error,
     },
-    /// It is no folder.
+    /// The path is a file.
     #[error("data set `{}` is a file, expected a folder", path.display())]
     NotAFolder {
         /// The file.
         path: PathBuf,
     },
-    /// A part of the data set is not there.
-    #[error(
-        "data set `{}` has no folder {expected}, expected `train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`, or STL-10's binary files; {found}",
-        path.display()
-    )]
+    /// The folder of training or test images is missing.
+    #[error("data set `{}` has no folder {expected}; {found}", path.display())]
     NoSplit {
         /// The data set.
         path: PathBuf,
         /// The missing folder.
         expected: &'static str,
-        /// What is there.
+        /// What the data set has instead.
         found: String,
     },
-    /// There are no folders of classes.
-    #[error("`{}` has no folders of classes, expected `CLASS/*`; {found}", path.display())]
+    /// There are no class folders.
+    #[error("`{}` has no class folders, expected `CLASS/*`; {found}", path.display())]
     NoClasses {
         /// The folder.
         path: PathBuf,
-        /// What is there.
+        /// What the folder has instead.
         found: String,
     },
-    /// A class has no pictures.
+    /// A class has no images.
     #[error(
-        "class folder `{}` has no images (PNG, JPEG, WebP, BMP or GIF){}; add some or remove the folder",
+        "class folder `{}` has no images ({FORMAT_NAMES}){}; add some or remove the folder",
         path.display(),
         ignored_text(*ignored)
     )]
     NoImages {
-        /// The class's folder.
+        /// The class folder.
         path: PathBuf,
         /// Number of other files in it.
         ignored: usize,
     },
-    /// A folder's name is no text.
+    /// A class folder's name is not UTF-8.
     #[error("class folder `{}` has a name that is not UTF-8; rename it", path.display())]
     ClassName {
-        /// The class's folder.
+        /// The class folder.
         path: PathBuf,
     },
-    /// A fold was asked for where there are none.
-    #[error("data set `{}` is an image folder, which has no pre-defined folds; train without a fold", path.display())]
+    /// The caller asked for a fold, but an image folder has none.
+    #[error("data set `{}` is an image folder and has no predefined folds; train without a fold", path.display())]
     NoFolds {
         /// The data set.
         path: PathBuf,
     },
-    /// STL-10's binary files cannot be used.
-    #[error(transparent)]
-    Stl10(#[from] Stl10Error),
-    /// The two parts have different classes.
+    /// The training and test folders have different classes.
     #[error(
         "`{}` and `{}` have different classes{}; each class needs a folder of that name in both",
         train.display(),
@@ -84,45 +77,19 @@ pub enum DataError {
         differences(only_train, only_test)
     )]
     ClassMismatch {
-        /// The folder that is trained on.
+        /// The training folder.
         train: PathBuf,
-        /// The folder that is measured on.
+        /// The test folder.
         test: PathBuf,
-        /// Classes of the first alone.
+        /// Classes in the training folder only.
         only_train: Vec<String>,
-        /// Classes of the second alone.
+        /// Classes in the test folder only.
         only_test: Vec<String>,
     },
 }
 
-pub(super) fn describe_folders(folders: &[PathBuf]) -> String {
-    if folders.is_empty() {
-        return "it has no folders".to_owned();
-    }
-    let names = folders.iter().map(|path| folder_name_of(path));
-    format!("it has {}", list(&names.collect::<Vec<_>>()))
-}
-
-fn folder_name_of(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
-}
-
-pub(super) fn describe_files(dir: &Path) -> String {
-    let images = images_below(dir)
-        .images
-        .iter()
-        .filter(|image| image.is_ok())
-        .count();
-    match images {
-        0 => "it is empty of images".to_owned(),
-        n => format!("it has {n} images that are in no class folder"),
-    }
-}
-
-fn list(names: &[String]) -> String {
+/// Names in backticks, shortened to the first few.
+pub(super) fn list(names: &[String]) -> String {
     let mut text = String::new();
     for (i, name) in names.iter().take(LISTED).enumerate() {
         let separator = if i == 0 { "" } else { ", " };
@@ -147,6 +114,7 @@ fn differences(only_train: &[String], only_test: &[String]) -> String {
 fn ignored_text(ignored: usize) -> String {
     match ignored {
         0 => String::new(),
+        1 => ", only 1 other file".to_owned(),
         n => format!(", only {n} other files"),
     }
 }

@@ -1,16 +1,17 @@
-//! Whether a file is all there. Decoders stop at the last pixel they need, or make up what is missing; here
-//! the structure of the file is walked to its end.
+//! Finds truncated files by walking the structure of a file to its end. Decoders do not: they stop at the last pixel
+//! they need or make up missing ones.
 
-use super::{DecodeErrorKind, Format};
+use super::error::DecodeErrorKind;
+use super::picture_format::PictureFormat;
 
 /// Refuses a file that ends before its format says it does. Bytes after the end are allowed.
-pub(super) fn check(format: Format, bytes: &[u8]) -> Result<(), DecodeErrorKind> {
+pub(super) fn check(format: PictureFormat, bytes: &[u8]) -> Result<(), DecodeErrorKind> {
     let walk = match format {
-        Format::Png => png,
-        Format::Jpeg => jpeg,
-        Format::WebP => webp,
-        Format::Bmp => bmp,
-        Format::Gif => gif,
+        PictureFormat::Png => png,
+        PictureFormat::Jpeg => jpeg,
+        PictureFormat::WebP => webp,
+        PictureFormat::Bmp => bmp,
+        PictureFormat::Gif => gif,
     };
     walk(bytes).map_err(|missing| DecodeErrorKind::Truncated {
         format,
@@ -18,7 +19,7 @@ pub(super) fn check(format: Format, bytes: &[u8]) -> Result<(), DecodeErrorKind>
     })
 }
 
-/// What was expected where the file ends.
+/// The error says what is missing at the end.
 type Walk = Result<(), &'static str>;
 
 fn u16_le(bytes: &[u8], at: usize) -> Option<usize> {
@@ -59,8 +60,8 @@ fn jpeg(bytes: &[u8]) -> Walk {
     const MISSING: &str = "it has no end-of-image marker";
     let mut at = 2;
     loop {
-        // To the next marker. In entropy-coded data `FF 00` is a byte of data; the restart markers D0 to D7
-        // lie within it, and TEM (01) and SOI (D8) have no length either.
+        // Go to the next marker. In entropy-coded data, `FF 00` is a data byte and D0 to D7 are restart markers; these,
+        // TEM (01) and SOI (D8) have no length.
         let rest = bytes.get(at..).ok_or("it ends within a segment")?;
         at += rest.iter().position(|&byte| byte == 0xff).ok_or(MISSING)?;
         match bytes.get(at + 1).ok_or(MISSING)? {
@@ -75,7 +76,7 @@ fn jpeg(bytes: &[u8]) -> Walk {
     }
 }
 
-/// A RIFF file announces its length.
+/// A RIFF file starts with its length.
 fn webp(bytes: &[u8]) -> Walk {
     let length = u32_le(bytes, 4).ok_or("it ends within the RIFF header")?;
     if length.saturating_add(8) > bytes.len() {
@@ -84,7 +85,7 @@ fn webp(bytes: &[u8]) -> Walk {
     Ok(())
 }
 
-/// Rows of known length, or compressed data of announced length, at an announced offset.
+/// The header gives the offset of the pixels, and their size if they are compressed.
 fn bmp(bytes: &[u8]) -> Walk {
     const MISSING: &str = "it ends within the header";
     const COMPRESSION_RLE: [usize; 2] = [1, 2];
@@ -115,7 +116,7 @@ fn bmp(bytes: &[u8]) -> Walk {
 /// Blocks of chained sub-blocks, up to the trailer.
 fn gif(bytes: &[u8]) -> Walk {
     const MISSING: &str = "it has no trailer at its end";
-    // A byte of flags: a colour table of 2 to 256 colours may follow.
+    // Flags tell whether a colour table of 2 to 256 colours follows.
     let table = |flags: u8| match flags & 0x80 {
         0 => 0,
         _ => 3 << ((flags & 7) + 1),
@@ -127,9 +128,9 @@ fn gif(bytes: &[u8]) -> Walk {
             0x3b => return Ok(()),
             // An extension: its label, then sub-blocks.
             0x21 => at += 2,
-            // A picture: its place and size, flags, colour table and code size, then sub-blocks.
+            // An image: position and size, flags, colour table and code size, then sub-blocks.
             0x2c => at += 11 + table(byte(at + 9)?),
-            // Not a block; the decoder says what is wrong with it.
+            // Not a block; let the decoder report what is wrong.
             _ => return Ok(()),
         }
         loop {

@@ -1,14 +1,16 @@
-//! JPEG through zune-jpeg: strict about the scans, so that damaged ones are not filled up with grey.
+//! JPEG through zune-jpeg. Strict about scans: a lenient decoder fills damaged ones with grey.
 
 use image::RgbImage;
-use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{DecodeErrorKind, Format, MAX_SIDE, check_size, rgb};
+use super::error::DecodeErrorKind;
+use super::limits::{MAX_SIDE, check_size};
+use super::orientation;
+use super::picture_format::PictureFormat;
 
 /// Decodes a JPEG file of any colour space to upright RGB.
 pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
@@ -18,18 +20,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
     decoder.set_options(strict);
     let mut image = RgbImage::new(width, height);
     decoder.decode_into(&mut image).map_err(malformed)?;
-    let orientation = decoder
-        .exif()
-        .and_then(|exif| Orientation::from_exif_chunk(exif))
-        .unwrap_or(Orientation::NoTransforms);
-    rgb::orient(&mut image, orientation);
+    orientation::apply(&mut image, orientation::of_exif(decoder.exif()));
     Ok(image)
 }
 
-/// The decoder behind the headers of a picture that is not too large.
+/// Reads the headers and checks the size.
 pub(super) fn open(bytes: &[u8]) -> Result<JpegDecoder<ZCursor<&[u8]>>, DecodeErrorKind> {
-    // Strictness about headers would refuse files with a few stray bytes between segments, which every
-    // other reader takes; so it begins with the scans.
+    // A strict decoder refuses files with a few stray bytes between header segments, which every other reader accepts.
+    // So `decode` becomes strict after the headers.
     let lenient = DecoderOptions::default()
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
@@ -40,7 +38,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<JpegDecoder<ZCursor<&[u8]>>, DecodeEr
     decoder.decode_headers().map_err(malformed)?;
     let (width, height) = dimensions(&decoder)?;
     check_size(
-        Format::Jpeg,
+        PictureFormat::Jpeg,
         width,
         height,
         3 * u64::from(width) * u64::from(height),
@@ -56,7 +54,7 @@ fn dimensions(decoder: &JpegDecoder<ZCursor<&[u8]>>) -> Result<(u32, u32), Decod
 
 fn malformed(error: DecodeErrors) -> DecodeErrorKind {
     DecodeErrorKind::Malformed {
-        format: Format::Jpeg,
+        format: PictureFormat::Jpeg,
         reason: error.to_string(),
     }
 }

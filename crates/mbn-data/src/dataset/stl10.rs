@@ -1,7 +1,8 @@
-//! STL-10's binary files: pictures of 96 x 96 RGB, channel by channel, each channel column by column.
+//! STL-10's binary files: RGB images of 96 x 96 pixels, channel by channel, each channel column by column.
 
 mod error;
-mod text;
+mod layout;
+mod text_files;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,37 +12,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use image::RgbImage;
 
 pub use error::{Stl10Error, Stl10ErrorKind};
+use layout::{CLASS_NAMES, FOLDS, PICTURE, SIDE};
+pub(super) use layout::{LAYOUT, find, is_there};
 
-use crate::dataset::Splits;
+use super::splits::{Splits, folder_name};
 use crate::decode::{DecodeError, DecodeErrorKind};
-use crate::folder::folder_name;
-use crate::source::Source;
+use crate::image_source::ImageSource;
 
-/// The folder that the data set's archive holds.
-pub(crate) const FOLDER: &str = "stl10_binary";
-
-/// Height and width of the pictures.
-const SIDE: usize = 96;
-/// Bytes of a picture.
-const PICTURE: usize = 3 * SIDE * SIDE;
-
-const CLASS_NAMES: &str = "class_names.txt";
-const FOLDS: &str = "fold_indices.txt";
-/// By any of these the data set is recognised. `unlabeled_X.bin` is of no use here and may be absent.
-const LABELLED: [&str; 4] = ["train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin"];
-
-/// Whether a folder has files of the data set.
-pub(crate) fn is_there(dir: &Path) -> bool {
-    LABELLED.iter().any(|name| dir.join(name).is_file())
-}
-
-/// Opens the training and the test set; of the former all, or a fold.
-pub(crate) fn open_parts(dir: &Path, fold: Option<usize>) -> Result<Splits, Stl10Error> {
-    let class_names = text::class_names(&dir.join(CLASS_NAMES))?;
+/// Opens the training and the test set. With a fold, the training set has the images of that fold only.
+pub(super) fn open(dir: &Path, fold: Option<usize>) -> Result<Splits, Stl10Error> {
+    let class_names = text_files::class_names(&dir.join(CLASS_NAMES))?;
     let mut train = Stl10::open(dir, "train", &class_names)?;
     let test = Stl10::open(dir, "test", &class_names)?;
     if let Some(fold) = fold {
-        train.pictures = text::fold(&dir.join(FOLDS), fold, train.len())?;
+        train.pictures = text_files::fold(&dir.join(FOLDS), fold, train.len())?;
     }
     Ok(Splits {
         name: folder_name(dir),
@@ -51,14 +35,14 @@ pub(crate) fn open_parts(dir: &Path, fold: Option<usize>) -> Result<Splits, Stl1
     })
 }
 
-/// A labelled part of the data set. The labels are in memory; pictures, 27,648 bytes each, are read from the file
-/// when they are asked for.
+/// A labelled part of the data set. The labels are in memory; each image of 27,648 bytes is read from the file when it
+/// is needed.
 #[derive(Debug)]
 pub struct Stl10 {
     class_names: Vec<String>,
-    /// Class of each picture in the file.
+    /// Class of each image in the file.
     labels: Vec<u32>,
-    /// Places in the file of the pictures that are used.
+    /// Positions in the file of the images that this source has.
     pictures: Vec<usize>,
     path: PathBuf,
     file: Mutex<File>,
@@ -68,7 +52,7 @@ impl Stl10 {
     /// Opens `PART_X.bin` and `PART_y.bin`, where `part` is `train` or `test`.
     ///
     /// # Errors
-    /// [`Stl10Error`] if a file is not there, their sizes disagree, or labels are not 1 to the number of classes.
+    /// [`Stl10Error`] if a file is missing, the sizes disagree, or a label is not in 1 to the number of classes.
     pub fn open(dir: &Path, part: &str, class_names: &[String]) -> Result<Self, Stl10Error> {
         let label_path = dir.join(format!("{part}_y.bin"));
         let path = dir.join(format!("{part}_X.bin"));
@@ -97,7 +81,7 @@ impl Stl10 {
     }
 }
 
-/// Labels are 1 to `classes`, and each of these is there.
+/// Checks that labels are in 1 to `classes` and that each of these occurs.
 fn check_labels(labels: &[u8], classes: usize) -> Result<(), Stl10ErrorKind> {
     let mut seen = vec![false; classes];
     for (index, &label) in labels.iter().enumerate() {
@@ -122,7 +106,7 @@ fn check_labels(labels: &[u8], classes: usize) -> Result<(), Stl10ErrorKind> {
     })
 }
 
-impl Source for Stl10 {
+impl ImageSource for Stl10 {
     fn len(&self) -> usize {
         self.pictures.len()
     }
@@ -155,7 +139,7 @@ impl Source for Stl10 {
     }
 }
 
-/// A picture from its planes, each of them stored column by column.
+/// The image of three planes that are stored column by column.
 fn upright(planes: &[u8]) -> RgbImage {
     RgbImage::from_fn(SIDE as u32, SIDE as u32, |x, y| {
         let at = x as usize * SIDE + y as usize;

@@ -1,4 +1,4 @@
-//! What an epoch's batches are made of, and the making of one.
+//! Makes any batch of an epoch, independently of the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,17 +6,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use image::RgbImage;
 use mbn_spec::Preprocess;
 use rand_pcg::Pcg64;
+use rayon::ThreadPool;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use super::{Batch, Loader, LoaderError, Order, Shared};
+use super::batch::Batch;
+use super::config::{LoaderConfig, Order};
+use super::error::LoaderError;
 use crate::augment::{Augment, erase, mix};
+use crate::image_source::ImageSource;
 use crate::normalize::Normalizer;
 use crate::random::{batch_stream, sample_stream, shuffled};
 use crate::resize::{self, Crop, ResizeError};
 
-/// An epoch's batches, each of which can be made without the others.
-pub(super) struct Plan {
+/// Source and threads, which all epochs share.
+pub(super) struct Shared {
+    pub source: Arc<dyn ImageSource>,
+    /// A pool of its own: the training step computes on the global one.
+    pub pool: ThreadPool,
+}
+
+/// Everything that the batches of one epoch depend on.
+pub(super) struct BatchBuilder {
     shared: Arc<Shared>,
     order: Vec<usize>,
     batch_size: usize,
@@ -26,27 +37,26 @@ pub(super) struct Plan {
     normalizer: Normalizer,
     augment: Option<Augment>,
     crops: bool,
-    /// Number of batches that are ready or being made ahead of the one in use.
+    /// Number of batches that are ready or in progress ahead of the one in use.
     pub prefetch: usize,
-    /// Set when nobody wants the batches any more.
+    /// Set when the batches are no longer needed.
     pub cancelled: Arc<AtomicBool>,
 }
 
-impl Plan {
-    pub fn new(loader: &Loader, epoch: u64, size: usize) -> Self {
-        let config = &loader.config;
-        let len = loader.shared.source.len();
+impl BatchBuilder {
+    pub fn new(config: &LoaderConfig, shared: Arc<Shared>, epoch: u64, size: usize) -> Self {
+        let len = shared.source.len();
         let mut order = match config.order {
             Order::Sequential => (0..len).collect(),
             Order::Shuffled => shuffled(config.seed, epoch, len),
         };
-        order.truncate(loader.samples_per_epoch());
+        order.truncate(config.samples_per_epoch(len));
         let preprocess = Preprocess {
             size,
             ..config.preprocess
         };
         Self {
-            shared: Arc::clone(&loader.shared),
+            shared,
             order,
             batch_size: config.batch_size,
             seed: config.seed,
@@ -60,7 +70,7 @@ impl Plan {
         }
     }
 
-    /// The same with the network's input in its batches, whatever the loader was asked for.
+    /// Makes batches with images, whatever the configuration says.
     pub fn with_images(self) -> Self {
         Self { crops: false, ..self }
     }
@@ -70,7 +80,7 @@ impl Plan {
         self.order.len().div_ceil(self.batch_size)
     }
 
-    /// Makes a batch. The error is that of the first picture in the batch that has one.
+    /// Makes a batch. Returns the error of the first picture in the batch that fails.
     pub fn build(&self, batch: usize) -> Result<Batch, LoaderError> {
         let start = batch * self.batch_size;
         let end = self.order.len().min(start + self.batch_size);
@@ -110,14 +120,15 @@ impl Plan {
         })
     }
 
-    /// Makes something of each picture of a batch. The error is that of the first picture that has one.
+    /// Calls `make` for each picture of a batch on the workers. Returns the error of the first picture that
+    /// fails.
     fn make<P: Send, T: Default + Send>(
         &self,
         pictures: impl IndexedParallelIterator<Item = P>,
         make: impl Fn(P) -> Result<T, LoaderError> + Sync,
     ) -> Result<Vec<T>, LoaderError> {
         let made_unless_cancelled = |picture| {
-            // Nobody sees what is in a batch that nobody wants.
+            // Nobody reads a cancelled batch.
             if self.cancelled.load(Ordering::Relaxed) {
                 return Ok(T::default());
             }
@@ -134,17 +145,17 @@ impl Plan {
         sample_stream(self.seed, self.epoch, index)
     }
 
-    /// Decodes, changes and resizes one picture.
+    /// Decodes, augments and resizes one picture.
     fn resized(&self, index: usize, stream: &mut Pcg64) -> Result<RgbImage, LoaderError> {
         let image = self.shared.source.load(index)?;
         let resized = match &self.augment {
             Some(augment) => augment.apply(&image, &self.preprocess, stream),
-            None => resize::apply(&image, &self.preprocess),
+            None => resize::resize(&image, &self.preprocess),
         };
         resized.map_err(|error| self.resize_error(index, error))
     }
 
-    /// Decodes one picture and takes the part of it that is to be resized.
+    /// Decodes one picture and takes the part that the device resizes.
     fn crop(&self, index: usize) -> Result<Crop, LoaderError> {
         let image = self.shared.source.load(index)?;
         let crop = match &self.augment {
