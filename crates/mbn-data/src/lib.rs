@@ -2,7 +2,7 @@
 //!
 //! For training, [`open`] a data set ([`open_fold`] trains on one of STL-10's folds), wrap its parts in a
 //! [`CachedSource`], and let a [`Loader`] make batches ahead of the training step. Single pictures take three steps:
-//! [`decode_file`], [`resize`] and [`normalize_into`]. [`collect`] expands the paths of a command line to picture
+//! [`decode_file`], [`resize()`] and [`normalize_into`]. [`collect`] expands the paths of a command line to picture
 //! files.
 //!
 //! ```no_run
