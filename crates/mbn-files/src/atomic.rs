@@ -23,23 +23,9 @@ pub fn is_temporary(name: &OsStr) -> bool {
 /// # Errors
 /// As [`AtomicFile::create`]; any failure to write, sync or rename. The old file, if any, is then untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_checked(path, bytes, |_| Ok(()))
-}
-
-/// As [`write()`], but the file gets its name only when `check`, given the temporary file's path, succeeds.
-///
-/// # Errors
-/// Those of [`write()`], converted by `From`, and those of `check`.
-pub fn write_checked<E: From<io::Error>>(
-    path: &Path,
-    bytes: &[u8],
-    check: impl FnOnce(&Path) -> Result<(), E>,
-) -> Result<(), E> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes)?;
-    file.file.as_file().sync_all()?;
-    check(file.file.path())?;
-    Ok(file.commit()?)
+    file.commit()
 }
 
 /// A file that is written bit by bit and gets its name on [`AtomicFile::commit`]. Dropped before that, it leaves
@@ -70,6 +56,11 @@ impl AtomicFile {
             file: builder.tempfile_in(folder_of(&path))?,
             path,
         })
+    }
+
+    /// The temporary file, to check it before it gets its name.
+    pub fn temporary_path(&self) -> &Path {
+        self.file.path()
     }
 
     /// Syncs the file and gives it its name.

@@ -1,4 +1,4 @@
-//! The images to classify: what the paths stand for, in their order.
+//! The images to classify: what the paths lead to, in their order.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
@@ -10,14 +10,14 @@ use mbn_data::{CollectError, class_folders, collect};
 
 use crate::options::Options;
 
-/// An image file, or a path that stands for none.
+/// An image file, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     /// The path as given, or as found below the folder given.
     pub path: PathBuf,
     /// Index of its class, where that is known.
     pub class: Option<usize>,
-    /// Why it stands for no image.
+    /// Why it leads to no image.
     pub problem: Option<String>,
 }
 
@@ -42,7 +42,7 @@ impl Input {
     }
 }
 
-/// The longest path in a list, in bytes: above what any system takes. A file that is no list ends here.
+/// The longest path in a list, in bytes. No system allows as much, so a longer line shows that the file is not a list.
 const MAX_PATH: u64 = 1 << 16;
 
 /// The images that the options ask for. `class_names` are the model's.
@@ -71,8 +71,8 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// The images of a folder of `CLASS/*`, with the model's indexes of their classes; a folder without classes is one
-/// input that failed.
+/// The images of a folder of `CLASS/*`, with the model's indexes of their classes. A folder without classes gives one
+/// failed input.
 fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
     let folders = match class_folders(folder) {
         Ok(folders) => folders,
@@ -84,7 +84,7 @@ fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
     if !unknown.is_empty() {
         let (folder, unknown, known) = (folder.display(), listed(&unknown), listed(class_names));
         return Err(anyhow!(
-            "the model has no classes of the names of these folders in `{folder}`: {unknown}"
+            "these folders in `{folder}` are not named like classes of the model: {unknown}"
         ))
         .hint(|| format!("the model's classes are {known}"));
     }

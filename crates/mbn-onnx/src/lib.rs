@@ -23,6 +23,7 @@
 pub mod builder;
 pub mod checker;
 mod constants;
+mod error;
 mod export;
 #[cfg(test)]
 mod fixtures;
@@ -34,7 +35,8 @@ pub mod proto;
 mod read_back;
 mod types;
 
-pub use export::{ExportError, export};
+pub use error::ExportError;
+pub use export::{Exporter, export};
 pub use model::{Model, ModelError, ModelErrorKind};
 pub use network::{BATCH, INPUT, LOGITS, PROBABILITIES};
 pub use opset::{DEFAULT_OPSET, OPSETS, OpsetError, ir_version};

@@ -24,8 +24,8 @@ impl Sink {
         Self::Stdout(BufWriter::new(stdout()))
     }
 
-    /// A file that replaces `path` on [`Sink::commit`]. What is no regular file is opened instead: a pipe, as soon as
-    /// somebody reads it.
+    /// A file that replaces `path` on [`Sink::commit`]. Anything but a regular file is opened instead; a pipe opens as
+    /// soon as somebody reads it.
     ///
     /// # Errors
     /// It is a folder, the folder that it is to be in cannot be written to, or it cannot be opened.

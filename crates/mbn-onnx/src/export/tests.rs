@@ -3,7 +3,7 @@ use mbn_weights::Weights;
 
 use super::*;
 use crate::proto::{AttributeProto, NodeProto, tensor_shape_proto, type_proto};
-use crate::{Dim, FoldedError, InputKind, checker, fixtures};
+use crate::{Dim, FoldedError, InputKind, Precision, checker, fixtures};
 
 fn sample(architecture: Architecture) -> Weights {
     fixtures::weights(architecture, Metadata::default())

@@ -1,0 +1,255 @@
+//! Which provider ran each operation, as ONNX Runtime's profile of a run tells it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+/// Nodes that an error names.
+const NAMED: usize = 3;
+
+/// Operations that are nearly all of a network's arithmetic, in ONNX's and in ONNX Runtime's names, which add
+/// prefixes and suffixes when they fuse: `FusedConv`, `QLinearConv`, `NhwcFusedConv`, `FusedMatMul`, `QGemm`, ...
+const COSTLY: [&str; 3] = ["Conv", "Gemm", "MatMul"];
+
+/// The nodes of a network that ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    nodes: Vec<Node>,
+}
+
+/// A node of ONNX Runtime's graph, in which it has fused nodes of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// What it computes.
+    pub operator: String,
+    /// ONNX Runtime's name of the provider that ran it.
+    pub provider: String,
+}
+
+/// A network that did not run where it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlacementError {
+    /// The file is not a profile.
+    #[error("ONNX Runtime's profile cannot be read: {0}")]
+    Unreadable(String),
+    /// The profile names no node that ran on the provider.
+    #[error("ONNX Runtime ran no node on {provider}")]
+    Nowhere {
+        /// The provider asked for.
+        provider: String,
+    },
+    /// Convolutions or products ran on another provider.
+    #[error("ONNX Runtime does not run {} of the network's {costly} convolutions and matrix products on {provider}: {}", nodes.len(), list(nodes))]
+    Elsewhere {
+        /// The provider asked for.
+        provider: String,
+        /// Number of all of them.
+        costly: usize,
+        /// Those that ran elsewhere.
+        nodes: Vec<Node>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Event {
+    #[serde(default)]
+    cat: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    args: Arguments,
+}
+
+#[derive(Default, Deserialize)]
+struct Arguments {
+    op_name: Option<String>,
+    provider: Option<String>,
+    node_index: Option<String>,
+}
+
+impl Placement {
+    /// What the profile, a JSON array of events, tells; a node that ran several times counts once.
+    ///
+    /// # Errors
+    /// [`PlacementError::Unreadable`].
+    pub fn of_profile(json: &[u8]) -> Result<Self, PlacementError> {
+        let events: Vec<Event> =
+            serde_json::from_slice(json).map_err(|error| PlacementError::Unreadable(error.to_string()))?;
+        let mut nodes = BTreeMap::new();
+        for Event { cat, name, args } in events {
+            let (Some(operator), Some(provider)) = (args.op_name, args.provider) else {
+                continue;
+            };
+            if cat != "Node" || provider.is_empty() {
+                continue;
+            }
+            let name = name.strip_suffix("_kernel_time").unwrap_or(&name).to_owned();
+            let index = args.node_index.and_then(|index| index.parse::<usize>().ok());
+            nodes.entry((index, name.clone())).or_insert(Node {
+                name,
+                operator,
+                provider,
+            });
+        }
+        Ok(Self {
+            nodes: nodes.into_values().collect(),
+        })
+    }
+
+    /// The nodes in the order of ONNX Runtime's graph.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Checks that `provider` ran every convolution and matrix product. Other operations may run elsewhere: ONNX Runtime
+    /// computes shapes on the CPU on purpose.
+    ///
+    /// # Errors
+    /// [`PlacementError::Nowhere`] and [`PlacementError::Elsewhere`].
+    pub fn require(&self, provider: &str) -> Result<(), PlacementError> {
+        let costly: Vec<_> = self.nodes.iter().filter(|node| node.is_costly()).collect();
+        let elsewhere = costly.iter().filter(|node| node.provider != provider);
+        let nodes: Vec<Node> = elsewhere.map(|node| (*node).clone()).collect();
+        let provider = provider.to_owned();
+        if !nodes.is_empty() {
+            let costly = costly.len();
+            return Err(PlacementError::Elsewhere {
+                provider,
+                costly,
+                nodes,
+            });
+        }
+        if !self.nodes.iter().any(|node| node.provider == provider) {
+            return Err(PlacementError::Nowhere { provider });
+        }
+        Ok(())
+    }
+}
+
+impl Node {
+    fn is_costly(&self) -> bool {
+        COSTLY.iter().any(|name| self.operator.contains(name))
+    }
+}
+
+impl fmt::Display for Placement {
+    /// `29 nodes on CUDAExecutionProvider, 2 on CPUExecutionProvider`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for node in &self.nodes {
+            *counts.entry(&node.provider).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for (i, (provider, count)) in counts.into_iter().enumerate() {
+            let unit = if i == 0 { " nodes" } else { "" };
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{count}{unit} on {provider}")?;
+        }
+        Ok(())
+    }
+}
+
+fn list(nodes: &[Node]) -> String {
+    let named: Vec<_> = nodes
+        .iter()
+        .take(NAMED)
+        .map(|node| format!("{} `{}` on {}", node.operator, node.name, node.provider))
+        .collect();
+    let more = nodes.len().saturating_sub(NAMED);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!("{}{more}", named.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CPU: &str = "CPUExecutionProvider";
+    const CUDA: &str = "CUDAExecutionProvider";
+
+    fn event(index: usize, operator: &str, provider: &str) -> String {
+        format!(
+            r#"{{"cat": "Node", "pid": 1, "dur": 3, "ph": "X", "name": "n{index}_kernel_time",
+                "args": {{"op_name": "{operator}", "provider": "{provider}", "node_index": "{index}"}}}}"#
+        )
+    }
+
+    fn placement(nodes: &[(&str, &str)]) -> Placement {
+        let session = r#"{"cat": "Session", "name": "model_run", "args": {}}"#.to_owned();
+        let events = nodes.iter().enumerate().map(|(i, (op, ep))| event(i, op, ep));
+        let events: Vec<_> = std::iter::once(session).chain(events).collect();
+        Placement::of_profile(format!("[{}]", events.join(",")).as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn shape_arithmetic_on_the_cpu_is_no_error() {
+        let nodes = [("Shape", CPU), ("Gather", CPU), ("Conv", CUDA), ("Gemm", CUDA)];
+        let placement = placement(&nodes);
+        assert_eq!(placement.require(CUDA), Ok(()));
+        assert_eq!(placement.nodes()[2].name, "n2");
+        assert_eq!(placement.to_string(), format!("2 nodes on {CPU}, 2 on {CUDA}"));
+    }
+
+    #[test]
+    fn each_kind_of_product_on_the_cpu_is_an_error() {
+        for operator in [
+            "Conv",
+            "FusedConv",
+            "QLinearConv",
+            "NhwcFusedConv",
+            "Gemm",
+            "FusedGemm",
+            "QGemm",
+            "MatMul",
+            "MatMulInteger",
+        ] {
+            let error = placement(&[("Conv", CUDA), (operator, CPU)])
+                .require(CUDA)
+                .unwrap_err();
+            let PlacementError::Elsewhere { costly: 2, nodes, .. } = &error else {
+                panic!("{operator}: {error}")
+            };
+            assert_eq!(nodes.len(), 1);
+            assert!(error.to_string().contains("`n1`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_provider_that_ran_nothing_is_an_error() {
+        for nodes in [&[][..], &[("Relu", CPU)]] {
+            let error = placement(nodes).require(CUDA).unwrap_err();
+            assert!(matches!(error, PlacementError::Nowhere { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_node_counts_once_and_long_lists_are_cut() {
+        let twice = format!("[{},{}]", event(0, "Conv", CPU), event(0, "Conv", CPU));
+        assert_eq!(Placement::of_profile(twice.as_bytes()).unwrap().nodes().len(), 1);
+        let error = placement(&[
+            ("Conv", CPU),
+            ("Conv", CPU),
+            ("Conv", CPU),
+            ("Conv", CPU),
+            ("Relu", CUDA),
+        ])
+        .require(CUDA)
+        .unwrap_err();
+        assert!(error.to_string().ends_with("and 1 more"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_profile_is_refused() {
+        for text in ["", "{}", "[1]", "[{\"cat\": \"Node\""] {
+            assert!(Placement::of_profile(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}
