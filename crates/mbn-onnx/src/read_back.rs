@@ -188,3 +188,6 @@ fn read_unfolded(
 fn foreign(reason: String) -> FoldedError {
     FoldedError::Foreign(reason)
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,25 +24,19 @@ fn sample(alpha: Alpha, variant: Variant) -> Weights {
 
 /// Every form of the same network.
 fn forms(folder: &Path, weights: &Weights) -> Vec<PathBuf> {
-    let mut forms = Vec::new();
-    for fold in [true, false] {
-        for precision in [Precision::Fp32, Precision::Fp16] {
-            for input in [InputKind::Float, InputKind::Uint8] {
-                for softmax in [false, true] {
-                    let options = ExportOptions {
-                        fold,
-                        precision,
-                        input,
-                        softmax,
-                        ..ExportOptions::default()
-                    };
-                    let name = format!("{fold}-{precision}-{input:?}-{softmax}");
-                    forms.push(write(folder, &name, weights, &options));
-                }
-            }
-        }
-    }
-    forms
+    let forms = fixtures::all_options().into_iter();
+    let write = |options: ExportOptions| {
+        let ExportOptions {
+            fold,
+            precision,
+            input,
+            softmax,
+            ..
+        } = options;
+        let name = format!("{fold}-{precision}-{input:?}-{softmax}");
+        write(folder, &name, weights, &options)
+    };
+    forms.map(write).collect()
 }
 
 #[test]
