@@ -1,22 +1,22 @@
-//! Files that name classes.
+//! Files of class names.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// Reads a file with one class name a line, verbatim but for a byte order mark in front. Two classes of one name are
-/// allowed, as ImageNet's `crane` is a bird and a machine, with a warning: mostly they are a slip.
+/// Reads a file with one class name per line, verbatim except for a leading byte order mark. Two classes may share a name,
+/// as ImageNet's `crane` is a bird and a machine; since that is usually a mistake, it is logged as a warning.
 ///
 /// # Errors
-/// A file that cannot be read as UTF-8, that is empty or has an empty line, named in the message.
+/// The file cannot be read as UTF-8, is empty, or has an empty line.
 pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(path);
     let text = text.with_context(|| format!("cannot read class names from `{}`", path.display()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let names: Vec<_> = text.lines().map(str::to_owned).collect();
     if names.is_empty() {
-        bail!("`{}` is empty, expected a class name a line", path.display());
+        bail!("`{}` is empty, expected one class name per line", path.display());
     }
     match names.iter().position(|name| name.trim().is_empty()) {
         Some(i) => bail!(
@@ -35,7 +35,7 @@ pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
     }
 }
 
-/// Indexes of the first two names that are the same.
+/// Indexes of the first two equal names.
 fn repeated(names: &[String]) -> Option<(usize, usize)> {
     let mut seen = HashMap::new();
     let mut names = names.iter().enumerate();
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_comes_twice_is_seen() {
+    fn a_repeated_name_is_found() {
         let names = |names: [&str; 4]| names.map(str::to_owned);
         assert_eq!(repeated(&names(["a", "b", "c", "b"])), Some((1, 3)));
         assert_eq!(repeated(&names(["a", "b", "c", " b"])), None);

@@ -7,7 +7,7 @@ use log::LevelFilter;
 
 use crate::DeviceChoice;
 
-/// More than any machine's cores that the programs are for; a mistyped number would start threads for minutes.
+/// More threads than any machine needs: a mistyped number would start threads for minutes.
 const MAX_THREADS: u64 = 1024;
 
 /// Options of every program.
@@ -19,11 +19,11 @@ pub struct CommonArgs {
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
     pub threads: Option<usize>,
 
-    /// Print nothing but errors on stderr
+    /// Print only errors on stderr
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
-    /// Least severe messages that stderr gets
+    /// Least severe messages to print on stderr
     #[arg(long, value_name = "LEVEL", value_enum, default_value = "info", global = true)]
     pub log_level: LogLevel,
 }
@@ -41,18 +41,18 @@ pub struct DeviceArgs {
 pub enum LogLevel {
     /// What made the program fail.
     Error,
-    /// What is likely not intended.
+    /// What the user probably did not intend.
     Warn,
     /// What a user wants to know.
     Info,
-    /// What helps to find a fault.
+    /// What helps to find a bug.
     Debug,
-    /// Everything, that of libraries too.
+    /// Everything, from libraries too.
     Trace,
 }
 
 impl CommonArgs {
-    /// Number of CPU threads to use: as asked for, else one for each core.
+    /// Number of CPU threads to use: the given one, else one per core.
     pub fn thread_count(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.threads.unwrap_or_else(cores)
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_are_as_many_as_a_machine_may_have() {
+    fn the_number_of_threads_has_a_range() {
         let threads = |n: &str| {
             let options = Options::try_parse_from(["program", "--threads", n]);
             options.map(|options| options.common.thread_count()).ok()

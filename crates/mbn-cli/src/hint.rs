@@ -8,7 +8,7 @@ use anyhow::Error;
 #[derive(Debug)]
 pub struct Hinted {
     pub(crate) error: Error,
-    /// What the user can do.
+    /// What the user can do about it.
     pub hint: String,
 }
 
@@ -19,7 +19,7 @@ impl fmt::Display for Hinted {
 }
 
 impl std::error::Error for Hinted {
-    /// Stands in for the error that it holds: the same message, the same cause.
+    /// The cause of the inner error, whose message `Display` prints.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.error.source()
     }
@@ -27,7 +27,7 @@ impl std::error::Error for Hinted {
 
 /// Adds advice to an error.
 pub trait Hint<T> {
-    /// The same result, whose error carries `hint()` for the user.
+    /// The same result; its error carries `hint()` for the user.
     ///
     /// # Errors
     /// The error of `self`.

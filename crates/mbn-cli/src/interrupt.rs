@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks the program to finish what it is at and save, the second ends it.
+//! Ctrl-C: the first one asks the program to save and stop, the second one ends it.
 
 use std::ffi::c_int;
 use std::io;
@@ -13,7 +13,7 @@ use signal_hook::flag;
 use crate::run::INTERRUPTED;
 
 static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-/// There is nothing yet to finish, see [`install_preparing`].
+/// Nothing needs saving yet, see [`install_preparing`].
 static PREPARING: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 const SIGNALS: &[c_int] = &[
@@ -23,11 +23,11 @@ const SIGNALS: &[c_int] = &[
     SIGHUP,
 ];
 
-/// Makes SIGINT, SIGTERM and SIGHUP set the flag that [`requested`] reads. One that the program was started to ignore,
-/// as `nohup` does, stays ignored; only Linux tells which these are.
+/// Makes SIGINT, SIGTERM and SIGHUP set the flag that [`requested`] reads. On Linux, signals that the program was started to
+/// ignore (as by `nohup`) stay ignored.
 ///
 /// # Errors
-/// The system refuses a handler.
+/// The system refuses to install a handler.
 pub fn install() -> io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     for &signal in SIGNALS {
@@ -35,15 +35,14 @@ pub fn install() -> io::Result<()> {
             continue;
         }
         flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&PREPARING))?;
-        // In this order: the signal that sets the flag finds it unset.
+        // This order matters: the first signal must find the flag unset.
         flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&REQUESTED))?;
         flag::register(signal, Arc::clone(&REQUESTED))?;
     }
     Ok(())
 }
 
-/// As [`install`], but while the guard lives the first signal ends the program: it waits for input, and there is
-/// nothing yet to finish.
+/// As [`install`], but while the guard lives, the first signal ends the program, which has nothing to save yet.
 ///
 /// # Errors
 /// As [`install`].
@@ -53,7 +52,7 @@ pub fn install_preparing() -> io::Result<Preparing> {
     Ok(Preparing(()))
 }
 
-/// Until it is dropped a signal ends the program at once, see [`install_preparing`].
+/// Until this is dropped, a signal ends the program at once, see [`install_preparing`].
 #[derive(Debug)]
 #[must_use]
 pub struct Preparing(());
@@ -69,8 +68,8 @@ pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
 }
 
-/// Whether Linux's description of a process says that it ignores a signal: a bit mask in hexadecimal, the lowest bit
-/// for signal 1.
+/// Whether a process ignores a signal, by its `/proc/PID/status`: `SigIgn` is a bit mask in hexadecimal, with signal 1 in the
+/// lowest bit.
 fn is_ignored(status: &str, signal: c_int) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

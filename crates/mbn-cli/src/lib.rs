@@ -1,5 +1,5 @@
 //! What `mbn-train`, `mbn-export` and `mbn-infer` share: common options, logging to stderr, exit codes,
-//! interruption, progress bars, files of class names, places for output, advised commands.
+//! interruption, progress bars, files of class names, checks of outputs, quoted commands.
 //!
 //! A program's `main` is one call of [`run`] with a function from its options to an [`Outcome`].
 

@@ -1,10 +1,10 @@
-//! Messages on stderr, above the progress bars where there are any.
+//! Messages on stderr, above the progress bars.
 
 use std::io::Write;
 
 use log::{Level, LevelFilter};
 
-/// Libraries whose messages below warnings are of no use to a user.
+/// Libraries whose messages below warnings do not help a user.
 const TRACE_ONLY: [&str; 3] = ["ort", "candle", "gemm"];
 
 pub(crate) fn init(level: LevelFilter) {
@@ -31,7 +31,7 @@ pub(crate) fn init(level: LevelFilter) {
     });
     let logger = builder.build();
     let bars = crate::progress::bars().clone();
-    // Fails only if a logger is there already, whose messages then stand.
+    // Fails only if a logger is installed already; that one stays.
     if indicatif_log_bridge::LogWrapper::new(bars, logger)
         .try_init()
         .is_ok()

@@ -1,4 +1,4 @@
-//! Progress bars, drawn only where stderr is a terminal.
+//! Progress bars, which are drawn only if stderr is a terminal.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
 
-/// Unread bars redraw this often, so that the time left counts down.
+/// Bars redraw this often even without progress, so that the remaining time counts down.
 const TICK: Duration = Duration::from_millis(250);
 
 /// All bars of the program; messages appear above them.
@@ -15,12 +15,12 @@ pub fn bars() -> &'static MultiProgress {
     BARS.get_or_init(MultiProgress::new)
 }
 
-/// Draws no bar from now on.
+/// Draws no bars from now on.
 pub fn hide() {
     bars().set_draw_target(ProgressDrawTarget::hidden());
 }
 
-/// A bar over `len` steps, by indicatif's template syntax; `{msg}` takes what `set_message` gives.
+/// A bar over `len` steps, with a template in indicatif's syntax; `set_message` sets `{msg}`.
 pub fn bar(len: u64, template: &str) -> ProgressBar {
     let bar = bars().add(ProgressBar::new(len));
     if let Ok(style) = ProgressStyle::with_template(template) {

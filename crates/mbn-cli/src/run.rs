@@ -1,4 +1,4 @@
-//! The frame of a program: options, logging, threads, exit code.
+//! The frame of a program: options, logging, threads, exit codes.
 
 use std::io;
 use std::process::ExitCode;
@@ -12,18 +12,18 @@ const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// How a program that could do its work ended.
+/// How a program ended that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// All is well: exit code 0.
     Success,
-    /// Something was wrong and has been reported: exit code 1.
+    /// Something failed and has been reported: exit code 1.
     Failure,
     /// The user stopped it: exit code 130.
     Interrupted,
 }
 
-/// The command line alone shows the mistake: exit code 2.
+/// A mistake on the command line: exit code 2.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
@@ -50,13 +50,13 @@ where
         Ok(Outcome::Success) => 0,
         Ok(Outcome::Failure) => FAILURE,
         Ok(Outcome::Interrupted) => INTERRUPTED,
-        // Whoever read the output has seen enough, as `head` does.
+        // The reader of the output has seen enough, as `head` does.
         Err(error) if is_broken_pipe(&error) && is_closed(&io::stdout()) => 0,
         Err(error) => report(&error),
     })
 }
 
-/// The options. A negative number is a value, which an error about its range is to be of.
+/// Parses the options. A negative number is a value, so that the error is about its range and not about an unknown option.
 fn parse<A: Parser>() -> A {
     let mut command = A::command().mut_args(|arg| {
         let takes_value = arg.get_action().takes_values() && !arg.is_positional();
@@ -97,8 +97,7 @@ fn is_broken_pipe(error: &Error) -> bool {
     kinds.into_iter().any(|kind| kind == io::ErrorKind::BrokenPipe)
 }
 
-/// Whether nobody reads a pipe any more. Without it a broken one would be taken for stdout's where it is an output
-/// file's or a connection's.
+/// Whether the reader of a pipe is gone. This tells a broken stdout from a broken output file or connection.
 #[cfg(unix)]
 fn is_closed(pipe: &impl std::os::fd::AsFd) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -109,7 +108,7 @@ fn is_closed(pipe: &impl std::os::fd::AsFd) -> bool {
     polled && events.contains(PollFlags::POLLERR)
 }
 
-/// Elsewhere nothing tells.
+/// Other systems cannot tell.
 #[cfg(not(unix))]
 fn is_closed<T>(_pipe: &T) -> bool {
     true

@@ -1,11 +1,11 @@
-//! Commands that a message advises, ready to be pasted.
+//! Parts of commands in messages, ready to be pasted into a shell.
 
 use std::path::Path;
 
-/// A path as a word of a shell's command line, quoted where it has to be.
+/// A path as one word of a shell command, quoted if necessary.
 pub fn quote(path: &Path) -> String {
     let text = path.to_string_lossy();
-    // What no shell can take, no path has: a null byte.
+    // Quoting fails only for a null byte, which no path contains.
     shlex::try_quote(&text).map_or_else(|_| text.to_string(), Into::into)
 }
 

@@ -1,4 +1,4 @@
-//! Decoding and resizing against what Pillow makes of the same files (`shared/reference/preprocess`).
+//! Compares decoding and resizing with Pillow's results for the same files (`shared/reference/preprocess`).
 
 use mbn_spec::{Preprocess, Resize};
 use mbn_testing::{Tensors, reference_dir};
@@ -24,7 +24,7 @@ fn pictures_become_what_pillow_makes_of_them() {
             resize,
             ..Preprocess::default()
         };
-        let found = mbn_data::apply(&image, &preprocess).unwrap();
+        let found = mbn_data::resize(&image, &preprocess).unwrap();
         let (shape, _, bytes) = expected.raw(&tensor);
         assert_eq!(shape, [224, 224, 3]);
         let differences = found.iter().zip(bytes).map(|(a, b)| a.abs_diff(*b));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use mbn_data::{Normalizer, apply, decode_file};
+use mbn_data::{Normalizer, decode_file, resize};
 use mbn_engine::images::{Images, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
@@ -183,7 +183,7 @@ impl Pipeline {
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
         let image = image.map_err(|error| describe(&error.kind))?;
-        let resized = apply(&image, &self.preprocess).map_err(|error| describe(&error))?;
+        let resized = resize(&image, &self.preprocess).map_err(|error| describe(&error))?;
         write(&resized);
         add(&self.preprocess_nanos, decoded.elapsed());
         Ok(())

@@ -1,4 +1,4 @@
-//! A chart's frame: axes with ticks, grid and labels, and the map from data to pixels.
+//! The frame of a chart: axes with ticks, grid and labels, and the mapping from data to pixels.
 
 use crate::{
     canvas::{Align, Area, Canvas, GRID, INK, Rgb, TextStyle, WHITE},
@@ -10,7 +10,7 @@ pub(crate) const LABEL_SIZE: f32 = 20.0;
 const TICK_LABEL_SIZE: f32 = 18.0;
 const TICK_LENGTH: f32 = 7.0;
 
-/// What a panel shows.
+/// The axes of a panel.
 pub(crate) struct Axes<'a> {
     pub(crate) title: &'a str,
     pub(crate) x_label: &'a str,
@@ -35,7 +35,7 @@ impl Axes<'_> {
         )
     }
 
-    /// Draws all but the data.
+    /// Draws everything but the data.
     pub(crate) fn draw(&self, canvas: &mut Canvas) {
         let area = self.area;
         let y_ticks = ticks::ticks(self.y.0, self.y.1, 8, 0.0);
@@ -66,7 +66,7 @@ impl Axes<'_> {
         canvas.text(self.y_label, (area.x - 74.0, middle.1), label.rotated(-90.0));
     }
 
-    /// Draws a legend in the corner that hides the least of `lines` and of `notes`.
+    /// Draws a legend in the corner where it hides the least of `lines`.
     pub(crate) fn legend(&self, canvas: &mut Canvas, entries: &[(&str, Rgb)], lines: &[Vec<(f32, f32)>]) {
         const ROW: f32 = 30.0;
         const SAMPLE: f32 = 38.0;

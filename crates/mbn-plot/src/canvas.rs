@@ -1,7 +1,7 @@
-//! An anti-aliased white sheet with the few shapes that charts need.
+//! An anti-aliased white canvas with the few shapes that charts need.
 //!
-//! The plotting crates' bitmap backends draw lines without anti-aliasing or need a font from the system; `tiny-skia` and
-//! `ab_glyph` need neither and leave only the axes to do.
+//! Plotting crates draw bitmaps without anti-aliasing, or need a font from the system. `tiny-skia` and `ab_glyph` do neither,
+//! and only the axes remain to be drawn here.
 
 use image::{
     ExtendedColorType, ImageEncoder, RgbImage,
@@ -43,13 +43,13 @@ impl Area {
         (self.x..=self.right()).contains(&x) && (self.y..=self.bottom()).contains(&y)
     }
 
-    /// `None` where nothing would be seen.
+    /// `None` if nothing would be visible.
     fn rect(self) -> Option<Rect> {
         Rect::from_xywh(self.x, self.y, self.width, self.height)
     }
 }
 
-/// Which part of a text is put on its anchor; vertically it is always centred there.
+/// The horizontal position of a text relative to its anchor. Vertically, the text is centred on it.
 #[derive(Clone, Copy)]
 pub(crate) enum Align {
     Start,
@@ -57,7 +57,7 @@ pub(crate) enum Align {
     End,
 }
 
-/// How a text looks.
+/// The look of a text.
 #[derive(Clone, Copy)]
 pub(crate) struct TextStyle {
     pub(crate) size: f32,
@@ -86,7 +86,7 @@ impl TextStyle {
     }
 }
 
-/// The picture being drawn. Coordinates are pixels from the top left corner; what lies outside is clipped.
+/// The picture being drawn. Coordinates are pixels from the top left corner; shapes are clipped to the picture.
 pub(crate) struct Canvas {
     pixmap: Pixmap,
     face: Typeface,
@@ -104,7 +104,7 @@ impl Canvas {
         &self.face
     }
 
-    /// Fills a rectangle; `opacity` 1 covers what is below.
+    /// Fills a rectangle. With `opacity` 1, nothing below it shows.
     pub(crate) fn fill_area(&mut self, area: Area, color: Rgb, opacity: f32) {
         let mut paint = paint(color);
         paint.set_color(with_opacity(color, opacity));
@@ -149,7 +149,7 @@ impl Canvas {
         }
     }
 
-    /// Copies a picture's pixels; what lies outside is clipped.
+    /// Copies the pixels of an image, clipped to the picture.
     pub(crate) fn picture(&mut self, image: &RgbImage, (left, top): (u32, u32)) {
         let (width, height) = (self.pixmap.width(), self.pixmap.height());
         let pixels = self.pixmap.pixels_mut();
@@ -167,7 +167,7 @@ impl Canvas {
         self.encode(FilterType::NoFilter)
     }
 
-    /// As [`Self::into_png`], smaller where there are photos.
+    /// As [`Self::into_png`], but smaller for photos.
     pub(crate) fn into_png_of_photos(self) -> Result<Vec<u8>, PlotError> {
         self.encode(FilterType::Adaptive)
     }

@@ -9,7 +9,7 @@ use crate::{
     ticks::epoch_ticks,
 };
 
-/// One row of the history. Values that are not finite are left out of the drawing.
+/// One row of the history. Values that are not finite are not drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EpochPoint {
     /// Number of the epoch, counted from 1.
@@ -33,15 +33,15 @@ const PANEL_TOP: f32 = 112.0;
 const PANEL_LEFTS: [f32; 2] = [110.0, 910.0];
 const LINE_WIDTH: f32 = 2.6;
 const DOT_RADIUS: f32 = 4.0;
-/// With more epochs than this, dots would run together.
+/// With more epochs than this, dots would overlap.
 const MOST_EPOCHS_WITH_DOTS: usize = 30;
-/// A loss beyond this would flatten everything else, and pixels are computed in single precision.
+/// Larger values would flatten everything else, and pixels are computed in single precision.
 const LARGEST_DRAWN: f64 = 1e30;
 
 /// Draws accuracy (per cent) and loss by epoch, side by side, as PNG.
 ///
-/// Colours are those of the experiment that this project starts from: accuracy in blue for training and red for test,
-/// loss the other way round. The best test accuracy is marked.
+/// Accuracy is blue for training and red for test, and loss the other way round, as in the experiment that this project
+/// starts from. The best test accuracy is marked.
 ///
 /// # Errors
 /// [`PlotError::EmptyHistory`] for an empty `history`; [`PlotError::Encode`] if PNG encoding fails.
@@ -76,7 +76,7 @@ pub fn curves(history: &[EpochPoint], title: &str) -> Result<Vec<u8>, PlotError>
             height: PANEL_SIZE.1,
         },
     };
-    // Of equals the first counts, as in training.
+    // The first of several equal ones counts, as in training.
     let best = history
         .iter()
         .rev()
@@ -102,7 +102,7 @@ pub fn curves(history: &[EpochPoint], title: &str) -> Result<Vec<u8>, PlotError>
     canvas.into_png()
 }
 
-/// One curve, in pieces between which values are missing.
+/// One curve, in pieces: values are missing between them.
 struct Series {
     name: &'static str,
     color: Rgb,
@@ -159,7 +159,7 @@ fn panel(canvas: &mut Canvas, axes: &Axes, series: &[Series], best: Option<&Epoc
     axes.legend(canvas, &entries, &lines);
 }
 
-/// Rings the best epoch and writes its accuracy where it hides no curve. Returns the outline of the note.
+/// Marks the best epoch, and writes its accuracy where it hides no curve. Returns the outline of the note.
 fn mark_best(
     canvas: &mut Canvas,
     axes: &Axes,
@@ -204,14 +204,14 @@ fn mark_best(
     ]
 }
 
-/// Ends of the axis of epochs, with air beside the first and last.
+/// Ends of the axis of epochs, with a margin.
 fn epoch_range(first: u32, last: u32) -> (f64, f64) {
     let (first, last) = (f64::from(first), f64::from(last));
-    let air = (0.03 * (last - first)).max(if last > first { 0.1 } else { 1.0 });
-    (first - air, last + air)
+    let margin = (0.03 * (last - first)).max(if last > first { 0.1 } else { 1.0 });
+    (first - margin, last + margin)
 }
 
-/// Ends of an axis that shows all values with air around them, but does not leave `natural` unless a value does.
+/// Ends of an axis that shows all values with a margin, within `natural` unless a value is outside it.
 fn value_range(series: &[Series], natural: (f64, f64)) -> (f64, f64) {
     let values = || {
         series
@@ -225,16 +225,16 @@ fn value_range(series: &[Series], natural: (f64, f64)) -> (f64, f64) {
     if low > high {
         return (0.0, if natural.1.is_finite() { natural.1 } else { 1.0 });
     }
-    let air = (0.06 * (high - low)).max(0.02 * high.abs()).max(1e-3);
+    let margin = (0.06 * (high - low)).max(0.02 * high.abs()).max(1e-3);
     let bottom = if low >= natural.0 {
-        (low - air).max(natural.0)
+        (low - margin).max(natural.0)
     } else {
-        low - air
+        low - margin
     };
     let top = if high <= natural.1 {
-        (high + air).min(natural.1)
+        (high + margin).min(natural.1)
     } else {
-        high + air
+        high + margin
     };
     (bottom, top)
 }

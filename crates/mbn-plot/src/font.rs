@@ -1,4 +1,4 @@
-//! Text as outlines: widths, truncation and glyph paths of the built-in font.
+//! Text in the built-in font: widths, truncation and outlines.
 
 use ab_glyph::{Font, FontRef, GlyphId, OutlineCurve, Point};
 use tiny_skia::{Path, PathBuilder};
@@ -6,7 +6,7 @@ use tiny_skia::{Path, PathBuilder};
 use crate::PlotError;
 
 const ELLIPSIS: char = '…';
-/// Half the height of capitals, in em: the distance from the baseline to what the eye takes for the middle of a line.
+/// Half the height of capitals, in em: the distance from the baseline to the visual middle of a line.
 const HALF_CAP_HEIGHT: f32 = 0.365;
 
 /// DejaVu Sans. Sizes are in pixels per em.
@@ -27,7 +27,7 @@ impl Typeface {
         self.positioned(text, size).1
     }
 
-    /// `text` if it fits into `max_width` pixels, else its longest beginning that does with an ellipsis.
+    /// `text` if it fits into `max_width` pixels, else as much of its beginning as fits with an ellipsis.
     pub(crate) fn fit(&self, text: &str, size: f32, max_width: f32) -> String {
         if self.width(text, size) <= max_width {
             return text.to_owned();
@@ -44,7 +44,7 @@ impl Typeface {
         format!("{}{ELLIPSIS}", kept.trim_end())
     }
 
-    /// As [`Self::fit`], but with the ellipsis in the text: names that begin alike often differ at their end.
+    /// As [`Self::fit`], but with the ellipsis inside the text: names with the same beginning often differ at the end.
     pub(crate) fn fit_name(&self, text: &str, size: f32, max_width: f32) -> String {
         if self.width(text, size) <= max_width {
             return text.to_owned();
@@ -77,14 +77,14 @@ impl Typeface {
         path.finish()
     }
 
-    /// Glyphs with their pen positions, and the advance of the whole.
+    /// Glyphs with their pen positions, and the total advance.
     fn positioned(&self, text: &str, size: f32) -> (Vec<(GlyphId, f32)>, f32) {
         let scale = size / self.units_per_em;
         let mut pen = 0.0;
         let mut previous = None;
         let mut glyphs = Vec::new();
         for character in text.chars() {
-            // A line break or tab in a class name has no glyph of its own.
+            // Control characters, such as a tab in a class name, have no glyph.
             let glyph = self
                 .font
                 .glyph_id(if character.is_control() { ' ' } else { character });
@@ -99,7 +99,7 @@ impl Typeface {
     }
 }
 
-/// Adds a glyph's curves, which follow each other except where a new contour begins.
+/// Adds the curves of a glyph, which are connected except where a new contour begins.
 fn append(path: &mut PathBuilder, curves: &[OutlineCurve], place: impl Fn(Point) -> (f32, f32)) {
     let mut last: Option<Point> = None;
     for curve in curves {
@@ -143,7 +143,7 @@ mod tests {
             "{fitted}"
         );
         assert!(face.width(&fitted, 14.0) <= 120.0);
-        assert!(fitted.chars().count() > 10, "{fitted} wastes its room");
+        assert!(fitted.chars().count() > 10, "{fitted} leaves room unused");
         assert_eq!(face.fit("short", 14.0, 120.0), "short");
     }
 
@@ -156,7 +156,7 @@ mod tests {
         assert!(name.starts_with(head) && name.ends_with(tail), "{fitted}");
         assert!(head.len() > tail.len() && tail.len() > 3, "{fitted}");
         assert!(face.width(&fitted, 14.0) <= 120.0);
-        assert!(fitted.chars().count() > 10, "{fitted} wastes its room");
+        assert!(fitted.chars().count() > 10, "{fitted} leaves room unused");
         assert_eq!(face.fit_name("short", 14.0, 120.0), "short");
     }
 

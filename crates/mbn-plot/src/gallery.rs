@@ -1,4 +1,4 @@
-//! Pictures side by side with what is said of them.
+//! Images side by side, with captions.
 
 use image::RgbImage;
 use image::imageops::{self, FilterType};
@@ -9,7 +9,7 @@ use crate::{
     font::Typeface,
 };
 
-/// Side of the square that a picture is fitted into.
+/// Side of the square that an image is fitted into.
 const SIDE: u32 = 176;
 const GAP: f32 = 18.0;
 const MARGIN: f32 = 40.0;
@@ -22,12 +22,12 @@ const GREEN: Rgb = [22, 120, 60];
 const RED: Rgb = [190, 30, 45];
 const FRAME: Rgb = [204, 204, 204];
 
-/// A picture and the lines below it.
+/// An image and its captions.
 #[derive(Clone, Debug)]
 pub struct Tile {
-    /// Of any size; it is fitted into a square.
+    /// An image of any size; it is fitted into a square.
     pub image: RgbImage,
-    /// One below the other.
+    /// Lines below the image.
     pub captions: Vec<Caption>,
 }
 
@@ -38,28 +38,28 @@ pub struct Caption {
     tone: Tone,
 }
 
-/// What a line says of its picture.
+/// Whether a line is about something right or wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// Neither.
     Plain,
-    /// That something is right.
+    /// Something right.
     Good,
-    /// That something is wrong.
+    /// Something wrong.
     Bad,
 }
 
 impl Caption {
-    /// A line; of what does not fit below the picture, both ends stay.
+    /// A line. If it is too long, its middle is left out.
     pub fn new(text: String, tone: Tone) -> Self {
         Self { text, tone }
     }
 }
 
-/// Draws pictures with captions in rows, below a title and a note, as PNG.
+/// Draws images with captions in rows, below a title and a note, as PNG.
 ///
 /// # Errors
-/// [`PlotError::TooLarge`] for more pictures than memory has room for, [`PlotError::Encode`] if PNG encoding fails.
+/// [`PlotError::TooLarge`] if there is no memory for so many images, [`PlotError::Encode`] if PNG encoding fails.
 pub fn gallery(title: &str, note: &str, tiles: &[Tile]) -> Result<Vec<u8>, PlotError> {
     let side = SIDE as f32;
     let lines = tiles.iter().map(|tile| tile.captions.len()).max().unwrap_or(0);
@@ -88,7 +88,8 @@ pub fn gallery(title: &str, note: &str, tiles: &[Tile]) -> Result<Vec<u8>, PlotE
     canvas.into_png_of_photos()
 }
 
-/// Columns of a picture about half again as wide as high, a few more or fewer where that leaves fewer places empty.
+/// Number of columns: the picture is about 1.5 times as wide as high, or a little more or less if that leaves fewer places
+/// empty.
 fn columns(tiles: usize) -> usize {
     let wanted = ((1.5 * tiles as f32).sqrt().round() as usize).clamp(1, MOST_COLUMNS);
     let candidates = wanted.saturating_sub(1).max(1)..=(wanted + 2).min(MOST_COLUMNS);
@@ -103,7 +104,7 @@ fn draw_tile(canvas: &mut Canvas, tile: &Tile, (x, y): (f32, f32)) {
     let side = SIDE as f32;
     let image = fitted(&tile.image);
     let (width, height) = (image.width() as f32, image.height() as f32);
-    // Pictures that are not square stand in the middle of their square.
+    // Images that are not square are centred in their square.
     let corner = (
         x + (0.5 * (side - width)).floor(),
         y + (0.5 * (side - height)).floor(),
@@ -128,7 +129,7 @@ fn draw_tile(canvas: &mut Canvas, tile: &Tile, (x, y): (f32, f32)) {
     }
 }
 
-/// The picture at the largest size that fits into the square.
+/// The image at the largest size that fits into the square.
 fn fitted(image: &RgbImage) -> RgbImage {
     let longest = image.width().max(image.height()).max(1);
     let scaled = |length: u32| {

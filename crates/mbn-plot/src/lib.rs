@@ -1,8 +1,7 @@
-//! The pictures that training leaves beside its numbers: plain data in, PNG bytes out.
+//! The pictures of a training run: plain data in, PNG bytes out.
 //!
-//! [`curves`] draws accuracy and loss by epoch, [`confusion`] which classes are taken for which, [`gallery`] pictures with
-//! captions. Nothing is read from the
-//! machine: the font (DejaVu Sans) is part of the program, and the caller decides where the bytes go.
+//! [`curves`] draws accuracy and loss by epoch, [`confusion`] which classes are taken for which, and [`gallery`] images with
+//! captions. Nothing is read from the machine: the font (DejaVu Sans) is built in. The caller writes the bytes.
 //!
 //! ```
 //! use mbn_plot::{EpochPoint, curves};
@@ -15,9 +14,7 @@
 
 mod axes;
 mod canvas;
-mod class_list;
 mod confusion;
-mod counts;
 mod curves;
 mod font;
 mod gallery;
@@ -28,7 +25,7 @@ pub use confusion::{MAX_MATRIX_CLASSES, confusion};
 pub use curves::{EpochPoint, curves};
 pub use gallery::{Caption, Tile, Tone, gallery};
 
-/// Why there is no picture.
+/// Why a picture cannot be drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum PlotError {
     /// Curves need at least one epoch.
@@ -37,7 +34,7 @@ pub enum PlotError {
     /// A confusion matrix needs at least one class.
     #[error("no classes to draw: the confusion matrix is empty")]
     NoClasses,
-    /// The matrix has to be square, with a name for each class.
+    /// A confusion matrix needs a row for each class name.
     #[error("the confusion matrix has {rows} rows for {names} class names")]
     RowCount {
         /// Rows of the matrix.
@@ -45,17 +42,17 @@ pub enum PlotError {
         /// Class names given.
         names: usize,
     },
-    /// A row of the matrix has too few or too many columns.
-    #[error("row {row} of the confusion matrix has {columns} columns, not one for each of {names} classes")]
+    /// A row of the matrix needs a column for each class name.
+    #[error("row {row} of the confusion matrix has {columns} columns for {names} class names")]
     ColumnCount {
-        /// Index of the offending row.
+        /// Index of the row.
         row: usize,
         /// Its columns.
         columns: usize,
         /// Class names given.
         names: usize,
     },
-    /// The picture's memory could not be laid out.
+    /// There is no memory for the picture.
     #[error("a picture of {width} x {height} pixels is too large to draw")]
     TooLarge {
         /// Width in pixels.
@@ -63,7 +60,7 @@ pub enum PlotError {
         /// Height in pixels.
         height: u32,
     },
-    /// The font built into the program could not be parsed.
+    /// The built-in font could not be parsed.
     #[error("the built-in font cannot be read")]
     Font(#[from] ab_glyph::InvalidFont),
     /// PNG encoding failed.

@@ -1,8 +1,8 @@
-//! Where in a panel a legend or a note hides the least of the curves.
+//! The place in a panel where a legend or note hides the least of the curves.
 
 use crate::canvas::Area;
 
-/// The first of `candidates` that the fewest points of `lines` run through. Lines are sampled every few pixels.
+/// The first of `candidates` with the fewest points of `lines` inside. Lines are sampled every few pixels.
 pub(crate) fn clearest(candidates: &[Area], lines: &[Vec<(f32, f32)>]) -> Option<Area> {
     candidates
         .iter()

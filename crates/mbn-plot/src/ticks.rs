@@ -1,7 +1,7 @@
-//! Where an axis has its ticks and how they are written.
+//! The ticks of an axis and their labels.
 
-/// Multiples of 1, 2 or 5 times a power of ten within `low..=high`, at most `most` of them where that is possible, with a
-/// step of at least `smallest_step`.
+/// Multiples of 1, 2 or 5 times a power of ten within `low..=high`: at most `most` of them, if possible, with a step of at
+/// least `smallest_step`.
 pub(crate) fn ticks(low: f64, high: f64, most: usize, smallest_step: f64) -> Vec<f64> {
     let step = step((high - low) / most.max(1) as f64).max(smallest_step);
     let (first, last) = ((low / step).ceil(), (high / step).floor());
@@ -12,7 +12,7 @@ pub(crate) fn ticks(low: f64, high: f64, most: usize, smallest_step: f64) -> Vec
         .collect()
 }
 
-/// Ticks of an axis of epochs: whole numbers, and the first epoch even where the step passes over it.
+/// Ticks of an axis of epochs: whole numbers, and always the first epoch.
 pub(crate) fn epoch_ticks(first: u32, last: u32) -> Vec<f64> {
     let (low, high) = (f64::from(first), f64::from(last));
     let mut ticks = ticks(low, high, 10, 1.0);
@@ -23,7 +23,7 @@ pub(crate) fn epoch_ticks(first: u32, last: u32) -> Vec<f64> {
     ticks
 }
 
-/// `value` with the decimals that tell ticks `step` apart.
+/// `value` with as many decimals as ticks that are `step` apart need.
 pub(crate) fn label(value: f64, step: f64) -> String {
     if step >= 1e6 || (step < 1e-4 && step > 0.0) {
         return format!("{value:e}");
@@ -32,7 +32,7 @@ pub(crate) fn label(value: f64, step: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// The round number that is nearest to `wanted` from above.
+/// The smallest round number that is not below `wanted`.
 fn step(wanted: f64) -> f64 {
     if !(wanted.is_finite() && wanted > 0.0) {
         return 1.0;

@@ -1,12 +1,12 @@
-//! `--device`: where the run computes.
+//! `--device`: the device that a run computes on.
 
 use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{DeviceChoice, Hint, UsageError};
 
-use crate::choices::Precision;
+use crate::settings::StepPrecision;
 
-/// Opens what was asked for, and says what it took and why.
+/// Opens the device and logs which one it is; with `auto` also why.
 pub(crate) fn open(choice: DeviceChoice) -> Result<Device> {
     let cuda = |index| mbn_ops::open_cuda(index);
     match choice {
@@ -37,26 +37,26 @@ pub(crate) fn open(choice: DeviceChoice) -> Result<Device> {
     }
 }
 
-/// Name of the kind of `device`, as `--device` takes it.
+/// The kind of `device`, as in `--device`.
 pub(crate) fn kind(device: &Device) -> &'static str {
     if device.is_cuda() { "cuda" } else { "cpu" }
 }
 
-/// The contradiction that the command line alone shows.
-pub(crate) fn check_options(choice: DeviceChoice, precision: Option<Precision>) -> Result<()> {
-    if choice == DeviceChoice::Cpu && precision == Some(Precision::Tf32) {
-        let message = "`--precision tf32` is a format of CUDA devices, and `--device cpu` was asked for";
+/// Refuses a contradiction on the command line.
+pub(crate) fn check_options(choice: DeviceChoice, precision: Option<StepPrecision>) -> Result<()> {
+    if choice == DeviceChoice::Cpu && precision == Some(StepPrecision::Tf32) {
+        let message = "`--precision tf32` needs a CUDA device, but `--device cpu` is given";
         return Err(UsageError(message.into()).into());
     }
     Ok(())
 }
 
-/// Sets how products of float32 are computed; an error where the device has no such products.
-pub(crate) fn set_products(device: &Device, precision: Precision) -> Result<()> {
-    let tf32 = precision == Precision::Tf32;
+/// Sets how products of float32 are computed; an error if the device cannot do that.
+pub(crate) fn set_products(device: &Device, precision: StepPrecision) -> Result<()> {
+    let tf32 = precision == StepPrecision::Tf32;
     if tf32 && !device.is_cuda() {
         return Err(anyhow!("`--precision tf32` needs a CUDA device")).hint(|| {
-            "the message above says why there is none; on the CPU use `--precision f32` or `--precision bf16`"
+            "the message above says why none is available; on the CPU use `--precision f32` or `--precision bf16`"
                 .to_owned()
         });
     }

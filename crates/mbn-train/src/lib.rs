@@ -1,55 +1,38 @@
 //! Trains MobileNetV1 with candle: from a data set to a run folder with weights, history and pictures.
+//!
+//! [`Options`] is the command line, whose settings are listed in `settings/table.rs`. `trainer` runs the epochs on the
+//! batches of `data`, and `run` keeps what they give on disk.
 
-mod bar;
-mod choices;
-mod config;
-mod dataset;
+mod data;
 mod device;
-mod download;
-mod evaluate;
-mod feed;
-mod history;
-mod machine;
-mod meter;
 mod options;
 mod profile;
-mod publish;
-mod recipe;
 mod report;
-mod resume;
-mod run_args;
-mod run_dir;
-mod schedule;
+mod run;
 mod settings;
-mod starting;
-mod table;
 mod trainer;
-mod values;
 
-pub use choices::{ClassWeights, OptimizerName, Precision, ResizeName};
 pub use options::{Command, Options};
-pub use recipe::Recipe;
-pub use run_args::RunArgs;
-pub use schedule::Schedule;
-pub use settings::Settings;
-pub use values::{
-    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
-    Size, StartSize,
+pub use settings::{
+    BLOCKS, BetaParameter, ClassWeights, CropScale, Fraction, Freeze, NonNegative, OptimizerName, Positive,
+    Probability, RandAugment, Recipe, ResizeName, RunArgs, Settings, Size, StartSize, StepPrecision,
 };
+pub use trainer::Schedule;
 
 use anyhow::Result;
 use mbn_cli::Outcome;
 
-use crate::run_dir::RunDir;
+use crate::data::download;
+use crate::run::RunDir;
 use crate::trainer::Trainer;
 
 /// Runs the program with the given options.
 ///
 /// # Errors
-/// Whatever keeps training from starting or going on, with the file concerned and what to do.
+/// Why training cannot start or continue, with the file concerned and what to do.
 pub fn run(options: Options) -> Result<Outcome> {
     if let Some(Command::Report { runs }) = &options.command {
-        return table::print(runs);
+        return report::print(runs);
     }
     mbn_cli::interrupt::install()?;
     device::check_options(options.device.device, options.run.precision)?;
@@ -59,7 +42,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         return Ok(Outcome::Success);
     }
     if options.download {
-        // Gigabytes take longer than finding that they would be of no use.
+        // Refuse what cannot be trained before gigabytes are downloaded.
         Trainer::check(&options, &device)?;
         if !download::run(&options)? {
             return Ok(Outcome::Interrupted);

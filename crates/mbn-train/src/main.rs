@@ -1,8 +1,8 @@
-//! `mbn-train`: trains MobileNetV1 on a folder of pictures.
+//! `mbn-train`: trains MobileNetV1 on a folder of images.
 
 use std::process::ExitCode;
 
-/// Keeps the pages of large tensors from one step to the next, which the system's allocator gives back.
+/// Keeps the pages of large tensors from one step to the next; the allocator of the system returns them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

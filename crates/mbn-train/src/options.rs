@@ -3,14 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, Id, Parser, Subcommand};
+use clap::{Args, CommandFactory, Id, Parser, Subcommand};
 use mbn_cli::{CommonArgs, DeviceArgs};
 use mbn_spec::Alpha;
 
-use crate::config;
-use crate::run_args::RunArgs;
-use crate::settings::Settings;
-use crate::values::NonNegative;
+use crate::settings::{NonNegative, RunArgs, Settings, file};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,15 +21,15 @@ Examples:
   mbn-train report runs/*
   mbn-train --profile --alpha 0.5 --batch-size 32
 
-DATA holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`), where class folders name the classes, or STL-10's
-binary files.";
+An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`); the class folders name the classes. All
+settings with their defaults: docs/settings.md.";
 
-/// Train MobileNetV1 on a folder of pictures and save the weights as safetensors
+/// Train MobileNetV1 on a folder of images and save the weights as safetensors
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mbn-train", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Options {
     #[command(subcommand)]
-    #[expect(missing_docs, reason = "a comment here would stand in the help")]
+    #[expect(missing_docs, reason = "the help would show a comment here")]
     pub command: Option<Command>,
 
     #[command(flatten)]
@@ -42,52 +39,58 @@ pub struct Options {
     )]
     pub run: RunArgs,
 
-    /// TOML file of settings, named as the options are; options stand above it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "profile"])]
-    pub config: Option<PathBuf>,
-
-    /// Get STL-10 first (2.6 GB), into the folder of `--data`, else into `data/`; a broken download goes on where it
-    /// stopped
-    #[arg(long, conflicts_with_all = ["resume", "profile"])]
+    /// Download STL-10 first (2.6 GB), or continue to
+    #[arg(long, help_heading = "Data", conflicts_with_all = ["resume", "profile"])]
     pub download: bool,
 
-    /// Address of STL-10's archive [default: the one of the data set's own page]
-    #[arg(long, value_name = "URL", requires = "download")]
+    /// Address of STL-10's archive [default: the original]
+    #[arg(long, value_name = "URL", help_heading = "Data", requires = "download")]
     pub download_url: Option<String>,
 
-    /// MD5 sum of the archive at `--download-url` [default: that of STL-10's own]
-    #[arg(long, value_name = "SUM", requires = "download_url", value_parser = md5_sum)]
+    /// MD5 checksum of the archive at --download-url
+    #[arg(long, value_name = "MD5", help_heading = "Data", requires = "download_url", value_parser = md5_sum)]
     pub download_md5: Option<String>,
 
-    /// Run folder to go on with, with the settings saved there; `--data` names the data where it was moved
-    #[arg(long, value_name = "RUN", conflicts_with_all = not_with_resume())]
+    /// TOML file of settings; options override it
+    #[arg(long, value_name = "FILE", help_heading = "Run", conflicts_with_all = ["resume", "profile"])]
+    pub config: Option<PathBuf>,
+
+    /// Continue this run with its saved settings
+    #[arg(long, value_name = "RUN", help_heading = "Run", conflicts_with_all = not_with_resume())]
     pub resume: Option<PathBuf>,
 
-    /// Run folder to write [default: runs/DATA_ALPHA, numbered if it is there]
-    #[arg(long, value_name = "RUN")]
-    pub out: Option<PathBuf>,
-
-    /// Save all that resuming needs every so many minutes, not only after each epoch; 0 saves after each step
-    #[arg(long, value_name = "MINUTES", default_value = "10")]
-    pub save_every: NonNegative,
-
-    /// Threads that decode images ahead of the training step
-    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub workers: u16,
-
-    /// Train on nothing: print where the time of a step on noise goes, layer by layer, and what the machine allows
-    #[arg(long, conflicts_with_all = ["data", "resume", "out", "publish", "init", "init_classes"])]
+    /// Do not train: time a step on noise, layer by layer
+    #[arg(long, help_heading = "Run",
+        conflicts_with_all = ["data", "resume", "out", "publish", "init", "init_classes"])]
     pub profile: bool,
 
-    /// Write the best weights to this file too, whatever is there
-    #[arg(long, value_name = "PATH", conflicts_with = "no_publish")]
+    /// Run folder to write [default: runs/DATA_ALPHA]
+    #[arg(long, value_name = "RUN", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+
+    /// Minutes between saves within an epoch, 0: each step
+    #[arg(long, value_name = "MINUTES", help_heading = "Output", default_value = "10")]
+    pub save_every: NonNegative,
+
+    /// Also write the best weights to this file
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Output",
+        conflicts_with = "no_publish"
+    )]
     pub publish: Option<PathBuf>,
 
-    /// Do not copy the best weights to `models/`
-    #[arg(long)]
+    /// Do not copy the best weights to models/
+    #[arg(long, help_heading = "Output")]
     pub no_publish: bool,
 
-    #[command(flatten, next_help_heading = "General")]
+    /// Threads that decode images
+    #[arg(long, value_name = "N", help_heading = "Device and performance", default_value = "2",
+        value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: u16,
+
+    #[command(flatten, next_help_heading = "Device and performance")]
     #[expect(
         missing_docs,
         reason = "a comment here would replace the program's description"
@@ -102,8 +105,7 @@ pub struct Options {
     pub common: CommonArgs,
 }
 
-/// The options that a resumed run has no use for. The group as a whole would do as well, but clap's message would then
-/// list all of it, not only what was given.
+/// The options that cannot go with `--resume`. Naming each makes clap's message list only those that were given.
 fn not_with_resume() -> Vec<Id> {
     let command = RunArgs::augment_args(clap::Command::new("run"));
     let options = command.get_arguments().map(|option| option.get_id().clone());
@@ -111,18 +113,18 @@ fn not_with_resume() -> Vec<Id> {
     fixed.chain([Id::from("out")]).collect()
 }
 
-/// 128 bits in hexadecimal, in lower case.
+/// Reads 128 bits in hexadecimal, into lower case.
 fn md5_sum(text: &str) -> Result<String, String> {
     match text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         true => Ok(text.to_ascii_lowercase()),
-        false => Err("expected 32 hexadecimal digits".into()),
+        false => Err("expected an MD5 checksum: 32 hexadecimal digits".into()),
     }
 }
 
-/// What the program does beside training.
+/// What the program does besides training.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Print a table of runs in Markdown, a row for each
+    /// Print a table of runs in Markdown, one row per run
     Report {
         /// Run folders
         #[arg(required = true, value_name = "RUN")]
@@ -137,23 +139,23 @@ impl AsRef<CommonArgs> for Options {
 }
 
 impl Options {
-    /// What the command line says, above what `--config` says.
+    /// The settings that the command line and, below it, `--config` state.
     ///
     /// # Errors
-    /// If the configuration cannot be used.
+    /// The configuration file cannot be used.
     pub fn run_args(&self) -> Result<RunArgs> {
         let below = match &self.config {
-            Some(path) => config::load(path, &self.run)?,
+            Some(path) => file::load(path, &self.run, &Self::command())?,
             None => RunArgs::default(),
         };
         Ok(self.run.clone().over(below))
     }
 
-    /// The settings that `args`, those of [`Options::run_args`], come to: [`Settings::resolve`].
+    /// Resolves `args`, the result of [`Options::run_args`], as [`Settings::resolve`] does.
     ///
     /// # Errors
-    /// [`UsageError`] for a contradiction on the command line; one that it takes the configuration file to make names
-    /// the file.
+    /// [`mbn_cli::UsageError`] for a contradiction on the command line. If the contradiction needs the configuration file,
+    /// the error names that.
     pub(crate) fn resolve(
         &self,
         args: RunArgs,
@@ -168,10 +170,9 @@ impl Options {
         if alone.is_err_and(|alone| alone.to_string() == error.to_string()) {
             return resolved;
         }
-        Err(config::contradiction(path, error))
+        Err(file::contradiction(path, error))
     }
 }
 
 #[cfg(test)]
-#[path = "options_tests.rs"]
 mod tests;

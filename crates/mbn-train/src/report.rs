@@ -1,163 +1,195 @@
-//! Pictures and summary of a run.
+//! `mbn-train report`: a table of runs in Markdown.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use mbn_data::Loader;
-use mbn_plot::{Caption, EpochPoint, Tile, Tone};
-use serde_json::json;
+use anyhow::{Context, Result, bail};
+use comfy_table::{CellAlignment, Table, presets};
+use mbn_cli::Outcome;
+use mbn_spec::Alpha;
+use serde::Deserialize;
 
-use crate::dataset::{self, size_of_epoch};
-use crate::evaluate::Mistake;
-use crate::history::to_csv;
-use crate::resume::{Best, Progress};
-use crate::run_dir::{AUGMENTED, BEST, CONFUSION, CURVES, HISTORY, MISTAKES, RunDir, SUMMARY};
-use crate::trainer::Trainer;
+use crate::run::SUMMARY;
 
-/// Images of a batch that `augmented.png` shows at most.
-const EXAMPLES: usize = 32;
-
-/// Writes what follows from the state; `all` also what is of the best epoch where that is an earlier one.
-pub(crate) fn files_of_epoch(trainer: &Trainer, best: &Best, all: bool) -> Result<()> {
-    let Trainer { run, progress, .. } = trainer;
-    if all || progress.best() == progress.history.last() {
-        run.write(BEST, &best.file)?;
-        let png = mbn_plot::confusion(&best.confusion, &progress.classes);
-        run.write(CONFUSION, &png.context("cannot draw the confusion matrix")?)?;
-        mistakes(trainer)?;
-    }
-    run.write(HISTORY, &to_csv(&progress.history)?)?;
-    curves(run, progress)?;
-    summary(trainer)
+/// The part of `summary.json` that the table shows.
+#[derive(Deserialize)]
+struct Summary {
+    settings: Settings,
+    parameters: u64,
+    multiply_adds: u64,
+    epochs: usize,
+    best: Option<Best>,
+    images_per_s: Option<f64>,
+    #[serde(default)]
+    images_per_s_by_size: BTreeMap<usize, f64>,
 }
 
-/// Accuracy and loss by epoch.
-fn curves(run: &RunDir, progress: &Progress) -> Result<()> {
-    let points: Vec<EpochPoint> = progress
-        .history
-        .iter()
-        .map(|row| EpochPoint {
-            epoch: u32::try_from(row.epoch).unwrap_or(u32::MAX),
-            train_loss: row.train_loss,
-            train_accuracy: row.train_accuracy,
-            test_loss: row.test_loss,
-            test_accuracy: row.test_accuracy,
-        })
-        .collect();
-    let title = format!("{} MobileNet-{}", progress.settings.alpha, progress.settings.size);
-    run.write(
-        CURVES,
-        &mbn_plot::curves(&points, &title).context("cannot draw the curves")?,
-    )
+#[derive(Deserialize)]
+struct Settings {
+    alpha: Alpha,
+    size: usize,
 }
 
-/// The most confident mistakes of the best weights.
-fn mistakes(trainer: &Trainer) -> Result<()> {
-    let Trainer {
-        run, progress, data, ..
-    } = trainer;
-    let name = |class: u32| progress.classes.get(class as usize).map_or("", String::as_str);
-    let tile = |mistake: &Mistake| {
-        let image = dataset::usable(data.test.load(mistake.image).map_err(Into::into), run)?;
-        let probability = 100.0 * mistake.probability;
-        Ok(Tile {
-            image: (*image).clone(),
-            captions: vec![
-                Caption::new(
-                    format!("{probability:.1} % {}", name(mistake.predicted)),
-                    Tone::Bad,
-                ),
-                Caption::new(format!("is {}", name(mistake.label)), Tone::Good),
-            ],
-        })
-    };
-    // A state that does not say how many test images there were may count more than there are.
-    let there = |mistake: &&Mistake| mistake.image < data.test.len();
-    let tiles = progress.mistakes.iter().filter(there).map(tile);
-    let tiles = tiles.collect::<Result<Vec<_>>>()?;
-    let note = match tiles.len() {
-        0 => "none: every test image was classified rightly".to_owned(),
-        n => format!(
-            "{n} of {} test images, those with the highest probability of a wrong class",
-            data.test.len()
-        ),
-    };
-    let png = mbn_plot::gallery("Most confident mistakes", &note, &tiles);
-    run.write(MISTAKES, &png.context("cannot draw the mistakes")?)
+#[derive(Deserialize)]
+struct Best {
+    test_accuracy: f64,
 }
 
-/// The first batch as the network sees it.
-pub(crate) fn augmented(run: &RunDir, loader: &Loader, progress: &Progress) -> Result<()> {
-    let size = size_of_epoch(&progress.settings, 0);
-    let examples = dataset::usable(loader.preview(0, size), run)?;
-    let batch = examples.len();
-    let name = |class: u32| progress.classes.get(class as usize).map_or("", String::as_str);
-    let tile = |example: mbn_data::Example| {
-        let caption = |&(class, share): &(u32, f32)| {
-            let text = if share < 1.0 {
-                format!("{:.0} % {}", 100.0 * share, name(class))
-            } else {
-                name(class).to_owned()
-            };
-            Caption::new(text, Tone::Plain)
-        };
-        Tile {
-            captions: example.shares.iter().map(caption).collect(),
-            image: example.image,
+/// Prints a table of `runs` in their order. Folders that are not runs are reported and skipped.
+pub(crate) fn print(runs: &[PathBuf]) -> Result<Outcome> {
+    let names: Vec<_> = runs.iter().map(|run| name(run)).collect();
+    let mut rows = Vec::new();
+    for (run, name) in runs.iter().zip(&names) {
+        match read(run) {
+            Ok(summary) => {
+                let is_unique = names.iter().filter(|other| *other == name).count() == 1;
+                let shown = if is_unique {
+                    name.clone()
+                } else {
+                    in_markdown(run.as_os_str())
+                };
+                rows.push((shown, summary));
+            }
+            Err(error) => log::error!("{error:#}"),
         }
-    };
-    let tiles: Vec<Tile> = examples.into_iter().take(EXAMPLES).map(tile).collect();
-    let note = match tiles.len() {
-        n if n < batch => format!("{n} of the {batch} images of the first batch, as the network sees them"),
-        _ => "the first batch, as the network sees it".to_owned(),
-    };
-    let png = mbn_plot::gallery("Training images", &note, &tiles);
-    run.write(AUGMENTED, &png.context("cannot draw the training images")?)
+    }
+    if !rows.is_empty() {
+        writeln!(std::io::stdout(), "{}", table(&rows))?;
+    }
+    Ok(match rows.len() == runs.len() {
+        true => Outcome::Success,
+        false => Outcome::Failure,
+    })
 }
 
-/// What a program wants to know of a run.
-fn summary(trainer: &Trainer) -> Result<()> {
-    let Trainer {
-        run,
-        progress,
-        data,
-        network,
-        ..
-    } = trainer;
-    let settings = &progress.settings;
-    let layers = network.architecture().summary(settings.size);
-    let rates = rates(progress);
-    let mut summary = json!({
-        "architecture": mbn_spec::ARCHITECTURE,
-        "settings": settings,
-        "data_set": progress.data_set,
-        "classes": progress.classes,
-        "train_images": data.train.len(),
-        "test_images": data.test.len(),
-        "parameters": layers.parameters(),
-        "multiply_adds": layers.multiply_adds(),
-        "epochs": progress.history.len(),
-        "best": progress.best(),
-        "last": progress.history.last(),
-        "images_per_s": rates.last_key_value().map(|(_, rate)| rate),
-        "version": env!("CARGO_PKG_VERSION"),
-    });
-    if !settings.has_one_size() {
-        summary["images_per_s_by_size"] = json!(rates);
-    }
-    run.write(SUMMARY, format!("{summary:#}\n").as_bytes())
+/// Name of the folder of a run, escaped for a table in Markdown.
+fn name(run: &Path) -> String {
+    // `.` has no name of its own.
+    let whole = run.canonicalize().unwrap_or_default();
+    let name = run.file_name().or(whole.file_name());
+    in_markdown(name.unwrap_or(run.as_os_str()))
 }
 
-/// The median of training images a second for each size of images.
-fn rates(progress: &Progress) -> BTreeMap<usize, f64> {
-    let mut by_size: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    for row in &progress.history {
-        let size = size_of_epoch(&progress.settings, row.epoch - 1);
-        by_size.entry(size).or_default().push(row.images_per_s);
+fn in_markdown(name: &OsStr) -> String {
+    name.to_string_lossy().replace('|', "\\|")
+}
+
+fn read(run: &Path) -> Result<Summary> {
+    let path = run.join(SUMMARY);
+    if !path.is_file() {
+        bail!(
+            "`{}` holds no run with a finished epoch: there is no file `{SUMMARY}` in it",
+            run.display()
+        );
     }
-    let median = |(size, mut rates): (usize, Vec<f64>)| {
-        rates.sort_by(f64::total_cmp);
-        (size, rates[rates.len() / 2])
-    };
-    by_size.into_iter().map(median).collect()
+    let read = || Ok::<_, anyhow::Error>(serde_json::from_str(&std::fs::read_to_string(&path)?)?);
+    read().with_context(|| format!("`{}` cannot be used", path.display()))
+}
+
+fn table(rows: &[(String, Summary)]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header([
+        "Run",
+        "Model",
+        "Test accuracy (%)",
+        "Parameters",
+        "Multiply-adds",
+        "Epochs",
+        "Images/s",
+    ]);
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for (name, summary) in rows {
+        let Settings { alpha, size } = summary.settings;
+        table.add_row([
+            name.clone(),
+            format!("{alpha} MobileNet-{size}"),
+            summary
+                .best
+                .as_ref()
+                .map_or("-".into(), |best| format!("{:.2}", best.test_accuracy)),
+            grouped(summary.parameters),
+            grouped(summary.multiply_adds),
+            summary.epochs.to_string(),
+            rates(summary),
+        ]);
+    }
+    table
+}
+
+/// Training images per second, by image size if the size differed from that of test images.
+fn rates(summary: &Summary) -> String {
+    let by_size = &summary.images_per_s_by_size;
+    if !by_size.is_empty() {
+        let rate = |(size, rate): (&usize, &f64)| format!("{rate:.0} at {size}");
+        return by_size.iter().map(rate).collect::<Vec<_>>().join(", ");
+    }
+    summary
+        .images_per_s
+        .map_or("-".into(), |rate| format!("{rate:.0}"))
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_for_each_run() {
+        let summary = |text: &str| serde_json::from_str::<Summary>(text).unwrap();
+        let first = summary(
+            r#"{"settings": {"alpha": 0.25, "size": 224}, "parameters": 215642, "multiply_adds": 41000000, "epochs": 50,
+                "best": {"test_accuracy": 84.125}, "images_per_s": 301.4}"#,
+        );
+        let second = summary(
+            r#"{"settings": {"alpha": 1.0, "size": 160}, "parameters": 3217226, "multiply_adds": 290000000, "epochs": 2,
+                "best": null, "images_per_s": 90, "images_per_s_by_size": {"128": 120.0, "160": 90.0}}"#,
+        );
+        let text = table(&[("a".into(), first), ("b".into(), second)]).to_string();
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| {
+                line.split('|')
+                    .map(str::trim)
+                    .filter(|cell| !cell.is_empty())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(
+            rows[2],
+            [
+                "a",
+                "0.25 MobileNet-224",
+                "84.12",
+                "215,642",
+                "41,000,000",
+                "50",
+                "301"
+            ]
+        );
+        assert_eq!(
+            rows[3],
+            [
+                "b",
+                "1.0 MobileNet-160",
+                "-",
+                "3,217,226",
+                "290,000,000",
+                "2",
+                "120 at 128, 90 at 160"
+            ]
+        );
+        assert!(text.lines().nth(1).unwrap().starts_with("|-"), "{text}");
+    }
 }

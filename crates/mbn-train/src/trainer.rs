@@ -1,7 +1,16 @@
-//! The run in memory: what it consists of, its epochs, and how it ends.
+//! A run in memory: its parts, its epochs, and its end.
 
+mod checks;
 mod epoch;
+mod evaluate;
+mod feed;
+mod init;
+mod meter;
+mod pace;
+mod progress_bar;
+mod resume;
 mod save;
+mod schedule;
 mod start;
 
 use std::time::{Duration, Instant};
@@ -13,13 +22,14 @@ use mbn_data::{Loader, Splits};
 use mbn_model::{Network, Optimizer, WeightAverage};
 use mbn_weights::Weights;
 
-use crate::bar::Pace;
-use crate::dataset;
-use crate::feed::Feed;
-use crate::meter::Meter;
+pub use schedule::Schedule;
+
+use self::feed::Feed;
+use self::meter::Meter;
+use self::pace::Pace;
+use crate::data;
 use crate::options::Options;
-use crate::resume::{Best, Progress};
-use crate::run_dir::{BEST, RunDir};
+use crate::run::{BEST, Best, Progress, RunDir};
 
 /// A run in memory.
 pub(crate) struct Trainer {
@@ -37,7 +47,7 @@ pub(crate) struct Trainer {
     test_loader: Loader,
     save_every: Duration,
     saved: Instant,
-    /// Where the run was when it was last saved.
+    /// The position of the run when it was last saved.
     saved_position: String,
     pace: Pace,
 }
@@ -56,7 +66,7 @@ impl Trainer {
         log::info!(
             "MobileNetV1 {}: {} parameters, {}, {} training and {} test images",
             architecture.alpha,
-            architecture.summary(settings.size).parameters(),
+            architecture.summary(settings.size.get()).parameters(),
             architecture.class_count(),
             data.train.len(),
             data.test.len(),
@@ -66,11 +76,11 @@ impl Trainer {
         }
         let workers = usize::from(options.workers);
         let (train_loader, test_loader) =
-            dataset::loaders(&data, settings, progress.preprocess, workers, device)?;
+            data::loaders(&data, settings, progress.preprocess, workers, device)?;
         let mut network = Network::from_weights(weights, device)?;
         network.set_precision(settings.precision.dtype());
         network.freeze(settings.freeze.blocks());
-        let class_weights = dataset::class_weights(&data, settings);
+        let class_weights = data::class_weights(&data, settings);
         Ok(Self {
             feed: Feed::new(
                 device,
@@ -81,7 +91,7 @@ impl Trainer {
             network,
             average: None,
             best: None,
-            optimizer: Optimizer::new(settings.optimizer.kind(), settings.weight_decay, false),
+            optimizer: Optimizer::new(settings.optimizer.kind(), settings.weight_decay.get(), false),
             class_weights,
             train_loader,
             test_loader,
@@ -95,10 +105,10 @@ impl Trainer {
         })
     }
 
-    /// Runs the epochs that are left.
+    /// Runs the remaining epochs.
     pub fn train(&mut self) -> Result<Outcome> {
         self.pace = Pace::new(self.epochs_done());
-        while self.progress.history.len() < self.progress.settings.epochs {
+        while self.progress.history.len() < self.progress.settings.epochs.get() {
             if self.progress.out_of_patience() {
                 let patience = self.progress.settings.patience;
                 log::info!("Stopping early: no better test accuracy in {patience} epochs");
@@ -107,14 +117,14 @@ impl Trainer {
             if !(self.train_epoch()? && self.finish_epoch()?) {
                 self.save_state()?;
                 let (position, run) = (self.progress.describe_position(), quote(self.run.path()));
-                log::warn!("interrupted; saved {position}, go on with `mbn-train --resume {run}`");
+                log::warn!("interrupted; saved {position}, continue with `mbn-train --resume {run}`");
                 return Ok(Outcome::Interrupted);
             }
         }
         Ok(Outcome::Success)
     }
 
-    /// Publishes the weights and says what came out.
+    /// Publishes the best weights and reports their accuracy.
     pub fn finish(&self) -> Result<()> {
         let (Some(row), Some(best)) = (self.progress.best(), &self.best) else {
             return Ok(());
@@ -130,5 +140,4 @@ impl Trainer {
 }
 
 #[cfg(test)]
-#[path = "trainer_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Wrong use, and small runs, through the program.
+//! Wrong command lines, and small runs.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -52,7 +52,7 @@ fn cuda_is_refused_by_a_build_without_it() {
 }
 
 #[test]
-fn a_negative_number_is_out_of_range_and_no_option() {
+fn a_negative_number_is_a_value_out_of_range() {
     for option in ["--mixup", "--warmup", "--patience", "--seed", "--erasing"] {
         let assert = train().args(["--data", "d", option, "-1"]).assert();
         assert
@@ -144,7 +144,7 @@ fn a_small_run_leaves_all_its_files_and_resumes() {
             .exists()
     );
 
-    // The same seed gives the same weights, and a run that holds a run is not written over.
+    // The same seed gives the same weights, and a folder with a run is not overwritten.
     run("again");
     let weights = |run: &str| std::fs::read(folder.path().join(run).join("last.safetensors")).unwrap();
     assert!(
@@ -170,8 +170,7 @@ fn a_small_run_leaves_all_its_files_and_resumes() {
     );
 }
 
-/// Rounding to bfloat16 changes the loss of the first step, here the only one, by little; that it was used shows in the
-/// saved settings and in the weights.
+/// Rounding to bfloat16 changes the loss of the only step a little. The saved settings and the weights show that it was used.
 #[test]
 fn bfloat16_trains_as_float32_does() {
     let folder = tempfile::tempdir().unwrap();

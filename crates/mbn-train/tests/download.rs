@@ -1,4 +1,4 @@
-//! `--download` as a user runs it, against a server on this machine.
+//! `--download` from a local server.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Write};
@@ -12,10 +12,10 @@ use md5::{Digest, Md5};
 use predicates::prelude::*;
 use predicates::str::contains;
 
-/// Bytes of a picture: 3 x 96 x 96.
+/// Bytes of an image: 3 x 96 x 96.
 const PICTURE: usize = 27_648;
 
-/// An archive of two classes, dark and bright, four pictures to train on and two to test on.
+/// An archive of two classes, dark and bright, with four training and two test images.
 fn archive() -> Vec<u8> {
     let pictures = |n: usize| -> Vec<u8> {
         let shade = |i: usize| if i.is_multiple_of(2) { 20 } else { 220 };
@@ -47,7 +47,7 @@ fn md5(content: &[u8]) -> String {
         .collect()
 }
 
-/// Answers every request with `content`, from a thread that ends with the process.
+/// Answers every request with `content` until the process ends.
 fn serve(content: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/stl10_binary.tar.gz", listener.local_addr().unwrap());
@@ -88,7 +88,7 @@ fn the_data_set_is_downloaded_and_trained_on() {
         .stderr(contains("STL-10 is in `data/stl10_binary`").and(contains("4 training and 2 test images")));
     let left = std::fs::read_dir(path.join("data")).unwrap().count();
     assert_eq!(left, 1, "the archive stays beside the data set");
-    // There already: nothing is asked of the server, whose address is no longer right.
+    // The data set is there already, so that the address is not used.
     let gone = [
         "--download",
         "--download-url",
@@ -106,8 +106,7 @@ fn the_data_set_is_downloaded_and_trained_on() {
         .success();
 }
 
-/// A folder of the user's own with the files in it is the data set; nothing is asked of a server, nor for what could not be
-/// run in any case.
+/// Nothing is downloaded if the folder of `--data` holds the data set, or if the run would be refused.
 #[test]
 fn nothing_is_downloaded_in_vain() {
     let folder = tempfile::tempdir().unwrap();
@@ -123,7 +122,7 @@ fn nothing_is_downloaded_in_vain() {
     let download = ["--download", "--download-url", gone];
     train(path, &[&download[..], &["--data", "mine"]].concat())
         .code(1)
-        .stderr(contains("`run` holds a run already"));
+        .stderr(contains("run folder `run` already holds a run"));
     std::fs::rename(path.join("run"), path.join("before")).unwrap();
     train(path, &[&download[..], &["--data", "mine"]].concat())
         .success()
@@ -132,12 +131,8 @@ fn nothing_is_downloaded_in_vain() {
     std::fs::create_dir_all(path.join("photos/train/cat")).unwrap();
     for (wrong, code, message) in [
         (["--warmup", "3"], 2, "`--warmup 3`"),
-        (["--batch-size", "1"], 1, "batch norm learns nothing"),
-        (
-            ["--data", "photos"],
-            1,
-            "there are other images, in `photos/train`",
-        ),
+        (["--batch-size", "1"], 1, "norm learns nothing from one value"),
+        (["--data", "photos"], 1, "`photos/train` holds other images"),
         (["--init", "no.safetensors"], 1, "`no.safetensors`"),
         (["--publish", "mine"], 1, "`--publish mine`"),
     ] {

@@ -39,8 +39,7 @@ fn a_place_that_cannot_be_written_to_is_refused_before_the_first_step() {
         .stderr(contains("cannot create run folder `/proc/mbn-run`").and(contains("epoch").not()));
 }
 
-/// Files of a megabyte at most, as a disk with a megabyte left has them: the signal that a longer one brings is ignored,
-/// so that writing fails.
+/// `ulimit` limits files to a megabyte, as a full disk would. Ignoring the signal for longer files makes writing fail.
 #[cfg(unix)]
 #[test]
 fn too_little_room_is_found_before_the_first_step() {
@@ -58,14 +57,14 @@ fn too_little_room_is_found_before_the_first_step() {
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(
-        message.contains("MiB to run folder `run`") && message.contains("hint:"),
+        message.contains("cannot write to run folder `run` the") && message.contains("hint:"),
         "{message}"
     );
     assert!(!message.contains("epoch"), "{message}");
     assert!(!folder.path().join("run").exists());
 }
 
-/// A small file system of its own, where the test may mount one.
+/// A small file system of its own, if the test may mount one.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
@@ -122,7 +121,7 @@ fn a_disk_that_fills_up_leaves_the_last_state() {
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("cannot write `"), "{message}");
     assert!(
-        message.contains("hint: what was saved before is intact"),
+        message.contains("hint: the last saved state is intact"),
         "{message}"
     );
     state_is_whole(&out);
@@ -140,7 +139,7 @@ fn a_disk_that_fills_up_leaves_the_last_state() {
     child.wait().unwrap();
 }
 
-/// How a shell in a mount namespace of its own is started here: as root, or as the root of a user namespace.
+/// The flags that start a shell in its own mount namespace: as root, or as the root of a user namespace.
 #[cfg(target_os = "linux")]
 fn unshare(test: &str) -> Option<&'static str> {
     let works = |flags: &&str| {
@@ -160,7 +159,7 @@ fn unshare(test: &str) -> Option<&'static str> {
     flags
 }
 
-/// Permissions stop nobody who is root, a read-only file system does.
+/// Permissions do not stop root, but a read-only file system does.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_read_only_disk_is_refused_before_the_first_step() {
@@ -176,7 +175,7 @@ fn a_read_only_disk_is_refused_before_the_first_step() {
         (
             "empty",
             format!("{SMALL} --out empty"),
-            "MiB to run folder `empty`, which the run needs: Read-only file system",
+            "MiB that the run needs: Read-only file system",
         ),
         (
             "empty",
@@ -208,7 +207,7 @@ fn a_read_only_disk_is_refused_before_the_first_step() {
 }
 
 #[test]
-fn a_folder_that_goes_away_is_an_error_and_the_run_goes_on_elsewhere() {
+fn a_folder_that_disappears_is_an_error() {
     let folder = data();
     let out = folder.path().join("run");
     let child = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
@@ -245,7 +244,7 @@ fn a_loss_that_explodes_names_step_rate_and_checkpoint() {
     drop(assert);
     state_is_whole(&folder.path().join("run"));
 
-    // Saving after each step, no checkpoint may hold what exploded.
+    // No checkpoint may hold what exploded, even if each step is saved.
     let assert = run(
         folder.path(),
         &format!("{SMALL} --warmup 0 --lr 1e38 --epochs 3 --save-every 0 --out other"),
@@ -278,7 +277,7 @@ fn patience_ends_a_run_that_learns_nothing() {
     let best = accuracies.iter().cloned().fold(f64::MIN, f64::max);
     let at = accuracies.iter().position(|&value| value == best).unwrap();
     assert_eq!(accuracies.len(), at + 3, "{accuracies:?}");
-    // Resumed, it is as finished as before.
+    // Resuming changes nothing.
     let before = history(&folder.path().join("run"));
     run(folder.path(), "--resume run --no-publish").success();
     assert_eq!(history(&folder.path().join("run")), before);

@@ -1,4 +1,4 @@
-//! What would end a run late, and is found before its first step.
+//! Mistakes that are found before the first step.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -9,9 +9,9 @@ use predicates::str::contains;
 
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1 --no-publish";
 
-/// A text, an empty file and half a picture.
+/// A text file, an empty file and half an image.
 #[test]
-fn every_picture_that_cannot_be_read_is_named() {
+fn every_unreadable_image_is_named() {
     let folder = data();
     let path = folder.path();
     let whole = read(path.join("data/train/red/3.png"));
@@ -24,7 +24,7 @@ fn every_picture_that_cannot_be_read_is_named() {
     }
     let messages = [
         "3 of 22 images in `data` cannot be used:",
-        "\n  `data/train/blue/1.png`: it is no image",
+        "\n  `data/train/blue/1.png`: it is not an image",
         "\n  `data/train/red/3.png`: the PNG file is truncated",
         "\n  `data/val/blue/0.png`: the file is empty",
         "hint:",
@@ -48,10 +48,10 @@ fn a_place_where_nothing_can_be_published_is_refused() {
     run(path, &format!("{SMALL} --out run")).success();
 }
 
-/// The files of the run could not name it.
+/// The files of the run are UTF-8 and could not name it.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_path_that_is_no_text_is_refused() {
+fn a_path_that_is_not_utf_8_is_refused() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
@@ -68,7 +68,7 @@ fn a_path_that_is_no_text_is_refused() {
 #[test]
 fn a_step_of_one_value_a_channel_is_refused() {
     let folder = data();
-    // With one epoch, images would not grow.
+    // With a single epoch, images would not grow.
     let one = SMALL.replace("--batch-size 8", "--batch-size 1");
     let one = one.replace("--epochs 1", "--epochs 2");
     let message = "a batch of one image of 32 x 32 pixels";
@@ -88,7 +88,7 @@ fn a_step_of_one_value_a_channel_is_refused() {
 }
 
 #[test]
-fn a_contradiction_in_a_file_is_laid_to_the_file() {
+fn a_contradiction_in_a_file_names_the_file() {
     let folder = data();
     let path = folder.path();
     std::fs::write(path.join("c.toml"), "data = 'data'\nepochs = 2\nwarmup = 3\n").unwrap();
@@ -96,9 +96,9 @@ fn a_contradiction_in_a_file_is_laid_to_the_file() {
     refused(path, "--config c.toml", 1, &messages);
 }
 
-/// The default of the learning rate goes by the pictures of a step that there are.
+/// The default learning rate follows the actual batch size.
 #[test]
-fn batches_that_do_not_fit_the_data_are_said() {
+fn batches_that_do_not_fit_the_data_give_a_warning() {
     let folder = data();
     let path = folder.path();
     run(
@@ -124,9 +124,9 @@ fn batches_that_do_not_fit_the_data_are_said() {
         .stderr(contains("training images out").not());
 }
 
-/// A run that was killed before its first state has left nothing to resume, but perhaps half a file.
+/// A run that is killed before its first state leaves nothing to resume, but perhaps half a file.
 #[test]
-fn what_a_killed_start_left_is_removed() {
+fn files_of_a_killed_start_are_removed() {
     let folder = data();
     let out = folder.path().join("run");
     std::fs::create_dir(&out).unwrap();

@@ -1,4 +1,4 @@
-//! The sizes of training images, and the table of several runs.
+//! The sizes of training and test images, and the report of several runs.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -12,7 +12,7 @@ use predicates::str::contains;
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1 --no-publish";
 
 #[test]
-fn training_images_may_have_another_size_than_those_of_tests() {
+fn training_and_test_images_may_differ_in_size() {
     let folder = data();
     let path = folder.path();
     let line = SMALL.replace("--size 32", "--size 64 --train-size 32");
@@ -22,7 +22,7 @@ fn training_images_may_have_another_size_than_those_of_tests() {
     let weights = Weights::from_bytes(&read(path.join("small/best.safetensors"))).unwrap();
     assert_eq!(weights.metadata().preprocess.unwrap().size, 64);
     run(path, "report small").success().stdout(contains(" at 32 "));
-    // The size matters, and the settings hold it.
+    // The size matters, and it is saved with the settings.
     let whole = SMALL.replace("--size 32", "--size 64");
     run(path, &format!("{whole} --out whole")).success();
     run(path, "--config small/settings.toml --no-publish --out again").success();
@@ -31,13 +31,13 @@ fn training_images_may_have_another_size_than_those_of_tests() {
     assert!(last("small") == last("again"));
 }
 
-/// Of tests alone, where training crops at random: the tensors stay the same.
+/// `--resize` concerns only test images if training crops at random, so that the tensors stay the same.
 #[test]
 fn test_images_may_be_cut_from_the_centre() {
     let folder = data();
     let path = folder.path();
     let weights = |run: &str| Weights::from_bytes(&read(path.join(run).join("last.safetensors"))).unwrap();
-    // After a few steps from random weights, all images would look alike to the network.
+    // After a few steps from random weights, the network would not tell images apart.
     let trained = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../models/mobilenet_v1_0.25.safetensors"
@@ -52,7 +52,7 @@ fn test_images_may_be_cut_from_the_centre() {
     assert_eq!(square.sha256(), crop.sha256());
     let tested = |run: &str| history(&path.join(run))[1].split(',').nth(3).unwrap().to_owned();
     assert_ne!(tested("square"), tested("crop"));
-    // The weights that a run starts from decide, if it says nothing.
+    // Without `--resize`, the run takes that of the weights it starts from.
     let init = "--init crop/best.safetensors --out";
     run(path, &format!("{SMALL} {init} again")).success();
     assert_eq!(resize(&weights("again")), Resize::Crop);
@@ -106,12 +106,12 @@ fn a_report_has_a_row_for_each_run() {
         rows[3][6].contains("at 32, ") && rows[3][6].ends_with("at 64"),
         "{text}"
     );
-    // Of runs of one name, the folders tell them apart.
+    // The folders tell runs of the same name apart.
     run(path, &format!("{SMALL} --out below/one")).success();
     run(path, "report one below/one two")
         .success()
         .stdout(contains("| one ").and(contains("| below/one ").and(contains("| two "))));
-    // One without an epoch does not keep the others from being shown, quiet or not.
+    // A folder that is not a run is reported and skipped, quiet or not.
     run(path, "report one data two --quiet")
         .code(1)
         .stdout(text)

@@ -100,7 +100,7 @@ fn a_network_of_bytes_gets_those_of_the_resized_picture() {
         std: [1e-3; 3],
         ..Preprocess::default()
     };
-    let expected = apply(&decode_file(&path).unwrap(), &preprocess).unwrap();
+    let expected = resize(&decode_file(&path).unwrap(), &preprocess).unwrap();
     let inputs = [Input {
         path,
         class: None,

@@ -9,13 +9,13 @@ use mbn_data::Batch;
 use mbn_model::{cross_entropy, soft_cross_entropy, weigh_targets};
 
 use super::Trainer;
-use crate::bar::EpochBar;
-use crate::dataset::{self, size_of_epoch};
-use crate::meter::Reading;
-use crate::run_dir::STATE;
-use crate::schedule::Schedule;
+use super::meter::Reading;
+use super::progress_bar::EpochBar;
+use super::schedule::Schedule;
+use crate::data;
+use crate::run::STATE;
 
-/// How often `--log-level debug` says how fast training is.
+/// Steps between reports of the speed with `--log-level debug`.
 const STEPS_BETWEEN_MESSAGES: usize = 10;
 
 impl Trainer {
@@ -25,7 +25,7 @@ impl Trainer {
         let settings = self.progress.settings.clone();
         let steps = self.train_loader.batches_per_epoch();
         let schedule = self.schedule();
-        let size = size_of_epoch(&settings, epoch);
+        let size = settings.train_size_of(epoch);
         let title = format!("epoch {:>3}/{}", epoch + 1, settings.epochs);
         let bar = EpochBar::new(&title, self.train_loader.samples_per_epoch());
         let mut start = Instant::now();
@@ -37,7 +37,7 @@ impl Trainer {
                 return Ok(false);
             }
             let learning_rate = schedule.learning_rate(epoch * steps + self.progress.position.step);
-            let reading = self.step(dataset::usable(batch, &self.run)?, learning_rate)?;
+            let reading = self.step(data::usable(batch, self.run.path())?, learning_rate)?;
             self.progress.position.step += 1;
             if let Some(reading) = reading {
                 self.record(reading, &bar, &mut start)?;
@@ -54,7 +54,7 @@ impl Trainer {
             if self.saved.elapsed() >= self.save_every {
                 self.record_rest(&bar, &mut start)?;
                 self.save_state()?;
-                // Training alone is what images/s speaks of.
+                // Images/s covers training only.
                 start = Instant::now();
             }
         }
@@ -63,14 +63,14 @@ impl Trainer {
         Ok(!interrupt::requested())
     }
 
-    /// Adds what was read of the last steps; an error if their loss is no number.
+    /// Adds a reading; an error if its loss is not finite.
     fn record(&mut self, reading: Reading, bar: &EpochBar, start: &mut Instant) -> Result<()> {
         let mean = reading.loss / reading.images as f64;
         if !mean.is_finite() {
             bar.clear();
             let what = match reading.steps {
                 1 => format!("the loss became {mean}"),
-                steps => format!("the loss became {mean} in one of {steps} steps that end"),
+                steps => format!("the loss became {mean} within {steps} steps that end"),
             };
             return self.diverged(&what);
         }
@@ -82,7 +82,7 @@ impl Trainer {
         *start = Instant::now();
         let left = self
             .pace
-            .time_left(self.epochs_done(), self.progress.settings.epochs);
+            .time_left(self.epochs_done(), self.progress.settings.epochs.get());
         bar.show(&self.progress.position, left);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Trainer {
         }
     }
 
-    /// Epochs that are done, and the share of the next.
+    /// Finished epochs, and the finished part of the next.
     pub(super) fn epochs_done(&self) -> f64 {
         let steps = self.train_loader.batches_per_epoch().max(1) as f64;
         self.progress.history.len() as f64 + self.progress.position.step as f64 / steps
@@ -105,21 +105,25 @@ impl Trainer {
         let settings = &self.progress.settings;
         let steps = self.train_loader.batches_per_epoch();
         Schedule {
-            peak: settings.learning_rate,
-            warmup_steps: settings.warmup_epochs * steps as f64,
-            steps: (settings.epochs * steps) as f64,
+            peak: settings.lr.get(),
+            warmup_steps: settings.warmup.get() * steps as f64,
+            steps: (settings.epochs.get() * steps) as f64,
         }
     }
 
-    /// One step; what was read of it and of those before, if it is time to.
+    /// One step. Returns a reading of the last steps if one is due.
     fn step(&mut self, batch: Batch, learning_rate: f64) -> Result<Option<Reading>> {
         let targets = self.targets(&batch, self.network.device())?;
-        let partners = partners_that_prevail(&batch);
+        let partners = prevailing_partners(&batch);
         let (images, labels) = self.feed.tensors(batch)?;
         let pass = self.network.forward_train(&images)?;
         let loss = match targets {
             Some(targets) => soft_cross_entropy(pass.logits(), &targets)?,
-            None => cross_entropy(pass.logits(), &labels, self.progress.settings.label_smoothing)?,
+            None => cross_entropy(
+                pass.logits(),
+                &labels,
+                self.progress.settings.label_smoothing.get(),
+            )?,
         };
         let prevailing = match partners {
             Some(labels) => Tensor::new(labels, self.network.device())?,
@@ -129,7 +133,7 @@ impl Trainer {
         let reading = self.meter.read_if_due()?;
         if reading.is_none_or(|reading| reading.loss.is_finite()) {
             let mut gradients = self.network.backward(pass, &loss)?;
-            let clip_norm = self.progress.settings.clip_norm;
+            let clip_norm = self.progress.settings.clip_norm.get();
             if clip_norm > 0.0 {
                 gradients.clip_norm(clip_norm)?;
             }
@@ -142,13 +146,13 @@ impl Trainer {
         Ok(reading)
     }
 
-    /// Probabilities to learn, where class indices with smoothing do not say them.
+    /// The target probabilities, if they do not follow from labels and smoothing.
     fn targets(&self, batch: &Batch, device: &Device) -> Result<Option<Tensor>> {
         if batch.mixed.is_none() && self.class_weights.is_none() {
             return Ok(None);
         }
         let classes = self.progress.classes.len();
-        let mut targets = batch.targets(classes, self.progress.settings.label_smoothing as f32);
+        let mut targets = batch.targets(classes, self.progress.settings.label_smoothing.get() as f32);
         if let Some(weights) = &self.class_weights {
             weigh_targets(&mut targets, &batch.weights(weights));
         }
@@ -156,7 +160,7 @@ impl Trainer {
         Ok(Some(Tensor::from_vec(targets, shape, device)?))
     }
 
-    /// The error that ends a run whose loss or weights are no longer finite since its last step.
+    /// The error that ends a run whose loss or weights stopped being finite in its last step.
     pub(super) fn diverged<T>(&self, what: &str) -> Result<T> {
         let steps = self.train_loader.batches_per_epoch();
         let done = self.progress.history.len() * steps + self.progress.position.step;
@@ -172,13 +176,12 @@ impl Trainer {
             last + 1,
             state.display()
         ))
-        .hint(|| "start again with a lower `--lr`, a longer `--warmup`, or `--clip-norm 5`".to_owned())
+        .hint(|| "start a new run with a lower `--lr`, a longer `--warmup`, or `--clip-norm 5`".to_owned())
     }
 }
 
-/// The classes of the pictures that those of a mixed batch are mixed with, where these have the larger share: what a
-/// network that is right names.
-fn partners_that_prevail(batch: &Batch) -> Option<Vec<u32>> {
+/// The labels of the images that are mixed in, if these have the larger share: the correct answers for the mixed images.
+fn prevailing_partners(batch: &Batch) -> Option<Vec<u32>> {
     let own = batch.mixed?;
     (own < 0.5).then(|| batch.labels.iter().rev().copied().collect())
 }
@@ -188,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_larger_share_is_what_a_mixed_picture_shows() {
+    fn the_larger_share_labels_a_mixed_image() {
         for (mixed, expected) in [
             (None, None),
             (Some(0.7), None),
@@ -200,9 +203,9 @@ mod tests {
                 mixed,
                 ..Batch::default()
             };
-            let prevailing = partners_that_prevail(&batch);
+            let prevailing = prevailing_partners(&batch);
             assert_eq!(prevailing, expected.map(Vec::from));
-            // As the shares say that the network is to learn.
+            // The prevailing label has the largest share of the target.
             for (i, label) in prevailing.unwrap_or(batch.labels.clone()).into_iter().enumerate() {
                 let shares = batch.shares(i);
                 let share = |label| shares.iter().find(|share| share.0 == label).unwrap().1;

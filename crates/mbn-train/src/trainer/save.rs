@@ -1,4 +1,4 @@
-//! What is done after an epoch: evaluation, the state that the run is resumed from, and the files that follow from it.
+//! The end of an epoch: evaluation, the saved state, and the files that follow from it.
 
 use std::time::Instant;
 
@@ -8,15 +8,11 @@ use mbn_spec::Metadata;
 use mbn_weights::Weights;
 
 use super::Trainer;
-use crate::dataset::size_of_epoch;
-use crate::evaluate::evaluate;
-use crate::history::Epoch;
-use crate::report;
-use crate::resume::{Best, Position, State};
-use crate::run_dir::{LAST, STATE};
+use super::evaluate::evaluate;
+use crate::run::{Best, Epoch, LAST, Position, Results, STATE, State};
 
 impl Trainer {
-    /// Evaluates and saves; `false` if the user stopped it before that was done.
+    /// Evaluates and saves; `false` if the user stopped it first.
     pub(super) fn finish_epoch(&mut self) -> Result<bool> {
         let steps = self.train_loader.batches_per_epoch();
         let learning_rate = {
@@ -24,7 +20,12 @@ impl Trainer {
             self.schedule().learning_rate(done.saturating_sub(1))
         };
         let weights = self.evaluated_weights()?;
-        let Some(evaluation) = evaluate(&weights, &self.test_loader, self.network.device(), &self.run)?
+        let Some(evaluation) = evaluate(
+            &weights,
+            &self.test_loader,
+            self.network.device(),
+            self.run.path(),
+        )?
         else {
             return Ok(false);
         };
@@ -69,7 +70,7 @@ impl Trainer {
         let size = if settings.has_one_size() {
             String::new()
         } else {
-            format!(" at {}", size_of_epoch(settings, row.epoch - 1))
+            format!(" at {}", settings.train_size_of(row.epoch - 1))
         };
         log::info!(
             "epoch {:>3}/{}  train loss {:.4} {:5.2} %  test loss {:.4} {:5.2} %  {:.0} images/s{size}",
@@ -83,7 +84,7 @@ impl Trainer {
         );
     }
 
-    /// What is evaluated and saved: the moving average if there is one.
+    /// The weights to evaluate and save: the moving average if there is one.
     fn evaluated_weights(&self) -> Result<Weights> {
         Ok(match &self.average {
             Some(average) => average.to_weights(&self.network, Metadata::default())?,
@@ -91,13 +92,13 @@ impl Trainer {
         })
     }
 
-    /// The file of weights after the last epoch of the history.
+    /// The file of the weights after the last epoch in the history.
     fn file_of(&self, weights: Weights) -> Result<Vec<u8>> {
         let metadata = self.progress.metadata();
         Ok(weights.with_metadata(metadata)?.to_bytes()?)
     }
 
-    /// Saves all that resuming needs.
+    /// Saves everything that resuming needs.
     pub(super) fn save_state(&mut self) -> Result<()> {
         self.progress.steps = self.optimizer.state().steps;
         let weights = self.network.to_weights(Metadata::default())?;
@@ -111,7 +112,7 @@ impl Trainer {
         ) {
             (Some(name), _) => Some(format!("`{name}`")),
             (_, Some(name)) => Some(format!("the average of `{name}`")),
-            _ => not_finite_state(optimizer)?.map(|name| format!("what the optimiser remembers of `{name}`")),
+            _ => not_finite_state(optimizer)?.map(|name| format!("the state of the optimiser for `{name}`")),
         };
         if let Some(bad) = bad {
             return self.diverged(&format!("{bad} is no longer finite"));
@@ -129,9 +130,9 @@ impl Trainer {
         Ok(())
     }
 
-    /// Writes the files that a run which died after saving its state has not written.
+    /// Writes the files that are missing if the run died after it saved its state.
     pub(super) fn save_missing_files(&self) -> Result<()> {
-        // Within an epoch, the network is ahead of the files, which are those of the epoch before.
+        // Within an epoch, the network is ahead of the files, which show the epoch before.
         let last = match self.progress.position.step {
             0 => Some(self.file_of(self.evaluated_weights()?)?),
             _ => None,
@@ -139,8 +140,8 @@ impl Trainer {
         self.save_files_of_epoch(last.as_deref(), true)
     }
 
-    /// Writes the files that follow from the state after an epoch. It is saved before them, so that no file is newer
-    /// than it; `all` also those of the best epoch where that is an earlier one.
+    /// Writes the files that follow from the state after an epoch; with `all` also those of an earlier best epoch. The
+    /// state is saved first, so that no file is newer than it.
     fn save_files_of_epoch(&self, last: Option<&[u8]>, all: bool) -> Result<()> {
         let Some(best) = &self.best else {
             return Ok(());
@@ -148,12 +149,19 @@ impl Trainer {
         if let Some(last) = last {
             self.run.write(LAST, last)?;
         }
-        report::files_of_epoch(self, best, all)
+        let results = Results {
+            run: &self.run,
+            progress: &self.progress,
+            best,
+            data: &self.data,
+            architecture: self.network.architecture(),
+        };
+        results.write(all)
     }
 }
 
-/// Name of a parameter whose past gradients the optimiser remembers as something that is not finite. Its weights may look
-/// well: AdamW divides by an infinite moment.
+/// Name of a parameter for which the state of the optimiser is not finite. Its weights may still be: AdamW divides by an
+/// infinite moment.
 fn not_finite_state(state: &OptimizerState) -> Result<Option<String>> {
     for (name, tensor) in &state.tensors {
         if !tensor.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite() {

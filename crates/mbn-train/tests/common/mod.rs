@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -12,14 +12,28 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-/// The program, on two threads.
+/// A run with everything that has a state: momentum, moving average, mixing, erasing, a schedule, growing sizes, patience.
+pub const LONG: &str = "--data data --alpha 0.25 --size 64 --progressive 32 --epochs 4 --batch-size 4 --lr 0.02 --seed 7 \
+     --mixup 0.2 --cutmix 1 --erasing 0.5 --trivial-augment --color-jitter 0.2 --ema 0.9 --clip-norm 1 --patience 9 \
+     --threads 2 --no-publish";
+/// Files that do not depend on the clock.
+const FILES: [&str; 6] = [
+    "last.safetensors",
+    "best.safetensors",
+    "curves.png",
+    "confusion.png",
+    "mistakes.png",
+    "augmented.png",
+];
+
+/// The program.
 pub fn train() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"));
     command.env("NO_COLOR", "1");
     command
 }
 
-/// Pictures of one colour and some texture: `FOLDER/SPLIT/CLASS/*.png`.
+/// Writes images of one colour with some texture: `FOLDER/SPLIT/CLASS/*.png`.
 pub fn pictures(folder: &Path, split: &str, class: &str, colour: [u8; 3], count: u32) {
     let folder = folder.join(split).join(class);
     std::fs::create_dir_all(&folder).unwrap();
@@ -32,7 +46,7 @@ pub fn pictures(folder: &Path, split: &str, class: &str, colour: [u8; 3], count:
     }
 }
 
-/// `train` with 16 pictures, `val` with 6.
+/// Writes two classes: `train` with 16 images, `val` with 6.
 pub fn two_colours(folder: &Path) {
     for (split, count) in [("train", 8), ("val", 3)] {
         pictures(folder, split, "blue", [0, 30, 180], count);
@@ -50,7 +64,7 @@ pub fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
-/// `history.csv` without the column that the clock decides.
+/// `history.csv` without its last column, which depends on the clock.
 pub fn history(run: &Path) -> Vec<String> {
     let text = String::from_utf8(read(run.join("history.csv"))).unwrap();
     text.lines()
@@ -70,7 +84,7 @@ pub fn run(folder: &Path, arguments: &str) -> Assert {
     train().current_dir(folder).args(words(arguments)).assert()
 }
 
-/// An error, and no step, no run folder.
+/// Expects an error before the first step, and no run folder.
 pub fn refused(folder: &Path, arguments: &str, code: i32, messages: &[&str]) {
     let mut assert = run(folder, &format!("{arguments} --out refused"))
         .code(code)
@@ -82,7 +96,7 @@ pub fn refused(folder: &Path, arguments: &str, code: i32, messages: &[&str]) {
     assert!(!folder.join("refused").exists(), "{arguments}");
 }
 
-/// Waits for half a minute at most.
+/// Waits for at most half a minute.
 pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..6000 {
         if done() {
@@ -91,4 +105,29 @@ pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(5));
     }
     panic!("{what} did not come in 30 s");
+}
+
+/// The folder of a [`LONG`] run that was not interrupted.
+pub fn uninterrupted(folder: &Path, more: &str) -> PathBuf {
+    run(folder, &format!("{LONG} --out whole {more}")).success();
+    folder.join("whole")
+}
+
+/// Compares two runs, apart from times.
+pub fn assert_same(whole: &Path, other: &Path) {
+    for name in FILES {
+        assert!(
+            read(whole.join(name)) == read(other.join(name)),
+            "`{name}` differs"
+        );
+    }
+    assert_eq!(history(whole), history(other));
+    let published = whole.with_file_name("models");
+    assert!(!published.exists(), "`--no-publish` was forgotten");
+    let left: Vec<_> = std::fs::read_dir(other)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".tmp"))
+        .collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
 }

@@ -1,0 +1,124 @@
+//! `--download`: downloads STL-10 before the run.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use indicatif::ProgressBar;
+use mbn_cli::{Hint, interrupt, progress};
+use mbn_fetch::{Archive, FetchError, Progress, Step, fetch};
+
+use crate::options::Options;
+use crate::settings::DEFAULT_DATA;
+
+/// Downloads the data set into the folder of `--data`, else into the default one; `false` if the user stopped it.
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let mut archive = Archive::stl10();
+    if let Some(url) = &options.download_url {
+        archive.url.clone_from(url);
+    }
+    if let Some(md5) = &options.download_md5 {
+        archive.md5.clone_from(md5);
+    }
+    let mut bars = Bars::default();
+    let data = options.run_args()?.data;
+    let parent = parent(data.as_deref());
+    if let Some(data) = data.as_deref().filter(|data| *data == parent) {
+        if mbn_data::is_stl10(data) {
+            log::info!("STL-10 is in `{}`", data.display());
+            return Ok(true);
+        }
+        let images = data.join("train");
+        if images.is_dir() {
+            let message = anyhow!(
+                "`--download --data {}`: `{}` holds other images, which the run would train on",
+                data.display(),
+                images.display()
+            );
+            return Err(message).hint(|| "give another folder, or leave out `--download`".to_owned());
+        }
+    }
+    match fetch(&archive, &parent, &mut |progress| bars.show(progress)) {
+        Ok(folder) => {
+            bars.finish();
+            log::info!("STL-10 is in `{}`", folder.display());
+            Ok(true)
+        }
+        Err(FetchError::Interrupted) => {
+            bars.finish();
+            log::warn!("interrupted; the same command continues the download");
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The folder that the archive is unpacked into: that of `--data`, or its parent if `--data` is the data set's own folder.
+fn parent(data: Option<&Path>) -> PathBuf {
+    let default = Path::new(DEFAULT_DATA);
+    let data = data.unwrap_or(default);
+    match data.parent() {
+        Some(parent) if data.file_name() == default.file_name() => match parent.as_os_str().is_empty() {
+            true => ".".into(),
+            false => parent.to_owned(),
+        },
+        _ => data.to_owned(),
+    }
+}
+
+/// A bar for each step in turn.
+#[derive(Default)]
+struct Bars(Option<(Step, ProgressBar)>);
+
+impl Bars {
+    fn show(&mut self, progress: Progress) -> ControlFlow<()> {
+        if self.0.as_ref().is_none_or(|(step, _)| *step != progress.step) {
+            self.finish();
+            let title = match progress.step {
+                Step::Download => "downloading STL-10",
+                Step::Verify => "verifying",
+                Step::Unpack => "unpacking",
+            };
+            log::info!("STL-10: {title}");
+            let template =
+                format!("{title} {{wide_bar}} {{bytes}}/{{total_bytes}} {{bytes_per_sec}} {{eta}} left");
+            self.0 = Some((
+                progress.step,
+                progress::bar(progress.total.unwrap_or(0), &template),
+            ));
+        }
+        if let Some((_, bar)) = &self.0 {
+            if let Some(total) = progress.total {
+                bar.set_length(total);
+            }
+            bar.set_position(progress.done);
+        }
+        match interrupt::requested() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some((_, bar)) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_around_the_data_set_gets_it() {
+        for (data, expected) in [
+            (None, "data"),
+            (Some("photos"), "photos"),
+            (Some("sets/stl10_binary"), "sets"),
+            (Some("stl10_binary"), "."),
+        ] {
+            assert_eq!(parent(data.map(Path::new)), Path::new(expected), "{data:?}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The batches of a data set, and the weights of its classes.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use candle_core::Device;
+use mbn_data::{CachedSource, ImageSource, Loader, LoaderConfig, Splits, default_cache_budget};
+use mbn_spec::Preprocess;
+
+use crate::settings::{ClassWeights, Settings};
+
+/// Share of the training images that an epoch may leave out, because they do not fill a batch, without a warning.
+const LEFT_OUT: f64 = 0.1;
+
+/// Loaders of training and test batches, which keep decoded images in memory while there is room.
+pub(crate) fn loaders(
+    data: &Splits,
+    settings: &Settings,
+    preprocess: Preprocess,
+    workers: usize,
+    device: &Device,
+) -> Result<(Loader, Loader)> {
+    let batch = settings.batch_size.get();
+    let train = LoaderConfig::training(preprocess, batch, settings.seed)
+        .with_workers(workers)
+        .with_crops(device.is_cuda())
+        .with_augment(settings.augment());
+    let test = LoaderConfig::evaluation(preprocess, batch).with_workers(workers);
+    let total = (data.train.len() + data.test.len()).max(1) as u64;
+    // Asked once: the free memory changes with every query.
+    let budget = default_cache_budget();
+    let share = |part: usize| budget / total * part as u64;
+    let cached = |source: &Arc<dyn ImageSource>| CachedSource::new(Arc::clone(source), share(source.len()));
+    let train = Loader::new(Arc::new(cached(&data.train)), train).context("cannot load training images")?;
+    let test = Loader::new(Arc::new(cached(&data.test)), test).context("cannot load test images")?;
+    warn_of_left_out(data.train.len(), train.samples_per_epoch(), batch);
+    Ok((train, test))
+}
+
+fn warn_of_left_out(images: usize, per_epoch: usize, batch: usize) {
+    let left_out = images - per_epoch;
+    if left_out as f64 > LEFT_OUT * images as f64 {
+        log::warn!(
+            "batches of {batch} leave {left_out} of {images} training images out of every epoch, others each time; a \
+             `--batch-size` that divides {images} leaves out none"
+        );
+    }
+}
+
+/// Weights of the classes in the loss, if they differ.
+pub(crate) fn class_weights(data: &Splits, settings: &Settings) -> Option<Vec<f32>> {
+    match settings.class_weights {
+        ClassWeights::None => None,
+        ClassWeights::Balanced => Some(mbn_data::class_weights(&*data.train)),
+    }
+}

@@ -1,0 +1,221 @@
+//! Defaults, layers of settings, and contradictions on the command line.
+
+mod page;
+mod round_trip;
+
+use std::path::Path;
+
+use super::*;
+
+fn resolve(line: &str) -> Result<Settings> {
+    let options = Options::try_parse_from(line.split(' '))?;
+    Settings::resolve(options.run_args()?, "d".into(), None)
+}
+
+#[test]
+fn command_line_is_well_formed() {
+    use clap::CommandFactory;
+    Options::command().debug_assert();
+}
+
+#[test]
+fn only_given_options_are_named_as_conflicting_with_resume() {
+    let line = "mbn-train --resume r --alpha 0.5 --no-flip";
+    let error = Options::try_parse_from(line.split(' ')).unwrap_err().to_string();
+    assert!(
+        error.contains("--alpha") && error.contains("--no-flip"),
+        "{error}"
+    );
+    assert!(!error.contains("--data"), "{error}");
+    for option in ["--out o", "--fold 1", "--trivial-augment", "--cutmix"] {
+        let line = format!("mbn-train --resume r {option}");
+        assert!(Options::try_parse_from(line.split(' ')).is_err(), "{option}");
+    }
+}
+
+#[test]
+fn defaults_follow_from_recipe_optimiser_and_batch() {
+    let settings = resolve("mbn-train --data d --batch-size 32").unwrap();
+    assert_eq!((settings.lr.get(), settings.label_smoothing.get()), (0.05, 0.1));
+    assert_eq!((settings.warmup.get(), settings.epochs.get()), (2.5, 50));
+    assert!(settings.crop && settings.flip.get() == 0.5 && settings.ema.get() == 0.999);
+    let settings = resolve("mbn-train --data d --optimizer adamw --recipe plain --epochs 200").unwrap();
+    assert_eq!((settings.lr.get(), settings.label_smoothing.get()), (0.002, 0.0));
+    assert_eq!((settings.warmup.get(), settings.weight_decay.get()), (5.0, 0.05));
+    assert_eq!(settings.augment(), mbn_data::Augment::none());
+    assert_eq!((settings.ema.get(), settings.progressive.get()), (0.0, 0));
+}
+
+#[test]
+fn every_part_has_a_flag() {
+    let settings = resolve(
+        "mbn-train --data d --recipe plain --mixup 0.2 --cutmix --ema 0.99 --clip-norm 5 --trivial-augment \
+         --color-jitter 0.4 --erasing 0.25 --crop-scale 0.2,0.9 --flip 0.5 --patience 3 --init w --freeze all --progressive 128 \
+         --train-size 192",
+    );
+    let settings = settings.unwrap();
+    let augment = settings.augment();
+    assert_eq!((augment.mixing.mixup, augment.mixing.cutmix), (0.2, 1.0));
+    assert_eq!(
+        (augment.crop, augment.scale, augment.flip),
+        (true, [0.2, 0.9], 0.5)
+    );
+    assert_eq!(
+        (augment.color_jitter.contrast, augment.erasing.probability),
+        (0.4, 0.25)
+    );
+    assert_eq!(augment.policy, mbn_data::Policy::TrivialAugment);
+    assert_eq!(
+        (settings.ema.get(), settings.clip_norm.get(), settings.patience),
+        (0.99, 5.0, 3)
+    );
+    assert_eq!((settings.freeze.blocks(), settings.progressive.get()), (14, 128));
+    assert_eq!((settings.size.get(), settings.largest_train_size()), (224, 192));
+    let settings = resolve("mbn-train --data d --no-crop --no-flip --rand-augment 2,9").unwrap();
+    let augment = settings.augment();
+    assert_eq!((augment.crop, augment.flip), (false, 0.0));
+    assert!(matches!(
+        augment.policy,
+        mbn_data::Policy::RandAugment { ops: 2, magnitude: 9 }
+    ));
+}
+
+#[test]
+fn the_command_line_overrides_the_file_and_the_file_the_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    std::fs::write(
+        &path,
+        "mixup = 0.4\nflip = 0.3\ncrop-scale = [0.5, 0.8]\nepochs = 7\nrecipe = 'plain'",
+    )
+    .unwrap();
+    let with = |flags: &str| {
+        let line = format!("mbn-train --config {} {flags}", path.display());
+        resolve(line.trim_end()).unwrap()
+    };
+    let settings = with("");
+    assert_eq!(
+        (settings.mixup.get(), settings.flip.get(), settings.epochs.get()),
+        (0.4, 0.3, 7)
+    );
+    assert!(settings.crop && settings.crop_scale.get() == [0.5, 0.8]);
+    let settings = with("--mixup 0 --no-flip --no-crop --recipe strong");
+    assert_eq!(
+        (settings.mixup.get(), settings.flip.get(), settings.crop),
+        (0.0, 0.0, false)
+    );
+    assert_eq!((settings.epochs.get(), settings.label_smoothing.get()), (7, 0.1));
+}
+
+/// A saved configuration has every value. Values that were defaults follow the recipe, optimiser, epochs and batch size of
+/// the command line.
+#[test]
+fn defaults_in_a_file_follow_what_the_command_line_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let saved = resolve("mbn-train --data d --lr 0.3 --mixup 0.2 --crop-scale 0.5,1").unwrap();
+    std::fs::write(&path, file::to_toml(&saved).unwrap()).unwrap();
+    for flags in [
+        "--recipe plain",
+        "--optimizer adamw",
+        "--batch-size 16",
+        "--epochs 1",
+        "--recipe strong",
+    ] {
+        let found = resolve(&format!("mbn-train --config {} {flags}", path.display())).unwrap();
+        let all = format!("mbn-train --data d --lr 0.3 --mixup 0.2 --crop-scale 0.5,1 {flags}");
+        assert_eq!(found, resolve(&all).unwrap(), "{flags}");
+    }
+}
+
+#[test]
+fn the_policy_of_the_upper_layer_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let policy = |text: &str, flags: &str| {
+        std::fs::write(&path, text).unwrap();
+        let settings = resolve(&format!("mbn-train --config {} {flags}", path.display()));
+        settings.unwrap().augment().policy
+    };
+    let found = policy("rand-augment = [2, 9]", "--trivial-augment");
+    assert_eq!(found, mbn_data::Policy::TrivialAugment);
+    let found = policy("trivial-augment = true", "--rand-augment 1,5");
+    assert!(matches!(
+        found,
+        mbn_data::Policy::RandAugment { ops: 1, magnitude: 5 }
+    ));
+    let found = policy("rand-augment = [2, 9]", "--trivial-augment=false");
+    assert!(matches!(found, mbn_data::Policy::RandAugment { .. }));
+}
+
+/// If the command line alone is no contradiction, the error names the file and its keys.
+#[test]
+fn an_error_names_the_file_or_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let error = |text: &str, flags: &str| {
+        std::fs::write(&path, text).unwrap();
+        let line = format!("mbn-train --config {} {flags}", path.display());
+        let options = Options::try_parse_from(line.trim_end().split(' ')).unwrap();
+        let args = options.run_args().unwrap();
+        options.resolve(args, "d".into(), None).unwrap_err()
+    };
+    for (text, flags) in [
+        ("epochs = 2\nwarmup = 3", ""),
+        ("epochs = 2", "--warmup 3"),
+        ("epochs = 2\nwarmup = 3", "--epochs 1"),
+        ("epochs = 9\nwarmup = 3", "--epochs 1"),
+    ] {
+        let error = error(text, flags);
+        let message = format!("{error:#}");
+        assert!(!error.is::<mbn_cli::UsageError>(), "{message}");
+        assert!(
+            message.contains("c.toml`") && message.contains("`warmup 3`"),
+            "{message}"
+        );
+    }
+    assert!(error("seed = 1", "--epochs 2 --warmup 3").is::<mbn_cli::UsageError>());
+}
+
+#[test]
+fn contradictions_are_refused() {
+    for line in [
+        "mbn-train --data d --alpha 0.3",
+        "mbn-train --data d --lr 0",
+        "mbn-train --data d --lr nan",
+        "mbn-train --data d --label-smoothing 1",
+        "mbn-train --data d --size 16",
+        "mbn-train --workers 0",
+        "mbn-train --workers 1025",
+        "mbn-train --seed 9223372036854775808",
+        "mbn-train --profile --init w",
+        "mbn-train --download --download-url u --download-md5 zzz",
+        "mbn-train --download --download-url u --download-md5 91f7769df0f17e558f3565bffb0c7df",
+        "mbn-train --resume r --epochs 3",
+        "mbn-train --resume r --mixup 0.2",
+        "mbn-train --resume r --config c",
+        "mbn-train --data d --publish p --no-publish",
+        "mbn-train --data d --no-flip --flip 0.5",
+        "mbn-train --data d --no-crop --crop-scale 0.5",
+        "mbn-train --data d --freeze 15",
+        "mbn-train report",
+        "mbn-train --data d report r",
+    ] {
+        assert!(Options::try_parse_from(line.split(' ')).is_err(), "{line}");
+    }
+    for line in [
+        "mbn-train --epochs 2 --warmup 3",
+        "mbn-train --trivial-augment --rand-augment 2,9",
+        "mbn-train --size 64 --progressive 128",
+        "mbn-train --train-size 64 --progressive 128",
+        "mbn-train --freeze 3",
+    ] {
+        let error = resolve(line).unwrap_err();
+        assert!(error.is::<mbn_cli::UsageError>(), "{line}: {error}");
+    }
+    let options = Options::try_parse_from(["mbn-train", "report", "a", "b"]).unwrap();
+    let Some(Command::Report { runs }) = options.command else {
+        panic!("no report");
+    };
+    assert_eq!(runs, [Path::new("a"), Path::new("b")]);
+}

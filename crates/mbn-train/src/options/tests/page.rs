@@ -1,0 +1,91 @@
+//! `docs/settings.md`: the table of settings as a page, written from the table itself.
+
+use std::fmt::Write;
+
+use clap::Parser;
+
+use crate::options::Options;
+use crate::settings::{DEFAULT_DATA, Group, Recipe, SETTINGS, Setting, Settings};
+
+const INTRODUCTION: &str = "\
+# Settings
+
+What the result of a run depends on. Each setting is an option of `mbn-train`, and a key of `--config` files under the same
+name without the dashes; `settings.toml` in the run folder has all of them with their values. The command line overrides the
+file, and the file overrides the defaults. `training.md` explains them.
+
+`mbn-train`'s tests write this page: `MBN_WRITE_DOCS=1 cargo test -p mbn-train settings_page`.
+";
+
+const GROUPS: [Group; 4] = [Group::Data, Group::Model, Group::Training, Group::Augmentation];
+
+/// The page in Markdown.
+fn page() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for group in GROUPS {
+        let _ = write!(
+            page,
+            "\n## {}\n\n\
+             | option | meaning | default, `strong` | default, `plain` | in a file |\n\
+             | --- | --- | --- | --- | --- |\n",
+            group.heading()
+        );
+        let rows = SETTINGS.iter().filter(|setting| setting.group == group);
+        page.extend(rows.map(row));
+    }
+    page
+}
+
+fn row(setting: &Setting) -> String {
+    let mut options = Vec::new();
+    if !setting.value.is_empty() {
+        let value = setting.value.replace('|', "\\|");
+        options.push(format!("`--{} {value}`", setting.key));
+    }
+    options.extend(setting.off.iter().map(|off| format!("`--{}`", off.flag)));
+    format!(
+        "| {} | {} | {} | {} | `{}` |\n",
+        options.join(", "),
+        setting.help(),
+        setting.default_of(Recipe::Strong),
+        setting.default_of(Recipe::Plain),
+        in_file(setting),
+    )
+}
+
+/// The example as a line of a configuration file.
+fn in_file(setting: &Setting) -> String {
+    let key = setting.key;
+    let settings = example(setting);
+    let table = toml::Table::try_from(&settings).unwrap();
+    format!("{key} = {}", table[key])
+}
+
+/// The settings of a command line with the example of a setting.
+pub(crate) fn example(setting: &Setting) -> Settings {
+    let mut line = vec!["mbn-train".to_owned()];
+    match setting.off {
+        [off] if setting.value.is_empty() => line.push(format!("--{}", off.flag)),
+        _ => line.push(format!("--{}={}", setting.key, setting.example)),
+    }
+    if ["init_classes", "freeze"].contains(&setting.name) {
+        line.push("--init=start.safetensors".to_owned());
+    }
+    let args = Options::try_parse_from(line).unwrap().run_args().unwrap();
+    let data = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    Settings::resolve(args, data, None).unwrap()
+}
+
+/// With `MBN_WRITE_DOCS` set, writes the page instead.
+#[test]
+fn the_settings_page_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
+    if std::env::var_os("MBN_WRITE_DOCS").is_some() {
+        std::fs::write(path, page()).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap(),
+        page(),
+        "`docs/settings.md` is out of date; `MBN_WRITE_DOCS=1 cargo test -p mbn-train settings_page` writes it"
+    );
+}

@@ -1,0 +1,74 @@
+//! Every setting of the table survives the command line, `settings.toml`, `--config`, and a saved state.
+
+use candle_core::Device;
+use clap::Parser;
+use mbn_model::{OptimizerState, fresh_weights};
+use mbn_spec::{Architecture, Metadata, Preprocess};
+
+use super::page::example;
+use crate::options::Options;
+use crate::run::{Position, Progress, Publish, RunDir, SETTINGS as SETTINGS_FILE, STATE, State};
+use crate::settings::{SETTINGS, Settings};
+
+/// A run with these settings before its first step.
+fn state(settings: &Settings) -> State {
+    let architecture = Architecture::new(settings.alpha, 2);
+    let weights = fresh_weights(architecture, 0, Metadata::default()).unwrap();
+    State {
+        average: (settings.ema.get() > 0.0).then(|| weights.clone()),
+        weights,
+        best: None,
+        optimizer: OptimizerState::default(),
+        progress: Progress {
+            settings: settings.clone(),
+            publish: Publish::default(),
+            preprocess: Preprocess::default(),
+            data_set: "d".into(),
+            classes: vec!["a".into(), "b".into()],
+            train_images: 2,
+            test_images: Some(2),
+            threads: 1,
+            device: Some("cpu".into()),
+            steps: 0,
+            history: Vec::new(),
+            position: Position::default(),
+            mistakes: Vec::new(),
+        },
+    }
+}
+
+#[test]
+fn every_setting_survives_its_file_and_a_saved_state() {
+    let saved = |settings: &Settings, key: &str| toml::Table::try_from(settings).unwrap().remove(key);
+    let defaults = Settings::resolve(Default::default(), "data/stl10_binary".into(), None).unwrap();
+    for setting in SETTINGS {
+        let key = setting.key;
+        let settings = example(setting);
+        assert!(saved(&settings, key).is_some(), "`{key}` is not saved");
+        assert_ne!(
+            saved(&settings, key),
+            saved(&defaults, key),
+            "the example of `{key}` is its default"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let run = RunDir::create(Some(&out), &settings).unwrap();
+        run.write_settings(&settings).unwrap();
+        run.write(STATE, &state(&settings).to_bytes().unwrap()).unwrap();
+        let text = std::fs::read_to_string(run.file(SETTINGS_FILE)).unwrap();
+        drop(run);
+
+        let config = format!("--config={}", out.join(SETTINGS_FILE).display());
+        let options = Options::try_parse_from(["mbn-train", &config]).unwrap();
+        let args = options.run_args().unwrap();
+        let data = args.data.clone().unwrap();
+        assert_eq!(options.resolve(args, data, None).unwrap(), settings, "{text}");
+
+        let run = RunDir::open(&out).unwrap();
+        let state = State::load(&run.file(STATE), &Device::Cpu).unwrap();
+        assert_eq!(state.progress.settings, settings, "{text}");
+        assert!(!run.has_other_settings(&settings).unwrap(), "{text}");
+        run.write_settings(&state.progress.settings).unwrap();
+        assert_eq!(std::fs::read_to_string(run.file(SETTINGS_FILE)).unwrap(), text);
+    }
+}

@@ -1,0 +1,17 @@
+//! A run on disk: its folder, its saved state, and the files that follow from the state.
+
+mod folder;
+mod history;
+mod pictures;
+mod progress;
+mod publish;
+mod results;
+mod state;
+mod summary;
+
+pub(crate) use folder::{AUGMENTED, BEST, LAST, RunDir, SETTINGS, STATE, SUMMARY};
+pub(crate) use history::Epoch;
+pub(crate) use progress::{Best, Mistake, Position, Progress};
+pub(crate) use publish::Publish;
+pub(crate) use results::{Results, write_augmented};
+pub(crate) use state::State;

@@ -1,0 +1,233 @@
+//! The folder of a run and the files in it.
+
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use mbn_cli::{Hint, quote};
+use mbn_files::atomic;
+
+use super::publish::require_writable;
+use crate::settings::{Settings, file as settings_file};
+
+/// Everything that resuming needs. It is written before the other files of an epoch, which follow from it: if the run dies
+/// in between, resuming writes them.
+pub(crate) const STATE: &str = "state.safetensors";
+/// Weights after the last epoch.
+pub(crate) const LAST: &str = "last.safetensors";
+/// Weights of the epoch with the highest test accuracy.
+pub(crate) const BEST: &str = "best.safetensors";
+pub(crate) const HISTORY: &str = "history.csv";
+pub(crate) const SETTINGS: &str = "settings.toml";
+pub(crate) const CURVES: &str = "curves.png";
+pub(crate) const CONFUSION: &str = "confusion.png";
+pub(crate) const MISTAKES: &str = "mistakes.png";
+pub(crate) const AUGMENTED: &str = "augmented.png";
+pub(crate) const SUMMARY: &str = "summary.json";
+
+/// The hint for a new run that cannot be written.
+const ELSEWHERE: &str = "choose another folder, on a disk that has room, with `--out`";
+
+/// The folder of a run, locked against other processes.
+#[derive(Debug)]
+pub(crate) struct RunDir {
+    path: PathBuf,
+    /// Whether it holds a resumed run.
+    resumed: bool,
+    /// Whether it was created for the run.
+    is_new: bool,
+    /// Held as long as this value lives; the system releases it when the process dies.
+    _lock: Option<File>,
+}
+
+impl RunDir {
+    /// A folder for a new run: `out`, which must not hold a run, or a free name in `runs/`.
+    pub fn create(out: Option<&Path>, settings: &Settings) -> Result<Self> {
+        let folder = out.map_or_else(|| free_name(settings), Path::to_owned);
+        require_no_run(&folder)?;
+        let is_new = !folder.exists();
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create run folder `{}`", folder.display()))
+            .hint(|| ELSEWHERE.to_owned())?;
+        let run = Self {
+            is_new,
+            ..Self::locked(folder, false)?
+        };
+        run.clean()?;
+        Ok(run)
+    }
+
+    /// Refuses what [`RunDir::create`] refuses, before any other work for the run.
+    pub fn check(out: Option<&Path>, settings: &Settings) -> Result<()> {
+        let folder = out.map_or_else(|| free_name(settings), Path::to_owned);
+        require_no_run(&folder)?;
+        require_writable(&folder.join(STATE))
+            .with_context(|| format!("cannot create run folder `{}`", folder.display()))
+            .hint(|| ELSEWHERE.to_owned())
+    }
+
+    /// The folder of a run to resume.
+    pub fn open(folder: &Path) -> Result<Self> {
+        if !folder.join(STATE).is_file() {
+            let folder = folder.display();
+            return Err(anyhow!(
+                "`{folder}` holds no run to resume: there is no file `{STATE}` in it"
+            ))
+            .hint(|| "`--resume` expects a run folder, such as one in `runs/`".to_owned());
+        }
+        let run = Self::locked(folder.to_owned(), true)?;
+        run.clean()?;
+        Ok(run)
+    }
+
+    /// Removes half-written files of a killed process.
+    fn clean(&self) -> Result<()> {
+        let folder = &self.path;
+        let entries =
+            std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+        for entry in entries.flatten() {
+            if atomic::is_temporary(&entry.file_name()) {
+                // A file that cannot be removed does no harm.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    fn locked(path: PathBuf, resumed: bool) -> Result<Self> {
+        // Only Unix locks folders, and not on every file system: then there is no lock.
+        let lock = if cfg!(unix) { File::open(&path).ok() } else { None };
+        if let Some(file) = &lock
+            && let Err(TryLockError::WouldBlock) = file.try_lock()
+        {
+            bail!("another mbn-train is using `{}`", path.display());
+        }
+        Ok(Self {
+            path,
+            resumed,
+            is_new: false,
+            _lock: lock,
+        })
+    }
+
+    /// Refuses a disk without room for `bytes`, before hours of training that could not be saved, and removes a folder
+    /// that was created for the run.
+    pub fn require_space(&self, bytes: usize) -> Result<()> {
+        let has_room = self.try_space(bytes);
+        if has_room.is_err() && self.is_new {
+            // An empty folder does no harm.
+            let _ = std::fs::remove_dir(&self.path);
+        }
+        has_room
+    }
+
+    fn try_space(&self, bytes: usize) -> Result<()> {
+        let write = || -> std::io::Result<()> {
+            let mut file = atomic::AtomicFile::create(&self.file(STATE))?;
+            let zeros = vec![0; 1 << 20];
+            for start in (0..bytes).step_by(zeros.len()) {
+                file.write_all(&zeros[..zeros.len().min(bytes - start)])?;
+            }
+            // A full disk refuses the bytes by now. Dropping the file deletes it.
+            file.flush()
+        };
+        write()
+            .with_context(|| {
+                let (path, megabytes) = (self.path.display(), bytes.div_ceil(1 << 20));
+                format!("cannot write to run folder `{path}` the {megabytes} MiB that the run needs")
+            })
+            .hint(|| self.advice())
+    }
+
+    /// The hint for a run that cannot be written before its first step.
+    fn advice(&self) -> String {
+        if self.resumed {
+            "make room there, or copy the folder to another disk and resume it there".to_owned()
+        } else {
+            ELSEWHERE.to_owned()
+        }
+    }
+
+    /// A file of the run.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file of settings differs from `settings`. The folder of the data may differ: a killed run may have saved
+    /// its state with a new one, and not yet written the file.
+    pub fn has_other_settings(&self, settings: &Settings) -> Result<bool> {
+        let found = match std::fs::read(self.file(SETTINGS)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            found => found.unwrap_or_default(),
+        };
+        let table = |text: &str| {
+            let mut table = text.parse::<toml::Table>().ok()?;
+            table.remove("data");
+            Some(table)
+        };
+        Ok(table(&String::from_utf8_lossy(&found)) != table(&settings_file::to_toml(settings)?))
+    }
+
+    /// Writes the settings as a configuration file.
+    pub fn write_settings(&self, settings: &Settings) -> Result<()> {
+        self.write(SETTINGS, settings_file::to_toml(settings)?.as_bytes())
+    }
+
+    /// Replaces a file of the run.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.file(name);
+        let written =
+            atomic::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()));
+        if !self.file(STATE).exists() {
+            return written.hint(|| self.advice());
+        }
+        written.hint(|| {
+            let run = quote(&self.path);
+            format!(
+                "the last saved state is intact: make room, then continue with `mbn-train --resume {run}`"
+            )
+        })
+    }
+}
+
+/// Refuses a folder with files of a run, which a new run would replace.
+fn require_no_run(folder: &Path) -> Result<()> {
+    if folder.join(STATE).exists() {
+        return Err(anyhow!("run folder `{}` already holds a run", folder.display())).hint(|| {
+            format!(
+                "continue it with `--resume {}`, or choose another `--out`",
+                quote(folder)
+            )
+        });
+    }
+    let results = [BEST, LAST, HISTORY, SUMMARY];
+    match results.into_iter().find(|name| folder.join(name).exists()) {
+        None => Ok(()),
+        Some(found) => Err(anyhow!(
+            "run folder `{}` already holds results of a run: `{found}`",
+            folder.display()
+        ))
+        .hint(|| "choose another `--out`, or move them away".to_owned()),
+    }
+}
+
+/// `runs/DATA_ALPHA`, with a number from 2 on if that is taken.
+fn free_name(settings: &Settings) -> PathBuf {
+    let data = settings
+        .data
+        .canonicalize()
+        .unwrap_or_else(|_| settings.data.clone());
+    let data = data
+        .file_name()
+        .map_or("data".into(), |name| name.to_string_lossy());
+    let base = format!("runs/{data}_{}", settings.alpha);
+    let numbered = (2..).map(|i| format!("{base}_{i}"));
+    let mut names = std::iter::once(base.clone()).chain(numbered).map(PathBuf::from);
+    names.find(|name| !name.exists()).unwrap_or_else(|| base.into())
+}

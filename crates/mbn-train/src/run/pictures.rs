@@ -1,0 +1,98 @@
+//! The pictures of a run, as PNG.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use mbn_data::{Example, ImageSource, Loader};
+use mbn_plot::{Caption, EpochPoint, Tile, Tone};
+
+use super::{Best, Mistake, Progress};
+use crate::data::usable;
+
+/// Most images of a batch that `augmented.png` shows.
+const EXAMPLES: usize = 32;
+
+/// Which classes the best weights take for which.
+pub(super) fn confusion(best: &Best, classes: &[String]) -> Result<Vec<u8>> {
+    mbn_plot::confusion(&best.confusion, classes).context("cannot draw the confusion matrix")
+}
+
+/// Accuracy and loss by epoch.
+pub(super) fn curves(progress: &Progress) -> Result<Vec<u8>> {
+    let points: Vec<EpochPoint> = progress
+        .history
+        .iter()
+        .map(|row| EpochPoint {
+            epoch: u32::try_from(row.epoch).unwrap_or(u32::MAX),
+            train_loss: row.train_loss,
+            train_accuracy: row.train_accuracy,
+            test_loss: row.test_loss,
+            test_accuracy: row.test_accuracy,
+        })
+        .collect();
+    let (alpha, size) = (progress.settings.alpha, progress.settings.size.get());
+    let title = format!("{alpha} MobileNet-{size}");
+    mbn_plot::curves(&points, &title).context("cannot draw the curves")
+}
+
+/// The most confident mistakes of the best weights. `folder` is the run's, for the hint if an image cannot be read.
+pub(super) fn mistakes(progress: &Progress, tests: &dyn ImageSource, folder: &Path) -> Result<Vec<u8>> {
+    let name = |class: u32| class_name(progress, class);
+    let tile = |mistake: &Mistake| {
+        let image = usable(tests.load(mistake.image).map_err(Into::into), folder)?;
+        let probability = 100.0 * mistake.probability;
+        Ok(Tile {
+            image: (*image).clone(),
+            captions: vec![
+                Caption::new(
+                    format!("{probability:.1} % {}", name(mistake.predicted)),
+                    Tone::Bad,
+                ),
+                Caption::new(format!("is {}", name(mistake.label)), Tone::Good),
+            ],
+        })
+    };
+    // States of earlier versions do not hold the number of test images; there may be fewer by now.
+    let there = |mistake: &&Mistake| mistake.image < tests.len();
+    let tiles = progress.mistakes.iter().filter(there).map(tile);
+    let tiles = tiles.collect::<Result<Vec<_>>>()?;
+    let note = match tiles.len() {
+        0 => "none: every test image was classified correctly".to_owned(),
+        n => format!(
+            "{n} of {} test images, those with the highest probability of a wrong class",
+            tests.len()
+        ),
+    };
+    mbn_plot::gallery("Most confident mistakes", &note, &tiles).context("cannot draw the mistakes")
+}
+
+/// The first batch as the network sees it. `folder` is the run's, for the hint if an image cannot be read.
+pub(super) fn augmented(progress: &Progress, loader: &Loader, folder: &Path) -> Result<Vec<u8>> {
+    let size = progress.settings.train_size_of(0);
+    let examples = usable(loader.preview(0, size), folder)?;
+    let batch = examples.len();
+    let tile = |example: Example| {
+        let caption = |&(class, share): &(u32, f32)| {
+            let name = class_name(progress, class);
+            let text = match share < 1.0 {
+                true => format!("{:.0} % {name}", 100.0 * share),
+                false => name.to_owned(),
+            };
+            Caption::new(text, Tone::Plain)
+        };
+        Tile {
+            captions: example.shares.iter().map(caption).collect(),
+            image: example.image,
+        }
+    };
+    let tiles: Vec<Tile> = examples.into_iter().take(EXAMPLES).map(tile).collect();
+    let note = match tiles.len() {
+        n if n < batch => format!("{n} of the {batch} images of the first batch, as the network sees them"),
+        _ => "the first batch, as the network sees it".to_owned(),
+    };
+    mbn_plot::gallery("Training images", &note, &tiles).context("cannot draw the training images")
+}
+
+fn class_name(progress: &Progress, class: u32) -> &str {
+    progress.classes.get(class as usize).map_or("", String::as_str)
+}

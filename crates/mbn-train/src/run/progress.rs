@@ -1,0 +1,122 @@
+//! How far a run has come: everything in its saved state but the tensors.
+
+use mbn_spec::{Metadata, Preprocess, Training};
+use serde::{Deserialize, Serialize};
+
+use super::{Epoch, Publish};
+use crate::settings::Settings;
+
+/// The part of the saved state that is not tensors. States of earlier versions lack the fields with a serde default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    pub settings: Settings,
+    #[serde(default)]
+    pub publish: Publish,
+    pub preprocess: Preprocess,
+    /// Name of the data set when the run started; its folder may have moved since.
+    #[serde(default)]
+    pub data_set: String,
+    pub classes: Vec<String>,
+    /// Number of training images; another number would change the order of the remaining batches.
+    pub train_images: usize,
+    /// Number of test images, which `mistakes` has indices of.
+    #[serde(default)]
+    pub test_images: Option<usize>,
+    /// Number of CPU threads; sums over another number may round differently.
+    pub threads: usize,
+    /// Kind of device: `cpu` or `cuda`.
+    #[serde(default)]
+    pub device: Option<String>,
+    /// Number of optimiser steps.
+    pub steps: u32,
+    pub history: Vec<Epoch>,
+    /// Position in the epoch after the last one in the history.
+    pub position: Position,
+    /// The most confident mistakes of the best weights.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// How far an epoch has come, and its sums so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// Number of finished steps.
+    pub step: usize,
+    /// Sum of the images' losses.
+    pub loss: f64,
+    /// Number of images that were classified correctly.
+    pub right: usize,
+    /// Number of images that were trained on.
+    pub seen: usize,
+    /// Training time.
+    pub seconds: f64,
+}
+
+/// The weights of the epoch with the highest test accuracy, and their confusion matrix on the test set.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Best {
+    /// The weight file.
+    pub file: Vec<u8>,
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// A test image that was classified incorrectly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Mistake {
+    /// Its index in the test set.
+    pub image: usize,
+    pub label: u32,
+    pub predicted: u32,
+    /// Probability of the predicted class.
+    pub probability: f32,
+}
+
+impl Progress {
+    /// The epoch with the highest test accuracy; the earliest if there are several.
+    pub fn best(&self) -> Option<&Epoch> {
+        self.history
+            .iter()
+            .fold(None, |best: Option<&Epoch>, epoch| match best {
+                Some(best) if best.test_accuracy >= epoch.test_accuracy => Some(best),
+                _ => Some(epoch),
+            })
+    }
+
+    /// Whether the test accuracy has not risen for as many epochs as `--patience` allows.
+    pub fn out_of_patience(&self) -> bool {
+        let since_best = self
+            .best()
+            .map_or(0, |best| self.history.len().saturating_sub(best.epoch));
+        self.settings.patience > 0 && since_best >= self.settings.patience
+    }
+
+    /// The position in the run, for messages.
+    pub fn describe_position(&self) -> String {
+        match (self.history.len(), self.position.step) {
+            (0, 0) => "before its first step".to_owned(),
+            (done, 0) => format!("after epoch {done} of {}", self.settings.epochs),
+            (done, step) => format!(
+                "after step {step} of epoch {} of {}",
+                done + 1,
+                self.settings.epochs
+            ),
+        }
+    }
+
+    /// Metadata of the weights after the last epoch in the history.
+    pub fn metadata(&self) -> Metadata {
+        Metadata {
+            alpha: None,
+            classes: Some(self.classes.clone()),
+            preprocess: Some(self.preprocess),
+            variant: None,
+            training: Some(Training {
+                data_set: self.data_set.clone(),
+                recipe: self.settings.recipe.name().to_owned(),
+                epochs: self.history.len(),
+                accuracy: self.history.last().map_or(0.0, |epoch| epoch.test_accuracy),
+                seed: self.settings.seed,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The files of a run that follow from its state.
+
+use anyhow::Result;
+use mbn_data::{Loader, Splits};
+use mbn_spec::Architecture;
+
+use super::folder::{AUGMENTED, BEST, CONFUSION, CURVES, HISTORY, MISTAKES, RunDir, SUMMARY};
+use super::{Best, Progress, history, pictures, summary};
+
+/// What the files after an epoch are made from.
+pub(crate) struct Results<'a> {
+    pub run: &'a RunDir,
+    pub progress: &'a Progress,
+    pub best: &'a Best,
+    pub data: &'a Splits,
+    pub architecture: &'a Architecture,
+}
+
+impl Results<'_> {
+    /// Writes the files of the last epoch, and those of the best one if that is the last or if `all` are asked for.
+    pub fn write(&self, all: bool) -> Result<()> {
+        let Self {
+            run,
+            progress,
+            best,
+            data,
+            architecture,
+        } = self;
+        if all || progress.best() == progress.history.last() {
+            run.write(BEST, &best.file)?;
+            run.write(CONFUSION, &pictures::confusion(best, &progress.classes)?)?;
+            run.write(MISTAKES, &pictures::mistakes(progress, &*data.test, run.path())?)?;
+        }
+        run.write(HISTORY, &history::to_csv(&progress.history)?)?;
+        run.write(CURVES, &pictures::curves(progress)?)?;
+        run.write(SUMMARY, summary::summary(progress, data, architecture).as_bytes())
+    }
+}
+
+/// Writes a picture of the first batch of `loader`.
+pub(crate) fn write_augmented(run: &RunDir, progress: &Progress, loader: &Loader) -> Result<()> {
+    run.write(AUGMENTED, &pictures::augmented(progress, loader, run.path())?)
+}

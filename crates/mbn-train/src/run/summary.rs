@@ -1,0 +1,49 @@
+//! `summary.json`: a run in figures.
+
+use std::collections::BTreeMap;
+
+use mbn_data::Splits;
+use mbn_spec::Architecture;
+use serde_json::json;
+
+use super::Progress;
+
+/// The file's text.
+pub(super) fn summary(progress: &Progress, data: &Splits, architecture: &Architecture) -> String {
+    let settings = &progress.settings;
+    let layers = architecture.summary(settings.size.get());
+    let rates = rates(progress);
+    let mut summary = json!({
+        "architecture": mbn_spec::ARCHITECTURE,
+        "settings": settings,
+        "data_set": progress.data_set,
+        "classes": progress.classes,
+        "train_images": data.train.len(),
+        "test_images": data.test.len(),
+        "parameters": layers.parameters(),
+        "multiply_adds": layers.multiply_adds(),
+        "epochs": progress.history.len(),
+        "best": progress.best(),
+        "last": progress.history.last(),
+        "images_per_s": rates.last_key_value().map(|(_, rate)| rate),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    if !settings.has_one_size() {
+        summary["images_per_s_by_size"] = json!(rates);
+    }
+    format!("{summary:#}\n")
+}
+
+/// Median of the training images per second, by image size.
+fn rates(progress: &Progress) -> BTreeMap<usize, f64> {
+    let mut by_size: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for row in &progress.history {
+        let size = progress.settings.train_size_of(row.epoch - 1);
+        by_size.entry(size).or_default().push(row.images_per_s);
+    }
+    let median = |(size, mut rates): (usize, Vec<f64>)| {
+        rates.sort_by(f64::total_cmp);
+        (size, rates[rates.len() / 2])
+    };
+    by_size.into_iter().map(median).collect()
+}

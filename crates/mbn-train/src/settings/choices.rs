@@ -1,0 +1,102 @@
+//! Settings that take one of a few names, on the command line and in files.
+
+use candle_core::DType;
+use clap::ValueEnum;
+use mbn_model::OptimizerKind;
+use mbn_spec::Resize;
+use serde::{Deserialize, Serialize};
+
+/// Weights of the classes in the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeights {
+    /// Every image counts the same.
+    None,
+    /// Every class counts the same.
+    Balanced,
+}
+
+/// How an image of any size becomes square.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResizeName {
+    /// Resize the whole image to size x size.
+    Square,
+    /// Resize the shorter side to 256/224 of the size, then cut out the centre.
+    Crop,
+}
+
+impl From<ResizeName> for Resize {
+    fn from(name: ResizeName) -> Self {
+        match name {
+            ResizeName::Square => Self::Square,
+            ResizeName::Crop => Self::Crop,
+        }
+    }
+}
+
+/// Optimiser, by its name on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerName {
+    /// Nesterov momentum of 0.9.
+    Sgd,
+    /// Betas 0.9 and 0.999.
+    Adamw,
+}
+
+impl OptimizerName {
+    /// The optimiser with its fixed settings.
+    pub fn kind(self) -> OptimizerKind {
+        match self {
+            Self::Sgd => OptimizerKind::Sgd {
+                momentum: 0.9,
+                nesterov: true,
+            },
+            Self::Adamw => OptimizerKind::AdamW {
+                beta1: 0.9,
+                beta2: 0.999,
+                epsilon: 1e-8,
+            },
+        }
+    }
+
+    /// The value that belongs to the optimiser.
+    pub(crate) fn sgd_or_adamw<T>(self, sgd: T, adamw: T) -> T {
+        match self {
+            Self::Sgd => sgd,
+            Self::Adamw => adamw,
+        }
+    }
+}
+
+/// Number format of the training step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepPrecision {
+    /// float32 throughout.
+    F32,
+    /// float32, with the operands of matrix products rounded to TF32; CUDA only.
+    Tf32,
+    /// Activations, their gradients and products in bfloat16; weights, statistics and optimiser in float32.
+    Bf16,
+}
+
+impl StepPrecision {
+    /// Name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// Number format of activations and their gradients.
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 | Self::Tf32 => DType::F32,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Configuration files: the settings as TOML, named as the options are.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use clap::Command;
+use mbn_cli::Hint;
+
+use super::table::SETTINGS;
+use super::{RunArgs, Settings};
+
+/// Jaro-Winkler similarity below which two words have little in common.
+const SIMILAR: f64 = 0.8;
+
+/// Reads a configuration file, over which `above` stands. A saved file has every value: if `above` changes the recipe, the
+/// optimiser, the epochs or the batch size, values that are the file's own defaults are left out, and follow. Hints for
+/// unknown keys know the options of `command`.
+///
+/// # Errors
+/// The file cannot be read, is not TOML, or has an unknown key or a value out of range.
+pub(crate) fn load(path: &Path, above: &RunArgs, command: &Command) -> Result<RunArgs> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("configuration `{}` cannot be read", path.display()))?;
+    let args = parse(&text, command)
+        .with_context(|| format!("configuration `{}` cannot be used", path.display()))?;
+    Ok(match above.changes_defaults() {
+        true => args.without_defaults(),
+        false => args,
+    })
+}
+
+fn parse(text: &str, command: &Command) -> Result<RunArgs> {
+    let table: toml::Table = text.parse().map_err(without_trailing_newline)?;
+    let known = keys();
+    let unknown: Vec<_> = table
+        .keys()
+        .filter(|key| !known.contains(&key.as_str()))
+        .collect();
+    if !unknown.is_empty() {
+        let quoted: Vec<_> = unknown.iter().map(|key| format!("`{key}`")).collect();
+        let advice: Vec<_> = unknown.iter().map(|key| advice(key, &known, command)).collect();
+        let keys = if unknown.len() == 1 { "key" } else { "keys" };
+        return Err(anyhow!("unknown {keys} {}", quoted.join(", "))).hint(|| advice.join("; "));
+    }
+    toml::from_str(text).map_err(without_trailing_newline)
+}
+
+/// What a file may hold, sorted.
+fn keys() -> Vec<&'static str> {
+    let mut keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// What to write instead of an unknown key.
+fn advice(unknown: &str, keys: &[&str], command: &Command) -> String {
+    let option = unknown.trim_start_matches('-').replace('_', "-");
+    match option.as_str() {
+        "no-crop" => return "for `--no-crop` write `crop = false`".to_owned(),
+        "no-flip" => return "for `--no-flip` write `flip = 0`".to_owned(),
+        _ => {}
+    }
+    if !keys.contains(&option.as_str()) && command.get_arguments().any(|arg| arg.get_long() == Some(&option))
+    {
+        return format!("`--{option}` is an option of the command line only");
+    }
+    let similarity = |name: &str| strsim::jaro_winkler(name, &option);
+    let nearest = keys
+        .iter()
+        .max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
+    match nearest.filter(|name| similarity(name) >= SIMILAR) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("the keys are {}", keys.join(", ")),
+    }
+}
+
+fn without_trailing_newline(error: toml::de::Error) -> anyhow::Error {
+    anyhow!("{}", error.to_string().trim_end().to_owned())
+}
+
+/// The error for a file whose settings contradict each other. `error` names options; keys are options without dashes.
+pub(crate) fn contradiction(path: &Path, error: &anyhow::Error) -> anyhow::Error {
+    let message = error.to_string().replace("`--", "`");
+    anyhow!(message).context(format!("configuration `{}` cannot be used", path.display()))
+}
+
+/// The settings as a file that [`load`] reads.
+pub(crate) fn to_toml(settings: &Settings) -> Result<String> {
+    let values = toml::to_string(settings)?;
+    Ok(format!(
+        "# Settings of a run of mbn-train {}; `mbn-train --config FILE` takes them again.\n{values}",
+        env!("CARGO_PKG_VERSION")
+    ))
+}
+
+#[cfg(test)]
+mod tests;

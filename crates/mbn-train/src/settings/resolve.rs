@@ -1,0 +1,80 @@
+//! From what the layers state to the settings of a run, and the contradictions that this refuses.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use mbn_cli::UsageError;
+use mbn_spec::Alpha;
+
+use super::{Freeze, RunArgs, Settings};
+
+impl Settings {
+    /// What `args` state, and the defaults where they state nothing. `init_alpha` is the width of the weights that the
+    /// run starts from.
+    ///
+    /// # Errors
+    /// [`UsageError`] if options contradict each other.
+    pub fn resolve(args: RunArgs, data: PathBuf, init_alpha: Option<Alpha>) -> Result<Self> {
+        let mut args = args.over(RunArgs::default());
+        args.data = Some(data);
+        args.alpha = args.alpha.or(init_alpha);
+        let mut settings = Self::fill(&args)?;
+        // The same size for training is no size of its own.
+        settings.train_size = settings.train_size.filter(|train| *train != settings.size);
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<()> {
+        let usage = |message: String| Err(UsageError(message).into());
+        self.require_utf8()?;
+        let (warmup, epochs) = (self.warmup.get(), self.epochs);
+        if warmup > epochs.get() as f64 {
+            return usage(format!("`--warmup {warmup}` is more than `--epochs {epochs}`"));
+        }
+        if self.init.is_none() && self.init_classes.is_some() {
+            return usage("`--init-classes` names the classes of `--init`, which is not given".into());
+        }
+        if self.init.is_none() && self.freeze != Freeze::NONE {
+            return usage(
+                "`--freeze` keeps the weights of `--init`, which is not given: random weights would stay"
+                    .into(),
+            );
+        }
+        let (start, size) = (self.progressive.get(), self.largest_train_size());
+        if start > size {
+            let option = self.train_size.map_or("--size", |_| "--train-size");
+            return usage(format!("`--progressive {start}` is more than `{option} {size}`"));
+        }
+        if self.trivial_augment && self.rand_augment.operations > 0 {
+            return usage("`--trivial-augment` and `--rand-augment` exclude each other".into());
+        }
+        self.augment()
+            .validate()
+            .map_err(|error| UsageError(error.to_string()))?;
+        Ok(())
+    }
+
+    /// Refuses paths that the files of the run, which are UTF-8, cannot name.
+    pub(crate) fn require_utf8(&self) -> Result<()> {
+        require_utf8("--data", &self.data)?;
+        for (option, path) in [("--init", &self.init), ("--init-classes", &self.init_classes)] {
+            if let Some(path) = path {
+                require_utf8(option, path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses the path of an option that is not UTF-8.
+pub(crate) fn require_utf8(option: &str, path: &Path) -> Result<()> {
+    if path.to_str().is_some() {
+        return Ok(());
+    }
+    let message = format!(
+        "`{option} {}` is not UTF-8, as the files of the run are; rename it, or give a link to it",
+        path.display()
+    );
+    Err(UsageError(message).into())
+}

@@ -1,0 +1,99 @@
+//! A row of the table of settings, and its default in words.
+
+use clap::Arg;
+use clap::builder::ValueParser;
+
+use super::{Recipe, RunArgs, Settings};
+
+/// What a setting is about; a heading of the help and of the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Data,
+    Model,
+    Training,
+    Augmentation,
+}
+
+impl Group {
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Data => "Data",
+            Self::Model => "Model",
+            Self::Training => "Training",
+            Self::Augmentation => "Augmentation",
+        }
+    }
+}
+
+/// A flag that switches a setting off.
+pub(crate) struct Off {
+    pub name: &'static str,
+    /// Name of the option.
+    pub flag: &'static str,
+    pub help: &'static str,
+}
+
+/// A setting as data.
+pub(crate) struct Setting {
+    /// Name of the field, and id of the option.
+    pub name: &'static str,
+    /// Key in configuration files, and name of the option.
+    pub key: &'static str,
+    pub group: Group,
+    /// What the help calls the value; empty for a setting without an option of its own.
+    pub value: &'static str,
+    pub help: &'static str,
+    /// A value other than the default, as the command line takes it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the documentation and tests"))]
+    pub example: &'static str,
+    /// The default in words; empty where its value says it.
+    pub says: &'static str,
+    /// The flag that switches it off, if there is one.
+    pub off: &'static [Off],
+    /// Reads a value on the command line.
+    pub parser: fn() -> ValueParser,
+    /// Further properties of the option.
+    pub options: &'static [fn(Arg) -> Arg],
+    /// The value as the command line takes it, if it has one.
+    pub saved: fn(&Settings) -> Option<String>,
+}
+
+impl Setting {
+    pub fn help(&self) -> &'static str {
+        self.help.trim()
+    }
+
+    /// The default under a recipe, in words or as a value.
+    pub fn default_of(&self, recipe: Recipe) -> String {
+        if !self.says.is_empty() {
+            return self.says.to_owned();
+        }
+        let args = RunArgs {
+            recipe: Some(recipe),
+            ..RunArgs::default()
+        };
+        let settings = Settings::fill(&args).ok();
+        let value = settings.and_then(|settings| (self.saved)(&settings));
+        value.unwrap_or_default()
+    }
+}
+
+/// The name of a field with dashes, as bytes of a constant.
+pub(super) const fn dashed<const N: usize>(name: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut at = 0;
+    while at < N {
+        let byte = name.as_bytes()[at];
+        bytes[at] = if byte == b'_' { b'-' } else { byte };
+        at += 1;
+    }
+    bytes
+}
+
+/// The bytes of [`dashed`] as text.
+pub(super) const fn text(bytes: &'static [u8]) -> &'static str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => panic!("a field has an ASCII name"),
+    }
+}

@@ -1,0 +1,179 @@
+//! The settings of a run. Adding one is adding an entry here; run the tests with `MBN_WRITE_DOCS=1` afterwards, which
+//! rewrites `docs/settings.md`.
+//!
+//! An entry is a line of help, the name, the type (which reads and checks values), and
+//! - `group`: the heading of help and documentation,
+//! - `value`: what the help calls the value (none: a key of configuration files without an option),
+//! - `example`: a value other than the default,
+//! - its default: either `default`, or `derived` from other settings, or `unset` for one that may have no value,
+//! - `says`: the default in words, where the value does not tell all,
+//! - `off`: a flag that switches it off, with its help,
+//! - `option`: more properties of the option.
+//!
+//! The order is that of `settings.toml`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{ArgMatches, value_parser};
+use mbn_cli::UsageError;
+use mbn_spec::Alpha;
+use serde::{Deserialize, Serialize};
+
+use super::define::{derive, given_or, settings, shown};
+use super::setting::{Group, Off, Setting, dashed, text};
+use super::{
+    BetaParameter, ClassWeights, CropScale, DEFAULT_DATA, Fraction, Freeze, NonNegative, OptimizerName,
+    Positive, Probability, RandAugment, Recipe, ResizeName, Size, StartSize, StepPrecision,
+};
+
+settings! {
+    /// Image folder, or folder of STL-10
+    data: PathBuf {
+        group: Data, value: "DIR", example: "photos", default: DEFAULT_DATA,
+    }
+    /// Train on fold K of STL-10, 0 to 9
+    fold: usize {
+        group: Data, value: "K", example: "3", unset: "all training images",
+    }
+    /// Width multiplier: 0.25, 0.5, 0.75, 1.0
+    alpha: Alpha {
+        group: Model, value: "ALPHA", example: "0.5", default: Alpha::One, says: "that of --init, or 1.0",
+    }
+    /// Height and width of the images
+    size: Size {
+        group: Model, value: "PIXELS", example: "160", default: 224i64,
+    }
+    /// Height and width of training images
+    train_size: Size {
+        group: Model, value: "PIXELS", example: "192", unset: "as --size",
+    }
+    /// How whole images become square
+    resize: ResizeName {
+        group: Model, value: "square|crop", example: "crop", unset: "as --init, or square",
+    }
+    /// Passes over the training set
+    epochs: NonZeroUsize {
+        group: Training, value: "N", example: "20", default: 50usize,
+    }
+    /// Images in a training step
+    batch_size: NonZeroUsize {
+        group: Training, value: "N", example: "32", default: 64usize,
+    }
+    /// Defaults of augmentation and regularisation
+    recipe: Recipe {
+        group: Training, value: "plain|strong", example: "plain", default: Recipe::Strong, says: "strong",
+    }
+    /// Seed of initial weights, data order and augmentation
+    seed: u64 {
+        group: Training, value: "N", example: "7", default: 0u64,
+        // TOML's integers end at i64::MAX.
+        option: |option| option.value_parser(value_parser!(u64).range(..=i64::MAX as u64)),
+    }
+    /// Weights to start from: ours, PyTorch's or Keras's
+    init: PathBuf {
+        group: Model, value: "WEIGHTS", example: "start.safetensors", unset: "random",
+    }
+    /// Class names of --init, one per line
+    init_classes: PathBuf {
+        group: Model, value: "FILE", example: "classes.txt", unset: "those in its file",
+    }
+    /// Keep the first N of 14 blocks fixed, or all
+    freeze: Freeze {
+        group: Model, value: "N|all", example: "3", default: Freeze::NONE,
+    }
+    /// Number format of the training step
+    precision: StepPrecision {
+        group: Training, value: "f32|tf32|bf16", example: "bf16", default: StepPrecision::F32,
+    }
+    /// Stop after N epochs without improvement, 0: never
+    patience: usize {
+        group: Training, value: "N", example: "5", default: 0usize,
+    }
+    /// Optimiser
+    optimizer: OptimizerName {
+        group: Training, value: "sgd|adamw", example: "adamw", default: OptimizerName::Sgd,
+    }
+    /// Peak learning rate
+    lr: Positive {
+        group: Training, value: "X", example: "0.3",
+        derived: |run| run.optimizer.sgd_or_adamw(0.1, 0.002) * run.batch_size.get() as f64 / 64.0,
+        says: "batch / 64 x 0.1, adamw: 0.002",
+    }
+    /// Epochs in which the learning rate rises
+    warmup: NonNegative {
+        group: Training, value: "EPOCHS", example: "3",
+        derived: |run| (run.epochs.get() as f64 / 20.0).min(5.0),
+        says: "a twentieth, at most 5",
+        option: |option| option.alias("warmup-epochs"),
+    }
+    /// Weight decay of convolutions and classifier
+    weight_decay: NonNegative {
+        group: Training, value: "X", example: "0.01",
+        derived: |run| run.optimizer.sgd_or_adamw(1e-4, 0.05),
+        says: "0.0001, adamw: 0.05",
+    }
+    /// Clip gradients to this global norm, 0: do not
+    clip_norm: NonNegative {
+        group: Training, value: "X", example: "5", default: 0.0,
+    }
+    /// Decay of the weights' moving average, 0: none
+    ema: Fraction {
+        group: Training, value: "DECAY", example: "0.99", derived: |run| run.recipe.plain_or_strong(0.0, 0.999),
+    }
+    /// Label smoothing
+    label_smoothing: Fraction {
+        group: Training, value: "X", example: "0.2", derived: |run| run.recipe.plain_or_strong(0.0, 0.1),
+    }
+    /// Let every class count the same in the loss
+    class_weights: ClassWeights {
+        group: Training, value: "none|balanced", example: "balanced", default: ClassWeights::None,
+    }
+    /// Crop training images at random
+    crop: bool {
+        group: Augmentation, example: "false", derived: |run| run.recipe.plain_or_strong(false, true),
+        off: no_crop "Resize the whole image instead of cropping",
+    }
+    /// Crop a random box of MIN to MAX of the area
+    crop_scale: CropScale {
+        group: Augmentation, value: "MIN,MAX", example: "0.5,0.8", default: [0.35, 1.0],
+        says: "0.35,1, plain: no crop",
+        option: |option| option.conflicts_with("no_crop"),
+    }
+    /// Probability of mirroring left and right
+    flip: Probability {
+        group: Augmentation, value: "P", example: "0.3", derived: |run| run.recipe.plain_or_strong(0.0, 0.5),
+        off: no_flip "Do not mirror",
+        option: |option| option.conflicts_with("no_flip"),
+    }
+    /// Change brightness, contrast, saturation by up to X
+    color_jitter: NonNegative {
+        group: Augmentation, value: "X", example: "0.4", default: 0.0,
+    }
+    /// TrivialAugment: one random operation per image
+    trivial_augment: bool {
+        group: Augmentation, value: "BOOL", example: "true", default: false,
+        option: |option| option.num_args(0..=1).require_equals(true).default_missing_value("true"),
+    }
+    /// RandAugment: N operations of strength M per image
+    rand_augment: RandAugment {
+        group: Augmentation, value: "N,M", example: "2,9", default: RandAugment::OFF,
+    }
+    /// Probability of erasing a random box
+    erasing: Probability {
+        group: Augmentation, value: "P", example: "0.25", default: 0.0,
+    }
+    /// Mix pairs of images by shares of Beta(X, X)
+    mixup: BetaParameter {
+        group: Augmentation, value: "X", example: "0.2", default: 0.0,
+    }
+    /// Paste boxes of Beta(X, X) of the area between images
+    cutmix: BetaParameter {
+        group: Augmentation, value: "X", example: "0.5", default: 0.0,
+        option: |option| option.num_args(0..=1).default_missing_value("1"),
+    }
+    /// Grow training images from this size on, 0: do not
+    progressive: StartSize {
+        group: Augmentation, value: "PIXELS", example: "128", default: 0i64,
+    }
+}

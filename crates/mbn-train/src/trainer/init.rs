@@ -1,0 +1,174 @@
+//! The weights that a run starts from.
+
+mod classifier;
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+use mbn_cli::{Hint, read_class_names};
+use mbn_model::fresh_weights;
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
+use mbn_weights::Weights;
+
+use classifier::Classifier;
+
+use crate::run::{BEST, LAST, STATE};
+
+/// Weights for the classes of a data set, and their preprocessing.
+pub(crate) struct Start {
+    pub weights: Weights,
+    pub preprocess: Preprocess,
+}
+
+impl Start {
+    /// Random weights.
+    pub fn random(alpha: Alpha, classes: &[String], size: usize, seed: u64) -> Result<Self> {
+        Ok(Self {
+            weights: fresh_weights(Architecture::new(alpha, classes.len()), seed, Metadata::default())?,
+            preprocess: Preprocess {
+                size,
+                ..Preprocess::default()
+            },
+        })
+    }
+
+    /// The weights of `--init` with their normalisation, and with a new classifier if theirs is for other classes.
+    pub fn from_file(
+        init: &Weights,
+        path: &Path,
+        classes: &[String],
+        size: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let found = init.architecture();
+        let preprocess = init.metadata().preprocess.unwrap_or_default();
+        let names = init.metadata().classes.as_deref();
+        let weights = match other_classifier(names, found.classes, classes) {
+            None => {
+                log::info!("Starting from `{}`", path.display());
+                init.clone()
+            }
+            Some(reason) => {
+                let classifier = Classifier::new(names.unwrap_or_default(), classes);
+                log::info!(
+                    "Starting from `{}` with a new classifier for {} classes: {reason}; {}",
+                    path.display(),
+                    classes.len(),
+                    classifier.describe()
+                );
+                classifier.put_on(init, seed)?
+            }
+        };
+        Ok(Self {
+            weights,
+            preprocess: Preprocess { size, ..preprocess },
+        })
+    }
+}
+
+/// Why the weights need a new classifier for `classes`, if they do. Weights without class names only need the right number
+/// of classes.
+fn other_classifier(names: Option<&[String]>, count: usize, classes: &[String]) -> Option<String> {
+    if count != classes.len() {
+        return Some(format!("the file has {count} classes"));
+    }
+    let differs = names?.iter().zip(classes).find(|(one, other)| one != other);
+    differs.map(|(found, wanted)| format!("the file has class `{found}` where the data has `{wanted}`"))
+}
+
+/// Refuses weights of `--init` whose alpha is not that of the run.
+pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha) -> Result<()> {
+    let found = init.architecture().alpha;
+    if found == alpha {
+        return Ok(());
+    }
+    Err(anyhow!(
+        "`--init {}` holds weights of alpha {found}, the run has alpha {alpha}",
+        path.display()
+    ))
+    .hint(|| "leave out `--alpha`, and the run takes that of the weights".to_owned())
+}
+
+/// Reads `--init`. The class names of `--init-classes`, if given, replace its own.
+pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
+    if path.is_dir() {
+        bail!(
+            "`--init {}` is a folder, expected a weight file such as a run's `best.safetensors`",
+            path.display()
+        );
+    }
+    let loaded = Weights::load(path);
+    let weights = match path.file_name() {
+        Some(name) if name == STATE => loaded.hint(|| {
+            let (best, last) = (path.with_file_name(BEST), path.with_file_name(LAST));
+            format!(
+                "the weights of that run are in `{}` and `{}`",
+                best.display(),
+                last.display()
+            )
+        })?,
+        _ => loaded?,
+    };
+    if let Some(name) = weights.not_finite() {
+        bail!(
+            "`--init {}` cannot be used: `{name}` holds infinite values or NaN",
+            path.display()
+        );
+    }
+    let Some(names_path) = names_path else {
+        return Ok(weights);
+    };
+    let names = read_class_names(names_path)?;
+    let (found, expected) = (names.len(), weights.architecture().classes);
+    if found != expected {
+        let (names_path, path) = (names_path.display(), path.display());
+        bail!("`--init-classes {names_path}` has {found} classes, `{path}` has {expected}");
+    }
+    Ok(weights.with_class_names(names)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn other_classes_get_a_new_classifier_and_the_rest_stays() {
+        let metadata = Metadata {
+            classes: Some(names(&["a", "b"])),
+            ..Metadata::default()
+        };
+        let init = fresh_weights(Architecture::new(Alpha::Quarter, 2), 1, metadata).unwrap();
+        let start = |classes: &[&str]| {
+            let start = Start::from_file(&init, Path::new("w"), &names(classes), 64, 9);
+            start.unwrap().weights
+        };
+        let same = start(&["a", "b"]);
+        assert_eq!(same.values("fc.weight"), init.values("fc.weight"));
+        for (classes, kept) in [
+            (&["a", "c"][..], &[(0, 0)][..]),
+            (&["b", "a"], &[(0, 1), (1, 0)]),
+            (&["c", "d", "B"], &[(2, 1)]),
+        ] {
+            let other = start(classes);
+            assert_eq!(other.architecture().classes, classes.len());
+            let row = |weights: &Weights, at: usize| {
+                let row = weights.values("fc.weight").chunks_exact(256).nth(at).unwrap();
+                (row.to_vec(), weights.values("fc.bias")[at])
+            };
+            for at in 0..classes.len() {
+                let from = kept.iter().find(|(to, _)| *to == at);
+                for old in 0..2 {
+                    let same = row(&other, at) == row(&init, old);
+                    assert_eq!(same, from.is_some_and(|(_, from)| *from == old), "{classes:?}");
+                }
+            }
+            assert_eq!(other.values("model.3.0.weight"), init.values("model.3.0.weight"));
+        }
+        assert!(require_alpha(&init, Path::new("w"), Alpha::Quarter).is_ok());
+        assert!(require_alpha(&init, Path::new("w"), Alpha::Half).is_err());
+    }
+}

@@ -1,0 +1,141 @@
+//! A new classifier that keeps the rows of classes with a known name.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::Result;
+use mbn_model::fresh_weights;
+use mbn_spec::{Architecture, Metadata, TensorKind};
+use mbn_weights::Weights;
+
+/// Classes that the log lists before it counts the others.
+const NAMED: usize = 12;
+
+/// Which old class each class of a data set continues.
+pub(super) struct Classifier<'a> {
+    classes: &'a [String],
+    /// The old class with the same name, if there is exactly one.
+    old: Vec<Option<usize>>,
+}
+
+impl<'a> Classifier<'a> {
+    /// For weights of the classes `old`, each of which may have several names between commas, as in ImageNet.
+    pub fn new(old: &[String], classes: &'a [String]) -> Self {
+        // `None` if several classes have the name: "crane" is a bird and a machine.
+        let mut known: HashMap<String, Option<usize>> = HashMap::new();
+        for (at, name) in old.iter().enumerate() {
+            let whole = std::iter::once(name.as_str()).filter(|name| name.contains(','));
+            for name in name.split(',').chain(whole) {
+                known
+                    .entry(plain(name))
+                    .and_modify(|class| *class = class.filter(|class| *class == at))
+                    .or_insert(Some(at));
+            }
+        }
+        let old = classes.iter().map(|name| known.get(&plain(name)).copied()?);
+        Self {
+            old: old.collect(),
+            classes,
+        }
+    }
+
+    /// The classes that are kept, for the log.
+    pub fn describe(&self) -> String {
+        let kept = self.classes.iter().zip(&self.old);
+        let kept: Vec<_> = kept
+            .filter(|(_, old)| old.is_some())
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
+        match kept.len() {
+            0 => "no class has a known name".to_owned(),
+            count if count > NAMED => {
+                format!(
+                    "kept from it: {} and {} more",
+                    kept[..NAMED].join(", "),
+                    count - NAMED
+                )
+            }
+            _ => format!("kept from it: {}", kept.join(", ")),
+        }
+    }
+
+    /// `init` with this classifier; the rows of new classes are random.
+    pub fn put_on(&self, init: &Weights, seed: u64) -> Result<Weights> {
+        let architecture = Architecture {
+            classes: self.classes.len(),
+            ..*init.architecture()
+        };
+        let fresh = fresh_weights(architecture, seed, Metadata::default())?;
+        let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
+        for spec in architecture.tensors() {
+            let name = spec.name;
+            if spec.kind == TensorKind::Counter {
+                counters.insert(name.clone(), init.counter(&name));
+                continue;
+            }
+            let values = match name.starts_with("fc.") {
+                true => self.rows(init.values(&name), fresh.values(&name)),
+                false => init.values(&name).to_vec(),
+            };
+            floats.insert(name, values);
+        }
+        Ok(Weights::new(architecture, Metadata::default(), floats, counters)?)
+    }
+
+    /// `fresh`, one row per class, with the kept rows of `old`.
+    fn rows(&self, old: &[f32], fresh: &[f32]) -> Vec<f32> {
+        let mut values = fresh.to_vec();
+        let row = values.len() / self.classes.len();
+        for (to, from) in values.chunks_exact_mut(row).zip(&self.old) {
+            if let Some(from) = from.and_then(|at| old.chunks_exact(row).nth(at)) {
+                to.copy_from_slice(from);
+            }
+        }
+        values
+    }
+}
+
+/// A name without the differences that folder names bring: capitals, `_` and `-`.
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace(['_', '-'], " ").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_match_by_any_of_their_names_but_not_by_a_shared_one() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let old = names(&[
+            "tench, Tinca tinca",
+            "crane",
+            "chain saw, chainsaw",
+            "crane",
+            "b, B",
+        ]);
+        let classes = names(&[
+            "_Chain_saw",
+            "crane",
+            "tinca-tinca",
+            "tench, Tinca tinca",
+            "saw",
+            "b",
+        ]);
+        let classifier = Classifier::new(&old, &classes);
+        assert_eq!(classifier.old, [Some(2), None, Some(0), Some(0), None, Some(4)]);
+        assert_eq!(
+            classifier.describe(),
+            "kept from it: `_Chain_saw`, `tinca-tinca`, `tench, Tinca tinca`, `b`"
+        );
+        let many: Vec<_> = (0..20).map(|i| i.to_string()).collect();
+        assert!(
+            Classifier::new(&many, &many)
+                .describe()
+                .ends_with("`11` and 8 more")
+        );
+        assert_eq!(
+            Classifier::new(&[], &many).describe(),
+            "no class has a known name"
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Resuming a run that was stopped.
+
+use anyhow::{Result, bail};
+use candle_core::Device;
+use mbn_cli::Hint;
+use mbn_data::Splits;
+use mbn_model::WeightAverage;
+
+use super::Trainer;
+use super::checks::WEIGHTS_ON_DISK;
+use crate::options::Options;
+use crate::run::{AUGMENTED, Progress, Publish, RunDir, SETTINGS, STATE, State, write_augmented};
+use crate::settings::Settings;
+use crate::{data, device};
+
+impl Trainer {
+    /// Resumes a run where its saved state ends.
+    pub fn resume(run: RunDir, options: &Options, device: &Device) -> Result<Self> {
+        let path = run.file(STATE);
+        let State {
+            mut progress,
+            weights,
+            average,
+            best,
+            optimizer,
+        } = State::load(&path, device)?;
+        device::set_products(device, progress.settings.precision)?;
+        let has_other_settings = run.has_other_settings(&progress.settings)?;
+        if let Some(publish) = Publish::asked_for(options.publish.as_deref(), options.no_publish)? {
+            progress.publish = publish;
+        }
+        progress.publish.require_writable(progress.settings.alpha)?;
+        let data = moved_data(options, &mut progress.settings)?;
+        require_the_same(&data, &progress)?;
+        data::require_readable(&data)
+            .hint(|| "put back the images that the run was started with".to_owned())?;
+        if progress.data_set.is_empty() {
+            progress.data_set.clone_from(&data.name);
+        }
+        warn_of_other_sums(&progress, options, device);
+        run.require_space(WEIGHTS_ON_DISK / 2 * weights.to_bytes()?.len())?;
+        log::info!(
+            "Resuming `{}` {}",
+            run.path().display(),
+            progress.describe_position()
+        );
+        let mut trainer = Self::new(run, progress, data, &weights, options, device)?;
+        trainer.optimizer.set_state(optimizer);
+        let ema = trainer.progress.settings.ema.get();
+        let average = average.map(|average| WeightAverage::from_weights(&average, &trainer.network, ema));
+        trainer.average = average.transpose()?;
+        trainer.best = best;
+        // Includes what the command line changed: a run that is killed before it saves again must not forget it.
+        trainer.save_state()?;
+        if has_other_settings {
+            log::warn!(
+                "`{}` differs from the settings that the run was started with; the run keeps these and rewrites the file; \
+                 to change settings, start another run with `--config`",
+                trainer.run.file(SETTINGS).display()
+            );
+        }
+        trainer.run.write_settings(&trainer.progress.settings)?;
+        trainer.save_missing_files()?;
+        if !trainer.run.file(AUGMENTED).exists() {
+            write_augmented(&trainer.run, &trainer.progress, &trainer.train_loader)?;
+        }
+        Ok(trainer)
+    }
+}
+
+/// The data of a resumed run. `--data` gives its new folder if it has moved, and the settings then hold that.
+fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
+    if let Some(folder) = &options.run.data {
+        settings.data.clone_from(folder);
+        settings.require_utf8()?;
+        return data::open(settings);
+    }
+    data::open(settings).hint(|| {
+        let relative = match settings.data.is_relative() {
+            true => ", relative to the folder where the run was started",
+            false => "",
+        };
+        let folder = settings.data.display();
+        format!("the data was in `{folder}`{relative}; if it has moved, give its folder with `--data DIR`")
+    })
+}
+
+/// Warns if sums may round differently from now on.
+fn warn_of_other_sums(progress: &Progress, options: &Options, device: &Device) {
+    let (kind, threads) = (device::kind(device), options.common.thread_count());
+    match &progress.device {
+        Some(started) if started != kind => log::warn!(
+            "the run was started with `--device {started}` and continues with `--device {kind}`, where sums round \
+             differently"
+        ),
+        _ if threads != progress.threads && !device.is_cuda() => log::warn!(
+            "the run was started with {} threads and continues with {threads}; for the same bits use `--threads {}`",
+            progress.threads,
+            progress.threads
+        ),
+        _ => {}
+    }
+}
+
+/// Refuses other data than the run was started with: it would change the order of the remaining batches.
+fn require_the_same(data: &Splits, progress: &Progress) -> Result<()> {
+    let folder = progress.settings.data.display();
+    if data.class_names != progress.classes {
+        bail!("the classes in `{folder}` are not those that the run was started with");
+    }
+    for (part, images, expected) in [
+        ("training", data.train.len(), Some(progress.train_images)),
+        ("test", data.test.len(), progress.test_images),
+    ] {
+        if let Some(expected) = expected
+            && images != expected
+        {
+            bail!("`{folder}` has {images} {part} images, the run was started with {expected}");
+        }
+    }
+    Ok(())
+}
