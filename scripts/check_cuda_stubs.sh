@@ -44,7 +44,7 @@ passes "mbn-train says what it is" 0 "^mbn-train [0-9]" "$programs/mbn-train" --
 passes "mbn-train trains on the CPU" 0 "Best test accuracy" "${train[@]}" --device cpu --out "$folder/cpu"
 passes "its run has weights" 0 safetensors ls "$folder/cpu"
 passes "by itself it takes the CPU and says why" 0 "Training on the CPU: .*driver" "${train[@]}" --out "$folder/auto"
-passes "mbn-train --device cuda names the cause" 1 "\`--device cuda:0\`: .*driver.*STUB_LIBRARY" "${train[@]}" --device cuda
+passes "mbn-train --device cuda names the cause" 1 "\`--device cuda:0\` is not available: .*driver.*STUB_LIBRARY" "${train[@]}" --device cuda
 passes "and gives a hint" 1 "^hint: .*nvidia-smi" "${train[@]}" --device cuda
 passes "TF32 on the CPU contradicts itself" 2 "tf32.*--device cpu" "${train[@]}" --device cpu --precision tf32
 passes "TF32 without a device" 1 "needs a CUDA device" "${train[@]}" --precision tf32

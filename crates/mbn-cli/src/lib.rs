@@ -16,7 +16,7 @@ mod shell;
 
 pub use class_names::read_class_names;
 pub use common::CommonArgs;
-pub use device::{DeviceChoice, ParseDeviceError};
+pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError};
 pub use hint::{Hint, Hinted};
 pub use output::check_output;
 pub use run::{Outcome, UsageError, run};

@@ -207,26 +207,13 @@ fn on_cpu(model: &Model, runtime: &Runtime, source: &Source, options: &Options) 
 
 /// The network in candle, and the device with the reason for it.
 fn with_candle(model: &Model, options: &Options) -> Result<(Loaded, String)> {
-    let choice = options.common.device;
-    let wanted = match choice {
-        DeviceChoice::Cpu => None,
-        DeviceChoice::Auto => Some(0),
-        DeviceChoice::Cuda(device) => Some(device),
+    let opened = options.common.device.open()?;
+    let why = match (opened.index, &opened.unavailable) {
+        (Some(_), _) => format!("cuda:0, the first CUDA device ({})", opened.name()),
+        (None, Some(cause)) => format!("cpu, since {cause}"),
+        (None, None) => String::new(),
     };
-    let (device, why) = match wanted.map(mbn_ops::open_cuda) {
-        None => (Device::Cpu, String::new()),
-        Some(Ok(device)) => {
-            let name = mbn_ops::device_name(&device);
-            (device, format!("cuda:0, the first CUDA device ({name})"))
-        }
-        Some(Err(cause)) if choice == DeviceChoice::Auto => (Device::Cpu, format!("cpu, since {cause}")),
-        Some(Err(cause)) => {
-            let hint = cause.hint();
-            return Err(cause)
-                .with_context(|| format!("`--device {choice}` cannot be had"))
-                .hint(|| hint.to_owned());
-        }
-    };
+    let device = opened.device;
     mbn_ops::allow_tf32(options.tf32);
     let engine = CandleEngine::on(&candle_weights(model, options)?, &device)?;
     let loaded = Loaded {
