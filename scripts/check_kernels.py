@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SOURCES = ROOT / "crates" / "mbn-ops" / "src" / "cuda"
+SOURCES = ROOT / "crates" / "mbn-ops" / "src" / "kernels"
 ARCHITECTURES = ["sm_80", "sm_90"]
 # Registers of a multiprocessor, and how many threads it holds at most, on both.
 REGISTERS, MOST_THREADS = 65536, 2048
