@@ -17,7 +17,7 @@ mod shell;
 
 pub use class_names::read_class_names;
 pub use common::{CommonArgs, DeviceArgs};
-pub use device::{DeviceChoice, ParseDeviceError};
+pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError};
 pub use hint::{Hint, Hinted};
 pub use output::{check_output, check_output_file};
 pub use run::{Outcome, UsageError, run};

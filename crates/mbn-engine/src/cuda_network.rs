@@ -23,7 +23,7 @@ pub struct CudaNetwork {
     pub placement: Placement,
     /// Height and width of the input, where the file fixes them.
     pub input_size: Option<usize>,
-    /// It gives probabilities instead of logits.
+    /// The outputs are probabilities instead of logits.
     pub probabilities: bool,
 }
 
@@ -45,7 +45,7 @@ impl CudaNetwork {
         cuda::prepare(runtime, folders)?;
         let provider = Provider::Cuda(options);
         let session = SessionOptions {
-            // What is left for the CPU is arithmetic on shapes.
+            // The CPU only does arithmetic on shapes.
             threads: 1,
             provider,
             batch: None,
@@ -73,8 +73,8 @@ impl CudaNetwork {
     }
 }
 
-/// An engine that has run once, so that cuDNN's algorithms are chosen, a CUDA graph is recorded, and what the batch
-/// needs of the device's memory is known.
+/// An engine that has run once: cuDNN's algorithms are chosen, a CUDA graph is recorded, and the device's memory has
+/// been enough for the batch.
 fn warm_engine(
     runtime: &Runtime,
     source: &ModelSource,

@@ -44,7 +44,7 @@ pub struct Images {
 }
 
 impl<'a> Pixels<'a> {
-    /// What they are.
+    /// Their type.
     pub fn pixel_type(self) -> PixelType {
         match self {
             Self::Float(_) => PixelType::Float,

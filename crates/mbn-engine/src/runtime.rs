@@ -73,7 +73,7 @@ fn find_in(explicit: Option<&Path>, cuda: bool) -> Result<Runtime, RuntimeError>
 
 /// Loads ONNX Runtime from the library at `path`; `origin` says how it was found.
 ///
-/// The version is checked first: `ort` waits for ever or panics on a library that is too old.
+/// The version is checked first: `ort` hangs or panics on a library that is too old.
 ///
 /// # Errors
 /// All of [`RuntimeError`] but `NotFound`.

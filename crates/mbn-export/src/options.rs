@@ -111,7 +111,7 @@ impl AsRef<CommonArgs> for Options {
 /// Where the weights come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WeightsSource {
-    /// A file that the user names, of the alpha that the user may expect.
+    /// A file that the user names, and the alpha that the user expects of it, if any.
     File(PathBuf, Option<Alpha>),
     /// The file in `models/` for an alpha.
     Published(Alpha),

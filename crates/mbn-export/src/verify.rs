@@ -17,7 +17,7 @@ use mbn_weights::Weights;
 
 use noise::Noise;
 
-/// Numbers of pictures that are run at once: one, and another to see that the batch is free.
+/// Numbers of pictures in a batch: one, and another to see that the file does not fix the batch.
 const BATCHES: [usize; 2] = [1, 2];
 
 /// ONNX Runtime's outputs beside candle's.
@@ -75,7 +75,7 @@ fn check(bytes: &[u8], exporter: &Exporter<'_>, options: &ExportOptions) -> Resu
     if options.precision == Precision::Fp32 {
         ensure!(
             model.to_folded()? == *exporter.folded(),
-            "its constants are not those of the weights"
+            "its constants differ from the weights"
         );
     }
     Ok(())

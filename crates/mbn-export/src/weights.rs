@@ -13,10 +13,10 @@ use crate::options::WeightsSource;
 /// Classes of random weights, unless names are given.
 pub const DEFAULT_CLASSES: usize = 10;
 
-/// The weights, with class names replaced by those of the file `classes` if it is given.
+/// The weights, with the class names in the file `classes` if it is given.
 ///
 /// # Errors
-/// No weights there, a file that cannot be used, another alpha or another number of classes than asked for.
+/// The weights are missing or cannot be used, or have another alpha or another number of classes than asked for.
 pub fn get(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
     let names = classes
         .map(|path| read_class_names(path).map(|names| (path, names)))
@@ -48,11 +48,11 @@ pub fn get(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
     }
 }
 
-/// The network that a layer table describes, and its input size: that of [`get`] if a file is named or
-/// published, else, or with class names of one's own, the plain one of the alpha asked for.
+/// The network and the input size for a table of layers. They are those of [`get`] if the weights are in a file;
+/// without such a file, or with other class names, they are the defaults for the given alpha.
 ///
 /// # Errors
-/// Those of [`get`], except that no weights need be in `models/`.
+/// Those of [`get`], except that `models/` may lack the weights.
 pub fn architecture(source: &WeightsSource, classes: Option<&Path>) -> Result<(Architecture, usize)> {
     let plain = |alpha| -> Result<(Architecture, usize)> {
         let names = classes.map(read_class_names).transpose()?;

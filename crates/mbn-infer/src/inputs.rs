@@ -1,4 +1,4 @@
-//! The images to classify: what the paths lead to, in their order.
+//! The images to classify, in the order of the paths that lead to them.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};

@@ -177,7 +177,7 @@ impl Options {
     /// Refuses options that contradict each other.
     ///
     /// # Errors
-    /// [`UsageError`], which stands for exit code 2.
+    /// [`UsageError`], for exit code 2.
     pub fn validate(&self) -> Result<()> {
         let wrong = |text: &str| Err(anyhow!(UsageError(text.to_owned())));
         if self.engine == Some(EngineKind::Candle) {

@@ -99,7 +99,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     Ok(report.outcome(classifier.check.as_ref().map(Check::parity)))
 }
 
-/// A chunk whose batches the engines have.
+/// A chunk whose batches are with the engines.
 struct InFlight<'a> {
     inputs: &'a [Input],
     outcomes: Vec<Result<(), String>>,

@@ -1,12 +1,15 @@
-//! What the workspace's tests share: comparison of float tensors, and the reference tensors where they are.
+//! What the workspace's tests share: comparison of float tensors, the operations in float64, and the reference tensors.
 
 mod allclose;
+pub mod float64;
 mod python;
 mod reference;
+mod turn;
 
 pub use allclose::{Closeness, Float, Tolerance, assert_close, mismatch};
 pub use python::Python;
 pub use reference::{Tensors, reference_dir, shared_dir};
+pub use turn::{Turn, Turns};
 
 /// Says on stderr that `test` is skipped and why, as a line `skipped: TEST: REASON`, also where the harness keeps what
 /// tests print to itself.

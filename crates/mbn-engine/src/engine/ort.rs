@@ -130,7 +130,7 @@ impl OrtEngine {
         })
     }
 
-    /// What the file says of itself: class names, preprocessing, alpha.
+    /// The file's metadata: class names, preprocessing, alpha.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }

@@ -9,7 +9,7 @@ use crate::common::{CLASSES, Pictures, SAME_NETWORK, assert_same, engine, runtim
 
 /// The graph normalises bytes by one product and one sum, which rounds in another way.
 const NORMALISED_INSIDE: f32 = 1e-4;
-/// Logits near 1 after 28 layers whose values have eleven bits.
+/// Logits near 1, after 28 layers with eleven bits in each value.
 const HALF_PRECISION: f32 = 5e-2;
 
 #[test]

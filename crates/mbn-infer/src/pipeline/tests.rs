@@ -1,4 +1,4 @@
-//! Order, gaps and types of what the pipeline gives.
+//! Order, gaps and pixel types of the pipeline's images.
 
 use anyhow::bail;
 use mbn_engine::images::Pixels;

@@ -1,8 +1,7 @@
 //! candle as the engine: its device, and the weights that it runs in the model's place.
 
 use anyhow::{Context, Result};
-use candle_core::Device;
-use mbn_cli::{DeviceChoice, Hint};
+use mbn_cli::Hint;
 use mbn_engine::engine::{CandleEngine, Provider};
 use mbn_engine::lanes::Lanes;
 use mbn_weights::Folded;
@@ -14,7 +13,13 @@ use crate::reference;
 
 /// The network in candle, and the device with the reason for it.
 pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)> {
-    let (device, why) = device(options.device.device)?;
+    let opened = options.device.device.open()?;
+    let why = match (opened.index, &opened.unavailable) {
+        (Some(index), _) => format!("cuda:{index}, the first CUDA device ({})", opened.name()),
+        (None, Some(cause)) => format!("cpu, since {cause}"),
+        (None, None) => String::new(),
+    };
+    let device = opened.device;
     mbn_ops::allow_tf32(options.tf32);
     let engine = CandleEngine::on(&weights(model, options)?, &device)?;
     let loaded = Loaded {
@@ -30,28 +35,6 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
         on_cuda: device.is_cuda(),
     };
     Ok((loaded, why))
-}
-
-fn device(choice: DeviceChoice) -> Result<(Device, String)> {
-    let wanted = match choice {
-        DeviceChoice::Cpu => None,
-        DeviceChoice::Auto => Some(0),
-        DeviceChoice::Cuda(device) => Some(device),
-    };
-    match wanted.map(mbn_ops::open_cuda) {
-        None => Ok((Device::Cpu, String::new())),
-        Some(Ok(device)) => {
-            let name = mbn_ops::device_name(&device);
-            Ok((device, format!("cuda:0, the first CUDA device ({name})")))
-        }
-        Some(Err(cause)) if choice == DeviceChoice::Auto => Ok((Device::Cpu, format!("cpu, since {cause}"))),
-        Some(Err(cause)) => {
-            let hint = cause.hint();
-            Err(cause)
-                .with_context(|| format!("`--device {choice}` is not available"))
-                .hint(|| hint.to_owned())
-        }
-    }
 }
 
 /// The weights with which candle classifies in the model's place: those that the user names, else the model's own.

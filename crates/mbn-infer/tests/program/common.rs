@@ -99,7 +99,7 @@ pub fn other_weights(folder: &TempDir, name: &str) {
     weights.save(&folder.path().join(name)).unwrap();
 }
 
-/// Where `make onnxruntime` puts the library, or what the environment names; `None`, said on stderr, where there
+/// Where `make onnxruntime` puts the library, or what the environment names; `None`, with a note on stderr, where there
 /// is none. CI must have it.
 pub fn library() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("ORT_DYLIB_PATH") {
