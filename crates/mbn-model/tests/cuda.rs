@@ -36,19 +36,17 @@ const LARGE: Setting = Setting {
 
 #[test]
 fn a_training_step_is_pytorchs() {
-    let Some(cuda) = cuda("a_training_step_is_pytorchs") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let Some(reference) = files::reference("a_training_step_is_pytorchs") else {
-        return;
-    };
+    let reference = files::reference();
     step::check_pass(&reference, &cuda.device, device::ACROSS_A_KINK);
     assert!(step::close_after_adamw(&reference, &cuda.device) >= ADAMW_CLOSE);
 }
 
 #[test]
 fn a_step_is_the_cpus() {
-    let Some(cuda) = cuda("a_step_is_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     for frozen in [0, 5] {
@@ -64,7 +62,7 @@ fn run(cuda: &Cuda, setting: Setting) -> [Steps; 2] {
 
 #[test]
 fn a_step_of_the_whole_network_is_the_cpus() {
-    let Some(cuda) = cuda("a_step_of_the_whole_network_is_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let [found, expected] = run(&cuda, LARGE);
@@ -73,7 +71,7 @@ fn a_step_of_the_whole_network_is_the_cpus() {
 
 #[test]
 fn two_runs_give_the_same_bits() {
-    let Some(cuda) = cuda("two_runs_give_the_same_bits") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let weights = LARGE.weights();
@@ -84,7 +82,7 @@ fn two_runs_give_the_same_bits() {
 /// Thirty steps in each arithmetic.
 #[test]
 fn the_loss_falls_as_on_the_cpu() {
-    let Some(cuda) = cuda("the_loss_falls_as_on_the_cpu") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let losses = |device, format| device::losses(device, SMALL, format, 30);
@@ -100,7 +98,7 @@ fn the_loss_falls_as_on_the_cpu() {
 
 #[test]
 fn logits_are_the_cpus() {
-    let Some(cuda) = cuda("logits_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     for setting in [SMALL, LARGE] {
@@ -125,7 +123,7 @@ fn logits_are_the_cpus() {
 
 #[test]
 fn saved_weights_are_those_of_the_network() {
-    let Some(cuda) = cuda("saved_weights_are_those_of_the_network") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     device::check_saving(&cuda.device, LARGE);

@@ -21,7 +21,7 @@ const MANY: usize = 70_001;
 
 #[test]
 fn convolutions_are_the_cpus() {
-    let Some(cuda) = cuda("convolutions_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(&cuda.device);
@@ -39,7 +39,7 @@ fn convolutions_are_the_cpus() {
 
 #[test]
 fn the_networks_layers_are_the_cpus() {
-    let Some(cuda) = cuda("the_networks_layers_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(&cuda.device);
@@ -73,7 +73,7 @@ fn the_networks_layers_are_the_cpus() {
 
 #[test]
 fn pooling_is_the_cpus() {
-    let Some(cuda) = cuda("pooling_is_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(&cuda.device);
@@ -93,7 +93,7 @@ fn pooling_is_the_cpus() {
 
 #[test]
 fn layers_for_inference_are_the_cpus() {
-    let Some(cuda) = cuda("layers_for_inference_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(&cuda.device);
@@ -107,7 +107,7 @@ fn layers_for_inference_are_the_cpus() {
 
 #[test]
 fn classifier_and_loss_are_the_cpus() {
-    let Some(cuda) = cuda("classifier_and_loss_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(&cuda.device);
@@ -133,7 +133,7 @@ fn classifier_and_loss_are_the_cpus() {
 
 #[test]
 fn optimisers_are_the_cpus() {
-    let Some(cuda) = cuda("optimisers_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(&cuda.device);
@@ -145,7 +145,7 @@ fn optimisers_are_the_cpus() {
 
 #[test]
 fn pictures_are_the_cpus() {
-    let Some(cuda) = cuda("pictures_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(&cuda.device);
@@ -162,7 +162,7 @@ fn pictures_are_the_cpus() {
 /// No sum depends on which block comes first.
 #[test]
 fn two_runs_give_the_same_bits() {
-    let Some(cuda) = cuda("two_runs_give_the_same_bits") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(&cuda.device);
@@ -188,7 +188,7 @@ fn two_runs_give_the_same_bits() {
 /// they are formed in float32, and that the switch works.
 #[test]
 fn tf32_is_another_arithmetic() {
-    let Some(cuda) = cuda("tf32_is_another_arithmetic") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let block = shapes::Block {

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use candle_core::{Device, Tensor};
 use mbn_model::Network;
 use mbn_spec::Weights;
-use mbn_testing::{Tensors, reference_dir};
+use mbn_testing::{Tensors, reference_path};
 
 pub struct Reference {
     pub weights: Weights,
     folder: PathBuf,
 }
 
-pub fn reference(test: &str) -> Option<Reference> {
-    let folder = reference_dir(test, "alpha_0.25")?;
+pub fn reference() -> Reference {
+    let folder = reference_path("alpha_0.25");
     let weights = Weights::load(&folder.join("state_dict.safetensors")).unwrap();
-    Some(Reference { weights, folder })
+    Reference { weights, folder }
 }
 
 impl Reference {
@@ -28,8 +28,9 @@ impl Reference {
     }
 }
 
-pub fn tensor(tensors: &Tensors, name: &str, device: &Device) -> Tensor {
-    let (shape, values) = tensors.floats(name);
+/// The pictures of a file, `[n, 3, height, width]`.
+pub fn images(tensors: &Tensors, device: &Device) -> Tensor {
+    let (shape, values) = tensors.images();
     Tensor::from_vec(values, shape, device).unwrap()
 }
 

@@ -4,6 +4,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use candle_core::Device;
 use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
+use mbn_testing::Needs;
 
 static DEVICE: LazyLock<Result<Device, CudaUnavailable>> = LazyLock::new(|| open_cuda(0));
 static TURN: Mutex<()> = Mutex::new(());
@@ -14,8 +15,8 @@ pub struct Cuda {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// `None`, having said why, where there is no device.
-pub fn cuda(test: &str) -> Option<Cuda> {
+/// Skips the calling test and returns `None` where there is no device.
+pub fn cuda() -> Option<Cuda> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     match &*DEVICE {
         Ok(device) => {
@@ -26,7 +27,7 @@ pub fn cuda(test: &str) -> Option<Cuda> {
             })
         }
         Err(error) => {
-            mbn_testing::skipped(test, &error.to_string());
+            mbn_testing::skip(Needs::Gpu, error);
             None
         }
     }
