@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 ALPHA ?= 0.25
 BENCH_PYTHON ?= .venv-bench/bin/python
+REFERENCE_PYTHON ?= .venv-reference/bin/python
 
-.PHONY: help demo test check bench microbench build onnxruntime onnxruntime-cuda clean
+.PHONY: help demo test reference check bench microbench build onnxruntime onnxruntime-cuda clean
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check gpu-bundle
 
 help: ## List the targets
@@ -25,6 +26,9 @@ test: onnxruntime $(VENV)/ready ## Get what the tests need and run them all
 	for simd in scalar avx2 avx512; do \
 	  MBN_SIMD=$$simd $(CARGO) test --locked --workspace --test instructions --test convolutions --test chain --test reference \
 	  || exit 1; done
+
+reference: $(REFERENCE_PYTHON) ## Write the data in tests/reference anew
+	for maker in tests/reference/make_*.py; do $(REFERENCE_PYTHON) $$maker || exit 1; done
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
@@ -67,6 +71,10 @@ gpu-bundle: ## Pack what checks the CUDA builds on a machine with a GPU (DATA=DI
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
 
+.venv-reference/bin/python:
+	$(PYTHON) -m venv .venv-reference
+	.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -r tests/reference/requirements.txt
+
 # The official checker of ONNX files, for the tests of the exporter.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -75,4 +83,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove what was built and fetched
 	$(CARGO) clean
-	rm -rf $(VENV) .venv-bench onnxruntime cuda-toolkit model.onnx
+	rm -rf $(VENV) .venv-bench .venv-reference onnxruntime cuda-toolkit model.onnx

@@ -31,28 +31,26 @@ const LARGE: Setting = Setting {
     seed: 4,
 };
 
-/// The device, with products in float32; `None`, having said why, where there is no device.
-fn cuda(test: &str) -> Option<Turn<Device>> {
-    let turn = CUDA.take(test)?;
+/// The device. Skips the calling test and returns `None` where there is none.
+fn cuda() -> Option<Turn<Device>> {
+    let turn = CUDA.take()?;
     allow_tf32(false);
     Some(turn)
 }
 
 #[test]
 fn a_training_step_is_pytorchs() {
-    let Some(cuda) = cuda("a_training_step_is_pytorchs") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let Some(reference) = files::reference("a_training_step_is_pytorchs") else {
-        return;
-    };
+    let reference = files::reference();
     step::check_pass(&reference, cuda.device, device::ACROSS_A_KINK);
     assert!(step::close_after_adamw(&reference, cuda.device) >= ADAMW_CLOSE);
 }
 
 #[test]
 fn a_step_is_the_cpus() {
-    let Some(cuda) = cuda("a_step_is_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     for frozen in [0, 5] {
@@ -68,7 +66,7 @@ fn run(cuda: &Turn<Device>, setting: Setting) -> [Steps; 2] {
 
 #[test]
 fn a_step_of_the_whole_network_is_the_cpus() {
-    let Some(cuda) = cuda("a_step_of_the_whole_network_is_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let [found, expected] = run(&cuda, LARGE);
@@ -77,7 +75,7 @@ fn a_step_of_the_whole_network_is_the_cpus() {
 
 #[test]
 fn two_runs_give_the_same_bits() {
-    let Some(cuda) = cuda("two_runs_give_the_same_bits") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let weights = LARGE.weights();
@@ -88,7 +86,7 @@ fn two_runs_give_the_same_bits() {
 /// Thirty steps in each arithmetic.
 #[test]
 fn the_loss_falls_as_on_the_cpu() {
-    let Some(cuda) = cuda("the_loss_falls_as_on_the_cpu") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let losses = |device, format| device::losses(device, SMALL, format, 30);
@@ -104,7 +102,7 @@ fn the_loss_falls_as_on_the_cpu() {
 
 #[test]
 fn logits_are_the_cpus() {
-    let Some(cuda) = cuda("logits_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     for setting in [SMALL, LARGE] {
@@ -129,7 +127,7 @@ fn logits_are_the_cpus() {
 
 #[test]
 fn saved_weights_are_those_of_the_network() {
-    let Some(cuda) = cuda("saved_weights_are_those_of_the_network") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     device::check_saving(cuda.device, LARGE);

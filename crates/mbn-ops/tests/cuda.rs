@@ -19,16 +19,16 @@ const BATCH: usize = 2;
 /// More than the blocks that a device launches in one direction, 65 535.
 const MANY: usize = 70_001;
 
-/// The device, with products in float32; `None`, having said why, where there is no device.
-fn cuda(test: &str) -> Option<Turn<Device>> {
-    let turn = CUDA.take(test)?;
+/// The device. Skips the calling test and returns `None` where there is none.
+fn cuda() -> Option<Turn<Device>> {
+    let turn = CUDA.take()?;
     allow_tf32(false);
     Some(turn)
 }
 
 #[test]
 fn convolutions_are_the_cpus() {
-    let Some(cuda) = cuda("convolutions_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(cuda.device);
@@ -46,7 +46,7 @@ fn convolutions_are_the_cpus() {
 
 #[test]
 fn the_networks_layers_are_the_cpus() {
-    let Some(cuda) = cuda("the_networks_layers_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(cuda.device);
@@ -80,7 +80,7 @@ fn the_networks_layers_are_the_cpus() {
 
 #[test]
 fn pooling_is_the_cpus() {
-    let Some(cuda) = cuda("pooling_is_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(cuda.device);
@@ -100,7 +100,7 @@ fn pooling_is_the_cpus() {
 
 #[test]
 fn layers_for_inference_are_the_cpus() {
-    let Some(cuda) = cuda("layers_for_inference_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(cuda.device);
@@ -114,7 +114,7 @@ fn layers_for_inference_are_the_cpus() {
 
 #[test]
 fn classifier_and_loss_are_the_cpus() {
-    let Some(cuda) = cuda("classifier_and_loss_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(cuda.device);
@@ -140,7 +140,7 @@ fn classifier_and_loss_are_the_cpus() {
 
 #[test]
 fn optimisers_are_the_cpus() {
-    let Some(cuda) = cuda("optimisers_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(cuda.device);
@@ -152,7 +152,7 @@ fn optimisers_are_the_cpus() {
 
 #[test]
 fn pictures_are_the_cpus() {
-    let Some(cuda) = cuda("pictures_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(cuda.device);
@@ -169,7 +169,7 @@ fn pictures_are_the_cpus() {
 /// No sum depends on which block comes first.
 #[test]
 fn two_runs_give_the_same_bits() {
-    let Some(cuda) = cuda("two_runs_give_the_same_bits") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let mut comparison = Comparison::new(cuda.device);
@@ -195,7 +195,7 @@ fn two_runs_give_the_same_bits() {
 /// they are formed in float32, and that the switch works.
 #[test]
 fn tf32_is_another_arithmetic() {
-    let Some(cuda) = cuda("tf32_is_another_arithmetic") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let block = shapes::Block {

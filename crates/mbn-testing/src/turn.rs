@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use crate::skip::{Needs, skip};
+
 /// A device, opened at the first test that takes it, or the reason why there is none.
 pub struct Turns<D, E> {
     device: LazyLock<Result<D, E>>,
@@ -25,13 +27,13 @@ impl<D, E: Display> Turns<D, E> {
         }
     }
 
-    /// Waits for the device; says on stderr that `test` is skipped where there is none.
-    pub fn take(&'static self, test: &str) -> Option<Turn<D>> {
+    /// Waits for the device. Skips the calling test and returns `None` where there is none.
+    pub fn take(&'static self) -> Option<Turn<D>> {
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         match &*self.device {
             Ok(device) => Some(Turn { device, _turn: turn }),
             Err(error) => {
-                crate::skipped(test, &error.to_string());
+                skip(Needs::Gpu, error);
                 None
             }
         }

@@ -49,10 +49,9 @@ fn a_profile_tells_that_a_network_ran_on_the_cpu() {
 fn cuda_is_an_error_of_its_own_where_the_library_has_none() {
     let Some(runtime) = runtime() else { return };
     if runtime.has_cuda() {
-        eprintln!(
-            "skipped: ONNX Runtime in `{}` has the CUDA provider",
-            runtime.path().display()
-        );
+        let path = runtime.path().display();
+        let reason = format!("ONNX Runtime in `{path}` has the CUDA provider");
+        mbn_testing::skip(mbn_testing::Needs::Other, reason);
         return;
     }
     let options = SessionOptions {

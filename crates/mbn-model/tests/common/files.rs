@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use candle_core::{Device, Tensor};
 use mbn_model::Network;
 use mbn_testing::float64::widen;
-use mbn_testing::{Tensors, reference_dir};
+use mbn_testing::{Tensors, reference_path};
 use mbn_weights::Weights;
 
 use super::float64::Batch;
@@ -15,10 +15,10 @@ pub struct Reference {
     folder: PathBuf,
 }
 
-pub fn reference(test: &str) -> Option<Reference> {
-    let folder = reference_dir(test, "alpha_0.25")?;
+pub fn reference() -> Reference {
+    let folder = reference_path("alpha_0.25");
     let weights = Weights::load(&folder.join("state_dict.safetensors")).unwrap();
-    Some(Reference { weights, folder })
+    Reference { weights, folder }
 }
 
 impl Reference {
@@ -31,8 +31,9 @@ impl Reference {
     }
 }
 
-pub fn tensor(tensors: &Tensors, name: &str, device: &Device) -> Tensor {
-    let (shape, values) = tensors.floats(name);
+/// The pictures of a file, `[n, 3, height, width]`.
+pub fn images(tensors: &Tensors, device: &Device) -> Tensor {
+    let (shape, values) = tensors.images();
     Tensor::from_vec(values, shape, device).unwrap()
 }
 
@@ -47,7 +48,7 @@ pub fn labels(tensors: &Tensors, device: &Device) -> Tensor {
 
 /// The batch, for the network in float64.
 pub fn batch(tensors: &Tensors) -> Batch {
-    let (shape, images) = tensors.floats("input");
+    let (shape, images) = tensors.images();
     let labels = tensors.integers("labels").into_iter();
     Batch {
         images: widen(&images),

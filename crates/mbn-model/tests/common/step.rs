@@ -6,7 +6,7 @@ use mbn_spec::Metadata;
 use mbn_testing::{Closeness, Tensors, Tolerance, assert_close, mismatch};
 use mbn_weights::Weights;
 
-use super::files::{Reference, labels, tensor, values};
+use super::files::{Reference, images, labels, values};
 
 /// AdamW's first step is a formula of the gradient, so that there the elements agree as closely as gradients do:
 /// all but those whose gradient is about as small as epsilon.
@@ -27,7 +27,7 @@ pub const ADAMW: OptimizerKind = OptimizerKind::AdamW {
 pub fn check_pass(reference: &Reference, device: &Device, gradient: Closeness) {
     let train = reference.file("train.safetensors");
     let mut network = reference.network(device);
-    let pass = network.forward_train(&tensor(&train, "input", device)).unwrap();
+    let pass = network.forward_train(&images(&train, device)).unwrap();
     assert_close(
         "logits",
         &values(pass.logits()),
@@ -93,12 +93,12 @@ pub fn train_steps(
     rate: f64,
 ) -> (Weights, Vec<f32>) {
     let train = reference.file("train.safetensors");
-    let (input, labels) = (tensor(&train, "input", device), labels(&train, device));
+    let (images, labels) = (images(&train, device), labels(&train, device));
     let mut network = reference.network(device);
     let mut optimizer = Optimizer::new(kind, weight_decay, true);
     let mut losses = Vec::new();
     for _ in 0..steps {
-        let pass = network.forward_train(&input).unwrap();
+        let pass = network.forward_train(&images).unwrap();
         let loss = cross_entropy(pass.logits(), &labels, 0.0).unwrap();
         let gradients = network.backward(pass, &loss).unwrap();
         losses.push(loss.to_scalar().unwrap());

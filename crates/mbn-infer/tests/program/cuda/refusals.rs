@@ -1,5 +1,7 @@
 //! Every way in which there is no device.
 
+use mbn_testing::{Needs, skip};
+
 use super::Machine;
 use super::stand_ins::{CUDNN, DRIVER, PROVIDER, RUNTIME, libloading_finds};
 use crate::common::{bare, failure, folder, success};
@@ -40,7 +42,7 @@ fn each_missing_library_is_named_with_what_has_it() {
         (CUDNN, "nvidia-cudnn-cu13"),
     ] {
         if libloading_finds(library) {
-            eprintln!("skipped: the system has {library}");
+            skip(Needs::Gpu, format!("the system has {library}"));
             continue;
         }
         let (there, away) = (

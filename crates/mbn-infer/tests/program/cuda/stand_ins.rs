@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mbn_testing::{Needs, skip};
 use tempfile::TempDir;
 
 use crate::common::folder;
@@ -22,21 +23,23 @@ const SOURCES: [(&str, &str); 4] = [
     (CUDNN, include_str!("stand_ins/cudnn.c")),
 ];
 
-/// The provider's folder, or `None`, said on stderr.
+/// The provider's folder. Skips the calling test and returns `None` where the tests cannot run.
 pub fn provider() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/cuda/lib");
-    let reason = if !folder.join(PROVIDER).is_file() {
-        "the CUDA provider is missing; `make onnxruntime-cuda` gets it"
+    let (needs, reason) = if !folder.join(PROVIDER).is_file() {
+        let reason = "the CUDA provider is missing; `make onnxruntime-cuda` gets it";
+        (Needs::Download, reason)
     } else if libloading_finds(DRIVER) {
-        "this machine has an NVIDIA driver"
+        (Needs::Gpu, "this machine has an NVIDIA driver")
     } else if Command::new("nm").arg("--version").output().is_err()
         || Command::new("cc").arg("--version").output().is_err()
     {
-        "no C compiler `cc` or no `nm` to make stand-ins for NVIDIA's libraries with"
+        let reason = "no C compiler `cc` or no `nm` to make stand-ins for NVIDIA's libraries with";
+        (Needs::Other, reason)
     } else {
         return Some(folder);
     };
-    eprintln!("skipped: {reason}");
+    skip(needs, reason);
     None
 }
 
