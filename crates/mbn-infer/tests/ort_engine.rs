@@ -16,6 +16,7 @@ use mbn_infer::runtime::{self, Runtime};
 use mbn_onnx::proto::{tensor_shape_proto, type_proto};
 use mbn_onnx::{ExportOptions, InputKind, Precision, export};
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Weights};
+use mbn_testing::{Needs, skip};
 
 /// Float32 results of one network through different paths of ONNX Runtime.
 const SAME_NETWORK: f32 = 1e-5;
@@ -27,17 +28,16 @@ const HALF_PRECISION: f32 = 5e-2;
 const SIZE: usize = 32;
 const CLASSES: usize = 3;
 
-/// ONNX Runtime, or `None`, said on stderr. CI must have it.
+/// ONNX Runtime. Skips the calling test and returns `None` where there is none.
 fn runtime() -> Option<Runtime> {
     let download = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/lib");
     let named = std::env::var_os("ORT_DYLIB_PATH").is_none() && download.is_dir();
     match runtime::find(named.then_some(download.as_path())) {
         Ok(runtime) => Some(runtime),
-        Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("skipped: {error}; {}", error.hint());
+        Err(error) => {
+            skip(Needs::Other, format!("{error}; {}", error.hint()));
             None
         }
-        Err(error) => panic!("{error}"),
     }
 }
 
@@ -318,9 +318,10 @@ fn a_profile_tells_that_a_network_ran_on_the_cpu() {
 fn cuda_is_an_error_of_its_own_where_the_library_has_none() {
     let Some(runtime) = runtime() else { return };
     if runtime.has_cuda() {
-        eprintln!(
-            "skipped: ONNX Runtime in `{}` has the CUDA provider",
-            runtime.path().display()
+        let path = runtime.path().display();
+        skip(
+            Needs::Other,
+            format!("ONNX Runtime in `{path}` has the CUDA provider"),
         );
         return;
     }

@@ -482,7 +482,8 @@ fn without_onnx_runtime_candle_classifies_and_says_so() {
     };
     let found = run(&["a.png"]);
     if found.stderr.contains("the system's") || found.stderr.contains("engine: ONNX Runtime") {
-        eprintln!("skipped: the system has an ONNX Runtime of its own");
+        let reason = "the system has an ONNX Runtime of its own";
+        mbn_testing::skip(mbn_testing::Needs::Other, reason);
         return;
     }
     assert_eq!(found.code, 0, "{}", found.stderr);

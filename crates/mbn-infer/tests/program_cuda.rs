@@ -15,6 +15,7 @@ use common::{Run, bare, failure, folder, picture, success};
 use mbn_onnx::builder::{Attribute, GraphBuilder};
 use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto};
 use mbn_onnx::{Dim, Model, Precision, TensorType};
+use mbn_testing::{Needs, skip};
 use tempfile::TempDir;
 
 const PROVIDER: &str = "libonnxruntime_providers_cuda.so";
@@ -30,21 +31,23 @@ const SOURCES: [(&str, &str); 4] = [
     (CUDNN, include_str!("stand_ins/cudnn.c")),
 ];
 
-/// The provider's folder, or `None`, said on stderr.
+/// The provider's folder. Skips the calling test and returns `None` where the tests cannot run.
 fn provider() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/cuda/lib");
-    let reason = if !folder.join(PROVIDER).is_file() {
-        "the CUDA provider is missing; `make onnxruntime-cuda` gets it"
+    let (needs, reason) = if !folder.join(PROVIDER).is_file() {
+        let reason = "the CUDA provider is missing; `make onnxruntime-cuda` gets it";
+        (Needs::Download, reason)
     } else if libloading_finds(DRIVER) {
-        "this machine has an NVIDIA driver"
+        (Needs::Gpu, "this machine has an NVIDIA driver")
     } else if Command::new("nm").arg("--version").output().is_err()
         || Command::new("cc").arg("--version").output().is_err()
     {
-        "no C compiler `cc` or no `nm` to make stand-ins for NVIDIA's libraries with"
+        let reason = "no C compiler `cc` or no `nm` to make stand-ins for NVIDIA's libraries with";
+        (Needs::Other, reason)
     } else {
         return Some(folder);
     };
-    eprintln!("skipped: {reason}");
+    skip(needs, reason);
     None
 }
 
@@ -197,7 +200,7 @@ fn each_missing_library_is_named_with_what_has_it() {
         (CUDNN, "nvidia-cudnn-cu13"),
     ] {
         if libloading_finds(library) {
-            eprintln!("skipped: the system has {library}");
+            skip(Needs::Gpu, format!("the system has {library}"));
             continue;
         }
         let (there, away) = (

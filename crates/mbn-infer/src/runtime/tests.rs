@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::{NEEDED, Origin, RuntimeError, load};
 
-/// A library made from C source, or `None`, said on stderr, where there is no C compiler.
+/// A library made from C source. Skips the calling test and returns `None` where there is no C compiler.
 fn compile(folder: &Path, source: &str) -> Option<PathBuf> {
     let (input, output) = (folder.join("library.c"), folder.join("library.so"));
     std::fs::write(&input, source).unwrap();
@@ -15,7 +15,7 @@ fn compile(folder: &Path, source: &str) -> Option<PathBuf> {
         .args([&output, &input])
         .status();
     let Ok(status) = compiler else {
-        eprintln!("skipped: no C compiler `cc` to make a library with");
+        mbn_testing::skip(mbn_testing::Needs::Other, "there is no C compiler `cc`");
         return None;
     };
     assert!(status.success(), "`cc` does not take:\n{source}");

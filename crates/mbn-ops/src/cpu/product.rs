@@ -374,7 +374,8 @@ mod tests {
         if has_bf16_products() {
             agrees_with_the_definition::<Paired>();
         } else {
-            eprintln!("skipped: these instructions do not multiply bfloat16");
+            let reason = "these instructions do not multiply bfloat16";
+            mbn_testing::skip(mbn_testing::Needs::Processor, reason);
         }
     }
 

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use libloading::Library;
+use mbn_testing::{Needs, skip};
 
 use crate::gpu::{Launch, MODULES};
 
@@ -27,33 +28,37 @@ type Run = unsafe extern "C" fn(
 /// Compiled sources by name.
 pub struct Sources(BTreeMap<String, Library>);
 
-/// The kernels; `None` where there is no C++ compiler, of which a line is printed.
+/// The kernels. Skips the calling test and returns `None` where there is no C++ compiler.
 pub fn kernels() -> Option<&'static Sources> {
-    static SOURCES: OnceLock<Option<Sources>> = OnceLock::new();
+    static SOURCES: OnceLock<Result<Sources, String>> = OnceLock::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cuda");
-    SOURCES
-        .get_or_init(|| Sources::compile(&folder, &MODULES))
-        .as_ref()
+    or_skip(SOURCES.get_or_init(|| Sources::compile(&folder, &MODULES)))
 }
 
-/// Sources that are wrong on purpose.
+/// Sources that are wrong on purpose. Skips as [`kernels`] does.
 pub fn broken() -> Option<&'static Sources> {
-    static SOURCES: OnceLock<Option<Sources>> = OnceLock::new();
+    static SOURCES: OnceLock<Result<Sources, String>> = OnceLock::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gpu/tests/emulation");
-    SOURCES
-        .get_or_init(|| Sources::compile(&folder, &["broken"]))
+    or_skip(SOURCES.get_or_init(|| Sources::compile(&folder, &["broken"])))
+}
+
+fn or_skip(compiled: &Result<Sources, String>) -> Option<&Sources> {
+    compiled
         .as_ref()
+        .map_err(|reason| skip(Needs::Other, reason))
+        .ok()
 }
 
 impl Sources {
-    /// Panics if a source does not compile.
-    fn compile(folder: &Path, names: &[&str]) -> Option<Self> {
+    /// An error says that there is no compiler. Panics if a source does not compile.
+    fn compile(folder: &Path, names: &[&str]) -> Result<Self, String> {
         /// Compilers that run at once.
         const JOBS: usize = 2;
         let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
         if let Err(error) = Command::new(&compiler).arg("--version").output() {
-            println!("skipped: the C++ compiler `{compiler}` does not run ({error}); set `CXX`");
-            return None;
+            return Err(format!(
+                "the C++ compiler `{compiler}` does not run ({error}); set `CXX`"
+            ));
         }
         let out = tempfile::tempdir().unwrap();
         for names in names.chunks(JOBS) {
@@ -72,7 +77,7 @@ impl Sources {
             let library = unsafe { Library::new(out.path().join(format!("{name}.so"))) };
             ((*name).to_owned(), library.unwrap())
         };
-        Some(Self(names.iter().map(load).collect()))
+        Ok(Self(names.iter().map(load).collect()))
     }
 
     /// Runs a kernel, which may read the given ranges of addresses, in their order; the message of what it did wrong.
