@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use mbn_spec::text::listed;
 use serde::Deserialize;
 
 /// Nodes that an error names.
@@ -154,18 +155,10 @@ impl fmt::Display for Placement {
 }
 
 fn list(nodes: &[Node]) -> String {
-    let named: Vec<_> = nodes
+    let nodes = nodes
         .iter()
-        .take(NAMED)
-        .map(|node| format!("{} `{}` on {}", node.operator, node.name, node.provider))
-        .collect();
-    let more = nodes.len().saturating_sub(NAMED);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    format!("{}{more}", named.join(", "))
+        .map(|node| format!("{} `{}` on {}", node.operator, node.name, node.provider));
+    listed(nodes, NAMED)
 }
 
 #[cfg(test)]

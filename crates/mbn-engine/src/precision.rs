@@ -2,10 +2,6 @@
 
 use mbn_onnx::proto::DataType;
 
-/// ONNX's numbers of element types that `mbn-onnx` does not write.
-const INT8: i32 = 3;
-const BFLOAT16: i32 = 16;
-
 /// What a model computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelPrecision {
@@ -22,14 +18,15 @@ impl ModelPrecision {
     pub fn of(model: &mbn_onnx::Model) -> Self {
         let graph = model.proto().graph.as_ref();
         let constants = graph.map_or(&[][..], |graph| &graph.initializer);
-        let has = |types: [i32; 2]| {
-            constants
-                .iter()
-                .any(|c| c.data_type.is_some_and(|t| types.contains(&t)))
+        let has = |types: [DataType; 2]| {
+            constants.iter().any(|c| {
+                c.data_type
+                    .is_some_and(|number| types.iter().any(|t| *t as i32 == number))
+            })
         };
-        if has([INT8, DataType::Uint8 as i32]) {
+        if has([DataType::Int8, DataType::Uint8]) {
             Self::Int8
-        } else if has([DataType::Float16 as i32, BFLOAT16]) {
+        } else if has([DataType::Float16, DataType::Bfloat16]) {
             Self::Float16
         } else {
             Self::Float32

@@ -16,6 +16,7 @@ use mbn_cli::{Hint, Outcome, check_output};
 use mbn_files::OutputKind;
 use mbn_files::atomic::AtomicFile;
 use mbn_onnx::Exporter;
+use mbn_spec::text::thousands;
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::options::Options;
@@ -101,10 +102,10 @@ fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, agreem
         "Wrote `{out}`: MobileNetV1 alpha {}, {}, {} parameters, {}, opset {}, {} bytes",
         architecture.alpha,
         architecture.class_count(),
-        summary::thousands(parameters),
+        thousands(parameters),
         options.export_options().precision,
         options.opset,
-        summary::thousands(bytes as u64),
+        thousands(bytes as u64),
     );
     match agreement {
         Some(agreement) => log::info!("Its outputs agree with candle's: {agreement}"),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::Hint;
 use mbn_data::{CollectError, class_folders, collect};
+use mbn_spec::text::listed;
 
 use crate::options::Options;
 
@@ -82,7 +83,7 @@ fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
     let names = folders.iter().map(|(name, _)| name);
     let unknown: Vec<_> = names.filter(|name| index(name).is_none()).cloned().collect();
     if !unknown.is_empty() {
-        let (folder, unknown, known) = (folder.display(), listed(&unknown), listed(class_names));
+        let (folder, unknown, known) = (folder.display(), named(&unknown), named(class_names));
         return Err(anyhow!(
             "these folders in `{folder}` are not named like classes of the model: {unknown}"
         ))
@@ -96,18 +97,9 @@ fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
     Ok(inputs.collect())
 }
 
-fn listed(names: &[String]) -> String {
+fn named(classes: &[String]) -> String {
     const LISTED: usize = 12;
-    let shown = names
-        .iter()
-        .take(LISTED)
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    match names.len().checked_sub(LISTED) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
-    }
+    listed(classes.iter().map(|class| format!("`{class}`")), LISTED)
 }
 
 fn read_list(list: &Path) -> Result<Vec<PathBuf>> {

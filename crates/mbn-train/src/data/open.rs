@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, ensure};
 use mbn_cli::{Hint, interrupt, progress, quote};
 use mbn_data::{DecodeError, ImageSource, LoaderError, Splits};
+use mbn_spec::text::listed_lines;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::settings::{DEFAULT_DATA, Settings};
@@ -66,16 +67,14 @@ pub(crate) fn require_readable(data: &Splits) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }
-    let line = |error: &DecodeError| format!("\n  `{}`: {}", error.path.display(), error.kind);
-    let listed = found.iter().take(LISTED).map(line).collect::<String>();
-    let more = match found.len().saturating_sub(LISTED) {
-        0 => String::new(),
-        more => format!("\n  and {more} more"),
-    };
+    let lines = found
+        .iter()
+        .map(|error| format!("`{}`: {}", error.path.display(), error.kind));
     Err(anyhow!(
-        "{} of {total} images in `{}` cannot be used:{listed}{more}",
+        "{} of {total} images in `{}` cannot be used:{}",
         found.len(),
-        data.name
+        data.name,
+        listed_lines(lines, LISTED)
     ))
 }
 

@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
 
+use mbn_spec::text::listed;
+
 use crate::decode::FORMAT_NAMES;
 
 /// How many names a message lists.
@@ -90,15 +92,7 @@ pub enum FolderError {
 
 /// Names in backticks, shortened to the first few.
 pub(super) fn list(names: &[String]) -> String {
-    let mut text = String::new();
-    for (i, name) in names.iter().take(LISTED).enumerate() {
-        let separator = if i == 0 { "" } else { ", " };
-        let _ = write!(text, "{separator}`{name}`");
-    }
-    if names.len() > LISTED {
-        let _ = write!(text, " and {} more", names.len() - LISTED);
-    }
-    text
+    listed(names.iter().map(|name| format!("`{name}`")), LISTED)
 }
 
 fn differences(only_train: &[String], only_test: &[String]) -> String {

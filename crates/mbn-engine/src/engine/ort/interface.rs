@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 
+use mbn_onnx::LOGITS;
 use mbn_spec::Metadata;
 use ort::value::{Outlet, TensorElementType};
 
 use crate::error::EngineError;
 use crate::images::{MAX_BATCH, PixelType, Pixels, to_channels_first, to_channels_last};
-
-/// Name of the output of files that `mbn-export` writes.
-const LOGITS: &str = "logits";
 
 /// The input of an image classifier.
 #[derive(Clone, Debug)]
