@@ -30,6 +30,9 @@ fn advise(error: OutputError) -> Error {
             format!("name a file in it, such as `{}`", quote(&error.path.join("NAME")))
         }
         OutputProblem::NoFolder(folder) => format!("`mkdir -p {}` creates it", quote(folder)),
+        OutputProblem::IsStream => {
+            "the program writes a temporary file and gives it its name when it is whole; name a file".to_owned()
+        }
         _ => return error.into(),
     };
     let error = error.into();

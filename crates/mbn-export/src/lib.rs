@@ -11,9 +11,8 @@ pub mod weights;
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
-use mbn_cli::{Hint, Outcome, check_output};
-use mbn_files::OutputKind;
+use anyhow::{Context, Result, bail};
+use mbn_cli::{Outcome, check_output_file};
 use mbn_files::atomic::AtomicFile;
 use mbn_onnx::Exporter;
 use mbn_spec::text::thousands;
@@ -46,22 +45,12 @@ pub fn run(options: Options) -> Result<Outcome> {
 
 /// Checks before the work begins that OUT can be replaced, and that no link leads from it to a weight file.
 fn check_out(out: &Path) -> Result<()> {
-    check_output(out)?;
-    let target = OutputKind::of(out).with_context(|| format!("cannot write `{}`", out.display()))?;
-    match target {
-        OutputKind::File(file) if is_weight_file(&file) => {
-            let (out, file) = (out.display(), file.display());
-            Err(anyhow!(
-                "`{out}` leads to `{file}`, which is named like a weight file, and would be replaced"
-            ))
-        }
-        OutputKind::File(_) => Ok(()),
-        OutputKind::Stream => Err(anyhow!(
-            "cannot write `{}`: it is a device, a pipe or an open file, expected a file's name",
-            out.display()
-        ))
-        .hint(|| "the file is read again and verified before it gets its name".to_owned()),
+    let file = check_output_file(out)?;
+    if is_weight_file(&file) {
+        let (out, file) = (out.display(), file.display());
+        bail!("`{out}` leads to `{file}`, which is named like a weight file, and would be replaced");
     }
+    Ok(())
 }
 
 /// Writes the model beside OUT, verifies it, and gives it its name.
