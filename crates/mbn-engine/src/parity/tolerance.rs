@@ -3,7 +3,8 @@
 use crate::engine::Provider;
 use crate::precision::ModelPrecision;
 
-/// Two float32 programs that add the same terms in another order, through 28 layers: rounding grows with depth.
+/// Two float32 programs that add the same terms in another order, through 28 layers: rounding grows with depth. An
+/// absolute limit, also when the logits are large.
 const FLOAT32: f32 = 1e-4;
 /// float16 keeps eleven bits of every weight and activation: networks with random weights, which are the worst case,
 /// are off by up to 4 % of their largest logit, a wrong graph by 100 %.
