@@ -31,7 +31,8 @@ fn advise(error: OutputError) -> Error {
         }
         OutputProblem::NoFolder(folder) => format!("`mkdir -p {}` creates it", quote(folder)),
         OutputProblem::IsStream => {
-            "the program writes a temporary file and gives it its name when it is whole; name a file".to_owned()
+            "the program writes a temporary file and gives it its name when it is whole; name a file"
+                .to_owned()
         }
         _ => return error.into(),
     };
