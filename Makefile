@@ -1,11 +1,12 @@
-# `make demo` shows the pipeline, `make test` tests all of it. Wanted on the machine: Rust, Python 3 with pip.
+# `make demo` shows the pipeline, `make test` runs every test. Both need Rust and Python 3 with pip.
 CARGO ?= cargo
 PYTHON ?= python3
 VENV := .venv
 ALPHA ?= 0.25
 BENCH_PYTHON ?= .venv-bench/bin/python
+REFERENCE_PYTHON ?= .venv-reference/bin/python
 
-.PHONY: help demo test check bench microbench build onnxruntime onnxruntime-cuda clean
+.PHONY: help demo test reference check bench microbench build onnxruntime onnxruntime-cuda clean
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check gpu-bundle
 
 help: ## List the targets
@@ -18,13 +19,11 @@ demo: onnxruntime build ## Export the model in models/, classify examples/images
 build: ## Build the three programs
 	$(CARGO) build --release --locked --workspace --bins
 
-test: onnxruntime $(VENV)/ready ## Get what the tests need and run them all
-	$(PYTHON) -m unittest discover --quiet --start-directory scripts/gpu/tests
-	scripts/gpu/tests/test_gpu_check.sh
-	$(CARGO) test --locked --workspace
-	for simd in scalar avx2 avx512; do \
-	  MBN_SIMD=$$simd $(CARGO) test --locked --workspace --test instructions --test convolutions --test chain --test reference \
-	  || exit 1; done
+test: onnxruntime $(VENV)/ready ## Run every test and count the skipped ones
+	CARGO="$(CARGO)" $(PYTHON) scripts/run_tests.py
+
+reference: $(REFERENCE_PYTHON) ## Write the data in tests/reference anew
+	for maker in tests/reference/make_*.py; do $(REFERENCE_PYTHON) $$maker || exit 1; done
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
@@ -34,7 +33,7 @@ check: ## Formatting, lints and documentation
 bench: onnxruntime $(BENCH_PYTHON) ## Compare with PyTorch and ONNX Runtime, write docs/benchmarks.md (DATA=DIR: the loader too)
 	$(PYTHON) scripts/bench.py --pytorch $(BENCH_PYTHON) $(if $(DATA),--data $(DATA))
 
-microbench: ## Micro-benchmarks of operations and of data loading
+microbench: ## Benchmark single operations and data loading
 	$(CARGO) bench --locked -p mbn-ops --bench operations
 	$(CARGO) bench --locked -p mbn-data --bench loader
 
@@ -44,35 +43,39 @@ onnxruntime: ## Get ONNX Runtime into onnxruntime/
 onnxruntime-cuda: ## Get ONNX Runtime with its CUDA provider into onnxruntime/cuda/ (256 MB)
 	$(PYTHON) scripts/get_onnxruntime.py --cuda
 
-cuda-toolkit: ## Get a CUDA toolkit to build with into cuda-toolkit/ (100 MB); needs no GPU
+cuda-toolkit: ## Get a CUDA toolkit for building into cuda-toolkit/ (100 MB); needs no GPU
 	$(PYTHON) scripts/get_cuda_toolkit.py
 
 cuda: ## Build the three programs for CUDA into target/cuda/release
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" scripts/build_cuda.sh
 
-# Type-checks with a stand-in for nvcc, which spares minutes of compiling candle's kernels.
-cuda-check: cuda-toolkit ## Check the CUDA code: types and lints, and what each kernel needs of a chip
+# Type-checks with a stand-in for nvcc: compiling candle's kernels would take minutes.
+cuda-check: cuda-toolkit ## Check the CUDA code: types, lints, and the resources of each kernel
 	NVCC="$(CURDIR)/scripts/nvcc_stand_in.sh" CUDA_COMPUTE_CAP=80 CUDARC_CUDA_VERSION=13000 \
 	  $(CARGO) clippy --locked --workspace --features cuda --all-targets -- -D warnings
 	. ./cuda-toolkit/env.sh && $(PYTHON) scripts/check_kernels.py
 
-cuda-stub-check: ## Build for CUDA and run it without a GPU, on stub libraries (minutes)
+cuda-stub-check: ## Build for CUDA and run it without a GPU, on stub libraries (takes minutes)
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" scripts/check_cuda_stubs.sh
 
-gpu-bundle: ## Pack what checks the CUDA builds on a machine with a GPU (DATA=DIR: pictures of it, SM=90: the provider for that chip)
+gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its pictures, SM=90: the provider for that chip)
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" $(PYTHON) scripts/gpu/make_bundle.py $(if $(DATA),--data $(DATA)) $(if $(SM),--sm $(SM))
 
-# PyTorch, several gigabytes; BENCH_PYTHON=PYTHON takes one that is there.
+# Gets PyTorch, several gigabytes. BENCH_PYTHON=PYTHON uses a Python that has it, and so does REFERENCE_PYTHON below.
 .venv-bench/bin/python:
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
 
-# The official checker of ONNX files, for the tests of the exporter.
+.venv-reference/bin/python:
+	$(PYTHON) -m venv .venv-reference
+	.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -r tests/reference/requirements.txt
+
+# ONNX's own checker, for the tests of the exporter.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
 	touch $@
 
-clean: ## Remove what was built and fetched
+clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .venv-bench onnxruntime cuda-toolkit model.onnx
+	rm -rf $(VENV) .venv-bench .venv-reference onnxruntime cuda-toolkit model.onnx

@@ -16,7 +16,7 @@ fn main() -> Result<()> {
 
     let weights = Weights::load(&weights)?;
     let preprocess = weights.metadata().preprocess.unwrap_or_default();
-    let image = mbn_data::apply(&mbn_data::decode_file(&picture)?, &preprocess)?;
+    let image = mbn_data::resize(&mbn_data::decode_file(&picture)?, &preprocess)?;
     let size = preprocess.size;
     let mut values = vec![0.0; 3 * size * size];
     mbn_data::normalize_into(&image, &preprocess, &mut values);

@@ -18,6 +18,7 @@ fi
 export CUDA_COMPUTE_CAP=$capability
 
 target=${CUDA_TARGET_DIR:-target/cuda}
+# mbn-export runs on the CPU alone; built with the others it shares their candle, and so wants the same libraries.
 "${CARGO:-cargo}" build --release --locked --workspace --bins --features cuda --target-dir "$target" "$@"
 
 version=$("$CUDA_HOME/bin/nvcc" --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p')

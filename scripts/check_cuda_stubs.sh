@@ -44,7 +44,7 @@ passes "mbn-train prints its version" 0 "^mbn-train [0-9]" "$programs/mbn-train"
 passes "mbn-train trains on the CPU" 0 "Best test accuracy" "${train[@]}" --device cpu --out "$folder/cpu"
 passes "the run folder has weights" 0 safetensors ls "$folder/cpu"
 passes "without --device mbn-train takes the CPU and says why" 0 "Training on the CPU: .*driver" "${train[@]}" --out "$folder/auto"
-passes "mbn-train --device cuda names the cause" 1 "\`--device cuda:0\`: .*driver.*STUB_LIBRARY" "${train[@]}" --device cuda
+passes "mbn-train --device cuda names the cause" 1 "\`--device cuda:0\` is not available: .*driver.*STUB_LIBRARY" "${train[@]}" --device cuda
 passes "mbn-train --device cuda gives a hint" 1 "^hint: .*nvidia-smi" "${train[@]}" --device cuda
 passes "TF32 with --device cpu is a contradiction" 2 "tf32.*--device cpu" "${train[@]}" --device cpu --precision tf32
 passes "TF32 without a CUDA device is an error" 1 "needs a CUDA device" "${train[@]}" --precision tf32

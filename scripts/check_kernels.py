@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SOURCES = ROOT / "crates" / "mbn-ops" / "src" / "cuda"
+SOURCES = ROOT / "crates" / "mbn-ops" / "src" / "kernels"
 ARCHITECTURES = ["sm_80", "sm_90"]
 # Registers and largest number of threads of a multiprocessor, the same on both architectures.
 REGISTERS, MOST_THREADS = 65536, 2048

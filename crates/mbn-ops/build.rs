@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 
 /// The oldest cards that the kernels run on, Ampere: bfloat16 begins there. PTX for it runs on all later ones.
 const ARCHITECTURE: &str = "compute_80";
-const SOURCES: &str = "src/cuda";
+const SOURCES: &str = "src/kernels";
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");

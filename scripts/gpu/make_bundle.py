@@ -118,7 +118,7 @@ def main():
     parser.add_argument("--data", type=Path, metavar="DIR", help="image folder whose pictures to pack")
     parser.add_argument("--sm", type=int, help="pack ONNX Runtime's CUDA provider for this chip")
     parser.add_argument("--reference", type=Path, metavar="DIR", help="folder with reference tensors",
-                        default=ROOT.parent / "shared" / "reference")
+                        default=ROOT / "tests" / "reference")
     parser.add_argument("--output", type=Path, metavar="DIR", default=ROOT / "target" / "gpu-bundle")
     options = parser.parse_args()
     folder = options.output.resolve() / "gpu-bundle"

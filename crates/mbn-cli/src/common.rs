@@ -1,4 +1,4 @@
-//! The options that every program has.
+//! The options that every program has, and those of the programs that take a device.
 
 use std::num::NonZeroUsize;
 
@@ -14,10 +14,6 @@ const MAX_THREADS: u64 = 1024;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "General")]
 pub struct CommonArgs {
-    /// Where the network runs: `auto`, `cpu`, `cuda` or `cuda:N`
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: DeviceChoice,
-
     /// Number of CPU threads [default: all cores]
     #[arg(long, value_name = "N",
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
@@ -30,6 +26,14 @@ pub struct CommonArgs {
     /// Least severe messages to print on stderr
     #[arg(long, value_name = "LEVEL", value_enum, default_value = "info", global = true)]
     pub log_level: LogLevel,
+}
+
+/// Options of the programs that run a network on a device of the user's choice. They set the help heading.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DeviceArgs {
+    /// Where the network runs: `auto`, `cpu`, `cuda` or `cuda:N`
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: DeviceChoice,
 }
 
 /// Severity of a message.

@@ -1,17 +1,23 @@
-//! `--device`.
+//! `--device`: the user's choice, and opening it.
 
 use std::fmt;
 use std::str::FromStr;
 
+use anyhow::{Context, Result};
+use candle_core::Device;
+use mbn_ops::CudaUnavailable;
+
+use crate::hint::Hint;
+
 /// Where the user wants the network to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// CUDA where it can be had, else the CPU; the program says which and why.
+    /// The first CUDA device if there is one, else the CPU; the program says which and why.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// The CUDA device of this index; an error where it cannot be had.
+    /// The CUDA device of this index; an error if it is not available.
     Cuda(usize),
 }
 
@@ -32,6 +38,83 @@ impl FromStr for DeviceChoice {
             _ => cuda_index()
                 .map(Self::Cuda)
                 .ok_or_else(|| ParseDeviceError(text.to_owned())),
+        }
+    }
+}
+
+/// A device that the user's choice led to.
+#[derive(Clone, Debug)]
+pub struct OpenedDevice {
+    /// The device.
+    pub device: Device,
+    /// The CUDA device's index, if it is one.
+    pub index: Option<usize>,
+    /// Why it is the CPU although the user left the choice to the program.
+    pub unavailable: Option<CudaUnavailable>,
+}
+
+impl OpenedDevice {
+    fn cpu(unavailable: Option<CudaUnavailable>) -> Self {
+        Self {
+            device: Device::Cpu,
+            index: None,
+            unavailable,
+        }
+    }
+
+    /// The driver's name for the device; `CPU` for the CPU.
+    pub fn name(&self) -> String {
+        mbn_ops::device_name(&self.device)
+    }
+}
+
+impl DeviceChoice {
+    /// Opens the chosen device.
+    ///
+    /// # Errors
+    /// If the user asked for a CUDA device that is not available; the error carries advice.
+    pub fn open(self) -> Result<OpenedDevice> {
+        let index = match self {
+            Self::Cpu => return Ok(OpenedDevice::cpu(None)),
+            Self::Auto => 0,
+            Self::Cuda(index) => index,
+        };
+        match mbn_ops::open_cuda(index) {
+            Ok(device) => Ok(OpenedDevice {
+                device,
+                index: Some(index),
+                unavailable: None,
+            }),
+            Err(cause) if self == Self::Auto => Ok(OpenedDevice::cpu(Some(cause))),
+            Err(cause) => {
+                let hint = hint(&cause);
+                Err(cause)
+                    .with_context(|| format!("`--device {self}` is not available"))
+                    .hint(|| hint.to_owned())
+            }
+        }
+    }
+}
+
+/// What the user can do about a CUDA device that is not available.
+fn hint(cause: &CudaUnavailable) -> &'static str {
+    match cause {
+        CudaUnavailable::NotBuilt => "build with `make cuda`, or use `--device cpu`",
+        CudaUnavailable::Driver(_) => {
+            "`nvidia-smi` shows whether the driver works; if `libcuda.so.1` is a stub to link against, take its \
+             folder out of `LD_LIBRARY_PATH`"
+        }
+        CudaUnavailable::OldDriver { .. } => {
+            "install a newer driver (580 or newer for CUDA 13.0), or use `--device cpu`"
+        }
+        CudaUnavailable::NoDevice => {
+            "`nvidia-smi -L` lists the devices; `CUDA_VISIBLE_DEVICES` may hide them, and a container sees only the \
+             devices that it is given"
+        }
+        CudaUnavailable::Index { .. } => "`nvidia-smi -L` lists the devices; `--device cuda` takes the first",
+        CudaUnavailable::OldDevice { .. } => "use a card from Ampere (2020) on, or `--device cpu`",
+        CudaUnavailable::Open { .. } => {
+            "`nvidia-smi` shows whether another program holds it or its memory is full"
         }
     }
 }
@@ -64,5 +147,42 @@ mod tests {
         for text in ["gpu", "cuda:", "cuda:-1", "cuda:x", ""] {
             assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn every_cause_has_a_message_and_a_hint_of_its_own() {
+        let text = || "x".to_owned();
+        let causes = [
+            CudaUnavailable::NotBuilt,
+            CudaUnavailable::Driver(text()),
+            CudaUnavailable::OldDriver {
+                found: text(),
+                needed: text(),
+            },
+            CudaUnavailable::NoDevice,
+            CudaUnavailable::Index { index: 1, count: 1 },
+            CudaUnavailable::OldDevice {
+                name: text(),
+                found: text(),
+                needed: "8.0",
+            },
+            CudaUnavailable::Open {
+                index: 0,
+                cause: text(),
+            },
+        ];
+        let mut messages: Vec<String> = causes
+            .iter()
+            .flat_map(|cause| [cause.to_string(), hint(cause).to_owned()])
+            .collect();
+        messages.sort();
+        messages.dedup();
+        assert_eq!(messages.len(), 2 * causes.len());
+    }
+
+    #[test]
+    fn the_cpu_opens_without_a_reason() {
+        let opened = DeviceChoice::Cpu.open().unwrap();
+        assert!(opened.device.is_cpu() && opened.index.is_none() && opened.unavailable.is_none());
     }
 }

@@ -1,28 +1,41 @@
-//! The file that a program is to write.
+//! The file that a program writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result};
+use mbn_files::{Folders, OutputError, OutputProblem};
 
-use crate::Hint;
+use crate::{Hinted, quote};
 
-/// Sees before the work begins that there is a place for the output `path`.
+/// Checks before the work begins that the output `path` can be written, and advises how to mend it.
 ///
 /// # Errors
-/// It is a folder, or the folder that it is to be in is not there.
+/// It is a folder, or its folder does not exist or cannot be written to.
 pub fn check_output(path: &Path) -> Result<()> {
-    let name = path.display();
-    if path.is_dir() {
-        return Err(anyhow!("cannot write `{name}`: it is a folder"))
-            .hint(|| format!("`{}` is a file in it", path.join("NAME").display()));
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() => {
-            let folder = folder.display();
-            Err(anyhow!("cannot write `{name}`: there is no folder `{folder}`"))
-                .hint(|| format!("`mkdir -p {folder}` makes it"))
+    let checked = mbn_files::check_output(path, Folders::Present);
+    checked.map_err(advise).map(drop)
+}
+
+/// As [`check_output`], for an output that must be a file; returns the file's own name, links followed.
+///
+/// # Errors
+/// As [`check_output`], and if it is a device, a pipe or an open file.
+pub fn check_output_file(path: &Path) -> Result<PathBuf> {
+    mbn_files::check_output_file(path, Folders::Present).map_err(advise)
+}
+
+fn advise(error: OutputError) -> Error {
+    let hint = match &error.problem {
+        OutputProblem::IsFolder => {
+            format!("name a file in it, such as `{}`", quote(&error.path.join("NAME")))
         }
-        _ => Ok(()),
-    }
+        OutputProblem::NoFolder(folder) => format!("`mkdir -p {}` creates it", quote(folder)),
+        OutputProblem::IsStream => {
+            "the program writes a temporary file and gives it its name when it is whole; name a file"
+                .to_owned()
+        }
+        _ => return error.into(),
+    };
+    let error = error.into();
+    Hinted { error, hint }.into()
 }

@@ -1,6 +1,5 @@
-//! Pictures a second on one core: decoding, resizing, augmenting and normalising, and the loader as a whole; crops are
-//! what is left to do where a device resizes.
-//! `IMAGES=DIR` names an image folder (an absolute path); without it the pictures are made up.
+//! Pictures per second on one core: the single steps, and whole epochs of images or of crops, which a device resizes.
+//! `IMAGES=DIR` names an image folder by its absolute path; by default the pictures are synthetic.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -9,21 +8,21 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
-use mbn_data::{Augment, ColorJitter, Loader, LoaderConfig, Normalizer, Policy, Source, sample_stream};
+use mbn_data::{Augment, ColorJitter, ImageSource, Loader, LoaderConfig, Normalizer, Policy, sample_stream};
 use mbn_spec::Preprocess;
 
-/// Pictures taken from the start of each class's folder.
+/// Number of pictures to take from each class folder.
 const PER_CLASS: usize = 26;
 const SIZE: usize = 224;
 
-/// JPEG files in memory, so that the disk is not measured.
+/// JPEG files in memory, so that the benchmark does not measure the disk.
 struct Files {
     classes: Vec<String>,
     files: Vec<Vec<u8>>,
     paths: Vec<PathBuf>,
 }
 
-impl Source for Files {
+impl ImageSource for Files {
     fn len(&self) -> usize {
         self.files.len()
     }
@@ -56,7 +55,7 @@ fn files() -> Files {
         };
         (0..folder.class_names.len() as u32).flat_map(first).collect()
     });
-    let files: Vec<Vec<u8>> = named.unwrap_or_else(|| (0..64).map(made_up).collect());
+    let files: Vec<Vec<u8>> = named.unwrap_or_else(|| (0..64).map(synthetic).collect());
     Files {
         classes: vec!["any".to_owned()],
         paths: (0..files.len()).map(|i| PathBuf::from(i.to_string())).collect(),
@@ -64,8 +63,8 @@ fn files() -> Files {
     }
 }
 
-/// A picture with the detail of a photo's, roughly: 20 KB at quality 85.
-fn made_up(index: u32) -> Vec<u8> {
+/// A synthetic picture with about as much detail as a photograph: 20 KB at quality 85.
+fn synthetic(index: u32) -> Vec<u8> {
     let image = RgbImage::from_fn(SIZE as u32, SIZE as u32, |x, y| {
         let noise =
             (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503) ^ index).wrapping_mul(2_246_822_519);
@@ -78,7 +77,7 @@ fn made_up(index: u32) -> Vec<u8> {
     bytes
 }
 
-/// Everything at once.
+/// All changes at once.
 fn strong() -> Augment {
     let mut augment = Augment {
         color_jitter: ColorJitter {
@@ -102,7 +101,7 @@ fn steps(c: &mut Criterion) {
     let preprocess = Preprocess::default();
     let normalizer = Normalizer::new(&preprocess);
     let mut out = vec![0.0; 3 * SIZE * SIZE];
-    let ready = mbn_data::apply(&image, &preprocess).expect("an image");
+    let ready = mbn_data::resize(&image, &preprocess).expect("an image");
     let mut next = (0..files.len()).cycle();
     let mut group = c.benchmark_group("steps");
     group.throughput(Throughput::Elements(1));
@@ -126,8 +125,8 @@ fn steps(c: &mut Criterion) {
 }
 
 fn epoch(c: &mut Criterion) {
-    let files: Arc<dyn Source> = Arc::new(files());
-    let cached: Arc<dyn Source> = Arc::new(mbn_data::CachedSource::new(Arc::clone(&files), u64::MAX));
+    let files: Arc<dyn ImageSource> = Arc::new(files());
+    let cached: Arc<dyn ImageSource> = Arc::new(mbn_data::CachedSource::new(Arc::clone(&files), u64::MAX));
     let mut group = c.benchmark_group("one worker");
     group.sample_size(10);
     for (name, source, augment, crops) in [

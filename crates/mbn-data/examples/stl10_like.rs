@@ -1,5 +1,5 @@
-//! Makes a small data set in STL-10's binary layout of an image folder: of `train` the first pictures of each class by
-//! name, of `val` (or `test`) all, each with its shorter side shrunk to 96 pixels and the centre cut out.
+//! Converts an image folder to a small data set in STL-10's binary layout. Takes the first images by name of each class
+//! in `train` and all images in `val` (or `test`), resizes the shorter side to 96 pixels and crops the centre.
 //!
 //! ```sh
 //! cargo run --release -p mbn-data --example stl10_like -- imagenette stl10_like/stl10_binary 500
@@ -11,17 +11,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use image::{RgbImage, imageops};
-use mbn_data::{Source, Splits};
+use mbn_data::{ImageSource, Splits};
 use mbn_files::atomic::AtomicFile;
 use mbn_spec::{Preprocess, Resize};
 use rayon::prelude::*;
 
-const USAGE: &str = "usage: stl10_like IMAGE_FOLDER OUTPUT_FOLDER [PICTURES_PER_CLASS]";
-/// As many as STL-10 has for training.
+const USAGE: &str = "usage: stl10_like IMAGE_FOLDER OUTPUT_FOLDER [IMAGES_PER_CLASS]";
+/// As many training images per class as STL-10 has.
 const PER_CLASS: usize = 500;
-/// Height and width of STL-10's pictures.
+/// Height and width of STL-10's images.
 const SIDE: usize = 96;
-/// Pictures that are decoded before they are written.
+/// Number of images to decode before writing them.
 const CHUNK: usize = 256;
 
 fn main() -> Result<()> {
@@ -30,16 +30,16 @@ fn main() -> Result<()> {
         [data, out] => (data, out, PER_CLASS),
         [data, out, n] => match n.to_str().map(str::parse) {
             Some(Ok(n)) if n > 0 => (data, out, n),
-            _ => bail!("`{}` is no number of pictures a class\n{USAGE}", n.display()),
+            _ => bail!("`{}` is not a number of images per class\n{USAGE}", n.display()),
         },
         _ => bail!(USAGE),
     };
     let (train, test) = convert(Path::new(data), Path::new(out), per_class)?;
-    println!("{}: {train} training and {test} test pictures", out.display());
+    println!("{}: {train} training and {test} test images", out.display());
     Ok(())
 }
 
-/// Writes the data set; returns the numbers of training and test pictures.
+/// Writes the data set. Returns the numbers of training and test images.
 fn convert(data: &Path, out: &Path, per_class: usize) -> Result<(usize, usize)> {
     let Splits {
         class_names,
@@ -50,7 +50,7 @@ fn convert(data: &Path, out: &Path, per_class: usize) -> Result<(usize, usize)> 
     let classes = class_names.len();
     ensure!(
         (2..=255).contains(&classes),
-        "`{}` has {classes} classes, expected 2 to 255: a label is one byte",
+        "`{}` has {classes} classes, expected 2 to 255 because a label is one byte",
         data.display()
     );
     fs::create_dir_all(out).with_context(|| format!("cannot create `{}`", out.display()))?;
@@ -63,7 +63,7 @@ fn convert(data: &Path, out: &Path, per_class: usize) -> Result<(usize, usize)> 
     let first: Vec<usize> = first.collect();
     for (name, &count) in class_names.iter().zip(&seen) {
         if count < per_class {
-            eprintln!("`{name}` has only {count} training pictures, all are taken");
+            eprintln!("class `{name}` has only {count} training images");
         }
     }
     write_part(&*train, &first, out, "train")?;
@@ -76,8 +76,8 @@ fn convert(data: &Path, out: &Path, per_class: usize) -> Result<(usize, usize)> 
     Ok((first.len(), test.len()))
 }
 
-/// Writes `PART_X.bin` and `PART_y.bin` of some pictures of a source.
-fn write_part(source: &dyn Source, indices: &[usize], out: &Path, part: &str) -> Result<()> {
+/// Writes `PART_X.bin` and `PART_y.bin` for some images of a source.
+fn write_part(source: &dyn ImageSource, indices: &[usize], out: &Path, part: &str) -> Result<()> {
     write_file(&out.join(format!("{part}_X.bin")), |file| {
         for chunk in indices.chunks(CHUNK) {
             let pictures: Vec<Vec<u8>> = chunk
@@ -103,7 +103,7 @@ fn write_file(path: &Path, fill: impl FnOnce(&mut AtomicFile) -> Result<()>) -> 
     write().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// The central square, resized as the network's own input is: bilinear with antialiasing.
+/// The central square, resized like the network's input: bilinear with antialiasing.
 fn shrink(image: &RgbImage) -> Result<RgbImage> {
     let (width, height) = image.dimensions();
     let side = width.min(height);
@@ -113,7 +113,7 @@ fn shrink(image: &RgbImage) -> Result<RgbImage> {
         resize: Resize::Square,
         ..Preprocess::default()
     };
-    Ok(mbn_data::apply(&square, &preprocess)?)
+    Ok(mbn_data::resize(&square, &preprocess)?)
 }
 
 /// Red, green and blue planes, each column by column.
@@ -128,7 +128,7 @@ fn planes(image: &RgbImage) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Three classes of different sizes, whose pictures differ in every pixel of 96 x 96.
+    /// Three classes of different sizes, with images of 96 x 96 that differ in every pixel.
     fn image_folder() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for (part, count) in [("train", 4), ("val", 2)] {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn the_converted_data_set_opens_with_the_same_images() {
         let data = image_folder();
         let out = tempfile::tempdir().unwrap();
         let out = out.path().join("new/stl10_binary");
@@ -157,7 +157,7 @@ mod tests {
             mbn_data::open(&out).unwrap(),
         );
         assert_eq!(to.class_names, ["cat", "dog", "gnu"]);
-        // Of 4, 5 and 6 training pictures the first three each.
+        // The first three of 4, 5 and 6 training images.
         for (index, original) in [0, 1, 2, 4, 5, 6, 9, 10, 11].into_iter().enumerate() {
             assert_eq!(to.train.label(index), from.train.label(original));
             assert_eq!(to.train.load(index).unwrap(), from.train.load(original).unwrap());
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_centre_is_kept() {
-        // A white square in the middle of black, wide or high.
+        // A white square in the middle of a black image that is wide or high.
         for (width, height) in [(400, 200), (200, 400), (131, 97)] {
             let side = width.min(height);
             let (left, top) = ((width - side) / 2, (height - side) / 2);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_that_are_too_few_are_all_taken() {
+    fn classes_with_too_few_images_are_taken_whole() {
         let data = image_folder();
         let out = tempfile::tempdir().unwrap();
         assert_eq!(convert(data.path(), out.path(), 5).unwrap(), (4 + 5 + 5, 9));

@@ -1,11 +1,12 @@
-//! Random changes to training pictures.
+//! Random changes to training pictures. The settings say which; each kind of change has a file.
 
 mod color;
-mod crop;
 mod erase;
 mod jitter;
 mod mix;
+mod operation;
 mod policy;
+mod resized_crop;
 mod settings;
 mod spatial;
 
@@ -20,11 +21,11 @@ pub use settings::{Augment, AugmentError, ColorJitter, EraseValue, Erasing, Mixi
 use crate::resize::{self, Crop, Region, ResizeError, resize_region};
 
 impl Augment {
-    /// A picture changed at random and brought to `preprocess.size` a side. Erasing, which belongs after the
-    /// normalisation, and mixing, which takes a batch, are not part of it.
+    /// Changes a picture at random and resizes it to `preprocess.size` a side. Excludes erasing, which comes after
+    /// normalisation, and mixing, which needs a batch.
     ///
     /// # Errors
-    /// [`ResizeError`] if the picture has no pixels or the size is zero or absurd.
+    /// [`ResizeError`] if the picture has no pixels or the size is not in 1 to 4096.
     pub fn apply(
         &self,
         image: &RgbImage,
@@ -32,18 +33,18 @@ impl Augment {
         rng: &mut impl Rng,
     ) -> Result<RgbImage, ResizeError> {
         let (region, flips) = self.draw(image, preprocess, rng);
-        let (mut resized, is_to_mirror) = self.change(image, region, flips, preprocess.size, rng)?;
-        if is_to_mirror {
+        let (mut resized, must_mirror) = self.change(image, region, flips, preprocess.size, rng)?;
+        if must_mirror {
             mirror(&mut resized);
         }
         Ok(resized)
     }
 
-    /// As [`Self::apply`], but what may as well come last is left to do: a flip, and the resize too if nothing but a flip
-    /// comes after it.
+    /// Like [`Self::apply`], but leaves to the device what can come last: the flip, and also the resize if only the
+    /// flip comes after it.
     ///
     /// # Errors
-    /// [`ResizeError`] if the picture has no pixels or the size is zero or absurd.
+    /// [`ResizeError`] if the picture has no pixels or the size is not in 1 to 4096.
     pub fn crop(
         &self,
         image: &RgbImage,
@@ -52,25 +53,25 @@ impl Augment {
     ) -> Result<Crop, ResizeError> {
         let (region, flips) = self.draw(image, preprocess, rng);
         let (crop, is_mirrored) = if self.changes_pixels() {
-            let (resized, is_to_mirror) = self.change(image, region, flips, preprocess.size, rng)?;
-            (Crop::resized(resized), is_to_mirror)
+            let (resized, must_mirror) = self.change(image, region, flips, preprocess.size, rng)?;
+            (Crop::resized(resized), must_mirror)
         } else {
             (Crop::new(image, region, preprocess.size)?, flips)
         };
         Ok(Crop { is_mirrored, ..crop })
     }
 
-    /// The box that is taken, and whether the picture is mirrored.
+    /// Draws the box of the crop and whether to mirror it.
     fn draw(&self, image: &RgbImage, preprocess: &Preprocess, rng: &mut impl Rng) -> (Region, bool) {
         let region = if self.crop {
-            crop::draw(self, image.width(), image.height(), rng)
+            resized_crop::draw(self, image.width(), image.height(), rng)
         } else {
             resize::region(image, preprocess)
         };
         (region, rng.random::<f32>() < self.flip)
     }
 
-    /// Resizes a box and changes its pixels; whether it is to be mirrored yet.
+    /// Resizes a box and changes its pixels. Returns whether the result must still be mirrored.
     fn change(
         &self,
         image: &RgbImage,
@@ -80,20 +81,15 @@ impl Augment {
         rng: &mut impl Rng,
     ) -> Result<(RgbImage, bool), ResizeError> {
         let mut resized = resize_region(image, region, size)?;
-        // A policy moves pixels in directions of its own; colours are the same in a mirror.
-        let is_left = flips && self.policy == Policy::None;
-        if flips && !is_left {
+        // Jitter commutes with mirroring. A policy does not: it moves pixels in random directions.
+        let can_wait = flips && self.policy == Policy::None;
+        if flips && !can_wait {
             mirror(&mut resized);
         }
         jitter::apply(&self.color_jitter, &mut resized, rng);
         policy::apply(self.policy, &mut resized, self.fill, rng);
-        Ok((resized, is_left))
+        Ok((resized, can_wait))
     }
-}
-
-/// A value drawn uniformly.
-fn between(rng: &mut impl Rng, [low, high]: [f64; 2]) -> f64 {
-    low + (high - low) * rng.random::<f64>()
 }
 
 fn mirror(image: &mut RgbImage) {

@@ -1,54 +1,89 @@
-//! Data sets for training, whose kind is recognised.
+//! Opens a data set of any kind. To add a kind, write its file below and register it here: its module, its variant of
+//! [`DataError`] and its entry in [`KINDS`].
 
-use std::path::Path;
-use std::sync::Arc;
+mod image_folder;
+mod splits;
+mod stl10;
 
-use crate::folder::{DataError, open_parts};
-use crate::source::Source;
-use crate::stl10;
+use std::path::{Path, PathBuf};
 
-/// A data set in its two parts, with the same classes.
-pub struct Splits {
-    /// The folder's name.
-    pub name: String,
-    /// Names of the classes, in the order of the labels.
-    pub class_names: Vec<String>,
-    /// What is trained on.
-    pub train: Arc<dyn Source>,
-    /// What accuracy is measured on: `val`, else `test`.
-    pub test: Arc<dyn Source>,
+pub use image_folder::{FolderError, ImageFolder, class_folders, labelled_folder};
+pub use splits::Splits;
+pub use stl10::{Stl10, Stl10Error, Stl10ErrorKind};
+
+/// One kind of data set.
+struct Kind {
+    /// Its files, as messages describe them.
+    layout: &'static str,
+    /// The folder that holds its files, if `dir` is a data set of this kind.
+    find: fn(dir: &Path) -> Option<PathBuf>,
+    /// Opens the folder found; the number selects a predefined fold of the training images, counted from 0.
+    open: fn(dir: &Path, fold: Option<usize>) -> Result<Splits, DataError>,
 }
 
-/// Whether `dir` itself, not a folder in it, holds STL-10's binary files, at least one of them.
+/// The kinds that can be recognised, in the order in which they are tried. A folder of no such kind is an image folder.
+const KINDS: &[Kind] = &[Kind {
+    layout: stl10::LAYOUT,
+    find: stl10::find,
+    open: |dir, fold| Ok(stl10::open(dir, fold)?),
+}];
+
+/// A data set that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The folder is neither an image folder nor a data set of another kind.
+    #[error("{problem}; expected {}", layouts())]
+    NoDataSet {
+        /// What the folder lacks.
+        problem: FolderError,
+    },
+    /// An image folder cannot be used.
+    #[error(transparent)]
+    Folder(FolderError),
+    /// STL-10's binary files cannot be used.
+    #[error(transparent)]
+    Stl10(#[from] Stl10Error),
+}
+
+impl From<FolderError> for DataError {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::NoSplit { .. } => Self::NoDataSet { problem: error },
+            error => Self::Folder(error),
+        }
+    }
+}
+
+/// Whether `dir` itself, rather than a folder in it, holds at least one of STL-10's binary files.
 pub fn is_stl10(dir: &Path) -> bool {
     stl10::is_there(dir)
 }
 
-/// Opens a data set: STL-10's binary files in `dir`; else `train/CLASS/*`, and `val/CLASS/*` or, where that is not
-/// there, `test/CLASS/*`; else STL-10's binary files in `dir/stl10_binary`.
+/// Opens a data set: STL-10's binary files in `dir`, or `train/CLASS/*` with `val/CLASS/*` (`test/CLASS/*` if there is
+/// no `val`), or STL-10's binary files in `dir/stl10_binary`. Image files are listed but not read.
 ///
 /// # Errors
-/// [`DataError`] for a part that is missing, a class without pictures or in one part only, binary files that
-/// contradict each other, or what cannot be read. Picture files themselves are not opened.
+/// [`DataError`] if a part is missing, a class has no images or is in one part only, binary files contradict each
+/// other, or a file or folder cannot be read.
 pub fn open(dir: &Path) -> Result<Splits, DataError> {
     open_fold(dir, None)
 }
 
-/// As [`open`], training on one of STL-10's pre-defined folds of the training set, counted from 0.
+/// Like [`open`], but with a fold, trains on that one of STL-10's predefined folds only, counted from 0.
 ///
 /// # Errors
-/// Those of [`open`]; and if the data set has no such fold, or `fold_indices.txt` is malformed.
+/// The errors of [`open`]; also if the data set has no such fold or `fold_indices.txt` is malformed.
 pub fn open_fold(dir: &Path, fold: Option<usize>) -> Result<Splits, DataError> {
-    if stl10::is_there(dir) {
-        return Ok(stl10::open_parts(dir, fold)?);
+    for kind in KINDS {
+        if let Some(found) = (kind.find)(dir) {
+            return (kind.open)(&found, fold);
+        }
     }
-    let inner = dir.join(stl10::FOLDER);
-    if !dir.join("train").is_dir() && stl10::is_there(&inner) {
-        return Ok(stl10::open_parts(&inner, fold)?);
-    }
-    let splits = open_parts(dir)?;
-    match fold {
-        None => Ok(splits),
-        Some(_) => Err(DataError::NoFolds { path: dir.to_owned() }),
-    }
+    Ok(image_folder::open(dir, fold)?)
+}
+
+fn layouts() -> String {
+    let others = KINDS.iter().map(|kind| kind.layout);
+    let all: Vec<&str> = std::iter::once(image_folder::LAYOUT).chain(others).collect();
+    all.join(", or ")
 }

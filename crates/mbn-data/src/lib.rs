@@ -1,8 +1,9 @@
 //! From picture files to the network's input: data sets, decoding, resizing, augmentation and the batch loader.
 //!
-//! For training, [`open`] a data set ([`open_fold`] for one of STL-10's folds), wrap its parts in a [`CachedSource`] if memory allows, and let a
-//! [`Loader`] make batches ahead of the training step. For single pictures, [`decode_file`], [`apply`] and
-//! [`normalize_into`] are the three steps; [`collect`] turns a command line's paths into files.
+//! For training, [`open`] a data set ([`open_fold`] trains on one of STL-10's folds), wrap its parts in a
+//! [`CachedSource`], and let a [`Loader`] make batches ahead of the training step. Single pictures take three steps:
+//! [`decode_file`], [`resize()`] and [`normalize_into`]. [`collect`] expands the paths of a command line to picture
+//! files.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -22,32 +23,34 @@
 //! ```
 
 mod augment;
-mod collect;
+mod cache_budget;
+mod cached_source;
+mod class_weights;
 mod dataset;
 mod decode;
-mod files;
-mod folder;
+mod image_source;
+mod input_paths;
 mod loader;
 mod normalize;
-mod pattern;
+mod picture_files;
 mod random;
 mod resize;
-mod source;
-mod stl10;
-mod weights;
 
 pub use augment::{Augment, AugmentError, ColorJitter, EraseValue, Erasing, Mixing, Policy};
-pub use collect::{CollectError, CollectErrorKind, collect};
-pub use dataset::{Splits, is_stl10, open, open_fold};
+pub use cache_budget::default_cache_budget;
+pub use cached_source::CachedSource;
+pub use class_weights::class_weights;
+pub use dataset::{
+    DataError, FolderError, ImageFolder, Splits, Stl10, Stl10Error, Stl10ErrorKind, class_folders, is_stl10,
+    labelled_folder, open, open_fold,
+};
 pub use decode::{
-    DecodeError, DecodeErrorKind, Format, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, check_bytes,
+    DecodeError, DecodeErrorKind, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, PictureFormat, check_bytes,
     check_file, decode_bytes, decode_file,
 };
-pub use folder::{DataError, ImageFolder, class_folders, labelled_folder};
+pub use image_source::ImageSource;
+pub use input_paths::{CollectError, CollectErrorKind, collect};
 pub use loader::{Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order};
 pub use normalize::{Normalizer, normalize_into};
 pub use random::{sample_stream, shuffled};
-pub use resize::{Crop, Filter, ResizeError, apply};
-pub use source::{CachedSource, Source, default_cache_budget};
-pub use stl10::{Stl10, Stl10Error, Stl10ErrorKind};
-pub use weights::class_weights;
+pub use resize::{Crop, Filter, ResizeError, resize};

@@ -1,44 +1,37 @@
-//! Batches made on worker threads ahead of the training step, the same ones with any number of workers.
+//! Makes batches on worker threads ahead of the training step. The number of workers does not change the batches.
 
 mod batch;
+mod batch_builder;
 mod config;
 mod epoch;
-mod plan;
+mod error;
 
 use std::sync::Arc;
 
-use rayon::ThreadPool;
+use mbn_spec::Preprocess;
 
 pub use batch::{Batch, Example};
-pub use config::{LoaderConfig, LoaderError, Order};
+pub use config::{LoaderConfig, Order};
 pub use epoch::Epoch;
+pub use error::LoaderError;
 
-use mbn_spec::Preprocess;
-use plan::Plan;
+use batch_builder::{BatchBuilder, Shared};
 
+use crate::image_source::ImageSource;
 use crate::normalize::Normalizer;
-use crate::source::Source;
 
-/// Makes the batches of each epoch of a source.
+/// Makes the batches of every epoch over a source.
 pub struct Loader {
     config: LoaderConfig,
     shared: Arc<Shared>,
 }
 
-/// What the threads of all epochs use.
-struct Shared {
-    source: Arc<dyn Source>,
-    /// A pool of its own: the training step computes on the global one.
-    pool: ThreadPool,
-}
-
 impl Loader {
-    /// Starts the workers; they sleep until an epoch begins.
+    /// Starts the workers, which sleep until an epoch begins.
     ///
     /// # Errors
-    /// [`LoaderError`] for an empty source, a configuration that cannot be carried out, or if no threads can be
-    /// had.
-    pub fn new(source: Arc<dyn Source>, config: LoaderConfig) -> Result<Self, LoaderError> {
+    /// [`LoaderError`] if the source is empty, the configuration is invalid, or threads cannot be started.
+    pub fn new(source: Arc<dyn ImageSource>, config: LoaderConfig) -> Result<Self, LoaderError> {
         config.validate()?;
         if source.is_empty() {
             return Err(LoaderError::EmptySource);
@@ -51,21 +44,24 @@ impl Loader {
         Ok(Self { config, shared })
     }
 
-    /// Begins an epoch: its first batches are made from now on, so that beginning one before it is needed (while
-    /// the model is evaluated, say) hides the time they take. Its order and augmentation depend on the seed and
-    /// `epoch` alone.
+    /// Begins an epoch and starts to make its first batches at once. Call it early, for example before an evaluation,
+    /// to hide the time that they take. Order and augmentation depend on the seed and `epoch` only.
     pub fn epoch(&self, epoch: u64) -> Epoch {
-        Epoch::start(Plan::new(self, epoch, self.config.preprocess.size), 0)
+        Epoch::start(self.builder(epoch, self.config.preprocess.size), 0)
     }
 
-    /// As [`Loader::epoch`], with pictures of another size, which may grow as training proceeds, and from batch `first`
-    /// on: the same batches as in the whole epoch, for a run that goes on within one.
+    /// Like [`Loader::epoch`], but with pictures of another size (which may grow during training), and starting at
+    /// batch `first` (to resume a run within an epoch). The batches equal those of the whole epoch.
     ///
     /// # Errors
-    /// [`LoaderError`] if the network cannot take that size.
+    /// [`LoaderError`] if the network does not support that size.
     pub fn epoch_from(&self, epoch: u64, size: usize, first: usize) -> Result<Epoch, LoaderError> {
         self.require_valid(size)?;
-        Ok(Epoch::start(Plan::new(self, epoch, size), first))
+        Ok(Epoch::start(self.builder(epoch, size), first))
+    }
+
+    fn builder(&self, epoch: u64, size: usize) -> BatchBuilder {
+        BatchBuilder::new(&self.config, Arc::clone(&self.shared), epoch, size)
     }
 
     fn require_valid(&self, size: usize) -> Result<(), LoaderError> {
@@ -76,15 +72,14 @@ impl Loader {
         Ok(preprocess.validate()?)
     }
 
-    /// The pictures of an epoch's first batch exactly as the network is to see them at `size`, cropped, coloured, erased
-    /// and mixed, as RGB.
+    /// The pictures of an epoch's first batch exactly as the network sees them at `size` (cropped, jittered, erased and
+    /// mixed), converted back to RGB.
     ///
     /// # Errors
-    /// [`LoaderError`] if the network cannot take that size, or if one of them cannot be made.
+    /// [`LoaderError`] if the network does not support that size or a picture cannot be loaded.
     pub fn preview(&self, epoch: u64, size: usize) -> Result<Vec<Example>, LoaderError> {
         self.require_valid(size)?;
-        let plan = Plan::new(self, epoch, size).with_images();
-        let batch = plan.build(0)?;
+        let batch = self.builder(epoch, size).with_images().build(0)?;
         let normalizer = Normalizer::new(&self.config.preprocess);
         let pictures = batch.images.chunks_exact(3 * batch.size * batch.size).enumerate();
         let examples = pictures.map(|(i, picture)| Example {
@@ -95,19 +90,14 @@ impl Loader {
         Ok(examples.collect())
     }
 
-    /// How batches are made.
+    /// The configuration.
     pub fn config(&self) -> &LoaderConfig {
         &self.config
     }
 
-    /// Number of pictures in an epoch's batches.
+    /// Number of pictures in the batches of an epoch.
     pub fn samples_per_epoch(&self) -> usize {
-        let (len, batch) = (self.shared.source.len(), self.config.batch_size);
-        // A tiny last batch has noisy statistics; a source smaller than a batch has no other.
-        if self.config.drop_last && len >= batch {
-            return len - len % batch;
-        }
-        len
+        self.config.samples_per_epoch(self.shared.source.len())
     }
 
     /// Number of batches in an epoch.

@@ -1,9 +1,9 @@
-//! RGB bytes to the network's planar float input.
+//! Converts RGB bytes to the network's planar float input.
 
 use image::RgbImage;
 use mbn_spec::Preprocess;
 
-/// The network's input for each byte value of each channel.
+/// A table of the network's input for each byte value of each channel.
 pub struct Normalizer {
     tables: [[f32; 256]; 3],
     mean: [f32; 3],
@@ -21,7 +21,7 @@ impl Normalizer {
         }
     }
 
-    /// Writes a picture as planes `[3, height, width]`.
+    /// Writes the normalised planes of a picture, `[3, height, width]`.
     ///
     /// # Panics
     /// If `out` does not have three values for each pixel.
@@ -38,10 +38,8 @@ impl Normalizer {
             *blue = blues[usize::from(b)];
         }
     }
-}
 
-impl Normalizer {
-    /// The picture that planes `[3, size, size]` stand for, rounded to bytes.
+    /// The picture of normalised planes `[3, size, size]`, rounded to bytes.
     pub(crate) fn invert(&self, planes: &[f32], size: usize) -> RgbImage {
         let area = size * size;
         let byte = |c: usize, value: f32| {
@@ -55,8 +53,8 @@ impl Normalizer {
     }
 }
 
-/// Writes a picture as the network's input, `[3, height, width]`: `(byte / 255 - mean) / std`. For many
-/// pictures keep a [`Normalizer`].
+/// Writes a picture as the network's input, `[3, height, width]`: `(byte / 255 - mean) / std`. For many pictures, keep
+/// a [`Normalizer`] instead.
 ///
 /// # Panics
 /// If `out` does not have three values for each pixel.
@@ -69,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn planes_hold_each_channels_own_values() {
+    fn each_plane_holds_its_channel() {
         let image = RgbImage::from_fn(256, 3, |x, y| {
             image::Rgb([x as u8, (x as u8).wrapping_add(y as u8), 255 - x as u8])
         });
@@ -81,14 +79,14 @@ mod tests {
                 let found = out[c * 256 * 3 + (y * 256 + x) as usize];
                 let scaled = f64::from(pixel.0[c]) / 255.0;
                 let expected = (scaled - f64::from(preprocess.mean[c])) / f64::from(preprocess.std[c]);
-                // Two roundings of float32, on values up to 2.7.
+                // Two float32 roundings of values up to 2.7.
                 assert!((f64::from(found) - expected).abs() < 1e-6, "{c} {x} {y}");
             }
         }
     }
 
     #[test]
-    fn planes_turn_back_into_the_picture() {
+    fn inverting_restores_the_picture() {
         let image = RgbImage::from_fn(16, 16, |x, y| {
             image::Rgb([(16 * y + x) as u8, (x * 17) as u8, 255 - x as u8])
         });

@@ -1,12 +1,13 @@
-//! Random streams that depend on what they are for, not on who draws from them first.
+//! Random streams that do not depend on the order in which they are used.
 //!
-//! The stream of a sample follows from the seed, the epoch and the sample's index alone, so that a run gives
-//! the same batches with any number of workers, and a resumed run goes on as the interrupted one would have.
+//! The stream of a sample depends on the seed, the epoch and the sample's index only. So a run makes the same batches
+//! with any number of workers, and a resumed run continues exactly like an uninterrupted one.
 
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 use rand_pcg::Pcg64;
 
-/// What a stream is for; streams for different purposes are unrelated.
+/// What a stream is used for. Streams for different purposes are unrelated.
 #[derive(Clone, Copy)]
 enum Purpose {
     Order = 1,
@@ -19,7 +20,7 @@ pub fn sample_stream(seed: u64, epoch: u64, index: usize) -> Pcg64 {
     stream(seed, Purpose::Sample, epoch, index as u64)
 }
 
-/// The random stream of one batch in one epoch, for what happens to its pictures together.
+/// The random stream of one batch in one epoch, for operations on several pictures at once.
 pub(crate) fn batch_stream(seed: u64, epoch: u64, batch: usize) -> Pcg64 {
     stream(seed, Purpose::Batch, epoch, batch as u64)
 }
@@ -31,8 +32,8 @@ pub fn shuffled(seed: u64, epoch: u64, len: usize) -> Vec<usize> {
     order
 }
 
-/// A generator whose state hashes all of its arguments. PCG's own stream parameter would leave streams
-/// correlated whose parameters differ little.
+/// A generator seeded with a hash of all arguments. PCG's own stream parameter leaves streams with similar parameters
+/// correlated.
 fn stream(seed: u64, purpose: Purpose, epoch: u64, index: u64) -> Pcg64 {
     let parts = [purpose as u64, epoch, index];
     let high = parts.iter().fold(mix(seed), |hash, part| mix(hash ^ part));
@@ -40,7 +41,12 @@ fn stream(seed: u64, purpose: Purpose, epoch: u64, index: u64) -> Pcg64 {
     Pcg64::new(u128::from(high) << 64 | u128::from(low), u128::from(mix(low)))
 }
 
-/// One step of SplitMix64 (Steele, Lea and Flood 2014): every bit of the input changes half of the output.
+/// A value drawn uniformly from `low` to `high`.
+pub(crate) fn uniform(rng: &mut impl Rng, [low, high]: [f64; 2]) -> f64 {
+    low + (high - low) * rng.random::<f64>()
+}
+
+/// One step of SplitMix64 (Steele, Lea and Flood 2014): each input bit affects half of the output bits on average.
 fn mix(value: u64) -> u64 {
     let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -51,8 +57,6 @@ fn mix(value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-
-    use rand::RngExt;
 
     use super::*;
 
@@ -72,7 +76,7 @@ mod tests {
 
     #[test]
     fn neighbouring_streams_are_uniform_together() {
-        // Means over the first draws of neighbouring samples: standard error is 0.29 / 100.
+        // The mean over the first draws of neighbouring samples has a standard error of 0.29 / 100.
         let draws = |epoch| (0..10_000).map(move |index| sample_stream(0, epoch, index).random::<f64>());
         for epoch in 0..4 {
             let mean = draws(epoch).sum::<f64>() / 10_000.0;

@@ -1,24 +1,25 @@
 //! Writes MobileNetV1 weights as an ONNX file.
 //!
-//! [`run`] is the program: [`source`] gets the weights, [`mbn_onnx::export`] makes the model, [`verify`] looks at
-//! the written file before it gets its name.
+//! [`run`] is the program: [`weights`] gets the weights, [`mbn_onnx::Exporter`] makes the model, [`verify`] checks the
+//! written file before it gets its name.
 
 pub mod options;
-pub mod source;
 pub mod summary;
 pub mod verify;
+pub mod weights;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
-use mbn_cli::{DeviceChoice, Hint, Outcome, UsageError, check_output};
-use mbn_files::{OutputKind, atomic};
-use mbn_onnx::export;
+use anyhow::{Context, Result, bail};
+use mbn_cli::{Outcome, check_output_file};
+use mbn_files::atomic::AtomicFile;
+use mbn_onnx::Exporter;
+use mbn_spec::text::thousands;
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::options::Options;
-use crate::verify::Parity;
+use crate::verify::Agreement;
 
 /// Exports as the options say.
 ///
@@ -26,15 +27,14 @@ use crate::verify::Parity;
 /// Weights, options or a place to write that cannot be used, or a written file that does not pass.
 pub fn run(options: Options) -> Result<Outcome> {
     let source = options.source()?;
-    check_device(options.common.device)?;
     let classes = options.classes.as_deref();
     let Some(out) = &options.out else {
-        let (architecture, size) = source::architecture(&source, classes)?;
+        let (architecture, size) = weights::architecture(&source, classes)?;
         print(&summary::table(&architecture, size))?;
         return Ok(Outcome::Success);
     };
     check_out(out)?;
-    let weights = source::weights(&source, classes)?;
+    let weights = weights::get(&source, classes)?;
     if options.summary {
         let preprocess = weights.metadata().preprocess.unwrap_or_default();
         print(&summary::table(weights.architecture(), preprocess.size))?;
@@ -43,83 +43,47 @@ pub fn run(options: Options) -> Result<Outcome> {
     Ok(Outcome::Success)
 }
 
-/// This build runs candle on the CPU, which is enough for three pictures.
-fn check_device(choice: DeviceChoice) -> Result<()> {
-    match choice {
-        DeviceChoice::Auto | DeviceChoice::Cpu => Ok(()),
-        DeviceChoice::Cuda(_) => {
-            let message = format!("`--device {choice}`: `mbn-export` runs on the CPU alone");
-            Err(UsageError(message))
-                .hint(|| "leave `--device` out: the file is the same, and runs on any device".to_owned())
-        }
-    }
-}
-
-/// Sees before the work begins that OUT is a file's name, and where links lead to not that of weights.
+/// Checks before the work begins that OUT can be replaced, and that no link leads from it to a weight file.
 fn check_out(out: &Path) -> Result<()> {
-    check_output(out)?;
-    let target = OutputKind::of(out).with_context(|| format!("cannot write `{}`", out.display()))?;
-    match target {
-        OutputKind::File(file) if is_weight_file(&file) => {
-            let (out, file) = (out.display(), file.display());
-            Err(anyhow!(
-                "`{out}` leads to `{file}`, which is named like a weight file, and would be replaced"
-            ))
-        }
-        OutputKind::File(_) => Ok(()),
-        OutputKind::Stream => Err(anyhow!(
-            "cannot write `{}`: it is a device, a pipe or an open file, expected a file's name",
-            out.display()
-        ))
-        .hint(|| "what is written is read again and verified, then it gets its name".to_owned()),
+    let file = check_output_file(out)?;
+    if is_weight_file(&file) {
+        let (out, file) = (out.display(), file.display());
+        bail!("`{out}` leads to `{file}`, which is named like a weight file, and would be replaced");
     }
-}
-
-/// Why a file was not written.
-enum WriteError {
-    Io(std::io::Error),
-    Verification(anyhow::Error),
-}
-
-impl From<std::io::Error> for WriteError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
-    let export_options = options.export_options();
-    let bytes = export(weights, &export_options)?.to_bytes();
-    let threads = options.common.thread_count();
-    let mut parity = None;
-    let written = atomic::write_checked(out, &bytes, |path| {
-        let verified = verify::verify(
-            path,
-            weights,
-            &export_options,
-            options.ort_lib.as_deref(),
-            threads,
-        );
-        parity = verified.map_err(WriteError::Verification)?;
-        Ok(())
-    });
-    match written {
-        Ok(()) => {}
-        Err(WriteError::Io(error)) => {
-            return Err(error).with_context(|| format!("cannot write `{}`", out.display()));
-        }
-        Err(WriteError::Verification(error)) => {
-            return Err(error.context(format!(
-                "`{}` was not written, it does not pass verification",
-                out.display()
-            )));
-        }
-    }
-    report(weights, options, out, bytes.len(), parity.as_ref());
     Ok(())
 }
 
-fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, parity: Option<&Parity>) {
+/// Writes the model beside OUT, verifies it, and gives it its name.
+fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
+    let cannot_write = || format!("cannot write `{}`", out.display());
+    let (exporter, export_options) = (Exporter::new(weights), options.export_options());
+    let bytes = exporter.export(&export_options)?.to_bytes();
+    let file = temporary(out, &bytes).with_context(cannot_write)?;
+    let agreement = verify::verify(
+        file.temporary_path(),
+        &exporter,
+        &export_options,
+        options.ort_lib.as_deref(),
+        options.common.thread_count(),
+    )
+    .with_context(|| {
+        format!(
+            "`{}` was not written, it does not pass verification",
+            out.display()
+        )
+    })?;
+    file.commit().with_context(cannot_write)?;
+    report(weights, options, out, bytes.len(), agreement.as_ref());
+    Ok(())
+}
+
+fn temporary(out: &Path, bytes: &[u8]) -> io::Result<AtomicFile> {
+    let mut file = AtomicFile::create(out)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, agreement: Option<&Agreement>) {
     let out = out.display();
     let architecture = weights.architecture();
     let parameters = architecture.summary(0).parameters();
@@ -127,15 +91,15 @@ fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, parity
         "Wrote `{out}`: MobileNetV1 alpha {}, {}, {} parameters, {}, opset {}, {} bytes",
         architecture.alpha,
         architecture.class_count(),
-        summary::thousands(parameters),
+        thousands(parameters),
         options.export_options().precision,
         options.opset,
-        summary::thousands(bytes as u64),
+        thousands(bytes as u64),
     );
-    match parity {
-        Some(parity) => log::info!("Its outputs agree with candle's: {parity}"),
+    match agreement {
+        Some(agreement) => log::info!("Its outputs agree with candle's: {agreement}"),
         None => log::warn!(
-            "its outputs were not compared with candle's, since ONNX Runtime was not found; `make onnxruntime` gets it"
+            "its outputs were not compared with candle's because ONNX Runtime was not found; `make onnxruntime` gets it"
         ),
     }
     log::info!("Classify with `mbn-infer --model {out} images/*`");

@@ -24,50 +24,56 @@ pub struct Options {
     #[arg(value_name = "OUT.onnx", required_unless_present = "summary")]
     pub out: Option<PathBuf>,
 
-    /// Width multiplier: 0.25, 0.5, 0.75 or 1.0 [default: that of the weights]
-    #[arg(long)]
+    /// Width multiplier: 0.25, 0.5, 0.75 or 1.0 [default: the weights' own]
+    #[arg(long, help_heading = "Model")]
     pub alpha: Option<Alpha>,
 
     /// Weight file [default: `models/mobilenet_v1_ALPHA.safetensors` in the current folder]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
     pub weights: Option<PathBuf>,
 
     /// Use random weights, the same for the same seed
-    #[arg(long, value_name = "SEED", requires = "alpha", conflicts_with = "weights")]
+    #[arg(
+        long,
+        value_name = "SEED",
+        requires = "alpha",
+        conflicts_with = "weights",
+        help_heading = "Model"
+    )]
     pub random_weights: Option<u64>,
 
     /// File with a class name a line [default: the names in the weight file; 10 for random weights]
-    #[arg(long, value_name = "NAMES.txt")]
+    #[arg(long, value_name = "NAMES.txt", help_heading = "Model")]
     pub classes: Option<PathBuf>,
 
-    /// Type of the weights and of what is computed with them; input and output stay float32
-    #[arg(long, value_enum, default_value = "fp32")]
+    /// Type of the weights and of the values computed from them; input and output stay float32
+    #[arg(long, value_enum, default_value = "fp32", help_heading = "Graph")]
     pub precision: PrecisionName,
 
     /// ONNX operator set
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_OPSET,
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_OPSET, help_heading = "Graph",
         value_parser = clap::value_parser!(i64).range(OPSETS))]
     pub opset: i64,
 
     /// Keep batch norm as operations of its own
-    #[arg(long)]
+    #[arg(long, help_heading = "Graph")]
     pub no_fold: bool,
 
-    /// What the file takes: `float` is normalised `[batch, 3, size, size]`, `uint8` is RGB pictures
+    /// The graph's input: `float` is normalised `[batch, 3, size, size]`, `uint8` is RGB pictures
     /// `[batch, size, size, 3]`, normalised inside
-    #[arg(long, value_enum, default_value = "float")]
+    #[arg(long, value_enum, default_value = "float", help_heading = "Graph")]
     pub input: InputName,
 
     /// Give `probabilities` instead of `logits`
-    #[arg(long)]
+    #[arg(long, help_heading = "Graph")]
     pub softmax: bool,
 
     /// Print the table of layers; without OUT.onnx, only that
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub summary: bool,
 
-    /// ONNX Runtime's library, for comparing outputs [default: where it is found, see `mbn-infer --help`]
-    #[arg(long, value_name = "FILE")]
+    /// ONNX Runtime's library, which runs the file beside candle [default: found as `mbn-infer --help` says]
+    #[arg(long, value_name = "FILE", help_heading = "Check")]
     pub ort_lib: Option<PathBuf>,
 
     #[command(flatten)]
@@ -104,8 +110,8 @@ impl AsRef<CommonArgs> for Options {
 
 /// Where the weights come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A file that the user names, of the alpha that the user may expect.
+pub enum WeightsSource {
+    /// A file that the user names, and the alpha that the user expects of it, if any.
     File(PathBuf, Option<Alpha>),
     /// The file in `models/` for an alpha.
     Published(Alpha),
@@ -135,7 +141,7 @@ impl Options {
     ///
     /// # Errors
     /// [`UsageError`] if neither an alpha nor a weight file is named, or OUT is named like a weight file.
-    pub fn source(&self) -> Result<Source> {
+    pub fn source(&self) -> Result<WeightsSource> {
         if let Some(out) = &self.out
             && is_weight_file(out)
         {
@@ -146,9 +152,9 @@ impl Options {
             return Err(UsageError(message).into());
         }
         match (&self.weights, self.random_weights, self.alpha) {
-            (Some(path), _, alpha) => Ok(Source::File(path.clone(), alpha)),
-            (None, Some(seed), Some(alpha)) => Ok(Source::Random(alpha, seed)),
-            (None, None, Some(alpha)) => Ok(Source::Published(alpha)),
+            (Some(path), _, alpha) => Ok(WeightsSource::File(path.clone(), alpha)),
+            (None, Some(seed), Some(alpha)) => Ok(WeightsSource::Random(alpha, seed)),
+            (None, None, Some(alpha)) => Ok(WeightsSource::Published(alpha)),
             (None, _, None) => {
                 let message = "the weights are not named: give `--alpha ALPHA` for those in `models/`, or `--weights FILE`";
                 Err(UsageError(message.into()).into())
@@ -175,7 +181,7 @@ mod tests {
     fn the_default_is_the_library_s() {
         let options = parse("mbn-export --alpha 1 out.onnx").unwrap();
         assert_eq!(options.export_options(), ExportOptions::default());
-        assert_eq!(options.source().unwrap(), Source::Published(Alpha::One));
+        assert_eq!(options.source().unwrap(), WeightsSource::Published(Alpha::One));
     }
 
     #[test]
@@ -205,11 +211,11 @@ mod tests {
         let source = |line| parse(line).unwrap().source().unwrap();
         assert_eq!(
             source("mbn-export --weights w out.onnx"),
-            Source::File("w".into(), None)
+            WeightsSource::File("w".into(), None)
         );
         let file = source("mbn-export --weights w --alpha 0.5 out.onnx");
-        assert_eq!(file, Source::File("w".into(), Some(Alpha::Half)));
+        assert_eq!(file, WeightsSource::File("w".into(), Some(Alpha::Half)));
         let random = source("mbn-export --alpha 0.25 --random-weights 3 out.onnx");
-        assert_eq!(random, Source::Random(Alpha::Quarter, 3));
+        assert_eq!(random, WeightsSource::Random(Alpha::Quarter, 3));
     }
 }

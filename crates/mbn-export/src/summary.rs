@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use mbn_spec::Architecture;
+use mbn_spec::text::thousands;
 
 const NUMBERS: [usize; 2] = [3, 4];
 
@@ -45,35 +46,10 @@ pub fn table(architecture: &Architecture, size: usize) -> String {
     )
 }
 
-/// A number with commas between thousands.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use mbn_spec::Alpha;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (41_000_000, "41,000,000"),
-        ] {
-            assert_eq!(thousands(number), text);
-        }
-    }
 
     #[test]
     fn the_table_has_every_layer_and_the_totals() {

@@ -4,12 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use mbn_infer::engine::{Engine, OrtEngine};
-use mbn_infer::runtime::{self, Runtime};
+use mbn_engine::engine::{Engine, OrtEngine};
+use mbn_engine::images::{PixelType, Pixels};
+use mbn_engine::runtime::{self, Runtime};
 use mbn_model::{Network, random_weights};
 use mbn_onnx::{ExportOptions, InputKind, OPSETS, Precision, export};
 use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, Stride2Padding, Variant};
-use mbn_testing::{Python, Tensors, Tolerance, assert_close, reference_dir};
+use mbn_testing::{Needs, Python, Tensors, Tolerance, assert_close, reference_path, skip};
 use mbn_weights::Weights;
 
 /// Logits of different pictures must be at least so far apart for a comparison to mean anything.
@@ -20,41 +21,65 @@ const HALF: Tolerance = Tolerance {
     relative_to_max: 5e-2,
 };
 
-/// ONNX Runtime, or `None`, said on stderr. CI must have it.
+/// ONNX Runtime. Skips the calling test and returns `None` where there is none.
 fn runtime() -> Option<Runtime> {
     let download = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/lib");
     let implied = std::env::var_os("ORT_DYLIB_PATH").is_none() && download.is_dir();
     match runtime::find(implied.then_some(download.as_path())) {
         Ok(runtime) => Some(runtime),
-        Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("skipped: {error}; {}", error.hint());
+        Err(error) => {
+            skip(Needs::Other, format!("{error}; `make onnxruntime` gets it"));
             None
         }
-        Err(error) => panic!("{error}"),
     }
 }
 
-/// Pictures `[n, 3, size, size]`, all different: a colour and a wave, rounded to bytes.
-fn pictures(n: usize, preprocess: &Preprocess) -> Vec<f32> {
-    let size = preprocess.size;
-    let mut images = Vec::with_capacity(n * 3 * size * size);
-    for i in 0..n {
-        for c in 0..3 {
-            let (scale, offset) = preprocess.affine(c);
+/// Pictures, all different: a colour and a wave, rounded to bytes.
+struct Pictures {
+    n: usize,
+    /// `[n, 3, size, size]`, normalised.
+    floats: Vec<f32>,
+    /// `[n, size, size, 3]`.
+    bytes: Vec<u8>,
+}
+
+impl Pictures {
+    fn new(n: usize, preprocess: &Preprocess) -> Self {
+        let size = preprocess.size;
+        let byte = |i: usize, c: usize, p: usize| {
             let level = 128.0 + 40.0 * ((i * 5 + c * 3) as f32).sin();
             let (fx, fy) = (0.02 * (i % 9 + 1) as f32, 0.03 * (i % 7 + c) as f32);
-            images.extend((0..size * size).map(|p| {
-                let wave = (fx * (p % size) as f32 + fy * (p / size) as f32).sin();
-                (level + 30.0 * wave).round() * scale + offset
-            }));
+            let wave = (fx * (p % size) as f32 + fy * (p / size) as f32).sin();
+            (level + 30.0 * wave).round()
+        };
+        let plane = size * size;
+        let floats = (0..n * 3 * plane).map(|at| {
+            let (i, c, p) = (at / (3 * plane), at / plane % 3, at % plane);
+            let (scale, offset) = preprocess.affine(c);
+            byte(i, c, p) * scale + offset
+        });
+        let bytes = (0..n * plane * 3).map(|at| byte(at / (3 * plane), at % 3, at / 3 % plane) as u8);
+        Self {
+            n,
+            floats: floats.collect(),
+            bytes: bytes.collect(),
         }
     }
-    images
+
+    /// What ONNX Runtime gives for them.
+    fn logits(&self, engine: &mut OrtEngine) -> Vec<f32> {
+        let pixels = match engine.pixel_type() {
+            PixelType::Float => Pixels::Float(&self.floats),
+            PixelType::Uint8 => Pixels::Uint8(&self.bytes),
+        };
+        engine.logits(pixels, self.n).unwrap()
+    }
 }
 
-fn candle(weights: &Weights, images: &[f32], n: usize) -> Vec<f32> {
+fn candle(weights: &Weights, pictures: &Pictures) -> Vec<f32> {
     let size = weights.metadata().preprocess.unwrap_or_default().size;
-    let images = Tensor::from_slice(images, (n, 3, size, size), &Device::Cpu).unwrap();
+    let shape = (pictures.n, 3, size, size);
+    let images = Tensor::from_slice(&pictures.floats, shape, &Device::Cpu).unwrap();
     let mut network = Network::from_weights(weights, &Device::Cpu).unwrap();
     network
         .forward_eval(&images)
@@ -95,8 +120,8 @@ fn every_alpha_agrees_with_candle_at_every_batch() {
         std::fs::write(paths.last().unwrap(), &bytes).unwrap();
         let mut engine = OrtEngine::from_bytes(&runtime, &bytes, 2).unwrap();
         for n in [1, 2, 7, 64] {
-            let images = pictures(n, &Preprocess::default());
-            let (found, expected) = (engine.logits(&images, n).unwrap(), candle(&weights, &images, n));
+            let pictures = Pictures::new(n, &Preprocess::default());
+            let (found, expected) = (pictures.logits(&mut engine), candle(&weights, &pictures));
             assert_close(
                 &format!("alpha {alpha}, batch {n}"),
                 &found,
@@ -118,7 +143,7 @@ fn every_alpha_agrees_with_candle_at_every_batch() {
             }
         }
     }
-    if let Some(python) = Python::find("ONNX's checker on every alpha", &["onnx"]) {
+    if let Some(python) = Python::find(&["onnx"]) {
         let printed = python.run("check_model.py", &paths);
         assert_eq!(printed, "logits ['batch', 10]\n".repeat(4));
     }
@@ -134,14 +159,11 @@ fn every_form_gives_the_same() {
     };
     for variant in [Variant::default(), keras] {
         let weights = small_weights(variant, 96);
-        let images = pictures(3, &weights.metadata().preprocess.unwrap());
-        let logits = candle(&weights, &images, 3);
+        let pictures = Pictures::new(3, &weights.metadata().preprocess.unwrap());
+        let logits = candle(&weights, &pictures);
         for options in forms() {
             let bytes = export(&weights, &options).unwrap().to_bytes();
-            let found = OrtEngine::from_bytes(&runtime, &bytes, 1)
-                .unwrap()
-                .logits(&images, 3)
-                .unwrap();
+            let found = pictures.logits(&mut OrtEngine::from_bytes(&runtime, &bytes, 1).unwrap());
             let expected = if options.softmax {
                 softmax(&logits)
             } else {
@@ -160,8 +182,8 @@ fn every_form_gives_the_same() {
 fn every_opset_runs() {
     let Some(runtime) = runtime() else { return };
     let weights = small_weights(Variant::default(), 64);
-    let images = pictures(2, &weights.metadata().preprocess.unwrap());
-    let expected = softmax(&candle(&weights, &images, 2));
+    let pictures = Pictures::new(2, &weights.metadata().preprocess.unwrap());
+    let expected = softmax(&candle(&weights, &pictures));
     for opset in OPSETS {
         let options = ExportOptions {
             opset,
@@ -171,24 +193,18 @@ fn every_opset_runs() {
             ..ExportOptions::default()
         };
         let bytes = export(&weights, &options).unwrap().to_bytes();
-        let found = OrtEngine::from_bytes(&runtime, &bytes, 1)
-            .unwrap()
-            .logits(&images, 2)
-            .unwrap();
+        let found = pictures.logits(&mut OrtEngine::from_bytes(&runtime, &bytes, 1).unwrap());
         assert_close(&format!("opset {opset}"), &found, &expected, Tolerance::LOGITS);
     }
 }
 
 #[test]
 fn the_reference_weights_give_the_reference_logits() {
-    let test = "the_reference_weights_give_the_reference_logits";
-    let Some(reference) = reference_dir(test, "alpha_0.25") else {
-        return;
-    };
     let Some(runtime) = runtime() else { return };
+    let reference = reference_path("alpha_0.25");
     let weights = Weights::load(&reference.join("state_dict.safetensors")).unwrap();
     let tensors = Tensors::read(&reference.join("eval.safetensors"));
-    let ((shape, input), (_, logits)) = (tensors.floats("input"), tensors.floats("logits"));
+    let ((shape, images), (_, logits)) = (tensors.images(), tensors.floats("logits"));
     for fold in [true, false] {
         let options = ExportOptions {
             fold,
@@ -196,7 +212,7 @@ fn the_reference_weights_give_the_reference_logits() {
         };
         let bytes = export(&weights, &options).unwrap().to_bytes();
         let mut engine = OrtEngine::from_bytes(&runtime, &bytes, 1).unwrap();
-        let found = engine.logits(&input, shape[0]).unwrap();
+        let found = engine.logits(Pixels::Float(&images), shape[0]).unwrap();
         assert_close(&format!("fold {fold}"), &found, &logits, Tolerance::LOGITS);
     }
 }

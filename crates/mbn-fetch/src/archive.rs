@@ -1,4 +1,4 @@
-//! Where an archive is, and what is wanted of it.
+//! Where an archive is, and which of its files to unpack.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use std::time::Duration;
 pub struct Archive {
     /// Address, `http` or `https`.
     pub url: String,
-    /// MD5 sum of the file, in lower-case hexadecimal.
+    /// MD5 checksum of the file, in hexadecimal.
     pub md5: String,
-    /// Attempts without a byte more after which a broken download is given up.
+    /// Number of attempts in a row without progress after which a download fails.
     pub attempts: u32,
     /// Time between attempts.
     pub pause: Duration,
-    /// The folder that it holds.
+    /// The folder in the archive.
     pub(crate) folder: &'static str,
-    /// Files in the folder that must be there and are unpacked.
+    /// Files in the folder that must be present; they are unpacked.
     pub(crate) required: &'static [&'static str],
-    /// Files in the folder that are unpacked if they are there.
+    /// Files in the folder that are unpacked if present.
     pub(crate) optional: &'static [&'static str],
 }
 
 impl Archive {
-    /// STL-10's binary files, from the data set's own page: 2.6 GB. The unlabelled pictures, most of it, are not
+    /// STL-10's binary files, 2.6 GB, from the data set's own page. The unlabelled pictures, most of the archive, are not
     /// unpacked.
     pub fn stl10() -> Self {
         Self {

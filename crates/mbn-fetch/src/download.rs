@@ -1,4 +1,4 @@
-//! Downloading to a file that grows, over as many connections as it takes.
+//! Downloads a file, over as many connections as it takes. The file on disk grows; each attempt resumes at its end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,21 +14,21 @@ use crate::{Archive, FetchError, OnProgress, Progress, Step};
 
 /// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
-/// A server that sends nothing for so long has gone.
+/// The longest silence of a server before the connection counts as broken.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// While nothing comes, progress is told of, and a wish to stop heard, this often.
+/// How often progress is reported, and a request to stop noticed, while no data arrives.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Why a connection ended before the file did.
 enum End {
-    /// Another attempt may go on.
+    /// Another attempt may resume.
     Broken(Box<dyn std::error::Error + Send + Sync>),
-    /// No other attempt will do better.
+    /// Another attempt would fail as well.
     Fatal(FetchError),
 }
 
-/// Downloads the archive to `part`, going on after what is there.
+/// Downloads the archive to `part`, after the bytes already there.
 pub(crate) fn download(
     archive: &Archive,
     part: &Path,
@@ -52,7 +52,7 @@ pub(crate) fn download(
             Err(End::Broken(source)) => source,
         };
         let done = length(part)?;
-        // A server that cannot go on in the middle starts anew each time, which is no progress.
+        // A server without range requests starts over each time. Only bytes beyond the farthest point are progress.
         if done > farthest {
             farthest = done;
             failures = 0;
@@ -77,7 +77,7 @@ pub(crate) fn download(
     }
 }
 
-/// Tells of `done` bytes while none come.
+/// Reports `done` bytes while no data arrives.
 fn tick(done: u64, on_progress: &mut OnProgress) -> Result<(), FetchError> {
     let progress = Progress {
         step: Step::Download,
@@ -90,7 +90,7 @@ fn tick(done: u64, on_progress: &mut OnProgress) -> Result<(), FetchError> {
     }
 }
 
-/// Bytes of the file that are there.
+/// The number of bytes on disk.
 fn length(part: &Path) -> Result<u64, FetchError> {
     match part.metadata() {
         Ok(metadata) => Ok(metadata.len()),
@@ -99,7 +99,7 @@ fn length(part: &Path) -> Result<u64, FetchError> {
     }
 }
 
-/// One connection.
+/// Downloads over one connection.
 fn attempt(agent: &Agent, archive: &Archive, part: &Path, on_progress: &mut OnProgress) -> Result<(), End> {
     let have = length(part).map_err(End::Fatal)?;
     let mut request = agent
@@ -119,23 +119,21 @@ fn attempt(agent: &Agent, archive: &Archive, part: &Path, on_progress: &mut OnPr
             Some((start, total)) if start == have => receive(response, part, have, total, on_progress),
             _ => {
                 restart()?;
-                Err(End::Broken(
-                    "the server sent another part than was asked for".into(),
-                ))
+                Err(End::Broken("the server sent another range than requested".into()))
             }
         },
         StatusCode::OK => {
             let total = response.body().content_length();
             receive(response, part, 0, total, on_progress)
         }
-        // Nothing comes after what is there: either that is all, or it is of another file. Where the server does not
-        // say, the sum will.
+        // The server has nothing after these bytes: the file is complete, or belongs to another archive. If the server
+        // does not state the length, the checksum decides.
         StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => match whole_length(&response) {
             None => Ok(()),
             Some(total) if total == have => Ok(()),
             Some(_) => {
                 restart()?;
-                Err(End::Broken("the file on the server is another one now".into()))
+                Err(End::Broken("the file on the server has changed".into()))
             }
         },
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
@@ -148,8 +146,8 @@ fn attempt(agent: &Agent, archive: &Archive, part: &Path, on_progress: &mut OnPr
     }
 }
 
-/// Sends a request and waits for the answer's head, on a thread of its own: connecting to a server that is silent cannot
-/// be broken off, only left.
+/// Sends a request and waits for the head of the response. The request runs on a thread of its own, because nothing can
+/// interrupt a connection to a silent server; stopping leaves the thread behind.
 fn respond(
     request: RequestBuilder<WithoutBody>,
     have: u64,
@@ -157,7 +155,7 @@ fn respond(
 ) -> Result<Result<Response<Body>, ureq::Error>, FetchError> {
     let (sender, receiver) = mpsc::channel();
     let waiting = std::thread::Builder::new().spawn(move || {
-        // Nobody listens any more where the caller was told to stop.
+        // After a stop, nobody listens.
         let _ = sender.send(request.call());
     });
     if let Err(error) = waiting {
@@ -219,14 +217,14 @@ fn receive(
     if total.is_some_and(|total| done < total) {
         return Err(End::Broken("the connection was closed early".into()));
     }
-    // A device, for one, cannot be synced.
+    // A device cannot be synced.
     match file.sync_all() {
         Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(disk(error)),
         _ => Ok(()),
     }
 }
 
-/// The file, ready to be written after its first `have` bytes.
+/// Opens the file for writing after its first `have` bytes.
 fn open(part: &Path, have: u64) -> io::Result<File> {
     match have {
         0 => File::create(part),
@@ -234,7 +232,7 @@ fn open(part: &Path, have: u64) -> io::Result<File> {
     }
 }
 
-/// Start and, if it is known, length of the whole: `bytes 100-199/200` or `bytes 100-199/*`.
+/// The start of the range and the length of the whole file, if known: `bytes 100-199/200` or `bytes 100-199/*`.
 fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
     let text = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
@@ -242,7 +240,7 @@ fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
     Some((start, total.trim().parse().ok()))
 }
 
-/// The length in `bytes */200`.
+/// The length of the whole file in `bytes */200`.
 fn whole_length(response: &Response<Body>) -> Option<u64> {
     let text = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
     text.strip_prefix("bytes */")?.trim().parse().ok()

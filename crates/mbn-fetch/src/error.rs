@@ -1,13 +1,13 @@
-//! What can go wrong, and what to do then.
+//! Errors of a download, each with advice where there is any.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A data set that cannot be had.
+/// A data set that cannot be downloaded or unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The folder is there, but not all of it.
-    #[error("`{}` is there already but has no `{missing}`; move it away and try again", target.display())]
+    /// The folder exists, but lacks a file.
+    #[error("`{}` already exists but has no `{missing}`; move it away and try again", target.display())]
     Incomplete {
         /// The folder.
         target: PathBuf,
@@ -15,11 +15,11 @@ pub enum FetchError {
         missing: &'static str,
     },
     /// The server cannot be reached or does not speak HTTP.
-    #[error("`{url}` cannot be downloaded; check the address and the network")]
+    #[error("cannot download `{url}`; check the address and the network")]
     Connect {
         /// The address.
         url: String,
-        /// Why not.
+        /// The reason.
         #[source]
         source: Box<ureq::Error>,
     },
@@ -31,58 +31,58 @@ pub enum FetchError {
         /// HTTP status code.
         status: u16,
     },
-    /// The connection broke, again and again.
+    /// The connection broke again and again.
     #[error(
-        "the download of `{url}` broke off after {done} bytes, at each of {attempts} attempts; try again later, it goes on from there"
+        "the download of `{url}` broke off after {done} bytes, {attempts} times in a row; try again later to resume it there"
     )]
     Broken {
         /// The address.
         url: String,
-        /// Bytes that came.
+        /// Bytes downloaded.
         done: u64,
-        /// Number of attempts without any progress.
+        /// Number of attempts without progress.
         attempts: u32,
         /// Why the last attempt failed.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The file is not the one that is expected.
+    /// The file has another checksum than expected.
     #[error(
-        "the download of `{url}` has MD5 {found}, expected {expected}; it was removed: try again, or check the address"
+        "the download of `{url}` has MD5 {found}, expected {expected}, and was removed; try again, or check the address"
     )]
     Checksum {
         /// The address.
         url: String,
-        /// The sum found.
+        /// The checksum found.
         found: String,
-        /// The sum expected.
+        /// The checksum expected.
         expected: String,
     },
     /// The disk is full.
-    #[error("the disk is full, writing `{}`; free some space and try again, a download goes on where it stopped", path.display())]
+    #[error("the disk is full, cannot write `{}`; free some space and try again to resume", path.display())]
     DiskFull {
-        /// What was written.
+        /// The file.
         path: PathBuf,
     },
     /// A file cannot be read or written.
-    #[error("`{}` cannot be read or written", path.display())]
+    #[error("cannot read or write `{}`", path.display())]
     Disk {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: io::Error,
     },
     /// The archive cannot be decompressed.
-    #[error("the archive `{}` cannot be unpacked; remove it and try again", path.display())]
+    #[error("cannot unpack the archive `{}`; remove it and try again", path.display())]
     Malformed {
         /// The archive.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: io::Error,
     },
-    /// The archive would write where it must not.
+    /// The archive would write outside its folder, or more than a file may hold.
     #[error("the archive holds `{member}`, {problem}; nothing was unpacked")]
     Dangerous {
         /// The member's name.
@@ -96,8 +96,8 @@ pub enum FetchError {
         /// The file's name.
         member: String,
     },
-    /// The caller stopped it.
-    #[error("interrupted; a download goes on where it stopped")]
+    /// The caller asked to stop.
+    #[error("interrupted; the next attempt resumes the download")]
     Interrupted,
 }
 

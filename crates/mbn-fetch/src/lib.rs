@@ -1,5 +1,5 @@
-//! Gets a data set's archive: downloads it, going on where an earlier attempt broke off, verifies its MD5 sum, and
-//! unpacks the files that are wanted under their final name at once or not at all.
+//! Downloads a data set's archive, resuming where an earlier attempt broke off; verifies its MD5 checksum; and unpacks
+//! the required files, all of them or none.
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
@@ -26,38 +26,38 @@ use std::path::{Path, PathBuf};
 pub use archive::Archive;
 pub use error::FetchError;
 
-/// How far a step has come, in bytes of the archive.
+/// The progress of a step, in bytes of the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The step.
     pub step: Step,
-    /// Bytes that are done.
+    /// Bytes done.
     pub done: u64,
-    /// Bytes in all, if they are known.
+    /// Total bytes, if known.
     pub total: Option<u64>,
 }
 
-/// A step of getting an archive.
+/// A step on the way from an archive to its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Downloading; begins at what an earlier attempt left.
+    /// Downloading; starts after the bytes that an earlier attempt left.
     Download,
-    /// Computing the MD5 sum.
+    /// Computing the MD5 checksum.
     Verify,
     /// Unpacking.
     Unpack,
 }
 
-/// Told of progress several times a second; `Break` stops with [`FetchError::Interrupted`].
+/// Called with the progress several times a second; `Break` stops with [`FetchError::Interrupted`].
 pub type OnProgress<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
 
-/// Gets the archive's folder into `parent`, and returns its path. Where it is already, nothing is downloaded. The
-/// archive itself is removed once it is unpacked; of a broken download the part that came stays in
-/// `parent/ARCHIVE.part` for the next attempt.
+/// Downloads the archive, unpacks its folder into `parent` and returns the folder's path. If the folder is complete
+/// already, downloads nothing. Removes the archive after unpacking it; a broken download stays in
+/// `parent/FOLDER.tar.gz.part` for the next attempt.
 ///
 /// # Errors
-/// [`FetchError`] if the server or the disk fails, the sum is another, the archive holds something dangerous or
-/// lacks a file, or `on_progress` stops it.
+/// [`FetchError`] if the server or the disk fails, the checksum differs, the archive has a dangerous member or lacks a
+/// file, or `on_progress` stops it.
 pub fn fetch(archive: &Archive, parent: &Path, on_progress: &mut OnProgress) -> Result<PathBuf, FetchError> {
     let target = parent.join(archive.folder);
     if let Some(missing) = unpack::missing(archive, &target) {

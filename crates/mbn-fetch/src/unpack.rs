@@ -1,7 +1,7 @@
-//! Unpacking the wanted files into a temporary folder that gets its name at the end.
+//! Unpacks the required and optional files into a temporary folder, which gets its name at the end.
 //!
-//! No path of the archive is ever used: a member that bears the name of a wanted file is written under that name.
-//! A member that tries to get out is no accident, and refuses the archive.
+//! A path in the archive is never used to write: a member is written under the name from the list. A member that would
+//! write elsewhere is no accident; the whole archive is refused.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -13,18 +13,18 @@ use tar::{Entry, EntryType};
 use crate::verify::Watched;
 use crate::{Archive, FetchError, OnProgress, Step};
 
-/// Largest file that is unpacked, in bytes; STL-10's largest wanted one has 221 million.
+/// Largest file that is unpacked, in bytes. The largest in STL-10 has 221 million.
 const LARGEST: u64 = 1 << 30;
 /// Compressed bytes read at a time.
 const CHUNK: usize = 256 << 10;
 
-/// A required file that the folder lacks.
+/// The first required file that the folder lacks.
 pub(crate) fn missing(archive: &Archive, folder: &Path) -> Option<&'static str> {
     let mut required = archive.required.iter();
     required.find(|name| !folder.join(name).is_file()).copied()
 }
 
-/// Unpacks the archive's folder to `target`, which must not be there.
+/// Unpacks the archive's folder to `target`, which must not exist.
 pub(crate) fn unpack(
     archive: &Archive,
     path: &Path,
@@ -51,7 +51,7 @@ pub(crate) fn unpack(
     publish(folder, target, parent).map_err(|error| FetchError::disk(target, error))
 }
 
-/// Writes the wanted members into `folder`.
+/// Writes the listed members into `folder`.
 fn members(archive: &Archive, path: &Path, reader: &mut impl Read, folder: &Path) -> Result<(), FetchError> {
     let malformed = |source| FetchError::Malformed {
         path: path.to_owned(),
@@ -78,14 +78,14 @@ fn members(archive: &Archive, path: &Path, reader: &mut impl Read, folder: &Path
     Ok(())
 }
 
-/// The name under which a member is to be written, `None` if it is not wanted.
+/// The name under which to write a member; `None` if it is not listed.
 fn wanted(archive: &Archive, entry: &Entry<impl Read>) -> Result<Option<&'static str>, FetchError> {
     let bytes = entry.path_bytes();
     let text = String::from_utf8_lossy(&bytes);
     let path = Path::new(text.as_ref());
     let inside = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
     if !path.components().all(inside) {
-        return Err(dangerous(entry, "which lies outside its folder"));
+        return Err(dangerous(entry, "which is outside its folder"));
     }
     match entry.header().entry_type() {
         EntryType::Regular | EntryType::Continuous => {}
@@ -108,7 +108,7 @@ fn dangerous(entry: &Entry<impl Read>, problem: &'static str) -> FetchError {
     }
 }
 
-/// Copies a member, telling the archive's failures from the disk's.
+/// Copies a member, and tells failures of the archive from failures of the disk.
 fn copy(
     from: &mut impl Read,
     to: &mut impl io::Write,
@@ -128,13 +128,13 @@ fn copy(
 fn publish(folder: tempfile::TempDir, target: &Path, parent: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
-        // A temporary folder is for its owner alone; this one is to be used as any other.
+        // Temporary folders are private; this one gets the usual permissions.
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
         File::open(folder.path())?.sync_all()?;
     }
     std::fs::rename(folder.path(), target)?;
-    // It is not under its temporary name any more, so there is nothing to remove.
+    // It has lost its temporary name, so there is nothing to remove.
     let _ = folder.keep();
     if cfg!(unix) {
         File::open(parent)?.sync_all()?;

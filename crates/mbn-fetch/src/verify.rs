@@ -1,4 +1,4 @@
-//! The archive's MD5 sum, and a reader that tells how far it has come.
+//! Verifies the archive's MD5 checksum, and holds a file reader that reports its progress.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use crate::{Archive, FetchError, OnProgress, Progress, Step};
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
 
-/// Removes the file if its sum is not the archive's.
+/// Compares the file's checksum with the archive's; removes the file if they differ.
 pub(crate) fn verify(archive: &Archive, part: &Path, on_progress: &mut OnProgress) -> Result<(), FetchError> {
     let disk = |error| FetchError::disk(part, error);
     let mut reader = Watched::open(part, Step::Verify, on_progress).map_err(disk)?;
@@ -37,12 +37,12 @@ pub(crate) fn verify(archive: &Archive, part: &Path, on_progress: &mut OnProgres
     })
 }
 
-/// A file that tells how much of it was read, and ends in an error when it is told to stop.
+/// A file reader that reports its progress, and fails when the caller asks to stop.
 pub(crate) struct Watched<'a, 'b> {
     file: File,
     progress: Progress,
     on_progress: &'a mut OnProgress<'b>,
-    /// Whether the error was to stop.
+    /// Whether the caller asked to stop.
     pub stopped: bool,
 }
 

@@ -1,7 +1,8 @@
-//! Files, whatever is in them: reading one whole under a limit, and replacing one atomically.
+//! Files, whatever they hold: reading one whole under a limit, replacing one atomically, and checking before the
+//! work begins that an output can be written.
 
 pub mod atomic;
 mod output;
 pub mod whole_file;
 
-pub use output::OutputKind;
+pub use output::{Folders, OutputError, OutputKind, OutputProblem, check_output, check_output_file};

@@ -1,4 +1,4 @@
-//! What the path of an output leads to.
+//! Whether an output can be written, asked before the work begins that makes its content.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,21 +7,107 @@ use std::path::{Path, PathBuf};
 /// As many links as Linux follows to a file.
 const MAX_LINKS: usize = 40;
 
-/// What the path of an output stands for.
+/// What the path of an output leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutputKind {
-    /// A regular file, there or not, under its own name: links to it have been followed.
+    /// A regular file, present or not, under its own name: links to it have been followed.
     File(PathBuf),
     /// A device, a pipe, or a file that a process holds open (`/dev/stdout`): it can be written to, not replaced.
     Stream,
 }
 
+/// Whether the folder of an output must exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folders {
+    /// It must.
+    Present,
+    /// The caller creates it, and those above it, before writing.
+    Created,
+}
+
+/// An output that cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write `{}`", path.display())]
+pub struct OutputError {
+    /// The path of the output, as it was given.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub problem: OutputProblem,
+}
+
+/// Why an output cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputProblem {
+    /// The path is a folder's.
+    #[error("it is a folder, expected a file")]
+    IsFolder,
+    /// The path leads to something that cannot be replaced.
+    #[error("it is a device, a pipe or an open file, expected a file that can be replaced")]
+    IsStream,
+    /// Links lead in a circle, or through too many others.
+    #[error("it leads through more than {MAX_LINKS} links")]
+    TooManyLinks,
+    /// The folder of the output does not exist.
+    #[error("there is no folder `{}`", .0.display())]
+    NoFolder(PathBuf),
+    /// A part of the path that must be a folder is something else.
+    #[error("`{}` is a file, expected a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// No file can be created in the folder.
+    #[error("folder `{}` cannot be written to", folder.display())]
+    ReadOnly {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system does not say what the path leads to.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<OutputProblem> for io::Error {
+    fn from(problem: OutputProblem) -> Self {
+        match problem {
+            OutputProblem::Io(error) => error,
+            problem => io::Error::other(problem),
+        }
+    }
+}
+
+/// Checks that `path` can be written, as a file or a stream. Creates nothing that stays.
+///
+/// # Errors
+/// [`OutputError`] with the first problem found.
+pub fn check_output(path: &Path, folders: Folders) -> Result<OutputKind, OutputError> {
+    let check = || {
+        let kind = OutputKind::of(path)?;
+        if let OutputKind::File(file) = &kind {
+            check_folder(&folder_of(file), folders)?;
+        }
+        Ok(kind)
+    };
+    check().map_err(|problem| error(path, problem))
+}
+
+/// Checks that `path` can be written as a file that replaces an older one, and returns its own name, links followed.
+///
+/// # Errors
+/// As [`check_output`], and for a stream.
+pub fn check_output_file(path: &Path, folders: Folders) -> Result<PathBuf, OutputError> {
+    match check_output(path, folders)? {
+        OutputKind::File(file) => Ok(file),
+        OutputKind::Stream => Err(error(path, OutputProblem::IsStream)),
+    }
+}
+
 impl OutputKind {
-    /// Looks at what `path` leads to, and opens nothing.
+    /// Looks at what `path` leads to; opens nothing. Whether its folder exists is not looked at.
     ///
     /// # Errors
-    /// It is a folder, or it cannot be looked at. A folder that is missing is found by whoever creates the file.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    /// It is a folder, leads through too many links, or the system does not say what it is.
+    pub fn of(path: &Path) -> Result<Self, OutputProblem> {
         let mut name = path.to_owned();
         for _ in 0..MAX_LINKS {
             if is_open_file(&name) {
@@ -29,29 +115,69 @@ impl OutputKind {
             }
             match name.symlink_metadata() {
                 Ok(found) if found.is_symlink() => name = folder_of(&name).join(name.read_link()?),
-                Ok(found) if found.is_dir() => {
-                    return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-                }
+                Ok(found) if found.is_dir() => return Err(OutputProblem::IsFolder),
                 Ok(found) if !found.is_file() => return Ok(Self::Stream),
                 Ok(_) => return Ok(Self::File(name)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::File(name)),
-                Err(error) => return Err(error),
+                Err(error) if is_absent(&error) => return Ok(Self::File(name)),
+                Err(error) => return Err(error.into()),
             }
         }
-        Err(io::Error::other("it leads through too many links"))
+        Err(OutputProblem::TooManyLinks)
     }
 }
 
-/// Whether a name is that of an open file in Linux's `/proc/PID/fd`: a link whose text is no path one can go to.
+/// Whether the error means that there is nothing of the name; so it does too below a name that is not a folder.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// Whether a name is an open file's in Linux's `/proc/PID/fd`: a link whose text need not be a path.
 fn is_open_file(name: &Path) -> bool {
     let folder = folder_of(name).canonicalize().unwrap_or_default();
     folder.starts_with("/proc") && folder.file_name() == Some(OsStr::new("fd"))
 }
 
-/// The folder that `path` is in.
-pub(crate) fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
+/// Checks that a file can be created in `folder`, or in the nearest one above that exists.
+fn check_folder(folder: &Path, folders: Folders) -> Result<(), OutputProblem> {
+    let nearest = match folder.ancestors().find(|folder| or_current(folder).exists()) {
+        Some(nearest) => or_current(nearest),
+        None => Path::new("."),
+    };
+    if !nearest.is_dir() {
+        return Err(OutputProblem::NotAFolder(nearest.to_owned()));
+    }
+    if folders == Folders::Present && !folder.is_dir() {
+        return Err(OutputProblem::NoFolder(folder.to_owned()));
+    }
+    match tempfile::tempfile_in(nearest) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(OutputProblem::ReadOnly {
+            folder: nearest.to_owned(),
+            source,
+        }),
     }
 }
+
+/// The folder that `path` is in.
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
+    path.parent().map_or(Path::new("."), or_current).to_owned()
+}
+
+/// The folder, where an empty name stands for the current one.
+fn or_current(folder: &Path) -> &Path {
+    match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    }
+}
+
+fn error(path: &Path, problem: OutputProblem) -> OutputError {
+    let path = path.to_owned();
+    OutputError { path, problem }
+}
+
+#[cfg(test)]
+mod tests;

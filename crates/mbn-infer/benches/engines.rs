@@ -14,11 +14,13 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use mbn_cli::DeviceChoice;
-use mbn_infer::cuda::{CudaError, CudaNetwork, Folders};
-use mbn_infer::engine::{CandleEngine, CudaOptions, CudnnSearch, Engine, OrtEngine, Source};
-use mbn_infer::lanes::Batch;
-use mbn_infer::pipeline::Images;
-use mbn_infer::runtime;
+use mbn_engine::CudaNetwork;
+use mbn_engine::cuda::{CudaError, Folders};
+use mbn_engine::engine::{CandleEngine, CudaOptions, Engine, ModelSource, OrtEngine};
+use mbn_engine::images::{Images, PixelBuffer, Pixels};
+use mbn_engine::lanes::Batch;
+use mbn_engine::runtime;
+use mbn_infer::options::CudnnSearchName;
 use mbn_model::fresh_weights;
 use mbn_onnx::{ExportOptions, Precision, export};
 use mbn_spec::{Architecture, Metadata};
@@ -74,7 +76,8 @@ impl Arguments {
                 "--tf32" => found.cuda.tf32 = value.parse()?,
                 "--cuda-graph" => found.cuda.graph = value.parse()?,
                 "--cudnn-search" => {
-                    found.cuda.search = CudnnSearch::from_str(&value, true).map_err(anyhow::Error::msg)?;
+                    let name = CudnnSearchName::from_str(&value, true).map_err(anyhow::Error::msg)?;
+                    found.cuda.search = name.into();
                 }
                 _ => bail!("unknown option `{flag}`"),
             }
@@ -123,7 +126,7 @@ impl Arguments {
         let mut times = Vec::new();
         for _ in 0..WARM_UP + self.steps {
             let start = Instant::now();
-            engine.logits(&images, self.batch)?;
+            engine.logits(Pixels::Float(&images), self.batch)?;
             times.push(start.elapsed().as_secs_f64());
         }
         let mut times = times.split_off(WARM_UP);
@@ -145,16 +148,17 @@ impl Arguments {
             Ok(runtime) => runtime,
             Err(error) => return skipped(error.to_string()),
         };
-        let (folders, source) = (Folders::new(None), Source::Bytes(self.onnx(weights)?.into()));
+        let (folders, source) = (Folders::new(None), ModelSource::Bytes(self.onnx(weights)?.into()));
         let network = match CudaNetwork::load(&runtime, &source, self.cuda, &folders, SIZE, self.batch) {
             Ok(network) => network,
-            Err(error) if CudaError::in_chain(&error).is_some_and(CudaError::is_no_device) => {
-                return skipped(format!("{error:#}"));
+            Err(error) if error.cuda().is_some_and(CudaError::is_no_device) => {
+                return skipped(error.to_string());
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let mut lanes = network.lanes;
-        let images = Arc::new(Images::from(self.images()));
+        let images = Arc::new(Images::from(PixelBuffer::Float(self.images())));
+        let values = 0..images.pixels().len();
         let mut run = |steps: usize| -> Result<f64> {
             let (start, mut in_flight) = (Instant::now(), VecDeque::<Batch>::new());
             for _ in 0..steps {
@@ -163,7 +167,7 @@ impl Arguments {
                 {
                     oldest.wait().logits?;
                 }
-                in_flight.push_back(lanes.submit(&images, 0..images.len(), self.batch));
+                in_flight.push_back(lanes.submit(&images, values.clone(), self.batch));
             }
             for batch in in_flight {
                 batch.wait().logits?;

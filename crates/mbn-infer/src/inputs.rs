@@ -1,4 +1,4 @@
-//! The images to classify: what the paths stand for, in their order.
+//! The images to classify, in the order of the paths that lead to them.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::Hint;
 use mbn_data::{CollectError, class_folders, collect};
+use mbn_spec::text::listed;
 
 use crate::options::Options;
 
-/// An image file, or a path that stands for none.
+/// An image file, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     /// The path as given, or as found below the folder given.
     pub path: PathBuf,
     /// Index of its class, where that is known.
     pub class: Option<usize>,
-    /// Why it stands for no image.
+    /// Why it leads to no image.
     pub problem: Option<String>,
 }
 
@@ -42,7 +43,7 @@ impl Input {
     }
 }
 
-/// The longest path in a list, in bytes: above what any system takes. A file that is no list ends here.
+/// The longest path in a list, in bytes. No system allows as much, so a longer line shows that the file is not a list.
 const MAX_PATH: u64 = 1 << 16;
 
 /// The images that the options ask for. `class_names` are the model's.
@@ -71,8 +72,8 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// The images of a folder of `CLASS/*`, with the model's indexes of their classes; a folder without classes is one
-/// input that failed.
+/// The images of a folder of `CLASS/*`, with the model's indexes of their classes. A folder without classes gives one
+/// failed input.
 fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
     let folders = match class_folders(folder) {
         Ok(folders) => folders,
@@ -82,9 +83,9 @@ fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
     let names = folders.iter().map(|(name, _)| name);
     let unknown: Vec<_> = names.filter(|name| index(name).is_none()).cloned().collect();
     if !unknown.is_empty() {
-        let (folder, unknown, known) = (folder.display(), listed(&unknown), listed(class_names));
+        let (folder, unknown, known) = (folder.display(), named(&unknown), named(class_names));
         return Err(anyhow!(
-            "the model has no classes of the names of these folders in `{folder}`: {unknown}"
+            "these folders in `{folder}` are not named like classes of the model: {unknown}"
         ))
         .hint(|| format!("the model's classes are {known}"));
     }
@@ -96,18 +97,9 @@ fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
     Ok(inputs.collect())
 }
 
-fn listed(names: &[String]) -> String {
+fn named(classes: &[String]) -> String {
     const LISTED: usize = 12;
-    let shown = names
-        .iter()
-        .take(LISTED)
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    match names.len().checked_sub(LISTED) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
-    }
+    listed(classes.iter().map(|class| format!("`{class}`")), LISTED)
 }
 
 fn read_list(list: &Path) -> Result<Vec<PathBuf>> {

@@ -5,28 +5,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use mbn_cli::Hint;
+use mbn_engine::precision::ModelPrecision;
 use mbn_spec::{Metadata, Preprocess};
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::builtin;
 
-/// The model that is taken where the user names none and it exists.
+/// The model to use if the user names none and this file exists.
 const DEFAULT_MODEL: &str = "model.onnx";
 
-/// ONNX's numbers of element types, as far as they tell a precision.
-const UINT8: i32 = 2;
-const INT8: i32 = 3;
-const FLOAT16: i32 = 10;
-const BFLOAT16: i32 = 16;
-
-/// A model with what it says of itself.
+/// A model and its metadata.
 #[derive(Debug)]
 pub struct Model {
     name: String,
     content: Content,
     metadata: Metadata,
     sha256: Option<String>,
-    precision: Precision,
+    precision: ModelPrecision,
 }
 
 /// What a model was read from.
@@ -36,17 +31,6 @@ pub enum Content {
     Onnx(PathBuf, mbn_onnx::Model),
     /// Weights.
     Weights(Weights),
-}
-
-/// What a model computes with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
-    /// float32
-    Float32,
-    /// float16 or bfloat16
-    Float16,
-    /// 8-bit integers
-    Int8,
 }
 
 impl Model {
@@ -84,7 +68,7 @@ impl Model {
             name: format!("`{}`", path.display()),
             metadata,
             sha256: model.weights_sha256().map(str::to_owned),
-            precision: precision(&model),
+            precision: ModelPrecision::of(&model),
             content: Content::Onnx(path.to_owned(), model),
         })
     }
@@ -94,7 +78,7 @@ impl Model {
             name,
             metadata: weights.metadata().clone(),
             sha256: Some(weights.sha256()),
-            precision: Precision::Float32,
+            precision: ModelPrecision::Float32,
             content: Content::Weights(weights),
         }
     }
@@ -109,13 +93,13 @@ impl Model {
         &self.content
     }
 
-    /// Hash of its weights, where it tells it.
+    /// Hash of its weights, if the file states it.
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()
     }
 
     /// What it computes with.
-    pub fn precision(&self) -> Precision {
+    pub fn precision(&self) -> ModelPrecision {
         self.precision
     }
 
@@ -124,7 +108,7 @@ impl Model {
         self.metadata.classes.as_deref()
     }
 
-    /// How pictures become its input. Where the model does not say: as usual, at the size that its input has.
+    /// How pictures become its input: as the model says, else the defaults at the size of its input.
     pub fn preprocess(&self, input_size: Option<usize>) -> Preprocess {
         self.metadata.preprocess.unwrap_or_else(|| {
             let usual = Preprocess::default();
@@ -146,44 +130,11 @@ impl fmt::Display for Model {
     }
 }
 
-/// The least precise type among the constants that are not indexes or shapes.
-fn precision(model: &mbn_onnx::Model) -> Precision {
-    let graph = model.proto().graph.as_ref();
-    let constants = graph.map_or(&[][..], |graph| &graph.initializer);
-    let has = |types: [i32; 2]| {
-        constants
-            .iter()
-            .any(|c| c.data_type.is_some_and(|t| types.contains(&t)))
-    };
-    if has([INT8, UINT8]) {
-        Precision::Int8
-    } else if has([FLOAT16, BFLOAT16]) {
-        Precision::Float16
-    } else {
-        Precision::Float32
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use mbn_onnx::{ExportOptions, export};
 
     use super::*;
-
-    #[test]
-    fn precision_follows_from_the_constants() {
-        let weights = builtin::weights().unwrap();
-        for (written, found) in [
-            (mbn_onnx::Precision::Fp32, Precision::Float32),
-            (mbn_onnx::Precision::Fp16, Precision::Float16),
-        ] {
-            let options = ExportOptions {
-                precision: written,
-                ..ExportOptions::default()
-            };
-            assert_eq!(precision(&export(&weights, &options).unwrap()), found);
-        }
-    }
 
     #[test]
     fn files_are_read_by_their_extension() {

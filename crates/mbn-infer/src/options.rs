@@ -1,13 +1,18 @@
 //! The command line.
 
+mod values;
+
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use clap::{Parser, ValueEnum};
-use mbn_cli::{CommonArgs, DeviceChoice, UsageError};
+use clap::Parser;
+use mbn_cli::{CommonArgs, DeviceArgs, DeviceChoice, UsageError};
+use mbn_engine::images::MAX_BATCH;
 
-use crate::engine::CudnnSearch;
+use crate::output::OutputFormat;
+
+pub use values::{CudnnSearchName, EngineKind, ParityScope};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,71 +22,83 @@ Examples:
   mbn-infer --evaluate data/val
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
 
-ONNX Runtime's library is looked for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
-current folder or beside a parent folder of the program (`make onnxruntime` puts it there, `make onnxruntime-cuda` into `onnxruntime/cuda/lib/`), beside the \
-program, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the folders in `MBN_CUDA_LIBS`, the system's \
-(`LD_LIBRARY_PATH`), the Python environment in use.";
+ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
+current folder or beside a parent folder of the program (`make onnxruntime` puts it there, `make onnxruntime-cuda` \
+into `onnxruntime/cuda/lib/`), beside the program, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the \
+folders in `MBN_CUDA_LIBS`, the system's (`LD_LIBRARY_PATH`), the active Python environment.";
 
 /// Classify images
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mbn-infer", version, after_help = EXAMPLES)]
 pub struct Options {
-    /// Image files, folders (searched to the bottom) or glob patterns
-    #[arg(value_name = "PATH", required_unless_present = "list")]
+    /// Image files, folders (with all folders inside) or glob patterns
+    #[arg(value_name = "PATH", required_unless_present = "list", help_heading = "Input")]
     pub paths: Vec<PathBuf>,
 
     /// File with a path a line, classified after the others; `-` is stdin
-    #[arg(long, value_name = "FILE", conflicts_with = "evaluate")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "evaluate",
+        help_heading = "Input"
+    )]
     pub list: Option<PathBuf>,
 
-    /// `.onnx` or `.safetensors` file [default: `model.onnx`, else the weights built into the program]
-    #[arg(long, value_name = "FILE")]
-    pub model: Option<PathBuf>,
-
-    /// Engine that classifies [default: `ort` where ONNX Runtime is found]
-    #[arg(long, value_enum)]
-    pub engine: Option<EngineKind>,
-
-    /// ONNX Runtime's library
-    #[arg(long, value_name = "FILE")]
-    pub ort_lib: Option<PathBuf>,
-
-    /// Images that the network takes at once, 5 MB of memory for each [default: two for each thread, from 4 to 32; on
-    /// CUDA 64]
-    #[arg(long, value_name = "N",
-        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_BATCH))]
-    pub batch_size: Option<usize>,
-
     /// Take the paths as folders of `CLASS/*` and report top-1 and top-5 accuracy
-    #[arg(long)]
+    #[arg(long, help_heading = "Input")]
     pub evaluate: bool,
+
+    /// `.onnx` or `.safetensors` file [default: `model.onnx`, else the weights built into the program]
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    pub model: Option<PathBuf>,
 
     /// Number of classes to print for each image
     #[arg(long, value_name = "K", default_value_t = 3, help_heading = "Output",
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub top_k: usize,
 
-    /// How to print them
+    /// Format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
-    pub format: Format,
+    pub format: OutputFormat,
 
     /// File to write instead of stdout
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 
-    /// Which images' logits are compared with candle's: none, the first batch, all [default: first]
-    #[arg(long, value_enum, help_heading = "Parity")]
+    /// Images whose logits are compared with candle's: none, the first batch, all [default: first]
+    #[arg(long, value_enum, help_heading = "Check")]
     pub parity: Option<ParityScope>,
 
     /// Largest difference of a logit, or of a probability's logarithm, that passes [default: 1e-4; for a float16 model
     /// 5 % of the largest logit, for an int8 one 50 %; on CUDA 1e-3, with float16 or TF32 2 %; with float16 or TF32 the
     /// first class agrees on 99 % of the images]
-    #[arg(long, value_name = "X", value_parser = parse_tolerance, help_heading = "Parity")]
+    #[arg(long, value_name = "X", value_parser = parse_tolerance, help_heading = "Check")]
     pub tolerance: Option<f32>,
 
-    /// Weights that candle takes [default: those beside the model or in `models/` that it was made from]
-    #[arg(long, value_name = "FILE", help_heading = "Parity")]
+    /// Weights for candle [default: those that the model was made from, beside it or in `models/`]
+    #[arg(long, value_name = "FILE", help_heading = "Check")]
     pub weights: Option<PathBuf>,
+
+    /// Engine that classifies [default: `ort` if ONNX Runtime is found]
+    #[arg(long, value_enum, help_heading = "Engine")]
+    pub engine: Option<EngineKind>,
+
+    /// ONNX Runtime's library
+    #[arg(long, value_name = "FILE", help_heading = "Engine")]
+    pub ort_lib: Option<PathBuf>,
+
+    /// Images that the network takes at once, 5 MB of memory for each [default: two for each thread, from 4 to 32; on
+    /// CUDA 64]
+    #[arg(long, value_name = "N", help_heading = "Engine",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_BATCH as u64))]
+    pub batch_size: Option<usize>,
+
+    #[command(flatten, next_help_heading = "Engine")]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub device: DeviceArgs,
 
     /// Let products of float32 round to TF32 (11 bits), which is faster
     #[arg(long, help_heading = "CUDA")]
@@ -89,7 +106,7 @@ pub struct Options {
 
     /// How cuDNN's algorithms are chosen [default: heuristic]
     #[arg(long, value_enum, help_heading = "CUDA")]
-    pub cudnn_search: Option<CudnnSearch>,
+    pub cudnn_search: Option<CudnnSearchName>,
 
     /// Record the network's kernels as a CUDA graph and replay it
     #[arg(long, help_heading = "CUDA")]
@@ -107,45 +124,8 @@ pub struct Options {
     pub common: CommonArgs,
 }
 
-/// More does not make any machine faster. An image of 224 x 224 takes 0.6 MB as float32, six batches are alive (four
-/// being decoded or waiting, two with the engine), and the network's own values come to 1.5 MB an image: 5.4 GB in all.
-pub const MAX_BATCH: u64 = 1024;
-
 /// Default on CUDA: enough images to keep a card busy, few enough for the smallest.
 const CUDA_BATCH: usize = 64;
-
-/// Values of `--engine`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EngineKind {
-    /// ONNX Runtime
-    Ort,
-    /// candle
-    Candle,
-}
-
-/// Values of `--format`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A line for each image, to be read
-    Text,
-    /// A JSON object on a line for each image
-    Json,
-    /// A row for each image and class
-    Csv,
-    /// A row for each image and class, as Apache Parquet
-    Parquet,
-}
-
-/// Values of `--parity`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ParityScope {
-    /// No image
-    Off,
-    /// The first batch
-    First,
-    /// All images
-    All,
-}
 
 impl AsRef<CommonArgs> for Options {
     fn as_ref(&self) -> &CommonArgs {
@@ -154,8 +134,8 @@ impl AsRef<CommonArgs> for Options {
 }
 
 impl Options {
-    /// Images that the network takes at once. By default as few as keep all threads busy: what the layers pass on
-    /// then stays in the processor's caches.
+    /// Images that the network takes at once. By default as few as keep all threads busy, so that the values between
+    /// layers stay in the processor's caches.
     pub fn batch_len(&self) -> usize {
         self.batch_size
             .unwrap_or_else(|| (2 * self.common.thread_count()).clamp(4, 32))
@@ -166,7 +146,7 @@ impl Options {
         self.batch_size.unwrap_or(CUDA_BATCH)
     }
 
-    /// An option that only ONNX Runtime's CUDA provider has a use for, if one is given.
+    /// An option for ONNX Runtime's CUDA provider alone, if one is given.
     fn provider_option(&self) -> Option<&'static str> {
         let given = [
             (self.cudnn_search.is_some(), "--cudnn-search"),
@@ -176,7 +156,7 @@ impl Options {
         given.into_iter().find_map(|(given, name)| given.then_some(name))
     }
 
-    /// The options given that change what a CUDA device does, with `has` or `have`.
+    /// The given options that change what a CUDA device does, with `has` or `have`.
     pub fn cuda_settings(&self) -> Option<String> {
         let given = [
             (self.tf32, "`--tf32`"),
@@ -197,12 +177,12 @@ impl Options {
     /// Refuses options that contradict each other.
     ///
     /// # Errors
-    /// [`UsageError`], which stands for exit code 2.
+    /// [`UsageError`], for exit code 2.
     pub fn validate(&self) -> Result<()> {
         let wrong = |text: &str| Err(anyhow!(UsageError(text.to_owned())));
         if self.engine == Some(EngineKind::Candle) {
             if self.ort_lib.is_some() {
-                return wrong("`--ort-lib` has no use with `--engine candle`");
+                return wrong("`--ort-lib` has no effect with `--engine candle`");
             }
             if self.parity.is_some_and(|scope| scope != ParityScope::Off) {
                 return wrong(
@@ -210,19 +190,23 @@ impl Options {
                 );
             }
         }
-        if self.tf32 && self.common.device == DeviceChoice::Cpu {
-            return wrong("`--tf32` has no use with `--device cpu`");
+        let on_cpu = self.device.device == DeviceChoice::Cpu;
+        if self.tf32 && on_cpu {
+            return wrong("`--tf32` has no effect with `--device cpu`");
         }
         if let Some(option) = self.provider_option() {
             if self.engine == Some(EngineKind::Candle) {
-                return wrong(&format!("`{option}` has no use with `--engine candle`"));
+                return wrong(&format!("`{option}` has no effect with `--engine candle`"));
             }
-            if self.common.device == DeviceChoice::Cpu {
-                return wrong(&format!("`{option}` has no use with `--device cpu`"));
+            if on_cpu {
+                return wrong(&format!("`{option}` has no effect with `--device cpu`"));
             }
         }
-        if self.format == Format::Parquet && self.output.is_none() && stdout().is_terminal() {
-            return wrong("`--format parquet` is binary: add `--output FILE` or redirect stdout");
+        if self.format.is_binary() && self.output.is_none() && stdout().is_terminal() {
+            return wrong(&format!(
+                "`--format {}` is binary: add `--output FILE` or redirect stdout",
+                self.format
+            ));
         }
         Ok(())
     }
@@ -236,55 +220,4 @@ fn parse_tolerance(text: &str) -> Result<f32, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    fn parse(arguments: &str) -> Result<Options> {
-        let words = std::iter::once("mbn-infer").chain(arguments.split_whitespace());
-        let options = Options::try_parse_from(words)?;
-        options.validate()?;
-        Ok(options)
-    }
-
-    #[test]
-    fn the_command_is_consistent() {
-        Options::command().debug_assert();
-    }
-
-    #[test]
-    fn contradictions_are_refused() {
-        for arguments in [
-            "",
-            "--engine candle --parity all a.png",
-            "--engine candle --ort-lib x.so a.png",
-            "--evaluate --list names.txt data",
-            "--batch-size 0 a.png",
-            "--batch-size 100000 a.png",
-            "--top-k 0 a.png",
-            "--tolerance -1 a.png",
-            "--tolerance nan a.png",
-            "--format xml a.png",
-            "--device cpu --tf32 a.png",
-            "--engine candle --device cpu --tf32 a.png",
-            "--device cpu --cuda-libs /lib a.png",
-            "--engine candle --cuda-graph a.png",
-            "--engine candle --device cuda --cudnn-search heuristic a.png",
-            "--device cuda --cudnn-search default a.png",
-        ] {
-            assert!(parse(arguments).is_err(), "{arguments}");
-        }
-        for arguments in [
-            "a.png b.png",
-            "--list names.txt",
-            "--engine candle --parity off a.png",
-            "--tolerance 0 a.png",
-            "--tf32 --cuda-graph a.png",
-            "--engine candle --tf32 a.png",
-            "--device cuda:1 --cudnn-search exhaustive --cuda-libs /lib a.png",
-        ] {
-            assert!(parse(arguments).is_ok(), "{arguments}");
-        }
-    }
-}
+mod tests;

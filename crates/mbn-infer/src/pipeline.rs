@@ -1,13 +1,14 @@
 //! Images decoded and preprocessed on worker threads, ahead of the engine and in the order of the inputs.
 
-use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mbn_data::{Normalizer, apply, decode_file};
+use image::RgbImage;
+use mbn_data::{Normalizer, decode_file, resize};
+use mbn_engine::images::{Images, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -24,40 +25,8 @@ pub struct Chunk<'a> {
     pub inputs: &'a [Input],
     /// For each input whether it was decoded, or why not.
     pub outcomes: Vec<Result<(), String>>,
-    /// The decoded images alone, row-major `[n, 3, size, size]`, normalised.
+    /// The decoded images alone.
     pub images: Images,
-}
-
-/// The values of decoded images; when they are dropped their memory serves the next.
-pub struct Images {
-    values: Vec<f32>,
-    recycle: Option<Sender<Vec<f32>>>,
-}
-
-impl From<Vec<f32>> for Images {
-    fn from(values: Vec<f32>) -> Self {
-        Self {
-            values,
-            recycle: None,
-        }
-    }
-}
-
-impl Deref for Images {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        &self.values
-    }
-}
-
-impl Drop for Images {
-    fn drop(&mut self) {
-        if let Some(recycle) = &self.recycle {
-            // The producer of the last chunk may have ended.
-            let _ = recycle.send(std::mem::take(&mut self.values));
-        }
-    }
 }
 
 /// Time that the workers spent, summed over the threads.
@@ -73,6 +42,7 @@ pub struct WorkerTimes {
 pub struct Pipeline {
     pool: ThreadPool,
     preprocess: Preprocess,
+    pixel_type: PixelType,
     normalizer: Normalizer,
     chunk_len: usize,
     decode_nanos: AtomicU64,
@@ -81,15 +51,16 @@ pub struct Pipeline {
 
 struct Decoded {
     outcomes: Vec<Result<(), String>>,
-    images: Vec<f32>,
+    images: PixelBuffer,
 }
 
 impl Pipeline {
-    /// A pipeline on `threads` threads of its own, whose chunks hold whole batches where all files are good.
+    /// A pipeline on `threads` threads of its own, whose chunks hold whole batches where all files are good. Its images
+    /// are normalised if the network takes floats, else they are the bytes that resizing gives.
     ///
     /// # Errors
     /// The system has no threads to give.
-    pub fn new(preprocess: Preprocess, batch: usize, threads: usize) -> Result<Self> {
+    pub fn new(preprocess: Preprocess, pixel_type: PixelType, batch: usize, threads: usize) -> Result<Self> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("decode-{i}"))
@@ -98,6 +69,7 @@ impl Pipeline {
         Ok(Self {
             pool,
             preprocess,
+            pixel_type,
             normalizer: Normalizer::new(&preprocess),
             // Enough for each thread, however small the batch.
             chunk_len: batch * (2 * threads).div_ceil(batch),
@@ -129,17 +101,14 @@ impl Pipeline {
             // When this closure returns the lanes close, and with them the producers end.
             let lanes = lanes;
             for (i, inputs) in chunks.iter().enumerate() {
-                let (decoded, recycle): &(Receiver<Decoded>, Sender<Vec<f32>>) = &lanes[i % PRODUCERS];
+                let (decoded, recycle): &(Receiver<Decoded>, Sender<PixelBuffer>) = &lanes[i % PRODUCERS];
                 let mut decoded = decoded.recv().context("a worker thread ended early")?;
                 let n = decoded.outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-                decoded.images.truncate(n * self.image_len());
+                decoded.images.resize(n * self.image_len());
                 consume(Chunk {
                     inputs,
                     outcomes: decoded.outcomes,
-                    images: Images {
-                        values: decoded.images,
-                        recycle: Some(recycle.clone()),
-                    },
+                    images: Images::recycled(decoded.images, recycle.clone()),
                 })?;
             }
             Ok(())
@@ -163,28 +132,49 @@ impl Pipeline {
         &self,
         chunks: impl Iterator<Item = &'a &'a [Input]>,
         full: &SyncSender<Decoded>,
-        empty: &Receiver<Vec<f32>>,
+        empty: &Receiver<PixelBuffer>,
     ) {
         for inputs in chunks {
-            let images = empty.try_recv().unwrap_or_default();
+            let images = empty.try_recv();
+            let images = images.unwrap_or_else(|_| PixelBuffer::zeros(self.pixel_type, 0));
             if full.send(self.decode_chunk(inputs, images)).is_err() {
                 return;
             }
         }
     }
 
-    fn decode_chunk(&self, inputs: &[Input], mut images: Vec<f32>) -> Decoded {
-        let len = self.image_len();
-        images.resize(inputs.len() * len, 0.0);
-        let outcomes: Vec<_> = self.pool.install(|| {
-            let slots = inputs.par_iter().zip(images.par_chunks_mut(len)).with_max_len(1);
-            slots.map(|(input, slot)| self.decode(input, slot)).collect()
-        });
-        close_gaps(&mut images, len, &outcomes);
+    fn decode_chunk(&self, inputs: &[Input], mut images: PixelBuffer) -> Decoded {
+        images.resize(inputs.len() * self.image_len());
+        let outcomes = match &mut images {
+            PixelBuffer::Float(values) => self.decode_into(values, inputs, |image, slot| {
+                self.normalizer.apply(image, slot);
+            }),
+            PixelBuffer::Uint8(values) => self.decode_into(values, inputs, |image, slot| {
+                slot.copy_from_slice(image.as_raw());
+            }),
+        };
         Decoded { outcomes, images }
     }
 
-    fn decode(&self, input: &Input, slot: &mut [f32]) -> Result<(), String> {
+    /// Decodes each input into its part of `values` by `write`, and moves the images that are good to the front.
+    fn decode_into<T: Copy + Send>(
+        &self,
+        values: &mut [T],
+        inputs: &[Input],
+        write: impl Fn(&RgbImage, &mut [T]) + Sync,
+    ) -> Vec<Result<(), String>> {
+        let len = self.image_len();
+        let outcomes: Vec<_> = self.pool.install(|| {
+            let slots = inputs.par_iter().zip(values.par_chunks_mut(len)).with_max_len(1);
+            slots
+                .map(|(input, slot)| self.decode(input, |image| write(image, slot)))
+                .collect()
+        });
+        close_gaps(values, len, &outcomes);
+        outcomes
+    }
+
+    fn decode(&self, input: &Input, write: impl FnOnce(&RgbImage)) -> Result<(), String> {
         if let Some(problem) = &input.problem {
             return Err(problem.clone());
         }
@@ -193,8 +183,8 @@ impl Pipeline {
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
         let image = image.map_err(|error| describe(&error.kind))?;
-        let resized = apply(&image, &self.preprocess).map_err(|error| describe(&error))?;
-        self.normalizer.apply(&resized, slot);
+        let resized = resize(&image, &self.preprocess).map_err(|error| describe(&error))?;
+        write(&resized);
         add(&self.preprocess_nanos, decoded.elapsed());
         Ok(())
     }
@@ -208,7 +198,7 @@ fn add(nanos: &AtomicU64, time: Duration) {
 }
 
 /// Moves the decoded images to the front.
-fn close_gaps(images: &mut [f32], len: usize, outcomes: &[Result<(), String>]) {
+fn close_gaps<T: Copy>(images: &mut [T], len: usize, outcomes: &[Result<(), String>]) {
     let decoded = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_ok());
     for (to, (from, _)) in decoded.enumerate() {
         if from != to {
@@ -218,85 +208,4 @@ fn close_gaps(images: &mut [f32], len: usize, outcomes: &[Result<(), String>]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use anyhow::bail;
-
-    use super::*;
-
-    fn solid_images(folder: &std::path::Path, n: u8) -> Vec<Input> {
-        let save = |i: u8| {
-            let path = folder.join(format!("{i}.png"));
-            image::RgbImage::from_pixel(5, 7, image::Rgb([i, i, i]))
-                .save(&path)
-                .unwrap();
-            Input {
-                path,
-                class: None,
-                problem: None,
-            }
-        };
-        (0..n).map(save).collect()
-    }
-
-    fn pipeline(batch: usize) -> Pipeline {
-        let preprocess = Preprocess {
-            size: 32,
-            mean: [0.0; 3],
-            std: [1.0; 3],
-            ..Preprocess::default()
-        };
-        Pipeline::new(preprocess, batch, 2).unwrap()
-    }
-
-    #[test]
-    fn order_is_kept_and_gaps_are_closed() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut inputs = solid_images(folder.path(), 23);
-        inputs[0].problem = Some("no such file".into());
-        std::fs::write(&inputs[10].path, b"a text").unwrap();
-        for batch in [1, 3, 64] {
-            let (mut found, mut failed, mut next) = (Vec::new(), Vec::new(), 0);
-            let pipeline = pipeline(batch);
-            pipeline
-                .run(&inputs, |chunk| {
-                    for (input, outcome) in chunk.inputs.iter().zip(&chunk.outcomes) {
-                        assert_eq!(input.path, inputs[next].path);
-                        if let Err(message) = outcome {
-                            failed.push((next, message.clone()));
-                        }
-                        next += 1;
-                    }
-                    let values = chunk
-                        .images
-                        .chunks(3 * 32 * 32)
-                        .map(|image| (image[40] * 255.0).round());
-                    found.extend(values);
-                    Ok(())
-                })
-                .unwrap();
-            let good = (0..23).filter(|i| ![0, 10].contains(i));
-            assert_eq!(found, good.map(|i| i as f32).collect::<Vec<_>>(), "batch {batch}");
-            assert_eq!(failed[0], (0, "no such file".to_owned()));
-            assert_eq!((failed.len(), failed[1].0), (2, 10));
-            assert!(pipeline.times().decode > Duration::ZERO);
-        }
-    }
-
-    #[test]
-    fn an_error_of_the_consumer_ends_the_workers() {
-        let folder = tempfile::tempdir().unwrap();
-        let inputs = solid_images(folder.path(), 40);
-        let mut calls = 0;
-        let result = pipeline(2).run(&inputs, |_| {
-            calls += 1;
-            if calls == 2 { bail!("enough") } else { Ok(()) }
-        });
-        assert_eq!(result.unwrap_err().to_string(), "enough");
-        assert_eq!(calls, 2);
-    }
-
-    #[test]
-    fn no_inputs_are_no_chunks() {
-        pipeline(4).run(&[], |_| bail!("called")).unwrap();
-    }
-}
+mod tests;

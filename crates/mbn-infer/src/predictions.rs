@@ -1,11 +1,8 @@
-//! From logits to classes with probabilities.
+//! From probabilities to classes.
 
 use serde::Serialize;
 
-/// Smaller probabilities count as this one: below it float32 has fewer digits, down to 0, which has no logarithm.
-const LEAST_PROBABILITY: f32 = f32::MIN_POSITIVE;
-
-/// A class and how likely it is.
+/// A class and its probability.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Prediction<'a> {
     /// The class's name.
@@ -14,41 +11,6 @@ pub struct Prediction<'a> {
     pub index: usize,
     /// Between 0 and 1.
     pub probability: f32,
-}
-
-/// Replaces logits by `exp(x_i) / sum_j exp(x_j)`.
-pub fn softmax(logits: &mut [f32]) {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0f64;
-    for logit in &mut *logits {
-        *logit = (*logit - largest).exp();
-        sum += f64::from(*logit);
-    }
-    for value in logits {
-        *value = (f64::from(*value) / sum) as f32;
-    }
-}
-
-/// Makes probabilities comparable as logits are: replaces those `found` and those `expected` of one image by their
-/// logarithms, less the mean of the latter.
-///
-/// `ln p_i` is the logit `x_i` less what is the same for the whole row, and that mean takes what is the same out of
-/// the size of the values as well, of which a tolerance may be a part. A difference of probabilities themselves says
-/// little: of a thousand classes all may be below 0.05.
-pub fn centred_logarithms(found: &mut [f32], expected: &mut [f32]) {
-    // Not `max`, which would make a number of what is none.
-    let ln = |p: f32| {
-        if p < LEAST_PROBABILITY {
-            LEAST_PROBABILITY
-        } else {
-            p
-        }
-        .ln()
-    };
-    found.iter_mut().chain(&mut *expected).for_each(|p| *p = ln(*p));
-    let sum: f64 = expected.iter().map(|&value| f64::from(value)).sum();
-    let mean = (sum / expected.len().max(1) as f64) as f32;
-    found.iter_mut().chain(expected).for_each(|value| *value -= mean);
 }
 
 /// The `k` likeliest classes, likeliest first; of equal ones the first.
@@ -80,51 +42,6 @@ mod tests {
 
     fn names(n: usize) -> Vec<String> {
         (0..n).map(|i| format!("name {i}")).collect()
-    }
-
-    #[test]
-    fn softmax_of_known_logits() {
-        let mut values = [1.0, 2.0, 3.0];
-        softmax(&mut values);
-        let expected = [0.090_030_57, 0.244_728_47, 0.665_240_96];
-        assert!(
-            values.iter().zip(expected).all(|(v, e)| (v - e).abs() < 1e-6),
-            "{values:?}"
-        );
-        let mut large = [1000.0, 0.0];
-        softmax(&mut large);
-        assert_eq!(large, [1.0, 0.0]);
-    }
-
-    #[test]
-    fn logarithms_of_probabilities_are_logits_but_for_a_constant() {
-        let logits = [1.0, -2.0, 4.0];
-        let (mut found, mut expected) = (logits, logits.map(|x| x + 7.0));
-        found[1] += 0.5;
-        softmax(&mut found);
-        softmax(&mut expected);
-        // Its own row's constant moves with a logit.
-        let moved = found[0].ln() - expected[0].ln();
-        centred_logarithms(&mut found, &mut expected);
-        let close = |a: f32, b: f32| (a - b).abs() < 1e-5;
-        assert!(
-            expected.iter().zip([0.0, -3.0, 3.0]).all(|(e, x)| close(*e, x)),
-            "{expected:?}"
-        );
-        let differences = [moved, moved + 0.5, moved];
-        assert!(
-            (0..3).all(|i| close(found[i] - expected[i], differences[i])),
-            "{found:?}"
-        );
-        assert!(found[1] - expected[1] > 0.49);
-    }
-
-    #[test]
-    fn probabilities_of_nothing_and_no_numbers_have_logarithms_of_their_kind() {
-        let (mut found, mut expected) = ([0.0, 1.0, f32::NAN], [1e-45, 1.0, 0.5]);
-        centred_logarithms(&mut found, &mut expected);
-        assert_eq!(found[..2], expected[..2]);
-        assert!(expected.iter().all(|value| value.is_finite()) && found[2].is_nan());
     }
 
     #[test]

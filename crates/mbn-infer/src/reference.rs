@@ -1,4 +1,4 @@
-//! The weights that candle takes to check a model: those that the model was made from.
+//! The weights that a model was made from, with which candle checks it.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub struct Reference {
 }
 
 /// The weights that `model` was made from: the file `named`, else the file beside the model with its stem, else
-/// one in `models/` or the built-in ones with the hash that the model tells. `None` if there are none.
+/// those in `models/` or built into the program that have the hash in the model. `None` if there are none.
 ///
 /// # Errors
 /// The named file cannot be read, or holds other weights.
@@ -55,7 +55,7 @@ fn from_option(model: &Model, path: &Path) -> Result<Reference> {
     }
 }
 
-/// The file beside the model, which may have another origin: it is passed over then.
+/// The file beside the model, unless it holds other weights.
 fn beside_model(model: &Model, path: &Path) -> Option<Reference> {
     if !path.is_file() {
         return None;
@@ -84,7 +84,7 @@ fn by_hash(expected: &str) -> Option<Reference> {
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.retain(|path| is_weight_file(path));
     paths.sort();
-    // A broken file there is not what was asked for.
+    // Nobody asked for these files: a broken one is skipped.
     let published = paths
         .into_iter()
         .filter_map(|path| Some((Weights::load(&path).ok()?, path)));

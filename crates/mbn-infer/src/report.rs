@@ -1,10 +1,11 @@
-//! What is counted on the way, and said on stderr at the end.
+//! Counts and times of a run, printed on stderr at its end.
 
 use std::time::Duration;
 
 use mbn_cli::Outcome;
+use mbn_engine::parity::Parity;
 
-use crate::parity::Parity;
+use crate::check::Check;
 use crate::pipeline::WorkerTimes;
 use crate::predictions::rank;
 use crate::setup::Classifier;
@@ -14,7 +15,7 @@ use crate::setup::Classifier;
 pub struct Report {
     /// Images that were classified.
     pub classified: usize,
-    /// Paths that could not be.
+    /// Paths that could not be classified.
     pub failed: usize,
     /// Time in the engine.
     pub inference: Duration,
@@ -38,7 +39,7 @@ impl Report {
         self.accuracy.top5 += usize::from(rank < 5);
     }
 
-    /// Says on stderr how it went.
+    /// Prints the summary on stderr.
     pub fn log(&self, elapsed: Duration, workers: WorkerTimes, threads: usize, classifier: &Classifier) {
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
         let rate = self.classified as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
@@ -59,7 +60,7 @@ impl Report {
         if self.accuracy.images > 0 {
             log::info!("{}", self.accuracy);
         }
-        match &classifier.parity {
+        match classifier.check.as_ref().map(Check::parity) {
             Some(parity) if parity.differences().images == 0 => {
                 log::warn!("parity was not checked: no image")
             }

@@ -7,19 +7,23 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use mbn_cli::{Outcome, check_output, interrupt, progress};
+use mbn_engine::images::Images;
+use mbn_engine::lanes::Batch;
+use mbn_engine::softmax::softmax;
 
+use crate::check::Check;
+use crate::hints;
 use crate::inputs::{self, Input};
-use crate::lanes::Batch;
 use crate::options::Options;
 use crate::output::{self, Writer};
-use crate::pipeline::{Chunk, Images, Pipeline};
-use crate::predictions::{softmax, top_k};
+use crate::pipeline::{Chunk, Pipeline};
+use crate::predictions::top_k;
 use crate::report::Report;
 use crate::setup::{self, Classifier};
 
 const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
 
-/// Chunks that the engines may have while the results of the one before are written: they never wait for writing.
+/// Chunks that the engines work on while the results of the one before are written, so that they never wait.
 const AHEAD: usize = 1;
 
 /// The user asked to stop.
@@ -34,7 +38,7 @@ struct Interrupted;
 /// instead, and makes the outcome a failure.
 pub fn run(options: Options) -> Result<Outcome> {
     options.validate()?;
-    // What is read or opened until then may keep the program waiting for ever.
+    // Until then the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
     let output = options.output.as_deref();
     if let Some(path) = output {
@@ -46,7 +50,12 @@ pub fn run(options: Options) -> Result<Outcome> {
     drop(preparing);
 
     let threads = options.common.thread_count();
-    let pipeline = Pipeline::new(classifier.preprocess, classifier.batch, threads)?;
+    let pipeline = Pipeline::new(
+        classifier.preprocess,
+        classifier.lanes.pixel_type(),
+        classifier.batch,
+        threads,
+    )?;
     let bar = progress::bar(inputs.len() as u64, BAR);
     if options.output.is_none() && stdout().is_terminal() {
         // The results themselves show how far it is.
@@ -87,10 +96,10 @@ pub fn run(options: Options) -> Result<Outcome> {
     let written = writer.finish().and_then(|sink| Ok(sink.commit()?));
     written.with_context(|| output::cannot_write(output))?;
     report.log(elapsed, pipeline.times(), threads, &classifier);
-    Ok(report.outcome(classifier.parity.as_ref()))
+    Ok(report.outcome(classifier.check.as_ref().map(Check::parity)))
 }
 
-/// A chunk whose batches the engines have.
+/// A chunk whose batches are with the engines.
 struct InFlight<'a> {
     inputs: &'a [Input],
     outcomes: Vec<Result<(), String>>,
@@ -102,7 +111,7 @@ struct InFlight<'a> {
 fn submit<'a>(chunk: Chunk<'a>, classifier: &mut Classifier) -> InFlight<'a> {
     let image_len = 3 * classifier.preprocess.size * classifier.preprocess.size;
     let images = Arc::new(chunk.images);
-    let n = images.len() / image_len;
+    let n = images.pixels().len() / image_len;
     let starts = (0..n).step_by(classifier.batch);
     let batches = starts.map(|start| {
         let end = n.min(start + classifier.batch);
@@ -133,9 +142,10 @@ fn finish(
         let found = done
             .logits
             .with_context(|| format!("{} failed", classifier.lanes.describe()));
-        let found = setup::with_hint(found)?;
-        if let Some(parity) = &mut classifier.parity {
-            parity.compare(&chunk.images[batch.values()], batch.len(), &found)?;
+        let found = hints::with_cuda_hint(found)?;
+        if let Some(check) = &mut classifier.check {
+            let images = chunk.images.pixels().range(batch.values());
+            check.compare(images, batch.len(), &found)?;
         }
         outputs.extend(found);
     }

@@ -58,7 +58,7 @@ impl WeightAverage {
             let Some(average) = self.tensors.get_mut(&name) else {
                 bail!("the average has no tensor `{name}`")
             };
-            // In this form a weight that does not change has exactly itself as its average.
+            // In this form the average of a weight that does not change is exactly that weight.
             *average = (&*average + ((tensor.detach() - &*average)? * gain)?)?;
         }
         Ok(())

@@ -1,21 +1,20 @@
-//! Tensors that are used again in the next step.
+//! Tensors for the next step.
 
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Shape, Tensor};
 
-/// Tensors that nobody reads any more, by format and number of elements. Memory that comes fresh from the operating
-/// system costs a page fault every 4 KiB, as much time as the arithmetic on it.
+/// Tensors that nobody reads any more, by type and number of elements. Fresh memory from the operating system costs a page
+/// fault every 4 KiB, as much time as the arithmetic on it.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     free: HashMap<(DType, usize), Vec<Tensor>>,
-    /// Of the images that the tensors are for.
+    /// Shape of the images that the tensors are for.
     shape: Option<Shape>,
 }
 
 impl Buffers {
-    /// The images of the next pass: if they have another shape than the last ones, no tensor will fit, and all are
-    /// dropped.
+    /// Drops all tensors if `images`, of the next pass, have another shape than the last ones: none would fit.
     pub fn prepare(&mut self, images: &Tensor) {
         if self.shape.as_ref() != Some(images.shape()) {
             self.free.clear();

@@ -1,7 +1,7 @@
 //! One convolution of the network that trains, with its batch norm.
 
 use candle_core::{Result, Tensor};
-use mbn_ops::{Activation, BatchNorm, BatchStatistics, Normalization, ParameterGradients, Upstream};
+use mbn_ops::{BatchNorm, BatchStatistics, LazyActivation, Normalization, ParameterGradients, Upstream};
 use mbn_ops::{depthwise, depthwise_backward, depthwise_normalized, pointwise, pointwise_backward};
 use mbn_ops::{pointwise_normalized, stem, stem_backward, stem_normalized};
 use mbn_spec::{ConvLayer, LayerKind, Variant};
@@ -26,20 +26,20 @@ pub(crate) struct Layer {
 /// What a layer reads.
 #[derive(Clone, Copy)]
 pub(crate) enum Input<'a> {
-    /// `[N, 3, H, W]`: what the first layer reads.
+    /// `[N, 3, H, W]`, for the first layer.
     Image(&'a Tensor),
-    /// Of the layer before.
-    Activation(Activation<'a>),
+    /// The activation of the layer before.
+    Activation(LazyActivation<'a>),
 }
 
 /// Where the statistics of a batch norm come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// The batch, and they enter the running ones.
+    /// From the batch, which enters the running ones.
     Train,
     /// The running ones.
     Evaluate,
-    /// The batch, and they become the running ones.
+    /// From the batch, which replaces the running ones.
     Measure,
 }
 
@@ -73,7 +73,7 @@ impl Layer {
             }
             Mode::Measure => {
                 let batch = self.convolve(input, &out)?;
-                self.running = self.unbiased(&out, &batch)?;
+                self.running = batch.unbiased(out.elem_count() / self.spec.out_channels)?;
                 self.batches = 1;
                 self.normalization(&self.running)?
             }
@@ -124,18 +124,8 @@ impl Layer {
         Normalization::new(statistics, self.gamma.tensor(), self.beta.tensor(), epsilon, max)
     }
 
-    /// The running variance estimates the population's, so it is divided by one less.
-    fn unbiased(&self, raw: &Tensor, statistics: &BatchStatistics) -> Result<BatchStatistics> {
-        let count = (raw.elem_count() / self.spec.out_channels) as f64;
-        let variance = (&statistics.variance * (count / (count - 1.0).max(1.0)))?;
-        Ok(BatchStatistics {
-            mean: statistics.mean.clone(),
-            variance,
-        })
-    }
-
     /// Inserts the gradients of this layer's parameters. For all layers but the first writes to `out` the gradient
-    /// of batch norm's result in the layer before, and returns those of that batch norm's parameters.
+    /// of batch norm's result in the layer before, and returns the gradients of that batch norm's parameters.
     pub fn backward(
         &self,
         input: Input,

@@ -8,7 +8,7 @@ use candle_nn::ops::log_softmax;
 /// class.
 ///
 /// # Errors
-/// If the shapes do not fit or a label is not below `K`; on CUDA such a label makes the loss not a number.
+/// If the shapes do not fit or a label is not below `K`; on CUDA such a label makes the loss NaN.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
     if logits.device().is_cuda() {
@@ -23,8 +23,8 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result
     loss - (log_probabilities.mean_all()? * smoothing)?
 }
 
-/// Mean cross entropy of `logits` `[N, K]` against `targets` `[N, K]` (F32), rows of probabilities as mixing pictures and
-/// smoothing labels make them; a row's sum is its weight.
+/// Mean cross entropy of `logits` `[N, K]` against `targets` `[N, K]` (F32): rows of probabilities, as from mixed pictures
+/// or smoothed labels. A row's sum is its weight.
 ///
 /// # Errors
 /// If the shapes do not fit.
@@ -37,11 +37,11 @@ pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     (log_probabilities * targets)?.sum(D::Minus1)?.mean_all()?.neg()
 }
 
-/// Makes each row of `targets`, `[N, K]`, count as much as `weights`, `[N]`, say: the mean that [`soft_cross_entropy`]
-/// takes is then divided by the sum of the weights, as `torch.nn.functional.cross_entropy` does with class weights.
+/// Weighs the rows of `targets`, `[N, K]`, by `weights`, `[N]`, and divides by the mean weight, so that
+/// [`soft_cross_entropy`] divides by the sum of the weights, as `torch.nn.functional.cross_entropy` does with class weights.
 ///
-/// With smoothing PyTorch weighs the classes of one target instead, so that the little that goes to a rare class becomes
-/// much, and changes what is to be learned; weights of rows do not.
+/// With smoothing PyTorch weighs the classes within a target instead: the small share of a rare class becomes large, which
+/// changes what the network learns. Weights of rows do not.
 pub fn weigh_targets(targets: &mut [f32], weights: &[f32]) {
     let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
     let classes = targets.len() / weights.len().max(1);

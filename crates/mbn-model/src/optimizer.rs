@@ -13,7 +13,7 @@ use crate::{Gradients, Parameter};
 pub enum OptimizerKind {
     /// Stochastic gradient descent with momentum.
     Sgd {
-        /// Part of the last step that is kept.
+        /// Momentum: the part of the last step that is kept.
         momentum: f64,
         /// Whether momentum is Nesterov's.
         nesterov: bool,
@@ -29,7 +29,7 @@ pub enum OptimizerKind {
     },
 }
 
-/// An optimiser with what it remembers of past gradients.
+/// An optimiser with its state.
 #[derive(Debug)]
 pub struct Optimizer {
     kind: OptimizerKind,
@@ -38,7 +38,7 @@ pub struct Optimizer {
     state: OptimizerState,
 }
 
-/// What an optimiser remembers: the number of steps, and a tensor for each parameter.
+/// An optimiser's state: the number of steps, and a tensor for each parameter.
 #[derive(Clone, Debug, Default)]
 pub struct OptimizerState {
     /// Steps taken.
@@ -59,7 +59,7 @@ impl Optimizer {
         }
     }
 
-    /// What the optimiser remembers.
+    /// The state.
     pub fn state(&self) -> &OptimizerState {
         &self.state
     }
@@ -129,7 +129,7 @@ impl Optimizer {
         })
     }
 
-    /// Makes what is remembered of a parameter, unless it is there.
+    /// Makes the state of a parameter, unless it exists.
     fn remember(&mut self, parameter: &Parameter) -> Result<()> {
         if self.state.tensors.contains_key(&parameter.name) {
             return Ok(());

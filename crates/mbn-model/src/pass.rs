@@ -1,9 +1,9 @@
-//! What a training pass leaves for the backward pass, and what that gives.
+//! What a training pass leaves for the backward pass, and the gradients.
 
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Result, Tensor, Var};
-use mbn_ops::{Activation, Normalization};
+use mbn_ops::{LazyActivation, Normalization};
 
 use crate::Parameter;
 
@@ -17,15 +17,15 @@ pub struct Pass {
     pub(crate) logits: Var,
 }
 
-/// What is kept of a layer: its convolution's result, and the batch norm and activation that follow it.
+/// What a layer keeps: its convolution's result, and the batch norm and activation after it.
 pub(crate) struct Record {
     pub raw: Tensor,
     pub normalization: Normalization,
 }
 
 impl Record {
-    pub fn activation(&self) -> Activation<'_> {
-        Activation {
+    pub fn activation(&self) -> LazyActivation<'_> {
+        LazyActivation {
             raw: &self.raw,
             normalization: &self.normalization,
         }
@@ -54,19 +54,19 @@ impl Gradients {
     /// If the device fails.
     pub fn norm(&self) -> Result<f64> {
         let squares = self.0.values().map(|gradient| {
-            let sum = gradient.to_dtype(DType::F32)?.sqr()?.sum_all()?;
+            let sum = gradient.sqr()?.sum_all()?;
             sum.to_dtype(DType::F64)
         });
         let squares = squares.collect::<Result<Vec<_>>>()?;
         if squares.is_empty() {
             return Ok(0.0);
         }
-        // One value is brought from the device, not one for each tensor.
+        // Fetches one value from the device, not one for each tensor.
         Ok(Tensor::stack(&squares, 0)?.sum_all()?.to_scalar::<f64>()?.sqrt())
     }
 
-    /// Shortens the gradients, taken as one vector, to `max_norm` if they are longer, and returns the norm that they
-    /// had. A norm that is not finite leaves them as they are.
+    /// Scales the gradients, taken as one vector, to the norm `max_norm` if theirs is larger, and returns the norm before.
+    /// A norm that is not finite leaves them as they are.
     ///
     /// # Errors
     /// If the device fails.

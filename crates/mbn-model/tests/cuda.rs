@@ -2,20 +2,17 @@
 //! `--nocapture` shows how far results are apart.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
 mod device;
-#[path = "reference/files.rs"]
-mod files;
-#[path = "reference/step.rs"]
-mod step;
-#[path = "../../mbn-ops/tests/device/turn.rs"]
-mod turn;
 
 use candle_core::{DType, Device};
+use common::{files, step};
 use device::{LOOSE, SGD, SMALL, Setting, Steps, check_losses, check_single_steps, differences};
-use mbn_ops::allow_tf32;
+use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
 use mbn_spec::Alpha;
-use mbn_testing::{Closeness, Tolerance, mismatch};
-use turn::{Cuda, cuda};
+use mbn_testing::{Closeness, Tolerance, Turn, Turns, mismatch};
+
+static CUDA: Turns<Device, CudaUnavailable> = Turns::new(|| open_cuda(0));
 
 /// Part of the elements that AdamW's first step takes to where PyTorch's takes them: all but those whose gradient is so
 /// small that an activation across its kink turns the sign.
@@ -34,21 +31,26 @@ const LARGE: Setting = Setting {
     seed: 4,
 };
 
+/// The device. Skips the calling test and returns `None` where there is none.
+fn cuda() -> Option<Turn<Device>> {
+    let turn = CUDA.take()?;
+    allow_tf32(false);
+    Some(turn)
+}
+
 #[test]
 fn a_training_step_is_pytorchs() {
-    let Some(cuda) = cuda("a_training_step_is_pytorchs") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let Some(reference) = files::reference("a_training_step_is_pytorchs") else {
-        return;
-    };
-    step::check_pass(&reference, &cuda.device, device::ACROSS_A_KINK);
-    assert!(step::close_after_adamw(&reference, &cuda.device) >= ADAMW_CLOSE);
+    let reference = files::reference();
+    step::check_pass(&reference, cuda.device, device::ACROSS_A_KINK);
+    assert!(step::close_after_adamw(&reference, cuda.device) >= ADAMW_CLOSE);
 }
 
 #[test]
 fn a_step_is_the_cpus() {
-    let Some(cuda) = cuda("a_step_is_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     for frozen in [0, 5] {
@@ -57,14 +59,14 @@ fn a_step_is_the_cpus() {
 }
 
 /// The steps of a setting's weights on the device and on the CPU.
-fn run(cuda: &Cuda, setting: Setting) -> [Steps; 2] {
+fn run(cuda: &Turn<Device>, setting: Setting) -> [Steps; 2] {
     let weights = setting.weights();
-    [&cuda.device, &Device::Cpu].map(|device| device::steps(device, setting, &weights, SGD, 1))
+    [cuda.device, &Device::Cpu].map(|device| device::steps(device, setting, &weights, SGD, 1))
 }
 
 #[test]
 fn a_step_of_the_whole_network_is_the_cpus() {
-    let Some(cuda) = cuda("a_step_of_the_whole_network_is_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let [found, expected] = run(&cuda, LARGE);
@@ -73,34 +75,34 @@ fn a_step_of_the_whole_network_is_the_cpus() {
 
 #[test]
 fn two_runs_give_the_same_bits() {
-    let Some(cuda) = cuda("two_runs_give_the_same_bits") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let weights = LARGE.weights();
-    let run = || device::steps(&cuda.device, LARGE, &weights, SGD, 3);
+    let run = || device::steps(cuda.device, LARGE, &weights, SGD, 3);
     differences(&run(), &run(), [Closeness::Each(Tolerance::EXACT); 3]).check();
 }
 
 /// Thirty steps in each arithmetic.
 #[test]
 fn the_loss_falls_as_on_the_cpu() {
-    let Some(cuda) = cuda("the_loss_falls_as_on_the_cpu") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let losses = |device, format| device::losses(device, SMALL, format, 30);
     let on_cpu = losses(&Device::Cpu, DType::F32);
-    let float = losses(&cuda.device, DType::F32);
+    let float = losses(cuda.device, DType::F32);
     check_losses(&on_cpu, &float);
-    check_losses(&float, &losses(&cuda.device, DType::BF16));
+    check_losses(&float, &losses(cuda.device, DType::BF16));
     allow_tf32(true);
-    let tf32 = losses(&cuda.device, DType::F32);
+    let tf32 = losses(cuda.device, DType::F32);
     allow_tf32(false);
     check_losses(&float, &tf32);
 }
 
 #[test]
 fn logits_are_the_cpus() {
-    let Some(cuda) = cuda("logits_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     for setting in [SMALL, LARGE] {
@@ -108,7 +110,7 @@ fn logits_are_the_cpus() {
         let mut problems = Vec::new();
         for (tf32, tolerance) in [(false, Tolerance::LOGITS), (true, TF32_LOGITS)] {
             allow_tf32(tf32);
-            let found = device::logits(&cuda.device, setting);
+            let found = device::logits(cuda.device, setting);
             for (name, (found, expected)) in
                 ["folded", "trained"].into_iter().zip(found.iter().zip(&expected))
             {
@@ -125,8 +127,8 @@ fn logits_are_the_cpus() {
 
 #[test]
 fn saved_weights_are_those_of_the_network() {
-    let Some(cuda) = cuda("saved_weights_are_those_of_the_network") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    device::check_saving(&cuda.device, LARGE);
+    device::check_saving(cuda.device, LARGE);
 }

@@ -1,4 +1,4 @@
-//! Puts a graph together.
+//! Builds a graph.
 
 use half::f16;
 
@@ -16,7 +16,7 @@ pub enum Attribute {
     Ints(Vec<i64>),
 }
 
-/// A graph in the making. Values are defined before they are used; the checker sees to that.
+/// A graph under construction. Define values before using them; the checker refuses any other order.
 #[derive(Debug, Default)]
 pub struct GraphBuilder {
     graph: GraphProto,
@@ -33,12 +33,12 @@ impl GraphBuilder {
         }
     }
 
-    /// Adds something that the caller gives.
+    /// Adds an input of the graph.
     pub fn input(&mut self, name: &str, ty: &TensorType) {
         self.graph.input.push(ty.to_proto(name));
     }
 
-    /// Adds something that the caller gets.
+    /// Adds an output of the graph.
     pub fn output(&mut self, name: &str, ty: &TensorType) {
         self.graph.output.push(ty.to_proto(name));
     }
@@ -65,7 +65,7 @@ impl GraphBuilder {
         });
     }
 
-    /// Renames what the node added last gives, which no other node may read.
+    /// Renames the output of the last node. No other node may read it.
     pub fn rename_last_output(&mut self, name: &str) {
         if let Some(output) = self
             .graph

@@ -1,7 +1,6 @@
-//! Checks a model before anything trusts it: names, versions, constants, and the shape of every value.
+//! Checks a model before anything else uses it: names, versions, constants, and the shape of every value.
 //!
-//! Knows the operators that the exporter writes and no others; never reads what a size in the file only
-//! claims to be there.
+//! It knows only the operators that the exporter writes, and does not trust sizes in the file.
 
 mod attributes;
 mod error;
@@ -12,13 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use error::{CheckError, NodeError};
 
 use crate::opset::ir_version;
-use crate::proto::{DataType, GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::proto::{DataLocation, DataType, GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::{Dim, Model, TensorType};
 
-/// `data_location` of a tensor whose elements are in another file.
-const EXTERNAL: i32 = 1;
-
-/// What a checked model computes.
+/// The inputs and outputs of a checked model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// Version of the format.
@@ -31,10 +27,10 @@ pub struct Report {
     pub outputs: Vec<(String, TensorType)>,
 }
 
-/// Checks the model and infers the type of every value from the inputs on.
+/// Checks the model and infers the type of every value, starting from the inputs.
 ///
 /// # Errors
-/// [`CheckError`] for the first thing found wrong.
+/// [`CheckError`] for the first problem found.
 pub fn check(model: &Model) -> Result<Report, CheckError> {
     let proto = model.proto();
     let opset = opset(proto)?;
@@ -78,7 +74,7 @@ pub fn check(model: &Model) -> Result<Report, CheckError> {
     })
 }
 
-/// The types of the values that are defined so far.
+/// The types of the values defined so far.
 #[derive(Default)]
 struct Values(BTreeMap<String, TensorType>);
 
@@ -119,7 +115,7 @@ fn check_metadata(proto: &ModelProto) -> Result<(), CheckError> {
 
 fn initializer(tensor: &TensorProto) -> Result<TensorType, CheckError> {
     let name = || tensor.name().to_owned();
-    if tensor.data_location() == EXTERNAL || !tensor.external_data.is_empty() {
+    if tensor.data_location() == DataLocation::External || !tensor.external_data.is_empty() {
         return Err(CheckError::ExternalData(name()));
     }
     let elem =

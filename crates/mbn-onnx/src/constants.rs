@@ -1,7 +1,7 @@
-//! The constants that the network's nodes read: weights, folded or not, and what preprocessing needs.
+//! The constants that the network's nodes read: weights, folded or not, and the preprocessing.
 
-use mbn_spec::{Activation, Architecture, Preprocess, TensorKind};
-use mbn_weights::Weights;
+use mbn_spec::{Activation, Architecture, Preprocess, TensorKind, TensorRole};
+use mbn_weights::{Folded, Weights};
 
 use crate::builder::GraphBuilder;
 use crate::network::{OFFSET, RELU6_MAX, RELU6_MIN, SCALE};
@@ -23,7 +23,7 @@ pub(crate) fn fixed(
 ) -> Vec<Fixed> {
     let mut constants = Vec::new();
     if options.input == InputKind::Uint8 {
-        // In float32 whatever the precision: float16 holds the bytes but not their scale well enough.
+        // Always in float32: float16 holds the bytes exactly, but not their scale.
         let mut add = |name, values: [f32; 3]| {
             constants.push(Fixed {
                 name,
@@ -50,10 +50,11 @@ pub(crate) fn fixed(
     constants
 }
 
-/// Adds every constant that the nodes of `network::add` read.
+/// Adds every constant that the nodes of `network::add` read: folded weights, if there are any.
 pub(crate) fn add(
     graph: &mut GraphBuilder,
     weights: &Weights,
+    folded: Option<&Folded>,
     preprocess: &Preprocess,
     options: &ExportOptions,
 ) -> Result<(), ExportError> {
@@ -67,8 +68,7 @@ pub(crate) fn add(
         Ok(())
     };
     let precision = options.precision;
-    if options.fold {
-        let folded = weights.fold();
+    if let Some(folded) = folded {
         for (layer, conv) in architecture.convs().iter().zip(&folded.convs) {
             let (name, bias_dims) = (layer.conv_name(), [layer.out_channels]);
             add(
@@ -81,11 +81,14 @@ pub(crate) fn add(
         }
     }
     for spec in architecture.tensors() {
-        let is_classifier = spec.name.starts_with("fc.");
+        let is_classifier = matches!(
+            spec.role,
+            TensorRole::ClassifierWeight | TensorRole::ClassifierBias
+        );
         let precision = match spec.kind {
             TensorKind::Counter => continue,
             _ if is_classifier => precision,
-            _ if options.fold => continue,
+            _ if folded.is_some() => continue,
             TensorKind::Weight => precision,
             TensorKind::Bias | TensorKind::Buffer => options.batch_norm_precision(),
         };

@@ -1,71 +1,97 @@
-//! Weights to a model.
+//! Makes a model from weights.
 
-use mbn_spec::PreprocessError;
-use mbn_weights::Weights;
+use std::sync::OnceLock;
+
+use mbn_weights::{Folded, Weights};
 
 use crate::builder::GraphBuilder;
 use crate::model::WEIGHTS_SHA256;
-use crate::opset::{OpsetError, ir_version};
+use crate::opset::ir_version;
 use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
-use crate::{ExportOptions, Model, Precision, constants, network};
+use crate::{ExportError, ExportOptions, Model, constants, network};
 
-/// Weights that cannot be written as asked.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ExportError {
-    /// The operator set is not one that can be written.
-    #[error(transparent)]
-    Opset(#[from] OpsetError),
-    /// The weights' preprocessing cannot be carried out.
-    #[error(transparent)]
-    Preprocess(#[from] PreprocessError),
-    /// A weight is not finite, or too large for the precision.
-    #[error("`{tensor}` has the value {value:e}, which {precision} cannot hold (largest {:e})", precision.max())]
-    Range {
-        /// The tensor, after folding if batch norm is folded.
-        tensor: String,
-        /// Its first value that is out of range.
-        value: f32,
-        /// The precision asked for.
-        precision: Precision,
-    },
-}
-
-/// The network as an ONNX model. The same weights and options give the same bytes.
+/// The network as an ONNX model. The same weights and options give the same bytes. For several models, or to compare
+/// one with the weights, keep an [`Exporter`].
 ///
 /// # Errors
-/// [`ExportError`] if the options cannot be met with these weights.
+/// [`ExportError`] if these weights cannot be exported with these options.
 pub fn export(weights: &Weights, options: &ExportOptions) -> Result<Model, ExportError> {
-    let ir_version = ir_version(options.opset)?;
-    let mut metadata = weights.metadata().clone();
-    metadata.classes = Some(weights.class_names());
-    let preprocess = *metadata.preprocess.get_or_insert_default();
-    preprocess.validate()?;
+    Exporter::new(weights).export(options)
+}
 
-    let mut graph = GraphBuilder::new(mbn_spec::ARCHITECTURE);
-    network::add(&mut graph, weights.architecture(), preprocess.size, options);
-    constants::add(&mut graph, weights, &preprocess, options)?;
+/// Exports the same weights any number of times; folds and hashes them once.
+#[derive(Debug)]
+pub struct Exporter<'a> {
+    weights: &'a Weights,
+    folded: OnceLock<Folded>,
+    sha256: OnceLock<String>,
+}
 
-    let mut pairs = metadata.to_pairs();
-    pairs.insert(WEIGHTS_SHA256.to_owned(), weights.sha256());
-    let entry = |(key, value)| StringStringEntryProto {
-        key: Some(key),
-        value: Some(value),
-    };
-    Ok(Model::from(ModelProto {
-        ir_version: Some(ir_version),
-        producer_name: Some("mbn-export".to_owned()),
-        producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        graph: Some(graph.finish()),
-        opset_import: vec![OperatorSetIdProto {
-            domain: Some(String::new()),
-            version: Some(options.opset),
-        }],
-        metadata_props: pairs.into_iter().map(entry).collect(),
-        training_info: Vec::new(),
-        functions: Vec::new(),
-    }))
+impl<'a> Exporter<'a> {
+    /// An exporter of these weights.
+    pub fn new(weights: &'a Weights) -> Self {
+        Self {
+            weights,
+            folded: OnceLock::new(),
+            sha256: OnceLock::new(),
+        }
+    }
+
+    /// The weights.
+    pub fn weights(&self) -> &'a Weights {
+        self.weights
+    }
+
+    /// The weights without batch norm.
+    pub fn folded(&self) -> &Folded {
+        self.folded.get_or_init(|| self.weights.fold())
+    }
+
+    /// The weights' hash.
+    pub fn sha256(&self) -> &str {
+        self.sha256.get_or_init(|| self.weights.sha256())
+    }
+
+    /// As [`export`].
+    ///
+    /// # Errors
+    /// As [`export`].
+    pub fn export(&self, options: &ExportOptions) -> Result<Model, ExportError> {
+        let weights = self.weights;
+        let ir_version = ir_version(options.opset)?;
+        let mut metadata = weights.metadata().clone();
+        metadata.classes = Some(weights.class_names());
+        let preprocess = *metadata.preprocess.get_or_insert_default();
+        preprocess.validate()?;
+
+        let mut graph = GraphBuilder::new(mbn_spec::ARCHITECTURE);
+        network::add(&mut graph, weights.architecture(), preprocess.size, options);
+        let folded = options.fold.then(|| self.folded());
+        constants::add(&mut graph, weights, folded, &preprocess, options)?;
+
+        let mut pairs = metadata.to_pairs();
+        pairs.insert(WEIGHTS_SHA256.to_owned(), self.sha256().to_owned());
+        let entry = |(key, value)| StringStringEntryProto {
+            key: Some(key),
+            value: Some(value),
+        };
+        Ok(Model::from(ModelProto {
+            ir_version: Some(ir_version),
+            producer_name: Some("mbn-export".to_owned()),
+            producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            graph: Some(graph.finish()),
+            opset_import: vec![OperatorSetIdProto {
+                domain: Some(String::new()),
+                version: Some(options.opset),
+            }],
+            metadata_props: pairs.into_iter().map(entry).collect(),
+            training_info: Vec::new(),
+            functions: Vec::new(),
+        }))
+    }
 }
 
 #[cfg(test)]
-#[path = "export_tests.rs"]
+mod onnx_library;
+#[cfg(test)]
 mod tests;

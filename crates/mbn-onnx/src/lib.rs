@@ -14,27 +14,32 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! To add an operation: its nodes go into `network`, its constants into `constants`, and the type of its result into
+//! `checker/infer`. `read_back` compares a file with what `network` and `constants` write, so it needs no change.
+//! To add a precision: an entry in [`Precision`], its element type in [`proto::DataType`], and how
+//! [`GraphBuilder::initializer`](builder::GraphBuilder::initializer) rounds to it.
 
 pub mod builder;
 pub mod checker;
 mod constants;
+mod error;
 mod export;
-mod folded;
+#[cfg(test)]
+mod fixtures;
 mod model;
 mod network;
 mod opset;
 mod options;
 pub mod proto;
+mod read_back;
 mod types;
 
-pub use export::{ExportError, export};
-pub use folded::FoldedError;
+pub use error::ExportError;
+pub use export::{Exporter, export};
 pub use model::{Model, ModelError, ModelErrorKind};
 pub use network::{BATCH, INPUT, LOGITS, PROBABILITIES};
 pub use opset::{DEFAULT_OPSET, OPSETS, OpsetError, ir_version};
 pub use options::{ExportOptions, InputKind, Precision};
+pub use read_back::FoldedError;
 pub use types::{Dim, TensorType, TypeError};
-
-#[cfg(test)]
-#[path = "../tests/fixtures/mod.rs"]
-mod fixtures;

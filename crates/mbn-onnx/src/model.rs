@@ -1,4 +1,4 @@
-//! A model file: bytes, metadata.
+//! A model file: its bytes, its metadata and its errors.
 
 use std::path::{Path, PathBuf};
 
@@ -17,18 +17,18 @@ pub struct Model {
     proto: ModelProto,
 }
 
-/// A model file that cannot be read, with its path.
+/// A model file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("model file `{}` cannot be used", path.display())]
 pub struct ModelError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The reason.
     #[source]
     pub kind: ModelErrorKind,
 }
 
-/// What is wrong with a model file.
+/// Why a model file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelErrorKind {
     /// It cannot be read.
@@ -42,17 +42,17 @@ pub enum ModelErrorKind {
     TooLarge(u64),
     /// It is not a protocol buffer, or is truncated.
     #[error("not a whole ONNX file")]
-    Format(#[from] prost::DecodeError),
-    /// It is a protocol buffer of another kind.
-    #[error("not an ONNX model: it holds no graph")]
+    Malformed(#[from] prost::DecodeError),
+    /// It is a protocol buffer, but not a model.
+    #[error("not an ONNX model: it has no graph")]
     NoGraph,
 }
 
 impl Model {
-    /// Reads a model file. Whether its graph makes sense is for [`check`](crate::checker::check) to say.
+    /// Reads a model file. [`check`](crate::checker::check) checks its graph.
     ///
     /// # Errors
-    /// [`ModelError`] naming the file.
+    /// [`ModelError`] if the file cannot be read as a model.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
         let read = || Self::from_bytes(&whole_file::read(path, MAX_FILE_BYTES, ModelErrorKind::TooLarge)?);
         read().map_err(|kind| ModelError {
@@ -76,13 +76,12 @@ impl Model {
         Ok(Self { proto })
     }
 
-    /// The file's content. Of a file that another program wrote, only what [`proto`](crate::proto) lists is
-    /// kept.
+    /// The file's content. Only the fields that [`proto`](crate::proto) lists survive reading and writing.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.proto.encode_to_vec()
     }
 
-    /// What the model says of itself.
+    /// The model's metadata.
     ///
     /// # Errors
     /// [`MetadataError`] if a value cannot be used.
@@ -91,8 +90,7 @@ impl Model {
         Metadata::from_pairs(props.iter().map(|entry| (entry.key(), entry.value())))
     }
 
-    /// Hash of the weights that the model was made from, as [`Weights::sha256`](mbn_weights::Weights::sha256)
-    /// gives it.
+    /// The [hash](mbn_weights::Weights::sha256) of the weights that the model was made from.
     pub fn weights_sha256(&self) -> Option<&str> {
         let props = &self.proto.metadata_props;
         let entry = props.iter().find(|entry| entry.key() == WEIGHTS_SHA256)?;
@@ -120,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_are_no_model_are_named_with_the_reason() {
+    fn an_error_names_the_file_and_the_reason() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.onnx");
         let load = |content: &[u8]| {
@@ -130,7 +128,10 @@ mod tests {
             error.kind
         };
         assert!(matches!(load(b""), ModelErrorKind::Empty));
-        assert!(matches!(load(b"no protocol buffer"), ModelErrorKind::Format(_)));
+        assert!(matches!(
+            load(b"no protocol buffer"),
+            ModelErrorKind::Malformed(_)
+        ));
         let no_graph = ModelProto {
             ir_version: Some(8),
             ..ModelProto::default()
@@ -146,7 +147,7 @@ mod tests {
         let bytes = [0x3a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
         assert!(matches!(
             Model::from_bytes(&bytes),
-            Err(ModelErrorKind::Format(_))
+            Err(ModelErrorKind::Malformed(_))
         ));
     }
 }

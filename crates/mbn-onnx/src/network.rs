@@ -1,4 +1,4 @@
-//! MobileNetV1's nodes, derived from [`Architecture`]. Constants are added apart, by `constants`.
+//! MobileNetV1's nodes, derived from [`Architecture`]. `constants` adds the constants that they read.
 
 use mbn_spec::{Activation, Architecture, ConvLayer};
 
@@ -59,7 +59,7 @@ fn matrix_type(columns: usize) -> TensorType {
     TensorType::new(DataType::Float, [Dim::Symbol(BATCH.to_owned()), columns.into()])
 }
 
-/// Bytes to the network's float input. The bytes are transposed, being a quarter of the floats.
+/// Turns bytes into the network's float input. It transposes first, while each value is still one byte.
 fn normalise(nodes: &mut Nodes) {
     let perm = Attribute::Ints(vec![0, 3, 1, 2]);
     nodes.add("Transpose", "preprocess.nchw", &[], [("perm", perm)]);
@@ -115,7 +115,7 @@ fn cast_to(ty: DataType) -> (&'static str, Attribute) {
     ("to", Attribute::Int(ty as i64))
 }
 
-/// A chain of nodes, each of which reads what the one before gave.
+/// A chain of nodes; each reads the output of the one before.
 struct Nodes<'a> {
     graph: &'a mut GraphBuilder,
     value: String,

@@ -1,24 +1,23 @@
-//! Which versions of the format go together.
+//! Operator sets and the versions of the format that go with them.
 
 use std::ops::RangeInclusive;
 
-/// Operator sets that can be written: from 13, since when the operators of this network have their present
-/// form, to the newest one that they are tested with.
+/// Supported operator sets: from 13, which gave this network's operators their present form, to the newest one tested.
 pub const OPSETS: RangeInclusive<i64> = 13..=23;
 
-/// Operator set that is written unless another is asked for: any runtime since 2022 reads it.
+/// The default operator set: any runtime since 2022 reads it.
 pub const DEFAULT_OPSET: i64 = 17;
 
-/// An operator set that cannot be written.
+/// An operator set that is not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("opset {found} is not supported; use one of {} to {}", OPSETS.start(), OPSETS.end())]
 pub struct OpsetError {
-    /// The operator set asked for, or found in a file.
+    /// The operator set in the options or in a file.
     pub found: i64,
 }
 
-/// The version of the format (IR) that came with an operator set, by the table in ONNX's `Versioning.md`:
-/// the lowest that may import it.
+/// The version of the format (IR) that came with an operator set, and the lowest that may import it, according to the
+/// table in ONNX's `Versioning.md`.
 ///
 /// # Errors
 /// [`OpsetError`] for an operator set outside [`OPSETS`].

@@ -1,4 +1,4 @@
-//! What a user can choose about the file.
+//! Options of an export.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use crate::proto::DataType;
 /// How the graph is written. Input and output stay float32 whatever the precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportOptions {
-    /// Operator set, one of [`OPSETS`](crate::OPSETS); the version of the format follows from it.
+    /// Operator set, one of [`OPSETS`](crate::OPSETS). It sets the version of the format.
     pub opset: i64,
     /// Whether batch norm is folded into the convolutions.
     pub fold: bool,
-    /// Type of the weights and of what is computed with them.
+    /// Type of the weights and activations.
     pub precision: Precision,
-    /// What the caller gives.
+    /// What the caller passes in.
     pub input: InputKind,
-    /// Whether the output is probabilities, named so, instead of logits.
+    /// Whether the output is `probabilities` instead of `logits`.
     pub softmax: bool,
 }
 
@@ -32,12 +32,12 @@ impl Default for ExportOptions {
     }
 }
 
-/// First operator set whose batch norm takes parameters of another type than its input.
+/// First operator set in which batch norm's parameters may have another type than its input.
 const MIXED_BATCH_NORM: i64 = 15;
 
 impl ExportOptions {
-    /// Type of batch norm's parameters where they are not folded: float32 where the operator set has it, since
-    /// float16 holds small variances badly.
+    /// Type of batch norm's parameters if they are not folded: float32 if the operator set allows it, since float16
+    /// loses small variances.
     pub(crate) fn batch_norm_precision(&self) -> Precision {
         if self.opset >= MIXED_BATCH_NORM {
             Precision::Fp32
@@ -47,7 +47,7 @@ impl ExportOptions {
     }
 }
 
-/// Type of the weights and of what is computed with them.
+/// Type of the weights and activations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// float32
@@ -83,11 +83,11 @@ impl fmt::Display for Precision {
     }
 }
 
-/// What the caller gives.
+/// What the caller passes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
     /// float32 `[batch, 3, size, size]`, normalised.
     Float,
-    /// uint8 `[batch, size, size, 3]`, RGB pictures as decoders give them; the graph normalises.
+    /// uint8 `[batch, size, size, 3]`, RGB pictures as decoders return them; the graph normalises them.
     Uint8,
 }

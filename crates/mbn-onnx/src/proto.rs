@@ -1,12 +1,12 @@
-//! The messages of the ONNX format that this workspace writes and reads, with the field numbers of
-//! `onnx.proto` (proto2, so that every scalar field has presence).
+//! The ONNX messages that this workspace reads and writes, with the field numbers of `onnx.proto` (proto2, where every
+//! scalar field has presence).
 //!
-//! Fields that are not listed are skipped on reading and lost on writing. Those that could change what a
-//! model computes are kept as bytes, so that the checker sees that they are there.
+//! Reading skips fields that are not listed here, so writing loses them. Fields that could change what a model computes
+//! are kept as bytes, so that the checker can refuse them.
 
 use prost::{Enumeration, Message, Oneof};
 
-/// A model: a graph with the versions that it is written in.
+/// A model: a graph and the versions of the format that it uses.
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {
     /// Version of the format itself.
@@ -21,10 +21,10 @@ pub struct ModelProto {
     /// The computation.
     #[prost(message, optional, tag = "7")]
     pub graph: Option<GraphProto>,
-    /// Operator sets that the nodes are taken from.
+    /// Operator sets of the nodes.
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSetIdProto>,
-    /// What the model says of itself.
+    /// Metadata.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
     /// Training graphs, unread.
@@ -57,7 +57,7 @@ pub struct StringStringEntryProto {
     pub value: Option<String>,
 }
 
-/// Nodes in an order in which they can run, with their constants.
+/// Nodes in an order in which they can run, and their constants.
 #[derive(Clone, PartialEq, Message)]
 pub struct GraphProto {
     /// The operations.
@@ -69,10 +69,10 @@ pub struct GraphProto {
     /// Constants, such as weights.
     #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<TensorProto>,
-    /// What the caller gives.
+    /// The values that the caller passes in.
     #[prost(message, repeated, tag = "11")]
     pub input: Vec<ValueInfoProto>,
-    /// What the caller gets.
+    /// The values that the caller gets back.
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfoProto>,
     /// Types of values in between.
@@ -86,7 +86,7 @@ pub struct GraphProto {
 /// One operation.
 #[derive(Clone, PartialEq, Message)]
 pub struct NodeProto {
-    /// Names of the values that it reads; an empty name stands for an optional input left out.
+    /// Names of the values that it reads; an empty name means an optional input left out.
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
     /// Names of the values that it defines.
@@ -121,7 +121,7 @@ pub struct AttributeProto {
     /// Value of type `Ints`.
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
-    /// Which of the values is meant.
+    /// Which of the values holds.
     #[prost(enumeration = "AttributeType", optional, tag = "20")]
     pub r#type: Option<i32>,
 }
@@ -155,15 +155,15 @@ pub struct TensorProto {
     /// Elements in row-major order, little endian.
     #[prost(bytes = "vec", optional, tag = "9")]
     pub raw_data: Option<Vec<u8>>,
-    /// Where the elements are if not in this file.
+    /// Names the file with the elements, if that is another one.
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<StringStringEntryProto>,
-    /// 1 if the elements are in another file.
-    #[prost(int32, optional, tag = "14")]
+    /// A [`DataLocation`].
+    #[prost(enumeration = "DataLocation", optional, tag = "14")]
     pub data_location: Option<i32>,
 }
 
-/// Type of a tensor's elements.
+/// Type of a tensor's elements, with ONNX's number for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
 #[repr(i32)]
 pub enum DataType {
@@ -173,10 +173,24 @@ pub enum DataType {
     Float = 1,
     /// uint8
     Uint8 = 2,
+    /// int8
+    Int8 = 3,
     /// int64
     Int64 = 7,
     /// float16
     Float16 = 10,
+    /// bfloat16
+    Bfloat16 = 16,
+}
+
+/// Where a tensor's elements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
+#[repr(i32)]
+pub enum DataLocation {
+    /// In the message.
+    Default = 0,
+    /// In another file.
+    External = 1,
 }
 
 /// Name and type of a value.
@@ -193,7 +207,7 @@ pub struct ValueInfoProto {
 /// Type of a value.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// The type, if it is one of those read here.
+    /// The type, if it is a tensor's.
     #[prost(oneof = "type_proto::Value", tags = "1")]
     pub value: Option<type_proto::Value>,
 }
@@ -237,7 +251,7 @@ pub mod tensor_shape_proto {
     /// One dimension.
     #[derive(Clone, PartialEq, Message)]
     pub struct Dimension {
-        /// Its size, if anything is known of it.
+        /// Its size, if known.
         #[prost(oneof = "Value", tags = "1, 2")]
         pub value: Option<Value>,
     }

@@ -1,4 +1,4 @@
-//! Tensor types with symbolic dimensions, and their form in the file.
+//! Tensor types with symbolic dimensions, and how the file stores them.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::proto::{DataType, TensorShapeProto, TypeProto, ValueInfoProto, tensor
 pub enum Dim {
     /// A number.
     Fixed(usize),
-    /// A name for a number that the caller chooses.
+    /// A name; the caller chooses the number.
     Symbol(String),
 }
 
@@ -22,14 +22,14 @@ pub struct TensorType {
     pub shape: Vec<Dim>,
 }
 
-/// Why a type in a file cannot be used.
+/// A type in a file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TypeError {
-    /// It is no dense tensor, or its shape is not stated.
+    /// It is not a dense tensor, or has no shape.
     #[error("it is not a tensor with a shape")]
     NotTensor,
-    /// The element type is not one that this network uses.
-    #[error("element type {0} is none of float32, float16, uint8, int64")]
+    /// This network does not use the element type.
+    #[error("its element type has the number {0}, expected float32, float16, uint8 or int64")]
     Element(i32),
     /// A dimension is negative or of unknown size.
     #[error("dimension {0} has no size")]
@@ -41,19 +41,19 @@ impl DataType {
     pub fn size(self) -> usize {
         match self {
             DataType::Undefined => 0,
-            DataType::Uint8 => 1,
-            DataType::Float16 => 2,
+            DataType::Uint8 | DataType::Int8 => 1,
+            DataType::Float16 | DataType::Bfloat16 => 2,
             DataType::Float => 4,
             DataType::Int64 => 8,
         }
     }
 
-    /// The type for a number in a file.
+    /// The type for a number in a file, if this network uses it.
     pub(crate) fn read(number: Option<i32>) -> Result<Self, TypeError> {
         let number = number.unwrap_or_default();
         match DataType::try_from(number) {
-            Ok(DataType::Undefined) | Err(_) => Err(TypeError::Element(number)),
-            Ok(elem) => Ok(elem),
+            Ok(elem @ (DataType::Float | DataType::Float16 | DataType::Uint8 | DataType::Int64)) => Ok(elem),
+            _ => Err(TypeError::Element(number)),
         }
     }
 }
@@ -131,8 +131,10 @@ impl fmt::Display for TensorType {
             DataType::Undefined => "undefined",
             DataType::Float => "float32",
             DataType::Uint8 => "uint8",
+            DataType::Int8 => "int8",
             DataType::Int64 => "int64",
             DataType::Float16 => "float16",
+            DataType::Bfloat16 => "bfloat16",
         };
         let shape: Vec<_> = self.shape.iter().map(Dim::to_string).collect();
         write!(f, "{elem} [{}]", shape.join(", "))

@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mbn_ops::{Activation, BatchStatistics, Conv3x3, Normalization, ParameterGradients, Upstream};
+use mbn_ops::{BatchStatistics, Conv3x3, LazyActivation, Normalization, ParameterGradients, Upstream};
 use mbn_ops::{depthwise, depthwise_backward, pointwise, pointwise_backward, stem, stem_backward};
 
 const BATCH: usize = 8;
@@ -47,8 +47,8 @@ impl Layer {
         })
     }
 
-    fn activation(&self) -> Activation<'_> {
-        Activation {
+    fn activation(&self) -> LazyActivation<'_> {
+        LazyActivation {
             raw: &self.raw,
             normalization: &self.normalization,
         }

@@ -1,14 +1,15 @@
-//! What this machine can do at most, for comparison with what the kernels reach.
+//! The most that this machine can do, for comparison with what the kernels reach.
 
 use std::time::Instant;
 
 use candle_core::DType;
 use rayon::prelude::*;
 
-use crate::cpu::product::{Finish, Format, Left, Packed, Paired, Single, padded};
+use crate::cpu::packed::Packed;
+use crate::cpu::product::{Arithmetic, Finish, Left, Paired, Single, padded};
 use crate::cpu::simd::has_bf16_products;
 
-/// Repetitions, of which the fastest counts: whatever else runs can only slow one down.
+/// Repetitions. The fastest counts: other programs can only slow one down.
 const REPETITIONS: usize = 20;
 
 /// Floating-point operations per second of matrix products whose factors are in the cache, on all threads; for
@@ -21,7 +22,7 @@ pub fn product_flops(dtype: DType) -> f64 {
     }
 }
 
-fn rate<F: Format>() -> f64 {
+fn rate<F: Arithmetic>() -> f64 {
     /// A part of a second-level cache, deep enough that writing the result does not count.
     const ROWS: usize = 112;
     const COLS: usize = 256;

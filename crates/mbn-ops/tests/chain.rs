@@ -1,25 +1,28 @@
-//! Gradients through two layers' batch norms, activations and pooling against finite differences, pooling against
-//! its definition, and the fused layers of inference.
+//! Gradients through two layers' batch norms, activations and pooling against finite differences and against float64,
+//! pooling against its definition, and the fused layers of inference.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
 use candle_core::{DType, Device, Result, Tensor};
-use common::{EPSILON, Layer, doubles, geometry, naive_conv, naive_statistics, nchw, tensor, values};
-use mbn_ops::{Activation, BatchStatistics, Conv3x3, FusedConv, Normalization, Upstream, depthwise};
+use common::{EPSILON, Layer, doubles, geometry, naive_conv, naive_statistics, nchw, tensor, values, window};
+use mbn_ops::{BatchStatistics, Conv3x3, FusedConv, LazyActivation, Normalization, Upstream, depthwise};
 use mbn_ops::{
     depthwise_backward, global_average_pool, global_average_pool_backward, global_average_pool_stored,
 };
 use mbn_ops::{pointwise, pointwise_backward, separable_fused, stem_fused};
+use mbn_testing::float64::{self, Convolution};
 use mbn_testing::{Tolerance, assert_close};
 use proptest::prelude::*;
 
-/// Steps of the central difference in float32, large enough that values differ in enough digits, and in float64.
-const FINITE_DIFFERENCES: [(DType, f64, Tolerance); 2] = [
-    (DType::F32, 1e-2, Tolerance::FINITE_DIFFERENCE),
-    (DType::F64, 1e-5, Tolerance::FINITE_DIFFERENCE_DOUBLE),
-];
+/// Step of the central difference in float32: so large that values differ in enough digits.
+const STEP: f64 = 1e-2;
+/// The same in float64.
+const STEP_IN_FLOAT64: f64 = 1e-5;
 const SHAPE: [usize; 4] = [3, 5, 4, 6];
+
+/// Upper bound of the activations.
+const MAX: f32 = 2.0;
 
 /// `sum(pool(act(bn(conv(act(bn(x)))))) weights)`, with what its gradient needs. Inputs: the weight, gamma and beta
 /// of the first batch norm, gamma and beta of the second.
@@ -32,31 +35,30 @@ struct Chain {
 impl Chain {
     fn run(&self, inputs: &[Tensor]) -> Result<(f64, Vec<Tensor>)> {
         let c = SHAPE[3];
-        let dtype = self.x.dtype();
-        let (mean, variance) = naive_statistics(&doubles(&self.x), c);
+        let (mean, variance) = naive_statistics(&values(&self.x), c);
         let statistics = BatchStatistics {
-            mean: Tensor::new(mean, &Device::Cpu)?.to_dtype(dtype)?,
-            variance: Tensor::new(variance, &Device::Cpu)?.to_dtype(dtype)?,
+            mean: Tensor::new(mean, &Device::Cpu)?,
+            variance: Tensor::new(variance, &Device::Cpu)?,
         };
-        let first = Normalization::new(&statistics, &inputs[1], &inputs[2], EPSILON, 2.0)?;
-        let input = Activation {
+        let first = Normalization::new(&statistics, &inputs[1], &inputs[2], EPSILON, MAX)?;
+        let input = LazyActivation {
             raw: &self.x,
             normalization: &first,
         };
         let raw = match self.conv {
             Some(conv) => Tensor::zeros(
                 (SHAPE[0], conv.out_size(SHAPE[1])?, conv.out_size(SHAPE[2])?, c),
-                dtype,
+                DType::F32,
                 &Device::Cpu,
             )?,
-            None => Tensor::zeros(&SHAPE, dtype, &Device::Cpu)?,
+            None => Tensor::zeros(&SHAPE, DType::F32, &Device::Cpu)?,
         };
         let statistics = match self.conv {
             Some(conv) => depthwise(input, &inputs[0], conv, &raw)?,
             None => pointwise(input, &inputs[0], &raw)?,
         };
-        let second = Normalization::new(&statistics, &inputs[3], &inputs[4], EPSILON, 2.0)?;
-        let activation = Activation {
+        let second = Normalization::new(&statistics, &inputs[3], &inputs[4], EPSILON, MAX)?;
+        let activation = LazyActivation {
             raw: &raw,
             normalization: &second,
         };
@@ -82,6 +84,52 @@ impl Chain {
             vec![dw, before.gamma, before.beta, parameters.gamma, parameters.beta],
         ))
     }
+
+    /// The same in float64.
+    fn run_in_float64(&self, inputs: &[Vec<f64>]) -> (f64, Vec<Vec<f64>>) {
+        let ([_, h, w, c], size, max) = (SHAPE, [SHAPE[1], SHAPE[2]], f64::from(MAX));
+        let convolution = match self.conv {
+            Some(conv) => Convolution::Depthwise {
+                window: window(conv),
+                size: [h, w],
+                channels: c,
+            },
+            None => Convolution::Pointwise {
+                size,
+                in_channels: c,
+                out_channels: c,
+            },
+        };
+        let pixels = convolution.out_size().iter().product();
+        let (x, weights) = (doubles(&self.x), doubles(&self.weights));
+        let layer = |x: &[f64], gamma: &[f64], beta: &[f64]| {
+            float64::Layer::new(&float64::statistics(x, c), gamma, beta, EPSILON, max)
+        };
+        let first = layer(&x, &inputs[1], &inputs[2]);
+        let activated = first.forward(&x);
+        let raw = convolution.forward(&activated, &inputs[0]);
+        let second = layer(&raw, &inputs[3], &inputs[4]);
+        let pooled = float64::pool(&second.forward(&raw), pixels, c);
+        let value = pooled.iter().zip(&weights).map(|(a, b)| a * b).sum();
+
+        let mut gradient = float64::pool_gradient(&weights, pixels, c);
+        let (gamma, beta) = second.before_activation(&mut gradient, &raw);
+        let dy = second.input_gradient(&gradient, &raw, &gamma, &beta);
+        let (mut below, dw) = convolution.backward(&dy, &activated, &inputs[0]);
+        let (first_gamma, first_beta) = first.before_activation(&mut below, &x);
+        (value, vec![dw, first_gamma, first_beta, gamma, beta])
+    }
+}
+
+/// The derivatives of `value` with respect to `at`, by central differences.
+fn differences(at: &[f64], step: f64, value: impl Fn(Vec<f64>) -> f64) -> Vec<f64> {
+    let moved = |i: usize, delta: f64| {
+        let mut moved = at.to_vec();
+        moved[i] += delta;
+        value(moved)
+    };
+    let difference = |i| (moved(i, step) - moved(i, -step)) / (2.0 * step);
+    (0..at.len()).map(difference).collect()
 }
 
 /// Far from the activation's kinks, where the finite difference is wrong: gamma small, beta 1, bound 2.
@@ -90,35 +138,41 @@ fn gradients_are_the_finite_differences() {
     let c = SHAPE[3];
     let dense = (None, vec![c, c, 1, 1]);
     let depthwise = [1, 2].map(|stride| (Some(Conv3x3::symmetric(stride)), vec![c, 1, 3, 3]));
-    let convolutions: Vec<_> = depthwise.into_iter().chain([dense]).collect();
-    let cases = FINITE_DIFFERENCES
-        .iter()
-        .flat_map(|case| convolutions.iter().map(move |conv| (case, conv)));
-    for (&(dtype, step, tolerance), (conv, shape)) in cases {
-        let tensor = |seed, shape: &[usize]| tensor(seed, shape).to_dtype(dtype).unwrap();
+    for (conv, shape) in depthwise.into_iter().chain([dense]) {
         let chain = Chain {
             x: tensor(1, &SHAPE),
-            conv: *conv,
+            conv,
             weights: tensor(2, &[SHAPE[0], c]),
         };
         let scale = |seed| (tensor(seed, &[c]) * 0.1).unwrap().affine(1.0, 0.15).unwrap();
         let shift = |seed| tensor(seed, &[c]).affine(0.1, 1.0).unwrap();
-        let inputs = [tensor(3, shape), scale(4), shift(5), scale(6), shift(7)];
+        let inputs = [tensor(3, &shape), scale(4), shift(5), scale(6), shift(7)];
         let gradients = chain.run(&inputs).unwrap().1;
+        let in_float64 = inputs.each_ref().map(doubles);
+        let exact = chain.run_in_float64(&in_float64).1;
         for (i, input) in inputs.iter().enumerate() {
-            let base = doubles(input);
-            let at = |j: usize, delta: f64| {
-                let mut moved = base.clone();
-                moved[j] += delta;
+            let name = format!("{conv:?}, input {i}");
+            let expected = differences(&in_float64[i], STEP, |moved| {
                 let moved = Tensor::from_vec(moved, input.shape(), &Device::Cpu).unwrap();
                 let mut inputs = inputs.clone();
-                inputs[i] = moved.to_dtype(dtype).unwrap();
+                inputs[i] = moved.to_dtype(DType::F32).unwrap();
                 chain.run(&inputs).unwrap().0
-            };
-            let difference = |j| (at(j, step) - at(j, -step)) / (2.0 * step);
-            let expected: Vec<f64> = (0..base.len()).map(difference).collect();
-            let name = format!("{dtype:?}, {conv:?}, input {i}");
-            assert_close(&name, &doubles(&gradients[i]), &expected, tolerance);
+            });
+            let found = doubles(&gradients[i]);
+            assert_close(&name, &found, &expected, Tolerance::FINITE_DIFFERENCE);
+            let expected = differences(&in_float64[i], STEP_IN_FLOAT64, |moved| {
+                let mut inputs = in_float64.clone();
+                inputs[i] = moved;
+                chain.run_in_float64(&inputs).0
+            });
+            let tolerance = Tolerance::FINITE_DIFFERENCE_DOUBLE;
+            assert_close(&format!("float64, {name}"), &exact[i], &expected, tolerance);
+            assert_close(
+                &format!("against float64, {name}"),
+                &found,
+                &exact[i],
+                Tolerance::GRADIENT,
+            );
         }
     }
 }

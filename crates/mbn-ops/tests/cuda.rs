@@ -4,13 +4,13 @@
 
 mod common;
 mod device;
-#[path = "device/turn.rs"]
-mod turn;
 
-use candle_core::DType;
+use candle_core::{DType, Device};
 use device::{Comparison, FORMATS, shapes};
-use mbn_ops::allow_tf32;
-use turn::cuda;
+use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
+use mbn_testing::{Turn, Turns};
+
+static CUDA: Turns<Device, CudaUnavailable> = Turns::new(|| open_cuda(0));
 
 /// Number of random shapes; most are run in both formats.
 const CASES: usize = 48;
@@ -19,12 +19,19 @@ const BATCH: usize = 2;
 /// More than the blocks that a device launches in one direction, 65 535.
 const MANY: usize = 70_001;
 
+/// The device. Skips the calling test and returns `None` where there is none.
+fn cuda() -> Option<Turn<Device>> {
+    let turn = CUDA.take()?;
+    allow_tf32(false);
+    Some(turn)
+}
+
 #[test]
 fn convolutions_are_the_cpus() {
-    let Some(cuda) = cuda("convolutions_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     for (i, block) in shapes::random(CASES).into_iter().enumerate() {
         let (case, seed) = (block.describe(), i as u64);
         for format in FORMATS {
@@ -39,10 +46,10 @@ fn convolutions_are_the_cpus() {
 
 #[test]
 fn the_networks_layers_are_the_cpus() {
-    let Some(cuda) = cuda("the_networks_layers_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     for (i, block) in shapes::of_the_network(BATCH).into_iter().enumerate() {
         let (case, seed) = (block.describe(), i as u64);
         for format in FORMATS {
@@ -73,10 +80,10 @@ fn the_networks_layers_are_the_cpus() {
 
 #[test]
 fn pooling_is_the_cpus() {
-    let Some(cuda) = cuda("pooling_is_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     let random = shapes::random(CASES).into_iter().map(|block| block.input);
     for (i, shape) in random.chain([[8, 7, 7, 1024], [MANY, 1, 1, 8]]).enumerate() {
         for format in FORMATS {
@@ -93,10 +100,10 @@ fn pooling_is_the_cpus() {
 
 #[test]
 fn layers_for_inference_are_the_cpus() {
-    let Some(cuda) = cuda("layers_for_inference_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     for (i, block) in shapes::random(CASES).into_iter().enumerate() {
         let (case, seed) = (block.describe(), i as u64);
         comparison.add("stem for inference", &case, device::stem_fused(block, seed));
@@ -107,10 +114,10 @@ fn layers_for_inference_are_the_cpus() {
 
 #[test]
 fn classifier_and_loss_are_the_cpus() {
-    let Some(cuda) = cuda("classifier_and_loss_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     for (i, [n, c, k]) in [[1, 1, 1], [3, 40, 10], [64, 1024, 1000], [7, 255, 257]]
         .into_iter()
         .enumerate()
@@ -133,10 +140,10 @@ fn classifier_and_loss_are_the_cpus() {
 
 #[test]
 fn optimisers_are_the_cpus() {
-    let Some(cuda) = cuda("optimisers_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     comparison.add("SGD", "", device::sgd(false));
     comparison.add("SGD, Nesterov", "", device::sgd(true));
     comparison.add("AdamW", "", device::adamw());
@@ -145,10 +152,10 @@ fn optimisers_are_the_cpus() {
 
 #[test]
 fn pictures_are_the_cpus() {
-    let Some(cuda) = cuda("pictures_are_the_cpus") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     for (n, side, size) in [(1, 1, 1), (3, 11, 7), (8, 224, 224), (2, 300, 64), (MANY, 2, 1)] {
         let case = format!("{n} of up to {side} x {side} to {size}");
         comparison.add("pictures", &case, device::pictures(n, side, size, 1));
@@ -162,10 +169,10 @@ fn pictures_are_the_cpus() {
 /// No sum depends on which block comes first.
 #[test]
 fn two_runs_give_the_same_bits() {
-    let Some(cuda) = cuda("two_runs_give_the_same_bits") else {
+    let Some(cuda) = cuda() else {
         return;
     };
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     let blocks = shapes::of_the_network(BATCH);
     for (i, block) in blocks.into_iter().chain(shapes::random(8)).enumerate() {
         let (case, seed) = (block.describe(), i as u64);
@@ -188,7 +195,7 @@ fn two_runs_give_the_same_bits() {
 /// they are formed in float32, and that the switch works.
 #[test]
 fn tf32_is_another_arithmetic() {
-    let Some(cuda) = cuda("tf32_is_another_arithmetic") else {
+    let Some(cuda) = cuda() else {
         return;
     };
     let block = shapes::Block {
@@ -197,11 +204,11 @@ fn tf32_is_another_arithmetic() {
         cout: 512,
     };
     let pointwise = || device::pointwise(block, DType::F32, 1);
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     comparison.add("pointwise", "float32", pointwise());
     comparison.finish();
     allow_tf32(true);
-    let mut comparison = Comparison::new(&cuda.device);
+    let mut comparison = Comparison::new(cuda.device);
     comparison.add("pointwise", "TF32", pointwise());
     let problems = comparison.problems();
     allow_tf32(false);

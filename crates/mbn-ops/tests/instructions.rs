@@ -8,7 +8,8 @@ fn instructions_are_those_asked_for() {
     let used = mbn_ops::instructions();
     match std::env::var(CHOICE) {
         Ok(asked) if !asked.is_empty() && asked != used => {
-            eprintln!("skipped: this processor has no {asked}, so these tests use {used}");
+            let reason = format!("this processor has no {asked}, so these tests use {used}");
+            mbn_testing::skip(mbn_testing::Needs::Processor, reason);
             #[cfg(target_arch = "x86_64")]
             {
                 let has = match asked.as_str() {

@@ -19,7 +19,7 @@ pub enum Alpha {
     One,
 }
 
-/// A width multiplier other than 0.25, 0.5, 0.75 and 1.0 was asked for.
+/// A width multiplier other than 0.25, 0.5, 0.75 and 1.0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` is not a width multiplier of MobileNetV1; use one of 0.25, 0.5, 0.75, 1.0")]
 pub struct ParseAlphaError {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_others_and_lists_what_is_allowed() {
+    fn refuses_others_and_lists_the_four() {
         for text in ["0.3", "0", "-1", "2", "nan", "", "one"] {
             let message = text.parse::<Alpha>().unwrap_err().to_string();
             assert!(message.contains(&format!("`{text}`")), "{message}");

@@ -1,4 +1,4 @@
-//! What a weight file and an ONNX file say of themselves, as string pairs.
+//! The metadata of a weight file or an ONNX file, as string pairs.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{Alpha, Preprocess, Variant};
 /// Value of the `architecture` key.
 pub const ARCHITECTURE: &str = "mobilenet_v1";
 
-/// How the weights came to be.
+/// How the weights were trained.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Training {
@@ -17,7 +17,7 @@ pub struct Training {
     pub data_set: String,
     /// Name of the recipe.
     pub recipe: String,
-    /// Epochs that were run up to these weights.
+    /// Epochs trained up to these weights.
     pub epochs: usize,
     /// Accuracy on the test set in per cent.
     pub accuracy: f64,
@@ -27,25 +27,25 @@ pub struct Training {
     pub version: String,
 }
 
-/// What a model file says of itself; each part may be missing.
+/// The metadata of a model file; each part may be missing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
     /// Width multiplier.
     pub alpha: Option<Alpha>,
     /// Class names in the order of the logits.
     pub classes: Option<Vec<String>>,
-    /// Preprocessing that the weights were trained for.
+    /// Preprocessing that the weights were trained with.
     pub preprocess: Option<Preprocess>,
-    /// Activation, epsilon and padding; `None` stands for PyTorch's.
+    /// Activation, epsilon and padding; `None` means PyTorch's.
     pub variant: Option<Variant>,
-    /// How the weights came to be.
+    /// How the weights were trained.
     pub training: Option<Training>,
 }
 
-/// Metadata that is present but cannot be used.
+/// Metadata that is present but unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// The file holds another kind of network.
+    /// The file holds another network.
     #[error("metadata `architecture` is `{0}`, expected `{ARCHITECTURE}`")]
     Architecture(String),
     /// A value cannot be read.
@@ -58,13 +58,13 @@ pub enum MetadataError {
     },
 }
 
-/// `class_0`, `class_1`, ...: the names of classes that nobody named.
+/// `class_0`, `class_1`, ...: names for classes that have none.
 pub fn default_class_names(classes: usize) -> Vec<String> {
     (0..classes).map(|i| format!("class_{i}")).collect()
 }
 
 impl Metadata {
-    /// The string pairs, in a fixed order. Only the parts that are there are written.
+    /// The string pairs, in a fixed order. Missing parts are left out.
     pub fn to_pairs(&self) -> BTreeMap<String, String> {
         let mut pairs = BTreeMap::from([("architecture".to_owned(), ARCHITECTURE.to_owned())]);
         let mut add = |key: &str, value: Option<String>| {
@@ -89,7 +89,7 @@ impl Metadata {
     /// Reads what [`Metadata::to_pairs`] wrote; unknown keys are ignored.
     ///
     /// # Errors
-    /// [`MetadataError`] if a key is there and its value cannot be used.
+    /// [`MetadataError`] if a key is present and its value unusable.
     pub fn from_pairs<'a>(
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, MetadataError> {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_values_that_it_cannot_use() {
+    fn refuses_unusable_values() {
         for (key, value) in [
             ("architecture", "resnet50"),
             ("alpha", "0.3"),

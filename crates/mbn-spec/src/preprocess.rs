@@ -1,4 +1,4 @@
-//! How a picture becomes the network's input. One description, stored with the weights and in the ONNX file.
+//! How a picture becomes the network's input. Weight files and ONNX files both store this description.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +11,10 @@ pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resize {
-    /// The whole picture to size x size, whatever its aspect ratio.
+    /// Resizes the whole picture to size x size, whatever its aspect ratio.
     #[default]
     Square,
-    /// The shorter side to 256/224 of the size, then the centre of size x size.
+    /// Resizes the shorter side to 256/224 of the size, then takes the centre of size x size.
     Crop,
 }
 
@@ -31,10 +31,10 @@ pub struct Preprocess {
     pub std: [f32; 3],
 }
 
-/// A preprocessing description that cannot be carried out.
+/// A preprocessing description that no picture can follow.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PreprocessError {
-    /// The size is outside what the network can take.
+    /// The size is outside the range that the network accepts.
     #[error("preprocessing size {0} is outside 32 to 4096")]
     Size(usize),
     /// A mean is not finite, or a standard deviation is not finite and positive.
@@ -59,7 +59,7 @@ impl Default for Preprocess {
 }
 
 impl Preprocess {
-    /// Length to which `Resize::Crop` brings the shorter side: 256/224 of the size, rounded.
+    /// Length of the shorter side under `Resize::Crop`: 256/224 of the size, rounded.
     pub fn shorter_side(&self) -> usize {
         (self.size * 256 + 112) / 224
     }
@@ -69,7 +69,10 @@ impl Preprocess {
         (1.0 / (255.0 * self.std[c]), -self.mean[c] / self.std[c])
     }
 
-    /// Refuses sizes and statistics that no picture can be brought to.
+    /// Refuses sizes and statistics that no picture can follow.
+    ///
+    /// # Errors
+    /// [`PreprocessError`] for the first value out of range.
     pub fn validate(&self) -> Result<(), PreprocessError> {
         if !(32..=4096).contains(&self.size) {
             return Err(PreprocessError::Size(self.size));
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_cannot_be_done() {
+    fn refuses_values_out_of_range() {
         let base = Preprocess::default();
         assert!(Preprocess { size: 0, ..base }.validate().is_err());
         assert!(

@@ -13,7 +13,7 @@ pub struct LayerSummary {
     pub output: [usize; 3],
     /// Trained parameters, batch norm's scale and shift included.
     pub parameters: u64,
-    /// Multiply-adds for one image; batch norm, activation and pooling count nothing.
+    /// Multiply-adds for one image; batch norm, activation and pooling count as none.
     pub multiply_adds: u64,
 }
 
@@ -25,7 +25,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Trained parameters in all.
+    /// Trained parameters of all layers.
     pub fn parameters(&self) -> u64 {
         self.layers.iter().map(|layer| layer.parameters).sum()
     }

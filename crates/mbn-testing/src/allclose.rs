@@ -1,29 +1,29 @@
-//! Comparison in the manner of `torch.allclose`, with a message that shows where tensors differ.
+//! Comparison of tensors like `torch.allclose`, with a message that shows where they differ.
 
 use std::fmt::LowerExp;
 
-/// How far values may be apart: `|found - expected| <= absolute + relative * scale`.
+/// How far a value may be off: `|found - expected| <= absolute + relative_to_max * largest expected magnitude`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// Allowed difference whatever the size of the values.
+    /// Allowed difference, independent of the values.
     pub absolute: f32,
-    /// Allowed difference as a part of the largest expected magnitude of the tensor.
+    /// Allowed difference as a fraction of the tensor's largest expected magnitude.
     pub relative_to_max: f32,
 }
 
 impl Tolerance {
-    /// Bit for bit, for what only moves values.
+    /// Bit for bit, for operations that only move values.
     pub const EXACT: Self = Self {
         absolute: 0.0,
         relative_to_max: 0.0,
     };
-    /// Values computed in float64 against such that were rounded to float32 once, which moves each by up to half a
-    /// unit in its last place: 2^-24, or 6.0e-8, of its size.
+    /// Float64 values against the same values rounded to float32 once. Rounding moves a value by up to half a unit in
+    /// its last place: 2^-24, or 6.0e-8, of its size.
     pub const ROUNDED_TO_FLOAT32: Self = Self {
         absolute: 1e-10,
         relative_to_max: 6e-8,
     };
-    /// Float64 values after a few operations, or a sum, in another order: some units in the last place.
+    /// A few float64 operations, or a sum, in another order: some units in the last place.
     pub const DOUBLE: Self = Self {
         absolute: 1e-13,
         relative_to_max: 1e-13,
@@ -38,26 +38,26 @@ impl Tolerance {
         absolute: 1e-4,
         relative_to_max: 0.0,
     };
-    /// Float32 gradients against float64: they have passed the network twice, and batch norm's backward
+    /// Float32 gradients against float64: they pass through the network twice, and batch norm's backward pass
     /// subtracts sums of nearly equal size.
     pub const GRADIENT: Self = Self {
         absolute: 0.0,
         relative_to_max: 1e-3,
     };
-    /// Batch statistics deep in the network, in float32 against float64: a mean over thousands of values of
-    /// activations that have been rounded in every layer before.
+    /// Float32 batch statistics deep in the network against float64: means over thousands of activations that every
+    /// layer before has rounded.
     pub const CLOSE_AFTER_DEPTH: Self = Self {
         absolute: 1e-5,
         relative_to_max: 1e-4,
     };
     /// A derivative by central differences in float64 with a step of 1e-5: truncation and cancellation each leave
-    /// about ten digits.
+    /// about ten correct digits.
     pub const FINITE_DIFFERENCE_DOUBLE: Self = Self {
         absolute: 1e-9,
         relative_to_max: 1e-8,
     };
-    /// A derivative by central differences in float32: the step's truncation and the cancellation in
-    /// `f(x + h) - f(x - h)` each leave about three digits.
+    /// A derivative by central differences in float32: truncation and the cancellation in `f(x + h) - f(x - h)` each
+    /// leave about three correct digits.
     pub const FINITE_DIFFERENCE: Self = Self {
         absolute: 2e-3,
         relative_to_max: 1e-2,
@@ -65,8 +65,8 @@ impl Tolerance {
 }
 
 impl Tolerance {
-    /// The same for a sum over `terms` values of order one and both signs, which may cancel: each addition rounds
-    /// at the size of the terms, however small the result.
+    /// The same for a sum of `terms` values of order one and both signs. They may cancel, but each addition rounds at
+    /// the size of the terms, however small the result.
     #[must_use]
     pub fn for_sum(self, terms: usize) -> Self {
         Self {
@@ -76,18 +76,18 @@ impl Tolerance {
     }
 }
 
-/// How many differing elements a message lists.
+/// How many differing values a message lists.
 const LISTED: usize = 8;
 
-/// A number that tensors hold: float32 or float64.
+/// A tensor's number: float32 or float64.
 pub trait Float: Copy + Into<f64> + LowerExp {}
 
 impl Float for f32 {}
 
 impl Float for f64 {}
 
-/// `None` if the values are close, else a message that lists the first elements that are not.
-/// Values that are not finite are close to nothing.
+/// `None` if the values are close, else a message that lists the first ones that are not. A value that is not finite is
+/// never close, not even to itself.
 pub fn mismatch<F: Float, E: Float>(
     name: &str,
     found: &[F],
@@ -133,12 +133,13 @@ pub fn mismatch<F: Float, E: Float>(
     Some(message)
 }
 
-/// How a tensor may differ from another.
+/// How tensors are compared.
 #[derive(Clone, Copy, Debug)]
 pub enum Closeness {
-    /// Each value by so much.
+    /// Each value on its own.
     Each(Tolerance),
-    /// All values taken as one vector, by so large a part of its length: where a few values may be anything.
+    /// All values as one vector: the difference may be this fraction of its length. For tensors in which a few values may
+    /// be far off.
     Length(f64),
 }
 
@@ -156,7 +157,7 @@ impl Closeness {
         let close = found.len() == expected.len() && apart <= part * whole;
         (!close).then(|| {
             format!(
-                "{name}: {} values {apart:.3e} away from {} of length {whole:.3e}, allowed is {part} of that",
+                "{name}: {} values are {apart:.3e} away from {} values of length {whole:.3e}, more than {part} of that",
                 found.len(),
                 expected.len()
             )
@@ -177,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_what_is_close_and_shows_what_is_not() {
+    fn accepts_close_values_and_lists_others() {
         assert_eq!(
             mismatch("x", &[1.0, 2.0], &[1.0, 2.00001], Tolerance::CLOSE),
             None
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_close_to_nothing() {
+    fn a_value_that_is_not_finite_is_never_close() {
         assert!(mismatch("x", &[f32::NAN], &[f32::NAN], Tolerance::LOGITS).is_some());
         assert!(mismatch("x", &[f32::NAN], &[1.0], Tolerance::LOGITS).is_some());
         assert!(mismatch("x", &[1.0], &[f32::NAN], Tolerance::LOGITS).is_some());
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_forgives_single_values_and_no_more() {
+    fn a_length_forgives_single_values_only() {
         let (expected, found) = (vec![1.0; 100], [vec![1.0; 99], vec![2.0]].concat());
         let within = |part| Closeness::Length(part).mismatch("x", &found, &expected);
         assert_eq!(within(0.11), None);

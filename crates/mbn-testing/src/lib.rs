@@ -1,19 +1,17 @@
-//! What the workspace's tests share: comparison of float tensors, and the reference tensors where they are.
+//! What the workspace's tests share: comparison of float tensors, the operations in float64, reference data, skipping, and
+//! Python's checks.
 
 mod allclose;
+pub mod float64;
+mod projections;
 mod python;
 mod reference;
+mod skip;
+mod turn;
 
 pub use allclose::{Closeness, Float, Tolerance, assert_close, mismatch};
+pub use projections::{PROJECTIONS, projections};
 pub use python::Python;
-pub use reference::{Tensors, reference_dir, shared_dir};
-
-/// Says on stderr that `test` is skipped and why, as a line `skipped: TEST: REASON`, also where the harness keeps what
-/// tests print to itself.
-pub fn skipped(test: &str, reason: &str) {
-    use std::io::Write;
-    // The harness captures what the print macros write, and nothing else. It may have begun a line of its own.
-    let line = format!("\nskipped: {test}: {reason}\n");
-    // Where stderr is closed, nobody listens.
-    let _ = std::io::stderr().write_all(line.as_bytes());
-}
+pub use reference::{Tensors, reference_path};
+pub use skip::{Needs, skip};
+pub use turn::{Turn, Turns};

@@ -1,8 +1,10 @@
-//! Checks by the reference libraries, run where there is a Python that has them.
+//! Checks by Python libraries such as ONNX's own checker.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::skip::{Needs, skip};
 
 /// A Python that has the modules that a test needs.
 pub struct Python {
@@ -10,21 +12,19 @@ pub struct Python {
 }
 
 impl Python {
-    /// The Python named by `MBN_PYTHON`, else that of `.venv` in the repository (made by `make test`); `None`,
-    /// having said on stderr that `test` is skipped and why, if it is not there or lacks one of the modules.
-    pub fn find(test: &str, modules: &[&str]) -> Option<Self> {
-        let skip = |reason: String| {
-            crate::skipped(test, &reason);
-            None
-        };
+    /// The Python that `MBN_PYTHON` names, else the one in the repository's `.venv`, which `make test` makes. Skips the
+    /// calling test and returns `None` if it does not run or lacks one of the modules.
+    pub fn find(modules: &[&str]) -> Option<Self> {
         let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
         let program = std::env::var_os("MBN_PYTHON").map_or(venv, PathBuf::from);
         let import = format!("import {}", modules.join(", "));
-        match Command::new(&program).args(["-c", &import]).output() {
-            Err(error) => skip(format!("cannot run `{}`: {error}", program.display())),
-            Ok(output) if !output.status.success() => skip(format!("Python cannot `{import}`")),
-            Ok(_) => Some(Self { program }),
-        }
+        let reason = match Command::new(&program).args(["-c", &import]).output() {
+            Ok(output) if output.status.success() => return Some(Self { program }),
+            Ok(_) => format!("`{}` fails to `{import}`", program.display()),
+            Err(error) => format!("cannot run `{}`: {error}", program.display()),
+        };
+        skip(Needs::Other, reason);
+        None
     }
 
     /// Runs one of the scripts in this crate's `python/` and returns what it printed.

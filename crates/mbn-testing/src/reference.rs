@@ -1,31 +1,19 @@
-//! Reference data that lies in `shared/` beside the repository, where it is there.
+//! The reference data in `tests/reference/`.
 
 use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors};
 
-/// The folder with reference data, or `None`, having said on stderr that `test` is skipped and why.
-pub fn shared_dir(test: &str) -> Option<PathBuf> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let shared = repository.join("../shared");
-    if shared.is_dir() {
-        return Some(shared);
-    }
-    crate::skipped(
-        test,
-        "the reference data `../shared` is not beside the repository",
-    );
-    None
-}
+/// The pixel that stands for 0 in the reference's pictures, and the distance that stands for 1.
+const MIDDLE: f32 = 128.0;
+const SCALE: f32 = 32.0;
 
-/// As [`shared_dir`], for a folder or file in `shared/reference`, in whose place the environment variable
-/// `MBN_REFERENCE` may name another folder: where tests run without the repository.
-pub fn reference_dir(test: &str, name: &str) -> Option<PathBuf> {
-    let folder = match std::env::var_os("MBN_REFERENCE") {
-        Some(folder) => PathBuf::from(folder),
-        None => shared_dir(test)?.join("reference"),
-    };
-    Some(folder.join(name))
+/// A file or folder of the reference data. The environment variable `MBN_REFERENCE` names another folder to take it
+/// from, for tests that run without the repository.
+pub fn reference_path(name: &str) -> PathBuf {
+    let repository = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference");
+    let folder = std::env::var_os("MBN_REFERENCE").map_or_else(repository, PathBuf::from);
+    folder.join(name)
 }
 
 /// The tensors of a safetensors file.
@@ -38,7 +26,7 @@ impl Tensors {
     /// Reads a file.
     ///
     /// # Panics
-    /// If it cannot be read: the reference data is broken then.
+    /// If it cannot be read.
     pub fn read(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self {
@@ -65,17 +53,31 @@ impl Tensors {
     /// # Panics
     /// If the file has no such tensor.
     pub fn floats(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
-        let (shape, dtype, bytes) = self.raw(name);
-        assert_eq!(dtype, Dtype::F32, "{}: {name}", self.path.display());
+        let (shape, bytes) = self.of_type(name, Dtype::F32);
+        let values = bytes.as_chunks().0;
         (
             shape,
-            bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|chunk| f32::from_le_bytes(*chunk))
-                .collect(),
+            values.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect(),
         )
+    }
+
+    /// Values of a float64 tensor.
+    ///
+    /// # Panics
+    /// If the file has no such tensor.
+    pub fn doubles(&self, name: &str) -> Vec<f64> {
+        let (_, bytes) = self.of_type(name, Dtype::F64);
+        let values = bytes.as_chunks().0;
+        values.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect()
+    }
+
+    /// The [`projections`](crate::projections()) that stand for a large tensor, if the file has them in its place.
+    ///
+    /// # Panics
+    /// If the file is not safetensors.
+    pub fn projections(&self, name: &str) -> Option<Vec<f64>> {
+        let name = format!("{name}.projections");
+        self.names().contains(&name).then(|| self.doubles(&name))
     }
 
     /// Values of an int64 tensor.
@@ -83,14 +85,33 @@ impl Tensors {
     /// # Panics
     /// If the file has no such tensor.
     pub fn integers(&self, name: &str) -> Vec<i64> {
-        let (_, dtype, bytes) = self.raw(name);
-        assert_eq!(dtype, Dtype::I64, "{}: {name}", self.path.display());
-        bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|chunk| i64::from_le_bytes(*chunk))
-            .collect()
+        let (_, bytes) = self.of_type(name, Dtype::I64);
+        let values = bytes.as_chunks().0;
+        values.iter().map(|chunk| i64::from_le_bytes(*chunk)).collect()
+    }
+
+    /// Shape and bytes of a uint8 tensor.
+    ///
+    /// # Panics
+    /// If the file has no such tensor.
+    pub fn bytes(&self, name: &str) -> (Vec<usize>, &[u8]) {
+        self.of_type(name, Dtype::U8)
+    }
+
+    /// Shape `[n, 3, height, width]` and values of the pictures in the tensor `pixels`, as PyTorch was given them.
+    ///
+    /// # Panics
+    /// If the file has no such tensor.
+    pub fn images(&self) -> (Vec<usize>, Vec<f32>) {
+        let (shape, pixels) = self.bytes("pixels");
+        let value = |pixel: &u8| (f32::from(*pixel) - MIDDLE) / SCALE;
+        (shape, pixels.iter().map(value).collect())
+    }
+
+    fn of_type(&self, name: &str, expected: Dtype) -> (Vec<usize>, &[u8]) {
+        let (shape, dtype, bytes) = self.raw(name);
+        assert_eq!(dtype, expected, "{}: {name}", self.path.display());
+        (shape, bytes)
     }
 
     /// Names of all tensors, sorted.

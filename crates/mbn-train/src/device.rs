@@ -8,33 +8,13 @@ use crate::settings::StepPrecision;
 
 /// Opens the device and logs which one it is; with `auto` also why.
 pub(crate) fn open(choice: DeviceChoice) -> Result<Device> {
-    let cuda = |index| mbn_ops::open_cuda(index);
-    match choice {
-        DeviceChoice::Cpu => Ok(Device::Cpu),
-        DeviceChoice::Auto => match cuda(0) {
-            Ok(device) => {
-                log::info!("Training on {} (CUDA device 0)", mbn_ops::device_name(&device));
-                Ok(device)
-            }
-            Err(cause) => {
-                log::info!("Training on the CPU: {cause}");
-                Ok(Device::Cpu)
-            }
-        },
-        DeviceChoice::Cuda(index) => match cuda(index) {
-            Ok(device) => {
-                log::info!(
-                    "Training on {} (CUDA device {index})",
-                    mbn_ops::device_name(&device)
-                );
-                Ok(device)
-            }
-            Err(cause) => {
-                let hint = cause.hint();
-                Err(anyhow!("`--device {choice}`: {cause}")).hint(|| hint.to_owned())
-            }
-        },
+    let opened = choice.open()?;
+    match (opened.index, &opened.unavailable) {
+        (Some(index), _) => log::info!("Training on {} (CUDA device {index})", opened.name()),
+        (None, Some(cause)) => log::info!("Training on the CPU: {cause}"),
+        (None, None) => {}
     }
+    Ok(opened.device)
 }
 
 /// The kind of `device`, as in `--device`.

@@ -35,8 +35,8 @@ pub fn run(options: Options) -> Result<Outcome> {
         return report::print(runs);
     }
     mbn_cli::interrupt::install()?;
-    device::check_options(options.common.device, options.run.precision)?;
-    let device = device::open(options.common.device)?;
+    device::check_options(options.device.device, options.run.precision)?;
+    let device = device::open(options.device.device)?;
     if options.profile {
         profile::run(&options, &device)?;
         return Ok(Outcome::Success);

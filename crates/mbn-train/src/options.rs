@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory, Id, Parser, Subcommand};
-use mbn_cli::CommonArgs;
+use mbn_cli::{CommonArgs, DeviceArgs};
 use mbn_spec::Alpha;
 
 use crate::settings::{NonNegative, RunArgs, Settings, file};
@@ -89,6 +89,13 @@ pub struct Options {
     #[arg(long, value_name = "N", help_heading = "Device and performance", default_value = "2",
         value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: u16,
+
+    #[command(flatten, next_help_heading = "Device and performance")]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub device: DeviceArgs,
 
     #[command(flatten)]
     #[expect(

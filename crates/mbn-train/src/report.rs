@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
 use mbn_cli::Outcome;
 use mbn_spec::Alpha;
+use mbn_spec::text::thousands;
 use serde::Deserialize;
 
 use crate::run::SUMMARY;
@@ -112,8 +113,8 @@ fn table(rows: &[(String, Summary)]) -> Table {
                 .best
                 .as_ref()
                 .map_or("-".into(), |best| format!("{:.2}", best.test_accuracy)),
-            grouped(summary.parameters),
-            grouped(summary.multiply_adds),
+            thousands(summary.parameters),
+            thousands(summary.multiply_adds),
             summary.epochs.to_string(),
             rates(summary),
         ]);
@@ -131,14 +132,6 @@ fn rates(summary: &Summary) -> String {
     summary
         .images_per_s
         .map_or("-".into(), |rate| format!("{rate:.0}"))
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
-    groups.join(",")
 }
 
 #[cfg(test)]

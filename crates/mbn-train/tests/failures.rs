@@ -68,7 +68,8 @@ fn too_little_room_is_found_before_the_first_step() {
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    fn new(test: &str, size: &str) -> Option<Self> {
+    /// Skips the calling test and returns `None` elsewhere.
+    fn new(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let size = format!("size={size}");
         let mounted = Command::new("mount")
@@ -79,7 +80,7 @@ impl SmallDisk {
         if mounted.is_ok_and(|status| status.success()) {
             return Some(Self(folder));
         }
-        eprintln!("{test}: skipped, no file system can be mounted here");
+        mbn_testing::skip(mbn_testing::Needs::Other, "no file system can be mounted here");
         None
     }
 
@@ -97,7 +98,7 @@ impl Drop for SmallDisk {
 #[cfg(unix)]
 #[test]
 fn a_disk_that_fills_up_leaves_the_last_state() {
-    let Some(disk) = SmallDisk::new("a_disk_that_fills_up", "24m") else {
+    let Some(disk) = SmallDisk::new("24m") else {
         return;
     };
     let folder = data();
@@ -141,7 +142,7 @@ fn a_disk_that_fills_up_leaves_the_last_state() {
 
 /// The flags that start a shell in its own mount namespace: as root, or as the root of a user namespace.
 #[cfg(target_os = "linux")]
-fn unshare(test: &str) -> Option<&'static str> {
+fn unshare() -> Option<&'static str> {
     let works = |flags: &&str| {
         let script = "mount -t tmpfs -o ro tmpfs .";
         let folder = tempfile::tempdir().unwrap();
@@ -154,7 +155,10 @@ fn unshare(test: &str) -> Option<&'static str> {
     };
     let flags = ["-m", "-rm"].into_iter().find(works);
     if flags.is_none() {
-        eprintln!("{test}: skipped, `unshare` may not mount a file system here");
+        mbn_testing::skip(
+            mbn_testing::Needs::Other,
+            "`unshare` may not mount a file system here",
+        );
     }
     flags
 }
@@ -163,7 +167,7 @@ fn unshare(test: &str) -> Option<&'static str> {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_read_only_disk_is_refused_before_the_first_step() {
-    let Some(flags) = unshare("a_read_only_disk_is_refused") else {
+    let Some(flags) = unshare() else {
         return;
     };
     let folder = data();

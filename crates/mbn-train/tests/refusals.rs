@@ -24,7 +24,7 @@ fn every_unreadable_image_is_named() {
     }
     let messages = [
         "3 of 22 images in `data` cannot be used:",
-        "\n  `data/train/blue/1.png`: it is no image",
+        "\n  `data/train/blue/1.png`: it is not an image",
         "\n  `data/train/red/3.png`: the PNG file is truncated",
         "\n  `data/val/blue/0.png`: the file is empty",
         "hint:",

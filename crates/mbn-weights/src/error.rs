@@ -1,22 +1,22 @@
-//! What can be wrong with a weight file or a state dict.
+//! Errors of weight files and state dicts.
 
 use std::path::PathBuf;
 
 use mbn_spec::MetadataError;
 use safetensors::SafeTensorError;
 
-/// A weight file that cannot be used or written, with its path.
+/// A weight file that cannot be read, used or written.
 #[derive(Debug, thiserror::Error)]
 #[error("weight file `{}` cannot be {}", path.display(), kind.what_failed())]
 pub struct WeightsError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The reason.
     #[source]
     pub kind: WeightsErrorKind,
 }
 
-/// What is wrong with a weight file.
+/// Why a weight file cannot be read, used or written.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsErrorKind {
     /// It cannot be read.
@@ -33,16 +33,16 @@ pub enum WeightsErrorKind {
     TooLarge {
         /// Bytes found.
         found: u64,
-        /// Bytes that would be read.
+        /// The most bytes that are read.
         limit: u64,
     },
     /// It is not safetensors, or is truncated.
     #[error("not a whole safetensors file")]
-    Format(#[from] SafeTensorError),
+    Malformed(#[from] SafeTensorError),
     /// Its metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// Its tensors are not those of a MobileNetV1.
+    /// Its tensors do not make a MobileNetV1.
     #[error(transparent)]
     Mismatch(#[from] MismatchError),
 }
@@ -56,9 +56,9 @@ impl WeightsErrorKind {
     }
 }
 
-/// Tensors that are not those of the network; lists every difference.
+/// Tensors that do not match the network; lists every difference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("its tensors are not those of {expected}:{}", .problems.iter().map(|p| format!("\n  {p}")).collect::<String>())]
+#[error("its tensors do not match {expected}:{}", .problems.iter().map(|p| format!("\n  {p}")).collect::<String>())]
 pub struct MismatchError {
     /// The network that was expected.
     pub expected: String,

@@ -1,4 +1,4 @@
-//! The families of weight files that can be read, each with its table of names in a file of its own.
+//! The families of weight files that can be read. Each has a file with its table of names, and an entry in the list.
 
 pub mod keras;
 mod pytorch;
@@ -9,10 +9,10 @@ use safetensors::tensor::SafeTensors;
 use crate::family::Family;
 use crate::{Weights, WeightsErrorKind};
 
-/// Every family, in the order in which a file is tried.
+/// Every family, in the order in which they are tried.
 static FAMILIES: [&Family; 2] = [&keras::FAMILY, &pytorch::FAMILY];
 
-/// The state dict that a file of any family holds.
+/// Reads the state dict from a file of any family.
 pub(crate) fn read(tensors: &SafeTensors, metadata: Metadata) -> Result<Weights, WeightsErrorKind> {
     let names = tensors.names();
     match FAMILIES.iter().find(|family| (family.recognises)(&names)) {

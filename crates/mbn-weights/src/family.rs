@@ -8,19 +8,19 @@ use safetensors::tensor::{SafeTensors, TensorView};
 
 use crate::{MismatchError, Weights, WeightsErrorKind};
 
-/// The names and layouts that one library uses, and what its arithmetic needs.
+/// The names and layouts that one library uses, and the arithmetic and preprocessing that its weights expect.
 pub(crate) struct Family {
-    /// Whose it is, in front of `MobileNetV1` in messages: empty or `Keras's `.
+    /// Goes before `MobileNetV1` in messages: empty, or `Keras's `.
     pub owner: &'static str,
-    /// Activation, epsilon and padding of a file whose metadata has none.
+    /// Activation, epsilon and padding, unless the file's metadata says otherwise.
     pub variant: Variant,
-    /// Preprocessing of a file whose metadata has none, if the family has one of its own.
+    /// Preprocessing, unless the file's metadata says otherwise; `None` for the default.
     pub preprocess: Option<Preprocess>,
     /// Whether a file with tensors of these names belongs to the family.
     pub recognises: fn(&[&str]) -> bool,
-    /// The name as [`Family::stored`] writes it.
+    /// A name in the file, as [`Family::stored`] writes it.
     pub plain_name: fn(&str) -> String,
-    /// Where the file keeps a tensor; `None` for a counter that the family does not have.
+    /// Where the file keeps a tensor; `None` for a counter, if the family has none.
     pub stored: fn(&TensorSpec) -> Option<Stored>,
 }
 
@@ -30,12 +30,12 @@ pub(crate) struct Stored {
     pub name: String,
     /// In the file's order of dimensions.
     pub shape: Vec<usize>,
-    /// For each dimension of the state dict's tensor, the file's. Dimensions left out have the size 1.
+    /// For each dimension in the state dict, its index in the file. Dimensions left out have size 1.
     pub order: Vec<usize>,
 }
 
 impl Stored {
-    /// A tensor that the file keeps as the state dict does, under a name of its own.
+    /// A tensor that differs from the state dict's in name only.
     pub fn same(name: impl Into<String>, spec: &TensorSpec) -> Self {
         Self {
             name: name.into(),
@@ -54,7 +54,7 @@ impl Stored {
         offsets.map(|i| f32::from_le_bytes(values[i])).collect()
     }
 
-    /// The position in the file's tensor of each value of the state dict's.
+    /// For each value of the state dict's tensor, its position in the file's.
     fn offsets(&self) -> Vec<usize> {
         let mut strides = vec![1; self.shape.len()];
         for i in (1..strides.len()).rev() {
@@ -73,7 +73,7 @@ impl Stored {
 }
 
 impl Family {
-    /// The state dict that a file of this family holds. What the metadata does not say is as in the family.
+    /// Reads the state dict from a file of this family.
     pub fn read(&self, tensors: &SafeTensors, mut metadata: Metadata) -> Result<Weights, WeightsErrorKind> {
         let views: Views = tensors
             .iter()
@@ -88,7 +88,7 @@ impl Family {
         {
             let found = architecture.alpha;
             problems.push(format!(
-                "metadata says alpha {stated}, the shapes are those of {found}"
+                "metadata says alpha {stated}, the shapes belong to alpha {found}"
             ));
         }
         if !problems.is_empty() {
@@ -141,8 +141,8 @@ impl Family {
         problems
     }
 
-    /// The network that these tensors are nearest to. The classifier gives the number of classes. The stem gives alpha;
-    /// without a usable stem the metadata does, else the alpha that leaves the fewest problems to list.
+    /// The network that best matches the tensors. The classifier gives the number of classes. The stem gives alpha; if
+    /// it does not, the metadata does, or else the alpha with the fewest problems to list.
     fn nearest_architecture(&self, views: &Views, metadata: &Metadata) -> Architecture {
         let outputs = |name: &str| self.outputs(views, name);
         let named = metadata.classes.as_ref().map(Vec::len);
@@ -163,7 +163,7 @@ impl Family {
         of(alpha.unwrap_or(Alpha::One))
     }
 
-    /// The outermost dimension of a tensor of the state dict, as the file has it.
+    /// The outermost dimension of a tensor of the state dict, read from the file.
     fn outputs(&self, views: &Views, name: &str) -> Option<usize> {
         let mut specs = Architecture::new(Alpha::One, 1).tensors().into_iter();
         let stored = (self.stored)(&specs.find(|spec| spec.name == name)?)?;
@@ -172,5 +172,8 @@ impl Family {
     }
 }
 
-/// A file's tensors by plain name.
+/// The file's tensors by plain name.
 type Views<'a> = BTreeMap<String, TensorView<'a>>;
+
+#[cfg(test)]
+mod tests;

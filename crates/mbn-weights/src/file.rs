@@ -14,11 +14,11 @@ use crate::{Weights, WeightsError, WeightsErrorKind, families};
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
 impl Weights {
-    /// Reads a weight file. Without metadata, alpha and the number of classes follow from the shapes. The names
-    /// and layouts of every family in [`families`] are understood.
+    /// Reads a weight file of any family in [`families`]. Without metadata, alpha and the number of classes follow from
+    /// the shapes.
     ///
     /// # Errors
-    /// [`WeightsError`] naming the file, for anything that is not a whole state dict of a MobileNetV1.
+    /// [`WeightsError`] for anything other than a whole state dict of a MobileNetV1.
     pub fn load(path: &Path) -> Result<Self, WeightsError> {
         let limit = MAX_FILE_BYTES;
         let too_large = |found| WeightsErrorKind::TooLarge { found, limit };
@@ -61,7 +61,7 @@ impl Weights {
     /// Writes the file, replacing an older one atomically.
     ///
     /// # Errors
-    /// [`WeightsError`] naming the file.
+    /// [`WeightsError`] if it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), WeightsError> {
         let write = || atomic::write(path, &self.to_bytes()?).map_err(WeightsErrorKind::Write);
         write().map_err(|kind| WeightsError {
@@ -71,8 +71,8 @@ impl Weights {
     }
 }
 
-/// The safetensors crate keeps metadata in a hash map, whose order changes from run to run: the header is
-/// written without it and the pairs, in order, are put in front.
+/// Puts the metadata, in order, at the front of a header written without it. The safetensors crate would keep it in a
+/// hash map, whose order changes from run to run.
 fn insert_metadata(file: &[u8], pairs: &BTreeMap<String, String>) -> Result<Vec<u8>, SafeTensorError> {
     let (header_len, _) = SafeTensors::read_metadata(file)?;
     let (header, data) = file[8..].split_at(header_len);
@@ -82,3 +82,6 @@ fn insert_metadata(file: &[u8], pairs: &BTreeMap<String, String>) -> Result<Vec<
     merged.resize(merged.len().next_multiple_of(8), b' ');
     Ok([&(merged.len() as u64).to_le_bytes()[..], &merged, data].concat())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The hash that tells one set of weights from another, however a file was written.
+//! A hash over the weights alone: other metadata or another way to write the file does not change it.
 
 use sha2::{Digest, Sha256};
 

@@ -11,6 +11,8 @@ mod file;
 mod folded;
 mod hash;
 mod published;
+#[cfg(test)]
+mod sample;
 mod state_dict;
 
 pub use error::{MismatchError, WeightsError, WeightsErrorKind};

@@ -1,20 +1,20 @@
-//! Where weights are published, from the current folder, and how their files are named.
+//! Where published weights lie, relative to the current folder, and how weight files are named.
 
 use std::path::{Path, PathBuf};
 
 use mbn_spec::Alpha;
 
-/// The folder that `mbn-train` publishes weights in, and `mbn-export` and `mbn-infer` look into.
+/// The folder in which `mbn-train` publishes weights and `mbn-export` and `mbn-infer` look for them.
 pub const MODELS: &str = "models";
 
 const EXTENSION: &str = "safetensors";
 
-/// Where weights of `alpha` are published.
+/// The file of the published weights of `alpha`.
 pub fn published_weights(alpha: Alpha) -> PathBuf {
     format!("{MODELS}/mobilenet_v1_{alpha}.{EXTENSION}").into()
 }
 
-/// Whether a file is named like one of weights.
+/// Whether a file is named like a weight file.
 pub fn is_weight_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == EXTENSION)
 }

@@ -17,11 +17,11 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Puts together a state dict from float tensors (row-major) and counters.
+    /// Builds a state dict from float tensors (row-major) and counters.
     ///
     /// # Errors
-    /// [`MismatchError`] listing every tensor that is missing, unexpected or of another length, a number
-    /// of class names other than the number of classes, and a number of classes that is 0.
+    /// [`MismatchError`] lists every tensor that is missing, unexpected or of the wrong length, and says if there
+    /// are no classes, or more or fewer class names than classes.
     pub fn new(
         architecture: Architecture,
         mut metadata: Metadata,
@@ -30,7 +30,7 @@ impl Weights {
     ) -> Result<Self, MismatchError> {
         let mut problems = Vec::new();
         if architecture.classes == 0 {
-            problems.push("its classifier has no class, expected one at least".to_owned());
+            problems.push("its classifier has no class, expected at least one".to_owned());
         }
         let mut expected_names = BTreeSet::new();
         for spec in architecture.tensors() {
@@ -80,10 +80,10 @@ impl Weights {
         })
     }
 
-    /// The same tensors with other metadata; alpha and variant stay those of the network.
+    /// The same tensors with other metadata; the network still sets alpha and variant.
     ///
     /// # Errors
-    /// [`MismatchError`] for a number of class names other than the number of classes.
+    /// [`MismatchError`] if there are more or fewer class names than classes.
     pub fn with_metadata(self, metadata: Metadata) -> Result<Self, MismatchError> {
         Self::new(self.architecture, metadata, self.floats, self.counters)
     }
@@ -93,12 +93,12 @@ impl Weights {
         &self.architecture
     }
 
-    /// What the file says of itself.
+    /// The file's metadata.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
-    /// Class names: those of the metadata, else `class_0`, `class_1`, ...
+    /// Class names from the metadata, or else `class_0`, `class_1`, ...
     pub fn class_names(&self) -> Vec<String> {
         let names = self.metadata.classes.clone();
         names.unwrap_or_else(|| default_class_names(self.architecture.classes))
@@ -107,7 +107,7 @@ impl Weights {
     /// Replaces the class names.
     ///
     /// # Errors
-    /// [`MismatchError`] if their number is not the number of classes.
+    /// [`MismatchError`] if there are more or fewer names than classes.
     pub fn with_class_names(mut self, names: Vec<String>) -> Result<Self, MismatchError> {
         self.metadata.classes = Some(names);
         Self::new(self.architecture, self.metadata, self.floats, self.counters)
@@ -118,14 +118,14 @@ impl Weights {
         self.floats.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Name of a tensor that holds a value that is no number, or infinite, if there is one.
+    /// The name of the first tensor with a NaN or an infinity, if there is one.
     pub fn not_finite(&self) -> Option<&str> {
         let mut floats = self.floats.iter();
         let bad = floats.find(|(_, values)| !values.iter().all(|value| value.is_finite()));
         bad.map(|(name, _)| name.as_str())
     }
 
-    /// A counter's value.
+    /// A counter's value; 0 if there is no such counter.
     pub fn counter(&self, name: &str) -> i64 {
         self.counters.get(name).copied().unwrap_or(0)
     }

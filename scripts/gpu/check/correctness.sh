@@ -25,7 +25,7 @@ run_tests() {
   fi
   passed=$(sed -nE 's/^test result: ok\. ([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
   # `skipped: TEST: REASON` is on stderr and may come before or after the test harness's own line.
-  skipped=$(sed -nE 's/.*skipped: ([^:]+): .*/\1/p' "$log" | sort -u | wc -l)
+  skipped=$(sed -nE 's/.*skipped: ([^ ]+): .*/\1/p' "$log" | sort -u | wc -l)
   reason=$(sed -n 's/.*skipped: //p' "$log" | head -n 1)
   if [ -z "$passed" ] || [ "$passed" = 0 ]; then
     report "$step" fail "no test ran"

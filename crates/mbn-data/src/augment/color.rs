@@ -1,9 +1,9 @@
-//! Operations on the colours of single pixels, in place, each value as Pillow's `ImageEnhance` and `ImageOps` make
-//! it, which torchvision calls.
+//! Operations on the colours of single pixels, in place. Values equal those of Pillow's `ImageEnhance` and `ImageOps`,
+//! which torchvision calls.
 
 use image::RgbImage;
 
-/// What each byte of each channel becomes.
+/// The new value for each byte of each channel.
 type Tables = [[u8; 256]; 3];
 
 /// Multiplies all values.
@@ -12,7 +12,7 @@ pub(super) fn brightness(image: &mut RgbImage, factor: f32) {
     replace(image, &[table; 3]);
 }
 
-/// Multiplies the distances from the mean luminance, a whole number.
+/// Multiplies the differences from the mean luminance, which is rounded to a byte.
 pub(super) fn contrast(image: &mut RgbImage, factor: f32) {
     let pixels = image.as_chunks::<3>().0;
     let sum: u64 = pixels.iter().map(|&pixel| u64::from(luminance(pixel))).sum();
@@ -21,7 +21,7 @@ pub(super) fn contrast(image: &mut RgbImage, factor: f32) {
     replace(image, &[table; 3]);
 }
 
-/// Multiplies the distances from each pixel's luminance.
+/// Multiplies the differences from each pixel's luminance.
 pub(super) fn saturation(image: &mut RgbImage, factor: f32) {
     for pixel in image.as_chunks_mut::<3>().0 {
         let grey = luminance(*pixel);
@@ -29,9 +29,9 @@ pub(super) fn saturation(image: &mut RgbImage, factor: f32) {
     }
 }
 
-/// Turns the hue by a part of the colour circle, in Pillow's HSV of one byte a channel.
+/// Rotates the hue by a fraction of the colour circle, in Pillow's HSV with one byte per channel.
 pub(super) fn hue(image: &mut RgbImage, turn: f32) {
-    // Towards zero, and then around the circle.
+    // Truncates towards zero, then wraps around the circle.
     let turn = (f64::from(turn) * 255.0) as i32 as u8;
     for pixel in image.as_chunks_mut::<3>().0 {
         let [hue, saturation, value] = to_hsv(*pixel);
@@ -39,7 +39,7 @@ pub(super) fn hue(image: &mut RgbImage, turn: f32) {
     }
 }
 
-/// Keeps the highest bits of each value.
+/// Keeps the highest `bits` bits of each value.
 pub(super) fn posterize(image: &mut RgbImage, bits: u32) {
     let mask = (0xff00u32 >> bits.min(8)) as u8;
     for value in image.iter_mut() {
@@ -47,7 +47,7 @@ pub(super) fn posterize(image: &mut RgbImage, bits: u32) {
     }
 }
 
-/// Inverts the values from a threshold on.
+/// Inverts values at or above a threshold.
 pub(super) fn solarize(image: &mut RgbImage, threshold: f32) {
     for value in image.iter_mut() {
         if f32::from(*value) >= threshold {
@@ -56,7 +56,7 @@ pub(super) fn solarize(image: &mut RgbImage, threshold: f32) {
     }
 }
 
-/// Stretches each channel over the whole range.
+/// Stretches each channel to the whole range.
 pub(super) fn autocontrast(image: &mut RgbImage) {
     let tables = histograms(image).map(|histogram| {
         let low = histogram.iter().position(|&count| count > 0).unwrap_or(0);
@@ -66,13 +66,13 @@ pub(super) fn autocontrast(image: &mut RgbImage) {
         }
         let scale = 255.0 / (high - low) as f64;
         let offset = -(low as f64) * scale;
-        // The conversion cuts towards zero, and saturates.
+        // The conversion truncates towards zero and saturates.
         std::array::from_fn(|value| (value as f64 * scale + offset) as u8)
     });
     replace(image, &tables);
 }
 
-/// Gives each channel a histogram that is as flat as can be.
+/// Makes the histogram of each channel as flat as possible.
 pub(super) fn equalize(image: &mut RgbImage) {
     let tables = histograms(image).map(|histogram| {
         let last = histogram.iter().rposition(|&count| count > 0).unwrap_or(0);
@@ -90,15 +90,15 @@ pub(super) fn equalize(image: &mut RgbImage) {
     replace(image, &tables);
 }
 
-/// Pillow's weights of ITU-R 601, in 16-bit fixed point.
+/// Luminance with Pillow's ITU-R 601 weights in 16-bit fixed point.
 fn luminance([r, g, b]: [u8; 3]) -> u8 {
     ((u32::from(r) * 19_595 + u32::from(g) * 38_470 + u32::from(b) * 7_471 + 0x8000) >> 16) as u8
 }
 
-/// From `base` (factor 0) to `value` (factor 1) and beyond.
+/// Interpolates from `base` (factor 0) to `value` (factor 1) and extrapolates beyond.
 pub(super) fn blend(base: u8, value: u8, factor: f32) -> u8 {
     let difference = i16::from(value) - i16::from(base);
-    // The conversion cuts towards zero, and saturates.
+    // The conversion truncates towards zero and saturates.
     (f32::from(base) + factor * f32::from(difference)) as u8
 }
 

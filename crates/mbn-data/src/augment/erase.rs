@@ -1,14 +1,16 @@
-//! Random erasing of a box of a normalised picture.
+//! Random erasing of a box in a normalised picture.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{EraseValue, Erasing, between};
+use super::settings::{EraseValue, Erasing};
+use crate::random::uniform;
 
-/// How often a box is drawn before the picture stays whole.
+/// Attempts to draw a box before leaving the picture unchanged.
 const ATTEMPTS: usize = 10;
 
-/// Fills a box of the planes `[3, size, size]`, perhaps, as torchvision's `RandomErasing` draws it.
+/// With the configured probability, fills a box of the planes `[3, size, size]`, drawn like torchvision's
+/// `RandomErasing`.
 pub(crate) fn erase(erasing: &Erasing, planes: &mut [f32], size: usize, rng: &mut impl Rng) {
     if erasing.probability == 0.0 || rng.random::<f32>() >= erasing.probability {
         return;
@@ -27,13 +29,13 @@ pub(crate) fn erase(erasing: &Erasing, planes: &mut [f32], size: usize, rng: &mu
     }
 }
 
-/// Top, left, height and width of a box smaller than the picture.
+/// Draws a box smaller than the picture: top, left, height and width.
 fn draw(erasing: &Erasing, size: usize, rng: &mut impl Rng) -> Option<[usize; 4]> {
     let area = (size * size) as f64;
     let ratios = erasing.ratio.map(|ratio| f64::from(ratio).ln());
     for _ in 0..ATTEMPTS {
-        let target = area * between(rng, erasing.scale.map(f64::from));
-        let ratio = between(rng, ratios).exp();
+        let target = area * uniform(rng, erasing.scale.map(f64::from));
+        let ratio = uniform(rng, ratios).exp();
         let height = (target * ratio).sqrt().round_ties_even() as usize;
         let width = (target / ratio).sqrt().round_ties_even() as usize;
         if height < size && width < size {
@@ -46,95 +48,4 @@ fn draw(erasing: &Erasing, size: usize, rng: &mut impl Rng) -> Option<[usize; 4]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::sample_stream;
-
-    const SIZE: usize = 64;
-
-    fn always(value: EraseValue) -> Erasing {
-        Erasing {
-            probability: 1.0,
-            value,
-            ..Erasing::default()
-        }
-    }
-
-    #[test]
-    fn a_box_of_every_channel_is_filled_and_nothing_else() {
-        let (mut least, mut most) = (1.0f64, 0.0f64);
-        for index in 0..500 {
-            let mut planes = vec![5.0; 3 * SIZE * SIZE];
-            erase(
-                &always(EraseValue::Mean),
-                &mut planes,
-                SIZE,
-                &mut sample_stream(0, 0, index),
-            );
-            let erased: Vec<usize> = (0..planes.len()).filter(|&k| planes[k] != 5.0).collect();
-            assert!(erased.iter().all(|&k| planes[k] == 0.0));
-            let area = SIZE * SIZE;
-            let first: Vec<usize> = erased.iter().copied().filter(|&k| k < area).collect();
-            assert_eq!(erased.len(), 3 * first.len());
-            assert!(
-                first
-                    .iter()
-                    .all(|&k| planes[area + k] == 0.0 && planes[2 * area + k] == 0.0)
-            );
-            let side = |of: fn(usize) -> usize| {
-                let low = first.iter().map(|&k| of(k)).min().unwrap();
-                first.iter().map(|&k| of(k)).max().unwrap() - low + 1
-            };
-            let (height, width) = (side(|k| k / SIZE), side(|k| k % SIZE));
-            assert_eq!(first.len(), height * width);
-            // A side is rounded to a whole pixel.
-            let (height, width) = (height as f64, width as f64);
-            assert!((height + 0.5) / (width - 0.5) > 0.3 && (height - 0.5) / (width + 0.5) < 3.3);
-            let part = first.len() as f64 / area as f64;
-            (least, most) = (least.min(part), most.max(part));
-        }
-        assert!(
-            (0.015..0.04).contains(&least) && (0.31..0.35).contains(&most),
-            "{least} {most}"
-        );
-    }
-
-    #[test]
-    fn noise_is_normal() {
-        let mut values = Vec::new();
-        for index in 0..20 {
-            let mut planes = vec![f32::INFINITY; 3 * SIZE * SIZE];
-            erase(
-                &always(EraseValue::Noise),
-                &mut planes,
-                SIZE,
-                &mut sample_stream(0, 0, index),
-            );
-            values.extend(planes.into_iter().filter(|value| value.is_finite()));
-        }
-        let n = values.len() as f32;
-        let mean = values.iter().sum::<f32>() / n;
-        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n;
-        // Over 10,000 draws: standard errors of 0.01 and 0.014.
-        assert!(
-            n > 10_000.0 && mean.abs() < 0.05 && (variance - 1.0).abs() < 0.07,
-            "{mean} {variance}"
-        );
-    }
-
-    #[test]
-    fn erases_as_often_as_asked() {
-        let erasing = Erasing {
-            probability: 0.25,
-            ..Erasing::default()
-        };
-        let erased = |index| {
-            let mut planes = vec![5.0; 3 * 256];
-            erase(&erasing, &mut planes, 16, &mut sample_stream(4, 0, index));
-            planes.contains(&0.0)
-        };
-        let count = (0..2000).filter(|&index| erased(index)).count();
-        // Five standard deviations of a binomial with 2000 draws.
-        assert!((403..597).contains(&count), "{count}");
-    }
-}
+mod tests;

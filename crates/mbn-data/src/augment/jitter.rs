@@ -1,30 +1,32 @@
-//! Colour jitter: brightness, contrast, saturation and hue, changed at random and in random order.
+//! Colour jitter: random brightness, contrast, saturation and hue.
 
 use image::RgbImage;
 use rand::{Rng, RngExt};
 
-use super::{ColorJitter, between, color};
+use super::color;
+use super::settings::ColorJitter;
+use crate::random::uniform;
 
 /// Applies brightness, contrast, saturation and hue in random order.
 pub(super) fn apply(jitter: &ColorJitter, image: &mut RgbImage, rng: &mut impl Rng) {
     if *jitter == ColorJitter::default() {
         return;
     }
-    // Fisher and Yates's shuffle.
+    // A Fisher-Yates shuffle.
     let mut order = [0, 1, 2, 3];
     for i in (1..order.len()).rev() {
         order.swap(i, rng.random_range(0..=i));
     }
     let mut factor = |range: f32| {
         let [low, high] = [(1.0 - range).max(0.0), 1.0 + range].map(f64::from);
-        between(rng, [low, high]) as f32
+        uniform(rng, [low, high]) as f32
     };
     let factors = [jitter.brightness, jitter.contrast, jitter.saturation].map(|range| match range {
         0.0 => None,
         range => Some(factor(range)),
     });
     let hue = f64::from(jitter.hue);
-    let turn = (hue > 0.0).then(|| between(rng, [-hue, hue]) as f32);
+    let turn = (hue > 0.0).then(|| uniform(rng, [-hue, hue]) as f32);
     for part in order {
         match (part, factors.get(part).copied().flatten()) {
             (0, Some(factor)) => color::brightness(image, factor),
@@ -49,13 +51,13 @@ mod tests {
     use crate::random::sample_stream;
 
     #[test]
-    fn jitter_keeps_to_its_ranges_and_comes_in_every_order() {
+    fn jitter_stays_within_its_ranges_and_varies_the_order() {
         let off = ColorJitter::default();
         let mut image = picture(16, 16);
         apply(&off, &mut image, &mut sample_stream(0, 0, 0));
         assert_eq!(image, picture(16, 16));
 
-        // A factor from 0.5 to 1.5 of a grey of 100.
+        // A grey of 100 times a factor from 0.5 to 1.5.
         let brightness = ColorJitter {
             brightness: 0.5,
             ..off
@@ -69,7 +71,7 @@ mod tests {
         assert!(levels.iter().all(|level| (50..=150).contains(level)));
         assert!(levels.iter().any(|&level| level < 52) && levels.iter().any(|&level| level > 148));
 
-        // Brightness and contrast do not commute: their order must vary.
+        // Brightness and contrast do not commute, so a varying order shows.
         let both = ColorJitter {
             brightness: 0.5,
             contrast: 0.5,
@@ -83,7 +85,7 @@ mod tests {
             for i in (1..4).rev() {
                 let _ = stream.random_range(0..=i);
             }
-            let mut factor = || between(&mut stream, [0.5, 1.5]) as f32;
+            let mut factor = || uniform(&mut stream, [0.5, 1.5]) as f32;
             let (by, to) = (factor(), factor());
             let mut first = picture(16, 16);
             color::brightness(&mut first, by);

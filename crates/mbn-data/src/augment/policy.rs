@@ -1,62 +1,28 @@
-//! Which operations a picture goes through, and how strongly.
+//! Chooses the operations of an augmentation policy and their strengths.
 
 use image::RgbImage;
 use rand::{Rng, RngExt};
 
-use super::{Policy, color, spatial};
+use super::operation::{OPERATIONS, Operation, run};
+use super::settings::Policy;
 
-/// Strengths are multiples of a thirtieth of the strongest.
+/// Number of strengths: the steps 0 to 30, where 30 is the strongest.
 const BINS: u32 = 31;
 
-/// What torchvision's `TrivialAugmentWide` and `RandAugment` choose from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
-    Identity,
-    ShearX,
-    ShearY,
-    TranslateX,
-    TranslateY,
-    Rotate,
-    Brightness,
-    Color,
-    Contrast,
-    Sharpness,
-    Posterize,
-    Solarize,
-    AutoContrast,
-    Equalize,
-}
-
-const OPERATIONS: [Operation; 14] = [
-    Operation::Identity,
-    Operation::ShearX,
-    Operation::ShearY,
-    Operation::TranslateX,
-    Operation::TranslateY,
-    Operation::Rotate,
-    Operation::Brightness,
-    Operation::Color,
-    Operation::Contrast,
-    Operation::Sharpness,
-    Operation::Posterize,
-    Operation::Solarize,
-    Operation::AutoContrast,
-    Operation::Equalize,
-];
-
-/// The strongest of each operation.
+/// The greatest strength of each operation.
 #[derive(Clone, Copy)]
 struct Ranges {
     shear: f64,
-    /// Pixels to the right, and down.
+    /// Pixels to the right and down.
     translate: [f64; 2],
     degrees: f64,
-    /// Of brightness, colour, contrast and sharpness: how far the factor is from one.
+    /// Distance from 1 of the factor of brightness, colour, contrast and sharpness.
     enhance: f64,
-    /// Bits that posterizing takes away.
+    /// Bits that posterizing drops.
     bits: f64,
 }
 
+/// The ranges of TrivialAugment.
 const WIDE: Ranges = Ranges {
     shear: 0.99,
     translate: [32.0; 2],
@@ -66,7 +32,7 @@ const WIDE: Ranges = Ranges {
 };
 
 impl Ranges {
-    /// RandAugment's.
+    /// The ranges of RandAugment.
     fn narrow(image: &RgbImage) -> Self {
         Self {
             shear: 0.3,
@@ -77,7 +43,7 @@ impl Ranges {
         }
     }
 
-    /// The strength of an operation at a step of 0 to 30, and whether it goes either way.
+    /// The strength of an operation at a step from 0 to 30, and whether its sign is random.
     fn strength(&self, operation: Operation, step: u32) -> (f64, bool) {
         let part = f64::from(step) / f64::from(BINS - 1);
         match operation {
@@ -95,61 +61,39 @@ impl Ranges {
     }
 }
 
-/// Applies what the policy chooses.
+/// Applies the operations that the policy chooses.
 pub(super) fn apply(policy: Policy, image: &mut RgbImage, fill: [u8; 3], rng: &mut impl Rng) {
     match policy {
         Policy::None => {}
         Policy::TrivialAugment => {
             let operation = OPERATIONS[rng.random_range(0..OPERATIONS.len())];
             let step = rng.random_range(0..BINS);
-            run_either_way(operation, WIDE.strength(operation, step), image, fill, rng);
+            run_with_random_sign(operation, WIDE.strength(operation, step), image, fill, rng);
         }
         Policy::RandAugment { ops, magnitude } => {
             let ranges = Ranges::narrow(image);
             for _ in 0..ops {
                 let operation = OPERATIONS[rng.random_range(0..OPERATIONS.len())];
-                run_either_way(operation, ranges.strength(operation, magnitude), image, fill, rng);
+                run_with_random_sign(operation, ranges.strength(operation, magnitude), image, fill, rng);
             }
         }
     }
 }
 
-fn run_either_way(
+fn run_with_random_sign(
     operation: Operation,
-    (strength, either_way): (f64, bool),
+    (strength, is_signed): (f64, bool),
     image: &mut RgbImage,
     fill: [u8; 3],
     rng: &mut impl Rng,
 ) {
-    let negative = either_way && rng.random::<bool>();
+    let negative = is_signed && rng.random::<bool>();
     run(
         operation,
         if negative { -strength } else { strength },
         image,
         fill,
     );
-}
-
-/// Applies an operation. Its strength is a part of the picture's side for shears, pixels, degrees, how far the
-/// factor is from one, bits that are kept, or the threshold.
-pub(super) fn run(operation: Operation, strength: f64, image: &mut RgbImage, fill: [u8; 3]) {
-    let factor = (1.0 + strength) as f32;
-    match operation {
-        Operation::Identity => {}
-        Operation::ShearX => spatial::shear_x(image, strength, fill),
-        Operation::ShearY => spatial::shear_y(image, strength, fill),
-        Operation::TranslateX => spatial::translate(image, strength as i32, 0, fill),
-        Operation::TranslateY => spatial::translate(image, 0, strength as i32, fill),
-        Operation::Rotate => spatial::rotate(image, strength, fill),
-        Operation::Brightness => color::brightness(image, factor),
-        Operation::Color => color::saturation(image, factor),
-        Operation::Contrast => color::contrast(image, factor),
-        Operation::Sharpness => spatial::sharpness(image, factor),
-        Operation::Posterize => color::posterize(image, strength as u32),
-        Operation::Solarize => color::solarize(image, strength as f32),
-        Operation::AutoContrast => color::autocontrast(image),
-        Operation::Equalize => color::equalize(image),
-    }
 }
 
 #[cfg(test)]
@@ -182,14 +126,14 @@ mod tests {
         for (ranges, operation, strengths) in expected {
             for (step, expected) in [0, 9, 30].into_iter().zip(strengths) {
                 let (found, _) = ranges.strength(operation, step);
-                // The constants above have four decimals.
+                // The constants above are rounded to four decimals.
                 assert!((found - expected).abs() < 1e-4, "{operation:?} {step}: {found}");
             }
         }
     }
 
     #[test]
-    fn every_operation_comes_up_and_a_stream_repeats_it() {
+    fn every_operation_occurs_and_a_stream_repeats_it() {
         for policy in [
             Policy::TrivialAugment,
             Policy::RandAugment {
@@ -209,8 +153,8 @@ mod tests {
                     _ => Ranges::narrow(&picture(64, 48)),
                 };
                 let mut found = 0;
-                let (strength, either_way) = ranges.strength(operation, 15);
-                let signs: &[f64] = if either_way { &[1.0, -1.0] } else { &[1.0] };
+                let (strength, is_signed) = ranges.strength(operation, 15);
+                let signs: &[f64] = if is_signed { &[1.0, -1.0] } else { &[1.0] };
                 for sign in signs {
                     let mut image = picture(64, 48);
                     run(operation, sign * strength, &mut image, [9; 3]);

@@ -1,8 +1,8 @@
-//! Operations that move pixels or look at their neighbours, as Pillow does them: affine transformations to the
-//! nearest pixel, and sharpness.
+//! Operations that move pixels or read their neighbours, like Pillow's: nearest-neighbour affine transformations and
+//! sharpness.
 //!
-//! The general warps of image crates place pixel centres and round otherwise; torchvision's results to the byte
-//! take Pillow's 16.16 fixed point, which is also the fastest way.
+//! Image crates place pixel centres and round differently. Only Pillow's 16.16 fixed point gives torchvision's results
+//! to the byte; it is also the fastest way.
 
 use std::cell::RefCell;
 
@@ -11,11 +11,11 @@ use image::RgbImage;
 use super::color::blend;
 
 thread_local! {
-    /// The picture as it was before the operation.
+    /// The picture before the operation.
     static BEFORE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Where the pixel at a place comes from: `[a, b, c, d, e, f]` is `(a x + b y + c, d x + e y + f)`.
+/// `[a, b, c, d, e, f]`: the pixel at `(x, y)` comes from `(a x + b y + c, d x + e y + f)`.
 type Affine = [f64; 6];
 
 /// Shears along rows.
@@ -28,7 +28,7 @@ pub(super) fn shear_y(image: &mut RgbImage, amount: f64, fill: [u8; 3]) {
     affine(image, [1.0, 0.0, 0.0, amount, 1.0, 0.0], fill);
 }
 
-/// Moves to the right and down by whole pixels.
+/// Moves right and down by whole pixels.
 pub(super) fn translate(image: &mut RgbImage, right: i32, down: i32, fill: [u8; 3]) {
     affine(
         image,
@@ -37,7 +37,7 @@ pub(super) fn translate(image: &mut RgbImage, right: i32, down: i32, fill: [u8; 
     );
 }
 
-/// Rotates about the centre, counter-clockwise, in degrees.
+/// Rotates about the centre, counter-clockwise.
 pub(super) fn rotate(image: &mut RgbImage, degrees: f64, fill: [u8; 3]) {
     let (sin, cos) = (-degrees).to_radians().sin_cos();
     let (x, y) = (f64::from(image.width()) / 2.0, f64::from(image.height()) / 2.0);
@@ -70,7 +70,7 @@ fn affine(image: &mut RgbImage, [a, b, c, d, e, f]: Affine, fill: [u8; 3]) {
     });
 }
 
-/// Multiplies the distances from a smoothed picture; the pixels at the edge keep their values.
+/// Multiplies the differences from a smoothed picture. Pixels at the edge keep their values.
 pub(super) fn sharpness(image: &mut RgbImage, factor: f32) {
     let row = 3 * image.width() as usize;
     if image.width() < 3 || image.height() < 3 {
@@ -87,7 +87,7 @@ pub(super) fn sharpness(image: &mut RgbImage, factor: f32) {
                     .flat_map(|line| [line[at - 3], line[at], line[at + 3]])
                     .map(u32::from)
                     .sum();
-                // The centre counts five times, the eight around it once; rounded to the nearest.
+                // The centre counts five times, its eight neighbours once; the mean is rounded to nearest.
                 let smooth = (2 * (sum + 4 * u32::from(own[at])) + 13) / 26;
                 out[at] = blend(smooth as u8, own[at], factor);
             }

@@ -1,10 +1,10 @@
 mod pillow;
 
-use super::policy::{Operation, run};
+use super::operation::{Operation, run};
 use super::*;
 use crate::random::sample_stream;
 
-/// Changes of all that colour jitter can change.
+/// Jitter of everything that colour jitter can change.
 const EVERY_COLOUR: ColorJitter = ColorJitter {
     brightness: 0.4,
     contrast: 0.4,
@@ -13,7 +13,7 @@ const EVERY_COLOUR: ColorJitter = ColorJitter {
 };
 
 #[test]
-fn flips_as_often_as_asked() {
+fn flips_with_the_configured_probability() {
     let image = RgbImage::from_fn(32, 32, |x, y| image::Rgb([x as u8, y as u8, 7]));
     let preprocess = Preprocess {
         size: 32,
@@ -60,7 +60,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 }
 
 #[test]
-fn operations_are_pillows_to_the_byte() {
+fn operations_equal_pillows_to_the_byte() {
     for (name, strength, small, large) in pillow::EXPECTED {
         let apply = |image: &mut RgbImage| {
             let operation = match name {
@@ -92,7 +92,7 @@ fn operations_are_pillows_to_the_byte() {
 }
 
 #[test]
-fn pictures_of_one_colour_or_pixel_are_no_trouble() {
+fn pictures_of_one_colour_or_one_pixel_are_changed_without_errors() {
     for (width, height) in [(1, 1), (2, 2), (3, 1)] {
         for index in 0..300 {
             let augment = Augment {
@@ -112,9 +112,9 @@ fn pictures_of_one_colour_or_pixel_are_no_trouble() {
     }
 }
 
-/// So that a flip may come last where only colours change after it.
+/// This allows a flip to come last if only colours change after it.
 #[test]
-fn colours_are_the_same_in_a_mirror() {
+fn colour_changes_commute_with_mirroring() {
     let image = RgbImage::from_fn(24, 16, |x, y| {
         image::Rgb([(x * 9) as u8, (y * 13) as u8, (x * y) as u8])
     });
@@ -130,7 +130,7 @@ fn colours_are_the_same_in_a_mirror() {
     };
     for index in 0..20 {
         let mut stream = sample_stream(1, 0, index);
-        let small = crate::resize::apply(&image, &preprocess).unwrap();
+        let small = crate::resize::resize(&image, &preprocess).unwrap();
         let jittered = |image: &RgbImage| {
             augment
                 .apply(image, &preprocess, &mut sample_stream(1, 0, index))

@@ -3,25 +3,28 @@
 use std::io::{Cursor, ErrorKind};
 
 use image::error::{ImageError, LimitErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
-use super::{DecodeErrorKind, Format, MAX_DECODED_BYTES, check_size, rgb};
+use super::error::DecodeErrorKind;
+use super::limits::{MAX_DECODED_BYTES, check_size};
+use super::picture_format::PictureFormat;
+use super::{orientation, rgb};
 
 /// Decodes a file to upright RGB.
-pub(super) fn decode(format: Format, bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
+pub(super) fn decode(format: PictureFormat, bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
     let convert = |error| from_image_error(format, error);
     let mut decoder = open(format, bytes)?;
-    let orientation = decoder.orientation().map_err(convert)?;
+    let turn = decoder.orientation().map_err(convert)?;
     let mut image = rgb::from_dynamic(DynamicImage::from_decoder(decoder).map_err(convert)?);
-    rgb::orient(&mut image, orientation);
+    orientation::apply(&mut image, turn);
     Ok(image)
 }
 
-/// The decoder behind the header of a picture that is not too large.
-pub(super) fn open(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, DecodeErrorKind> {
+/// Reads the header and checks the size.
+pub(super) fn open(format: PictureFormat, bytes: &[u8]) -> Result<impl ImageDecoder, DecodeErrorKind> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.of_image_crate());
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format(format));
     reader.limits(limits);
     let decoder = reader
         .into_decoder()
@@ -31,7 +34,17 @@ pub(super) fn open(format: Format, bytes: &[u8]) -> Result<impl ImageDecoder, De
     Ok(decoder)
 }
 
-fn from_image_error(format: Format, error: ImageError) -> DecodeErrorKind {
+pub(super) fn image_format(format: PictureFormat) -> ImageFormat {
+    match format {
+        PictureFormat::Png => ImageFormat::Png,
+        PictureFormat::Jpeg => ImageFormat::Jpeg,
+        PictureFormat::WebP => ImageFormat::WebP,
+        PictureFormat::Bmp => ImageFormat::Bmp,
+        PictureFormat::Gif => ImageFormat::Gif,
+    }
+}
+
+fn from_image_error(format: PictureFormat, error: ImageError) -> DecodeErrorKind {
     match error {
         ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             DecodeErrorKind::Truncated {
@@ -45,7 +58,7 @@ fn from_image_error(format: Format, error: ImageError) -> DecodeErrorKind {
                 reason: format!("it needs more than {MAX_DECODED_BYTES} bytes of memory"),
             }
         }
-        // The crate's own message repeats the format; its source has the reason.
+        // The crate's own message repeats the format; only its source has the reason.
         error => DecodeErrorKind::Malformed {
             format,
             reason: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),

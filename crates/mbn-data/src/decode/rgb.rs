@@ -1,10 +1,9 @@
-//! Any pixel layout to upright 8-bit RGB.
+//! Any pixel layout to 8-bit RGB.
 
-use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
-/// As Pillow's `convert("RGB")`: grey is repeated, alpha is dropped and not blended. Of 16-bit channels the
-/// high byte stays.
+/// Converts like Pillow's `convert("RGB")`: repeats grey and drops alpha without blending. Keeps the high byte of
+/// 16-bit channels.
 pub(super) fn from_dynamic(image: DynamicImage) -> RgbImage {
     let (width, height) = (image.width(), image.height());
     let high = |value: u16| value.to_be_bytes()[0];
@@ -28,18 +27,8 @@ pub(super) fn from_dynamic(image: DynamicImage) -> RgbImage {
                 .flat_map(|&[r, g, b, _]| [high(r), high(g), high(b)])
                 .collect()
         }
-        // Float layouts, which none of the formats read here has.
+        // Float layouts, which no supported format has.
         other => return other.into_rgb8(),
     };
     RgbImage::from_raw(width, height, pixels).unwrap_or_else(|| RgbImage::new(width, height))
-}
-
-/// Turns and mirrors a picture as its EXIF orientation asks.
-pub(super) fn orient(image: &mut RgbImage, orientation: Orientation) {
-    if orientation == Orientation::NoTransforms {
-        return;
-    }
-    let mut turned = DynamicImage::ImageRgb8(std::mem::take(image));
-    turned.apply_orientation(orientation);
-    *image = turned.into_rgb8();
 }

@@ -1,30 +1,31 @@
-//! Pictures ready for the network, and what each of them shows.
+//! Pictures ready for the network, with their labels.
 
 use image::RgbImage;
 
 use crate::resize::Crop;
 
-/// Pictures ready for the network.
+/// Pictures ready for the network, with their labels.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Normalised pictures, `[n, 3, size, size]`; none where there are `crops`.
+    /// Normalised pictures, `[n, 3, size, size]`; empty if there are `crops`.
     pub images: Vec<f32>,
-    /// Pictures to be resized, mirrored and normalised yet, `[n]`, if the loader was asked for them and nothing is erased
-    /// or mixed, which is done to normalised ones.
+    /// Pictures for the device to resize, mirror and normalise, `[n]`. Only if the configuration asks for crops and
+    /// neither erasing nor mixing is on, which need normalised pictures.
     pub crops: Option<Vec<Crop>>,
-    /// Height and width of the network's pictures.
+    /// Height and width of the network's input.
     pub size: usize,
-    /// Class of each picture, of the first of the two where pictures are mixed.
+    /// Class of each picture; of mixed ones, the class of the picture itself, not of its partner.
     pub labels: Vec<u32>,
     /// Index of each picture in the source.
     pub indices: Vec<usize>,
-    /// If the pictures are mixed: the part of each that is its own, 0 to 1. The rest is picture `n - 1 - i`'s.
+    /// If the pictures are mixed, the share of picture `i` in the result, 0 to 1. The rest comes from its partner,
+    /// picture `n - 1 - i`.
     pub mixed: Option<f32>,
 }
 
 impl Batch {
-    /// The classes of picture `index` with their shares, which sum to one; two if it is mixed with one of another
-    /// class.
+    /// The classes of picture `index` with their shares, which sum to 1. There are two if it is mixed with a picture of
+    /// another class.
     ///
     /// # Panics
     /// If there is no such picture.
@@ -37,7 +38,7 @@ impl Batch {
         }
     }
 
-    /// How much each picture counts, `[n]`: the weights of its classes by their shares.
+    /// Weight of each picture in the loss, `[n]`: the mean of its classes' weights, weighted by their shares.
     ///
     /// # Panics
     /// If a label is not below `class_weights.len()`.
@@ -51,9 +52,9 @@ impl Batch {
         (0..self.labels.len()).map(weight).collect()
     }
 
-    /// The probabilities that the network is to learn, `[n, classes]`, each row summing to one: the shares of the
-    /// picture's classes, less `smoothing` of them that goes to all classes alike. An unmixed batch without
-    /// smoothing needs no more than `labels`.
+    /// Target probabilities, `[n, classes]`: the shares of each picture's classes times `1 - smoothing`, plus
+    /// `smoothing` spread evenly over all classes. Each row sums to 1. An unmixed batch without smoothing needs only
+    /// `labels`.
     ///
     /// # Panics
     /// If a label is not below `classes`.
@@ -68,12 +69,12 @@ impl Batch {
     }
 }
 
-/// A picture as the network sees it, for people to look at.
+/// A picture as the network sees it, for display.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     /// The picture.
     pub image: RgbImage,
-    /// Its classes with their shares, as [`Batch::shares`].
+    /// Its classes with their shares, as from [`Batch::shares`].
     pub shares: Vec<(u32, f32)>,
     /// Its index in the source.
     pub index: usize,
@@ -95,7 +96,8 @@ mod tests {
     fn targets_are_smoothed_and_mixed() {
         let plain = batch(&[2, 0], None);
         assert_eq!(plain.targets(3, 0.0), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
-        // timm: mixup_target(torch.tensor([2, 0, 1]), 4, lam=0.75, smoothing=0.2); the middle one is its own partner.
+        // timm: mixup_target(torch.tensor([2, 0, 1]), 4, lam=0.75, smoothing=0.2); the middle picture is its own
+        // partner.
         let found = batch(&[2, 0, 1], Some(0.75)).targets(4, 0.2);
         let expected = [
             [0.05, 0.25, 0.65, 0.05],
@@ -109,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_mixed_with_one_of_its_class_has_one_class() {
+    fn a_picture_mixed_with_its_own_class_has_one_class() {
         assert_eq!(batch(&[3, 3], Some(0.4)).shares(0), [(3, 1.0)]);
         assert_eq!(batch(&[3, 4], Some(0.75)).shares(1), [(4, 0.75), (3, 0.25)]);
     }
 
     #[test]
-    fn a_picture_counts_as_much_as_its_classes() {
+    fn a_picture_weighs_as_much_as_its_classes() {
         assert_eq!(batch(&[1, 0, 1], None).weights(&[0.5, 3.0]), [3.0, 0.5, 3.0]);
         assert_eq!(batch(&[1, 0], Some(0.75)).weights(&[1.0, 3.0]), [2.5, 1.5]);
     }

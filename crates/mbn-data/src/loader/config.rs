@@ -1,52 +1,48 @@
-//! How a loader makes batches, and what can go wrong.
+//! How a loader makes batches.
 
-use std::path::PathBuf;
+use mbn_spec::Preprocess;
 
-use mbn_spec::{Preprocess, PreprocessError};
-use rayon::ThreadPoolBuildError;
+use super::error::LoaderError;
+use crate::augment::Augment;
 
-use crate::augment::{Augment, AugmentError};
-use crate::decode::DecodeError;
-use crate::resize::ResizeError;
-
-/// Batches that are ready or being made; the step takes one while others are made.
+/// Number of batches that are ready or in progress while the training step uses another.
 const PREFETCH: usize = 4;
 
-/// In which order an epoch goes through the source.
+/// The order of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// As the source has them.
+    /// The order of the source.
     Sequential,
-    /// Shuffled, each epoch anew.
+    /// A new random order in each epoch.
     Shuffled,
 }
 
 /// How a loader makes batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoaderConfig {
-    /// Pictures in a batch.
+    /// Number of pictures in a batch.
     pub batch_size: usize,
     /// Order of the pictures.
     pub order: Order,
-    /// Whether to leave out a last batch that is not full, unless it is the only one.
+    /// Whether to drop the last batch if it is not full, unless it is the only one.
     pub drop_last: bool,
-    /// Seed of the order and of the augmentation.
+    /// Seed of the order and the augmentation.
     pub seed: u64,
-    /// Size and normalisation; without augmentation also how pictures become square.
+    /// Size and normalisation, and without augmentation also how pictures become square.
     pub preprocess: Preprocess,
-    /// Random changes; without them pictures only become square, as `preprocess` says.
+    /// Random changes. Without them, pictures only become square as `preprocess` says.
     pub augment: Option<Augment>,
-    /// Whether batches hold crops, to be resized, mirrored and normalised where the network runs, unless something is
-    /// erased or mixed. Which crop a picture gets does not depend on it.
+    /// Whether batches hold crops, which the device resizes, mirrors and normalises. Batches hold images regardless if
+    /// erasing or mixing is on. The choice does not change which part of a picture is taken.
     pub crops: bool,
-    /// Threads that decode; 0 takes one for each core.
+    /// Number of decoding threads; 0 means one per core.
     pub workers: usize,
-    /// Number of batches that are ready or being made ahead of the one in use.
+    /// Number of batches that are ready or in progress ahead of the one in use.
     pub prefetch: usize,
 }
 
 impl LoaderConfig {
-    /// Shuffled full batches.
+    /// For training: shuffled, full batches.
     pub fn training(preprocess: Preprocess, batch_size: usize, seed: u64) -> Self {
         Self {
             batch_size,
@@ -61,7 +57,7 @@ impl LoaderConfig {
         }
     }
 
-    /// Every picture once, in order, the last batch as small as it is.
+    /// For evaluation: every picture once, in order; the last batch may be smaller.
     pub fn evaluation(preprocess: Preprocess, batch_size: usize) -> Self {
         Self {
             order: Order::Sequential,
@@ -70,25 +66,34 @@ impl LoaderConfig {
         }
     }
 
-    /// With these random changes.
+    /// Sets the random changes.
     #[must_use]
     pub fn with_augment(mut self, augment: Augment) -> Self {
         self.augment = Some(augment);
         self
     }
 
-    /// With crops in place of the network's input.
+    /// Sets whether batches hold crops.
     #[must_use]
     pub fn with_crops(mut self, crops: bool) -> Self {
         self.crops = crops;
         self
     }
 
-    /// With this number of decoding threads; 0 takes one for each core.
+    /// Sets the number of decoding threads; 0 means one per core.
     #[must_use]
     pub fn with_workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
+    }
+
+    /// Number of pictures in the batches of an epoch over `len` pictures.
+    pub(super) fn samples_per_epoch(&self, len: usize) -> usize {
+        // A tiny last batch has noisy statistics. A source smaller than one batch has no other batch.
+        if self.drop_last && len >= self.batch_size {
+            return len - len % self.batch_size;
+        }
+        len
     }
 
     pub(super) fn validate(&self) -> Result<(), LoaderError> {
@@ -101,39 +106,4 @@ impl LoaderConfig {
         }
         Ok(())
     }
-}
-
-/// Batches that cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum LoaderError {
-    /// A batch must have a picture.
-    #[error("the batch size is 0, expected at least 1")]
-    BatchSize,
-    /// The source has no pictures.
-    #[error("the data set has no images")]
-    EmptySource,
-    /// The preprocessing cannot be carried out.
-    #[error(transparent)]
-    Preprocess(#[from] PreprocessError),
-    /// The augmentation cannot be carried out.
-    #[error(transparent)]
-    Augment(#[from] AugmentError),
-    /// The system gives no threads.
-    #[error("the decoding threads cannot be started")]
-    Threads(#[from] ThreadPoolBuildError),
-    /// A picture cannot be decoded.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// A picture cannot be resized.
-    #[error("image `{}` cannot be used", path.display())]
-    Resize {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: ResizeError,
-    },
-    /// A thread stopped by a bug.
-    #[error("a decoding thread stopped unexpectedly; its message is above")]
-    Stopped,
 }

@@ -1,8 +1,8 @@
 //! The batches of one epoch, in order.
 //!
-//! A few builder threads make whole batches in turn, each dividing its batch's pictures among the workers of
-//! the shared pool. With two of them the workers are busy with the next batch while the last pictures of one
-//! are still being decoded, and batches need no reordering: builder `b` makes the batches `b`, `b + 2`, ...
+//! Two builder threads make whole batches in turn; each divides the pictures of its batch among the workers of the
+//! shared pool. So the workers start on the next batch while the last pictures of a batch are still being decoded.
+//! Batches need no reordering: builder `b` makes the batches `b`, `b + 2`, ...
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,44 +10,46 @@ use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::{Batch, LoaderError, Plan};
+use super::batch::Batch;
+use super::batch_builder::BatchBuilder;
+use super::error::LoaderError;
 
-/// Threads that make batches in turn.
+/// Number of threads that make batches in turn.
 const BUILDERS: usize = 2;
 
-/// The batches of one epoch, in order. After an error there are no more. Dropping it stops the work.
+/// Iterates over the batches of one epoch, in order. An error ends the iteration. Dropping it stops the work.
 pub struct Epoch {
-    /// One for each builder; batch `b` comes from `b % BUILDERS`.
+    /// One per builder thread; batch `b` comes from `b % BUILDERS`.
     receivers: Vec<Receiver<Result<Batch, LoaderError>>>,
-    builders: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
     cancelled: Arc<AtomicBool>,
     next: usize,
     batches: usize,
 }
 
 impl Epoch {
-    /// The batches from `first` on.
-    pub(super) fn start(plan: Plan, first: usize) -> Self {
-        let plan = Arc::new(plan);
+    /// Starts to make the batches from `first` on.
+    pub(super) fn start(builder: BatchBuilder, first: usize) -> Self {
+        let builder = Arc::new(builder);
         let mut started = Self {
             receivers: Vec::new(),
-            builders: Vec::new(),
-            cancelled: Arc::clone(&plan.cancelled),
-            next: first.min(plan.batches()),
-            batches: plan.batches(),
+            threads: Vec::new(),
+            cancelled: Arc::clone(&builder.cancelled),
+            next: first.min(builder.batches()),
+            batches: builder.batches(),
         };
-        // A builder holds one batch beside those in its queue.
-        let capacity = (plan.prefetch / BUILDERS).saturating_sub(1);
-        for builder in 0..BUILDERS {
+        // A thread holds one batch besides those in its queue.
+        let capacity = (builder.prefetch / BUILDERS).saturating_sub(1);
+        for index in 0..BUILDERS {
             let (sender, receiver) = bounded(capacity);
             started.receivers.push(receiver);
-            let plan = Arc::clone(&plan);
-            // The first batch from `first` on whose turn it is.
-            let first = first + (builder + BUILDERS - first % BUILDERS) % BUILDERS;
-            let thread = Builder::new().name(format!("mbn-data-batch-{builder}"));
-            // Without the thread its queue is closed, which the consumer takes for `Stopped`.
-            if let Ok(handle) = thread.spawn(move || build_every(&plan, first, &sender)) {
-                started.builders.push(handle);
+            let builder = Arc::clone(&builder);
+            // The first batch from `first` on that is this thread's.
+            let first = first + (index + BUILDERS - first % BUILDERS) % BUILDERS;
+            let thread = Builder::new().name(format!("mbn-data-batch-{index}"));
+            // If the thread does not start, its queue is closed, which the consumer reports as `Stopped`.
+            if let Ok(handle) = thread.spawn(move || build_every(&builder, first, &sender)) {
+                started.threads.push(handle);
             }
         }
         started
@@ -57,9 +59,9 @@ impl Epoch {
         self.next = self.batches;
         self.cancelled.store(true, Ordering::Relaxed);
         self.receivers.clear();
-        for builder in self.builders.drain(..) {
-            // If it panicked, its message is on stderr and the consumer has got `Stopped`.
-            let _ = builder.join();
+        for thread in self.threads.drain(..) {
+            // If it panicked, its message is on stderr and the consumer got `Stopped`.
+            let _ = thread.join();
         }
     }
 }
@@ -92,11 +94,11 @@ impl Drop for Epoch {
     }
 }
 
-fn build_every(plan: &Plan, first: usize, sender: &Sender<Result<Batch, LoaderError>>) {
-    for batch in (first..plan.batches()).step_by(BUILDERS) {
-        let result = plan.build(batch);
+fn build_every(builder: &BatchBuilder, first: usize, sender: &Sender<Result<Batch, LoaderError>>) {
+    for batch in (first..builder.batches()).step_by(BUILDERS) {
+        let result = builder.build(batch);
         let failed = result.is_err();
-        if plan.cancelled.load(Ordering::Relaxed) || sender.send(result).is_err() || failed {
+        if builder.cancelled.load(Ordering::Relaxed) || sender.send(result).is_err() || failed {
             return;
         }
     }

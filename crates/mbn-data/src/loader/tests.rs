@@ -1,12 +1,11 @@
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+//! The loader as a whole. Here: which pictures its batches hold.
 
-use mbn_spec::Preprocess;
+mod crops;
+mod threads;
 
 use super::*;
 use crate::augment::Augment;
-use crate::resize::carried_out;
-use crate::source::tests::Numbered;
+use crate::image_source::tests::Numbered;
 
 fn small() -> Preprocess {
     Preprocess {
@@ -37,7 +36,7 @@ fn the_number_of_workers_changes_nothing() {
 }
 
 #[test]
-fn an_epoch_can_be_begun_without_those_before() {
+fn an_epoch_does_not_depend_on_earlier_ones() {
     let source = Arc::new(Numbered::new(20));
     let loader = Loader::new(source.clone(), training(4, 2)).unwrap();
     let (_, second) = (batches(&loader, 0), batches(&loader, 1));
@@ -76,7 +75,7 @@ fn a_source_smaller_than_a_batch_is_one_batch() {
 }
 
 #[test]
-fn evaluation_has_every_picture_in_order_as_preprocess_makes_it() {
+fn evaluation_has_every_picture_once_and_in_order() {
     let source = Arc::new(Numbered::new(10));
     let loader = Loader::new(source.clone(), LoaderConfig::evaluation(small(), 4)).unwrap();
     let made = batches(&loader, 0);
@@ -98,57 +97,8 @@ fn evaluation_has_every_picture_in_order_as_preprocess_makes_it() {
     }
 }
 
-fn resize_of(source: &dyn Source, index: usize) -> image::RgbImage {
-    crate::apply(&source.load(index).unwrap(), &small()).unwrap()
-}
-
-#[test]
-fn a_broken_picture_ends_the_epoch_with_its_name() {
-    for workers in [1, 3] {
-        let source = Arc::new(Numbered {
-            broken: Some(9),
-            ..Numbered::new(40)
-        });
-        let config = LoaderConfig::evaluation(small(), 4).with_workers(workers);
-        let loader = Loader::new(source, config).unwrap();
-        let mut epoch = loader.epoch(0);
-        assert!(epoch.next().unwrap().is_ok());
-        assert!(epoch.next().unwrap().is_ok());
-        let error = epoch.next().unwrap().unwrap_err();
-        assert!(error.to_string().contains("`9.png`"), "{error}");
-        assert!(epoch.next().is_none());
-    }
-}
-
-#[test]
-fn dropping_an_epoch_stops_the_work() {
-    let source = Arc::new(Numbered::new(1_000_000));
-    let config = LoaderConfig::evaluation(small(), 8).with_workers(2);
-    let loader = Loader::new(source.clone(), config).unwrap();
-    let mut epoch = loader.epoch(0);
-    epoch.next().unwrap().unwrap();
-    let start = Instant::now();
-    drop(epoch);
-    drop(loader);
-    assert!(start.elapsed() < Duration::from_secs(5));
-    // The batch taken, those ahead of it and those being made.
-    let loaded = source.loads.load(Ordering::Relaxed);
-    assert!(loaded <= 8 * 6, "{loaded} pictures were loaded");
-}
-
-#[test]
-fn no_more_batches_are_made_than_are_asked_to_be_ahead() {
-    let source = Arc::new(Numbered::new(1_000));
-    let config = LoaderConfig::evaluation(small(), 5).with_workers(2);
-    let loader = Loader::new(source.clone(), config).unwrap();
-    let mut epoch = loader.epoch(0);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while source.loads.load(Ordering::Relaxed) < 4 * 5 && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    std::thread::sleep(Duration::from_millis(50));
-    assert_eq!(source.loads.load(Ordering::Relaxed), 4 * 5);
-    assert!(epoch.next().is_some());
+fn resize_of(source: &dyn ImageSource, index: usize) -> image::RgbImage {
+    crate::resize(&source.load(index).unwrap(), &small()).unwrap()
 }
 
 #[test]
@@ -159,6 +109,21 @@ fn each_epoch_can_have_its_own_size() {
     assert!(loader.epoch_from(0, 0, 0).is_err());
     let batch = loader.epoch(0).next().unwrap().unwrap();
     assert_eq!((batch.size, batch.images.len()), (32, 4 * 3 * 32 * 32));
+}
+
+#[test]
+fn an_epoch_can_start_in_the_middle() {
+    let loader = Loader::new(Arc::new(Numbered::new(11)), training(2, 2)).unwrap();
+    let whole = batches(&loader, 3);
+    assert_eq!(whole.len(), 5);
+    for first in 0..7 {
+        let rest = loader.epoch_from(3, 32, first).unwrap().map(Result::unwrap);
+        assert_eq!(
+            rest.collect::<Vec<_>>(),
+            whole[first.min(5)..],
+            "from batch {first}"
+        );
+    }
 }
 
 #[test]
@@ -185,139 +150,9 @@ fn a_preview_shows_the_first_batch() {
 }
 
 #[test]
-fn refuses_what_cannot_be_done() {
+fn refuses_empty_sources_and_batches() {
     let empty = Loader::new(Arc::new(Numbered::new(0)), training(4, 1));
     assert!(matches!(empty.err(), Some(LoaderError::EmptySource)));
     let no_batch = Loader::new(Arc::new(Numbered::new(4)), training(0, 1));
     assert!(matches!(no_batch.err(), Some(LoaderError::BatchSize)));
-}
-
-#[test]
-fn an_epoch_goes_on_in_the_middle() {
-    let loader = Loader::new(Arc::new(Numbered::new(11)), training(2, 2)).unwrap();
-    let whole = batches(&loader, 3);
-    assert_eq!(whole.len(), 5);
-    for first in 0..7 {
-        let rest = loader.epoch_from(3, 32, first).unwrap().map(Result::unwrap);
-        assert_eq!(
-            rest.collect::<Vec<_>>(),
-            whole[first.min(5)..],
-            "from batch {first}"
-        );
-    }
-}
-
-/// The network's input of a batch, however it holds it.
-fn inputs(batch: &Batch) -> Vec<f32> {
-    let Some(crops) = &batch.crops else {
-        return batch.images.clone();
-    };
-    assert!(batch.images.is_empty());
-    let picture = 3 * batch.size * batch.size;
-    let mut inputs = vec![0.0; crops.len() * picture];
-    for (crop, out) in crops.iter().zip(inputs.chunks_mut(picture)) {
-        let image = carried_out(crop);
-        assert_eq!(image.width() as usize, batch.size);
-        crate::normalize_into(&image, &small(), out);
-    }
-    inputs
-}
-
-#[test]
-fn crops_become_the_same_pictures() {
-    let source = Arc::new(Numbered::new(9));
-    let jitter = crate::ColorJitter {
-        brightness: 0.4,
-        hue: 0.1,
-        ..crate::ColorJitter::default()
-    };
-    let augments = [
-        None,
-        Some(Augment::default()),
-        Some(Augment {
-            crop: false,
-            ..Augment::default()
-        }),
-        Some(Augment {
-            color_jitter: jitter,
-            ..Augment::default()
-        }),
-        Some(Augment {
-            policy: crate::Policy::TrivialAugment,
-            ..Augment::default()
-        }),
-    ];
-    for augment in augments {
-        let config = LoaderConfig {
-            augment,
-            ..training(4, 2)
-        };
-        let images = Loader::new(source.clone(), config.clone()).unwrap();
-        let crops = Loader::new(source.clone(), config.with_crops(true)).unwrap();
-        let mut resized = 0;
-        // Of pictures of 40 x 36 pixels, the last two sizes are enlarged.
-        for size in [32, 40, 64] {
-            let epochs = images
-                .epoch_from(3, size, 0)
-                .unwrap()
-                .zip(crops.epoch_from(3, size, 0).unwrap());
-            for (images, crops) in epochs.map(|(images, crops)| (images.unwrap(), crops.unwrap())) {
-                assert!(images.crops.is_none());
-                assert_eq!(crops.labels, images.labels);
-                assert!(inputs(&crops) == images.images, "{:?} at {size}", crops.indices);
-                let found = crops.crops.iter().flatten();
-                resized += found
-                    .filter(|crop| (crop.width, crop.height) == (size, size))
-                    .count();
-            }
-        }
-        let changes = crops
-            .config()
-            .augment
-            .as_ref()
-            .is_some_and(Augment::changes_pixels);
-        assert_eq!(
-            resized == 24,
-            changes,
-            "{resized} of 24 were resized by the loader"
-        );
-    }
-}
-
-#[test]
-fn what_is_done_to_normalised_pictures_is_done_to_images() {
-    let mut mixing = Augment::default();
-    mixing.mixing.mixup = 0.2;
-    let mut erasing = Augment::default();
-    erasing.erasing.probability = 0.5;
-    for augment in [mixing, erasing] {
-        let config = training(4, 2).with_augment(augment);
-        let source = Arc::new(Numbered::new(9));
-        let images = Loader::new(source.clone(), config.clone()).unwrap();
-        let crops = Loader::new(source, config.with_crops(true)).unwrap();
-        assert_eq!(batches(&images, 3), batches(&crops, 3));
-    }
-}
-
-#[test]
-fn a_preview_of_crops_shows_them() {
-    let source = Arc::new(Numbered::new(9));
-    let images = Loader::new(source.clone(), training(4, 2)).unwrap();
-    let crops = Loader::new(source, training(4, 2).with_crops(true)).unwrap();
-    let examples = crops.preview(3, 48).unwrap();
-    assert_eq!(examples.len(), 4);
-    assert_eq!(examples, images.preview(3, 48).unwrap());
-}
-
-#[test]
-fn a_broken_picture_ends_an_epoch_of_crops_too() {
-    let source = Arc::new(Numbered {
-        broken: Some(9),
-        ..Numbered::new(12)
-    });
-    let config = LoaderConfig::evaluation(small(), 4).with_crops(true);
-    let mut epoch = Loader::new(source, config).unwrap().epoch(0);
-    assert!(epoch.next().unwrap().is_ok() && epoch.next().unwrap().is_ok());
-    let error = epoch.next().unwrap().unwrap_err();
-    assert!(error.to_string().contains("`9.png`"), "{error}");
 }

@@ -1,17 +1,19 @@
-//! The part of a picture that is to be resized where the network runs.
+//! The part of a picture that the device, which also runs the network, resizes.
 
 use image::RgbImage;
 
-use super::{Filter, Region, ResizeError, resize_region, side_of};
+use super::bilinear::{ResizeError, resize_region, side_of};
+use super::filter::Filter;
+use super::region::Region;
 
-/// How far a device reduces a picture, in either direction. Up to here it reads five pixels each way, and at 224 x 224
-/// a picture is at most 940 KB: copied at 25 GB/s, the time that a training step's kernels need for it at least. Most
-/// photographs are smaller. Of larger ones the processor's time goes to decoding, to which reducing them, with less
-/// to copy afterwards, adds little.
+/// Largest reduction that a device computes, in either direction. Up to here it reads at most five pixels each way, and
+/// a crop for 224 x 224 has at most 940 KB. Copying these at 25 GB/s takes no longer than the kernels of a training
+/// step need for one picture. Most photographs are smaller. For larger ones, decoding dominates the CPU's time;
+/// reducing them there adds little to it and leaves less to copy.
 const MOST_REDUCTION: f64 = 2.5;
 
-/// The part of a picture that becomes `[size, size, 3]`, with the filters that make it so: first the rows are resized
-/// and rounded to bytes, then the columns.
+/// The part of a picture that becomes `[size, size, 3]`, and the filters that resize it: first along the height,
+/// rounding to bytes, then along the width.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Crop {
     /// `[height, width, 3]`
@@ -20,19 +22,19 @@ pub struct Crop {
     pub height: usize,
     /// Columns.
     pub width: usize,
-    /// Makes `size` rows of `height`.
+    /// Makes `size` rows from `height`.
     pub rows: Filter,
-    /// Makes `size` columns of `width`.
+    /// Makes `size` columns from `width`.
     pub columns: Filter,
-    /// Whether the result is to be mirrored from left to right.
+    /// Whether the device mirrors the result left to right.
     pub is_mirrored: bool,
 }
 
 impl Crop {
-    /// A box of a picture; where it is much larger than the result, what the CPU makes of it.
+    /// A box of a picture. The CPU resizes it here if it is much larger than the result.
     ///
     /// # Errors
-    /// [`ResizeError`] if the picture has no pixels or the size is zero or absurd.
+    /// [`ResizeError`] if the picture has no pixels or the size is not in 1 to 4096.
     pub(crate) fn new(image: &RgbImage, region: Region, size: usize) -> Result<Self, ResizeError> {
         match Self::unresized(image, region, size) {
             Some(crop) => Ok(crop),
@@ -40,7 +42,7 @@ impl Crop {
         }
     }
 
-    /// A picture that has its size.
+    /// A picture that already has its size.
     pub(crate) fn resized(image: RgbImage) -> Self {
         let (width, height) = image.dimensions();
         let same = |length: u32| Filter::bilinear(length, [0.0, f64::from(length)], length as usize);
@@ -54,7 +56,7 @@ impl Crop {
         }
     }
 
-    /// `None` where the CPU is to resize, or to say why that cannot be done.
+    /// `None` if the CPU must resize or report why it cannot.
     fn unresized(image: &RgbImage, region: Region, size: usize) -> Option<Self> {
         let most = MOST_REDUCTION * f64::from(side_of(size)?);
         let filter = |length: u32, low: f64, extent: f64| {

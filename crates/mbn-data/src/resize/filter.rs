@@ -1,31 +1,30 @@
-//! A resize along one axis as whole numbers, for a device to carry out.
+//! A resize along one axis in integer arithmetic, for a device to compute.
 
 use std::ops::Range;
 
-/// Bits after the point of a weight, at most: eight more for a byte and two to spare make 32.
+/// Most fractional bits of a weight: with eight bits for a byte and two to spare, sums fit 32 bits.
 const MAX_SHIFT: u32 = 21;
-/// What a weight is below.
+/// Upper bound of a weight, exclusive.
 const WEIGHT_LIMIT: f64 = 32_768.0;
 
-/// How the pixels along one axis become `size` ones, to the bit as the CPU's resize makes them: result `i` is the sum
-/// of `weights[i * taps + j]` times pixel `starts[i] + j` over `j`, and of half of `2^shift`, divided by `2^shift` with
-/// rounding down, and bounded to a byte.
+/// Resizes the pixels along one axis to `size` pixels, bit for bit like the CPU's resize. Result `i` is
+/// `floor((2^(shift - 1) + sum_j weights[i * taps + j] * pixel[starts[i] + j]) / 2^shift)`, clamped to a byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Pixels that each result is made of.
+    /// Number of pixels that each result depends on.
     pub taps: usize,
-    /// Bits of a weight after the point, 1 to 21.
+    /// Fractional bits of a weight, 1 to 21.
     pub shift: u32,
-    /// First pixel that each result is made of, `[size]`.
+    /// First pixel that each result depends on, `[size]`.
     pub starts: Vec<u32>,
     /// `[size, taps]`
     pub weights: Vec<i16>,
 }
 
 impl Filter {
-    /// Pillow's bilinear filter with antialiasing, a triangle as wide as the picture is reduced, for what lies from
-    /// `low` to `high` on an axis of `length` pixels. It looks beyond these edges where there are pixels. The order of
-    /// operations is `fast_image_resize`'s, with which all but the result's last bit could change.
+    /// Pillow's bilinear filter with antialiasing, for the part from `low` to `high` of an axis of `length` pixels: a
+    /// triangle whose width grows with the reduction. It reads pixels beyond these edges if there are any. The order of
+    /// operations is that of `fast_image_resize`; another order could change the last bit of a result.
     pub(super) fn bilinear(length: u32, [low, high]: [f64; 2], size: usize) -> Self {
         let scale = (high - low) / size as f64;
         let radius = scale.max(1.0);
@@ -51,8 +50,8 @@ impl Filter {
         Self::rounded(length, window, &starts, &weights)
     }
 
-    /// Rounds weights as the vector instructions for 16-bit integers want them, and leaves out those at both ends that
-    /// become zero.
+    /// Rounds weights to 16-bit integers, as vector instructions need them, and drops those at both ends that round to
+    /// zero.
     fn rounded(length: u32, window: usize, starts: &[u32], weights: &[f64]) -> Self {
         let largest = weights.iter().copied().fold(0.0, f64::max);
         let fills = |shift: &u32| (largest * f64::from(2u32 << shift)).round() >= WEIGHT_LIMIT;
@@ -80,7 +79,7 @@ impl Filter {
             rows.zip(rounded.chunks_exact(window)).zip(ranges).zip(starts)
         {
             let first = start + range.start as u32;
-            // All taps lie in the picture; where fewer are used at its end, the first ones weigh nothing.
+            // All taps lie inside the picture; if fewer are needed at its end, the first ones have weight 0.
             let start = first.min(length - taps as u32);
             let used = &rounded[range];
             weights[(first - start) as usize..][..used.len()].copy_from_slice(used);
@@ -89,14 +88,14 @@ impl Filter {
         filter
     }
 
-    /// The pixels that results are made of.
+    /// The pixels that the results depend on.
     pub(super) fn span(&self) -> Range<u32> {
         let first = self.starts.iter().min().copied().unwrap_or(0);
         let last = self.starts.iter().max().copied().unwrap_or(0);
         first..last + self.taps as u32
     }
 
-    /// The same where the axis begins at pixel `first`.
+    /// The same filter for an axis that begins at pixel `first`.
     pub(super) fn shifted(mut self, first: u32) -> Self {
         for start in &mut self.starts {
             *start -= first;

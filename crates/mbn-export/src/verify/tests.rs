@@ -1,5 +1,10 @@
+//! Outputs that are not candle's, and files that are not the weights'.
+
+use mbn_engine::EngineError;
+use mbn_engine::images::{PixelType, Pixels};
+use mbn_engine::softmax::softmax;
 use mbn_onnx::export;
-use mbn_spec::{Alpha, Architecture, Metadata};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
 
 use super::*;
 
@@ -34,7 +39,14 @@ impl<F: Fn(&mut Vec<f32>)> Engine for Changed<F> {
         self.network.architecture().classes
     }
 
-    fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>> {
+    fn pixel_type(&self) -> PixelType {
+        PixelType::Float
+    }
+
+    fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
+        let Pixels::Float(images) = images else {
+            panic!("{images:?}");
+        };
         let images = Tensor::from_slice(images, (n, 3, SIZE, SIZE), &Device::Cpu)?;
         let mut logits = self.network.forward_eval(&images)?.flatten_all()?.to_vec1()?;
         (self.change)(&mut logits);
@@ -42,7 +54,7 @@ impl<F: Fn(&mut Vec<f32>)> Engine for Changed<F> {
     }
 }
 
-fn compare_changed(precision: Precision, change: impl Fn(&mut Vec<f32>)) -> Result<Parity> {
+fn compare_changed(precision: Precision, change: impl Fn(&mut Vec<f32>)) -> Result<Agreement> {
     let options = ExportOptions {
         precision,
         ..ExportOptions::default()
@@ -51,7 +63,7 @@ fn compare_changed(precision: Precision, change: impl Fn(&mut Vec<f32>)) -> Resu
 }
 
 /// Of a float16 file that gives probabilities.
-fn compare_probabilities(change: impl Fn(&mut Vec<f32>)) -> Result<Parity> {
+fn compare_probabilities(change: impl Fn(&mut Vec<f32>)) -> Result<Agreement> {
     let options = ExportOptions {
         precision: Precision::Fp16,
         softmax: true,
@@ -63,7 +75,7 @@ fn compare_probabilities(change: impl Fn(&mut Vec<f32>)) -> Result<Parity> {
     })
 }
 
-fn compare_with(options: ExportOptions, change: impl Fn(&mut Vec<f32>)) -> Result<Parity> {
+fn compare_with(options: ExportOptions, change: impl Fn(&mut Vec<f32>)) -> Result<Agreement> {
     let weights = weights(1);
     let network = Network::from_weights(&weights, &Device::Cpu).unwrap();
     compare(&mut Changed { network, change }, &weights, &options)
@@ -71,8 +83,9 @@ fn compare_with(options: ExportOptions, change: impl Fn(&mut Vec<f32>)) -> Resul
 
 #[test]
 fn equal_outputs_pass() {
-    let parity = compare_changed(Precision::Fp32, |_| {}).unwrap();
-    assert_eq!((parity.largest, parity.pictures), (0.0, 3));
+    let agreement = compare_changed(Precision::Fp32, |_| {}).unwrap();
+    let differences = agreement.comparison.differences();
+    assert_eq!((differences.largest, differences.images), (0.0, 3));
 }
 
 #[test]
@@ -90,8 +103,8 @@ fn outputs_that_differ_do_not_pass() {
 
 #[test]
 fn probabilities_are_compared_as_closely_as_logits() {
-    let parity = compare_probabilities(|_| {}).unwrap();
-    assert!(parity.largest < 1e-6, "{parity}");
+    let agreement = compare_probabilities(|_| {}).unwrap();
+    assert!(agreement.comparison.differences().largest < 1e-6, "{agreement}");
     let set_least = |found: &mut [f32], value: fn(f32) -> f32| {
         let least = found[..5].iter_mut().min_by(|a, b| a.total_cmp(b)).unwrap();
         *least = value(*least);
@@ -108,8 +121,9 @@ fn a_file_of_other_weights_does_not_pass() {
     let options = ExportOptions::default();
     let (ours, others) = (weights(1), weights(2));
     let bytes = export(&ours, &options).unwrap().to_bytes();
-    check(&bytes, &ours, &options).unwrap();
-    let message = check(&bytes, &others, &options).unwrap_err().to_string();
+    check(&bytes, &Exporter::new(&ours), &options).unwrap();
+    let error = check(&bytes, &Exporter::new(&others), &options).unwrap_err();
+    let message = error.to_string();
     assert!(message.contains("weights_sha256"), "{message}");
 }
 
@@ -122,26 +136,7 @@ fn a_damaged_constant_does_not_pass() {
     let tensor = proto.graph.as_mut().unwrap().initializer.last_mut().unwrap();
     tensor.raw_data.as_mut().unwrap()[0] ^= 1;
     let bytes = Model::from(proto).to_bytes();
-    let message = check(&bytes, &weights, &options).unwrap_err().to_string();
+    let error = check(&bytes, &Exporter::new(&weights), &options).unwrap_err();
+    let message = error.to_string();
     assert!(message.contains("constants"), "{message}");
-}
-
-#[test]
-fn noise_is_in_range_and_differs_from_picture_to_picture() {
-    let preprocess = Preprocess {
-        size: 8,
-        ..Preprocess::default()
-    };
-    let images = noise(3, &preprocess);
-    assert_eq!(images.len(), 3 * 3 * 64);
-    for (i, plane) in images.chunks_exact(64).enumerate() {
-        let (scale, offset) = preprocess.affine(i % 3);
-        let bytes = plane.iter().map(|value| (value - offset) / scale);
-        assert!(
-            bytes
-                .into_iter()
-                .all(|byte| (byte - byte.round()).abs() < 1e-3 && (-0.5..=255.5).contains(&byte))
-        );
-    }
-    assert_ne!(images[..192], images[192..384]);
 }

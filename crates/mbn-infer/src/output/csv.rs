@@ -45,7 +45,7 @@ impl Writer for Csv {
     }
 }
 
-/// The system's error, which `csv` holds and does not give as a cause: by it a reader that stopped is known.
+/// The system's error inside, which `csv` does not give as a source: it tells that the reader of a pipe has stopped.
 fn cause(error: csv::Error) -> anyhow::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error.into(),

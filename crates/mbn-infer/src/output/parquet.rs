@@ -153,7 +153,7 @@ impl Writer for Parquet {
     }
 }
 
-/// The system's error, which `parquet` gives as a cause and in its own text.
+/// The system's error inside, which `parquet` would print twice.
 fn cause(error: ParquetError) -> anyhow::Error {
     match error {
         ParquetError::External(cause) => match cause.downcast::<io::Error>() {

@@ -7,14 +7,14 @@ use std::path::Path;
 use mbn_files::OutputKind;
 use mbn_files::atomic::AtomicFile;
 
-/// Stdout, or what the user named.
+/// Stdout, or the output that the user named.
 #[derive(Debug)]
 pub enum Sink {
     /// Stdout.
     Stdout(BufWriter<Stdout>),
     /// A file that gets its name when all is written.
     File(BufWriter<AtomicFile>),
-    /// A device, a pipe or an open file, which takes what is written at once.
+    /// A device, a pipe or an open file, which gets results as they come.
     Stream(BufWriter<File>),
 }
 
@@ -24,11 +24,11 @@ impl Sink {
         Self::Stdout(BufWriter::new(stdout()))
     }
 
-    /// A file that replaces `path` on [`Sink::commit`]. What is no regular file is opened instead: a pipe, as soon as
-    /// somebody reads it.
+    /// A file that replaces `path` on [`Sink::commit`]. Anything but a regular file is opened instead; a pipe opens as
+    /// soon as somebody reads it.
     ///
     /// # Errors
-    /// It is a folder, the folder that it is to be in cannot be written to, or it cannot be opened.
+    /// `path` is a folder, its folder is not writable, or it cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         Ok(match OutputKind::of(path)? {
             OutputKind::File(_) => Self::File(BufWriter::new(AtomicFile::create(path)?)),

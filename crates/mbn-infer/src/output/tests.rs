@@ -19,7 +19,7 @@ const PREDICTIONS: [Prediction<'_>; 2] = [
 ];
 
 /// Writes an image, a failure and an image; gives the file's content.
-fn written(format: Format) -> Vec<u8> {
+fn written(format: OutputFormat) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("results");
     let writer = fill(open(format, Some(&path)).unwrap());
@@ -38,7 +38,7 @@ fn fill(mut writer: Box<dyn Writer>) -> Box<dyn Writer> {
 
 #[test]
 fn text_lists_what_could_be_classified() {
-    let text = String::from_utf8(written(Format::Text)).unwrap();
+    let text = String::from_utf8(written(OutputFormat::Text)).unwrap();
     assert_eq!(
         text,
         "a.png: golf \"ball\", white 75.0 %, tench 25.0 %\nd.png: tench 25.0 %\n"
@@ -47,7 +47,7 @@ fn text_lists_what_could_be_classified() {
 
 #[test]
 fn json_is_an_object_a_line() {
-    let text = String::from_utf8(written(Format::Json)).unwrap();
+    let text = String::from_utf8(written(OutputFormat::Json)).unwrap();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[1], r#"{"path":"b, c.png","error":"no image"}"#);
     assert_eq!(
@@ -61,7 +61,7 @@ fn json_is_an_object_a_line() {
 
 #[test]
 fn csv_has_a_row_for_each_class_and_failure() {
-    let bytes = written(Format::Csv);
+    let bytes = written(OutputFormat::Csv);
     let mut reader = ::csv::Reader::from_reader(&bytes[..]);
     let rows: Vec<Vec<String>> = reader
         .records()
@@ -78,7 +78,7 @@ fn csv_has_a_row_for_each_class_and_failure() {
 fn parquet_has_the_same_rows() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("results.parquet");
-    std::fs::write(&path, written(Format::Parquet)).unwrap();
+    std::fs::write(&path, written(OutputFormat::Parquet)).unwrap();
     let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
     let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 4);
@@ -95,7 +95,7 @@ fn parquet_has_the_same_rows() {
 fn a_folder_that_is_not_there_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gone/results");
-    let error = open(Format::Json, Some(&path)).err().unwrap();
+    let error = open(OutputFormat::Json, Some(&path)).err().unwrap();
     assert!(error.to_string().contains("gone/results"), "{error}");
 }
 
@@ -118,7 +118,12 @@ fn a_pipe_is_written_to() {
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     std::os::unix::fs::symlink("pipe", &link).unwrap();
-    for format in [Format::Text, Format::Json, Format::Csv, Format::Parquet] {
+    for format in [
+        OutputFormat::Text,
+        OutputFormat::Json,
+        OutputFormat::Csv,
+        OutputFormat::Parquet,
+    ] {
         let from = pipe.clone();
         let reader = std::thread::spawn(move || std::fs::read(from).unwrap());
         let writer = fill(open(format, Some(&link)).unwrap());

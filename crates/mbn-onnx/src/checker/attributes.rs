@@ -8,7 +8,7 @@ use crate::proto::{AttributeProto, AttributeType, NodeProto};
 pub(super) struct Attributes<'a>(&'a [AttributeProto]);
 
 impl<'a> Attributes<'a> {
-    /// The node's attributes, each of which must be one of `known`, and none be there twice.
+    /// The node's attributes. Each must be one of `known`, and appear only once.
     pub fn new(node: &'a NodeProto, known: &[&str]) -> Result<Self, NodeError> {
         let mut seen = BTreeSet::new();
         for attribute in &node.attribute {
@@ -17,19 +17,19 @@ impl<'a> Attributes<'a> {
                 return Err(error(name, "is not supported"));
             }
             if !seen.insert(name) {
-                return Err(error(name, "is there more than once"));
+                return Err(error(name, "appears more than once"));
             }
         }
         Ok(Self(&node.attribute))
     }
 
-    /// An integer, `None` if it is left out.
+    /// An integer; `None` if it is missing.
     pub fn int(&self, name: &str) -> Result<Option<i64>, NodeError> {
         let attribute = self.find(name, AttributeType::Int, "is not an integer")?;
         Ok(attribute.map(AttributeProto::i))
     }
 
-    /// Checks that an attribute is a finite float if it is there.
+    /// Checks that an attribute is a finite float, if it is present.
     pub fn check_float(&self, name: &str) -> Result<(), NodeError> {
         match self.find(name, AttributeType::Float, "is not a float")? {
             Some(attribute) if !attribute.f().is_finite() => Err(error(name, "is not finite")),
@@ -37,7 +37,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// `N` non-negative integers, `None` if they are left out.
+    /// `N` non-negative integers; `None` if they are missing.
     pub fn sizes<const N: usize>(&self, name: &str) -> Result<Option<[usize; N]>, NodeError> {
         let reason = "is not a list of non-negative integers of the right length";
         let Some(attribute) = self.find(name, AttributeType::Ints, reason)? else {
@@ -48,7 +48,7 @@ impl<'a> Attributes<'a> {
         sizes.map(Some).ok_or_else(|| error(name, reason))
     }
 
-    /// An integer that must be 0 or 1, 0 if it is left out.
+    /// An integer that must be 0 or 1; 0 if it is missing.
     pub fn flag(&self, name: &str) -> Result<bool, NodeError> {
         match self.int(name)? {
             None | Some(0) => Ok(false),

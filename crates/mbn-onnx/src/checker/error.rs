@@ -1,4 +1,4 @@
-//! One variant for each way in which a model can be wrong.
+//! Errors of the checker: one variant for each way that a model can be wrong.
 
 use crate::TensorType;
 use crate::opset::OpsetError;
@@ -7,8 +7,8 @@ use crate::types::TypeError;
 /// What is wrong with a model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckError {
-    /// No graph.
-    #[error("it holds no graph")]
+    /// It has no graph.
+    #[error("it has no graph")]
     NoGraph,
     /// ONNX's own operator set is not imported.
     #[error("it imports no version of ONNX's operator set")]
@@ -19,7 +19,7 @@ pub enum CheckError {
     /// The operator set is not supported.
     #[error(transparent)]
     Opset(#[from] OpsetError),
-    /// The version of the format is missing or too old for the operator set.
+    /// The version of the format is missing, or too old for the operator set.
     #[error("its IR version is {found}, expected at least {lowest} for opset {opset}")]
     IrVersion {
         /// Version of the model; 0 if missing.
@@ -30,9 +30,9 @@ pub enum CheckError {
         opset: i64,
     },
     /// Operators of another domain.
-    #[error("it uses operators of the domain `{0}`, only ONNX's own are supported")]
+    #[error("it uses operators of the domain `{0}`, expected only ONNX's own")]
     Domain(String),
-    /// A metadata key that is there more than once.
+    /// A metadata key that appears more than once.
     #[error("its metadata has `{0}` more than once")]
     MetadataTwice(String),
     /// A part of the format that changes what the model computes and is not supported.
@@ -60,18 +60,18 @@ pub enum CheckError {
         /// Its dimensions.
         dims: Vec<i64>,
     },
-    /// A constant whose data do not have the length that its dimensions ask for.
+    /// A constant whose data is longer or shorter than its dimensions need.
     #[error("constant `{name}` has {found} bytes of `raw_data`, expected {expected}")]
     RawDataLength {
         /// The constant.
         name: String,
-        /// Bytes that are there.
+        /// Bytes found.
         found: usize,
-        /// Bytes that its type and dimensions ask for.
+        /// Bytes that its type and dimensions need.
         expected: usize,
     },
-    /// A constant whose data are in another file.
-    #[error("the data of constant `{0}` are in another file, which is not supported")]
+    /// A constant whose data is in another file.
+    #[error("the data of constant `{0}` is in another file, which is not supported")]
     ExternalData(String),
     /// A node that cannot work.
     #[error("node `{node}` ({op_type}): {reason}")]
@@ -83,18 +83,18 @@ pub enum CheckError {
         /// What is wrong.
         reason: NodeError,
     },
-    /// The graph gives nothing.
+    /// The graph has no output.
     #[error("its graph has no output")]
     NoOutput,
     /// An output that nothing defines.
     #[error("output `{0}` is not defined by any node")]
     UndefinedOutput(String),
-    /// An output that is not of the type that is stated.
-    #[error("output `{name}` is stated as {declared}, but is {inferred}")]
+    /// An output whose declared type is wrong.
+    #[error("output `{name}` is declared as {declared}, but is {inferred}")]
     OutputType {
         /// The output.
         name: String,
-        /// Type that the file states.
+        /// Type that the file declares.
         declared: TensorType,
         /// Type that follows from the nodes.
         inferred: TensorType,
@@ -104,13 +104,13 @@ pub enum CheckError {
 /// What is wrong with a node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
-    /// The operator is not one of this network's.
+    /// This network does not use the operator.
     #[error("the operator is not supported")]
     UnknownOp,
     /// Too few or too many inputs.
     #[error("{found} inputs, expected {least} to {most}")]
     Inputs {
-        /// Inputs that it has.
+        /// Inputs found.
         found: usize,
         /// Fewest that the operator takes.
         least: usize,
@@ -120,8 +120,8 @@ pub enum NodeError {
     /// Not one output.
     #[error("{0} outputs, expected 1")]
     Outputs(usize),
-    /// An input that is not defined, or only by a later node.
-    #[error("input `{0}` is not defined before it")]
+    /// An input that no earlier node defines.
+    #[error("input `{0}` is not defined before this node")]
     Undefined(String),
     /// An attribute that is missing, repeated, of the wrong type or out of range.
     #[error("attribute `{name}` {reason}")]
@@ -131,10 +131,10 @@ pub enum NodeError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Inputs whose types do not go together.
+    /// Inputs whose types do not fit together.
     #[error("{reason}: {}", .found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     Types {
-        /// What does not go together.
+        /// What does not fit.
         reason: &'static str,
         /// Types of all inputs.
         found: Vec<TensorType>,

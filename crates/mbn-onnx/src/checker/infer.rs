@@ -1,4 +1,4 @@
-//! The type of what each operator gives, from the types of what it reads; checked arithmetic throughout.
+//! The output type of each operator, from the types of its inputs. All arithmetic is checked.
 
 use super::NodeError;
 use super::attributes::{Attributes, error};
@@ -62,7 +62,7 @@ impl Op<'_> {
         if is_float(first) {
             Ok(first)
         } else {
-            Err(self.types("the inputs are no floats"))
+            Err(self.types("the inputs are not floats"))
         }
     }
 
@@ -75,7 +75,7 @@ impl Op<'_> {
         self.attributes(&[])?;
         let x = self.first_float(1, 3)?;
         if self.inputs[1..].iter().any(|ty| !ty.shape.is_empty()) {
-            return Err(self.types("the limits are no scalars"));
+            return Err(self.types("the limits are not scalars"));
         }
         Ok(x.clone())
     }
@@ -84,7 +84,7 @@ impl Op<'_> {
         let to = self.attributes(&["to"])?.int("to")?;
         let x = self.first(1, 1)?;
         let elem = to.and_then(|to| i32::try_from(to).ok());
-        let elem = DataType::read(elem).map_err(|_| error("to", "is not an element type of this network"))?;
+        let elem = DataType::read(elem).map_err(|_| error("to", "is not a supported element type"))?;
         Ok(TensorType::new(elem, x.shape.clone()))
     }
 
@@ -149,7 +149,7 @@ impl Op<'_> {
             return Err(self.types("scale and shift, or mean and variance, differ in their elements"));
         }
         if ![x, scale, mean].iter().all(|ty| is_float(ty)) {
-            return Err(self.types("the inputs are no floats"));
+            return Err(self.types("the inputs are not floats"));
         }
         let channels = x.shape.get(1);
         let per_channel = |ty: &&TensorType| ty.shape.len() == 1 && ty.shape.first() == channels;
@@ -189,7 +189,7 @@ impl Op<'_> {
         let matrix = |ty: &TensorType, transposed| match ty.shape.as_slice() {
             [rows, columns] if transposed => Ok((columns.clone(), rows.clone())),
             [rows, columns] => Ok((rows.clone(), columns.clone())),
-            _ => Err(self.types("the factors are no matrices")),
+            _ => Err(self.types("the factors are not matrices")),
         };
         let ((m, k), (k2, n)) = (matrix(a, trans_a)?, matrix(self.inputs[1], trans_b)?);
         if k != k2 {
@@ -232,7 +232,7 @@ impl Op<'_> {
             .sizes::<2>("kernel_shape")?
             .is_some_and(|kernel| kernel != [*k_h, *k_w])
         {
-            return Err(error("kernel_shape", "is not the weight's"));
+            return Err(error("kernel_shape", "does not match the weight"));
         }
         if self
             .inputs
@@ -260,14 +260,14 @@ fn is_float(ty: &TensorType) -> bool {
     matches!(ty.elem, DataType::Float | DataType::Float16)
 }
 
-/// Number of positions of a kernel in an input, `None` if there is none.
+/// Number of positions of a kernel in an input; `None` if it does not fit.
 fn window(input: usize, kernel: usize, pads: [usize; 2], stride: usize, dilation: usize) -> Option<usize> {
     let extent = kernel.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
     let padded = input.checked_add(pads[0])?.checked_add(pads[1])?;
     padded.checked_sub(extent)?.checked_div(stride)?.checked_add(1)
 }
 
-/// Product of dimensions, known if at most one is a symbol and all others are then 1.
+/// Product of the dimensions; `None` if it overflows, or a symbol would be multiplied.
 fn product(dims: &[Dim]) -> Option<Dim> {
     dims.iter()
         .try_fold(Dim::Fixed(1), |product, dim| match (product, dim) {

@@ -12,7 +12,7 @@ fn model() -> ModelProto {
         .clone()
 }
 
-/// What the checker says of the exporter's model after a change.
+/// The checker's error for the exporter's model after a change.
 fn after(change: impl FnOnce(&mut ModelProto)) -> CheckError {
     let mut proto = model();
     change(&mut proto);
@@ -25,7 +25,7 @@ fn after_graph(change: impl FnOnce(&mut GraphProto)) -> CheckError {
     after(|proto| change(proto.graph.as_mut().unwrap()))
 }
 
-/// What the checker says of the first node after a change: a 3x3 convolution of stride 2.
+/// The checker's error after a change to the first node, a 3x3 convolution of stride 2.
 fn after_conv(change: impl FnOnce(&mut NodeProto)) -> NodeError {
     match after_graph(|graph| change(&mut graph.node[0])) {
         CheckError::Node { node, reason, .. } if node == "model.0.0" => reason,
@@ -109,7 +109,7 @@ fn sizes_that_lie_do_not_overflow() {
 
 #[test]
 fn element_types_are_checked() {
-    for number in [None, Some(0), Some(8), Some(-1), Some(1000)] {
+    for number in [None, Some(0), Some(3), Some(8), Some(16), Some(-1), Some(1000)] {
         let error = after_graph(|graph| graph.initializer[0].data_type = number);
         assert!(matches!(error, CheckError::Type { .. }), "{number:?}: {error}");
     }
@@ -166,7 +166,7 @@ fn outputs_must_be_defined_and_of_the_stated_type() {
     assert!(
         retyped
             .to_string()
-            .contains("stated as float32 [batch, 4], but is float32 [batch, 3]")
+            .contains("declared as float32 [batch, 4], but is float32 [batch, 3]")
     );
     let untyped = after_graph(|graph| graph.output[0].r#type = None);
     assert!(matches!(untyped, CheckError::Type { .. }));

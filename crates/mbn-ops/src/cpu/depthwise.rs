@@ -5,22 +5,12 @@ use rayon::prelude::*;
 use super::normalization::{AsStored, Constants, Map};
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, store, vectorised};
 use super::sums::Sums;
-use crate::Conv3x3;
-use crate::element::Element;
+use crate::operands::conv3x3::Conv3x3;
+use crate::operands::element::Element;
+use crate::operands::shapes::DepthwiseShape;
 
-/// The rows of the output are split in at most so many parts, each with its own sums.
+/// Most parts of the output's rows, each with its own sums.
 pub(super) const PARTS: usize = 64;
-
-/// Shape of the input, `[n, h, w, c]`, and of the output, `[n, oh, ow, c]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Shape {
-    pub n: usize,
-    pub h: usize,
-    pub w: usize,
-    pub c: usize,
-    pub oh: usize,
-    pub ow: usize,
-}
 
 /// PyTorch's `[c, 1, 3, 3]` to `[9, c]`, so that neighbouring channels are neighbours.
 pub(crate) fn taps_first(w: &[f32], c: usize) -> Vec<f32> {
@@ -35,7 +25,7 @@ pub(crate) fn forward<T: Element>(
     input: Constants,
     taps: &[f32],
     conv: Conv3x3,
-    s: Shape,
+    s: DepthwiseShape,
 ) -> Sums {
     let part = (s.n * s.oh).div_ceil(PARTS);
     let parts = out.par_chunks_mut(part * s.ow * s.c).enumerate();
@@ -65,7 +55,7 @@ pub(super) struct InputRows<'a, T> {
 
 impl<'a, T> InputRows<'a, T> {
     /// For row `row` of all `n oh` output rows.
-    pub fn new(x: &'a [T], row: usize, conv: Conv3x3, s: Shape) -> Self {
+    pub fn new(x: &'a [T], row: usize, conv: Conv3x3, s: DepthwiseShape) -> Self {
         let (image, oy) = (row / s.oh, row % s.oh);
         let inside = [0, 1, 2].map(|ky| conv.input(oy, ky, s.h));
         let at = |iy: usize| &x[(image * s.h + iy) * s.w * s.c..][..s.w * s.c];
@@ -76,7 +66,7 @@ impl<'a, T> InputRows<'a, T> {
     }
 }
 
-/// One output row, whose pixels lie a stride apart; what happens to values as they are loaded and stored.
+/// One output row, whose pixels lie `stride` apart, with a prologue for loaded values and an epilogue for stored ones.
 #[inline(always)]
 pub(super) fn convolve_row<T: Element, P: Map, E: Map>(
     simd: Simd,
@@ -85,7 +75,7 @@ pub(super) fn convolve_row<T: Element, P: Map, E: Map>(
     (prologue, epilogue): (P, E),
     taps: &[f32],
     conv: Conv3x3,
-    s: Shape,
+    s: DepthwiseShape,
 ) {
     let row = Row {
         out,
@@ -113,7 +103,7 @@ struct Row<'a, T, P, E> {
     epilogue: E,
     taps: &'a [f32],
     conv: Conv3x3,
-    s: Shape,
+    s: DepthwiseShape,
 }
 
 /// One output row of a convolution of stride `S`.
@@ -122,7 +112,7 @@ struct Strided<'a, T, P, E, const S: usize>(Row<'a, T, P, E>);
 impl<T: Element, P: Map, E: Map, const S: usize> Lanes for Strided<'_, T, P, E, S> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let Shape { w, c, .. } = self.0.s;
+        let DepthwiseShape { w, c, .. } = self.0.s;
         let lanes = self.0.prologue.prepare::<L>(at);
         let epilogue = self.0.epilogue.prepare::<L>(at);
         let weights = masked_weights::<L>(self.0.taps, self.0.rows.present, c, at);
@@ -171,7 +161,7 @@ struct Columns<'a, T, P: Map, const L: usize> {
 }
 
 impl<T: Element, P: Map, const L: usize> Columns<'_, T, P, L> {
-    /// Those of column `ix`; zero in the padding.
+    /// The activations of column `ix`; zero in the padding.
     #[inline(always)]
     fn get(&self, ix: isize) -> [[f32; L]; 3] {
         let mut column = [[0.0; L]; 3];

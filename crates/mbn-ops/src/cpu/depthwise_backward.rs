@@ -2,14 +2,15 @@
 
 use rayon::prelude::*;
 
-use super::depthwise::{PARTS, Shape};
+use super::depthwise::PARTS;
 use super::normalization::{ConstantLanes, Constants, InputGradientLanes};
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, store, vectorised};
 use super::sum_in_order;
 use super::sums::Sums;
 use super::upstream::Upstream;
-use crate::Conv3x3;
-use crate::element::Element;
+use crate::operands::conv3x3::Conv3x3;
+use crate::operands::element::Element;
+use crate::operands::shapes::DepthwiseShape;
 
 /// Writes to `out`, `[n, h, w, c]`, the gradient of batch norm's result in the layer before, given its `raw` input
 /// and constants. Returns the weights' gradient `[9, c]`, and the sums of `out` and of `out (raw - mean)`.
@@ -20,7 +21,7 @@ pub(crate) fn backward<T: Element>(
     upstream: Upstream<T>,
     taps: &[f32],
     conv: Conv3x3,
-    s: Shape,
+    s: DepthwiseShape,
 ) -> (Vec<f32>, Sums) {
     let len = s.w * s.c;
     let part = (s.n * s.h).div_ceil(PARTS);
@@ -60,7 +61,7 @@ struct Context<'a, T> {
     upstream: Upstream<'a, T>,
     taps: &'a [f32],
     conv: Conv3x3,
-    s: Shape,
+    s: DepthwiseShape,
     dw: &'a mut [f32],
     sums: &'a mut Sums,
 }
@@ -97,7 +98,7 @@ struct Row<'a, T, const R: usize, const S: usize> {
 impl<'a, T: Element, const R: usize, const S: usize> Row<'a, T, R, S> {
     #[inline(always)]
     fn new(context: Context<'a, T>, image: usize, iy: usize, kys: [usize; R]) -> Self {
-        let Shape { oh, ow, c, .. } = context.s;
+        let DepthwiseShape { oh, ow, c, .. } = context.s;
         let conv = context.conv;
         let rows = kys.map(|ky| conv.output(iy, ky, oh));
         Self {
@@ -125,7 +126,7 @@ impl<'a, T: Element, const R: usize, const S: usize> Row<'a, T, R, S> {
 impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let Shape { w, c, ow, .. } = self.context.s;
+        let DepthwiseShape { w, c, ow, .. } = self.context.s;
         let pad = self.context.conv.pad_begin;
         let mut pixels = Pixels::<L, R> {
             weights: self.weights(at),
@@ -205,7 +206,7 @@ struct Pixels<const L: usize, const R: usize> {
 
 impl<const L: usize, const R: usize> Pixels<L, R> {
     /// The input pixel whose channels start at `at` meets columns of gradients with the given taps: adds to the
-    /// weights' gradient, and writes that of batch norm's result.
+    /// weights' gradient, and writes the gradient of batch norm's result.
     #[inline(always)]
     fn meet<T: Element, const N: usize>(
         &mut self,

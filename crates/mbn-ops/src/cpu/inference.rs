@@ -5,14 +5,16 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::depthwise::{self, InputRows, convolve_row};
+use super::depthwise::{InputRows, convolve_row};
 use super::normalization::{AsStored, Map};
+use super::packed::Packed;
 use super::pointwise::block_rows;
-use super::product::{Finish, Format, Left, PANEL, Packed, Single, padded};
+use super::product::{Arithmetic, Finish, Left, PANEL, Single, padded};
 use super::scratch::with_scratch;
 use super::simd::{Simd, activate, load, vectorised};
-use super::stem::{self, ImageRows};
-use crate::Conv3x3;
+use super::stem::ImageRows;
+use crate::operands::conv3x3::Conv3x3;
+use crate::operands::shapes::{DepthwiseShape, StemShape};
 
 /// Bias `[c]` and upper bound of the activation.
 #[derive(Clone, Copy)]
@@ -56,7 +58,7 @@ pub(crate) fn stem(
     taps: &[f64],
     epilogue: Epilogue,
     conv: Conv3x3,
-    s: stem::Shape,
+    s: StemShape,
 ) {
     let len = s.ow * s.cout;
     let rows = out.par_chunks_mut(len).enumerate();
@@ -80,7 +82,7 @@ pub(crate) struct Depthwise<'a> {
     pub taps: &'a [f32],
     pub epilogue: Epilogue<'a>,
     pub conv: Conv3x3,
-    pub shape: depthwise::Shape,
+    pub shape: DepthwiseShape,
 }
 
 impl Depthwise<'_> {
@@ -122,7 +124,7 @@ impl Pointwise<'_> {
 
 /// Depthwise and pointwise convolution, `[n, h, w, c]` to `[n, oh, ow, cout]`.
 pub(crate) fn separable(out: &mut [f32], x: &[f32], depthwise: &Depthwise, pointwise: Pointwise) {
-    let depthwise::Shape { ow, c, n, oh, .. } = depthwise.shape;
+    let DepthwiseShape { ow, c, n, oh, .. } = depthwise.shape;
     let cout = pointwise.epilogue.bias.len();
     let rows = block_rows(c + cout).div_ceil(ow);
     if n * oh <= rows {
@@ -144,7 +146,7 @@ pub(crate) fn separable(out: &mut [f32], x: &[f32], depthwise: &Depthwise, point
 fn separable_by_output_channels(out: &mut [f32], x: &[f32], depthwise: &Depthwise, pointwise: Pointwise) {
     /// Output channels that a thread takes at once.
     const CHANNELS: usize = 2 * PANEL;
-    let depthwise::Shape { ow, c, .. } = depthwise.shape;
+    let DepthwiseShape { ow, c, .. } = depthwise.shape;
     let cout = pointwise.epilogue.bias.len();
     let (pixels, stride) = (out.len() / cout, padded(c));
     with_scratch([pixels * stride, out.len()], |[between, columns]| {

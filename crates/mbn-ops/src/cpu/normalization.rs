@@ -1,7 +1,7 @@
 //! Batch norm and activation as maps of lanes, applied while a kernel loads.
 
 use super::simd::{Simd, activate, load, mul_add, mul_add_lanes};
-use crate::element::Element;
+use crate::operands::element::Element;
 
 /// Per-channel constants of one layer's batch norm and activation.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ impl<'a> Constants<'a> {
         }
     }
 
-    /// Those of the channels `at..at + L`.
+    /// The constants of the channels `at..at + L`.
     #[inline(always)]
     pub fn lanes<const L: usize>(&self, at: usize) -> ConstantLanes<L> {
         ConstantLanes {
@@ -74,7 +74,7 @@ impl<const L: usize> ConstantLanes<L> {
         self.clamp(self.normalise(simd, x))
     }
 
-    /// The gradient before the activation: that after it, where it passes it on, else 0.
+    /// The gradient before the activation: the gradient after it where the activation passes it on, else 0.
     #[inline(always)]
     pub fn pass(&self, normalised: [f32; L], gradient: [f32; L]) -> [f32; L] {
         let mut out = gradient;
@@ -126,7 +126,7 @@ impl InputGradient {
         self.scale.len()
     }
 
-    /// That of the channels `at..at + L`.
+    /// The map of the channels `at..at + L`.
     #[inline(always)]
     pub fn lanes<const L: usize>(&self, at: usize) -> InputGradientLanes<L> {
         InputGradientLanes {
@@ -161,7 +161,7 @@ impl<const L: usize> InputGradientLanes<L> {
 
 /// What happens to values as a kernel loads or stores them.
 pub(crate) trait Map: Copy + Sync {
-    /// What it needs to know of `L` channels.
+    /// What the map needs to know about `L` channels.
     type Lanes<const L: usize>: Copy;
 
     /// For the channels `at..at + L`.

@@ -1,7 +1,7 @@
-//! The optimisers' element-wise passes; formulas are those of `torch.optim`.
+//! The optimisers' element-wise passes, with the formulas of `torch.optim`.
 
 use super::simd::vectorised;
-use crate::optim::{AdamW, Sgd};
+use crate::operands::optim::{AdamW, Sgd};
 
 /// `buffer = momentum buffer + (gradient + weight_decay parameter)`
 pub(crate) fn sgd_momentum(buffer: &mut [f32], parameter: &[f32], gradient: &[f32], sgd: &Sgd) {

@@ -4,23 +4,24 @@ use candle_core::DType;
 use rayon::prelude::*;
 
 use super::normalization::Constants;
-use super::product::{Finish, Format, Left, Packed, Paired, Single, TILE_ROWS, padded, words};
+use super::packed::Packed;
+use super::product::{Arithmetic, Finish, Left, Paired, Single, TILE_ROWS, padded, words};
 use super::scratch::with_scratch;
 use super::simd::{has_bf16_products, vectorised};
 use super::sums::Sums;
 use super::upstream::{Activated, Layout, write};
-use crate::element::Element;
+use crate::operands::element::Element;
 
 /// Values of the input and output of a block: about half of a core's second-level cache.
 const BLOCK_VALUES: usize = 128 * 1024;
-/// Fewer rows than these, and reading the weights would be a part of the time that matters.
+/// With fewer rows, reading the weights would take a large part of the time.
 const LEAST_ROWS: usize = 112;
-/// Rows of a block for so many values a row.
+/// Rows of a block, for rows of `values` values.
 pub(super) fn block_rows(values: usize) -> usize {
     (BLOCK_VALUES / values).clamp(LEAST_ROWS, 4096) / TILE_ROWS * TILE_ROWS
 }
 
-/// Whether products of values stored as `T` are formed in pairs of bfloat16.
+/// Whether products of values stored as `T` multiply pairs of bfloat16.
 pub(super) fn is_paired<T: Element>() -> bool {
     T::DTYPE == DType::BF16 && has_bf16_products()
 }
@@ -42,7 +43,7 @@ pub(crate) fn forward<T: Element>(
     }
 }
 
-fn forward_as<T: Element, F: Format>(
+fn forward_as<T: Element, F: Arithmetic>(
     out: &mut [T],
     x: &[T],
     constants: Constants,
@@ -86,12 +87,12 @@ fn forward_as<T: Element, F: Format>(
     Sums::in_order(sums.collect::<Vec<_>>())
 }
 
-/// Floats that a product needs for `len` results, if they are not stored as float32.
+/// Floats that a product needs for `len` results beside `out`: none where they are stored as float32.
 pub(super) fn own_result<T: Element>(len: usize) -> usize {
     if T::DTYPE == DType::F32 { 0 } else { len }
 }
 
-/// Has `multiply` write to `out` itself, or to `product`, which is then rounded.
+/// Lets `multiply` write to `out` itself, or to `product`, and rounds that.
 fn into_result<T: Element>(out: &mut [T], product: &mut [f32], multiply: impl FnOnce(&mut [f32])) {
     match T::as_f32_mut(out) {
         Some(out) => multiply(out),
@@ -102,7 +103,7 @@ fn into_result<T: Element>(out: &mut [T], product: &mut [f32], multiply: impl Fn
     }
 }
 
-/// Rounds `values` to the format of `out`.
+/// Rounds `values` to the type of `out`.
 fn narrow<T: Element>(out: &mut [T], values: &[f32]) {
     vectorised(
         #[inline(always)]

@@ -5,19 +5,20 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::normalization::Constants;
+use super::packed::Packed;
 use super::pointwise::{block_rows, is_paired, own_result};
-use super::product::{Finish, Format, Left, Packed, Paired, Right, Single, TILE_ROWS, padded, words};
+use super::product::{Arithmetic, Finish, Left, Paired, Right, Single, TILE_ROWS, padded, words};
 use super::scratch::with_scratch;
 use super::simd::vectorised;
 use super::sums::Sums;
 use super::upstream::{Activated, Layout, Upstream, write};
-use crate::element::Element;
+use crate::operands::element::Element;
 
-/// The weight gradient is a sum over all rows, split in at most so many parts, of so many values altogether.
+/// Most parts of the weight gradient, a sum over all rows, and the most values of all parts together.
 const PARTS: usize = 32;
 const PARTS_VALUES: usize = 4 * 1024 * 1024;
 
-/// Memory of parts, to be used again: fresh pages would cost as much as the sums.
+/// Memory of parts for the next call: fresh pages would cost as much as the sums.
 static KEPT: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 /// Writes to `out`, `[rows, cin]`, the gradient of batch norm's result in the layer before, given its `raw` input
@@ -39,7 +40,7 @@ pub(crate) fn backward<T: Element>(
     }
 }
 
-fn backward_as<T: Element, F: Format>(
+fn backward_as<T: Element, F: Arithmetic>(
     out: &mut [T],
     input: Activated<T>,
     upstream: Upstream<T>,
@@ -88,7 +89,7 @@ struct Gradients {
 }
 
 impl Gradients {
-    fn add_block<T: Element, F: Format>(
+    fn add_block<T: Element, F: Arithmetic>(
         &mut self,
         out: &mut [T],
         input: Activated<T>,

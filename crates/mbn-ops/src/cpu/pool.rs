@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::normalization::{Constants, Map};
 use super::simd::{Lanes, Simd, for_lanes, load, store, vectorised};
 use super::sums::Sums;
-use crate::element::Element;
+use crate::operands::element::Element;
 
 /// `out[n, c] = mean over pixels of a[n, pixel, c]` with `a` what the prologue makes of `x`.
 pub(crate) fn forward<T: Element, P: Map>(out: &mut [f32], x: &[T], prologue: P, pixels: usize, c: usize) {

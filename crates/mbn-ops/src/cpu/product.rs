@@ -1,15 +1,15 @@
 //! Matrix products of blocks that fit a core's second-level cache, on one thread each: callers split the work and
 //! lay the factors out, so that nothing but the weights is packed.
 
-use aligned_vec::{AVec, ConstAlign};
 use half::bf16;
 use pulp::bytemuck::{Pod, cast_slice_mut};
 use pulp::{Simd, WithSimd};
 
+use super::machine::Floats;
+use super::microkernel::Job;
 pub(crate) use super::microkernel::{Finish, PANEL, TILE_ROWS};
-use super::microkernel::{Floats, Job};
 use super::simd::{dispatch, has_bf16_products};
-use crate::element::Element;
+use crate::operands::element::Element;
 
 /// The left factor `[rows, depth]`: a word is at `row * row_stride + depth * depth_stride`.
 #[derive(Clone, Copy)]
@@ -56,6 +56,15 @@ impl<'a, W> Right<'a, W> {
             depth_stride: stride,
         }
     }
+
+    /// Panels of `depth` words a column, one panel after the other.
+    pub fn panels(words: &'a [W], depth: usize) -> Self {
+        Self {
+            words,
+            panel_stride: depth * PANEL,
+            depth_stride: PANEL,
+        }
+    }
 }
 
 /// Distance of rows of `len` words: whole cache lines, and not a multiple of 4 KiB, or the lines of many rows would
@@ -64,9 +73,9 @@ pub(crate) fn padded(len: usize) -> usize {
     len.next_multiple_of(PANEL) + 16
 }
 
-/// How a product multiplies.
-pub(crate) trait Format {
-    /// What the factors hold.
+/// How a product multiplies: which values the factors hold, and with which instructions.
+pub(crate) trait Arithmetic {
+    /// A value of a factor.
     type Value: Element + Pod;
     /// Values that follow each other along the sum.
     type Word: Pod + Send + Sync;
@@ -105,7 +114,7 @@ pub(crate) trait Format {
 /// Float32.
 pub(crate) struct Single;
 
-impl Format for Single {
+impl Arithmetic for Single {
     type Value = f32;
     type Word = f32;
     const PER_WORD: usize = 1;
@@ -142,7 +151,7 @@ impl Format for Single {
 /// Pairs of bfloat16; only where [`has_bf16_products`].
 pub(crate) struct Paired;
 
-impl Format for Paired {
+impl Arithmetic for Paired {
     type Value = bf16;
     type Word = u32;
     const PER_WORD: usize = 2;
@@ -158,7 +167,7 @@ impl Format for Paired {
         #[target_feature(enable = "avx512f,avx512bf16")]
         unsafe fn run(job: &Job<u32>) {
             // SAFETY: the caller's, and the instructions are enabled.
-            unsafe { job.run::<_, TILE_ROWS, 2>(super::microkernel::Pairs) }
+            unsafe { job.run::<_, TILE_ROWS, 2>(super::machine::Pairs) }
         }
 
         assert!(has_bf16_products());
@@ -211,177 +220,15 @@ fn job<'a, W>(
     }
 }
 
-/// A right factor in the order in which products read it.
-#[derive(Clone, Debug)]
-pub(crate) struct Packed<W> {
-    words: AVec<W, ConstAlign<64>>,
-    depth: usize,
-}
-
-impl<W: Pod> Packed<W> {
-    /// From `value(p, col)` for `p` below `depth`.
-    pub fn new<F: Format<Word = W>>(depth: usize, cols: usize, value: impl Fn(usize, usize) -> f32) -> Self {
-        let words = F::words(depth);
-        let mut packed = AVec::with_capacity(64, cols.next_multiple_of(PANEL) * words);
-        for panel in (0..cols).step_by(PANEL) {
-            for word in 0..words {
-                for col in panel..panel + PANEL {
-                    let get = |p: usize| {
-                        if p < depth && col < cols {
-                            value(p, col)
-                        } else {
-                            0.0
-                        }
-                    };
-                    let p = word * F::PER_WORD;
-                    packed.push(F::word(get(p), get(p + 1)));
-                }
-            }
-        }
-        Self {
-            words: packed,
-            depth: words,
-        }
-    }
-
-    /// Words along a sum.
-    pub fn depth(&self) -> usize {
-        self.depth
-    }
-
-    pub fn right(&self) -> Right<'_, W> {
-        self.right_from(0)
-    }
-
-    /// The columns from `col` on, which starts a panel.
-    pub fn right_from(&self, col: usize) -> Right<'_, W> {
-        Right {
-            words: &self.words[col / PANEL * PANEL * self.depth..],
-            panel_stride: self.depth * PANEL,
-            depth_stride: PANEL,
-        }
-    }
-}
-
 /// Scratch memory as words.
-pub(crate) fn words<F: Format>(floats: &mut [f32]) -> &mut [F::Word] {
+pub(crate) fn words<F: Arithmetic>(floats: &mut [f32]) -> &mut [F::Word] {
     cast_slice_mut(floats)
 }
 
 /// Words as the values in them.
-pub(crate) fn values<F: Format>(words: &mut [F::Word]) -> &mut [F::Value] {
+pub(crate) fn values<F: Arithmetic>(words: &mut [F::Word]) -> &mut [F::Value] {
     cast_slice_mut(words)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Values that bfloat16 holds exactly, so that both formats give the same sums.
-    fn matrix(rows: usize, cols: usize, seed: usize) -> Vec<f32> {
-        (0..rows * cols)
-            .map(|i| ((i * 7 + seed) % 17) as f32 / 8.0 - 1.0)
-            .collect()
-    }
-
-    /// `words` of the matrix in rows of `stride`, and the same for sums over its rows.
-    fn lay_out<F: Format>(matrix: &[f32], cols: usize) -> (Vec<F::Word>, usize, Vec<F::Word>, usize) {
-        let rows = matrix.len() / cols;
-        let at = |i: usize, j: usize| {
-            if i < rows && j < cols {
-                matrix[i * cols + j]
-            } else {
-                0.0
-            }
-        };
-        let stride = padded(F::words(cols));
-        let major = (0..rows * stride).map(|k| {
-            let (i, j) = (k / stride, k % stride * F::PER_WORD);
-            F::word(at(i, j), at(i, j + 1))
-        });
-        let wide = padded(cols);
-        let stacked = (0..F::words(rows) * wide).map(|k| {
-            let (i, j) = (k / wide * F::PER_WORD, k % wide);
-            F::word(at(i, j), at(i + 1, j))
-        });
-        (major.collect(), stride, stacked.collect(), wide)
-    }
-
-    fn agrees_with_the_definition<F: Format>() {
-        // Fewer and more than a tile in each direction, odd and even.
-        for (rows, depth, cols) in [
-            (1, 1, 1),
-            (14, 16, 32),
-            (31, 7, 33),
-            (29, 40, 64),
-            (5, 3, 15),
-            (3, 9, 100),
-        ] {
-            let (a, b) = (matrix(rows, depth, 3), matrix(depth, cols, 5));
-            let sum =
-                |i: usize, j: usize| -> f32 { (0..depth).map(|p| a[i * depth + p] * b[p * cols + j]).sum() };
-            let expected: Vec<f32> = (0..rows * cols).map(|k| sum(k / cols, k % cols)).collect();
-            let (words, stride, ..) = lay_out::<F>(&a, depth);
-            let packed = Packed::new::<F>(depth, cols, |p, col| b[p * cols + col]);
-            let mut out = vec![7.0; rows * cols];
-            let mut multiply = |finish| {
-                F::multiply(
-                    &mut out,
-                    cols,
-                    F::words(depth),
-                    Left::rows(&words, stride),
-                    packed.right(),
-                    finish,
-                );
-                out.clone()
-            };
-            assert_eq!(multiply(Finish::Store), expected);
-            let twice: Vec<f32> = expected.iter().map(|value| value * 2.0).collect();
-            assert_eq!(multiply(Finish::Add), twice);
-            let bias = matrix(1, cols, 1);
-            let activated = expected
-                .iter()
-                .enumerate()
-                .map(|(k, v)| (v + bias[k % cols]).clamp(0.0, 0.75));
-            let finish = Finish::Activate {
-                bias: &bias,
-                max: 0.75,
-            };
-            assert_eq!(multiply(finish), activated.collect::<Vec<_>>());
-
-            // The same from the transpose of `a`, whose sums are over its rows.
-            let transposed: Vec<f32> = (0..depth * rows)
-                .map(|k| a[k % rows * depth + k / rows])
-                .collect();
-            let (.., left, left_stride) = lay_out::<F>(&transposed, rows);
-            let (.., right, right_stride) = lay_out::<F>(&b, cols);
-            let (left, right) = (
-                Left::transposed(&left, left_stride),
-                Right::rows(&right, right_stride),
-            );
-            F::multiply(&mut out, cols, F::words(depth), left, right, Finish::Store);
-            assert_eq!(out, expected);
-        }
-    }
-
-    #[test]
-    fn float32_products_are_their_definition() {
-        agrees_with_the_definition::<Single>();
-    }
-
-    #[test]
-    fn bfloat16_products_are_their_definition() {
-        if has_bf16_products() {
-            agrees_with_the_definition::<Paired>();
-        } else {
-            eprintln!("skipped: these instructions do not multiply bfloat16");
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "last < left.words.len()")]
-    fn too_few_words_are_noticed() {
-        let (left, right) = (Left::rows(&[1.0; 4], 2), Right::rows(&[1.0; 64], 32));
-        Single::multiply(&mut [0.0; 6], 2, 2, left, right, Finish::Store);
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ thread_local! {
     static KEPT: Cell<Memory> = Cell::new(Memory::new(ALIGNMENT));
 }
 
-/// Runs `f` with slices of the given lengths, each at the start of a cache line, whose values are whatever was left there.
+/// Runs `f` with slices of the given lengths, each at the start of a cache line, of any content.
 pub(super) fn with_scratch<R, const N: usize>(
     lengths: [usize; N],
     f: impl FnOnce([&mut [f32]; N]) -> R,

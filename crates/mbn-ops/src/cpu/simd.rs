@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use pulp::{Arch, WithSimd};
 
-use crate::element::Element;
+use crate::operands::element::Element;
 
 /// Names the instructions to use in place of the best that the processor has: `scalar`, `avx2` or `avx512` (that
 /// without products of bfloat16). For tests and comparisons; one that the processor lacks is not used.

@@ -6,24 +6,14 @@ use super::depthwise::PARTS;
 use super::normalization::{AsStored, Map};
 use super::simd::{Lanes, Simd, for_lanes, store, vectorised};
 use super::sums::Sums;
-use crate::Conv3x3;
-use crate::element::Element;
+use crate::operands::conv3x3::Conv3x3;
+use crate::operands::element::Element;
+use crate::operands::shapes::StemShape;
 
-/// Input channels times rows of the kernel: what a pixel of the output meets of rows of the image.
+/// Input channels times rows of the kernel: the image's rows that a pixel of the output reads.
 const ROWS: usize = 9;
 /// Pixels whose sums are in registers at once.
 const PIXELS: usize = 4;
-
-/// Shape of the image, `[n, 3, h, w]`, and of the output, `[n, oh, ow, cout]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Shape {
-    pub n: usize,
-    pub h: usize,
-    pub w: usize,
-    pub cout: usize,
-    pub oh: usize,
-    pub ow: usize,
-}
 
 /// PyTorch's `[out, 3, 3, 3]` to `[27, out]`.
 pub(crate) fn taps_first(w: &[f32], cout: usize) -> Vec<f64> {
@@ -38,7 +28,7 @@ pub(crate) fn forward<T: Element>(
     image: &[f32],
     taps: &[f64],
     conv: Conv3x3,
-    s: Shape,
+    s: StemShape,
 ) -> Sums {
     let len = s.ow * s.cout;
     let part = (s.n * s.oh).div_ceil(PARTS);
@@ -66,11 +56,11 @@ pub(super) struct ImageRows<V> {
     /// Length of a padded row.
     len: usize,
     conv: Conv3x3,
-    s: Shape,
+    s: StemShape,
 }
 
 impl<V: From<f32> + Copy> ImageRows<V> {
-    pub fn new(conv: Conv3x3, s: Shape) -> Self {
+    pub fn new(conv: Conv3x3, s: StemShape) -> Self {
         // The last pixels that are computed together may reach past the row's end.
         let len = s.ow.next_multiple_of(PIXELS) * conv.stride + 3;
         Self {
@@ -81,9 +71,9 @@ impl<V: From<f32> + Copy> ImageRows<V> {
         }
     }
 
-    /// Those of row `row` of all `n oh` output rows.
+    /// Reads the rows for row `row` of all `n oh` output rows.
     pub fn read(&mut self, image: &[f32], row: usize) {
-        let Shape { h, w, oh, .. } = self.s;
+        let StemShape { h, w, oh, .. } = self.s;
         let (n, oy) = (row / oh, row % oh);
         for (i, out) in self.values.chunks_exact_mut(self.len).enumerate() {
             let (channel, ky) = (i / 3, i % 3);
@@ -118,7 +108,7 @@ impl ImageRows<f32> {
 }
 
 impl ImageRows<f64> {
-    /// One row of the output, and what happens to its values as they are stored.
+    /// One row of the output, with an epilogue for its values.
     ///
     /// Summed in float64: every batch norm after it amplifies the rounding of the first layer, and it is a fiftieth
     /// of the network's arithmetic.
@@ -147,7 +137,7 @@ struct Convolve<'a, T, E> {
 impl<T: Element, E: Map> Lanes for Convolve<'_, T, E> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let Shape { cout, .. } = self.rows.s;
+        let StemShape { cout, .. } = self.rows.s;
         let epilogue = self.epilogue.prepare::<L>(at);
         for (i, out) in self.out.chunks_mut(PIXELS * cout).enumerate() {
             let mut sums = [[0.0f64; L]; PIXELS];

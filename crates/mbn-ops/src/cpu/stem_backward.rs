@@ -3,13 +3,14 @@
 use rayon::prelude::*;
 
 use super::depthwise::PARTS;
-use super::product::{Finish, Format, Left, Right, Single, TILE_ROWS, padded};
+use super::product::{Arithmetic, Finish, Left, Right, Single, TILE_ROWS, padded};
 use super::scratch::with_scratch;
-use super::stem::{ImageRows, Shape};
+use super::stem::ImageRows;
 use super::sum_in_order;
 use super::upstream::{Layout, Upstream, write};
-use crate::Conv3x3;
-use crate::element::Element;
+use crate::operands::conv3x3::Conv3x3;
+use crate::operands::element::Element;
+use crate::operands::shapes::StemShape;
 
 /// Values of a patch, and one that is zero: a multiple of the rows that products compute together.
 const PATCH: usize = 2 * TILE_ROWS;
@@ -20,7 +21,7 @@ pub(crate) fn weight_gradient<T: Element>(
     image: &[f32],
     upstream: Upstream<T>,
     conv: Conv3x3,
-    s: Shape,
+    s: StemShape,
 ) -> Vec<f32> {
     let len = s.ow * s.cout;
     let part = (s.n * s.oh).div_ceil(PARTS);

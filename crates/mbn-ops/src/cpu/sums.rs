@@ -7,7 +7,7 @@
 use super::normalization::Constants;
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add, store};
 use super::sum_in_order;
-use crate::element::Element;
+use crate::operands::element::Element;
 
 /// Rows that are added in float32 before their sum enters the float64 one.
 const ROWS: usize = 32;
@@ -29,7 +29,7 @@ impl Sums {
         self.0.split_at(self.0.len() / 2)
     }
 
-    /// Mean and biased variance, the sums being those of the values and of their squares.
+    /// Mean and biased variance, if the sums are of the values and of their squares.
     pub fn moments(&self, rows: usize) -> (Vec<f32>, Vec<f32>) {
         let (sums, squares) = self.split();
         let rows = rows as f64;
@@ -56,7 +56,7 @@ impl Sums {
         }
     }
 
-    /// Turns `gradient`, that of an activation, into that before it, `dy`, which it writes to `out`; adds `dy` and
+    /// Turns `gradient`, of an activation, into the gradient before it, `dy`, which goes to `out`; adds `dy` and
     /// `dy (raw - mean)`.
     #[inline(always)]
     pub fn add_passed<T: Element>(

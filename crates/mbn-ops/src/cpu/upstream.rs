@@ -1,9 +1,9 @@
 //! The gradient that reaches a convolution, and rows that are computed as they are read.
 
 use super::normalization::{ConstantLanes, Constants, InputGradient, InputGradientLanes};
-use super::product::Format;
+use super::product::Arithmetic;
 use super::simd::{Lanes, Simd, for_lanes, load, store, vectorised};
-use crate::element::Element;
+use crate::operands::element::Element;
 
 /// The convolution's result and the gradient of what batch norm makes of it, `[n, oh, ow, c]`.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ pub(super) struct Activated<'a, T> {
 
 /// A matrix whose rows are computed as they are read.
 pub(super) trait Rows: Copy {
-    /// What is needed to know of `L` columns.
+    /// What the rows need to know about `L` columns.
     type Lanes<const L: usize>;
 
     fn columns(&self) -> usize;
@@ -93,15 +93,15 @@ impl<T: Element> Rows for Upstream<'_, T> {
 }
 
 /// Where rows are written for a product.
-pub(super) struct Layout<'a, F: Format> {
-    /// Row by row, so many words apart.
+pub(super) struct Layout<'a, F: Arithmetic> {
+    /// Row by row, and the distance of rows in words.
     pub rows: Option<(&'a mut [F::Word], usize)>,
-    /// For sums over rows: a word holds values of one column, the rows of words are so many words apart.
+    /// For sums over rows, a word holding values of one column, and the distance of rows of words.
     pub stacked: Option<(&'a mut [F::Word], usize)>,
 }
 
-/// Writes all rows of `source`; where a word would hold more than there is, zeros.
-pub(super) fn write<F: Format>(source: impl Rows, layout: Layout<F>) {
+/// Writes all rows of `source`; fills words that are not full with zeros.
+pub(super) fn write<F: Arithmetic>(source: impl Rows, layout: Layout<F>) {
     /// Rows that are read together: few enough for the memory's prefetching, enough to use the constants again.
     const TOGETHER: usize = 8;
 
@@ -135,14 +135,14 @@ pub(super) fn write<F: Format>(source: impl Rows, layout: Layout<F>) {
     );
 }
 
-struct Write<'a, F: Format, R> {
+struct Write<'a, F: Arithmetic, R> {
     source: R,
     range: (usize, usize),
     rows: Option<(&'a mut [F::Value], usize)>,
     stacked: Option<(&'a mut [F::Word], usize)>,
 }
 
-impl<F: Format, R: Rows> Lanes for Write<'_, F, R> {
+impl<F: Arithmetic, R: Rows> Lanes for Write<'_, F, R> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
         let lanes = self.source.prepare::<L>(at);

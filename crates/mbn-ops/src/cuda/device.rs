@@ -1,11 +1,11 @@
-//! The driver's answers on the way to a device.
+//! Opens a device with the driver, and says why it does not open.
 
 use candle_core::cuda_backend::CudaDevice;
 use candle_core::cuda_backend::cudarc::driver::result::DriverError;
 use candle_core::cuda_backend::cudarc::driver::{CudaContext, result, sys};
 use candle_core::{Device, Error};
 
-use crate::device::CudaUnavailable;
+use crate::unavailable::CudaUnavailable;
 
 /// The compute capability that the kernels are compiled for; all later ones run them too.
 const CAPABILITY: (i32, i32) = (8, 0);
@@ -23,7 +23,7 @@ pub(crate) fn open(index: usize) -> Result<Device, CudaUnavailable> {
     }
     let context = CudaContext::new(index).map_err(|error| unusable(index, &error))?;
     check_capability(&context, index)?;
-    // A stream of its own: the default one is another one in each thread.
+    // A stream of its own: each thread has another default stream.
     let device = Device::new_cuda_with_stream(index).map_err(|error| refused(index, &error))?;
     let cuda = device.as_cuda_device().map_err(|error| refused(index, &error))?;
     // SAFETY: all work on tensors is enqueued on this device's only stream, which keeps its order. The stream that
@@ -94,7 +94,7 @@ fn check_capability(context: &CudaContext, index: usize) -> Result<(), CudaUnava
     Ok(())
 }
 
-/// Memory that tensors gave back stays with the program; at first the driver returns it whenever the program waits.
+/// Keeps the memory of freed tensors in the program; by default the driver returns it whenever the program waits.
 fn keep_freed_memory(context: &CudaContext) -> Result<(), DriverError> {
     if !context.has_async_alloc() {
         return Ok(());

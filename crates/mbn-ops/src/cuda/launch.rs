@@ -1,39 +1,82 @@
 //! How kernels meet candle's CUDA tensors.
 
+use std::cell::RefCell;
+
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr};
 use candle_core::cuda_backend::{CudaStorage, CudaStorageSlice};
-use candle_core::{DType, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor, bail};
 
 use super::queue::{Held, Queue};
-use crate::gpu::{Format, Pointer};
-use crate::launch::{Kernel, contiguous};
+use crate::descriptors::kernel::Kernel;
+use crate::kernels::{ElementType, Pointer};
+use crate::operands::checks::contiguous;
 
 /// A [`Kernel`] that runs on CUDA too.
 pub(crate) trait CudaKernel: Kernel {
     /// Enqueues what writes `out`.
-    fn cuda(&self, queue: &Held, out: Target) -> Result<Self::Side>;
+    fn cuda(&self, queue: &Held, out: Destination) -> Result<Self::Side>;
 }
 
 /// Where a kernel's result goes.
 #[derive(Clone, Copy)]
-pub(crate) struct Target {
+pub(crate) struct Destination {
     pub pointer: Pointer,
-    pub format: Format,
+    pub element: ElementType,
 }
 
-impl Target {
+impl Destination {
     /// The address of a result that can only be float32.
     pub fn float(self, op: &str) -> Result<Pointer> {
-        match self.format {
-            Format::F32 => Ok(self.pointer),
-            Format::Bf16 => bail!("{op}: the result is {:?}, expected {:?}", DType::BF16, DType::F32),
+        match self.element {
+            ElementType::F32 => Ok(self.pointer),
+            ElementType::Bf16 => bail!("{op}: the result is {:?}, expected {:?}", DType::BF16, DType::F32),
         }
     }
 }
 
-/// Runs `kernel` on a tensor's memory.
-pub(crate) fn cuda_fwd<K: CudaKernel>(kernel: &K, storage: &CudaStorage, layout: &Layout) -> Result<K::Side> {
-    with_queue(K::NAME, storage, layout, |queue, out| kernel.cuda(queue, out))
+/// Runs `kernel` on `out`, a contiguous tensor on the device that shares no memory with the inputs.
+pub(crate) fn run<K: CudaKernel>(kernel: &K, out: &Tensor) -> Result<K::Side> {
+    run_with(K::NAME, out, |queue, destination| kernel.cuda(queue, destination))
+}
+
+/// Runs `work` with the queue of a tensor's device and the tensor's address, as an operation that changes the tensor.
+pub(super) fn run_with<R>(
+    op: &'static str,
+    out: &Tensor,
+    work: impl Fn(&Held, Destination) -> Result<R>,
+) -> Result<R> {
+    let run = Run {
+        op,
+        work,
+        result: RefCell::new(None),
+    };
+    out.inplace_op1(&run)?;
+    match run.result.into_inner() {
+        Some(result) => Ok(result),
+        None => bail!("{op}: the device returned nothing"),
+    }
+}
+
+struct Run<F, R> {
+    op: &'static str,
+    work: F,
+    result: RefCell<Option<R>>,
+}
+
+impl<R, F: Fn(&Held, Destination) -> Result<R>> InplaceOp1 for Run<F, R> {
+    fn name(&self) -> &'static str {
+        self.op
+    }
+
+    fn cpu_fwd(&self, _: &mut CpuStorage, _: &Layout) -> Result<()> {
+        bail!("{}: the result is on the CPU, expected the CUDA device", self.op)
+    }
+
+    fn cuda_fwd(&self, storage: &mut CudaStorage, layout: &Layout) -> Result<()> {
+        let result = with_queue(self.op, storage, layout, &self.work)?;
+        self.result.replace(Some(result));
+        Ok(())
+    }
 }
 
 /// Runs `work` with the queue of a tensor's device and the tensor's address.
@@ -41,21 +84,21 @@ pub(super) fn with_queue<R>(
     op: &str,
     storage: &CudaStorage,
     layout: &Layout,
-    work: impl FnOnce(&Held, Target) -> Result<R>,
+    work: impl FnOnce(&Held, Destination) -> Result<R>,
 ) -> Result<R> {
     let pointer = address(op, storage, layout)?;
-    let format = match storage.slice {
-        CudaStorageSlice::F32(_) => Format::F32,
-        CudaStorageSlice::BF16(_) => Format::Bf16,
+    let element = match storage.slice {
+        CudaStorageSlice::F32(_) => ElementType::F32,
+        CudaStorageSlice::BF16(_) => ElementType::Bf16,
         _ => bail!("{op}: the result is neither float32 nor bfloat16"),
     };
     let queue = Queue::of(&storage.device)?;
-    work(&queue.hold(), Target { pointer, format })
+    work(&queue.hold(), Destination { pointer, element })
 }
 
 /// The address of a contiguous tensor's first element. It stays valid for all work that is enqueued while the tensor
 /// is alive: memory is freed in the stream's order.
-pub(crate) fn pointer(op: &str, tensor: &Tensor) -> Result<Pointer> {
+pub(super) fn pointer(op: &str, tensor: &Tensor) -> Result<Pointer> {
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
         Storage::Cuda(storage) => address(op, storage, layout),
@@ -70,26 +113,20 @@ pub(super) fn address(op: &str, storage: &CudaStorage, layout: &Layout) -> Resul
         CudaStorageSlice::BF16(slice) => (base(slice), 2),
         CudaStorageSlice::U8(slice) => (base(slice), 1),
         CudaStorageSlice::U32(slice) => (base(slice), 4),
-        _ => bail!("{op}: a tensor has a format that no kernel reads"),
+        _ => bail!("{op}: no kernel reads a tensor of this type"),
     };
     Ok(base + (start * size) as Pointer)
 }
 
-/// The kernels' name of a format that activations can have.
-pub(crate) fn format_of(dtype: DType) -> Format {
+/// The kernels' name of a type that activations can have.
+pub(super) fn element_of(dtype: DType) -> ElementType {
     if dtype == DType::BF16 {
-        Format::Bf16
+        ElementType::Bf16
     } else {
-        Format::F32
+        ElementType::F32
     }
 }
 
 fn base<T>(slice: &CudaSlice<T>) -> Pointer {
     slice.device_ptr(slice.stream()).0
-}
-
-/// A tensor of any content, to be written by a kernel.
-pub(crate) fn empty(shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
-    // SAFETY: the caller hands it to a kernel that writes all of it before anything reads it.
-    unsafe { Tensor::empty(shape, DType::F32, like.device()) }
 }

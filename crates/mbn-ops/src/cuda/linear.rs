@@ -2,12 +2,12 @@
 
 use candle_core::{DType, Result, Tensor};
 
-use super::launch::empty;
+use super::allocation::filled;
 use super::queue::Queue;
 use super::tensors::pointers;
-use crate::gpu;
-use crate::launch::{expect_shape, expect_type};
-use crate::linear::LinearGradients;
+use crate::kernels;
+use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::linear::LinearGradients;
 
 const NAME: &str = "linear";
 
@@ -16,10 +16,11 @@ pub(crate) fn linear(features: &Tensor, weight: &Tensor, bias: &Tensor) -> Resul
     let [n, c, k] = extent(features, weight)?;
     expect_shape(NAME, "bias", bias, &[k])?;
     expect_type(NAME, bias, DType::F32)?;
-    let logits = empty((n, k), features)?;
-    let [x, w, b, out] = pointers(NAME, [features, weight, bias, &logits])?;
+    let [x, w, b] = pointers(NAME, [features, weight, bias])?;
     let queue = Queue::of(features.device().as_cuda_device()?)?;
-    gpu::linear(&queue.hold(), [n, c, k], x, [w, b], out)?;
+    let ([logits], ()) = filled(NAME, features.device(), [(n, k).into()], |[logits]| {
+        kernels::linear(&queue.hold(), [n, c, k], x, [w, b], logits)
+    })?;
     Ok(logits)
 }
 
@@ -32,16 +33,17 @@ pub(crate) fn linear_backward(
     let [n, c, k] = extent(features, weight)?;
     expect_shape(NAME, "the result's gradient", gradient, &[n, k])?;
     expect_type(NAME, gradient, DType::F32)?;
-    let gradients = LinearGradients {
-        features: empty((n, c), features)?,
-        weight: empty((k, c), features)?,
-        bias: empty(k, features)?,
-    };
     let [dy, x, w] = pointers(NAME, [gradient, features, weight])?;
-    let out = pointers(NAME, [&gradients.features, &gradients.weight, &gradients.bias])?;
     let queue = Queue::of(features.device().as_cuda_device()?)?;
-    gpu::linear_backward(&queue.hold(), [n, c, k], dy, x, w, out)?;
-    Ok(gradients)
+    let shapes = [(n, c).into(), (k, c).into(), k.into()];
+    let ([features, weight, bias], ()) = filled(NAME, features.device(), shapes, |out| {
+        kernels::linear_backward(&queue.hold(), [n, c, k], dy, x, w, out)
+    })?;
+    Ok(LinearGradients {
+        features,
+        weight,
+        bias,
+    })
 }
 
 /// Rows, features and classes.

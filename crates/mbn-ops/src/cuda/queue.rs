@@ -11,16 +11,16 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::{CudaDevice, DeviceId, WrapErr, gemm_reduced_precision_f32};
 use candle_core::{Result, bail};
 
-use crate::gpu::{Arg, Format, Launch, Matrix, Pointer, Product, Slot, Stream};
+use crate::kernels::{Arg, ElementType, Launch, Matrix, Pointer, Product, Slot, Stream};
 
 /// The compiled kernels, by the names of their sources.
 const MODULES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/ptx.rs"));
 
-/// For each device that was used. They last as long as the program, as the devices do.
+/// One for each device in use. They last as long as the program, as the devices do.
 static QUEUES: LazyLock<Mutex<HashMap<DeviceId, Arc<Mutex<State>>>>> = LazyLock::new(Mutex::default);
 
-/// What operations on a device need beside its stream. One operation at a time has it: scratch memory holds what one
-/// of its kernels leaves for the next.
+/// What operations on a device need beside its stream. One operation at a time holds it: scratch memory carries data from
+/// one of its kernels to the next.
 pub(crate) struct Queue {
     device: CudaDevice,
     state: Arc<Mutex<State>>,
@@ -140,7 +140,7 @@ impl Stream for Held<'_> {
             block_dim: (bx, by, bz),
             shared_mem_bytes: launch.shared,
         };
-        // SAFETY: `gpu` gives each kernel the parameters of its declaration, and pointers to as many elements as it
+        // SAFETY: `kernels` gives each kernel the parameters of its declaration, and pointers to as many elements as it
         // reads and writes; both are what the emulation of the same launches checks in the tests.
         unsafe { builder.launch(config) }.w()?;
         Ok(())
@@ -168,16 +168,16 @@ impl Stream for Held<'_> {
                 k,
                 (&raw const alpha).cast(),
                 right.pointer as *const c_void,
-                format(product.format),
+                data_type(product.element),
                 stride(right)?,
                 left.pointer as *const c_void,
-                format(product.format),
+                data_type(product.element),
                 stride(left)?,
                 (&raw const beta).cast(),
                 *out as *mut c_void,
-                format(product.out_format),
+                data_type(product.out_element),
                 n,
-                compute_type(product.format),
+                compute_type(product.element),
                 blas_sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             )
         }
@@ -220,16 +220,17 @@ fn operation(matrix: &Matrix) -> blas_sys::cublasOperation_t {
     }
 }
 
-fn format(format: Format) -> blas_sys::cudaDataType_t {
-    match format {
-        Format::F32 => blas_sys::cudaDataType_t::CUDA_R_32F,
-        Format::Bf16 => blas_sys::cudaDataType_t::CUDA_R_16BF,
+fn data_type(element: ElementType) -> blas_sys::cudaDataType_t {
+    match element {
+        ElementType::F32 => blas_sys::cudaDataType_t::CUDA_R_32F,
+        ElementType::Bf16 => blas_sys::cudaDataType_t::CUDA_R_16BF,
     }
 }
 
-/// Sums are in float32; cuBLAS may add the parts of a divided one in the result's format. candle's own products of float32 follow the same switch.
-fn compute_type(format: Format) -> blas_sys::cublasComputeType_t {
-    if format == Format::F32 && gemm_reduced_precision_f32() {
+/// Sums are in float32; where cuBLAS splits a sum, it may add the parts in the result's type. candle's own products of
+/// float32 follow the same switch.
+fn compute_type(element: ElementType) -> blas_sys::cublasComputeType_t {
+    if element == ElementType::F32 && gemm_reduced_precision_f32() {
         blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32
     } else {
         blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F

@@ -1,20 +1,20 @@
 //! Convolutions that leave sums over their result, and the batch norm that finishes them.
 
-use std::cell::RefCell;
+use candle_core::{DType, Result, Tensor};
 
-use candle_core::{CpuStorage, CudaStorage, InplaceOp1, Layout, Result, Tensor, bail};
-
-use super::launch::{CudaKernel, Target, empty, pointer, with_queue};
+use super::allocation::filled;
+use super::launch::{CudaKernel, Destination, pointer, run_with};
 use super::queue::Held;
 use super::tensors::pointers;
-use crate::gpu::{self, Sums};
-use crate::launch::Kernel;
-use crate::normalization::{BatchNorm, BatchStatistics, Normalization};
+use crate::descriptors::kernel::Kernel;
+use crate::kernels::{self, BatchNormPointers, Pointer, Running, Sums};
+use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::layer::{BatchNorm, BatchStatistics, Normalization};
 
-/// A convolution of [`crate::gpu`].
+/// A convolution of [`crate::kernels`].
 pub(crate) trait Convolution: Kernel<Side = BatchStatistics> {
-    /// Enqueues it; the sums are in scratch memory.
-    fn convolve(&self, queue: &Held, out: Target) -> Result<Sums>;
+    /// Enqueues the convolution, which leaves its sums in scratch memory.
+    fn convolve(&self, queue: &Held, out: Destination) -> Result<Sums>;
     /// Rows of the result, and its channels.
     fn extent(&self) -> [usize; 2];
     /// A tensor on the same device.
@@ -22,110 +22,71 @@ pub(crate) trait Convolution: Kernel<Side = BatchStatistics> {
 }
 
 impl<C: Convolution> CudaKernel for C {
-    fn cuda(&self, queue: &Held, out: Target) -> Result<BatchStatistics> {
+    fn cuda(&self, queue: &Held, out: Destination) -> Result<BatchStatistics> {
         let sums = self.convolve(queue, out)?;
         let [rows, c] = self.extent();
-        let like = self.like();
-        let statistics = BatchStatistics {
-            mean: empty(c, like)?,
-            variance: empty(c, like)?,
-        };
-        // The constants come along with the statistics and are not wanted here; their parameters only have to be
-        // there to be read.
-        let [mean, variance] = pointers(C::NAME, [&statistics.mean, &statistics.variance])?;
-        let unused = Tensor::zeros((6, c), candle_core::DType::F32, like.device())?;
+        let device = self.like().device();
+        // The kernel computes the constants along with the statistics. Nothing uses them here, but it reads their
+        // parameters and writes them.
+        let unused = Tensor::zeros((6, c), DType::F32, device)?;
         let base = pointer(C::NAME, &unused)?;
-        let row = |index: usize| base + (index * c * size_of::<f32>()) as gpu::Pointer;
-        let norm = gpu::BatchNorm {
-            gamma: row(0),
-            beta: row(1),
-            epsilon: 1.0,
-            running: None,
-            mean: Some(mean),
-            variance: Some(variance),
-            constants: row(2),
-        };
-        gpu::batch_norm(queue, sums, rows, norm)?;
-        Ok(statistics)
+        let row = |index: usize| base + (index * c * size_of::<f32>()) as Pointer;
+        let shapes = [c.into(), c.into()];
+        let ([mean, variance], ()) = filled(C::NAME, device, shapes, |[mean, variance]| {
+            let norm = BatchNormPointers {
+                gamma: row(0),
+                beta: row(1),
+                epsilon: 1.0,
+                running: None,
+                mean: Some(mean),
+                variance: Some(variance),
+                constants: row(2),
+            };
+            kernels::batch_norm(queue, sums, rows, norm)
+        })?;
+        Ok(BatchStatistics { mean, variance })
     }
 }
 
-/// Runs a convolution and the batch norm after it: the constants that the next layer loads with, and the running
-/// statistics, in place.
+/// Runs a convolution and the batch norm after it: computes the constants that the next layer loads with, and changes
+/// the running statistics in place.
 pub(crate) fn normalized<C: Convolution>(
     convolution: &C,
     norm: &BatchNorm,
     running: &BatchStatistics,
     out: &Tensor,
 ) -> Result<Normalization> {
-    norm.check(convolution.extent()[1], running)?;
-    let launch = Normalized {
-        convolution,
-        norm,
-        running,
-        result: RefCell::new(None),
+    let [rows, c] = convolution.extent();
+    let inputs = [norm.gamma, norm.beta, &running.mean, &running.variance];
+    for (name, tensor) in ["gamma", "beta", "mean", "variance"].into_iter().zip(inputs) {
+        expect_shape(C::NAME, name, tensor, &[c])?;
+        expect_type(C::NAME, tensor, DType::F32)?;
+    }
+    let [gamma, beta, mean, variance] = pointers(C::NAME, inputs)?;
+    let running = Running {
+        mean,
+        variance,
+        momentum: norm.momentum,
     };
-    out.inplace_op1(&launch)?;
-    match launch.result.into_inner() {
-        Some(result) => Ok(result),
-        None => bail!("{}: the device returned nothing", C::NAME),
-    }
-}
-
-struct Normalized<'a, C> {
-    convolution: &'a C,
-    norm: &'a BatchNorm<'a>,
-    running: &'a BatchStatistics,
-    result: RefCell<Option<Normalization>>,
-}
-
-impl<C: Convolution> InplaceOp1 for Normalized<'_, C> {
-    fn name(&self) -> &'static str {
-        C::NAME
-    }
-
-    fn cpu_fwd(&self, _: &mut CpuStorage, _: &Layout) -> Result<()> {
-        bail!("{}: the result is on the CPU, the parameters are not", C::NAME)
-    }
-
-    fn cuda_fwd(&self, storage: &mut CudaStorage, layout: &Layout) -> Result<()> {
-        let BatchNorm {
-            gamma,
-            beta,
-            epsilon,
-            max,
-            momentum,
-        } = *self.norm;
-        let [rows, c] = self.convolution.extent();
-        let constants = empty((4, c), gamma)?;
-        let [gamma, beta, mean, variance, to] = pointers(
-            C::NAME,
-            [
+    let constants = run_with(C::NAME, out, |queue, out| {
+        let device = norm.gamma.device();
+        let ([constants], ()) = filled(C::NAME, device, [(4, c).into()], |[constants]| {
+            let sums = convolution.convolve(queue, out)?;
+            let norm = BatchNormPointers {
                 gamma,
                 beta,
-                &self.running.mean,
-                &self.running.variance,
-                &constants,
-            ],
-        )?;
-        let norm = gpu::BatchNorm {
-            gamma,
-            beta,
-            epsilon,
-            running: Some(gpu::Running {
-                mean,
-                variance,
-                momentum,
-            }),
-            mean: None,
-            variance: None,
-            constants: to,
-        };
-        with_queue(C::NAME, storage, layout, |queue, out| {
-            let sums = self.convolution.convolve(queue, out)?;
-            gpu::batch_norm(queue, sums, rows, norm)
+                epsilon: norm.epsilon,
+                running: Some(running),
+                mean: None,
+                variance: None,
+                constants,
+            };
+            kernels::batch_norm(queue, sums, rows, norm)
         })?;
-        self.result.replace(Some(Normalization { constants, max }));
-        Ok(())
-    }
+        Ok(constants)
+    })?;
+    Ok(Normalization {
+        constants,
+        max: norm.max,
+    })
 }

@@ -1,50 +1,34 @@
-//! candle's tensors as the operations' pointers.
+//! candle's tensors as the kernels' pointers.
 
 use candle_core::{Result, Tensor};
 
-use super::launch::{empty, pointer};
-use crate::gpu::{self, Pointer};
-use crate::{Activation, ParameterGradients, Upstream};
+use super::launch::pointer;
+use crate::kernels::{LazyActivationPointers, ParameterGradientPointers, Pointer, UpstreamPointers};
+use crate::operands::layer::{LazyActivation, ParameterGradients, Upstream};
 
-pub(crate) fn activation(op: &str, activation: Activation) -> Result<gpu::Activation> {
-    Ok(gpu::Activation {
+pub(super) fn activation(op: &str, activation: LazyActivation) -> Result<LazyActivationPointers> {
+    Ok(LazyActivationPointers {
         raw: pointer(op, activation.raw)?,
         constants: pointer(op, &activation.normalization.constants)?,
         max: activation.normalization.max,
     })
 }
 
-pub(crate) fn upstream(op: &str, upstream: Upstream) -> Result<gpu::Upstream> {
-    Ok(gpu::Upstream {
+pub(super) fn upstream(op: &str, upstream: Upstream) -> Result<UpstreamPointers> {
+    Ok(UpstreamPointers {
         activation: activation(op, upstream.activation)?,
         gradient: pointer(op, upstream.gradient)?,
         parameters: addresses(op, upstream.parameters)?,
     })
 }
 
-/// Gradients to be written by a kernel, and where.
-pub(crate) fn new_gradients(
-    op: &str,
-    channels: usize,
-    like: &Tensor,
-) -> Result<(ParameterGradients, gpu::ParameterGradients)> {
-    let gradients = ParameterGradients {
-        gamma: empty(channels, like)?,
-        beta: empty(channels, like)?,
-    };
-    let addresses = addresses(op, &gradients)?;
-    Ok((gradients, addresses))
-}
-
-fn addresses(op: &str, gradients: &ParameterGradients) -> Result<gpu::ParameterGradients> {
-    Ok(gpu::ParameterGradients {
-        gamma: pointer(op, &gradients.gamma)?,
-        beta: pointer(op, &gradients.beta)?,
-    })
+fn addresses(op: &str, gradients: &ParameterGradients) -> Result<ParameterGradientPointers> {
+    let [gamma, beta] = pointers(op, [&gradients.gamma, &gradients.beta])?;
+    Ok(ParameterGradientPointers { gamma, beta })
 }
 
 /// The addresses of several tensors.
-pub(crate) fn pointers<const N: usize>(op: &str, tensors: [&Tensor; N]) -> Result<[Pointer; N]> {
+pub(super) fn pointers<const N: usize>(op: &str, tensors: [&Tensor; N]) -> Result<[Pointer; N]> {
     let mut pointers = [0; N];
     for (address, tensor) in pointers.iter_mut().zip(tensors) {
         *address = pointer(op, tensor)?;

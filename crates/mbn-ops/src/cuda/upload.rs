@@ -7,17 +7,17 @@ use candle_core::cuda_backend::cudarc::driver::{
 };
 use candle_core::cuda_backend::{CudaDevice, CudaStorage, WrapErr};
 use candle_core::op::BackpropOp;
-use candle_core::{DType, Device, Result, Storage, Tensor, bail};
+use candle_core::{Device, Result, Storage, Tensor, bail};
 
-use super::launch::pointer;
+use super::allocation::filled;
 use super::queue::Queue;
-use crate::gpu::{self, Images, Packing, Picture, Pointer};
+use crate::kernels::{self, Images, Packing, Picture, Pointer};
 
-/// Batches that are on their way or in use. The program is at most so many steps ahead of the device.
+/// Batches that are on their way or in use: the most steps that the program runs ahead of the device.
 const SLOTS: usize = 3;
 
-/// Brings batches to a CUDA device on a stream of its own, from memory that the device reads by itself, so that the
-/// copy of one overlaps the steps on those before.
+/// Copies batches to a CUDA device on a stream of its own, from memory that the device reads by itself, so that the copy
+/// of one batch overlaps the steps on earlier ones.
 pub struct Uploader {
     device: CudaDevice,
     copies: Arc<CudaStream>,
@@ -39,7 +39,7 @@ impl Uploader {
     /// For a device that [`crate::open_cuda`] opened.
     ///
     /// # Errors
-    /// If it is no CUDA device or gives no stream.
+    /// If it is not a CUDA device or has no stream to give.
     pub fn new(device: &Device) -> Result<Self> {
         let device = device.as_cuda_device()?.clone();
         if device.is_event_tracking() {
@@ -70,15 +70,17 @@ impl Uploader {
         let packing = Packing::new(pictures, size)?;
         let memory = self.copy(&packing, pictures, labels)?;
         let device = Device::Cuda(self.device.clone());
-        // SAFETY: `resize_images` writes all of it before anything reads it.
-        let out = unsafe { Tensor::empty((n, 3, size, size), DType::F32, &device) }?;
         let images = Images {
             memory,
             packing: &packing,
             mean,
             std,
         };
-        gpu::resize_images(&Queue::of(&self.device)?.hold(), images, pointer("upload", &out)?)?;
+        let queue = Queue::of(&self.device)?;
+        let shape = (n, 3, size, size).into();
+        let ([out], ()) = filled("upload", &device, [shape], |[out]| {
+            kernels::resize_images(&queue.hold(), images, out)
+        })?;
         let labels = self.labels(packing.labels(), n)?;
         let slot = &self.slots[self.next];
         slot.read.record(&self.device.cuda_stream()).w()?;
@@ -86,7 +88,7 @@ impl Uploader {
         Ok((out, labels))
     }
 
-    /// Enqueues the copy of a batch to the next slot, for which the device's stream then waits; its address.
+    /// Enqueues the copy of a batch to the next slot and makes the device's stream wait for it; the slot's address.
     fn copy(&mut self, packing: &Packing, pictures: &[Picture], labels: &[u32]) -> Result<Pointer> {
         let bytes = packing.bytes();
         let index = self.next;
@@ -103,28 +105,28 @@ impl Uploader {
         Ok(slot.memory.device_ptr(slot.memory.stream()).0)
     }
 
-    /// Sees to it that the next slot holds so many bytes.
+    /// Makes the next slot large enough for `bytes` bytes.
     fn make_room(&mut self, bytes: usize) -> Result<()> {
         let Some(slot) = self.slots.get(self.next) else {
             self.slots.push(self.new_slot(bytes)?);
             return Ok(());
         };
         if slot.host.len() < bytes {
-            // Memory that the copies' stream uses is freed in its order; that the device still reads this slot's batch
-            // is waited for, which is the oldest one.
+            // Memory of the copies' stream is freed in that stream's order. The device may still read this slot's batch,
+            // the oldest one, so wait for it.
             slot.read.synchronize().w()?;
             self.slots[self.next] = self.new_slot(bytes)?;
         }
         Ok(())
     }
 
-    /// A slot for so many bytes and half as many again: batches of pictures of many sizes differ, and few of them
-    /// shall need a new one.
+    /// A slot with room for half as many bytes again: batches of pictures differ in size, and few of them should need a
+    /// new slot.
     fn new_slot(&self, bytes: usize) -> Result<Slot> {
         let room = bytes + bytes / 2;
         let stream = self.device.cuda_stream();
         let context = stream.context();
-        // The thread that waits for an event leaves its core to those that decode.
+        // A thread that waits for an event leaves its core to the threads that decode.
         let event = || {
             context
                 .new_event(Some(sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC))
@@ -166,7 +168,7 @@ impl Uploader {
 
 impl Drop for Uploader {
     fn drop(&mut self) {
-        // What was copied may still be read by work on the device's stream, which the copies' stream does not know.
+        // Work on the device's stream, which the copies' stream does not wait for, may still read the copies.
         let done = self.device.cuda_stream().synchronize();
         if let Err(error) = done {
             self.device.cuda_stream().context().record_err::<()>(Err(error));

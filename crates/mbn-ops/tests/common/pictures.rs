@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::RgbImage;
-use mbn_data::{Augment, Batch, Crop, DecodeError, Filter, Loader, LoaderConfig, Source};
+use mbn_data::{Augment, Batch, Crop, DecodeError, Filter, ImageSource, Loader, LoaderConfig};
 use mbn_spec::Preprocess;
 
 use super::noise;
@@ -87,7 +87,7 @@ pub fn loaded(size: usize, seed: u64) -> [Batch; 2] {
         std: STD,
         ..Preprocess::default()
     };
-    let source: Arc<dyn Source> = Arc::new(Noise::new());
+    let source: Arc<dyn ImageSource> = Arc::new(Noise::new());
     let augment = Augment {
         scale: [0.1, 1.0],
         ..Augment::default()
@@ -132,7 +132,7 @@ impl Noise {
     }
 }
 
-impl Source for Noise {
+impl ImageSource for Noise {
     fn len(&self) -> usize {
         SIDES.len()
     }

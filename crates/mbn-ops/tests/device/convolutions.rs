@@ -1,7 +1,7 @@
 //! The operations of the training step, forward and backward.
 
 use candle_core::{DType, Device, Tensor};
-use mbn_ops::{Activation, BatchNorm, BatchStatistics, Normalization, ParameterGradients, Upstream};
+use mbn_ops::{BatchNorm, BatchStatistics, LazyActivation, Normalization, ParameterGradients, Upstream};
 use mbn_testing::Tolerance;
 
 use super::comparison::Found;
@@ -54,7 +54,7 @@ impl Above {
 fn activated(raw: &Tensor, normalization: &Normalization) -> Tensor {
     let c = raw.dims()[3];
     let raw = raw.reshape((raw.elem_count() / c, 1, 1, c)).unwrap();
-    mbn_ops::global_average_pool(Activation {
+    mbn_ops::global_average_pool(LazyActivation {
         raw: &raw,
         normalization,
     })

@@ -1,6 +1,8 @@
 //! The classes with their accuracy, if there are too many for a matrix.
 
-use super::counts::{Counts, thousands};
+use mbn_spec::text::thousands;
+
+use super::counts::Counts;
 use crate::{
     PlotError,
     canvas::{Align, Area, Canvas, GRID, MUTED, Rgb, TextStyle},

@@ -1,5 +1,7 @@
 //! Counts, shares and accuracy of a confusion matrix.
 
+use mbn_spec::text::thousands;
+
 /// The matrix, with sums that cannot overflow.
 pub(crate) struct Counts<'a> {
     matrix: &'a [Vec<u64>],
@@ -42,19 +44,6 @@ impl<'a> Counts<'a> {
     }
 }
 
-/// `1234567` as `1,234,567`.
-pub(crate) fn thousands(number: u128) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,14 +57,6 @@ mod tests {
             counts.summary().starts_with("accuracy 66.67 %"),
             "{}",
             counts.summary()
-        );
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(thousands),
-            ["0", "999", "1,000", "1,234,567"]
         );
     }
 }

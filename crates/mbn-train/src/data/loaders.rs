@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use candle_core::Device;
-use mbn_data::{CachedSource, Loader, LoaderConfig, Source, Splits, default_cache_budget};
+use mbn_data::{CachedSource, ImageSource, Loader, LoaderConfig, Splits, default_cache_budget};
 use mbn_spec::Preprocess;
 
 use crate::settings::{ClassWeights, Settings};
@@ -30,7 +30,7 @@ pub(crate) fn loaders(
     // Asked once: the free memory changes with every query.
     let budget = default_cache_budget();
     let share = |part: usize| budget / total * part as u64;
-    let cached = |source: &Arc<dyn Source>| CachedSource::new(Arc::clone(source), share(source.len()));
+    let cached = |source: &Arc<dyn ImageSource>| CachedSource::new(Arc::clone(source), share(source.len()));
     let train = Loader::new(Arc::new(cached(&data.train)), train).context("cannot load training images")?;
     let test = Loader::new(Arc::new(cached(&data.test)), test).context("cannot load test images")?;
     warn_of_left_out(data.train.len(), train.samples_per_epoch(), batch);

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
 use mbn_cli::{Hint, interrupt, progress, quote};
-use mbn_data::{DecodeError, LoaderError, Source, Splits};
+use mbn_data::{DecodeError, ImageSource, LoaderError, Splits};
+use mbn_spec::text::listed_lines;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::settings::{DEFAULT_DATA, Settings};
@@ -50,7 +51,7 @@ pub(crate) fn require_readable(data: &Splits) -> Result<()> {
     let parts = [&*data.train, &*data.test];
     let total = parts.iter().map(|part| part.len()).sum::<usize>();
     let bar = progress::bar(total as u64, "checking images {wide_bar} {pos}/{len}");
-    let unreadable = |part: &dyn Source| {
+    let unreadable = |part: &dyn ImageSource| {
         let checked = (0..part.len()).into_par_iter().filter_map(|image| {
             // The run then ends before its first step.
             if interrupt::requested() {
@@ -66,16 +67,14 @@ pub(crate) fn require_readable(data: &Splits) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }
-    let line = |error: &DecodeError| format!("\n  `{}`: {}", error.path.display(), error.kind);
-    let listed = found.iter().take(LISTED).map(line).collect::<String>();
-    let more = match found.len().saturating_sub(LISTED) {
-        0 => String::new(),
-        more => format!("\n  and {more} more"),
-    };
+    let lines = found
+        .iter()
+        .map(|error| format!("`{}`: {}", error.path.display(), error.kind));
     Err(anyhow!(
-        "{} of {total} images in `{}` cannot be used:{listed}{more}",
+        "{} of {total} images in `{}` cannot be used:{}",
         found.len(),
-        data.name
+        data.name,
+        listed_lines(lines, LISTED)
     ))
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use mbn_data::{Example, Loader, Source};
+use mbn_data::{Example, ImageSource, Loader};
 use mbn_plot::{Caption, EpochPoint, Tile, Tone};
 
 use super::{Best, Mistake, Progress};
@@ -36,7 +36,7 @@ pub(super) fn curves(progress: &Progress) -> Result<Vec<u8>> {
 }
 
 /// The most confident mistakes of the best weights. `folder` is the run's, for the hint if an image cannot be read.
-pub(super) fn mistakes(progress: &Progress, tests: &dyn Source, folder: &Path) -> Result<Vec<u8>> {
+pub(super) fn mistakes(progress: &Progress, tests: &dyn ImageSource, folder: &Path) -> Result<Vec<u8>> {
     let name = |class: u32| class_name(progress, class);
     let tile = |mistake: &Mistake| {
         let image = usable(tests.load(mistake.image).map_err(Into::into), folder)?;

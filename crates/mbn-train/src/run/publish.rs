@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use mbn_cli::{Hint, quote};
+use mbn_files::{Folders, check_output_file};
 use mbn_spec::Alpha;
 use mbn_weights::{Weights, published_weights};
 use serde::{Deserialize, Serialize};
@@ -92,25 +93,12 @@ impl Publish {
     }
 }
 
-/// Refuses a file that cannot be written: tries the nearest folder that exists, and leaves nothing in it.
+/// Refuses a file that cannot be written, even once the folders above it are created.
+///
+/// The error leaves naming `path` to the caller, who says what the file is for.
 pub(crate) fn require_writable(path: &Path) -> Result<()> {
-    ensure!(!path.is_dir(), "it is a folder, expected a file");
-    let above = path
-        .ancestors()
-        .skip(1)
-        .map(|folder| match folder.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => folder,
-        });
-    let folder = above.into_iter().find(|folder| folder.exists());
-    let folder = folder.unwrap_or(Path::new("."));
-    ensure!(
-        folder.is_dir(),
-        "`{}` is a file, expected a folder",
-        folder.display()
-    );
-    tempfile::tempfile_in(folder)
-        .with_context(|| format!("folder `{}` cannot be written to", folder.display()))?;
+    let checked = check_output_file(path, Folders::Created);
+    checked.map_err(|error| error.problem)?;
     Ok(())
 }
 

@@ -1,5 +1,4 @@
-//! The names and layouts of `keras.applications.MobileNet`, whose network differs from PyTorch's usual one in
-//! activation, epsilon and padding.
+//! Keras: `keras.applications.MobileNet`, with its own layouts, activation, epsilon and padding.
 
 use mbn_spec::{
     Activation, ConvLayer, LayerKind, NormTensor, Preprocess, Resize, Stride2Padding, TensorRole, TensorSpec,
@@ -32,7 +31,7 @@ pub(crate) static FAMILY: Family = Family {
     stored,
 };
 
-/// Whether one tensor has a name of Keras's: PyTorch's names have no slash.
+/// Whether a tensor has one of Keras's names. PyTorch's have no slash.
 fn recognises(names: &[&str]) -> bool {
     names.iter().any(|name| {
         ["conv1", "conv_dw_", "conv_pw_", "conv_preds"]

@@ -1,4 +1,4 @@
-//! PyTorch's names and layouts, which are the state dict's own.
+//! PyTorch: the state dict's own names and layouts.
 
 use mbn_spec::{Alpha, Architecture, TensorSpec, Variant};
 
@@ -17,7 +17,7 @@ pub(crate) static FAMILY: Family = Family {
     stored,
 };
 
-/// Whether at least one name is one of the network's.
+/// Whether at least one tensor has a name from the network.
 fn recognises(names: &[&str]) -> bool {
     let specs = Architecture::new(Alpha::One, 1).tensors();
     specs.iter().any(|spec| names.contains(&spec.name.as_str()))
@@ -27,13 +27,13 @@ fn stored(spec: &TensorSpec) -> Option<Stored> {
     Some(Stored::same(&spec.name, spec))
 }
 
-/// Refuses a file of something else altogether, instead of listing every tensor that it lacks.
+/// The error for a file that holds something else altogether; it does not list every missing tensor.
 pub(crate) fn no_known_name(names: &[&str]) -> MismatchError {
     let prefix = names.iter().find_map(|name| name.strip_suffix(STEM));
     let problem = match prefix {
-        Some(prefix) => format!("their names begin with `{prefix}`; write them without, as `{STEM}`"),
+        Some(prefix) => format!("their names begin with `{prefix}`; rename them without it, as in `{STEM}`"),
         None => format!(
-            "none of the {} has a name of MobileNetV1's, such as `{STEM}`",
+            "none of the {} has a name from MobileNetV1, such as `{STEM}`",
             names.len()
         ),
     };

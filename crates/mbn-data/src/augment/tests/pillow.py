@@ -1,4 +1,4 @@
-"""Prints the table in pillow.rs: what Pillow makes of a small picture, and a checksum of what it makes of a larger one.
+"""Prints the table in pillow.rs: Pillow's result for a small picture and the checksum of its result for a larger one.
 
 python pillow.py > pillow.rs   (Pillow 13.0; the calls are those of torchvision's transforms.functional for PIL images)
 """
@@ -71,7 +71,7 @@ OPERATIONS = [
     ("Hue", -0.37, hue(-0.37)),
 ]
 
-print("//! Written by `pillow.py`: operation, strength, a 5 x 4 picture afterwards, a checksum of a 128 x 96 one.\n")
+print("//! Written by `pillow.py`: operation, strength, result for a 5 x 4 picture, checksum of the result for a 128 x 96 one.\n")
 print("#[rustfmt::skip]")
 print(f"pub(super) const EXPECTED: [(&str, f64, [u8; 60], u64); {len(OPERATIONS)}] = [")
 for name, strength, apply in OPERATIONS:

@@ -1,4 +1,4 @@
-//! Written by `pillow.py`: operation, strength, a 5 x 4 picture afterwards, a checksum of a 128 x 96 one.
+//! Written by `pillow.py`: operation, strength, result for a 5 x 4 picture, checksum of the result for a 128 x 96 one.
 
 #[rustfmt::skip]
 pub(super) const EXPECTED: [(&str, f64, [u8; 60], u64); 25] = [

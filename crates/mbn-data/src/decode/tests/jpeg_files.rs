@@ -1,4 +1,4 @@
-//! JPEG files that the image crate does not write.
+//! JPEG files that the image crate cannot write.
 
 /// A marker segment with its length.
 fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
@@ -15,14 +15,14 @@ pub(super) fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     [&jpeg[..2], &segment(0xe1, &exif), &jpeg[2..]].concat()
 }
 
-/// An 8 x 8 JPEG of four components, each of one value; `transform` is Adobe's: 0 for CMYK, 2 for YCCK.
+/// An 8 x 8 JPEG of four constant components. Adobe's `transform` is 0 for CMYK and 2 for YCCK.
 pub(super) fn four_components(values: [u8; 4], transform: u8) -> Vec<u8> {
     let mut file = vec![0xff, 0xd8];
     file.extend(segment(
         0xee,
         &[b"Adobe\0\x64\0\0\0\0".as_slice(), &[transform]].concat(),
     ));
-    // All coefficients are divided by 1.
+    // The quantisation table: all coefficients are divided by 1.
     file.extend(segment(0xdb, &[[0].as_slice(), &[1; 64]].concat()));
     let components: Vec<u8> = (1..=4).flat_map(|id| [id, 0x11, 0]).collect();
     file.extend(segment(
@@ -47,12 +47,12 @@ pub(super) fn four_components(values: [u8; 4], transform: u8) -> Vec<u8> {
 
     let mut bits = String::new();
     for value in values {
-        // The DC coefficient is eight times the mean, which is stored less 128.
+        // The DC coefficient is eight times the mean less 128.
         let dc = (i32::from(value) - 128) * 8;
         let category = (32 - dc.unsigned_abs().leading_zeros()) as usize;
         bits += &format!("{category:04b}");
         if category > 0 {
-            // A negative number is stored less one, in as many bits.
+            // A negative number is stored minus one, in the same number of bits.
             let stored = if dc < 0 { dc + (1 << category) - 1 } else { dc };
             bits += &format!("{stored:0category$b}");
         }

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::resize::region::whole;
 
-/// What a device makes of a crop, by the definition of its filters.
+/// Resizes and mirrors a crop as a device does, by the definition of its filters.
 pub(crate) fn carried_out(crop: &Crop) -> RgbImage {
     let Crop { rows, columns, .. } = crop;
     assert_eq!(crop.pixels.len(), 3 * crop.height * crop.width);
@@ -50,12 +51,12 @@ fn noise(width: u32, height: u32, seed: u64) -> RgbImage {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let [r, g, b, ..] = state.rotate_left(24).to_le_bytes();
-        // Many at the limits, so that bounding them is tried.
+        // Many extreme values, so that clamping is tested.
         image::Rgb([r, if g > 127 { 255 } else { 0 }, b])
     })
 }
 
-/// A part of an axis of so many pixels: all of it, whole pixels, or anything.
+/// A part of an axis of `length` pixels: all of it, whole pixels, or any part.
 fn part(length: u32) -> impl Strategy<Value = [f64; 2]> {
     let whole = f64::from(length);
     prop_oneof![
@@ -90,7 +91,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn crops_become_what_the_cpu_makes_of_them((image, region, size) in case()) {
+    fn a_device_resizes_crops_like_the_cpu((image, region, size) in case()) {
         let expected = resize_region(&image, region, size).unwrap();
         let crop = Crop::new(&image, region, size).unwrap();
         prop_assert!(carried_out(&crop) == expected);
@@ -100,9 +101,9 @@ proptest! {
         }
     }
 
-    /// Whatever the rule says, the filters are the CPU's.
+    /// Also at scales where a crop is not used.
     #[test]
-    fn filters_are_the_cpus_at_every_scale(length in lengths(), size in 1usize..150, seed: u64, place in 0.0..1.0f64) {
+    fn filters_equal_the_cpus_at_every_scale(length in lengths(), size in 1usize..150, seed: u64, place in 0.0..1.0f64) {
         let image = noise(length, 1, seed);
         let width = 1.0 + place * f64::from(length - 1);
         let region = Region { left: (f64::from(length) - width).floor(), top: 0.0, width, height: 1.0 };
@@ -117,7 +118,7 @@ proptest! {
 }
 
 #[test]
-fn no_more_is_copied_than_the_filters_look_at() {
+fn only_pixels_that_the_filters_read_are_copied() {
     let image = noise(500, 400, 1);
     let region = |left: f64, top: f64, width: f64, height: f64| Region {
         left,
@@ -129,20 +130,20 @@ fn no_more_is_copied_than_the_filters_look_at() {
         let crop = Crop::new(&image, region, size).unwrap();
         [crop.width, crop.height]
     };
-    // As large as the result: nothing beside it weighs anything.
+    // As large as the result: no pixel outside the box has a weight.
     assert_eq!(extent(region(10.0, 20.0, 64.0, 64.0), 64), [64, 64]);
-    // Reduced to half, a filter of four pixels looks at one on each side; at the picture's edge there are none.
+    // Reduced to half, a filter of four pixels reads one beyond each side, except at the edge of the picture.
     assert_eq!(extent(region(10.0, 0.0, 128.0, 128.0), 64), [130, 129]);
     assert_eq!(extent(region(372.0, 272.0, 128.0, 128.0), 64), [129, 129]);
-    // Enlarged, it looks at one on each side too.
+    // Enlarged, it also reads one beyond each side.
     assert_eq!(extent(region(10.0, 20.0, 16.0, 32.0), 64), [18, 34]);
 }
 
 #[test]
-fn what_is_much_larger_than_the_result_is_resized_before() {
+fn boxes_much_larger_than_the_result_are_resized_by_the_cpu() {
     let taps = |width: u32, height: u32| {
         let image = noise(width, height, 2);
-        let crop = Crop::new(&image, crate::resize::whole(&image), 224).unwrap();
+        let crop = Crop::new(&image, whole(&image), 224).unwrap();
         ([crop.width, crop.height], [crop.columns.taps, crop.rows.taps])
     };
     assert_eq!(taps(500, 375), ([500, 375], [5, 4]));
@@ -153,12 +154,12 @@ fn what_is_much_larger_than_the_result_is_resized_before() {
 }
 
 #[test]
-fn what_cannot_be_resized_is_refused() {
+fn impossible_resizes_are_refused() {
     let image = noise(20, 10, 3);
-    let whole = crate::resize::whole(&image);
-    assert!(Crop::new(&RgbImage::new(0, 5), whole, 8).is_err());
-    assert!(Crop::new(&image, whole, 0).is_err());
-    assert!(Crop::new(&image, whole, 5000).is_err());
-    let beyond = Region { left: 0.5, ..whole };
+    let all = whole(&image);
+    assert!(Crop::new(&RgbImage::new(0, 5), all, 8).is_err());
+    assert!(Crop::new(&image, all, 0).is_err());
+    assert!(Crop::new(&image, all, 5000).is_err());
+    let beyond = Region { left: 0.5, ..all };
     assert!(Crop::new(&image, beyond, 8).is_err());
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use mbn_model::fresh_weights;
+use mbn_spec::text::listed;
 use mbn_spec::{Architecture, Metadata, TensorKind};
 use mbn_weights::Weights;
 
@@ -41,21 +42,12 @@ impl<'a> Classifier<'a> {
     /// The classes that are kept, for the log.
     pub fn describe(&self) -> String {
         let kept = self.classes.iter().zip(&self.old);
-        let kept: Vec<_> = kept
-            .filter(|(_, old)| old.is_some())
-            .map(|(name, _)| format!("`{name}`"))
-            .collect();
-        match kept.len() {
-            0 => "no class has a known name".to_owned(),
-            count if count > NAMED => {
-                format!(
-                    "kept from it: {} and {} more",
-                    kept[..NAMED].join(", "),
-                    count - NAMED
-                )
-            }
-            _ => format!("kept from it: {}", kept.join(", ")),
+        let mut kept = kept.filter(|(_, old)| old.is_some()).peekable();
+        if kept.peek().is_none() {
+            return "no class has a known name".to_owned();
         }
+        let names = kept.map(|(name, _)| format!("`{name}`"));
+        format!("kept from it: {}", listed(names, NAMED))
     }
 
     /// `init` with this classifier; the rows of new classes are random.

@@ -1,0 +1,175 @@
+use std::fs;
+
+use super::*;
+use crate::{DataError, open};
+
+/// A folder with these files, all empty, and with these folders, whose names end with `/`.
+fn tree(files: &[&str]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = root.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if file.ends_with('/') {
+            fs::create_dir(path).unwrap();
+        } else {
+            fs::write(path, "").unwrap();
+        }
+    }
+    root
+}
+
+fn error_of(files: &[&str]) -> DataError {
+    let root = tree(files);
+    let error = open(root.path()).err().expect("the data set is refused");
+    let message = error.to_string();
+    assert!(message.contains(root.path().to_str().unwrap()), "{message}");
+    error
+}
+
+#[test]
+fn classes_and_files_are_sorted() {
+    let root = tree(&[
+        "train/tench/b.jpg",
+        "train/tench/a.JPEG",
+        "train/church/z.png",
+        "train/church/.hidden.png",
+        "train/church/notes.txt",
+        "train/church/deeper/a.webp",
+        "train/.cache/x.png",
+        "train/README.md",
+        "val/church/1.gif",
+        "val/tench/1.bmp",
+        "val/tench/2.bmp",
+    ]);
+    let splits = open(root.path()).unwrap();
+    assert_eq!(splits.class_names, ["church", "tench"]);
+    assert_eq!(splits.name, root.path().file_name().unwrap().to_str().unwrap());
+    let relative = |source: &dyn ImageSource| -> Vec<(String, u32)> {
+        let path = |i| {
+            source
+                .path(i)
+                .strip_prefix(root.path())
+                .unwrap()
+                .display()
+                .to_string()
+        };
+        (0..source.len()).map(|i| (path(i), source.label(i))).collect()
+    };
+    let expected = [
+        ("train/church/deeper/a.webp", 0),
+        ("train/church/z.png", 0),
+        ("train/tench/a.JPEG", 1),
+        ("train/tench/b.jpg", 1),
+    ];
+    assert_eq!(
+        relative(&*splits.train),
+        expected.map(|(path, label)| (path.to_owned(), label))
+    );
+    assert_eq!(splits.test.len(), 3);
+    assert_eq!(labelled_folder(&root.path().join("train")).unwrap().ignored, 1);
+}
+
+#[test]
+fn test_is_used_if_there_is_no_val() {
+    let root = tree(&["train/a/1.png", "test/a/1.png", "test/a/2.png"]);
+    assert_eq!(open(root.path()).unwrap().test.len(), 2);
+    let root = tree(&["train/a/1.png", "test/a/1.png", "val/a/1.png", "test/a/2.png"]);
+    assert_eq!(open(root.path()).unwrap().test.len(), 1);
+}
+
+#[test]
+fn the_error_names_the_missing_part_and_what_is_there() {
+    let error = error_of(&["training/a/1.png", "val/a/1.png"]);
+    assert!(
+        error.to_string().contains("has no folder `train`; it has"),
+        "{error}"
+    );
+    assert!(matches!(error, DataError::NoDataSet { .. }), "{error}");
+    assert!(error.to_string().contains("it has `training`, `val`"), "{error}");
+    let error = error_of(&["train/a/1.png"]);
+    assert!(
+        error
+            .to_string()
+            .contains("has no folder `val` or `test`; it has"),
+        "{error}"
+    );
+    assert!(matches!(error, DataError::NoDataSet { .. }), "{error}");
+    let error = error_of(&["1.png"]);
+    assert!(error.to_string().contains("it has no folders"), "{error}");
+}
+
+#[test]
+fn classes_must_be_the_same_in_both_parts() {
+    let error = error_of(&["train/a/1.png", "val/a/1.png", "val/b/1.png"]);
+    let message = error.to_string();
+    assert!(
+        message.contains("different classes; only in the second: `b`; each class needs"),
+        "{message}"
+    );
+    let error = error_of(&["train/a/1.png", "train/c/1.png", "val/b/1.png", "val/a/1.png"]);
+    let message = error.to_string();
+    assert!(
+        message.contains("only in the first: `c`; only in the second: `b`; each class needs"),
+        "{message}"
+    );
+}
+
+#[test]
+fn classes_must_have_images() {
+    let error = error_of(&["train/a/1.png", "train/b/notes.txt", "val/a/1.png", "val/b/1.png"]);
+    assert!(
+        matches!(error, DataError::Folder(FolderError::NoImages { ignored: 1, .. })),
+        "{error}"
+    );
+    let error = error_of(&["train/a/1.png", "val/a/"]);
+    assert!(
+        matches!(error, DataError::Folder(FolderError::NoImages { ignored: 0, .. })),
+        "{error}"
+    );
+    let error = error_of(&["train/1.png", "val/a/1.png"]);
+    assert!(
+        matches!(error, DataError::Folder(FolderError::NoClasses { .. })),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("1 image outside class folders"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_path_that_is_not_a_folder_is_refused() {
+    let root = tree(&["file"]);
+    let file = open(&root.path().join("file")).err().unwrap();
+    assert!(
+        matches!(file, DataError::Folder(FolderError::NotAFolder { .. })),
+        "{file}"
+    );
+    let missing = open(&root.path().join("missing")).err().unwrap();
+    assert!(
+        matches!(missing, DataError::Folder(FolderError::Io { .. })),
+        "{missing}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_broken_ones_reported() {
+    use std::os::unix::fs::symlink;
+    let root = tree(&["elsewhere/1.png", "train/a/1.png", "val/a/1.png", "val/b/1.png"]);
+    symlink(root.path().join("elsewhere"), root.path().join("train/b")).unwrap();
+    assert_eq!(open(root.path()).unwrap().train.len(), 2);
+    symlink(root.path().join("nowhere.png"), root.path().join("train/a/2.png")).unwrap();
+    let error = open(root.path()).err().unwrap();
+    assert!(
+        matches!(&error, DataError::Folder(FolderError::Io { path, .. }) if path.ends_with("train/a/2.png")),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_error_names_the_image_that_cannot_be_read() {
+    let root = tree(&["a/1.png"]);
+    let folder = labelled_folder(root.path()).unwrap();
+    assert!(folder.load(0).unwrap_err().path.ends_with("a/1.png"));
+}

@@ -1,0 +1,79 @@
+//! The picture formats that are read.
+
+use std::fmt;
+
+use image::ImageFormat;
+
+/// Names of all formats, as messages list them.
+pub(crate) const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP or GIF";
+
+/// A picture format that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PictureFormat {
+    /// Portable Network Graphics.
+    Png,
+    /// JPEG in a JFIF, Exif or Adobe file.
+    Jpeg,
+    /// WebP, lossy or lossless.
+    WebP,
+    /// Windows bitmap.
+    Bmp,
+    /// Graphics Interchange Format; only the first frame is read.
+    Gif,
+}
+
+impl PictureFormat {
+    /// Every format.
+    pub const ALL: [Self; 5] = [Self::Png, Self::Jpeg, Self::WebP, Self::Bmp, Self::Gif];
+
+    /// The format of a file with these first bytes.
+    pub fn recognise(bytes: &[u8]) -> Option<Self> {
+        match image::guess_format(bytes).ok()? {
+            ImageFormat::Png => Some(Self::Png),
+            ImageFormat::Jpeg => Some(Self::Jpeg),
+            ImageFormat::WebP => Some(Self::WebP),
+            ImageFormat::Bmp => Some(Self::Bmp),
+            ImageFormat::Gif => Some(Self::Gif),
+            _ => None,
+        }
+    }
+
+    /// Whether files of any format have this extension, in upper or lower case.
+    pub(crate) fn has_extension(extension: &str) -> bool {
+        let mut known = Self::ALL.iter().flat_map(|format| format.extensions());
+        known.any(|known| known.eq_ignore_ascii_case(extension))
+    }
+
+    fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Png => &["png"],
+            Self::Jpeg => &["jpg", "jpeg", "jpe", "jfif"],
+            Self::WebP => &["webp"],
+            Self::Bmp => &["bmp"],
+            Self::Gif => &["gif"],
+        }
+    }
+}
+
+impl fmt::Display for PictureFormat {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            Self::WebP => "WebP",
+            Self::Bmp => "BMP",
+            Self::Gif => "GIF",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_every_format() {
+        let names = PictureFormat::ALL.map(|format| format.to_string());
+        assert_eq!(FORMAT_NAMES.replace(" or ", ", "), names.join(", "));
+    }
+}

@@ -1,0 +1,173 @@
+//! Glob patterns, which expand as in a shell: `*`, `?` and `[a-z]` match within a name, `**` matches nested folders.
+
+use std::ffi::OsString;
+use std::fs::{DirEntry, FileType};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use glob::{MatchOptions, Pattern, PatternError};
+
+use crate::picture_files::is_hidden;
+
+const META: [char; 3] = ['*', '?', '['];
+
+/// As in a shell, wildcards match neither a separator nor a leading dot.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// A path with wildcards.
+#[derive(Debug)]
+pub(crate) struct Glob {
+    parts: Vec<Part>,
+    /// Whether the pattern ends with `/`.
+    folders_only: bool,
+}
+
+/// One component of the path.
+#[derive(Debug)]
+enum Part {
+    /// Exactly this name.
+    Name(OsString),
+    /// Every name that matches.
+    Names(Pattern),
+    /// `**`: a folder and all folders below it.
+    Folders,
+}
+
+/// The paths that a pattern matches, sorted within each folder. A folder that cannot be read is an error in its place.
+pub(crate) type Matches = Vec<Result<PathBuf, (PathBuf, io::Error)>>;
+
+impl Glob {
+    /// Parses a path. `None` if it has no wildcard.
+    pub(crate) fn new(path: &Path) -> Result<Option<Self>, PatternError> {
+        let mut parts = Vec::new();
+        for component in path.components() {
+            let name = component.as_os_str();
+            let text = name.to_string_lossy();
+            parts.push(match &*text {
+                // A repeated `**` makes no difference.
+                "**" if matches!(parts.last(), Some(Part::Folders)) => continue,
+                "**" => Part::Folders,
+                text if text.contains(META) => Part::Names(Pattern::new(text)?),
+                _ => Part::Name(name.to_owned()),
+            });
+        }
+        let has_wildcard = parts.iter().any(|part| !matches!(part, Part::Name(_)));
+        Ok(has_wildcard.then_some(Self {
+            parts,
+            folders_only: path.as_os_str().as_encoded_bytes().ends_with(b"/"),
+        }))
+    }
+
+    /// Expands the pattern.
+    pub(crate) fn matches(&self) -> Matches {
+        let mut matches = Vec::new();
+        expand(PathBuf::new(), &self.parts, &mut matches);
+        if self.folders_only {
+            matches.retain(|found| found.as_ref().map_or(true, |path| path.is_dir()));
+        }
+        matches
+    }
+}
+
+/// Adds the paths below `base` that match `parts`.
+fn expand(base: PathBuf, parts: &[Part], matches: &mut Matches) {
+    let Some((part, rest)) = parts.split_first() else {
+        matches.push(Ok(base));
+        return;
+    };
+    match part {
+        Part::Name(name) => {
+            let path = base.join(name);
+            // A missing folder in the middle of a path shows further down.
+            match path.symlink_metadata() {
+                Err(error) if rest.is_empty() => add_failure(path, error, matches),
+                _ => expand(path, rest, matches),
+            }
+        }
+        Part::Names(pattern) => {
+            for name in sorted(&base, matches).iter().map(DirEntry::file_name) {
+                if pattern.matches_with(&name.to_string_lossy(), OPTIONS) {
+                    expand(base.join(name), rest, matches);
+                }
+            }
+        }
+        // A trailing `**` yields the folder, which includes all below it.
+        Part::Folders if rest.is_empty() => {
+            let folder = folder_of(&base);
+            if folder.is_dir() {
+                matches.push(Ok(folder));
+            }
+        }
+        Part::Folders => expand_below(&base, rest, &mut Vec::new(), matches),
+    }
+}
+
+/// Adds the paths that match `parts` below `base` or below any visible folder in it. `above` holds the canonical paths
+/// of the folders that led here; a link back to one of them is not followed.
+fn expand_below(base: &Path, parts: &[Part], above: &mut Vec<PathBuf>, matches: &mut Matches) {
+    let real = match folder_of(base).canonicalize() {
+        Ok(real) => real,
+        Err(error) => return add_failure(base.to_owned(), error, matches),
+    };
+    if above.contains(&real) {
+        log::warn!(
+            "link not followed: `{}` leads back to `{}`",
+            base.display(),
+            real.display()
+        );
+        return;
+    }
+    expand(base.to_owned(), parts, matches);
+    above.push(real);
+    for entry in sorted(base, matches) {
+        let path = base.join(entry.file_name());
+        // Resolve links only: a folder counts as a folder even if it cannot be read.
+        let is_folder = |kind: FileType| kind.is_dir() || (kind.is_symlink() && path.is_dir());
+        if !is_hidden(&entry.file_name()) && entry.file_type().is_ok_and(is_folder) {
+            expand_below(&path, parts, above, matches);
+        }
+    }
+    above.pop();
+}
+
+/// The entries of a folder, sorted by name; empty if it is not a folder.
+fn sorted(folder: &Path, matches: &mut Matches) -> Vec<DirEntry> {
+    let entries = folder_of(folder).read_dir().and_then(Iterator::collect);
+    let mut entries: Vec<DirEntry> = entries.unwrap_or_else(|error| {
+        add_failure(folder_of(folder), error, matches);
+        Vec::new()
+    });
+    entries.sort_by_key(DirEntry::file_name);
+    entries
+}
+
+/// Adds an error for a path that cannot be read. A missing path is not an error: it just does not match.
+fn add_failure(path: PathBuf, error: io::Error, matches: &mut Matches) {
+    let is_there = !matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    );
+    // `**` reads a folder twice.
+    let is_known = || {
+        let mut failures = matches.iter().filter_map(|found| found.as_ref().err());
+        failures.any(|(known, _)| *known == path)
+    };
+    if is_there && !is_known() {
+        matches.push(Err((path, error)));
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        path.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

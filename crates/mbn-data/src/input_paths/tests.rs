@@ -1,0 +1,98 @@
+use std::fs;
+
+use super::*;
+
+fn show(collected: &[Result<PathBuf, CollectError>], root: &Path) -> Vec<String> {
+    let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+    collected
+        .iter()
+        .map(|result| match result {
+            Ok(path) => relative(path),
+            Err(error) => format!("{}: {}", relative(&error.path), error.kind),
+        })
+        .collect()
+}
+
+#[test]
+fn files_folders_and_patterns_in_the_order_given() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    for name in [
+        "z/b.png",
+        "z/a.JPEG",
+        "z/deep/c.webp",
+        "z/notes.txt",
+        "z/.hidden.png",
+        "top.dat",
+        "1.png",
+    ] {
+        fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+        fs::write(root.join(name), "").unwrap();
+    }
+    fs::create_dir(root.join("empty")).unwrap();
+    let inputs = [
+        "top.dat",
+        "z",
+        "gone.png",
+        "empty",
+        "*.png",
+        "z/*/*.webp",
+        "*.gif",
+        "[a",
+        "1.png",
+        "z/d*",
+    ];
+    let inputs = inputs.map(|name| root.join(name));
+    let found = show(&collect(&inputs), root);
+    assert_eq!(
+        found[..12],
+        [
+            "top.dat",
+            "z/a.JPEG",
+            "z/b.png",
+            "z/deep/c.webp",
+            "gone.png: no such file or folder",
+            "empty: the folder has no images (PNG, JPEG, WebP, BMP or GIF)",
+            "1.png",
+            "z/deep/c.webp",
+            "*.gif: no file matches the pattern",
+            found[9].as_str(),
+            "1.png",
+            "z/deep/c.webp",
+        ]
+    );
+    assert!(
+        found[9].starts_with("[a: no such file or folder, and not a valid pattern"),
+        "{}",
+        found[9]
+    );
+    assert_eq!(found.len(), 12);
+}
+
+#[test]
+fn a_file_whose_name_looks_like_a_pattern_is_that_file() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a[1].png");
+    fs::write(&path, "").unwrap();
+    fs::write(root.path().join("a1.png"), "").unwrap();
+    assert_eq!(show(&collect(&[path]), root.path()), ["a[1].png"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_but_not_in_loops() {
+    use std::os::unix::fs::symlink;
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    fs::create_dir_all(root.join("elsewhere")).unwrap();
+    fs::create_dir_all(root.join("in")).unwrap();
+    fs::write(root.join("elsewhere/x.png"), "").unwrap();
+    symlink(root.join("elsewhere"), root.join("in/link")).unwrap();
+    symlink(root.join("in"), root.join("in/circle")).unwrap();
+    symlink(root.join("elsewhere/x.png"), root.join("in/y.png")).unwrap();
+    symlink(root.join("nowhere"), root.join("in/broken.png")).unwrap();
+    let found = show(&collect(&[root.join("in")]), root);
+    assert!(found[0].starts_with("in/broken.png: "), "{}", found[0]);
+    assert_eq!(found[1..], ["in/link/x.png", "in/y.png"]);
+    assert_eq!(found.len(), 3);
+}

@@ -1,0 +1,178 @@
+//! Makes any batch of an epoch, independently of the others.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use image::RgbImage;
+use mbn_spec::Preprocess;
+use rand_pcg::Pcg64;
+use rayon::ThreadPool;
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use rayon::slice::ParallelSliceMut;
+
+use super::batch::Batch;
+use super::config::{LoaderConfig, Order};
+use super::error::LoaderError;
+use crate::augment::{Augment, erase, mix};
+use crate::image_source::ImageSource;
+use crate::normalize::Normalizer;
+use crate::random::{batch_stream, sample_stream, shuffled};
+use crate::resize::{self, Crop, ResizeError};
+
+/// Source and threads, which all epochs share.
+pub(super) struct Shared {
+    pub source: Arc<dyn ImageSource>,
+    /// A pool of its own: the training step computes on the global one.
+    pub pool: ThreadPool,
+}
+
+/// Everything that the batches of one epoch depend on.
+pub(super) struct BatchBuilder {
+    shared: Arc<Shared>,
+    order: Vec<usize>,
+    batch_size: usize,
+    seed: u64,
+    epoch: u64,
+    preprocess: Preprocess,
+    normalizer: Normalizer,
+    augment: Option<Augment>,
+    crops: bool,
+    /// Number of batches that are ready or in progress ahead of the one in use.
+    pub prefetch: usize,
+    /// Set when the batches are no longer needed.
+    pub cancelled: Arc<AtomicBool>,
+}
+
+impl BatchBuilder {
+    pub fn new(config: &LoaderConfig, shared: Arc<Shared>, epoch: u64, size: usize) -> Self {
+        let len = shared.source.len();
+        let mut order = match config.order {
+            Order::Sequential => (0..len).collect(),
+            Order::Shuffled => shuffled(config.seed, epoch, len),
+        };
+        order.truncate(config.samples_per_epoch(len));
+        let preprocess = Preprocess {
+            size,
+            ..config.preprocess
+        };
+        Self {
+            shared,
+            order,
+            batch_size: config.batch_size,
+            seed: config.seed,
+            epoch,
+            preprocess,
+            normalizer: Normalizer::new(&preprocess),
+            crops: config.crops && !config.augment.as_ref().is_some_and(Augment::changes_values),
+            augment: config.augment.clone(),
+            prefetch: config.prefetch,
+            cancelled: Arc::default(),
+        }
+    }
+
+    /// Makes batches with images, whatever the configuration says.
+    pub fn with_images(self) -> Self {
+        Self { crops: false, ..self }
+    }
+
+    /// Number of batches.
+    pub fn batches(&self) -> usize {
+        self.order.len().div_ceil(self.batch_size)
+    }
+
+    /// Makes a batch. Returns the error of the first picture in the batch that fails.
+    pub fn build(&self, batch: usize) -> Result<Batch, LoaderError> {
+        let start = batch * self.batch_size;
+        let end = self.order.len().min(start + self.batch_size);
+        let indices = &self.order[start..end];
+        let size = self.preprocess.size;
+        let picture = 3 * size * size;
+        let (mut images, mut crops) = (Vec::new(), None);
+        if self.crops {
+            crops = Some(self.make(indices.par_iter(), |&index| self.crop(index))?);
+        } else {
+            images = vec![0.0; indices.len() * picture];
+            let pictures = indices.par_iter().zip(images.par_chunks_mut(picture));
+            self.make(pictures, |(&index, out)| {
+                let mut stream = self.stream(index);
+                let image = self.resized(index, &mut stream)?;
+                self.normalizer.apply(&image, out);
+                if let Some(augment) = &self.augment {
+                    erase(&augment.erasing, out, size, &mut stream);
+                }
+                Ok(())
+            })?;
+        }
+        let mixed = self.augment.as_ref().and_then(|augment| {
+            let mut stream = batch_stream(self.seed, self.epoch, batch);
+            self.shared
+                .pool
+                .install(|| mix(&augment.mixing, &mut images, size, &mut stream))
+        });
+        let source = &self.shared.source;
+        Ok(Batch {
+            images,
+            crops,
+            size,
+            labels: indices.iter().map(|&index| source.label(index)).collect(),
+            indices: indices.to_vec(),
+            mixed,
+        })
+    }
+
+    /// Calls `make` for each picture of a batch on the workers. Returns the error of the first picture that
+    /// fails.
+    fn make<P: Send, T: Default + Send>(
+        &self,
+        pictures: impl IndexedParallelIterator<Item = P>,
+        make: impl Fn(P) -> Result<T, LoaderError> + Sync,
+    ) -> Result<Vec<T>, LoaderError> {
+        let made_unless_cancelled = |picture| {
+            // Nobody reads a cancelled batch.
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Ok(T::default());
+            }
+            make(picture)
+        };
+        let results: Vec<Result<T, LoaderError>> = self
+            .shared
+            .pool
+            .install(|| pictures.with_max_len(1).map(made_unless_cancelled).collect());
+        results.into_iter().collect()
+    }
+
+    fn stream(&self, index: usize) -> Pcg64 {
+        sample_stream(self.seed, self.epoch, index)
+    }
+
+    /// Decodes, augments and resizes one picture.
+    fn resized(&self, index: usize, stream: &mut Pcg64) -> Result<RgbImage, LoaderError> {
+        let image = self.shared.source.load(index)?;
+        let resized = match &self.augment {
+            Some(augment) => augment.apply(&image, &self.preprocess, stream),
+            None => resize::resize(&image, &self.preprocess),
+        };
+        resized.map_err(|error| self.resize_error(index, error))
+    }
+
+    /// Decodes one picture and takes the part that the device resizes.
+    fn crop(&self, index: usize) -> Result<Crop, LoaderError> {
+        let image = self.shared.source.load(index)?;
+        let crop = match &self.augment {
+            Some(augment) => augment.crop(&image, &self.preprocess, &mut self.stream(index)),
+            None => Crop::new(
+                &image,
+                resize::region(&image, &self.preprocess),
+                self.preprocess.size,
+            ),
+        };
+        crop.map_err(|error| self.resize_error(index, error))
+    }
+
+    fn resize_error(&self, index: usize, source: ResizeError) -> LoaderError {
+        LoaderError::Resize {
+            path: self.shared.source.path(index).to_owned(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What can go wrong in a loader.
+
+use std::path::PathBuf;
+
+use mbn_spec::PreprocessError;
+use rayon::ThreadPoolBuildError;
+
+use crate::augment::AugmentError;
+use crate::decode::DecodeError;
+use crate::resize::ResizeError;
+
+/// Why a loader cannot make batches.
+#[derive(Debug, thiserror::Error)]
+pub enum LoaderError {
+    /// The batch size is 0.
+    #[error("the batch size is 0, expected at least 1")]
+    BatchSize,
+    /// The source has no pictures.
+    #[error("the data set has no images")]
+    EmptySource,
+    /// The preprocessing is invalid.
+    #[error(transparent)]
+    Preprocess(#[from] PreprocessError),
+    /// The augmentation is invalid.
+    #[error(transparent)]
+    Augment(#[from] AugmentError),
+    /// The system cannot start threads.
+    #[error("the decoding threads cannot be started")]
+    Threads(#[from] ThreadPoolBuildError),
+    /// A picture cannot be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A picture cannot be resized.
+    #[error("image `{}` cannot be used", path.display())]
+    Resize {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: ResizeError,
+    },
+    /// A thread panicked, which is a bug.
+    #[error("a decoding thread stopped unexpectedly; its message is above")]
+    Stopped,
+}

@@ -1,0 +1,55 @@
+//! How much is made ahead, and how an epoch ends.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+#[test]
+fn a_broken_picture_ends_the_epoch_with_an_error() {
+    for workers in [1, 3] {
+        let source = Arc::new(Numbered {
+            broken: Some(9),
+            ..Numbered::new(40)
+        });
+        let config = LoaderConfig::evaluation(small(), 4).with_workers(workers);
+        let loader = Loader::new(source, config).unwrap();
+        let mut epoch = loader.epoch(0);
+        assert!(epoch.next().unwrap().is_ok());
+        assert!(epoch.next().unwrap().is_ok());
+        let error = epoch.next().unwrap().unwrap_err();
+        assert!(error.to_string().contains("`9.png`"), "{error}");
+        assert!(epoch.next().is_none());
+    }
+}
+
+#[test]
+fn dropping_an_epoch_stops_the_work() {
+    let source = Arc::new(Numbered::new(1_000_000));
+    let config = LoaderConfig::evaluation(small(), 8).with_workers(2);
+    let loader = Loader::new(source.clone(), config).unwrap();
+    let mut epoch = loader.epoch(0);
+    epoch.next().unwrap().unwrap();
+    let start = Instant::now();
+    drop(epoch);
+    drop(loader);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    // The batch taken, those ahead of it and those in progress.
+    let loaded = source.loads.load(Ordering::Relaxed);
+    assert!(loaded <= 8 * 6, "{loaded} pictures were loaded");
+}
+
+#[test]
+fn only_the_prefetched_batches_are_made_ahead() {
+    let source = Arc::new(Numbered::new(1_000));
+    let config = LoaderConfig::evaluation(small(), 5).with_workers(2);
+    let loader = Loader::new(source.clone(), config).unwrap();
+    let mut epoch = loader.epoch(0);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while source.loads.load(Ordering::Relaxed) < 4 * 5 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(source.loads.load(Ordering::Relaxed), 4 * 5);
+    assert!(epoch.next().is_some());
+}

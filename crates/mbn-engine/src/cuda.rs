@@ -1,0 +1,36 @@
+//! What ONNX Runtime's CUDA provider needs besides ONNX Runtime: its own library, NVIDIA's libraries, a driver and a
+//! card.
+
+mod error;
+mod libraries;
+
+use std::path::Path;
+
+pub use error::{CudaError, OLDEST_DRIVER};
+pub use libraries::{FOLDERS_VARIABLE, Folders};
+
+use crate::runtime::Runtime;
+
+/// Makes sure that the provider's library is there and that the libraries it needs can be loaded, and loads them:
+/// ONNX Runtime's own message names only the first that is missing, and not what to do.
+///
+/// # Errors
+/// [`CudaError`]: what is missing.
+pub fn prepare(runtime: &Runtime, folders: &Folders) -> Result<(), CudaError> {
+    if !runtime.has_cuda() {
+        return Err(CudaError::NoProvider {
+            library: runtime.path_from_here().to_owned(),
+        });
+    }
+    let provider = provider_library(runtime.path());
+    // A bare name is the system's library, whose folder is not known.
+    if runtime.path().is_absolute() && !provider.is_file() {
+        return Err(CudaError::ProviderMissing { path: provider });
+    }
+    libraries::preload(folders)
+}
+
+/// Where ONNX Runtime, loaded from `library`, looks for the provider.
+fn provider_library(library: &Path) -> std::path::PathBuf {
+    library.with_file_name(libloading::library_filename("onnxruntime_providers_cuda"))
+}

@@ -1,0 +1,206 @@
+//! NVIDIA's libraries that the CUDA provider needs, and the folders where they are looked for.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use super::CudaError;
+
+/// Environment variable with folders, separated as in `PATH`, that are searched before the system's.
+pub const FOLDERS_VARIABLE: &str = "MBN_CUDA_LIBS";
+
+/// Variables that name the Python environment in use.
+const PYTHON_ENVIRONMENTS: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
+
+/// The driver's library, which comes with the driver alone.
+const DRIVER: &str = "libcuda.so.1";
+
+struct Library {
+    name: &'static str,
+    /// The Python package that has it, with the versions that do.
+    package: &'static str,
+    /// The provider does not start without it.
+    required: bool,
+}
+
+/// Each comes after the libraries that it needs itself.
+const LIBRARIES: [Library; 6] = [
+    library("libcudart.so.13", "nvidia-cuda-runtime~=13.0", true),
+    library("libnvrtc.so.13", "nvidia-cuda-nvrtc~=13.0", false),
+    library("libcublasLt.so.13", "nvidia-cublas~=13.0", true),
+    library("libcublas.so.13", "nvidia-cublas~=13.0", true),
+    library("libcurand.so.10", "nvidia-curand~=10.0", true),
+    library("libcudnn.so.9", "nvidia-cudnn-cu13~=9.0", true),
+];
+
+const fn library(name: &'static str, package: &'static str, required: bool) -> Library {
+    Library {
+        name,
+        package,
+        required,
+    }
+}
+
+/// The Python package that has the library of this name.
+pub(super) fn package(name: &str) -> Option<&'static str> {
+    let stem = |name: &str| name.split(".so").next().unwrap_or_default().to_owned();
+    let found = LIBRARIES.iter().find(|library| stem(library.name) == stem(name));
+    found.map(|library| library.package)
+}
+
+/// Where NVIDIA's libraries are looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folders {
+    /// Before the system's libraries.
+    named: Vec<PathBuf>,
+    /// After them.
+    implied: Vec<PathBuf>,
+}
+
+impl Folders {
+    /// Before the system's libraries `explicit` (a folder that the user names) and the folders in
+    /// [`FOLDERS_VARIABLE`]; after them the active Python environment. A folder that is a Python environment stands
+    /// for its NVIDIA packages as well.
+    pub fn new(explicit: Option<&Path>) -> Self {
+        let variable = env::var_os(FOLDERS_VARIABLE).unwrap_or_default();
+        let named = explicit
+            .map(Path::to_owned)
+            .into_iter()
+            .chain(env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty()));
+        let implied = PYTHON_ENVIRONMENTS
+            .iter()
+            .filter_map(|name| env::var_os(name).map(PathBuf::from));
+        Self {
+            named: named.flat_map(|path| with_packages(&path)).collect(),
+            implied: implied.flat_map(|path| with_packages(&path)).collect(),
+        }
+    }
+}
+
+/// A folder, and the folders of NVIDIA's packages if it is a Python environment or its `site-packages`.
+fn with_packages(folder: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![folder.to_owned()];
+    let site_packages = sorted(&folder.join("lib"))
+        .into_iter()
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("python"))
+        })
+        .map(|python| python.join("site-packages"));
+    for packages in std::iter::once(folder.to_owned()).chain(site_packages) {
+        for package in sorted(&packages.join("nvidia")) {
+            folders.push(package.join("lib"));
+        }
+    }
+    folders.retain(|folder| folder.is_dir());
+    folders
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Loads the driver's library and NVIDIA's, so that the provider, which asks for them by name, gets these.
+pub(super) fn preload(folders: &Folders) -> Result<(), CudaError> {
+    if !cfg!(target_os = "linux") {
+        // The system's loader alone knows where they are.
+        return Ok(());
+    }
+    load(Path::new(DRIVER)).map_err(|reason| CudaError::NoDriver { reason })?;
+    for library in &LIBRARIES {
+        match load_from(library.name, folders) {
+            Err(reason) if library.required => return Err(CudaError::library(library.name, reason)),
+            Err(reason) => log::debug!("{reason}"),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+fn load_from(name: &str, folders: &Folders) -> Result<(), String> {
+    let system = PathBuf::from(name);
+    let inside = |folders: &[PathBuf]| -> Vec<PathBuf> {
+        let paths = folders.iter().map(|folder| folder.join(name));
+        paths.filter(|path| path.is_file()).collect()
+    };
+    let mut reason: Option<String> = None;
+    for path in inside(&folders.named)
+        .into_iter()
+        .chain([system])
+        .chain(inside(&folders.implied))
+    {
+        match load(&path) {
+            Ok(()) => {
+                log::debug!("`{name}` from `{}`", path.display());
+                return Ok(());
+            }
+            // The error of a file that was found says more than the system's, which found none.
+            Err(error) => reason = reason.or(Some(error)),
+        }
+    }
+    Err(reason.unwrap_or_default())
+}
+
+/// Loads a library for the rest of the process.
+fn load(path: &Path) -> Result<(), String> {
+    ort::util::preload_dylib(path).map_err(|error| {
+        let source = std::error::Error::source(&error);
+        source.map_or_else(|| error.to_string(), ToString::to_string)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_of_a_python_environment_are_found() {
+        let environment = tempfile::tempdir().unwrap();
+        let packages = environment.path().join("lib/python3.12/site-packages");
+        for folder in [
+            "nvidia/cu13/lib",
+            "nvidia/cudnn/lib",
+            "nvidia/cudnn/include",
+            "numpy/lib",
+        ] {
+            std::fs::create_dir_all(packages.join(folder)).unwrap();
+        }
+        let expected = [
+            packages.join("nvidia/cu13/lib"),
+            packages.join("nvidia/cudnn/lib"),
+        ];
+        assert_eq!(with_packages(environment.path())[1..], expected);
+        assert_eq!(with_packages(&packages)[1..], expected);
+        assert_eq!(
+            with_packages(&packages.join("nvidia/cu13/lib")),
+            [packages.join("nvidia/cu13/lib")]
+        );
+        assert!(with_packages(Path::new("gone")).is_empty());
+    }
+
+    #[test]
+    fn packages_are_known_by_library() {
+        assert_eq!(package("libcublas.so.13"), Some("nvidia-cublas~=13.0"));
+        assert_eq!(package("libcudnn.so.9"), Some("nvidia-cudnn-cu13~=9.0"));
+        // Another version comes from the same package.
+        assert_eq!(package("libcudart.so.13.0.96"), Some("nvidia-cuda-runtime~=13.0"));
+        assert_eq!(package("libm.so.6"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_that_does_not_load_is_the_reason_given() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("libmbn-none.so.1"), b"a text").unwrap();
+        let folders = Folders {
+            named: vec![folder.path().to_owned()],
+            implied: Vec::new(),
+        };
+        let reason = load_from("libmbn-none.so.1", &folders).unwrap_err();
+        assert!(reason.contains(&folder.path().display().to_string()), "{reason}");
+        let reason = load_from("libmbn-none.so.1", &Folders::default()).unwrap_err();
+        assert!(reason.contains("cannot open shared object file"), "{reason}");
+    }
+}

@@ -1,0 +1,94 @@
+//! A network on a CUDA device through ONNX Runtime: checked to run there, warmed up, two batches in flight.
+
+use mbn_onnx::PROBABILITIES;
+
+use crate::cuda::{self, CudaError, Folders};
+use crate::engine::{
+    BatchLimit, CudaOptions, Engine, Halving, ModelSource, OrtEngine, Provider, SessionOptions,
+};
+use crate::error::EngineError;
+use crate::images::PixelBuffer;
+use crate::lanes::{Build, Lanes};
+use crate::placement::Placement;
+use crate::runtime::Runtime;
+
+/// Sessions on the device: while one computes, the other copies its next batch.
+const LANES: usize = 2;
+
+/// A network in its sessions.
+pub struct CudaNetwork {
+    /// The sessions, on threads of their own.
+    pub lanes: Lanes,
+    /// Which provider runs each operation.
+    pub placement: Placement,
+    /// Height and width of the input, where the file fixes them.
+    pub input_size: Option<usize>,
+    /// The outputs are probabilities instead of logits.
+    pub probabilities: bool,
+}
+
+impl CudaNetwork {
+    /// Loads an ONNX file for batches of `batch` images, or of half, a quarter, ... of it where the device's memory
+    /// does not hold that. Height and width are `size` where the file does not fix them.
+    ///
+    /// # Errors
+    /// [`EngineError::Cuda`]: what is missing, or that the network would not run on the device. Other variants: the
+    /// file is not one that can be run.
+    pub fn load(
+        runtime: &Runtime,
+        source: &ModelSource,
+        options: CudaOptions,
+        folders: &Folders,
+        size: usize,
+        batch: usize,
+    ) -> Result<Self, EngineError> {
+        cuda::prepare(runtime, folders)?;
+        let provider = Provider::Cuda(options);
+        let session = SessionOptions {
+            // The CPU only does arithmetic on shapes.
+            threads: 1,
+            provider,
+            batch: None,
+        };
+        let (engine, placement) = OrtEngine::with_placement(runtime, source, &session, size)?;
+        placement.require(provider.name()).map_err(CudaError::from)?;
+        let (input_size, probabilities) = (engine.input_size(), engine.output_name() == PROBABILITIES);
+        // It holds memory that the batch may need.
+        drop(engine);
+
+        let limit = BatchLimit::new(batch);
+        let builds = (0..LANES).map(|_| -> Build {
+            let (runtime, source, limit) = (runtime.clone(), source.clone(), limit.clone());
+            Box::new(move || {
+                let build = move |batch| warm_engine(&runtime, &source, &session, size, batch);
+                Ok(Box::new(Halving::start(limit, build)?))
+            })
+        });
+        Ok(Self {
+            lanes: Lanes::start(builds)?,
+            placement,
+            input_size,
+            probabilities,
+        })
+    }
+}
+
+/// An engine that has run once: cuDNN's algorithms are chosen, a CUDA graph is recorded, and the device's memory has
+/// been enough for the batch.
+fn warm_engine(
+    runtime: &Runtime,
+    source: &ModelSource,
+    session: &SessionOptions,
+    size: usize,
+    batch: usize,
+) -> Result<Box<dyn Engine>, EngineError> {
+    let session = SessionOptions {
+        batch: Some(batch),
+        ..*session
+    };
+    let mut engine = OrtEngine::load(runtime, source, &session)?;
+    let size = engine.input_size().unwrap_or(size);
+    let blank = PixelBuffer::zeros(engine.pixel_type(), batch * 3 * size * size);
+    engine.logits(blank.pixels(), batch)?;
+    Ok(Box::new(engine))
+}

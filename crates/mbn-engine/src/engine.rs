@@ -1,0 +1,30 @@
+//! What runs a network: ONNX Runtime or candle, behind one trait.
+
+mod candle;
+mod halving;
+mod ort;
+
+use crate::error::EngineError;
+use crate::images::{PixelType, Pixels};
+
+pub use candle::CandleEngine;
+pub use halving::{BatchLimit, Halving};
+pub use ort::{CudaOptions, CudnnSearch, ModelSource, OrtEngine, Provider, SessionOptions};
+
+/// A loaded network that turns pictures into logits.
+pub trait Engine {
+    /// The engine, its version and what it runs on, for a person to read.
+    fn describe(&self) -> String;
+
+    /// Number of classes.
+    fn classes(&self) -> usize;
+
+    /// What [`Engine::logits`] takes.
+    fn pixel_type(&self) -> PixelType;
+
+    /// Logits, row-major `[n, classes]`, of `n` images.
+    ///
+    /// # Errors
+    /// `images` does not hold `n` pictures of the network's size and type, or the engine fails.
+    fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError>;
+}

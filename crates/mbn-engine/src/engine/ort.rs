@@ -1,0 +1,281 @@
+//! ONNX Runtime as an engine.
+
+mod fixed;
+mod interface;
+mod session;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use mbn_spec::Metadata;
+use ort::session::Session;
+use ort::value::TensorRef;
+
+use super::Engine;
+use crate::cuda::CudaError;
+use crate::error::EngineError;
+use crate::images::{PixelBuffer, PixelType, Pixels};
+use crate::placement::Placement;
+use crate::runtime::Runtime;
+
+use fixed::FixedBatch;
+use interface::{Arranged, Input, Output};
+pub use session::{CudaOptions, CudnnSearch, ModelSource, Provider, SessionOptions};
+
+/// A network that ONNX Runtime runs.
+#[derive(Debug)]
+pub struct OrtEngine {
+    /// A recorded CUDA graph is replayed on the addresses of these buffers: they live as long as the session, even after
+    /// errors.
+    fixed: Option<FixedBatch>,
+    session: Session,
+    provider: Provider,
+    batch: Option<usize>,
+    input: Input,
+    output: Output,
+    metadata: Metadata,
+    properties: BTreeMap<String, String>,
+    runtime_version: String,
+}
+
+impl OrtEngine {
+    /// Loads an ONNX file to run on the CPU; `threads` compute each operation.
+    ///
+    /// # Errors
+    /// As [`OrtEngine::load`].
+    pub fn from_file(runtime: &Runtime, path: &Path, threads: usize) -> Result<Self, EngineError> {
+        Self::load(runtime, &ModelSource::File(path.to_owned()), &on_cpu(threads))
+    }
+
+    /// Loads an ONNX file's content to run on the CPU; `threads` compute each operation.
+    ///
+    /// # Errors
+    /// As [`OrtEngine::load`].
+    pub fn from_bytes(runtime: &Runtime, bytes: &[u8], threads: usize) -> Result<Self, EngineError> {
+        Self::load(runtime, &ModelSource::Bytes(bytes.into()), &on_cpu(threads))
+    }
+
+    /// Loads an ONNX file.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the file cannot be read, ONNX Runtime refuses it or the provider, or it is not an image
+    /// classifier.
+    pub fn load(
+        runtime: &Runtime,
+        source: &ModelSource,
+        options: &SessionOptions,
+    ) -> Result<Self, EngineError> {
+        Self::of_session(runtime, session::start(runtime, source, options, None)?, options)
+    }
+
+    /// Loads an ONNX file for single images, and runs it once on zeros to see which provider runs each operation. Height
+    /// and width are `size` if the file does not fix them.
+    ///
+    /// # Errors
+    /// As [`OrtEngine::load`]; the run fails, or its profile cannot be written.
+    pub fn with_placement(
+        runtime: &Runtime,
+        source: &ModelSource,
+        options: &SessionOptions,
+        size: usize,
+    ) -> Result<(Self, Placement), EngineError> {
+        let folder = tempfile::tempdir().map_err(EngineError::Profile)?;
+        let mut options = SessionOptions {
+            batch: Some(1),
+            ..*options
+        };
+        if let Provider::Cuda(cuda) = &mut options.provider {
+            // A profile shows a replayed graph as one event. Recording does not change which provider runs a node.
+            cuda.graph = false;
+        }
+        let session = session::start(runtime, source, &options, Some(&folder.path().join("profile")))?;
+        let mut engine = Self::of_session(runtime, session, &options)?;
+        let size = engine.input_size().unwrap_or(size);
+        let n = engine.input.batch.unwrap_or(1);
+        let blank = PixelBuffer::zeros(engine.input.pixel_type, n * 3 * size * size);
+        engine.run_fixed(blank.pixels(), n)?;
+        let profile = engine.session.end_profiling().map_err(EngineError::options)?;
+        let json = std::fs::read(profile).map_err(EngineError::Profile)?;
+        let placement = Placement::of_profile(&json).map_err(CudaError::from)?;
+        Ok((engine, placement))
+    }
+
+    fn of_session(
+        runtime: &Runtime,
+        session: Session,
+        options: &SessionOptions,
+    ) -> Result<Self, EngineError> {
+        let properties = properties(&session)?;
+        let metadata = Metadata::from_pairs(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
+        let output = Output::of(session.outputs())?;
+        if let Some(names) = &metadata.classes
+            && names.len() != output.classes
+        {
+            return Err(EngineError::ClassNames {
+                names: names.len(),
+                classes: output.classes,
+            });
+        }
+        let input = Input::of(session.inputs(), &metadata)?;
+        Ok(Self {
+            fixed: None,
+            session,
+            provider: options.provider,
+            batch: options.batch,
+            input,
+            output,
+            metadata,
+            properties,
+            runtime_version: runtime.version().to_owned(),
+        })
+    }
+
+    /// The file's metadata: class names, preprocessing, alpha.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The value of a key of the file's `metadata_props`, such as `weights_sha256`.
+    pub fn property(&self, key: &str) -> Option<&str> {
+        self.properties.get(key).map(String::as_str)
+    }
+
+    /// Height and width of the input, where the file fixes them.
+    pub fn input_size(&self) -> Option<usize> {
+        self.input.size
+    }
+
+    /// Name of the output that [`Engine::logits`] returns.
+    pub fn output_name(&self) -> &str {
+        &self.output.name
+    }
+
+    /// What runs the network.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// Runs at most a batch in the buffers of that size.
+    fn run_fixed(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
+        let (batch, image_len) = (self.input.batch.or(self.batch).unwrap_or(n), images.len() / n);
+        let failed = |error: ort::Error| match self.provider {
+            Provider::Cpu => EngineError::run(error),
+            Provider::Cuda(cuda) => CudaError::of_message(error.message(), cuda.device).into(),
+        };
+        let arranged = self.input.arrange(images, n)?;
+        let records = matches!(self.provider, Provider::Cuda(cuda) if cuda.graph);
+        let fixed = match &mut self.fixed {
+            Some(fixed) if fixed.is_for(batch, image_len) => fixed,
+            Some(fixed) if records => {
+                return Err(EngineError::Recorded {
+                    recorded: fixed.sizes(),
+                    wanted: [batch, image_len],
+                });
+            }
+            fixed => {
+                let (session, provider) = (&self.session, &self.provider);
+                let new = FixedBatch::new(session, provider, &self.input, &self.output, batch, image_len);
+                fixed.insert(new.map_err(failed)?)
+            }
+        };
+        let logits = fixed.run(&mut self.session, &arranged, n);
+        logits.map_err(failed)
+    }
+
+    fn run(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
+        let (shape, name) = (self.input.shape(images.len(), n), self.input.name.as_str());
+        let arranged = self.input.arrange(images, n)?;
+        let value = match &arranged {
+            Arranged::Float(values) => {
+                TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
+            }
+            Arranged::Uint8(values) => {
+                TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
+            }
+        };
+        let value = value.map_err(EngineError::run)?;
+        let outputs = self
+            .session
+            .run(ort::inputs![name => value])
+            .map_err(EngineError::run)?;
+        let output = &outputs[self.output.name.as_str()];
+        let (shape, logits) = output.try_extract_tensor::<f32>().map_err(EngineError::run)?;
+        if **shape != [n as i64, self.output.classes as i64] {
+            return Err(EngineError::OutputShape {
+                name: self.output.name.clone(),
+                found: shape.to_vec(),
+                images: n,
+                classes: self.output.classes,
+            });
+        }
+        Ok(logits.to_vec())
+    }
+}
+
+impl Engine for OrtEngine {
+    fn describe(&self) -> String {
+        let (version, provider) = (&self.runtime_version, self.provider.name());
+        match self.provider {
+            Provider::Cpu => format!("ONNX Runtime {version}, {provider}"),
+            Provider::Cuda(cuda) => format!("ONNX Runtime {version}, {provider} on cuda:{}", cuda.device),
+        }
+    }
+
+    fn classes(&self) -> usize {
+        self.output.classes
+    }
+
+    fn pixel_type(&self) -> PixelType {
+        self.input.pixel_type
+    }
+
+    fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
+        if n == 0 {
+            return Ok(Vec::new());
+        }
+        let image_len = self.input.image_len(images.len(), n)?;
+        let parts = |batch: usize| {
+            let starts = (0..n).step_by(batch);
+            starts.map(move |start| {
+                let end = n.min(start + batch);
+                (images.range(start * image_len..end * image_len), end - start)
+            })
+        };
+        if let Some(batch) = self.batch {
+            let batch = self.input.batch.unwrap_or(batch);
+            let logits: Result<Vec<_>, _> = parts(batch)
+                .map(|(part, rows)| self.run_fixed(part, rows))
+                .collect();
+            return Ok(logits?.concat());
+        }
+        let Some(batch) = self.input.batch.filter(|batch| *batch != n) else {
+            return self.run(images, n);
+        };
+        // A file with a fixed batch takes no other number: zeros fill up the last one.
+        let mut logits = Vec::with_capacity(n * self.output.classes);
+        for (part, rows) in parts(batch) {
+            let padded = part.padded(batch * image_len);
+            let part = self.run(padded.pixels(), batch)?;
+            logits.extend_from_slice(&part[..rows * self.output.classes]);
+        }
+        Ok(logits)
+    }
+}
+
+fn on_cpu(threads: usize) -> SessionOptions {
+    SessionOptions {
+        threads,
+        provider: Provider::Cpu,
+        batch: None,
+    }
+}
+
+fn properties(session: &Session) -> Result<BTreeMap<String, String>, EngineError> {
+    let metadata = session.metadata().map_err(EngineError::refused)?;
+    let keys = metadata.custom_keys().map_err(EngineError::refused)?;
+    let pairs = keys.into_iter().map(|key| {
+        let value = metadata.custom(&key).unwrap_or_default();
+        (key, value)
+    });
+    Ok(pairs.collect())
+}

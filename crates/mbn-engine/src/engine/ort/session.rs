@@ -1,0 +1,169 @@
+//! What a session runs on, and how it is set up.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ort::ep::cuda::ConvAlgorithmSearch;
+use ort::ep::{ArenaExtendStrategy, CPU, CUDA, ExecutionProvider, ExecutionProviderDispatch};
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+
+use crate::cuda::CudaError;
+use crate::error::EngineError;
+use crate::runtime::Runtime;
+
+/// An ONNX file, or its content.
+#[derive(Clone, Debug)]
+pub enum ModelSource {
+    /// A file, beside which its tensors may lie.
+    File(PathBuf),
+    /// The content of one.
+    Bytes(Arc<[u8]>),
+}
+
+/// How ONNX Runtime runs a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionOptions {
+    /// CPU threads that compute an operation.
+    pub threads: usize,
+    /// What runs the operations.
+    pub provider: Provider,
+    /// The number of images of every call, in buffers that are allocated once: fewer are filled up. `None` lets
+    /// the number vary.
+    pub batch: Option<usize>,
+}
+
+/// What runs the operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// ONNX Runtime's own kernels on the CPU.
+    Cpu,
+    /// NVIDIA's libraries on a CUDA device.
+    Cuda(CudaOptions),
+}
+
+/// Settings of the CUDA provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CudaOptions {
+    /// The device's index, from 0.
+    pub device: usize,
+    /// Products of float32 may round their factors to TF32's 11 bits.
+    pub tf32: bool,
+    /// How cuDNN's algorithms are chosen.
+    pub search: CudnnSearch,
+    /// The kernels are recorded once and replayed as a whole.
+    pub graph: bool,
+}
+
+/// How cuDNN's algorithm for each convolution is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CudnnSearch {
+    /// By cuDNN's rules, at once.
+    #[default]
+    Heuristic,
+    /// By timing all of them, which makes the start slow and takes memory.
+    Exhaustive,
+}
+
+impl ModelSource {
+    fn check(&self) -> Result<(), EngineError> {
+        // ONNX Runtime's own messages for these do not name the cause.
+        let empty = match self {
+            Self::File(path) => {
+                let file = std::fs::metadata(path).map_err(EngineError::Read)?;
+                file.is_file() && file.len() == 0
+            }
+            Self::Bytes(bytes) => bytes.is_empty(),
+        };
+        if empty { Err(EngineError::Empty) } else { Ok(()) }
+    }
+}
+
+impl Provider {
+    /// ONNX Runtime's name of it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cpu => CPU::NAME,
+            Self::Cuda(_) => CUDA::NAME,
+        }
+    }
+
+    /// The error of ONNX Runtime that `otherwise` describes, unless it is one of CUDA's.
+    pub(super) fn error<R>(
+        &self,
+        error: ort::Error<R>,
+        otherwise: fn(ort::Error<R>) -> EngineError,
+    ) -> EngineError {
+        match self {
+            Self::Cpu => otherwise(error),
+            Self::Cuda(cuda) => match CudaError::of_message(error.message(), cuda.device) {
+                CudaError::Other(_) if !of_nvidia(error.message()) => otherwise(error),
+                known => known.into(),
+            },
+        }
+    }
+}
+
+/// Whether one of NVIDIA's libraries failed, not ONNX Runtime.
+fn of_nvidia(message: &str) -> bool {
+    ["CUDA", "CUBLAS", "CUDNN"]
+        .iter()
+        .any(|library| message.contains(&format!("{library} failure")))
+}
+
+impl CudaOptions {
+    fn provider(&self) -> Result<ExecutionProviderDispatch, CudaError> {
+        let index = self.device;
+        let device = i32::try_from(index).map_err(|_| CudaError::Index { index, found: None })?;
+        let search = match self.search {
+            CudnnSearch::Heuristic => ConvAlgorithmSearch::Heuristic,
+            CudnnSearch::Exhaustive => ConvAlgorithmSearch::Exhaustive,
+        };
+        let provider = CUDA::default()
+            .with_device_id(device)
+            // By default it is on, and ONNX Runtime's logits then differ from candle's by 1e-2.
+            .with_tf32(self.tf32)
+            .with_conv_algorithm_search(search)
+            .with_cuda_graph(self.graph)
+            // The run has one batch size: doubling each request would only waste memory.
+            .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested);
+        Ok(provider.build().error_on_failure())
+    }
+}
+
+/// A session of `source`; with `profile` it writes what ran where to a file that starts with that path.
+pub(super) fn start(
+    runtime: &Runtime,
+    source: &ModelSource,
+    options: &SessionOptions,
+    profile: Option<&Path>,
+) -> Result<Session, EngineError> {
+    source.check()?;
+    let mut builder = builder(runtime, options)?;
+    if let Some(profile) = profile {
+        builder = builder.with_profiling(profile).map_err(EngineError::options)?;
+    }
+    let session = match source {
+        ModelSource::File(path) => builder.commit_from_file(path),
+        ModelSource::Bytes(bytes) => builder.commit_from_memory(bytes),
+    };
+    session.map_err(|error| options.provider.error(error, EngineError::refused))
+}
+
+fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder, EngineError> {
+    let builder = Session::builder(runtime.environment())
+        .map_err(EngineError::options)?
+        // Threads that spin while they wait take the processor from the threads that decode.
+        .with_intra_op_spinning(false)
+        .map_err(EngineError::options)?
+        .with_optimization_level(GraphOptimizationLevel::All)
+        .map_err(EngineError::options)?
+        .with_intra_threads(options.threads)
+        .map_err(EngineError::options)?;
+    match &options.provider {
+        Provider::Cpu => Ok(builder),
+        Provider::Cuda(cuda) => builder
+            .with_execution_providers([cuda.provider()?])
+            .map_err(|error| CudaError::of_message(error.message(), cuda.device).into()),
+    }
+}

@@ -1,0 +1,150 @@
+//! Why a network cannot be run.
+
+use mbn_spec::MetadataError;
+
+use crate::cuda::CudaError;
+use crate::images::{MAX_BATCH, PixelType};
+
+/// A network that cannot be run as an image classifier. The caller knows, and adds, the file's name.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(std::io::Error),
+    /// The file is empty.
+    #[error("the file is empty")]
+    Empty,
+    /// ONNX Runtime refuses the settings.
+    #[error("ONNX Runtime refuses the session's settings: {0}")]
+    Options(String),
+    /// ONNX Runtime refuses the model.
+    #[error("ONNX Runtime refuses it: {0}")]
+    Refused(String),
+    /// ONNX Runtime fails while it runs the model.
+    #[error("ONNX Runtime fails: {0}")]
+    Run(String),
+    /// The CUDA provider cannot be used, or not for this model.
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+    /// The profile of a run cannot be written or read.
+    #[error("ONNX Runtime's profile cannot be written or read: {0}")]
+    Profile(std::io::Error),
+    /// candle refuses the weights.
+    #[error("candle refuses the weights")]
+    CandleWeights(#[source] candle_core::Error),
+    /// candle fails while it runs the network.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+    /// The metadata cannot be used.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The metadata names another number of classes than the output has.
+    #[error("metadata names {names} classes, the output has {classes}")]
+    ClassNames {
+        /// Number of names.
+        names: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// The input is not one of an image classifier.
+    #[error(
+        "its inputs are {found}, expected one of float32 or uint8 [batch, 3, size, size] or [batch, size, size, 3]"
+    )]
+    Input {
+        /// The inputs as ONNX Runtime describes them.
+        found: String,
+    },
+    /// The input takes more images at once than this crate allocates memory for.
+    #[error(
+        "its input is fixed to {batch} images at once, at most {MAX_BATCH} can be run; export it with a dynamic batch"
+    )]
+    Batch {
+        /// The number in the file.
+        batch: usize,
+    },
+    /// A recorded CUDA graph refers to buffers of one size, and a batch needs another.
+    #[error(
+        "its CUDA graph is recorded for batches of {recorded:?} images and values, and cannot run {wanted:?}"
+    )]
+    Recorded {
+        /// Images of a batch, values of an image.
+        recorded: [usize; 2],
+        /// The sizes that the batch needs.
+        wanted: [usize; 2],
+    },
+    /// The output is not one of an image classifier.
+    #[error("its outputs are {found}, expected one of float32 [batch, classes]")]
+    Output {
+        /// The outputs as ONNX Runtime describes them.
+        found: String,
+    },
+    /// The metadata asks for another size than the input has.
+    #[error("metadata `preprocess` makes pictures of size {preprocess}, the input takes {input}")]
+    Size {
+        /// Size in the metadata.
+        preprocess: usize,
+        /// Size of the input.
+        input: usize,
+    },
+    /// The caller's batch does not hold the pictures that it should.
+    #[error("{values} values are not {images} square images{}", size.map(|size| format!(" of size {size}")).unwrap_or_default())]
+    Images {
+        /// Number of values in the batch.
+        values: usize,
+        /// Number of images that they should be.
+        images: usize,
+        /// Height and width of the input, where the file fixes them.
+        size: Option<usize>,
+    },
+    /// The caller's batch is not of the type that the network takes.
+    #[error("the network takes {expected:?} pixels, not {found:?}")]
+    PixelType {
+        /// What the caller gave.
+        found: PixelType,
+        /// What the network takes.
+        expected: PixelType,
+    },
+    /// The network's output has another shape than the file states.
+    #[error("output `{name}` has shape {found:?} for {images} images, expected [{images}, {classes}]")]
+    OutputShape {
+        /// The output's name.
+        name: String,
+        /// Its shape.
+        found: Vec<i64>,
+        /// Number of images in the batch.
+        images: usize,
+        /// Number of classes that the file states.
+        classes: usize,
+    },
+    /// The system refuses a thread.
+    #[error("cannot start a thread for the engine")]
+    Thread(#[source] std::io::Error),
+    /// An engine's thread panicked.
+    #[error("the engine's thread ended early")]
+    ThreadEnded,
+    /// There is nothing to run batches on.
+    #[error("there is no engine")]
+    NoEngine,
+}
+
+impl EngineError {
+    /// The CUDA provider's part in it.
+    pub fn cuda(&self) -> Option<&CudaError> {
+        match self {
+            Self::Cuda(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn refused<R>(error: ort::Error<R>) -> Self {
+        Self::Refused(error.message().trim_end_matches(['.', '\n']).to_owned())
+    }
+
+    pub(crate) fn run<R>(error: ort::Error<R>) -> Self {
+        Self::Run(error.message().trim_end_matches(['.', '\n']).to_owned())
+    }
+
+    pub(crate) fn options<R>(error: ort::Error<R>) -> Self {
+        Self::Options(error.message().to_owned())
+    }
+}

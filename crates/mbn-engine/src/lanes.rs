@@ -1,0 +1,180 @@
+//! Engines on threads of their own, so that batches are in flight while the program reads and writes others.
+//!
+//! On a CUDA device two lanes overlap: one copies its batch while the network runs on the other's.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::images::{Images, PixelType};
+
+/// Builds an engine on the thread that will use it: a CUDA graph belongs to the thread that recorded it.
+pub type Build = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send>;
+
+/// Engines that take batches in turn.
+pub struct Lanes {
+    lanes: VecDeque<Lane>,
+    facts: Facts,
+}
+
+/// What is the same for all engines.
+struct Facts {
+    description: String,
+    classes: usize,
+    pixel_type: PixelType,
+}
+
+struct Lane {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Job {
+    images: Arc<Images>,
+    values: Range<usize>,
+    n: usize,
+    done: Sender<Done>,
+}
+
+/// A batch that an engine has taken.
+pub struct Batch {
+    done: Receiver<Done>,
+    values: Range<usize>,
+    n: usize,
+}
+
+/// What became of a batch.
+pub struct Done {
+    /// Row-major `[n, classes]`.
+    pub logits: Result<Vec<f32>, EngineError>,
+    /// Time that the engine took.
+    pub elapsed: Duration,
+}
+
+impl Lanes {
+    /// Starts the engines one after another.
+    ///
+    /// # Errors
+    /// The error of the first engine that cannot be built.
+    pub fn start(builds: impl IntoIterator<Item = Build>) -> Result<Self, EngineError> {
+        let (mut lanes, mut facts) = (VecDeque::new(), None);
+        for (i, build) in builds.into_iter().enumerate() {
+            let (jobs, queue) = channel();
+            let (ready, started) = channel();
+            let thread = thread::Builder::new()
+                .name(format!("engine-{i}"))
+                .spawn(move || run(build, &ready, &queue))
+                .map_err(EngineError::Thread)?;
+            lanes.push_back(Lane {
+                jobs: Some(jobs),
+                thread: Some(thread),
+            });
+            facts = Some(started.recv().map_err(|_| EngineError::ThreadEnded)??);
+        }
+        let facts = facts.ok_or(EngineError::NoEngine)?;
+        Ok(Self { lanes, facts })
+    }
+
+    /// As [`Engine::describe`].
+    pub fn describe(&self) -> &str {
+        &self.facts.description
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.facts.classes
+    }
+
+    /// What the engines take.
+    pub fn pixel_type(&self) -> PixelType {
+        self.facts.pixel_type
+    }
+
+    /// Number of engines.
+    pub fn count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Gives the `n` images whose values are `values` of `images` to the next engine, which works in the background.
+    pub fn submit(&mut self, images: &Arc<Images>, values: Range<usize>, n: usize) -> Batch {
+        let (sender, done) = channel();
+        self.lanes.rotate_left(1);
+        if let Some(jobs) = self.lanes.back().and_then(|lane| lane.jobs.as_ref()) {
+            // If its thread has ended, `Batch::wait` reports it.
+            let _ = jobs.send(Job {
+                images: images.clone(),
+                values: values.clone(),
+                n,
+                done: sender,
+            });
+        }
+        Batch { done, values, n }
+    }
+}
+
+impl Batch {
+    /// Waits for the engine.
+    pub fn wait(&self) -> Done {
+        self.done.recv().unwrap_or_else(|_| Done {
+            logits: Err(EngineError::ThreadEnded),
+            elapsed: Duration::ZERO,
+        })
+    }
+
+    /// The range of its images' values.
+    pub fn values(&self) -> Range<usize> {
+        self.values.clone()
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.n
+    }
+
+    /// Whether it has no image.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+}
+
+impl Drop for Lanes {
+    /// Waits for the engines: a program that ends while a device computes for it can crash on the way out.
+    fn drop(&mut self) {
+        for lane in &mut self.lanes {
+            lane.jobs = None;
+        }
+        for thread in self.lanes.iter_mut().filter_map(|lane| lane.thread.take()) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(build: Build, ready: &Sender<Result<Facts, EngineError>>, queue: &Receiver<Job>) {
+    let mut engine = match build() {
+        Ok(engine) => engine,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let _ = ready.send(Ok(Facts {
+        description: engine.describe(),
+        classes: engine.classes(),
+        pixel_type: engine.pixel_type(),
+    }));
+    for job in queue {
+        let start = Instant::now();
+        let logits = engine.logits(job.images.pixels().range(job.values), job.n);
+        let elapsed = start.elapsed();
+        // Nobody waits for a batch after an error.
+        let _ = job.done.send(Done { logits, elapsed });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! ONNX Runtime's library: where it is found, which version it is, and the environment made from it.
+
+mod error;
+mod probe;
+mod search;
+mod version;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ort::environment::Environment;
+use ort::ep::ExecutionProvider;
+use ort::logging::LogLevel;
+
+pub use error::RuntimeError;
+pub use search::Origin;
+pub use version::Version;
+
+/// The oldest ONNX Runtime whose interface the `ort` crate, as built here, can use.
+pub const NEEDED: Version = Version {
+    major: 1,
+    minor: ort::MINOR_VERSION,
+};
+
+/// A loaded ONNX Runtime; there is one in a process. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    path: PathBuf,
+    origin: Origin,
+    version: String,
+    environment: Environment,
+}
+
+/// `ort` keeps the first library that it is given, and allows one environment in a process.
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+
+/// Loads ONNX Runtime from the first of these places that has it: `explicit` (a file or folder that the user names),
+/// the environment variable `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the current folder or beside one of the
+/// program's parent folders, the same with `onnxruntime/cuda/lib/`, the program's own folder, the system's libraries.
+///
+/// A library that cannot be used is an error where the user named it; elsewhere it is passed over with a
+/// warning.
+///
+/// # Errors
+/// [`RuntimeError::NotFound`] if no place has a usable library, else what is wrong with the named one.
+pub fn find(explicit: Option<&Path>) -> Result<Runtime, RuntimeError> {
+    find_in(explicit, false)
+}
+
+/// As [`find`], with the download that has the CUDA provider, `onnxruntime/cuda/lib/`, before the other.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_with_cuda(explicit: Option<&Path>) -> Result<Runtime, RuntimeError> {
+    find_in(explicit, true)
+}
+
+fn find_in(explicit: Option<&Path>, cuda: bool) -> Result<Runtime, RuntimeError> {
+    if let Some((path, origin)) = search::named(explicit) {
+        return load(&search::in_folder(&path)?, origin);
+    }
+    for (path, origin) in search::implied(cuda) {
+        match load(&path, origin) {
+            Ok(runtime) => return Ok(runtime),
+            // The system's loader was asked by name, and has none.
+            Err(RuntimeError::NotALibrary { .. }) if origin == Origin::System => {}
+            Err(error @ RuntimeError::Start { .. }) => return Err(error),
+            Err(error) => log::warn!("{error}"),
+        }
+    }
+    Err(RuntimeError::NotFound)
+}
+
+/// Loads ONNX Runtime from the library at `path`; `origin` says how it was found.
+///
+/// The version is checked first: `ort` hangs or panics on a library that is too old.
+///
+/// # Errors
+/// All of [`RuntimeError`] but `NotFound`.
+pub fn load(path: &Path, origin: Origin) -> Result<Runtime, RuntimeError> {
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = &*loaded
+        && runtime.path == path
+    {
+        return Ok(runtime.clone());
+    }
+    let version = probe::version(path)?;
+    if let Some(runtime) = &*loaded {
+        return Err(RuntimeError::SecondLibrary {
+            path: path.to_owned(),
+            loaded: runtime.path.clone(),
+        });
+    }
+    let start_error = |reason: String| RuntimeError::Start {
+        path: path.to_owned(),
+        reason,
+    };
+    let builder = ort::init_from(path).map_err(|error| start_error(error.to_string()))?;
+    let environment = builder
+        .with_name("mbn")
+        .with_telemetry(false)
+        .with_logger(Arc::new(log))
+        .build()
+        .map_err(|error| start_error(error.to_string()))?;
+    // With a custom logger the environment starts at the most verbose level, which costs time.
+    environment.set_log_level(LogLevel::Warning);
+    let runtime = Runtime {
+        path: path.to_owned(),
+        origin,
+        version,
+        environment,
+    };
+    *loaded = Some(runtime.clone());
+    Ok(runtime)
+}
+
+/// Logs ONNX Runtime's messages. The important ones come back as errors too.
+fn log(_: LogLevel, category: &str, _: &str, _: &str, message: &str) {
+    log::debug!(target: "onnxruntime", "{category}: {message}");
+}
+
+impl Runtime {
+    /// The library: an absolute path, or a bare name that the system's loader resolved.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The library's path for messages: relative if it is below the current folder.
+    pub fn path_from_here(&self) -> &Path {
+        let here = std::env::current_dir().ok();
+        let relative = here.and_then(|here| self.path.strip_prefix(here).ok());
+        relative.unwrap_or(&self.path)
+    }
+
+    /// How it was found.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The library's version, such as `1.31.1`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Whether the library was built with the CUDA provider, with or without a GPU in the machine.
+    pub fn has_cuda(&self) -> bool {
+        ort::ep::CUDA::is_available().unwrap_or(false)
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Gets the weights: from a named file, from `models/`, or from a seed.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use candle_core::Device;
+use mbn_cli::{Hint, read_class_names};
+use mbn_spec::{Alpha, Architecture, default_class_names};
+use mbn_weights::{Weights, published_weights};
+
+use crate::options::WeightsSource;
+
+/// Classes of random weights, unless names are given.
+pub const DEFAULT_CLASSES: usize = 10;
+
+/// The weights, with the class names in the file `classes` if it is given.
+///
+/// # Errors
+/// The weights are missing or cannot be used, or have another alpha or another number of classes than asked for.
+pub fn get(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
+    let names = classes
+        .map(|path| read_class_names(path).map(|names| (path, names)))
+        .transpose()?;
+    match source {
+        WeightsSource::File(path, alpha) => {
+            let weights = load(path, *alpha)?;
+            named(weights, path, names)
+        }
+        WeightsSource::Published(alpha) => {
+            let path = published_weights(*alpha);
+            if !path.exists() {
+                let (path, here) = (path.display(), current_folder());
+                return Err(anyhow!(
+                    "there are no weights for alpha {alpha}: `{path}` is not in {here}"
+                ))
+                .hint(|| missing_weights_hint(*alpha));
+            }
+            let weights = load(&path, Some(*alpha))?;
+            named(weights, &path, names)
+        }
+        WeightsSource::Random(alpha, seed) => {
+            let names = names.map_or_else(|| default_class_names(DEFAULT_CLASSES), |(_, names)| names);
+            let architecture = Architecture::new(*alpha, names.len());
+            let weights = mbn_model::random_weights(architecture, *seed, &Device::Cpu);
+            let weights = weights.context("cannot make random weights")?;
+            Ok(weights.with_class_names(names)?)
+        }
+    }
+}
+
+/// The network and the input size for a table of layers. They are those of [`get`] if the weights are in a file;
+/// without such a file, or with other class names, they are the defaults for the given alpha.
+///
+/// # Errors
+/// Those of [`get`], except that `models/` may lack the weights.
+pub fn architecture(source: &WeightsSource, classes: Option<&Path>) -> Result<(Architecture, usize)> {
+    let plain = |alpha| -> Result<(Architecture, usize)> {
+        let names = classes.map(read_class_names).transpose()?;
+        let classes = names.map_or(DEFAULT_CLASSES, |names| names.len());
+        Ok((
+            Architecture::new(alpha, classes),
+            mbn_spec::Preprocess::default().size,
+        ))
+    };
+    match source {
+        WeightsSource::Random(alpha, _) => plain(*alpha),
+        WeightsSource::Published(alpha) if classes.is_some() || !published_weights(*alpha).exists() => {
+            plain(*alpha)
+        }
+        WeightsSource::File(..) | WeightsSource::Published(_) => {
+            let weights = get(source, classes)?;
+            let preprocess = weights.metadata().preprocess.unwrap_or_default();
+            Ok((*weights.architecture(), preprocess.size))
+        }
+    }
+}
+
+fn load(path: &Path, expected: Option<Alpha>) -> Result<Weights> {
+    let weights = Weights::load(path)?;
+    let found = weights.architecture().alpha;
+    match expected {
+        Some(expected) if expected != found => {
+            let path = path.display();
+            Err(anyhow!(
+                "`{path}` holds weights of alpha {found}, `--alpha` asks for {expected}"
+            ))
+            .hint(|| format!("without `--alpha` the weights decide; `--alpha {found}` agrees with them"))
+        }
+        _ => Ok(weights),
+    }
+}
+
+fn named(weights: Weights, path: &Path, names: Option<(&Path, Vec<String>)>) -> Result<Weights> {
+    let Some((names_path, names)) = names else {
+        return Ok(weights);
+    };
+    let (found, expected) = (names.len(), weights.architecture().classes);
+    if found != expected {
+        let (names_path, path) = (names_path.display(), path.display());
+        bail!("`{names_path}` names {found} classes, `{path}` has {expected}");
+    }
+    Ok(weights.with_class_names(names)?)
+}
+
+fn missing_weights_hint(alpha: Alpha) -> String {
+    format!(
+        "`mbn-train --data DIR --alpha {alpha}` trains and publishes them there; `--weights FILE` names others, \
+         `--random-weights SEED` makes random ones"
+    )
+}
+
+fn current_folder() -> String {
+    let folder = std::env::current_dir();
+    folder.map_or_else(
+        |_| "the current folder".into(),
+        |folder| format!("`{}`", folder.display()),
+    )
+}

@@ -1,0 +1,71 @@
+//! Files that do not pass verification, and libraries that cannot verify them.
+
+use std::path::Path;
+
+use mbn_spec::Alpha;
+use tempfile::TempDir;
+
+use crate::common::{fails, folder_with_weights, small, weights};
+
+#[test]
+fn a_file_that_does_not_agree_with_candle_is_not_left() {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/lib");
+    if !library.is_dir() {
+        mbn_testing::skip(mbn_testing::Needs::Other, "`make onnxruntime` has not been run");
+        return;
+    }
+    // The first depthwise layer vanishes in float16, and what comes after it would make up for its smallness.
+    let folder = TempDir::new().unwrap();
+    let vanishing = |name: &str, i| match name {
+        "model.1.0.weight" => 1e-9,
+        "model.1.1.bias" | "model.1.1.running_mean" => 0.0,
+        "model.1.4.weight" | "model.2.1.weight" => 3e4,
+        _ => small(name, i).abs(),
+    };
+    weights(Alpha::Quarter, 3, vanishing)
+        .save(&folder.path().join("tiny.safetensors"))
+        .unwrap();
+    let library = format!("--ort-lib={}", library.display());
+    let args = [
+        "--weights=tiny.safetensors",
+        "--precision=fp16",
+        &library,
+        "out.onnx",
+    ];
+    let messages = ["`out.onnx` was not written", "its outputs are not candle's"];
+    fails(&folder, &args, 1, &messages);
+
+    // Beyond float32 there is nothing to compare with.
+    let exploding = |name: &str, i| {
+        if name.ends_with(".weight") {
+            5000.0
+        } else {
+            small(name, i)
+        }
+    };
+    weights(Alpha::Quarter, 3, exploding)
+        .save(&folder.path().join("inf.safetensors"))
+        .unwrap();
+    let args = ["--weights=inf.safetensors", &library, "out.onnx"];
+    let messages = ["`out.onnx` was not written", "not finite numbers, in candle too"];
+    fails(&folder, &args, 1, &messages);
+}
+
+#[test]
+fn a_library_that_is_named_must_be_onnx_runtime() {
+    let folder = folder_with_weights();
+    let args = ["--weights=w.safetensors", "--ort-lib=w.safetensors", "out.onnx"];
+    fails(
+        &folder,
+        &args,
+        1,
+        &[
+            "was not written",
+            "w.safetensors` cannot be loaded as a library",
+            "hint: ",
+        ],
+    );
+    // The program runs on the CPU alone, and knows no devices.
+    let args = ["--weights=w.safetensors", "--device=cpu", "out.onnx"];
+    fails(&folder, &args, 2, &["--device"]);
+}

@@ -1,0 +1,72 @@
+//! A folder with weights, and the program run in it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
+use mbn_weights::Weights;
+use predicates::prelude::*;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+/// Runs the program in `folder` without ONNX Runtime from the environment.
+pub fn export(folder: &Path, args: &[&str]) -> Assert {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mbn-export"));
+    command.current_dir(folder).args(args).assert()
+}
+
+pub fn fails(folder: &TempDir, args: &[&str], code: i32, messages: &[&str]) {
+    let before = names(folder.path());
+    let mut assert = export(folder.path(), args).code(code).stdout("");
+    for message in messages {
+        assert = assert.stderr(contains(*message));
+    }
+    if code == 1 {
+        assert.stderr(predicate::str::starts_with("error: "));
+    }
+    assert_eq!(names(folder.path()), before, "a file was left behind");
+}
+
+pub fn names(folder: &Path) -> Vec<PathBuf> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Weights with every value from a function of name and position.
+pub fn weights(alpha: Alpha, classes: usize, value: impl Fn(&str, usize) -> f32) -> Weights {
+    let architecture = Architecture::new(alpha, classes);
+    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
+    for spec in architecture.tensors() {
+        let len = spec.shape.iter().product::<usize>();
+        if spec.kind == TensorKind::Counter {
+            counters.insert(spec.name, 1);
+        } else {
+            let values = (0..len).map(|i| value(&spec.name, i)).collect();
+            floats.insert(spec.name, values);
+        }
+    }
+    Weights::new(architecture, Metadata::default(), floats, counters).unwrap()
+}
+
+pub fn small(name: &str, i: usize) -> f32 {
+    let is_scale = name.ends_with(".1.weight") || name.ends_with(".4.weight");
+    if is_scale || name.ends_with("running_var") {
+        1.0
+    } else {
+        ((i % 13) as f32 - 6.0) / 40.0
+    }
+}
+
+pub fn folder_with_weights() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    weights(Alpha::Quarter, 3, small)
+        .save(&folder.path().join("w.safetensors"))
+        .unwrap();
+    folder
+}

@@ -1,0 +1,8 @@
+//! The program as a user runs it: what goes wrong, with which message and exit code, and what is left behind.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod check;
+mod common;
+mod options;
+mod output;
+mod weights;

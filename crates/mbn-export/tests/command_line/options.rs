@@ -1,0 +1,70 @@
+//! Help, the table of layers, and mistakes that the command line alone shows.
+
+use predicates::str::contains;
+use tempfile::TempDir;
+
+use crate::common::{export, fails, folder_with_weights, names};
+
+#[test]
+fn help_has_examples_and_version_is_one_line() {
+    let folder = TempDir::new().unwrap();
+    export(folder.path(), &["--help"])
+        .success()
+        .stdout(contains("Examples:\n  mbn-export --alpha 0.25 model.onnx"));
+    let version = format!("mbn-export {}\n", env!("CARGO_PKG_VERSION"));
+    export(folder.path(), &["--version"]).success().stdout(version);
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_code_2() {
+    let folder = folder_with_weights();
+    let folder = &folder;
+    fails(
+        folder,
+        &["--alpha", "0.3", "out.onnx"],
+        2,
+        &["`0.3`", "0.25, 0.5, 0.75, 1.0"],
+    );
+    fails(folder, &["--alpha", "0.25"], 2, &["OUT.onnx"]);
+    fails(folder, &["out.onnx"], 2, &["--alpha", "--weights"]);
+    fails(folder, &["--random-weights", "1", "out.onnx"], 2, &["--alpha"]);
+    fails(
+        folder,
+        &["--alpha=1", "--precision=int4", "out.onnx"],
+        2,
+        &["int4", "fp32, fp16"],
+    );
+    fails(
+        folder,
+        &["--alpha=1", "--opset=12", "out.onnx"],
+        2,
+        &["12", "13..=23"],
+    );
+    fails(
+        folder,
+        &["--weights=w.safetensors", "w.safetensors"],
+        2,
+        &["named like a weight file"],
+    );
+}
+
+#[test]
+fn summary_alone_needs_no_weights_and_writes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let names: String = (0..1000).map(|i| format!("class {i}\n")).collect();
+    std::fs::write(folder.path().join("names.txt"), names).unwrap();
+    for (alpha, parameters, multiply_adds) in [
+        ("0.25", "470,072", "41,030,272"),
+        ("0.5", "1,331,592", "149,497,088"),
+        ("0.75", "2,585,560", "325,400,448"),
+        ("1.0", "4,231,976", "568,740,352"),
+    ] {
+        let args = ["--alpha", alpha, "--classes", "names.txt", "--summary"];
+        let assert = export(folder.path(), &args).success().stderr("");
+        let assert = assert.stdout(contains(format!("alpha {alpha}, 1000 classes, 224 x 224")));
+        assert
+            .stdout(contains(parameters))
+            .stdout(contains(multiply_adds));
+    }
+    assert_eq!(self::names(folder.path()).len(), 1);
+}

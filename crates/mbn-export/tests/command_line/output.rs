@@ -1,0 +1,85 @@
+//! Places to write to, and what is written there.
+
+use mbn_spec::Alpha;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+use crate::common::{export, fails, folder_with_weights, names, small, weights};
+
+#[test]
+fn places_that_cannot_be_written_to_are_named() {
+    let folder = folder_with_weights();
+    let args = ["--weights=w.safetensors", "none/out.onnx"];
+    fails(
+        &folder,
+        &args,
+        1,
+        &["`none/out.onnx`", "no folder `none`", "hint: "],
+    );
+    fails(&folder, &["--weights=w.safetensors", "."], 1, &["it is a folder"]);
+    fails(
+        &folder,
+        &["--weights=w.safetensors", "/proc/out.onnx"],
+        1,
+        &["cannot write `/proc/out.onnx`"],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_and_what_is_no_file_is_refused() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let folder = folder_with_weights();
+    let path = |name: &str| folder.path().join(name);
+    let made = std::process::Command::new("mkfifo")
+        .arg(path("pipe"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    for (to, link) in [
+        ("pipe", "p.onnx"),
+        ("w.safetensors", "w.onnx"),
+        ("real.onnx", "a.onnx"),
+    ] {
+        symlink(to, path(link)).unwrap();
+    }
+    let weights = std::fs::read(path("w.safetensors")).unwrap();
+    for out in ["pipe", "p.onnx"] {
+        let message = format!("cannot write `{out}`: it is a device, a pipe");
+        fails(
+            &folder,
+            &["--weights=w.safetensors", out],
+            1,
+            &[&message, "hint: "],
+        );
+    }
+    let named = &["named like a weight file"];
+    fails(&folder, &["--weights=w.safetensors", "w.onnx"], 1, named);
+    export(folder.path(), &["--weights=w.safetensors", "a.onnx"]).success();
+    assert!(path("a.onnx").is_symlink() && path("real.onnx").is_file());
+    assert!(path("pipe").metadata().unwrap().file_type().is_fifo() && path("p.onnx").is_symlink());
+    assert_eq!(std::fs::read(path("w.safetensors")).unwrap(), weights);
+}
+
+#[test]
+fn published_weights_are_found_and_the_same_file_comes_out_twice() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("models")).unwrap();
+    let path = folder.path().join("models/mobilenet_v1_0.25.safetensors");
+    weights(Alpha::Quarter, 3, small).save(&path).unwrap();
+    let next = "mbn-infer --model a.onnx images/*";
+    export(folder.path(), &["--alpha", "0.25", "a.onnx"])
+        .success()
+        .stdout("")
+        .stderr(contains(
+            "Wrote `a.onnx`: MobileNetV1 alpha 0.25, 3 classes, 213,843 parameters, fp32, opset 17",
+        ))
+        .stderr(contains(next));
+    export(folder.path(), &["--alpha", "0.25", "b.onnx", "--quiet"])
+        .success()
+        .stdout("")
+        .stderr("");
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(read("a.onnx"), read("b.onnx"));
+    assert_eq!(names(folder.path()).len(), 3);
+}

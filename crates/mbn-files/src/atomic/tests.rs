@@ -1,0 +1,85 @@
+use super::*;
+
+#[test]
+fn replaces_and_leaves_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    write(&path, b"one").unwrap();
+    write(&path, b"two").unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"two");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_file_that_is_not_committed_leaves_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    write(&path, b"one").unwrap();
+    let mut file = AtomicFile::create(&path).unwrap();
+    file.write_all(b"tw").unwrap();
+    let names = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| is_temporary(name)).count(), 1);
+    drop(file);
+    assert_eq!(std::fs::read(&path).unwrap(), b"one");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let mut file = AtomicFile::create(&path).unwrap();
+    file.write_all(b"two").unwrap();
+    file.commit().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"two");
+}
+
+#[test]
+fn a_failed_check_leaves_the_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    write(&path, b"one").unwrap();
+    let mut file = AtomicFile::create(&path).unwrap();
+    file.write_all(b"two").unwrap();
+    assert_eq!(std::fs::read(file.temporary_path()).unwrap(), b"two");
+    drop(file); // The check failed.
+    assert_eq!(std::fs::read(&path).unwrap(), b"one");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_stay_and_the_file_that_they_lead_to_is_replaced() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let name = |name: &str| folder.path().join(name);
+    std::fs::create_dir(name("deep")).unwrap();
+    std::fs::write(name("deep/file"), b"old").unwrap();
+    symlink("deep/link", name("a")).unwrap();
+    symlink("file", name("deep/link")).unwrap();
+    symlink("deep/new", name("b")).unwrap();
+    for (link, file) in [("a", "deep/file"), ("b", "deep/new")] {
+        write(&name(link), b"new").unwrap();
+        assert!(name(link).is_symlink() && !name(file).is_symlink(), "{link}");
+        assert_eq!(std::fs::read(name(file)).unwrap(), b"new");
+    }
+    symlink("circle", name("circle")).unwrap();
+    assert!(write(&name("circle"), b"new").is_err());
+    assert!(name("circle").is_symlink());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_replaced() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    symlink("pipe", &link).unwrap();
+    for path in [&pipe, &link] {
+        assert_eq!(OutputKind::of(path).unwrap(), OutputKind::Stream);
+        let message = write(path, b"new").unwrap_err().to_string();
+        assert!(message.contains("a pipe"), "{message}");
+    }
+    assert!(pipe.metadata().unwrap().file_type().is_fifo() && link.is_symlink());
+    let message = write(folder.path(), b"new").unwrap_err().to_string();
+    assert_eq!(message, "it is a folder, expected a file");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}

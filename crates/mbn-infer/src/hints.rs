@@ -1,0 +1,125 @@
+//! What a user can do about errors of the engine.
+
+use anyhow::Result;
+use mbn_cli::{Hint, onnx_runtime};
+use mbn_engine::EngineError;
+use mbn_engine::cuda::{CudaError, OLDEST_DRIVER};
+use mbn_engine::runtime::{NEEDED, RuntimeError};
+
+/// What helps against an ONNX Runtime that is missing or unusable.
+pub fn of_runtime(error: &RuntimeError) -> String {
+    match error {
+        RuntimeError::NotFound => onnx_runtime::missing(NEEDED),
+        _ => onnx_runtime::unusable(NEEDED),
+    }
+}
+
+/// What helps against a CUDA provider that cannot be used.
+pub fn of_cuda(error: &CudaError) -> String {
+    match error {
+        CudaError::NoProvider { .. } => {
+            "`make onnxruntime-cuda` gets an ONNX Runtime that has it, which is then found without `--ort-lib` and \
+             `ORT_DYLIB_PATH`; `--device cpu` classifies on the CPU"
+                .to_owned()
+        }
+        CudaError::ProviderMissing { .. } => {
+            "`make onnxruntime-cuda` gets it; it must lie beside ONNX Runtime's library".to_owned()
+        }
+        CudaError::Library {
+            package: Some(package),
+            ..
+        } => format!(
+            "`python3 -m pip install '{package}'` gets it; `--cuda-libs DIR` names the folder that has it, or the \
+             Python environment that has NVIDIA's packages"
+        ),
+        CudaError::Library { .. } => "`--cuda-libs DIR` names the folder that has it".to_owned(),
+        CudaError::NoDriver { .. } => format!(
+            "install NVIDIA's driver, {OLDEST_DRIVER} or newer; start a container with the host's GPUs. \
+             `--device cpu` classifies on the CPU"
+        ),
+        CudaError::DriverTooOld { .. } => {
+            format!("install driver {OLDEST_DRIVER} or newer; `nvidia-smi` shows the version")
+        }
+        CudaError::NoDevice => {
+            "`nvidia-smi` lists the devices; `CUDA_VISIBLE_DEVICES` may hide them. `--device cpu` classifies on the \
+             CPU"
+            .to_owned()
+        }
+        CudaError::Index {
+            found: Some(found), ..
+        } if *found > 0 => {
+            format!("the first device is `cuda:0`, the last `cuda:{}`", found - 1)
+        }
+        CudaError::Index { .. } => {
+            "the first device is `cuda:0`; `nvidia-smi -L` lists all, `CUDA_VISIBLE_DEVICES` may hide some".to_owned()
+        }
+        CudaError::Unsupported { .. } => "`--device cpu` classifies on the CPU".to_owned(),
+        CudaError::OutOfMemory { .. } => {
+            "`nvidia-smi` shows what else uses the device; `--batch-size` and `--cudnn-search heuristic` need less"
+                .to_owned()
+        }
+        CudaError::Placement(_) => {
+            "`--device cpu` runs all of it on the CPU; a float32 or float16 model of `mbn-export` runs on CUDA as a \
+             whole"
+                .to_owned()
+        }
+        CudaError::Graph(_) => "leave `--cuda-graph` out".to_owned(),
+        CudaError::Other(_) => {
+            "`--log-level debug` prints what ONNX Runtime says; `--device cpu` classifies on the CPU".to_owned()
+        }
+    }
+}
+
+/// The result, with a hint if CUDA is the cause of its error.
+pub fn with_cuda_hint<T>(result: Result<T>) -> Result<T> {
+    let hint = result.as_ref().err().and_then(cuda_cause).map(of_cuda);
+    match hint {
+        Some(hint) => result.hint(|| hint),
+        None => result,
+    }
+}
+
+fn cuda_cause(error: &anyhow::Error) -> Option<&CudaError> {
+    error.chain().find_map(|cause| {
+        let cuda = cause.downcast_ref::<CudaError>();
+        cuda.or_else(|| cause.downcast_ref::<EngineError>()?.cuda())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+    use mbn_cli::Hinted;
+
+    use super::*;
+
+    #[test]
+    fn hints_name_what_the_error_leaves_open() {
+        let library = CudaError::of_message("cuDNN is not available", 0);
+        for (error, part) in [
+            (CudaError::DriverTooOld { installed: None }, OLDEST_DRIVER),
+            (library, "nvidia-cudnn-cu13"),
+            (
+                CudaError::Index {
+                    index: 3,
+                    found: Some(2),
+                },
+                "the last `cuda:1`",
+            ),
+            (CudaError::Graph(String::new()), "--cuda-graph"),
+        ] {
+            assert!(of_cuda(&error).contains(part), "{error}");
+        }
+        assert!(of_runtime(&RuntimeError::NotFound).contains("make onnxruntime"));
+    }
+
+    #[test]
+    fn an_error_of_cuda_is_found_below_others() {
+        let failed = || Err(EngineError::from(CudaError::NoDevice)).context("the engine failed");
+        let error = with_cuda_hint::<()>(failed()).unwrap_err();
+        let hint = &error.downcast_ref::<Hinted>().unwrap().hint;
+        assert!(hint.contains("nvidia-smi"), "{hint}");
+        let error = with_cuda_hint::<()>(Err(EngineError::Empty.into())).unwrap_err();
+        assert!(error.downcast_ref::<Hinted>().is_none());
+    }
+}

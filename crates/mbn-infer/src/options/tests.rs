@@ -1,0 +1,52 @@
+//! Command lines that are accepted and refused.
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn parse(arguments: &str) -> Result<Options> {
+    let words = std::iter::once("mbn-infer").chain(arguments.split_whitespace());
+    let options = Options::try_parse_from(words)?;
+    options.validate()?;
+    Ok(options)
+}
+
+#[test]
+fn the_command_is_consistent() {
+    Options::command().debug_assert();
+}
+
+#[test]
+fn contradictions_are_refused() {
+    for arguments in [
+        "",
+        "--engine candle --parity all a.png",
+        "--engine candle --ort-lib x.so a.png",
+        "--evaluate --list names.txt data",
+        "--batch-size 0 a.png",
+        "--batch-size 100000 a.png",
+        "--top-k 0 a.png",
+        "--tolerance -1 a.png",
+        "--tolerance nan a.png",
+        "--format xml a.png",
+        "--device cpu --tf32 a.png",
+        "--engine candle --device cpu --tf32 a.png",
+        "--device cpu --cuda-libs /lib a.png",
+        "--engine candle --cuda-graph a.png",
+        "--engine candle --device cuda --cudnn-search heuristic a.png",
+        "--device cuda --cudnn-search default a.png",
+    ] {
+        assert!(parse(arguments).is_err(), "{arguments}");
+    }
+    for arguments in [
+        "a.png b.png",
+        "--list names.txt",
+        "--engine candle --parity off a.png",
+        "--tolerance 0 a.png",
+        "--tf32 --cuda-graph a.png",
+        "--engine candle --tf32 a.png",
+        "--device cuda:1 --cudnn-search exhaustive --cuda-libs /lib a.png",
+    ] {
+        assert!(parse(arguments).is_ok(), "{arguments}");
+    }
+}

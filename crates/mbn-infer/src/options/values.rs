@@ -1,0 +1,42 @@
+//! The values that options take.
+
+use clap::ValueEnum;
+use mbn_engine::engine::CudnnSearch;
+
+/// Values of `--engine`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineKind {
+    /// ONNX Runtime
+    Ort,
+    /// candle
+    Candle,
+}
+
+/// Values of `--parity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ParityScope {
+    /// No image
+    Off,
+    /// The first batch
+    First,
+    /// All images
+    All,
+}
+
+/// Values of `--cudnn-search`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CudnnSearchName {
+    /// By cuDNN's rules, at once
+    Heuristic,
+    /// By timing all of them, which makes the start slow and takes memory
+    Exhaustive,
+}
+
+impl From<CudnnSearchName> for CudnnSearch {
+    fn from(name: CudnnSearchName) -> Self {
+        match name {
+            CudnnSearchName::Heuristic => Self::Heuristic,
+            CudnnSearchName::Exhaustive => Self::Exhaustive,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Order, gaps and pixel types of the pipeline's images.
+
+use anyhow::bail;
+use mbn_engine::images::Pixels;
+
+use super::*;
+
+fn solid_images(folder: &std::path::Path, n: u8) -> Vec<Input> {
+    let save = |i: u8| {
+        let path = folder.join(format!("{i}.png"));
+        image::RgbImage::from_pixel(5, 7, image::Rgb([i, i, i]))
+            .save(&path)
+            .unwrap();
+        Input {
+            path,
+            class: None,
+            problem: None,
+        }
+    };
+    (0..n).map(save).collect()
+}
+
+fn pipeline(batch: usize) -> Pipeline {
+    let preprocess = Preprocess {
+        size: 32,
+        mean: [0.0; 3],
+        std: [1.0; 3],
+        ..Preprocess::default()
+    };
+    Pipeline::new(preprocess, PixelType::Float, batch, 2).unwrap()
+}
+
+#[test]
+fn order_is_kept_and_gaps_are_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut inputs = solid_images(folder.path(), 23);
+    inputs[0].problem = Some("no such file".into());
+    std::fs::write(&inputs[10].path, b"a text").unwrap();
+    for batch in [1, 3, 64] {
+        let (mut found, mut failed, mut next) = (Vec::new(), Vec::new(), 0);
+        let pipeline = pipeline(batch);
+        pipeline
+            .run(&inputs, |chunk| {
+                for (input, outcome) in chunk.inputs.iter().zip(&chunk.outcomes) {
+                    assert_eq!(input.path, inputs[next].path);
+                    if let Err(message) = outcome {
+                        failed.push((next, message.clone()));
+                    }
+                    next += 1;
+                }
+                let Pixels::Float(values) = chunk.images.pixels() else {
+                    panic!("these are not floats");
+                };
+                let values = values
+                    .chunks(3 * 32 * 32)
+                    .map(|image| (image[40] * 255.0).round());
+                found.extend(values);
+                Ok(())
+            })
+            .unwrap();
+        let good = (0..23).filter(|i| ![0, 10].contains(i));
+        assert_eq!(found, good.map(|i| i as f32).collect::<Vec<_>>(), "batch {batch}");
+        assert_eq!(failed[0], (0, "no such file".to_owned()));
+        assert_eq!((failed.len(), failed[1].0), (2, 10));
+        assert!(pipeline.times().decode > Duration::ZERO);
+    }
+}
+
+#[test]
+fn an_error_of_the_consumer_ends_the_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = solid_images(folder.path(), 40);
+    let mut calls = 0;
+    let result = pipeline(2).run(&inputs, |_| {
+        calls += 1;
+        if calls == 2 { bail!("enough") } else { Ok(()) }
+    });
+    assert_eq!(result.unwrap_err().to_string(), "enough");
+    assert_eq!(calls, 2);
+}
+
+#[test]
+fn no_inputs_are_no_chunks() {
+    pipeline(4).run(&[], |_| bail!("called")).unwrap();
+}
+
+/// Normalised by such numbers a float has no bit left for the byte: bytes that went through floats come out as others.
+#[test]
+fn a_network_of_bytes_gets_those_of_the_resized_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.png");
+    RgbImage::from_fn(50, 41, |x, y| {
+        image::Rgb([5 * x as u8, 6 * y as u8, (x * y) as u8])
+    })
+    .save(&path)
+    .unwrap();
+    let preprocess = Preprocess {
+        size: 32,
+        mean: [1e6; 3],
+        std: [1e-3; 3],
+        ..Preprocess::default()
+    };
+    let expected = resize(&decode_file(&path).unwrap(), &preprocess).unwrap();
+    let inputs = [Input {
+        path,
+        class: None,
+        problem: None,
+    }];
+    let pipeline = Pipeline::new(preprocess, PixelType::Uint8, 1, 1).unwrap();
+    let mut chunks = 0;
+    pipeline
+        .run(&inputs, |chunk| {
+            chunks += 1;
+            assert_eq!(chunk.images.pixels(), Pixels::Uint8(expected.as_raw()));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(chunks, 1);
+}

@@ -1,0 +1,72 @@
+//! candle as the engine: its device, and the weights that it runs in the model's place.
+
+use anyhow::{Context, Result};
+use mbn_cli::Hint;
+use mbn_engine::engine::{CandleEngine, Provider};
+use mbn_engine::lanes::Lanes;
+use mbn_weights::Folded;
+
+use super::loaded::{Loaded, built};
+use crate::model::{Content, Model};
+use crate::options::Options;
+use crate::reference;
+
+/// The network in candle, and the device with the reason for it.
+pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)> {
+    let opened = options.device.device.open()?;
+    let why = match (opened.index, &opened.unavailable) {
+        (Some(index), _) => format!("cuda:{index}, the first CUDA device ({})", opened.name()),
+        (None, Some(cause)) => format!("cpu, since {cause}"),
+        (None, None) => String::new(),
+    };
+    let device = opened.device;
+    mbn_ops::allow_tf32(options.tf32);
+    let engine = CandleEngine::on(&weights(model, options)?, &device)?;
+    let loaded = Loaded {
+        lanes: Lanes::start([built(engine)])?,
+        batch: if device.is_cuda() {
+            options.cuda_batch_len()
+        } else {
+            options.batch_len()
+        },
+        input_size: None,
+        probabilities: false,
+        provider: Provider::Cpu,
+        on_cuda: device.is_cuda(),
+    };
+    Ok((loaded, why))
+}
+
+/// The weights with which candle classifies in the model's place: those that the user names, else the model's own.
+fn weights(model: &Model, options: &Options) -> Result<Folded> {
+    let onnx = match model.content() {
+        Content::Onnx(_, onnx) if options.weights.is_none() => onnx,
+        _ => {
+            let found = reference::find(model, options.weights.as_deref())?;
+            let found = found.with_context(|| format!("{} has no weights", model.name()))?;
+            if options.weights.is_some() {
+                log::info!("weights: {}", found.name);
+            }
+            return Ok(found.weights.fold());
+        }
+    };
+    let error = match onnx.to_folded() {
+        Ok(weights) => {
+            log::info!("weights: those in {}", model.name());
+            return Ok(weights);
+        }
+        Err(error) => error,
+    };
+    // The weights that the file says it was made from are second best: someone may have changed the file since.
+    if let Some(found) = reference::find(model, None)? {
+        log::info!(
+            "weights: {}, from which {} says that it was made; candle cannot take its own: {error}",
+            found.name,
+            model.name()
+        );
+        return Ok(found.weights.fold());
+    }
+    Err(error)
+        .with_context(|| format!("candle cannot run {}", model.name()))
+        .hint(|| "`make onnxruntime` gets an engine that can; `--weights` names the weights".to_owned())
+}

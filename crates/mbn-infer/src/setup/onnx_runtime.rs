@@ -1,0 +1,141 @@
+//! ONNX Runtime as the engine: its library, and the network in its sessions.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use mbn_cli::{DeviceChoice, Hint};
+use mbn_engine::CudaNetwork;
+use mbn_engine::cuda::Folders;
+use mbn_engine::engine::{CudaOptions, ModelSource, OrtEngine, Provider, SessionOptions};
+use mbn_engine::lanes::Lanes;
+use mbn_engine::runtime::{self, Runtime, RuntimeError};
+use mbn_onnx::{ExportOptions, PROBABILITIES, export};
+
+use super::loaded::{Loaded, built};
+use crate::hints;
+use crate::model::{Content, Model};
+use crate::options::{EngineKind, Options, ParityScope};
+
+/// ONNX Runtime, unless candle is to classify alone.
+pub(super) fn find(options: &Options) -> Result<Option<Runtime>> {
+    if options.engine == Some(EngineKind::Candle) {
+        return Ok(None);
+    }
+    let (device, library) = (options.device.device, options.ort_lib.as_deref());
+    let found = match device {
+        DeviceChoice::Cpu => runtime::find(library),
+        DeviceChoice::Auto | DeviceChoice::Cuda(_) => runtime::find_with_cuda(library),
+    };
+    let optional =
+        options.engine.is_none() && !wants_parity(options) && !matches!(device, DeviceChoice::Cuda(_));
+    match found {
+        Ok(runtime) => Ok(Some(runtime)),
+        Err(error @ RuntimeError::NotFound) if optional => {
+            let hint = hints::of_runtime(&error);
+            log::warn!("ONNX Runtime was not found, candle classifies alone\nhint: {hint}");
+            Ok(None)
+        }
+        Err(error) if matches!(device, DeviceChoice::Cuda(_)) => {
+            let hint = match error {
+                RuntimeError::NotFound => {
+                    "`make onnxruntime-cuda` gets ONNX Runtime with its CUDA provider".to_owned()
+                }
+                _ => hints::of_runtime(&error),
+            };
+            Err(error).with_context(|| not_available(device)).hint(|| hint)
+        }
+        Err(error) => {
+            let hint = hints::of_runtime(&error);
+            Err(error).hint(|| hint)
+        }
+    }
+}
+
+/// Whether the user asked for the check, which candle alone cannot make.
+fn wants_parity(options: &Options) -> bool {
+    options.parity.is_some_and(|scope| scope != ParityScope::Off)
+}
+
+fn not_available(device: DeviceChoice) -> String {
+    format!("`--device {device}` is not available")
+}
+
+/// The network in ONNX Runtime, and the device with the reason for it.
+pub(super) fn load(model: &Model, runtime: &Runtime, options: &Options) -> Result<(Loaded, String)> {
+    let source = source(model)?;
+    let choice = options.device.device;
+    match choice {
+        DeviceChoice::Cpu => Ok((on_cpu(model, runtime, &source, options)?, String::new())),
+        DeviceChoice::Cuda(device) => {
+            let loaded = on_cuda(model, runtime, &source, options, device);
+            let loaded = loaded.with_context(|| not_available(choice));
+            Ok((hints::with_cuda_hint(loaded)?, String::new()))
+        }
+        DeviceChoice::Auto => match on_cuda(model, runtime, &source, options, 0) {
+            Ok(loaded) => Ok((loaded, "cuda:0, the first CUDA device".to_owned())),
+            Err(error) => {
+                let why = format!("cpu, since {error:#}");
+                Ok((on_cpu(model, runtime, &source, options)?, why))
+            }
+        },
+    }
+}
+
+fn on_cuda(
+    model: &Model,
+    runtime: &Runtime,
+    source: &ModelSource,
+    options: &Options,
+    device: usize,
+) -> Result<Loaded> {
+    let cuda = CudaOptions {
+        device,
+        tf32: options.tf32,
+        search: options.cudnn_search.map(Into::into).unwrap_or_default(),
+        graph: options.cuda_graph,
+    };
+    let folders = Folders::new(options.cuda_libs.as_deref());
+    let (size, batch) = (model.preprocess(None).size, options.cuda_batch_len());
+    let network = CudaNetwork::load(runtime, source, cuda, &folders, size, batch)?;
+    log::info!("placement: {}", network.placement);
+    Ok(Loaded {
+        lanes: network.lanes,
+        batch,
+        input_size: network.input_size,
+        probabilities: network.probabilities,
+        provider: Provider::Cuda(cuda),
+        on_cuda: true,
+    })
+}
+
+fn on_cpu(model: &Model, runtime: &Runtime, source: &ModelSource, options: &Options) -> Result<Loaded> {
+    let provider = Provider::Cpu;
+    let session = SessionOptions {
+        threads: options.common.thread_count(),
+        provider,
+        batch: None,
+    };
+    let engine = OrtEngine::load(runtime, source, &session)
+        .with_context(|| format!("{} cannot be used", model.name()))?;
+    let (input_size, probabilities) = (engine.input_size(), engine.output_name() == PROBABILITIES);
+    Ok(Loaded {
+        lanes: Lanes::start([built(engine)])?,
+        batch: options.batch_len(),
+        input_size,
+        probabilities,
+        provider,
+        on_cuda: false,
+    })
+}
+
+/// What ONNX Runtime loads for the model.
+fn source(model: &Model) -> Result<ModelSource> {
+    match model.content() {
+        Content::Onnx(path, _) => Ok(ModelSource::File(path.clone())),
+        Content::Weights(weights) => {
+            let onnx = export(weights, &ExportOptions::default())
+                .with_context(|| format!("{} cannot be exported", model.name()))?;
+            Ok(ModelSource::Bytes(Arc::from(onnx.to_bytes())))
+        }
+    }
+}

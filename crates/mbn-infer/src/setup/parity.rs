@@ -1,0 +1,56 @@
+//! The check against candle: its weights, its device, its tolerance.
+
+use anyhow::{Result, anyhow};
+use candle_core::Device;
+use mbn_cli::Hint;
+use mbn_engine::engine::{CandleEngine, Engine, Provider};
+use mbn_engine::parity::{Parity, Tolerance};
+
+use super::loaded::Loaded;
+use crate::check::Check;
+use crate::model::Model;
+use crate::options::{Options, ParityScope};
+use crate::reference;
+
+/// The check against candle, unless it is off or its weights are missing.
+pub(super) fn check(model: &Model, options: &Options, loaded: &Loaded) -> Result<Option<Check>> {
+    let scope = options.parity.unwrap_or(ParityScope::First);
+    if scope == ParityScope::Off {
+        return Ok(None);
+    }
+    let Some(reference) = reference::find(model, options.weights.as_deref())? else {
+        let missing = format!("the weights of {} were not found", model.name());
+        let hint = "`--weights FILE` names them; without it they are the file beside the model with the same stem, \
+                    or one in `models/`";
+        if options.parity.is_some() {
+            return Err(anyhow!("parity cannot be checked: {missing}")).hint(|| hint.to_owned());
+        }
+        log::warn!("parity is not checked: {missing}\nhint: {hint}");
+        return Ok(None);
+    };
+    let candle = CandleEngine::on(&reference.weights.fold(), &device(&loaded.provider))?;
+    log::debug!(
+        "parity is checked with {} by {}",
+        reference.name,
+        candle.describe()
+    );
+    let tolerance = options.tolerance.map_or_else(
+        || Tolerance::of(model.precision(), &loaded.provider),
+        Tolerance::absolute,
+    );
+    let parity = Parity::new(candle, tolerance, loaded.probabilities);
+    let preprocess = model.preprocess(loaded.input_size);
+    Ok(Some(Check::new(parity, scope, &preprocess)))
+}
+
+/// Where candle computes the outputs to compare with: on ONNX Runtime's device, if it can. It computes in float32 even
+/// where ONNX Runtime may round to TF32, because the tolerance is for that rounding.
+fn device(provider: &Provider) -> Device {
+    match provider {
+        Provider::Cpu => Device::Cpu,
+        Provider::Cuda(cuda) => mbn_ops::open_cuda(cuda.device).unwrap_or_else(|cause| {
+            log::debug!("parity is checked with candle on the CPU, since {cause}");
+            Device::Cpu
+        }),
+    }
+}

@@ -1,0 +1,12 @@
+//! The program as a user runs it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod classify;
+mod common;
+#[cfg(target_os = "linux")]
+mod cuda;
+mod inputs;
+mod models;
+mod options;
+mod ort;
+mod output;

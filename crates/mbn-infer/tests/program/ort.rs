@@ -1,0 +1,294 @@
+//! The program with ONNX Runtime as the engine, where `make onnxruntime` got it.
+
+use std::path::Path;
+
+use mbn_onnx::builder::{Attribute, GraphBuilder};
+use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto};
+use mbn_onnx::{Dim, ExportOptions, InputKind, Model, Precision, TensorType};
+use mbn_spec::{Metadata, Preprocess};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{self, bare, failure, folder, library, picture, success};
+
+/// The program with ONNX Runtime named.
+fn program(folder: &TempDir, library: &Path) -> assert_cmd::Command {
+    let mut command = bare(folder);
+    command.arg("--ort-lib").arg(library);
+    command
+}
+
+/// The probabilities of all classes of all images in the folder, in order.
+fn probabilities(command: &mut assert_cmd::Command) -> Vec<f64> {
+    let run = success(command.args(["--format", "json", "--top-k", "1000", "."]));
+    let lines = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut found = Vec::new();
+    for line in lines {
+        let mut classes = line["predictions"].as_array().unwrap().clone();
+        classes.sort_by_key(|class| class["index"].as_u64());
+        found.extend(classes.iter().map(|class| class["probability"].as_f64().unwrap()));
+    }
+    found
+}
+
+#[test]
+fn parity_of_every_kind_of_file_that_we_write() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    for i in 0..5 {
+        picture(&folder, &format!("{i}.png"));
+    }
+    let default = ExportOptions::default();
+    let options = [
+        default,
+        ExportOptions {
+            fold: false,
+            ..default
+        },
+        ExportOptions {
+            precision: Precision::Fp16,
+            ..default
+        },
+        ExportOptions {
+            input: InputKind::Uint8,
+            ..default
+        },
+        ExportOptions {
+            softmax: true,
+            ..default
+        },
+    ];
+    let mut first = None;
+    for options in options {
+        common::export(&folder, "model.onnx", &options);
+        let run = success(program(&folder, &library).args(["--parity", "all", "--batch-size", "2", "."]));
+        assert!(run.stderr.contains("parity passed"), "{}", run.stderr);
+        assert!(run.stderr.contains("agrees on 5 of 5 images"), "{}", run.stderr);
+        assert!(run.stderr.contains("CPUExecutionProvider"), "{}", run.stderr);
+        let found = probabilities(program(&folder, &library).args(["--parity", "off"]));
+        if options.precision == Precision::Fp32 {
+            common::assert_same(&found, first.get_or_insert(found.clone()));
+        }
+    }
+}
+
+#[test]
+fn parity_of_weights_and_of_the_built_in_model() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    picture(&folder, "a.png");
+    let run = success(program(&folder, &library).arg("a.png"));
+    assert!(
+        run.stderr.contains("model: the weights built into the program"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("parity passed"), "{}", run.stderr);
+    common::other_weights(&folder, "w.safetensors");
+    let run = success(program(&folder, &library).args(["--model", "w.safetensors", "a.png"]));
+    assert!(run.stderr.contains("parity passed"), "{}", run.stderr);
+    let run = success(program(&folder, &library).args(["--parity", "off", "a.png"]));
+    assert!(!run.stderr.contains("parity"), "{}", run.stderr);
+}
+
+#[test]
+fn a_model_of_other_values_than_its_weights_fails_parity() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    picture(&folder, "a.png");
+    common::export(&folder, "model.onnx", &ExportOptions::default());
+    let mut bytes = std::fs::read(folder.path().join("model.onnx")).unwrap();
+    // The classifier's bias: its last float in little endian becomes 8, the hash stays.
+    let bias = *mbn_infer::builtin::weights()
+        .unwrap()
+        .values("fc.bias")
+        .last()
+        .unwrap();
+    let at = bytes
+        .windows(4)
+        .rposition(|window| window == bias.to_le_bytes())
+        .unwrap();
+    bytes[at..at + 4].copy_from_slice(&8.0f32.to_le_bytes());
+    std::fs::write(folder.path().join("model.onnx"), bytes).unwrap();
+    let run = failure(program(&folder, &library).arg("a.png"), 1);
+    assert!(run.stderr.contains("parity failed"), "{}", run.stderr);
+    assert!(run.stdout.starts_with("a.png: "));
+    success(program(&folder, &library).args(["--tolerance", "100", "a.png"]));
+    success(program(&folder, &library).args(["--parity", "off", "a.png"]));
+}
+
+/// The difference is in classes that are all unlikely: of probabilities it would be too small to see.
+#[test]
+fn a_float16_model_of_probabilities_that_is_wrong_fails_parity() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    picture(&folder, "a.png");
+    let builtin = mbn_infer::builtin::weights().unwrap();
+    let options = ExportOptions {
+        precision: Precision::Fp16,
+        softmax: true,
+        ..ExportOptions::default()
+    };
+    let mut proto = mbn_onnx::export(&builtin, &options).unwrap().proto().clone();
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, mbn_onnx::Model::from(proto.clone()).to_bytes()).unwrap();
+    let run = success(program(&folder, &library).arg("a.png"));
+    assert!(
+        run.stderr.contains("parity passed: log-probabilities"),
+        "{}",
+        run.stderr
+    );
+    let bias = proto
+        .graph
+        .as_mut()
+        .unwrap()
+        .initializer
+        .iter_mut()
+        .find(|tensor| tensor.name() == "fc.bias");
+    // Minus 8 in float16, little endian, for a class that is unlikely already.
+    let values = bias.unwrap().raw_data.as_mut().unwrap();
+    let class = 2 * unlikely(&run.stdout);
+    values[class..class + 2].copy_from_slice(&[0x00, 0xc8]);
+    std::fs::write(&path, mbn_onnx::Model::from(proto).to_bytes()).unwrap();
+    let run = failure(program(&folder, &library).arg("a.png"), 1);
+    assert!(run.stderr.contains("parity failed"), "{}", run.stderr);
+}
+
+/// A class that is not among those printed.
+fn unlikely(line: &str) -> usize {
+    let names = common::class_names();
+    names.iter().position(|name| !line.contains(name)).unwrap()
+}
+
+#[test]
+fn a_model_without_weights_is_not_checked() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    picture(&folder, "a.png");
+    common::other_weights(&folder, "other.safetensors");
+    let weights = mbn_weights::Weights::load(&folder.path().join("other.safetensors")).unwrap();
+    let model = mbn_onnx::export(&weights, &ExportOptions::default()).unwrap();
+    std::fs::write(folder.path().join("model.onnx"), model.to_bytes()).unwrap();
+    let run = success(program(&folder, &library).arg("a.png"));
+    assert!(run.stderr.contains("parity is not checked"), "{}", run.stderr);
+    let run = failure(program(&folder, &library).args(["--parity", "first", "a.png"]), 1);
+    assert!(run.stderr.contains("parity cannot be checked"), "{}", run.stderr);
+    // Where `mbn-train` publishes weights, they are found by their hash, whatever their name.
+    std::fs::create_dir(folder.path().join("models")).unwrap();
+    std::fs::rename(
+        folder.path().join("other.safetensors"),
+        folder.path().join("models/x.safetensors"),
+    )
+    .unwrap();
+    let run = success(program(&folder, &library).args(["--parity", "first", "a.png"]));
+    assert!(run.stderr.contains("parity passed"), "{}", run.stderr);
+}
+
+#[test]
+fn engines_agree() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    for name in ["a.png", "b.jpg", "c.png"] {
+        picture(&folder, name);
+    }
+    let ort = probabilities(program(&folder, &library).args(["--engine", "ort"]));
+    assert_eq!(ort.len(), 3 * common::class_names().len());
+    common::assert_same(&ort, &probabilities(&mut common::program(&folder)));
+}
+
+#[test]
+fn cuda_is_refused_where_the_library_has_none() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    picture(&folder, "a.png");
+    let run = failure(
+        program(&folder, &library).args(["--device", "cuda:1", "a.png"]),
+        1,
+    );
+    assert!(
+        run.stderr.contains("`--device cuda:1` is not available"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("CUDA provider"), "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
+fn libraries_that_cannot_be_used_are_named() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    std::fs::write(folder.path().join("text.so"), b"this is a text").unwrap();
+    for library in ["text.so", "gone.so"] {
+        let run = failure(program(&folder, Path::new(library)).arg("a.png"), 1);
+        assert!(
+            run.stderr.contains(library) && run.stderr.contains("hint: "),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(run.stdout, "");
+        let run = failure(bare(&folder).env("ORT_DYLIB_PATH", library).arg("a.png"), 1);
+        assert!(run.stderr.contains(library), "{}", run.stderr);
+    }
+}
+
+/// Writes a classifier of bytes whose logits are the means of the channels. By its preprocessing no float keeps a byte.
+fn mean_of_bytes(folder: &TempDir) {
+    const SIZE: usize = 32;
+    let batch = || Dim::Symbol("batch".to_owned());
+    let image = [batch(), Dim::Fixed(SIZE), Dim::Fixed(SIZE), Dim::Fixed(3)];
+    let mut graph = GraphBuilder::new("means");
+    graph.input("input", &TensorType::new(DataType::Uint8, image));
+    graph.output(
+        "logits",
+        &TensorType::new(DataType::Float, [batch(), Dim::Fixed(3)]),
+    );
+    let float = Attribute::Int(DataType::Float as i64);
+    graph.node("Cast", "cast", ["input"], "floats", [("to", float)]);
+    let attributes = [
+        ("axes", Attribute::Ints(vec![1, 2])),
+        ("keepdims", Attribute::Int(0)),
+    ];
+    graph.node("ReduceMean", "mean", ["floats"], "logits", attributes);
+    let metadata = Metadata {
+        preprocess: Some(Preprocess {
+            size: SIZE,
+            mean: [1e6; 3],
+            std: [1e-3; 3],
+            ..Preprocess::default()
+        }),
+        ..Metadata::default()
+    };
+    let entry = |(key, value)| StringStringEntryProto {
+        key: Some(key),
+        value: Some(value),
+    };
+    let model = Model::from(ModelProto {
+        ir_version: Some(8),
+        graph: Some(graph.finish()),
+        opset_import: vec![OperatorSetIdProto {
+            domain: Some(String::new()),
+            version: Some(17),
+        }],
+        metadata_props: metadata.to_pairs().into_iter().map(entry).collect(),
+        ..ModelProto::default()
+    });
+    std::fs::write(folder.path().join("model.onnx"), model.to_bytes()).unwrap();
+}
+
+#[test]
+fn a_model_of_bytes_gets_those_of_the_resized_picture() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    mean_of_bytes(&folder);
+    // One colour stays the same at any size.
+    image::RgbImage::from_pixel(60, 40, image::Rgb([100, 102, 101]))
+        .save(folder.path().join("a.png"))
+        .unwrap();
+    let found = probabilities(program(&folder, &library).args(["--parity", "off"]));
+    // softmax(100, 102, 101)
+    common::assert_same(&found, &[0.090_030_57, 0.665_240_96, 0.244_728_47]);
+}

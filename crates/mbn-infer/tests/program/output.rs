@@ -1,0 +1,115 @@
+//! Where results go, and what happens when they cannot go there.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::common::{Run, failure, folder, picture, program, success};
+
+#[test]
+fn an_output_file_is_whole_and_stdout_empty() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    for (format, start) in [
+        ("json", &b"{\"path\""[..]),
+        ("csv", b"path,rank"),
+        ("parquet", b"PAR1"),
+        ("text", b"a.png: "),
+    ] {
+        let run = success(program(&folder).args(["--format", format, "--output", "out", "a.png"]));
+        assert_eq!(run.stdout, "");
+        let content = std::fs::read(folder.path().join("out")).unwrap();
+        assert!(content.starts_with(start), "{format}");
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_refused_before_the_work() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    for (output, part) in [("gone/out", "no folder `gone`"), (".", "it is a folder")] {
+        let run = failure(program(&folder).args(["--output", output, "a.png"]), 1);
+        assert!(
+            run.stderr.contains(&format!("cannot write `{output}`")),
+            "{}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains(part) && !run.stderr.contains("model: "),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_output_that_is_a_link_or_a_pipe_stays_one() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let folder = folder();
+    picture(&folder, "a.png");
+    let path = |name: &str| folder.path().join(name);
+    let expected = success(program(&folder).arg("a.png")).stdout;
+    std::fs::write(path("file"), "old").unwrap();
+    symlink("file", path("link")).unwrap();
+    success(program(&folder).args(["--output", "link", "a.png"]));
+    assert_eq!(std::fs::read_to_string(path("file")).unwrap(), expected);
+    assert!(path("link").is_symlink());
+
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(path("pipe"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    let pipe = path("pipe");
+    let reader = std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap());
+    success(program(&folder).args(["--output", "pipe", "a.png"]));
+    assert_eq!(reader.join().unwrap(), expected);
+    assert!(path("pipe").metadata().unwrap().file_type().is_fifo());
+}
+
+/// Results that do not fit, on a stand-in for a full disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_of_writing_names_where_to_once() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    for format in ["text", "json", "csv", "parquet"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mbn-infer"))
+            .args(["--engine", "candle", "--format", format, "a.png"])
+            .current_dir(folder.path())
+            .stdout(full)
+            .output()
+            .unwrap();
+        let run = Run::of(output);
+        assert_eq!(run.code, 1);
+        let expected = "error: cannot write to stdout: No space left on device (os error 28)\n";
+        assert!(run.stderr.ends_with(expected), "{format}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_reader_that_stops_early_is_no_error() {
+    let folder = folder();
+    for i in 0..40 {
+        picture(&folder, &format!("{i:02}.png"));
+    }
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mbn-infer"))
+        .args(["--engine", "candle", "--batch-size", "1", "--format", "json", "."])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{messages}");
+    assert!(
+        !messages.contains("error") && !messages.contains("panicked"),
+        "{messages}"
+    );
+}

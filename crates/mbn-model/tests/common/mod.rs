@@ -1,0 +1,6 @@
+//! What the tests against references share.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub mod files;
+pub mod float64;
+pub mod step;

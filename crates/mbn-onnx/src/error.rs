@@ -1,0 +1,27 @@
+//! Errors of an export.
+
+use mbn_spec::PreprocessError;
+
+use crate::Precision;
+use crate::opset::OpsetError;
+
+/// Weights that cannot be exported with the given options.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ExportError {
+    /// The operator set is not supported.
+    #[error(transparent)]
+    Opset(#[from] OpsetError),
+    /// The weights' preprocessing is out of range.
+    #[error(transparent)]
+    Preprocess(#[from] PreprocessError),
+    /// A weight is not finite, or too large for the precision.
+    #[error("`{tensor}` has the value {value:e}, which {precision} cannot hold (largest {:e})", precision.max())]
+    Range {
+        /// The tensor; after folding, if batch norm is folded.
+        tensor: String,
+        /// Its first value that is out of range.
+        value: f32,
+        /// The precision of the export.
+        precision: Precision,
+    },
+}

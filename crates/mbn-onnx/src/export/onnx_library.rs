@@ -1,0 +1,97 @@
+//! Runs ONNX's own checker on exported files, if a Python with the `onnx` package is available.
+
+use std::path::{Path, PathBuf};
+
+use mbn_spec::{Activation, Alpha, Architecture, Metadata, Stride2Padding, Variant};
+use mbn_testing::Python;
+use mbn_weights::Weights;
+
+use crate::{ExportOptions, InputKind, OPSETS, Precision, export, fixtures};
+
+fn write(folder: &Path, name: &str, weights: &Weights, options: &ExportOptions) -> PathBuf {
+    let path = folder.join(format!("{name}.onnx"));
+    std::fs::write(&path, export(weights, options).unwrap().to_bytes()).unwrap();
+    path
+}
+
+fn sample(alpha: Alpha, variant: Variant) -> Weights {
+    let architecture = Architecture {
+        variant,
+        ..Architecture::new(alpha, 10)
+    };
+    fixtures::weights(architecture, Metadata::default())
+}
+
+/// Every form of the same network.
+fn forms(folder: &Path, weights: &Weights) -> Vec<PathBuf> {
+    let forms = fixtures::all_options().into_iter();
+    let write = |options: ExportOptions| {
+        let ExportOptions {
+            fold,
+            precision,
+            input,
+            softmax,
+            ..
+        } = options;
+        let name = format!("{fold}-{precision}-{input:?}-{softmax}");
+        write(folder, &name, weights, &options)
+    };
+    forms.map(write).collect()
+}
+
+#[test]
+fn every_form_passes_the_checker() {
+    let Some(python) = Python::find(&["onnx"]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let weights = sample(Alpha::Quarter, Variant::default());
+    let mut paths = forms(folder.path(), &weights);
+    for opset in OPSETS {
+        for (fold, precision) in [
+            (true, Precision::Fp32),
+            (false, Precision::Fp32),
+            (true, Precision::Fp16),
+            (false, Precision::Fp16),
+        ] {
+            let options = ExportOptions {
+                opset,
+                fold,
+                precision,
+                input: InputKind::Uint8,
+                softmax: true,
+            };
+            let name = format!("opset-{opset}-{fold}-{precision}");
+            paths.push(write(folder.path(), &name, &weights, &options));
+        }
+    }
+    for alpha in Alpha::ALL {
+        let weights = sample(alpha, Variant::default());
+        let name = format!("alpha-{alpha}");
+        paths.push(write(folder.path(), &name, &weights, &ExportOptions::default()));
+    }
+    let keras = Variant {
+        activation: Activation::Relu6,
+        batch_norm_epsilon: 1e-3,
+        stride2_padding: Stride2Padding::End,
+    };
+    for precision in [Precision::Fp32, Precision::Fp16] {
+        let options = ExportOptions {
+            precision,
+            ..ExportOptions::default()
+        };
+        let weights = sample(Alpha::Quarter, keras);
+        paths.push(write(
+            folder.path(),
+            &format!("keras-{precision}"),
+            &weights,
+            &options,
+        ));
+    }
+    let printed = python.run("check_model.py", &paths);
+    assert_eq!(printed.lines().count(), paths.len());
+    assert!(
+        printed.lines().all(|line| line.ends_with(" ['batch', 10]")),
+        "{printed}"
+    );
+}

@@ -1,0 +1,10 @@
+//! What operations take and return: plain data, below all backends.
+
+pub(crate) mod checks;
+pub(crate) mod conv3x3;
+pub(crate) mod element;
+pub(crate) mod fused;
+pub(crate) mod layer;
+pub(crate) mod linear;
+pub mod optim;
+pub(crate) mod shapes;

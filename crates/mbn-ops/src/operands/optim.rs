@@ -1,0 +1,46 @@
+//! SGD and AdamW: their settings, and the tensors of a step.
+
+use candle_core::Tensor;
+
+/// Stochastic gradient descent with momentum, as `torch.optim.SGD`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd {
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Momentum: the part of the last step that is kept.
+    pub momentum: f64,
+    /// Weight decay: added to the gradient, times the parameter.
+    pub weight_decay: f64,
+    /// Whether momentum is Nesterov's.
+    pub nesterov: bool,
+}
+
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), as `torch.optim.AdamW`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamW {
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Decay of the average gradient.
+    pub beta1: f64,
+    /// Decay of the average squared gradient.
+    pub beta2: f64,
+    /// Keeps the division finite.
+    pub epsilon: f64,
+    /// Weight decay: the part of the parameter that a step of size 1 removes.
+    pub weight_decay: f64,
+    /// Number of this step, from 1.
+    pub step: i32,
+}
+
+/// The tensors of one parameter's step.
+#[derive(Clone, Copy, Debug)]
+pub struct StepTensors<'a> {
+    /// Changed in place.
+    pub parameter: &'a Tensor,
+    /// SGD's buffer in the parameter's shape, or AdamW's two moments, `[2, ...]`; changed in place.
+    pub state: &'a Tensor,
+    /// In the parameter's shape.
+    pub gradient: &'a Tensor,
+    /// Whether weight decay applies.
+    pub decays: bool,
+}

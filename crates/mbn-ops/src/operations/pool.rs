@@ -1,0 +1,43 @@
+//! Global average pooling.
+
+use candle_core::{DType, Result, Tensor};
+
+use super::launch::launch;
+use crate::descriptors::pool::{Backward, Forward, Stored};
+use crate::operands::layer::{LazyActivation, ParameterGradients};
+
+/// Mean over height and width of the activation `input`: `[N, H, W, C]` to `[N, C]`, float32.
+///
+/// # Errors
+/// If shapes or types do not fit, or a tensor is not contiguous.
+pub fn global_average_pool(input: LazyActivation) -> Result<Tensor> {
+    let (forward, extent) = Forward::new(input)?;
+    let out = Tensor::zeros(&extent, DType::F32, input.raw.device())?;
+    launch(&forward, &out)?;
+    Ok(out)
+}
+
+/// [`global_average_pool`] of stored float32 values `x` `[N, H, W, C]`, as in inference.
+///
+/// # Errors
+/// If shapes or types do not fit, or a tensor is not contiguous.
+pub fn global_average_pool_stored(x: &Tensor) -> Result<Tensor> {
+    let (n, h, w, c) = x.dims4()?;
+    let out = Tensor::zeros((n, c), DType::F32, x.device())?;
+    launch(&Stored { x, pixels: h * w, c }, &out)?;
+    Ok(out)
+}
+
+/// The gradient of [`global_average_pool`]: given the gradient of its result, `[N, C]`, writes to `out`, of the input's
+/// shape and type, the gradient of batch norm's result in the layer before; returns the gradients of that batch norm's
+/// parameters.
+///
+/// # Errors
+/// If shapes or types do not fit, or a tensor is not contiguous.
+pub fn global_average_pool_backward(
+    gradient: &Tensor,
+    input: LazyActivation,
+    out: &Tensor,
+) -> Result<ParameterGradients> {
+    launch(&Backward::new(gradient, input, out)?, out)
+}

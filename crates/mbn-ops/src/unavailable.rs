@@ -1,0 +1,49 @@
+//! Why a CUDA device is not available.
+
+/// Why a CUDA device is not available.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CudaUnavailable {
+    /// The program was built without the feature `cuda`.
+    #[error("this build has no CUDA support")]
+    NotBuilt,
+    /// The driver does not start.
+    #[error("NVIDIA's driver does not start ({0})")]
+    Driver(String),
+    /// The driver is older than the toolkit that compiled the kernels.
+    #[error("NVIDIA's driver supports CUDA {found}, this build needs {needed}")]
+    OldDriver {
+        /// CUDA version of the driver.
+        found: String,
+        /// CUDA version of the build.
+        needed: String,
+    },
+    /// The driver runs, but has no device.
+    #[error("there is no CUDA device")]
+    NoDevice,
+    /// There are devices, but none of this index.
+    #[error("there is no CUDA device {index}, only {count} from 0 on")]
+    Index {
+        /// The requested index.
+        index: usize,
+        /// Number of devices.
+        count: usize,
+    },
+    /// The device is older than the kernels allow.
+    #[error("`{name}` has compute capability {found}, the kernels need {needed}")]
+    OldDevice {
+        /// The device's name.
+        name: String,
+        /// Its compute capability.
+        found: String,
+        /// The least compute capability of the kernels.
+        needed: &'static str,
+    },
+    /// The device exists but does not open.
+    #[error("CUDA device {index} cannot be used ({cause})")]
+    Open {
+        /// The device's index.
+        index: usize,
+        /// The driver's answer.
+        cause: String,
+    },
+}

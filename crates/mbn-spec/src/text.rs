@@ -1,0 +1,66 @@
+//! Numbers and lists as messages and tables print them.
+
+use std::fmt::Display;
+
+/// `1234567` as `1,234,567`.
+pub fn thousands(number: impl Into<u128>) -> String {
+    let digits = number.into().to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// The first `limit` items and the number of others: `a, b and 3 more`.
+pub fn listed(items: impl IntoIterator<Item = impl Display>, limit: usize) -> String {
+    let (shown, more) = first(items, limit);
+    let shown = shown.join(", ");
+    match more {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The first `limit` items and the number of others, each on an indented line that begins with a line break.
+pub fn listed_lines(items: impl IntoIterator<Item = impl Display>, limit: usize) -> String {
+    let (mut lines, more) = first(items, limit);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines.iter().map(|line| format!("\n  {line}")).collect()
+}
+
+fn first(items: impl IntoIterator<Item = impl Display>, limit: usize) -> (Vec<String>, usize) {
+    let mut items = items.into_iter();
+    let shown = items.by_ref().take(limit).map(|item| item.to_string());
+    (shown.collect(), items.count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let found = [0u64, 999, 1000, 1_234_567].map(thousands);
+        assert_eq!(found, ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            thousands(u128::MAX),
+            "340,282,366,920,938,463,463,374,607,431,768,211,455"
+        );
+    }
+
+    #[test]
+    fn a_long_list_ends_in_the_number_of_others() {
+        for (len, expected) in [(0, ""), (1, "0"), (3, "0, 1, 2"), (5, "0, 1, 2 and 2 more")] {
+            assert_eq!(listed(0..len, 3), expected);
+        }
+        assert_eq!(listed_lines(0..2, 2), "\n  0\n  1");
+        assert_eq!(listed_lines(0..4, 2), "\n  0\n  1\n  and 2 more");
+        assert_eq!(listed_lines(0..0, 2), "");
+    }
+}

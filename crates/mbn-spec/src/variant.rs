@@ -1,0 +1,60 @@
+//! The points in which published MobileNetV1 definitions differ.
+
+use serde::{Deserialize, Serialize};
+
+/// The nonlinearity after every batch norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// `max(0, x)`
+    Relu,
+    /// `min(max(0, x), 6)`
+    Relu6,
+}
+
+impl Activation {
+    /// The largest value that it returns.
+    pub fn max(self) -> f32 {
+        match self {
+            Activation::Relu => f32::INFINITY,
+            Activation::Relu6 => 6.0,
+        }
+    }
+}
+
+/// Where the 3x3 convolutions of stride 2 are padded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stride2Padding {
+    /// One row and column on each side, as PyTorch does.
+    Symmetric,
+    /// One row at the bottom and one column at the right only, as Keras does.
+    End,
+}
+
+/// The points in which published MobileNetV1 definitions differ.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Activation after every batch norm.
+    pub activation: Activation,
+    /// Added to the variance before the square root.
+    pub batch_norm_epsilon: f64,
+    /// Padding of the stride-2 convolutions.
+    pub stride2_padding: Stride2Padding,
+}
+
+impl Variant {
+    /// PyTorch's: ReLU, epsilon 1e-5, symmetric padding.
+    pub const PYTORCH: Self = Self {
+        activation: Activation::Relu,
+        batch_norm_epsilon: 1e-5,
+        stride2_padding: Stride2Padding::Symmetric,
+    };
+}
+
+impl Default for Variant {
+    /// [`Variant::PYTORCH`].
+    fn default() -> Self {
+        Self::PYTORCH
+    }
+}
