@@ -23,8 +23,16 @@ pub struct CommonArgs {
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
-    /// Least severe messages to print on stderr
-    #[arg(long, value_name = "LEVEL", value_enum, default_value = "info", global = true)]
+    /// Messages to print on stderr: error, warn, info, debug or trace
+    // The list of values with their meanings would make every option of `--help` take three lines.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "info",
+        global = true
+    )]
     pub log_level: LogLevel,
 }
 

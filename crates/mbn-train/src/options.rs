@@ -21,8 +21,8 @@ Examples:
   mbn-train report runs/*
   mbn-train --profile --alpha 0.5 --batch-size 32
 
-An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`); the class folders name the classes. All
-settings with their defaults: docs/settings.md.";
+An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
+The names of the CLASS folders are those of the classes.";
 
 /// Train MobileNetV1 on a folder of images and save the weights as safetensors
 #[derive(Clone, Debug, Parser)]
@@ -39,7 +39,7 @@ pub struct Options {
     )]
     pub run: RunArgs,
 
-    /// Download STL-10 first (2.6 GB), or continue to
+    /// Download STL-10 first, 2.6 GB; continues where it stopped
     #[arg(long, help_heading = "Data", conflicts_with_all = ["resume", "profile"])]
     pub download: bool,
 

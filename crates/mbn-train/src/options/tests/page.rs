@@ -46,11 +46,20 @@ fn row(setting: &Setting) -> String {
     format!(
         "| {} | {} | {} | {} | `{}` |\n",
         options.join(", "),
-        setting.help(),
+        meaning(setting),
         setting.default_of(Recipe::Strong),
         setting.default_of(Recipe::Plain),
         in_file(setting),
     )
+}
+
+/// The help of the setting, and of the flag that switches it off.
+fn meaning(setting: &Setting) -> String {
+    let mut meaning = setting.help().to_owned();
+    for off in setting.off {
+        let _ = write!(meaning, "; `--{}`: {}", off.flag, off.help);
+    }
+    meaning
 }
 
 /// The example as a line of a configuration file.
