@@ -38,7 +38,7 @@ settings! {
     }
     /// Width multiplier: 0.25, 0.5, 0.75, 1.0
     alpha: Alpha {
-        group: Model, value: "ALPHA", example: "0.5", default: Alpha::One, says: "that of --init, or 1.0",
+        group: Model, value: "ALPHA", example: "0.5", default: Alpha::One, says: "as --init, or 1.0",
     }
     /// Height and width of the images
     size: Size {
@@ -64,7 +64,7 @@ settings! {
     recipe: Recipe {
         group: Training, value: "plain|strong", example: "plain", default: Recipe::Strong, says: "strong",
     }
-    /// Seed of initial weights, data order and augmentation
+    /// Seed of weights, data order and augmentation
     seed: u64 {
         group: Training, value: "N", example: "7", default: 0u64,
         // TOML's integers end at i64::MAX.
@@ -86,7 +86,7 @@ settings! {
     precision: StepPrecision {
         group: Training, value: "f32|tf32|bf16", example: "bf16", default: StepPrecision::F32,
     }
-    /// Stop after N epochs without improvement, 0: never
+    /// Stop after N epochs without gain, 0: never
     patience: usize {
         group: Training, value: "N", example: "5", default: 0usize,
     }
@@ -100,7 +100,7 @@ settings! {
         derived: |run| run.optimizer.sgd_or_adamw(0.1, 0.002) * run.batch_size.get() as f64 / 64.0,
         says: "batch / 64 x 0.1, adamw: 0.002",
     }
-    /// Epochs in which the learning rate rises
+    /// Epochs until the peak
     warmup: NonNegative {
         group: Training, value: "EPOCHS", example: "3",
         derived: |run| (run.epochs.get() as f64 / 20.0).min(5.0),
@@ -117,7 +117,7 @@ settings! {
     clip_norm: NonNegative {
         group: Training, value: "X", example: "5", default: 0.0,
     }
-    /// Decay of the weights' moving average, 0: none
+    /// Decay of averaged weights, 0: none
     ema: Fraction {
         group: Training, value: "DECAY", example: "0.99", derived: |run| run.recipe.plain_or_strong(0.0, 0.999),
     }
@@ -134,10 +134,10 @@ settings! {
         group: Augmentation, example: "false", derived: |run| run.recipe.plain_or_strong(false, true),
         off: no_crop "Resize the whole image instead of cropping",
     }
-    /// Crop a random box of MIN to MAX of the area
+    /// Crop a box of MIN to MAX of the area
     crop_scale: CropScale {
         group: Augmentation, value: "MIN,MAX", example: "0.5,0.8", default: [0.35, 1.0],
-        says: "0.35,1, plain: no crop",
+        says: "0.35,1, plain: none",
         option: |option| option.conflicts_with("no_crop"),
     }
     /// Probability of mirroring left and right
