@@ -21,9 +21,12 @@ const AFTER_STEPS: f64 = 0.25;
 
 /// All but those whose gradient is about as small as epsilon.
 const ADAMW_CLOSE_AFTER_ONE_STEP: f64 = 0.999;
+/// Rounding of a gradient as a part of the network's largest one. Where no activation is near a kink, a batch norm
+/// removes the shift of the one before it: the gradient of this shift is 0, and rounding is all of it. Found: 1.4e-6.
+const WIRING_ROUNDING: f32 = 5e-6;
 /// Length of the difference between the update in float32 and the one in float64 after three steps, as a part of the
-/// latter's length, where no activation is near a kink: rounding alone, which AdamW magnifies where a gradient is small.
-const WIRING_UPDATE: f64 = 1e-2;
+/// latter's length, where no activation is near a kink: rounding alone. Found: 5e-6 after SGD, 3e-4 after AdamW.
+const WIRING_UPDATE: f64 = 1e-3;
 
 #[test]
 fn evaluation_logits() {
@@ -170,10 +173,16 @@ fn a_training_step_is_the_one_in_float64() {
         momentum: 0.9,
         nesterov,
     };
+    // With the usual epsilon, AdamW moves a weight by the learning rate even where its gradient is rounding alone.
+    let adamw = OptimizerKind::AdamW {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-3,
+    };
     for (kind, decay_all, rate, smoothing) in [
         (sgd(false), true, 0.01, 0.0),
         (sgd(true), false, 0.01, 0.1),
-        (ADAMW, false, ADAMW_RATE, 0.1),
+        (adamw, false, ADAMW_RATE, 0.1),
     ] {
         let mut network = Network::from_weights(&weights, &Device::Cpu).unwrap();
         let mut expected = float64::Network::new(&weights);
@@ -188,21 +197,30 @@ fn a_training_step_is_the_one_in_float64() {
             if number == 0 {
                 assert_close("logits", &logits, &step.logits, Tolerance::LOGITS);
                 assert_close("loss", &values(&loss), &[step.loss], Tolerance::LOGITS);
+                let all = step.gradients.values().flatten();
+                let largest = all.fold(0f64, |largest, gradient| largest.max(gradient.abs()));
+                let tolerance = Tolerance {
+                    absolute: WIRING_ROUNDING * largest as f32,
+                    ..Tolerance::GRADIENT
+                };
                 for parameter in network.parameters() {
                     let name = &parameter.name;
                     let found = values(gradients.get(parameter).unwrap());
-                    assert_close(name, &found, &step.gradients[name], Tolerance::GRADIENT);
+                    assert_close(name, &found, &step.gradients[name], tolerance);
+                }
+                // Later ones follow the weights, and AdamW moves those whose gradient is rounding alone by chance.
+                let running = network.to_weights(Metadata::default()).unwrap();
+                for (name, expected) in &expected.tensors {
+                    if name.contains(".running_") {
+                        let found = running.values(name);
+                        assert_close(name, found, expected, Tolerance::CLOSE_AFTER_DEPTH);
+                    }
                 }
             }
             optimizer.step(network.parameters(), &gradients, rate).unwrap();
             expected_optimizer.step(&mut expected, &step.gradients, rate);
         }
         let after = network.to_weights(Metadata::default()).unwrap();
-        for (name, expected) in &expected.tensors {
-            if name.contains(".running_") {
-                assert_close(name, after.values(name), expected, Tolerance::CLOSE_AFTER_DEPTH);
-            }
-        }
         let (mut apart, mut length) = (0.0, 0.0);
         for name in expected.parameters() {
             let before = weights.values(&name).iter().zip(after.values(&name));
