@@ -75,7 +75,7 @@ fn update_error(reference: &Reference, found: &Weights, expected: &Tensors) -> f
     (difference / length).sqrt()
 }
 
-/// Squared.
+/// The square of the distance between two vectors.
 fn distance(one: &[f64], other: &[f64]) -> f64 {
     one.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum()
 }

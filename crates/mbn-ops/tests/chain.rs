@@ -165,7 +165,7 @@ fn gradients_are_the_finite_differences() {
                 inputs[i] = moved;
                 chain.run_in_float64(&inputs).0
             });
-            let tolerance = Tolerance::FINITE_DIFFERENCE_DOUBLE;
+            let tolerance = Tolerance::FINITE_DIFFERENCE_FLOAT64;
             assert_close(&format!("float64, {name}"), &exact[i], &expected, tolerance);
             assert_close(
                 &format!("against float64, {name}"),
