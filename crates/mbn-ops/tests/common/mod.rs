@@ -1,6 +1,6 @@
 //! Operands, and naive loops that the operations are compared with.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
 mod layer;
 mod naive;
