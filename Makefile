@@ -19,7 +19,7 @@ demo: onnxruntime build ## Export the model in models/, classify examples/images
 build: ## Build the three programs
 	$(CARGO) build --release --locked --workspace --bins
 
-test: onnxruntime $(VENV)/ready ## Run every test and count the skipped ones
+test: onnxruntime $(VENV)/ready ## Run every test, and print how many were skipped and why
 	CARGO="$(CARGO)" $(PYTHON) scripts/run_tests.py
 
 reference: $(REFERENCE_PYTHON) ## Write the data in tests/reference anew
@@ -61,7 +61,7 @@ cuda-stub-check: ## Build for CUDA and run it without a GPU, on stub libraries (
 gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its pictures, SM=90: the provider for that chip)
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" $(PYTHON) scripts/gpu/make_bundle.py $(if $(DATA),--data $(DATA)) $(if $(SM),--sm $(SM))
 
-# Gets PyTorch, several gigabytes. BENCH_PYTHON=PYTHON uses a Python that has it, and so does REFERENCE_PYTHON below.
+# Downloads PyTorch (several gigabytes). To use a Python that has it, set BENCH_PYTHON, and REFERENCE_PYTHON below, to its path.
 .venv-bench/bin/python:
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt

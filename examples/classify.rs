@@ -1,6 +1,6 @@
 //! Classifies one picture with candle: decode, resize, normalise, run, print the three best classes.
 //!
-//! `cargo run --release --example classify -- models/mobilenet_v1_0.25.safetensors examples/images/church.png`
+//! `cargo run --release --example classify -- models/mobilenet_v1_0.25.safetensors examples/images/church.jpg`
 
 use std::path::PathBuf;
 

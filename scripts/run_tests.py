@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Runs every test of the repository and says at the end how many ran, how many were skipped, and why.
+"""Runs every test of the repository and prints at the end how many ran, how many were skipped, and why.
 
-    scripts/run_tests.py [CARGO_OPTION...]      `make test` first gets what the tests need
+    scripts/run_tests.py [CARGO_OPTION...]      `make test` first fetches what the tests need
 
-The options go to the first `cargo test`; without any, it tests the workspace. Exits with 1 if a test fails. With `CI` set,
-a test that is skipped for another reason than a GPU, a large download or the processor's instructions is a failure too.
+The options go to the first `cargo test`; without any, it tests the workspace. Exits with 1 if a test fails. If `CI` is set, a
+skipped test is a failure too, unless it needs a GPU, a large download or instructions that the processor lacks.
 """
 import os
 import re
@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CARGO = shlex.split(os.environ.get("CARGO", "cargo"))
 PYTHON_TESTS = (ROOT / "scripts" / "tests", ROOT / "scripts" / "gpu" / "tests")
 SHELL_TESTS = (ROOT / "scripts" / "gpu" / "tests" / "test_gpu_check.sh",)
-# The tests of the kernels run once for each kind of instructions.
+# The tests of the kernels run once more for each instruction set.
 INSTRUCTIONS = ("scalar", "avx2", "avx512")
 KERNEL_TESTS = ("instructions", "convolutions", "chain", "reference")
-# What a test may need that not every machine has; other skips fail in CI.
+# What a skipped test needs. Only the first three are allowed in CI.
 KINDS = {
     "gpu": "need a GPU or a machine without one",
     "download": "need a large download",
@@ -34,7 +34,7 @@ PASSED = re.compile(r"^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored
 
 
 class Results:
-    """What all runs come to."""
+    """The counts of all runs."""
 
     def __init__(self):
         self.passed = 0
@@ -58,7 +58,7 @@ class Results:
             self.skipped(record.read().splitlines())
 
     def skipped(self, lines):
-        """A test may give several reasons, and repeat them; the first one counts."""
+        """Counts each skipped test once. A test may give several reasons; its first one counts."""
         first = {}
         for line in lines:
             process, test, kind, reason = line.split("\t", 3)

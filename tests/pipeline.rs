@@ -1,6 +1,7 @@
 //! The three programs one after the other, as a user runs them: train, export, classify, check.
 //!
-//! They are built by `cargo test --workspace`, or by `cargo build --workspace --bins` before this test alone.
+//! `cargo test --workspace` builds the programs. To run this test alone, build them first with
+//! `cargo build --workspace --bins`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-"""What the makers have in common: repeatable arithmetic, pictures, projections. Import this before torch."""
+"""Shared by the makers: repeatable arithmetic, pictures, projections. Import this before torch."""
 import os
 
 # One thread and one set of instructions: sums have the same order on every run.
@@ -14,9 +14,9 @@ torch.use_deterministic_algorithms(True)
 
 CLASSES = 10
 ALPHA = 0.25
-# A pixel p stands for (p - 128) / 32, which float32 holds exactly.
+# A byte p stands for (p - 128) / 32, which float32 holds exactly.
 MIDDLE, SCALE = 128, 32
-# Tensors with more elements are stored as projections where a file would otherwise be too large.
+# Some files store tensors with more elements as projections, because the files would be too large otherwise.
 LARGEST_STORED = 4096
 PROJECTIONS = 64
 
@@ -29,12 +29,12 @@ def pixels(n, size):
 
 
 def images(pixels):
-    """What the network is given for these bytes, in float64."""
+    """The network's input for these bytes, in float64."""
     return (pixels.double() - MIDDLE) / SCALE
 
 
 def stored(tensors):
-    """Float64 values rounded to float32, once; other dtypes as they are."""
+    """Rounds float64 values to float32, once; keeps other dtypes."""
     def array(tensor):
         tensor = tensor.detach()
         return np.array((tensor.float() if tensor.is_floating_point() else tensor).numpy(), order="C")
@@ -59,7 +59,7 @@ def directions(elements):
 
 
 def projected(tensors):
-    """As stored(), but `NAME.projections`, in float64, in place of each large tensor: its products with directions()."""
+    """Like stored(), but replaces each large tensor by `NAME.projections`: its products with directions(), in float64."""
     small = {name: tensor for name, tensor in tensors.items() if tensor.numel() <= LARGEST_STORED}
     large = tensors.keys() - small.keys()
     products = {f"{name}.projections": (directions(tensors[name].numel()) * tensors[name].detach().numpy().ravel()).sum(1)

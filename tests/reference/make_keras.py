@@ -1,9 +1,9 @@
-"""Writes keras/: random weights with the names and layouts of `keras.applications.MobileNet`, and the logits of its network,
-which is written here as Keras documents it and computed in float64.
+"""Writes keras/: random weights with the names and layouts of `keras.applications.MobileNet`, and the logits of its network.
+The network is written here from Keras's documentation and computes in float64.
 
-Keras keeps kernels as [height, width, in, out] and depthwise ones as [height, width, channels, 1]. Its convolutions of stride 2
-pad one row at the bottom and one column at the right, batch norm's epsilon is 1e-3, activations are ReLU6, the classifier
-is a 1x1 convolution, and channels are scaled to [-1, 1].
+Keras stores kernels as [height, width, in, out] and depthwise kernels as [height, width, channels, 1]. Its convolutions of
+stride 2 pad one row at the bottom and one column at the right. Batch norm's epsilon is 1e-3, activations are ReLU6, the
+classifier is a 1x1 convolution, and pixels are scaled to [-1, 1].
 """
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 OUT = Path(__file__).parent / "keras"
-# Sides of the pictures; the odd one comes out smaller with Keras's padding than with PyTorch's.
+# Sides of the pictures. From the odd side, Keras's padding makes smaller outputs than PyTorch's.
 SIZES = (96, 75)
 # (filters at alpha 1, stride) of conv_dw_1 to conv_pw_13
 BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
@@ -20,7 +20,7 @@ PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 class Keras:
-    """The network; measuring takes batch norm's moving statistics from the images that pass."""
+    """The network. While `measuring` is set, it takes batch norm's moving statistics from its input."""
 
     epsilon = 1e-3
 
@@ -69,7 +69,7 @@ class SymmetricPadding(Keras):
 
 
 def random_weights():
-    """Weights for which ReLU6's bound and epsilon count: some large scales, and small variances."""
+    """Weights for which ReLU6's bound and epsilon matter: some scales are large, and variances are small."""
     weights = {}
 
     def norm(layer, channels):
@@ -120,8 +120,8 @@ def main():
         assert (logits[0] - logits[1]).abs().max() > 0.3, "the logits must depend on the picture"
         for other in (Relu, OtherEpsilon, SymmetricPadding):
             apart = (other(weights).logits(scaled(batch)) - logits).abs().max().item()
-            print(f"{size}: {other.__name__} is {apart:.2f} away")
-            assert apart > 0.05, f"{other.__name__} must be told apart"
+            print(f"{size}: {other.__name__} differs by {apart:.2f}")
+            assert apart > 0.05, f"{other.__name__} must differ clearly"
         expected |= {f"pixels.{size}": batch, f"logits.{size}": logits}
     save(stored(expected), OUT / "expected.safetensors")
 

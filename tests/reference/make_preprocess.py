@@ -1,9 +1,9 @@
-"""Writes preprocess/: drawn pictures of awkward sizes and modes as PNG, and what Pillow makes of them, as bytes
+"""Writes preprocess/: drawn pictures of awkward sizes and modes as PNG, and Pillow's resized versions of them as bytes
 [side, side, 3].
 
-`NAME.square` is the whole picture resized to the side, aspect ratio ignored; `NAME.crop` is the centre of the picture whose
-shorter side was resized to 256/224 of the side, offsets floored. Both are bilinear with antialiasing. Grayscale, palette
-and alpha become RGB as Pillow's convert("RGB") does it.
+`NAME.square` is the whole picture resized to side x side, whatever its aspect ratio. `NAME.crop` is the centre of the picture
+after resizing its shorter side to 256/224 of the side; offsets are rounded down. Both are bilinear with antialiasing.
+Pillow's convert("RGB") turns grayscale, palettes and alpha into RGB.
 """
 from pathlib import Path
 
@@ -26,7 +26,7 @@ PICTURES = [
     ("odd", 229, 227, "RGB"),
 ]
 SIDE = 64
-# Those that are brought to the network's usual side too: one enlarged, one reduced, one of both.
+# Pictures that are also resized to the network's usual side: one grows, one shrinks, one does both.
 LARGE_SIDE = 224
 LARGE = {"square": ("square",), "palette": ("crop",), "wide": ("square",)}
 

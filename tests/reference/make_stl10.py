@@ -1,8 +1,8 @@
 """Writes stl10_binary/: a small data set of drawn pictures in the layout of STL-10's binary files, and the pictures as PNG.
 
-`*_X.bin` holds pictures of 3 x 96 x 96 bytes back to back: channel by channel, each of them column by column. `*_y.bin` has a
-label, from 1, for each. `class_names.txt` has a name a line, `fold_indices.txt` a line of training pictures, from 0, for each
-fold. `unlabeled_X.bin` has no labels.
+`*_X.bin` holds pictures of 3 x 96 x 96 bytes back to back: channel by channel, each channel column by column. `*_y.bin` has
+one label per picture, from 1. `class_names.txt` has one name per line. `fold_indices.txt` has one line per fold: the indices
+of its training pictures, from 0. `unlabeled_X.bin` has no labels.
 """
 from pathlib import Path
 

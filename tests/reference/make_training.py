@@ -1,5 +1,5 @@
-"""Writes alpha_0.25/: a random state dict, what PyTorch computes from it in evaluation and in training, and what three
-steps of each optimiser make of it. All arithmetic is float64; values are rounded to float32 once, at the end."""
+"""Writes alpha_0.25/: a random state dict, what PyTorch computes from it in evaluation and in training, and the state dict
+after three steps of each optimiser. All arithmetic is float64; values are rounded to float32 once, at the end."""
 from pathlib import Path
 
 from common import ALPHA, CLASSES, images, pixels, projected, save, stored
@@ -10,12 +10,12 @@ from mobilenet_v1 import MobileNetV1
 
 OUT = Path(__file__).parent / "alpha_0.25"
 EVAL_SIZE, TRAIN_SIZE, BATCH, STEPS = 224, 56, 8, 3
-# How far float32 arithmetic moves the inputs of the first ReLU (standard deviation), and by how much more in each layer.
+# Standard deviation of float32's rounding error in the inputs of the first ReLU, and the factor by which it grows per layer.
 FIRST_ROUNDING, GROWTH = 1.4e-7, 1.21
-# In the training batch every input of a ReLU is at least so many deviations away from zero. Float32 arithmetic that moved one
-# across would change gradients by several hundredths.
+# In the training batch, every input of a ReLU is at least this many standard deviations away from zero. If rounding moved
+# one across zero, gradients would change by several hundredths.
 MARGIN = 3
-# Of a batch that keeps the margin, and after three steps of which float32 is within a tenth of the update.
+# Makes a batch that keeps the margin, and for which float32 stays within a tenth of the update after three steps.
 BATCH_SEED = 386
 OPTIMIZERS = {
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, weight_decay=1e-4),
@@ -30,7 +30,7 @@ def batch_norms(net):
 
 @torch.no_grad()
 def random_state(seed):
-    """Random weights through which a signal lives: running statistics are measured, then everything is perturbed."""
+    """Random weights that keep activations in range: measures the running statistics, then perturbs them."""
     torch.manual_seed(seed)
     net = MobileNetV1(CLASSES, ALPHA).double().train()
     for norm in batch_norms(net):
@@ -54,7 +54,7 @@ def network(state):
 
 @torch.no_grad()
 def margin(state, x):
-    """The smallest distance from zero of a ReLU's input in training mode, in deviations."""
+    """The smallest distance from zero of a ReLU's input in training mode, in standard deviations of its rounding error."""
     net, margins = network(state).train(), []
     for layer, norm in enumerate(batch_norms(net)):
         deviation = FIRST_ROUNDING * GROWTH**layer
@@ -106,7 +106,7 @@ def main():
     x, labels = batch(state), torch.arange(BATCH) % CLASSES
     save(stored(training(state, x, labels)), OUT / "train.safetensors")
     for name, optimizer in OPTIMIZERS.items():
-        # AdamW's elements are compared one by one in float32 too.
+        # Tests compare AdamW's result element by element, so its file has every element.
         form = stored if name == "adamw" else projected
         save(form(after_steps(state, x, labels, optimizer)), OUT / f"after_{STEPS}_{name}_steps.safetensors")
 

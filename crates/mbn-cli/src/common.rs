@@ -36,7 +36,7 @@ pub struct CommonArgs {
     pub log_level: LogLevel,
 }
 
-/// Options of the programs that run a network on a device of the user's choice. They set the help heading.
+/// Options of the programs that run a network on a device of the user's choice. Each program sets the help heading.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct DeviceArgs {
     /// Where the network runs: `auto`, `cpu`, `cuda` or `cuda:N`

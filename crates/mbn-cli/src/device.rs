@@ -42,14 +42,14 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// A device that the user's choice led to.
+/// The device that was opened for the user's choice.
 #[derive(Clone, Debug)]
 pub struct OpenedDevice {
     /// The device.
     pub device: Device,
     /// The CUDA device's index, if it is one.
     pub index: Option<usize>,
-    /// Why it is the CPU although the user left the choice to the program.
+    /// Why [`DeviceChoice::Auto`] opened the CPU, if it did.
     pub unavailable: Option<CudaUnavailable>,
 }
 
@@ -112,7 +112,9 @@ fn hint(cause: &CudaUnavailable) -> &'static str {
              devices that it is given"
         }
         CudaUnavailable::Index { .. } => "`nvidia-smi -L` lists the devices; `--device cuda` takes the first",
-        CudaUnavailable::OldDevice { .. } => "use a card from Ampere (2020) on, or `--device cpu`",
+        CudaUnavailable::OldDevice { .. } => {
+            "use a card of the Ampere generation (2020) or newer, or `--device cpu`"
+        }
         CudaUnavailable::Open { .. } => {
             "`nvidia-smi` shows whether another program holds it or its memory is full"
         }

@@ -13,8 +13,8 @@ pub fn missing(needed: impl Display) -> String {
 /// The library that was found cannot be used; `needed` is the oldest version that works.
 pub fn unusable(needed: impl Display) -> String {
     format!(
-        "`make onnxruntime` gets a library that works, and the programs find it without `--ort-lib` and \
-         `ORT_DYLIB_PATH`. Its name is `{DLL_PREFIX}onnxruntime{DLL_SUFFIX}`, version {needed} or newer"
+        "`make onnxruntime` gets a library that works; the programs find it when neither `--ort-lib` nor \
+         `ORT_DYLIB_PATH` names another. Its name is `{DLL_PREFIX}onnxruntime{DLL_SUFFIX}`, version {needed} or newer"
     )
 }
 

@@ -7,7 +7,7 @@ use mbn_files::{Folders, OutputError, OutputProblem};
 
 use crate::{Hinted, quote};
 
-/// Checks before the work begins that the output `path` can be written, and advises how to mend it.
+/// Checks before the work begins that the output `path` can be written. Errors carry advice.
 ///
 /// # Errors
 /// It is a folder, or its folder does not exist or cannot be written to.
@@ -31,8 +31,7 @@ fn advise(error: OutputError) -> Error {
         }
         OutputProblem::NoFolder(folder) => format!("`mkdir -p {}` creates it", quote(folder)),
         OutputProblem::IsStream => {
-            "the program writes a temporary file and gives it its name when it is whole; name a file"
-                .to_owned()
+            "name a file: the program writes a temporary file and renames it when it is complete".to_owned()
         }
         _ => return error.into(),
     };

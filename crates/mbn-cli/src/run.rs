@@ -12,7 +12,7 @@ const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// How a program ended that could do its work.
+/// How a program ended, unless an error stopped it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// All is well: exit code 0.

@@ -3,13 +3,13 @@
 use mbn_spec::{Preprocess, Resize};
 use mbn_testing::{Tensors, reference_path};
 
-/// Pillow rounds to bytes after the horizontal pass, this after the vertical one: half a level each way.
+/// Pillow rounds to bytes after the horizontal pass, this crate after the vertical pass: half a level each.
 const LEVELS: u8 = 1;
-/// Ten pictures, each square and cropped, and three of them at the network's usual size too.
+/// Ten pictures in both kinds of resizing, and three of these results again at the network's usual size.
 const TENSORS: usize = 23;
 
 #[test]
-fn pictures_become_what_pillow_makes_of_them() {
+fn pictures_equal_pillows_to_one_level() {
     let folder = reference_path("preprocess");
     let expected = Tensors::read(&folder.join("expected.safetensors"));
     let names = expected.names();

@@ -11,11 +11,11 @@ pub use libraries::{FOLDERS_VARIABLE, Folders};
 
 use crate::runtime::Runtime;
 
-/// Makes sure that the provider's library is there and that the libraries it needs can be loaded, and loads them:
-/// ONNX Runtime's own message names only the first that is missing, and not what to do.
+/// Checks that the provider's library exists, and loads the libraries that it needs. ONNX Runtime's own message would
+/// name only the first missing library, and not what to do.
 ///
 /// # Errors
-/// [`CudaError`]: what is missing.
+/// [`CudaError`], which says what is missing.
 pub fn prepare(runtime: &Runtime, folders: &Folders) -> Result<(), CudaError> {
     if !runtime.has_cuda() {
         return Err(CudaError::NoProvider {

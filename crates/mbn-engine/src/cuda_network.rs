@@ -15,25 +15,25 @@ use crate::runtime::Runtime;
 /// Sessions on the device: while one computes, the other copies its next batch.
 const LANES: usize = 2;
 
-/// A network in its sessions.
+/// A network, loaded into its sessions.
 pub struct CudaNetwork {
     /// The sessions, on threads of their own.
     pub lanes: Lanes,
     /// Which provider runs each operation.
     pub placement: Placement,
-    /// Height and width of the input, where the file fixes them.
+    /// Height and width of the input, if the file fixes them.
     pub input_size: Option<usize>,
     /// The outputs are probabilities instead of logits.
     pub probabilities: bool,
 }
 
 impl CudaNetwork {
-    /// Loads an ONNX file for batches of `batch` images, or of half, a quarter, ... of it where the device's memory
-    /// does not hold that. Height and width are `size` where the file does not fix them.
+    /// Loads an ONNX file for batches of `batch` images, or of half, a quarter, ... as many if the device has too little
+    /// memory. Height and width are `size` if the file does not fix them.
     ///
     /// # Errors
-    /// [`EngineError::Cuda`]: what is missing, or that the network would not run on the device. Other variants: the
-    /// file is not one that can be run.
+    /// [`EngineError::Cuda`]: something is missing, or the network would not run on the device. Other variants: the file
+    /// cannot be run.
     pub fn load(
         runtime: &Runtime,
         source: &ModelSource,
@@ -73,8 +73,8 @@ impl CudaNetwork {
     }
 }
 
-/// An engine that has run once: cuDNN's algorithms are chosen, a CUDA graph is recorded, and the device's memory has
-/// been enough for the batch.
+/// An engine that has run once: cuDNN has chosen its algorithms, the CUDA graph (if any) is recorded, and the batch fits
+/// into the device's memory.
 fn warm_engine(
     runtime: &Runtime,
     source: &ModelSource,

@@ -5,7 +5,7 @@ use mbn_spec::MetadataError;
 use crate::cuda::CudaError;
 use crate::images::{MAX_BATCH, PixelType};
 
-/// A network that cannot be run as an image classifier. The caller knows, and adds, the file's name.
+/// A network that cannot be run as an image classifier. The caller adds the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The file cannot be read.
@@ -93,7 +93,7 @@ pub enum EngineError {
         values: usize,
         /// Number of images that they should be.
         images: usize,
-        /// Height and width of the input, where the file fixes them.
+        /// Height and width of the input, if the file fixes them.
         size: Option<usize>,
     },
     /// The caller's batch is not of the type that the network takes.
@@ -128,7 +128,7 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// The CUDA provider's part in it.
+    /// The error of the CUDA provider, if it is one.
     pub fn cuda(&self) -> Option<&CudaError> {
         match self {
             Self::Cuda(error) => Some(error),

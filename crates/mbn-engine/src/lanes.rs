@@ -22,7 +22,7 @@ pub struct Lanes {
     facts: Facts,
 }
 
-/// What is the same for all engines.
+/// What all engines have in common.
 struct Facts {
     description: String,
     classes: usize,
@@ -100,7 +100,7 @@ impl Lanes {
         self.lanes.len()
     }
 
-    /// Gives the `n` images whose values are `values` of `images` to the next engine, which works in the background.
+    /// Gives `n` images, the range `values` of `images`, to the next engine, which works in the background.
     pub fn submit(&mut self, images: &Arc<Images>, values: Range<usize>, n: usize) -> Batch {
         let (sender, done) = channel();
         self.lanes.rotate_left(1);

@@ -6,7 +6,7 @@ use std::fmt;
 use mbn_spec::text::listed;
 use serde::Deserialize;
 
-/// Nodes that an error names.
+/// The most nodes that an error names.
 const NAMED: usize = 3;
 
 /// Operations that are nearly all of a network's arithmetic, in ONNX's and in ONNX Runtime's names, which add

@@ -1,8 +1,8 @@
-//! What a model computes with, as its constants tell.
+//! The number format that a model computes in, derived from its constants.
 
 use mbn_onnx::proto::DataType;
 
-/// What a model computes with.
+/// The number format that a model computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelPrecision {
     /// float32

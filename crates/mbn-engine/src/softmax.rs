@@ -1,4 +1,4 @@
-//! From logits to probabilities, and to logarithms of them that compare as logits do.
+//! From logits to probabilities, and back to logarithms that compare as logits do.
 
 /// Smaller probabilities count as this one: below it float32 has fewer digits, down to 0, which has no logarithm.
 const LEAST_PROBABILITY: f32 = f32::MIN_POSITIVE;
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_of_nothing_and_no_numbers_have_logarithms_of_their_kind() {
+    fn zero_has_a_finite_logarithm_and_nan_stays_nan() {
         let (mut found, mut expected) = ([0.0, 1.0, f32::NAN], [1e-45, 1.0, 0.5]);
         centred_logarithms(&mut found, &mut expected);
         assert_eq!(found[..2], expected[..2]);

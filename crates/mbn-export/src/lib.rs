@@ -24,7 +24,7 @@ use crate::verify::Agreement;
 /// Exports as the options say.
 ///
 /// # Errors
-/// Weights, options or a place to write that cannot be used, or a written file that does not pass.
+/// The weights, the options or the output cannot be used, or the written file does not pass verification.
 pub fn run(options: Options) -> Result<Outcome> {
     let source = options.source()?;
     let classes = options.classes.as_deref();
@@ -48,7 +48,7 @@ fn check_out(out: &Path) -> Result<()> {
     let file = check_output_file(out)?;
     if is_weight_file(&file) {
         let (out, file) = (out.display(), file.display());
-        bail!("`{out}` leads to `{file}`, which is named like a weight file, and would be replaced");
+        bail!("`{out}` leads to `{file}`, which is named like a weight file and would be replaced");
     }
     Ok(())
 }
@@ -68,7 +68,7 @@ fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
     )
     .with_context(|| {
         format!(
-            "`{}` was not written, it does not pass verification",
+            "`{}` was not written because it does not pass verification",
             out.display()
         )
     })?;

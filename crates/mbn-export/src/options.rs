@@ -42,7 +42,7 @@ pub struct Options {
     )]
     pub random_weights: Option<u64>,
 
-    /// File with a class name a line [default: the names in the weight file; 10 for random weights]
+    /// File with one class name per line [default: the names in the weight file; 10 for random weights]
     #[arg(long, value_name = "NAMES.txt", help_heading = "Model")]
     pub classes: Option<PathBuf>,
 
@@ -146,7 +146,7 @@ impl Options {
             && is_weight_file(out)
         {
             let message = format!(
-                "`{}` is named like a weight file, and would be replaced",
+                "`{}` is named like a weight file and would be replaced",
                 out.display()
             );
             return Err(UsageError(message).into());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_the_library_s() {
+    fn the_defaults_are_the_librarys() {
         let options = parse("mbn-export --alpha 1 out.onnx").unwrap();
         assert_eq!(options.export_options(), ExportOptions::default());
         assert_eq!(options.source().unwrap(), WeightsSource::Published(Alpha::One));

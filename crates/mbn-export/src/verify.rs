@@ -17,7 +17,7 @@ use mbn_weights::Weights;
 
 use noise::Noise;
 
-/// Numbers of pictures in a batch: one, and another to see that the file does not fix the batch.
+/// Batch sizes: one, and another to see that the file does not fix the batch.
 const BATCHES: [usize; 2] = [1, 2];
 
 /// ONNX Runtime's outputs beside candle's.
@@ -44,7 +44,7 @@ impl fmt::Display for Agreement {
 /// `None` if the outputs were not compared because ONNX Runtime was not found.
 ///
 /// # Errors
-/// What is wrong with the file, or a library named by the user that cannot be used.
+/// The file is wrong, or the library that the user names cannot be used.
 pub fn verify(
     path: &Path,
     exporter: &Exporter<'_>,
@@ -107,7 +107,7 @@ pub fn compare(engine: &mut dyn Engine, weights: &Weights, options: &ExportOptio
         engine: engine.describe(),
     };
     if !agreement.comparison.passed() {
-        bail!("its outputs are not candle's: {agreement}");
+        bail!("its outputs differ from candle's: {agreement}");
     }
     Ok(agreement)
 }

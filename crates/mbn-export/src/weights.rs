@@ -84,7 +84,7 @@ fn load(path: &Path, expected: Option<Alpha>) -> Result<Weights> {
             Err(anyhow!(
                 "`{path}` holds weights of alpha {found}, `--alpha` asks for {expected}"
             ))
-            .hint(|| format!("without `--alpha` the weights decide; `--alpha {found}` agrees with them"))
+            .hint(|| format!("leave out `--alpha`, or give `--alpha {found}`"))
         }
         _ => Ok(weights),
     }

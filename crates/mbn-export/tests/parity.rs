@@ -13,9 +13,10 @@ use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, Stride2Pad
 use mbn_testing::{Needs, Python, Tensors, Tolerance, assert_close, reference_path, skip};
 use mbn_weights::Weights;
 
-/// Logits of different pictures must be at least so far apart for a comparison to mean anything.
+/// Logits of different pictures must differ by at least this much for a comparison to mean anything.
 const LIVELY: f32 = 0.1;
-/// float16 keeps 11 bits of every weight and activation, and random weights do not help: see `verify`.
+/// float16 keeps 11 bits of every weight and activation, and random weights are the worst case: see
+/// `mbn_engine::parity::Tolerance`.
 const HALF: Tolerance = Tolerance {
     absolute: 5e-2,
     relative_to_max: 5e-2,
@@ -66,7 +67,7 @@ impl Pictures {
         }
     }
 
-    /// What ONNX Runtime gives for them.
+    /// ONNX Runtime's logits for them.
     fn logits(&self, engine: &mut OrtEngine) -> Vec<f32> {
         let pixels = match engine.pixel_type() {
             PixelType::Float => Pixels::Float(&self.floats),

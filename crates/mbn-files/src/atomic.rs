@@ -12,7 +12,7 @@ use crate::output::{OutputKind, OutputProblem, folder_of};
 const PREFIX: &str = ".mbn-";
 const SUFFIX: &str = ".tmp";
 
-/// Whether a file has the name of one that its process was still writing when it was killed.
+/// Whether a name is that of a temporary file. A process that is killed while it writes leaves one behind.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
@@ -28,7 +28,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.commit()
 }
 
-/// A file that is written bit by bit and gets its name on [`AtomicFile::commit`]. Dropped before that, it leaves
+/// A file that is written in pieces and gets its name on [`AtomicFile::commit`]. Dropped before that, it leaves
 /// nothing.
 #[derive(Debug)]
 pub struct AtomicFile {
@@ -58,7 +58,7 @@ impl AtomicFile {
         })
     }
 
-    /// The temporary file, to check it before it gets its name.
+    /// Path of the temporary file, for a check before it gets its name.
     pub fn temporary_path(&self) -> &Path {
         self.file.path()
     }

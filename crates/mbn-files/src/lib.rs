@@ -1,5 +1,5 @@
-//! Files, whatever they hold: reading one whole under a limit, replacing one atomically, and checking before the
-//! work begins that an output can be written.
+//! Files, whatever they hold: reads a whole file under a limit, replaces a file atomically, and checks that an output
+//! can be written before a program starts the work that makes it.
 
 pub mod atomic;
 mod output;

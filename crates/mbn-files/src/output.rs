@@ -1,10 +1,10 @@
-//! Whether an output can be written, asked before the work begins that makes its content.
+//! Checks that an output can be written, before a program starts the work that makes it.
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// As many links as Linux follows to a file.
+/// Most links that lead to a file, the same as on Linux.
 const MAX_LINKS: usize = 40;
 
 /// What the path of an output leads to.
@@ -16,7 +16,7 @@ pub enum OutputKind {
     Stream,
 }
 
-/// Whether the folder of an output must exist.
+/// Whether the folder of an output must already exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Folders {
     /// It must.
@@ -103,7 +103,7 @@ pub fn check_output_file(path: &Path, folders: Folders) -> Result<PathBuf, Outpu
 }
 
 impl OutputKind {
-    /// Looks at what `path` leads to; opens nothing. Whether its folder exists is not looked at.
+    /// Finds what `path` leads to. Opens nothing, and does not check that the folder exists.
     ///
     /// # Errors
     /// It is a folder, leads through too many links, or the system does not say what it is.
@@ -126,7 +126,7 @@ impl OutputKind {
     }
 }
 
-/// Whether the error means that there is nothing of the name; so it does too below a name that is not a folder.
+/// Whether the error means that nothing has this name, which is also true below something that is not a folder.
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -134,13 +134,13 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// Whether a name is an open file's in Linux's `/proc/PID/fd`: a link whose text need not be a path.
+/// Whether a name is an entry of Linux's `/proc/PID/fd`, an open file: a link whose target need not be a path.
 fn is_open_file(name: &Path) -> bool {
     let folder = folder_of(name).canonicalize().unwrap_or_default();
     folder.starts_with("/proc") && folder.file_name() == Some(OsStr::new("fd"))
 }
 
-/// Checks that a file can be created in `folder`, or in the nearest one above that exists.
+/// Checks that a file can be created in `folder` or, if it does not exist, in the nearest folder above it.
 fn check_folder(folder: &Path, folders: Folders) -> Result<(), OutputProblem> {
     let nearest = match folder.ancestors().find(|folder| or_current(folder).exists()) {
         Some(nearest) => or_current(nearest),
@@ -166,7 +166,7 @@ pub(crate) fn folder_of(path: &Path) -> PathBuf {
     path.parent().map_or(Path::new("."), or_current).to_owned()
 }
 
-/// The folder, where an empty name stands for the current one.
+/// The folder; an empty path means the current one.
 fn or_current(folder: &Path) -> &Path {
     match folder.as_os_str().is_empty() {
         true => Path::new("."),

@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_the_limit_is_not_read() {
+    fn a_file_larger_than_the_limit_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, [7; 10]).unwrap();
@@ -44,7 +44,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_does_not_end_is_not_read_for_ever() {
+    fn reading_an_endless_file_ends_at_the_limit() {
         let error = read_ten(Path::new("/dev/zero")).unwrap_err();
         assert_eq!(error.to_string(), "11 bytes");
     }

@@ -4,7 +4,7 @@
 //! `cargo bench -p mbn-infer --bench engines -- --engine ort --alpha 1.0 --batch 32 --steps 8`
 //!
 //! `--device cuda[:N]` keeps two batches in flight, as `mbn-infer` does, copies included, and gives the mean over all of
-//! them; where there is no such device the object is `{"skipped": REASON}`. `--precision fp16`, `--tf32 true`,
+//! them; if there is no such device the object is `{"skipped": REASON}`. `--precision fp16`, `--tf32 true`,
 //! `--cudnn-search exhaustive` and `--cuda-graph true` are as `mbn-infer`'s and `mbn-export`'s.
 
 use std::collections::VecDeque;

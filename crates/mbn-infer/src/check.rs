@@ -94,7 +94,7 @@ mod tests {
         Check::new(parity, scope, &preprocess())
     }
 
-    /// candle gets the same floats as if the picture had been normalised at once.
+    /// candle gets the floats that normalising the picture itself gives.
     #[test]
     fn bytes_are_normalised_for_candle() {
         let picture = RgbImage::from_fn(SIZE as u32, SIZE as u32, |x, y| {

@@ -6,7 +6,7 @@ use mbn_engine::EngineError;
 use mbn_engine::cuda::{CudaError, OLDEST_DRIVER};
 use mbn_engine::runtime::{NEEDED, RuntimeError};
 
-/// What helps against an ONNX Runtime that is missing or unusable.
+/// Advice for an ONNX Runtime that is missing or unusable.
 pub fn of_runtime(error: &RuntimeError) -> String {
     match error {
         RuntimeError::NotFound => onnx_runtime::missing(NEEDED),
@@ -14,12 +14,12 @@ pub fn of_runtime(error: &RuntimeError) -> String {
     }
 }
 
-/// What helps against a CUDA provider that cannot be used.
+/// Advice for a CUDA provider that cannot be used.
 pub fn of_cuda(error: &CudaError) -> String {
     match error {
         CudaError::NoProvider { .. } => {
-            "`make onnxruntime-cuda` gets an ONNX Runtime that has it, which is then found without `--ort-lib` and \
-             `ORT_DYLIB_PATH`; `--device cpu` classifies on the CPU"
+            "`make onnxruntime-cuda` gets an ONNX Runtime that has it; to use it, leave out `--ort-lib` and unset \
+             `ORT_DYLIB_PATH`. `--device cpu` classifies on the CPU"
                 .to_owned()
         }
         CudaError::ProviderMissing { .. } => {

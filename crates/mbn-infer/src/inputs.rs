@@ -16,7 +16,7 @@ use crate::options::Options;
 pub struct Input {
     /// The path as given, or as found below the folder given.
     pub path: PathBuf,
-    /// Index of its class, where that is known.
+    /// Index of its class, if known.
     pub class: Option<usize>,
     /// Why it leads to no image.
     pub problem: Option<String>,
@@ -46,7 +46,7 @@ impl Input {
 /// The longest path in a list, in bytes. No system allows as much, so a longer line shows that the file is not a list.
 const MAX_PATH: u64 = 1 << 16;
 
-/// The images that the options ask for. `class_names` are the model's.
+/// The images that the options name. `class_names` are the model's.
 ///
 /// # Errors
 /// A list that cannot be read; for `--evaluate`, a folder of classes that are not the model's.
@@ -111,7 +111,7 @@ fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     read_paths(BufReader::new(file), &name)
 }
 
-/// The lines that are not empty. `name` is the list's in messages.
+/// The lines that are not empty. `name` describes the list in messages.
 fn read_paths(mut list: impl BufRead, name: &str) -> Result<Vec<PathBuf>> {
     let (mut paths, mut line) = (Vec::new(), Vec::new());
     for number in 1.. {
@@ -123,7 +123,7 @@ fn read_paths(mut list: impl BufRead, name: &str) -> Result<Vec<PathBuf>> {
             break;
         }
         if !line.ends_with(b"\n") && line.len() as u64 == MAX_PATH {
-            bail!("line {number} of {name} has more than {MAX_PATH} bytes, expected a path a line");
+            bail!("line {number} of {name} has more than {MAX_PATH} bytes, expected one path per line");
         }
         let path = line.strip_suffix(b"\n").unwrap_or(&line);
         let path = path.strip_suffix(b"\r").unwrap_or(path);
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_has_a_path_a_line() {
+    fn a_list_has_one_path_per_line() {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("list");
         std::fs::write(&list, b"a b.png\r\n\n  c.png\nd\xff.png").unwrap();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_not_read_to_its_end() {
+    fn an_endless_line_is_not_read_to_its_end() {
         let endless = BufReader::new(std::io::repeat(0));
         let message = read_paths(endless, "the list `x`").unwrap_err().to_string();
         assert!(
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_evaluated_is_one_failed_input() {
+    fn a_folder_that_cannot_be_evaluated_is_one_failed_input() {
         let folder = tempfile::tempdir().unwrap();
         let names = ["church", "tench"].map(str::to_owned);
         let gone = labelled(&folder.path().join("gone"), &names).unwrap();

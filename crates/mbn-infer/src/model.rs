@@ -34,10 +34,10 @@ pub enum Content {
 }
 
 impl Model {
-    /// Reads the file `path`; without one `model.onnx` of the current folder, else the built-in weights.
+    /// Reads the file `path`. Without it: `model.onnx` in the current folder if that exists, else the built-in weights.
     ///
     /// # Errors
-    /// The file cannot be read, or is no model.
+    /// The file cannot be read, or is not a model.
     pub fn open(path: Option<&Path>) -> Result<Self> {
         let default = Path::new(DEFAULT_MODEL);
         match path {
@@ -98,7 +98,7 @@ impl Model {
         self.sha256.as_deref()
     }
 
-    /// What it computes with.
+    /// The number format that it computes in.
     pub fn precision(&self) -> ModelPrecision {
         self.precision
     }

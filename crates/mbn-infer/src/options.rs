@@ -35,7 +35,7 @@ pub struct Options {
     #[arg(value_name = "PATH", required_unless_present = "list", help_heading = "Input")]
     pub paths: Vec<PathBuf>,
 
-    /// File with a path a line, classified after the others; `-` is stdin
+    /// File with one path per line, classified after PATH; `-` is stdin
     #[arg(
         long,
         value_name = "FILE",
@@ -156,7 +156,7 @@ impl Options {
         given.into_iter().find_map(|(given, name)| given.then_some(name))
     }
 
-    /// The given options that change what a CUDA device does, with `has` or `have`.
+    /// The given options that only affect CUDA devices, followed by `has` or `have`.
     pub fn cuda_settings(&self) -> Option<String> {
         let given = [
             (self.tf32, "`--tf32`"),

@@ -55,11 +55,11 @@ struct Decoded {
 }
 
 impl Pipeline {
-    /// A pipeline on `threads` threads of its own, whose chunks hold whole batches where all files are good. Its images
-    /// are normalised if the network takes floats, else they are the bytes that resizing gives.
+    /// A pipeline on `threads` threads of its own, whose chunks hold whole batches if all files can be decoded. Its
+    /// images are normalised if the network takes floats, else they are the bytes that resizing gives.
     ///
     /// # Errors
-    /// The system has no threads to give.
+    /// The system refuses to start the threads.
     pub fn new(preprocess: Preprocess, pixel_type: PixelType, batch: usize, threads: usize) -> Result<Self> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -78,8 +78,8 @@ impl Pipeline {
         })
     }
 
-    /// Gives all inputs to `consume`, chunk by chunk and in order. Memory stays the same for any number, if `consume`
-    /// keeps a few chunks at most.
+    /// Gives all inputs to `consume`, chunk by chunk and in order. Memory use does not grow with their number, provided
+    /// that `consume` keeps only a few chunks.
     ///
     /// # Errors
     /// The first error of `consume`, after which nothing more is decoded.

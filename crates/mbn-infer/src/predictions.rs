@@ -13,7 +13,7 @@ pub struct Prediction<'a> {
     pub probability: f32,
 }
 
-/// The `k` likeliest classes, likeliest first; of equal ones the first.
+/// The `k` likeliest classes, likeliest first; ties keep the order of the classes.
 pub fn top_k<'a>(probabilities: &[f32], class_names: &'a [String], k: usize) -> Vec<Prediction<'a>> {
     let mut order: Vec<usize> = (0..probabilities.len()).collect();
     order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));

@@ -34,11 +34,11 @@ struct Interrupted;
 /// Classifies as the options say.
 ///
 /// # Errors
-/// Options, a model, an engine or an output that cannot be used. An image that cannot be used is reported
-/// instead, and makes the outcome a failure.
+/// The options, the model, the engine or the output cannot be used. An image that cannot be used is not an error: it is
+/// reported, and makes the outcome a failure.
 pub fn run(options: Options) -> Result<Outcome> {
     options.validate()?;
-    // Until then the program may wait forever for something that it reads or opens.
+    // Before the guard is dropped, the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
     let output = options.output.as_deref();
     if let Some(path) = output {
@@ -58,7 +58,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     )?;
     let bar = progress::bar(inputs.len() as u64, BAR);
     if options.output.is_none() && stdout().is_terminal() {
-        // The results themselves show how far it is.
+        // The results themselves show the progress.
         progress::hide();
     }
     let mut report = Report::default();

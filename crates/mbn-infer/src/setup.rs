@@ -1,4 +1,4 @@
-//! Puts together what classifies: model, engine, device and the check against candle.
+//! Puts a classifier together: model, engine, device and the check against candle.
 
 mod candle;
 mod loaded;
@@ -14,9 +14,9 @@ use crate::check::Check;
 use crate::model::Model;
 use crate::options::Options;
 
-/// What classifies.
+/// A model in its engine, ready to classify.
 pub struct Classifier {
-    /// Run the network.
+    /// The engines that run the network.
     pub lanes: Lanes,
     /// Images that an engine takes at once.
     pub batch: usize,

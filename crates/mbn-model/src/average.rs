@@ -33,7 +33,7 @@ impl WeightAverage {
         })
     }
 
-    /// An average that goes on from `weights`.
+    /// An average that continues from `weights`.
     ///
     /// # Errors
     /// If the device cannot hold them.
@@ -48,7 +48,7 @@ impl WeightAverage {
         })
     }
 
-    /// Takes in the network after its step number `steps`, counted from 1.
+    /// Updates the average with the network after step number `steps`, counted from 1.
     ///
     /// # Errors
     /// If the network is another one, or the device fails.

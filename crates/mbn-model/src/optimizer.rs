@@ -64,7 +64,7 @@ impl Optimizer {
         &self.state
     }
 
-    /// Goes on from a saved state.
+    /// Continues from a saved state.
     pub fn set_state(&mut self, state: OptimizerState) {
         self.state = state;
     }

@@ -14,7 +14,7 @@ use mbn_weights::Weights;
 
 const CPU: Device = Device::Cpu;
 
-/// The weights with every other value larger by so much of itself, the others smaller.
+/// The weights, every other value enlarged by `part` of itself and the others reduced.
 fn moved(weights: &Weights, part: f32) -> Weights {
     let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
     for spec in weights.architecture().tensors() {

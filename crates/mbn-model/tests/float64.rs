@@ -23,8 +23,8 @@ const PROJECTED: Tolerance = Tolerance {
     absolute: 1e-9,
     relative_to_max: 0.0,
 };
-/// By so much a step changes the loss, at most: a hundred million times its rounding, and little enough that a step
-/// hardly ever takes an activation across a kink.
+/// Most that a step changes the loss: a hundred million times its rounding, and so little that a step hardly ever takes an
+/// activation across a kink.
 const CHANGE: f64 = 3e-7;
 /// Largest part of the derivative along a direction, or of 1 if that is smaller, by which the difference may be off.
 /// The loss's rounding, divided by [`CHANGE`], makes about 5e-7 of it.

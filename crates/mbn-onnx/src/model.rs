@@ -129,7 +129,7 @@ mod tests {
         };
         assert!(matches!(load(b""), ModelErrorKind::Empty));
         assert!(matches!(
-            load(b"no protocol buffer"),
+            load(b"not a protocol buffer"),
             ModelErrorKind::Malformed(_)
         ));
         let no_graph = ModelProto {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_lies_allocates_nothing() {
+    fn a_false_length_allocates_nothing() {
         // Field 7 (the graph), stated to be 2^62 bytes long.
         let bytes = [0x3a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
         assert!(matches!(

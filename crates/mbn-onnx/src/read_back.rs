@@ -20,7 +20,7 @@ pub enum FoldedError {
     /// Its metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The weights are not in full precision.
+    /// The weights are not float32.
     #[error("its weights are not float32")]
     Precision,
     /// Another program wrote it, or it has been changed.

@@ -1,4 +1,4 @@
-//! The operations with their operands checked, and the CPU's side of each. [`crate::cuda`] adds the GPU's side.
+//! The operations with their operands checked, and the CPU's side of each. `cuda` adds the GPU's side.
 
 pub(crate) mod depthwise;
 pub(crate) mod inference;

@@ -21,7 +21,7 @@ pub enum CudaUnavailable {
     #[error("there is no CUDA device")]
     NoDevice,
     /// There are devices, but none of this index.
-    #[error("there is no CUDA device {index}, only {count} from 0 on")]
+    #[error("there is no CUDA device {index}; this machine has {count}, counted from 0")]
     Index {
         /// The requested index.
         index: usize,

@@ -19,6 +19,12 @@ use proptest::prelude::*;
 const STEP: f64 = 1e-2;
 /// The same in float64.
 const STEP_IN_FLOAT64: f64 = 1e-5;
+/// The gradient in float32 against float64. It has passed two batch norms, whose backward pass subtracts sums of nearly
+/// equal size; where a shift meets a batch norm without padding in between, nothing but rounding remains.
+const AGAINST_FLOAT64: Tolerance = Tolerance {
+    absolute: 2e-6,
+    relative_to_max: 1e-3,
+};
 const SHAPE: [usize; 4] = [3, 5, 4, 6];
 
 /// Upper bound of the activations.
@@ -165,13 +171,13 @@ fn gradients_are_the_finite_differences() {
                 inputs[i] = moved;
                 chain.run_in_float64(&inputs).0
             });
-            let tolerance = Tolerance::FINITE_DIFFERENCE_DOUBLE;
+            let tolerance = Tolerance::FINITE_DIFFERENCE_FLOAT64;
             assert_close(&format!("float64, {name}"), &exact[i], &expected, tolerance);
             assert_close(
                 &format!("against float64, {name}"),
                 &found,
                 &exact[i],
-                Tolerance::GRADIENT,
+                AGAINST_FLOAT64,
             );
         }
     }

@@ -6,7 +6,7 @@ mod device;
 
 use candle_core::{DType, Device};
 use device::comparison::Found;
-use device::{Comparison, FORMATS, shapes};
+use device::{Comparison, DTYPES, shapes};
 use mbn_testing::Tolerance;
 
 const CPU: Device = Device::Cpu;
@@ -16,11 +16,11 @@ fn the_cpu_is_the_cpus() {
     let mut comparison = Comparison::new(&CPU);
     for (i, block) in shapes::random(8).into_iter().enumerate() {
         let (case, seed) = (block.describe(), i as u64);
-        for format in FORMATS {
-            comparison.add("depthwise", &case, device::depthwise(block, format, seed));
-            comparison.add("pointwise", &case, device::pointwise(block, format, seed));
-            comparison.add("stem", &case, device::stem(block, format, seed));
-            comparison.add("pool", &case, device::pool(block.input, format, seed));
+        for dtype in DTYPES {
+            comparison.add("depthwise", &case, device::depthwise(block, dtype, seed));
+            comparison.add("pointwise", &case, device::pointwise(block, dtype, seed));
+            comparison.add("stem", &case, device::stem(block, dtype, seed));
+            comparison.add("pool", &case, device::pool(block.input, dtype, seed));
         }
         comparison.add("stem for inference", &case, device::stem_fused(block, seed));
         comparison.add("block for inference", &case, device::separable(block, seed));
@@ -69,7 +69,7 @@ fn a_wrong_value_is_noticed() {
     assert_eq!(comparison.problems().len(), 1);
 }
 
-/// A stride, a padding or a format taken for another makes a difference that the tolerances do not cover.
+/// A stride, a padding or a type taken for another makes a difference that the tolerances do not cover.
 #[test]
 fn a_wrong_operation_is_noticed() {
     let block = shapes::Block {

@@ -6,13 +6,13 @@ mod common;
 mod device;
 
 use candle_core::{DType, Device};
-use device::{Comparison, FORMATS, shapes};
+use device::{Comparison, DTYPES, shapes};
 use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
 use mbn_testing::{Turn, Turns};
 
 static CUDA: Turns<Device, CudaUnavailable> = Turns::new(|| open_cuda(0));
 
-/// Number of random shapes; most are run in both formats.
+/// Number of random shapes; most are run in both dtypes.
 const CASES: usize = 48;
 /// Images in the network's largest layers.
 const BATCH: usize = 2;
@@ -34,11 +34,11 @@ fn convolutions_are_the_cpus() {
     let mut comparison = Comparison::new(cuda.device);
     for (i, block) in shapes::random(CASES).into_iter().enumerate() {
         let (case, seed) = (block.describe(), i as u64);
-        for format in FORMATS {
-            let name = |operation: &str| format!("{operation}, {format:?}");
-            comparison.add(&name("depthwise"), &case, device::depthwise(block, format, seed));
-            comparison.add(&name("pointwise"), &case, device::pointwise(block, format, seed));
-            comparison.add(&name("stem"), &case, device::stem(block, format, seed));
+        for dtype in DTYPES {
+            let name = |operation: &str| format!("{operation}, {dtype:?}");
+            comparison.add(&name("depthwise"), &case, device::depthwise(block, dtype, seed));
+            comparison.add(&name("pointwise"), &case, device::pointwise(block, dtype, seed));
+            comparison.add(&name("stem"), &case, device::stem(block, dtype, seed));
         }
     }
     comparison.finish();
@@ -52,10 +52,10 @@ fn the_networks_layers_are_the_cpus() {
     let mut comparison = Comparison::new(cuda.device);
     for (i, block) in shapes::of_the_network(BATCH).into_iter().enumerate() {
         let (case, seed) = (block.describe(), i as u64);
-        for format in FORMATS {
-            let name = |operation: &str| format!("{operation}, {format:?}");
-            comparison.add(&name("depthwise"), &case, device::depthwise(block, format, seed));
-            comparison.add(&name("pointwise"), &case, device::pointwise(block, format, seed));
+        for dtype in DTYPES {
+            let name = |operation: &str| format!("{operation}, {dtype:?}");
+            comparison.add(&name("depthwise"), &case, device::depthwise(block, dtype, seed));
+            comparison.add(&name("pointwise"), &case, device::pointwise(block, dtype, seed));
         }
         comparison.add("block for inference", &case, device::separable(block, seed));
     }
@@ -66,12 +66,8 @@ fn the_networks_layers_are_the_cpus() {
             cout: 32,
         };
         let case = block.describe();
-        for format in FORMATS {
-            comparison.add(
-                &format!("stem, {format:?}"),
-                &case,
-                device::stem(block, format, 1),
-            );
+        for dtype in DTYPES {
+            comparison.add(&format!("stem, {dtype:?}"), &case, device::stem(block, dtype, 1));
         }
         comparison.add("stem for inference", &case, device::stem_fused(block, 2));
     }
@@ -86,13 +82,9 @@ fn pooling_is_the_cpus() {
     let mut comparison = Comparison::new(cuda.device);
     let random = shapes::random(CASES).into_iter().map(|block| block.input);
     for (i, shape) in random.chain([[8, 7, 7, 1024], [MANY, 1, 1, 8]]).enumerate() {
-        for format in FORMATS {
-            let name = format!("pool, {format:?}");
-            comparison.add(
-                &name,
-                &format!("{shape:?}"),
-                device::pool(shape, format, i as u64),
-            );
+        for dtype in DTYPES {
+            let name = format!("pool, {dtype:?}");
+            comparison.add(&name, &format!("{shape:?}"), device::pool(shape, dtype, i as u64));
         }
     }
     comparison.finish();
@@ -176,12 +168,12 @@ fn two_runs_give_the_same_bits() {
     let blocks = shapes::of_the_network(BATCH);
     for (i, block) in blocks.into_iter().chain(shapes::random(8)).enumerate() {
         let (case, seed) = (block.describe(), i as u64);
-        for format in FORMATS {
-            let name = |operation: &str| format!("{operation}, {format:?}");
-            comparison.add_twice(&name("depthwise"), &case, device::depthwise(block, format, seed));
-            comparison.add_twice(&name("pointwise"), &case, device::pointwise(block, format, seed));
-            comparison.add_twice(&name("stem"), &case, device::stem(block, format, seed));
-            comparison.add_twice(&name("pool"), &case, device::pool(block.input, format, seed));
+        for dtype in DTYPES {
+            let name = |operation: &str| format!("{operation}, {dtype:?}");
+            comparison.add_twice(&name("depthwise"), &case, device::depthwise(block, dtype, seed));
+            comparison.add_twice(&name("pointwise"), &case, device::pointwise(block, dtype, seed));
+            comparison.add_twice(&name("stem"), &case, device::stem(block, dtype, seed));
+            comparison.add_twice(&name("pool"), &case, device::pool(block.input, dtype, seed));
         }
         comparison.add_twice("block for inference", &case, device::separable(block, seed));
     }

@@ -256,7 +256,7 @@ proptest! {
             let single = operations(kind, &image, &input, &weight, conv, &above);
             let (image, input, weight, above) = (double(&image), input.to_dtype(DType::F64), double(&weight), above.in_double());
             let found = reference(kind, &image, &input, &weight, conv, &above);
-            compare(&format!("{kind:?}"), &found, &naive(kind, &image, &input, &weight, conv, &above), Tolerance::DOUBLE);
+            compare(&format!("{kind:?}"), &found, &naive(kind, &image, &input, &weight, conv, &above), Tolerance::FLOAT64);
             compare(&format!("{kind:?} in float32"), &single, &found, Tolerance::CLOSE.for_sum(n * h * w));
         }
     }
@@ -267,16 +267,16 @@ proptest! {
         let images = doubles(&layer.activated());
         let expected: Vec<f64> = images.chunks(h * w * c).flat_map(|image| naive_statistics(image, c).0).collect();
         let (found, raw) = (layer.float64(), doubles(&layer.raw));
-        assert_close("pool", &float64::pool(&found.forward(&raw), h * w, c), &expected, Tolerance::DOUBLE);
+        assert_close("pool", &float64::pool(&found.forward(&raw), h * w, c), &expected, Tolerance::FLOAT64);
 
         let gradient = doubles(&tensor(seed ^ 1, &[n, c]));
         let mut spread = float64::pool_gradient(&gradient, h * w, c);
         let expected: Vec<f64> = gradient.chunks(c).flat_map(|row| row.repeat(h * w)).map(|g| g / (h * w) as f64).collect();
         let (gamma, beta) = found.before_activation(&mut spread, &raw);
         let (passed, dgamma, dbeta) = layer.before_activation(&expected);
-        assert_close("pool: input", &spread, &passed, Tolerance::DOUBLE);
-        assert_close("pool: gamma", &gamma, &dgamma, Tolerance::DOUBLE);
-        assert_close("pool: beta", &beta, &dbeta, Tolerance::DOUBLE);
+        assert_close("pool: input", &spread, &passed, Tolerance::FLOAT64);
+        assert_close("pool: gamma", &gamma, &dgamma, Tolerance::FLOAT64);
+        assert_close("pool: beta", &beta, &dbeta, Tolerance::FLOAT64);
     }
 
     /// The fused layers are the naive convolutions with bias and bounds, and float32 approaches them.
@@ -298,7 +298,7 @@ proptest! {
 
         let stem = reference(Convolution::Stem { window: window(conv), size: [h, w], out_channels: c }, &doubles(&image), &first);
         let raw = naive_conv(&doubles(&image), &doubles(&first.weight), (n, 3, h, w), c, 1, conv);
-        assert_close("stem", &stem, &epilogue(nhwc(raw, (n, oh, ow, c)), &first), Tolerance::DOUBLE);
+        assert_close("stem", &stem, &epilogue(nhwc(raw, (n, oh, ow, c)), &first), Tolerance::FLOAT64);
         let single = used(&[n, oh, ow, c]);
         stem_fused(&image, &first, conv, &single).unwrap();
         assert_close("stem in float32", &doubles(&single), &stem, Tolerance::CLOSE);
@@ -311,7 +311,7 @@ proptest! {
         let weight = doubles(&point.weight);
         let product = between.chunks(c).flat_map(|pixel| weight.chunks(c).map(move |row| row.iter().zip(pixel).map(|(w, a)| w * a).sum::<f64>()));
         let expected = epilogue(product.collect(), &point);
-        assert_close("separable", &separable, &expected, Tolerance::DOUBLE);
+        assert_close("separable", &separable, &expected, Tolerance::FLOAT64);
         let single = used(&[n, oh, ow, cout]);
         separable_fused(&x, &depth, conv, &point.clone().into(), &single).unwrap();
         assert_close("separable in float32", &doubles(&single), &separable, Tolerance::CLOSE);

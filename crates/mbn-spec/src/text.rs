@@ -1,4 +1,4 @@
-//! Numbers and lists as messages and tables print them.
+//! Numbers and lists in the form that messages and tables print.
 
 use std::fmt::Display;
 
@@ -25,7 +25,7 @@ pub fn listed(items: impl IntoIterator<Item = impl Display>, limit: usize) -> St
     }
 }
 
-/// The first `limit` items and the number of others, each on an indented line that begins with a line break.
+/// The first `limit` items and the number of others, each on an indented line of its own. Starts with a line break.
 pub fn listed_lines(items: impl IntoIterator<Item = impl Display>, limit: usize) -> String {
     let (mut lines, more) = first(items, limit);
     if more > 0 {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_grouped() {
         let found = [0u64, 999, 1000, 1_234_567].map(thousands);
         assert_eq!(found, ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_ends_in_the_number_of_others() {
+    fn a_long_list_ends_with_the_number_of_others() {
         for (len, expected) in [(0, ""), (1, "0"), (3, "0, 1, 2"), (5, "0, 1, 2 and 2 more")] {
             assert_eq!(listed(0..len, 3), expected);
         }

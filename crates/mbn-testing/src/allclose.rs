@@ -24,7 +24,7 @@ impl Tolerance {
         relative_to_max: 6e-8,
     };
     /// A few float64 operations, or a sum, in another order: some units in the last place.
-    pub const DOUBLE: Self = Self {
+    pub const FLOAT64: Self = Self {
         absolute: 1e-13,
         relative_to_max: 1e-13,
     };
@@ -52,7 +52,7 @@ impl Tolerance {
     };
     /// A derivative by central differences in float64 with a step of 1e-5: truncation and cancellation each leave
     /// about ten correct digits.
-    pub const FINITE_DIFFERENCE_DOUBLE: Self = Self {
+    pub const FINITE_DIFFERENCE_FLOAT64: Self = Self {
         absolute: 1e-9,
         relative_to_max: 1e-8,
     };

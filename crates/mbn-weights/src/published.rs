@@ -1,4 +1,4 @@
-//! Where published weights lie, relative to the current folder, and how weight files are named.
+//! Where published weights are, relative to the current folder, and how weight files are named.
 
 use std::path::{Path, PathBuf};
 

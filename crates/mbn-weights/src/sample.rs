@@ -6,7 +6,7 @@ use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, Training};
 
 use crate::Weights;
 
-/// An alpha 0.25 network in which every tensor holds other values, with all metadata.
+/// An alpha 0.25 network with all metadata. No two tensors hold the same values.
 pub(crate) fn sample(classes: usize) -> Weights {
     let architecture = Architecture::new(Alpha::Quarter, classes);
     let mut floats = BTreeMap::new();

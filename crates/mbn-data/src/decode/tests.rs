@@ -1,4 +1,4 @@
-//! Decoding of every format. Here: files to decode.
+//! Decodes files of every format. This file makes them.
 
 mod damaged;
 mod jpeg_files;

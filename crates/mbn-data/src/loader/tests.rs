@@ -1,4 +1,4 @@
-//! The loader as a whole. Here: which pictures its batches hold.
+//! The loader as a whole. This file tests which pictures its batches hold.
 
 mod crops;
 mod threads;

@@ -7,7 +7,7 @@ use crate::placement::PlacementError;
 /// The oldest driver that runs programs of CUDA 13, which the provider is built with.
 pub const OLDEST_DRIVER: &str = "580";
 
-/// Where the system tells which driver it runs.
+/// The file in which the system states the version of its driver.
 const DRIVER_VERSION: &str = "/proc/driver/nvidia/version";
 
 /// ONNX Runtime's CUDA provider cannot be used, or not for this network.
@@ -30,7 +30,7 @@ pub enum CudaError {
     Library {
         /// Its name, such as `libcublas.so.13`.
         library: String,
-        /// The Python package that has it, where one is known.
+        /// The Python package that contains it, if one is known.
         package: Option<&'static str>,
         /// The loader's words.
         reason: String,
@@ -44,7 +44,7 @@ pub enum CudaError {
     /// The driver is older than the provider's CUDA.
     #[error("the NVIDIA driver{} is too old for the CUDA provider", version(installed.as_deref()))]
     DriverTooOld {
-        /// Its version, where the system tells it.
+        /// Its version, if the system states it.
         installed: Option<String>,
     },
     /// The driver knows of no card.
@@ -190,7 +190,7 @@ fn number_after(message: &str, prefix: &str) -> Option<usize> {
     rest[..end].parse().ok()
 }
 
-/// ONNX Runtime's message without the places in its source that it starts and ends with.
+/// ONNX Runtime's message without the source locations at its start and end.
 fn core_of(message: &str) -> String {
     let start = message
         .rfind("CUDA failure ")

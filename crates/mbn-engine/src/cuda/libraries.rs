@@ -1,4 +1,4 @@
-//! NVIDIA's libraries that the CUDA provider needs, and the folders where they are looked for.
+//! NVIDIA's libraries that the CUDA provider needs, and the folders to search for them.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ const DRIVER: &str = "libcuda.so.1";
 
 struct Library {
     name: &'static str,
-    /// The Python package that has it, with the versions that do.
+    /// The Python package that contains it, with the range of its versions.
     package: &'static str,
     /// The provider does not start without it.
     required: bool,
 }
 
-/// Each comes after the libraries that it needs itself.
+/// Each library comes after those that it needs itself.
 const LIBRARIES: [Library; 6] = [
     library("libcudart.so.13", "nvidia-cuda-runtime~=13.0", true),
     library("libnvrtc.so.13", "nvidia-cuda-nvrtc~=13.0", false),
@@ -40,14 +40,14 @@ const fn library(name: &'static str, package: &'static str, required: bool) -> L
     }
 }
 
-/// The Python package that has the library of this name.
+/// The Python package that contains the library of this name.
 pub(super) fn package(name: &str) -> Option<&'static str> {
     let stem = |name: &str| name.split(".so").next().unwrap_or_default().to_owned();
     let found = LIBRARIES.iter().find(|library| stem(library.name) == stem(name));
     found.map(|library| library.package)
 }
 
-/// Where NVIDIA's libraries are looked for.
+/// Where to search for NVIDIA's libraries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folders {
     /// Before the system's libraries.
@@ -57,9 +57,8 @@ pub struct Folders {
 }
 
 impl Folders {
-    /// Before the system's libraries `explicit` (a folder that the user names) and the folders in
-    /// [`FOLDERS_VARIABLE`]; after them the active Python environment. A folder that is a Python environment stands
-    /// for its NVIDIA packages as well.
+    /// The search order: `explicit` (a folder that the user names), the folders in [`FOLDERS_VARIABLE`], the system's
+    /// libraries, the active Python environment. In a Python environment the folders of NVIDIA's packages count too.
     pub fn new(explicit: Option<&Path>) -> Self {
         let variable = env::var_os(FOLDERS_VARIABLE).unwrap_or_default();
         let named = explicit
@@ -105,7 +104,7 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
 /// Loads the driver's library and NVIDIA's, so that the provider, which asks for them by name, gets these.
 pub(super) fn preload(folders: &Folders) -> Result<(), CudaError> {
     if !cfg!(target_os = "linux") {
-        // The system's loader alone knows where they are.
+        // On other systems only the loader knows where they are.
         return Ok(());
     }
     load(Path::new(DRIVER)).map_err(|reason| CudaError::NoDriver { reason })?;

@@ -18,7 +18,7 @@ impl CandleEngine {
     /// The network with these weights, on the CPU.
     ///
     /// # Errors
-    /// The weights are not those of their architecture.
+    /// The weights do not match their architecture.
     pub fn new(weights: &Folded) -> Result<Self, EngineError> {
         Self::on(weights, &Device::Cpu)
     }
@@ -26,7 +26,7 @@ impl CandleEngine {
     /// The network with these weights, on a device.
     ///
     /// # Errors
-    /// The weights are not those of their architecture, or the device cannot hold them.
+    /// The weights do not match their architecture, or the device cannot hold them.
     pub fn on(weights: &Folded, device: &Device) -> Result<Self, EngineError> {
         let network = InferenceNetwork::new(weights, device).map_err(EngineError::CandleWeights)?;
         Ok(Self {

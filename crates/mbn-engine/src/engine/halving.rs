@@ -1,4 +1,4 @@
-//! An engine on a device whose memory may be too small for a batch, which is then halved until it fits.
+//! An engine that halves its batch until the batch fits into the device's memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,7 +34,7 @@ impl BatchLimit {
                 })
                 .is_ok();
         if lowered {
-            log::warn!("the device's memory does not hold a batch of {batch}: going on with {half}");
+            log::warn!("the device's memory does not hold a batch of {batch}: continuing with {half}");
         }
         half > 0
     }
@@ -54,7 +54,7 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
     /// Makes the engine for the largest batch up to `limit` for which it can be made.
     ///
     /// # Errors
-    /// Those of `build`; running out of memory only for a batch of one.
+    /// Any error of `build`; out of memory only if a batch of one does not fit.
     pub fn start(limit: Arc<BatchLimit>, build: B) -> Result<Self, EngineError> {
         let mut halving = Self {
             build,

@@ -140,7 +140,7 @@ impl OrtEngine {
         self.properties.get(key).map(String::as_str)
     }
 
-    /// Height and width of the input, where the file fixes them.
+    /// Height and width of the input, if the file fixes them.
     pub fn input_size(&self) -> Option<usize> {
         self.input.size
     }
@@ -150,12 +150,7 @@ impl OrtEngine {
         &self.output.name
     }
 
-    /// What runs the network.
-    pub fn provider(&self) -> &Provider {
-        &self.provider
-    }
-
-    /// Runs at most a batch in the buffers of that size.
+    /// Runs at most one batch, in buffers that are allocated once.
     fn run_fixed(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         let (batch, image_len) = (self.input.batch.or(self.batch).unwrap_or(n), images.len() / n);
         let failed = |error: ort::Error| match self.provider {

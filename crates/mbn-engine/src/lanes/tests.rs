@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use super::*;
 use crate::images::{PixelBuffer, Pixels};
 
-/// Gives each image's only value; with a barrier it waits until another engine runs too.
+/// Returns each image's only value. With a barrier it first waits until another engine runs too.
 struct Echo(Option<Arc<Barrier>>);
 
 impl Engine for Echo {
@@ -84,7 +84,7 @@ fn an_error_belongs_to_its_batch() {
 }
 
 #[test]
-fn an_engine_that_cannot_be_made_is_an_error() {
+fn an_engine_that_cannot_be_built_is_an_error() {
     let broken: Build = Box::new(|| Err(EngineError::Empty));
     let error = Lanes::start([echo(None), broken]).map(drop).unwrap_err();
     assert!(matches!(error, EngineError::Empty), "{error}");

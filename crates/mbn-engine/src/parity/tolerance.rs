@@ -3,8 +3,7 @@
 use crate::engine::Provider;
 use crate::precision::ModelPrecision;
 
-/// Two float32 programs that add the same terms in another order, through 28 layers: rounding grows with depth. An
-/// absolute limit, also when the logits are large.
+/// Two float32 programs that add the same terms in another order, through 28 layers: rounding grows with depth.
 const FLOAT32: f32 = 1e-4;
 /// float16 keeps eleven bits of every weight and activation: networks with random weights, which are the worst case,
 /// are off by up to 4 % of their largest logit, a wrong graph by 100 %.
@@ -61,12 +60,17 @@ impl Tolerance {
         }
     }
 
-    /// The same differences for pictures of noise, whatever their likeliest classes: on noise near ties are common, and
-    /// a difference within the tolerance may turn each.
+    /// The same tolerance for pictures of noise. No network was trained on them: their logits may be far larger than
+    /// those of pictures, and rounding grows with them. Near ties are common, so that a difference within the tolerance
+    /// may change any likeliest class.
     pub fn on_noise(self) -> Self {
+        let difference = match self.difference {
+            Difference::Absolute(difference) => Difference::OfLargest(difference),
+            of_largest => of_largest,
+        };
         Self {
+            difference,
             same_class: 0.0,
-            ..self
         }
     }
 
@@ -101,10 +105,12 @@ mod tests {
     }
 
     #[test]
-    fn float32_logits_may_not_differ_more_when_they_are_large() {
+    fn float32_logits_may_differ_more_when_they_are_large_on_noise_alone() {
         let float32 = Tolerance::of(ModelPrecision::Float32, &Provider::Cpu);
         assert_eq!(float32, Tolerance::absolute(FLOAT32));
-        assert_eq!(float32.on_noise(), float32);
+        assert_eq!(float32.allowed(20.0), FLOAT32);
+        assert_eq!(float32.on_noise().allowed(20.0), 20.0 * FLOAT32);
+        assert_eq!(float32.on_noise().allowed(0.2), FLOAT32);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Profiles in ONNX Runtime's form.
+//! Profiles in ONNX Runtime's format.
 
 use super::*;
 
@@ -77,7 +77,7 @@ fn a_node_counts_once_and_long_lists_are_cut() {
 }
 
 #[test]
-fn what_is_no_profile_is_refused() {
+fn other_json_than_a_profile_is_refused() {
     for text in ["", "{}", "[1]", "[{\"cat\": \"Node\""] {
         assert!(Placement::of_profile(text.as_bytes()).is_err(), "{text}");
     }

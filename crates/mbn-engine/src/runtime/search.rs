@@ -1,4 +1,4 @@
-//! The places where ONNX Runtime's library is looked for.
+//! The places to search for ONNX Runtime's library.
 
 use std::env;
 use std::ffi::OsStr;
@@ -18,7 +18,7 @@ pub enum Origin {
     Named,
     /// The environment variable `ORT_DYLIB_PATH`.
     Variable,
-    /// What `make onnxruntime` got.
+    /// The download of `make onnxruntime` or `make onnxruntime-cuda`.
     Download,
     /// The program's own folder.
     BesideProgram,
@@ -49,7 +49,7 @@ pub(super) fn in_folder(path: &Path) -> Result<PathBuf, RuntimeError> {
     }
 }
 
-/// Libraries to try, in order, where none is named. `cuda` puts the download with the CUDA provider before the plain
+/// Libraries to try, in order, if none is named. `cuda` puts the download with the CUDA provider before the plain
 /// one.
 pub(super) fn implied(cuda: bool) -> Vec<(PathBuf, Origin)> {
     let downloads = if cuda {
@@ -82,7 +82,7 @@ pub(super) fn implied(cuda: bool) -> Vec<(PathBuf, Origin)> {
     with_abi_version.push(".1");
     places.push((name.into(), Origin::System));
     if cfg!(target_os = "linux") {
-        // Without its development package a distribution has no unversioned name.
+        // Distributions put the unversioned name into a development package.
         places.push((with_abi_version.into(), Origin::System));
     }
     places

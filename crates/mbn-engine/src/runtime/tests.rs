@@ -1,5 +1,5 @@
-//! Libraries that are not ONNX Runtime, or not one that can be used. The real one is met by the tests in
-//! `tests/`, each of which is a process of its own.
+//! Libraries that are not ONNX Runtime, or that are too old. The tests in `tests/` use the real one, in processes of
+//! their own: a process can load only one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,7 +22,7 @@ fn compile(folder: &Path, source: &str) -> Option<PathBuf> {
     Some(output)
 }
 
-/// A library that says it is ONNX Runtime `version`, and offers `api` for any number of interface.
+/// A library that claims to be ONNX Runtime `version`, and returns `api` for every version of the interface.
 fn onnx_runtime(version: &str, api: &str) -> String {
     format!(
         "struct Base {{ const void *(*get_api)(unsigned); const char *(*get_version)(void); }};
@@ -42,7 +42,7 @@ fn error_of(source: &str) -> Option<RuntimeError> {
 }
 
 #[test]
-fn a_version_too_old_is_named_with_the_one_needed() {
+fn a_version_that_is_too_old_is_named_with_the_one_needed() {
     if let Some(error) = error_of(&onnx_runtime("1.10.0", "&get_version")) {
         assert!(matches!(error, RuntimeError::TooOld { .. }), "{error:?}");
         let message = error.to_string();
@@ -72,7 +72,7 @@ fn other_libraries_are_not_onnx_runtime() {
 }
 
 #[test]
-fn a_file_that_is_no_library_is_refused() {
+fn a_file_that_is_not_a_library_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("libonnxruntime.so");
     for content in [&b""[..], b"\x7fELF", b"a text"] {

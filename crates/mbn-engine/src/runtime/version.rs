@@ -1,4 +1,4 @@
-//! ONNX Runtime's version numbers, as far as they decide what an interface offers.
+//! ONNX Runtime's version numbers, without the patch release.
 
 use std::fmt;
 use std::str::FromStr;

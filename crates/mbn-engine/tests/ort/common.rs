@@ -12,7 +12,7 @@ use mbn_weights::Weights;
 
 /// Float32 results of one network through different paths of ONNX Runtime.
 pub const SAME_NETWORK: f32 = 1e-5;
-/// Size that keeps these tests fast.
+/// A size that keeps these tests fast.
 pub const SIZE: usize = 32;
 pub const CLASSES: usize = 3;
 
@@ -109,7 +109,7 @@ impl Pictures {
         self.pixels(pixel_type).range(0..n * 3 * SIZE * SIZE)
     }
 
-    /// The logits that an engine gives, whichever pixels it takes.
+    /// The logits of an engine, whichever pixels it takes.
     pub fn logits(&self, engine: &mut dyn Engine) -> Vec<f32> {
         engine.logits(self.pixels(engine.pixel_type()), self.n).unwrap()
     }

@@ -1,4 +1,4 @@
-//! What files say of themselves, and files that are refused.
+//! What files state about themselves, and files that are refused.
 
 use mbn_engine::EngineError;
 use mbn_engine::engine::{Engine, OrtEngine};
@@ -8,7 +8,7 @@ use mbn_onnx::{ExportOptions, export};
 use crate::common::{CLASSES, Pictures, SAME_NETWORK, SIZE, assert_same, engine, runtime, weights};
 
 #[test]
-fn reads_what_the_file_says_of_itself() {
+fn reads_what_the_file_states_about_itself() {
     let Some(runtime) = runtime() else { return };
     let engine = engine(&runtime, &ExportOptions::default());
     assert_eq!(engine.classes(), CLASSES);
@@ -28,7 +28,7 @@ fn reads_what_the_file_says_of_itself() {
 }
 
 #[test]
-fn files_that_are_no_model_are_refused() {
+fn files_that_are_not_models_are_refused() {
     let Some(runtime) = runtime() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
@@ -54,7 +54,7 @@ fn file_of_batch(batch: i64) -> Vec<u8> {
     let graph = proto.graph.as_mut().unwrap();
     for value in graph.input.iter_mut().chain(&mut graph.output) {
         let Some(type_proto::Value::TensorType(tensor)) = &mut value.r#type.as_mut().unwrap().value else {
-            panic!("it is no tensor");
+            panic!("it is not a tensor");
         };
         let dim = &mut tensor.shape.as_mut().unwrap().dim[0];
         dim.value = Some(tensor_shape_proto::Value::DimValue(batch));
@@ -63,7 +63,7 @@ fn file_of_batch(batch: i64) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_of_a_batch_that_no_memory_holds_is_refused() {
+fn a_file_whose_fixed_batch_is_too_large_is_refused() {
     let Some(runtime) = runtime() else { return };
     let error = OrtEngine::from_bytes(&runtime, &file_of_batch(1_000_000), 1).unwrap_err();
     assert!(

@@ -1,4 +1,4 @@
-//! Logits of every kind of file that we write, at every batch.
+//! Logits of every kind of file that `mbn-onnx` writes, at several batch sizes.
 
 use mbn_engine::EngineError;
 use mbn_engine::engine::Engine;
@@ -7,7 +7,7 @@ use mbn_onnx::{ExportOptions, InputKind, Precision};
 
 use crate::common::{CLASSES, Pictures, SAME_NETWORK, assert_same, engine, runtime};
 
-/// The graph normalises bytes by one product and one sum, which rounds in another way.
+/// The graph normalises bytes with one product and one sum, which rounds differently.
 const NORMALISED_INSIDE: f32 = 1e-4;
 /// Logits near 1, after 28 layers with eleven bits in each value.
 const HALF_PRECISION: f32 = 5e-2;

@@ -1,5 +1,5 @@
 //! The engine on ONNX Runtime, where `make onnxruntime` got it: files that `mbn-onnx` writes, and files that are
-//! no classifiers.
+//! not classifiers.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bound;

@@ -1,4 +1,4 @@
-//! What ran where.
+//! Which provider ran each operation.
 
 use mbn_engine::EngineError;
 use mbn_engine::cuda::{self, CudaError, Folders};
@@ -9,7 +9,7 @@ use mbn_onnx::ExportOptions;
 use crate::common::{CLASSES, SIZE, fixed, runtime, source};
 
 #[test]
-fn a_profile_tells_that_a_network_ran_on_the_cpu() {
+fn a_profile_shows_that_a_network_ran_on_the_cpu() {
     let Some(runtime) = runtime() else { return };
     let source = source(&ExportOptions::default());
     let (engine, placement) = OrtEngine::with_placement(&runtime, &source, &fixed(8), SIZE).unwrap();
@@ -46,7 +46,7 @@ fn a_profile_tells_that_a_network_ran_on_the_cpu() {
 }
 
 #[test]
-fn cuda_is_an_error_of_its_own_where_the_library_has_none() {
+fn cuda_has_its_own_error_if_the_library_lacks_it() {
     let Some(runtime) = runtime() else { return };
     if runtime.has_cuda() {
         let path = runtime.path().display();

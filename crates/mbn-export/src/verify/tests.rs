@@ -1,4 +1,4 @@
-//! Outputs that are not candle's, and files that are not the weights'.
+//! Outputs that differ from candle's, and files that do not hold the weights.
 
 use mbn_engine::EngineError;
 use mbn_engine::images::{PixelType, Pixels};
@@ -24,7 +24,7 @@ fn weights(seed: u64) -> Weights {
     network.to_weights(metadata).unwrap()
 }
 
-/// An engine that gives what candle gives, changed.
+/// candle, with its logits changed.
 struct Changed<F> {
     network: Network,
     change: F,
@@ -62,7 +62,7 @@ fn compare_changed(precision: Precision, change: impl Fn(&mut Vec<f32>)) -> Resu
     compare_with(options, change)
 }
 
-/// Of a float16 file that gives probabilities.
+/// As [`compare_changed`], for a float16 file that outputs probabilities.
 fn compare_probabilities(change: impl Fn(&mut Vec<f32>)) -> Result<Agreement> {
     let options = ExportOptions {
         precision: Precision::Fp16,
@@ -109,7 +109,7 @@ fn probabilities_are_compared_as_closely_as_logits() {
         let least = found[..5].iter_mut().min_by(|a, b| a.total_cmp(b)).unwrap();
         *least = value(*least);
     };
-    // Small among probabilities, and of a logit that is off by one.
+    // Small as a probability, but its logit is off by one.
     assert!(compare_probabilities(|found| set_least(found, |p| p * std::f32::consts::E)).is_err());
     assert!(compare_probabilities(|found| set_least(found, |_| 0.0)).is_err());
     assert!(compare_probabilities(|found| found.fill(0.2)).is_err());

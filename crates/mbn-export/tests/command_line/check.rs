@@ -14,7 +14,7 @@ fn a_file_that_does_not_agree_with_candle_is_not_left() {
         mbn_testing::skip(mbn_testing::Needs::Other, "`make onnxruntime` has not been run");
         return;
     }
-    // The first depthwise layer vanishes in float16, and what comes after it would make up for its smallness.
+    // The first depthwise layer vanishes in float16; in float32, later layers scale its tiny outputs back up.
     let folder = TempDir::new().unwrap();
     let vanishing = |name: &str, i| match name {
         "model.1.0.weight" => 1e-9,
@@ -32,10 +32,10 @@ fn a_file_that_does_not_agree_with_candle_is_not_left() {
         &library,
         "out.onnx",
     ];
-    let messages = ["`out.onnx` was not written", "its outputs are not candle's"];
+    let messages = ["`out.onnx` was not written", "its outputs differ from candle's"];
     fails(&folder, &args, 1, &messages);
 
-    // Beyond float32 there is nothing to compare with.
+    // Outputs beyond float32's range cannot be compared.
     let exploding = |name: &str, i| {
         if name.ends_with(".weight") {
             5000.0
@@ -65,7 +65,7 @@ fn a_library_that_is_named_must_be_onnx_runtime() {
             "hint: ",
         ],
     );
-    // The program runs on the CPU alone, and knows no devices.
+    // The program runs on the CPU only and has no `--device`.
     let args = ["--weights=w.safetensors", "--device=cpu", "out.onnx"];
     fails(&folder, &args, 2, &["--device"]);
 }

@@ -27,7 +27,7 @@ fn places_that_cannot_be_written_to_are_named() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_stays_and_what_is_no_file_is_refused() {
+fn a_link_stays_and_pipes_are_refused() {
     use std::os::unix::fs::{FileTypeExt, symlink};
     let folder = folder_with_weights();
     let path = |name: &str| folder.path().join(name);

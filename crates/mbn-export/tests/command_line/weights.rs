@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::common::{export, fails, folder_with_weights, small, weights};
 
 #[test]
-fn weights_that_are_not_there_say_how_to_get_them() {
+fn missing_weights_say_how_to_get_them() {
     let folder = TempDir::new().unwrap();
     let messages = [
         "`models/mobilenet_v1_0.5.safetensors`",
@@ -60,7 +60,7 @@ fn weights_that_cannot_be_used_are_named_with_the_reason() {
 }
 
 #[test]
-fn values_that_are_no_numbers_are_named() {
+fn weights_that_are_not_numbers_are_named() {
     let folder = folder_with_weights();
     let nan = |name: &str, i| {
         if name == "model.7.0.weight" {

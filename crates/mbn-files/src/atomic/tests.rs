@@ -66,7 +66,7 @@ fn links_stay_and_the_file_that_they_lead_to_is_replaced() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_not_replaced() {
+fn only_files_are_replaced() {
     use std::os::unix::fs::{FileTypeExt, symlink};
     let folder = tempfile::tempdir().unwrap();
     let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));

@@ -9,7 +9,7 @@ fn message(path: &Path, folders: Folders) -> String {
 }
 
 #[test]
-fn a_folder_and_a_file_in_the_place_of_a_folder_are_refused() {
+fn a_folder_and_a_path_below_a_file_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("file"), "").unwrap();
@@ -51,12 +51,12 @@ fn a_missing_folder_is_refused_unless_the_caller_creates_it() {
     assert_eq!(
         std::fs::read_dir(folder.path()).unwrap().count(),
         0,
-        "nothing stays"
+        "the check leaves nothing"
     );
 }
 
 #[test]
-fn a_bare_name_lies_in_the_current_folder() {
+fn a_bare_name_is_in_the_current_folder() {
     let name = Path::new("a file that no test creates");
     assert_eq!(check_output_file(name, Folders::Present).unwrap(), name);
     assert_eq!(folder_of(name), Path::new("."));
@@ -64,14 +64,14 @@ fn a_bare_name_lies_in_the_current_folder() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_folder_that_takes_no_file_is_refused() {
+fn a_folder_that_cannot_be_written_to_is_refused() {
     let found = message(Path::new("/proc/new"), Folders::Present);
     assert!(found.ends_with("folder `/proc` cannot be written to"), "{found}");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_stream_is_an_output_but_no_file() {
+fn a_stream_is_an_output_but_not_a_file() {
     let null = Path::new("/dev/null");
     assert_eq!(check_output(null, Folders::Present).unwrap(), OutputKind::Stream);
     let error = check_output_file(null, Folders::Present).unwrap_err();
@@ -80,7 +80,7 @@ fn a_stream_is_an_output_but_no_file() {
 
 #[cfg(unix)]
 #[test]
-fn links_are_followed_before_the_folder_is_looked_at() {
+fn links_are_followed_before_the_folder_is_checked() {
     use std::os::unix::fs::symlink;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);

@@ -84,9 +84,9 @@ fn no_inputs_are_no_chunks() {
     pipeline(4).run(&[], |_| bail!("called")).unwrap();
 }
 
-/// Normalised by such numbers a float has no bit left for the byte: bytes that went through floats come out as others.
+/// These numbers leave a normalised float no bits for the byte: bytes that went through floats would change.
 #[test]
-fn a_network_of_bytes_gets_those_of_the_resized_picture() {
+fn a_uint8_network_gets_the_bytes_of_the_resized_picture() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.png");
     RgbImage::from_fn(50, 41, |x, y| {

@@ -57,10 +57,10 @@ fn weights(model: &Model, options: &Options) -> Result<Folded> {
         }
         Err(error) => error,
     };
-    // The weights that the file says it was made from are second best: someone may have changed the file since.
+    // The weights with the hash in the file are second best: someone may have changed the file since.
     if let Some(found) = reference::find(model, None)? {
         log::info!(
-            "weights: {}, from which {} says that it was made; candle cannot take its own: {error}",
+            "weights: {}, from which {} was made according to its hash; candle cannot use those in the file: {error}",
             found.name,
             model.name()
         );

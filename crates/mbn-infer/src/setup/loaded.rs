@@ -8,7 +8,7 @@ pub(super) struct Loaded {
     pub(super) lanes: Lanes,
     /// Images that an engine takes at once.
     pub(super) batch: usize,
-    /// Height and width of the input, where the model fixes them.
+    /// Height and width of the input, if the model fixes them.
     pub(super) input_size: Option<usize>,
     /// The outputs are probabilities instead of logits.
     pub(super) probabilities: bool,
@@ -17,7 +17,7 @@ pub(super) struct Loaded {
     pub(super) on_cuda: bool,
 }
 
-/// The lane of an engine that is there already.
+/// Hands over an engine that exists already.
 pub(super) fn built(engine: impl Engine + Send + 'static) -> Build {
     Box::new(|| Ok(Box::new(engine)))
 }

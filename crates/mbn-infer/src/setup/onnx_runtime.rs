@@ -16,7 +16,7 @@ use crate::hints;
 use crate::model::{Content, Model};
 use crate::options::{EngineKind, Options, ParityScope};
 
-/// ONNX Runtime, unless candle is to classify alone.
+/// ONNX Runtime; `None` if candle classifies alone.
 pub(super) fn find(options: &Options) -> Result<Option<Runtime>> {
     if options.engine == Some(EngineKind::Candle) {
         return Ok(None);
@@ -51,7 +51,7 @@ pub(super) fn find(options: &Options) -> Result<Option<Runtime>> {
     }
 }
 
-/// Whether the user asked for the check, which candle alone cannot make.
+/// Whether the user asked for the check, which needs both engines.
 fn wants_parity(options: &Options) -> bool {
     options.parity.is_some_and(|scope| scope != ParityScope::Off)
 }

@@ -20,8 +20,8 @@ pub(super) fn check(model: &Model, options: &Options, loaded: &Loaded) -> Result
     }
     let Some(reference) = reference::find(model, options.weights.as_deref())? else {
         let missing = format!("the weights of {} were not found", model.name());
-        let hint = "`--weights FILE` names them; without it they are the file beside the model with the same stem, \
-                    or one in `models/`";
+        let hint = "`--weights FILE` names them; without it the program searches for a file with the same stem \
+                    beside the model, and in `models/`";
         if options.parity.is_some() {
             return Err(anyhow!("parity cannot be checked: {missing}")).hint(|| hint.to_owned());
         }

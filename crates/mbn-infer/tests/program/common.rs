@@ -63,7 +63,7 @@ pub fn success(command: &mut assert_cmd::Command) -> Run {
     failure(command, 0)
 }
 
-/// Runs the program, which is to end with the exit code `code`.
+/// Runs the program, which must end with the exit code `code`.
 pub fn failure(command: &mut assert_cmd::Command, code: i32) -> Run {
     let run = Run::of(command.output().unwrap());
     assert_eq!(run.code, code, "{}", run.stderr);

@@ -1,5 +1,5 @@
 //! The program with ONNX Runtime's real CUDA provider on stand-ins for NVIDIA's libraries. Needs what `make
-//! onnxruntime-cuda` gets, a C compiler and `nm`; skipped where a real driver would hide the stand-in.
+//! onnxruntime-cuda` gets, a C compiler and `nm`; skipped if a real driver would hide the stand-in.
 
 mod device;
 mod refusals;
@@ -44,7 +44,7 @@ impl Machine {
         command
     }
 
-    /// A run that is to fail before it classifies.
+    /// A run that must fail before it classifies.
     fn refusal(&self, device: &str, devices: u32, code: u32) -> Run {
         let run = failure(
             self.program()

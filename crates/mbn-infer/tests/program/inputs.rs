@@ -1,4 +1,4 @@
-//! Lists of paths, names that are no text, and folders of classes.
+//! Lists of paths, names that are not UTF-8, and folders of classes.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -27,7 +27,7 @@ fn a_list_on_stdin_or_in_a_file_is_classified() {
 
 #[test]
 #[cfg(unix)]
-fn names_that_are_no_text_stay_valid_json() {
+fn names_that_are_not_utf8_stay_valid_json() {
     use std::os::unix::ffi::OsStrExt;
     let folder = folder();
     picture(&folder, "a.png");
@@ -49,10 +49,10 @@ fn a_list_that_does_not_end_can_be_interrupted() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Its first message says that it has begun; the list is what it reads next.
+    // Its first message shows that it has started; next it reads the list.
     child.stderr.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     let pid = child.id().to_string();
-    // Not SIGINT, which a shell's background jobs ignore, and what they start.
+    // Not SIGINT: background jobs of a shell ignore it, and so do the processes that they start.
     assert!(
         std::process::Command::new("kill")
             .args(["-TERM", &pid])

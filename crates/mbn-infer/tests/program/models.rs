@@ -22,14 +22,14 @@ fn candle_takes_the_weights_that_are_in_the_model() {
         "{}",
         run.stderr
     );
-    // A float16 model has none that candle could take.
+    // candle cannot use the weights in a float16 model.
     let half = mbn_onnx::ExportOptions {
         precision: mbn_onnx::Precision::Fp16,
         ..mbn_onnx::ExportOptions::default()
     };
     common::export(&folder, "half.onnx", &half);
     let run = success(program(&folder).args(["--model", "half.onnx", "a.png"]));
-    let from = "weights: the weights built into the program, from which `half.onnx` says";
+    let from = "weights: the weights built into the program, from which `half.onnx` was made";
     assert!(run.stderr.contains(from), "{}", run.stderr);
 }
 

@@ -1,4 +1,4 @@
-//! Options that contradict each other or that the machine cannot meet.
+//! Options that contradict each other, or that need a device that the machine lacks.
 
 use crate::common::{self, failure, folder, picture, program, success};
 

@@ -35,7 +35,7 @@ fn probabilities(command: &mut assert_cmd::Command) -> Vec<f64> {
 }
 
 #[test]
-fn parity_of_every_kind_of_file_that_we_write() {
+fn every_kind_of_exported_file_passes_parity() {
     let Some(library) = library() else { return };
     let folder = folder();
     for i in 0..5 {
@@ -76,7 +76,7 @@ fn parity_of_every_kind_of_file_that_we_write() {
 }
 
 #[test]
-fn parity_of_weights_and_of_the_built_in_model() {
+fn weights_and_the_built_in_model_pass_parity() {
     let Some(library) = library() else { return };
     let folder = folder();
     picture(&folder, "a.png");
@@ -120,7 +120,7 @@ fn a_model_of_other_values_than_its_weights_fails_parity() {
     success(program(&folder, &library).args(["--parity", "off", "a.png"]));
 }
 
-/// The difference is in classes that are all unlikely: of probabilities it would be too small to see.
+/// The change is in unlikely classes only: as a difference of probabilities it would be too small to see.
 #[test]
 fn a_float16_model_of_probabilities_that_is_wrong_fails_parity() {
     let Some(library) = library() else { return };
@@ -235,7 +235,8 @@ fn libraries_that_cannot_be_used_are_named() {
     }
 }
 
-/// Writes a classifier of bytes whose logits are the means of the channels. By its preprocessing no float keeps a byte.
+/// Writes a classifier of uint8 pictures whose logits are the means of the channels. Its preprocessing leaves a float no
+/// bits for the byte.
 fn mean_of_bytes(folder: &TempDir) {
     const SIZE: usize = 32;
     let batch = || Dim::Symbol("batch".to_owned());
@@ -280,7 +281,7 @@ fn mean_of_bytes(folder: &TempDir) {
 }
 
 #[test]
-fn a_model_of_bytes_gets_those_of_the_resized_picture() {
+fn a_uint8_model_gets_the_bytes_of_the_resized_picture() {
     let Some(library) = library() else { return };
     let folder = folder();
     mean_of_bytes(&folder);

@@ -1,4 +1,4 @@
-//! Where results go, and what happens when they cannot go there.
+//! Where results go, and what happens if they cannot be written.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -23,7 +23,7 @@ fn an_output_file_is_whole_and_stdout_empty() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_to_is_refused_before_the_work() {
+fn an_output_that_cannot_be_written_is_refused_before_the_work() {
     let folder = folder();
     picture(&folder, "a.png");
     for (output, part) in [("gone/out", "no folder `gone`"), (".", "it is a folder")] {
@@ -72,7 +72,7 @@ fn an_output_that_is_a_link_or_a_pipe_stays_one() {
 /// Results that do not fit, on a stand-in for a full disk.
 #[cfg(target_os = "linux")]
 #[test]
-fn an_error_of_writing_names_where_to_once() {
+fn a_write_error_names_the_output_once() {
     let folder = folder();
     picture(&folder, "a.png");
     for format in ["text", "json", "csv", "parquet"] {

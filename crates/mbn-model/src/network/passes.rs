@@ -158,7 +158,7 @@ impl Network {
         linear(features, self.fc_weight.tensor(), self.fc_bias.tensor())
     }
 
-    /// Runs `work` of a layer, and measures it if that is wanted.
+    /// Runs `work` of a layer, and times it while a profile is being taken.
     fn timed<R>(
         &mut self,
         phase: Phase,

@@ -1,12 +1,15 @@
 //! The network and its optimisers in float64, by plain loops: what PyTorch's answers and the network in float32 are
 //! compared with.
 
+mod optimizer;
+
 use std::collections::BTreeMap;
 
-use mbn_model::OptimizerKind;
 use mbn_spec::{Architecture, ConvLayer, LayerKind, TensorKind};
-use mbn_testing::float64::{self, AdamW, Convolution, Layer, Sgd, Statistics, Window, widen};
+use mbn_testing::float64::{self, Convolution, Layer, Statistics, Window, widen};
 use mbn_weights::Weights;
+
+pub use optimizer::Optimizer;
 
 /// Weight of a batch's statistics in the running ones, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
@@ -249,68 +252,5 @@ impl Network {
             gradient = of_input;
         }
         gradients
-    }
-}
-
-/// An optimiser with what it remembers.
-pub struct Optimizer {
-    kind: OptimizerKind,
-    weight_decay: f64,
-    decay_all: bool,
-    steps: i32,
-    state: BTreeMap<String, Vec<f64>>,
-}
-
-impl Optimizer {
-    pub fn new(kind: OptimizerKind, weight_decay: f64, decay_all: bool) -> Self {
-        Self {
-            kind,
-            weight_decay,
-            decay_all,
-            steps: 0,
-            state: BTreeMap::new(),
-        }
-    }
-
-    /// One step of every parameter.
-    pub fn step(
-        &mut self,
-        network: &mut Network,
-        gradients: &BTreeMap<String, Vec<f64>>,
-        learning_rate: f64,
-    ) {
-        self.steps += 1;
-        let kinds = network.architecture.tensors().into_iter();
-        let kinds: BTreeMap<_, _> = kinds.map(|spec| (spec.name, spec.kind)).collect();
-        for name in network.parameters() {
-            let decays = self.decay_all || kinds[&name] == TensorKind::Weight;
-            let weight_decay = if decays { self.weight_decay } else { 0.0 };
-            let parameter = network.tensors.get_mut(&name).unwrap();
-            let gradient = &gradients[&name];
-            let zeros = vec![0.0; 2 * gradient.len()];
-            let state = self.state.entry(name).or_insert(zeros);
-            match self.kind {
-                OptimizerKind::Sgd { momentum, nesterov } => Sgd {
-                    learning_rate,
-                    momentum,
-                    weight_decay,
-                    nesterov,
-                }
-                .step(parameter, &mut state[..gradient.len()], gradient),
-                OptimizerKind::AdamW {
-                    beta1,
-                    beta2,
-                    epsilon,
-                } => AdamW {
-                    learning_rate,
-                    beta1,
-                    beta2,
-                    epsilon,
-                    weight_decay,
-                    step: self.steps,
-                }
-                .step(parameter, state, gradient),
-            }
-        }
     }
 }

@@ -76,14 +76,14 @@ pub fn check_pass(reference: &Reference, device: &Device, gradient: Closeness) {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-/// As a part of the largest expected value.
+/// The largest difference, as a part of the largest expected value.
 fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
     let largest = expected.iter().fold(0f32, |a, b| a.max(b.abs()));
     let differences = found.iter().zip(expected).map(|(f, e)| (f - e).abs());
     differences.fold(0.0, f32::max) / largest
 }
 
-/// The weights after so many steps, and the loss of each.
+/// The weights after `steps` steps, and the loss of each.
 pub fn train_steps(
     steps: usize,
     reference: &Reference,

@@ -17,7 +17,7 @@ use rand_pcg::Pcg64Mcg;
 pub const ACROSS_A_KINK: Closeness = Closeness::Length(0.2);
 const CLASSES: usize = 10;
 
-/// Of what the network is, and what it is shown.
+/// A network and its pictures.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     pub alpha: Alpha,
@@ -25,7 +25,7 @@ pub struct Setting {
     pub batch: usize,
     /// Blocks that do not train.
     pub frozen: usize,
-    /// Of weights and pictures.
+    /// Seed of the weights and pictures.
     pub seed: u64,
 }
 
@@ -39,7 +39,7 @@ impl Setting {
         random_weights(self.architecture(), self.seed, &Device::Cpu).unwrap()
     }
 
-    /// The same pictures on every device: noise around a level of each class's own.
+    /// The same pictures on every device: noise around a level that depends on the class.
     fn batch(&self, device: &Device) -> (Tensor, Tensor) {
         let mut rng = Pcg64Mcg::seed_from_u64(self.seed + 1);
         let labels: Vec<u32> = (0..self.batch).map(|i| (i * 7 % CLASSES) as u32).collect();
@@ -59,12 +59,12 @@ impl Setting {
     }
 }
 
-/// What some steps came to.
+/// The results of some steps.
 pub struct Steps {
     losses: Vec<f32>,
-    /// Of the gradient of each step.
+    /// Norm of each step's gradients.
     norms: Vec<f32>,
-    /// Of the first step.
+    /// Gradients of the first step.
     gradients: Vec<(String, Vec<f32>)>,
     weights: Weights,
     average: Weights,
@@ -93,7 +93,7 @@ pub fn steps(
             let gradient = |p: &mbn_model::Parameter| (p.name.clone(), values(gradients.get(p).unwrap()));
             first.extend(network.trainable_parameters().map(gradient));
         }
-        // Short enough that some are shortened.
+        // So small that some steps are clipped.
         norms.push(gradients.clip_norm(0.5).unwrap() as f32);
         optimizer
             .step(network.trainable_parameters(), &gradients, rate)
@@ -169,7 +169,7 @@ impl Table {
         }
     }
 
-    /// Panics if there is a problem, having printed the largest differences.
+    /// Prints the largest differences, and panics if there is a problem.
     #[track_caller]
     pub fn check(&self) {
         const LISTED: usize = 12;
@@ -180,7 +180,7 @@ impl Table {
     }
 }
 
-/// Loss of each of `count` steps with activations in the given format.
+/// Loss of each of `count` steps with activations in the given precision.
 pub fn losses(device: &Device, setting: Setting, precision: DType, count: usize) -> Vec<f32> {
     let weights = fresh_weights(setting.architecture(), setting.seed, Metadata::default()).unwrap();
     let mut network = Network::from_weights(&weights, device).unwrap();
@@ -210,7 +210,7 @@ pub fn logits(device: &Device, setting: Setting) -> [Vec<f32>; 2] {
     ]
 }
 
-/// The weights of a network on `device` are those that it was made of, also in a file.
+/// A network on `device` returns the weights that it was made from, and saves the same.
 pub fn check_saving(device: &Device, setting: Setting) {
     let weights = setting.weights();
     let network = Network::from_weights(&weights, device).unwrap();
@@ -230,7 +230,7 @@ const WEIGHTS: Tolerance = Tolerance {
 };
 /// After a step of gradients that agree within [`ACROSS_A_KINK`].
 const WEIGHTS_ACROSS_A_KINK: Closeness = Closeness::Length(0.05);
-/// For networks that have to agree as closely as rounding allows.
+/// For networks that must agree as closely as rounding allows.
 const CLOSE: [Closeness; 3] = [
     Closeness::Each(Tolerance::LOGITS),
     Closeness::Each(Tolerance::GRADIENT),
@@ -262,8 +262,8 @@ pub const SGD: (OptimizerKind, f64) = (
     1.0,
 );
 
-/// Compares one step of several networks: all have to agree as closely as one with an activation on the other side of its
-/// kink, and at least one as closely as rounding allows.
+/// Compares one step of several networks: all must agree within [`LOOSE`], and at least one as closely as rounding
+/// allows.
 pub fn check_single_steps(frozen: usize, run: impl Fn(Setting) -> [Steps; 2]) {
     let mut closest = 0;
     for seed in SEEDS {
@@ -283,11 +283,11 @@ pub fn check_single_steps(frozen: usize, run: impl Fn(Setting) -> [Steps; 2]) {
     assert!(closest > 0, "none agrees closely");
 }
 
-/// By so much the mean loss of thirty steps may be another in another arithmetic, while it falls from about 2.3. Found on
-/// the CPU for bfloat16 in place of float32: 0.03.
+/// How far the mean losses of thirty steps in two arithmetics may be apart; the loss falls from about 2.3. Found on the CPU
+/// between bfloat16 and float32: 0.03.
 const MEAN_LOSS: f32 = 0.15;
 
-/// The loss falls in both arithmetics, in one as in the other.
+/// The loss falls in both arithmetics, and about equally.
 pub fn check_losses(one: &[f32], other: &[f32]) {
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
     let [first, last] = [0, one.len() - 1].map(|step| [one[step], other[step]]);

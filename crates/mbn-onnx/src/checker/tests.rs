@@ -1,3 +1,5 @@
+mod damaged;
+
 use mbn_spec::{Alpha, Architecture, Metadata};
 
 use super::*;
@@ -71,7 +73,7 @@ fn parts_that_are_not_supported_are_noticed() {
 }
 
 #[test]
-fn constants_must_be_whole_and_in_the_file() {
+fn constants_must_be_complete_and_in_the_file() {
     let length = after_graph(|graph| graph.initializer[0].raw_data.as_mut().unwrap().truncate(863));
     let expected = CheckError::RawDataLength {
         name: "model.0.0.weight".into(),
@@ -92,7 +94,7 @@ fn constants_must_be_whole_and_in_the_file() {
 }
 
 #[test]
-fn sizes_that_lie_do_not_overflow() {
+fn false_sizes_do_not_overflow() {
     for dims in [
         vec![-1, 4],
         vec![i64::MAX, i64::MAX],
@@ -180,7 +182,7 @@ fn inputs_need_a_type_of_known_rank() {
     let shapeless = after_graph(|graph| {
         let ty = graph.input[0].r#type.as_mut().unwrap();
         let Some(type_proto::Value::TensorType(tensor)) = &mut ty.value else {
-            panic!("no tensor");
+            panic!("not a tensor");
         };
         tensor.shape = None;
     });
@@ -275,36 +277,4 @@ fn every_operator_refuses_foreign_inputs() {
         assert!(matches!(error, CheckError::Node { .. }), "{error}");
     }
     assert_eq!(ops.len(), 11, "{ops:?}");
-}
-
-#[test]
-fn every_truncation_is_an_error_and_never_a_panic() {
-    let bytes = Model::from(model()).to_bytes();
-    for len in (0..bytes.len()).step_by(997).chain([1, 2, 3, bytes.len() - 1]) {
-        let result = Model::from_bytes(&bytes[..len]).map(|model| check(&model));
-        assert!(
-            !matches!(result, Ok(Ok(_))),
-            "{len} of {} bytes were accepted",
-            bytes.len()
-        );
-    }
-}
-
-#[test]
-fn flipped_bits_never_panic() {
-    let bytes = Model::from(model()).to_bytes();
-    let mut state = 7u64;
-    for _ in 0..2000 {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        let mut changed = bytes.clone();
-        // The messages around the weights are at the front, the names of the constants throughout.
-        let position = (state >> 33) as usize % bytes.len().min(16_384);
-        changed[position] ^= 1 << ((state >> 20) % 8);
-        if let Ok(model) = Model::from_bytes(&changed) {
-            let _ = check(&model);
-            let _ = model.to_folded();
-        }
-    }
 }

@@ -21,7 +21,7 @@ fn weights_come_back_from_every_float32_model() {
 }
 
 #[test]
-fn a_changed_graph_is_not_taken_for_ours() {
+fn a_changed_graph_is_refused() {
     let model = export(&small(), &ExportOptions::default()).unwrap();
     let change = |change: &dyn Fn(&mut ModelProto)| {
         let mut proto = model.proto().clone();
@@ -68,7 +68,7 @@ fn a_classifier_without_classes_is_refused() {
     }
     let Some(type_proto::Value::TensorType(output)) = &mut graph.output[0].r#type.as_mut().unwrap().value
     else {
-        panic!("the output is no tensor");
+        panic!("the output is not a tensor");
     };
     let classes = &mut output.shape.as_mut().unwrap().dim[1];
     classes.value = Some(tensor_shape_proto::Value::DimValue(0));
@@ -77,7 +77,7 @@ fn a_classifier_without_classes_is_refused() {
 }
 
 #[test]
-fn other_normalisation_than_the_metadata_says_is_noticed() {
+fn normalisation_that_contradicts_the_metadata_is_refused() {
     let options = ExportOptions {
         input: InputKind::Uint8,
         ..ExportOptions::default()

@@ -48,7 +48,7 @@ unsafe impl<S: Simd> Machine for Floats<S> {
 
     #[inline(always)]
     unsafe fn load(self, words: *const f32) -> S::f32s {
-        // SAFETY: the caller's.
+        // SAFETY: the caller guarantees `LANES` valid elements.
         unsafe { words.cast::<S::f32s>().read_unaligned() }
     }
 
@@ -59,13 +59,13 @@ unsafe impl<S: Simd> Machine for Floats<S> {
 
     #[inline(always)]
     unsafe fn load_sums(self, from: *const f32) -> S::f32s {
-        // SAFETY: the caller's.
+        // SAFETY: the caller guarantees `LANES` valid elements.
         unsafe { from.cast::<S::f32s>().read_unaligned() }
     }
 
     #[inline(always)]
     unsafe fn store(self, sums: S::f32s, to: *mut f32) {
-        // SAFETY: the caller's.
+        // SAFETY: the caller guarantees `LANES` valid elements.
         unsafe { to.cast::<S::f32s>().write_unaligned(sums) }
     }
 
@@ -113,7 +113,7 @@ mod pairs {
 
         #[inline(always)]
         unsafe fn zero(self) -> __m512 {
-            // SAFETY: the caller's, here and below.
+            // SAFETY: here and below, the caller guarantees the instructions and valid pointers.
             unsafe { _mm512_setzero_ps() }
         }
 
@@ -155,8 +155,7 @@ mod pairs {
 
         #[inline(always)]
         unsafe fn clamp(self, sums: __m512, max: f32) -> __m512 {
-            // SAFETY: see `zero`.
-            // Where there is a NaN both give their second operand.
+            // SAFETY: see `zero`. If an operand is NaN, both instructions return the second one.
             unsafe { _mm512_min_ps(_mm512_set1_ps(max), _mm512_max_ps(_mm512_setzero_ps(), sums)) }
         }
     }

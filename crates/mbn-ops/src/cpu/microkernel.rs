@@ -33,8 +33,8 @@ pub(crate) struct Job<'a, W> {
 /// Columns that lie side by side in the right factor; every tile's width divides it.
 pub(crate) const PANEL: usize = 32;
 
-/// Rows of the largest tile, which all other registers but three are for where there are 32; even, since a word may
-/// hold two rows.
+/// Rows of the largest tile. Of 32 registers, its sums take 28 and the factors three. Even, since a word may hold two
+/// rows.
 pub(crate) const TILE_ROWS: usize = 14;
 
 /// Values of the largest tile.
@@ -59,14 +59,14 @@ impl<W: Copy> Job<'_, W> {
     /// Runs in tiles of at most `R` rows and `V` registers of columns.
     ///
     /// # Safety
-    /// Of the left factor, all elements `row * left_row + p * left_depth` have to be readable; of the right one, all
-    /// `PANEL` words from `panel * right_panel + p * right_depth` on, also of the last panel; of `out`, `rows * cols`
-    /// elements writable.
+    /// All of these have to be valid: in the left factor, the words `row * left_row + p * left_depth`; in the right one,
+    /// `PANEL` words from each `panel * right_panel + p * right_depth` on, in the last panel too; `rows * cols` elements
+    /// of `out`; `cols` elements of the bias, if there is one.
     #[inline(always)]
     pub(super) unsafe fn run<M: Machine<Word = W>, const R: usize, const V: usize>(&self, machine: M) {
         let mut col = 0;
         while col < self.cols {
-            // SAFETY: the caller's; `col` stays inside the product.
+            // SAFETY: the caller upholds the contract; `col` stays inside the product.
             unsafe {
                 if self.cols - col > M::LANES {
                     self.columns::<M, R, V>(machine, col);
@@ -86,7 +86,7 @@ impl<W: Copy> Job<'_, W> {
     #[inline(always)]
     unsafe fn columns<M: Machine<Word = W>, const R: usize, const V: usize>(&self, machine: M, col: usize) {
         let mut row = 0;
-        // SAFETY: the caller's; `row` stays inside the product.
+        // SAFETY: the caller upholds the contract; `row` stays inside the product.
         unsafe {
             while row < self.rows {
                 row += match self.rows - row {
@@ -123,7 +123,7 @@ impl<W: Copy> Job<'_, W> {
         col: usize,
     ) {
         let width = V * M::LANES;
-        // SAFETY: the caller's: every address below is one that `run` requires to be valid.
+        // SAFETY: the caller guarantees every address below to be valid, by the contract of `run`.
         unsafe {
             let left = self.left.add(row * self.left_row);
             let right = self.right.add(col / PANEL * self.right_panel + col % PANEL);

@@ -86,7 +86,7 @@ pub(crate) trait Arithmetic {
     /// Computes a product.
     ///
     /// # Safety
-    /// The job has to be one that [`job`] checked.
+    /// [`job`] must have checked the job.
     unsafe fn run(job: &Job<Self::Word>);
 
     /// `left * right`, `[rows, cols]`, into `out`.
@@ -101,7 +101,7 @@ pub(crate) trait Arithmetic {
         right: Right<Self::Word>,
         finish: Finish,
     ) {
-        // SAFETY: checked by `job`.
+        // SAFETY: `job` checks that all words are there.
         unsafe { Self::run(&job(out, cols, depth, left, right, finish)) }
     }
 
@@ -132,8 +132,8 @@ impl Arithmetic for Single {
 
             #[inline(always)]
             fn with_simd<S: Simd>(self, simd: S) {
-                // SAFETY: the caller's. Sums, columns and one value fit the registers: 32 of 16 lanes,
-                // 16 of 8.
+                // SAFETY: the caller guarantees a checked job. The tiles are as large as the registers allow: 32
+                // of 16 lanes, 16 of 8.
                 unsafe {
                     match S::F32_LANES {
                         16 => self.0.run::<_, TILE_ROWS, 2>(Floats(simd)),
@@ -166,12 +166,12 @@ impl Arithmetic for Paired {
     unsafe fn run(job: &Job<u32>) {
         #[target_feature(enable = "avx512f,avx512bf16")]
         unsafe fn run(job: &Job<u32>) {
-            // SAFETY: the caller's, and the instructions are enabled.
+            // SAFETY: the caller guarantees a checked job, and the instructions are enabled.
             unsafe { job.run::<_, TILE_ROWS, 2>(super::machine::Pairs) }
         }
 
         assert!(has_bf16_products());
-        // SAFETY: the caller's, and the processor has the instructions.
+        // SAFETY: the caller guarantees a checked job, and the processor has the instructions.
         unsafe { run(job) }
     }
 

@@ -7,8 +7,8 @@ use pulp::{Arch, WithSimd};
 
 use crate::operands::element::Element;
 
-/// Names the instructions to use in place of the best that the processor has: `scalar`, `avx2` or `avx512` (that
-/// without products of bfloat16). For tests and comparisons; one that the processor lacks is not used.
+/// Names the instructions to use in place of the best that the processor has: `scalar`, `avx2` or `avx512` (without
+/// products of bfloat16). For tests and comparisons. Instructions that the processor lacks are never used.
 const CHOICE: &str = "MBN_SIMD";
 
 #[cfg(target_arch = "x86_64")]

@@ -89,7 +89,7 @@ impl State {
             return Ok(Arc::clone(module));
         }
         let Some((_, ptx)) = MODULES.iter().find(|(module, _)| *module == name) else {
-            bail!("no kernels of the name `{name}` were compiled")
+            bail!("no module `{name}` was compiled")
         };
         let module = device.cuda_stream().context().load_module((*ptx).into()).w()?;
         self.modules.insert(name, Arc::clone(&module));
@@ -156,8 +156,8 @@ impl Stream for Held<'_> {
         let handle = self.device.cublas_handle();
         // cuBLAS works in the calling thread's context.
         self.device.cuda_stream().context().bind_to_thread().w()?;
-        // SAFETY: the handle is on the device's stream; the three matrices have the sizes that `product` gives; the
-        // two factors are float32, as the compute types say.
+        // SAFETY: the handle is on the device's stream; the three matrices have the sizes that `product` gives; `alpha` and
+        // `beta` are float32, as the compute types require.
         unsafe {
             blas::gemm_ex(
                 *handle.handle(),
@@ -208,7 +208,7 @@ impl Stream for Held<'_> {
 fn size(value: usize) -> Result<i32> {
     match i32::try_from(value) {
         Ok(value) => Ok(value),
-        Err(_) => bail!("a matrix of {value} rows or columns is more than cuBLAS takes"),
+        Err(_) => bail!("a matrix of {value} rows or columns is larger than cuBLAS allows"),
     }
 }
 

@@ -35,7 +35,7 @@ impl ConvShape {
     /// If the padded input is smaller than the kernel, or an extent is zero.
     pub fn new([n, h, w, c]: [usize; 4], conv: Conv3x3) -> Result<Self> {
         if n == 0 || c == 0 {
-            bail!("a convolution of {n} images with {c} channels");
+            bail!("a convolution of {n} images with {c} channels, expected at least one of each");
         }
         let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
         Ok(Self {

@@ -20,7 +20,7 @@ pub struct Layer {
 
 pub const EPSILON: f64 = 1e-5;
 
-/// So near to one of the activation's kinks, rounding might decide on which side a value is.
+/// Closer than this to a kink of the activation, rounding may decide on which side a value lies.
 const KINK: f32 = 1e-4;
 
 impl Layer {
@@ -80,7 +80,7 @@ impl Layer {
         }
     }
 
-    /// The same in another format, whose rounding takes no value to a kink.
+    /// The same in another type, whose rounding takes no value to a kink.
     pub fn to_dtype(&self, dtype: DType) -> Self {
         let raw = self.raw.to_dtype(dtype).unwrap();
         let layer = self.with(raw, self.normalization.clone());
@@ -90,7 +90,7 @@ impl Layer {
         layer
     }
 
-    /// The same on another device, where its constants are formed.
+    /// The same on another device, where its constants are computed.
     pub fn to_device(&self, device: &Device) -> Self {
         let vector = |values: &[f32]| Tensor::new(values, device).unwrap();
         let statistics = BatchStatistics {
@@ -140,7 +140,8 @@ impl Layer {
         self.result(out)
     }
 
-    /// The gradient of the convolution's result by the formula of Ioffe and Szegedy, given that of batch norm's.
+    /// The gradient of the convolution's result by the formula of Ioffe and Szegedy, given the gradient of batch norm's
+    /// result.
     pub fn raw_gradient(&self, gradient: &Tensor, parameters: &ParameterGradients) -> Tensor {
         let (dgamma, dbeta) = (doubles(&parameters.gamma), doubles(&parameters.beta));
         let raw = doubles(&self.raw);
@@ -165,7 +166,8 @@ impl Layer {
         tensor.to_dtype(dtype).unwrap()
     }
 
-    /// The gradient of batch norm's result, given that of the activation; and those of gamma and beta.
+    /// The gradient of batch norm's result, given the gradient of the activation; and the gradients of
+    /// gamma and beta.
     pub fn before_activation<T: WithDType>(&self, gradient: &[T]) -> (Vec<T>, Vec<T>, Vec<T>) {
         let c = self.channels();
         let (mut dgamma, mut dbeta) = (vec![0.0f64; c], vec![0.0f64; c]);

@@ -55,7 +55,7 @@ pub fn naive_statistics<T: WithDType>(x: &[T], c: usize) -> (Vec<T>, Vec<T>) {
     )
 }
 
-/// Gradients of [`naive_conv`] with respect to `x` and `w`, given that of its result.
+/// Gradients of [`naive_conv`] with respect to `x` and `w`, given the gradient of its result.
 #[allow(clippy::too_many_arguments, reason = "shapes of a convolution")]
 pub fn naive_conv_gradients<T: WithDType>(
     x: &[T],

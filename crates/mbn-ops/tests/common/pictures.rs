@@ -1,4 +1,4 @@
-//! Pictures that a device resizes, and what comes of them.
+//! Pictures that a device resizes, and the expected results.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

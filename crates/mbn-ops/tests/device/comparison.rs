@@ -7,7 +7,7 @@ use mbn_testing::{Tolerance, mismatch};
 
 use crate::common::values;
 
-/// A message lists so many problems at most.
+/// Most problems that a message lists.
 const LISTED: usize = 12;
 
 /// One of an operation's results.
@@ -15,15 +15,15 @@ pub struct Found {
     name: &'static str,
     values: Vec<f32>,
     tolerance: Tolerance,
-    /// What follows from the operation's other results on the same device, where that says more than the CPU's.
+    /// Set if the result follows from the operation's other results on the same device: compared in place of the CPU's.
     expected: Option<Vec<f32>>,
 }
 
 impl Found {
-    /// Values that are each a sum over so many terms of order one. Another device adds in another order; in bfloat16
+    /// For values that are each a sum over `terms` terms of order one. Another device adds in another order; in bfloat16
     /// the result, and for a product its operands, may be rounded to the other neighbour.
-    pub fn sum(name: &'static str, tensor: &Tensor, format: DType, terms: usize) -> Self {
-        let tolerance = match format {
+    pub fn sum(name: &'static str, tensor: &Tensor, dtype: DType, terms: usize) -> Self {
+        let tolerance = match dtype {
             DType::BF16 => Tolerance {
                 absolute: (terms as f32).sqrt() / 256.0,
                 relative_to_max: 1.0 / 128.0,
@@ -42,7 +42,7 @@ impl Found {
         }
     }
 
-    /// What must be `expected` whatever another device found.
+    /// A result that must be close to `expected`, whatever the CPU computes.
     pub fn following(name: &'static str, tensor: &Tensor, expected: Vec<f32>, tolerance: Tolerance) -> Self {
         Self {
             expected: Some(expected),
@@ -106,7 +106,7 @@ impl<'a> Comparison<'a> {
     fn note(&mut self, name: &str, result: &'static str, case: &str, found: &[f32], expected: &[f32]) {
         let differences = found.iter().zip(expected);
         let differences = differences.map(|(f, e)| f64::from((f - e).abs()));
-        // Not a number is the largest difference there is.
+        // NaN counts as the largest difference.
         let largest = differences.fold(0.0, |a, b| if b.is_nan() || b > a { b } else { a });
         let of = Largest {
             difference: largest,
@@ -120,7 +120,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// What differed, having printed the largest difference of each result.
+    /// Prints the largest difference of each result and returns what differed.
     pub fn problems(self) -> Vec<String> {
         for ((name, result), largest) in &self.largest {
             let Largest {

@@ -19,17 +19,17 @@ pub use pictures::{loaded, pictures};
 
 use crate::common::tensor;
 
-/// Formats of activations and their gradients.
-pub const FORMATS: [DType; 2] = [DType::F32, DType::BF16];
+/// Types of activations and their gradients.
+pub const DTYPES: [DType; 2] = [DType::F32, DType::BF16];
 
-/// Noise in the given format, the same on every device.
-fn noise(seed: u64, shape: &[usize], format: DType, device: &Device) -> Tensor {
-    let noise = tensor(seed, shape).to_dtype(format).unwrap();
+/// Noise in the given dtype, the same on every device.
+fn noise(seed: u64, shape: &[usize], dtype: DType, device: &Device) -> Tensor {
+    let noise = tensor(seed, shape).to_dtype(dtype).unwrap();
     noise.to_device(device).unwrap()
 }
 
 /// What a kernel has to overwrite.
-fn used(shape: &[usize], format: DType, device: &Device) -> Tensor {
+fn used(shape: &[usize], dtype: DType, device: &Device) -> Tensor {
     let used = Tensor::full(7f32, shape, device).unwrap();
-    used.to_dtype(format).unwrap()
+    used.to_dtype(dtype).unwrap()
 }

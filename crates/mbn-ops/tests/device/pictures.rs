@@ -7,7 +7,7 @@ use mbn_testing::Tolerance;
 use super::comparison::Found;
 use crate::common::pictures;
 
-/// More batches than an uploader has room for at a time, of which each differs from those before in number and sizes.
+/// More batches than an uploader holds at a time. They differ in the number and sizes of their pictures.
 const BATCHES: u64 = 7;
 
 /// The network's input of `n` pictures with filters of noise: on the CPU by its definition.

@@ -9,7 +9,7 @@ use mbn_testing::{Tolerance, assert_close};
 use super::{check_statistics, used, zeros};
 use crate::common::{self, Layer, naive_conv, nchw, noise, parameter_gradients, tensor, values};
 
-/// Whatever instructions run: a value that is no number must not look like an inactive one.
+/// With any instructions, NaN must not look like an inactive value.
 #[test]
 fn nan_reaches_every_result_that_it_is_part_of() {
     // Channels of each width of registers, and a rest.
@@ -179,8 +179,8 @@ fn statistics_survive_a_large_mean() {
     check_statistics("pointwise", &statistics, &out);
 }
 
-/// There are no statistics of an empty batch: an error, no panic, from the operations that take them and those that
-/// do not.
+/// An empty batch has no statistics. Every operation returns an error and does not panic, also those without
+/// statistics.
 #[test]
 fn an_empty_batch_is_an_error() {
     let conv = Conv3x3::symmetric(1);

@@ -11,7 +11,7 @@ use crate::common::{geometry, tensor, values};
 use mbn_ops::Conv3x3;
 use mbn_ops::kernels::{self, ConvShape, ElementType};
 
-/// Number of shapes; each is run in both formats.
+/// Number of shapes; each runs with both element types.
 const CASES: u32 = 24;
 
 /// Odd numbers of channels, loaded one by one, and those of the network, loaded 16 bytes at once.
@@ -198,7 +198,7 @@ fn large_layers_are_the_cpus() {
     }
 }
 
-/// Two runs with the threads in other orders, as those of a device are, give the same bits.
+/// Two runs give the same bits, although the threads run in another order, as on a device.
 #[test]
 fn sums_have_one_order() {
     let Some(device) = Emulation::new() else { return };

@@ -16,12 +16,12 @@ fn fused(seed: u64, shape: &[usize], max: f32) -> FusedConv {
     }
 }
 
-/// Where values are no numbers.
+/// Which values are NaN.
 fn nan(values: &[f32]) -> Vec<bool> {
     values.iter().map(|value| value.is_nan()).collect()
 }
 
-/// What is no number stays so on the device where it does on the CPU, whose own tests say where.
+/// NaN reaches the same results on the device as on the CPU, whose own tests say which.
 #[test]
 fn nan_is_not_taken_for_inactive() {
     let Some(device) = Emulation::new() else { return };

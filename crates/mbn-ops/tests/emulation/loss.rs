@@ -81,8 +81,8 @@ fn cross_entropy_is_its_definition() {
     }
 }
 
-/// As `torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 3.], [1., -1., 0.5]]), torch.tensor([2, 1]),
-/// label_smoothing=0.1)` has it.
+/// The value of `torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 3.], [1., -1., 0.5]]), torch.tensor([2, 1]),
+/// label_smoothing=0.1)`.
 #[test]
 fn cross_entropy_agrees_with_pytorch() {
     let Some(device) = Emulation::new() else { return };
@@ -102,7 +102,7 @@ fn cross_entropy_agrees_with_pytorch() {
     };
     kernels::cross_entropy(&device, [2, 3], logits, target, 0.5, out).unwrap();
     assert_close("loss", &device.floats(out.loss), &[1.472_948_1], Tolerance::CLOSE);
-    // A label that no class has.
+    // A label that is no class.
     let target = LossTarget::Labels {
         labels: device.upload_bytes(&bytes(&[2, 3])),
         smoothing: 0.0,

@@ -10,11 +10,11 @@ use half::bf16;
 use super::library::{Sources, kernels};
 use mbn_ops::kernels::{ElementType, Launch, Matrix, Pointer, Product, Slot, Stream};
 
-/// Bytes before and after a buffer, which no kernel may change. As values they are not numbers, so that reading them
-/// shows too.
+/// Bytes before and after a buffer, which no kernel may change. As floats they are NaN, so that reading them shows
+/// too.
 const GUARD: usize = 256;
 const GUARD_BYTE: u8 = 0xff;
-/// What fresh memory holds: not-a-number in each element.
+/// What fresh memory holds: NaN in each element.
 const FRESH_BYTE: u8 = 0xff;
 
 /// Runs launches at once. A kernel that does something wrong is an error.
@@ -60,7 +60,7 @@ impl Emulation {
         }
     }
 
-    /// Memory for so many bytes, with nothing in it.
+    /// A fresh buffer of `len` bytes.
     pub fn room(&self, len: usize) -> Pointer {
         let bytes = AVec::from_iter(256, std::iter::repeat_n(GUARD_BYTE, len + 2 * GUARD));
         let mut buffer = Buffer { bytes, len };
@@ -81,7 +81,7 @@ impl Emulation {
         pointer
     }
 
-    /// A copy of a tensor, in its element.
+    /// A copy of a tensor, in its type.
     pub fn upload(&self, tensor: &Tensor) -> Pointer {
         let flat = tensor.flatten_all().unwrap();
         let bytes: Vec<u8> = match tensor.dtype() {

@@ -16,7 +16,7 @@ pub fn dtype(element: ElementType) -> DType {
     }
 }
 
-/// Values that are each a sum over so many terms of order one. The CPU's sums are in another order; in bfloat16 the
+/// For values that are each a sum over `terms` terms of order one. The CPU's sums are in another order; in bfloat16 the
 /// result, and for a product its operands, may be rounded to the other neighbour.
 pub fn tolerance(element: ElementType, terms: usize) -> Tolerance {
     match element {
@@ -28,13 +28,13 @@ pub fn tolerance(element: ElementType, terms: usize) -> Tolerance {
     }
 }
 
-/// Compares the values at `pointer` with the CPU's.
+/// Compares the device's values with the CPU's.
 pub fn check(name: &str, found: &[f32], expected: &Tensor, element: ElementType, terms: usize) {
     let name = format!("{name}, {element:?}");
     assert_close(&name, found, &values(expected), tolerance(element, terms));
 }
 
-/// A tensor of noise in the given element.
+/// A tensor of noise of the given type.
 pub fn noise(seed: u64, shape: &[usize], element: ElementType) -> Tensor {
     tensor(seed, shape).to_dtype(dtype(element)).unwrap()
 }
@@ -131,8 +131,8 @@ pub fn check_parameters(
     );
 }
 
-/// Finishes `sums` of `rows` rows and compares all that comes of them. The statistics are of the device's own stored
-/// values, `out`.
+/// Finishes `sums` of `rows` rows and compares all results with the statistics of the device's own
+/// stored values, `out`.
 pub fn check_statistics(device: &Emulation, sums: kernels::Sums, out: &[f32], seed: u64) {
     const MOMENTUM: f64 = 0.1;
     let c = sums.channels();
@@ -189,7 +189,7 @@ pub fn check_statistics(device: &Emulation, sums: kernels::Sums, out: &[f32], se
         Tolerance::CLOSE,
     );
 
-    // From the statistics that were found: of a variance near zero, the constants magnify the rounding.
+    // From the device's statistics: for a variance near zero, the constants magnify the rounding.
     let statistics = mbn_ops::BatchStatistics {
         mean: vector(device.floats(mean)),
         variance: vector(device.floats(variance)),

@@ -113,9 +113,9 @@ mod tests {
                     step,
                 };
                 adamw.step(&mut parameter, &mut moments, &g);
-                assert_close("parameter", &parameter, &p, Tolerance::DOUBLE);
-                assert_close("buffer", &buffer, &b, Tolerance::DOUBLE);
-                assert_close("moments", &moments, &[m, v].concat(), Tolerance::DOUBLE);
+                assert_close("parameter", &parameter, &p, Tolerance::FLOAT64);
+                assert_close("buffer", &buffer, &b, Tolerance::FLOAT64);
+                assert_close("moments", &moments, &[m, v].concat(), Tolerance::FLOAT64);
             }
         }
     }

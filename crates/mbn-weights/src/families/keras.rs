@@ -31,7 +31,7 @@ pub(crate) static FAMILY: Family = Family {
     stored,
 };
 
-/// Whether a tensor has one of Keras's names. PyTorch's have no slash.
+/// Whether any tensor has one of Keras's names. PyTorch's names have no slash.
 fn recognises(names: &[&str]) -> bool {
     names.iter().any(|name| {
         ["conv1", "conv_dw_", "conv_pw_", "conv_preds"]

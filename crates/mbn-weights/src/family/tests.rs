@@ -1,9 +1,9 @@
 use super::*;
 use crate::sample::sample;
 
-/// The stem and the classifier tell what the network is; all other problems are listed even without them.
+/// The stem and the classifier identify the network. Without them, all other problems are still listed.
 #[test]
-fn what_is_wrong_with_the_stem_or_the_classifier_hides_nothing() {
+fn a_missing_stem_or_classifier_hides_no_other_problem() {
     type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
     let weights = sample(10);
     let message = |change: &dyn Fn(&mut Tensors)| {

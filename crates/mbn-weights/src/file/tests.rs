@@ -55,7 +55,7 @@ fn errors_name_the_file() {
         Weights::load(&path).unwrap_err().kind,
         WeightsErrorKind::Empty
     ));
-    std::fs::write(&path, b"this is no safetensors file at all").unwrap();
+    std::fs::write(&path, b"this is not a safetensors file").unwrap();
     assert!(matches!(
         Weights::load(&path).unwrap_err().kind,
         WeightsErrorKind::Malformed(_)

@@ -70,7 +70,7 @@ fn a_folded_layer_computes_convolution_and_batch_norm() {
 }
 
 #[test]
-fn a_variance_of_nearly_nothing_is_bounded_by_epsilon() {
+fn epsilon_bounds_the_scale_of_a_tiny_variance() {
     for var in [0.0, f32::MIN_POSITIVE, 1e-20, 1e-12] {
         let weights = weights("model.2.1", [3.0, 0.5, -2.0, var]);
         let layer = weights.architecture().convs()[3].clone();

@@ -1,6 +1,6 @@
 """Prints the table in pillow.rs: Pillow's result for a small picture and the checksum of its result for a larger one.
 
-python pillow.py > pillow.rs   (Pillow 13.0; the calls are those of torchvision's transforms.functional for PIL images)
+python pillow.py > pillow.rs   (Pillow 13.0; the same calls as torchvision makes for PIL images)
 """
 import math
 

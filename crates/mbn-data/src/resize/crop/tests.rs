@@ -101,7 +101,7 @@ proptest! {
         }
     }
 
-    /// Also at scales where a crop is not used.
+    /// Also at scales at which the CPU resizes instead.
     #[test]
     fn filters_equal_the_cpus_at_every_scale(length in lengths(), size in 1usize..150, seed: u64, place in 0.0..1.0f64) {
         let image = noise(length, 1, seed);

@@ -1,4 +1,4 @@
-//! Messages of ONNX Runtime 1.31.1 as it gives them, with paths and line numbers shortened.
+//! Messages as ONNX Runtime 1.31.1 prints them, with paths and line numbers shortened.
 
 use super::*;
 
@@ -105,7 +105,7 @@ fn a_missing_library_is_named_with_its_package() {
 }
 
 #[test]
-fn exhausted_memory_is_told_from_other_failures() {
+fn exhausted_memory_differs_from_other_failures() {
     for message in [
         "Non-zero status code returned while running Conv node. Name:'a' Status Message: /src/bfc_arena.cc:376 \
          Failed to allocate memory for requested buffer of size 822083584",
@@ -120,7 +120,7 @@ fn exhausted_memory_is_told_from_other_failures() {
 }
 
 #[test]
-fn a_graph_that_cannot_be_captured_is_told() {
+fn a_graph_that_cannot_be_captured_has_its_own_error() {
     let message = "[ONNXRuntimeError] : 1 : FAIL : This session cannot use the graph capture feature as requested by the user as \
                    all compute graph nodes have not been partitioned to the CUDAExecutionProvider";
     let error = CudaError::of_message(message, 0);
@@ -128,7 +128,7 @@ fn a_graph_that_cannot_be_captured_is_told() {
 }
 
 #[test]
-fn the_systems_driver_is_read() {
+fn the_version_of_the_systems_driver_is_read() {
     let text = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release Build  (builder)\nGCC version:  12\n";
     assert_eq!(version_of_driver(text).as_deref(), Some("570.86.15"));
     assert_eq!(version_of_driver("GCC version: 12.2.0"), None);

@@ -16,8 +16,8 @@ fn out_of_memory() -> EngineError {
     .into()
 }
 
-/// Its only logit of an image is the image's first value. `room` is what the memory holds, `seen` the numbers of
-/// images that it was called with.
+/// An engine of one class, whose logit is the image's first value. `room` is the batch that its memory holds; `seen`
+/// collects the number of images of each call.
 struct Fake {
     batch: usize,
     room: Rc<RefCell<usize>>,

@@ -16,9 +16,9 @@ pub(super) struct Input {
     pub pixel_type: PixelType,
     /// `[batch, size, size, 3]` instead of `[batch, 3, size, size]`.
     pub channels_last: bool,
-    /// Number of images, where the file fixes it.
+    /// Number of images, if the file fixes it.
     pub batch: Option<usize>,
-    /// Height and width, where the file fixes them.
+    /// Height and width, if the file fixes them.
     pub size: Option<usize>,
 }
 
@@ -80,7 +80,10 @@ impl Input {
         })
     }
 
-    /// Values of one picture, if `len` values can be `n` square pictures of the size that the file takes.
+    /// Values of one picture.
+    ///
+    /// # Errors
+    /// [`EngineError::Images`] if `len` values are not `n` square pictures of the size that the file takes.
     pub(super) fn image_len(&self, len: usize, n: usize) -> Result<usize, EngineError> {
         let side = side(len, n);
         let expected = self.size.unwrap_or(side);
@@ -192,7 +195,7 @@ mod tests {
             };
             bytes.into_owned()
         };
-        // What decoders give goes through untouched.
+        // The input's layout is the decoders': nothing moves.
         assert_eq!(bytes(true), values);
         assert_eq!(bytes(false)[..6], [0, 3, 6, 9, 1, 4]);
         let arranged = input(PixelType::Float, true).arrange(Pixels::Float(&floats), 2);

@@ -15,9 +15,9 @@ use crate::runtime::Runtime;
 /// An ONNX file, or its content.
 #[derive(Clone, Debug)]
 pub enum ModelSource {
-    /// A file, beside which its tensors may lie.
+    /// A file, which may keep its tensors in other files beside it.
     File(PathBuf),
-    /// The content of one.
+    /// The content of a file.
     Bytes(Arc<[u8]>),
 }
 
@@ -28,8 +28,8 @@ pub struct SessionOptions {
     pub threads: usize,
     /// What runs the operations.
     pub provider: Provider,
-    /// The number of images of every call, in buffers that are allocated once: fewer are filled up. `None` lets
-    /// the number vary.
+    /// The number of images of every call, in buffers that are allocated once; zeros fill up smaller batches. `None`
+    /// lets the number vary.
     pub batch: Option<usize>,
 }
 
@@ -80,7 +80,7 @@ impl ModelSource {
 }
 
 impl Provider {
-    /// ONNX Runtime's name of it.
+    /// ONNX Runtime's name for it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Cpu => CPU::NAME,
@@ -88,7 +88,7 @@ impl Provider {
         }
     }
 
-    /// The error of ONNX Runtime that `otherwise` describes, unless it is one of CUDA's.
+    /// The CUDA error that ONNX Runtime reports, or what `otherwise` makes of the report if CUDA is not the cause.
     pub(super) fn error<R>(
         &self,
         error: ort::Error<R>,
@@ -131,7 +131,8 @@ impl CudaOptions {
     }
 }
 
-/// A session of `source`; with `profile` it writes what ran where to a file that starts with that path.
+/// A session of `source`. With `profile` it records which provider ran each node, in a file whose path starts with
+/// `profile`.
 pub(super) fn start(
     runtime: &Runtime,
     source: &ModelSource,

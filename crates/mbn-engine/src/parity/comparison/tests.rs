@@ -19,7 +19,7 @@ fn float32() -> Comparison {
     Comparison::new(tolerance, false)
 }
 
-/// Whether a float16 model passes that gives probabilities, which are the reference's changed by `change`.
+/// Whether a float16 model passes if its probabilities are the reference's, changed by `change`.
 fn passes_as_probabilities(change: impl Fn(&mut [f32])) -> bool {
     let tolerance = Tolerance::of(ModelPrecision::Float16, &Provider::Cpu);
     let mut comparison = Comparison::new(tolerance, true);
@@ -41,7 +41,7 @@ fn probabilities_are_compared_as_closely_as_logits() {
         let least = found[..CLASSES].iter_mut().min_by(|a, b| a.total_cmp(b)).unwrap();
         *least = value(*least);
     };
-    // Of no weight among probabilities, but from a logit that is off by one.
+    // Negligible as a probability, but its logit is off by one.
     assert!(!passes_as_probabilities(
         |found| set_least(found, |p| p * std::f32::consts::E)
     ));

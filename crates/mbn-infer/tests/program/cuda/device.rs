@@ -110,12 +110,12 @@ fn memory_that_does_not_hold_the_batch_halves_it() {
     let found = machine.classify(&["--device", "cuda", "--batch-size", "256"], &[limit]);
     assert_same_lines(&found.stdout, &expected.stdout);
     for part in [
-        "a batch of 256: going on with 128",
-        "a batch of 128: going on with 64",
+        "a batch of 256: continuing with 128",
+        "a batch of 128: continuing with 64",
     ] {
         assert_eq!(found.stderr.matches(part).count(), 1, "{}", found.stderr);
     }
-    assert!(!found.stderr.contains("going on with 32"), "{}", found.stderr);
+    assert!(!found.stderr.contains("continuing with 32"), "{}", found.stderr);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_network_that_fails_on_the_device_does_not_run_elsewhere() {
     assert!(run.stderr.contains("Conv"), "{}", run.stderr);
 }
 
-/// The same pictures with the same classes in the same order, and probabilities within what two sums differ by.
+/// The same pictures with the same classes in the same order, and probabilities that differ by rounding at most.
 fn assert_same_lines(found: &str, expected: &str) {
     const SAME: f64 = 1e-5;
     assert_eq!(found.lines().count(), expected.lines().count(), "{found}");

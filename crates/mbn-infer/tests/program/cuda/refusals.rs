@@ -1,4 +1,4 @@
-//! Every way in which there is no device.
+//! Every reason why a device is not available.
 
 use mbn_testing::{Needs, skip};
 
@@ -32,7 +32,7 @@ fn an_index_out_of_range_is_named() {
 }
 
 #[test]
-fn each_missing_library_is_named_with_what_has_it() {
+fn each_missing_library_is_named_with_its_package() {
     let Some(machine) = Machine::new() else { return };
     for (library, package) in [
         (RUNTIME, "nvidia-cuda-runtime"),
@@ -67,7 +67,7 @@ fn each_missing_library_is_named_with_what_has_it() {
 #[test]
 fn libraries_are_found_in_the_folders_named() {
     let Some(machine) = Machine::new() else { return };
-    // A Python environment with the packages; the driver alone is the system's.
+    // A Python environment with the packages; only the driver is the system's.
     let environment = folder();
     let packages = environment
         .path()

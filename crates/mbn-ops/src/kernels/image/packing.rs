@@ -29,7 +29,10 @@ impl Packing {
     /// If there are no pictures, or one's lengths do not fit or its filters look beyond it.
     pub fn new(pictures: &[Picture], size: usize) -> Result<Self> {
         if pictures.is_empty() || size == 0 {
-            bail!("pictures: {} of {size} pixels a side", pictures.len());
+            bail!(
+                "{} pictures of {size} x {size} pixels, expected at least one of each",
+                pictures.len()
+            );
         }
         let piece = |(i, picture): (usize, &Picture)| {
             let Picture { height, width, .. } = *picture;
@@ -91,7 +94,11 @@ impl Packing {
             );
         }
         let Some((memory, _)) = memory.split_at_mut_checked(self.bytes()) else {
-            bail!("pictures: {} bytes of memory, of {}", memory.len(), self.bytes());
+            bail!(
+                "pictures: {} bytes of memory, expected at least {}",
+                memory.len(),
+                self.bytes()
+            );
         };
         let (mut rest, after) = memory.split_at_mut(self.table);
         let (table, label_bytes) = after.split_at_mut(ENTRY * pictures.len());

@@ -31,7 +31,7 @@ fn file(tensors: &BTreeMap<String, (Vec<usize>, Vec<u8>)>) -> Vec<u8> {
 }
 
 #[test]
-fn kernels_are_turned_into_pytorchs_layout() {
+fn kernels_are_transposed_to_pytorchs_layout() {
     let weights = Weights::from_bytes(&file(&keras_tensors())).unwrap();
     assert_eq!(
         *weights.architecture(),

@@ -1,5 +1,6 @@
 /* A CUDA runtime whose device is the host's memory. Kernels do nothing. Copies check their direction.
-   Environment: STAND_IN_DEVICES, STAND_IN_CODE (of counting them), STAND_IN_MIB (largest allocation), STAND_IN_TRACE. */
+   Environment: STAND_IN_DEVICES, STAND_IN_CODE (returned when they are counted), STAND_IN_MIB (largest allocation),
+   STAND_IN_TRACE. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
