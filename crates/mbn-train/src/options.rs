@@ -22,7 +22,7 @@ Examples:
   mbn-train --profile --alpha 0.5 --batch-size 32
 
 An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
-The names of the CLASS folders are those of the classes.";
+The CLASS folders name the classes.";
 
 /// Train MobileNetV1 on a folder of images and save the weights as safetensors
 #[derive(Clone, Debug, Parser)]
@@ -113,7 +113,7 @@ fn not_with_resume() -> Vec<Id> {
     fixed.chain([Id::from("out")]).collect()
 }
 
-/// Reads 128 bits in hexadecimal, into lower case.
+/// Reads an MD5 checksum, and returns it in lower case.
 fn md5_sum(text: &str) -> Result<String, String> {
     match text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         true => Ok(text.to_ascii_lowercase()),
@@ -139,7 +139,7 @@ impl AsRef<CommonArgs> for Options {
 }
 
 impl Options {
-    /// The settings that the command line and, below it, `--config` state.
+    /// The settings from the command line and, overridden by it, from `--config`.
     ///
     /// # Errors
     /// The configuration file cannot be used.
@@ -154,8 +154,8 @@ impl Options {
     /// Resolves `args`, the result of [`Options::run_args`], as [`Settings::resolve`] does.
     ///
     /// # Errors
-    /// [`mbn_cli::UsageError`] for a contradiction on the command line. If the contradiction needs the configuration file,
-    /// the error names that.
+    /// [`mbn_cli::UsageError`] for a contradiction on the command line. If the command line alone is consistent, the error
+    /// names the configuration file.
     pub(crate) fn resolve(
         &self,
         args: RunArgs,

@@ -1,7 +1,7 @@
 //! The settings of a run: every option and configuration key that its result depends on.
 //!
-//! [`table`] lists them, an entry each, and [`define`] makes types and functions of the list. The other files hold what
-//! concerns several settings at once: layers, contradictions, files, the command line.
+//! [`table`] has one entry per setting, and the macro in [`define`] turns the entries into types and functions. The other
+//! files deal with several settings at once: layers, contradictions, files, the command line.
 
 mod choices;
 mod command_line;
@@ -28,5 +28,5 @@ pub use values::{
     Size, StartSize,
 };
 
-/// Where STL-10 is looked for.
+/// The folder of the data set, unless the user gives another.
 pub(crate) const DEFAULT_DATA: &str = "data/stl10_binary";

@@ -148,7 +148,7 @@ fn the_policy_of_the_upper_layer_counts() {
     assert!(matches!(found, mbn_data::Policy::RandAugment { .. }));
 }
 
-/// If the command line alone is no contradiction, the error names the file and its keys.
+/// If the command line alone is consistent, the error names the file and its keys.
 #[test]
 fn an_error_names_the_file_or_the_command_line() {
     let folder = tempfile::tempdir().unwrap();

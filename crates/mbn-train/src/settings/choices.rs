@@ -61,7 +61,7 @@ impl OptimizerName {
         }
     }
 
-    /// The value that belongs to the optimiser.
+    /// The argument for this optimiser.
     pub(crate) fn sgd_or_adamw<T>(self, sgd: T, adamw: T) -> T {
         match self {
             Self::Sgd => sgd,

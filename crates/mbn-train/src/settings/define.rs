@@ -1,4 +1,4 @@
-//! The macro behind the table of settings: from one entry a setting follow the types and the functions below.
+//! The macro behind the table of settings. It turns one entry per setting into types and functions.
 
 use std::fmt::Display;
 
@@ -7,14 +7,14 @@ use serde::Serialize;
 
 /// Defines all settings from their entries in [`super::table`]:
 ///
-/// - [`RunArgs`](super::RunArgs), what one layer (the command line or a file) states, every part optional,
+/// - [`RunArgs`](super::RunArgs), the settings that one layer (the command line or a file) states, each optional,
 /// - `Independent`, the settings whose defaults depend on no other setting,
 /// - [`Settings`](super::Settings), every setting with its value, and how it is filled from a `RunArgs`,
 /// - `SETTINGS`, the table as data, for the command line, configuration files and `docs/settings.md`.
 macro_rules! settings {
-    // `$code`, in a repetition over a fragment that the code itself does not use.
+    // `$code`, repeated once for a fragment that the code itself does not use.
     (@for [$($fragment:tt)*] $($code:tt)*) => { $($code)* };
-    // The name of a field as that of an option.
+    // The name of a field with dashes, as the option and the key have it.
     (@dashed $name:ident) => { text(const { &dashed::<{ stringify!($name).len() }>(stringify!($name)) }) };
     ($(
         #[doc = $help:literal]
@@ -30,7 +30,7 @@ macro_rules! settings {
             $(option: $option:expr,)?
         }
     )+) => {
-        /// What one layer states, the command line or a configuration file: every setting may be left out.
+        /// The settings that one layer, the command line or a configuration file, states. Each may be left out.
         #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
         #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
         pub struct RunArgs {
@@ -45,7 +45,7 @@ macro_rules! settings {
             )+
         }
 
-        /// Every setting with its value, as it is saved with the run. The names in files are those of the options.
+        /// Every setting with its value, as it is saved with the run. The keys in files are the names of the options.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub struct Settings {
@@ -66,7 +66,7 @@ macro_rules! settings {
             )+
         }
 
-        /// The settings whose defaults depend on no other setting: what derived defaults are computed from.
+        /// The settings whose defaults depend on no other setting. Derived defaults are computed from them.
         #[allow(dead_code, reason = "no default depends on most of them")]
         pub(super) struct Independent {
             $($(
@@ -76,6 +76,7 @@ macro_rules! settings {
         }
 
         /// The table, in the order of `settings.toml`.
+        // `[$($value,)? ""][0]` is the text of the entry if it has one, else empty.
         pub(crate) static SETTINGS: &[Setting] = &[$(
             Setting {
                 name: stringify!($name),
@@ -93,7 +94,7 @@ macro_rules! settings {
         )+];
 
         impl Settings {
-            /// What `args` state, and the defaults where they state nothing.
+            /// The settings that `args` state, and the defaults of the others.
             pub(super) fn fill(args: &RunArgs) -> Result<Self, UsageError> {
                 let independent = Independent {
                     $($( $name: given_or(&args.$name, || $default)?, )?)+
@@ -119,7 +120,7 @@ macro_rules! settings {
                 )+
             }
 
-            /// These values, and those of `below` where there are none here.
+            /// These values, and the values of `below` for settings that have none here.
             pub(super) fn or(self, below: Self) -> Self {
                 Self {
                     $(
@@ -129,7 +130,7 @@ macro_rules! settings {
                 }
             }
 
-            /// Leaves out the values of derived settings that are the default in `defaults`.
+            /// Leaves out the values of derived settings that equal the value in `defaults`.
             pub(super) fn without_derived(mut self, defaults: &Settings) -> Self {
                 $($(
                     settings!(@for [$derived]
@@ -143,7 +144,7 @@ macro_rules! settings {
 
 pub(super) use settings;
 
-/// The value that was given, else the default as the setting's type.
+/// The given value, else the default converted to the setting's type.
 pub(super) fn given_or<T, D>(given: &Option<T>, default: impl FnOnce() -> D) -> Result<T, UsageError>
 where
     T: Clone + TryFrom<D, Error: Display>,

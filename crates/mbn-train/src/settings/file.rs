@@ -1,4 +1,4 @@
-//! Configuration files: the settings as TOML, named as the options are.
+//! Configuration files: the settings as TOML, with the names of the options as keys.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use super::{RunArgs, Settings};
 /// Jaro-Winkler similarity below which two words have little in common.
 const SIMILAR: f64 = 0.8;
 
-/// Reads a configuration file, over which `above` stands. A saved file has every value: if `above` changes the recipe, the
-/// optimiser, the epochs or the batch size, values that are the file's own defaults are left out, and follow. Hints for
-/// unknown keys know the options of `command`.
+/// Reads a configuration file. `above` is the layer that overrides it. A saved file has every value, so if `above` sets the
+/// recipe, the optimiser, the epochs or the batch size, values that equal the file's own defaults are left out and follow
+/// that layer. Hints for unknown keys recognise the options of `command`.
 ///
 /// # Errors
 /// The file cannot be read, is not TOML, or has an unknown key or a value out of range.
@@ -45,7 +45,7 @@ fn parse(text: &str, command: &Command) -> Result<RunArgs> {
     toml::from_str(text).map_err(without_trailing_newline)
 }
 
-/// What a file may hold, sorted.
+/// The keys that a file may have, sorted.
 fn keys() -> Vec<&'static str> {
     let mut keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
     keys.sort_unstable();

@@ -1,4 +1,4 @@
-//! What the settings say about training images: their sizes, and their random changes.
+//! The sizes of training images, and the random changes to them.
 
 use mbn_data::{Augment, ColorJitter, Erasing, Mixing, Policy};
 

@@ -3,9 +3,9 @@
 use super::{Probability, RunArgs};
 
 impl RunArgs {
-    /// These settings, and those of `below` where this layer states nothing. Special rules:
-    /// - what one layer states about cropping stands together: `--no-crop` beats the file's `crop-scale`, and
-    ///   `--crop-scale` beats its `crop = false`;
+    /// These settings, and the settings of `below` that this layer does not state. Two rules are special:
+    /// - a layer that states anything about cropping decides whether to crop: `--no-crop` overrides the file's
+    ///   `crop-scale`, and `--crop-scale` overrides its `crop = false`;
     /// - `trivial-augment` and `rand-augment` exclude each other, so the upper layer's policy replaces the lower one's.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
@@ -19,7 +19,7 @@ impl RunArgs {
         above.or(below)
     }
 
-    /// Writes `--no-crop` and `--no-flip` as values; a scale alone means that there is cropping.
+    /// Writes `--no-crop` and `--no-flip` as values. A scale alone turns cropping on.
     fn with_switches(mut self) -> Self {
         if self.no_crop {
             self.crop = Some(false);
@@ -36,8 +36,8 @@ impl RunArgs {
         }
     }
 
-    /// Leaves out derived values that are the default of this layer's own recipe, optimiser, epochs and batch size, so
-    /// that they follow a layer above which changes one of these.
+    /// Leaves out values that are the default under this layer's own recipe, optimiser, epochs and batch size, so that they
+    /// follow a layer above that changes one of these.
     pub(super) fn without_defaults(self) -> Self {
         let deciding = Self {
             recipe: self.recipe,
@@ -60,7 +60,7 @@ impl RunArgs {
         }
     }
 
-    /// Whether this layer changes what derived defaults of a layer below are computed from.
+    /// Whether this layer sets anything that derived defaults are computed from.
     pub(super) fn changes_defaults(&self) -> bool {
         self.recipe.is_some()
             || self.optimizer.is_some()

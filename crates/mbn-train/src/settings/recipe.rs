@@ -19,7 +19,7 @@ impl Recipe {
         self.plain_or_strong("plain", "strong")
     }
 
-    /// The value that belongs to the recipe.
+    /// The argument for this recipe.
     pub(crate) fn plain_or_strong<T>(self, plain: T, strong: T) -> T {
         match self {
             Self::Plain => plain,

@@ -1,4 +1,4 @@
-//! From what the layers state to the settings of a run, and the contradictions that this refuses.
+//! Resolves the layers to the settings of a run, and refuses contradictions.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use mbn_spec::Alpha;
 use super::{Freeze, RunArgs, Settings};
 
 impl Settings {
-    /// What `args` state, and the defaults where they state nothing. `init_alpha` is the width of the weights that the
-    /// run starts from.
+    /// The settings that `args` state, and the defaults of the others. `init_alpha` is the width multiplier of the weights
+    /// that the run starts from.
     ///
     /// # Errors
     /// [`UsageError`] if options contradict each other.
@@ -19,7 +19,7 @@ impl Settings {
         args.data = Some(data);
         args.alpha = args.alpha.or(init_alpha);
         let mut settings = Self::fill(&args)?;
-        // The same size for training is no size of its own.
+        // Giving `size` again as `train-size` is the same as leaving it out.
         settings.train_size = settings.train_size.filter(|train| *train != settings.size);
         settings.check()?;
         Ok(settings)

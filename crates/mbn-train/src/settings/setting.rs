@@ -5,7 +5,7 @@ use clap::builder::ValueParser;
 
 use super::{Recipe, RunArgs, Settings};
 
-/// What a setting is about; a heading of the help and of the documentation.
+/// The topic of a setting: its heading in the help and in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     Data,
@@ -40,13 +40,13 @@ pub(crate) struct Setting {
     /// Key in configuration files, and name of the option.
     pub key: &'static str,
     pub group: Group,
-    /// What the help calls the value; empty for a setting without an option of its own.
+    /// Name of the value in the help; empty for a setting without an option of its own.
     pub value: &'static str,
     pub help: &'static str,
     /// A value other than the default, as the command line takes it.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the documentation and tests"))]
     pub example: &'static str,
-    /// The default in words; empty where its value says it.
+    /// The default in words; empty if the value itself is clear enough.
     pub says: &'static str,
     /// The flag that switches it off, if there is one.
     pub off: &'static [Off],

@@ -1,16 +1,19 @@
-//! The settings of a run. Adding one is adding an entry here; run the tests with `MBN_WRITE_DOCS=1` afterwards, which
-//! rewrites `docs/settings.md`.
+//! The settings of a run. To add one, add an entry here, then run the tests with `MBN_WRITE_DOCS=1` set, which rewrites
+//! `docs/settings.md`.
 //!
 //! An entry is a line of help, the name, the type (which reads and checks values), and
 //! - `group`: the heading of help and documentation,
-//! - `value`: what the help calls the value (none: a key of configuration files without an option),
+//! - `value`: the name of the value in the help (without it, configuration files have the key, but there is no option),
 //! - `example`: a value other than the default,
-//! - its default: either `default`, or `derived` from other settings, or `unset` for one that may have no value,
-//! - `says`: the default in words, where the value does not tell all,
+//! - its default: `default`, or `derived` from other settings, or `unset` in words if the setting may have no value,
+//! - `says`: the default in words, if the value alone is not clear enough,
 //! - `off`: a flag that switches it off, with its help,
 //! - `option`: more properties of the option.
 //!
-//! The order is that of `settings.toml`.
+//! `settings.toml` has the same order.
+//!
+//! Two kinds of entry need a line elsewhere: a default derived from anything but the recipe, the optimiser, the epochs or the
+//! batch size, in `layers.rs`; and a path, in `Settings::require_utf8` in `resolve.rs`.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `docs/settings.md`: the table of settings as a page, written from the table itself.
+//! `docs/settings.md`: the table of settings as a page.
 
 use std::fmt::Write;
 
@@ -70,7 +70,7 @@ fn in_file(setting: &Setting) -> String {
     format!("{key} = {}", table[key])
 }
 
-/// The settings of a command line with the example of a setting.
+/// The settings that result from the example of a setting on the command line.
 pub(crate) fn example(setting: &Setting) -> Settings {
     let mut line = vec!["mbn-train".to_owned()];
     match setting.off {

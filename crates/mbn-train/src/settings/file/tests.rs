@@ -1,4 +1,4 @@
-//! Keys, ranges, and settings that a file takes back.
+//! Unknown keys, values out of range, and saved settings that are read back.
 
 use clap::CommandFactory;
 
