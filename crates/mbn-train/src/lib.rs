@@ -1,7 +1,7 @@
 //! Trains MobileNetV1 with candle: from a data set to a run folder with weights, history and pictures.
 //!
-//! [`Options`] is the command line, whose settings are listed in `settings/table.rs`. `trainer` runs the epochs on the
-//! batches of `data`, and `run` keeps what they give on disk.
+//! [`Options`] is the command line; `settings/table.rs` lists its settings. `trainer` runs the epochs on the batches of
+//! `data`, and `run` writes the results to disk.
 
 mod data;
 mod device;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Keeps the pages of large tensors from one step to the next; the allocator of the system returns them.
+/// Keeps the memory of large tensors from one step to the next. The system's allocator would return it to the kernel.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

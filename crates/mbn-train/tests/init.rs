@@ -122,8 +122,8 @@ fn weights_to_start_from_must_fit() {
     );
 }
 
-/// Weights for the same classes are kept; for other classes only the classifier is new. Alpha and normalisation are those of
-/// the weights.
+/// Weights for the same classes are kept; for other classes only the classifier is new. Alpha and normalisation come
+/// from the weights.
 #[test]
 fn starting_from_weights() {
     let folder = data();
@@ -154,7 +154,7 @@ fn starting_from_weights() {
         let preprocess = last.metadata().preprocess.unwrap();
         assert_eq!((preprocess.mean, preprocess.size), ([0.5; 3], 32));
     }
-    // Classes with a known name keep their rows of the classifier; a file of names overrides those of the weights.
+    // Classes with a known name keep their rows of the classifier; a file of names overrides the names in the weights.
     let init = weights(&["x", "y", "z"]);
     init.save(&path.join("w.safetensors")).unwrap();
     std::fs::write(path.join("names.txt"), "red, scarlet\ngreen\nBlue\n").unwrap();

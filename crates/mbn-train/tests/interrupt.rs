@@ -11,6 +11,7 @@ use common::{LONG, assert_same, data, history, read, run, uninterrupted, wait_fo
 use predicates::str::contains;
 
 const RESUME: &str = "--threads 2 --save-every 0";
+
 fn spawn(folder: &Path, arguments: &str) -> Child {
     start(&["--default-signal=INT,HUP"], folder, arguments)
 }

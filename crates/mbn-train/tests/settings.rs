@@ -1,4 +1,4 @@
-//! Configuration files, and settings that the data set decides on.
+//! Configuration files, class weights, and data that cannot be trained on.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

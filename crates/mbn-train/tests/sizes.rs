@@ -31,7 +31,7 @@ fn training_and_test_images_may_differ_in_size() {
     assert!(last("small") == last("again"));
 }
 
-/// `--resize` concerns only test images if training crops at random, so that the tensors stay the same.
+/// If training crops at random, `--resize` affects only test images, so the tensors stay the same.
 #[test]
 fn test_images_may_be_cut_from_the_centre() {
     let folder = data();
@@ -52,7 +52,7 @@ fn test_images_may_be_cut_from_the_centre() {
     assert_eq!(square.sha256(), crop.sha256());
     let tested = |run: &str| history(&path.join(run))[1].split(',').nth(3).unwrap().to_owned();
     assert_ne!(tested("square"), tested("crop"));
-    // Without `--resize`, the run takes that of the weights it starts from.
+    // Without `--resize`, the weights that the run starts from decide.
     let init = "--init crop/best.safetensors --out";
     run(path, &format!("{SMALL} {init} again")).success();
     assert_eq!(resize(&weights("again")), Resize::Crop);

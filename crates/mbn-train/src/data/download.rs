@@ -11,7 +11,7 @@ use mbn_fetch::{Archive, FetchError, Progress, Step, fetch};
 use crate::options::Options;
 use crate::settings::DEFAULT_DATA;
 
-/// Downloads the data set into the folder of `--data`, else into the default one; `false` if the user stopped it.
+/// Downloads the data set into the folder of `--data`, or into the default one without it; `false` if the user stopped it.
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let mut archive = Archive::stl10();
     if let Some(url) = &options.download_url {
@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     }
 }
 
-/// The folder that the archive is unpacked into: that of `--data`, or its parent if `--data` is the data set's own folder.
+/// The folder that the archive is unpacked into: `--data`, or its parent if `--data` is the data set's own folder.
 fn parent(data: Option<&Path>) -> PathBuf {
     let default = Path::new(DEFAULT_DATA);
     let data = data.unwrap_or(default);

@@ -9,7 +9,7 @@ use mbn_spec::Preprocess;
 
 use crate::settings::{ClassWeights, Settings};
 
-/// Share of the training images that an epoch may leave out, because they do not fill a batch, without a warning.
+/// An epoch leaves out images that do not fill a batch. Above this share of the training images, it gives a warning.
 const LEFT_OUT: f64 = 0.1;
 
 /// Loaders of training and test batches, which keep decoded images in memory while there is room.
@@ -41,8 +41,8 @@ fn warn_of_left_out(images: usize, per_epoch: usize, batch: usize) {
     let left_out = images - per_epoch;
     if left_out as f64 > LEFT_OUT * images as f64 {
         log::warn!(
-            "batches of {batch} leave {left_out} of {images} training images out of every epoch, others each time; a \
-             `--batch-size` that divides {images} leaves out none"
+            "batches of {batch} leave {left_out} of {images} training images out of every epoch, different ones each time; \
+             a `--batch-size` that divides {images} leaves out none"
         );
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn locate(given: Option<&Path>) -> Result<PathBuf> {
         return Ok(default.to_owned());
     }
     Err(anyhow!("there is no `{DEFAULT_DATA}`, and no `--data DIR` is given")).hint(|| {
-        "`--download` gets STL-10 (2.6 GB, and keeps 360 MB of it) into `data`; `--data DIR` trains on your own images"
+        "`--download` downloads STL-10 into `data` (2.6 GB; 360 MB stay on disk); `--data DIR` trains on your own images"
             .to_owned()
     })
 }
@@ -53,7 +53,7 @@ pub(crate) fn require_readable(data: &Splits) -> Result<()> {
     let bar = progress::bar(total as u64, "checking images {wide_bar} {pos}/{len}");
     let unreadable = |part: &dyn ImageSource| {
         let checked = (0..part.len()).into_par_iter().filter_map(|image| {
-            // The run then ends before its first step.
+            // An interrupted run ends before its first step, whatever is found here.
             if interrupt::requested() {
                 return None;
             }
@@ -78,8 +78,8 @@ pub(crate) fn require_readable(data: &Splits) -> Result<()> {
     ))
 }
 
-/// What was made from images. If one could not be read after all (its pixels are broken, or it is gone), the error says
-/// how to continue the run in `folder`.
+/// Unwraps what was made from images. If an image could not be read after all (its pixels are broken, or it is gone), the
+/// error says how to continue the run in `folder`.
 pub(crate) fn usable<T>(made: Result<T, LoaderError>, folder: &Path) -> Result<T> {
     match made {
         Err(error @ (LoaderError::Decode(_) | LoaderError::Resize { .. })) => Err(error).hint(|| {

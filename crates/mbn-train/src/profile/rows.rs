@@ -1,4 +1,4 @@
-//! The operations of a training step: the time that each takes, and the least that the machine allows.
+//! The operations of a training step: the time that each takes, and the least time that the machine allows.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) struct Cost {
     pub bytes: f64,
 }
 
-/// An operation, its mean time and its cost, if that is known.
+/// An operation, its mean time, and its cost if it is known.
 pub(super) struct Row {
     pub name: String,
     pub operation: String,
@@ -79,7 +79,8 @@ fn name(phase: Phase) -> &'static str {
     }
 }
 
-/// Batch norm and activation are part of it; each tensor is moved once, and the gradient of the weights is written once.
+/// The cost of a convolution with its batch norm and activation, if each tensor is moved once and the gradient of the weights
+/// is written once.
 fn cost(layer: &ConvLayer, phase: Phase, dtype: DType, input: usize, output: usize) -> Cost {
     let weights = layer.weight_shape().iter().product::<usize>();
     let products = (output / layer.out_channels * weights) as f64;

@@ -19,7 +19,7 @@ pub(crate) struct Progress {
     pub classes: Vec<String>,
     /// Number of training images; another number would change the order of the remaining batches.
     pub train_images: usize,
-    /// Number of test images, which `mistakes` has indices of.
+    /// Number of test images; `mistakes` holds indices into them.
     #[serde(default)]
     pub test_images: Option<usize>,
     /// Number of CPU threads; sums over another number may round differently.

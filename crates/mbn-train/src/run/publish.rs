@@ -95,7 +95,7 @@ impl Publish {
 
 /// Refuses a file that cannot be written, even once the folders above it are created.
 ///
-/// The error leaves naming `path` to the caller, who says what the file is for.
+/// The error does not name `path`: the caller does, and says what the file is for.
 pub(crate) fn require_writable(path: &Path) -> Result<()> {
     let checked = check_output_file(path, Folders::Created);
     checked.map_err(|error| error.problem)?;

@@ -7,7 +7,7 @@ use mbn_spec::Architecture;
 use super::folder::{AUGMENTED, BEST, CONFUSION, CURVES, HISTORY, MISTAKES, RunDir, SUMMARY};
 use super::{Best, Progress, history, pictures, summary};
 
-/// What the files after an epoch are made from.
+/// What the files of an epoch are made from.
 pub(crate) struct Results<'a> {
     pub run: &'a RunDir,
     pub progress: &'a Progress,
@@ -17,7 +17,7 @@ pub(crate) struct Results<'a> {
 }
 
 impl Results<'_> {
-    /// Writes the files of the last epoch, and those of the best one if that is the last or if `all` are asked for.
+    /// Writes the files of the last epoch. Also writes the files of the best epoch if it is the last one, or with `all`.
     pub fn write(&self, all: bool) -> Result<()> {
         let Self {
             run,

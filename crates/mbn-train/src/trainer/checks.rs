@@ -1,4 +1,4 @@
-//! What is refused before the first step of a new run.
+//! Checks before the first step of a new run.
 
 use anyhow::{Result, anyhow};
 use candle_core::Device;
@@ -12,7 +12,7 @@ use crate::options::Options;
 use crate::run::Publish;
 use crate::settings::{BLOCKS, Settings};
 
-/// The most that a run keeps on disk, in sizes of its weights: the state (weights, average, best weights, two moments of the
+/// The most that a run keeps on disk, in multiples of the size of its weights: the state (weights, average, best weights, two moments of the
 /// optimiser), the next state while it is written, and the last and best weights.
 pub(super) const WEIGHTS_ON_DISK: usize = 12;
 
@@ -36,8 +36,8 @@ pub(super) fn require_usable(
     Ok(publish)
 }
 
-/// Refuses steps in which batch norm of the last block would see one value per channel. That value is its own mean, so that
-/// no layer before it could learn.
+/// Refuses steps in which batch norm of the last block would see one value per channel. That value is its own mean, so no
+/// layer before it could learn.
 fn require_statistics(settings: &Settings, architecture: &Architecture) -> Result<()> {
     let smallest = settings.train_size_of(0);
     let layers = architecture.convs();

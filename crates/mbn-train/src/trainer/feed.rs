@@ -1,4 +1,4 @@
-//! Batches from the loader to the device.
+//! Moves batches from the loader to the device.
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
@@ -8,8 +8,8 @@ use mbn_data::{Crop, Filter};
 #[cfg(feature = "cuda")]
 use mbn_spec::Preprocess;
 
-/// Makes the tensors of a step. With CUDA, decoded images are copied while the GPU works on the step before, and resized
-/// and normalised there.
+/// Makes the tensors of a step. With CUDA, it copies decoded images while the GPU works on the previous step, and the GPU
+/// resizes and normalises them.
 pub(crate) struct Feed {
     device: Device,
     #[cfg(feature = "cuda")]

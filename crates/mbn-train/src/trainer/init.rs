@@ -76,7 +76,7 @@ fn other_classifier(names: Option<&[String]>, count: usize, classes: &[String]) 
     differs.map(|(found, wanted)| format!("the file has class `{found}` where the data has `{wanted}`"))
 }
 
-/// Refuses weights of `--init` whose alpha is not that of the run.
+/// Refuses weights of `--init` whose alpha differs from the run's.
 pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha) -> Result<()> {
     let found = init.architecture().alpha;
     if found == alpha {
@@ -86,7 +86,7 @@ pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha) -> Result
         "`--init {}` holds weights of alpha {found}, the run has alpha {alpha}",
         path.display()
     ))
-    .hint(|| "leave out `--alpha`, and the run takes that of the weights".to_owned())
+    .hint(|| "leave out `--alpha` to use the alpha of the weights".to_owned())
 }
 
 /// Reads `--init`. The class names of `--init-classes`, if given, replace its own.

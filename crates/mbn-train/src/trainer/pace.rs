@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_run_takes_as_long_for_an_epoch_as_until_now() {
+    fn remaining_epochs_take_as_long_as_finished_ones() {
         let minute = Duration::from_secs(60);
         assert_eq!(time_left(minute, 0.5, 2.0), Some(4 * minute));
         assert_eq!(time_left(minute, 0.0, 2.0), None);

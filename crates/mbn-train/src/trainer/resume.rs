@@ -54,7 +54,7 @@ impl Trainer {
         trainer.save_state()?;
         if has_other_settings {
             log::warn!(
-                "`{}` differs from the settings that the run was started with; the run keeps these and rewrites the file; \
+                "`{}` differs from the settings that the run was started with; the run keeps its settings and rewrites the file; \
                  to change settings, start another run with `--config`",
                 trainer.run.file(SETTINGS).display()
             );
@@ -106,7 +106,7 @@ fn warn_of_other_sums(progress: &Progress, options: &Options, device: &Device) {
 fn require_the_same(data: &Splits, progress: &Progress) -> Result<()> {
     let folder = progress.settings.data.display();
     if data.class_names != progress.classes {
-        bail!("the classes in `{folder}` are not those that the run was started with");
+        bail!("the classes in `{folder}` differ from the classes that the run was started with");
     }
     for (part, images, expected) in [
         ("training", data.train.len(), Some(progress.train_images)),

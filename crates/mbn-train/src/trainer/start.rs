@@ -20,7 +20,7 @@ use crate::settings::{DEFAULT_DATA, RunArgs, Settings};
 use crate::{data, device};
 
 impl Trainer {
-    /// Refuses a new run for everything that can be checked without its data.
+    /// Makes every check of a new run that does not need its data.
     pub fn check(options: &Options, device: &Device) -> Result<()> {
         let args = options.run_args()?;
         let init = init(&args)?;

@@ -71,7 +71,7 @@ fn a_loss_that_is_read_late_spoils_no_checkpoint() {
 
 /// The gradient of the last step may be infinite although its loss was finite.
 #[test]
-fn what_is_not_finite_is_not_saved() {
+fn values_that_are_not_finite_are_not_saved() {
     let folder = tempfile::tempdir().unwrap();
     let mut trainer = trainer(folder.path());
     assert!(trainer.train_epoch().unwrap() && trainer.finish_epoch().unwrap());
