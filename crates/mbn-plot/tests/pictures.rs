@@ -1,4 +1,4 @@
-//! The pictures as a viewer gets them: decoded from PNG, looked at pixel by pixel.
+//! The pictures as a viewer sees them: decoded from PNG and checked pixel by pixel.
 
 use image::RgbImage;
 use mbn_plot::{Caption, EpochPoint, PlotError, Tile, Tone, confusion, curves, gallery};
@@ -27,7 +27,7 @@ fn history(epochs: u32) -> Vec<EpochPoint> {
     (1..=epochs).map(point).collect()
 }
 
-/// Pixels of exactly this colour in the half of the picture that starts at `from` of its width.
+/// Number of pixels of exactly this colour in the columns `half`.
 fn pixels_of(picture: &RgbImage, color: [u8; 3], half: std::ops::Range<u32>) -> usize {
     picture
         .enumerate_pixels()
@@ -83,7 +83,7 @@ fn train_and_test_swap_colours_between_the_panels() {
 }
 
 #[test]
-fn values_that_are_no_numbers_are_left_out() {
+fn values_that_are_not_finite_are_left_out() {
     let mut with_gap = history(20);
     with_gap[7].train_loss = f64::NAN;
     with_gap[8].test_loss = f64::INFINITY;
