@@ -9,6 +9,7 @@ use std::fmt;
 use crate::engine::{CandleEngine, Engine};
 use crate::images::Pixels;
 
+use comparison::require_sizes;
 pub use comparison::{Comparison, ParityError};
 pub use differences::Differences;
 pub use tolerance::Tolerance;
@@ -33,6 +34,7 @@ impl Parity {
     /// # Errors
     /// candle fails, or has another number of classes.
     pub fn compare(&mut self, images: &[f32], n: usize, found: &[f32]) -> Result<(), ParityError> {
+        require_sizes(n, found.len(), n * self.candle.classes())?;
         let expected = self.candle.logits(Pixels::Float(images), n)?;
         self.comparison.add(n, found, &expected)
     }

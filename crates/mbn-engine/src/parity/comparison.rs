@@ -9,7 +9,7 @@ use crate::softmax::{centred_logarithms, softmax};
 #[derive(Debug, thiserror::Error)]
 pub enum ParityError {
     /// The engines give outputs of different sizes.
-    #[error("the model gives {found} values for {images} images, candle {expected}")]
+    #[error("the model has {} classes, candle's weights {}", found / images.max(&1), expected / images.max(&1))]
     Sizes {
         /// Number of values that the engine gave.
         found: usize,
@@ -48,13 +48,7 @@ impl Comparison {
     /// # Errors
     /// [`ParityError::Sizes`].
     pub fn add(&mut self, images: usize, found: &[f32], logits: &[f32]) -> Result<(), ParityError> {
-        if found.len() != logits.len() {
-            return Err(ParityError::Sizes {
-                found: found.len(),
-                expected: logits.len(),
-                images,
-            });
-        }
+        require_sizes(images, found.len(), logits.len())?;
         let classes = (logits.len() / images.max(1)).max(1);
         let (mut found, mut expected) = (found.to_vec(), logits.to_vec());
         for (found, expected) in found.chunks_mut(classes).zip(expected.chunks_mut(classes)) {
@@ -85,6 +79,18 @@ impl Comparison {
     pub fn differences(&self) -> &Differences {
         &self.differences
     }
+}
+
+/// Refuses outputs of `found` values for `images` images where the reference gives `expected`.
+pub(super) fn require_sizes(images: usize, found: usize, expected: usize) -> Result<(), ParityError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(ParityError::Sizes {
+        found,
+        expected,
+        images,
+    })
 }
 
 #[cfg(test)]
