@@ -3,6 +3,7 @@
 
 mod error;
 mod libraries;
+mod packages;
 
 use std::path::Path;
 

@@ -13,7 +13,7 @@ use ort::ep::ExecutionProvider;
 use ort::logging::LogLevel;
 
 pub use error::RuntimeError;
-pub use search::Origin;
+use search::Origin;
 pub use version::Version;
 
 /// The oldest ONNX Runtime whose interface the `ort` crate, as built here, can use.
@@ -26,7 +26,6 @@ pub const NEEDED: Version = Version {
 #[derive(Clone, Debug)]
 pub struct Runtime {
     path: PathBuf,
-    origin: Origin,
     version: String,
     environment: Environment,
 }
@@ -56,11 +55,11 @@ pub fn find_with_cuda(explicit: Option<&Path>) -> Result<Runtime, RuntimeError> 
 }
 
 fn find_in(explicit: Option<&Path>, cuda: bool) -> Result<Runtime, RuntimeError> {
-    if let Some((path, origin)) = search::named(explicit) {
-        return load(&search::in_folder(&path)?, origin);
+    if let Some((path, _)) = search::named(explicit) {
+        return load(&search::in_folder(&path)?);
     }
     for (path, origin) in search::implied(cuda) {
-        match load(&path, origin) {
+        match load(&path) {
             Ok(runtime) => return Ok(runtime),
             // The system's loader was asked by name, and has none.
             Err(RuntimeError::NotALibrary { .. }) if origin == Origin::System => {}
@@ -71,13 +70,13 @@ fn find_in(explicit: Option<&Path>, cuda: bool) -> Result<Runtime, RuntimeError>
     Err(RuntimeError::NotFound)
 }
 
-/// Loads ONNX Runtime from the library at `path`; `origin` says how it was found.
+/// Loads ONNX Runtime from the library at `path`.
 ///
 /// The version is checked first: `ort` hangs or panics on a library that is too old.
 ///
 /// # Errors
 /// All of [`RuntimeError`] but `NotFound`.
-pub fn load(path: &Path, origin: Origin) -> Result<Runtime, RuntimeError> {
+fn load(path: &Path) -> Result<Runtime, RuntimeError> {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(runtime) = &*loaded
         && runtime.path == path
@@ -106,7 +105,6 @@ pub fn load(path: &Path, origin: Origin) -> Result<Runtime, RuntimeError> {
     environment.set_log_level(LogLevel::Warning);
     let runtime = Runtime {
         path: path.to_owned(),
-        origin,
         version,
         environment,
     };
@@ -130,11 +128,6 @@ impl Runtime {
         let here = std::env::current_dir().ok();
         let relative = here.and_then(|here| self.path.strip_prefix(here).ok());
         relative.unwrap_or(&self.path)
-    }
-
-    /// How it was found.
-    pub fn origin(&self) -> Origin {
-        self.origin
     }
 
     /// The library's version, such as `1.31.1`.

@@ -159,7 +159,7 @@ impl CudaError {
     pub(super) fn library(library: &str, reason: String) -> Self {
         Self::Library {
             library: library.to_owned(),
-            package: super::libraries::package(library),
+            package: super::packages::package(library),
             reason,
         }
     }

@@ -1,9 +1,10 @@
-//! NVIDIA's libraries that the CUDA provider needs, and the folders to search for them.
+//! Loads NVIDIA's libraries that the CUDA provider needs, from the folders where they may lie.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use super::CudaError;
+use super::packages::LIBRARIES;
 
 /// Environment variable with folders, separated as in `PATH`, that are searched before the system's.
 pub const FOLDERS_VARIABLE: &str = "MBN_CUDA_LIBS";
@@ -13,39 +14,6 @@ const PYTHON_ENVIRONMENTS: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
 
 /// The driver's library, which comes with the driver alone.
 const DRIVER: &str = "libcuda.so.1";
-
-struct Library {
-    name: &'static str,
-    /// The Python package that contains it, with the range of its versions.
-    package: &'static str,
-    /// The provider does not start without it.
-    required: bool,
-}
-
-/// Each library comes after those that it needs itself.
-const LIBRARIES: [Library; 6] = [
-    library("libcudart.so.13", "nvidia-cuda-runtime~=13.0", true),
-    library("libnvrtc.so.13", "nvidia-cuda-nvrtc~=13.0", false),
-    library("libcublasLt.so.13", "nvidia-cublas~=13.0", true),
-    library("libcublas.so.13", "nvidia-cublas~=13.0", true),
-    library("libcurand.so.10", "nvidia-curand~=10.0", true),
-    library("libcudnn.so.9", "nvidia-cudnn-cu13~=9.0", true),
-];
-
-const fn library(name: &'static str, package: &'static str, required: bool) -> Library {
-    Library {
-        name,
-        package,
-        required,
-    }
-}
-
-/// The Python package that contains the library of this name.
-pub(super) fn package(name: &str) -> Option<&'static str> {
-    let stem = |name: &str| name.split(".so").next().unwrap_or_default().to_owned();
-    let found = LIBRARIES.iter().find(|library| stem(library.name) == stem(name));
-    found.map(|library| library.package)
-}
 
 /// Where to search for NVIDIA's libraries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -177,15 +145,6 @@ mod tests {
             [packages.join("nvidia/cu13/lib")]
         );
         assert!(with_packages(Path::new("gone")).is_empty());
-    }
-
-    #[test]
-    fn packages_are_known_by_library() {
-        assert_eq!(package("libcublas.so.13"), Some("nvidia-cublas~=13.0"));
-        assert_eq!(package("libcudnn.so.9"), Some("nvidia-cudnn-cu13~=9.0"));
-        // Another version comes from the same package.
-        assert_eq!(package("libcudart.so.13.0.96"), Some("nvidia-cuda-runtime~=13.0"));
-        assert_eq!(package("libm.so.6"), None);
     }
 
     #[test]

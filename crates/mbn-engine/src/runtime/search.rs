@@ -13,7 +13,7 @@ const CUDA_DOWNLOAD: &str = "onnxruntime/cuda/lib";
 
 /// How a library was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(super) enum Origin {
     /// The caller names it.
     Named,
     /// The environment variable `ORT_DYLIB_PATH`.

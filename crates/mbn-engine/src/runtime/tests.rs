@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{NEEDED, Origin, RuntimeError, load};
+use super::{NEEDED, RuntimeError, load};
 
 /// A library made from C source. Skips the calling test and returns `None` where there is no C compiler.
 fn compile(folder: &Path, source: &str) -> Option<PathBuf> {
@@ -36,7 +36,7 @@ fn onnx_runtime(version: &str, api: &str) -> String {
 fn error_of(source: &str) -> Option<RuntimeError> {
     let folder = tempfile::tempdir().unwrap();
     let library = compile(folder.path(), source)?;
-    let error = load(&library, Origin::Named).unwrap_err();
+    let error = load(&library).unwrap_err();
     assert!(error.to_string().contains("library.so"), "{error}");
     Some(error)
 }
@@ -77,7 +77,7 @@ fn a_file_that_is_not_a_library_is_refused() {
     let path = folder.path().join("libonnxruntime.so");
     for content in [&b""[..], b"\x7fELF", b"a text"] {
         std::fs::write(&path, content).unwrap();
-        let error = load(&path, Origin::Named).unwrap_err();
+        let error = load(&path).unwrap_err();
         assert!(matches!(error, RuntimeError::NotALibrary { .. }), "{error:?}");
     }
 }
