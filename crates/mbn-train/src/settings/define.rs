@@ -26,6 +26,7 @@ macro_rules! settings {
             $(derived: $derived:expr,)?
             $(unset: $unset:literal,)?
             $(says: $says:literal,)?
+            $(plain: $plain:literal,)?
             $(off: $off:ident $off_help:literal,)?
             $(option: $option:expr,)?
         }
@@ -86,6 +87,7 @@ macro_rules! settings {
                 help: $help,
                 example: $example,
                 says: [$($says,)? $($unset,)? ""][0],
+                plain: [$($plain,)? ""][0],
                 off: &[$(Off { name: stringify!($off), flag: settings!(@dashed $off), help: $off_help })?],
                 parser: || clap::value_parser!($type).into(),
                 options: &[$($option)?],

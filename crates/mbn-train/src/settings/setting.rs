@@ -48,6 +48,8 @@ pub(crate) struct Setting {
     pub example: &'static str,
     /// The default in words; empty if the value itself is clear enough.
     pub says: &'static str,
+    /// The default under the recipe `plain` in words, if it is not the value; else empty.
+    pub plain: &'static str,
     /// The flag that switches it off, if there is one.
     pub off: &'static [Off],
     /// Reads a value on the command line.
@@ -65,6 +67,9 @@ impl Setting {
 
     /// The default under a recipe, in words or as a value.
     pub fn default_of(&self, recipe: Recipe) -> String {
+        if recipe == Recipe::Plain && !self.plain.is_empty() {
+            return self.plain.to_owned();
+        }
         if !self.says.is_empty() {
             return self.says.to_owned();
         }

@@ -7,6 +7,7 @@
 //! - `example`: a value other than the default,
 //! - its default: `default`, or `derived` from other settings, or `unset` in words if the setting may have no value,
 //! - `says`: the default in words, if the value alone is not clear enough,
+//! - `plain`: the default of the recipe `plain` in words, if it is not the value,
 //! - `off`: a flag that switches it off, with its help,
 //! - `option`: more properties of the option.
 //!
@@ -140,7 +141,7 @@ settings! {
     /// Crop a box of MIN to MAX of the area
     crop_scale: CropScale {
         group: Augmentation, value: "MIN,MAX", example: "0.5,0.8", default: [0.35, 1.0],
-        says: "0.35,1, plain: none",
+        plain: "none",
         option: |option| option.conflicts_with("no_crop"),
     }
     /// Probability of mirroring left and right

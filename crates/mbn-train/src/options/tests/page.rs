@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use clap::Parser;
+use clap::{Arg, Command, CommandFactory, Parser};
 
 use crate::options::Options;
 use crate::settings::{DEFAULT_DATA, Group, Recipe, SETTINGS, Setting, Settings};
@@ -11,18 +11,18 @@ const INTRODUCTION: &str = "\
 # Settings
 
 What the result of a run depends on. Each setting is an option of `mbn-train`, and a key of `--config` files under the same
-name without the dashes; `settings.toml` in the run folder has all of them with their values. The command line overrides the
-file, and the file overrides the defaults. `training.md` explains them.
+name without the dashes; `settings.toml` in the run folder has all that have a value. The command line overrides the file, and
+the file overrides the defaults. `training.md` explains them.
 
 `mbn-train`'s tests write this page: `MBN_WRITE_DOCS=1 cargo test -p mbn-train settings_page`.
 ";
 
-const GROUPS: [Group; 4] = [Group::Data, Group::Model, Group::Training, Group::Augmentation];
-
 /// The page in Markdown.
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
-    for group in GROUPS {
+    let mut command = Options::command();
+    command.build();
+    for group in groups() {
         let _ = write!(
             page,
             "\n## {}\n\n\
@@ -31,18 +31,32 @@ fn page() -> String {
             group.heading()
         );
         let rows = SETTINGS.iter().filter(|setting| setting.group == group);
-        page.extend(rows.map(row));
+        page.extend(rows.map(|setting| row(setting, &command)));
     }
     page
 }
 
-fn row(setting: &Setting) -> String {
-    let mut options = Vec::new();
-    if !setting.value.is_empty() {
-        let value = setting.value.replace('|', "\\|");
-        options.push(format!("`--{} {value}`", setting.key));
+/// The groups, in the order of the settings.
+fn groups() -> Vec<Group> {
+    let mut groups = Vec::new();
+    for setting in SETTINGS {
+        if !groups.contains(&setting.group) {
+            groups.push(setting.group);
+        }
     }
-    options.extend(setting.off.iter().map(|off| format!("`--{}`", off.flag)));
+    groups
+}
+
+fn row(setting: &Setting, command: &Command) -> String {
+    let is_its_option = |option: &&Arg| {
+        let id = option.get_id().as_str();
+        id == setting.name || setting.off.iter().any(|off| id == off.name)
+    };
+    let options: Vec<_> = command
+        .get_arguments()
+        .filter(is_its_option)
+        .map(|option| format!("`{}`", option.to_string().replace('|', "\\|")))
+        .collect();
     format!(
         "| {} | {} | {} | {} | `{}` |\n",
         options.join(", "),
