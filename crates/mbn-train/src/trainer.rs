@@ -74,7 +74,8 @@ impl Trainer {
         if settings.freeze.blocks() > 0 {
             log::info!("Frozen: {}", settings.freeze);
         }
-        let workers = usize::from(options.workers);
+        let workers = options.worker_count(device.is_cuda());
+        log::debug!("{workers} threads decode images");
         let (train_loader, test_loader) =
             data::loaders(&data, settings, progress.preprocess, workers, device)?;
         let mut network = Network::from_weights(weights, device)?;
