@@ -48,11 +48,12 @@ run_step() {
     # A step that reports nothing has not passed.
     [ ${#rows[@]} -gt "$reported" ] || report "$step" fail "the step reported nothing, see $step.log"
   fi
-  pack_logs
+  save_results
 }
 
-# Packs the logs after every step, so that they are there even if this script is killed.
-pack_logs() {
+# Writes the table and packs the logs after every step, so that they are there even if this script is killed.
+save_results() {
+  summary >"$out/summary.md"
   if [ "$(wc -c <"$log")" -gt $((2 * LOG_ENDS)) ]; then
     { head -c "$LOG_ENDS" "$log"; printf '\n[the middle of this log was cut]\n'; tail -c "$LOG_ENDS" "$log"; } >"$log.cut"
     mv "$log.cut" "$log"
@@ -147,7 +148,7 @@ skipped_reason() {
 
 # Prints the table and exits with the result.
 finish_results() {
-  summary | tee "$out/summary.md"
+  cat "$out/summary.md"
   local row
   for row in "${rows[@]}"; do
     [[ $row != *"|fail|"* ]] || exit 1
