@@ -41,6 +41,7 @@ memcheck 120 check_memcheck device
 racecheck 120 check_racecheck device
 synccheck 120 check_synccheck device
 train-throughput 150 check_train_throughput device
+recipe-throughput 60 check_recipe_throughput device
 infer-throughput 120 check_infer_throughput onnxruntime
 compiled-train-throughput 150 check_compiled_train_throughput device
 compiled-infer-throughput 120 check_compiled_infer_throughput onnxruntime

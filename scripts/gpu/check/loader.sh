@@ -11,7 +11,9 @@ check_loader() {
   # The bundle's own pictures, if they are photos; else the program makes JPEG files of 500 x 375.
   [ -z "$(find images/train -name '*.jp*g' -print -quit 2>/dev/null)" ] || images=(--images images/train)
   if [ -z "$no_device" ]; then
-    train_ours "$scratch/step.json" bf16 "$LOADER_BATCH" && step_rate=$(number train_images_per_s "$scratch/step.json")
+    # The whole recipe's step, or the bare one.
+    recipe_step "$scratch/step.json" bf16 "$LOADER_BATCH" && step_rate=$(number recipe_images_per_s "$scratch/step.json") ||
+      { train_ours "$scratch/step.json" bf16 "$LOADER_BATCH" && step_rate=$(number train_images_per_s "$scratch/step.json"); }
   fi
   for workers in $WORKERS $(($(nproc) - 1)); do
     [ "$workers" -gt 0 ] && [ ! -e "$scratch/loader-$workers" ] || continue

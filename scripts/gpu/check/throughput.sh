@@ -157,6 +157,37 @@ check_train_throughput() {
   compare train_ours train_peer train_images_per_s PyTorch bf16 f32 tf32
 }
 
+# recipe_step FILE PRECISION BATCH: the whole step of the default recipe; 2 if this build's benchmark does not know it.
+recipe_step() {
+  capture "$1" "${ours[@]}" benches/step --device cuda --alpha 1.0 --batch "$3" --steps 20 --recipe-only --precision "$2"
+  local status=$?
+  [ "$status" = 0 ] || ! last_output | grep -q 'unknown option `--recipe-only`' || status=2
+  return "$status"
+}
+
+check_recipe_throughput() {
+  local precision batch status rate work file=$scratch/recipe.json
+  while read -r precision batch; do
+    recipe_step "$file" "$precision" "$batch"
+    status=$?
+    if [ "$status" = 2 ]; then
+      report "$step" skipped "this build's benchmark does not measure the whole recipe"
+      return
+    elif [ "$status" != 0 ]; then
+      explain "$status"
+      report "$step $precision, batch $batch" "$result" "$detail"
+    elif ! rate=$(number recipe_images_per_s "$file"); then
+      report "$step $precision, batch $batch" fail "no \`recipe_images_per_s\` in the output: $(why)"
+    else
+      work=$(sed -nE 's/.*"work_per_step": *(\{[^}]*\}).*/\1/p' "$file" | tr -d '{}"')
+      report "$step $precision, batch $batch" pass "$(printf %.0f "$rate") images/s with moving average, meter and upload${work:+; in a step: $work}" \
+        images_per_s "$rate" batch "$batch"
+    fi
+  done <<<"bf16 64
+f32 64
+bf16 256"
+}
+
 check_infer_throughput() {
   compare infer_ours infer_peer images_per_s PyTorch fp16 fp32 tf32
 }

@@ -63,7 +63,12 @@ case $name in
       skip-all) printf 'test one ... skipped: one: no tensors\nok\ntest two ... skipped: two: none\nok\ntest three ... skipped: three: none\nok\n' ;;
     esac
     echo "test result: ok. 3 passed; 0 failed; 0 ignored" ;;
-  step) echo '{"device":"Fake GPU","copy_gb_per_s":3000.0,"infer_images_per_s":null,"train_images_per_s":150.5}' ;;
+  step)
+    case "$behaviour $*" in
+      old*--recipe-only*) echo 'Error: unknown option `--recipe-only`' >&2; exit 1 ;;
+    esac
+    echo '{"device":"Fake GPU","copy_gb_per_s":3000.0,"infer_images_per_s":null,"train_images_per_s":150.5,' \
+      '"recipe_images_per_s": 140.0,"work_per_step": {"launches": 7, "allocations": 2}}' ;;
   engines)
     rate=120
     case "$behaviour $*" in

@@ -55,7 +55,8 @@ checks "all passes" 0 "" "" "^\| bundle \| pass \|" "^\| device \| pass .*Fake G
   "^\| memcheck \| pass .*3 tests, ERROR SUMMARY: 0 errors" "^\| racecheck \| pass .*RACECHECK SUMMARY: 0 hazards" \
   "^\| synccheck \| pass" "onnxruntime-options fp16, prefer-nhwc\+fuse-conv-bias \| pass .*120 images/s; parity passed" \
   "suggested for fp32 \| pass .*keep the default" "^\| prefer-nhwc \| 120 \| pass \| 120 \| pass \|" \
-  "loader 16 workers \| pass .*900 images/s .*500 x 375.*a step in bf16 takes 150" " 0 failed, 0 skipped"
+  "loader 16 workers \| pass .*900 images/s .*500 x 375.*a step in bf16 takes 140" \
+  "recipe-throughput bf16, batch 64 \| pass .*140 images/s.*launches: 7" " 0 failed, 0 skipped"
 python3 - "$folder/results/results.jsonl" <<'EOT' || failures=$((failures + 1))
 import json
 import sys
@@ -79,7 +80,7 @@ grep -qx half-other "$bundle/joined" || { echo "FAIL: parts were not joined"; fa
 checks "a test fails" 1 "kernels=fail" "--only kernels" "^\| kernels \| fail .*test one \.\.\. FAILED" \
   "^2 passed, 1 failed, 0 skipped"
 limit=2 checks "a test hangs" 1 "kernels=hang" "--only kernels" "^\| kernels \| fail .*not done after 2 seconds"
-total=8 checks "time is short" 0 "kernels=hang" "--only kernels resume" "^\| kernels \| skipped .*cut off" "^\| resume \| skipped .*no time"
+total=15 checks "time is short" 0 "kernels=hang" "--only kernels resume" "^\| kernels \| skipped .*cut off" "^\| resume \| skipped .*no time"
 checks "tests skip themselves" 0 "kernels=skip-all" "--only kernels" "^\| kernels \| skipped .*one: no tensors" "!kernels \| pass"
 checks "one test skips itself" 0 "kernels=skip-one" "--only kernels" "^\| kernels \| pass .* 2 tests" "^\| kernels, 1 more \| skipped"
 checks "the driver is missing" 0 "mbn-train=missing=libcuda.so.1 nvidia-smi=crash" "" "device \| skipped .*driver is missing" \
@@ -113,6 +114,8 @@ checks "a peer skips itself" 0 "python=skip" "--only train-throughput" "train-th
   "train-throughput f32 against PyTorch \| skipped .*no \"device\""
 checks "a peer crashes" 0 "python=crash" "--only train-throughput" "train-throughput f32 against PyTorch \| skipped .*crashed"
 checks "memory is short" 0 "engines=memory" "--only onnxruntime" "onnxruntime \| skipped .*free memory"
+checks "a benchmark without the recipe" 0 "step=old" "--only recipe-throughput loader" "recipe-throughput \| skipped .*whole recipe" \
+  "loader 2 workers \| pass .*a step in bf16 takes 150"
 checks "no number" 1 "engines=garbage" "--only infer-throughput" "infer-throughput fp16 \| fail .*no .images_per_s"
 for options in "--what" "--device x" "--device" "--only" "--only kernels nothing" "--time x" "--cuda-libs /none" "--ort-lib /none" "--python /none"; do
   checks "wrong use: $options" 2 "" "$options" "^error: .*${options%% *}" "!\| step"
