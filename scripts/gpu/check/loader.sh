@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
 # Measures how many images the loader decodes on how many threads, next to what a training step takes.
 
-# Threads as on the CPU, and as the issue of a fast device asks for.
+# Threads as on the CPU, and as on a common machine with one fast card.
 WORKERS="2 16"
 PICTURES=4096
 LOADER_BATCH=64
@@ -12,8 +12,11 @@ check_loader() {
   [ -z "$(find images/train -name '*.jp*g' -print -quit 2>/dev/null)" ] || images=(--images images/train)
   if [ -z "$no_device" ]; then
     # The whole recipe's step, or the bare one.
-    recipe_step "$scratch/step.json" bf16 "$LOADER_BATCH" && step_rate=$(number recipe_images_per_s "$scratch/step.json") ||
-      { train_ours "$scratch/step.json" bf16 "$LOADER_BATCH" && step_rate=$(number train_images_per_s "$scratch/step.json"); }
+    if recipe_step "$scratch/step.json" bf16 "$LOADER_BATCH"; then
+      step_rate=$(number recipe_images_per_s "$scratch/step.json")
+    elif train_ours "$scratch/step.json" bf16 "$LOADER_BATCH"; then
+      step_rate=$(number train_images_per_s "$scratch/step.json")
+    fi
   fi
   for workers in $WORKERS $(($(nproc) - 1)); do
     [ "$workers" -gt 0 ] && [ ! -e "$scratch/loader-$workers" ] || continue

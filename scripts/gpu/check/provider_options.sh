@@ -5,7 +5,7 @@
 OPTION_ROUNDS=3
 # A combination must be faster than the default by this factor to be worth another default.
 WORTH=1.03
-# In the table's order. `fp16-no-tensor-cores` shows what `CudaOptions::suited_to` avoids.
+# In the order of the table. The case `fp16-no-tensor-cores` shows what `CudaOptions::suited_to` avoids.
 COMBINATIONS="default prefer-nhwc fuse-conv-bias prefer-nhwc+fuse-conv-bias"
 
 # combination_flags COMBINATION [VALUE]: prints its options as `mbn-infer` takes them, or with a value as the benchmark does.

@@ -112,7 +112,7 @@ explain() {
     detail="cut off after $step_limit seconds: the total of $TOTAL seconds is used up"
   elif [ "$1" = 124 ]; then
     detail="not done after $step_limit seconds: $(last_output | tail -n 1 | cut -c 1-200), see $step.log"
-  elif last_output | grep -qiE 'out of memory|OUT_OF_MEMORY'; then
+  elif output_has 'out of memory|OUT_OF_MEMORY'; then
     result=skipped
     detail="the device does not have enough free memory, see $step.log"
   else
@@ -123,6 +123,12 @@ explain() {
 # Prints the output of the step's last command.
 last_output() {
   tail -c +"$((log_mark + 1))" "$log"
+}
+
+# output_has PATTERN: whether that output has a line like this, in any case. Reads all of it: with `grep -q`, `tail` would fail
+# on a long output, and with it the pipe.
+output_has() {
+  last_output | grep -aiE -- "$1" >/dev/null
 }
 
 # Prints the most informative line of that output.

@@ -27,7 +27,7 @@ sanitize() {
   run "${ours[@]}" "$sanitizer" --tool "$1" --kernel-name-exclude "$FOREIGN" --error-exitcode 86 \
     tests/kernels --test-threads=1
   status=$?
-  if last_output | grep -qiE 'Device not supported|Unable to launch|not supported on (this|the current)'; then
+  if output_has 'Device not supported|Unable to launch|not supported on (this|the current)'; then
     report "$step" skipped "compute-sanitizer does not work here: $(last_output | grep -iE 'not supported|Unable to launch' | head -n 1 | cut -c 1-200)"
     return
   fi
@@ -38,7 +38,7 @@ sanitize() {
   passed=$(last_output | sed -nE 's/.*test result: ok\. ([0-9]+) passed.*/\1/p' | tail -n 1)
   if [ "$status" != 0 ]; then
     failed "$status"
-  elif [ "${passed:-0}" = 0 ] || ! last_output | grep -qE "$2"; then
+  elif [ "${passed:-0}" = 0 ] || ! output_has "$2"; then
     report "$step" fail "the tool did not report that it checked the tests, see $step.log"
   else
     report "$step" pass "$passed tests, $(last_output | grep -E "$2" | tail -n 1 | sed -E 's/^=+ *//')"

@@ -161,7 +161,7 @@ check_train_throughput() {
 recipe_step() {
   capture "$1" "${ours[@]}" benches/step --device cuda --alpha 1.0 --batch "$3" --steps 20 --recipe-only --precision "$2"
   local status=$?
-  [ "$status" = 0 ] || ! last_output | grep -q 'unknown option `--recipe-only`' || status=2
+  [ "$status" = 0 ] || ! output_has 'unknown option .--recipe-only' || status=2
   return "$status"
 }
 
