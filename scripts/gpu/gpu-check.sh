@@ -37,9 +37,9 @@ parity-f32 60 check_parity_f32 onnxruntime
 parity-fp16 60 check_parity_fp16 onnxruntime
 resume 90 check_resume device
 candle 60 check_candle device
-memcheck 120 check_memcheck device
-racecheck 120 check_racecheck device
-synccheck 120 check_synccheck device
+memcheck 100 check_memcheck device
+racecheck 100 check_racecheck device
+synccheck 100 check_synccheck device
 train-throughput 150 check_train_throughput device
 recipe-throughput 60 check_recipe_throughput device
 infer-throughput 120 check_infer_throughput onnxruntime
