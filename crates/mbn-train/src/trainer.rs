@@ -5,7 +5,6 @@ mod epoch;
 mod evaluate;
 mod feed;
 mod init;
-mod meter;
 mod pace;
 mod progress_bar;
 mod resume;
@@ -19,13 +18,12 @@ use anyhow::Result;
 use candle_core::Device;
 use mbn_cli::{Outcome, quote};
 use mbn_data::{Loader, Splits};
-use mbn_model::{Network, Optimizer, WeightAverage};
+use mbn_model::{Meter, Network, Optimizer, WeightAverage};
 use mbn_weights::Weights;
 
 pub use schedule::Schedule;
 
 use self::feed::Feed;
-use self::meter::Meter;
 use self::pace::Pace;
 use crate::data;
 use crate::options::Options;
