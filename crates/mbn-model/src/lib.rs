@@ -19,7 +19,7 @@ pub use average::WeightAverage;
 pub use inference::InferenceNetwork;
 pub use init::{fresh_weights, random_weights};
 pub use loss::{cross_entropy, soft_cross_entropy, weigh_targets};
-pub use network::Network;
+pub use network::{LayerRange, Network, Ranges};
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerState};
 pub use parameters::{Parameter, conv3x3};
 pub use pass::{Gradients, Pass};
