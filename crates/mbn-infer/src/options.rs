@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   mbn-infer examples/images
   mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
-  find photos -name '*.png' | mbn-infer --list - --format csv
+  find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
   mbn-infer --evaluate data/val
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
 
@@ -43,6 +43,10 @@ pub struct Options {
         help_heading = "Input"
     )]
     pub list: Option<PathBuf>,
+
+    /// The paths of `--list` end in null bytes, as `find -print0` prints them, instead of at the ends of lines
+    #[arg(long, requires = "list", help_heading = "Input")]
+    pub null: bool,
 
     /// Take the paths as folders of `CLASS/*` and report top-1 and top-5 accuracy
     #[arg(long, help_heading = "Input")]

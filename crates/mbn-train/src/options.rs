@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory, Id, Parser, Subcommand};
-use mbn_cli::{CommonArgs, DeviceArgs};
+use clap::{CommandFactory, Parser, Subcommand};
+use mbn_cli::{CommonArgs, DeviceArgs, Hint, UsageError};
 use mbn_spec::Alpha;
+use mbn_spec::text::joined;
 
+use crate::run::{RunDir, train_on};
 use crate::settings::{NonNegative, RunArgs, Settings, file};
 
 const EXAMPLES: &str = "\
@@ -58,8 +60,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = "Run", conflicts_with_all = ["resume", "profile"])]
     pub config: Option<PathBuf>,
 
-    /// Continue this run with its saved settings
-    #[arg(long, value_name = "RUN", help_heading = "Run", conflicts_with_all = not_with_resume())]
+    /// Continue this run with its saved settings; a finished one trains on with --config and --init
+    #[arg(long, value_name = "RUN", help_heading = "Run")]
     pub resume: Option<PathBuf>,
 
     /// Do not train: time a step on noise, layer by layer
@@ -108,14 +110,6 @@ pub struct Options {
     pub common: CommonArgs,
 }
 
-/// The options that cannot go with `--resume`. Naming each makes clap's message list only those that were given.
-fn not_with_resume() -> Vec<Id> {
-    let command = RunArgs::augment_args(clap::Command::new("run"));
-    let options = command.get_arguments().map(|option| option.get_id().clone());
-    let fixed = options.filter(|id| id.as_str() != "data");
-    fixed.chain([Id::from("out")]).collect()
-}
-
 /// Reads an MD5 checksum, and returns it in lower case.
 fn md5_sum(text: &str) -> Result<String, String> {
     match text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -142,6 +136,30 @@ impl AsRef<CommonArgs> for Options {
 }
 
 impl Options {
+    /// Refuses settings beside `--resume`, which continues a run with its own.
+    ///
+    /// # Errors
+    /// [`UsageError`], with the command that trains on with these settings.
+    pub(crate) fn check_resume(&self) -> Result<()> {
+        let Some(run) = &self.resume else {
+            return Ok(());
+        };
+        let mut given = self.run.given();
+        given.retain(|(key, _)| *key != "data");
+        let mut names: Vec<_> = given.iter().map(|(key, _)| format!("`--{key}`")).collect();
+        names.extend(self.out.is_some().then(|| "`--out`".to_owned()));
+        if names.is_empty() {
+            return Ok(());
+        }
+        let (names, verb) = (joined(&names), if names.len() == 1 { "does" } else { "do" });
+        let message =
+            format!("{names} {verb} not go with `--resume`, which continues the run with its saved settings");
+        Err(UsageError(message)).hint(|| {
+            let command = train_on(&RunDir::folder(run), self.out.as_deref(), &given);
+            format!("to train on from its best weights with other settings, start a run from it: `{command}`")
+        })
+    }
+
     /// The settings from the command line and, overridden by it, from `--config`.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use mbn_spec::Alpha;
+use predicates::prelude::*;
+use predicates::str::contains;
 use tempfile::TempDir;
 
 use crate::common::{fails, folder_with_weights, small, weights};
@@ -49,6 +51,36 @@ fn a_file_that_does_not_agree_with_candle_is_not_left() {
     let args = ["--weights=inf.safetensors", &library, "out.onnx"];
     let messages = ["`out.onnx` was not written", "not finite numbers, in candle too"];
     fails(&folder, &args, 1, &messages);
+}
+
+/// A copy of the program where no folder above it has the library: only the system could have it.
+#[test]
+fn a_file_that_cannot_be_compared_is_not_left_unless_the_user_says_so() {
+    let folder = folder_with_weights();
+    let program = TempDir::new().unwrap();
+    let copy = program.path().join("mbn-export");
+    std::fs::copy(assert_cmd::cargo::cargo_bin!("mbn-export"), &copy).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = assert_cmd::Command::new(&copy);
+        command.env_remove("ORT_DYLIB_PATH").current_dir(folder.path());
+        command.arg("--weights=w.safetensors").args(args).assert()
+    };
+    let plain = run(&["out.onnx"]);
+    if plain.get_output().status.success() {
+        mbn_testing::skip(mbn_testing::Needs::Download, "the system has ONNX Runtime");
+        return;
+    }
+    plain
+        .code(1)
+        .stderr(contains("its outputs cannot be compared with candle's").and(contains("`--no-verify`")));
+    let quiet = run(&["-q", "out.onnx"]).code(1).stdout("");
+    quiet.stderr(contains("`out.onnx` was not written"));
+    assert!(!folder.path().join("out.onnx").exists());
+    run(&["-q", "--no-verify", "out.onnx"]).success().stderr("");
+    assert!(folder.path().join("out.onnx").exists());
+    run(&["--no-verify", "other.onnx"])
+        .success()
+        .stderr(contains("were not compared with candle's, as `--no-verify` says"));
 }
 
 #[test]

@@ -61,11 +61,18 @@ fn not_available(device: DeviceChoice) -> String {
 }
 
 /// The network in ONNX Runtime, and the device with the reason for it.
-pub(super) fn load(model: &Model, runtime: &Runtime, options: &Options) -> Result<(Loaded, String)> {
+///
+/// On the CPU, `threads` threads compute.
+pub(super) fn load(
+    model: &Model,
+    runtime: &Runtime,
+    options: &Options,
+    threads: usize,
+) -> Result<(Loaded, String)> {
     let source = source(model)?;
     let choice = options.device.device;
     match choice {
-        DeviceChoice::Cpu => Ok((on_cpu(model, runtime, &source, options)?, String::new())),
+        DeviceChoice::Cpu => Ok((on_cpu(model, runtime, &source, options, threads)?, String::new())),
         DeviceChoice::Cuda(device) => {
             let loaded = on_cuda(model, runtime, &source, options, device);
             let loaded = loaded.with_context(|| not_available(choice));
@@ -75,7 +82,7 @@ pub(super) fn load(model: &Model, runtime: &Runtime, options: &Options) -> Resul
             Ok(loaded) => Ok((loaded, "cuda:0, the first CUDA device".to_owned())),
             Err(error) => {
                 let why = format!("cpu, since {error:#}");
-                Ok((on_cpu(model, runtime, &source, options)?, why))
+                Ok((on_cpu(model, runtime, &source, options, threads)?, why))
             }
         },
     }
@@ -111,10 +118,16 @@ fn on_cuda(
     })
 }
 
-fn on_cpu(model: &Model, runtime: &Runtime, source: &ModelSource, options: &Options) -> Result<Loaded> {
+fn on_cpu(
+    model: &Model,
+    runtime: &Runtime,
+    source: &ModelSource,
+    options: &Options,
+    threads: usize,
+) -> Result<Loaded> {
     let provider = Provider::Cpu;
     let session = SessionOptions {
-        threads: options.common.thread_count(),
+        threads,
         provider,
         batch: None,
     };

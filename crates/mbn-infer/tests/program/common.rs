@@ -63,6 +63,10 @@ pub fn success(command: &mut assert_cmd::Command) -> Run {
     failure(command, 0)
 }
 
+pub fn run(command: &mut assert_cmd::Command) -> Run {
+    Run::of(command.output().unwrap())
+}
+
 /// Runs the program, which must end with the exit code `code`.
 pub fn failure(command: &mut assert_cmd::Command, code: i32) -> Run {
     let run = Run::of(command.output().unwrap());
