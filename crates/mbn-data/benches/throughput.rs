@@ -1,10 +1,10 @@
 //! Images per second that the loader makes from picture files on a number of threads, without any training: one JSON
 //! object. `crops_images_per_s` is for a device that resizes, `images_per_s` for the CPU, which resizes itself.
 //!
-//! `cargo bench -p mbn-data --bench throughput -- --workers 16 --batch 64 --pictures 4096 --images DIR`
+//! `cargo bench -p mbn-data --bench throughput -- --workers 16 --batch 64 --seconds 4 --images DIR`
 //!
-//! DIR is a folder of `CLASS/*`, whose pictures come again until there are as many as `--pictures`. Without it they are
-//! JPEG files of 500 x 375 in a temporary folder.
+//! Each figure is measured for so many seconds, on any machine. DIR is a folder of `CLASS/*`, whose pictures come again and
+//! again. Without it they are JPEG files of 500 x 375 in a temporary folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,11 +25,13 @@ const PHOTO: [u32; 2] = [500, 375];
 const PHOTOS: u32 = 64;
 /// Batches before the clock starts: files are in the system's memory, threads and buffers exist.
 const WARM_UP: usize = 4;
+/// Batches of an epoch: more than any machine makes in the time.
+const BATCHES: usize = 10_000;
 
 struct Options {
     workers: usize,
     batch: usize,
-    pictures: usize,
+    seconds: f64,
     images: Option<PathBuf>,
 }
 
@@ -38,7 +40,7 @@ impl Options {
         let mut found = Self {
             workers: 1,
             batch: 64,
-            pictures: 1024,
+            seconds: 4.0,
             images: None,
         };
         let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
@@ -47,17 +49,10 @@ impl Options {
             match flag.as_str() {
                 "--workers" => found.workers = value.parse()?,
                 "--batch" => found.batch = value.parse()?,
-                "--pictures" => found.pictures = value.parse()?,
+                "--seconds" => found.seconds = value.parse()?,
                 "--images" => found.images = Some(value.into()),
                 _ => bail!("unknown option `{flag}`"),
             }
-        }
-        if found.pictures < (WARM_UP + 1) * found.batch {
-            bail!(
-                "`--pictures {}` is less than {} batches",
-                found.pictures,
-                WARM_UP + 1
-            );
         }
         Ok(found)
     }
@@ -109,6 +104,8 @@ fn images_per_s(source: &Arc<dyn ImageSource>, options: &Options, crops: bool) -
         images += batch?.labels.len();
         if number + 1 == WARM_UP {
             (start, images) = (Instant::now(), 0);
+        } else if number >= WARM_UP && start.elapsed().as_secs_f64() >= options.seconds {
+            break;
         }
     }
     Ok(images as f64 / start.elapsed().as_secs_f64())
@@ -129,7 +126,7 @@ fn main() -> Result<()> {
     let (width, height) = image.dimensions();
     let source: Arc<dyn ImageSource> = Arc::new(Repeated {
         classes: vec!["any".to_owned()],
-        len: options.pictures,
+        len: BATCHES * options.batch,
         files: files.clone(),
     });
     let result = serde_json::json!({

@@ -3,7 +3,8 @@
 
 # Threads as on the CPU, and as on a common machine with one fast card.
 WORKERS="2 16"
-PICTURES=4096
+# For each of two figures.
+LOADER_SECONDS=4
 LOADER_BATCH=64
 
 check_loader() {
@@ -21,7 +22,7 @@ check_loader() {
   for workers in $WORKERS $(($(nproc) - 1)); do
     [ "$workers" -gt 0 ] && [ ! -e "$scratch/loader-$workers" ] || continue
     : >"$scratch/loader-$workers"
-    capture "$file" "${ours[@]}" benches/loader --workers "$workers" --batch "$LOADER_BATCH" --pictures "$PICTURES" "${images[@]}" || {
+    capture "$file" "${ours[@]}" benches/loader --workers "$workers" --batch "$LOADER_BATCH" --seconds "$LOADER_SECONDS" "${images[@]}" || {
       failed $?
       return
     }
