@@ -101,3 +101,36 @@ fn a_library_that_is_named_must_be_onnx_runtime() {
     let args = ["--weights=w.safetensors", "--device=cpu", "out.onnx"];
     fails(&folder, &args, 2, &["--device"]);
 }
+
+/// candle's threads, two more of ONNX Runtime's, and the main one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_few_threads_more_than_asked_for_are_started() {
+    let folder = folder_with_weights();
+    for (threads, more) in [
+        (1, "--no-verify"),
+        (12, "--no-verify"),
+        (1, "--no-fold"),
+        (12, "--no-fold"),
+    ] {
+        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mbn-export"))
+            .args([
+                "--weights=w.safetensors",
+                more,
+                "--threads",
+                &threads.to_string(),
+                "out.onnx",
+            ])
+            .current_dir(folder.path())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let most = mbn_testing::most_threads(&mut child);
+        // Without ONNX Runtime the second pair ends with an error, on as many threads.
+        child.wait().unwrap();
+        assert!(
+            (threads..=threads + 4).contains(&most),
+            "{most} threads, {threads} asked for"
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mbn_spec::Alpha;
+use mbn_spec::{Alpha, Metadata, Preprocess};
 use mbn_weights::Weights;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -28,7 +28,16 @@ fn scaled(block: usize) -> Weights {
     })
 }
 
+/// Saves the weights for small pictures, which take little time.
 fn save(folder: &TempDir, name: &str, weights: &Weights) {
+    let metadata = Metadata {
+        preprocess: Some(Preprocess {
+            size: 64,
+            ..Preprocess::default()
+        }),
+        ..Metadata::default()
+    };
+    let weights = weights.clone().with_metadata(metadata).unwrap();
     weights.save(&folder.path().join(name)).unwrap();
 }
 
@@ -58,9 +67,10 @@ fn the_layer_that_overflows_is_named_and_nothing_is_written() {
             "--allow-overflow",
         ];
         fails(&folder, &args, 1, &messages);
-        let assert = export(folder.path(), &args);
         // The layers around it compute what they always did.
-        assert.stderr(contains(" and ").count(0).or(contains("`model.").count(1)));
+        let assert = export(folder.path(), &args);
+        let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        assert_eq!(message.matches("reaches").count(), 1, "{message}");
         // float32 holds them.
         export(
             folder.path(),
@@ -95,24 +105,15 @@ fn ordinary_weights_pass_and_so_does_what_the_user_allows() {
     let folder = TempDir::new().unwrap();
     save(&folder, "w.safetensors", &weights(Alpha::Quarter, 3, small));
     let fp16 = ["--precision=fp16", "--no-verify"];
-    let with = |more: &[&str]| [&fp16[..], more].concat();
-    export(folder.path(), &with(&["--weights=w.safetensors", "a.onnx"]))
+    let run = |more: &[&str]| export(folder.path(), &[&fp16[..], more].concat());
+    run(&["--weights=w.safetensors", "a.onnx"])
         .success()
         .stderr(contains("float16").not());
-    for alpha in ["0.25", "1.0"] {
-        export(
-            folder.path(),
-            &with(&["--alpha", alpha, "--random-weights=3", "a.onnx"]),
-        )
-        .success();
-    }
+    run(&["--alpha=0.25", "--random-weights=3", "a.onnx"]).success();
     save(&folder, "big.safetensors", &scaled(3));
-    export(
-        folder.path(),
-        &with(&["--weights=big.safetensors", "--allow-overflow", "big.onnx"]),
-    )
-    .success()
-    .stderr(contains("warning: float16 holds values up to 65504").and(contains("`model.3.3`")));
+    run(&["--weights=big.safetensors", "--allow-overflow", "big.onnx"])
+        .success()
+        .stderr(contains("warning: float16 holds values up to 65504").and(contains("`model.3.3`")));
     assert!(folder.path().join("big.onnx").exists());
 }
 

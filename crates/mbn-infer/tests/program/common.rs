@@ -90,6 +90,17 @@ pub fn assert_same(found: &[f64], expected: &[f64]) {
     }
 }
 
+/// The built-in weights for small pictures, which take little time.
+pub fn small_weights() -> mbn_weights::Weights {
+    let weights = mbn_infer::builtin::weights().unwrap();
+    let mut metadata = weights.metadata().clone();
+    metadata.preprocess = Some(mbn_spec::Preprocess {
+        size: 32,
+        ..metadata.preprocess.unwrap_or_default()
+    });
+    weights.with_metadata(metadata).unwrap()
+}
+
 /// Writes the built-in weights as an ONNX file.
 pub fn export(folder: &TempDir, name: &str, options: &ExportOptions) {
     let model = mbn_onnx::export(&mbn_infer::builtin::weights().unwrap(), options).unwrap();

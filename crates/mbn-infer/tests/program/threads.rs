@@ -4,14 +4,20 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::{failure, folder, library, picture, program, success, without_library};
+use crate::common::{self, failure, folder, library, picture, program, success, without_library};
 
 /// The most threads that the program has while it classifies the folder on `threads` threads.
 fn most_threads(folder: &Path, threads: usize, engine: &[&str]) -> usize {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mbn-infer"));
     let mut child = without_library(&mut command)
         .current_dir(folder)
-        .args(["--threads", &threads.to_string(), "pictures"])
+        .args([
+            "--threads",
+            &threads.to_string(),
+            "--model",
+            "small.safetensors",
+            "pictures",
+        ])
         .args(engine)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -26,9 +32,12 @@ fn most_threads(folder: &Path, threads: usize, engine: &[&str]) -> usize {
 fn a_few_threads_more_than_asked_for_are_started() {
     let folder = folder();
     std::fs::create_dir(folder.path().join("pictures")).unwrap();
-    for i in 0..40 {
+    for i in 0..24 {
         picture(&folder, &format!("pictures/{i}.png"));
     }
+    common::small_weights()
+        .save(&folder.path().join("small.safetensors"))
+        .unwrap();
     for threads in [1, 2, 5, 64] {
         let most = most_threads(folder.path(), threads, &["--engine", "candle"]);
         assert!(
