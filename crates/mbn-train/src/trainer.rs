@@ -19,6 +19,7 @@ use candle_core::Device;
 use mbn_cli::{Outcome, quote};
 use mbn_data::{Loader, Splits};
 use mbn_model::{Meter, Network, Optimizer, WeightAverage};
+use mbn_spec::text::counted;
 use mbn_weights::Weights;
 
 pub use schedule::Schedule;
@@ -62,17 +63,18 @@ impl Trainer {
         let settings = &progress.settings;
         let architecture = weights.architecture();
         log::info!(
-            "MobileNetV1 {}: {} parameters, {}, {} training and {} test images",
+            "MobileNetV1 {}: {} parameters, {}, {} training and {}",
             architecture.alpha,
             architecture.summary(settings.size.get()).parameters(),
             architecture.class_count(),
             data.train.len(),
-            data.test.len(),
+            counted(data.test.len(), "test image"),
         );
         if settings.freeze.blocks() > 0 {
             log::info!("Frozen: {}", settings.freeze);
         }
-        let workers = usize::from(options.workers);
+        let workers = options.worker_count(device.is_cuda());
+        log::debug!("{workers} threads decode images");
         let (train_loader, test_loader) =
             data::loaders(&data, settings, progress.preprocess, workers, device)?;
         let mut network = Network::from_weights(weights, device)?;
@@ -108,8 +110,8 @@ impl Trainer {
         self.pace = Pace::new(self.epochs_done());
         while self.progress.history.len() < self.progress.settings.epochs.get() {
             if self.progress.out_of_patience() {
-                let patience = self.progress.settings.patience;
-                log::info!("Stopping early: no better test accuracy in {patience} epochs");
+                let patience = counted(self.progress.settings.patience, "epoch");
+                log::info!("Stopping early: no better test accuracy in {patience}");
                 break;
             }
             if !(self.train_epoch()? && self.finish_epoch()?) {

@@ -9,4 +9,6 @@ mod inputs;
 mod models;
 mod options;
 mod ort;
+mod other_files;
 mod output;
+mod threads;

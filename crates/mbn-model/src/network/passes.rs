@@ -112,7 +112,7 @@ impl Network {
         Ok(())
     }
 
-    fn convolutions(&mut self, images: &Tensor, mode: Mode) -> Result<Vec<Record>> {
+    pub(super) fn convolutions(&mut self, images: &Tensor, mode: Mode) -> Result<Vec<Record>> {
         self.buffers.prepare(images);
         let mut records: Vec<Record> = Vec::with_capacity(self.layers.len());
         for i in 0..self.layers.len() {
@@ -132,7 +132,7 @@ impl Network {
         Ok(records)
     }
 
-    fn pool(&self, records: &[Record]) -> Result<Tensor> {
+    pub(super) fn pool(&self, records: &[Record]) -> Result<Tensor> {
         match records.last() {
             Some(last) => global_average_pool(last.activation()),
             None => bail!("the network has no layers"),
@@ -144,13 +144,13 @@ impl Network {
         self.buffers.take(shape, self.precision, &self.device)
     }
 
-    fn give_back(&mut self, records: Vec<Record>) {
+    pub(super) fn give_back(&mut self, records: Vec<Record>) {
         records
             .into_iter()
             .for_each(|record| self.buffers.give(record.raw));
     }
 
-    fn linear(&self, features: &Tensor) -> Result<Tensor> {
+    pub(super) fn linear(&self, features: &Tensor) -> Result<Tensor> {
         linear(features, self.fc_weight.tensor(), self.fc_bias.tensor())
     }
 

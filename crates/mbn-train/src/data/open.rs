@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, ensure};
 use mbn_cli::{Hint, interrupt, progress, quote};
 use mbn_data::{DecodeError, ImageSource, LoaderError, Splits};
-use mbn_spec::text::listed_lines;
+use mbn_spec::text::{counted, listed_lines};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::settings::{DEFAULT_DATA, Settings};
@@ -71,8 +71,9 @@ pub(crate) fn require_readable(data: &Splits) -> Result<()> {
         .iter()
         .map(|error| format!("`{}`: {}", error.path.display(), error.kind));
     Err(anyhow!(
-        "{} of {total} images in `{}` cannot be used:{}",
+        "{} of {} in `{}` cannot be used:{}",
         found.len(),
+        counted(total, "image"),
         data.name,
         listed_lines(lines, LISTED)
     ))
