@@ -40,15 +40,20 @@ pub(super) fn check_end(bytes: &[u8]) -> Walk {
     Ok(())
 }
 
-/// Whether the decoder ignores nothing that changes the pixels. It does not know a reversed order of bits, and it undoes
-/// the predictor where other readers ignore it: only LZW, deflate and Zstandard have one.
+/// Whether the decoder reads the form as other readers do. It does not know a reversed order of bits, and it undoes a
+/// predictor where others ignore it: only LZW and deflate have one.
 pub(super) fn is_understood(bytes: &[u8]) -> bool {
-    const WITH_PREDICTOR: [u64; 4] = [5, 8, 32946, 50000];
+    const WITH_PREDICTOR: [u64; 3] = [5, 8, 32946];
+    // None, CCITT group 4, JPEG, PackBits.
+    const OTHERS: [u64; 4] = [1, 4, 7, 32773];
     let Some(directory) = Directory::new(bytes) else {
         return true;
     };
     let value = |tag| directory.integer(tag).unwrap_or(1);
-    value(FILL_ORDER) == 1 && (value(PREDICTOR) == 1 || WITH_PREDICTOR.contains(&value(COMPRESSION)))
+    let has_predictor = value(PREDICTOR) != 1;
+    let compression = value(COMPRESSION);
+    value(FILL_ORDER) == 1
+        && (WITH_PREDICTOR.contains(&compression) || (!has_predictor && OTHERS.contains(&compression)))
 }
 
 /// Whether colours were multiplied by alpha, which has to be undone before alpha is dropped.
@@ -98,7 +103,15 @@ pub(super) fn describe_form(bytes: &[u8]) -> Option<String> {
         Some(2) if samples > 1 => ", a plane for each channel",
         _ => "",
     };
+    let order = match directory.integer(FILL_ORDER) {
+        Some(2) => ", bits in reverse order",
+        _ => "",
+    };
+    let predictor = match directory.integer(PREDICTOR) {
+        None | Some(1) => "",
+        _ => " with a predictor",
+    };
     Some(format!(
-        "{colours}, {numbers} of {bits} bits, {compression}{planes}"
+        "{colours}, {numbers} of {bits} bits, {compression}{predictor}{planes}{order}"
     ))
 }
