@@ -40,20 +40,27 @@ pub(super) fn check_end(bytes: &[u8]) -> Walk {
     Ok(())
 }
 
-/// Whether the decoder reads the form as other readers do. It does not know a reversed order of bits, and it undoes a
-/// predictor where others ignore it: only LZW and deflate have one.
+/// Whether the decoder reads the form as other readers do. It does not know a reversed order of bits. It undoes a predictor
+/// where others ignore it (only LZW and deflate have one), and counts too few channels if one has no meaning. Readers
+/// differ over 16-bit grey where 0 is white.
 pub(super) fn is_understood(bytes: &[u8]) -> bool {
     const WITH_PREDICTOR: [u64; 3] = [5, 8, 32946];
     // None, CCITT group 4, JPEG, PackBits.
     const OTHERS: [u64; 4] = [1, 4, 7, 32773];
+    const WHITE_IS_ZERO: u64 = 0;
+    const UNSPECIFIED: u64 = 0;
     let Some(directory) = Directory::new(bytes) else {
         return true;
     };
     let value = |tag| directory.integer(tag).unwrap_or(1);
-    let has_predictor = value(PREDICTOR) != 1;
     let compression = value(COMPRESSION);
+    let has_predictor = value(PREDICTOR) != 1;
+    let is_whole = !has_predictor
+        || WITH_PREDICTOR.contains(&compression) && directory.integer(EXTRA_SAMPLES) != Some(UNSPECIFIED);
     value(FILL_ORDER) == 1
-        && (WITH_PREDICTOR.contains(&compression) || (!has_predictor && OTHERS.contains(&compression)))
+        && (WITH_PREDICTOR.contains(&compression) || OTHERS.contains(&compression))
+        && is_whole
+        && !(value(BITS_PER_SAMPLE) == 16 && value(PHOTOMETRIC) == WHITE_IS_ZERO)
 }
 
 /// Whether colours were multiplied by alpha, which has to be undone before alpha is dropped.
@@ -67,7 +74,8 @@ pub(super) fn describe_form(bytes: &[u8]) -> Option<String> {
     let directory = Directory::new(bytes)?;
     let samples = directory.integer(SAMPLES_PER_PIXEL).unwrap_or(1);
     let colours = match directory.integer(PHOTOMETRIC) {
-        Some(0 | 1) if samples == 1 => "grey".to_owned(),
+        Some(0) if samples == 1 => "grey where 0 is white".to_owned(),
+        Some(1) if samples == 1 => "grey".to_owned(),
         Some(2) => format!("RGB with {samples} channels"),
         Some(3) => "palette colours".to_owned(),
         Some(4) => "a transparency mask".to_owned(),

@@ -74,9 +74,18 @@ fn what_the_decoder_would_read_wrongly_is_refused_by_name() {
     let short = |tag, value: u16| Entry(tag, SHORT, 1, value.to_le_bytes().to_vec());
     let colour_map = Entry(320, SHORT, 768, vec![0; 1536]);
     let palette = [short(262, 3), colour_map];
-    let cases: [(Vec<u8>, &str); 6] = [
+    let deflated = [short(259, 8), short(317, 2)];
+    let cases: [(Vec<u8>, &str); 8] = [
         (rgb(&[short(266, 2)]), "bits in reverse order"),
         (rgb(&[short(317, 2)]), "no compression with a predictor"),
+        (
+            picture_of(1, 1, 4, 2, &[0; 4], &[&deflated[..], &[short(338, 0)]].concat()),
+            "deflate compression with a predictor",
+        ),
+        (
+            picture_of(1, 1, 1, 0, &[0; 2], &[short(258, 16)]),
+            "grey where 0 is white, integers of 16 bits",
+        ),
         (rgb(&[short(262, 6)]), "YCbCr colours"),
         (rgb(&[short(259, 34925)]), "LZMA compression"),
         (picture_of(4, 1, 1, 3, &[0, 1, 2, 3], &palette), "palette colours"),
