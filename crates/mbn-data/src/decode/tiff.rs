@@ -81,7 +81,7 @@ pub(super) fn describe_form(bytes: &[u8]) -> Option<String> {
         Some(4) => "a transparency mask".to_owned(),
         Some(5) => format!("CMYK with {samples} channels"),
         Some(6) => "YCbCr colours".to_owned(),
-        Some(8 | 9 | 10) => "L*a*b* colours".to_owned(),
+        Some(8..=10) => "L*a*b* colours".to_owned(),
         Some(32803) => "a colour filter array (RAW)".to_owned(),
         Some(34892) => "linear RAW".to_owned(),
         Some(other) => format!("colours of kind {other} with {samples} channels"),

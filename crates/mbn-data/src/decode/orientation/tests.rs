@@ -228,7 +228,10 @@ fn xmp_counts_where_exif_has_no_orientation() {
     let silent = exif_segment(&tiff_of(false, &[Entry(0x010f, 2, 3, b"ab\0".to_vec())]));
     for is_attribute in [true, false] {
         let xmp = xmp_segment(&xmp_text(6, is_attribute));
-        assert_eq!(orientation(PictureFormat::Jpeg, &jpeg(&[xmp.clone()])), 6);
+        assert_eq!(
+            orientation(PictureFormat::Jpeg, &jpeg(std::slice::from_ref(&xmp))),
+            6
+        );
         assert_eq!(
             orientation(PictureFormat::Jpeg, &jpeg(&[silent.clone(), xmp.clone()])),
             6
