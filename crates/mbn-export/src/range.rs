@@ -131,7 +131,8 @@ fn large_values(ranges: &Ranges, preprocess: &Preprocess, options: &ExportOption
     }
     add("the sum in the average pooling".to_owned(), ranges.pool_sum);
     add("`fc` (the logits)".to_owned(), ranges.logits);
-    values.retain(|large| !(large.value <= limit));
+    // A value that is not a number is no smaller than the limit.
+    values.retain(|large| large.value > limit || large.value.is_nan());
     values
 }
 

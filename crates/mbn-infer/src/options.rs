@@ -116,6 +116,14 @@ pub struct Options {
     #[arg(long, help_heading = "CUDA")]
     pub cuda_graph: bool,
 
+    /// Keep values with channels last (NHWC) in convolutions, the layout of tensor cores
+    #[arg(long, help_heading = "CUDA")]
+    pub prefer_nhwc: bool,
+
+    /// Let cuDNN add a convolution's bias in the convolution's own kernel
+    #[arg(long, help_heading = "CUDA")]
+    pub fuse_conv_bias: bool,
+
     /// Folder of NVIDIA's libraries, or a Python environment that has them
     #[arg(long, value_name = "DIR", help_heading = "CUDA")]
     pub cuda_libs: Option<PathBuf>,
@@ -155,6 +163,8 @@ impl Options {
         let given = [
             (self.cudnn_search.is_some(), "--cudnn-search"),
             (self.cuda_graph, "--cuda-graph"),
+            (self.prefer_nhwc, "--prefer-nhwc"),
+            (self.fuse_conv_bias, "--fuse-conv-bias"),
             (self.cuda_libs.is_some(), "--cuda-libs"),
         ];
         given.into_iter().find_map(|(given, name)| given.then_some(name))
@@ -166,6 +176,8 @@ impl Options {
             (self.tf32, "`--tf32`"),
             (self.cudnn_search.is_some(), "`--cudnn-search`"),
             (self.cuda_graph, "`--cuda-graph`"),
+            (self.prefer_nhwc, "`--prefer-nhwc`"),
+            (self.fuse_conv_bias, "`--fuse-conv-bias`"),
         ];
         let names: Vec<_> = given
             .iter()

@@ -26,6 +26,9 @@ Examples:
 An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
 The CLASS folders name the classes.";
 
+/// Default of `--workers` on the CPU, where the step needs the cores itself: two threads decode more images than it takes.
+const CPU_WORKERS: usize = 2;
+
 /// Train MobileNetV1 on a folder of images and save the weights as safetensors
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mbn-train", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
@@ -87,10 +90,10 @@ pub struct Options {
     #[arg(long, help_heading = "Output")]
     pub no_publish: bool,
 
-    /// Threads that decode images
-    #[arg(long, value_name = "N", help_heading = "Device and performance", default_value = "2",
+    /// Threads that decode images [default: 2, on CUDA all cores but one]
+    #[arg(long, value_name = "N", help_heading = "Device and performance",
         value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub workers: u16,
+    pub workers: Option<u16>,
 
     #[command(flatten, next_help_heading = "Device and performance")]
     #[expect(
@@ -167,6 +170,16 @@ impl Options {
             None => RunArgs::default(),
         };
         Ok(self.run.clone().over(below))
+    }
+
+    /// Threads that decode images. By default on CUDA, every core that `--threads` allows but one, which the step needs to
+    /// give the device its work: a device takes more images than all of them decode.
+    pub(crate) fn worker_count(&self, on_cuda: bool) -> usize {
+        let default = || match on_cuda {
+            false => CPU_WORKERS,
+            true => CPU_WORKERS.max(self.common.thread_count() - 1),
+        };
+        self.workers.map_or_else(default, usize::from)
     }
 
     /// Resolves `args`, the result of [`Options::run_args`], as [`Settings::resolve`] does.

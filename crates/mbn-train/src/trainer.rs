@@ -5,7 +5,6 @@ mod epoch;
 mod evaluate;
 mod feed;
 mod init;
-mod meter;
 mod pace;
 mod progress_bar;
 mod resume;
@@ -19,14 +18,13 @@ use anyhow::Result;
 use candle_core::Device;
 use mbn_cli::{Outcome, quote};
 use mbn_data::{Loader, Splits};
-use mbn_model::{Network, Optimizer, WeightAverage};
+use mbn_model::{Meter, Network, Optimizer, WeightAverage};
 use mbn_spec::text::counted;
 use mbn_weights::Weights;
 
 pub use schedule::Schedule;
 
 use self::feed::Feed;
-use self::meter::Meter;
 use self::pace::Pace;
 use crate::data;
 use crate::options::Options;
@@ -75,7 +73,8 @@ impl Trainer {
         if settings.freeze.blocks() > 0 {
             log::info!("Frozen: {}", settings.freeze);
         }
-        let workers = usize::from(options.workers);
+        let workers = options.worker_count(device.is_cuda());
+        log::debug!("{workers} threads decode images");
         let (train_loader, test_loader) =
             data::loaders(&data, settings, progress.preprocess, workers, device)?;
         let mut network = Network::from_weights(weights, device)?;

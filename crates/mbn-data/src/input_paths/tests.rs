@@ -52,7 +52,7 @@ fn files_folders_and_patterns_in_the_order_given() {
             "z/b.png",
             "z/deep/c.webp",
             "gone.png: no such file or folder",
-            "empty: the folder has no images (PNG, JPEG, WebP, BMP or GIF)",
+            "empty: the folder has no images (PNG, JPEG, WebP, BMP, GIF or TIFF)",
             "1.png",
             "z/deep/c.webp",
             "*.gif: no file matches the pattern",

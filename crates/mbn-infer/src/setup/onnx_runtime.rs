@@ -100,7 +100,10 @@ fn on_cuda(
         tf32: options.tf32,
         search: options.cudnn_search.map(Into::into).unwrap_or_default(),
         graph: options.cuda_graph,
+        prefer_nhwc: options.prefer_nhwc,
+        fuse_conv_bias: options.fuse_conv_bias,
     };
+    let cuda = cuda.suited_to(model.precision());
     let folders = Folders::new(options.cuda_libs.as_deref());
     let (size, batch) = (model.preprocess(None).size, options.cuda_batch_len());
     let network = CudaNetwork::load(runtime, source, cuda, &folders, size, batch)?;

@@ -241,3 +241,29 @@ fn contradictions_are_refused() {
     };
     assert_eq!(runs, [Path::new("a"), Path::new("b")]);
 }
+
+#[test]
+fn workers_follow_the_cores_on_cuda_alone() {
+    let workers = |flags: &str, on_cuda| {
+        let line = format!("mbn-train --data d {flags}");
+        let options = Options::try_parse_from(line.trim_end().split(' ')).unwrap();
+        options.worker_count(on_cuda)
+    };
+    for (flags, cpu, cuda) in [
+        ("--threads 16", 2, 15),
+        ("--threads 4", 2, 3),
+        ("--threads 2", 2, 2),
+        ("--threads 1", 2, 2),
+        ("--threads 16 --workers 5", 5, 5),
+        ("--threads 16 --workers 1", 1, 1),
+    ] {
+        assert_eq!(
+            (workers(flags, false), workers(flags, true)),
+            (cpu, cuda),
+            "{flags}"
+        );
+    }
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(workers("", true), (cores - 1).max(2));
+    assert_eq!(workers("", false), 2);
+}
