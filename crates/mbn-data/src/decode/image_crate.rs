@@ -1,4 +1,4 @@
-//! PNG, WebP, BMP and GIF through the image crate.
+//! WebP, PNG and BMP through the image crate.
 
 use std::io::{Cursor, ErrorKind};
 
@@ -44,7 +44,9 @@ pub(super) fn image_format(format: PictureFormat) -> ImageFormat {
     }
 }
 
+/// What a decoder found, in our words. Its own are for its developers.
 fn from_image_error(format: PictureFormat, error: ImageError) -> DecodeErrorKind {
+    log::debug!("{format}: {error}");
     match error {
         ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             DecodeErrorKind::Truncated {
@@ -58,10 +60,13 @@ fn from_image_error(format: PictureFormat, error: ImageError) -> DecodeErrorKind
                 reason: format!("it needs more than {MAX_DECODED_BYTES} bytes of memory"),
             }
         }
-        // The crate's own message repeats the format; only its source has the reason.
-        error => DecodeErrorKind::Malformed {
+        ImageError::Unsupported(_) => DecodeErrorKind::Unsupported {
             format,
-            reason: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
+            form: "its depth, colours or compression are rare".to_owned(),
+        },
+        _ => DecodeErrorKind::Malformed {
+            format,
+            reason: "its data are damaged".to_owned(),
         },
     }
 }

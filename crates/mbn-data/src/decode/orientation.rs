@@ -4,9 +4,9 @@ use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
 /// The orientation in a chunk of EXIF data, if there is one.
-pub(super) fn of_exif(chunk: Option<&Vec<u8>>) -> Orientation {
+pub(super) fn of_exif(chunk: Option<&[u8]>) -> Orientation {
     chunk
-        .and_then(|chunk| Orientation::from_exif_chunk(chunk))
+        .and_then(Orientation::from_exif_chunk)
         .unwrap_or(Orientation::NoTransforms)
 }
 
