@@ -73,7 +73,7 @@ gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its p
 	$(PYTHON) -m venv .venv-reference
 	.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -r tests/reference/requirements.txt
 
-# ONNX's own checker, for the tests of the exporter.
+# ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt

@@ -1,70 +1,174 @@
-//! Picture files to upright RGB bytes. The content decides the format, not the name; a truncated file is an error.
+//! Picture files to upright RGB bytes. The content decides the format, not the name; a file that lacks pixels is an error.
 //!
-//! A new decoder is a file here and an arm in [`decode_bytes`] and [`check_bytes`]; a new format also needs entries in
-//! `picture_format` and `truncation`.
+//! A new decoder is a file here and an arm in [`decode_bytes_with`] and [`check_bytes`]; a new format also needs entries in
+//! `picture_format` and `ending`.
 
+mod bmp;
+mod ending;
 mod error;
 mod file;
+mod gif;
 mod image_crate;
+mod jpeg;
 mod limits;
 mod orientation;
 mod picture_format;
+mod png;
 mod rgb;
 mod tiff;
 mod tiff_fields;
-mod truncation;
 mod unrecognised;
-mod zune_jpeg;
+mod warning;
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::RgbImage;
+use mbn_spec::{Preprocess, Resize};
 
+use ending::Finished;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use limits::{MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE};
 pub(crate) use picture_format::FORMAT_NAMES;
 pub use picture_format::PictureFormat;
+pub use warning::DecodeWarning;
+
+/// How files are decoded. The default decodes every pixel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// Decodes a JPEG file at 1/2, 1/4 or 1/8 of its size, which is faster, if both sides keep this many pixels.
+    pub at_least: Option<u32>,
+}
+
+/// How much larger than needed a file that is decoded at a fraction of its size stays. `docs/decoding.md` says what that
+/// changes.
+const MARGIN: usize = 2;
+
+impl DecodeOptions {
+    /// Decodes large JPEG files at the fraction of their size that still suffices for `preprocess`. The network's input
+    /// changes a little.
+    pub fn reduced_for(preprocess: &Preprocess) -> Self {
+        let needed = match preprocess.resize {
+            Resize::Square => preprocess.size,
+            Resize::Crop => preprocess.shorter_side(),
+        };
+        Self {
+            at_least: u32::try_from(MARGIN * needed).ok(),
+        }
+    }
+}
+
+/// A decoded picture.
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    /// Upright pixels.
+    pub image: RgbImage,
+    /// What is odd about the file.
+    pub warning: Option<DecodeWarning>,
+}
 
 /// Decodes a picture file to upright RGB.
 ///
 /// # Errors
-/// [`DecodeError`] with the path, unless the file is a complete picture within the limits.
+/// [`DecodeError`] with the path, unless the file has all its pixels and is within the limits.
 pub fn decode_file(path: &Path) -> Result<RgbImage, DecodeError> {
-    with_content(path, decode_bytes)
+    Ok(decode_file_with(path, &DecodeOptions::default())?.image)
+}
+
+/// Decodes a picture file to upright RGB as `options` say.
+///
+/// # Errors
+/// As [`decode_file`].
+pub fn decode_file_with(path: &Path, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+    with_content(path, |bytes| decode_bytes_with(bytes, options))
 }
 
 /// Decodes the content of a picture file to upright RGB. Drops alpha and keeps the high byte of 16-bit channels.
 ///
 /// # Errors
-/// [`DecodeErrorKind`], unless the content is a complete picture within the limits.
+/// [`DecodeErrorKind`], unless the content has all its pixels and is within the limits.
 pub fn decode_bytes(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
+    Ok(decode_bytes_with(bytes, &DecodeOptions::default())?.image)
+}
+
+/// Decodes the content of a picture file to upright RGB as `options` say.
+///
+/// # Errors
+/// As [`decode_bytes`].
+pub fn decode_bytes_with(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeErrorKind> {
     let format = format_of(bytes)?;
-    without_panic(format, || match format {
-        PictureFormat::Jpeg => zune_jpeg::decode(bytes),
-        _ => image_crate::decode(format, bytes),
+    without_panic(format, || {
+        let mut decoded = decode_as_stored(format, bytes, options)?;
+        orientation::apply(&mut decoded.image, orientation::of(format, bytes));
+        Ok(decoded)
     })
 }
 
-/// Checks a picture file without decoding its pixels, which takes a fraction of the time.
+/// Decodes without turning the picture.
+fn decode_as_stored(
+    format: PictureFormat,
+    bytes: &[u8],
+    options: &DecodeOptions,
+) -> Result<Decoded, DecodeErrorKind> {
+    if format == PictureFormat::Jpeg {
+        let (image, warning) = jpeg::decode(bytes, options.at_least)?;
+        return Ok(Decoded { image, warning });
+    }
+    let Finished { bytes, warning } = ending::finish(format, bytes)?;
+    let decoded = match format {
+        PictureFormat::Gif => gif::decode(&bytes).map(|image| (image, None)),
+        PictureFormat::Png => png::decode(&bytes),
+        PictureFormat::Bmp => bmp::decode(&bytes).map(|image| (image, None)),
+        _ => image_crate::decode(format, &bytes).map(|image| (image, None)),
+    };
+    match decoded {
+        Ok((image, other)) => Ok(Decoded {
+            image,
+            warning: warning.or(other),
+        }),
+        // Its end was made up, so what the decoder misses is what the file lacks.
+        Err(DecodeErrorKind::Malformed { .. }) if warning.is_some() => Err(DecodeErrorKind::Truncated {
+            format,
+            missing: "it ends within the pixels".to_owned(),
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks a picture file without decoding its pixels, which takes a fraction of the time. A file without a proper end is
+/// decoded; if it has all its pixels, that is a warning in the log.
 ///
 /// # Errors
 /// [`DecodeError`] with the path if the file cannot be read, is not a picture, is truncated, has a broken header or is
 /// too large.
 pub fn check_file(path: &Path) -> Result<(), DecodeError> {
-    with_content(path, check_bytes)
+    let warning = with_content(path, check_bytes)?;
+    if let Some(warning) = warning {
+        log::warn!("image `{}`: {warning}", path.display());
+    }
+    Ok(())
 }
 
-/// Checks the content of a picture file, like [`check_file`].
+/// Checks the content of a picture file, like [`check_file`], and returns the warning.
 ///
 /// # Errors
 /// [`DecodeErrorKind`] if the content is not a picture, is truncated, has a broken header or is too large.
-pub fn check_bytes(bytes: &[u8]) -> Result<(), DecodeErrorKind> {
+pub fn check_bytes(bytes: &[u8]) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
     let format = format_of(bytes)?;
-    without_panic(format, || match format {
-        PictureFormat::Jpeg => zune_jpeg::open(bytes).map(drop),
-        _ => image_crate::open(format, bytes).map(drop),
+    without_panic(format, || {
+        if format == PictureFormat::Jpeg {
+            return jpeg::check(bytes);
+        }
+        let finished = ending::finish(format, bytes)?;
+        if finished.warning.is_some() {
+            return Ok(decode_bytes_with(bytes, &DecodeOptions::default())?.warning);
+        }
+        match format {
+            PictureFormat::Gif => gif::open(bytes).map(drop)?,
+            PictureFormat::Bmp => image_crate::open(format, &bmp::with_windows_header(bytes)?).map(drop)?,
+            _ => image_crate::open(format, bytes).map(drop)?,
+        }
+        Ok(None)
     })
 }
 
@@ -81,15 +185,12 @@ fn with_content<T>(
         })
 }
 
-/// The format of a file that is not truncated.
+/// The format of a file.
 fn format_of(bytes: &[u8]) -> Result<PictureFormat, DecodeErrorKind> {
     if bytes.is_empty() {
         return Err(DecodeErrorKind::Empty);
     }
-    let format = PictureFormat::recognise(bytes)
-        .ok_or_else(|| DecodeErrorKind::NotAnImage(unrecognised::describe(bytes)))?;
-    truncation::check(format, bytes)?;
-    Ok(format)
+    PictureFormat::recognise(bytes).ok_or_else(|| DecodeErrorKind::NotAnImage(unrecognised::describe(bytes)))
 }
 
 /// Turns a panic into an error: the decoders are fuzzed but may still panic, and one bad file must not end a batch.
@@ -97,19 +198,7 @@ fn without_panic<T>(
     format: PictureFormat,
     decode: impl FnOnce() -> Result<T, DecodeErrorKind>,
 ) -> Result<T, DecodeErrorKind> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
-        Err(DecodeErrorKind::Panicked {
-            format,
-            reason: panic_message(panic.as_ref()),
-        })
-    })
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
-        .to_owned()
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(DecodeErrorKind::Panicked { format }))
 }
 
 #[cfg(test)]

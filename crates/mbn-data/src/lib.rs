@@ -45,8 +45,9 @@ pub use dataset::{
     labelled_folder, open, open_fold,
 };
 pub use decode::{
-    DecodeError, DecodeErrorKind, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, PictureFormat, check_bytes,
-    check_file, decode_bytes, decode_file,
+    DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_DECODED_BYTES, MAX_FILE_BYTES,
+    MAX_SIDE, PictureFormat, check_bytes, check_file, decode_bytes, decode_bytes_with, decode_file,
+    decode_file_with,
 };
 pub use image_source::ImageSource;
 pub use input_paths::{CollectError, CollectErrorKind, collect};

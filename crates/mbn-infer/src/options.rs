@@ -52,6 +52,11 @@ pub struct Options {
     #[arg(long, help_heading = "Input")]
     pub evaluate: bool,
 
+    /// Decode every pixel of JPEG files that are much larger than the network's input [default: decode them at 1/2, 1/4
+    /// or 1/8 of their size]
+    #[arg(long, help_heading = "Input")]
+    pub full_decode: bool,
+
     /// `.onnx` or `.safetensors` file [default: `model.onnx`, else the weights built into the program]
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     pub model: Option<PathBuf>,

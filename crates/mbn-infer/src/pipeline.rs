@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use mbn_data::{Normalizer, decode_file, resize};
+use mbn_data::{DecodeOptions, DecodeWarning, Normalizer, decode_file_with, resize};
 use mbn_engine::images::{Images, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
@@ -18,12 +18,15 @@ use crate::inputs::{Input, describe};
 /// threads busy.
 const AHEAD: usize = 3;
 
+/// Whether an input was decoded, perhaps with a warning, or why not.
+pub type Outcome = Result<Option<DecodeWarning>, String>;
+
 /// Consecutive inputs, decoded.
 pub struct Chunk<'a> {
     /// The inputs.
     pub inputs: &'a [Input],
-    /// For each input whether it was decoded, or why not.
-    pub outcomes: Vec<Result<(), String>>,
+    /// One for each input.
+    pub outcomes: Vec<Outcome>,
     /// The decoded images alone.
     pub images: Images,
 }
@@ -40,6 +43,7 @@ pub struct WorkerTimes {
 /// How inputs are read.
 pub struct Pipeline {
     preprocess: Preprocess,
+    options: DecodeOptions,
     pixel_type: PixelType,
     normalizer: Normalizer,
     chunk_len: usize,
@@ -48,16 +52,24 @@ pub struct Pipeline {
 }
 
 struct Decoded {
-    outcomes: Vec<Result<(), String>>,
+    outcomes: Vec<Outcome>,
     images: PixelBuffer,
 }
 
 impl Pipeline {
     /// A pipeline on rayon's threads, of which there are `threads`. Its chunks hold whole batches if all files can be
-    /// decoded. Its images are normalised if the network takes floats, else they are the bytes that resizing gives.
-    pub fn new(preprocess: Preprocess, pixel_type: PixelType, batch: usize, threads: usize) -> Self {
+    /// decoded. Its images are normalised if the network takes floats, else they are the bytes that resizing gives. Files are
+    /// decoded as `options` say.
+    pub fn new(
+        preprocess: Preprocess,
+        options: DecodeOptions,
+        pixel_type: PixelType,
+        batch: usize,
+        threads: usize,
+    ) -> Self {
         Self {
             preprocess,
+            options,
             pixel_type,
             normalizer: Normalizer::new(&preprocess),
             // Enough for each thread, however small the batch.
@@ -141,7 +153,7 @@ impl Pipeline {
         values: &mut [T],
         inputs: &[Input],
         write: impl Fn(&RgbImage, &mut [T]) + Sync,
-    ) -> Vec<Result<(), String>> {
+    ) -> Vec<Outcome> {
         let len = self.image_len();
         let slots = inputs.par_iter().zip(values.par_chunks_mut(len)).with_max_len(1);
         let outcomes: Vec<_> = slots
@@ -151,19 +163,19 @@ impl Pipeline {
         outcomes
     }
 
-    fn decode(&self, input: &Input, write: impl FnOnce(&RgbImage)) -> Result<(), String> {
+    fn decode(&self, input: &Input, write: impl FnOnce(&RgbImage)) -> Outcome {
         if let Some(problem) = &input.problem {
             return Err(problem.clone());
         }
         let start = Instant::now();
-        let image = decode_file(&input.path);
+        let file = decode_file_with(&input.path, &self.options);
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
-        let image = image.map_err(|error| describe(&error.kind))?;
-        let resized = resize(&image, &self.preprocess).map_err(|error| describe(&error))?;
+        let file = file.map_err(|error| describe(&error.kind))?;
+        let resized = resize(&file.image, &self.preprocess).map_err(|error| describe(&error))?;
         write(&resized);
         add(&self.preprocess_nanos, decoded.elapsed());
-        Ok(())
+        Ok(file.warning)
     }
 }
 
@@ -175,7 +187,7 @@ fn add(nanos: &AtomicU64, time: Duration) {
 }
 
 /// Moves the decoded images to the front.
-fn close_gaps<T: Copy>(images: &mut [T], len: usize, outcomes: &[Result<(), String>]) {
+fn close_gaps<T: Copy>(images: &mut [T], len: usize, outcomes: &[Outcome]) {
     let decoded = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_ok());
     for (to, (from, _)) in decoded.enumerate() {
         if from != to {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use mbn_cli::{Outcome, check_output, interrupt, progress};
+use mbn_data::DecodeOptions;
 use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
 use mbn_engine::softmax::softmax;
@@ -16,7 +17,7 @@ use crate::hints;
 use crate::inputs::{self, Input};
 use crate::options::Options;
 use crate::output::{self, Writer};
-use crate::pipeline::{Chunk, Pipeline};
+use crate::pipeline::{self, Chunk, Pipeline};
 use crate::predictions::top_k;
 use crate::report::Report;
 use crate::setup::{self, Classifier};
@@ -50,8 +51,13 @@ pub fn run(options: Options) -> Result<Outcome> {
     drop(preparing);
 
     let threads = classifier.threads;
+    let decode_options = match options.full_decode {
+        true => DecodeOptions::default(),
+        false => DecodeOptions::reduced_for(&classifier.preprocess),
+    };
     let pipeline = Pipeline::new(
         classifier.preprocess,
+        decode_options,
         classifier.lanes.pixel_type(),
         classifier.batch,
         threads,
@@ -102,7 +108,7 @@ pub fn run(options: Options) -> Result<Outcome> {
 /// A chunk whose batches are with the engines.
 struct InFlight<'a> {
     inputs: &'a [Input],
-    outcomes: Vec<Result<(), String>>,
+    outcomes: Vec<pipeline::Outcome>,
     images: Arc<Images>,
     batches: Vec<Batch>,
 }
@@ -152,7 +158,12 @@ fn finish(
     let mut rows = outputs.chunks_mut(classes);
     for (input, outcome) in chunk.inputs.iter().zip(chunk.outcomes) {
         let probabilities = match outcome {
-            Ok(()) => probabilities(rows.next(), classifier.probabilities),
+            Ok(warning) => {
+                if let Some(warning) = warning {
+                    log::warn!("`{}`: {warning}", name(input));
+                }
+                probabilities(rows.next(), classifier.probabilities)
+            }
             Err(problem) => Err(problem),
         };
         let written = write(input, probabilities, classifier, options.top_k, writer, report);
@@ -192,11 +203,13 @@ fn write(
         }
         Err(problem) => {
             report.failed += 1;
-            log::error!(
-                "`{}`: {problem}",
-                output::printable(&output::path_text(&input.path))
-            );
+            log::error!("`{}`: {problem}", name(input));
             writer.image(&input.path, Err(&problem))
         }
     }
+}
+
+/// An input's path, for a message.
+fn name(input: &Input) -> String {
+    output::printable(&output::path_text(&input.path)).into_owned()
 }

@@ -46,20 +46,20 @@ pub enum DecodeErrorKind {
         /// What is missing at the end.
         missing: String,
     },
-    /// The content breaks the rules of the format or uses a feature that is not supported.
+    /// The content breaks the rules of the format.
     #[error("the {format} data cannot be decoded: {reason}")]
     Malformed {
         /// The format found.
         format: PictureFormat,
-        /// The decoder's message.
+        /// What is wrong.
         reason: String,
     },
-    /// The file has a form of the format that is rare and not supported.
-    #[error("the {format} file has a form that is not supported ({form}); convert it to PNG or JPEG")]
+    /// The content has a form that the format allows but few programs write.
+    #[error("the {format} file has a form that is not supported: {form}; convert it first")]
     Unsupported {
         /// The format found.
         format: PictureFormat,
-        /// What is rare about it.
+        /// The form.
         form: String,
     },
     /// The decoded image would take too much memory.
@@ -79,11 +79,9 @@ pub enum DecodeErrorKind {
         max_bytes: u64,
     },
     /// The decoder panicked, which is a bug in it.
-    #[error("the {format} decoder failed: {reason}")]
+    #[error("the {format} decoder stopped at a fault of its own; please report the file")]
     Panicked {
         /// The format found.
         format: PictureFormat,
-        /// The panic's message.
-        reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! PNG, WebP, BMP, GIF and TIFF through the image crate.
+//! WebP, PNG, BMP and TIFF through the image crate.
 
 use std::io::{Cursor, ErrorKind};
 
@@ -8,21 +8,19 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Lim
 use super::error::DecodeErrorKind;
 use super::limits::{MAX_DECODED_BYTES, check_size};
 use super::picture_format::PictureFormat;
-use super::{orientation, rgb, tiff};
+use super::{rgb, tiff};
 
-/// Decodes a file to upright RGB.
+/// Decodes a file to RGB, as it is stored.
 pub(super) fn decode(format: PictureFormat, bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
     let decoder = open(format, bytes)?;
     let decoded =
         DynamicImage::from_decoder(decoder).map_err(|error| from_image_error(format, bytes, error))?;
     let is_multiplied = format == PictureFormat::Tiff && tiff::has_associated_alpha(bytes);
-    let mut image = rgb::from_dynamic(if is_multiplied {
+    Ok(rgb::from_dynamic(if is_multiplied {
         rgb::undo_alpha(decoded)
     } else {
         decoded
-    });
-    orientation::apply(&mut image, orientation::of(format, bytes));
-    Ok(image)
+    }))
 }
 
 /// Reads the header and checks the size.
@@ -67,7 +65,9 @@ fn unsupported(format: PictureFormat, bytes: &[u8]) -> DecodeErrorKind {
     }
 }
 
+/// What a decoder found, in our words. Its own are for its developers.
 fn from_image_error(format: PictureFormat, bytes: &[u8], error: ImageError) -> DecodeErrorKind {
+    log::debug!("{format}: {error}");
     match error {
         ImageError::Unsupported(_) if format == PictureFormat::Tiff => unsupported(format, bytes),
         ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
@@ -82,10 +82,13 @@ fn from_image_error(format: PictureFormat, bytes: &[u8], error: ImageError) -> D
                 reason: format!("it needs more than {MAX_DECODED_BYTES} bytes of memory"),
             }
         }
-        // The crate's own message repeats the format; only its source has the reason.
-        error => DecodeErrorKind::Malformed {
+        ImageError::Unsupported(_) => DecodeErrorKind::Unsupported {
             format,
-            reason: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
+            form: "its depth, colours or compression are rare".to_owned(),
+        },
+        _ => DecodeErrorKind::Malformed {
+            format,
+            reason: "its data are damaged".to_owned(),
         },
     }
 }

@@ -1,6 +1,7 @@
 //! Decodes files of every format. This file makes them.
 
 mod damaged;
+mod endings;
 mod jpeg_files;
 mod pixels;
 mod refused;

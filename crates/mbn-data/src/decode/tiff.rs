@@ -1,7 +1,6 @@
 //! What the image crate does not tell about a TIFF file: where it ends, and which form it has.
 
 use super::tiff_fields::Directory;
-use super::truncation::Walk;
 
 const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
@@ -17,8 +16,8 @@ const TILE_BYTE_COUNTS: u16 = 325;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 
-/// Refuses a file that ends before its last strip or tile. They may lie in any order.
-pub(super) fn check_end(bytes: &[u8]) -> Walk {
+/// Refuses a file that ends before its last strip or tile. They may lie in any order. The error says what is missing.
+pub(super) fn check_end(bytes: &[u8]) -> Result<(), &'static str> {
     const MISSING: &str = "it ends within the directory";
     if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
         // BigTIFF: the decoder notices a strip that is not there.

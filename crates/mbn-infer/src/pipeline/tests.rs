@@ -27,7 +27,7 @@ fn pipeline(batch: usize) -> Pipeline {
         std: [1.0; 3],
         ..Preprocess::default()
     };
-    Pipeline::new(preprocess, PixelType::Float, batch, 2)
+    Pipeline::new(preprocess, DecodeOptions::default(), PixelType::Float, batch, 2)
 }
 
 #[test]
@@ -100,13 +100,13 @@ fn a_uint8_network_gets_the_bytes_of_the_resized_picture() {
         std: [1e-3; 3],
         ..Preprocess::default()
     };
-    let expected = resize(&decode_file(&path).unwrap(), &preprocess).unwrap();
+    let expected = resize(&mbn_data::decode_file(&path).unwrap(), &preprocess).unwrap();
     let inputs = [Input {
         path,
         class: None,
         problem: None,
     }];
-    let pipeline = Pipeline::new(preprocess, PixelType::Uint8, 1, 1);
+    let pipeline = Pipeline::new(preprocess, DecodeOptions::default(), PixelType::Uint8, 1, 1);
     let mut chunks = 0;
     pipeline
         .run(&inputs, |chunk| {

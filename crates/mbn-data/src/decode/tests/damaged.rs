@@ -5,19 +5,30 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn a_truncated_file_is_an_error_wherever_it_ends() {
+fn a_file_that_lacks_pixels_is_an_error_wherever_it_ends() {
     for (name, file) in files() {
-        decode_bytes(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
-        check_bytes(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let whole = decode_bytes_with(&file, &DecodeOptions::default()).unwrap();
+        assert_eq!(whole.warning, None, "{name}");
+        assert_eq!(check_bytes(&file).unwrap(), None, "{name}");
         for end in 0..file.len() {
-            let error = match decode_bytes(&file[..end]) {
-                Err(error) => error,
-                Ok(_) => panic!("{name}: decoded from {end} of {} bytes", file.len()),
-            };
-            assert!(
-                !matches!(error, DecodeErrorKind::Panicked { .. }),
-                "{name}, {end}: {error}"
-            );
+            match decode_bytes_with(&file[..end], &DecodeOptions::default()) {
+                Err(DecodeErrorKind::Panicked { .. }) => panic!("{name}: panic at {end}"),
+                Err(_) => {}
+                Ok(decoded) => {
+                    let warning = decoded.warning;
+                    assert!(
+                        matches!(warning, Some(DecodeWarning::NoEnd { .. })),
+                        "{name}: {end} bytes"
+                    );
+                    assert_eq!(
+                        decoded.image,
+                        whole.image,
+                        "{name}: {end} of {} bytes",
+                        file.len()
+                    );
+                    assert_eq!(check_bytes(&file[..end]).unwrap(), warning, "{name}: {end} bytes");
+                }
+            }
         }
         let half = &file[..file.len() / 2];
         for error in [decode_bytes(half).unwrap_err(), check_bytes(half).unwrap_err()] {

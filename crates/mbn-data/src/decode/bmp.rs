@@ -1,0 +1,51 @@
+//! BMP, also with the header of OS/2 2.x.
+
+use std::borrow::Cow;
+
+use image::RgbImage;
+
+use super::error::DecodeErrorKind;
+use super::image_crate;
+use super::picture_format::PictureFormat;
+
+/// Where the header begins that describes the pixels.
+const HEADER: usize = 14;
+/// Length of Windows' header. That of OS/2 begins alike and goes on to 64 bytes, or stops early where zeros follow.
+const WINDOWS: u32 = 40;
+/// Compressions that mean something else in OS/2: Huffman coding, and runs of 24-bit pixels.
+const OS2_COMPRESSIONS: [u32; 2] = [3, 4];
+
+/// Decodes a file to RGB.
+pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
+    image_crate::decode(PictureFormat::Bmp, &with_windows_header(bytes)?)
+}
+
+/// The file with Windows' header, if it has that of OS/2 2.x.
+pub(super) fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeErrorKind> {
+    let number = |at: usize| -> Option<u32> {
+        let bytes = bytes.get(at..)?.first_chunk()?;
+        Some(u32::from_le_bytes(*bytes))
+    };
+    let (Some(length @ 16..=64), Some(offset)) = (number(HEADER), number(10)) else {
+        return Ok(bytes.into());
+    };
+    // Windows' own headers, of which the longer ones add masks.
+    if [WINDOWS, 52, 56].contains(&length) {
+        return Ok(bytes.into());
+    }
+    let Some((header, rest)) = bytes[HEADER..].split_at_checked(length as usize) else {
+        return Ok(bytes.into());
+    };
+    let mut windows = header.to_vec();
+    windows.resize(WINDOWS as usize, 0);
+    windows[..4].copy_from_slice(&WINDOWS.to_le_bytes());
+    let compression = u32::from_le_bytes([windows[16], windows[17], windows[18], windows[19]]);
+    if OS2_COMPRESSIONS.contains(&compression) {
+        return Err(DecodeErrorKind::Unsupported {
+            format: PictureFormat::Bmp,
+            form: "it is compressed as only OS/2 does".to_owned(),
+        });
+    }
+    let offset = (offset + WINDOWS).saturating_sub(length).to_le_bytes();
+    Ok([&bytes[..10], &offset, &windows, rest].concat().into())
+}

@@ -1,0 +1,219 @@
+//! Finds truncated files by walking the structure of a file to its end. Decoders do not: they stop at the last pixel
+//! they need or make up missing ones.
+
+use std::borrow::Cow;
+
+use super::error::DecodeErrorKind;
+use super::picture_format::PictureFormat;
+use super::tiff::check_end;
+use super::warning::DecodeWarning;
+
+/// A file with its end: as it is, or with the end that it lacks.
+pub(super) struct Finished<'a> {
+    pub bytes: Cow<'a, [u8]>,
+    /// Says what was added. Pixels may still be missing; the decoder finds out.
+    pub warning: Option<DecodeWarning>,
+}
+
+/// Gives a file that ends too early the end that its format demands. Bytes after the end are allowed. JPEG files have a
+/// walk of their own.
+///
+/// # Errors
+/// The file ends where pixels must be missing.
+pub(super) fn finish(format: PictureFormat, bytes: &[u8]) -> Result<Finished<'_>, DecodeErrorKind> {
+    let walk = match format {
+        PictureFormat::Png => png,
+        PictureFormat::WebP => webp,
+        PictureFormat::Bmp => bmp,
+        PictureFormat::Gif => gif,
+        PictureFormat::Jpeg => whole,
+        PictureFormat::Tiff => tiff,
+    };
+    match walk(bytes) {
+        Ok(None) => Ok(Finished {
+            bytes: bytes.into(),
+            warning: None,
+        }),
+        Ok(Some((bytes, missing))) => Ok(Finished {
+            bytes: bytes.into(),
+            warning: Some(DecodeWarning::no_end(format, missing)),
+        }),
+        Err(missing) => Err(DecodeErrorKind::Truncated {
+            format,
+            missing: missing.to_owned(),
+        }),
+    }
+}
+
+/// `None` for a file that has its end; else the file with an end, and the name of what it lacked. The error says what is
+/// missing.
+type Walk = Result<Option<(Vec<u8>, &'static str)>, &'static str>;
+
+fn whole(_: &[u8]) -> Walk {
+    Ok(None)
+}
+
+fn u16_le(bytes: &[u8], at: usize) -> Option<usize> {
+    let bytes = bytes.get(at..at.checked_add(2)?)?;
+    Some(usize::from(u16::from_le_bytes(bytes.try_into().ok()?)))
+}
+
+fn u32_le(bytes: &[u8], at: usize) -> Option<usize> {
+    let bytes = bytes.get(at..at.checked_add(4)?)?;
+    usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+}
+
+/// Chunks of length, name, data and checksum, up to `IEND`.
+fn png(bytes: &[u8]) -> Walk {
+    const MISSING: &str = "`IEND` chunk";
+    let (mut at, mut has_pixels) = (8, false);
+    loop {
+        let start = at;
+        let header: Option<&[u8; 8]> = bytes.get(at..).and_then(<[u8]>::first_chunk);
+        let Some(&[a, b, c, d, ref name @ ..]) = header else {
+            return match has_pixels {
+                true => Ok(Some((with_chunk(&bytes[..at], b"IEND", &[]), MISSING))),
+                false => Err("it ends before its first pixel"),
+            };
+        };
+        at = at
+            .saturating_add(u32::from_be_bytes([a, b, c, d]) as usize)
+            .saturating_add(12);
+        has_pixels |= name == b"IDAT";
+        if at > bytes.len() {
+            // Its data may be whole, and only the checksum be cut off.
+            let data_end = bytes.len().min(at - 4);
+            let mended = match name {
+                b"IDAT" => with_chunk(&bytes[..start], name, &bytes[start + 8..data_end]),
+                _ if has_pixels => bytes[..start].to_vec(),
+                _ => return Err("it ends within a chunk"),
+            };
+            return Ok(Some((with_chunk(&mended, b"IEND", &[]), MISSING)));
+        }
+        if name == b"IEND" {
+            return Ok(None);
+        }
+    }
+}
+
+/// A chunk added to a PNG file.
+fn with_chunk(file: &[u8], name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(name);
+    checksum.update(data);
+    let length = (data.len() as u32).to_be_bytes();
+    [file, &length, name, data, &checksum.finalize().to_be_bytes()].concat()
+}
+
+/// A RIFF file starts with its length.
+fn webp(bytes: &[u8]) -> Walk {
+    let length = u32_le(bytes, 4).ok_or("it ends within the RIFF header")?;
+    if length.saturating_add(8) > bytes.len() {
+        return Err("it is shorter than its RIFF header says");
+    }
+    Ok(None)
+}
+
+/// The header gives the offset of the pixels, and their size if they are compressed.
+fn bmp(bytes: &[u8]) -> Walk {
+    const MISSING: &str = "it ends within the header";
+    const COMPRESSION_RLE: [usize; 2] = [1, 2];
+    let offset = u32_le(bytes, 10).ok_or(MISSING)?;
+    let header = u32_le(bytes, 14).ok_or(MISSING)?;
+    let (width, height, bits, compression, compressed) = if header == 12 {
+        let field = |at| u16_le(bytes, at).ok_or(MISSING);
+        (field(18)?, field(20)?, field(24)?, 0, 0)
+    } else {
+        let field = |at| u32_le(bytes, at).ok_or(MISSING);
+        // A negative height means that the top row comes first.
+        let height = (field(22)? as u32).cast_signed().unsigned_abs() as usize;
+        let bits = u16_le(bytes, 28).ok_or(MISSING)?;
+        (field(18)?, height, bits, field(30)?, field(34)?)
+    };
+    if COMPRESSION_RLE.contains(&compression) {
+        return match offset.saturating_add(compressed) > bytes.len() {
+            true => Err("it ends within the pixels"),
+            false => Ok(None),
+        };
+    }
+    let row = width.saturating_mul(bits).div_ceil(8);
+    let filled_row = row.next_multiple_of(4);
+    let end = offset.saturating_add(filled_row.saturating_mul(height));
+    if end <= bytes.len() {
+        return Ok(None);
+    }
+    if height == 0 || end - (filled_row - row) > bytes.len() {
+        return Err("it ends within the pixels");
+    }
+    let mut mended = bytes.to_vec();
+    mended.resize(end, 0);
+    Ok(Some((mended, "filling of the last row")))
+}
+
+/// Blocks of chained sub-blocks, up to the trailer. Only the first frame counts.
+fn gif(bytes: &[u8]) -> Walk {
+    const TRAILER: u8 = 0x3b;
+    match first_frame_end(bytes) {
+        Some(end) => match ends_properly(bytes, end) {
+            true => Ok(None),
+            false => Ok(Some(([&bytes[..end], &[TRAILER]].concat(), "trailer"))),
+        },
+        None => Err("it ends within its first frame"),
+    }
+}
+
+/// Where the first frame's data end. A block of unknown kind ends the file, so that the decoder reports it.
+fn first_frame_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 13 + table(*bytes.get(10)?);
+    loop {
+        match bytes.get(at)? {
+            0x21 => at = sub_blocks_end(bytes, at + 2)?,
+            0x2c => return frame_end(bytes, at),
+            _ => return Some(bytes.len()),
+        }
+    }
+}
+
+/// Whether the blocks from `at` on lead to the trailer.
+fn ends_properly(bytes: &[u8], mut at: usize) -> bool {
+    loop {
+        let next = match bytes.get(at) {
+            Some(0x21) => sub_blocks_end(bytes, at + 2),
+            Some(0x2c) => frame_end(bytes, at),
+            Some(_) => return true,
+            None => return at == bytes.len() && bytes.last() == Some(&0x3b),
+        };
+        match next {
+            Some(next) => at = next,
+            None => return false,
+        }
+    }
+}
+
+/// Position and size, flags, colour table and code size, then sub-blocks.
+fn frame_end(bytes: &[u8], at: usize) -> Option<usize> {
+    sub_blocks_end(bytes, at + 11 + table(*bytes.get(at + 9)?))
+}
+
+fn sub_blocks_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let length = usize::from(*bytes.get(at)?);
+        at += 1 + length;
+        if length == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// Bytes of the colour table that flags announce.
+fn table(flags: u8) -> usize {
+    match flags & 0x80 {
+        0 => 0,
+        _ => 3 << ((flags & 7) + 1),
+    }
+}
+
+/// Strips or tiles, in any order.
+fn tiff(bytes: &[u8]) -> Walk {
+    check_end(bytes).map(|()| None)
+}

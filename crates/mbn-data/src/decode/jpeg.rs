@@ -1,0 +1,96 @@
+//! JPEG. `turbo` decodes the usual layouts fast, `libjpeg` every other one and whatever `turbo` refuses. Both give libjpeg's
+//! pixels to the bit.
+
+mod cost;
+mod libjpeg;
+mod progress;
+mod structure;
+mod turbo;
+
+use image::RgbImage;
+
+use super::error::DecodeErrorKind;
+use super::picture_format::PictureFormat;
+use super::warning::DecodeWarning;
+use structure::{Structure, malformed, truncated};
+
+/// The denominators of the sizes at which a file can be decoded.
+const DENOMINATORS: [u8; 3] = [8, 4, 2];
+
+/// Decodes a file to RGB, as it is stored, at 1/2, 1/4 or 1/8 of its size if both sides keep `at_least` pixels.
+pub(super) fn decode(
+    bytes: &[u8],
+    at_least: Option<u32>,
+) -> Result<(RgbImage, Option<DecodeWarning>), DecodeErrorKind> {
+    let structure = structure::read(bytes)?;
+    let denominator = denominator(&structure, at_least);
+    cost::check(&structure, denominator)?;
+    let (image, warning) = if structure.has_end {
+        (pixels(bytes, &structure, denominator)?, None)
+    } else {
+        let image = unfinished_pixels(bytes, &structure, denominator)?;
+        (
+            image,
+            Some(DecodeWarning::no_end(PictureFormat::Jpeg, "end-of-image marker")),
+        )
+    };
+    Ok((image, warning))
+}
+
+/// Checks a file without decoding its pixels, unless it has no proper end.
+pub(super) fn check(bytes: &[u8]) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
+    let structure = structure::read(bytes)?;
+    cost::check(&structure, 1)?;
+    if structure.has_end && structure.progress.has_every_component() {
+        return Ok(None);
+    }
+    decode(bytes, None).map(|(_, warning)| warning)
+}
+
+/// The largest reduction that leaves `at_least` pixels on both sides.
+fn denominator(structure: &Structure, at_least: Option<u32>) -> u8 {
+    let side = structure.frame.width.min(structure.frame.height);
+    let is_enough = |&denominator: &u8| {
+        at_least.is_some_and(|least| u32::from(side) >= least.saturating_mul(denominator.into()))
+    };
+    DENOMINATORS.into_iter().find(is_enough).unwrap_or(1)
+}
+
+/// The pixels of a file that has its end.
+fn pixels(bytes: &[u8], structure: &Structure, denominator: u8) -> Result<RgbImage, DecodeErrorKind> {
+    if !structure.progress.has_every_component() {
+        return Err(malformed("the pixels of a component are missing"));
+    }
+    if turbo::is_exact(structure)
+        && let Some(image) = turbo::decode(bytes, denominator)
+    {
+        return Ok(image);
+    }
+    libjpeg::decode(bytes, structure, denominator)
+}
+
+/// The pixels of a file without an end, if it has them all.
+fn unfinished_pixels(
+    bytes: &[u8],
+    structure: &Structure,
+    denominator: u8,
+) -> Result<RgbImage, DecodeErrorKind> {
+    if !structure.progress.is_complete() {
+        return Err(truncated("it ends before its last pixels"));
+    }
+    // Zeros at the end fill up a file of which a part is missing; one alone is data. Without them, libjpeg finds whether
+    // pixels are missing.
+    let used = bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1);
+    let is_stuffed = bytes[..used].ends_with(&[0xff]);
+    let len = match bytes.len() - used {
+        0 | 1 => bytes.len(),
+        // A byte of data, `FF 00`.
+        _ if is_stuffed => used + 1,
+        _ => used,
+    };
+    let finished = [&bytes[..len], &[0xff, 0xd9]].concat();
+    libjpeg::decode(&finished, structure, denominator)
+}

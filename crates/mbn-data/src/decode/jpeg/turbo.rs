@@ -1,0 +1,49 @@
+//! The usual layouts, through libjpeg-turbo-rs, which has vector instructions.
+
+use image::RgbImage;
+use libjpeg_turbo_rs::{DecodeLimits, DecodeWarning, Decoder, PixelFormat, ScalingFactor};
+
+use super::structure::{Process, Structure};
+
+/// Most pixels that are decoded here. The decoder keeps all components of a picture in memory, libjpeg a few rows.
+const MOST_PIXELS: u64 = 40_000_000;
+/// Most scans of a file that is decoded here.
+const MOST_SCANS: u32 = 64;
+
+/// Whether the decoder gives libjpeg's pixels for such files; `docs/decoding.md` has the measurements. It does not for four
+/// components, and refuses chrominance that is finer than luminance.
+pub(super) fn is_exact(structure: &Structure) -> bool {
+    let frame = &structure.frame;
+    let first_is_finest = frame
+        .components
+        .first()
+        .is_some_and(|first| (first.h, first.v) == frame.most());
+    let pixels = u64::from(frame.width) * u64::from(frame.height);
+    frame.components.len() <= 3
+        && first_is_finest
+        && !frame.is_arithmetic
+        && (structure.is_interleaved || frame.process != Process::Progressive)
+        && structure.scans <= MOST_SCANS
+        && pixels <= MOST_PIXELS
+}
+
+/// The pixels of a file that has its end. `None` if the decoder finds anything unusual: libjpeg then says what it is.
+pub(super) fn decode(bytes: &[u8], denominator: u8) -> Option<RgbImage> {
+    let limits = DecodeLimits {
+        max_pixels: MOST_PIXELS,
+        max_scans: MOST_SCANS as usize,
+        ..DecodeLimits::default()
+    };
+    let mut decoder = Decoder::new_with_limits(bytes, limits).ok()?;
+    decoder.set_output_format(PixelFormat::Rgb);
+    if denominator > 1 {
+        decoder.set_scale(ScalingFactor::try_new(1, denominator.into()).ok()?);
+    }
+    let (width, height) = (decoder.output_width(), decoder.output_height());
+    let mut image = RgbImage::new(u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+    let info = decoder.decode_image_into(&mut image).ok()?;
+    let is_whole = (info.width, info.height, info.bytes_written) == (width, height, image.len());
+    // Other readers accept stray bytes between segments too.
+    let is_harmless = |warning: &DecodeWarning| matches!(warning, DecodeWarning::ExtraneousData { .. });
+    (is_whole && info.warnings.iter().all(is_harmless)).then_some(image)
+}

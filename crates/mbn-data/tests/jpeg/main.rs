@@ -1,0 +1,8 @@
+//! JPEG files of every layout, written here from their coefficients, so that the right pixels are known without a decoder.
+
+mod cases;
+mod damage;
+mod files;
+mod forms;
+mod scaled;
+mod sweep;

@@ -1,0 +1,82 @@
+//! Large files decoded at a fraction of their size.
+
+use mbn_data::{DecodeOptions, Decoded, decode_bytes_with, resize};
+use mbn_spec::{Preprocess, Resize};
+
+use crate::files::{Layout, Marker, Picture, Process, Scan, Tables, one_by_one, progression, write};
+
+/// Most levels on average between the network's input from a file at a fraction of its size and from the whole. The cosine
+/// transform cuts off high frequencies, where the resize's triangle dampens them.
+const MEAN: f64 = 2.0;
+/// Most levels of one value, at the edges of the drawing.
+const LEVELS: u8 = 24;
+
+fn decoded(file: &[u8], options: &DecodeOptions) -> Decoded {
+    decode_bytes_with(file, options).unwrap()
+}
+
+#[test]
+fn a_large_file_is_reduced_to_what_is_needed_and_looks_alike() {
+    let baseline = Process::Sequential { extended: false };
+    let all = || vec![Scan::sequential(&[0, 1, 2])];
+    let codings = [
+        (baseline, all()),
+        (baseline, one_by_one(&[1, 2, 0])),
+        (Process::Progressive, progression(3)),
+    ];
+    let layouts = codings.map(|(process, scans)| Layout {
+        process,
+        tables: Tables::Flat,
+        scans,
+        restart_interval: 0,
+        markers: vec![Marker::Jfif],
+    });
+    let samplings = [
+        [(1, 2, 2), (2, 1, 1), (3, 1, 1)],
+        [(1, 1, 1), (2, 2, 1), (3, 1, 2)],
+    ];
+    // Both sides must keep twice the 40 pixels that are needed.
+    for (width, height, fraction) in [
+        (159, 500, 1),
+        (160, 500, 2),
+        (371, 333, 4),
+        (641, 640, 8),
+        (1500, 700, 8),
+    ] {
+        for sampling in &samplings {
+            let picture = Picture::drawn(width, height, sampling, 3);
+            for (layout, kind) in layouts
+                .iter()
+                .flat_map(|layout| [(layout, Resize::Square), (layout, Resize::Crop)])
+            {
+                let preprocess = Preprocess {
+                    size: if kind == Resize::Square { 40 } else { 35 },
+                    resize: kind,
+                    ..Preprocess::default()
+                };
+                let file = write(&picture, layout);
+                let full = decoded(&file, &DecodeOptions::default()).image;
+                assert_eq!(full.dimensions(), (width as u32, height as u32));
+                let reduced = decoded(&file, &DecodeOptions::reduced_for(&preprocess)).image;
+                let side = |side: usize| side.div_ceil(fraction) as u32;
+                assert_eq!(reduced.dimensions(), (side(width), side(height)));
+                let (full, reduced) = (
+                    resize(&full, &preprocess).unwrap(),
+                    resize(&reduced, &preprocess).unwrap(),
+                );
+                let differences: Vec<u8> = full
+                    .iter()
+                    .zip(reduced.iter())
+                    .map(|(a, b)| a.abs_diff(*b))
+                    .collect();
+                let mean = differences.iter().copied().map(f64::from).sum::<f64>() / differences.len() as f64;
+                let largest = differences.iter().max().copied().unwrap_or(0);
+                assert!(
+                    mean <= MEAN && largest <= LEVELS,
+                    "{width} x {height}, {:?}: {mean:.2} on average, up to {largest}",
+                    layout.process
+                );
+            }
+        }
+    }
+}
