@@ -100,8 +100,15 @@ const FOUR_MARKERS: [(&str, &[Marker], Colour); 4] = [
 
 /// Every file of the sweep.
 pub fn all() -> Vec<Case> {
+    let mut cases = of_sizes(&SIZES);
+    cases.extend(turned());
+    cases
+}
+
+/// Every layout at some sizes.
+pub fn of_sizes(sizes: &[(usize, usize)]) -> Vec<Case> {
     let mut cases = Vec::new();
-    for (i, &(width, height)) in SIZES.iter().enumerate() {
+    for (i, &(width, height)) in sizes.iter().enumerate() {
         for (j, sampling) in THREE.iter().enumerate() {
             for (k, (coding, layout)) in codings(3, true).into_iter().enumerate() {
                 let (markers, segments, ids, colour) =
@@ -166,7 +173,6 @@ pub fn all() -> Vec<Case> {
             }
         }
     }
-    cases.extend(turned());
     cases
 }
 

@@ -14,8 +14,7 @@ const FOREIGN: [&str; 8] = [
 
 /// Small files of each coding and sampling.
 fn small() -> Vec<Case> {
-    let is_small = |case: &Case| (case.picture.width, case.picture.height) == (15, 17);
-    cases::all().into_iter().filter(is_small).collect()
+    cases::of_sizes(&[(15, 17)])
 }
 
 #[test]
@@ -63,18 +62,14 @@ fn zeros_after_the_last_pixel_are_no_pixels() {
         let decoded = filled(case.bytes.len() - 2).unwrap();
         assert!(decoded.warning.is_some(), "{}", case.name);
         assert_eq!(decoded.image, whole, "{}", case.name);
-        // Half of the last scan is missing.
+        // Half of the last scan is missing, or its header is damaged by the zeros.
         let scan = case
             .bytes
             .windows(2)
             .rposition(|pair| pair == [0xff, 0xda])
             .unwrap();
         let error = filled((scan + case.bytes.len()) / 2).unwrap_err();
-        assert!(
-            matches!(error, DecodeErrorKind::Truncated { .. }),
-            "{}: {error}",
-            case.name
-        );
+        assert_plain(&case.name, &error);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::files::{Layout, Marker, Picture, Process, Scan, Tables, one_by_one, p
 
 /// Most levels on average between the network's input from a file at a fraction of its size and from the whole. The cosine
 /// transform cuts off high frequencies, where the resize's triangle dampens them.
-const MEAN: f64 = 2.0;
+const MEAN: f64 = 3.0;
 /// Most levels of one value, at the edges of the drawing.
 const LEVELS: u8 = 24;
 

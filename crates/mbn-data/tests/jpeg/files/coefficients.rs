@@ -1,6 +1,7 @@
 //! A picture as quantised DCT coefficients.
 
 use std::f64::consts::PI;
+use std::sync::LazyLock;
 
 /// A component of a picture.
 #[derive(Clone, Debug)]
@@ -125,6 +126,12 @@ fn quantised(steps: &[i32; 64], sample: impl Fn(usize, usize) -> f64) -> [i32; 6
 
 /// Value of the orthonormal cosine of frequency `u` at sample `x`.
 pub fn basis(u: usize, x: usize) -> f64 {
-    let norm = if u == 0 { (0.125f64).sqrt() } else { 0.5 };
-    norm * ((2 * x + 1) as f64 * u as f64 * PI / 16.0).cos()
+    static BASIS: LazyLock<[[f64; 8]; 8]> = LazyLock::new(|| {
+        let value = |u: usize, x: usize| {
+            let norm = if u == 0 { (0.125f64).sqrt() } else { 0.5 };
+            norm * ((2 * x + 1) as f64 * u as f64 * PI / 16.0).cos()
+        };
+        std::array::from_fn(|u| std::array::from_fn(|x| value(u, x)))
+    });
+    BASIS[u][x]
 }
