@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use mbn_spec::Preprocess;
 
-pub use batch::{Batch, Example};
-pub use config::{LoaderConfig, Order};
+pub use batch::{Batch, Example, Unusable};
+pub use config::{BadPictures, LoaderConfig, Order};
 pub use epoch::Epoch;
 pub use error::LoaderError;
 
@@ -33,7 +33,7 @@ impl Loader {
     /// [`LoaderError`] if the source is empty, the configuration is invalid, or threads cannot be started.
     pub fn new(source: Arc<dyn ImageSource>, config: LoaderConfig) -> Result<Self, LoaderError> {
         config.validate()?;
-        if source.is_empty() {
+        if config.samples_per_epoch(source.len()) == 0 {
             return Err(LoaderError::EmptySource);
         }
         let pool = rayon::ThreadPoolBuilder::new()

@@ -13,6 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   mbn-train --data photos --alpha 0.25 --epochs 20
   mbn-train --data photos --recipe plain --optimizer adamw --out runs/plain
+  mbn-train --data photos --val-fraction 0.1 --bad-images skip
   mbn-train --data photos --mixup 0.2 --cutmix 1 --trivial-augment --ema 0.9995
   mbn-train --data photos --init models/mobilenet_v1_0.25.safetensors --freeze all --epochs 5
   mbn-train --config runs/plain/settings.toml --seed 1
@@ -22,7 +23,8 @@ Examples:
   mbn-train --profile --alpha 0.5 --batch-size 32
 
 An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
-The CLASS folders name the classes.";
+The CLASS folders name the classes. Without `val` and `test`, or with `CLASS/*`
+alone, a fifth of each class is held out to test on (--val-fraction).";
 
 /// Train MobileNetV1 on a folder of images and save the weights as safetensors
 #[derive(Clone, Debug, Parser)]
@@ -105,11 +107,14 @@ pub struct Options {
     pub common: CommonArgs,
 }
 
+/// Settings that may change when a run is resumed: where the data is, and what happens to images that cannot be used.
+const WITH_RESUME: [&str; 2] = ["data", "bad_images"];
+
 /// The options that cannot go with `--resume`. Naming each makes clap's message list only those that were given.
 fn not_with_resume() -> Vec<Id> {
     let command = RunArgs::augment_args(clap::Command::new("run"));
     let options = command.get_arguments().map(|option| option.get_id().clone());
-    let fixed = options.filter(|id| id.as_str() != "data");
+    let fixed = options.filter(|id| !WITH_RESUME.contains(&id.as_str()));
     fixed.chain([Id::from("out")]).collect()
 }
 

@@ -3,9 +3,7 @@
 
 mod common;
 
-use std::path::Path;
-
-use common::{data, history, read, run};
+use common::{data, history, read, run, spoil};
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -110,15 +108,6 @@ fn a_run_keeps_its_settings_and_its_results() {
     run(path, &format!("{SMALL} --no-publish --out run"))
         .code(1)
         .stderr(contains("already holds results of a run: `best.safetensors`").and(contains("hint:")));
-}
-
-/// Breaks the pixels of a PNG file, but not its structure.
-fn spoil(path: &Path) {
-    let mut bytes = read(path);
-    let at = bytes.windows(4).position(|part| part == b"IDAT").unwrap();
-    let middle = (at + bytes.len()) / 2;
-    bytes[middle] ^= 0xff;
-    std::fs::write(path, bytes).unwrap();
 }
 
 /// Broken pixels, which no header shows, end the run. It resumes once the image is replaced, with the command in the hint.
