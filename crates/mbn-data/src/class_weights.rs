@@ -29,9 +29,8 @@ mod tests {
     #[test]
     fn small_classes_weigh_more() {
         // Three even numbers, two odd ones.
-        let weights = |len, without: &[usize]| {
-            class_weights(&Numbered::new(len), &without.iter().copied().collect())
-        };
+        let weights =
+            |len, without: &[usize]| class_weights(&Numbered::new(len), &without.iter().copied().collect());
         assert_eq!(weights(5, &[]), [5.0 / 6.0, 5.0 / 4.0]);
         assert_eq!(weights(4, &[]), [1.0, 1.0]);
         assert_eq!(weights(1, &[]), [0.5, 0.0]);

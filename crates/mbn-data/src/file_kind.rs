@@ -19,8 +19,8 @@ const PICTURES: &[(&str, &[&str])] = &[
     (
         "RAW",
         &[
-            "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "k25", "kdc", "mef", "mos", "mrw",
-            "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
+            "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "k25", "kdc", "mef",
+            "mos", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
         ],
     ),
     ("SVG", &["svg", "svgz"]),
@@ -41,8 +41,8 @@ const PICTURES: &[(&str, &[&str])] = &[
 
 /// Extensions of text, which `file_format` cannot know from a signature.
 const TEXT: &[&str] = &[
-    "cfg", "conf", "css", "csv", "htm", "html", "ini", "ipynb", "js", "json", "jsonl", "log", "md", "names", "py", "rst",
-    "sh", "toml", "tsv", "txt", "xml", "yaml", "yml",
+    "cfg", "conf", "css", "csv", "htm", "html", "ini", "ipynb", "js", "json", "jsonl", "log", "md", "names",
+    "py", "rst", "sh", "toml", "tsv", "txt", "xml", "yaml", "yml",
 ];
 
 /// What a file is. The order is that of messages.
@@ -73,7 +73,9 @@ impl FileKind {
         if is_listed(TEXT) {
             return Some(Self::Group("text"));
         }
-        FileFormat::from_extension(&extension).iter().find_map(Self::of_format)
+        FileFormat::from_extension(&extension)
+            .iter()
+            .find_map(Self::of_format)
     }
 
     /// The kind of a file with these first bytes.
@@ -196,7 +198,11 @@ mod tests {
 
     #[test]
     fn no_extension_is_listed_twice() {
-        let all: Vec<_> = PICTURES.iter().flat_map(|(_, known)| *known).chain(TEXT).collect();
+        let all: Vec<_> = PICTURES
+            .iter()
+            .flat_map(|(_, known)| *known)
+            .chain(TEXT)
+            .collect();
         let unique: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(unique.len(), all.len());
     }

@@ -42,8 +42,8 @@ pub use cache_budget::default_cache_budget;
 pub use cached_source::CachedSource;
 pub use class_weights::class_weights;
 pub use dataset::{
-    ClassFolders, DataError, FolderError, HoldOut, ImageFolder, OpenOptions, Share, Splits, Stl10, Stl10Error,
-    Stl10ErrorKind, class_folders, is_stl10, labelled_folder, open, open_fold, open_with,
+    ClassFolders, DataError, FolderError, HoldOut, ImageFolder, OpenOptions, Share, Splits, Stl10,
+    Stl10Error, Stl10ErrorKind, class_folders, is_stl10, labelled_folder, open, open_fold, open_with,
 };
 pub use decode::{
     DecodeError, DecodeErrorKind, MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE, PictureFormat, check_bytes,

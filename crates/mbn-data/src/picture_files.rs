@@ -33,7 +33,10 @@ pub(crate) struct Found {
 /// A file is taken by its extension; its content may still be something else. Without an extension, and with that of
 /// another picture format, the first bytes decide.
 pub(crate) fn images_below(folder: &Path, is_foreign: IsForeign) -> Found {
-    let mut walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+    let mut walk = WalkDir::new(folder)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter();
     let mut found = Found::default();
     while let Some(entry) = walk.next() {
         match entry {
@@ -73,7 +76,10 @@ pub(crate) fn images_below(folder: &Path, is_foreign: IsForeign) -> Found {
 fn reason_to_skip(entry: &DirEntry, is_foreign: IsForeign) -> Option<(Reason, String)> {
     let name = entry.file_name();
     if let Some(clutter) = Clutter::of_folder(name) {
-        return Some((Reason::ClutterFolder(clutter), name.to_string_lossy().into_owned()));
+        return Some((
+            Reason::ClutterFolder(clutter),
+            name.to_string_lossy().into_owned(),
+        ));
     }
     if !entry.path_is_symlink() {
         return None;

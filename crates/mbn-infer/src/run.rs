@@ -98,7 +98,13 @@ pub fn run(options: Options) -> Result<Outcome> {
     let elapsed = start.elapsed();
     let written = writer.finish().and_then(|sink| Ok(sink.commit()?));
     written.with_context(|| output::cannot_write(output))?;
-    report.log(elapsed, pipeline.times(), threads, &classifier, options.bad_images);
+    report.log(
+        elapsed,
+        pipeline.times(),
+        threads,
+        &classifier,
+        options.bad_images,
+    );
     Ok(report.outcome(classifier.check.as_ref().map(Check::parity), options.bad_images))
 }
 
@@ -204,7 +210,10 @@ fn write(
             if let Some(class) = input.class {
                 report.count_class(probabilities, class);
             }
-            writer.image(&input.path, Ok(&top_k(probabilities, &classifier.class_names, options.top_k)))
+            writer.image(
+                &input.path,
+                Ok(&top_k(probabilities, &classifier.class_names, options.top_k)),
+            )
         }
         Err(problem) => {
             report.failed += 1;

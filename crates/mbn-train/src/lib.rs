@@ -14,8 +14,9 @@ mod trainer;
 
 pub use options::{Command, Options};
 pub use settings::{
-    BLOCKS, BadImages, BetaParameter, ClassWeights, CropScale, Fraction, Freeze, NonNegative, OptimizerName, Part,
-    Positive, Probability, RandAugment, Recipe, ResizeName, RunArgs, Settings, Size, StartSize, StepPrecision,
+    BLOCKS, BadImages, BetaParameter, ClassWeights, CropScale, Fraction, Freeze, NonNegative, OptimizerName,
+    Part, Positive, Probability, RandAugment, Recipe, ResizeName, RunArgs, Settings, Size, StartSize,
+    StepPrecision,
 };
 pub use trainer::Schedule;
 

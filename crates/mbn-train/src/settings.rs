@@ -24,8 +24,8 @@ pub(crate) use setting::{Group, Setting};
 pub(crate) use table::SETTINGS;
 pub use table::{RunArgs, Settings};
 pub use values::{
-    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Part, Positive, Probability, RandAugment,
-    Size, StartSize,
+    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Part, Positive, Probability,
+    RandAugment, Size, StartSize,
 };
 
 /// The folder of the data set, unless the user gives another.

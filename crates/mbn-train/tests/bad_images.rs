@@ -33,7 +33,12 @@ fn images_with_bad_headers_are_left_out_and_named() {
     ] {
         std::fs::write(path.join("data").join(name), content).unwrap();
     }
-    refused(path, SMALL, 1, &["3 of 22 images in `data` cannot be used:", "`--bad-images skip`"]);
+    refused(
+        path,
+        SMALL,
+        1,
+        &["3 of 22 images in `data` cannot be used:", "`--bad-images skip`"],
+    );
     let skip = format!("{SMALL} --bad-images skip");
     let named = contains("warning: 3 of 22 images in `data` cannot be used and are left out:")
         .and(contains("\n  `data/train/blue/1.png`: it is not an image"))
@@ -42,10 +47,18 @@ fn images_with_bad_headers_are_left_out_and_named() {
         .and(contains("  blue  7  2\n  red   7  3\n"))
         .and(contains("warning: 3 images could not be used"));
     run(path, &format!("{skip} --out whole")).success().stderr(named);
-    assert_eq!(bad_images(&path.join("whole")), serde_json::json!({"train": 2, "test": 1}));
+    assert_eq!(
+        bad_images(&path.join("whole")),
+        serde_json::json!({"train": 2, "test": 1})
+    );
 
     // The same images are left out when the run resumes, even if one of them is good by then.
-    stop_after(path, &format!("{skip} --save-every 0 --out stopped"), "stopped", 2);
+    stop_after(
+        path,
+        &format!("{skip} --save-every 0 --out stopped"),
+        "stopped",
+        2,
+    );
     std::fs::write(path.join("data/train/red/3.png"), &whole).unwrap();
     run(path, "--resume stopped --threads 2").success();
     assert!(last(&path.join("stopped")) == last(&path.join("whole")));
@@ -69,7 +82,10 @@ fn images_with_bad_pixels_are_left_out_when_they_come() {
         assert_eq!(message.matches(&line).count(), 1, "{message}");
     }
     assert!(message.contains("2 images could not be used"), "{message}");
-    assert_eq!(bad_images(&path.join("whole")), serde_json::json!({"train": 1, "test": 1}));
+    assert_eq!(
+        bad_images(&path.join("whole")),
+        serde_json::json!({"train": 1, "test": 1})
+    );
 
     for steps in [1, 3, 5] {
         let out = format!("stopped{steps}");
@@ -83,7 +99,9 @@ fn images_with_bad_pixels_are_left_out_when_they_come() {
     // A run that ended because of them goes on without them.
     run(path, &format!("{SMALL} --out failed"))
         .code(1)
-        .stderr(contains("with `--bad-images skip` the run goes on without the image"));
+        .stderr(contains(
+            "with `--bad-images skip` the run goes on without the image",
+        ));
     run(path, "--resume failed --bad-images skip --threads 2").success();
     let settings = String::from_utf8(read(path.join("failed/settings.toml"))).unwrap();
     assert!(settings.contains("bad-images = \"skip\""), "{settings}");
@@ -99,7 +117,12 @@ fn too_few_images_are_refused() {
         std::fs::write(path.join(format!("data/train/red/{i}.png")), "text").unwrap();
     }
     let skip = format!("{SMALL} --bad-images skip");
-    refused(path, &skip, 1, &["no training image in `data` can be used of `red`"]);
+    refused(
+        path,
+        &skip,
+        1,
+        &["no training image in `data` can be used of `red`"],
+    );
     let folder = data();
     let path = folder.path();
     for class in ["red", "blue"] {
@@ -117,7 +140,7 @@ fn the_batch_is_no_larger_than_what_can_be_used() {
     let path = folder.path();
     std::fs::write(path.join("data/train/red/0.png"), "text").unwrap();
     let skip = SMALL.replace("--batch-size 4", "--batch-size 16 --bad-images skip --out run");
-    run(path, &skip)
-        .success()
-        .stderr(contains("has 15 training images, fewer than a batch of 16: the batch size is 15"));
+    run(path, &skip).success().stderr(contains(
+        "has 15 training images, fewer than a batch of 16: the batch size is 15",
+    ));
 }

@@ -61,10 +61,11 @@ fn classes_are_listed_and_what_is_left_out_is_counted() {
 fn a_link_to_a_folder_above_is_not_followed() {
     let folder = data();
     std::os::unix::fs::symlink("..", folder.path().join("data/train/blue/up")).unwrap();
-    run(folder.path(), &format!("{SMALL} --out run")).success().stderr(
-        contains("16 training and 6 test images")
-            .and(contains("warning: left out: 1 link to a folder above it (`blue/up`)")),
-    );
+    run(folder.path(), &format!("{SMALL} --out run"))
+        .success()
+        .stderr(contains("16 training and 6 test images").and(contains(
+            "warning: left out: 1 link to a folder above it (`blue/up`)",
+        )));
 }
 
 #[test]
@@ -79,10 +80,18 @@ fn other_tools_names_for_val_are_taken_and_two_refused() {
         std::fs::rename(path.join("data").join(&before), path.join("data").join(name)).unwrap();
         name.clone_into(&mut before);
         run(path, &format!("{SMALL} --out {name}")).success();
-        assert!(read(path.join(name).join("last.safetensors")) == expected, "{name}");
+        assert!(
+            read(path.join(name).join("last.safetensors")) == expected,
+            "{name}"
+        );
     }
     pictures(&path.join("data"), "val", "blue", [0, 30, 180], 1);
-    refused(path, SMALL, 1, &["`data` has both `Dev` and `val`, expected one of them"]);
+    refused(
+        path,
+        SMALL,
+        1,
+        &["`data` has both `Dev` and `val`, expected one of them"],
+    );
 }
 
 /// The split follows from seed and names, so it is the same without `train`, and after a kill.
@@ -99,7 +108,10 @@ fn a_part_is_held_out_where_there_are_no_test_images() {
     let settings = summary(&path.join("whole"))["settings"].clone();
     assert_eq!(settings["val-fraction"], 0.2);
     let weights = mbn_weights::Weights::load(&path.join("whole/best.safetensors")).unwrap();
-    assert_eq!(weights.metadata().training.as_ref().unwrap().val_fraction, Some(0.2));
+    assert_eq!(
+        weights.metadata().training.as_ref().unwrap().val_fraction,
+        Some(0.2)
+    );
 
     stop_after(path, &format!("{two} --out stopped"), "stopped", 2);
     run(path, "--resume stopped --threads 2").success();
@@ -111,17 +123,24 @@ fn a_part_is_held_out_where_there_are_no_test_images() {
     std::fs::rename(path.join("data"), path.join("train")).unwrap();
     std::fs::create_dir(path.join("data")).unwrap();
     std::fs::rename(path.join("train"), path.join("data/train")).unwrap();
-    run(path, &format!("{two} --out train")).success().stderr(contains(said));
+    run(path, &format!("{two} --out train"))
+        .success()
+        .stderr(contains(said));
     assert!(last("train") == last("whole"));
     run(path, &format!("{SMALL} --val-fraction 0.5 --out half"))
         .success()
         .stderr(contains("10 training and 10 test images"));
     // `settings.toml` gives the same split again.
-    run(path, "--config whole/settings.toml --no-publish --threads 2 --out again").success();
+    run(
+        path,
+        "--config whole/settings.toml --no-publish --threads 2 --out again",
+    )
+    .success();
     assert!(last("again") == last("whole"));
     // Test images that come later are not mixed with those held out.
     two_colours(&path.join("data"));
-    let message = contains("has test images of its own in `data/val`").and(contains("hint: the run was started without"));
+    let message = contains("has test images of its own in `data/val`")
+        .and(contains("hint: the run was started without"));
     std::fs::rename(path.join("data/train"), path.join("gone")).unwrap();
     std::fs::create_dir(path.join("data/train")).unwrap();
     run(path, "--resume half").code(1).stderr(message);
@@ -130,11 +149,21 @@ fn a_part_is_held_out_where_there_are_no_test_images() {
 #[test]
 fn test_images_of_its_own_are_not_ignored() {
     let folder = data();
-    let messages = ["has test images of its own in `data/val`", "hint: leave out `--val-fraction`"];
-    refused(folder.path(), &format!("{SMALL} --val-fraction 0.2"), 1, &messages);
+    let messages = [
+        "has test images of its own in `data/val`",
+        "hint: leave out `--val-fraction`",
+    ];
+    refused(
+        folder.path(),
+        &format!("{SMALL} --val-fraction 0.2"),
+        1,
+        &messages,
+    );
     let path = folder.path();
     std::fs::remove_dir_all(path.join("data/val")).unwrap();
-    run(path, &format!("{SMALL} --val-fraction 1")).code(2).stderr(contains("--val-fraction"));
+    run(path, &format!("{SMALL} --val-fraction 1"))
+        .code(2)
+        .stderr(contains("--val-fraction"));
     // A run that had test images does not go on without them.
     two_colours(&path.join("data"));
     run(path, &format!("{SMALL} --out run")).success();
@@ -153,7 +182,9 @@ fn rare_classes_and_those_without_test_images_are_a_warning() {
     let assert = run(path, &format!("{SMALL} --out run")).success();
     assert.stderr(
         contains("  green   2  0\n")
-            .and(contains("warning: class `green` has 2 training images, under a tenth of the 21 of `blue`\nhint:"))
+            .and(contains(
+                "warning: class `green` has 2 training images, under a tenth of the 21 of `blue`\nhint:",
+            ))
             .and(contains("warning: class `green` has no test images")),
     );
     assert_eq!(summary(&path.join("run"))["classes"].as_array().unwrap().len(), 3);

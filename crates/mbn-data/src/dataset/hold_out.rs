@@ -65,7 +65,9 @@ impl Share {
 
 /// Adds the names of a path with `/` between them, whatever the system's separator.
 pub(super) fn update_with_path(hash: &mut Sha256, path: &Path) {
-    let names = path.components().filter(|part| matches!(part, Component::Normal(_)));
+    let names = path
+        .components()
+        .filter(|part| matches!(part, Component::Normal(_)));
     for (i, name) in names.enumerate() {
         if i > 0 {
             hash.update(b"/");
@@ -92,7 +94,12 @@ mod tests {
     fn held_out(share: Share, paths: &[PathBuf]) -> Vec<PathBuf> {
         let refs: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
         let chosen = share.of(&refs);
-        paths.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(path, _)| path.clone()).collect()
+        paths
+            .iter()
+            .zip(chosen)
+            .filter(|(_, chosen)| *chosen)
+            .map(|(path, _)| path.clone())
+            .collect()
     }
 
     #[test]

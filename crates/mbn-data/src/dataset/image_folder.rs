@@ -78,7 +78,13 @@ pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderEr
 fn both(train_dir: &Path, test_dir: &Path) -> Result<(ImageFolder, ImageFolder), FolderError> {
     // Compare class names before listing the files, which may be many.
     let (train_classes, test_classes) = (class_folders(train_dir)?, class_folders(test_dir)?);
-    let names = |folders: &ClassFolders| folders.classes.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>();
+    let names = |folders: &ClassFolders| {
+        folders
+            .classes
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect::<BTreeSet<_>>()
+    };
     let (train_names, test_names) = (names(&train_classes), names(&test_classes));
     if !test_names.is_subset(&train_names) {
         return Err(FolderError::ClassMismatch {
@@ -112,7 +118,11 @@ fn has_any_image(dir: &Path) -> Result<bool, FolderError> {
 
 /// The error for a data set without test images.
 fn without_test(dir: &Path, layout: &Layout) -> FolderError {
-    let expected = if layout.train == dir { "`train`" } else { "`val` or `test`" };
+    let expected = if layout.train == dir {
+        "`train`"
+    } else {
+        "`val` or `test`"
+    };
     match Listing::of(dir) {
         Ok(listing) => missing(dir, expected, &listing),
         Err(error) => error,
@@ -150,7 +160,10 @@ impl ImageFolder {
         let (mut items, mut empty) = (Vec::new(), None);
         let mut left_out = folders.left_out.clone();
         for (class, (name, path)) in folders.classes.iter().enumerate() {
-            let label = class_names.iter().position(|known| known == name).unwrap_or(class) as u32;
+            let label = class_names
+                .iter()
+                .position(|known| known == name)
+                .unwrap_or(class) as u32;
             let found = folders.images(class);
             let images = found.images.into_iter().collect::<Result<Vec<_>, _>>();
             let images = images.map_err(|(path, source)| FolderError::Io { path, source })?;

@@ -73,7 +73,9 @@ impl Glob {
         let mut matches = Matches::default();
         expand(PathBuf::new(), &self.parts, &mut matches);
         if self.folders_only {
-            matches.paths.retain(|found| found.as_ref().map_or(true, |path| path.is_dir()));
+            matches
+                .paths
+                .retain(|found| found.as_ref().map_or(true, |path| path.is_dir()));
         }
         matches
     }

@@ -103,17 +103,32 @@ fn links_are_followed_but_not_in_loops() {
 fn what_folders_and_wildcards_leave_out_is_counted() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path();
-    for name in ["a/1.png", "a/@eaDir/2.png", "a/._1.png", "@eaDir/3.png", "a/4.heic", "b/5.heic"] {
+    for name in [
+        "a/1.png",
+        "a/@eaDir/2.png",
+        "a/._1.png",
+        "@eaDir/3.png",
+        "a/4.heic",
+        "b/5.heic",
+    ] {
         fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
         fs::write(root.join(name), "").unwrap();
     }
     for (input, pictures, left_out) in [
-        ("a", &["a/1.png"][..], "1 HEIC, 1 system file, 1 system folder (`@eaDir`)"),
+        (
+            "a",
+            &["a/1.png"][..],
+            "1 HEIC, 1 system file, 1 system folder (`@eaDir`)",
+        ),
         ("**/*.png", &["a/1.png"], "2 system folders (`@eaDir`)"),
         ("*/*.png", &["a/1.png"], "1 system folder (`@eaDir`)"),
         ("@*/*.png", &["@eaDir/3.png"], ""),
         ("@eaDir", &["@eaDir/3.png"], ""),
-        ("b", &["b: the folder has no images (PNG, JPEG, WebP, BMP or GIF), only 1 HEIC"], "1 HEIC"),
+        (
+            "b",
+            &["b: the folder has no images (PNG, JPEG, WebP, BMP or GIF), only 1 HEIC"],
+            "1 HEIC",
+        ),
     ] {
         let collected = collect(&[root.join(input)]);
         assert_eq!(show(&collected, root), pictures, "{input}");

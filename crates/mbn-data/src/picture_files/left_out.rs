@@ -109,7 +109,9 @@ impl LeftOut {
             _ => format!("{} and {last}", first.join(", ")),
         };
         let verb = if first.is_empty() { "is" } else { "are" };
-        Some(format!("{names} {verb} not supported: convert such pictures to JPEG or PNG"))
+        Some(format!(
+            "{names} {verb} not supported: convert such pictures to JPEG or PNG"
+        ))
     }
 }
 
@@ -148,13 +150,19 @@ fn part(reason: &Reason, group: &Group) -> String {
         Reason::ClutterFolder(Clutter::System) => ("system folder", "system folders"),
         Reason::ClutterFolder(Clutter::Hidden) => ("hidden folder", "hidden folders"),
         Reason::LinkAbove => ("link to a folder above it", "links to folders above them"),
-        Reason::LinkToClass => ("link to another class's folder", "links to other classes' folders"),
+        Reason::LinkToClass => (
+            "link to another class's folder",
+            "links to other classes' folders",
+        ),
     };
     let text = format!("{n} {}", if n == 1 { one } else { many });
     if group.names.is_empty() {
         return text;
     }
-    let mut names = listed(group.names.iter().take(NAMED).map(|name| format!("`{name}`")), NAMED);
+    let mut names = listed(
+        group.names.iter().take(NAMED).map(|name| format!("`{name}`")),
+        NAMED,
+    );
     if group.names.len() > NAMED {
         names.push_str(", ...");
     }
@@ -163,7 +171,10 @@ fn part(reason: &Reason, group: &Group) -> String {
 
 /// A name for [`LeftOut::add_named`] that says where a link is.
 pub(crate) fn link_name(link: &std::path::Path) -> String {
-    let names: PathBuf = match (link.parent().and_then(|folder| folder.file_name()), link.file_name()) {
+    let names: PathBuf = match (
+        link.parent().and_then(|folder| folder.file_name()),
+        link.file_name(),
+    ) {
         (Some(folder), Some(name)) => PathBuf::from(folder).join(name),
         _ => link.to_owned(),
     };
@@ -190,7 +201,10 @@ mod tests {
         assert_eq!(found.count(), 7);
         assert!(found.may_be_missed());
         let advice = found.advice().unwrap();
-        assert!(advice.starts_with("HEIC and AVIF are not supported: convert"), "{advice}");
+        assert!(
+            advice.starts_with("HEIC and AVIF are not supported: convert"),
+            "{advice}"
+        );
     }
 
     #[test]

@@ -20,7 +20,11 @@ pub(crate) fn barred(link: &Path, depth: usize, is_foreign: IsForeign) -> Option
     let target = link.canonicalize().ok()?;
     // The last of these is the folder in which the walk began.
     let mut folders = link.ancestors().skip(1).take(depth);
-    let leads_up = |folder: &Path| folder_of(folder).canonicalize().is_ok_and(|real| real.starts_with(&target));
+    let leads_up = |folder: &Path| {
+        folder_of(folder)
+            .canonicalize()
+            .is_ok_and(|real| real.starts_with(&target))
+    };
     if folders.any(leads_up) {
         return Some(Reason::LinkAbove);
     }

@@ -6,7 +6,11 @@ use super::*;
 
 fn names(found: &Found, root: &Path) -> Vec<String> {
     let name = |path: &PathBuf| path.strip_prefix(root).unwrap().display().to_string();
-    found.images.iter().map(|image| name(image.as_ref().unwrap())).collect()
+    found
+        .images
+        .iter()
+        .map(|image| name(image.as_ref().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -56,6 +60,10 @@ fn broken_links_are_errors_unless_they_would_be_left_out() {
     }
     let found = images_below(root.path(), &nothing_is_foreign);
     let (path, _) = found.images[0].as_ref().unwrap_err();
-    assert!(path.ends_with("1.png") && found.images.len() == 1, "{}", path.display());
+    assert!(
+        path.ends_with("1.png") && found.images.len() == 1,
+        "{}",
+        path.display()
+    );
     assert_eq!(found.left_out.count(), 3);
 }

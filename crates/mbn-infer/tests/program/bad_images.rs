@@ -31,7 +31,11 @@ fn some_or_all_bad_inputs_are_exit_code_3_or_0() {
         assert_eq!(explicit.stdout, run.stdout);
         let report = success(program(&folder).args(["--bad-images", "report"]).args(inputs));
         assert_eq!(report.stdout, run.stdout);
-        assert!(report.stderr.contains("could not be classified"), "{}", report.stderr);
+        assert!(
+            report.stderr.contains("could not be classified"),
+            "{}",
+            report.stderr
+        );
         assert!(!report.stderr.contains("error: "), "{}", report.stderr);
     }
     success(program(&folder).args(["--bad-images", "report", "a.png"]));
@@ -44,13 +48,22 @@ fn results_show_path_and_error() {
     let folder = mixed();
     let inputs = ["--bad-images", "report", "text.png", "a.png", "gone.png"];
     let json = success(program(&folder).args(["--format", "json"]).args(inputs)).stdout;
-    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = json
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines[0]["path"], "text.png");
     assert!(lines[0]["error"].as_str().unwrap().contains("not an image"));
-    assert_eq!(lines[2], serde_json::json!({"path": "gone.png", "error": "no such file or folder"}));
+    assert_eq!(
+        lines[2],
+        serde_json::json!({"path": "gone.png", "error": "no such file or folder"})
+    );
     let csv = success(program(&folder).args(["--format", "csv"]).args(inputs)).stdout;
     let rows: Vec<&str> = csv.lines().collect();
-    assert!(rows[1].starts_with("text.png,,,,,") && rows[1].contains("not an image"), "{csv}");
+    assert!(
+        rows[1].starts_with("text.png,,,,,") && rows[1].contains("not an image"),
+        "{csv}"
+    );
     assert_eq!(rows[5], "gone.png,,,,,no such file or folder");
 }
 

@@ -22,13 +22,18 @@ fn a_folder_says_what_it_leaves_out() {
     let folder = folder();
     litter(&folder, "photos");
     let run = success(program(&folder).arg("photos"));
-    assert!(run.stdout.starts_with("photos/plain: ") && run.stdout.lines().count() == 1, "{}", run.stdout);
+    assert!(
+        run.stdout.starts_with("photos/plain: ") && run.stdout.lines().count() == 1,
+        "{}",
+        run.stdout
+    );
     assert!(run.stderr.contains(LEFT_OUT), "{}", run.stderr);
     assert_eq!(success(program(&folder).args(["--quiet", "photos"])).stderr, "");
     // Nothing that can be classified.
     std::fs::remove_file(folder.path().join("photos/plain")).unwrap();
     let run = failure(program(&folder).arg("photos"), 3);
-    let message = "error: `photos`: the folder has no images (PNG, JPEG, WebP, BMP or GIF), only 2 HEIC, 1 AVIF,";
+    let message =
+        "error: `photos`: the folder has no images (PNG, JPEG, WebP, BMP or GIF), only 2 HEIC, 1 AVIF,";
     assert!(run.stderr.contains(message), "{}", run.stderr);
 }
 
@@ -66,7 +71,10 @@ fn a_link_to_a_folder_above_is_not_followed() {
     }
     let link = folder.path().join("val").join(&names[0]).join("up");
     std::os::unix::fs::symlink("..", &link).unwrap();
-    let expected = format!("warning: left out: 1 link to a folder above it (`{}/up`)", names[0]);
+    let expected = format!(
+        "warning: left out: 1 link to a folder above it (`{}/up`)",
+        names[0]
+    );
     for arguments in [&["--evaluate", "val"][..], &["val"], &["val/**/*.png"]] {
         let run = success(program(&folder).args(arguments));
         assert_eq!(run.stdout.lines().count(), 2, "{arguments:?}: {}", run.stdout);

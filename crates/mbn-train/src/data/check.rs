@@ -23,7 +23,9 @@ pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSe
     let total = data.train.len() + data.test.len() - known.len();
     let bar = progress::bar(total as u64, "checking images {wide_bar} {pos}/{len}");
     let check = |part: &dyn ImageSource, known: &BTreeSet<usize>| {
-        let images = (0..part.len()).into_par_iter().filter(|image| !known.contains(image));
+        let images = (0..part.len())
+            .into_par_iter()
+            .filter(|image| !known.contains(image));
         let found = images.filter_map(|image| {
             // An interrupted run ends before its first step, whatever is found here.
             if interrupt::requested() {
@@ -44,7 +46,9 @@ pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSe
     match bad_images {
         _ if bad == 0 => {}
         BadImages::Fail => {
-            return Err(anyhow!("{bad} of {total} images in `{name}` cannot be used:{list}"));
+            return Err(anyhow!(
+                "{bad} of {total} images in `{name}` cannot be used:{list}"
+            ));
         }
         BadImages::Skip => {
             log::warn!("{bad} of {total} images in `{name}` cannot be used and are left out:{list}");
@@ -62,7 +66,11 @@ pub(crate) fn require_enough(data: &Splits, left_out: &ImageSet) -> Result<()> {
     let name = &data.name;
     let kept = (0..data.train.len()).filter(|image| !left_out.train.contains(image));
     let present: BTreeSet<u32> = kept.clone().map(|image| data.train.label(image)).collect();
-    let missing = data.class_names.iter().zip(0..).filter(|(_, label)| !present.contains(label));
+    let missing = data
+        .class_names
+        .iter()
+        .zip(0..)
+        .filter(|(_, label)| !present.contains(label));
     let missing = missing.map(|(class, _)| format!("`{class}`"));
     ensure!(
         present.len() == data.class_names.len(),

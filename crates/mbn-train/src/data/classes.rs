@@ -83,7 +83,9 @@ fn rare(counts: &[Count<'_>], weights: ClassWeights) -> Option<String> {
     let of_largest = format!("under a tenth of the {} of `{}`", largest.train, largest.name);
     let hint = match weights {
         ClassWeights::Balanced => "",
-        ClassWeights::None => "\nhint: `--class-weights balanced` makes every class count the same in the loss",
+        ClassWeights::None => {
+            "\nhint: `--class-weights balanced` makes every class count the same in the loss"
+        }
     };
     match rare.as_slice() {
         [] => None,
@@ -95,7 +97,9 @@ fn rare(counts: &[Count<'_>], weights: ClassWeights) -> Option<String> {
             ))
         }
         several => {
-            let names = several.iter().map(|count| format!("`{}` {}", count.name, count.train));
+            let names = several
+                .iter()
+                .map(|count| format!("`{}` {}", count.name, count.train));
             Some(format!(
                 "{} classes have few training images, {of_largest}: {}{hint}",
                 several.len(),
@@ -106,11 +110,16 @@ fn rare(counts: &[Count<'_>], weights: ClassWeights) -> Option<String> {
 }
 
 fn untested(counts: &[Count<'_>]) -> Option<String> {
-    let names = counts.iter().filter(|count| count.test == 0).map(|count| format!("`{}`", count.name));
+    let names = counts
+        .iter()
+        .filter(|count| count.test == 0)
+        .map(|count| format!("`{}`", count.name));
     let names: Vec<_> = names.collect();
     match names.as_slice() {
         [] => None,
-        [one] => Some(format!("class {one} has no test images, so its accuracy cannot be measured")),
+        [one] => Some(format!(
+            "class {one} has no test images, so its accuracy cannot be measured"
+        )),
         several => Some(format!(
             "{} classes have no test images, so their accuracy cannot be measured: {}",
             several.len(),
@@ -136,8 +145,16 @@ mod tests {
         assert_eq!(table(&few), expected);
         let names: Vec<String> = (0..21).map(|i| format!("c{i}")).collect();
         let all: Vec<_> = names.iter().map(|name| count(name, 1, 1)).collect();
-        assert!(table(&all[..20]).ends_with("\n  c19  1  1"), "{}", table(&all[..20]));
-        assert!(table(&all).ends_with("\n  c19  1  1\n  and 1 more"), "{}", table(&all));
+        assert!(
+            table(&all[..20]).ends_with("\n  c19  1  1"),
+            "{}",
+            table(&all[..20])
+        );
+        assert!(
+            table(&all).ends_with("\n  c19  1  1\n  and 1 more"),
+            "{}",
+            table(&all)
+        );
         assert!(!table(&[count("a\nb", 1, 1)]).contains("\nb"));
     }
 
@@ -154,7 +171,10 @@ mod tests {
             "2 classes have few training images, under a tenth of the 101 of `c`: `a` 1, `b` 10"
         );
         let hinted = rare(&[count("a", 1, 1), count("c", 11, 1)], ClassWeights::None).unwrap();
-        assert!(hinted.contains("1 training image,") && hinted.contains("\nhint: `--class-weights"), "{hinted}");
+        assert!(
+            hinted.contains("1 training image,") && hinted.contains("\nhint: `--class-weights"),
+            "{hinted}"
+        );
     }
 
     #[test]

@@ -42,7 +42,11 @@ pub(crate) fn loaders(
     let cached = |source: &Arc<dyn ImageSource>| CachedSource::new(Arc::clone(source), share(source.len()));
     let train = Loader::new(Arc::new(cached(&data.train)), train).context("cannot load training images")?;
     let test = Loader::new(Arc::new(cached(&data.test)), test).context("cannot load test images")?;
-    warn_of_left_out(data.train.len() - left_out.train.len(), train.samples_per_epoch(), batch);
+    warn_of_left_out(
+        data.train.len() - left_out.train.len(),
+        train.samples_per_epoch(),
+        batch,
+    );
     Ok((train, test))
 }
 

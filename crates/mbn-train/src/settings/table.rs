@@ -31,7 +31,8 @@ use super::define::{derive, given_or, settings, shown};
 use super::setting::{Group, Off, Setting, dashed, text};
 use super::{
     BadImages, BetaParameter, ClassWeights, CropScale, DEFAULT_DATA, Fraction, Freeze, NonNegative,
-    OptimizerName, Part, Positive, Probability, RandAugment, Recipe, ResizeName, Size, StartSize, StepPrecision,
+    OptimizerName, Part, Positive, Probability, RandAugment, Recipe, ResizeName, Size, StartSize,
+    StepPrecision,
 };
 
 settings! {

@@ -66,7 +66,10 @@ impl Trainer {
         }
         self.record_rest(&bar, &mut start)?;
         bar.clear();
-        ensure!(self.progress.position.seen > 0, "no training image can be used any more");
+        ensure!(
+            self.progress.position.seen > 0,
+            "no training image can be used any more"
+        );
         Ok(!interrupt::requested())
     }
 

@@ -134,8 +134,14 @@ fn require_the_same(data: &Splits, progress: &Progress) -> Result<()> {
             bail!("`{folder}` has {images} {part} images, the run was started with {expected}");
         }
     }
-    if progress.fingerprint.as_ref().is_some_and(|known| *known != data.fingerprint) {
-        bail!("`{folder}` has as many images as the run was started with, but not the same: some have other names");
+    if progress
+        .fingerprint
+        .as_ref()
+        .is_some_and(|known| *known != data.fingerprint)
+    {
+        bail!(
+            "`{folder}` has as many images as the run was started with, but not the same: some have other names"
+        );
     }
     Ok(())
 }

@@ -38,7 +38,10 @@ impl Trainer {
         let init = init(&args)?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
         let (args, data) = args_and_data(options, args, &folder, init_alpha)?;
-        let asked = options.resolve(args.clone(), folder.clone(), init_alpha)?.batch_size.get();
+        let asked = options
+            .resolve(args.clone(), folder.clone(), init_alpha)?
+            .batch_size
+            .get();
         let settings = fitted(options, args.clone(), &folder, init_alpha, data.train.len())?;
         data::log_left_out(&data.left_out);
         let publish = require_usable(options, &settings, init.as_ref(), device)?;

@@ -28,7 +28,10 @@ pub struct ClassFolders {
 /// [`FolderError`] if there are no classes, one class's folder lies in another's, the folder cannot be read, or a class name is not
 /// UTF-8.
 pub fn class_folders(dir: &Path) -> Result<ClassFolders, FolderError> {
-    let Listing { folders, mut left_out } = Listing::of(dir)?;
+    let Listing {
+        folders,
+        mut left_out,
+    } = Listing::of(dir)?;
     if folders.is_empty() {
         return Err(FolderError::NoClasses {
             path: dir.to_owned(),
@@ -45,7 +48,11 @@ pub fn class_folders(dir: &Path) -> Result<ClassFolders, FolderError> {
         real.push(path.canonicalize().unwrap_or_else(|_| path.clone()));
         classes.push((name, path));
     }
-    let folders = ClassFolders { classes, left_out, real };
+    let folders = ClassFolders {
+        classes,
+        left_out,
+        real,
+    };
     folders.require_distinct(dir)?;
     Ok(folders)
 }
@@ -82,7 +89,9 @@ impl ClassFolders {
         sorted.sort_unstable();
         // What lies in a folder comes right after it.
         for pair in sorted.windows(2) {
-            let [(outer, (one, _)), (inner, (other, _))] = pair else { continue };
+            let [(outer, (one, _)), (inner, (other, _))] = pair else {
+                continue;
+            };
             if inner.starts_with(outer) {
                 return Err(FolderError::SharedFolder {
                     path: dir.to_owned(),
@@ -117,7 +126,11 @@ impl Listing {
             if let Some(clutter) = Clutter::of_folder(name) {
                 let name = name.to_string_lossy();
                 listing.left_out.add_named(Reason::ClutterFolder(clutter), name);
-            } else if let Some(reason) = path.is_symlink().then(|| barred(&path, 1, &nothing_is_foreign)).flatten() {
+            } else if let Some(reason) = path
+                .is_symlink()
+                .then(|| barred(&path, 1, &nothing_is_foreign))
+                .flatten()
+            {
                 listing.left_out.add_named(reason, link_name(&path));
             } else {
                 listing.folders.push(path);
@@ -131,8 +144,16 @@ impl Listing {
         if self.folders.is_empty() {
             return "it has no folders".to_owned();
         }
-        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        format!("it has {}", list(&self.folders.iter().map(name).collect::<Vec<_>>()))
+        let name = |path: &PathBuf| {
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
+        format!(
+            "it has {}",
+            list(&self.folders.iter().map(name).collect::<Vec<_>>())
+        )
     }
 }
 

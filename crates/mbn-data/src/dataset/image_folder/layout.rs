@@ -103,5 +103,9 @@ fn is_named(folder: &Path, names: &[&str]) -> bool {
 }
 
 fn name(folder: &Path) -> String {
-    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

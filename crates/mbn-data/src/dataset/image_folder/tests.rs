@@ -69,7 +69,10 @@ fn classes_and_files_are_sorted() {
     );
     assert_eq!(splits.test.len(), 3);
     let left_out = labelled_folder(&root.path().join("train")).unwrap().left_out;
-    assert_eq!(left_out.to_string(), "2 text, 1 hidden file, 1 hidden folder (`.cache`)");
+    assert_eq!(
+        left_out.to_string(),
+        "2 text, 1 hidden file, 1 hidden folder (`.cache`)"
+    );
 }
 
 #[test]
@@ -124,13 +127,21 @@ fn classes_must_have_images() {
         matches!(error, DataError::Folder(FolderError::NoImages { .. })),
         "{error}"
     );
-    assert!(error.to_string().contains("WebP, BMP or GIF), only 1 text; add some"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("WebP, BMP or GIF), only 1 text; add some"),
+        "{error}"
+    );
     let error = error_of(&["train/a/1.png", "val/a/"]);
     assert!(
         matches!(error, DataError::Folder(FolderError::NoImages { .. })),
         "{error}"
     );
-    assert!(error.to_string().contains("WebP, BMP or GIF); add some"), "{error}");
+    assert!(
+        error.to_string().contains("WebP, BMP or GIF); add some"),
+        "{error}"
+    );
     let error = error_of(&["train/1.png", "val/a/1.png"]);
     assert!(
         matches!(error, DataError::Folder(FolderError::NoClasses { .. })),

@@ -24,7 +24,9 @@ fn skipping(without: &[usize]) -> LoaderConfig {
 /// Each picture of an epoch by its index.
 fn pictures(loader: &Loader, epoch: u64) -> Vec<(usize, Vec<f32>)> {
     let batches = batches(loader, epoch);
-    let pictures = batches.iter().flat_map(|batch| batch.indices.iter().copied().zip(batch.images.chunks(PICTURE)));
+    let pictures = batches
+        .iter()
+        .flat_map(|batch| batch.indices.iter().copied().zip(batch.images.chunks(PICTURE)));
     let mut pictures: Vec<_> = pictures.map(|(index, values)| (index, values.to_vec())).collect();
     pictures.sort_by_key(|(index, _)| *index);
     pictures
@@ -53,7 +55,10 @@ fn a_broken_picture_ends_the_epoch_or_is_skipped() {
             expected.unusable.clone_from(&found.unusable);
             assert_eq!(found, &expected);
             assert_eq!(found.unusable.len(), 1);
-            assert_eq!((found.unusable[0].index, &found.unusable[0].reason[..]), (BROKEN, "the file is empty"));
+            assert_eq!(
+                (found.unusable[0].index, &found.unusable[0].reason[..]),
+                (BROKEN, "the file is empty")
+            );
         }
     }
 }
@@ -66,9 +71,15 @@ fn pictures_that_are_left_out_do_not_change_the_others() {
     let whole = Loader::new(source(None), training(4, 2)).unwrap();
     for epoch in [0, 5] {
         let found = pictures(&loader, epoch);
-        let expected = pictures(&whole, epoch).into_iter().filter(|(index, _)| ![BROKEN, 0, 3, 19].contains(index));
+        let expected = pictures(&whole, epoch)
+            .into_iter()
+            .filter(|(index, _)| ![BROKEN, 0, 3, 19].contains(index));
         assert!(found == expected.collect::<Vec<_>>());
-        assert!(batches(&loader, epoch).iter().all(|batch| batch.unusable.is_empty()));
+        assert!(
+            batches(&loader, epoch)
+                .iter()
+                .all(|batch| batch.unusable.is_empty())
+        );
     }
 }
 
@@ -78,7 +89,11 @@ fn an_epoch_of_fewer_pictures_can_start_in_the_middle() {
     let whole = batches(&loader, 1);
     assert_eq!(whole.len(), 4);
     for first in 0..5 {
-        let rest: Vec<_> = loader.epoch_from(1, 32, first).unwrap().map(Result::unwrap).collect();
+        let rest: Vec<_> = loader
+            .epoch_from(1, 32, first)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         assert_eq!(rest, whole[first.min(4)..]);
     }
 }
@@ -104,7 +119,9 @@ fn a_batch_may_be_empty() {
         ..Augment::none()
     };
     for crops in [false, true] {
-        let config = LoaderConfig::training(small(), 1, 0).with_augment(augment.clone()).with_crops(crops);
+        let config = LoaderConfig::training(small(), 1, 0)
+            .with_augment(augment.clone())
+            .with_crops(crops);
         let config = config.with_bad_pictures(BTreeSet::new(), BadPictures::Skip);
         let loader = Loader::new(source(Some(BROKEN)), config).unwrap();
         let made = batches(&loader, 0);
@@ -132,7 +149,9 @@ fn a_batch_of_files_that_are_gone_is_an_error() {
     for class in ["a", "b"] {
         std::fs::create_dir(folder.path().join(class)).unwrap();
         for i in 0..4 {
-            image::RgbImage::new(8, 8).save(folder.path().join(class).join(format!("{i}.png"))).unwrap();
+            image::RgbImage::new(8, 8)
+                .save(folder.path().join(class).join(format!("{i}.png")))
+                .unwrap();
         }
     }
     let source = Arc::new(crate::labelled_folder(folder.path()).unwrap());
@@ -143,7 +162,10 @@ fn a_batch_of_files_that_are_gone_is_an_error() {
     assert_eq!(made.iter().map(|batch| batch.unusable.len()).sum::<usize>(), 1);
     std::fs::remove_dir_all(folder.path().join("a")).unwrap();
     std::fs::remove_dir_all(folder.path().join("b")).unwrap();
-    assert!(matches!(loader.epoch(1).next(), Some(Err(LoaderError::Decode(_)))));
+    assert!(matches!(
+        loader.epoch(1).next(),
+        Some(Err(LoaderError::Decode(_)))
+    ));
 }
 
 #[test]

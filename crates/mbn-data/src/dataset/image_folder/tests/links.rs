@@ -25,13 +25,27 @@ fn links_are_followed_and_broken_ones_reported() {
 #[test]
 fn a_link_to_a_folder_above_is_not_followed() {
     for target in ["..", ".", "../..", "../../..", "/", "../../train/a"] {
-        let root = tree(&["train/a/1.png", "train/a/deep/2.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
+        let root = tree(&[
+            "train/a/1.png",
+            "train/a/deep/2.png",
+            "train/b/1.png",
+            "val/a/1.png",
+            "val/b/1.png",
+        ]);
         link(&root, target, "train/a/up");
         let splits = open(root.path()).unwrap();
-        let expected = [("train/a/1.png", 0), ("train/a/deep/2.png", 0), ("train/b/1.png", 1)];
+        let expected = [
+            ("train/a/1.png", 0),
+            ("train/a/deep/2.png", 0),
+            ("train/b/1.png", 1),
+        ];
         let expected = expected.map(|(path, label)| (path.to_owned(), label));
         assert_eq!(relative(&*splits.train, root.path()), expected, "{target}");
-        assert_eq!(splits.left_out.to_string(), "1 link to a folder above it (`a/up`)", "{target}");
+        assert_eq!(
+            splits.left_out.to_string(),
+            "1 link to a folder above it (`a/up`)",
+            "{target}"
+        );
         assert!(splits.left_out.may_be_missed());
     }
 }
@@ -39,17 +53,32 @@ fn a_link_to_a_folder_above_is_not_followed() {
 /// The folder above is one of the link that led there.
 #[test]
 fn a_link_back_through_another_link_is_not_followed() {
-    let root = tree(&["store/1.png", "train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
+    let root = tree(&[
+        "store/1.png",
+        "train/a/1.png",
+        "train/b/1.png",
+        "val/a/1.png",
+        "val/b/1.png",
+    ]);
     link(&root, "../../store", "train/a/more");
     link(&root, "../train", "store/back");
     let splits = open(root.path()).unwrap();
     assert_eq!(splits.train.len(), 3);
-    assert_eq!(splits.left_out.to_string(), "1 link to a folder above it (`more/back`)");
+    assert_eq!(
+        splits.left_out.to_string(),
+        "1 link to a folder above it (`more/back`)"
+    );
 }
 
 #[test]
 fn a_link_to_another_class_is_not_followed() {
-    let root = tree(&["train/a/1.png", "train/b/1.png", "train/b/deep/1.png", "val/a/1.png", "val/b/1.png"]);
+    let root = tree(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "train/b/deep/1.png",
+        "val/a/1.png",
+        "val/b/1.png",
+    ]);
     link(&root, "../b", "train/a/b");
     link(&root, "../b/deep", "train/a/deep");
     let splits = open(root.path()).unwrap();

@@ -26,7 +26,11 @@ fn other_tools_names_for_val_are_taken() {
         ("TRAIN", "Validation"),
         ("train", "Test"),
     ] {
-        let files = [format!("{train}/a/1.png"), format!("{val}/a/1.png"), format!("{val}/a/2.png")];
+        let files = [
+            format!("{train}/a/1.png"),
+            format!("{val}/a/1.png"),
+            format!("{val}/a/2.png"),
+        ];
         let root = tree(&files.each_ref().map(String::as_str));
         let splits = open(root.path()).unwrap();
         assert_eq!((splits.train.len(), splits.test.len()), (1, 2), "{train} {val}");
@@ -40,9 +44,18 @@ fn other_tools_names_for_val_are_taken() {
 #[test]
 fn two_folders_of_one_part_are_refused() {
     for (files, names) in [
-        (["train/a/1.png", "val/a/1.png", "valid/a/1.png"], ["`val`", "`valid`"]),
-        (["train/a/1.png", "dev/a/1.png", "validation/a/1.png"], ["`dev`", "`validation`"]),
-        (["train/a/1.png", "Train/a/1.png", "val/a/1.png"], ["`Train`", "`train`"]),
+        (
+            ["train/a/1.png", "val/a/1.png", "valid/a/1.png"],
+            ["`val`", "`valid`"],
+        ),
+        (
+            ["train/a/1.png", "dev/a/1.png", "validation/a/1.png"],
+            ["`dev`", "`validation`"],
+        ),
+        (
+            ["train/a/1.png", "Train/a/1.png", "val/a/1.png"],
+            ["`Train`", "`train`"],
+        ),
     ] {
         let error = error_of(&files);
         assert!(
@@ -58,8 +71,21 @@ fn two_folders_of_one_part_are_refused() {
 #[test]
 fn a_class_may_lack_test_images() {
     for files in [
-        &["train/a/1.png", "train/b/1.png", "train/c/1.png", "val/a/1.png", "val/c/1.png"][..],
-        &["train/a/1.png", "train/b/1.png", "train/c/1.png", "val/a/1.png", "val/b/", "val/c/1.png"],
+        &[
+            "train/a/1.png",
+            "train/b/1.png",
+            "train/c/1.png",
+            "val/a/1.png",
+            "val/c/1.png",
+        ][..],
+        &[
+            "train/a/1.png",
+            "train/b/1.png",
+            "train/c/1.png",
+            "val/a/1.png",
+            "val/b/",
+            "val/c/1.png",
+        ],
     ] {
         let root = tree(files);
         let splits = open(root.path()).unwrap();
@@ -73,8 +99,12 @@ fn a_class_may_lack_test_images() {
 /// Eight images of `a`, four of `b`, two of `c`, one of `d`.
 fn classes(prefix: &str) -> Vec<String> {
     let count = [("a", 8), ("b", 4), ("c", 2), ("d", 1)];
-    let files = count.into_iter().flat_map(|(class, n)| (0..n).map(move |i| (class, i)));
-    files.map(|(class, i)| format!("{prefix}{class}/{i}.png")).collect()
+    let files = count
+        .into_iter()
+        .flat_map(|(class, n)| (0..n).map(move |i| (class, i)));
+    files
+        .map(|(class, i)| format!("{prefix}{class}/{i}.png"))
+        .collect()
 }
 
 fn tree_of(files: &[String]) -> tempfile::TempDir {
@@ -103,7 +133,10 @@ fn images_are_held_out_class_by_class() {
             assert_eq!(per_class(&*splits.train), [6, 3, 1, 1], "{prefix}");
             assert_eq!(per_class(&*splits.test), [2, 1, 1, 0], "{prefix}");
             let folder = root.path().join(prefix);
-            let (train, test) = (relative(&*splits.train, &folder), relative(&*splits.test, &folder));
+            let (train, test) = (
+                relative(&*splits.train, &folder),
+                relative(&*splits.test, &folder),
+            );
             assert!(train.iter().all(|item| !test.contains(item)));
             found.push((train, test, splits.fingerprint));
         }
@@ -115,7 +148,10 @@ fn images_are_held_out_class_by_class() {
 fn a_data_set_with_test_images_keeps_them() {
     let root = tree(&["train/a/1.png", "train/a/2.png", "dev/a/1.png"]);
     let splits = with(&root, HoldOut::IfMissing(SHARE)).unwrap();
-    assert_eq!((splits.train.len(), splits.test.len(), splits.held_out), (2, 1, None));
+    assert_eq!(
+        (splits.train.len(), splits.test.len(), splits.held_out),
+        (2, 1, None)
+    );
     let error = with(&root, HoldOut::Always(SHARE)).err().unwrap();
     assert!(
         matches!(error, DataError::Folder(FolderError::OwnTestImages { .. })),
@@ -134,16 +170,31 @@ fn a_data_set_with_test_images_keeps_them() {
 #[test]
 fn what_might_be_a_part_is_not_a_class() {
     for (files, message) in [
-        (&["training/a/1.png", "testing/a/1.png"][..], "has no folder `train`"),
-        (&["train/1.png", "test/1.png", "more/1.png"], "outside class folders"),
+        (
+            &["training/a/1.png", "testing/a/1.png"][..],
+            "has no folder `train`",
+        ),
+        (
+            &["train/1.png", "test/1.png", "more/1.png"],
+            "outside class folders",
+        ),
         (&["test/1.png", "good/1.png"], "has no folder `train`"),
-        (&["birds/train/a/1.png", "birds/val/a/1.png", "cats/1.png"], "birds` has training and test"),
-        (&["src/a.txt", "docs/b.txt"], "has no folder `train`; it has `docs`, `src`"),
+        (
+            &["birds/train/a/1.png", "birds/val/a/1.png", "cats/1.png"],
+            "birds` has training and test",
+        ),
+        (
+            &["src/a.txt", "docs/b.txt"],
+            "has no folder `train`; it has `docs`, `src`",
+        ),
         (&["a/1.png", "b/1.txt"], "/b` has no images"),
         (&["a/1.png", "b/"], "/b` has no images"),
     ] {
         let root = tree_of(&files.iter().map(|file| (*file).to_owned()).collect::<Vec<_>>());
-        let error = with(&root, HoldOut::IfMissing(SHARE)).err().expect("it is refused").to_string();
+        let error = with(&root, HoldOut::IfMissing(SHARE))
+            .err()
+            .expect("it is refused")
+            .to_string();
         assert!(error.contains(message), "{error}");
     }
     // A class of vehicles.
@@ -156,7 +207,10 @@ fn what_might_be_a_part_is_not_a_class() {
 fn the_fingerprint_covers_names_but_not_the_place() {
     let fingerprint = |files: &[&str]| open(tree(files).path()).unwrap().fingerprint;
     let first = fingerprint(&["train/a/1.png", "train/a/2.png", "val/a/1.png"]);
-    assert_eq!(first, fingerprint(&["train/a/2.png", "train/a/1.png", "valid/a/1.png"]));
+    assert_eq!(
+        first,
+        fingerprint(&["train/a/2.png", "train/a/1.png", "valid/a/1.png"])
+    );
     for other in [
         ["train/a/1.png", "train/a/3.png", "val/a/1.png"],
         ["train/a/1.png", "train/a/2.png", "val/a/2.png"],
