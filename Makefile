@@ -7,7 +7,7 @@ BENCH_PYTHON ?= .venv-bench/bin/python
 REFERENCE_PYTHON ?= .venv-reference/bin/python
 
 .PHONY: help demo test reference check bench microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: cuda cuda-toolkit cuda-check cuda-stub-check gpu-bundle
+.PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,6 +57,9 @@ cuda-check: cuda-toolkit ## Check the CUDA code: types, lints, and the resources
 
 cuda-stub-check: ## Build for CUDA and run it without a GPU, on stub libraries (takes minutes)
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" scripts/check_cuda_stubs.sh
+
+cuda-calls: cuda-toolkit ## Count what a training step asks of a CUDA device, without a GPU (takes minutes)
+	CARGO="$(CARGO)" $(PYTHON) scripts/cuda_calls/count.py --kernels
 
 gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its pictures, SM=90: the provider for that chip)
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" $(PYTHON) scripts/gpu/make_bundle.py $(if $(DATA),--data $(DATA)) $(if $(SM),--sm $(SM))

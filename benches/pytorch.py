@@ -2,10 +2,11 @@
 the steps after two of warm-up, and the peak resident memory.
 
 python pytorch.py train|infer [--device cpu] [--alpha 1.0] [--batch 32] [--size 224] [--steps 8] [--amp] [--tf32]
-    [--compile]
+    [--compile] [--copies]
 
 With `--device cuda:N` it times each step until the device has finished. If this Python or this machine cannot do that,
-the object is {"skipped": REASON}.
+the object is {"skipped": REASON}. With `--copies`, inference copies each batch from page-locked memory and the logits back, as
+`mbn-infer` does; otherwise the batch stays on the device.
 """
 import argparse
 import json
@@ -50,7 +51,10 @@ parser.add_argument("--steps", type=int, default=8)
 parser.add_argument("--amp", action="store_true", help="use bfloat16 autocast")
 parser.add_argument("--tf32", action="store_true", help="allow float32 products to round to TF32")
 parser.add_argument("--compile", action="store_true", help="run the network through torch.compile")
+parser.add_argument("--copies", action="store_true", help="copy each batch to the device and its logits back")
 args = parser.parse_args()
+if args.copies and (args.mode != "infer" or args.device == "cpu"):
+    parser.error("--copies needs `infer` and a CUDA device")
 
 device = torch.device(args.device)
 if device.type == "cuda":
@@ -69,6 +73,7 @@ layout = torch.channels_last
 network = mobilenet_v1(args.alpha).to(device, memory_format=layout)
 forward = torch.compile(network) if args.compile else network
 images = torch.randn(args.batch, 3, args.size, args.size, device=device).to(memory_format=layout)
+host = torch.randn(args.batch, 3, args.size, args.size).pin_memory() if args.copies else None
 labels = torch.randint(0, 10, (args.batch,), device=device)
 optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
 
@@ -83,7 +88,10 @@ def train():
 
 def infer():
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=args.amp):
-        forward(images)
+        if host is None:
+            forward(images)
+        else:
+            forward(host.to(device, non_blocking=True).to(memory_format=layout)).float().cpu()
 
 
 network.train()

@@ -46,7 +46,7 @@ fn main() -> Result<()> {
         let loss = cross_entropy(pass.logits(), &labels, 0.0)?;
         let gradients = network.backward(pass, &loss)?;
         optimizer.step(network.parameters(), &gradients, 0.02)?;
-        println!("step {step:2}: loss {:.4}", loss.to_scalar::<f32>()?);
+        println!("step {step:2}: loss {:.4}", loss.mean.to_scalar::<f32>()?);
     }
     network.to_weights(metadata)?.save(Path::new(&out))?;
     println!("saved `{out}`");

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Puts the ONNX Runtime library into `onnxruntime/lib/` of the repository, where the programs look for it. With
 `--cuda`, puts a library with the CUDA provider into `onnxruntime/cuda/lib/` and lists NVIDIA's libraries that it needs.
+With `--cuda --python`, also puts the Python package of the same wheel into `onnxruntime/cuda/python/`, without the provider.
 
 The libraries come from the package index's wheel for this machine; this script pins its SHA-256. The script skips
 libraries that are there already. It needs Python 3.8 with pip, and works from any folder.
@@ -23,6 +24,7 @@ VERSION = "1.31.1"
 ROOT = Path(__file__).resolve().parent.parent / "onnxruntime"
 LIB_FOLDER = ROOT / "lib"
 CUDA_FOLDER = ROOT / "cuda" / "lib"
+PYTHON_FOLDER = ROOT / "cuda" / "python"
 
 # (system, machine): the wheel's platform tag, its SHA-256, the library's name inside.
 # The wheel's Python version does not matter, because this script copies only the C library.
@@ -62,6 +64,11 @@ CUDA_WHEELS = {
         ),
     ),
 }
+# What `import onnxruntime` reads, for CPython 3.12, and the licences. The package looks for the provider beside its module.
+PYTHON_PARTS = ("onnxruntime/__init__.py", "onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt")
+PYTHON_PLACE = "onnxruntime/capi/"
+PYTHON_SUFFIXES = (".py", ".cpython-312-x86_64-linux-gnu.so")
+
 # What else the provider needs: library, and the Python package that has it.
 DRIVER = "libcuda.so.1"
 NVIDIA = (
@@ -75,11 +82,11 @@ OLDEST_DRIVER = 580
 
 
 def extract(wheel, name, target):
-    """Copies the library to `target`, which gets its name only after everything is written."""
+    """Copies a file of the wheel to `target`, which gets its name only after everything is written."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=target.parent, prefix=".part-")
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(f"onnxruntime/capi/{name}") as source:
+        with zipfile.ZipFile(wheel) as archive, archive.open(name) as source:
             with os.fdopen(handle, "wb") as sink:
                 shutil.copyfileobj(source, sink)
         os.chmod(part, 0o755)
@@ -87,6 +94,17 @@ def extract(wheel, name, target):
     except BaseException:
         os.unlink(part)
         raise
+
+
+def extract_python(wheel):
+    """Copies the Python package."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    # `__init__.py` comes last: it shows that the package is whole.
+    for name in sorted(names, key=lambda name: name == PYTHON_PARTS[0]):
+        inside = name[len(PYTHON_PLACE):]
+        if name in PYTHON_PARTS or name.startswith(PYTHON_PLACE) and "/" not in inside and inside.endswith(PYTHON_SUFFIXES):
+            extract(wheel, name, PYTHON_FOLDER / name)
 
 
 def wheel_for_this_machine(wheels):
@@ -100,16 +118,20 @@ def wheel_for_this_machine(wheels):
     return wheels[system]
 
 
-def get(package, tag, sha256, names, target):
-    """Puts the libraries `names` into the folder; the last is the one that the programs look for."""
-    if all((target / name).is_file() for name in names):
+def get(package, tag, sha256, names, target, python=False):
+    """Puts the libraries `names` into the folder; the last is the one that the programs look for. If `python`, also puts the
+    Python package into its folder."""
+    python = python and not (PYTHON_FOLDER / PYTHON_PARTS[0]).is_file()
+    if all((target / name).is_file() for name in names) and not python:
         return
     with tempfile.TemporaryDirectory() as folder:
         hint = "see pip's message above; or name a library that you have in `ORT_DYLIB_PATH` or `--ort-lib`"
         wheel = download(package, VERSION, [tag], folder, hint)
         check(wheel, sha256)
         for name in names:
-            extract(wheel, name, target / name)
+            extract(wheel, f"onnxruntime/capi/{name}", target / name)
+        if python:
+            extract_python(wheel)
     print(f"ONNX Runtime {VERSION}: {target / names[-1]}", file=sys.stderr)
 
 
@@ -161,9 +183,13 @@ def report_nvidia():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuda", action="store_true", help="get the library with the CUDA provider")
-    if parser.parse_args().cuda:
+    parser.add_argument("--python", action="store_true", help="with --cuda: get its Python package too")
+    options = parser.parse_args()
+    if options.python and not options.cuda:
+        parser.error("--python needs --cuda")
+    if options.cuda:
         tag, sha256, names = wheel_for_this_machine(CUDA_WHEELS)
-        get(CUDA_PACKAGE, tag, sha256, names, CUDA_FOLDER)
+        get(CUDA_PACKAGE, tag, sha256, names, CUDA_FOLDER, options.python)
         report_nvidia()
     else:
         tag, sha256, name = wheel_for_this_machine(WHEELS)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Stands in for nvcc to type-check the Rust code for CUDA: answers what build scripts ask, and writes empty files where
-# they expect compiled ones. Programs built with it do not run.
+# Stands in for nvcc to type-check the Rust code for CUDA: answers what build scripts ask, and where they expect a compiled
+# source, writes a file with the source's name. Programs built with it run on `scripts/cuda_calls/driver.c` alone.
 set -euo pipefail
 
 folder=.
@@ -18,8 +18,11 @@ while [ $# -gt 0 ]; do
 done
 if [ -n "$output" ]; then
   : >"$output"
+  for source in "${sources[@]}"; do
+    echo "// $(basename "$source" .cu)" >"$output"
+  done
 else
   for source in "${sources[@]}"; do
-    : >"$folder/$(basename "$source" .cu).ptx"
+    echo "// $(basename "$source" .cu)" >"$folder/$(basename "$source" .cu).ptx"
   done
 fi

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Checks the CUDA builds in this folder on a machine with a GPU, within nine minutes. Needs bash, coreutils, sed and awk.
+# Checks the CUDA builds in this folder on a machine with a GPU, within nine minutes. Needs bash, coreutils, sed, awk and tar.
 # Compares with PyTorch and ONNX Runtime's Python API if a Python has them. Reports steps that cannot run as skipped.
 set -uo pipefail
 export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$here/work
 # shellcheck source=check/results.sh
 . "$here/check/results.sh"
 # shellcheck source=check/libraries.sh
@@ -13,41 +14,57 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/check/device.sh"
 # shellcheck source=check/correctness.sh
 . "$here/check/correctness.sh"
+# shellcheck source=check/sanitizer.sh
+. "$here/check/sanitizer.sh"
 # shellcheck source=check/throughput.sh
 . "$here/check/throughput.sh"
+# shellcheck source=check/provider_options.sh
+. "$here/check/provider_options.sh"
+# shellcheck source=check/loader.sh
+. "$here/check/loader.sh"
 
-# Step, time limit in seconds, function, and what it needs: nothing, a device, or ONNX Runtime on the device.
+# Step, time limit in seconds, function, and what it needs: nothing, a device, or ONNX Runtime on the device. What tells the
+# most comes first. `device` and `kernels` are the first to use the device, for which the driver compiles the kernels.
 STEPS="\
 bundle 60 check_bundle nothing
-device 60 check_device nothing
-kernels 90 check_kernels device
+device 150 check_device nothing
+kernels 150 check_kernels device
 training-step 90 check_training_step device
 training-f32 60 check_training_f32 device
 training-bf16 60 check_training_bf16 device
-resume 60 check_resume device
 onnxruntime 60 check_onnxruntime device
 parity-f32 60 check_parity_f32 onnxruntime
 parity-fp16 60 check_parity_fp16 onnxruntime
+resume 90 check_resume device
 candle 60 check_candle device
+memcheck 100 check_memcheck device
+racecheck 100 check_racecheck device
+synccheck 100 check_synccheck device
 train-throughput 150 check_train_throughput device
+recipe-throughput 60 check_recipe_throughput device
 infer-throughput 120 check_infer_throughput onnxruntime
-compiled-throughput 90 check_compiled_throughput device"
-# In seconds. The whole check ends within nine minutes, because killing the last step may take some seconds more. The tests
-# of this script shorten both limits.
-TOTAL=${GPU_CHECK_TOTAL:-525}
-MOST_OF_A_STEP=${GPU_CHECK_STEP:-$TOTAL}
+compiled-train-throughput 150 check_compiled_train_throughput device
+compiled-infer-throughput 120 check_compiled_infer_throughput onnxruntime
+onnxruntime-throughput 120 check_onnxruntime_throughput onnxruntime
+onnxruntime-options 240 check_onnxruntime_options onnxruntime
+loader 60 check_loader nothing"
+# In seconds. By default the whole check ends within nine minutes, because killing the last step may take some seconds more.
+DEFAULT_TIME=525
+# The tests of this script shorten it.
+MOST_OF_A_STEP=${GPU_CHECK_STEP:-$DEFAULT_TIME}
 
 usage() {
   cat <<EOT
-gpu-check.sh [--device N] [--python PYTHON] [--ort-lib FILE] [--cuda-libs DIR] [--only STEP]... [--out DIR]
+gpu-check.sh [--device N] [--python PYTHON] [--ort-lib FILE] [--cuda-libs DIR] [--only STEP...] [--time SECONDS] [--out DIR]
 
   --device N       index of the GPU in nvidia-smi's order [default: 0]
   --python PYTHON  Python with PyTorch, ONNX Runtime or NVIDIA's libraries [default: python3]
   --ort-lib FILE   ONNX Runtime's library, with its CUDA provider beside it [default: the bundle's, else the Python's]
   --cuda-libs DIR  folder of NVIDIA's libraries, or a Python environment that has them
-  --only STEP      run only this step, after bundle and device; may be repeated:
+  --only STEP...   run only these steps, after bundle and device (and onnxruntime for those that need it):
                    $(awk '{ printf "%s%s", separator, $1; separator = " " }' <<<"$STEPS" | fold -s -w 70 | sed '2,$s/^/                   /')
-  --out DIR        folder for the logs and results.jsonl [default: gpu-check-results]
+  --time SECONDS   begin no step, and end the last one, after so long [default: $DEFAULT_TIME]
+  --out DIR        folder for results.jsonl, summary.md and logs.tar.gz [default: gpu-check-results]
 
 Exit code: 0 if no step failed, 1 if a step failed, 2 for a mistake in the command line.
 EOT
@@ -59,18 +76,32 @@ wrong() {
   exit 2
 }
 
-device=0 python=python3 ort_lib='' cuda_libs='' only='' out=gpu-check-results
+# need STEP: what the step needs; fails if there is no such step.
+need() {
+  awk -v step="$1" '$1 == step { print $4; found = 1 } END { exit !found }' <<<"$STEPS"
+}
+
+device=0 python=python3 ort_lib='' cuda_libs='' only='' TOTAL=$DEFAULT_TIME out=gpu-check-results
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) usage; exit 0 ;;
-    --device | --python | --ort-lib | --cuda-libs | --only | --out)
+    --only)
+      shift
+      [ $# -gt 0 ] && [[ $1 != -* ]] || wrong "\`--only\` needs a step"
+      while [ $# -gt 0 ] && [[ $1 != -* ]]; do
+        needed=$(need "$1") || wrong "\`--only $1\` is not a step"
+        [ "$needed" != onnxruntime ] || only="$only onnxruntime "
+        only="$only $1 "
+        shift
+      done ;;
+    --device | --python | --ort-lib | --cuda-libs | --time | --out)
       [ $# -ge 2 ] && [ -n "$2" ] || wrong "\`$1\` needs a value"
       case $1 in
         --device) device=$2 ;;
         --python) python=$2; command -v "$2" >/dev/null || wrong "\`--python $2\` is not a program" ;;
         --ort-lib) ort_lib=$2; [ -f "$2" ] || wrong "\`--ort-lib $2\` is not a file" ;;
         --cuda-libs) cuda_libs=$2; [ -d "$2" ] || wrong "\`--cuda-libs $2\` is not a folder" ;;
-        --only) grep -q "^$2 " <<<"$STEPS" || wrong "\`--only $2\` is not a step"; only="$only $2 " ;;
+        --time) TOTAL=$2; [[ $2 =~ ^[0-9]{1,6}$ ]] || wrong "\`--time $2\` is not a number of seconds" ;;
         --out) out=$2 ;;
       esac
       shift 2 ;;

@@ -6,7 +6,7 @@ python3 make_bundle.py [--data DIR] [--sm SM] [--reference DIR] [--output target
 
 DIR after `--data` is an image folder; the script packs the first pictures of each class. Without it, the script draws
 pictures. With SM (90 for compute capability 9.0) it also packs ONNX Runtime's CUDA provider, with the code for that chip
-only. It packs reference tensors if it finds them.
+only, and its Python package. It packs reference tensors if it finds them.
 """
 import argparse
 import json
@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import archives
+import fetched
 import pictures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -30,13 +31,14 @@ PROGRAMS = {
     ("mbn-model", "test", "cuda"): "tests/training-step",
     ("mbn-model", "bench", "step"): "benches/step",
     ("mbn-infer", "bench", "engines"): "benches/engines",
+    ("mbn-data", "bench", "throughput"): "benches/loader",
 }
 PYTHON = {"benches/pytorch.py": "python/pytorch.py", "scripts/gpu/onnxruntime_python.py": "python/onnxruntime_python.py"}
 
 
 def build():
     """Builds with cargo and returns the executables' paths, by place in the bundle."""
-    command = [ROOT / "scripts" / "build_cuda.sh", "--test", "cuda", "--bench", "step", "--bench", "engines",
+    command = [ROOT / "scripts" / "build_cuda.sh", "--test", "cuda", "--bench", "step", "--bench", "engines", "--bench", "throughput",
                "--message-format=json-render-diagnostics"]
     cargo = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if cargo.returncode != 0:
@@ -72,17 +74,6 @@ def copy_folder(source, target, pattern):
         copy(path, target / path.name)
 
 
-def provider(chip, target):
-    """Fetches ONNX Runtime with its CUDA provider and copies both, the provider with the code for one chip."""
-    subprocess.run([sys.executable, ROOT / "scripts" / "get_onnxruntime.py", "--cuda"], check=True)
-    for library in sorted((ROOT / "onnxruntime" / "cuda" / "lib").glob("lib*.so*")):
-        if library.name == "libonnxruntime_providers_cuda.so":
-            target.mkdir(parents=True, exist_ok=True)
-            subprocess.run([sys.executable, GPU / "thin_fatbin.py", library, target / library.name, str(chip)], check=True)
-        else:
-            copy(library, target / library.name)
-
-
 def version():
     """Returns the commit that is packed."""
     command = ["git", "-C", ROOT, "describe", "--always", "--dirty"]
@@ -110,7 +101,8 @@ def stage(options, folder):
     if options.reference.is_dir():
         copy_folder(options.reference / "alpha_0.25", folder / "reference" / "alpha_0.25", "*.safetensors")
     if options.sm:
-        provider(options.sm, folder / "onnxruntime" / "cuda" / "lib")
+        fetched.onnx_runtime(options.sm, folder / "onnxruntime" / "cuda" / "lib", folder / "python" / "packages")
+    fetched.sanitizer(folder / "sanitizer")
 
 
 def main():

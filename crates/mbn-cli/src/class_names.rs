@@ -3,7 +3,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use mbn_spec::class_names::Comparison;
+use mbn_spec::text::counted;
+use mbn_weights::Weights;
+
+use crate::text_file::{text, to_utf8};
+use crate::{Hint, quote};
 
 /// Reads a file with one class name per line, verbatim except for a leading byte order mark. Two classes may share a name,
 /// as ImageNet's `crane` is a bird and a machine; since that is usually a mistake, it is logged as a warning.
@@ -11,9 +17,15 @@ use anyhow::{Context, Result, bail};
 /// # Errors
 /// The file cannot be read as UTF-8, is empty, or has an empty line.
 pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path);
-    let text = text.with_context(|| format!("cannot read class names from `{}`", path.display()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let cannot_read = || format!("cannot read class names from `{}`", path.display());
+    let bytes = std::fs::read(path).with_context(cannot_read)?;
+    let text = match text(&bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let hint = to_utf8(&error, &quote(path));
+            return Err(error).with_context(cannot_read).hint(|| hint);
+        }
+    };
     let names: Vec<_> = text.lines().map(str::to_owned).collect();
     if names.is_empty() {
         bail!("`{}` is empty, expected one class name per line", path.display());
@@ -33,6 +45,37 @@ pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
             Ok(names)
         }
     }
+}
+
+/// Gives the weights of the file `path` the class names in the file `names_path`, which `option` names. Names that the
+/// weights have, spelled differently, are logged as a warning.
+///
+/// # Errors
+/// The names cannot be read, are more or fewer than the classes, or are the weights' own in another order.
+pub fn rename_classes(weights: Weights, path: &Path, option: &str, names_path: &Path) -> Result<Weights> {
+    let names = read_class_names(names_path)?;
+    let (found, expected) = (names.len(), weights.architecture().classes);
+    if found != expected {
+        let (found, names_path, path) = (counted(found, "class"), names_path.display(), path.display());
+        bail!("`{option} {names_path}` has {found}, `{path}` has {expected}");
+    }
+    if let Some(own) = &weights.metadata().classes {
+        let comparison = Comparison::new(&names, own);
+        if comparison.is_reordered() {
+            let (names_path, path) = (names_path.display(), path.display());
+            return Err(anyhow!(
+                "`{option} {names_path}` has the class names of `{path}` in another order: {}",
+                comparison.reordered()
+            ))
+            .hint(|| {
+                format!("leave out `{option}`: the weights name their classes, in the order of the network's outputs")
+            });
+        }
+        if let Some(respelled) = comparison.respelled() {
+            log::warn!("in `{}` {respelled}", names_path.display());
+        }
+    }
+    Ok(weights.with_class_names(names)?)
 }
 
 /// Indexes of the first two equal names.
@@ -76,7 +119,8 @@ mod tests {
         for (content, part) in [
             (&b""[..], "is empty"),
             (b"a\n\nb\n", "line 2"),
-            (b"\xff\xfe", "cannot read"),
+            (b"\xff\xfea\0", "cannot read"),
+            (b"a\nb\xe9\n", "cannot read"),
         ] {
             let message = names(content).unwrap_err().to_string();
             assert!(

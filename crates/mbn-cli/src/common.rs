@@ -14,7 +14,7 @@ const MAX_THREADS: u64 = 1024;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "General")]
 pub struct CommonArgs {
-    /// Number of CPU threads [default: all cores]
+    /// Number of CPU threads [default: the cores that the program may use]
     #[arg(long, value_name = "N",
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
     pub threads: Option<usize>,
@@ -60,7 +60,8 @@ pub enum LogLevel {
 }
 
 impl CommonArgs {
-    /// Number of CPU threads to use: the given one, else one per core.
+    /// Number of CPU threads to use: the given one, else one for each core that the process may use, by its affinity and
+    /// its control group's quota.
     pub fn thread_count(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.threads.unwrap_or_else(cores)

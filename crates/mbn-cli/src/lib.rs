@@ -1,5 +1,5 @@
 //! What `mbn-train`, `mbn-export` and `mbn-infer` share: common options, logging to stderr, exit codes,
-//! interruption, progress bars, files of class names, checks of outputs, quoted commands.
+//! interruption, progress bars, files of class names and of weights, checks of outputs, quoted commands.
 //!
 //! A program's `main` is one call of [`run`] with a function from its options to an [`Outcome`].
 
@@ -14,11 +14,14 @@ mod output;
 pub mod progress;
 mod run;
 mod shell;
+pub mod text_file;
+mod weights;
 
-pub use class_names::read_class_names;
+pub use class_names::{read_class_names, rename_classes};
 pub use common::{CommonArgs, DeviceArgs};
 pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError};
 pub use hint::{Hint, Hinted};
 pub use output::{check_output, check_output_file};
-pub use run::{Outcome, UsageError, run};
+pub use run::{Outcome, UsageError, run, start_threads};
 pub use shell::quote;
+pub use weights::{load_weights, other_kind};

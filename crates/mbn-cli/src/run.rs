@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Error};
 use clap::Parser;
+use mbn_spec::text::counted;
 
 use crate::{CommonArgs, Hinted, logging, progress};
 
@@ -31,7 +32,19 @@ pub enum Outcome {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Reads the options, sets up logging and threads, runs `main` and prints its error, if any.
+/// Starts the threads on which candle computes. A program calls it before it computes
+/// anything: else the first computation starts one for each core.
+///
+/// # Errors
+/// The system refuses to start them, or they have been started.
+pub fn start_threads(threads: usize) -> anyhow::Result<()> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global();
+    pool.with_context(|| format!("cannot start {}", counted(threads, "thread")))
+}
+
+/// Reads the options, sets up logging, runs `main` and prints its error, if any.
 pub fn run<A>(main: impl FnOnce(A) -> anyhow::Result<Outcome>) -> ExitCode
 where
     A: Parser + AsRef<CommonArgs>,
@@ -42,14 +55,7 @@ where
     if common.quiet {
         progress::hide();
     }
-    let threads = common.thread_count();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global();
-    let result = pool
-        .with_context(|| format!("cannot start {threads} threads"))
-        .and_then(|()| main(args));
-    ExitCode::from(match result {
+    ExitCode::from(match main(args) {
         Ok(Outcome::Success) => 0,
         Ok(Outcome::Failure) => FAILURE,
         Ok(Outcome::Partial) => PARTIAL,

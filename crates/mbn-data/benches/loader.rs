@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::RgbImage;
-use image::codecs::jpeg::JpegEncoder;
 use mbn_data::{Augment, ColorJitter, ImageSource, Loader, LoaderConfig, Normalizer, Policy, sample_stream};
 use mbn_spec::Preprocess;
+
+mod common;
 
 /// Number of pictures to take from each class folder.
 const PER_CLASS: usize = 26;
@@ -55,26 +56,16 @@ fn files() -> Files {
         };
         (0..folder.class_names.len() as u32).flat_map(first).collect()
     });
-    let files: Vec<Vec<u8>> = named.unwrap_or_else(|| (0..64).map(synthetic).collect());
+    let files: Vec<Vec<u8>> = named.unwrap_or_else(|| {
+        (0..64)
+            .map(|index| common::jpeg(SIZE as u32, SIZE as u32, index))
+            .collect()
+    });
     Files {
         classes: vec!["any".to_owned()],
         paths: (0..files.len()).map(|i| PathBuf::from(i.to_string())).collect(),
         files,
     }
-}
-
-/// A synthetic picture with about as much detail as a photograph: 20 KB at quality 85.
-fn synthetic(index: u32) -> Vec<u8> {
-    let image = RgbImage::from_fn(SIZE as u32, SIZE as u32, |x, y| {
-        let noise =
-            (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503) ^ index).wrapping_mul(2_246_822_519);
-        image::Rgb([x as u8, y as u8, (x + y) as u8].map(|base| base.saturating_add((noise >> 27) as u8)))
-    });
-    let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, 85)
-        .encode_image(&image)
-        .expect("writing to memory");
-    bytes
 }
 
 /// All changes at once.

@@ -10,6 +10,8 @@ mod limits;
 mod orientation;
 mod picture_format;
 mod rgb;
+mod tiff;
+mod tiff_fields;
 mod truncation;
 mod unrecognised;
 mod zune_jpeg;

@@ -73,9 +73,12 @@ impl FileKind {
         if is_listed(TEXT) {
             return Some(Self::Group("text"));
         }
-        FileFormat::from_extension(&extension)
-            .iter()
-            .find_map(Self::of_format)
+        // Audio shares extensions with video.
+        let mut formats = FileFormat::from_extension(&extension).iter();
+        match formats.clone().any(|format| format.kind() == Kind::Video) {
+            true => Some(Self::Group("video")),
+            false => formats.find_map(Self::of_format),
+        }
     }
 
     /// The kind of a file with these first bytes.

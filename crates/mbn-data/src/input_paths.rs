@@ -30,6 +30,9 @@ pub enum CollectErrorKind {
     /// The path is a pattern that matches no file.
     #[error("no file matches the pattern")]
     NoMatch,
+    /// The path does not exist, and might be meant as a pattern, which matches no file: it has brackets.
+    #[error("no such file or folder; taken as a pattern, it matches none")]
+    MissingOrNoMatch,
     /// The path does not exist and is not a valid pattern.
     #[error("no such file or folder, and not a valid pattern: {0}")]
     Pattern(String),
@@ -110,6 +113,7 @@ fn matches(path: &Path) -> Result<Matches, CollectErrorKind> {
     let glob = Glob::new(path).map_err(|error| CollectErrorKind::Pattern(error.to_string()))?;
     let found = glob.ok_or(CollectErrorKind::Missing)?.matches();
     match found.paths.is_empty() {
+        true if !path.to_string_lossy().contains(['*', '?']) => Err(CollectErrorKind::MissingOrNoMatch),
         true => Err(CollectErrorKind::NoMatch),
         false => Ok(found),
     }

@@ -9,6 +9,7 @@ mod error;
 use std::sync::Arc;
 
 use mbn_spec::Preprocess;
+use rayon::ThreadPool;
 
 pub use batch::{Batch, Example, Unusable};
 pub use config::{BadPictures, LoaderConfig, Order};
@@ -32,14 +33,30 @@ impl Loader {
     /// # Errors
     /// [`LoaderError`] if the source is empty, the configuration is invalid, or threads cannot be started.
     pub fn new(source: Arc<dyn ImageSource>, config: LoaderConfig) -> Result<Self, LoaderError> {
-        config.validate()?;
-        if config.samples_per_epoch(source.len()) == 0 {
-            return Err(LoaderError::EmptySource);
-        }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(config.workers)
             .thread_name(|i| format!("mbn-data-{i}"))
             .build()?;
+        Self::on(Arc::new(pool), source, config)
+    }
+
+    /// A loader of another source on the workers of this one, whatever number the configuration says.
+    ///
+    /// # Errors
+    /// [`LoaderError`] if the source is empty or the configuration is invalid.
+    pub fn beside(&self, source: Arc<dyn ImageSource>, config: LoaderConfig) -> Result<Self, LoaderError> {
+        Self::on(Arc::clone(&self.shared.pool), source, config)
+    }
+
+    fn on(
+        pool: Arc<ThreadPool>,
+        source: Arc<dyn ImageSource>,
+        config: LoaderConfig,
+    ) -> Result<Self, LoaderError> {
+        config.validate()?;
+        if config.samples_per_epoch(source.len()) == 0 {
+            return Err(LoaderError::EmptySource);
+        }
         let shared = Arc::new(Shared { source, pool });
         Ok(Self { config, shared })
     }

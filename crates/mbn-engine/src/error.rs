@@ -1,6 +1,7 @@
 //! Why a network cannot be run.
 
 use mbn_spec::MetadataError;
+use mbn_spec::text::counted;
 
 use crate::cuda::CudaError;
 use crate::images::{MAX_BATCH, PixelType};
@@ -39,7 +40,7 @@ pub enum EngineError {
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The metadata names another number of classes than the output has.
-    #[error("metadata names {names} classes, the output has {classes}")]
+    #[error("metadata names {}, the output has {classes}", counted(*names, "class"))]
     ClassNames {
         /// Number of names.
         names: usize,

@@ -6,6 +6,8 @@ mod tolerance;
 
 use std::fmt;
 
+use mbn_spec::text::counted;
+
 use crate::engine::{CandleEngine, Engine};
 use crate::images::Pixels;
 
@@ -68,7 +70,8 @@ impl fmt::Display for Parity {
         write!(
             f,
             "{what} differ from candle's by {largest:.1e} at most, {mean:.1e} on average (tolerance {allowed:.1e}); \
-             the first class agrees on {same_class} of {images} images"
+             the first class agrees on {same_class} of {}",
+            counted(*images, "image")
         )
     }
 }

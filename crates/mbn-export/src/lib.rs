@@ -1,9 +1,10 @@
 //! Writes MobileNetV1 weights as an ONNX file.
 //!
-//! [`run`] is the program: [`weights`] gets the weights, [`mbn_onnx::Exporter`] makes the model, [`verify`] checks the
-//! written file before it gets its name.
+//! [`run`] is the program: [`weights`] gets the weights, [`mbn_onnx::Exporter`] makes the model, [`range`] checks that
+//! float16 holds what it computes, [`verify`] checks the written file before it gets its name.
 
 pub mod options;
+pub mod range;
 pub mod summary;
 pub mod verify;
 pub mod weights;
@@ -12,14 +13,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use mbn_cli::{Outcome, check_output_file};
+use mbn_cli::{Outcome, check_output_file, quote, start_threads};
 use mbn_files::atomic::AtomicFile;
 use mbn_onnx::Exporter;
 use mbn_spec::text::thousands;
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::options::Options;
-use crate::verify::Agreement;
+use crate::verify::{Agreement, Verification};
 
 /// Exports as the options say.
 ///
@@ -27,6 +28,7 @@ use crate::verify::Agreement;
 /// The weights, the options or the output cannot be used, or the written file does not pass verification.
 pub fn run(options: Options) -> Result<Outcome> {
     let source = options.source()?;
+    options.validate()?;
     let classes = options.classes.as_deref();
     let Some(out) = &options.out else {
         let (architecture, size) = weights::architecture(&source, classes)?;
@@ -34,6 +36,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         return Ok(Outcome::Success);
     };
     check_out(out)?;
+    start_threads(options.common.thread_count())?;
     let weights = weights::get(&source, classes)?;
     if options.summary {
         let preprocess = weights.metadata().preprocess.unwrap_or_default();
@@ -58,13 +61,22 @@ fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
     let cannot_write = || format!("cannot write `{}`", out.display());
     let (exporter, export_options) = (Exporter::new(weights), options.export_options());
     let bytes = exporter.export(&export_options)?.to_bytes();
+    range::check(
+        weights,
+        &export_options,
+        options.check_images.as_deref(),
+        options.allow_overflow,
+    )?;
     let file = temporary(out, &bytes).with_context(cannot_write)?;
     let agreement = verify::verify(
         file.temporary_path(),
         &exporter,
         &export_options,
-        options.ort_lib.as_deref(),
-        options.common.thread_count(),
+        Verification {
+            run: !options.no_verify,
+            ort_lib: options.ort_lib.as_deref(),
+            threads: options.common.thread_count(),
+        },
     )
     .with_context(|| {
         format!(
@@ -84,11 +96,11 @@ fn temporary(out: &Path, bytes: &[u8]) -> io::Result<AtomicFile> {
 }
 
 fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, agreement: Option<&Agreement>) {
-    let out = out.display();
     let architecture = weights.architecture();
     let parameters = architecture.summary(0).parameters();
     log::info!(
-        "Wrote `{out}`: MobileNetV1 alpha {}, {}, {} parameters, {}, opset {}, {} bytes",
+        "Wrote `{}`: MobileNetV1 alpha {}, {}, {} parameters, {}, opset {}, {} bytes",
+        out.display(),
         architecture.alpha,
         architecture.class_count(),
         thousands(parameters),
@@ -98,11 +110,9 @@ fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, agreem
     );
     match agreement {
         Some(agreement) => log::info!("Its outputs agree with candle's: {agreement}"),
-        None => log::warn!(
-            "its outputs were not compared with candle's because ONNX Runtime was not found; `make onnxruntime` gets it"
-        ),
+        None => log::info!("Its outputs were not compared with candle's, as `--no-verify` says"),
     }
-    log::info!("Classify with `mbn-infer --model {out} images/*`");
+    log::info!("Classify with `mbn-infer --model {} PATH...`", quote(out));
 }
 
 fn print(text: &str) -> Result<()> {

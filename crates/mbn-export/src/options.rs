@@ -13,7 +13,8 @@ const EXAMPLES: &str = "\
 Examples:
   mbn-export --alpha 0.25 model.onnx
   mbn-export --weights runs/photos_0.5/best.safetensors --input uint8 --softmax model.onnx
-  mbn-export --alpha 1.0 --random-weights 7 --classes names.txt --precision fp16 model.onnx
+  mbn-export --alpha 1.0 --random-weights 7 --classes names.txt model.onnx
+  mbn-export --alpha 0.25 --precision fp16 --check-images photos/ model.onnx
   mbn-export --alpha 0.75 --summary";
 
 /// Write MobileNetV1 weights as an ONNX file, verified before it gets its name
@@ -76,6 +77,18 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = "Check")]
     pub ort_lib: Option<PathBuf>,
 
+    /// Write the file without running it beside candle; it is still read again and checked
+    #[arg(long, conflicts_with = "ort_lib", help_heading = "Check")]
+    pub no_verify: bool,
+
+    /// Folder of pictures on which float16's range is checked, besides noise
+    #[arg(long, value_name = "DIR", help_heading = "Check")]
+    pub check_images: Option<PathBuf>,
+
+    /// Write a float16 file even if values may exceed float16's range and become infinite
+    #[arg(long, help_heading = "Check")]
+    pub allow_overflow: bool,
+
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -135,6 +148,24 @@ impl Options {
             },
             softmax: self.softmax,
         }
+    }
+
+    /// Refuses options that have no effect.
+    ///
+    /// # Errors
+    /// [`UsageError`], for exit code 2.
+    pub fn validate(&self) -> Result<()> {
+        let given = [
+            (self.check_images.is_some(), "--check-images"),
+            (self.allow_overflow, "--allow-overflow"),
+        ];
+        for (given, option) in given {
+            if given && self.precision != PrecisionName::Fp16 {
+                let message = format!("`{option}` has no effect without `--precision fp16`");
+                return Err(UsageError(message).into());
+            }
+        }
+        Ok(())
     }
 
     /// Where the weights come from.

@@ -13,9 +13,10 @@ use mbn_engine::parity::{Comparison, Tolerance};
 use mbn_engine::runtime::{self, NEEDED, RuntimeError};
 use mbn_model::Network;
 use mbn_onnx::{ExportOptions, Exporter, Model, Precision, checker};
+use mbn_spec::text::counted;
 use mbn_weights::Weights;
 
-use noise::Noise;
+pub(crate) use noise::Noise;
 
 /// Batch sizes: one, and another to see that the file does not fix the batch.
 const BATCHES: [usize; 2] = [1, 2];
@@ -33,32 +34,58 @@ impl fmt::Display for Agreement {
         let (differences, allowed) = (self.comparison.differences(), self.comparison.allowed());
         write!(
             f,
-            "largest difference {:.1e} on {} noise pictures, {allowed:.1e} allowed ({})",
-            differences.largest, differences.images, self.engine
+            "largest difference {:.1e} on {}, {allowed:.1e} allowed ({})",
+            differences.largest,
+            counted(differences.images, "noise picture"),
+            self.engine
         )
     }
 }
 
+/// How a written file is verified.
+#[derive(Clone, Copy, Debug)]
+pub struct Verification<'a> {
+    /// Whether ONNX Runtime runs the file beside candle; the file is read again and checked in any case.
+    pub run: bool,
+    /// ONNX Runtime's library, if the user names one.
+    pub ort_lib: Option<&'a Path>,
+    /// CPU threads.
+    pub threads: usize,
+}
+
+/// Threads of ONNX Runtime beside candle's, which sleep meanwhile: three pictures need no more.
+const MAX_THREADS: usize = 3;
+
 /// Checks that the file at `path` is whole and computes what the exporter's weights compute in candle.
 ///
-/// `None` if the outputs were not compared because ONNX Runtime was not found.
+/// `None` if the outputs were not to be compared.
 ///
 /// # Errors
-/// The file is wrong, or the library that the user names cannot be used.
+/// The file is wrong, or ONNX Runtime is not found or cannot be used.
 pub fn verify(
     path: &Path,
     exporter: &Exporter<'_>,
     options: &ExportOptions,
-    ort_lib: Option<&Path>,
-    threads: usize,
+    verification: Verification<'_>,
 ) -> Result<Option<Agreement>> {
     let bytes = std::fs::read(path).context("cannot read the file again")?;
     check(&bytes, exporter, options)?;
-    let runtime = match runtime::find(ort_lib) {
+    if !verification.run {
+        return Ok(None);
+    }
+    let runtime = match runtime::find(verification.ort_lib) {
         Ok(runtime) => runtime,
-        Err(RuntimeError::NotFound) => return Ok(None),
+        Err(RuntimeError::NotFound) => {
+            return Err(RuntimeError::NotFound)
+                .context("its outputs cannot be compared with candle's")
+                .hint(|| {
+                    let missing = onnx_runtime::missing(NEEDED);
+                    format!("{missing}; `--no-verify` writes the file without the comparison")
+                });
+        }
         Err(error) => return Err(error).hint(|| onnx_runtime::unusable(NEEDED)),
     };
+    let threads = verification.threads.min(MAX_THREADS);
     let mut engine = OrtEngine::from_bytes(&runtime, &bytes, threads)?;
     compare(&mut engine, exporter.weights(), options).map(Some)
 }

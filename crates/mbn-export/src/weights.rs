@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use candle_core::Device;
-use mbn_cli::{Hint, read_class_names};
+use mbn_cli::{Hint, load_weights, read_class_names, rename_classes};
 use mbn_spec::{Alpha, Architecture, default_class_names};
 use mbn_weights::{Weights, published_weights};
 
@@ -18,13 +18,10 @@ pub const DEFAULT_CLASSES: usize = 10;
 /// # Errors
 /// The weights are missing or cannot be used, or have another alpha or another number of classes than asked for.
 pub fn get(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
-    let names = classes
-        .map(|path| read_class_names(path).map(|names| (path, names)))
-        .transpose()?;
     match source {
         WeightsSource::File(path, alpha) => {
             let weights = load(path, *alpha)?;
-            named(weights, path, names)
+            named(weights, path, classes)
         }
         WeightsSource::Published(alpha) => {
             let path = published_weights(*alpha);
@@ -36,10 +33,11 @@ pub fn get(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
                 .hint(|| missing_weights_hint(*alpha));
             }
             let weights = load(&path, Some(*alpha))?;
-            named(weights, &path, names)
+            named(weights, &path, classes)
         }
         WeightsSource::Random(alpha, seed) => {
-            let names = names.map_or_else(|| default_class_names(DEFAULT_CLASSES), |(_, names)| names);
+            let names = classes.map(read_class_names).transpose()?;
+            let names = names.unwrap_or_else(|| default_class_names(DEFAULT_CLASSES));
             let architecture = Architecture::new(*alpha, names.len());
             let weights = mbn_model::random_weights(architecture, *seed, &Device::Cpu);
             let weights = weights.context("cannot make random weights")?;
@@ -76,7 +74,7 @@ pub fn architecture(source: &WeightsSource, classes: Option<&Path>) -> Result<(A
 }
 
 fn load(path: &Path, expected: Option<Alpha>) -> Result<Weights> {
-    let weights = Weights::load(path)?;
+    let weights = load_weights(path)?;
     let found = weights.architecture().alpha;
     match expected {
         Some(expected) if expected != found => {
@@ -90,16 +88,11 @@ fn load(path: &Path, expected: Option<Alpha>) -> Result<Weights> {
     }
 }
 
-fn named(weights: Weights, path: &Path, names: Option<(&Path, Vec<String>)>) -> Result<Weights> {
-    let Some((names_path, names)) = names else {
-        return Ok(weights);
-    };
-    let (found, expected) = (names.len(), weights.architecture().classes);
-    if found != expected {
-        let (names_path, path) = (names_path.display(), path.display());
-        bail!("`{names_path}` names {found} classes, `{path}` has {expected}");
+fn named(weights: Weights, path: &Path, names: Option<&Path>) -> Result<Weights> {
+    match names {
+        Some(names) => rename_classes(weights, path, "--classes", names),
+        None => Ok(weights),
     }
-    Ok(weights.with_class_names(names)?)
 }
 
 fn missing_weights_hint(alpha: Alpha) -> String {

@@ -5,7 +5,8 @@
 //!
 //! `--device cuda[:N]` keeps two batches in flight, as `mbn-infer` does, copies included, and gives the mean over all of
 //! them; if there is no such device the object is `{"skipped": REASON}`. `--precision fp16`, `--tf32 true`,
-//! `--cudnn-search exhaustive` and `--cuda-graph true` are as `mbn-infer`'s and `mbn-export`'s.
+//! `--cudnn-search exhaustive`, `--cuda-graph true`, `--prefer-nhwc true` and `--fuse-conv-bias true` are as `mbn-infer`'s
+//! and `mbn-export`'s. `--tf32 false` takes the tensor cores from float16 too, which `mbn-infer` never does.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ impl Arguments {
             steps: 8,
             cuda: CudaOptions::default(),
         };
+        let mut tf32 = None;
         let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
         while let Some(flag) = args.next() {
             let value = args.next().unwrap_or_default();
@@ -73,8 +75,10 @@ impl Arguments {
                 }
                 "--batch" => found.batch = value.parse()?,
                 "--steps" => found.steps = value.parse()?,
-                "--tf32" => found.cuda.tf32 = value.parse()?,
+                "--tf32" => tf32 = Some(value.parse()?),
                 "--cuda-graph" => found.cuda.graph = value.parse()?,
+                "--prefer-nhwc" => found.cuda.prefer_nhwc = value.parse()?,
+                "--fuse-conv-bias" => found.cuda.fuse_conv_bias = value.parse()?,
                 "--cudnn-search" => {
                     let name = CudnnSearchName::from_str(&value, true).map_err(anyhow::Error::msg)?;
                     found.cuda.search = name.into();
@@ -85,6 +89,8 @@ impl Arguments {
         if let DeviceChoice::Cuda(device) = found.device {
             found.cuda.device = device;
         }
+        found.cuda = found.cuda.suited_to(found.precision.into());
+        found.cuda.tf32 = tf32.unwrap_or(found.cuda.tf32);
         Ok(found)
     }
 

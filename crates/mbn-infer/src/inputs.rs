@@ -1,15 +1,16 @@
 //! The images to classify, in the order of the paths that lead to them.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, stdin};
+mod list;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use mbn_cli::Hint;
 use mbn_data::{ClassFolders, CollectError, LeftOut, class_folders, collect};
 use mbn_spec::text::listed;
 
 use crate::options::Options;
+use list::End;
 
 /// An image file, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +44,6 @@ impl Input {
     }
 }
 
-/// The longest path in a list, in bytes. No system allows as much, so a longer line shows that the file is not a list.
-const MAX_PATH: u64 = 1 << 16;
-
 /// The images to classify, and what was left out of the folders that hold them.
 #[derive(Debug, Default)]
 pub struct Inputs {
@@ -71,7 +69,8 @@ pub fn inputs(options: &Options, class_names: &[String]) -> Result<Inputs> {
     }
     let mut paths = options.paths.clone();
     if let Some(list) = &options.list {
-        paths.extend(read_list(list)?);
+        let end = if options.null { End::Null } else { End::Line };
+        paths.extend(list::read(list, end)?);
         if paths.is_empty() {
             bail!("`--list {}` names no path", list.display());
         }
@@ -145,77 +144,9 @@ fn named(classes: &[String]) -> String {
     listed(classes.iter().map(|class| format!("`{class}`")), LISTED)
 }
 
-fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
-    if list == Path::new("-") {
-        return read_paths(stdin().lock(), "the list on stdin");
-    }
-    let name = format!("the list `{}`", list.display());
-    let file = File::open(list).with_context(|| format!("cannot read {name}"))?;
-    read_paths(BufReader::new(file), &name)
-}
-
-/// The lines that are not empty. `name` describes the list in messages.
-fn read_paths(mut list: impl BufRead, name: &str) -> Result<Vec<PathBuf>> {
-    let (mut paths, mut line) = (Vec::new(), Vec::new());
-    for number in 1.. {
-        line.clear();
-        let mut limited = list.by_ref().take(MAX_PATH);
-        let read = limited.read_until(b'\n', &mut line);
-        let read = read.with_context(|| format!("cannot read {name}"))?;
-        if read == 0 {
-            break;
-        }
-        if !line.ends_with(b"\n") && line.len() as u64 == MAX_PATH {
-            bail!("line {number} of {name} has more than {MAX_PATH} bytes, expected one path per line");
-        }
-        let path = line.strip_suffix(b"\n").unwrap_or(&line);
-        let path = path.strip_suffix(b"\r").unwrap_or(path);
-        if !path.is_empty() {
-            paths.push(path_of(path));
-        }
-    }
-    Ok(paths)
-}
-
-#[cfg(unix)]
-fn path_of(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    std::ffi::OsStr::from_bytes(bytes).into()
-}
-
-#[cfg(not(unix))]
-fn path_of(bytes: &[u8]) -> PathBuf {
-    String::from_utf8_lossy(bytes).into_owned().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_list_has_one_path_per_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let list = folder.path().join("list");
-        std::fs::write(&list, b"a b.png\r\n\n  c.png\nd\xff.png").unwrap();
-        let paths = read_list(&list).unwrap();
-        assert_eq!(paths[..2], [PathBuf::from("a b.png"), PathBuf::from("  c.png")]);
-        assert_eq!(paths.len(), 3);
-        #[cfg(unix)]
-        assert_eq!(paths[2].to_str(), None);
-    }
-
-    #[test]
-    fn an_endless_line_is_not_read_to_its_end() {
-        let endless = BufReader::new(std::io::repeat(0));
-        let message = read_paths(endless, "the list `x`").unwrap_err().to_string();
-        assert!(
-            message.starts_with("line 1 of the list `x` has more than"),
-            "{message}"
-        );
-        let longest = "a".repeat(MAX_PATH as usize - 1);
-        let paths = read_paths(format!("{longest}\n{longest}").as_bytes(), "").unwrap();
-        assert_eq!(paths, [PathBuf::from(&longest), PathBuf::from(&longest)]);
-    }
 
     #[test]
     fn a_folder_that_cannot_be_evaluated_is_one_failed_input() {

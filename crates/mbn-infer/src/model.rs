@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use mbn_cli::Hint;
+use mbn_cli::{Hint, load_weights, other_kind};
 use mbn_engine::precision::ModelPrecision;
-use mbn_spec::{Metadata, Preprocess};
+use mbn_files::FileKind;
+use mbn_onnx::ModelErrorKind;
+use mbn_spec::{Architecture, Metadata, Preprocess};
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::builtin;
@@ -43,7 +45,7 @@ impl Model {
         match path {
             Some(path) if is_weight_file(path) => Ok(Self::of_weights(
                 format!("`{}`", path.display()),
-                Weights::load(path)?,
+                load_weights(path)?,
             )),
             Some(path) => Self::open_onnx(path),
             None if default.is_file() => Self::open_onnx(default),
@@ -58,9 +60,13 @@ impl Model {
     }
 
     fn open_onnx(path: &Path) -> Result<Self> {
-        let model = mbn_onnx::Model::load(path).hint(|| {
-            "`mbn-export OUT.onnx` makes a model; `--model` takes it, or a `.safetensors` file".to_owned()
-        })?;
+        let model = match mbn_onnx::Model::load(path) {
+            Ok(model) => model,
+            Err(error) => {
+                let advice = advice(path, &error.kind);
+                return Err(error).hint(|| advice);
+            }
+        };
         let metadata = model
             .metadata()
             .with_context(|| format!("model file `{}` cannot be used", path.display()))?;
@@ -103,6 +109,12 @@ impl Model {
         self.precision
     }
 
+    /// Multiply-adds for an image, if the model is a MobileNetV1.
+    pub fn multiply_adds(&self) -> Option<u64> {
+        let architecture = Architecture::new(self.metadata.alpha?, 1);
+        Some(architecture.summary(self.preprocess(None).size).multiply_adds())
+    }
+
     /// Class names, if the model names them.
     pub fn class_names(&self) -> Option<&[String]> {
         self.metadata.classes.as_deref()
@@ -117,6 +129,22 @@ impl Model {
                 ..usual
             }
         })
+    }
+}
+
+/// What a user can do about a file that is no ONNX model.
+fn advice(path: &Path, kind: &ModelErrorKind) -> String {
+    let kind = match kind {
+        ModelErrorKind::OtherKind(kind) => Some(*kind),
+        _ => None,
+    };
+    match kind {
+        Some(FileKind::Safetensors) => "`--model` takes weights under a name that ends in `.safetensors`".to_owned(),
+        // What a converted checkpoint makes is weights, which `--model` takes as well.
+        kind => kind.and_then(|kind| other_kind(path, kind)).unwrap_or_else(|| {
+            "`mbn-export --weights FILE.safetensors OUT.onnx` makes a model; `--model` takes it, or a `.safetensors` file"
+                .to_owned()
+        }),
     }
 }
 

@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   mbn-infer examples/images
   mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
-  find photos -name '*.png' | mbn-infer --list - --format csv
+  find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
   mbn-infer --evaluate data/val
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
@@ -47,6 +47,10 @@ pub struct Options {
         help_heading = "Input"
     )]
     pub list: Option<PathBuf>,
+
+    /// The paths of `--list` end in null bytes, as `find -print0` prints them, instead of at the ends of lines
+    #[arg(long, requires = "list", help_heading = "Input")]
+    pub null: bool,
 
     /// Take the paths as folders of `CLASS/*` and report top-1 and top-5 accuracy
     #[arg(long, help_heading = "Input")]
@@ -120,6 +124,14 @@ pub struct Options {
     #[arg(long, help_heading = "CUDA")]
     pub cuda_graph: bool,
 
+    /// Keep values with channels last (NHWC) in convolutions, the layout of tensor cores
+    #[arg(long, help_heading = "CUDA")]
+    pub prefer_nhwc: bool,
+
+    /// Let cuDNN add a convolution's bias in the convolution's own kernel
+    #[arg(long, help_heading = "CUDA")]
+    pub fuse_conv_bias: bool,
+
     /// Folder of NVIDIA's libraries, or a Python environment that has them
     #[arg(long, value_name = "DIR", help_heading = "CUDA")]
     pub cuda_libs: Option<PathBuf>,
@@ -159,6 +171,8 @@ impl Options {
         let given = [
             (self.cudnn_search.is_some(), "--cudnn-search"),
             (self.cuda_graph, "--cuda-graph"),
+            (self.prefer_nhwc, "--prefer-nhwc"),
+            (self.fuse_conv_bias, "--fuse-conv-bias"),
             (self.cuda_libs.is_some(), "--cuda-libs"),
         ];
         given.into_iter().find_map(|(given, name)| given.then_some(name))
@@ -170,6 +184,8 @@ impl Options {
             (self.tf32, "`--tf32`"),
             (self.cudnn_search.is_some(), "`--cudnn-search`"),
             (self.cuda_graph, "`--cuda-graph`"),
+            (self.prefer_nhwc, "`--prefer-nhwc`"),
+            (self.fuse_conv_bias, "`--fuse-conv-bias`"),
         ];
         let names: Vec<_> = given
             .iter()

@@ -3,6 +3,7 @@
 mod csv;
 mod json;
 mod parquet;
+mod path_text;
 mod sink;
 mod text;
 
@@ -15,6 +16,7 @@ use clap::ValueEnum;
 
 use crate::predictions::Prediction;
 
+pub use path_text::path_text;
 pub use sink::Sink;
 
 /// Values of `--format`.

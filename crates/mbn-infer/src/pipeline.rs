@@ -1,8 +1,8 @@
 //! Images decoded and preprocessed on worker threads, ahead of the engine and in the order of the inputs.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
+use std::sync::mpsc::{channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -11,13 +11,12 @@ use mbn_data::{Normalizer, decode_file, resize};
 use mbn_engine::images::{Images, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::inputs::{Input, describe};
 
-/// Chunks that are being decoded at the same time: while one waits for its last image, the other keeps the
+/// Chunks that are decoded or being decoded ahead of the one in use: while one waits for its last image, another keeps the
 /// threads busy.
-const PRODUCERS: usize = 2;
+const AHEAD: usize = 3;
 
 /// Consecutive inputs, decoded.
 pub struct Chunk<'a> {
@@ -40,7 +39,6 @@ pub struct WorkerTimes {
 
 /// How inputs are read.
 pub struct Pipeline {
-    pool: ThreadPool,
     preprocess: Preprocess,
     pixel_type: PixelType,
     normalizer: Normalizer,
@@ -55,19 +53,10 @@ struct Decoded {
 }
 
 impl Pipeline {
-    /// A pipeline on `threads` threads of its own, whose chunks hold whole batches if all files can be decoded. Its
-    /// images are normalised if the network takes floats, else they are the bytes that resizing gives.
-    ///
-    /// # Errors
-    /// The system refuses to start the threads.
-    pub fn new(preprocess: Preprocess, pixel_type: PixelType, batch: usize, threads: usize) -> Result<Self> {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("decode-{i}"))
-            .build()
-            .with_context(|| format!("cannot start {threads} threads"))?;
-        Ok(Self {
-            pool,
+    /// A pipeline on rayon's threads, of which there are `threads`. Its chunks hold whole batches if all files can be
+    /// decoded. Its images are normalised if the network takes floats, else they are the bytes that resizing gives.
+    pub fn new(preprocess: Preprocess, pixel_type: PixelType, batch: usize, threads: usize) -> Self {
+        Self {
             preprocess,
             pixel_type,
             normalizer: Normalizer::new(&preprocess),
@@ -75,7 +64,7 @@ impl Pipeline {
             chunk_len: batch * (2 * threads).div_ceil(batch),
             decode_nanos: AtomicU64::new(0),
             preprocess_nanos: AtomicU64::new(0),
-        })
+        }
     }
 
     /// Gives all inputs to `consume`, chunk by chunk and in order. Memory use does not grow with their number, provided
@@ -88,27 +77,32 @@ impl Pipeline {
         inputs: &'a [Input],
         mut consume: impl FnMut(Chunk<'a>) -> Result<()>,
     ) -> Result<()> {
-        let chunks: Vec<_> = inputs.chunks(self.chunk_len).collect();
-        thread::scope(|scope| {
-            let mut lanes = Vec::new();
-            for lane in 0..PRODUCERS {
-                let (full, decoded) = sync_channel(1);
-                let (recycle, empty) = channel();
-                let chunks = chunks.iter().skip(lane).step_by(PRODUCERS);
-                scope.spawn(move || self.produce(chunks, &full, &empty));
-                lanes.push((decoded, recycle));
-            }
-            // When this closure returns the lanes close, and with them the producers end.
-            let lanes = lanes;
-            for (i, inputs) in chunks.iter().enumerate() {
-                let (decoded, recycle): &(Receiver<Decoded>, Sender<PixelBuffer>) = &lanes[i % PRODUCERS];
-                let mut decoded = decoded.recv().context("a worker thread ended early")?;
-                let n = decoded.outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-                decoded.images.resize(n * self.image_len());
+        let mut chunks = inputs.chunks(self.chunk_len);
+        let (recycle, empty) = channel();
+        // The threads that decode also wait for nothing but decoding, so that no further threads are needed.
+        rayon::in_place_scope(|scope| {
+            let mut begin = || {
+                let inputs = chunks.next()?;
+                let images = empty.try_recv();
+                let images = images.unwrap_or_else(|_| PixelBuffer::zeros(self.pixel_type, 0));
+                let (done, decoded) = sync_channel(1);
+                scope.spawn(move |_| {
+                    // Nobody waits for it after an error.
+                    let _ = done.send(self.decode_chunk(inputs, images));
+                });
+                Some((inputs, decoded))
+            };
+            let mut decoding: VecDeque<_> = (0..AHEAD).map_while(|_| begin()).collect();
+            while let Some((inputs, decoded)) = decoding.pop_front() {
+                let Decoded { outcomes, mut images } =
+                    decoded.recv().context("a worker thread ended early")?;
+                decoding.extend(begin());
+                let n = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+                images.resize(n * self.image_len());
                 consume(Chunk {
                     inputs,
-                    outcomes: decoded.outcomes,
-                    images: Images::recycled(decoded.images, recycle.clone()),
+                    outcomes,
+                    images: Images::recycled(images, recycle.clone()),
                 })?;
             }
             Ok(())
@@ -126,21 +120,6 @@ impl Pipeline {
 
     fn image_len(&self) -> usize {
         3 * self.preprocess.size * self.preprocess.size
-    }
-
-    fn produce<'a>(
-        &self,
-        chunks: impl Iterator<Item = &'a &'a [Input]>,
-        full: &SyncSender<Decoded>,
-        empty: &Receiver<PixelBuffer>,
-    ) {
-        for inputs in chunks {
-            let images = empty.try_recv();
-            let images = images.unwrap_or_else(|_| PixelBuffer::zeros(self.pixel_type, 0));
-            if full.send(self.decode_chunk(inputs, images)).is_err() {
-                return;
-            }
-        }
     }
 
     fn decode_chunk(&self, inputs: &[Input], mut images: PixelBuffer) -> Decoded {
@@ -164,12 +143,10 @@ impl Pipeline {
         write: impl Fn(&RgbImage, &mut [T]) + Sync,
     ) -> Vec<Result<(), String>> {
         let len = self.image_len();
-        let outcomes: Vec<_> = self.pool.install(|| {
-            let slots = inputs.par_iter().zip(values.par_chunks_mut(len)).with_max_len(1);
-            slots
-                .map(|(input, slot)| self.decode(input, |image| write(image, slot)))
-                .collect()
-        });
+        let slots = inputs.par_iter().zip(values.par_chunks_mut(len)).with_max_len(1);
+        let outcomes: Vec<_> = slots
+            .map(|(input, slot)| self.decode(input, |image| write(image, slot)))
+            .collect();
         close_gaps(values, len, &outcomes);
         outcomes
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use mbn_cli::Hint;
+use mbn_cli::{Hint, load_weights, quote};
 use mbn_weights::{MODELS, Weights, is_weight_file};
 
 use crate::builtin;
@@ -41,15 +41,15 @@ pub fn find(model: &Model, named: Option<&Path>) -> Result<Option<Reference>> {
 }
 
 fn from_option(model: &Model, path: &Path) -> Result<Reference> {
-    let weights = Weights::load(path)?;
+    let weights = load_weights(path)?;
     let found = weights.sha256();
     match model.sha256() {
         Some(expected) if expected != found => {
-            let (path, name) = (path.display(), model.name());
+            let (quoted, path, name) = (quote(path), path.display(), model.name());
             Err(anyhow!(
                 "`{path}` does not hold the weights that {name} was made from: SHA-256 {found}, expected {expected}"
             ))
-            .hint(|| format!("`--model {path}` classifies with these weights"))
+            .hint(|| format!("`--model {quoted}` classifies with these weights"))
         }
         _ => Ok(reference(path, weights)),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use log::Level;
 use mbn_cli::Outcome;
 use mbn_engine::parity::Parity;
+use mbn_spec::text::counted;
 
 use crate::check::Check;
 use crate::options::BadImages;
@@ -53,9 +54,8 @@ impl Report {
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
         let rate = self.classified as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
         log::info!(
-            "{} in {}, {rate:.1} images/s; inference {}{} by {}, meanwhile on {threads} threads decoding {} and \
-             preprocessing {}",
-            images(self.classified),
+            "{} in {}, {rate:.1} images/s; inference {}{} by {}, meanwhile on {} decoding {} and preprocessing {}",
+            counted(self.classified, "image"),
             seconds(elapsed),
             seconds(self.inference),
             match classifier.lanes.count() {
@@ -63,6 +63,7 @@ impl Report {
                 lanes => format!(" on {lanes} threads"),
             },
             classifier.lanes.describe(),
+            counted(threads, "thread"),
             seconds(workers.decode),
             seconds(workers.preprocess)
         );
@@ -107,10 +108,6 @@ pub fn level(bad_images: BadImages) -> Level {
     }
 }
 
-fn images(n: usize) -> String {
-    format!("{n} image{}", if n == 1 { "" } else { "s" })
-}
-
 impl std::fmt::Display for Accuracy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let percent = |hits: usize| 100.0 * hits as f64 / self.images.max(1) as f64;
@@ -118,7 +115,7 @@ impl std::fmt::Display for Accuracy {
         write!(
             f,
             "accuracy: top-1 {top1:.2} %, top-5 {top5:.2} % of {}",
-            images(self.images)
+            counted(self.images, "image")
         )
     }
 }

@@ -52,13 +52,13 @@ pub fn run(options: Options) -> Result<Outcome> {
     let mut writer = output::open(options.format, output)?;
     drop(preparing);
 
-    let threads = options.common.thread_count();
+    let threads = classifier.threads;
     let pipeline = Pipeline::new(
         classifier.preprocess,
         classifier.lanes.pixel_type(),
         classifier.batch,
         threads,
-    )?;
+    );
     let bar = progress::bar(inputs.len() as u64, BAR);
     if options.output.is_none() && stdout().is_terminal() {
         // The results themselves show the progress.
@@ -220,7 +220,7 @@ fn write(
             log::log!(
                 report::level(options.bad_images),
                 "`{}`: {problem}",
-                output::printable(&input.path.to_string_lossy())
+                output::printable(&output::path_text(&input.path))
             );
             writer.image(&input.path, Err(&problem))
         }

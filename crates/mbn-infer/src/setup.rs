@@ -4,15 +4,17 @@ mod candle;
 mod loaded;
 mod onnx_runtime;
 mod parity;
+mod threads;
 
 use anyhow::Result;
-use mbn_cli::DeviceChoice;
+use mbn_cli::{DeviceChoice, start_threads};
 use mbn_engine::lanes::Lanes;
 use mbn_spec::{Preprocess, default_class_names};
 
 use crate::check::Check;
 use crate::model::Model;
 use crate::options::Options;
+use threads::Split;
 
 /// A model in its engine, ready to classify.
 pub struct Classifier {
@@ -26,6 +28,8 @@ pub struct Classifier {
     pub preprocess: Preprocess,
     /// The engine gives probabilities instead of logits.
     pub probabilities: bool,
+    /// Threads that decode, on which candle computes too.
+    pub threads: usize,
     /// Compares the engine with candle.
     pub check: Option<Check>,
 }
@@ -38,9 +42,20 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     let model = Model::open(options.model.as_deref())?;
     let runtime = onnx_runtime::find(options)?;
     log::info!("model: {model}");
-    let (loaded, device) = match &runtime {
-        Some(runtime) => onnx_runtime::load(&model, runtime, options)?,
-        None => candle::load(&model, options)?,
+    let all = options.common.thread_count();
+    let (loaded, device, threads) = match &runtime {
+        Some(runtime) => {
+            let split = Split::new(all, model.multiply_adds());
+            let (loaded, device) = onnx_runtime::load(&model, runtime, options, split.engine)?;
+            let threads = if loaded.on_cuda { all } else { split.decoding };
+            start_threads(threads)?;
+            (loaded, device, threads)
+        }
+        None => {
+            start_threads(all)?;
+            let (loaded, device) = candle::load(&model, options)?;
+            (loaded, device, all)
+        }
     };
     let from = runtime
         .as_ref()
@@ -64,6 +79,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         preprocess: model.preprocess(loaded.input_size),
         probabilities: loaded.probabilities,
         batch: loaded.batch,
+        threads,
         lanes: loaded.lanes,
         check,
     })

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, bail};
+use mbn_ops::average_all;
+use mbn_ops::optim::AveragedTensors;
 use mbn_spec::Metadata;
 use mbn_weights::Weights;
 
@@ -53,15 +55,13 @@ impl WeightAverage {
     /// # Errors
     /// If the network is another one, or the device fails.
     pub fn update(&mut self, network: &Network, steps: u32) -> Result<()> {
-        let gain = 1.0 - self.decay_at(steps);
-        for (name, tensor) in network.tensors() {
-            let Some(average) = self.tensors.get_mut(&name) else {
+        let tensors = network.tensors().map(|(name, value)| {
+            let Some(average) = self.tensors.get(&name) else {
                 bail!("the average has no tensor `{name}`")
             };
-            // In this form the average of a weight that does not change is exactly that weight.
-            *average = (&*average + ((tensor.detach() - &*average)? * gain)?)?;
-        }
-        Ok(())
+            Ok(AveragedTensors { average, value })
+        });
+        average_all(&tensors.collect::<Result<Vec<_>>>()?, 1.0 - self.decay_at(steps))
     }
 
     fn decay_at(&self, steps: u32) -> f64 {

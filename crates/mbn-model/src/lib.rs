@@ -1,4 +1,5 @@
-//! MobileNetV1 in candle: training and inference networks, initial weights, losses and optimisers.
+//! MobileNetV1 in candle: training and inference networks, initial weights, losses, optimisers and the meter of
+//! their steps.
 //!
 //! [`Network`] trains and evaluates with batch norm as layers of its own; [`InferenceNetwork`] runs the
 //! folded network. Both are built from [`mbn_spec`]'s layer list and take images as `[N, 3, H, W]`.
@@ -9,6 +10,7 @@ mod inference;
 mod init;
 mod layer;
 mod loss;
+mod meter;
 mod network;
 mod optimizer;
 mod parameters;
@@ -18,8 +20,10 @@ mod profile;
 pub use average::WeightAverage;
 pub use inference::InferenceNetwork;
 pub use init::{fresh_weights, random_weights};
-pub use loss::{cross_entropy, soft_cross_entropy, weigh_targets};
-pub use network::Network;
+pub use loss::{cross_entropy, scores, soft_cross_entropy, weigh_targets};
+pub use mbn_ops::{CrossEntropy, Scores};
+pub use meter::{Meter, Reading};
+pub use network::{LayerRange, Network, Ranges};
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerState};
 pub use parameters::{Parameter, conv3x3};
 pub use pass::{Gradients, Pass};

@@ -1,7 +1,8 @@
-//! What training minimises.
+//! What training minimises, and how well a network classifies.
 
-use candle_core::{D, Result, Tensor};
-use candle_nn::ops::log_softmax;
+use candle_core::{D, Result, Tensor, Var, bail};
+use candle_nn::ops::{log_softmax, softmax};
+use mbn_ops::{CrossEntropy, Scores};
 
 /// Mean cross entropy of `logits` `[N, K]` against class indices `labels` `[N]` (U32), with label smoothing
 /// (Szegedy et al. 2016, section 7): the target is `1 - smoothing` on the label plus `smoothing / K` on every
@@ -9,11 +10,48 @@ use candle_nn::ops::log_softmax;
 ///
 /// # Errors
 /// If the shapes do not fit or a label is not below `K`; on CUDA such a label makes the loss NaN.
-pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
+pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<CrossEntropy> {
     #[cfg(feature = "cuda")]
     if logits.device().is_cuda() {
         return mbn_ops::cross_entropy(logits, labels, smoothing as f32);
     }
+    differentiated(logits, |logits| mean_loss(logits, labels, smoothing))
+}
+
+/// Mean cross entropy of `logits` `[N, K]` against `targets` `[N, K]` (F32): rows of probabilities, as from mixed pictures
+/// or smoothed labels. A row's sum is its weight.
+///
+/// # Errors
+/// If the shapes do not fit.
+pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<CrossEntropy> {
+    #[cfg(feature = "cuda")]
+    if logits.device().is_cuda() {
+        return mbn_ops::soft_cross_entropy(logits, targets);
+    }
+    differentiated(logits, |logits| {
+        let log_probabilities = log_softmax(logits, D::Minus1)?;
+        (log_probabilities * targets)?.sum(D::Minus1)?.mean_all()?.neg()
+    })
+}
+
+/// Mean cross entropy of `logits` `[N, K]` against class indices `labels` `[N]` (U32), and the predicted classes with their
+/// probabilities.
+///
+/// # Errors
+/// If the shapes do not fit or a label is not below `K`; on CUDA such a label makes the loss NaN.
+pub fn scores(logits: &Tensor, labels: &Tensor) -> Result<Scores> {
+    #[cfg(feature = "cuda")]
+    if logits.device().is_cuda() {
+        return mbn_ops::scores(logits, labels);
+    }
+    Ok(Scores {
+        loss: mean_loss(logits, labels, 0.0)?,
+        predicted: logits.argmax(D::Minus1)?,
+        probability: softmax(logits, D::Minus1)?.max(D::Minus1)?,
+    })
+}
+
+fn mean_loss(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor> {
     let log_probabilities = log_softmax(logits, D::Minus1)?;
     let of_label = log_probabilities.gather(&labels.unsqueeze(1)?, 1)?.mean_all()?;
     let loss = (of_label * (smoothing - 1.0))?;
@@ -23,18 +61,19 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result
     loss - (log_probabilities.mean_all()? * smoothing)?
 }
 
-/// Mean cross entropy of `logits` `[N, K]` against `targets` `[N, K]` (F32): rows of probabilities, as from mixed pictures
-/// or smoothed labels. A row's sum is its weight.
-///
-/// # Errors
-/// If the shapes do not fit.
-pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    #[cfg(feature = "cuda")]
-    if logits.device().is_cuda() {
-        return mbn_ops::soft_cross_entropy(logits, targets);
-    }
-    let log_probabilities = log_softmax(logits, D::Minus1)?;
-    (log_probabilities * targets)?.sum(D::Minus1)?.mean_all()?.neg()
+/// A loss with its gradient by candle.
+fn differentiated(logits: &Tensor, loss: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<CrossEntropy> {
+    let logits = Var::from_tensor(&logits.detach())?;
+    let mean = loss(&logits)?;
+    let mut gradients = mean.backward()?;
+    let Some(gradient) = gradients.remove(&logits) else {
+        bail!("the loss does not depend on the logits")
+    };
+    Ok(CrossEntropy {
+        mean: mean.detach(),
+        gradient,
+        predicted: logits.detach().argmax(D::Minus1)?,
+    })
 }
 
 /// Weighs the rows of `targets`, `[N, K]`, by `weights`, `[N]`, and divides by the mean weight, so that
@@ -63,12 +102,27 @@ mod tests {
         let logits = Tensor::new(&[[1f32, 2.0, 3.0], [1.0, -1.0, 0.5]], &Device::Cpu).unwrap();
         let labels = Tensor::new(&[2u32, 1], &Device::Cpu).unwrap();
         for (smoothing, expected) in [(0.0, 1.481_281_4), (0.1, 1.472_948_1)] {
-            let loss = cross_entropy(&logits, &labels, smoothing)
-                .unwrap()
-                .to_scalar::<f32>()
-                .unwrap();
+            let loss = cross_entropy(&logits, &labels, smoothing).unwrap().mean;
+            let loss = loss.to_scalar::<f32>().unwrap();
             assert!((loss - expected).abs() < 1e-5, "{loss} {expected}");
         }
+    }
+
+    /// `torch.softmax(torch.tensor([[1., 2., 3.], [1., -1., 1.]]), 1).max(1)`; of two classes with the same logit the first.
+    #[test]
+    fn scores_are_the_most_probable_classes() {
+        let logits = Tensor::new(&[[1f32, 2.0, 3.0], [1.0, -1.0, 1.0]], &Device::Cpu).unwrap();
+        let labels = Tensor::new(&[2u32, 1], &Device::Cpu).unwrap();
+        let found = scores(&logits, &labels).unwrap();
+        assert_eq!(found.predicted.to_vec1::<u32>().unwrap(), [2, 0]);
+        let probability = found.probability.to_vec1::<f32>().unwrap();
+        for (found, expected) in probability.into_iter().zip([0.665_240_9, 0.468_310_5]) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+        let trained = cross_entropy(&logits, &labels, 0.0).unwrap();
+        assert_eq!(trained.predicted.to_vec1::<u32>().unwrap(), [2, 0]);
+        let losses = [found.loss, trained.mean].map(|loss| loss.to_scalar::<f32>().unwrap());
+        assert_eq!(losses[0], losses[1]);
     }
 
     /// `torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 3.], [1., -1., 0.5]]), targets)` with targets
@@ -78,7 +132,7 @@ mod tests {
         let tensor = |rows: [[f32; 3]; 2]| Tensor::new(&rows, &Device::Cpu).unwrap();
         let logits = tensor([[1.0, 2.0, 3.0], [1.0, -1.0, 0.5]]);
         let loss = |targets: &Tensor| {
-            let loss = soft_cross_entropy(&logits, targets).unwrap();
+            let loss = soft_cross_entropy(&logits, targets).unwrap().mean;
             loss.to_scalar::<f32>().unwrap()
         };
         let mixed = loss(&tensor([[0.2, 0.0, 0.8], [0.0, 1.0, 0.0]]));
@@ -92,10 +146,8 @@ mod tests {
         // Smoothed targets give what smoothing gives.
         let labels = Tensor::new(&[2u32, 1], &Device::Cpu).unwrap();
         let smoothed = ((tensor(one_hot) * 0.9).unwrap() + 0.1 / 3.0).unwrap();
-        let expected = cross_entropy(&logits, &labels, 0.1)
-            .unwrap()
-            .to_scalar::<f32>()
-            .unwrap();
+        let expected = cross_entropy(&logits, &labels, 0.1).unwrap().mean;
+        let expected = expected.to_scalar::<f32>().unwrap();
         assert!((loss(&smoothed) - expected).abs() < 1e-5);
         // Weights change how much a row counts, not what it says.
         let mut targets = [[0.1 / 3.0, 0.1 / 3.0, 0.9 + 0.1 / 3.0]; 2];

@@ -1,6 +1,7 @@
 //! The network that trains.
 
 mod passes;
+mod ranges;
 mod weights;
 
 use candle_core::{DType, Device};
@@ -10,6 +11,8 @@ use crate::buffers::Buffers;
 use crate::layer::Layer;
 use crate::parameters::Parameter;
 use crate::profile::Profile;
+
+pub use ranges::{LayerRange, Ranges};
 
 /// MobileNetV1 with trained parameters and running statistics.
 pub struct Network {

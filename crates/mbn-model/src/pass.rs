@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor};
 use mbn_ops::{LazyActivation, Normalization};
 
 use crate::Parameter;
@@ -14,7 +14,7 @@ pub struct Pass {
     pub(crate) records: Vec<Record>,
     /// After pooling, `[N, C]`.
     pub(crate) features: Tensor,
-    pub(crate) logits: Var,
+    pub(crate) logits: Tensor,
 }
 
 /// What a layer keeps: its convolution's result, and the batch norm and activation after it.
@@ -35,7 +35,7 @@ impl Record {
 impl Pass {
     /// `[N, classes]`, from which a loss is computed.
     pub fn logits(&self) -> &Tensor {
-        self.logits.as_tensor()
+        &self.logits
     }
 }
 

@@ -8,7 +8,8 @@ mod device;
 use candle_core::{DType, Device};
 use common::{files, step};
 use device::{LOOSE, SGD, SMALL, Setting, Steps, check_losses, check_single_steps, differences};
-use mbn_ops::{CudaUnavailable, allow_tf32, open_cuda};
+use mbn_model::{Meter, Network, Optimizer, WeightAverage, cross_entropy};
+use mbn_ops::{CudaUnavailable, Work, allow_tf32, open_cuda, work_so_far};
 use mbn_spec::Alpha;
 use mbn_testing::{Closeness, Tolerance, Turn, Turns, mismatch};
 
@@ -81,6 +82,52 @@ fn two_runs_give_the_same_bits() {
     let weights = LARGE.weights();
     let run = || device::steps(cuda.device, LARGE, &weights, SGD, 3);
     differences(&run(), &run(), [Closeness::Each(Tolerance::EXACT); 3]).check();
+}
+
+/// What surrounds the passes costs few launches, however many tensors the network has: the host must be ahead of the device.
+#[test]
+fn all_tensors_are_updated_in_one_launch() {
+    let Some(cuda) = cuda() else {
+        return;
+    };
+    let mut network = Network::from_weights(&SMALL.weights(), cuda.device).unwrap();
+    let (images, labels) = SMALL.batch(cuda.device);
+    let mut optimizer = Optimizer::new(SGD.0, 1e-4, false);
+    let mut average = WeightAverage::new(&network, 0.999).unwrap();
+    let mut meter = Meter::new(cuda.device);
+    // The first step makes buffers, and the optimiser its state.
+    for step in 1..=2 {
+        let start = work_so_far();
+        let pass = network.forward_train(&images).unwrap();
+        let after_forward = work_so_far();
+        let loss = cross_entropy(pass.logits(), &labels, 0.1).unwrap();
+        let after_loss = work_so_far();
+        meter.add(&loss, &labels).unwrap();
+        let after_meter = work_so_far();
+        let gradients = network.backward(pass, &loss).unwrap();
+        let after_backward = work_so_far();
+        optimizer.step(network.parameters(), &gradients, 0.1).unwrap();
+        let after_optimizer = work_so_far();
+        average.update(&network, step).unwrap();
+        let end = work_so_far();
+        eprintln!(
+            "step {step}: forward {:?}, backward {:?}, all {:?}",
+            after_forward - start,
+            after_backward - after_meter,
+            end - start
+        );
+        let expected = |launches, allocations| Work {
+            launches,
+            products: 0,
+            allocations,
+        };
+        if step == 2 {
+            assert_eq!(after_loss - after_forward, expected(2, 3), "loss");
+            assert_eq!(after_meter - after_loss, expected(1, 0), "meter");
+            assert_eq!(after_optimizer - after_backward, expected(1, 0), "optimiser");
+            assert_eq!(end - after_optimizer, expected(1, 0), "average");
+        }
+    }
 }
 
 /// Thirty steps in each arithmetic.

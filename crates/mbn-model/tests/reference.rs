@@ -216,7 +216,7 @@ impl Pair {
         let logits = values(pass.logits());
         let loss = cross_entropy(pass.logits(), &self.labels, smoothing).unwrap();
         let gradients = network.backward(pass, &loss).unwrap();
-        (logits, values(&loss), gradients)
+        (logits, values(&loss.mean), gradients)
     }
 }
 

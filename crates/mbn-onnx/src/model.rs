@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mbn_files::whole_file;
+use mbn_files::{FileKind, whole_file};
 use mbn_spec::{Metadata, MetadataError};
 use mbn_weights::MAX_FILE_BYTES;
 use prost::Message;
@@ -40,6 +40,9 @@ pub enum ModelErrorKind {
     /// It is too large to be a MobileNetV1.
     #[error("the file has {0} bytes, more than any MobileNetV1 (limit {MAX_FILE_BYTES})")]
     TooLarge(u64),
+    /// It is a file of another kind.
+    #[error("it is {0}, expected an ONNX model")]
+    OtherKind(FileKind),
     /// It is not a protocol buffer, or is truncated.
     #[error("not a whole ONNX file")]
     Malformed(#[from] prost::DecodeError),
@@ -69,11 +72,15 @@ impl Model {
         if bytes.is_empty() {
             return Err(ModelErrorKind::Empty);
         }
-        let proto = ModelProto::decode(bytes)?;
-        if proto.graph.is_none() {
-            return Err(ModelErrorKind::NoGraph);
+        let error = match ModelProto::decode(bytes) {
+            Ok(proto) if proto.graph.is_some() => return Ok(Self { proto }),
+            Ok(_) => ModelErrorKind::NoGraph,
+            Err(error) => error.into(),
+        };
+        match FileKind::recognise(bytes) {
+            Some(kind) if kind != FileKind::Onnx => Err(ModelErrorKind::OtherKind(kind)),
+            _ => Err(error),
         }
-        Ok(Self { proto })
     }
 
     /// The file's content. Only the fields that [`proto`](crate::proto) lists survive reading and writing.
@@ -132,6 +139,18 @@ mod tests {
             load(b"not a protocol buffer"),
             ModelErrorKind::Malformed(_)
         ));
+        for (content, expected) in [
+            (
+                &b"version https://git-lfs.github.com/spec/v1\n"[..],
+                "it is a Git LFS pointer",
+            ),
+            (b"<html><body>404</body></html>", "it is a web page"),
+            (b"\x20\0\0\0\0\0\0\0{\"a\":{}}", "it is a safetensors file"),
+            (b"PK\x03\x04", "it is a zip archive"),
+        ] {
+            let message = load(content).to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
         let no_graph = ModelProto {
             ir_version: Some(8),
             ..ModelProto::default()

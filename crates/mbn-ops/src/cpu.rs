@@ -4,6 +4,7 @@
 pub(crate) mod depthwise;
 pub(crate) mod depthwise_backward;
 pub(crate) mod inference;
+pub(crate) mod loss;
 mod machine;
 mod microkernel;
 pub(crate) mod normalization;

@@ -31,7 +31,7 @@ mod unavailable;
 
 pub use cpu::simd::instructions;
 #[cfg(feature = "cuda")]
-pub use cuda::{Uploader, cross_entropy, soft_cross_entropy};
+pub use cuda::{Uploader, Work, cross_entropy, scores, soft_cross_entropy, work_so_far};
 pub use descriptors::inference::FusedPointwise;
 pub use device::{allow_tf32, device_name, open_cuda};
 pub use kernels::{Filter, Picture};
@@ -40,10 +40,13 @@ pub use operands::fused::FusedConv;
 pub use operands::layer::{BatchNorm, BatchStatistics, LazyActivation};
 pub use operands::layer::{Normalization, ParameterGradients, Upstream};
 pub use operands::linear::LinearGradients;
+pub use operands::loss::{CrossEntropy, Scores};
 pub use operands::optim;
 pub use operations::depthwise::{depthwise, depthwise_backward, depthwise_normalized};
 pub use operations::inference::{separable_fused, stem_fused};
 pub use operations::linear::{linear, linear_backward};
+pub use operations::loss::tally;
+pub use operations::optim::average_all;
 pub use operations::pointwise::{pointwise, pointwise_backward, pointwise_normalized};
 pub use operations::pool::{global_average_pool, global_average_pool_backward, global_average_pool_stored};
 pub use operations::stem::{stem, stem_backward, stem_normalized};

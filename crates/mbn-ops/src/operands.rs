@@ -6,5 +6,6 @@ pub(crate) mod element;
 pub(crate) mod fused;
 pub(crate) mod layer;
 pub(crate) mod linear;
+pub(crate) mod loss;
 pub mod optim;
 pub(crate) mod shapes;

@@ -27,8 +27,10 @@ fn the_cpu_is_the_cpus() {
     }
     comparison.add("SGD", "", device::sgd(true));
     comparison.add("AdamW", "", device::adamw());
+    comparison.add("moving average", "", device::average());
     comparison.add("classifier", "", device::classifier([5, 16, 7], 1));
     comparison.add("cross entropy", "", device::cross_entropy([5, 7], 0.1, 1));
+    comparison.add("sums over steps", "", device::tally(&[1, 3, 7]));
     comparison.add("pictures", "", device::pictures(3, 11, 7, 1));
     comparison.add("loaded pictures", "", device::loaded(32));
     comparison.finish();

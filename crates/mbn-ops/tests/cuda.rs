@@ -127,11 +127,13 @@ fn classifier_and_loss_are_the_cpus() {
     }
     let many = device::cross_entropy([MANY, 3], 0.1, 9);
     comparison.add("cross entropy", "many rows", many);
+    let steps = device::tally(&[1, 3, 64, 255, 256, 257, MANY]);
+    comparison.add("sums over steps", "", steps);
     comparison.finish();
 }
 
 #[test]
-fn optimisers_are_the_cpus() {
+fn optimisers_and_averages_are_the_cpus() {
     let Some(cuda) = cuda() else {
         return;
     };
@@ -139,6 +141,7 @@ fn optimisers_are_the_cpus() {
     comparison.add("SGD", "", device::sgd(false));
     comparison.add("SGD, Nesterov", "", device::sgd(true));
     comparison.add("AdamW", "", device::adamw());
+    comparison.add("moving average", "", device::average());
     comparison.finish();
 }
 
@@ -180,6 +183,7 @@ fn two_runs_give_the_same_bits() {
     comparison.add_twice("classifier", "", device::classifier([64, 1024, 1000], 1));
     comparison.add_twice("cross entropy", "", device::cross_entropy([64, 1000], 0.1, 1));
     comparison.add_twice("AdamW", "", device::adamw());
+    comparison.add_twice("moving average", "", device::average());
     comparison.finish();
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::text::counted;
 use crate::{Alpha, ConvLayer, LayerKind, Variant};
 
 /// `(in, out, stride)` of the thirteen depthwise-separable blocks at alpha 1 (Howard et al. 2017, table 1).
@@ -74,10 +75,7 @@ impl Architecture {
 
     /// The number of classes, for messages: `1 class`, `10 classes`.
     pub fn class_count(&self) -> String {
-        match self.classes {
-            1 => "1 class".to_owned(),
-            n => format!("{n} classes"),
-        }
+        counted(self.classes, "class")
     }
 
     /// Channels that reach the classifier.

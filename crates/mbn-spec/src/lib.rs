@@ -5,6 +5,7 @@
 
 mod alpha;
 mod architecture;
+pub mod class_names;
 mod layer;
 mod metadata;
 mod preprocess;

@@ -15,6 +15,34 @@ pub fn thousands(number: impl Into<u128>) -> String {
     grouped
 }
 
+/// A number of things: `0 images`, `1 image`, `2 classes`. `thing` is the singular of a regular English noun.
+pub fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {}", plural(number, thing))
+}
+
+/// The noun for a number of things, without the number: see [`counted`].
+pub fn plural(number: usize, thing: &str) -> String {
+    let ends = |endings: &[&str]| endings.iter().any(|ending| thing.ends_with(ending));
+    if number == 1 {
+        return thing.to_owned();
+    }
+    match thing.strip_suffix('y') {
+        Some(stem) if !ends(&["ay", "ey", "oy", "uy"]) => format!("{stem}ies"),
+        _ if ends(&["s", "x", "z", "ch", "sh"]) => format!("{thing}es"),
+        _ => format!("{thing}s"),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn joined(items: impl IntoIterator<Item = impl Display>) -> String {
+    let mut items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
+    match (items.pop(), items.len()) {
+        (None, _) => String::new(),
+        (Some(last), 0) => last,
+        (Some(last), _) => format!("{} and {last}", items.join(", ")),
+    }
+}
+
 /// The first `limit` items and the number of others: `a, b and 3 more`.
 pub fn listed(items: impl IntoIterator<Item = impl Display>, limit: usize) -> String {
     let (shown, more) = first(items, limit);
@@ -52,6 +80,24 @@ mod tests {
             thousands(u128::MAX),
             "340,282,366,920,938,463,463,374,607,431,768,211,455"
         );
+    }
+
+    #[test]
+    fn nouns_follow_their_number() {
+        for (number, thing, expected) in [
+            (0, "image", "0 images"),
+            (1, "thread", "1 thread"),
+            (2, "class", "2 classes"),
+            (1, "class", "1 class"),
+            (3, "batch", "3 batches"),
+            (4, "entry", "4 entries"),
+            (5, "day", "5 days"),
+        ] {
+            assert_eq!(counted(number, thing), expected);
+        }
+        assert_eq!(joined(Vec::<&str>::new()), "");
+        assert_eq!(joined(["a"]), "a");
+        assert_eq!(joined(["a", "b", "c"]), "a, b and c");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What the workspace's tests share: comparison of float tensors, the operations in float64, reference data, skipping, and
-//! Python's checks.
+//! What the workspace's tests share: comparison of float tensors, the operations in float64, reference data, skipping,
+//! counting threads, and Python's checks.
 
 mod allclose;
 pub mod float64;
@@ -7,6 +7,7 @@ mod projections;
 mod python;
 mod reference;
 mod skip;
+mod threads;
 mod turn;
 
 pub use allclose::{Closeness, Float, Tolerance, assert_close, mismatch};
@@ -14,4 +15,5 @@ pub use projections::{PROJECTIONS, projections};
 pub use python::Python;
 pub use reference::{Tensors, reference_path};
 pub use skip::{Needs, skip};
+pub use threads::most_threads;
 pub use turn::{Turn, Turns};

@@ -35,6 +35,8 @@ pub fn run(options: Options) -> Result<Outcome> {
     if let Some(Command::Report { runs }) = &options.command {
         return report::print(runs);
     }
+    options.check_resume()?;
+    mbn_cli::start_threads(options.common.thread_count())?;
     mbn_cli::interrupt::install()?;
     device::check_options(options.device.device, options.run.precision)?;
     let device = device::open(options.device.device)?;

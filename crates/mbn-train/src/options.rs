@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory, Id, Parser, Subcommand};
-use mbn_cli::{CommonArgs, DeviceArgs};
+use clap::{CommandFactory, Parser, Subcommand};
+use mbn_cli::{CommonArgs, DeviceArgs, Hint, UsageError};
 use mbn_spec::Alpha;
+use mbn_spec::text::joined;
 
+use crate::run::{RunDir, train_on};
 use crate::settings::{NonNegative, RunArgs, Settings, file};
 
 const EXAMPLES: &str = "\
@@ -25,6 +27,12 @@ Examples:
 An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
 The CLASS folders name the classes. Without `val` and `test`, or with `CLASS/*`
 alone, a fifth of each class is held out to test on (--val-fraction).";
+
+/// Settings that may change when a run is resumed: where the data is, and what happens to images that cannot be used.
+const WITH_RESUME: [&str; 2] = ["data", "bad-images"];
+
+/// Default of `--workers` on the CPU, where the step needs the cores itself: two threads decode more images than it takes.
+const CPU_WORKERS: usize = 2;
 
 /// Train MobileNetV1 on a folder of images and save the weights as safetensors
 #[derive(Clone, Debug, Parser)]
@@ -57,8 +65,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = "Run", conflicts_with_all = ["resume", "profile"])]
     pub config: Option<PathBuf>,
 
-    /// Continue this run with its saved settings
-    #[arg(long, value_name = "RUN", help_heading = "Run", conflicts_with_all = not_with_resume())]
+    /// Continue this run with its saved settings; a finished one trains on with --config and --init
+    #[arg(long, value_name = "RUN", help_heading = "Run")]
     pub resume: Option<PathBuf>,
 
     /// Do not train: time a step on noise, layer by layer
@@ -87,10 +95,10 @@ pub struct Options {
     #[arg(long, help_heading = "Output")]
     pub no_publish: bool,
 
-    /// Threads that decode images
-    #[arg(long, value_name = "N", help_heading = "Device and performance", default_value = "2",
+    /// Threads that decode images [default: 2, on CUDA all cores but one]
+    #[arg(long, value_name = "N", help_heading = "Device and performance",
         value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub workers: u16,
+    pub workers: Option<u16>,
 
     #[command(flatten, next_help_heading = "Device and performance")]
     #[expect(
@@ -105,17 +113,6 @@ pub struct Options {
         reason = "a comment here would replace the program's description"
     )]
     pub common: CommonArgs,
-}
-
-/// Settings that may change when a run is resumed: where the data is, and what happens to images that cannot be used.
-const WITH_RESUME: [&str; 2] = ["data", "bad_images"];
-
-/// The options that cannot go with `--resume`. Naming each makes clap's message list only those that were given.
-fn not_with_resume() -> Vec<Id> {
-    let command = RunArgs::augment_args(clap::Command::new("run"));
-    let options = command.get_arguments().map(|option| option.get_id().clone());
-    let fixed = options.filter(|id| !WITH_RESUME.contains(&id.as_str()));
-    fixed.chain([Id::from("out")]).collect()
 }
 
 /// Reads an MD5 checksum, and returns it in lower case.
@@ -144,6 +141,30 @@ impl AsRef<CommonArgs> for Options {
 }
 
 impl Options {
+    /// Refuses settings beside `--resume`, which continues a run with its own.
+    ///
+    /// # Errors
+    /// [`UsageError`], with the command that trains on with these settings.
+    pub(crate) fn check_resume(&self) -> Result<()> {
+        let Some(run) = &self.resume else {
+            return Ok(());
+        };
+        let mut given = self.run.given();
+        given.retain(|(key, _)| !WITH_RESUME.contains(key));
+        let mut names: Vec<_> = given.iter().map(|(key, _)| format!("`--{key}`")).collect();
+        names.extend(self.out.is_some().then(|| "`--out`".to_owned()));
+        if names.is_empty() {
+            return Ok(());
+        }
+        let (names, verb) = (joined(&names), if names.len() == 1 { "does" } else { "do" });
+        let message =
+            format!("{names} {verb} not go with `--resume`, which continues the run with its saved settings");
+        Err(UsageError(message)).hint(|| {
+            let command = train_on(&RunDir::folder(run), self.out.as_deref(), &given);
+            format!("to train on from its best weights with other settings, start a run from it: `{command}`")
+        })
+    }
+
     /// The settings from the command line and, overridden by it, from `--config`.
     ///
     /// # Errors
@@ -154,6 +175,16 @@ impl Options {
             None => RunArgs::default(),
         };
         Ok(self.run.clone().over(below))
+    }
+
+    /// Threads that decode images. By default on CUDA, every core that `--threads` allows but one, which the step needs to
+    /// give the device its work: a device takes more images than all of them decode.
+    pub(crate) fn worker_count(&self, on_cuda: bool) -> usize {
+        let default = || match on_cuda {
+            false => CPU_WORKERS,
+            true => CPU_WORKERS.max(self.common.thread_count() - 1),
+        };
+        self.workers.map_or_else(default, usize::from)
     }
 
     /// Resolves `args`, the result of [`Options::run_args`], as [`Settings::resolve`] does.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Result;
 use candle_core::Device;
 use mbn_spec::Architecture;
+use mbn_spec::text::counted;
 
 use self::machine::Machine;
 use self::measure::CLASSES;
@@ -86,7 +87,7 @@ fn describe(device: &Device) -> String {
         return mbn_ops::device_name(device);
     }
     let (threads, instructions) = (rayon::current_num_threads(), mbn_ops::instructions());
-    format!("{threads} threads, {instructions} instructions")
+    format!("{}, {instructions} instructions", counted(threads, "thread"))
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -9,7 +9,7 @@ mod results;
 mod state;
 mod summary;
 
-pub(crate) use folder::{AUGMENTED, BEST, LAST, RunDir, SETTINGS, STATE, SUMMARY};
+pub(crate) use folder::{AUGMENTED, BEST, LAST, RunDir, SETTINGS, STATE, SUMMARY, train_on};
 pub(crate) use history::Epoch;
 pub(crate) use progress::{Best, ImageSet, Mistake, Position, Progress};
 pub(crate) use publish::Publish;

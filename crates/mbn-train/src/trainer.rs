@@ -6,7 +6,6 @@ mod epoch;
 mod evaluate;
 mod feed;
 mod init;
-mod meter;
 mod pace;
 mod progress_bar;
 mod resume;
@@ -20,13 +19,13 @@ use anyhow::Result;
 use candle_core::Device;
 use mbn_cli::{Outcome, quote};
 use mbn_data::{Loader, Splits};
-use mbn_model::{Network, Optimizer, WeightAverage};
+use mbn_model::{Meter, Network, Optimizer, WeightAverage};
+use mbn_spec::text::counted;
 use mbn_weights::Weights;
 
 pub use schedule::Schedule;
 
 use self::feed::Feed;
-use self::meter::Meter;
 use self::pace::Pace;
 use crate::data;
 use crate::options::Options;
@@ -65,17 +64,18 @@ impl Trainer {
         let settings = &progress.settings;
         let architecture = weights.architecture();
         log::info!(
-            "MobileNetV1 {}: {} parameters, {}, {} training and {} test images",
+            "MobileNetV1 {}: {} parameters, {}, {} training and {}",
             architecture.alpha,
             architecture.summary(settings.size.get()).parameters(),
             architecture.class_count(),
             data.train.len() - progress.left_out.train.len(),
-            data.test.len() - progress.left_out.test.len(),
+            counted(data.test.len() - progress.left_out.test.len(), "test image"),
         );
         if settings.freeze.blocks() > 0 {
             log::info!("Frozen: {}", settings.freeze);
         }
-        let workers = usize::from(options.workers);
+        let workers = options.worker_count(device.is_cuda());
+        log::debug!("{workers} threads decode images");
         let left_out = &progress.left_out;
         let (train_loader, test_loader) =
             data::loaders(&data, settings, progress.preprocess, workers, device, left_out)?;
@@ -112,8 +112,8 @@ impl Trainer {
         self.pace = Pace::new(self.epochs_done());
         while self.progress.history.len() < self.progress.settings.epochs.get() {
             if self.progress.out_of_patience() {
-                let patience = self.progress.settings.patience;
-                log::info!("Stopping early: no better test accuracy in {patience} epochs");
+                let patience = counted(self.progress.settings.patience, "epoch");
+                log::info!("Stopping early: no better test accuracy in {patience}");
                 break;
             }
             if !(self.train_epoch()? && self.finish_epoch()?) {

@@ -1,9 +1,15 @@
 //! Errors of weight files and state dicts.
 
+use std::fmt;
 use std::path::PathBuf;
 
+use mbn_files::FileKind;
 use mbn_spec::MetadataError;
+use mbn_spec::text::joined;
 use safetensors::SafeTensorError;
+
+/// Tensors of a kind of problem that a message names before it counts the others.
+const NAMED: usize = 3;
 
 /// A weight file that cannot be read, used or written.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +42,15 @@ pub enum WeightsErrorKind {
         /// The most bytes that are read.
         limit: u64,
     },
+    /// It is a file of another kind.
+    #[error("it is {0}, expected a safetensors file")]
+    OtherKind(FileKind),
+    /// It is the saved state of a training run, which holds several sets of weights and the optimiser's.
+    #[error("it is the saved state of a training run, expected weights")]
+    RunState,
     /// It is not safetensors, or is truncated.
-    #[error("not a whole safetensors file")]
-    Malformed(#[from] SafeTensorError),
+    #[error("not a whole safetensors file: {0}")]
+    Malformed(String),
     /// Its metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -56,12 +68,115 @@ impl WeightsErrorKind {
     }
 }
 
-/// Tensors that do not match the network; lists every difference.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("its tensors do not match {expected}:{}", .problems.iter().map(|p| format!("\n  {p}")).collect::<String>())]
+impl From<SafeTensorError> for WeightsErrorKind {
+    fn from(error: SafeTensorError) -> Self {
+        use SafeTensorError as E;
+        Self::Malformed(match error {
+            E::HeaderTooSmall => "it has fewer bytes than the length of a header takes".to_owned(),
+            E::HeaderTooLarge => "its first eight bytes are not the length of a header".to_owned(),
+            E::InvalidHeaderLength => "it ends within its header".to_owned(),
+            E::InvalidHeader(_) | E::InvalidHeaderDeserialization(_) | E::JsonError(_) => {
+                "its header is not the JSON that describes tensors".to_owned()
+            }
+            E::MetadataIncompleteBuffer => "its tensors do not end where the file ends".to_owned(),
+            E::InvalidOffset(tensor) => {
+                format!("the place of tensor `{tensor}` overlaps another or has a gap")
+            }
+            other => format!("its header contradicts itself ({other})"),
+        })
+    }
+}
+
+/// Tensors that do not match the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MismatchError {
     /// The network that was expected.
     pub expected: String,
-    /// One line for each missing, unexpected or misshaped tensor.
-    pub problems: Vec<String>,
+    /// Every problem found.
+    pub problems: Vec<Problem>,
+}
+
+/// What is wrong with a tensor, or with all of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Problem {
+    /// There is no tensor of this name.
+    Missing(String),
+    /// The network has no tensor of this name.
+    Unexpected(String),
+    /// A sentence about a tensor or about the whole.
+    Other(String),
+}
+
+impl std::error::Error for MismatchError {}
+
+impl fmt::Display for MismatchError {
+    /// One sentence: it names the first tensors of each kind of problem and counts the others.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut missing, mut unexpected, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        for problem in &self.problems {
+            match problem {
+                Problem::Missing(name) => missing.push(name),
+                Problem::Unexpected(name) => unexpected.push(name),
+                Problem::Other(text) => parts.push(text.clone()),
+            }
+        }
+        let more = parts.len().saturating_sub(NAMED);
+        parts.truncate(NAMED);
+        if more > 0 {
+            parts.push(format!("{more} more have another shape or type"));
+        }
+        if let Some(names) = names(&missing) {
+            parts.push(format!("{names} missing"));
+        }
+        if let Some(names) = names(&unexpected) {
+            parts.push(format!("{names} not part of the network"));
+        }
+        write!(
+            f,
+            "its tensors do not match {}: {}",
+            self.expected,
+            parts.join("; ")
+        )
+    }
+}
+
+/// The first names and the number of others, with the verb: `` `a`, `b` and 4 more are``.
+fn names(names: &[&String]) -> Option<String> {
+    // One more name takes no more room than its number.
+    let shown = if names.len() == NAMED + 1 {
+        NAMED + 1
+    } else {
+        NAMED
+    };
+    let mut parts: Vec<_> = names.iter().take(shown).map(|name| format!("`{name}`")).collect();
+    if names.len() > shown {
+        parts.push(format!("{} more", names.len() - shown));
+    }
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    (!names.is_empty()).then(|| format!("{} {verb}", joined(parts)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mismatch_is_one_sentence_however_many_tensors_differ() {
+        let problems = |missing: usize, unexpected: usize| {
+            let missing = (0..missing).map(|i| Problem::Missing(format!("m{i}")));
+            let unexpected = (0..unexpected).map(|i| Problem::Unexpected(format!("u{i}")));
+            let problems = missing.chain(unexpected).collect();
+            let expected = "a network".to_owned();
+            MismatchError { expected, problems }.to_string()
+        };
+        let start = "its tensors do not match a network: ";
+        for (missing, unexpected, expected) in [
+            (1, 0, "`m0` is missing"),
+            (2, 1, "`m0` and `m1` are missing; `u0` is not part of the network"),
+            (4, 0, "`m0`, `m1`, `m2` and `m3` are missing"),
+            (137, 0, "`m0`, `m1`, `m2` and 134 more are missing"),
+        ] {
+            assert_eq!(problems(missing, unexpected), format!("{start}{expected}"));
+        }
+    }
 }

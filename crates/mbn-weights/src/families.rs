@@ -7,16 +7,14 @@ use mbn_spec::Metadata;
 use safetensors::tensor::SafeTensors;
 
 use crate::family::Family;
-use crate::{Weights, WeightsErrorKind};
+use crate::located::locate;
+use crate::{WeightFile, WeightsErrorKind};
 
-/// Every family, in the order in which they are tried.
-static FAMILIES: [&Family; 2] = [&keras::FAMILY, &pytorch::FAMILY];
+/// Every family. The first is named where a file is of none.
+static FAMILIES: [&Family; 2] = [&pytorch::FAMILY, &keras::FAMILY];
 
 /// Reads the state dict from a file of any family.
-pub(crate) fn read(tensors: &SafeTensors, metadata: Metadata) -> Result<Weights, WeightsErrorKind> {
-    let names = tensors.names();
-    match FAMILIES.iter().find(|family| (family.recognises)(&names)) {
-        Some(family) => family.read(tensors, metadata),
-        None => Err(pytorch::no_known_name(&names).into()),
-    }
+pub(crate) fn read(tensors: &SafeTensors, metadata: Metadata) -> Result<WeightFile, WeightsErrorKind> {
+    let located = locate(tensors, &FAMILIES)?;
+    located.family.read(located, metadata)
 }

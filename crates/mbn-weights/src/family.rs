@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, STEM_CHANNELS, TensorKind, TensorSpec, Variant};
 use safetensors::Dtype;
-use safetensors::tensor::{SafeTensors, TensorView};
+use safetensors::tensor::TensorView;
 
-use crate::{MismatchError, Weights, WeightsErrorKind};
+use crate::error::Problem;
+use crate::located::Located;
+use crate::{Adaptation, MismatchError, WeightFile, Weights, WeightsErrorKind, values};
 
 /// The names and layouts that one library uses, and the arithmetic and preprocessing that its weights expect.
 pub(crate) struct Family {
@@ -16,8 +18,6 @@ pub(crate) struct Family {
     pub variant: Variant,
     /// Preprocessing, unless the file's metadata says otherwise; `None` for the default.
     pub preprocess: Option<Preprocess>,
-    /// Whether a file with tensors of these names belongs to the family.
-    pub recognises: fn(&[&str]) -> bool,
     /// A name in the file, as [`Family::stored`] writes it.
     pub plain_name: fn(&str) -> String,
     /// Where the file keeps a tensor; `None` for a counter, if the family has none.
@@ -44,14 +44,13 @@ impl Stored {
         }
     }
 
-    /// The file's float32 values in the state dict's order.
-    fn floats(&self, bytes: &[u8]) -> Vec<f32> {
-        let values = bytes.as_chunks().0;
+    /// The file's values as float32, in the state dict's order.
+    fn floats(&self, view: &TensorView) -> Vec<f32> {
+        let values = values::floats(view);
         if self.order.iter().copied().eq(0..self.shape.len()) {
-            return values.iter().map(|value| f32::from_le_bytes(*value)).collect();
+            return values;
         }
-        let offsets = self.offsets().into_iter();
-        offsets.map(|i| f32::from_le_bytes(values[i])).collect()
+        self.offsets().into_iter().map(|i| values[i]).collect()
     }
 
     /// For each value of the state dict's tensor, its position in the file's.
@@ -73,23 +72,25 @@ impl Stored {
 }
 
 impl Family {
-    /// Reads the state dict from a file of this family.
-    pub fn read(&self, tensors: &SafeTensors, mut metadata: Metadata) -> Result<Weights, WeightsErrorKind> {
-        let views: Views = tensors
-            .iter()
-            .map(|(name, view)| ((self.plain_name)(name), view))
-            .collect();
+    /// Makes a state dict of the tensors that were found under this family's names.
+    pub fn read(&self, located: Located<'_>, mut metadata: Metadata) -> Result<WeightFile, WeightsErrorKind> {
+        let Located {
+            views,
+            mut adaptations,
+            problems: foreign,
+            ..
+        } = located;
         metadata.variant.get_or_insert(self.variant);
         metadata.preprocess = metadata.preprocess.or(self.preprocess);
         let architecture = self.nearest_architecture(&views, &metadata);
         let mut problems = self.problems(&views, &architecture);
+        problems.extend(foreign);
         if let Some(stated) = metadata.alpha
             && stated != architecture.alpha
         {
             let found = architecture.alpha;
-            problems.push(format!(
-                "metadata says alpha {stated}, the shapes belong to alpha {found}"
-            ));
+            let text = format!("metadata says alpha {stated}, the shapes belong to alpha {found}");
+            problems.insert(0, Problem::Other(text));
         }
         if !problems.is_empty() {
             let expected = format!("{}{architecture}", self.owner);
@@ -98,46 +99,52 @@ impl Family {
         let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
         for spec in architecture.tensors() {
             let stored = (self.stored)(&spec);
-            let data = stored.as_ref().and_then(|stored| views.get(&stored.name));
-            let data = data.map(TensorView::data).unwrap_or_default();
-            match (spec.kind, stored) {
-                (TensorKind::Counter, _) => {
-                    let count = data.as_chunks().0.first();
-                    counters.insert(spec.name, count.map_or(0, |bytes| i64::from_le_bytes(*bytes)));
+            let view = stored.as_ref().and_then(|stored| views.get(&stored.name));
+            match (spec.kind, stored, view) {
+                // Old files and other libraries count no batches; only training reads the number.
+                (TensorKind::Counter, _, view) => {
+                    counters.insert(spec.name, view.and_then(values::counter).unwrap_or(0));
                 }
-                (_, Some(stored)) => drop(floats.insert(spec.name, stored.floats(data))),
-                (_, None) => {}
+                (_, Some(stored), Some(view)) => drop(floats.insert(spec.name, stored.floats(view))),
+                _ => {}
             }
         }
-        Ok(Weights::new(architecture, metadata, floats, counters)?)
+        adaptations.extend(converted(&views));
+        Ok(WeightFile {
+            weights: Weights::new(architecture, metadata, floats, counters)?,
+            adaptations,
+        })
     }
 
-    /// Every tensor that is missing, misshaped or not part of the network.
-    fn problems(&self, views: &Views, architecture: &Architecture) -> Vec<String> {
-        let (mut problems, mut expected) = (Vec::new(), BTreeSet::new());
+    /// Every tensor that is missing or has another shape or type.
+    fn problems(&self, views: &Views, architecture: &Architecture) -> Vec<Problem> {
+        let mut problems = Vec::new();
         for spec in architecture.tensors() {
             let Some(stored) = (self.stored)(&spec) else {
                 continue;
+            };
+            let view = views.get(&stored.name);
+            let fits = match (spec.kind, view) {
+                (TensorKind::Counter, view) => view.is_none_or(values::is_counter),
+                (_, Some(view)) => values::is_float(view.dtype()) && view.shape() == stored.shape,
+                (_, None) => false,
             };
             let dtype = match spec.kind {
                 TensorKind::Counter => Dtype::I64,
                 _ => Dtype::F32,
             };
-            match views.get(&stored.name) {
-                None => problems.push(format!("`{}` is missing", stored.name)),
-                Some(view) if view.dtype() != dtype || view.shape() != stored.shape => {
+            match view {
+                _ if fits => {}
+                None => problems.push(Problem::Missing(stored.name)),
+                Some(view) => {
                     let (found, shape) = (view.dtype(), view.shape());
-                    problems.push(format!(
+                    problems.push(Problem::Other(format!(
                         "`{}` is {found} {shape:?}, expected {dtype} {:?}",
                         stored.name, stored.shape
-                    ));
+                    )));
                 }
-                Some(_) => {}
             }
-            expected.insert(stored.name);
         }
-        let unexpected = views.keys().filter(|name| !expected.contains(*name));
-        problems.extend(unexpected.map(|name| format!("`{name}` is not part of the network")));
         problems
     }
 
@@ -170,6 +177,16 @@ impl Family {
         let dim = *stored.order.first()?;
         views.get(&stored.name)?.shape().get(dim).copied()
     }
+}
+
+/// The types of floats that are not the state dict's.
+fn converted(views: &Views) -> Option<Adaptation> {
+    let types = views.values().map(TensorView::dtype);
+    let types: BTreeSet<_> = types
+        .filter(|dtype| values::is_float(*dtype) && *dtype != Dtype::F32)
+        .map(|dtype| dtype.to_string())
+        .collect();
+    (!types.is_empty()).then(|| Adaptation::Converted(types.into_iter().collect()))
 }
 
 /// The file's tensors by plain name.

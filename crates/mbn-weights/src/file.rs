@@ -3,19 +3,31 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mbn_files::{atomic, whole_file};
+use mbn_files::{FileKind, atomic, whole_file};
 use mbn_spec::Metadata;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{SafeTensors, TensorView};
 
-use crate::{Weights, WeightsError, WeightsErrorKind, families};
+use crate::{Adaptation, Weights, WeightsError, WeightsErrorKind, families};
 
 /// The largest weight or model file that is read: far above any MobileNetV1, far below what exhausts memory.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
-impl Weights {
+/// What a saved training run's state keeps beside weights, whatever their names.
+const STATE_METADATA: &str = "progress";
+
+/// Weights as a file holds them.
+#[derive(Clone, Debug)]
+pub struct WeightFile {
+    /// The weights.
+    pub weights: Weights,
+    /// What is different about the file, for messages.
+    pub adaptations: Vec<Adaptation>,
+}
+
+impl WeightFile {
     /// Reads a weight file of any family in [`families`]. Without metadata, alpha and the number of classes follow from
-    /// the shapes.
+    /// the shapes. Names may have a prefix, floats may be F16, BF16 or F64, and batch norm's counters may be missing.
     ///
     /// # Errors
     /// [`WeightsError`] for anything other than a whole state dict of a MobileNetV1.
@@ -32,17 +44,42 @@ impl Weights {
     /// Reads a weight file's content.
     ///
     /// # Errors
-    /// As [`Weights::load`], without the path.
+    /// As [`WeightFile::load`], without the path.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsErrorKind> {
         if bytes.is_empty() {
             return Err(WeightsErrorKind::Empty);
         }
-        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        let other_kind = |error| match FileKind::recognise(bytes) {
+            None | Some(FileKind::Safetensors) => WeightsErrorKind::from(error),
+            Some(kind) => WeightsErrorKind::OtherKind(kind),
+        };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(other_kind)?;
         let tensors = SafeTensors::deserialize(bytes)?;
         let pairs = header.metadata().as_ref();
+        if pairs.is_some_and(|pairs| pairs.contains_key(STATE_METADATA)) {
+            return Err(WeightsErrorKind::RunState);
+        }
         let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
         let metadata = Metadata::from_pairs(pairs)?;
         families::read(&tensors, metadata)
+    }
+}
+
+impl Weights {
+    /// The weights that [`WeightFile::load`] reads.
+    ///
+    /// # Errors
+    /// As [`WeightFile::load`].
+    pub fn load(path: &Path) -> Result<Self, WeightsError> {
+        WeightFile::load(path).map(|file| file.weights)
+    }
+
+    /// The weights that [`WeightFile::from_bytes`] reads.
+    ///
+    /// # Errors
+    /// As [`WeightFile::from_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsErrorKind> {
+        WeightFile::from_bytes(bytes).map(|file| file.weights)
     }
 
     /// The file's content. The same weights and metadata give the same bytes.

@@ -7,6 +7,12 @@ use mbn_spec::Alpha;
 /// The folder in which `mbn-train` publishes weights and `mbn-export` and `mbn-infer` look for them.
 pub const MODELS: &str = "models";
 
+/// The file of a run folder with the weights of its best epoch.
+pub const BEST_OF_RUN: &str = "best.safetensors";
+
+/// The file of a run folder with the weights of its last epoch.
+pub const LAST_OF_RUN: &str = "last.safetensors";
+
 const EXTENSION: &str = "safetensors";
 
 /// The file of the published weights of `alpha`.

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mbn_spec::text::counted;
 use mbn_spec::{Architecture, Metadata, TensorKind, TensorSpec, default_class_names};
 use safetensors::Dtype;
 
 use crate::MismatchError;
+use crate::error::Problem;
 
 /// A state dict of MobileNetV1 with its metadata.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,22 +32,24 @@ impl Weights {
     ) -> Result<Self, MismatchError> {
         let mut problems = Vec::new();
         if architecture.classes == 0 {
-            problems.push("its classifier has no class, expected at least one".to_owned());
+            problems.push(Problem::Other(
+                "its classifier has no class, expected at least one".to_owned(),
+            ));
         }
         let mut expected_names = BTreeSet::new();
         for spec in architecture.tensors() {
             let len = spec.shape.iter().product::<usize>();
             match spec.kind {
                 TensorKind::Counter if counters.contains_key(&spec.name) => {}
-                TensorKind::Counter => problems.push(format!("`{}` is missing", spec.name)),
+                TensorKind::Counter => problems.push(Problem::Missing(spec.name.clone())),
                 _ => match floats.get(&spec.name) {
-                    None => problems.push(format!("`{}` is missing", spec.name)),
-                    Some(values) if values.len() != len => problems.push(format!(
-                        "`{}` has {} values, expected {len} ({:?})",
+                    None => problems.push(Problem::Missing(spec.name.clone())),
+                    Some(values) if values.len() != len => problems.push(Problem::Other(format!(
+                        "`{}` has {}, expected {len} ({:?})",
                         spec.name,
-                        values.len(),
+                        counted(values.len(), "value"),
                         spec.shape
-                    )),
+                    ))),
                     Some(_) => {}
                 },
             }
@@ -55,14 +59,15 @@ impl Weights {
             .keys()
             .chain(counters.keys())
             .filter(|name| !expected_names.contains(*name));
-        problems.extend(unexpected.map(|name| format!("`{name}` is not part of the network")));
+        problems.extend(unexpected.map(|name| Problem::Unexpected(name.clone())));
         if let Some(names) = &metadata.classes
             && names.len() != architecture.classes
         {
             let (found, expected) = (names.len(), architecture.classes);
-            problems.push(format!(
-                "metadata names {found} classes, the classifier has {expected}"
-            ));
+            problems.push(Problem::Other(format!(
+                "metadata names {}, the classifier has {expected}",
+                counted(found, "class")
+            )));
         }
         if !problems.is_empty() {
             return Err(MismatchError {

@@ -49,9 +49,8 @@ check_training_step() {
 
 # train NAME OPTION...: trains three epochs; the loss must fall, and the accuracy on held-out pictures must beat chance.
 train() {
-  local run_folder=$out/scratch/$1 classes images
-  shift
-  run "${ours[@]}" bin/mbn-train "${TRAINING[@]}" --device cuda --out "$run_folder" "$@" || {
+  local run_folder=$scratch/$1 classes images
+  run_epochs "$@" || {
     failed $?
     return
   }
@@ -67,11 +66,16 @@ train() {
       wanted = 100 * (chance + above * sqrt(chance * (1 - chance) / images))
       printf "loss %.3f to %.3f, best accuracy %.1f %% (expected more than %.1f %%), %.0f images/s", first, loss, best, wanted, speed
       exit !(NR == 4 && loss < first && best > wanted)
-    }' "$run_folder/history.csv" >"$out/scratch/summary"; then
-    report "$step" pass "$(cat "$out/scratch/summary")"
+    }' "$run_folder/history.csv" >"$scratch/summary"; then
+    report "$step" pass "$(cat "$scratch/summary")"
   else
-    report "$step" fail "$(cat "$out/scratch/summary")"
+    report "$step" fail "$(cat "$scratch/summary")"
   fi
+}
+
+# run_epochs NAME OPTION...: trains three epochs.
+run_epochs() {
+  run "${ours[@]}" bin/mbn-train "${TRAINING[@]}" --device cuda --out "$scratch/$1" "${@:2}"
 }
 
 check_training_f32() {
@@ -82,12 +86,15 @@ check_training_bf16() {
   train bf16 --precision bf16
 }
 
-# Repeats the run of `training-f32`, stops it after its first epoch, and resumes it: the losses must be the same.
+# Repeats the run of `training-f32` (or its own, without one), stops it after its first epoch, and resumes it: the losses must
+# be the same.
 check_resume() {
-  local whole=$out/scratch/f32/history.csv stopped=$out/scratch/stopped child status
+  local whole=$scratch/f32/history.csv stopped=$scratch/stopped child status
   if [ ! -f "$whole" ]; then
-    report "$step" skipped "training-f32 left no history to compare with"
-    return
+    run_epochs f32 || {
+      failed $?
+      return
+    }
   fi
   # `timeout` passes SIGTERM on; the program then saves and exits with 130.
   timeout --kill-after=20 $((step_end - SECONDS)) "${ours[@]}" bin/mbn-train "${TRAINING[@]}" --device cuda \
@@ -119,10 +126,10 @@ check_resume() {
     END {
       printf "stopped in the second epoch; losses differ by %.2g of their size", largest
       exit !(NR == 4 && largest <= allowed)
-    }' >"$out/scratch/summary"; then
-    report "$step" pass "$(cat "$out/scratch/summary")"
+    }' >"$scratch/summary"; then
+    report "$step" pass "$(cat "$scratch/summary")"
   else
-    report "$step" fail "$(cat "$out/scratch/summary"), expected at most $RESUMED"
+    report "$step" fail "$(cat "$scratch/summary"), expected at most $RESUMED"
   fi
 }
 
@@ -130,13 +137,13 @@ check_resume() {
 parity() {
   local weights model found details=
   for weights in models/*.safetensors; do
-    model=$out/scratch/$(basename "$weights" .safetensors)-$1.onnx
+    model=$scratch/$(basename "$weights" .safetensors)-$1.onnx
     run "${ours[@]}" bin/mbn-export --weights "$weights" --precision "$1" "$model" || {
       failed $?
       return
     }
     run "${ours[@]}" bin/mbn-infer --model "$model" --engine ort --device cuda --parity all --weights "$weights" \
-      --format json --output "$out/scratch/predictions.jsonl" images/val || {
+      --format json --output "$scratch/predictions.jsonl" images/val || {
       failed $?
       return
     }
@@ -163,13 +170,13 @@ check_candle() {
   local weights=models/mobilenet_v1_0.25.safetensors where
   for where in cuda cpu; do
     run "${ours[@]}" bin/mbn-infer --model "$weights" --engine candle --device "$where" --top-k 1 --format csv \
-      --output "$out/scratch/$where.csv" images/val || {
+      --output "$scratch/$where.csv" images/val || {
       failed $?
       return
     }
   done
   # The pictures' names contain no comma.
-  if paste -d, "$out/scratch/cuda.csv" "$out/scratch/cpu.csv" | awk -F, -v same_class="$SAME_CLASS" -v allowed="$PROBABILITY" '
+  if paste -d, "$scratch/cuda.csv" "$scratch/cpu.csv" | awk -F, -v same_class="$SAME_CLASS" -v allowed="$PROBABILITY" '
     NR == 1 { width = NF / 2; for (i = 1; i <= width; i++) column[$i] = i; next }
     NF != 2 * width { damaged = 1 }
     {
@@ -183,9 +190,9 @@ check_candle() {
     END {
       printf "%d of %d images have the same class, probabilities differ by at most %.2g", same, images, largest
       exit !(images > 0 && !damaged && same >= same_class * images && largest <= allowed)
-    }' >"$out/scratch/summary"; then
-    report "$step" pass "$(cat "$out/scratch/summary")"
+    }' >"$scratch/summary"; then
+    report "$step" pass "$(cat "$scratch/summary")"
   else
-    report "$step" fail "$(cat "$out/scratch/summary")"
+    report "$step" fail "$(cat "$scratch/summary")"
   fi
 }

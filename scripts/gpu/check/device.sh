@@ -25,8 +25,18 @@ check_bundle() {
       report bundle fail "\`$whole\` cannot be joined from its parts"
       return
     fi
-  done < <(find . -name '*.part-00')
+  done < <(find . -name '*.part-00' -not -path './work/*')
+  link_provider
   report bundle pass "$(wc -l <SHA256SUMS) files of $(cat VERSION)"
+}
+
+# Puts the provider where the Python package looks for it. The archives hold it once.
+link_provider() {
+  local library place=$PACKAGES/onnxruntime/capi
+  [ -d "$place" ] || return 0
+  for library in onnxruntime/cuda/lib/libonnxruntime_providers_*.so; do
+    ln -sf "$(realpath --relative-to "$place" "$library")" "$place/"
+  done
 }
 
 # Asks nvidia-smi for the device; if that fails, sets `no_nvidia_smi` to the reason.
@@ -36,12 +46,12 @@ ask_nvidia_smi() {
     no_nvidia_smi="\`nvidia-smi\` is missing: there is no NVIDIA driver"
     return
   fi
-  if ! capture "$out/scratch/nvidia-smi" nvidia-smi "--id=$selected" --format=csv,noheader \
-    --query-gpu=name,driver_version,memory.total,compute_cap || [ ! -s "$out/scratch/nvidia-smi" ]; then
+  if ! capture "$scratch/nvidia-smi" nvidia-smi "--id=$selected" --format=csv,noheader \
+    --query-gpu=name,driver_version,memory.total,compute_cap || [ ! -s "$scratch/nvidia-smi" ]; then
     no_nvidia_smi="\`nvidia-smi\` shows no device $device: $(tail -n 1 "$log" | cut -c 1-200)"
     return
   fi
-  IFS=, read -r gpu driver memory capability < <(sed 's/, /,/g' "$out/scratch/nvidia-smi")
+  IFS=, read -r gpu driver memory capability < <(sed 's/, /,/g' "$scratch/nvidia-smi")
 }
 
 # Prints the library without which a CUDA build does not start, if one is missing.
@@ -53,7 +63,7 @@ missing_library() {
 check_device() {
   gpu='' driver='' memory='' capability=''
   ask_nvidia_smi
-  local library probe=$out/scratch/probe.json reason
+  local library probe=$scratch/probe.json reason
   library=$(missing_library)
   if [ -n "$library" ]; then
     case $library in
@@ -62,6 +72,13 @@ check_device() {
     esac
     [ -z "$no_nvidia_smi" ] || no_device="$no_device; $no_nvidia_smi"
     report device skipped "$no_device"
+    return
+  fi
+  # cuda* functions are in libcudart; cu* functions in the driver.
+  library=$(sed -nE 's/.*symbol lookup error: .*undefined symbol: (cu[A-Z][A-Za-z0-9_]*).*/\1/p' "$log" | head -n 1)
+  if [ -n "$library" ]; then
+    no_device="the driver${driver:+ $driver} is older than 580: it has no \`$library\`"
+    report device fail "$no_device"
     return
   fi
   capture "$probe" "${ours[@]}" benches/step --device cuda --alpha 0.25 --batch 2 --size 32 --steps 1
@@ -89,7 +106,7 @@ check_device() {
 
 # Runs a small network in ONNX Runtime on the device.
 check_onnxruntime() {
-  local probe=$out/scratch/onnxruntime.json status reason
+  local probe=$scratch/onnxruntime.json status reason
   capture "$probe" "${ours[@]}" benches/engines --engine ort --device cuda --alpha 0.25 --batch 1 --steps 1
   status=$?
   reason=$(skipped_reason "$probe")

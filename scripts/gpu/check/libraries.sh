@@ -3,6 +3,9 @@
 
 # Python's package folders, one per line; empty without a Python.
 site_packages=
+# The bundle's Python package of ONNX Runtime with the CUDA provider, and the Python that can import it.
+PACKAGES=python/packages
+PACKAGES_FOR=3.12
 
 find_python() {
   site_packages=
@@ -11,7 +14,11 @@ find_python() {
     return
   fi
   no_python=
-  site_packages=$(timeout 20 "$python" -c 'import sys
+  {
+    read -r python_version
+    site_packages=$(cat)
+  } < <(timeout 20 "$python" -c 'import sys
+print("%d.%d" % sys.version_info[:2])
 print("\n".join(path for path in sys.path if path.endswith("-packages")))' 2>/dev/null)
 }
 
@@ -55,8 +62,13 @@ find_onnxruntime() {
   done <<<"$site_packages"
 }
 
-# Sets `ours`, the command that starts our programs.
+# Sets `ours`, the command that starts our programs, and `onnxruntime_python`, the Python that compares with ONNX Runtime.
 find_environment() {
   ours=(env "LD_LIBRARY_PATH=$library_path")
   [ -z "$ort_lib" ] || ours+=("ORT_DYLIB_PATH=$ort_lib")
+  onnxruntime_python=("$python")
+  # The bundle's package comes before the Python's own, and does not find NVIDIA's libraries in that Python's packages.
+  if [ -d "$PACKAGES/onnxruntime" ] && [ "${python_version:-}" = "$PACKAGES_FOR" ]; then
+    onnxruntime_python=(env "LD_LIBRARY_PATH=$library_path" "PYTHONPATH=$here/$PACKAGES${PYTHONPATH:+:$PYTHONPATH}" "$python")
+  fi
 }

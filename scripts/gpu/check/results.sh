@@ -1,17 +1,27 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
-# Runs steps within their time limits and reports them: one line each, results.jsonl, and a table at the end.
+# Runs steps within their time limits and reports them: one line each, results.jsonl, and a table at the end. The folder of
+# results gets three files, so that it is easy to carry away: results.jsonl, summary.md, and the logs in one archive.
 
 # Rows of the table, as `STEP|RESULT|SECONDS|DETAIL`.
 rows=()
 # Why steps that need a device, or ONNX Runtime, cannot run; empty if they can.
 no_device=
 no_onnxruntime=
+# A longer log loses its middle: bytes kept at its start and at its end.
+LOG_ENDS=500000
 
+# Creates the folders for logs and scratch files, and caches that nothing else has filled.
 start_results() {
   # Most programs use colour only on terminals; some decide by other means.
   export NO_COLOR=1
   : >"$out/results.jsonl" || exit 2
-  rm -rf "$out/scratch" && mkdir -p "$out/scratch"
+  rm -f "$out/summary.md" "$out/logs.tar.gz"
+  rm -rf "$work/scratch" "$work/logs"
+  mkdir -p "$work/scratch" "$work/logs" "$work/cuda-cache" || exit 2
+  scratch=$work/scratch
+  # What the driver compiles from PTX, and what torch.compile compiles: once for all calls of this script.
+  export CUDA_CACHE_PATH=$work/cuda-cache CUDA_CACHE_MAXSIZE=$((1 << 30))
+  export TORCHINDUCTOR_CACHE_DIR=$work/inductor-cache TRITON_CACHE_DIR=$work/triton-cache
   SECONDS=0
 }
 
@@ -19,7 +29,7 @@ start_results() {
 run_step() {
   step=$1
   step_start=$SECONDS
-  log=$out/$step.log
+  log=$work/logs/$step.log
   : >"$log"
   local left=$((TOTAL - SECONDS)) reported=${#rows[@]} reason=
   case $4 in
@@ -38,6 +48,17 @@ run_step() {
     # A step that reports nothing has not passed.
     [ ${#rows[@]} -gt "$reported" ] || report "$step" fail "the step reported nothing, see $step.log"
   fi
+  save_results
+}
+
+# Writes the table and packs the logs after every step, so that they are there even if this script is killed.
+save_results() {
+  summary >"$out/summary.md"
+  if [ "$(wc -c <"$log")" -gt $((2 * LOG_ENDS)) ]; then
+    { head -c "$LOG_ENDS" "$log"; printf '\n[the middle of this log was cut]\n'; tail -c "$LOG_ENDS" "$log"; } >"$log.cut"
+    mv "$log.cut" "$log"
+  fi
+  tar -czf "$work/logs.tar.gz" -C "$work" logs && mv "$work/logs.tar.gz" "$out/logs.tar.gz"
 }
 
 # run COMMAND...: runs a command with its output in the step's log; kills it when the step's time is up (124).
@@ -91,7 +112,7 @@ explain() {
     detail="cut off after $step_limit seconds: the total of $TOTAL seconds is used up"
   elif [ "$1" = 124 ]; then
     detail="not done after $step_limit seconds: $(last_output | tail -n 1 | cut -c 1-200), see $step.log"
-  elif last_output | grep -qiE 'out of memory|OUT_OF_MEMORY'; then
+  elif output_has 'out of memory|OUT_OF_MEMORY'; then
     result=skipped
     detail="the device does not have enough free memory, see $step.log"
   else
@@ -102,6 +123,12 @@ explain() {
 # Prints the output of the step's last command.
 last_output() {
   tail -c +"$((log_mark + 1))" "$log"
+}
+
+# output_has PATTERN: whether that output has a line like this, in any case. Reads all of it: with `grep -q`, `tail` would fail
+# on a long output, and with it the pipe.
+output_has() {
+  last_output | grep -aiE -- "$1" >/dev/null
 }
 
 # Prints the most informative line of that output.
@@ -127,6 +154,15 @@ skipped_reason() {
 
 # Prints the table and exits with the result.
 finish_results() {
+  cat "$out/summary.md"
+  local row
+  for row in "${rows[@]}"; do
+    [[ $row != *"|fail|"* ]] || exit 1
+  done
+  exit 0
+}
+
+summary() {
   local row name result seconds detail
   declare -A count=([pass]=0 [fail]=0 [skipped]=0)
   echo
@@ -138,7 +174,8 @@ finish_results() {
     echo "| $name | $result | $seconds | $detail |"
   done
   echo
-  echo "${count[pass]} passed, ${count[fail]} failed, ${count[skipped]} skipped in $SECONDS seconds; logs and results.jsonl in $out"
-  [ "${count[fail]}" = 0 ] || exit 1
-  exit 0
+  for detail in "$scratch"/*.md; do
+    [ ! -f "$detail" ] || { cat "$detail"; echo; }
+  done
+  echo "${count[pass]} passed, ${count[fail]} failed, ${count[skipped]} skipped in $SECONDS seconds; results in $out, logs also in $work/logs"
 }

@@ -54,6 +54,14 @@ pub enum DecodeErrorKind {
         /// The decoder's message.
         reason: String,
     },
+    /// The file has a form of the format that is rare and not supported.
+    #[error("the {format} file has a form that is not supported ({form}); convert it to PNG or JPEG")]
+    Unsupported {
+        /// The format found.
+        format: PictureFormat,
+        /// What is rare about it.
+        form: String,
+    },
     /// The decoded image would take too much memory.
     #[error(
         "the {format} image has {width} x {height} pixels, expected at most {max_side} a side and {max_bytes} bytes decoded"

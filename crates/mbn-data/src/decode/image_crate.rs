@@ -1,34 +1,45 @@
-//! PNG, WebP, BMP and GIF through the image crate.
+//! PNG, WebP, BMP, GIF and TIFF through the image crate.
 
 use std::io::{Cursor, ErrorKind};
 
 use image::error::{ImageError, LimitErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
 use super::error::DecodeErrorKind;
 use super::limits::{MAX_DECODED_BYTES, check_size};
 use super::picture_format::PictureFormat;
-use super::{orientation, rgb};
+use super::{orientation, rgb, tiff};
 
 /// Decodes a file to upright RGB.
 pub(super) fn decode(format: PictureFormat, bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
-    let convert = |error| from_image_error(format, error);
-    let mut decoder = open(format, bytes)?;
-    let turn = decoder.orientation().map_err(convert)?;
-    let mut image = rgb::from_dynamic(DynamicImage::from_decoder(decoder).map_err(convert)?);
-    orientation::apply(&mut image, turn);
+    let decoder = open(format, bytes)?;
+    let decoded =
+        DynamicImage::from_decoder(decoder).map_err(|error| from_image_error(format, bytes, error))?;
+    let is_multiplied = format == PictureFormat::Tiff && tiff::has_associated_alpha(bytes);
+    let mut image = rgb::from_dynamic(if is_multiplied {
+        rgb::undo_alpha(decoded)
+    } else {
+        decoded
+    });
+    orientation::apply(&mut image, orientation::of(format, bytes));
     Ok(image)
 }
 
 /// Reads the header and checks the size.
 pub(super) fn open(format: PictureFormat, bytes: &[u8]) -> Result<impl ImageDecoder, DecodeErrorKind> {
+    if format == PictureFormat::Tiff && !tiff::is_understood(bytes) {
+        return Err(unsupported(format, bytes));
+    }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format(format));
     reader.limits(limits);
     let decoder = reader
         .into_decoder()
-        .map_err(|error| from_image_error(format, error))?;
+        .map_err(|error| from_image_error(format, bytes, error))?;
+    if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+        return Err(unsupported(format, bytes));
+    }
     let (width, height) = decoder.dimensions();
     check_size(format, width, height, decoder.total_bytes())?;
     Ok(decoder)
@@ -41,11 +52,24 @@ pub(super) fn image_format(format: PictureFormat) -> ImageFormat {
         PictureFormat::WebP => ImageFormat::WebP,
         PictureFormat::Bmp => ImageFormat::Bmp,
         PictureFormat::Gif => ImageFormat::Gif,
+        PictureFormat::Tiff => ImageFormat::Tiff,
     }
 }
 
-fn from_image_error(format: PictureFormat, error: ImageError) -> DecodeErrorKind {
+fn unsupported(format: PictureFormat, bytes: &[u8]) -> DecodeErrorKind {
+    let form = match format {
+        PictureFormat::Tiff => tiff::describe_form(bytes),
+        _ => None,
+    };
+    DecodeErrorKind::Unsupported {
+        format,
+        form: form.unwrap_or_else(|| "a rare layout".to_owned()),
+    }
+}
+
+fn from_image_error(format: PictureFormat, bytes: &[u8], error: ImageError) -> DecodeErrorKind {
     match error {
+        ImageError::Unsupported(_) if format == PictureFormat::Tiff => unsupported(format, bytes),
         ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             DecodeErrorKind::Truncated {
                 format,

@@ -1,12 +1,31 @@
-//! The EXIF orientation: where a file stores it and how it is applied.
+//! The orientation of a picture: where each format stores it, and how it is applied.
+//!
+//! Follows Pillow's `ImageOps.exif_transpose`: the Exif tag decides; XMP counts only where Exif has no such tag.
+
+mod exif;
+mod places;
+mod xmp;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
-/// The orientation in a chunk of EXIF data, if there is one.
-pub(super) fn of_exif(chunk: Option<&Vec<u8>>) -> Orientation {
-    chunk
-        .and_then(|chunk| Orientation::from_exif_chunk(chunk))
+use super::picture_format::PictureFormat;
+
+/// The orientation that a file asks for.
+pub(super) fn of(format: PictureFormat, bytes: &[u8]) -> Orientation {
+    let found = match format {
+        PictureFormat::Jpeg => places::jpeg(bytes),
+        PictureFormat::Png => places::png(bytes),
+        PictureFormat::WebP => places::webp(bytes),
+        PictureFormat::Gif => places::gif(bytes),
+        PictureFormat::Tiff => places::tiff(bytes),
+        PictureFormat::Bmp => places::Metadata::default(),
+    };
+    let of_exif = found.exif.and_then(|exif| exif::orientation(&exif));
+    // A tag with a value out of range means "as stored", and XMP is not asked.
+    let value = of_exif.or_else(|| found.xmp.and_then(|xmp| xmp::orientation(&xmp)));
+    value
+        .and_then(Orientation::from_exif)
         .unwrap_or(Orientation::NoTransforms)
 }
 
@@ -19,3 +38,6 @@ pub(super) fn apply(image: &mut RgbImage, orientation: Orientation) {
     turned.apply_orientation(orientation);
     *image = turned.into_rgb8();
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::fmt;
 use image::ImageFormat;
 
 /// Names of all formats, as messages list them.
-pub(crate) const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP or GIF";
+pub(crate) const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP, GIF or TIFF";
 
 /// A picture format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +20,20 @@ pub enum PictureFormat {
     Bmp,
     /// Graphics Interchange Format; only the first frame is read.
     Gif,
+    /// Tagged Image File Format; only the first page is read.
+    Tiff,
 }
 
 impl PictureFormat {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::Png, Self::Jpeg, Self::WebP, Self::Bmp, Self::Gif];
+    pub const ALL: [Self; 6] = [
+        Self::Png,
+        Self::Jpeg,
+        Self::WebP,
+        Self::Bmp,
+        Self::Gif,
+        Self::Tiff,
+    ];
 
     /// The format of a file with these first bytes.
     pub fn recognise(bytes: &[u8]) -> Option<Self> {
@@ -34,6 +43,7 @@ impl PictureFormat {
             ImageFormat::WebP => Some(Self::WebP),
             ImageFormat::Bmp => Some(Self::Bmp),
             ImageFormat::Gif => Some(Self::Gif),
+            ImageFormat::Tiff => Some(Self::Tiff),
             _ => None,
         }
     }
@@ -51,6 +61,7 @@ impl PictureFormat {
             Self::WebP => &["webp"],
             Self::Bmp => &["bmp"],
             Self::Gif => &["gif"],
+            Self::Tiff => &["tif", "tiff"],
         }
     }
 }
@@ -63,6 +74,7 @@ impl fmt::Display for PictureFormat {
             Self::WebP => "WebP",
             Self::Bmp => "BMP",
             Self::Gif => "GIF",
+            Self::Tiff => "TIFF",
         })
     }
 }

@@ -4,6 +4,8 @@ mod damaged;
 mod jpeg_files;
 mod pixels;
 mod refused;
+mod tiff;
+pub(super) mod tiff_files;
 
 use std::io::Cursor;
 
@@ -109,7 +111,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             encode(GrayImage::from_pixel(7, 7, Luma([77])), ImageFormat::Bmp),
         ),
     ];
-    for (name, format) in ["PNG", "JPEG", "WebP", "BMP", "GIF"]
+    for (name, format) in ["PNG", "JPEG", "WebP", "BMP", "GIF", "TIFF"]
         .into_iter()
         .zip(PictureFormat::ALL)
     {

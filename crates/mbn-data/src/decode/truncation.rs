@@ -3,6 +3,7 @@
 
 use super::error::DecodeErrorKind;
 use super::picture_format::PictureFormat;
+use super::tiff;
 
 /// Refuses a file that ends before its format says it does. Bytes after the end are allowed.
 pub(super) fn check(format: PictureFormat, bytes: &[u8]) -> Result<(), DecodeErrorKind> {
@@ -12,6 +13,7 @@ pub(super) fn check(format: PictureFormat, bytes: &[u8]) -> Result<(), DecodeErr
         PictureFormat::WebP => webp,
         PictureFormat::Bmp => bmp,
         PictureFormat::Gif => gif,
+        PictureFormat::Tiff => tiff::check_end,
     };
     walk(bytes).map_err(|missing| DecodeErrorKind::Truncated {
         format,
@@ -20,7 +22,7 @@ pub(super) fn check(format: PictureFormat, bytes: &[u8]) -> Result<(), DecodeErr
 }
 
 /// The error says what is missing at the end.
-type Walk = Result<(), &'static str>;
+pub(super) type Walk = Result<(), &'static str>;
 
 fn u16_le(bytes: &[u8], at: usize) -> Option<usize> {
     let bytes = bytes.get(at..at.checked_add(2)?)?;

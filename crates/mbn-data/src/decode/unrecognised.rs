@@ -1,7 +1,13 @@
 //! Describes a file of no supported format.
 
-/// What the file's first bytes look like, for a message.
+use mbn_files::FileKind;
+
+/// What the file is, by its first bytes, or what they look like, for a message.
 pub(super) fn describe(bytes: &[u8]) -> String {
+    match FileKind::recognise(bytes) {
+        None | Some(FileKind::Picture(_)) => {}
+        Some(kind) => return format!("it is {kind}"),
+    }
     let start = &bytes[..bytes.len().min(64)];
     let text = match std::str::from_utf8(start) {
         Ok(text) => Some(text),
@@ -19,6 +25,27 @@ pub(super) fn describe(bytes: &[u8]) -> String {
         _ => {
             let hex: Vec<String> = start.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
             format!("it starts with the bytes {}", hex.join(" "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_kinds_are_named_and_others_shown() {
+        for (bytes, expected) in [
+            (
+                &b"version https://git-lfs.github.com/spec/v1\noid"[..],
+                "it is a Git LFS pointer",
+            ),
+            (b"<!DOCTYPE html><html>", "it is a web page"),
+            (b"PK\x03\x04", "it is a zip archive"),
+            (b"some words", "it starts with the text `some words`"),
+            (b"\x01\x02", "it starts with the bytes 01 02"),
+        ] {
+            assert!(describe(bytes).starts_with(expected), "{}", describe(bytes));
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
     decoder.set_options(strict);
     let mut image = RgbImage::new(width, height);
     decoder.decode_into(&mut image).map_err(malformed)?;
-    orientation::apply(&mut image, orientation::of_exif(decoder.exif()));
+    orientation::apply(&mut image, orientation::of(PictureFormat::Jpeg, bytes));
     Ok(image)
 }
 

@@ -47,13 +47,18 @@ pub(crate) struct Matches {
 }
 
 impl Glob {
-    /// Parses a path. `None` if it has no wildcard.
+    /// Parses a path. `None` if it has no wildcard. The folders at its start that exist under exactly these names are no
+    /// pattern, whatever characters they hold: `photos [2024]`.
     pub(crate) fn new(path: &Path) -> Result<Option<Self>, PatternError> {
-        let mut parts = Vec::new();
+        let (mut parts, mut literal) = (Vec::new(), Some(PathBuf::new()));
         for component in path.components() {
             let name = component.as_os_str();
+            literal = literal
+                .map(|start| start.join(name))
+                .filter(|start| start.exists());
             let text = name.to_string_lossy();
             parts.push(match &*text {
+                _ if literal.is_some() => Part::Name(name.to_owned()),
                 // A repeated `**` makes no difference.
                 "**" if matches!(parts.last(), Some(Part::Folders)) => continue,
                 "**" => Part::Folders,

@@ -53,7 +53,7 @@ fn files_folders_and_patterns_in_the_order_given() {
             "z/b.png",
             "z/deep/c.webp",
             "gone.png: no such file or folder",
-            "empty: the folder has no images (PNG, JPEG, WebP, BMP or GIF)",
+            "empty: the folder has no images (PNG, JPEG, WebP, BMP, GIF or TIFF)",
             "1.png",
             "z/deep/c.webp",
             "*.gif: no file matches the pattern",
@@ -77,6 +77,33 @@ fn a_file_whose_name_looks_like_a_pattern_is_that_file() {
     fs::write(&path, "").unwrap();
     fs::write(root.path().join("a1.png"), "").unwrap();
     assert_eq!(show(&collect(&[path]), root.path()), ["a[1].png"]);
+}
+
+#[test]
+fn folders_whose_names_look_like_patterns_are_those_folders() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    for name in ["photos [2024]/a.png", "photos 2/b.png", "what?/c.png"] {
+        fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+        fs::write(root.join(name), "").unwrap();
+    }
+    let found = |name: &str| show(&collect(&[root.join(name)]), root);
+    assert_eq!(found("photos [2024]/*.png"), ["photos [2024]/a.png"]);
+    assert_eq!(
+        found("photos [2024]/gone.jpg"),
+        ["photos [2024]/gone.jpg: no such file or folder"]
+    );
+    assert_eq!(
+        found("what?/gone.jpg"),
+        ["what?/gone.jpg: no such file or folder"]
+    );
+    assert_eq!(found("photos [1-3]/*.png"), ["photos 2/b.png"]);
+    let nothing = "no such file or folder; taken as a pattern, it matches none";
+    assert_eq!(found("[ab].png"), [format!("[ab].png: {nothing}")]);
+    assert_eq!(
+        found("photos [2024]/*.gif"),
+        ["photos [2024]/*.gif: no file matches the pattern"]
+    );
 }
 
 #[cfg(unix)]

@@ -22,8 +22,8 @@ use crate::resize::{self, Crop, ResizeError};
 /// Source and threads, which all epochs share.
 pub(super) struct Shared {
     pub source: Arc<dyn ImageSource>,
-    /// A pool of its own: the training step computes on the global one.
-    pub pool: ThreadPool,
+    /// A pool besides rayon's global one, on which the training step computes.
+    pub pool: Arc<ThreadPool>,
 }
 
 /// Everything that the batches of one epoch depend on.
@@ -41,7 +41,7 @@ pub(super) struct BatchBuilder {
     /// Number of batches that are ready or in progress ahead of the one in use.
     pub prefetch: usize,
     /// Set when the batches are no longer needed.
-    pub cancelled: Arc<AtomicBool>,
+    pub cancelled: AtomicBool,
 }
 
 impl BatchBuilder {
@@ -69,13 +69,18 @@ impl BatchBuilder {
             augment: config.augment.clone(),
             bad_pictures: config.bad_pictures,
             prefetch: config.prefetch,
-            cancelled: Arc::default(),
+            cancelled: AtomicBool::new(false),
         }
     }
 
     /// Makes batches with images, whatever the configuration says.
     pub fn with_images(self) -> Self {
         Self { crops: false, ..self }
+    }
+
+    /// The workers.
+    pub fn pool(&self) -> &ThreadPool {
+        &self.shared.pool
     }
 
     /// Number of batches.

@@ -1,5 +1,7 @@
 //! Outputs of an engine beside a reference's, judged by a tolerance.
 
+use mbn_spec::text::counted;
+
 use super::differences::Differences;
 use super::tolerance::Tolerance;
 use crate::error::EngineError;
@@ -9,7 +11,7 @@ use crate::softmax::{centred_logarithms, softmax};
 #[derive(Debug, thiserror::Error)]
 pub enum ParityError {
     /// The engines give outputs of different sizes.
-    #[error("the model has {} classes, candle's weights {}", found / images.max(&1), expected / images.max(&1))]
+    #[error("the model has {}, candle's weights {}", counted(found / images.max(&1), "class"), expected / images.max(&1))]
     Sizes {
         /// Number of values that the engine gave.
         found: usize,

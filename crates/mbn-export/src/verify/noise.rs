@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 /// Pictures of random bytes around a random colour, all different.
-pub(super) struct Noise {
+pub(crate) struct Noise {
     n: usize,
     /// `[n, 3, size, size]`.
     planes: Vec<u8>,
@@ -14,7 +14,7 @@ pub(super) struct Noise {
 
 impl Noise {
     /// `n` pictures of `size` x `size`, always the same.
-    pub(super) fn new(n: usize, size: usize) -> Self {
+    pub(crate) fn new(n: usize, size: usize) -> Self {
         let mut rng = Pcg64Mcg::seed_from_u64(n as u64);
         let plane = size * size;
         let mut planes = Vec::with_capacity(n * 3 * plane);
@@ -26,7 +26,7 @@ impl Noise {
     }
 
     /// The pictures as a network with this kind of input takes them.
-    pub(super) fn pixels(&self, pixel_type: PixelType, preprocess: &Preprocess) -> PixelBuffer {
+    pub(crate) fn pixels(&self, pixel_type: PixelType, preprocess: &Preprocess) -> PixelBuffer {
         match pixel_type {
             PixelType::Float => PixelBuffer::Float(self.normalised(preprocess)),
             PixelType::Uint8 => PixelBuffer::Uint8(self.interleaved()),
@@ -34,7 +34,7 @@ impl Noise {
     }
 
     /// `[n, 3, size, size]`.
-    pub(super) fn normalised(&self, preprocess: &Preprocess) -> Vec<f32> {
+    pub(crate) fn normalised(&self, preprocess: &Preprocess) -> Vec<f32> {
         let plane = self.plane();
         let values = self.planes.iter().enumerate().map(|(i, &byte)| {
             let (scale, offset) = preprocess.affine(i / plane % 3);

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use mbn_spec::Alpha;
+use predicates::prelude::*;
+use predicates::str::contains;
 use tempfile::TempDir;
 
 use crate::common::{fails, folder_with_weights, small, weights};
@@ -51,6 +53,36 @@ fn a_file_that_does_not_agree_with_candle_is_not_left() {
     fails(&folder, &args, 1, &messages);
 }
 
+/// A copy of the program where no folder above it has the library: only the system could have it.
+#[test]
+fn a_file_that_cannot_be_compared_is_not_left_unless_the_user_says_so() {
+    let folder = folder_with_weights();
+    let program = TempDir::new().unwrap();
+    let copy = program.path().join("mbn-export");
+    std::fs::copy(assert_cmd::cargo::cargo_bin!("mbn-export"), &copy).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = assert_cmd::Command::new(&copy);
+        command.env_remove("ORT_DYLIB_PATH").current_dir(folder.path());
+        command.arg("--weights=w.safetensors").args(args).assert()
+    };
+    let plain = run(&["out.onnx"]);
+    if plain.get_output().status.success() {
+        mbn_testing::skip(mbn_testing::Needs::Download, "the system has ONNX Runtime");
+        return;
+    }
+    plain
+        .code(1)
+        .stderr(contains("its outputs cannot be compared with candle's").and(contains("`--no-verify`")));
+    let quiet = run(&["-q", "out.onnx"]).code(1).stdout("");
+    quiet.stderr(contains("`out.onnx` was not written"));
+    assert!(!folder.path().join("out.onnx").exists());
+    run(&["-q", "--no-verify", "out.onnx"]).success().stderr("");
+    assert!(folder.path().join("out.onnx").exists());
+    run(&["--no-verify", "other.onnx"])
+        .success()
+        .stderr(contains("were not compared with candle's, as `--no-verify` says"));
+}
+
 #[test]
 fn a_library_that_is_named_must_be_onnx_runtime() {
     let folder = folder_with_weights();
@@ -68,4 +100,37 @@ fn a_library_that_is_named_must_be_onnx_runtime() {
     // The program runs on the CPU only and has no `--device`.
     let args = ["--weights=w.safetensors", "--device=cpu", "out.onnx"];
     fails(&folder, &args, 2, &["--device"]);
+}
+
+/// candle's threads, two more of ONNX Runtime's, and the main one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_few_threads_more_than_asked_for_are_started() {
+    let folder = folder_with_weights();
+    for (threads, more) in [
+        (1, "--no-verify"),
+        (12, "--no-verify"),
+        (1, "--no-fold"),
+        (12, "--no-fold"),
+    ] {
+        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mbn-export"))
+            .args([
+                "--weights=w.safetensors",
+                more,
+                "--threads",
+                &threads.to_string(),
+                "out.onnx",
+            ])
+            .current_dir(folder.path())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let most = mbn_testing::most_threads(&mut child);
+        // Without ONNX Runtime the second pair ends with an error, on as many threads.
+        child.wait().unwrap();
+        assert!(
+            (threads..=threads + 4).contains(&most),
+            "{most} threads, {threads} asked for"
+        );
+    }
 }

@@ -4,5 +4,7 @@
 mod check;
 mod common;
 mod options;
+mod other_files;
 mod output;
+mod range;
 mod weights;

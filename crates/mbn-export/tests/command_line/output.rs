@@ -55,7 +55,11 @@ fn a_link_stays_and_pipes_are_refused() {
     }
     let named = &["named like a weight file"];
     fails(&folder, &["--weights=w.safetensors", "w.onnx"], 1, named);
-    export(folder.path(), &["--weights=w.safetensors", "a.onnx"]).success();
+    export(
+        folder.path(),
+        &["--weights=w.safetensors", "--no-verify", "a.onnx"],
+    )
+    .success();
     assert!(path("a.onnx").is_symlink() && path("real.onnx").is_file());
     assert!(path("pipe").metadata().unwrap().file_type().is_fifo() && path("p.onnx").is_symlink());
     assert_eq!(std::fs::read(path("w.safetensors")).unwrap(), weights);
@@ -67,19 +71,25 @@ fn published_weights_are_found_and_the_same_file_comes_out_twice() {
     std::fs::create_dir(folder.path().join("models")).unwrap();
     let path = folder.path().join("models/mobilenet_v1_0.25.safetensors");
     weights(Alpha::Quarter, 3, small).save(&path).unwrap();
-    let next = "mbn-infer --model a.onnx images/*";
-    export(folder.path(), &["--alpha", "0.25", "a.onnx"])
+    let next = "`mbn-infer --model a.onnx PATH...`";
+    export(folder.path(), &["--alpha", "0.25", "--no-verify", "a.onnx"])
         .success()
         .stdout("")
         .stderr(contains(
             "Wrote `a.onnx`: MobileNetV1 alpha 0.25, 3 classes, 213,843 parameters, fp32, opset 17",
         ))
         .stderr(contains(next));
-    export(folder.path(), &["--alpha", "0.25", "b.onnx", "--quiet"])
+    export(folder.path(), &["--alpha", "0.25", "--no-verify", "my c.onnx"])
         .success()
-        .stdout("")
-        .stderr("");
+        .stderr(contains("`mbn-infer --model 'my c.onnx' PATH...`"));
+    export(
+        folder.path(),
+        &["--alpha", "0.25", "--no-verify", "b.onnx", "--quiet"],
+    )
+    .success()
+    .stdout("")
+    .stderr("");
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
     assert_eq!(read("a.onnx"), read("b.onnx"));
-    assert_eq!(names(folder.path()).len(), 3);
+    assert_eq!(names(folder.path()).len(), 4);
 }

@@ -33,6 +33,8 @@ fn contradictions_are_refused() {
         "--engine candle --device cpu --tf32 a.png",
         "--device cpu --cuda-libs /lib a.png",
         "--engine candle --cuda-graph a.png",
+        "--engine candle --prefer-nhwc a.png",
+        "--device cpu --fuse-conv-bias a.png",
         "--engine candle --device cuda --cudnn-search heuristic a.png",
         "--device cuda --cudnn-search default a.png",
     ] {
@@ -44,6 +46,7 @@ fn contradictions_are_refused() {
         "--engine candle --parity off a.png",
         "--tolerance 0 a.png",
         "--tf32 --cuda-graph a.png",
+        "--device cuda --prefer-nhwc --fuse-conv-bias a.png",
         "--engine candle --tf32 a.png",
         "--device cuda:1 --cudnn-search exhaustive --cuda-libs /lib a.png",
     ] {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 
-use super::{Sink, Writer};
+use super::{Sink, Writer, path_text};
 use crate::predictions::Prediction;
 
 pub(super) struct Csv(csv::Writer<Sink>);
@@ -20,7 +20,7 @@ impl Csv {
 
 impl Writer for Csv {
     fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
-        let path = path.to_string_lossy();
+        let path = path_text(path);
         match outcome {
             Ok(predictions) => {
                 for (rank, p) in (1..).zip(predictions) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Sink, Writer};
+use super::{Sink, Writer, path_text};
 use crate::predictions::Prediction;
 
 pub(super) struct Json(pub Sink);
@@ -27,7 +27,7 @@ enum Line<'a> {
 
 impl Writer for Json {
     fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
-        let path = path.to_string_lossy();
+        let path = path_text(path);
         let line = match outcome {
             Ok(predictions) => Line::Image { path, predictions },
             Err(error) => Line::Failure { path, error },

@@ -13,7 +13,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::{Sink, Writer};
+use super::{Sink, Writer, path_text};
 use crate::predictions::Prediction;
 
 const SCHEMA: &str = "
@@ -127,7 +127,7 @@ impl Rows {
 
 impl Writer for Parquet {
     fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
-        let path = path.to_string_lossy();
+        let path = path_text(path);
         match outcome {
             Ok(predictions) => {
                 for (rank, prediction) in (1..).zip(predictions) {

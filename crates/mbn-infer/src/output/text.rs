@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Sink, Writer, printable};
+use super::{Sink, Writer, path_text, printable};
 use crate::predictions::Prediction;
 
 pub(super) struct Text(pub Sink);
@@ -18,7 +18,7 @@ impl Writer for Text {
                 .iter()
                 .map(|p| format!("{} {:.1} %", printable(p.label), 100.0 * p.probability));
             let classes = classes.collect::<Vec<_>>().join(", ");
-            writeln!(self.0, "{}: {classes}", printable(&path.to_string_lossy()))?;
+            writeln!(self.0, "{}: {classes}", printable(&path_text(path)))?;
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ fn pipeline(batch: usize) -> Pipeline {
         std: [1.0; 3],
         ..Preprocess::default()
     };
-    Pipeline::new(preprocess, PixelType::Float, batch, 2).unwrap()
+    Pipeline::new(preprocess, PixelType::Float, batch, 2)
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_uint8_network_gets_the_bytes_of_the_resized_picture() {
         class: None,
         problem: None,
     }];
-    let pipeline = Pipeline::new(preprocess, PixelType::Uint8, 1, 1).unwrap();
+    let pipeline = Pipeline::new(preprocess, PixelType::Uint8, 1, 1);
     let mut chunks = 0;
     pipeline
         .run(&inputs, |chunk| {

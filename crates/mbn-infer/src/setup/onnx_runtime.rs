@@ -61,11 +61,18 @@ fn not_available(device: DeviceChoice) -> String {
 }
 
 /// The network in ONNX Runtime, and the device with the reason for it.
-pub(super) fn load(model: &Model, runtime: &Runtime, options: &Options) -> Result<(Loaded, String)> {
+///
+/// On the CPU, `threads` threads compute.
+pub(super) fn load(
+    model: &Model,
+    runtime: &Runtime,
+    options: &Options,
+    threads: usize,
+) -> Result<(Loaded, String)> {
     let source = source(model)?;
     let choice = options.device.device;
     match choice {
-        DeviceChoice::Cpu => Ok((on_cpu(model, runtime, &source, options)?, String::new())),
+        DeviceChoice::Cpu => Ok((on_cpu(model, runtime, &source, options, threads)?, String::new())),
         DeviceChoice::Cuda(device) => {
             let loaded = on_cuda(model, runtime, &source, options, device);
             let loaded = loaded.with_context(|| not_available(choice));
@@ -75,7 +82,7 @@ pub(super) fn load(model: &Model, runtime: &Runtime, options: &Options) -> Resul
             Ok(loaded) => Ok((loaded, "cuda:0, the first CUDA device".to_owned())),
             Err(error) => {
                 let why = format!("cpu, since {error:#}");
-                Ok((on_cpu(model, runtime, &source, options)?, why))
+                Ok((on_cpu(model, runtime, &source, options, threads)?, why))
             }
         },
     }
@@ -93,7 +100,10 @@ fn on_cuda(
         tf32: options.tf32,
         search: options.cudnn_search.map(Into::into).unwrap_or_default(),
         graph: options.cuda_graph,
+        prefer_nhwc: options.prefer_nhwc,
+        fuse_conv_bias: options.fuse_conv_bias,
     };
+    let cuda = cuda.suited_to(model.precision());
     let folders = Folders::new(options.cuda_libs.as_deref());
     let (size, batch) = (model.preprocess(None).size, options.cuda_batch_len());
     let network = CudaNetwork::load(runtime, source, cuda, &folders, size, batch)?;
@@ -108,10 +118,16 @@ fn on_cuda(
     })
 }
 
-fn on_cpu(model: &Model, runtime: &Runtime, source: &ModelSource, options: &Options) -> Result<Loaded> {
+fn on_cpu(
+    model: &Model,
+    runtime: &Runtime,
+    source: &ModelSource,
+    options: &Options,
+    threads: usize,
+) -> Result<Loaded> {
     let provider = Provider::Cpu;
     let session = SessionOptions {
-        threads: options.common.thread_count(),
+        threads,
         provider,
         batch: None,
     };

@@ -63,6 +63,10 @@ pub fn success(command: &mut assert_cmd::Command) -> Run {
     failure(command, 0)
 }
 
+pub fn run(command: &mut assert_cmd::Command) -> Run {
+    Run::of(command.output().unwrap())
+}
+
 /// Runs the program, which must end with the exit code `code`.
 pub fn failure(command: &mut assert_cmd::Command, code: i32) -> Run {
     let run = Run::of(command.output().unwrap());
@@ -84,6 +88,17 @@ pub fn assert_same(found: &[f64], expected: &[f64]) {
     for (f, e) in found.iter().zip(expected) {
         assert!((f - e).abs() <= 1e-4, "{found:?}, expected {expected:?}");
     }
+}
+
+/// The built-in weights for small pictures, which take little time.
+pub fn small_weights() -> mbn_weights::Weights {
+    let weights = mbn_infer::builtin::weights().unwrap();
+    let mut metadata = weights.metadata().clone();
+    metadata.preprocess = Some(mbn_spec::Preprocess {
+        size: 32,
+        ..metadata.preprocess.unwrap_or_default()
+    });
+    weights.with_metadata(metadata).unwrap()
 }
 
 /// Writes the built-in weights as an ONNX file.

@@ -31,11 +31,101 @@ fn names_that_are_not_utf8_stay_valid_json() {
     use std::os::unix::ffi::OsStrExt;
     let folder = folder();
     picture(&folder, "a.png");
-    let name = std::ffi::OsStr::from_bytes(b"n\xe9.png");
-    std::fs::rename(folder.path().join("a.png"), folder.path().join(name)).unwrap();
-    let run = success(program(&folder).args(["--format", "json"]).arg(name));
+    for name in [&b"n\xe8.png"[..], b"n\xe9.png"] {
+        let name = std::ffi::OsStr::from_bytes(name);
+        std::fs::copy(folder.path().join("a.png"), folder.path().join(name)).unwrap();
+    }
+    let expected = ["a.png", "n\u{fffd}E8.png", "n\u{fffd}E9.png"];
+    let run = success(program(&folder).args(["--format", "json", "."]));
+    let paths = run.stdout.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["path"].as_str().unwrap().trim_start_matches("./").to_owned()
+    });
+    assert_eq!(paths.collect::<Vec<_>>(), expected);
+    for format in ["csv", "text"] {
+        let run = success(program(&folder).args(["--format", format, "--top-k", "1", "."]));
+        for name in expected {
+            assert_eq!(run.stdout.matches(name).count(), 1, "{}", run.stdout);
+        }
+    }
+}
+
+/// Lists as editors, Windows and `find -print0` write them.
+#[test]
+fn lists_in_other_encodings_are_read_or_named() {
+    let folder = folder();
+    picture(&folder, "a b.png");
+    picture(&folder, "c.png");
+    let lines = |list: &[u8], more: &[&str]| {
+        std::fs::write(folder.path().join("my list"), list).unwrap();
+        let run = success(
+            program(&folder)
+                .args(["--format", "json", "--list", "my list"])
+                .args(more),
+        );
+        run.stdout.lines().count()
+    };
+    assert_eq!(lines(b"\xef\xbb\xbfa b.png\nc.png\n", &[]), 2);
+    assert_eq!(lines(b"\xef\xbb\xbfa b.png\r\nc.png\r\n", &[]), 2);
+    assert_eq!(lines(b"a b.png\0c.png\0", &["--null"]), 2);
+    #[cfg(unix)]
+    {
+        std::fs::copy(folder.path().join("c.png"), folder.path().join("d\ne.png")).unwrap();
+        assert_eq!(lines(b"d\ne.png\0", &["--null"]), 1);
+    }
+    let run = failure(program(&folder).args(["--list", "-"]).write_stdin("c.png\0"), 1);
+    assert!(
+        run.stderr.contains("null byte") && run.stderr.contains("`--null`"),
+        "{}",
+        run.stderr
+    );
+    failure(program(&folder).args(["--null", "c.png"]), 2);
+
+    let utf16: Vec<u8> = "\u{feff}c.png\r\na b.png\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    std::fs::write(folder.path().join("my list"), utf16).unwrap();
+    let run = failure(program(&folder).args(["--list", "my list"]), 1);
+    assert!(
+        run.stderr.contains("it is text in UTF-16, expected UTF-8"),
+        "{}",
+        run.stderr
+    );
+    // The advice works.
+    let command = run
+        .stderr
+        .split('`')
+        .find(|part| part.starts_with("iconv "))
+        .unwrap();
+    let words = shlex::split(command).unwrap();
+    let converted = std::process::Command::new(&words[0])
+        .args(&words[1..])
+        .current_dir(folder.path())
+        .output();
+    if let Ok(converted) = converted {
+        let run = success(
+            program(&folder)
+                .args(["--format", "json", "--list", "-"])
+                .write_stdin(converted.stdout),
+        );
+        assert_eq!(run.stdout.lines().count(), 2);
+    }
+}
+
+/// A folder with brackets in its name is that folder, and a file that it lacks is missing, not a pattern.
+#[test]
+fn brackets_in_names_are_no_pattern() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("photos [2024]")).unwrap();
+    picture(&folder, "photos [2024]/a.png");
+    let run = success(program(&folder).args(["--format", "json", "photos [2024]/*.png"]));
+    assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
+    let path = "photos [2024]/gone.jpg";
+    let run = common::run(program(&folder).args(["--format", "json", path]));
+    assert_ne!(run.code, 0);
     let line: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(line["path"], "n\u{fffd}.png");
+    assert_eq!(line["error"], "no such file or folder");
 }
 
 #[cfg(unix)]

@@ -11,4 +11,6 @@ mod left_out;
 mod models;
 mod options;
 mod ort;
+mod other_files;
 mod output;
+mod threads;

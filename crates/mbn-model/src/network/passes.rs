@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use candle_core::{Result, Tensor, Var, bail};
-use mbn_ops::{Upstream, global_average_pool, global_average_pool_backward};
+use candle_core::{Result, Tensor, bail};
+use mbn_ops::{CrossEntropy, Upstream, global_average_pool, global_average_pool_backward};
 use mbn_ops::{linear, linear_backward};
 
 use super::Network;
@@ -21,7 +21,7 @@ impl Network {
         let images = images.detach().contiguous()?;
         let records = self.convolutions(&images, Mode::Train)?;
         let features = self.pool(&records)?;
-        let logits = Var::from_tensor(&self.linear(&features)?.detach())?;
+        let logits = self.linear(&features)?.detach();
         Ok(Pass {
             images,
             records,
@@ -30,27 +30,23 @@ impl Network {
         })
     }
 
-    /// Gradients of `loss`, a scalar computed from `pass`'s logits, with respect to every parameter that is not frozen.
+    /// Gradients of `loss`, which was computed from `pass`'s logits, with respect to every parameter that is not frozen.
     ///
     /// The network is a chain, so each gradient is computed once and handed on; candle's own backward pass would
     /// add each to a tensor of zeros first, four more passes over memory.
     ///
     /// # Errors
-    /// If `loss` does not depend on the logits, or the pass is another network's.
-    pub fn backward(&mut self, pass: Pass, loss: &Tensor) -> Result<Gradients> {
+    /// If the pass is another network's.
+    pub fn backward(&mut self, pass: Pass, loss: &CrossEntropy) -> Result<Gradients> {
         let Pass {
             images,
             mut records,
             features,
-            logits,
+            ..
         } = pass;
-        let of_loss = loss.backward()?;
-        let Some(dlogits) = of_loss.get(&logits) else {
-            bail!("the loss does not depend on the logits")
-        };
         let mut gradients = Gradients::default();
         let before = linear_backward(
-            &dlogits.contiguous()?,
+            &loss.gradient.contiguous()?,
             &features,
             &self.fc_weight.tensor().detach(),
         )?;
@@ -116,7 +112,7 @@ impl Network {
         Ok(())
     }
 
-    fn convolutions(&mut self, images: &Tensor, mode: Mode) -> Result<Vec<Record>> {
+    pub(super) fn convolutions(&mut self, images: &Tensor, mode: Mode) -> Result<Vec<Record>> {
         self.buffers.prepare(images);
         let mut records: Vec<Record> = Vec::with_capacity(self.layers.len());
         for i in 0..self.layers.len() {
@@ -136,7 +132,7 @@ impl Network {
         Ok(records)
     }
 
-    fn pool(&self, records: &[Record]) -> Result<Tensor> {
+    pub(super) fn pool(&self, records: &[Record]) -> Result<Tensor> {
         match records.last() {
             Some(last) => global_average_pool(last.activation()),
             None => bail!("the network has no layers"),
@@ -148,13 +144,13 @@ impl Network {
         self.buffers.take(shape, self.precision, &self.device)
     }
 
-    fn give_back(&mut self, records: Vec<Record>) {
+    pub(super) fn give_back(&mut self, records: Vec<Record>) {
         records
             .into_iter()
             .for_each(|record| self.buffers.give(record.raw));
     }
 
-    fn linear(&self, features: &Tensor) -> Result<Tensor> {
+    pub(super) fn linear(&self, features: &Tensor) -> Result<Tensor> {
         linear(features, self.fc_weight.tensor(), self.fc_bias.tensor())
     }
 

@@ -40,7 +40,7 @@ impl Setting {
     }
 
     /// The same pictures on every device: noise around a level that depends on the class.
-    fn batch(&self, device: &Device) -> (Tensor, Tensor) {
+    pub fn batch(&self, device: &Device) -> (Tensor, Tensor) {
         let mut rng = Pcg64Mcg::seed_from_u64(self.seed + 1);
         let labels: Vec<u32> = (0..self.batch).map(|i| (i * 7 % CLASSES) as u32).collect();
         let pixels = self.size * self.size;
@@ -88,7 +88,7 @@ pub fn steps(
         let pass = network.forward_train(&images).unwrap();
         let loss = cross_entropy(pass.logits(), &labels, 0.1).unwrap();
         let mut gradients = network.backward(pass, &loss).unwrap();
-        losses.push(loss.to_scalar().unwrap());
+        losses.push(loss.mean.to_scalar().unwrap());
         if step == 1 {
             let gradient = |p: &mbn_model::Parameter| (p.name.clone(), values(gradients.get(p).unwrap()));
             first.extend(network.trainable_parameters().map(gradient));
@@ -192,7 +192,7 @@ pub fn losses(device: &Device, setting: Setting, precision: DType, count: usize)
         let pass = network.forward_train(&images).unwrap();
         let loss = cross_entropy(pass.logits(), &labels, 0.0).unwrap();
         let gradients = network.backward(pass, &loss).unwrap();
-        losses.push(loss.to_scalar().unwrap());
+        losses.push(loss.mean.to_scalar().unwrap());
         optimizer.step(network.parameters(), &gradients, 0.02).unwrap();
     }
     losses

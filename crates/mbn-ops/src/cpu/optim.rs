@@ -1,4 +1,4 @@
-//! The optimisers' element-wise passes, with the formulas of `torch.optim`.
+//! The element-wise passes of the optimisers, with the formulas of `torch.optim`, and of the moving average.
 
 use super::simd::vectorised;
 use crate::operands::optim::{AdamW, Sgd};
@@ -63,6 +63,18 @@ pub(crate) fn adamw_descend(parameter: &mut [f32], first: &[f32], second: &[f32]
         |_| {
             for ((p, m), v) in parameter.iter_mut().zip(first).zip(second) {
                 *p = *p * keep - size * m / (v.sqrt() / root_bias2 + epsilon);
+            }
+        },
+    );
+}
+
+/// `average += gain (value - average)`: the average of a value that does not change is exactly that value.
+pub(crate) fn average(average: &mut [f32], value: &[f32], gain: f32) {
+    vectorised(
+        #[inline(always)]
+        |_| {
+            for (average, value) in average.iter_mut().zip(value) {
+                *average += (value - *average) * gain;
             }
         },
     );

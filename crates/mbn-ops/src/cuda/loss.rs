@@ -1,23 +1,56 @@
-//! Softmax cross entropy on CUDA: the loss and the gradient of the logits in one pass.
+//! Softmax cross entropy on CUDA: the loss, the gradient of the logits and what they predict in one pass; and the sums over
+//! steps.
 
-use std::sync::OnceLock;
+use candle_core::{DType, Device, Result, Shape, Tensor, bail};
 
-use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
-
-use super::allocation::filled;
-use super::launch::{address, pointer, with_queue};
-use crate::kernels::{self, LossTarget};
+use super::allocation::filled_as;
+use super::launch::{CudaKernel, Destination, pointer};
+use super::queue::{Held, Queue};
+use crate::descriptors::kernel::Kernel;
+use crate::descriptors::loss::Tally;
+use crate::kernels::{self, LossTarget, Pointer};
 use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::loss::{CrossEntropy, Scores};
 
 const NAME: &str = "cross-entropy";
 
 /// Mean cross entropy of `logits` `[N, K]`, float32, against class indices `labels` `[N]` (U32), with label smoothing,
-/// for CUDA tensors. The forward pass computes the gradient too; candle's backward pass only reads it. A label that is
-/// not below `K` makes the loss NaN.
+/// for CUDA tensors. A label that is not below `K` makes the loss NaN.
 ///
 /// # Errors
 /// If the shapes or types do not fit, or a tensor is not on the device or not contiguous.
-pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f32) -> Result<Tensor> {
+pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f32) -> Result<CrossEntropy> {
+    differentiated(logits, against_labels(logits, labels, smoothing)?)
+}
+
+/// [`cross_entropy`] against `targets` `[N, K]`, float32, the weight of each class, which need not sum to one.
+///
+/// # Errors
+/// If the shapes or types do not fit, or a tensor is not on the device or not contiguous.
+pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<CrossEntropy> {
+    expect_shape(NAME, "targets", targets, logits.dims())?;
+    expect_type(NAME, targets, DType::F32)?;
+    differentiated(logits, LossTarget::Probabilities(pointer(NAME, targets)?))
+}
+
+/// Mean cross entropy of `logits` `[N, K]`, float32, against class indices `labels` `[N]` (U32), and the predicted classes
+/// with their probabilities, for CUDA tensors.
+///
+/// # Errors
+/// If the shapes or types do not fit, or a tensor is not on the device or not contiguous.
+pub fn scores(logits: &Tensor, labels: &Tensor) -> Result<Scores> {
+    let target = against_labels(logits, labels, 0.0)?;
+    let n = logits.dim(0)?;
+    let [loss, predicted, probability] =
+        run(logits, target, n.into(), |probability| [None, Some(probability)])?;
+    Ok(Scores {
+        loss,
+        predicted,
+        probability,
+    })
+}
+
+fn against_labels(logits: &Tensor, labels: &Tensor, smoothing: f32) -> Result<LossTarget> {
     expect_shape(NAME, "labels", labels, &[logits.dims2()?.0])?;
     if labels.dtype() != DType::U32 {
         bail!(
@@ -26,82 +59,60 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f32) -> Result
             DType::U32
         );
     }
-    let target = LossTarget::Labels {
+    Ok(LossTarget::Labels {
         labels: pointer(NAME, labels)?,
         smoothing,
-    };
-    against(logits, labels, target)
-}
-
-/// [`cross_entropy`] against `targets` `[N, K]`, float32, the weight of each class, which need not sum to one.
-///
-/// # Errors
-/// If the shapes or types do not fit, or a tensor is not on the device or not contiguous.
-pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    expect_shape(NAME, "targets", targets, logits.dims())?;
-    expect_type(NAME, targets, DType::F32)?;
-    let target = LossTarget::Probabilities(pointer(NAME, targets)?);
-    against(logits, targets, target)
-}
-
-/// The loss against `target`, which points into `owner`.
-fn against(logits: &Tensor, owner: &Tensor, target: LossTarget) -> Result<Tensor> {
-    let (n, k) = logits.dims2()?;
-    expect_type(NAME, logits, DType::F32)?;
-    logits.apply_op1(CrossEntropy {
-        extent: [n, k],
-        target,
-        _owner: owner.clone(),
-        gradient: OnceLock::new(),
     })
 }
 
-struct CrossEntropy {
-    extent: [usize; 2],
-    target: LossTarget,
-    /// Keeps the target's memory alive.
-    _owner: Tensor,
-    /// Gradient of the logits, from the forward pass.
-    gradient: OnceLock<Tensor>,
+fn differentiated(logits: &Tensor, target: LossTarget) -> Result<CrossEntropy> {
+    let shape = logits.shape().clone();
+    let [mean, predicted, gradient] = run(logits, target, shape, |gradient| [Some(gradient), None])?;
+    Ok(CrossEntropy {
+        mean,
+        gradient,
+        predicted,
+    })
 }
 
-impl CustomOp1 for CrossEntropy {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+/// Loss, predicted classes, and a float32 tensor of the given shape that is written as the gradient or as the
+/// probabilities, as `third` says.
+fn run(
+    logits: &Tensor,
+    target: LossTarget,
+    shape: Shape,
+    third: impl FnOnce(Pointer) -> [Option<Pointer>; 2],
+) -> Result<[Tensor; 3]> {
+    let (n, k) = logits.dims2()?;
+    expect_type(NAME, logits, DType::F32)?;
+    let address = pointer(NAME, logits)?;
+    let device = logits.device().as_cuda_device()?;
+    let queue = Queue::of(device)?;
+    let tensors = [
+        (().into(), DType::F32),
+        (n.into(), DType::U32),
+        (shape, DType::F32),
+    ];
+    let scale = 1.0 / n as f32;
+    let fill = |[loss, predicted, pointer]: [Pointer; 3]| {
+        let [gradient, probability] = third(pointer);
+        let out = kernels::Loss {
+            loss,
+            predicted,
+            gradient,
+            probability,
+        };
+        kernels::cross_entropy(&queue.hold(), [n, k], address, target, scale, out)
+    };
+    let (tensors, ()) = filled_as(NAME, &Device::Cuda(device.clone()), tensors, fill)?;
+    Ok(tensors)
+}
 
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        bail!("{NAME}: the logits are on the CPU, the labels are not")
-    }
-
-    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let device = &storage.device;
-        // SAFETY: the kernel below writes it before anything reads it.
-        let loss = unsafe { device.alloc::<f32>(1) }?;
-        let loss = CudaStorage::wrap_cuda_slice(loss, device.clone());
-        let address = address(NAME, &loss, &Layout::contiguous(()))?;
-        let scale = 1.0 / self.extent[0] as f32;
-        let shape = self.extent.as_slice().into();
-        let device = Device::Cuda(device.clone());
-        let ([gradient], ()) = filled(NAME, &device, [shape], |[gradient]| {
-            with_queue(NAME, storage, layout, |queue, logits| {
-                let out = kernels::Loss {
-                    loss: address,
-                    gradient,
-                };
-                let logits = logits.float(NAME)?;
-                kernels::cross_entropy(queue, self.extent, logits, self.target, scale, out)
-            })
-        })?;
-        // One pass for each loss, so there is none yet.
-        let _ = self.gradient.set(gradient);
-        Ok((loss, Shape::from(())))
-    }
-
-    fn bwd(&self, _: &Tensor, _: &Tensor, of_loss: &Tensor) -> Result<Option<Tensor>> {
-        match self.gradient.get() {
-            Some(gradient) => gradient.broadcast_mul(of_loss).map(Some),
-            None => bail!("{NAME}: the forward pass left no gradient"),
-        }
+impl CudaKernel for Tally<'_> {
+    fn cuda(&self, queue: &Held, out: Destination) -> Result<()> {
+        let name = Self::NAME;
+        let classes = [pointer(name, self.predicted)?, pointer(name, self.labels)?];
+        let (n, loss) = (self.labels.elem_count(), pointer(name, self.loss)?);
+        kernels::tally(queue, n, loss, classes, out.float(name)?)
     }
 }

@@ -11,6 +11,7 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::{CudaDevice, DeviceId, WrapErr, gemm_reduced_precision_f32};
 use candle_core::{Result, bail};
 
+use super::work;
 use crate::kernels::{Arg, ElementType, Launch, Matrix, Pointer, Product, Slot, Stream};
 
 /// The compiled kernels, by the names of their sources.
@@ -143,6 +144,7 @@ impl Stream for Held<'_> {
         // SAFETY: `kernels` gives each kernel the parameters of its declaration, and pointers to as many elements as it
         // reads and writes; both are what the emulation of the same launches checks in the tests.
         unsafe { builder.launch(config) }.w()?;
+        work::count_launch();
         Ok(())
     }
 
@@ -154,6 +156,7 @@ impl Stream for Held<'_> {
         let stride = |matrix: &Matrix| size(matrix.stride);
         let (m, n, k) = (m?, n?, k?);
         let handle = self.device.cublas_handle();
+        work::count_product();
         // cuBLAS works in the calling thread's context.
         self.device.cuda_stream().context().bind_to_thread().w()?;
         // SAFETY: the handle is on the device's stream; the three matrices have the sizes that `product` gives; `alpha` and
@@ -190,6 +193,7 @@ impl Stream for Held<'_> {
         if present.is_none_or(|buffer| buffer.len() < bytes) {
             // Freed before the new one is made, in the stream's order: after the work that uses it.
             state.scratch.remove(&slot);
+            work::count_allocation();
             // SAFETY: what it holds at first is never read, by the contract of `scratch`.
             let buffer = unsafe { self.device.alloc::<u8>(bytes.max(1)) }?;
             state.scratch.insert(slot, buffer);

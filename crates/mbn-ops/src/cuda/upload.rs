@@ -11,6 +11,7 @@ use candle_core::{Device, Result, Storage, Tensor, bail};
 
 use super::allocation::filled;
 use super::queue::Queue;
+use super::work;
 use crate::kernels::{self, Images, Packing, Picture, Pointer};
 
 /// Batches that are on their way or in use: the most steps that the program runs ahead of the device.
@@ -132,6 +133,7 @@ impl Uploader {
                 .new_event(Some(sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC))
                 .w()
         };
+        work::count_allocation();
         // SAFETY: both are written before they are read; zeros until then are not needed.
         let (host, memory) = unsafe {
             let host = context.alloc_pinned::<u8>(room).w()?;
@@ -153,6 +155,7 @@ impl Uploader {
         let Some(view) = (unsafe { view.transmute::<u32>(n) }) else {
             bail!("upload: the labels do not fit")
         };
+        work::count_allocation();
         // SAFETY: the copy writes all of it.
         let mut labels = unsafe { self.device.alloc::<u32>(n) }?;
         self.device.memcpy_dtod(&view, &mut labels)?;

@@ -1,4 +1,4 @@
-//! The CPU's passes over a parameter and its optimiser state.
+//! The CPU's passes over a parameter, its optimiser state and its average.
 
 use candle_core::{Result, Tensor};
 
@@ -81,6 +81,23 @@ impl Kernel for AdamWDescend<'_> {
         let moments = moments.values::<f32>()?;
         let (first, second) = moments.split_at(moments.len() / 2);
         cpu::adamw_descend(float_result(Self::NAME, out)?, first, second, self.adamw);
+        Ok(())
+    }
+}
+
+/// Changes the average, given the present value.
+pub(crate) struct Average<'a> {
+    pub value: &'a Tensor,
+    pub gain: f32,
+}
+
+impl Kernel for Average<'_> {
+    const NAME: &'static str = "average";
+    type Side = ();
+
+    fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        let value = Reader::new(Self::NAME, self.value)?;
+        cpu::average(float_result(Self::NAME, out)?, value.values()?, self.gain);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-// Softmax cross entropy: a block for each row of logits.
+// Softmax cross entropy, a block for each row of logits, and the sums over steps that training shows.
 #include "common.cuh"
 
 // What `combine` makes of the values of all 256 threads, in one order; every thread gets it. Warps combine by shuffles,
@@ -18,17 +18,18 @@ template <class T, class F> DEVICE T combine_threads(T value, T *shared, F combi
     return value;
 }
 
-// logits [n, k]; either `targets` [n, k], or `labels` [n] with smoothing. Writes the loss of each row, not scaled, and
-// the scaled gradient. A label that is too large gives no number.
+// logits [n, k]; either `targets` [n, k], or `labels` [n] with smoothing. Writes the loss of each row, not scaled, and the
+// first class with the largest logit; unless they are null, the scaled gradient, and the probability of that class. A
+// label that is too large gives no number.
 KERNEL(cross_entropy, (const float *__restrict__ logits, const float *__restrict__ targets,
                        const unsigned *__restrict__ labels, double *__restrict__ losses, float *__restrict__ gradient,
-                       int k, float smoothing, float scale)) {
+                       unsigned *__restrict__ predicted, float *__restrict__ probability, int k, float smoothing,
+                       float scale)) {
     float *floats = reinterpret_cast<float *>(shared_memory());
     double *doubles = reinterpret_cast<double *>(shared_memory()) + 32;
     const auto add = [](auto a, auto b) { return a + b; };
     const size_t row = blockIdx.x;
     logits += row * k;
-    gradient += row * k;
     const unsigned label = targets ? 0 : labels[row];
     const bool valid = label < static_cast<unsigned>(k);
 
@@ -56,11 +57,20 @@ KERNEL(cross_entropy, (const float *__restrict__ logits, const float *__restrict
     }
     loss = combine_threads(loss, doubles, add);
     weight = combine_threads(weight, floats, add);
-    if (threadIdx.x == 0)
+    int first = k - 1;
+    for (int i = threadIdx.x; i < k; i += blockDim.x)
+        if (logits[i] == most)
+            first = min_of(first, i);
+    first = combine_threads(first, reinterpret_cast<int *>(floats), [](int a, int b) { return min_of(a, b); });
+    if (threadIdx.x == 0) {
         losses[row] = valid ? loss : static_cast<double>(NAN);
-    for (int i = threadIdx.x; i < k; i += blockDim.x) {
-        const float probability = expf(logits[i] - most) / sum;
-        gradient[i] = valid ? scale * (weight * probability - target(i)) : NAN;
+        predicted[row] = first;
+        if (probability)
+            probability[row] = 1.0f / sum;
+    }
+    for (int i = threadIdx.x; gradient && i < k; i += blockDim.x) {
+        const float softmax = expf(logits[i] - most) / sum;
+        gradient[row * k + i] = valid ? scale * (weight * softmax - target(i)) : NAN;
     }
 }
 
@@ -72,4 +82,18 @@ KERNEL(sum_losses, (const double *__restrict__ losses, float *__restrict__ out, 
     sum = combine_threads(sum, reinterpret_cast<double *>(shared_memory()), [](double a, double b) { return a + b; });
     if (threadIdx.x == 0)
         *out = static_cast<float>(scale * sum);
+}
+
+// Adds the sum of the losses of n images, whose mean is `loss`, and the number of images whose predicted class is their
+// label, to `sums` [2]; by one block.
+KERNEL(tally, (const float *__restrict__ loss, const unsigned *__restrict__ predicted,
+               const unsigned *__restrict__ labels, float *__restrict__ sums, int n)) {
+    int right = 0;
+    for (int i = threadIdx.x; i < n; i += blockDim.x)
+        right += predicted[i] == labels[i];
+    right = combine_threads(right, reinterpret_cast<int *>(shared_memory()), [](int a, int b) { return a + b; });
+    if (threadIdx.x == 0) {
+        sums[0] += *loss * n;
+        sums[1] += right;
+    }
 }

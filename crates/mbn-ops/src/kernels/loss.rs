@@ -1,4 +1,4 @@
-//! Softmax cross entropy and its gradient.
+//! Softmax cross entropy, its gradient, and the sums over steps that training shows.
 
 use candle_core::Result;
 
@@ -25,8 +25,12 @@ pub enum LossTarget {
 pub struct Loss {
     /// A scalar, float32.
     pub loss: Pointer,
-    /// The gradient of the logits, `[N, K]`.
-    pub gradient: Pointer,
+    /// The first class with the largest logit of each row, `[N]`, unsigned 32-bit.
+    pub predicted: Pointer,
+    /// The gradient of the logits, `[N, K]`, if it is wanted.
+    pub gradient: Option<Pointer>,
+    /// The probability of that class, `[N]`, if it is wanted.
+    pub probability: Option<Pointer>,
 }
 
 /// `scale * sum over rows of -sum over classes of target log softmax(logits)` for `logits` `[n, k]`, float32; the
@@ -50,7 +54,12 @@ pub fn cross_entropy(
     let shared = THREADS * size_of::<f64>();
     let launch = Launch::new("loss", "cross_entropy", [n, 1], [THREADS, 1])?
         .shared(shared)?
-        .pointers(&[logits, probabilities, labels, rows, out.gradient])
+        .pointers(&[logits, probabilities, labels, rows])
+        .pointers(&[
+            out.gradient.unwrap_or(0),
+            out.predicted,
+            out.probability.unwrap_or(0),
+        ])
         .ints(&[k])?
         .floats(&[smoothing, scale]);
     stream.launch(&launch)?;
@@ -59,5 +68,24 @@ pub fn cross_entropy(
         .pointers(&[rows, out.loss])
         .ints(&[n])?
         .floats(&[scale]);
+    stream.launch(&launch)
+}
+
+/// Adds the sum of the losses of `n` images, whose mean is the scalar `loss`, and the number of images whose `predicted`
+/// class is their label to `sums`, `[2]`, float32; classes and labels are `[n]`, unsigned 32-bit.
+///
+/// # Errors
+/// If the stream fails.
+pub fn tally(
+    stream: &impl Stream,
+    n: usize,
+    loss: Pointer,
+    [predicted, labels]: [Pointer; 2],
+    sums: Pointer,
+) -> Result<()> {
+    let launch = Launch::new("loss", "tally", [1, 1], [THREADS, 1])?
+        .shared(THREADS * size_of::<f64>())?
+        .pointers(&[loss, predicted, labels, sums])
+        .ints(&[n])?;
     stream.launch(&launch)
 }

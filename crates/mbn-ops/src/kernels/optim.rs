@@ -1,4 +1,4 @@
-//! The optimisers' step, one launch for all tensors.
+//! The optimisers' step and that of the moving average, one launch for all tensors.
 
 use candle_core::{Result, bail};
 
@@ -8,10 +8,10 @@ use crate::operands::optim::{AdamW, Sgd};
 
 /// Tensors of one launch: their table is an argument, and all arguments together have 4 KiB.
 const TENSORS: usize = 96;
+/// Averages of one launch, whose entries are shorter: more than the network has.
+const AVERAGES: usize = 160;
 /// Values of a block.
 const CHUNK: usize = THREADS * 16;
-/// 64-bit words of a table's entry.
-const WORDS: usize = 5;
 
 /// A parameter and what its step needs, all float32.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,6 +68,30 @@ pub fn adamw_step(stream: &impl Stream, tensors: &[OptimizerTensor], adamw: Adam
     })
 }
 
+/// A moving average and what it follows, both float32.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AveragedTensor {
+    /// Changed in place.
+    pub average: Pointer,
+    /// The present values.
+    pub value: Pointer,
+    /// Values of both.
+    pub len: usize,
+}
+
+/// Moves all averages by `gain` of their distance to the values.
+///
+/// # Errors
+/// If a tensor is too long or the stream fails.
+pub fn average_step(stream: &impl Stream, tensors: &[AveragedTensor], gain: f64) -> Result<()> {
+    for tensors in tensors.chunks(AVERAGES) {
+        let entries = tensors.iter().map(|t| ([t.average, t.value], t.len, []));
+        let table = Table::<AVERAGES>::new(entries)?;
+        stream.launch(&table.launch("average")?.floats(&[gain as f32]))?;
+    }
+    Ok(())
+}
+
 fn launches(
     stream: &impl Stream,
     kernel: &'static str,
@@ -76,32 +100,49 @@ fn launches(
     arguments: impl Fn(Launch) -> Result<Launch>,
 ) -> Result<()> {
     for tensors in tensors.chunks(TENSORS) {
-        let (table, blocks) = table(tensors, &decay)?;
-        let mut launch = Launch::new("optim", kernel, [blocks, 1], [THREADS, 1])?;
-        launch.args.push(Arg::Bytes(table));
-        stream.launch(&arguments(launch)?)?;
+        let entries = tensors.iter().map(|t| {
+            let decay = u64::from(decay(t.decays).to_bits());
+            ([t.parameter, t.state, t.gradient], t.len, [decay])
+        });
+        let table = Table::<TENSORS>::new(entries)?;
+        stream.launch(&arguments(table.launch(kernel)?)?)?;
     }
     Ok(())
 }
 
-/// The kernels' `Table`: for each tensor three addresses, its length and its first block, its decay and a gap; then
-/// the number of tensors.
-fn table(tensors: &[OptimizerTensor], decay: impl Fn(bool) -> f32) -> Result<(Vec<u64>, usize)> {
-    let mut words = Vec::with_capacity(TENSORS * WORDS + 1);
-    let mut blocks = 0;
-    for tensor in tensors {
-        let Ok(len) = i32::try_from(tensor.len) else {
-            bail!(
-                "a parameter of {} values is longer than the optimiser's kernel can count",
-                tensor.len
-            )
-        };
-        words.extend([tensor.parameter, tensor.state, tensor.gradient]);
-        words.push(len as u64 | (blocks as u64) << 32);
-        words.push(u64::from(decay(tensor.decays).to_bits()));
-        blocks += tensor.len.div_ceil(CHUNK);
+/// The kernels' `Table` of at most `N` tensors, and the blocks that work on them.
+struct Table<const N: usize> {
+    words: Vec<u64>,
+    blocks: usize,
+}
+
+impl<const N: usize> Table<N> {
+    /// For each tensor its addresses, its length and first block, and what else its step needs; then the number of tensors.
+    fn new<const P: usize, const M: usize>(
+        tensors: impl ExactSizeIterator<Item = ([Pointer; P], usize, [u64; M])>,
+    ) -> Result<Self> {
+        let count = tensors.len();
+        let length = N * (P + 1 + M);
+        let mut words = Vec::with_capacity(length + 1);
+        let mut blocks = 0;
+        for (pointers, len, more) in tensors {
+            let Ok(bounded) = i32::try_from(len) else {
+                bail!("a parameter of {len} values is longer than the optimiser's kernel can count")
+            };
+            words.extend(pointers);
+            words.push(bounded as u64 | (blocks as u64) << 32);
+            words.extend(more);
+            blocks += len.div_ceil(CHUNK);
+        }
+        words.resize(length, 0);
+        words.push(count as u64);
+        Ok(Self { words, blocks })
     }
-    words.resize(TENSORS * WORDS, 0);
-    words.push(tensors.len() as u64);
-    Ok((words, blocks.max(1)))
+
+    /// A launch with the table as its first argument.
+    fn launch(self, kernel: &'static str) -> Result<Launch> {
+        let mut launch = Launch::new("optim", kernel, [self.blocks.max(1), 1], [THREADS, 1])?;
+        launch.args.push(Arg::Bytes(self.words));
+        Ok(launch)
+    }
 }

@@ -1,4 +1,4 @@
-//! SGD and AdamW: their settings, and the tensors of a step.
+//! SGD, AdamW and the moving average: their settings, and the tensors of a step.
 
 use candle_core::Tensor;
 
@@ -43,4 +43,13 @@ pub struct StepTensors<'a> {
     pub gradient: &'a Tensor,
     /// Whether weight decay applies.
     pub decays: bool,
+}
+
+/// A moving average and what it follows.
+#[derive(Clone, Copy, Debug)]
+pub struct AveragedTensors<'a> {
+    /// Changed in place.
+    pub average: &'a Tensor,
+    /// In the average's shape.
+    pub value: &'a Tensor,
 }

@@ -1,6 +1,6 @@
 //! The choice of the backend, by the device of the result.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Shape, Tensor};
 
 #[cfg(feature = "cuda")]
 use crate::cuda::{Convolution, CudaKernel};
@@ -16,6 +16,24 @@ pub(super) fn launch<K: CudaKernel>(kernel: &K, out: &Tensor) -> Result<K::Side>
         return crate::cuda::run(kernel, out);
     }
     run_on_cpu(kernel, out)
+}
+
+/// Runs `kernel`, which writes all of its result, a float32 tensor of the given shape.
+pub(super) fn written<K: CudaKernel<Side = ()>>(
+    kernel: &K,
+    shape: impl Into<Shape>,
+    device: &Device,
+) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        // SAFETY: the kernel writes all of it, and the tensor leaves this function only after it was enqueued.
+        let out = unsafe { crate::cuda::allocation::unwritten(shape, DType::F32, device) }?;
+        crate::cuda::run(kernel, &out)?;
+        return Ok(out);
+    }
+    let out = Tensor::zeros(shape, DType::F32, device)?;
+    run_on_cpu(kernel, &out)?;
+    Ok(out)
 }
 
 /// Runs a convolution and the batch norm after it.

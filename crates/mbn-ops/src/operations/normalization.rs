@@ -1,8 +1,8 @@
 //! Batch norm's constants, and the statistics that enter the running ones.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::launch::launch;
+use super::launch::written;
 use crate::descriptors::kernel::Kernel;
 use crate::descriptors::normalization::Build;
 use crate::operands::checks::expect_shape;
@@ -25,12 +25,11 @@ impl Normalization {
         for (name, tensor) in [("beta", beta), ("mean", mean), ("variance", variance)] {
             expect_shape(Build::NAME, name, tensor, &[c])?;
         }
-        let constants = Tensor::zeros((4, c), DType::F32, gamma.device())?;
         let build = Build {
             inputs: [mean, variance, gamma, beta],
             epsilon,
         };
-        launch(&build, &constants)?;
+        let constants = written(&build, (4, c), gamma.device())?;
         Ok(Self { constants, max })
     }
 }

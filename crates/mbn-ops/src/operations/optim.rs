@@ -1,11 +1,11 @@
-//! The steps of SGD and AdamW, in place.
+//! The steps of SGD, AdamW and the moving average, in place.
 
 use candle_core::{Result, Tensor};
 
-use crate::descriptors::kernel::run_on_cpu;
-use crate::descriptors::optim::{AdamWDescend, AdamWMoments, SgdDescend, SgdMomentum};
+use crate::descriptors::kernel::{Kernel, run_on_cpu};
+use crate::descriptors::optim::{AdamWDescend, AdamWMoments, Average, SgdDescend, SgdMomentum};
 use crate::operands::checks::expect_shape;
-use crate::operands::optim::{AdamW, Sgd, StepTensors};
+use crate::operands::optim::{AdamW, AveragedTensors, Sgd, StepTensors};
 
 impl Sgd {
     /// One step of all of `tensors`; on CUDA one launch for about a hundred of them.
@@ -100,4 +100,24 @@ impl<'a> StepTensors<'a> {
             decays: true,
         }
     }
+}
+
+/// Moves all averages by `gain` of their distance to the values: `average += gain (value - average)`. On CUDA one launch
+/// for 160 of them.
+///
+/// # Errors
+/// If the shapes differ or a tensor is not contiguous float32.
+pub fn average_all(tensors: &[AveragedTensors], gain: f64) -> Result<()> {
+    #[cfg(feature = "cuda")]
+    if tensors.iter().any(|t| t.average.device().is_cuda()) {
+        return crate::cuda::average(tensors, gain);
+    }
+    for &AveragedTensors { average, value } in tensors {
+        expect_shape(Average::NAME, "the value", value, average.dims())?;
+        if average.elem_count() > 0 {
+            let gain = gain as f32;
+            run_on_cpu(&Average { value, gain }, average)?;
+        }
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! Global average pooling.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::launch::launch;
+use super::launch::{launch, written};
 use crate::descriptors::pool::{Backward, Forward, Stored};
 use crate::operands::layer::{LazyActivation, ParameterGradients};
 
@@ -12,9 +12,7 @@ use crate::operands::layer::{LazyActivation, ParameterGradients};
 /// If shapes or types do not fit, or a tensor is not contiguous.
 pub fn global_average_pool(input: LazyActivation) -> Result<Tensor> {
     let (forward, extent) = Forward::new(input)?;
-    let out = Tensor::zeros(&extent, DType::F32, input.raw.device())?;
-    launch(&forward, &out)?;
-    Ok(out)
+    written(&forward, &extent, input.raw.device())
 }
 
 /// [`global_average_pool`] of stored float32 values `x` `[N, H, W, C]`, as in inference.
@@ -23,9 +21,7 @@ pub fn global_average_pool(input: LazyActivation) -> Result<Tensor> {
 /// If shapes or types do not fit, or a tensor is not contiguous.
 pub fn global_average_pool_stored(x: &Tensor) -> Result<Tensor> {
     let (n, h, w, c) = x.dims4()?;
-    let out = Tensor::zeros((n, c), DType::F32, x.device())?;
-    launch(&Stored { x, pixels: h * w, c }, &out)?;
-    Ok(out)
+    written(&Stored { x, pixels: h * w, c }, (n, c), x.device())
 }
 
 /// The gradient of [`global_average_pool`]: given the gradient of its result, `[N, C]`, writes to `out`, of the input's

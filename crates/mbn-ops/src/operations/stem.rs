@@ -1,8 +1,8 @@
 //! Dense 3x3 convolution on the image.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::launch::{launch, normalized};
+use super::launch::{launch, normalized, written};
 use crate::descriptors::stem::{Backward, Forward};
 use crate::operands::conv3x3::Conv3x3;
 use crate::operands::layer::{BatchNorm, BatchStatistics, Normalization, Upstream};
@@ -40,12 +40,9 @@ pub fn stem_backward(upstream: Upstream, image: &Tensor, weight: &Tensor, conv: 
     let backward = Backward::new(upstream, image, weight, conv)?;
     if image.device().is_cuda() {
         // The kernel sums each weight by itself, so it can write them in any order.
-        let dw = Tensor::zeros(weight.shape(), DType::F32, image.device())?;
-        launch(&backward, &dw)?;
-        return Ok(dw);
+        return written(&backward, weight.shape(), image.device());
     }
     let cout = backward.op.shape.cout;
-    let taps = Tensor::zeros((3, 3, 3, cout), DType::F32, image.device())?;
-    launch(&backward, &taps)?;
+    let taps = written(&backward, (3, 3, 3, cout), image.device())?;
     taps.permute((3, 0, 1, 2))?.contiguous()
 }

@@ -10,11 +10,11 @@ pub mod shapes;
 
 use candle_core::{DType, Device, Tensor};
 
-pub use classifier::{classifier, cross_entropy};
+pub use classifier::{classifier, cross_entropy, tally};
 pub use comparison::Comparison;
 pub use convolutions::{depthwise, pointwise, pool, stem};
 pub use inference::{separable, stem_fused};
-pub use optimisers::{adamw, sgd};
+pub use optimisers::{adamw, average, sgd};
 pub use pictures::{loaded, pictures};
 
 use crate::common::tensor;

@@ -1,7 +1,8 @@
-//! The optimisers' steps on all tensors at once.
+//! The steps of the optimisers and of the moving average on all tensors at once.
 
 use candle_core::{DType, Device, Tensor};
-use mbn_ops::optim::{AdamW, Sgd, StepTensors};
+use mbn_ops::average_all;
+use mbn_ops::optim::{AdamW, AveragedTensors, Sgd, StepTensors};
 use mbn_testing::Tolerance;
 
 use super::comparison::Found;
@@ -81,5 +82,27 @@ pub fn adamw() -> impl Fn(&Device) -> Vec<Found> {
             };
             adamw.step_all(tensors)
         })
+    }
+}
+
+/// Averages of tensors of all [`lengths`], twice over.
+pub fn average() -> impl Fn(&Device) -> Vec<Found> {
+    move |device| {
+        let lengths = [lengths(), lengths()].concat();
+        let many = |seed: u64| -> Vec<Tensor> {
+            let one = |(i, len): (usize, &usize)| noise(seed + i as u64, &[*len], DType::F32, device);
+            lengths.iter().enumerate().map(one).collect()
+        };
+        let averages = many(1);
+        for step in 1..=STEPS as u64 {
+            let present = many(1000 * step);
+            let pairs = averages.iter().zip(&present);
+            let pairs: Vec<_> = pairs
+                .map(|(average, value)| AveragedTensors { average, value })
+                .collect();
+            average_all(&pairs, 0.5 / step as f64).unwrap();
+        }
+        let all = averages.iter().flat_map(values).collect();
+        vec![Found::within("averages", all, Tolerance::CLOSE)]
     }
 }

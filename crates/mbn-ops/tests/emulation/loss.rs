@@ -1,4 +1,4 @@
-//! The classifier and its loss.
+//! The classifier, its loss and predictions, and the sums over steps.
 
 use mbn_testing::{Tolerance, assert_close};
 
@@ -32,20 +32,55 @@ fn check(
     targets: &[f32],
     scale: f32,
 ) {
-    let out = kernels::Loss {
-        loss: vector(device, 1),
-        gradient: vector(device, n * k),
-    };
     let tensor = candle_core::Tensor::new(logits, &candle_core::Device::Cpu).unwrap();
-    kernels::cross_entropy(device, [n, k], device.upload(&tensor), target, scale, out).unwrap();
+    let on_device = device.upload(&tensor);
     let (loss, gradient) = naive(logits, targets, k, f64::from(scale));
-    assert_close("loss", &device.floats(out.loss), &[loss], Tolerance::CLOSE);
-    assert_close(
-        "gradient",
-        &device.floats(out.gradient),
-        &gradient,
-        Tolerance::CLOSE,
-    );
+    let (predicted, probability) = naive_predictions(logits, k);
+    // As training, evaluation and neither want it.
+    for [has_gradient, has_probability] in [[true, false], [false, true], [false, false], [true, true]] {
+        let out = kernels::Loss {
+            predicted: vector(device, n),
+            gradient: has_gradient.then(|| vector(device, n * k)),
+            probability: has_probability.then(|| vector(device, n)),
+            ..losses(device)
+        };
+        kernels::cross_entropy(device, [n, k], on_device, target, scale, out).unwrap();
+        assert_close("loss", &device.floats(out.loss), &[loss], Tolerance::CLOSE);
+        assert_eq!(device.integers(out.predicted), predicted);
+        for (name, found, expected) in [
+            ("gradient", out.gradient, &gradient),
+            ("probability", out.probability, &probability),
+        ] {
+            if let Some(found) = found {
+                assert_close(name, &device.floats(found), expected, Tolerance::CLOSE);
+            }
+        }
+    }
+}
+
+/// The first class with the largest logit of each row, and its probability.
+fn naive_predictions(logits: &[f32], k: usize) -> (Vec<u32>, Vec<f32>) {
+    let of_row = |logits: &[f32]| {
+        let mut best = 0;
+        for (i, logit) in logits.iter().enumerate() {
+            if *logit > logits[best] {
+                best = i;
+            }
+        }
+        let exps = logits.iter().map(|x| f64::from(x - logits[best]).exp());
+        (best as u32, (1.0 / exps.sum::<f64>()) as f32)
+    };
+    logits.chunks(k).map(of_row).unzip()
+}
+
+/// Room for the loss of one image of one class.
+fn losses(device: &Emulation) -> kernels::Loss {
+    kernels::Loss {
+        loss: vector(device, 1),
+        predicted: vector(device, 1),
+        gradient: None,
+        probability: None,
+    }
 }
 
 #[test]
@@ -93,8 +128,8 @@ fn cross_entropy_agrees_with_pytorch() {
         device.upload_bytes(&bytes(&[2, 1])),
     );
     let out = kernels::Loss {
-        loss: vector(&device, 1),
-        gradient: vector(&device, 6),
+        predicted: vector(&device, 2),
+        ..losses(&device)
     };
     let target = LossTarget::Labels {
         labels,
@@ -109,6 +144,61 @@ fn cross_entropy_agrees_with_pytorch() {
     };
     kernels::cross_entropy(&device, [2, 3], logits, target, 0.5, out).unwrap();
     assert!(device.floats(out.loss)[0].is_nan());
+}
+
+/// Ties go to the first class, wherever the others are; a row without a number still predicts a class.
+#[test]
+fn predictions_are_the_first_of_the_largest() {
+    let Some(device) = Emulation::new() else { return };
+    let k = 700;
+    for (ties, expected) in [
+        (&[0, 699][..], 0),
+        (&[255, 256, 257], 255),
+        (&[300, 44, 556], 44),
+        (&[699], 699),
+    ] {
+        let mut logits = vec![-1f32; k];
+        ties.iter().for_each(|i| logits[*i] = 2.0);
+        assert_eq!(predicted(&device, &logits), [expected]);
+    }
+    assert!(predicted(&device, &[f32::NAN; 300])[0] < 300);
+    assert_eq!(predicted(&device, &[f32::NEG_INFINITY; 3]), [0]);
+}
+
+fn predicted(device: &Emulation, logits: &[f32]) -> Vec<u32> {
+    let on_device = candle_core::Tensor::new(logits, &candle_core::Device::Cpu).unwrap();
+    let target = LossTarget::Labels {
+        labels: device.upload_bytes(&0u32.to_le_bytes()),
+        smoothing: 0.0,
+    };
+    let (shape, out) = ([1, logits.len()], losses(device));
+    kernels::cross_entropy(device, shape, device.upload(&on_device), target, 1.0, out).unwrap();
+    device.integers(out.predicted)
+}
+
+#[test]
+fn sums_over_steps_are_a_plain_loops() {
+    let Some(device) = Emulation::new() else { return };
+    let sums = device
+        .upload(&candle_core::Tensor::zeros(2, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap());
+    let (mut loss_sum, mut right) = (0.0, 0.0);
+    for (step, n) in [1, 3, 64, 255, 256, 257, 1000].into_iter().enumerate() {
+        let classes = |seed: u64| -> Vec<u32> {
+            let noise = noise(seed, n);
+            noise.iter().map(|x| (x.abs() * 3.0) as u32).collect()
+        };
+        let (predicted, labels) = (classes(step as u64), classes(100 + step as u64));
+        let loss = noise(200 + step as u64, 1)[0];
+        let bytes = |words: &[u32]| words.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+        let on_device = [&predicted, &labels].map(|words| device.upload_bytes(&bytes(words)));
+        let loss_on_device = device.upload_bytes(&loss.to_le_bytes());
+        kernels::tally(&device, n, loss_on_device, on_device, sums).unwrap();
+        loss_sum += f64::from(loss) * n as f64;
+        right += predicted.iter().zip(&labels).filter(|(p, l)| p == l).count() as f64;
+        let found = device.floats(sums);
+        assert_close("losses", &found[..1], &[loss_sum], Tolerance::CLOSE);
+        assert_close("right", &found[1..], &[right], Tolerance::EXACT);
+    }
 }
 
 #[test]

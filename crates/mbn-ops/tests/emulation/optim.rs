@@ -1,12 +1,13 @@
-//! The optimisers, on more tensors than one launch takes and tensors longer than a block's part.
+//! The optimisers and the moving average, on more tensors than one launch takes and tensors longer than a block's part.
 
 use candle_core::Tensor;
 use mbn_testing::{Tolerance, assert_close};
 
 use super::stream::Emulation;
-use crate::common::{tensor, values};
-use mbn_ops::kernels::{self, OptimizerTensor, Pointer};
-use mbn_ops::optim::{AdamW, Sgd};
+use crate::common::{doubles, noise, tensor, values};
+use mbn_ops::average_all;
+use mbn_ops::kernels::{self, AveragedTensor, OptimizerTensor, Pointer};
+use mbn_ops::optim::{AdamW, AveragedTensors, Sgd};
 
 const STEPS: usize = 3;
 
@@ -112,5 +113,92 @@ fn adamw_is_the_cpus() {
         |step, decays, [parameter, moments, gradient]| {
             adamw(step, decays).step(parameter, moments, gradient).unwrap()
         },
+    );
+}
+
+/// Tables of random lengths, among them none, one more than a block's part, and more tensors than one launch takes.
+fn random_lengths(seed: u64, count: usize) -> Vec<usize> {
+    let of = |x: &f32| match (x.abs() * 1000.0) as usize {
+        0..100 => 0,
+        length @ 100..950 => length,
+        length => 4097 + length % 7 * 4096,
+    };
+    noise(seed, count).iter().map(of).collect()
+}
+
+#[test]
+fn averages_are_a_plain_loops_and_the_cpus() {
+    let Some(device) = Emulation::new() else { return };
+    let tables = [
+        vec![],
+        vec![0],
+        vec![0, 0, 1],
+        vec![3, 0],
+        vec![4096, 0, 4097, 1],
+        random_lengths(1, 137),
+        random_lengths(2, 160),
+        random_lengths(3, 161),
+        random_lengths(4, 330),
+    ];
+    let vectors = |seed: usize, lengths: &[usize]| -> Vec<Tensor> {
+        let one = |(i, len): (usize, &usize)| tensor((1000 * seed + i) as u64, &[*len]);
+        lengths.iter().enumerate().map(one).collect()
+    };
+    for (seed, lengths) in tables.iter().enumerate() {
+        let averages = vectors(2 * seed, lengths);
+        let on_device: Vec<Pointer> = averages.iter().map(|average| device.upload(average)).collect();
+        let mut naive: Vec<Vec<f64>> = averages.iter().map(doubles).collect();
+        for (step, gain) in [0.8, 0.25, 0.001].into_iter().enumerate() {
+            let present = vectors(1000 + 10 * seed + step, lengths);
+            let entries = on_device
+                .iter()
+                .zip(&present)
+                .map(|(average, value)| AveragedTensor {
+                    average: *average,
+                    value: device.upload(value),
+                    len: value.elem_count(),
+                });
+            kernels::average_step(&device, &entries.collect::<Vec<_>>(), gain).unwrap();
+            let pairs = averages.iter().zip(&present);
+            let pairs: Vec<_> = pairs
+                .map(|(average, value)| AveragedTensors { average, value })
+                .collect();
+            average_all(&pairs, gain).unwrap();
+            for (naive, value) in naive.iter_mut().zip(&present) {
+                for (naive, value) in naive.iter_mut().zip(doubles(value)) {
+                    *naive = (1.0 - gain) * *naive + gain * value;
+                }
+            }
+        }
+        for (i, naive) in naive.iter().enumerate() {
+            let (name, found) = (
+                format!("average {i} of {}", lengths.len()),
+                device.floats(on_device[i]),
+            );
+            assert_close(&name, &found, naive, Tolerance::CLOSE);
+            // Neither fuses the multiplication with the addition.
+            assert_close(&name, &found, &values(&averages[i]), Tolerance::EXACT);
+        }
+    }
+}
+
+#[test]
+fn what_does_not_change_is_its_own_average() {
+    let Some(device) = Emulation::new() else { return };
+    let value = tensor(1, &[5000]);
+    let (average, len) = (device.upload(&value), value.elem_count());
+    for gain in [0.9, 0.1, 0.001] {
+        let entry = AveragedTensor {
+            average,
+            value: device.upload(&value),
+            len,
+        };
+        kernels::average_step(&device, &[entry], gain).unwrap();
+    }
+    assert_close(
+        "average",
+        &device.floats(average),
+        &values(&value),
+        Tolerance::EXACT,
     );
 }

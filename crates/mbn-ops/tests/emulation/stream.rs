@@ -110,6 +110,13 @@ impl Emulation {
         self.values(ElementType::F32, pointer)
     }
 
+    /// The unsigned 32-bit integers at `pointer`.
+    pub fn integers(&self, pointer: Pointer) -> Vec<u32> {
+        let memory = self.memory.borrow();
+        let words = memory[&pointer].content().as_chunks::<4>().0;
+        words.iter().map(|b| u32::from_le_bytes(*b)).collect()
+    }
+
     fn write(&self, pointer: Pointer, bytes: &[u8]) {
         self.memory
             .borrow_mut()

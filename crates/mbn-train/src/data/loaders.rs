@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use mbn_data::{BadPictures, CachedSource, ImageSource, Loader, LoaderConfig, Splits, default_cache_budget};
 use mbn_spec::Preprocess;
+use mbn_spec::text::counted;
 
 use crate::run::ImageSet;
 use crate::settings::{BadImages, ClassWeights, Settings};
@@ -41,7 +42,10 @@ pub(crate) fn loaders(
     let share = |part: usize| budget / total * part as u64;
     let cached = |source: &Arc<dyn ImageSource>| CachedSource::new(Arc::clone(source), share(source.len()));
     let train = Loader::new(Arc::new(cached(&data.train)), train).context("cannot load training images")?;
-    let test = Loader::new(Arc::new(cached(&data.test)), test).context("cannot load test images")?;
+    // They take turns, but for the first batches of the next epoch.
+    let test = train
+        .beside(Arc::new(cached(&data.test)), test)
+        .context("cannot load test images")?;
     warn_of_left_out(
         data.train.len() - left_out.train.len(),
         train.samples_per_epoch(),
@@ -54,8 +58,9 @@ fn warn_of_left_out(images: usize, per_epoch: usize, batch: usize) {
     let left_out = images - per_epoch;
     if left_out as f64 > LEFT_OUT * images as f64 {
         log::warn!(
-            "batches of {batch} leave {left_out} of {images} training images out of every epoch, different ones each time; \
-             a `--batch-size` that divides {images} leaves out none"
+            "batches of {batch} leave {left_out} of {} out of every epoch, different ones each time; \
+             a `--batch-size` that divides {images} leaves out none",
+            counted(images, "training image")
         );
     }
 }

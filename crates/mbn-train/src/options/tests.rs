@@ -19,17 +19,41 @@ fn command_line_is_well_formed() {
 }
 
 #[test]
-fn only_given_options_are_named_as_conflicting_with_resume() {
-    let line = "mbn-train --resume r --alpha 0.5 --no-flip";
-    let error = Options::try_parse_from(line.split(' ')).unwrap_err().to_string();
+fn settings_beside_resume_are_named_with_the_command_that_takes_them() {
+    let refused = |line: &str| {
+        let options = Options::try_parse_from(line.split(' ')).unwrap();
+        let error = options.check_resume().unwrap_err();
+        let hint = error.downcast_ref::<mbn_cli::Hinted>().unwrap().hint.clone();
+        (error.to_string(), hint)
+    };
+    let (message, hint) = refused("mbn-train --resume r --alpha 0.5 --no-flip --data d");
     assert!(
-        error.contains("--alpha") && error.contains("--no-flip"),
-        "{error}"
+        message.starts_with("`--alpha` and `--no-flip` do not go with `--resume`"),
+        "{message}"
     );
-    assert!(!error.contains("--data"), "{error}");
-    for option in ["--out o", "--fold 1", "--trivial-augment", "--cutmix"] {
-        let line = format!("mbn-train --resume r {option}");
-        assert!(Options::try_parse_from(line.split(' ')).is_err(), "{option}");
+    let command = "`mbn-train --config r/settings.toml --init r/best.safetensors --alpha 0.5 --no-flip`";
+    assert!(hint.ends_with(command), "{hint}");
+    for option in [
+        "--out o",
+        "--fold 1",
+        "--trivial-augment",
+        "--cutmix",
+        "--epochs 3",
+        "--mixup 0.2",
+    ] {
+        let name = option.split(' ').next().unwrap();
+        let (message, hint) = refused(&format!("mbn-train --resume r {option}"));
+        assert!(message.starts_with(&format!("`{name}` does not go")), "{message}");
+        assert!(hint.contains(name), "{hint}");
+    }
+    for line in [
+        "mbn-train --resume r --data d --threads 2",
+        "mbn-train --epochs 3 --out o",
+    ] {
+        Options::try_parse_from(line.split(' '))
+            .unwrap()
+            .check_resume()
+            .unwrap();
     }
 }
 
@@ -191,8 +215,6 @@ fn contradictions_are_refused() {
         "mbn-train --profile --init w",
         "mbn-train --download --download-url u --download-md5 zzz",
         "mbn-train --download --download-url u --download-md5 91f7769df0f17e558f3565bffb0c7df",
-        "mbn-train --resume r --epochs 3",
-        "mbn-train --resume r --mixup 0.2",
         "mbn-train --resume r --config c",
         "mbn-train --data d --publish p --no-publish",
         "mbn-train --data d --no-flip --flip 0.5",
@@ -218,4 +240,30 @@ fn contradictions_are_refused() {
         panic!("no report");
     };
     assert_eq!(runs, [Path::new("a"), Path::new("b")]);
+}
+
+#[test]
+fn workers_follow_the_cores_on_cuda_alone() {
+    let workers = |flags: &str, on_cuda| {
+        let line = format!("mbn-train --data d {flags}");
+        let options = Options::try_parse_from(line.trim_end().split(' ')).unwrap();
+        options.worker_count(on_cuda)
+    };
+    for (flags, cpu, cuda) in [
+        ("--threads 16", 2, 15),
+        ("--threads 4", 2, 3),
+        ("--threads 2", 2, 2),
+        ("--threads 1", 2, 2),
+        ("--threads 16 --workers 5", 5, 5),
+        ("--threads 16 --workers 1", 1, 1),
+    ] {
+        assert_eq!(
+            (workers(flags, false), workers(flags, true)),
+            (cpu, cuda),
+            "{flags}"
+        );
+    }
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(workers("", true), (cores - 1).max(2));
+    assert_eq!(workers("", false), 2);
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, quote};
 use mbn_files::atomic;
+use mbn_weights::{BEST_OF_RUN, LAST_OF_RUN};
 
 use super::publish::require_writable;
 use crate::settings::{BadImages, Settings, file as settings_file};
@@ -15,9 +16,9 @@ use crate::settings::{BadImages, Settings, file as settings_file};
 /// in between, resuming writes them.
 pub(crate) const STATE: &str = "state.safetensors";
 /// Weights after the last epoch.
-pub(crate) const LAST: &str = "last.safetensors";
+pub(crate) const LAST: &str = LAST_OF_RUN;
 /// Weights of the epoch with the highest test accuracy.
-pub(crate) const BEST: &str = "best.safetensors";
+pub(crate) const BEST: &str = BEST_OF_RUN;
 pub(crate) const HISTORY: &str = "history.csv";
 pub(crate) const SETTINGS: &str = "settings.toml";
 pub(crate) const CURVES: &str = "curves.png";
@@ -67,8 +68,26 @@ impl RunDir {
             .hint(|| ELSEWHERE.to_owned())
     }
 
-    /// The folder of a run to resume.
-    pub fn open(folder: &Path) -> Result<Self> {
+    /// The folder of the run that `path` means: the folder itself, or the folder of a file beside a run's state.
+    pub fn folder(path: &Path) -> PathBuf {
+        let beside_state = path.is_file() && path.with_file_name(STATE).is_file();
+        match path.parent().filter(|_| beside_state) {
+            Some(folder) if folder.as_os_str().is_empty() => ".".into(),
+            Some(folder) => folder.to_owned(),
+            None => path.to_owned(),
+        }
+    }
+
+    /// The folder of a run to resume; `path` is the folder or a file in it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let folder = &Self::folder(path);
+        if folder != path {
+            log::info!(
+                "`{}` is a file of the run in `{}`",
+                path.display(),
+                folder.display()
+            );
+        }
         if !folder.join(STATE).is_file() {
             let folder = folder.display();
             return Err(anyhow!(
@@ -197,12 +216,32 @@ impl RunDir {
     }
 }
 
+/// The command that starts a run with the settings of the run in `folder` from its best weights, with other values of the
+/// settings `given`, which are names of options and their values.
+pub(crate) fn train_on(folder: &Path, out: Option<&Path>, given: &[(&str, Option<String>)]) -> String {
+    let (settings, best) = (quote(&folder.join(SETTINGS)), quote(&folder.join(BEST)));
+    let mut command = format!("mbn-train --config {settings}");
+    if given.iter().all(|(key, _)| *key != "init") {
+        command += &format!(" --init {best}");
+    }
+    for (key, value) in given {
+        command += &format!(" --{key}");
+        if let Some(value) = value {
+            command += &format!(" {}", quote(Path::new(value)));
+        }
+    }
+    if let Some(out) = out {
+        command += &format!(" --out {}", quote(out));
+    }
+    command
+}
+
 /// Refuses a folder with files of a run, which a new run would replace.
 fn require_no_run(folder: &Path) -> Result<()> {
     if folder.join(STATE).exists() {
         return Err(anyhow!("run folder `{}` already holds a run", folder.display())).hint(|| {
             format!(
-                "continue it with `--resume {}`, or choose another `--out`",
+                "continue it with `mbn-train --resume {}`, or choose another `--out`",
                 quote(folder)
             )
         });

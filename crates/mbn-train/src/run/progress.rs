@@ -123,6 +123,11 @@ impl Progress {
         }
     }
 
+    /// Whether no epoch is left to train.
+    pub fn is_finished(&self) -> bool {
+        self.history.len() >= self.settings.epochs.get() || self.out_of_patience()
+    }
+
     /// The position in the run, for messages.
     pub fn describe_position(&self) -> String {
         match (self.history.len(), self.position.step) {

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::{Device, Tensor};
 use mbn_model::OptimizerState;
+use mbn_spec::text::counted;
 use mbn_weights::Weights;
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
@@ -116,9 +117,11 @@ impl State {
             let (alpha, found) = (architecture.alpha, architecture.classes);
             ensure!(
                 alpha == settings.alpha && found == classes,
-                "its weights have another architecture than its settings: alpha {alpha} with {found} classes, expected alpha \
-                 {} with {classes} classes; put back the file that the run wrote, or start a new run with another `--out`",
-                settings.alpha
+                "its weights have another architecture than its settings: alpha {alpha} with {}, expected alpha {} with \
+                 {}; put back the file that the run wrote, or start a new run with another `--out`",
+                counted(found, "class"),
+                settings.alpha,
+                counted(classes, "class")
             );
         }
         ensure!(
@@ -131,8 +134,8 @@ impl State {
         );
         ensure!(
             self.progress.steps == 0 || !self.optimizer.tensors.is_empty(),
-            "the state of the optimiser after {} steps is missing",
-            self.progress.steps
+            "the state of the optimiser after {} is missing",
+            counted(self.progress.steps as usize, "step")
         );
         let architecture = self.weights.architecture();
         for spec in architecture.tensors() {

@@ -132,6 +132,22 @@ macro_rules! settings {
                 )+
             }
 
+            /// The settings that have a value, by the names of their options. A flag has no value.
+            pub(crate) fn given(&self) -> Vec<(&'static str, Option<String>)> {
+                let mut given = Vec::new();
+                $(
+                    if let Some(value) = &self.$name {
+                        given.push((settings!(@dashed $name), shown(value)));
+                    }
+                    $(
+                        if self.$off {
+                            given.push((settings!(@dashed $off), None));
+                        }
+                    )?
+                )+
+                given
+            }
+
             /// These values, and the values of `below` for settings that have none here.
             pub(super) fn or(self, below: Self) -> Self {
                 Self {

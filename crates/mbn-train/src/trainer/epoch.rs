@@ -6,11 +6,10 @@ use anyhow::{Result, anyhow, ensure};
 use candle_core::{Device, Tensor};
 use mbn_cli::{Hint, interrupt};
 use mbn_data::Batch;
-use mbn_model::{cross_entropy, soft_cross_entropy, weigh_targets};
+use mbn_model::{Reading, cross_entropy, soft_cross_entropy, weigh_targets};
 
 use super::Trainer;
 use super::bad_images::Part;
-use super::meter::Reading;
 use super::progress_bar::EpochBar;
 use super::schedule::Schedule;
 use crate::data;
@@ -139,7 +138,7 @@ impl Trainer {
             Some(labels) => Tensor::new(labels, self.network.device())?,
             None => labels,
         };
-        self.meter.add(&loss, &pass.logits().detach(), &prevailing)?;
+        self.meter.add(&loss, &prevailing)?;
         let reading = self.meter.read_if_due()?;
         if reading.is_none_or(|reading| reading.loss.is_finite()) {
             let mut gradients = self.network.backward(pass, &loss)?;

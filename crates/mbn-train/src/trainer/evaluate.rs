@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use candle_core::{D, Device, Tensor};
-use candle_nn::ops::softmax;
+use candle_core::{Device, Tensor};
 use mbn_cli::{interrupt, progress};
 use mbn_data::{Batch, Loader, Unusable};
-use mbn_model::{InferenceNetwork, cross_entropy};
+use mbn_model::{InferenceNetwork, Scores, scores};
 use mbn_weights::Weights;
 
 use crate::data::usable;
@@ -88,12 +87,7 @@ pub(crate) fn evaluate(
 struct Pending {
     indices: Vec<usize>,
     labels: Vec<u32>,
-    /// Mean over the batch.
-    loss: Tensor,
-    /// `[N]`
-    predicted: Tensor,
-    /// Probabilities of the predicted classes, `[N]`.
-    probabilities: Tensor,
+    scores: Scores,
 }
 
 impl Pending {
@@ -103,9 +97,7 @@ impl Pending {
         let logits = network.forward(&images)?;
         let labels = Tensor::new(batch.labels.as_slice(), device)?;
         Ok(Self {
-            loss: cross_entropy(&logits, &labels, 0.0)?,
-            predicted: logits.argmax(D::Minus1)?,
-            probabilities: softmax(&logits, D::Minus1)?.max(D::Minus1)?,
+            scores: scores(&logits, &labels)?,
             indices: batch.indices,
             labels: batch.labels,
         })
@@ -132,12 +124,12 @@ impl Tally {
     }
 
     fn add(&mut self, batch: &Pending) -> Result<()> {
-        let n = batch.labels.len();
-        self.loss += f64::from(batch.loss.to_scalar::<f32>()?) * n as f64;
+        let (n, scores) = (batch.labels.len(), &batch.scores);
+        self.loss += f64::from(scores.loss.to_scalar::<f32>()?) * n as f64;
         self.images += n;
         let (predicted, probabilities) = (
-            batch.predicted.to_vec1::<u32>()?,
-            batch.probabilities.to_vec1::<f32>()?,
+            scores.predicted.to_vec1::<u32>()?,
+            scores.probability.to_vec1::<f32>()?,
         );
         let rows = batch.indices.iter().zip(&batch.labels);
         for ((&image, &label), (predicted, probability)) in rows.zip(predicted.into_iter().zip(probabilities))

@@ -5,14 +5,13 @@ mod classifier;
 use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
-use mbn_cli::{Hint, read_class_names};
+use mbn_cli::{Hint, load_weights, rename_classes};
 use mbn_model::fresh_weights;
+use mbn_spec::text::counted;
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
 use mbn_weights::Weights;
 
 use classifier::Classifier;
-
-use crate::run::{BEST, LAST, STATE};
 
 /// Weights for the classes of a data set, and their preprocessing.
 pub(crate) struct Start {
@@ -51,9 +50,9 @@ impl Start {
             Some(reason) => {
                 let classifier = Classifier::new(names.unwrap_or_default(), classes);
                 log::info!(
-                    "Starting from `{}` with a new classifier for {} classes: {reason}; {}",
+                    "Starting from `{}` with a new classifier for {}: {reason}; {}",
                     path.display(),
-                    classes.len(),
+                    counted(classes.len(), "class"),
                     classifier.describe()
                 );
                 classifier.put_on(init, seed)?
@@ -70,7 +69,7 @@ impl Start {
 /// of classes.
 fn other_classifier(names: Option<&[String]>, count: usize, classes: &[String]) -> Option<String> {
     if count != classes.len() {
-        return Some(format!("the file has {count} classes"));
+        return Some(format!("the file has {}", counted(count, "class")));
     }
     let differs = names?.iter().zip(classes).find(|(one, other)| one != other);
     differs.map(|(found, wanted)| format!("the file has class `{found}` where the data has `{wanted}`"))
@@ -97,34 +96,17 @@ pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
             path.display()
         );
     }
-    let loaded = Weights::load(path);
-    let weights = match path.file_name() {
-        Some(name) if name == STATE => loaded.hint(|| {
-            let (best, last) = (path.with_file_name(BEST), path.with_file_name(LAST));
-            format!(
-                "the weights of that run are in `{}` and `{}`",
-                best.display(),
-                last.display()
-            )
-        })?,
-        _ => loaded?,
-    };
+    let weights = load_weights(path)?;
     if let Some(name) = weights.not_finite() {
         bail!(
             "`--init {}` cannot be used: `{name}` holds infinite values or NaN",
             path.display()
         );
     }
-    let Some(names_path) = names_path else {
-        return Ok(weights);
-    };
-    let names = read_class_names(names_path)?;
-    let (found, expected) = (names.len(), weights.architecture().classes);
-    if found != expected {
-        let (names_path, path) = (names_path.display(), path.display());
-        bail!("`--init-classes {names_path}` has {found} classes, `{path}` has {expected}");
+    match names_path {
+        Some(names_path) => rename_classes(weights, path, "--init-classes", names_path),
+        None => Ok(weights),
     }
-    Ok(weights.with_class_names(names)?)
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@ use candle_core::Device;
 use mbn_cli::{Hint, Hinted, quote};
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
+use mbn_spec::text::counted;
 
 use super::Trainer;
 use super::checks::WEIGHTS_ON_DISK;
 use crate::options::Options;
-use crate::run::{AUGMENTED, BEST, Progress, Publish, RunDir, SETTINGS, STATE, State, write_augmented};
+use crate::run::{
+    AUGMENTED, BEST, Progress, Publish, RunDir, SETTINGS, STATE, State, train_on, write_augmented,
+};
 use crate::settings::Settings;
 use crate::{data, device};
 
@@ -56,6 +59,11 @@ impl Trainer {
             run.path().display(),
             progress.describe_position()
         );
+        if progress.is_finished() {
+            let more = [("epochs", Some("N".to_owned()))];
+            let command = train_on(run.path(), None, &more);
+            log::info!("The run is finished; to train on from its best weights for N epochs: `{command}`");
+        }
         let mut trainer = Self::new(run, progress, data, &weights, options, device)?;
         trainer.optimizer.set_state(optimizer);
         let ema = trainer.progress.settings.ema.get();
@@ -110,8 +118,8 @@ fn warn_of_other_sums(progress: &Progress, options: &Options, device: &Device) {
              differently"
         ),
         _ if threads != progress.threads && !device.is_cuda() => log::warn!(
-            "the run was started with {} threads and continues with {threads}; for the same bits use `--threads {}`",
-            progress.threads,
+            "the run was started with {} and continues with {threads}; for the same bits use `--threads {}`",
+            counted(progress.threads, "thread"),
             progress.threads
         ),
         _ => {}
@@ -131,7 +139,8 @@ fn require_the_same(data: &Splits, progress: &Progress) -> Result<()> {
         if let Some(expected) = expected
             && images != expected
         {
-            bail!("`{folder}` has {images} {part} images, the run was started with {expected}");
+            let images = counted(images, &format!("{part} image"));
+            bail!("`{folder}` has {images}, the run was started with {expected}");
         }
     }
     if progress

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use candle_core::Device;
 use mbn_model::OptimizerState;
 use mbn_spec::Metadata;
 use mbn_weights::Weights;
@@ -107,14 +108,14 @@ impl Trainer {
         let average = self.average.as_ref();
         let average = average.map(|average| average.to_weights(&self.network, Metadata::default()));
         let average = average.transpose()?;
-        let optimizer = self.optimizer.state();
+        let optimizer = on_cpu(self.optimizer.state())?;
         let bad = match (
             weights.not_finite(),
             average.as_ref().and_then(Weights::not_finite),
         ) {
             (Some(name), _) => Some(format!("`{name}`")),
             (_, Some(name)) => Some(format!("the average of `{name}`")),
-            _ => not_finite_state(optimizer)?.map(|name| format!("the state of the optimiser for `{name}`")),
+            _ => not_finite_state(&optimizer)?.map(|name| format!("the state of the optimiser for `{name}`")),
         };
         if let Some(bad) = bad {
             return self.diverged(&format!("{bad} is no longer finite"));
@@ -124,7 +125,7 @@ impl Trainer {
             weights,
             average,
             best: self.best.clone(),
-            optimizer: optimizer.clone(),
+            optimizer,
         };
         self.run.write(STATE, &state.to_bytes()?)?;
         self.saved = Instant::now();
@@ -162,11 +163,22 @@ impl Trainer {
     }
 }
 
+/// The state with its tensors on the CPU.
+fn on_cpu(state: &OptimizerState) -> Result<OptimizerState> {
+    let tensors = state.tensors.iter();
+    let tensors = tensors.map(|(name, tensor)| Ok((name.clone(), tensor.to_device(&Device::Cpu)?)));
+    Ok(OptimizerState {
+        steps: state.steps,
+        tensors: tensors.collect::<Result<_>>()?,
+    })
+}
+
 /// Name of a parameter for which the state of the optimiser is not finite. Its weights may still be: AdamW divides by an
 /// infinite moment.
 fn not_finite_state(state: &OptimizerState) -> Result<Option<String>> {
     for (name, tensor) in &state.tensors {
-        if !tensor.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite() {
+        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        if !values.iter().all(|value| value.is_finite()) {
             return Ok(Some(name.clone()));
         }
     }

@@ -5,12 +5,12 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use clap::Parser;
 use image::RgbImage;
+use mbn_model::Meter;
 use tempfile::TempDir;
 
 use super::Trainer;
 use crate::options::Options;
 use crate::run::{STATE, State};
-use crate::trainer::meter::Meter;
 
 /// More steps than an epoch of these runs has.
 const STEPS_BETWEEN_READINGS: usize = 16;

@@ -26,20 +26,9 @@ pub(crate) static FAMILY: Family = Family {
     owner: "Keras's ",
     variant: VARIANT,
     preprocess: Some(PREPROCESS),
-    recognises,
     plain_name,
     stored,
 };
-
-/// Whether any tensor has one of Keras's names. PyTorch's names have no slash.
-fn recognises(names: &[&str]) -> bool {
-    names.iter().any(|name| {
-        ["conv1", "conv_dw_", "conv_pw_", "conv_preds"]
-            .iter()
-            .any(|layer| name.starts_with(layer))
-            && name.contains('/')
-    })
-}
 
 /// `layer/tensor`. Files converted from HDF5 repeat the layer and end in `:0`; Keras 3 says `kernel` where older
 /// versions say `depthwise_kernel`.

@@ -20,31 +20,14 @@ fn a_missing_stem_or_classifier_hides_no_other_problem() {
             tensors.remove(name);
         }
     });
-    for name in ["model.0.0.weight", "model.3.0.weight", "fc.weight", "fc.bias"] {
-        assert!(found.contains(&format!("`{name}` is missing")), "{found}");
-    }
+    let missing = "`model.0.0.weight`, `model.3.0.weight`, `fc.weight` and `fc.bias` are missing";
+    assert!(found.contains(missing), "{found}");
     assert!(!found.contains("expected"), "{found}");
     let found = message(&|tensors| {
         let stem = (Dtype::F32, vec![7, 3, 3, 3], vec![0; 7 * 27 * 4]);
         tensors.insert("model.0.0.weight".into(), stem);
         tensors.insert("extra".into(), (Dtype::F32, vec![1], vec![0; 4]));
     });
-    let renamed = |prefix: &str| {
-        message(&|tensors| {
-            let old = std::mem::take(tensors).into_iter();
-            *tensors = old
-                .map(|(name, content)| (format!("{prefix}{name}"), content))
-                .collect();
-        })
-    };
-    let wrapped = renamed("module.");
-    assert!(wrapped.contains("begin with `module.`"), "{wrapped}");
-    assert_eq!(wrapped.lines().count(), 2, "{wrapped}");
-    let foreign = message(&|tensors| *tensors = [("x".into(), tensors["fc.bias"].clone())].into());
-    assert!(
-        foreign.contains("none of the 1 has a name from MobileNetV1"),
-        "{foreign}"
-    );
     for part in [
         "MobileNetV1 alpha 0.25 with 10 classes",
         "`model.0.0.weight` is F32 [7, 3, 3, 3], expected F32 [8, 3, 3, 3]",

@@ -61,3 +61,50 @@ fn errors_name_the_file() {
         WeightsErrorKind::Malformed(_)
     ));
 }
+
+/// A file of another kind is named, whatever safetensors would say about its first bytes.
+#[test]
+fn other_kinds_of_files_are_named() {
+    let message = |bytes: &[u8]| Weights::from_bytes(bytes).unwrap_err().to_string();
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 8\n";
+    for (bytes, expected) in [
+        (&pointer[..], "it is a Git LFS pointer"),
+        (b"<!DOCTYPE html><html></html>", "it is a web page"),
+        (b"\x89HDF\r\n\x1a\n\0\0\0\0", "it is an HDF5 file"),
+        (b"\x08\x08\x12\x07pytorch", "it is an ONNX model"),
+        (b"\x93NUMPY\x01\0", "it is a NumPy array"),
+    ] {
+        let found = message(bytes);
+        assert!(
+            found.starts_with(expected) && found.ends_with("expected a safetensors file"),
+            "{found}"
+        );
+    }
+    let whole = sample(2).to_bytes().unwrap();
+    for (bytes, expected) in [
+        (
+            &b"some words"[..],
+            "its first eight bytes are not the length of a header",
+        ),
+        (&whole[..100], "it ends within its header"),
+        (
+            &whole[..whole.len() - 4],
+            "its tensors do not end where the file ends",
+        ),
+    ] {
+        let found = message(bytes);
+        assert_eq!(found, format!("not a whole safetensors file: {expected}"));
+    }
+}
+
+#[test]
+fn the_state_of_a_run_is_named() {
+    let weights = sample(2).to_bytes().unwrap();
+    let view = TensorView::new(safetensors::Dtype::U8, vec![weights.len()], &weights).unwrap();
+    let metadata = [("progress".to_owned(), "{}".to_owned())].into();
+    let state = safetensors::serialize([("weights", view)], Some(metadata)).unwrap();
+    assert!(matches!(
+        Weights::from_bytes(&state),
+        Err(WeightsErrorKind::RunState)
+    ));
+}

@@ -53,3 +53,57 @@ fn only_the_prefetched_batches_are_made_ahead() {
     assert_eq!(source.loads.load(Ordering::Relaxed), 4 * 5);
     assert!(epoch.next().is_some());
 }
+
+/// Loads pictures until one of them panics.
+struct Panicking(Numbered);
+
+impl ImageSource for Panicking {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn class_names(&self) -> &[String] {
+        self.0.class_names()
+    }
+
+    fn label(&self, index: usize) -> u32 {
+        self.0.label(index)
+    }
+
+    fn path(&self, index: usize) -> &std::path::Path {
+        self.0.path(index)
+    }
+
+    fn check(&self, index: usize) -> Result<(), crate::DecodeError> {
+        self.0.check(index)
+    }
+
+    fn load(&self, index: usize) -> Result<Arc<image::RgbImage>, crate::DecodeError> {
+        assert!(index < 6, "a bug in a decoder");
+        self.0.load(index)
+    }
+}
+
+#[test]
+fn a_panic_of_a_worker_is_an_error() {
+    let config = LoaderConfig::evaluation(small(), 4).with_workers(2);
+    let loader = Loader::new(Arc::new(Panicking(Numbered::new(20))), config).unwrap();
+    let mut epoch = loader.epoch(0);
+    assert!(epoch.next().unwrap().is_ok());
+    assert!(matches!(epoch.next().unwrap(), Err(LoaderError::Stopped)));
+    assert!(epoch.next().is_none());
+}
+
+#[test]
+fn loaders_on_the_same_workers_do_not_change_each_others_batches() {
+    let source = Arc::new(Numbered::new(30));
+    let alone = Loader::new(source.clone(), training(4, 2)).unwrap();
+    let expected = batches(&alone, 1);
+    let test = LoaderConfig::evaluation(small(), 4);
+    let beside = alone.beside(source.clone(), test.clone()).unwrap();
+    let others = batches(&Loader::new(source, test).unwrap(), 0);
+    let (mut one, mut other) = (alone.epoch(1), beside.epoch(0));
+    for i in 0..7 {
+        assert!(one.next().unwrap().unwrap() == expected[i] && other.next().unwrap().unwrap() == others[i]);
+    }
+}

@@ -10,6 +10,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use crate::cuda::CudaError;
 use crate::error::EngineError;
+use crate::precision::ModelPrecision;
 use crate::runtime::Runtime;
 
 /// An ONNX file, or its content.
@@ -53,6 +54,10 @@ pub struct CudaOptions {
     pub search: CudnnSearch,
     /// The kernels are recorded once and replayed as a whole.
     pub graph: bool,
+    /// Convolutions keep their values with channels last (NHWC), the layout of tensor cores.
+    pub prefer_nhwc: bool,
+    /// cuDNN adds a convolution's bias in the convolution's own kernel, not in a second one.
+    pub fuse_conv_bias: bool,
 }
 
 /// How cuDNN's algorithm for each convolution is chosen.
@@ -112,6 +117,16 @@ fn of_nvidia(message: &str) -> bool {
 }
 
 impl CudaOptions {
+    /// These settings for a model of this precision. With `tf32` off, ONNX Runtime takes the tensor cores from float16
+    /// convolutions too, whose factors TF32 would not round. So it is on for them.
+    #[must_use]
+    pub fn suited_to(self, precision: ModelPrecision) -> Self {
+        Self {
+            tf32: self.tf32 || precision == ModelPrecision::Float16,
+            ..self
+        }
+    }
+
     fn provider(&self) -> Result<ExecutionProviderDispatch, CudaError> {
         let index = self.device;
         let device = i32::try_from(index).map_err(|_| CudaError::Index { index, found: None })?;
@@ -125,6 +140,8 @@ impl CudaOptions {
             .with_tf32(self.tf32)
             .with_conv_algorithm_search(search)
             .with_cuda_graph(self.graph)
+            .with_prefer_nhwc(self.prefer_nhwc)
+            .with_fuse_conv_bias(self.fuse_conv_bias)
             // The run has one batch size: doubling each request would only waste memory.
             .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested);
         Ok(provider.build().error_on_failure())
@@ -166,5 +183,25 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder
         Provider::Cuda(cuda) => builder
             .with_execution_providers([cuda.provider()?])
             .map_err(|error| CudaError::of_message(error.message(), cuda.device).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn float16_alone_gets_the_tensor_cores_unasked() {
+        let tf32 = |asked, precision| {
+            let options = CudaOptions {
+                tf32: asked,
+                ..CudaOptions::default()
+            };
+            options.suited_to(precision).tf32
+        };
+        assert!(tf32(false, ModelPrecision::Float16));
+        assert!(!tf32(false, ModelPrecision::Float32));
+        assert!(!tf32(false, ModelPrecision::Int8));
+        assert!(tf32(true, ModelPrecision::Float32));
     }
 }

@@ -132,6 +132,24 @@ fn a_cuda_graph_is_captured_once_by_each_session_and_replayed() {
     assert_eq!(count("stand-in: graph launched"), 2 + batches, "{}", found.stderr);
 }
 
+/// ONNX Runtime refuses options that it does not know, and layouts that it was built without.
+#[test]
+fn the_provider_takes_the_options_for_convolutions() {
+    let Some(machine) = Machine::with_device() else {
+        return;
+    };
+    let expected = machine.classify(&["--device", "cpu"], &[]);
+    for options in [&["--prefer-nhwc", "--fuse-conv-bias"][..], &["--fuse-conv-bias"]] {
+        let found = machine.classify(&[&["--device", "cuda"], options].concat(), &[]);
+        assert_same_lines(&found.stdout, &expected.stdout);
+        assert!(
+            found.stderr.contains("CUDAExecutionProvider on cuda:0"),
+            "{}",
+            found.stderr
+        );
+    }
+}
+
 #[test]
 fn a_network_that_fails_on_the_device_does_not_run_elsewhere() {
     let Some(machine) = Machine::with_device() else {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use mbn_model::fresh_weights;
+use mbn_spec::class_names::{nearest, normal};
 use mbn_spec::text::listed;
 use mbn_spec::{Architecture, Metadata, TensorKind};
 use mbn_weights::Weights;
@@ -16,6 +17,8 @@ pub(super) struct Classifier<'a> {
     classes: &'a [String],
     /// The old class with the same name, if there is exactly one.
     old: Vec<Option<usize>>,
+    /// Classes without an old one, and a name of an old class that differs in few letters.
+    close: Vec<(&'a str, String)>,
 }
 
 impl<'a> Classifier<'a> {
@@ -23,18 +26,26 @@ impl<'a> Classifier<'a> {
     pub fn new(old: &[String], classes: &'a [String]) -> Self {
         // `None` if several classes have the name: "crane" is a bird and a machine.
         let mut known: HashMap<String, Option<usize>> = HashMap::new();
+        let mut old_names = Vec::new();
         for (at, name) in old.iter().enumerate() {
             let whole = std::iter::once(name.as_str()).filter(|name| name.contains(','));
             for name in name.split(',').chain(whole) {
+                old_names.push(name.trim().to_owned());
                 known
-                    .entry(plain(name))
+                    .entry(normal(name))
                     .and_modify(|class| *class = class.filter(|class| *class == at))
                     .or_insert(Some(at));
             }
         }
-        let old = classes.iter().map(|name| known.get(&plain(name)).copied()?);
+        let old: Vec<_> = classes
+            .iter()
+            .map(|name| known.get(&normal(name)).copied()?)
+            .collect();
+        let new = classes.iter().filter(|name| !known.contains_key(&normal(name)));
+        let close = new.filter_map(|name| Some((name.as_str(), nearest(name, &old_names)?.to_owned())));
         Self {
-            old: old.collect(),
+            old,
+            close: close.collect(),
             classes,
         }
     }
@@ -43,11 +54,21 @@ impl<'a> Classifier<'a> {
     pub fn describe(&self) -> String {
         let kept = self.classes.iter().zip(&self.old);
         let mut kept = kept.filter(|(_, old)| old.is_some()).peekable();
-        if kept.peek().is_none() {
-            return "no class has a known name".to_owned();
+        let mut text = match kept.peek() {
+            None => "no class has a known name".to_owned(),
+            Some(_) => {
+                let names = kept.map(|(name, _)| format!("`{name}`"));
+                format!("kept from it: {}", listed(names, NAMED))
+            }
+        };
+        if !self.close.is_empty() {
+            let pairs = self
+                .close
+                .iter()
+                .map(|(new, old)| format!("`{new}` (the file has `{old}`)"));
+            text += &format!("; new although nearly the same: {}", listed(pairs, NAMED));
         }
-        let names = kept.map(|(name, _)| format!("`{name}`"));
-        format!("kept from it: {}", listed(names, NAMED))
+        text
     }
 
     /// `init` with this classifier; the rows of new classes are random.
@@ -86,11 +107,6 @@ impl<'a> Classifier<'a> {
     }
 }
 
-/// A name without the differences that folder names bring: capitals, `_` and `-`.
-fn plain(name: &str) -> String {
-    name.to_lowercase().replace(['_', '-'], " ").trim().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +134,11 @@ mod tests {
         assert_eq!(
             classifier.describe(),
             "kept from it: `_Chain_saw`, `tinca-tinca`, `tench, Tinca tinca`, `b`"
+        );
+        let (old, classes) = (names(&["parachute", "church"]), names(&["parachutte", "tench"]));
+        assert_eq!(
+            Classifier::new(&old, &classes).describe(),
+            "no class has a known name; new although nearly the same: `parachutte` (the file has `parachute`)"
         );
         let many: Vec<_> = (0..20).map(|i| i.to_string()).collect();
         assert!(

@@ -90,15 +90,13 @@ fn every_difference_is_listed() {
     ] {
         assert!(message.contains(part), "{message}");
     }
-    for (name, part) in [
-        ("conv_preds/bias", "`conv_preds/bias` is missing"),
-        ("conv1/kernel", "`conv1/kernel` is missing"),
-    ] {
+    for name in ["conv_preds/bias", "conv1/kernel"] {
         let mut tensors = keras_tensors();
         tensors.remove(name);
         tensors.remove("conv_dw_5_bn/beta");
         let message = Weights::from_bytes(&file(&tensors)).unwrap_err().to_string();
-        assert!(message.contains(part), "{message}");
-        assert!(message.contains("`conv_dw_5_bn/beta` is missing"), "{message}");
+        assert!(message.contains(&format!("`{name}`")), "{message}");
+        assert!(message.contains("`conv_dw_5_bn/beta`"), "{message}");
+        assert!(message.contains(" are missing"), "{message}");
     }
 }

@@ -1,17 +1,29 @@
-//! Throughput of training steps and of inference on synthetic images, the figures that `make bench` compares with
-//! PyTorch's: one JSON object, the median over the steps after two of warm-up.
+//! Throughput of training steps and of inference on synthetic images: one JSON object, the median over the steps after two
+//! of warm-up.
+//!
+//! - `train_images_per_s`, `--train-only`: forward, loss, backward and optimiser, which `make bench` compares with PyTorch's.
+//! - `recipe_images_per_s`, `--recipe-only`: the whole step of `mbn-train`'s default recipe, with the moving average, the
+//!   meter and, on a GPU, the upload of decoded pictures. On a GPU as many steps count as one as `mbn-train` enqueues between
+//!   two readings of the loss; `work_per_step` counts the launches, products and allocations of a step.
+//! - `infer_images_per_s`, `--infer-only`: the folded network.
 //!
 //! `cargo bench -p mbn-model --bench step -- --alpha 1.0 --batch 32 --size 224 --steps 8 --precision f32`
 //!
 //! `--device cuda[:N]` times each step to the end of the device's work and adds the bandwidth of a copy on the device;
 //! where there is no such device the object is `{"skipped": REASON}`. `--precision` is as `mbn-train`'s.
 
+mod options;
+mod recipe;
+
 use std::time::Instant;
 
-use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor};
 use mbn_cli::DeviceChoice;
 use mbn_model::{InferenceNetwork, Network, Optimizer, OptimizerKind, cross_entropy, fresh_weights};
 use mbn_spec::{Architecture, Metadata};
+
+use self::options::{Options, Precision};
+use self::recipe::Recipe;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -21,78 +33,6 @@ const WARM_UP: usize = 2;
 /// float32 values of the copy that is timed: 512 MiB, which no cache holds.
 const COPIED: usize = 128 << 20;
 const COPIES: usize = 10;
-
-#[derive(Clone, Copy)]
-enum Precision {
-    F32,
-    Tf32,
-    Bf16,
-}
-
-impl Precision {
-    fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Tf32 => "tf32",
-            Self::Bf16 => "bf16",
-        }
-    }
-
-    fn dtype(self) -> DType {
-        match self {
-            Self::F32 | Self::Tf32 => DType::F32,
-            Self::Bf16 => DType::BF16,
-        }
-    }
-}
-
-struct Options {
-    device: DeviceChoice,
-    alpha: String,
-    batch: usize,
-    size: usize,
-    steps: usize,
-    precision: Precision,
-    train: bool,
-    infer: bool,
-}
-
-fn options() -> Result<Options> {
-    let mut options = Options {
-        device: DeviceChoice::Cpu,
-        alpha: "1.0".into(),
-        batch: 32,
-        size: 224,
-        steps: 8,
-        precision: Precision::F32,
-        train: true,
-        infer: true,
-    };
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    while let Some(flag) = args.next() {
-        let mut value = || args.next().unwrap_or_default();
-        let number = |value: String| value.parse().map_err(candle_core::Error::wrap);
-        match flag.as_str() {
-            "--device" => options.device = value().parse().map_err(candle_core::Error::wrap)?,
-            "--alpha" => options.alpha = value(),
-            "--batch" => options.batch = number(value())?,
-            "--size" => options.size = number(value())?,
-            "--steps" => options.steps = number(value())?,
-            "--precision" => {
-                options.precision = match value().as_str() {
-                    "f32" => Precision::F32,
-                    "tf32" => Precision::Tf32,
-                    "bf16" => Precision::Bf16,
-                    other => bail!("`--precision {other}`: expected f32, tf32 or bf16"),
-                }
-            }
-            "--train-only" => options.infer = false,
-            "--infer-only" => options.train = false,
-            _ => bail!("unknown option `{flag}`"),
-        }
-    }
-    Ok(options)
-}
 
 /// Median time of a step in seconds, to the end of the device's work.
 fn median(steps: usize, device: &Device, mut step: impl FnMut() -> Result<()>) -> Result<f64> {
@@ -115,6 +55,24 @@ fn copy_bandwidth(device: &Device) -> Result<f64> {
     Ok((2 * COPIED * size_of::<f32>()) as f64 / seconds)
 }
 
+/// What a step asks of a GPU.
+#[cfg(feature = "cuda")]
+fn work_of(step: impl FnOnce() -> Result<()>) -> Result<Option<serde_json::Value>> {
+    let before = mbn_ops::work_so_far();
+    step()?;
+    let work = mbn_ops::work_so_far() - before;
+    Ok(Some(serde_json::json!({
+        "launches": work.launches,
+        "products": work.products,
+        "allocations": work.allocations,
+    })))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn work_of(_: impl FnOnce() -> Result<()>) -> Result<Option<serde_json::Value>> {
+    Ok(None)
+}
+
 /// Largest resident memory of this process in MiB, where the system tells.
 fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -124,7 +82,7 @@ fn peak_memory() -> Option<f64> {
 }
 
 fn main() -> Result<()> {
-    let options = options()?;
+    let options = Options::parse()?;
     let device = match options.device {
         DeviceChoice::Auto | DeviceChoice::Cpu => Device::Cpu,
         DeviceChoice::Cuda(index) => match mbn_ops::open_cuda(index) {
@@ -144,10 +102,10 @@ fn main() -> Result<()> {
     let rate = |seconds: f64| batch as f64 / seconds;
     let images = Tensor::randn(0f32, 1f32, (batch, 3, size, size), &device)?;
     let labels: Vec<u32> = (0..batch as u32).map(|i| i * 7 % CLASSES as u32).collect();
-    let labels = Tensor::new(labels, &device)?;
 
-    let (mut train, mut infer) = (None, None);
+    let (mut train, mut recipe, mut infer, mut work) = (None, None, None, None);
     if options.train {
+        let labels = Tensor::new(labels.as_slice(), &device)?;
         let mut network = Network::from_weights(&weights, &device)?;
         network.set_precision(options.precision.dtype());
         let sgd = OptimizerKind::Sgd {
@@ -162,6 +120,15 @@ fn main() -> Result<()> {
             optimizer.step(network.parameters(), &gradients, 0.05)
         })?;
         train = Some(rate(seconds));
+    }
+    if options.recipe {
+        let mut run = Recipe::new(&weights, &options, &images, &labels)?;
+        let together = run.meter.steps_between_readings();
+        let seconds = median(steps, &device, || (0..together).try_for_each(|_| run.step()))?;
+        recipe = Some(rate(seconds / together as f64));
+        if device.is_cuda() {
+            work = work_of(|| run.step())?;
+        }
     }
     if options.infer {
         let network = InferenceNetwork::new(&weights.fold(), &device)?;
@@ -182,6 +149,8 @@ fn main() -> Result<()> {
         "precision": options.precision.name(),
         "threads": rayon::current_num_threads(),
         "train_images_per_s": train,
+        "recipe_images_per_s": recipe,
+        "work_per_step": work,
         "infer_images_per_s": infer,
         "copy_gb_per_s": bandwidth,
         "peak_mib": peak_memory(),

@@ -1,13 +1,13 @@
 //! Loss and accuracy of training steps, read from the device as seldom as possible.
 
-use anyhow::Result;
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
+use mbn_ops::{CrossEntropy, tally};
 
 /// Steps between readings on a GPU: each reading waits for the work that is queued there.
 const STEPS_BETWEEN_READINGS: usize = 16;
 
 /// Sums over the steps since the last reading.
-pub(crate) struct Meter {
+pub struct Meter {
     every: usize,
     pending: Option<Sums>,
 }
@@ -21,17 +21,19 @@ struct Sums {
 
 /// Sums over some steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Reading {
+pub struct Reading {
     /// Sum of the images' losses.
     pub loss: f64,
     /// Number of images that were classified correctly.
     pub right: usize,
+    /// Number of images.
     pub images: usize,
     /// Number of steps.
     pub steps: usize,
 }
 
 impl Meter {
+    /// A meter whose reading is due after every step on the CPU, and after sixteen on a GPU.
     pub fn new(device: &Device) -> Self {
         Self::every(if device.is_cuda() {
             STEPS_BETWEEN_READINGS
@@ -48,28 +50,34 @@ impl Meter {
         }
     }
 
-    /// Adds a step: its mean loss, logits `[N, K]` and labels `[N]`.
-    pub fn add(&mut self, loss: &Tensor, logits: &Tensor, labels: &Tensor) -> Result<()> {
-        let n = labels.elem_count();
-        let right = logits.argmax(D::Minus1)?.eq(labels)?.to_dtype(DType::F32)?;
-        let loss = (loss.detach() * n as f64)?;
-        let values = Tensor::stack(&[loss, right.sum_all()?], 0)?;
-        self.pending = Some(match self.pending.take() {
-            None => Sums {
-                values,
-                images: n,
-                steps: 1,
-            },
-            Some(sums) => Sums {
-                values: (sums.values + values)?,
-                images: sums.images + n,
-                steps: sums.steps + 1,
-            },
-        });
+    /// Steps from one reading to the next.
+    pub fn steps_between_readings(&self) -> usize {
+        self.every
+    }
+
+    /// Adds a step: its loss, and the labels `[N]` (U32) that its predictions are compared with.
+    ///
+    /// # Errors
+    /// If the shapes do not fit or the device fails.
+    pub fn add(&mut self, loss: &CrossEntropy, labels: &Tensor) -> Result<()> {
+        let sums = match &mut self.pending {
+            Some(sums) => sums,
+            None => self.pending.insert(Sums {
+                values: Tensor::zeros(2, DType::F32, labels.device())?,
+                images: 0,
+                steps: 0,
+            }),
+        };
+        tally(&loss.mean, &loss.predicted, labels, &sums.values)?;
+        sums.images += labels.elem_count();
+        sums.steps += 1;
         Ok(())
     }
 
     /// A reading of the steps since the last one, if there are enough.
+    ///
+    /// # Errors
+    /// If the device fails.
     pub fn read_if_due(&mut self) -> Result<Option<Reading>> {
         match &self.pending {
             Some(sums) if sums.steps >= self.every => self.read(),
@@ -78,6 +86,9 @@ impl Meter {
     }
 
     /// A reading of the steps since the last one, if there are any. Waits for the device.
+    ///
+    /// # Errors
+    /// If the device fails.
     pub fn read(&mut self) -> Result<Option<Reading>> {
         let Some(sums) = self.pending.take() else {
             return Ok(None);
@@ -98,10 +109,12 @@ mod tests {
 
     fn step(meter: &mut Meter, loss: f32, labels: [u32; 3]) {
         let device = Device::Cpu;
-        let logits = Tensor::new(&[[0f32, 1.0], [2.0, 1.0], [0.0, 0.5]], &device).unwrap();
-        let labels = Tensor::new(&labels, &device).unwrap();
-        let loss = Tensor::new(loss, &device).unwrap();
-        meter.add(&loss, &logits, &labels).unwrap();
+        let loss = CrossEntropy {
+            mean: Tensor::new(loss, &device).unwrap(),
+            gradient: Tensor::zeros((3, 2), DType::F32, &device).unwrap(),
+            predicted: Tensor::new(&[1u32, 0, 1], &device).unwrap(),
+        };
+        meter.add(&loss, &Tensor::new(&labels, &device).unwrap()).unwrap();
     }
 
     #[test]

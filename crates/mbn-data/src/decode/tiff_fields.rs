@@ -1,0 +1,138 @@
+//! Reads single tags of a TIFF structure (TIFF 6.0, section 2): a TIFF file, or Exif data, which is one.
+
+/// The first directory of a TIFF structure.
+#[derive(Clone, Copy)]
+pub(super) struct Directory<'a> {
+    bytes: &'a [u8],
+    is_little_endian: bool,
+    at: usize,
+}
+
+/// The values of a tag.
+pub(super) struct Values<'a> {
+    directory: Directory<'a>,
+    kind: u16,
+    /// The values as they are stored.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Directory<'a> {
+    /// Reads the header. `None` if the bytes do not start with one; BigTIFF has another.
+    pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
+        let is_little_endian = match bytes.first_chunk()? {
+            b"II*\0" => true,
+            b"MM\0*" => false,
+            _ => return None,
+        };
+        let header = Self {
+            bytes,
+            is_little_endian,
+            at: 0,
+        };
+        let at = header.u32(4)? as usize;
+        Some(Self { at, ..header })
+    }
+
+    /// The values of a tag. If it is there twice, the last counts. An entry without values, of an unknown type or with
+    /// values beyond the end does not count.
+    pub(super) fn find(self, tag: u16) -> Option<Values<'a>> {
+        let entries = usize::from(self.u16(self.at)?);
+        let places = (0..entries).map_while(|entry| self.at.checked_add(2 + 12 * entry));
+        places
+            .filter(|&at| self.u16(at) == Some(tag))
+            .filter_map(|at| self.values(at))
+            .last()
+    }
+
+    /// The first value of a tag as an unsigned integer.
+    pub(super) fn integer(self, tag: u16) -> Option<u64> {
+        self.find(tag)?.integer(0)
+    }
+
+    /// The values of the entry at `at`.
+    fn values(self, at: usize) -> Option<Values<'a>> {
+        let kind = self.u16(at + 2)?;
+        let length = size_of(kind)?.checked_mul(self.u32(at + 4)? as usize)?;
+        let start = match length {
+            0 => return None,
+            1..=4 => at + 8,
+            _ => self.u32(at + 8)? as usize,
+        };
+        let bytes = self.bytes.get(start..start.checked_add(length)?)?;
+        Some(Values {
+            directory: self,
+            kind,
+            bytes,
+        })
+    }
+
+    fn u16(self, at: usize) -> Option<u16> {
+        self.array(self.bytes, at).map(u16::from_le_bytes)
+    }
+
+    fn u32(self, at: usize) -> Option<u32> {
+        self.array(self.bytes, at).map(u32::from_le_bytes)
+    }
+
+    /// `N` bytes, the least significant first.
+    fn array<const N: usize>(self, bytes: &[u8], at: usize) -> Option<[u8; N]> {
+        let mut array = *bytes.get(at..)?.first_chunk::<N>()?;
+        if !self.is_little_endian {
+            array.reverse();
+        }
+        Some(array)
+    }
+}
+
+impl Values<'_> {
+    /// Number of values.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() / size_of(self.kind).unwrap_or(1)
+    }
+
+    /// Value `index` as an unsigned integer, if the type is BYTE, SHORT, LONG or LONG8.
+    pub(super) fn integer(&self, index: usize) -> Option<u64> {
+        let at = index.checked_mul(size_of(self.kind)?)?;
+        match self.kind {
+            1 => self.array(at).map(u8::from_le_bytes).map(u64::from),
+            3 => self.array(at).map(u16::from_le_bytes).map(u64::from),
+            4 | 13 => self.array(at).map(u32::from_le_bytes).map(u64::from),
+            16 => self.array(at).map(u64::from_le_bytes),
+            _ => None,
+        }
+    }
+
+    /// The first value as a number. `None` for bytes and text.
+    pub(super) fn number(&self) -> Option<f64> {
+        Some(match self.kind {
+            3 | 4 | 13 | 16 => self.integer(0)? as f64,
+            5 => {
+                f64::from(u32::from_le_bytes(self.array(0)?)) / f64::from(u32::from_le_bytes(self.array(4)?))
+            }
+            6 => f64::from(i8::from_le_bytes(self.array(0)?)),
+            8 => f64::from(i16::from_le_bytes(self.array(0)?)),
+            9 => f64::from(i32::from_le_bytes(self.array(0)?)),
+            10 => {
+                f64::from(i32::from_le_bytes(self.array(0)?)) / f64::from(i32::from_le_bytes(self.array(4)?))
+            }
+            11 => f64::from(f32::from_le_bytes(self.array(0)?)),
+            12 => f64::from_le_bytes(self.array(0)?),
+            _ => return None,
+        })
+    }
+
+    fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.directory.array(self.bytes, at)
+    }
+}
+
+/// Bytes of one value of a type, `None` for a type that does not exist.
+fn size_of(kind: u16) -> Option<usize> {
+    match kind {
+        1 | 2 | 6 | 7 => Some(1),
+        3 | 8 => Some(2),
+        4 | 9 | 11 | 13 => Some(4),
+        5 | 10 | 12 | 16 => Some(8),
+        _ => None,
+    }
+}

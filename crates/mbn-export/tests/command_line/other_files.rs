@@ -1,0 +1,279 @@
+//! Weight files that others wrote, files that are no weights, and the advice for them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use mbn_spec::Alpha;
+use mbn_testing::{Needs, skip};
+use mbn_weights::Weights;
+use predicates::prelude::*;
+use predicates::str::contains;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use tempfile::TempDir;
+
+use crate::common::{export, fails, small, weights};
+
+type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+
+fn tensors(weights: &Weights) -> Tensors {
+    let bytes = weights.to_bytes().unwrap();
+    let views = SafeTensors::deserialize(&bytes).unwrap();
+    let views = views.iter();
+    views
+        .map(|(name, view)| {
+            (
+                name.to_owned(),
+                (view.dtype(), view.shape().to_vec(), view.data().to_vec()),
+            )
+        })
+        .collect()
+}
+
+fn save(path: &Path, tensors: &Tensors) {
+    let views = tensors
+        .iter()
+        .map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()));
+    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+fn converted(tensors: &Tensors, dtype: Dtype, bytes: impl Fn(f32) -> Vec<u8>) -> Tensors {
+    let convert = |(name, (old, shape, data)): (&String, &(Dtype, Vec<usize>, Vec<u8>))| {
+        if *old != Dtype::F32 {
+            return (name.clone(), (*old, shape.clone(), data.clone()));
+        }
+        let values = data.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value));
+        (
+            name.clone(),
+            (dtype, shape.clone(), values.flat_map(&bytes).collect()),
+        )
+    };
+    tensors.iter().map(convert).collect()
+}
+
+fn prefixed(tensors: &Tensors, prefix: &str) -> Tensors {
+    let tensors = tensors.iter();
+    tensors
+        .map(|(name, content)| (format!("{prefix}{name}"), content.clone()))
+        .collect()
+}
+
+/// bfloat16 is the upper half of float32; the values of [`small`] lose digits in it.
+fn brain(value: f32) -> Vec<u8> {
+    value.to_le_bytes()[2..].to_vec()
+}
+
+#[test]
+fn weights_that_others_saved_are_taken_and_the_difference_is_said() {
+    let folder = TempDir::new().unwrap();
+    let plain = tensors(&weights(Alpha::Quarter, 3, small));
+    let mut averaged = prefixed(&plain, "module.");
+    averaged.insert(
+        "n_averaged".into(),
+        (Dtype::I64, vec![], 3i64.to_le_bytes().to_vec()),
+    );
+    let mut uncounted = plain.clone();
+    uncounted.retain(|name, _| !name.contains("num_batches_tracked"));
+    for (name, tensors, said) in [
+        (
+            "double",
+            converted(&plain, Dtype::F64, |v| f64::from(v).to_le_bytes().to_vec()),
+            "its F64 tensors",
+        ),
+        (
+            "brain",
+            converted(&plain, Dtype::BF16, brain),
+            "its BF16 tensors are converted to F32",
+        ),
+        (
+            "parallel",
+            prefixed(&plain, "module."),
+            "are taken without `module.`",
+        ),
+        (
+            "odd",
+            prefixed(&plain, "net.student_model."),
+            "are taken without `net.student_model.`",
+        ),
+        ("averaged", averaged, "`n_averaged` is left out"),
+        ("uncounted", uncounted, ""),
+    ] {
+        let file = format!("{name}.safetensors");
+        save(&folder.path().join(&file), &tensors);
+        let out = format!("{name}.onnx");
+        export(folder.path(), &["--weights", &file, "--no-verify", &out])
+            .success()
+            .stderr(contains(said));
+        // The hash in the model is what its weight file gives again.
+        let model = mbn_onnx::Model::load(&folder.path().join(&out)).unwrap();
+        let read = Weights::load(&folder.path().join(&file)).unwrap();
+        assert_eq!(model.weights_sha256(), Some(read.sha256().as_str()));
+        assert_eq!(model.to_folded().unwrap(), read.fold(), "{name}");
+    }
+    let bytes = |name: &str| std::fs::read(folder.path().join(format!("{name}.onnx"))).unwrap();
+    assert_eq!(bytes("parallel"), bytes("odd"));
+    assert_eq!(bytes("parallel"), bytes("double"));
+    assert_ne!(bytes("parallel"), bytes("brain"));
+}
+
+#[test]
+fn weights_of_another_network_are_refused_in_a_sentence() {
+    let folder = TempDir::new().unwrap();
+    let mut headless = tensors(&weights(Alpha::Quarter, 3, small));
+    headless.retain(|name, _| !name.starts_with("fc."));
+    save(&folder.path().join("w.safetensors"), &headless);
+    let args = ["--weights=w.safetensors", "out.onnx"];
+    fails(&folder, &args, 1, &["`fc.weight` and `fc.bias` are missing"]);
+    let other: Tensors = prefixed(&headless, "x").into_iter().take(40).collect();
+    save(&folder.path().join("w.safetensors"), &other);
+    let assert = export(folder.path(), &args).code(1);
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    assert!(
+        message.contains("only 40 of the 40 have a name from the network"),
+        "{message}"
+    );
+}
+
+#[test]
+fn files_of_other_kinds_are_named_with_advice() {
+    let folder = TempDir::new().unwrap();
+    let zip = b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0archive/data.pkl";
+    for (content, message, hint) in [
+        (
+            &b"version https://git-lfs.github.com/spec/v1\n"[..],
+            "a Git LFS pointer",
+            "lfs pull --include ",
+        ),
+        (
+            zip,
+            "a PyTorch checkpoint (a zip of pickles)",
+            "hint: `python3 -c ",
+        ),
+        (
+            b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.",
+            "as PyTorch wrote before",
+            "hint: `python3 -c ",
+        ),
+        (b"\x89HDF\r\n\x1a\n\0\0\0\0", "an HDF5 file", "h5py"),
+        (b"<!doctype html><html>", "a web page", "download the file itself"),
+        (
+            b"\x08\x08\x12\x07pytorch\x3a\0",
+            "an ONNX model",
+            "mbn-infer --model",
+        ),
+        (
+            b"\x1f\x8b\x08\0\0\0\0\0\0\0",
+            "compressed by gzip",
+            "unpack it first",
+        ),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "a JPEG picture", ""),
+    ] {
+        std::fs::write(folder.path().join("w.pth"), content).unwrap();
+        fails(
+            &folder,
+            &["--weights=w.pth", "out.onnx"],
+            1,
+            &["`w.pth`", message, hint],
+        );
+    }
+    std::fs::create_dir(folder.path().join("run")).unwrap();
+    fails(&folder, &["--weights=run", "out.onnx"], 1, &["`run` is a folder"]);
+    std::fs::write(folder.path().join("run/best.safetensors"), "").unwrap();
+    let hint = "hint: the best weights of that run are in `run/best.safetensors`";
+    fails(&folder, &["--weights=run", "out.onnx"], 1, &[hint]);
+}
+
+/// Names in another order would give every class another's name.
+#[test]
+fn the_weights_own_names_in_another_order_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let own = names(&["French_horn", "cassette_player", "church"]);
+    let weights = weights(Alpha::Quarter, 3, small).with_class_names(own).unwrap();
+    weights.save(&folder.path().join("w.safetensors")).unwrap();
+    let args = [
+        "--weights=w.safetensors",
+        "--classes=names.txt",
+        "--no-verify",
+        "out.onnx",
+    ];
+    let write = |text: &str| std::fs::write(folder.path().join("names.txt"), text).unwrap();
+    for text in [
+        "cassette_player\nchurch\nFrench_horn\n",
+        "\u{feff}Cassette Player\r\nchurch\r\nfrench horn\r\n",
+    ] {
+        write(text);
+        let messages = [
+            "`--classes names.txt` has the class names of `w.safetensors` in another order: line 1 is ",
+            "where the weights have `French_horn`",
+            "hint: leave out `--classes`",
+        ];
+        fails(&folder, &args, 1, &messages);
+    }
+    write("French horn\ncassete_player\nchurch\n");
+    export(folder.path(), &args).success().stderr(contains(
+        "2 names are spelled differently: `French horn` for `French_horn`, `cassete_player` for `cassette_player`",
+    ));
+    write("Waldhorn\nKassettenspieler\nKirche\n");
+    export(folder.path(), &args)
+        .success()
+        .stderr(contains("spelled").not());
+    let utf16: Vec<u8> = "\u{feff}a\nb\nc\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    std::fs::write(folder.path().join("names.txt"), utf16).unwrap();
+    fails(
+        &folder,
+        &args,
+        1,
+        &[
+            "names.txt",
+            "it is text in UTF-16, expected UTF-8",
+            "hint: `iconv ",
+        ],
+    );
+}
+
+/// The command in the hint makes the weights that it promises.
+#[test]
+fn a_pytorch_checkpoint_can_be_converted_as_the_hint_says() {
+    let python = std::env::var("MBN_PYTHON").unwrap_or("python3".to_owned());
+    let has_torch = Command::new(&python)
+        .args(["-c", "import torch, safetensors.torch"])
+        .output();
+    if !has_torch.is_ok_and(|output| output.status.success()) {
+        skip(Needs::Download, "PyTorch is not installed");
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let plain = weights(Alpha::Quarter, 3, small);
+    plain.save(&folder.path().join("w.safetensors")).unwrap();
+    for (checkpoint, legacy) in [("{'state_dict': sd, 'epoch': 3}", "True"), ("sd", "False")] {
+        let script = format!(
+            "import torch; from safetensors.torch import load_file; sd = load_file('w.safetensors'); \
+             torch.save({checkpoint}, 'my w.pth', _use_new_zipfile_serialization={legacy})"
+        );
+        let saved = Command::new(&python)
+            .args(["-c", &script])
+            .current_dir(folder.path())
+            .status();
+        assert!(saved.unwrap().success());
+        let assert = export(folder.path(), &["--weights=my w.pth", "out.onnx"]).code(1);
+        let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        let command = message
+            .split('`')
+            .find(|part| part.starts_with("python3 "))
+            .unwrap();
+        let words = shlex::split(command).unwrap();
+        let run = Command::new(&python)
+            .args(&words[1..])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let converted = Weights::load(&folder.path().join("my w.safetensors")).unwrap();
+        assert_eq!(converted.sha256(), plain.sha256());
+    }
+}

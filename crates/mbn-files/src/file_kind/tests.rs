@@ -1,0 +1,94 @@
+use super::*;
+
+fn named(bytes: &[u8]) -> String {
+    FileKind::recognise(bytes).map_or("none".to_owned(), |kind| kind.to_string())
+}
+
+#[test]
+fn files_that_people_confuse_are_told_apart() {
+    let zip = |name: &str| {
+        let mut bytes = b"PK\x03\x04".to_vec();
+        bytes.resize(26, 0);
+        bytes.extend((name.len() as u16).to_le_bytes());
+        bytes.extend([0, 0]);
+        bytes.extend(name.as_bytes());
+        bytes
+    };
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    let mut safetensors = 40u64.to_le_bytes().to_vec();
+    safetensors.extend(b"{\"__metadata__\":{}}");
+    for (bytes, expected) in [
+        (&b""[..], "an empty file"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0",
+            "a Git LFS pointer",
+        ),
+        (&zip("archive/data.pkl"), "a PyTorch checkpoint (a zip"),
+        (&zip("my model/.format_version"), "a PyTorch checkpoint (a zip"),
+        (&zip("photos/1.jpg"), "a zip archive"),
+        (b"PK\x03\x04", "a zip archive"),
+        (
+            b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80",
+            "a PyTorch checkpoint (a pickle",
+        ),
+        (b"\x80\x04\x95\x10\x00", "a Python pickle"),
+        (&safetensors, "a safetensors file"),
+        (b"\x08\x08\x12\x07pytorch", "an ONNX model"),
+        (b"\x89HDF\r\n\x1a\n\x00", "an HDF5 file"),
+        (b"\x93NUMPY\x01\x00", "a NumPy array"),
+        (b"\x1c\x00\x00\x00TFL3", "a TensorFlow Lite model"),
+        (b"\r\n<!DOCTYPE html><html>", "a web page"),
+        (b"\xef\xbb\xbf<html lang=\"en\">", "a web page"),
+        (
+            b"<?xml version=\"1.0\"?><!DOCTYPE html ><html xmlns=\"x\">",
+            "a web page",
+        ),
+        (
+            b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>",
+            "an XML file",
+        ),
+        (b"{\"error\": \"not found\"}", "a JSON file"),
+        (b"[\n  1, 2]", "a JSON file"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "a JPEG picture"),
+        (b"\x00\x00\x00\x18ftypheic\x00", "an HEIC picture"),
+        (b"\x00\x00\x00\x1cftypavif\x00", "an AVIF picture"),
+        (b"\x00\x00\x00\x18ftypmp42\x00", "an MP4 video"),
+        (b"II*\x00\x08\x00", "a TIFF picture"),
+        (b"\x1f\x8b\x08\x00", "a file compressed by gzip"),
+        (&tar, "a tar archive"),
+        (b"\xff\xfea\x00", "text in UTF-16"),
+    ] {
+        assert!(
+            named(bytes).starts_with(expected),
+            "{}, expected {expected}",
+            named(bytes)
+        );
+    }
+}
+
+#[test]
+fn other_text_and_bytes_are_none_of_them() {
+    for bytes in [
+        &b"tench\nchurch\n"[..],
+        b"\x00\x01\x02",
+        b"[section]\nkey = 1",
+        b"{ident}",
+        b"\x08",
+        b"a",
+    ] {
+        assert_eq!(FileKind::recognise(bytes), None, "{bytes:?}");
+    }
+}
+
+/// Any prefix of anything is described, never a panic.
+#[test]
+fn short_and_cut_files_are_safe() {
+    for (at, magic, _) in MAGIC {
+        let mut bytes = vec![0; *at];
+        bytes.extend(*magic);
+        for end in 0..=bytes.len() {
+            let _ = FileKind::recognise(&bytes[..end]);
+        }
+    }
+}

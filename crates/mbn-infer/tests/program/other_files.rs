@@ -1,0 +1,153 @@
+//! Weights that others saved, and files that are no models.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use mbn_onnx::{ExportOptions, export};
+use mbn_weights::Weights;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::common::{bare, failure, folder, library, picture, program, success};
+
+type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+
+fn tensors() -> Tensors {
+    let bytes = mbn_infer::builtin::weights().unwrap().to_bytes().unwrap();
+    let views = SafeTensors::deserialize(&bytes).unwrap();
+    let views = views.iter();
+    views
+        .map(|(name, view)| {
+            (
+                name.to_owned(),
+                (view.dtype(), view.shape().to_vec(), view.data().to_vec()),
+            )
+        })
+        .collect()
+}
+
+fn save(path: &Path, tensors: &Tensors) {
+    let views = tensors
+        .iter()
+        .map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()));
+    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+/// The upper half of each float32.
+fn as_bfloat16(tensors: &Tensors) -> Tensors {
+    let halve = |(dtype, shape, bytes): &(Dtype, Vec<usize>, Vec<u8>)| match dtype {
+        Dtype::F32 => (
+            Dtype::BF16,
+            shape.clone(),
+            bytes.chunks(4).flat_map(|b| [b[2], b[3]]).collect(),
+        ),
+        _ => (*dtype, shape.clone(), bytes.clone()),
+    };
+    tensors
+        .iter()
+        .map(|(name, tensor)| (name.clone(), halve(tensor)))
+        .collect()
+}
+
+/// A model that was exported from such a file is found to be made of it again, and agrees with it.
+#[test]
+fn weights_that_others_saved_classify_and_check() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    for i in 0..3 {
+        picture(&folder, &format!("{i}.png"));
+    }
+    let plain = tensors();
+    let mut averaged: Tensors = plain
+        .iter()
+        .map(|(n, t)| (format!("module.{n}"), t.clone()))
+        .collect();
+    averaged.insert(
+        "n_averaged".into(),
+        (Dtype::I64, vec![], vec![3, 0, 0, 0, 0, 0, 0, 0]),
+    );
+    let mut uncounted = plain.clone();
+    uncounted.retain(|name, _| !name.contains("num_batches"));
+    let library = library();
+    for (name, tensors, said) in [
+        (
+            "brain",
+            as_bfloat16(&plain),
+            "its BF16 tensors are converted to F32",
+        ),
+        ("averaged", averaged, "are taken without `module.`"),
+        ("uncounted", uncounted, ""),
+    ] {
+        let file = format!("{name}.safetensors");
+        save(&at(&file), &tensors);
+        let run = success(program(&folder).args(["--model", &file, "0.png"]));
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+        let model = export(&Weights::load(&at(&file)).unwrap(), &ExportOptions::default()).unwrap();
+        std::fs::write(at("m.onnx"), model.to_bytes()).unwrap();
+        success(program(&folder).args(["--model", "m.onnx", "--weights", &file, "0.png"]));
+        if let Some(library) = &library {
+            let mut checked = bare(&folder);
+            checked.arg("--ort-lib").arg(library);
+            let run =
+                success(checked.args(["--model", "m.onnx", "--weights", &file, "--parity", "all", "."]));
+            assert!(run.stderr.contains("agrees on 3 of 3 images"), "{}", run.stderr);
+            // Beside the model, it is found by itself.
+            std::fs::copy(at(&file), at("m.safetensors")).unwrap();
+            let mut checked = bare(&folder);
+            checked.arg("--ort-lib").arg(library);
+            let run = success(checked.args(["--model", "m.onnx", "--parity", "all", "."]));
+            assert!(run.stderr.contains("parity passed"), "{}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn files_that_are_no_models_are_named_with_advice() {
+    let folder = folder();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 8\n";
+    let weights = mbn_infer::builtin::weights().unwrap().to_bytes().unwrap();
+    for (name, content, message, hint) in [
+        (
+            "m.onnx",
+            pointer.as_bytes(),
+            "it is a Git LFS pointer",
+            "lfs pull --include m.onnx",
+        ),
+        (
+            "m.safetensors",
+            pointer.as_bytes(),
+            "it is a Git LFS pointer",
+            "lfs pull --include m.safetensors",
+        ),
+        (
+            "m.onnx",
+            b"<!DOCTYPE html><html>",
+            "it is a web page",
+            "download the file itself",
+        ),
+        (
+            "m.onnx",
+            &weights,
+            "it is a safetensors file, expected an ONNX model",
+            "ends in `.safetensors`",
+        ),
+        (
+            "m.onnx",
+            b"\x93NUMPY\x01\0",
+            "it is a NumPy array",
+            "`mbn-export --weights FILE.safetensors OUT.onnx`",
+        ),
+        (
+            "m.safetensors",
+            b"\x08\x08\x12\x07pytorch",
+            "it is an ONNX model",
+            "`mbn-infer --model`",
+        ),
+        ("m.onnx", b"", "the file is empty", "hint: "),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        let run = failure(program(&folder).args(["--model", name, "a.png"]), 1);
+        for part in [name, message, hint] {
+            assert!(run.stderr.contains(part), "{}", run.stderr);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! In what a weight file differs from the files that this library writes.
+
+use std::fmt;
+
+use mbn_spec::text::{joined, listed};
+
+/// Names that a message lists before it counts the others.
+const NAMED: usize = 3;
+
+/// A difference that reading a file evened out, for a message to the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adaptation {
+    /// All names begin with this, which was left out.
+    Prefix(String),
+    /// Single numbers that are no weights were left out.
+    LeftOut(Vec<String>),
+    /// Tensors of these types were taken as float32.
+    Converted(Vec<String>),
+}
+
+impl fmt::Display for Adaptation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prefix(prefix) => write!(f, "the names of its tensors are taken without `{prefix}`"),
+            Self::LeftOut(names) => {
+                let named = listed(names.iter().map(|name| format!("`{name}`")), NAMED);
+                let verb = if names.len() == 1 { "is" } else { "are" };
+                write!(f, "{named} {verb} left out, not being weights")
+            }
+            Self::Converted(types) => write!(f, "its {} tensors are converted to F32", joined(types)),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Finds a network's tensors among those of a file, whatever a wrapper put before their names.
+
+use std::collections::{BTreeMap, HashSet};
+
+use mbn_spec::{Alpha, Architecture};
+use safetensors::tensor::{SafeTensors, TensorView};
+
+use crate::error::Problem;
+use crate::family::Family;
+use crate::{Adaptation, MismatchError};
+
+/// The tensors of a network in a file.
+pub(crate) struct Located<'a> {
+    /// The family whose names they have.
+    pub family: &'static Family,
+    /// By the names that the family gives them.
+    pub views: BTreeMap<String, TensorView<'a>>,
+    /// What is different about the file.
+    pub adaptations: Vec<Adaptation>,
+    /// Tensors that do not belong to the network.
+    pub problems: Vec<Problem>,
+}
+
+/// A family, and what stands before its names.
+type Place<'n> = (usize, &'n str);
+
+/// Finds the family and the prefix with which most names of the file are names of the network. A prefix is whatever stands
+/// before a known name, such as `module.` (data parallel training and averaged models) or `_orig_mod.` (compiled models).
+///
+/// # Errors
+/// Too few names are the network's, or the file holds several networks.
+pub(crate) fn locate<'a>(
+    tensors: &'a SafeTensors<'a>,
+    families: &[&'static Family],
+) -> Result<Located<'a>, MismatchError> {
+    let known: Vec<_> = families.iter().map(|family| known_names(family)).collect();
+    // For each family, the file's names as it writes them.
+    let plain: Vec<Vec<String>> = families
+        .iter()
+        .map(|family| {
+            tensors
+                .iter()
+                .map(|(name, _)| (family.plain_name)(name))
+                .collect()
+        })
+        .collect();
+    let mut found: BTreeMap<Place<'_>, usize> = BTreeMap::new();
+    for (family, names) in plain.iter().enumerate() {
+        for name in names {
+            let mut ends = name.char_indices().map(|(at, _)| name.split_at(at));
+            if let Some((prefix, _)) = ends.find(|(_, end)| known[family].contains(*end)) {
+                *found.entry((family, prefix)).or_default() += 1;
+            }
+        }
+    }
+    let best = found.iter().max_by_key(|((family, prefix), count)| {
+        (
+            **count,
+            std::cmp::Reverse(prefix.len()),
+            std::cmp::Reverse(*family),
+        )
+    });
+    let Some((&(family, prefix), &count)) = best else {
+        return Err(other_network(tensors, 0, families[0]));
+    };
+    let required = known[family].len().div_ceil(2);
+    if count < required {
+        return Err(other_network(tensors, count, families[family]));
+    }
+    let rival = found
+        .iter()
+        .find(|(place, count)| **place != (family, prefix) && **count >= required);
+    if let Some(((_, other), _)) = rival {
+        return Err(several_networks(prefix, other));
+    }
+    Ok(take(tensors, families[family], prefix, &known[family]))
+}
+
+/// Every name that the family gives a tensor. They do not depend on the width.
+fn known_names(family: &Family) -> HashSet<String> {
+    let specs = Architecture::new(Alpha::One, 1).tensors();
+    let stored = specs.iter().filter_map(|spec| (family.stored)(spec));
+    stored.map(|stored| stored.name).collect()
+}
+
+fn take<'a>(
+    tensors: &'a SafeTensors<'a>,
+    family: &'static Family,
+    prefix: &str,
+    known: &HashSet<String>,
+) -> Located<'a> {
+    let (mut views, mut left_out, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (name, view) in tensors.iter() {
+        let plain = (family.plain_name)(name);
+        match plain.strip_prefix(prefix).filter(|plain| known.contains(*plain)) {
+            Some(plain) => {
+                if views.insert(plain.to_owned(), view).is_some() {
+                    problems.push(Problem::Other(format!("two tensors are called `{plain}`")));
+                }
+            }
+            // A single number is no weight: a counter of whatever saved the file.
+            None if view.shape().is_empty() => left_out.push(name.to_owned()),
+            None => problems.push(Problem::Unexpected(name.to_owned())),
+        }
+    }
+    let mut adaptations = Vec::new();
+    if !prefix.is_empty() {
+        adaptations.push(Adaptation::Prefix(prefix.to_owned()));
+    }
+    if !left_out.is_empty() {
+        left_out.sort();
+        adaptations.push(Adaptation::LeftOut(left_out));
+    }
+    problems.sort();
+    Located {
+        family,
+        views,
+        adaptations,
+        problems,
+    }
+}
+
+/// The error for a file that holds something else altogether; it does not list every missing tensor.
+fn other_network(tensors: &SafeTensors, count: usize, family: &Family) -> MismatchError {
+    let mut names = tensors.names();
+    names.sort_unstable();
+    let total = names.len();
+    let first = names
+        .first()
+        .map_or(String::new(), |name| format!("; its first is `{name}`"));
+    let expected = format!("{}MobileNetV1", family.owner);
+    let specs = Architecture::new(Alpha::One, 1).tensors();
+    let example = specs
+        .iter()
+        .find_map(|spec| (family.stored)(spec))
+        .map(|stored| stored.name);
+    let example = example.unwrap_or_default();
+    let problem = match (total, count) {
+        (0, _) => "it has none".to_owned(),
+        (_, 0) => format!("none of the {total} has a name from the network, such as `{example}`{first}"),
+        _ => format!("only {count} of the {total} have a name from the network, such as `{example}`{first}"),
+    };
+    MismatchError {
+        expected: if family.owner.is_empty() {
+            "a MobileNetV1".to_owned()
+        } else {
+            expected
+        },
+        problems: vec![Problem::Other(problem)],
+    }
+}
+
+fn several_networks(one: &str, other: &str) -> MismatchError {
+    let place = |prefix: &str| match prefix {
+        "" => "without a prefix".to_owned(),
+        prefix => format!("under `{prefix}`"),
+    };
+    let (one, other) = (place(one), place(other));
+    MismatchError {
+        expected: "one MobileNetV1".to_owned(),
+        problems: vec![Problem::Other(format!(
+            "the file holds one {one} and one {other}"
+        ))],
+    }
+}
+
+#[cfg(test)]
+mod tests;

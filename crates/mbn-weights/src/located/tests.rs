@@ -1,0 +1,154 @@
+use safetensors::Dtype;
+
+use super::*;
+use crate::sample::sample;
+use crate::{WeightFile, Weights, WeightsErrorKind};
+
+type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+
+/// Reads a file of these tensors without metadata.
+fn read(tensors: &Tensors) -> Result<WeightFile, WeightsErrorKind> {
+    let views = tensors
+        .iter()
+        .map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()));
+    WeightFile::from_bytes(&safetensors::serialize(views, None).unwrap())
+}
+
+fn renamed(weights: &Weights, rename: impl Fn(&str) -> String) -> Tensors {
+    let tensors = weights.tensor_bytes().into_iter();
+    tensors.map(|(name, content)| (rename(&name), content)).collect()
+}
+
+fn message(tensors: &Tensors) -> String {
+    read(tensors).unwrap_err().to_string()
+}
+
+#[test]
+fn any_prefix_is_taken_off_and_named() {
+    let weights = sample(3);
+    for prefix in [
+        "module.",
+        "_orig_mod.",
+        "model.",
+        "model.model.",
+        "état/",
+        "x",
+        "net_g.module.",
+    ] {
+        let file = read(&renamed(&weights, |name| format!("{prefix}{name}"))).unwrap();
+        assert_eq!(file.weights.sha256(), weights.sha256(), "{prefix}");
+        assert_eq!(file.adaptations, [Adaptation::Prefix(prefix.to_owned())]);
+    }
+    let file = read(&renamed(&weights, str::to_owned)).unwrap();
+    assert_eq!(file.adaptations, []);
+}
+
+#[test]
+fn numbers_of_what_saved_the_file_are_left_out() {
+    let weights = sample(3);
+    let mut tensors = renamed(&weights, |name| format!("module.{name}"));
+    tensors.insert(
+        "n_averaged".into(),
+        (Dtype::I64, vec![], vec![3, 0, 0, 0, 0, 0, 0, 0]),
+    );
+    let file = read(&tensors).unwrap();
+    assert_eq!(file.weights.sha256(), weights.sha256());
+    let texts: Vec<_> = file.adaptations.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "the names of its tensors are taken without `module.`",
+            "`n_averaged` is left out, not being weights"
+        ]
+    );
+    // A tensor that could be a weight is not.
+    tensors.insert("head.weight".into(), (Dtype::F32, vec![2], vec![0; 8]));
+    let message = message(&tensors);
+    assert!(
+        message.ends_with(": `head.weight` is not part of the network"),
+        "{message}"
+    );
+}
+
+#[test]
+fn counters_may_be_missing_or_of_another_type() {
+    let weights = sample(3);
+    let mut tensors = weights.tensor_bytes();
+    tensors.retain(|name, _| !name.ends_with("num_batches_tracked"));
+    let file = read(&tensors).unwrap();
+    assert_eq!(file.weights.counter("model.4.1.num_batches_tracked"), 0);
+    assert_eq!(file.weights.values("fc.bias"), weights.values("fc.bias"));
+    let seven = (Dtype::F32, vec![1], 7f32.to_le_bytes().to_vec());
+    tensors.insert("model.4.1.num_batches_tracked".into(), seven);
+    assert_eq!(
+        read(&tensors)
+            .unwrap()
+            .weights
+            .counter("model.4.1.num_batches_tracked"),
+        7
+    );
+    let two = (Dtype::F32, vec![2], vec![0; 8]);
+    tensors.insert("model.4.1.num_batches_tracked".into(), two);
+    let message = message(&tensors);
+    assert!(
+        message.contains("`model.4.1.num_batches_tracked` is F32 [2], expected I64 []"),
+        "{message}"
+    );
+}
+
+#[test]
+fn several_networks_and_other_networks_are_refused() {
+    let weights = sample(3);
+    let mut two = renamed(&weights, |name| format!("model.{name}"));
+    two.extend(renamed(&weights, |name| format!("ema.{name}")));
+    assert!(
+        message(&two).contains("one under `ema.` and one under `model.`"),
+        "{}",
+        message(&two)
+    );
+    let bias = weights.tensor_bytes()["fc.bias"].clone();
+    let resnet: Tensors = (0..50)
+        .map(|i| (format!("layer{i}.conv.weight"), bias.clone()))
+        .chain([("fc.bias".into(), bias.clone())])
+        .collect();
+    let found = message(&resnet);
+    assert!(
+        found.contains("only 1 of the 51 have a name from the network"),
+        "{found}"
+    );
+    assert!(found.contains("its first is `fc.bias`"), "{found}");
+    let foreign = message(&[("x".into(), bias)].into());
+    assert!(
+        foreign.contains("none of the 1 has a name from the network, such as `model.0.0.weight`"),
+        "{foreign}"
+    );
+    assert!(message(&Tensors::new()).contains("it has none"));
+}
+
+#[test]
+fn every_float_type_is_converted_and_named() {
+    let weights = sample(3);
+    let half = |name: &str, (dtype, shape, bytes): (Dtype, Vec<usize>, Vec<u8>)| {
+        if dtype != Dtype::F32 {
+            return (name.to_owned(), (dtype, shape, bytes));
+        }
+        let values = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| half::bf16::from_f32(f32::from_le_bytes(*b)));
+        let bytes = values.flat_map(half::bf16::to_le_bytes).collect();
+        (name.to_owned(), (Dtype::BF16, shape, bytes))
+    };
+    let tensors: Tensors = weights
+        .tensor_bytes()
+        .into_iter()
+        .map(|(n, t)| half(&n, t))
+        .collect();
+    let file = read(&tensors).unwrap();
+    assert_eq!(file.adaptations, [Adaptation::Converted(vec!["BF16".into()])]);
+    let close = |(found, expected): (&f32, &f32)| (found - expected).abs() <= expected.abs() / 256.0;
+    let name = "model.13.3.weight";
+    let mut pairs = file.weights.values(name).iter().zip(weights.values(name));
+    assert!(pairs.all(close));
+}
