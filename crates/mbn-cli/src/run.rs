@@ -11,6 +11,7 @@ use crate::{CommonArgs, Hinted, logging, progress};
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
+const PARTIAL: u8 = 3;
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// How a program ended, unless an error stopped it.
@@ -20,6 +21,8 @@ pub enum Outcome {
     Success,
     /// Something failed and has been reported: exit code 1.
     Failure,
+    /// The work is done, but some inputs could not be used and have been reported: exit code 3.
+    Partial,
     /// The user stopped it: exit code 130.
     Interrupted,
 }
@@ -55,6 +58,7 @@ where
     ExitCode::from(match main(args) {
         Ok(Outcome::Success) => 0,
         Ok(Outcome::Failure) => FAILURE,
+        Ok(Outcome::Partial) => PARTIAL,
         Ok(Outcome::Interrupted) => INTERRUPTED,
         // The reader of the output has seen enough, as `head` does.
         Err(error) if is_broken_pipe(&error) && is_closed(&io::stdout()) => 0,

@@ -1,14 +1,16 @@
 //! Opens a data set of any kind. To add a kind, write its file below and register it here: its module, its variant of
 //! [`DataError`] and its entry in [`KINDS`].
 
+mod hold_out;
 mod image_folder;
 mod splits;
 mod stl10;
 
 use std::path::{Path, PathBuf};
 
-pub use image_folder::{FolderError, ImageFolder, class_folders, labelled_folder};
-pub use splits::Splits;
+pub use hold_out::{HoldOut, Share};
+pub use image_folder::{ClassFolders, FolderError, ImageFolder, class_folders, labelled_folder};
+pub use splits::{OpenOptions, Splits};
 pub use stl10::{Stl10, Stl10Error, Stl10ErrorKind};
 
 /// One kind of data set.
@@ -43,6 +45,14 @@ pub enum DataError {
     /// STL-10's binary files cannot be used.
     #[error(transparent)]
     Stl10(#[from] Stl10Error),
+    /// Test images were to be held out of training, but data sets of this kind have some.
+    #[error("data set `{}` has test images of its own ({layout}), so none are held out of training", path.display())]
+    OwnTestImages {
+        /// The data set.
+        path: PathBuf,
+        /// Its files.
+        layout: &'static str,
+    },
 }
 
 impl From<FolderError> for DataError {
@@ -62,11 +72,13 @@ pub fn is_stl10(dir: &Path) -> bool {
 /// Opens a data set: STL-10's binary files in `dir`, or `train/CLASS/*` with `val/CLASS/*` (`test/CLASS/*` if there is
 /// no `val`), or STL-10's binary files in `dir/stl10_binary`. Image files are listed but not read.
 ///
+/// `valid`, `validation` and `dev` are other names for `val`, in any case. A class may lack test images.
+///
 /// # Errors
-/// [`DataError`] if a part is missing, a class has no images or is in one part only, binary files contradict each
-/// other, or a file or folder cannot be read.
+/// [`DataError`] if a part is missing or there are two of it, a class has no training images, binary files contradict
+/// each other, or a file or folder cannot be read.
 pub fn open(dir: &Path) -> Result<Splits, DataError> {
-    open_fold(dir, None)
+    open_with(dir, &OpenOptions::default())
 }
 
 /// Like [`open`], but with a fold, trains on that one of STL-10's predefined folds only, counted from 0.
@@ -74,12 +86,30 @@ pub fn open(dir: &Path) -> Result<Splits, DataError> {
 /// # Errors
 /// The errors of [`open`]; also if the data set has no such fold or `fold_indices.txt` is malformed.
 pub fn open_fold(dir: &Path, fold: Option<usize>) -> Result<Splits, DataError> {
+    let options = OpenOptions {
+        fold,
+        ..OpenOptions::default()
+    };
+    open_with(dir, &options)
+}
+
+/// Like [`open_fold`]. Where `options` allow it, also opens image folders without test images, `train/CLASS/*` alone and
+/// `CLASS/*`, and holds out some of the images of each class for testing.
+///
+/// # Errors
+/// The errors of [`open_fold`]; also if the data set has test images and `options` ask for others.
+pub fn open_with(dir: &Path, options: &OpenOptions) -> Result<Splits, DataError> {
     for kind in KINDS {
-        if let Some(found) = (kind.find)(dir) {
-            return (kind.open)(&found, fold);
+        let Some(found) = (kind.find)(dir) else { continue };
+        if let HoldOut::Always(_) = options.hold_out {
+            return Err(DataError::OwnTestImages {
+                path: found,
+                layout: kind.layout,
+            });
         }
+        return (kind.open)(&found, options.fold);
     }
-    Ok(image_folder::open(dir, fold)?)
+    Ok(image_folder::open(dir, options)?)
 }
 
 fn layouts() -> String {

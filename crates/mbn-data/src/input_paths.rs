@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use glob_pattern::{Glob, Matches};
 
 use crate::decode::FORMAT_NAMES;
-use crate::picture_files::images_below;
+use crate::picture_files::{IsForeign, LeftOut, images_below, nothing_is_foreign};
 
 /// A path without a picture.
 #[derive(Debug, thiserror::Error)]
@@ -37,61 +37,82 @@ pub enum CollectErrorKind {
     #[error("no such file or folder, and not a valid pattern: {0}")]
     Pattern(String),
     /// The path is a folder without pictures.
-    #[error("the folder has no images ({FORMAT_NAMES})")]
-    NoImages,
+    #[error("the folder has no images ({FORMAT_NAMES}){}", .0.instead())]
+    NoImages(LeftOut),
     /// The path cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
+/// Picture files, and what was left out of the folders that hold them.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The files in their order. A path that cannot be used is an error in its place.
+    pub pictures: Vec<Result<PathBuf, CollectError>>,
+    /// What folders and wildcards left out.
+    pub left_out: LeftOut,
+}
+
 /// Expands `paths` to picture files, in the order of `paths` and sorted within each folder.
 ///
-/// A path is a file with any name, a folder (searched with all its subfolders, following links) or, if it does not
-/// exist, a glob pattern. A path that cannot be used becomes an error at its place in the order.
-pub fn collect(paths: &[PathBuf]) -> Vec<Result<PathBuf, CollectError>> {
-    let mut collected = Vec::new();
+/// A path is a file with any name, a folder (searched with all its subfolders, following links, but not to a folder
+/// above) or, if it does not exist, a glob pattern. A path that cannot be used becomes an error at its place in the
+/// order. Folders are searched for files with the extension of a picture, and for files without an extension that begin
+/// like a picture; hidden files and those of systems are left out.
+pub fn collect(paths: &[PathBuf]) -> Collected {
+    let mut collected = Collected::default();
     for path in paths {
         match path.metadata() {
-            Ok(_) => expand(path, &mut collected),
+            Ok(_) => collected.expand(path, &nothing_is_foreign),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match matches(path) {
-                Ok(found) => found.into_iter().for_each(|found| match found {
-                    Ok(path) => expand(&path, &mut collected),
-                    Err((path, error)) => collected.push(Err(failure(&path, error.into()))),
-                }),
-                Err(kind) => collected.push(Err(failure(path, kind))),
+                Ok(found) => {
+                    collected.left_out.merge(found.left_out);
+                    for found in found.paths {
+                        match found {
+                            Ok(path) => collected.expand(&path, &nothing_is_foreign),
+                            Err((path, error)) => collected.fail(&path, error.into()),
+                        }
+                    }
+                }
+                Err(kind) => collected.fail(path, kind),
             },
-            Err(error) => collected.push(Err(failure(path, error.into()))),
+            Err(error) => collected.fail(path, error.into()),
         }
     }
     collected
 }
 
-fn failure(path: &Path, kind: CollectErrorKind) -> CollectError {
-    CollectError {
-        path: path.to_owned(),
-        kind,
+impl Collected {
+    /// Adds a file or the pictures of a folder.
+    pub(crate) fn expand(&mut self, path: &Path, is_foreign: IsForeign) {
+        if !path.is_dir() {
+            self.pictures.push(Ok(path.to_owned()));
+            return;
+        }
+        let found = images_below(path, is_foreign);
+        self.left_out.merge(found.left_out.clone());
+        if found.images.is_empty() {
+            self.fail(path, CollectErrorKind::NoImages(found.left_out));
+        }
+        for image in found.images {
+            match image {
+                Ok(image) => self.pictures.push(Ok(image)),
+                Err((path, error)) => self.fail(&path, error.into()),
+            }
+        }
     }
-}
 
-/// Adds a file or the pictures of a folder.
-fn expand(path: &Path, collected: &mut Vec<Result<PathBuf, CollectError>>) {
-    if !path.is_dir() {
-        collected.push(Ok(path.to_owned()));
-        return;
+    fn fail(&mut self, path: &Path, kind: CollectErrorKind) {
+        let path = path.to_owned();
+        self.pictures.push(Err(CollectError { path, kind }));
     }
-    let found = images_below(path).images;
-    if found.is_empty() {
-        collected.push(Err(failure(path, CollectErrorKind::NoImages)));
-    }
-    let found = found.into_iter();
-    collected.extend(found.map(|found| found.map_err(|(path, error)| failure(&path, error.into()))));
 }
 
 /// The files and folders that a pattern matches, at least one.
 fn matches(path: &Path) -> Result<Matches, CollectErrorKind> {
     let glob = Glob::new(path).map_err(|error| CollectErrorKind::Pattern(error.to_string()))?;
     let found = glob.ok_or(CollectErrorKind::Missing)?.matches();
-    match found.is_empty() {
+    match found.paths.is_empty() {
         true if !path.to_string_lossy().contains(['*', '?']) => Err(CollectErrorKind::MissingOrNoMatch),
         true => Err(CollectErrorKind::NoMatch),
         false => Ok(found),

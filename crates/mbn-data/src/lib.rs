@@ -28,6 +28,7 @@ mod cached_source;
 mod class_weights;
 mod dataset;
 mod decode;
+mod file_kind;
 mod image_source;
 mod input_paths;
 mod loader;
@@ -41,8 +42,8 @@ pub use cache_budget::default_cache_budget;
 pub use cached_source::CachedSource;
 pub use class_weights::class_weights;
 pub use dataset::{
-    DataError, FolderError, ImageFolder, Splits, Stl10, Stl10Error, Stl10ErrorKind, class_folders, is_stl10,
-    labelled_folder, open, open_fold,
+    ClassFolders, DataError, FolderError, HoldOut, ImageFolder, OpenOptions, Share, Splits, Stl10,
+    Stl10Error, Stl10ErrorKind, class_folders, is_stl10, labelled_folder, open, open_fold, open_with,
 };
 pub use decode::{
     DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_DECODED_BYTES, MAX_FILE_BYTES,
@@ -50,8 +51,9 @@ pub use decode::{
     decode_file_with,
 };
 pub use image_source::ImageSource;
-pub use input_paths::{CollectError, CollectErrorKind, collect};
-pub use loader::{Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order};
+pub use input_paths::{CollectError, CollectErrorKind, Collected, collect};
+pub use loader::{BadPictures, Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order, Unusable};
 pub use normalize::{Normalizer, normalize_into};
+pub use picture_files::LeftOut;
 pub use random::{sample_stream, shuffled};
 pub use resize::{Crop, Filter, ResizeError, resize};

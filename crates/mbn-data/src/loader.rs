@@ -11,8 +11,8 @@ use std::sync::Arc;
 use mbn_spec::Preprocess;
 use rayon::ThreadPool;
 
-pub use batch::{Batch, Example};
-pub use config::{LoaderConfig, Order};
+pub use batch::{Batch, Example, Unusable};
+pub use config::{BadPictures, LoaderConfig, Order};
 pub use epoch::Epoch;
 pub use error::LoaderError;
 
@@ -54,7 +54,7 @@ impl Loader {
         config: LoaderConfig,
     ) -> Result<Self, LoaderError> {
         config.validate()?;
-        if source.is_empty() {
+        if config.samples_per_epoch(source.len()) == 0 {
             return Err(LoaderError::EmptySource);
         }
         let shared = Arc::new(Shared { source, pool });

@@ -1,58 +1,143 @@
-//! Finds the picture files below a folder. Follows links and skips hidden files.
+//! Finds the picture files below a folder, and counts what it leaves out.
 
-use std::ffi::OsStr;
-use std::io;
+mod clutter;
+mod left_out;
+mod links;
+
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
+pub(crate) use clutter::Clutter;
+pub use left_out::LeftOut;
+pub(crate) use left_out::{Reason, link_name};
+pub(crate) use links::{IsForeign, barred, nothing_is_foreign};
+
 use crate::decode::PictureFormat;
+use crate::file_kind::{FIRST_BYTES, FileKind, extension};
 
 /// The content of a folder and its subfolders.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Files with the extension of a picture, each folder sorted by name. A folder that cannot be listed or a broken
-    /// link is an error in its place.
+    /// Picture files, each folder sorted by name. A folder that cannot be listed or a broken link is an error in its
+    /// place.
     pub images: Vec<Result<PathBuf, (PathBuf, io::Error)>>,
-    /// Number of other files.
-    pub ignored: usize,
+    /// What is not in `images`.
+    pub left_out: LeftOut,
 }
 
-/// Whether a file name has the extension of a picture. Its content may still be something else.
-fn is_image_name(path: &Path) -> bool {
-    let extension = path.extension().and_then(OsStr::to_str);
-    extension.is_some_and(PictureFormat::has_extension)
-}
-
-/// Whether a name begins with a dot.
-pub(crate) fn is_hidden(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".")
-}
-
-/// All picture files below a folder. Does not follow a link to a folder above it.
-pub(crate) fn images_below(folder: &Path) -> Found {
-    let visible = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry.file_name());
-    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+/// All picture files below a folder. Follows links, but neither to a folder above nor to one that is foreign.
+///
+/// A file is taken by its extension; its content may still be something else. Without an extension, and with that of
+/// another picture format, the first bytes decide.
+pub(crate) fn images_below(folder: &Path, is_foreign: IsForeign) -> Found {
+    let mut walk = WalkDir::new(folder)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter();
     let mut found = Found::default();
-    for entry in walk.into_iter().filter_entry(visible) {
+    while let Some(entry) = walk.next() {
         match entry {
-            Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) if is_image_name(entry.path()) => found.images.push(Ok(entry.into_path())),
-            Ok(_) => found.ignored += 1,
+            Ok(entry) if entry.depth() == 0 && entry.file_type().is_dir() => {}
+            Ok(entry) if entry.file_type().is_dir() => {
+                if let Some(reason) = reason_to_skip(&entry, is_foreign) {
+                    found.left_out.add_named(reason.0, reason.1);
+                    walk.skip_current_dir();
+                }
+            }
+            Ok(entry) => match reason_to_leave_out(&entry) {
+                None => found.images.push(Ok(entry.into_path())),
+                Some(reason) => found.left_out.add(reason),
+            },
             Err(error) if error.loop_ancestor().is_some() => {
-                log::warn!("link not followed: {error}");
+                let name = error.path().map(link_name).unwrap_or_default();
+                found.left_out.add_named(Reason::LinkAbove, name);
             }
             Err(error) => {
                 let path = error.path().unwrap_or(folder).to_owned();
                 let error = error
                     .into_io_error()
                     .unwrap_or_else(|| io::Error::other("it cannot be listed"));
-                // `visible` never sees a hidden broken link.
-                if path == folder || !path.file_name().is_some_and(is_hidden) {
-                    found.images.push(Err((path, error)));
+                // A broken link, or a folder that cannot be read.
+                let name = path.file_name().filter(|_| path != folder);
+                match name.and_then(|name| Clutter::of_folder(name).or_else(|| Clutter::of_file(name))) {
+                    Some(clutter) => found.left_out.add(Reason::ClutterFile(clutter)),
+                    None => found.images.push(Err((path, error))),
                 }
             }
         }
     }
     found
 }
+
+/// Why a folder is not searched, if it is not, and what to call it.
+fn reason_to_skip(entry: &DirEntry, is_foreign: IsForeign) -> Option<(Reason, String)> {
+    let name = entry.file_name();
+    if let Some(clutter) = Clutter::of_folder(name) {
+        return Some((
+            Reason::ClutterFolder(clutter),
+            name.to_string_lossy().into_owned(),
+        ));
+    }
+    if !entry.path_is_symlink() {
+        return None;
+    }
+    let reason = barred(entry.path(), entry.depth(), is_foreign)?;
+    Some((reason, link_name(entry.path())))
+}
+
+fn reason_to_leave_out(entry: &DirEntry) -> Option<Reason> {
+    if let Some(clutter) = Clutter::of_file(entry.file_name()) {
+        return Some(Reason::ClutterFile(clutter));
+    }
+    other_kind(entry.path(), entry.file_type().is_file())
+}
+
+/// Why a file is no picture, if it is none. `is_regular` is false for pipes and the like, which must not be opened.
+pub(crate) fn other_kind(path: &Path, is_regular: bool) -> Option<Reason> {
+    let extension = extension(path);
+    if extension.is_some_and(PictureFormat::has_extension) {
+        return None;
+    }
+    if !is_regular {
+        return Some(Reason::Special);
+    }
+    let by_name = extension.and_then(FileKind::of_extension);
+    // Most other files are text beside the images, such as labels: their names suffice.
+    if let Some(kind) = &by_name
+        && !kind.is_picture()
+    {
+        return Some(Reason::File(kind.clone()));
+    }
+    // A file that cannot be read may be anything.
+    let bytes = first_bytes(path).unwrap_or_default();
+    let is_decodable = PictureFormat::recognise(&bytes).is_some();
+    let by_content = || FileKind::of_bytes(&bytes).filter(FileKind::is_picture);
+    let kind = match (by_name, extension) {
+        (Some(_), _) if is_decodable && !is_tiff(&bytes) => return None,
+        (Some(kind), _) => kind,
+        (None, None) if is_decodable => return None,
+        (None, None) => by_content().unwrap_or(FileKind::NoExtension),
+        (None, Some(other)) if is_decodable => FileKind::PictureNamed(other.to_ascii_lowercase()),
+        (None, Some(other)) => {
+            by_content().unwrap_or_else(|| FileKind::Extension(other.to_ascii_lowercase()))
+        }
+    };
+    Some(Reason::File(kind))
+}
+
+/// Cameras' RAW files begin like TIFF.
+fn is_tiff(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*")
+}
+
+fn first_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(FIRST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,7 @@ fn on_pictures(
     mut measure: impl FnMut(Vec<f32>) -> Result<()>,
 ) -> Result<usize> {
     let mut paths = Vec::new();
-    for found in collect(&[folder.to_owned()]) {
+    for found in collect(&[folder.to_owned()]).pictures {
         paths.push(found.with_context(|| format!("`--check-images {}` cannot be used", folder.display()))?);
     }
     let (normalizer, len) = (Normalizer::new(preprocess), 3 * preprocess.size * preprocess.size);

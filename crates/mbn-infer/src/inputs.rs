@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use mbn_cli::Hint;
-use mbn_data::{CollectError, class_folders, collect};
+use mbn_data::{ClassFolders, CollectError, LeftOut, class_folders, collect};
 use mbn_spec::text::listed;
 
 use crate::options::Options;
@@ -44,14 +44,28 @@ impl Input {
     }
 }
 
+/// The images to classify, and what was left out of the folders that hold them.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The images, and paths that lead to none, in order.
+    pub inputs: Vec<Input>,
+    /// What the folders hold besides.
+    pub left_out: LeftOut,
+}
+
 /// The images that the options name. `class_names` are the model's.
 ///
 /// # Errors
 /// A list that cannot be read; for `--evaluate`, a folder of classes that are not the model's.
-pub fn inputs(options: &Options, class_names: &[String]) -> Result<Vec<Input>> {
+pub fn inputs(options: &Options, class_names: &[String]) -> Result<Inputs> {
     if options.evaluate {
-        let folders = options.paths.iter().map(|path| labelled(path, class_names));
-        return Ok(folders.collect::<Result<Vec<_>>>()?.concat());
+        let mut all = Inputs::default();
+        for path in &options.paths {
+            let found = labelled(path, class_names)?;
+            all.inputs.extend(found.inputs);
+            all.left_out.merge(found.left_out);
+        }
+        return Ok(all);
     }
     let mut paths = options.paths.clone();
     if let Some(list) = &options.list {
@@ -61,8 +75,12 @@ pub fn inputs(options: &Options, class_names: &[String]) -> Result<Vec<Input>> {
             bail!("`--list {}` names no path", list.display());
         }
     }
-    let found = collect(&paths).into_iter();
-    Ok(found.map(|found| Input::new(found, None)).collect())
+    let found = collect(&paths);
+    let pictures = found.pictures.into_iter();
+    Ok(Inputs {
+        inputs: pictures.map(|picture| Input::new(picture, None)).collect(),
+        left_out: found.left_out,
+    })
 }
 
 /// An error with its causes, without the path that the outermost error names.
@@ -73,27 +91,52 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
 
 /// The images of a folder of `CLASS/*`, with the model's indexes of their classes. A folder without classes gives one
 /// failed input.
-fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
+fn labelled(folder: &Path, class_names: &[String]) -> Result<Inputs> {
     let folders = match class_folders(folder) {
         Ok(folders) => folders,
-        Err(error) => return Ok(vec![Input::failed(folder, &error)]),
+        Err(error) => {
+            return Ok(Inputs {
+                inputs: vec![Input::failed(folder, &error)],
+                left_out: LeftOut::default(),
+            });
+        }
     };
-    let index = |name: &String| class_names.iter().position(|known| known == name);
-    let names = folders.iter().map(|(name, _)| name);
-    let unknown: Vec<_> = names.filter(|name| index(name).is_none()).cloned().collect();
+    let indices = indices(folder, &folders, class_names)?;
+    let mut left_out = folders.left_out.clone();
+    let mut inputs = Vec::new();
+    for (place, class) in indices.into_iter().enumerate() {
+        let found = folders.collect(place);
+        left_out.merge(found.left_out);
+        let pictures = found.pictures.into_iter();
+        inputs.extend(pictures.map(|picture| Input::new(picture, Some(class))));
+    }
+    Ok(Inputs { inputs, left_out })
+}
+
+/// The model's indexes of the classes that the folders name. Says which classes of the model have no folder.
+fn indices(folder: &Path, folders: &ClassFolders, class_names: &[String]) -> Result<Vec<usize>> {
+    let (mut indices, mut unknown) = (Vec::new(), Vec::new());
+    for (name, _) in &folders.classes {
+        match class_names.iter().position(|known| known == name) {
+            Some(index) => indices.push(index),
+            None => unknown.push(name.clone()),
+        }
+    }
+    let shown = folder.display();
     if !unknown.is_empty() {
-        let (folder, unknown, known) = (folder.display(), named(&unknown), named(class_names));
+        let (unknown, known) = (named(&unknown), named(class_names));
         return Err(anyhow!(
-            "these folders in `{folder}` are not named like classes of the model: {unknown}"
+            "these folders in `{shown}` are not named like classes of the model: {unknown}"
         ))
         .hint(|| format!("the model's classes are {known}"));
     }
-    let inputs = folders.into_iter().flat_map(|(name, path)| {
-        let class = index(&name);
-        let found = collect(&[path]).into_iter();
-        found.map(move |found| Input::new(found, class))
-    });
-    Ok(inputs.collect())
+    let without = (0..class_names.len()).filter(|index| !indices.contains(index));
+    let without: Vec<_> = without.map(|index| class_names[index].clone()).collect();
+    if !without.is_empty() {
+        let (n, all, names) = (without.len(), class_names.len(), named(&without));
+        log::info!("`{shown}` has no folder for {n} of the model's {all} classes: {names}");
+    }
+    Ok(indices)
 }
 
 fn named(classes: &[String]) -> String {
@@ -109,14 +152,14 @@ mod tests {
     fn a_folder_that_cannot_be_evaluated_is_one_failed_input() {
         let folder = tempfile::tempdir().unwrap();
         let names = ["church", "tench"].map(str::to_owned);
-        let gone = labelled(&folder.path().join("gone"), &names).unwrap();
+        let gone = labelled(&folder.path().join("gone"), &names).unwrap().inputs;
         assert_eq!(gone.len(), 1);
         assert!(gone[0].problem.is_some() && gone[0].path.ends_with("gone"));
         for name in &names {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         std::fs::write(folder.path().join("tench/1.png"), b"").unwrap();
-        let found = labelled(folder.path(), &names).unwrap();
+        let found = labelled(folder.path(), &names).unwrap().inputs;
         assert!(found[0].path.ends_with("church") && found[0].problem.is_some());
         assert!(found[1].path.ends_with("tench/1.png") && found[1].class == Some(1));
         assert_eq!(found.len(), 2);
@@ -132,6 +175,7 @@ mod tests {
         let names = ["tench", "golf ball", "church"].map(str::to_owned);
         let classes: Vec<_> = labelled(folder.path(), &names)
             .unwrap()
+            .inputs
             .iter()
             .map(|i| i.class)
             .collect();

@@ -12,7 +12,7 @@ use mbn_engine::images::MAX_BATCH;
 
 use crate::output::OutputFormat;
 
-pub use values::{CudnnSearchName, EngineKind, ParityScope};
+pub use values::{BadImages, CudnnSearchName, EngineKind, ParityScope};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,12 +20,16 @@ Examples:
   mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
   find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
   mbn-infer --evaluate data/val
+  mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
 
 ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
 current folder or beside a parent folder of the program (`make onnxruntime` puts it there, `make onnxruntime-cuda` \
 into `onnxruntime/cuda/lib/`), beside the program, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the \
-folders in `MBN_CUDA_LIBS`, the system's (`LD_LIBRARY_PATH`), the active Python environment.";
+folders in `MBN_CUDA_LIBS`, the system's (`LD_LIBRARY_PATH`), the active Python environment.
+
+Exit codes: 0 all inputs were classified; 1 the work could not be done, or parity failed; 2 a mistake on the command \
+line; 3 some inputs, or all, could not be used; 130 interrupted.";
 
 /// Classify images
 #[derive(Clone, Debug, Parser)]
@@ -56,6 +60,10 @@ pub struct Options {
     /// or 1/8 of their size]
     #[arg(long, help_heading = "Input")]
     pub full_decode: bool,
+
+    /// What inputs that cannot be used do to the exit code; the others are classified either way
+    #[arg(long, value_enum, default_value = "fail", help_heading = "Input")]
+    pub bad_images: BadImages,
 
     /// `.onnx` or `.safetensors` file [default: `model.onnx`, else the weights built into the program]
     #[arg(long, value_name = "FILE", help_heading = "Model")]

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use log::Level;
 use mbn_cli::Outcome;
 use mbn_engine::parity::Parity;
 use mbn_spec::text::counted;
 
 use crate::check::Check;
+use crate::options::BadImages;
 use crate::pipeline::WorkerTimes;
 use crate::predictions::rank;
 use crate::setup::Classifier;
@@ -41,7 +43,14 @@ impl Report {
     }
 
     /// Prints the summary on stderr.
-    pub fn log(&self, elapsed: Duration, workers: WorkerTimes, threads: usize, classifier: &Classifier) {
+    pub fn log(
+        &self,
+        elapsed: Duration,
+        workers: WorkerTimes,
+        threads: usize,
+        classifier: &Classifier,
+        bad_images: BadImages,
+    ) {
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
         let rate = self.classified as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
         log::info!(
@@ -70,7 +79,8 @@ impl Report {
             None => {}
         }
         if self.failed > 0 {
-            log::error!(
+            log::log!(
+                level(bad_images),
                 "{} of {} could not be classified",
                 self.failed,
                 self.failed + self.classified
@@ -79,12 +89,22 @@ impl Report {
     }
 
     /// How the program ends.
-    pub fn outcome(&self, parity: Option<&Parity>) -> Outcome {
-        if self.failed > 0 || parity.is_some_and(|parity| !parity.passed()) {
+    pub fn outcome(&self, parity: Option<&Parity>, bad_images: BadImages) -> Outcome {
+        if parity.is_some_and(|parity| !parity.passed()) {
             Outcome::Failure
+        } else if self.failed > 0 && bad_images == BadImages::Fail {
+            Outcome::Partial
         } else {
             Outcome::Success
         }
+    }
+}
+
+/// How serious an input is that cannot be used.
+pub fn level(bad_images: BadImages) -> Level {
+    match bad_images {
+        BadImages::Fail => Level::Error,
+        BadImages::Report => Level::Warn,
     }
 }
 
@@ -118,10 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_image_is_a_failure() {
+    fn a_failed_image_leaves_the_work_partly_done() {
         let mut report = Report::default();
-        assert_eq!(report.outcome(None), Outcome::Success);
+        assert_eq!(report.outcome(None, BadImages::Fail), Outcome::Success);
         report.failed = 1;
-        assert_eq!(report.outcome(None), Outcome::Failure);
+        assert_eq!(report.outcome(None, BadImages::Fail), Outcome::Partial);
+        assert_eq!(report.outcome(None, BadImages::Report), Outcome::Success);
     }
 }

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use log::Level;
 use mbn_cli::{Outcome, check_output, interrupt, progress};
-use mbn_data::DecodeOptions;
+use mbn_data::{DecodeOptions, LeftOut};
 use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
 use mbn_engine::softmax::softmax;
 
 use crate::check::Check;
 use crate::hints;
-use crate::inputs::{self, Input};
+use crate::inputs::{self, Input, Inputs};
 use crate::options::Options;
 use crate::output::{self, Writer};
 use crate::pipeline::{self, Chunk, Pipeline};
 use crate::predictions::top_k;
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::setup::{self, Classifier};
 
 const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
@@ -36,7 +37,7 @@ struct Interrupted;
 ///
 /// # Errors
 /// The options, the model, the engine or the output cannot be used. An image that cannot be used is not an error: it is
-/// reported, and makes the outcome a failure.
+/// reported, and makes the outcome [`Outcome::Partial`].
 pub fn run(options: Options) -> Result<Outcome> {
     options.validate()?;
     // Before the guard is dropped, the program may wait forever for something that it reads or opens.
@@ -46,7 +47,8 @@ pub fn run(options: Options) -> Result<Outcome> {
         check_output(path)?;
     }
     let mut classifier = setup::classifier(&options)?;
-    let inputs = inputs::inputs(&options, &classifier.class_names)?;
+    let Inputs { inputs, left_out } = inputs::inputs(&options, &classifier.class_names)?;
+    log_left_out(&left_out);
     let mut writer = output::open(options.format, output)?;
     drop(preparing);
 
@@ -101,8 +103,27 @@ pub fn run(options: Options) -> Result<Outcome> {
     let elapsed = start.elapsed();
     let written = writer.finish().and_then(|sink| Ok(sink.commit()?));
     written.with_context(|| output::cannot_write(output))?;
-    report.log(elapsed, pipeline.times(), threads, &classifier);
-    Ok(report.outcome(classifier.check.as_ref().map(Check::parity)))
+    report.log(
+        elapsed,
+        pipeline.times(),
+        threads,
+        &classifier,
+        options.bad_images,
+    );
+    Ok(report.outcome(classifier.check.as_ref().map(Check::parity), options.bad_images))
+}
+
+/// Says what the folders hold besides pictures.
+fn log_left_out(left_out: &LeftOut) {
+    if left_out.is_empty() {
+        return;
+    }
+    let hint = left_out.advice().map(|advice| format!("\nhint: {advice}"));
+    let level = match left_out.may_be_missed() {
+        true => Level::Warn,
+        false => Level::Info,
+    };
+    log::log!(level, "left out: {left_out}{}", hint.unwrap_or_default());
 }
 
 /// A chunk whose batches are with the engines.
@@ -166,7 +187,7 @@ fn finish(
             }
             Err(problem) => Err(problem),
         };
-        let written = write(input, probabilities, classifier, options.top_k, writer, report);
+        let written = write(input, probabilities, classifier, options, writer, report);
         written.with_context(|| output::cannot_write(options.output.as_deref()))?;
     }
     let written = writer.flush();
@@ -189,7 +210,7 @@ fn write(
     input: &Input,
     probabilities: Result<&[f32], String>,
     classifier: &Classifier,
-    k: usize,
+    options: &Options,
     writer: &mut dyn Writer,
     report: &mut Report,
 ) -> Result<()> {
@@ -199,11 +220,14 @@ fn write(
             if let Some(class) = input.class {
                 report.count_class(probabilities, class);
             }
-            writer.image(&input.path, Ok(&top_k(probabilities, &classifier.class_names, k)))
+            writer.image(
+                &input.path,
+                Ok(&top_k(probabilities, &classifier.class_names, options.top_k)),
+            )
         }
         Err(problem) => {
             report.failed += 1;
-            log::error!("`{}`: {problem}", name(input));
+            log::log!(report::level(options.bad_images), "`{}`: {problem}", name(input));
             writer.image(&input.path, Err(&problem))
         }
     }

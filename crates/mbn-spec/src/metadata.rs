@@ -23,6 +23,10 @@ pub struct Training {
     pub accuracy: f64,
     /// Seed of every random stream.
     pub seed: u64,
+    /// Part of the training images that was held out as the test set, chosen by the seed; `None` if the data set has a
+    /// test set of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val_fraction: Option<f64>,
     /// Version of the program that trained.
     pub version: String,
 }

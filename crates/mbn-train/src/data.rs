@@ -1,8 +1,12 @@
 //! The data set of a run: finding, downloading, opening and loading it.
 
+mod check;
+mod classes;
 pub(crate) mod download;
 mod loaders;
 mod open;
 
+pub(crate) use check::{check_images, require_enough, usable};
+pub(crate) use classes::list_classes;
 pub(crate) use loaders::{class_weights, loaders};
-pub(crate) use open::{locate, open, require_readable, usable};
+pub(crate) use open::{locate, log_left_out, open_again, open_new};

@@ -14,8 +14,9 @@ mod trainer;
 
 pub use options::{Command, Options};
 pub use settings::{
-    BLOCKS, BetaParameter, ClassWeights, CropScale, Fraction, Freeze, NonNegative, OptimizerName, Positive,
-    Probability, RandAugment, Recipe, ResizeName, RunArgs, Settings, Size, StartSize, StepPrecision,
+    BLOCKS, BadImages, BetaParameter, ClassWeights, CropScale, Fraction, Freeze, NonNegative, OptimizerName,
+    Part, Positive, Probability, RandAugment, Recipe, ResizeName, RunArgs, Settings, Size, StartSize,
+    StepPrecision,
 };
 pub use trainer::Schedule;
 
@@ -52,7 +53,13 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     let mut trainer = match &options.resume {
         Some(folder) => Trainer::resume(RunDir::open(folder)?, &options, &device)?,
-        None => Trainer::start(&options, &device)?,
+        None => match Trainer::start(&options, &device)? {
+            Some(trainer) => trainer,
+            None => {
+                log::warn!("interrupted before the first step; there is nothing to resume");
+                return Ok(Outcome::Interrupted);
+            }
+        },
     };
     let outcome = trainer.train()?;
     if outcome == Outcome::Success {

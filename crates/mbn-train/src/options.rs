@@ -15,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   mbn-train --data photos --alpha 0.25 --epochs 20
   mbn-train --data photos --recipe plain --optimizer adamw --out runs/plain
+  mbn-train --data photos --val-fraction 0.1 --bad-images skip
   mbn-train --data photos --mixup 0.2 --cutmix 1 --trivial-augment --ema 0.9995
   mbn-train --data photos --init models/mobilenet_v1_0.25.safetensors --freeze all --epochs 5
   mbn-train --config runs/plain/settings.toml --seed 1
@@ -24,7 +25,11 @@ Examples:
   mbn-train --profile --alpha 0.5 --batch-size 32
 
 An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
-The CLASS folders name the classes.";
+The CLASS folders name the classes. Without `val` and `test`, or with `CLASS/*`
+alone, a fifth of each class is held out to test on (--val-fraction).";
+
+/// Settings that may change when a run is resumed: where the data is, and what happens to images that cannot be used.
+const WITH_RESUME: [&str; 2] = ["data", "bad-images"];
 
 /// Default of `--workers` on the CPU, where the step needs the cores itself: two threads decode more images than it takes.
 const CPU_WORKERS: usize = 2;
@@ -145,7 +150,7 @@ impl Options {
             return Ok(());
         };
         let mut given = self.run.given();
-        given.retain(|(key, _)| *key != "data");
+        given.retain(|(key, _)| !WITH_RESUME.contains(key));
         let mut names: Vec<_> = given.iter().map(|(key, _)| format!("`--{key}`")).collect();
         names.extend(self.out.is_some().then(|| "`--out`".to_owned()));
         if names.is_empty() {

@@ -15,7 +15,7 @@ mod setting;
 mod table;
 mod values;
 
-pub use choices::{ClassWeights, OptimizerName, ResizeName, StepPrecision};
+pub use choices::{BadImages, ClassWeights, OptimizerName, ResizeName, StepPrecision};
 pub use recipe::Recipe;
 pub(crate) use resolve::require_utf8;
 #[cfg(test)]
@@ -24,8 +24,8 @@ pub(crate) use setting::{Group, Setting};
 pub(crate) use table::SETTINGS;
 pub use table::{RunArgs, Settings};
 pub use values::{
-    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Positive, Probability, RandAugment,
-    Size, StartSize,
+    BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Part, Positive, Probability,
+    RandAugment, Size, StartSize,
 };
 
 /// The folder of the data set, unless the user gives another.

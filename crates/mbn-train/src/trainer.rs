@@ -1,5 +1,6 @@
 //! A run in memory: its parts, its epochs, and its end.
 
+mod bad_images;
 mod checks;
 mod epoch;
 mod evaluate;
@@ -67,20 +68,21 @@ impl Trainer {
             architecture.alpha,
             architecture.summary(settings.size.get()).parameters(),
             architecture.class_count(),
-            data.train.len(),
-            counted(data.test.len(), "test image"),
+            data.train.len() - progress.left_out.train.len(),
+            counted(data.test.len() - progress.left_out.test.len(), "test image"),
         );
         if settings.freeze.blocks() > 0 {
             log::info!("Frozen: {}", settings.freeze);
         }
         let workers = options.worker_count(device.is_cuda());
         log::debug!("{workers} threads decode images");
+        let left_out = &progress.left_out;
         let (train_loader, test_loader) =
-            data::loaders(&data, settings, progress.preprocess, workers, device)?;
+            data::loaders(&data, settings, progress.preprocess, workers, device, left_out)?;
         let mut network = Network::from_weights(weights, device)?;
         network.set_precision(settings.precision.dtype());
         network.freeze(settings.freeze.blocks());
-        let class_weights = data::class_weights(&data, settings);
+        let class_weights = data::class_weights(&data, settings, left_out);
         Ok(Self {
             feed: Feed::new(
                 device,
@@ -135,6 +137,11 @@ impl Trainer {
             row.epoch,
             self.run.file(BEST).display()
         );
+        let (left_out, broken) = (self.progress.left_out.len(), self.progress.broken.len());
+        if left_out + broken > 0 {
+            let images = if left_out + broken == 1 { "image" } else { "images" };
+            log::warn!("{} {images} could not be used", left_out + broken);
+        }
         self.progress.publish.publish(&Weights::from_bytes(&best.file)?)
     }
 }

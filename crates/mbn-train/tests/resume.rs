@@ -3,15 +3,13 @@
 
 mod common;
 
-use std::path::Path;
-
-use common::{data, history, read, run};
+use common::{data, history, read, run, spoil};
 use predicates::prelude::*;
 use predicates::str::contains;
 
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1";
 
-/// The state of an earlier version, which does not count the test images, still resumes.
+/// The state of an earlier version, which neither counts the test images nor knows their names, still resumes.
 #[test]
 fn missing_test_images_are_noticed() {
     let folder = data();
@@ -26,9 +24,10 @@ fn missing_test_images_are_noticed() {
         .stderr(contains("`data` has 2 test images, the run was started with 6"));
     let state = path.join("run/state.safetensors");
     let mut bytes = read(&state);
-    let key = br#"\"test_images\""#;
-    let at = bytes.windows(key.len()).position(|part| part == key).unwrap();
-    bytes[at + 2] = b'x';
+    for key in [&br#"\"test_images\""#[..], br#"\"fingerprint\""#] {
+        let at = bytes.windows(key.len()).position(|part| part == key).unwrap();
+        bytes[at + 2] = b'x';
+    }
     std::fs::write(&state, bytes).unwrap();
     run(path, "--resume run").success();
 }
@@ -110,15 +109,6 @@ fn a_run_keeps_its_settings_and_its_results() {
     run(path, &format!("{SMALL} --no-publish --out run"))
         .code(1)
         .stderr(contains("already holds results of a run: `best.safetensors`").and(contains("hint:")));
-}
-
-/// Breaks the pixels of a PNG file, but not its structure.
-fn spoil(path: &Path) {
-    let mut bytes = read(path);
-    let at = bytes.windows(4).position(|part| part == b"IDAT").unwrap();
-    let middle = (at + bytes.len()) / 2;
-    bytes[middle] ^= 0xff;
-    std::fs::write(path, bytes).unwrap();
 }
 
 /// Broken pixels, which no header shows, end the run. It resumes once the image is replaced, with the command in the hint.

@@ -1,19 +1,26 @@
-//! Image folders: `CLASS/*`, and data sets of `train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`.
+//! Image folders: data sets of `train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`, and of `CLASS/*` alone.
 
+mod class_folders;
 mod error;
+mod layout;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::RgbImage;
+use sha2::{Digest, Sha256};
 
+pub use class_folders::{ClassFolders, class_folders};
 pub use error::FolderError;
 
-use super::splits::{Splits, folder_name};
+use self::class_folders::Listing;
+use self::layout::{Layout, missing};
+use super::hold_out::{HoldOut, Share, update_with_path};
+use super::splits::{OpenOptions, Splits, folder_name, hex};
 use crate::decode::{DecodeError, check_file, decode_file};
 use crate::image_source::ImageSource;
-use crate::picture_files::{images_below, is_hidden};
+use crate::picture_files::LeftOut;
 
 /// The files of a data set, as messages describe them.
 pub(super) const LAYOUT: &str = "`train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`";
@@ -25,58 +32,114 @@ pub struct ImageFolder {
     pub class_names: Vec<String>,
     /// File and class of each image, sorted by class and file name.
     pub items: Vec<(PathBuf, u32)>,
-    /// Number of files without an image extension.
-    pub ignored: usize,
+    /// What is not in `items`.
+    pub left_out: LeftOut,
+    /// The folder of the class folders.
+    root: PathBuf,
 }
 
-/// Opens `train/CLASS/*` with `val/CLASS/*`, or with `test/CLASS/*` if there is no `val`. Refuses a fold:
-/// image folders have none.
-pub(super) fn open(dir: &Path, fold: Option<usize>) -> Result<Splits, FolderError> {
-    let splits = open_splits(dir)?;
-    match fold {
-        None => Ok(splits),
-        Some(_) => Err(FolderError::NoFolds { path: dir.to_owned() }),
+/// Opens a data set. Refuses a fold: image folders have none.
+pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderError> {
+    let layout = Layout::of(dir)?;
+    let (mut train, mut test, held_out) = match (&layout.test, options.hold_out) {
+        (Some(test), HoldOut::Always(_)) => {
+            return Err(FolderError::OwnTestImages {
+                path: dir.to_owned(),
+                test: test.clone(),
+            });
+        }
+        (Some(test), _) => {
+            let (train, test) = both(&layout.train, test)?;
+            (train, test, None)
+        }
+        (None, hold_out) => {
+            let share = hold_out.share().ok_or_else(|| without_test(dir, &layout))?;
+            let (train, test) = all(dir, &layout)?.hold_out(share);
+            (train, test, Some(share))
+        }
+    };
+    if options.fold.is_some() {
+        return Err(FolderError::NoFolds { path: dir.to_owned() });
     }
-}
-
-fn open_splits(dir: &Path) -> Result<Splits, FolderError> {
-    let folders = subfolders(dir)?;
-    let part = |name: &str| {
-        let found = folders
-            .iter()
-            .find(|path| path.file_name().is_some_and(|n| n == name));
-        found.cloned()
-    };
-    let missing = |expected| FolderError::NoSplit {
-        path: dir.to_owned(),
-        expected,
-        found: describe_folders(&folders),
-    };
-    let train_dir = part("train").ok_or_else(|| missing("`train`"))?;
-    let test_dir = part("val")
-        .or_else(|| part("test"))
-        .ok_or_else(|| missing("`val` or `test`"))?;
-    // Compare class names before listing the files, which may be many.
-    let names_in = |dir: &Path| -> Result<BTreeSet<String>, FolderError> {
-        Ok(class_folders(dir)?.into_iter().map(|(name, _)| name).collect())
-    };
-    let (train_names, test_names) = (names_in(&train_dir)?, names_in(&test_dir)?);
-    if train_names != test_names {
-        return Err(FolderError::ClassMismatch {
-            only_train: train_names.difference(&test_names).cloned().collect(),
-            only_test: test_names.difference(&train_names).cloned().collect(),
-            train: train_dir,
-            test: test_dir,
-        });
-    }
-    let train = labelled_folder(&train_dir)?;
-    let test = labelled_folder(&test_dir)?;
+    let mut left_out = std::mem::take(&mut train.left_out);
+    left_out.merge(std::mem::take(&mut test.left_out));
     Ok(Splits {
         name: folder_name(dir),
         class_names: train.class_names.clone(),
+        fingerprint: fingerprint(&train, &test),
         train: Arc::new(train),
         test: Arc::new(test),
+        left_out,
+        held_out,
     })
+}
+
+/// The images of both parts. Classes without test images stay; test images of other classes are an error.
+fn both(train_dir: &Path, test_dir: &Path) -> Result<(ImageFolder, ImageFolder), FolderError> {
+    // Compare class names before listing the files, which may be many.
+    let (train_classes, test_classes) = (class_folders(train_dir)?, class_folders(test_dir)?);
+    let names = |folders: &ClassFolders| {
+        folders
+            .classes
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let (train_names, test_names) = (names(&train_classes), names(&test_classes));
+    if !test_names.is_subset(&train_names) {
+        return Err(FolderError::ClassMismatch {
+            only_train: train_names.difference(&test_names).cloned().collect(),
+            only_test: test_names.difference(&train_names).cloned().collect(),
+            train: train_dir.to_owned(),
+            test: test_dir.to_owned(),
+        });
+    }
+    let train = ImageFolder::list(train_dir, train_classes, None)?;
+    let test = ImageFolder::list(test_dir, test_classes, Some(&train.class_names))?;
+    Ok((train, test))
+}
+
+/// The images of a data set without test images.
+fn all(dir: &Path, layout: &Layout) -> Result<ImageFolder, FolderError> {
+    let found = labelled_folder(&layout.train);
+    match found {
+        // A folder of folders without any image is no data set.
+        Err(FolderError::NoImages { .. }) if layout.train == dir && !has_any_image(dir)? => {
+            Err(without_test(dir, layout))
+        }
+        found => found,
+    }
+}
+
+fn has_any_image(dir: &Path) -> Result<bool, FolderError> {
+    let folders = class_folders(dir)?;
+    Ok((0..folders.classes.len()).any(|class| !folders.images(class).images.is_empty()))
+}
+
+/// The error for a data set without test images.
+fn without_test(dir: &Path, layout: &Layout) -> FolderError {
+    let expected = if layout.train == dir {
+        "`train`"
+    } else {
+        "`val` or `test`"
+    };
+    match Listing::of(dir) {
+        Ok(listing) => missing(dir, expected, &listing),
+        Err(error) => error,
+    }
+}
+
+/// SHA-256 over the paths of both parts.
+fn fingerprint(train: &ImageFolder, test: &ImageFolder) -> String {
+    let mut hash = Sha256::new();
+    for part in [train, test] {
+        for (path, _) in &part.items {
+            update_with_path(&mut hash, part.relative(path));
+            hash.update([0]);
+        }
+        hash.update([0]);
+    }
+    hex(hash)
 }
 
 /// Opens a folder of `CLASS/*`. Images in subfolders of a class folder belong to that class.
@@ -84,30 +147,75 @@ fn open_splits(dir: &Path) -> Result<Splits, FolderError> {
 /// # Errors
 /// [`FolderError`] if there are no classes, a class has no images, or a folder cannot be read.
 pub fn labelled_folder(dir: &Path) -> Result<ImageFolder, FolderError> {
-    let mut folder = ImageFolder {
-        class_names: Vec::new(),
-        items: Vec::new(),
-        ignored: 0,
-    };
-    for (label, (name, path)) in (0..).zip(class_folders(dir)?) {
-        let found = images_below(&path);
-        let images = found.images.into_iter().collect::<Result<Vec<_>, _>>();
-        let images = images.map_err(|(path, source)| FolderError::Io { path, source })?;
-        if images.is_empty() {
-            let ignored = found.ignored;
-            return Err(FolderError::NoImages { path, ignored });
+    ImageFolder::list(dir, class_folders(dir)?, None)
+}
+
+impl ImageFolder {
+    /// Lists the files of the classes in `root`. Labels are places in `class_names`, by default the names of `folders`.
+    /// If names are given, some of these classes may have no images.
+    fn list(root: &Path, folders: ClassFolders, class_names: Option<&[String]>) -> Result<Self, FolderError> {
+        let own_names = folders.classes.iter().map(|(name, _)| name.clone());
+        let may_lack_classes = class_names.is_some();
+        let class_names = class_names.map_or_else(|| own_names.collect(), <[String]>::to_vec);
+        let (mut items, mut empty) = (Vec::new(), None);
+        let mut left_out = folders.left_out.clone();
+        for (class, (name, path)) in folders.classes.iter().enumerate() {
+            let label = class_names
+                .iter()
+                .position(|known| known == name)
+                .unwrap_or(class) as u32;
+            let found = folders.images(class);
+            let images = found.images.into_iter().collect::<Result<Vec<_>, _>>();
+            let images = images.map_err(|(path, source)| FolderError::Io { path, source })?;
+            left_out.merge(found.left_out.clone());
+            if images.is_empty() {
+                let error = FolderError::NoImages {
+                    path: path.clone(),
+                    left_out: found.left_out,
+                };
+                if !may_lack_classes {
+                    return Err(error);
+                }
+                empty = empty.or(Some(error));
+            }
+            items.extend(images.into_iter().map(|image| (image, label)));
         }
-        folder.ignored += found.ignored;
-        folder
-            .items
-            .extend(images.into_iter().map(|image| (image, label)));
-        folder.class_names.push(name);
+        if let Some(error) = empty.filter(|_| items.is_empty()) {
+            return Err(error);
+        }
+        Ok(Self {
+            class_names,
+            items,
+            left_out,
+            root: root.to_owned(),
+        })
     }
-    if folder.ignored > 0 {
-        let (ignored, dir) = (folder.ignored, dir.display());
-        log::warn!("`{dir}`: ignored {ignored} files without an image extension");
+
+    /// A path below the folder of the class folders.
+    fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
     }
-    Ok(folder)
+
+    /// Divides the images into those to train on and those held out, class by class.
+    fn hold_out(mut self, share: Share) -> (Self, Self) {
+        let items = std::mem::take(&mut self.items);
+        let (mut train, mut test) = (Vec::new(), Vec::new());
+        for class in items.chunk_by(|one, other| one.1 == other.1) {
+            let paths: Vec<_> = class.iter().map(|(path, _)| self.relative(path)).collect();
+            for (item, is_held_out) in class.iter().zip(share.of(&paths)) {
+                let part = if is_held_out { &mut test } else { &mut train };
+                part.push(item.clone());
+            }
+        }
+        let test = Self {
+            class_names: self.class_names.clone(),
+            items: test,
+            left_out: LeftOut::default(),
+            root: self.root.clone(),
+        };
+        self.items = train;
+        (self, test)
+    }
 }
 
 impl ImageSource for ImageFolder {
@@ -133,70 +241,6 @@ impl ImageSource for ImageFolder {
 
     fn check(&self, index: usize) -> Result<(), DecodeError> {
         check_file(&self.items[index].0)
-    }
-}
-
-/// Name and folder of each class in a folder of `CLASS/*`, sorted by name.
-///
-/// # Errors
-/// [`FolderError`] if there are no classes, the folder cannot be read, or a class name is not UTF-8.
-pub fn class_folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, FolderError> {
-    let folders = subfolders(dir)?;
-    if folders.is_empty() {
-        return Err(FolderError::NoClasses {
-            path: dir.to_owned(),
-            found: describe_files(dir),
-        });
-    }
-    let named = folders
-        .into_iter()
-        .map(|path| match path.file_name().and_then(|name| name.to_str()) {
-            Some(name) => Ok((name.to_owned(), path)),
-            None => Err(FolderError::ClassName { path }),
-        });
-    named.collect()
-}
-
-/// The visible folders in a folder, including links to folders, sorted.
-fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, FolderError> {
-    let io_error = |source| FolderError::Io {
-        path: dir.to_owned(),
-        source,
-    };
-    if dir.is_file() {
-        return Err(FolderError::NotAFolder { path: dir.to_owned() });
-    }
-    let mut folders = Vec::new();
-    for entry in dir.read_dir().map_err(io_error)? {
-        let entry = entry.map_err(io_error)?;
-        if !is_hidden(&entry.file_name()) && entry.path().is_dir() {
-            folders.push(entry.path());
-        }
-    }
-    folders.sort();
-    Ok(folders)
-}
-
-fn describe_folders(folders: &[PathBuf]) -> String {
-    if folders.is_empty() {
-        return "it has no folders".to_owned();
-    }
-    let name = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
-    };
-    format!(
-        "it has {}",
-        error::list(&folders.iter().map(name).collect::<Vec<_>>())
-    )
-}
-
-fn describe_files(dir: &Path) -> String {
-    let found = images_below(dir).images;
-    match found.iter().filter(|image| image.is_ok()).count() {
-        0 => "it has no images either".to_owned(),
-        1 => "it has 1 image outside class folders".to_owned(),
-        n => format!("it has {n} images outside class folders"),
     }
 }
 

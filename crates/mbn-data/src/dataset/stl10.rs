@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use image::RgbImage;
+use sha2::{Digest, Sha256};
 
 pub use error::{Stl10Error, Stl10ErrorKind};
 use layout::{CLASS_NAMES, FOLDS, PICTURE, SIDE};
 pub(super) use layout::{LAYOUT, find, is_there};
 
-use super::splits::{Splits, folder_name};
+use super::splits::{Splits, folder_name, hex};
 use crate::decode::{DecodeError, DecodeErrorKind};
 use crate::image_source::ImageSource;
+use crate::picture_files::LeftOut;
 
 /// Opens the training and the test set. With a fold, the training set has the images of that fold only.
 pub(super) fn open(dir: &Path, fold: Option<usize>) -> Result<Splits, Stl10Error> {
@@ -30,9 +32,25 @@ pub(super) fn open(dir: &Path, fold: Option<usize>) -> Result<Splits, Stl10Error
     Ok(Splits {
         name: folder_name(dir),
         class_names,
+        fingerprint: fingerprint(&train, &test),
         train: Arc::new(train),
         test: Arc::new(test),
+        left_out: LeftOut::default(),
+        held_out: None,
     })
+}
+
+/// SHA-256 over the positions and labels of both parts.
+fn fingerprint(train: &Stl10, test: &Stl10) -> String {
+    let mut hash = Sha256::new();
+    for part in [train, test] {
+        for &picture in &part.pictures {
+            hash.update((picture as u64).to_le_bytes());
+            hash.update(part.labels[picture].to_le_bytes());
+        }
+        hash.update([0]);
+    }
+    hex(hash)
 }
 
 /// A labelled part of the data set. The labels are in memory; each image of 27,648 bytes is read from the file when it

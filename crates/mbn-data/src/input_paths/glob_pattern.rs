@@ -1,13 +1,13 @@
 //! Glob patterns, which expand as in a shell: `*`, `?` and `[a-z]` match within a name, `**` matches nested folders.
 
 use std::ffi::OsString;
-use std::fs::{DirEntry, FileType};
+use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern, PatternError};
 
-use crate::picture_files::is_hidden;
+use crate::picture_files::{Clutter, LeftOut, Reason, link_name};
 
 const META: [char; 3] = ['*', '?', '['];
 
@@ -37,8 +37,14 @@ enum Part {
     Folders,
 }
 
-/// The paths that a pattern matches, sorted within each folder. A folder that cannot be read is an error in its place.
-pub(crate) type Matches = Vec<Result<PathBuf, (PathBuf, io::Error)>>;
+/// What a pattern matches.
+#[derive(Debug, Default)]
+pub(crate) struct Matches {
+    /// Paths, sorted within each folder. A folder that cannot be read is an error in its place.
+    pub paths: Vec<Result<PathBuf, (PathBuf, io::Error)>>,
+    /// What the wildcards left out.
+    pub left_out: LeftOut,
+}
 
 impl Glob {
     /// Parses a path. `None` if it has no wildcard. The folders at its start that exist under exactly these names are no
@@ -69,10 +75,12 @@ impl Glob {
 
     /// Expands the pattern.
     pub(crate) fn matches(&self) -> Matches {
-        let mut matches = Vec::new();
+        let mut matches = Matches::default();
         expand(PathBuf::new(), &self.parts, &mut matches);
         if self.folders_only {
-            matches.retain(|found| found.as_ref().map_or(true, |path| path.is_dir()));
+            matches
+                .paths
+                .retain(|found| found.as_ref().map_or(true, |path| path.is_dir()));
         }
         matches
     }
@@ -81,7 +89,7 @@ impl Glob {
 /// Adds the paths below `base` that match `parts`.
 fn expand(base: PathBuf, parts: &[Part], matches: &mut Matches) {
     let Some((part, rest)) = parts.split_first() else {
-        matches.push(Ok(base));
+        matches.paths.push(Ok(base));
         return;
     };
     match part {
@@ -95,7 +103,9 @@ fn expand(base: PathBuf, parts: &[Part], matches: &mut Matches) {
         }
         Part::Names(pattern) => {
             for name in sorted(&base, matches).iter().map(DirEntry::file_name) {
-                if pattern.matches_with(&name.to_string_lossy(), OPTIONS) {
+                if pattern.matches_with(&name.to_string_lossy(), OPTIONS)
+                    && !is_clutter(pattern, &base.join(&name), matches)
+                {
                     expand(base.join(name), rest, matches);
                 }
             }
@@ -104,39 +114,64 @@ fn expand(base: PathBuf, parts: &[Part], matches: &mut Matches) {
         Part::Folders if rest.is_empty() => {
             let folder = folder_of(&base);
             if folder.is_dir() {
-                matches.push(Ok(folder));
+                matches.paths.push(Ok(folder));
             }
         }
         Part::Folders => expand_below(&base, rest, &mut Vec::new(), matches),
     }
 }
 
-/// Adds the paths that match `parts` below `base` or below any visible folder in it. `above` holds the canonical paths
-/// of the folders that led here; a link back to one of them is not followed.
+/// Adds the paths that match `parts` below `base` or below any folder in it, except those of systems and hidden ones.
+/// `above` holds the canonical paths of the folders that led here; a link to one of them, or to a folder above one, is
+/// not followed.
 fn expand_below(base: &Path, parts: &[Part], above: &mut Vec<PathBuf>, matches: &mut Matches) {
     let real = match folder_of(base).canonicalize() {
         Ok(real) => real,
         Err(error) => return add_failure(base.to_owned(), error, matches),
     };
-    if above.contains(&real) {
-        log::warn!(
-            "link not followed: `{}` leads back to `{}`",
-            base.display(),
-            real.display()
-        );
-        return;
-    }
     expand(base.to_owned(), parts, matches);
     above.push(real);
     for entry in sorted(base, matches) {
-        let path = base.join(entry.file_name());
+        let name = entry.file_name();
+        let path = base.join(&name);
         // Resolve links only: a folder counts as a folder even if it cannot be read.
-        let is_folder = |kind: FileType| kind.is_dir() || (kind.is_symlink() && path.is_dir());
-        if !is_hidden(&entry.file_name()) && entry.file_type().is_ok_and(is_folder) {
-            expand_below(&path, parts, above, matches);
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        if !(entry.file_type().is_ok_and(|kind| kind.is_dir()) || is_link && path.is_dir()) {
+            continue;
         }
+        if let Some(clutter) = Clutter::of_folder(&name) {
+            let name = name.to_string_lossy();
+            matches.left_out.add_named(Reason::ClutterFolder(clutter), name);
+            continue;
+        }
+        let leads_up = |target: PathBuf| above.iter().any(|real| real.starts_with(&target));
+        if is_link && path.canonicalize().is_ok_and(leads_up) {
+            matches.left_out.add_named(Reason::LinkAbove, link_name(&path));
+            continue;
+        }
+        expand_below(&path, parts, above, matches);
     }
     above.pop();
+}
+
+/// Whether a wildcard matched a file or folder of a system, which it does only if it spells the first character, as with
+/// hidden ones.
+fn is_clutter(pattern: &Pattern, path: &Path, matches: &mut Matches) -> bool {
+    let Some(name) = path.file_name() else {
+        return false;
+    };
+    let text = name.to_string_lossy();
+    if pattern.as_str().chars().next() == text.chars().next() {
+        return false;
+    }
+    match (Clutter::of_folder(name), Clutter::of_file(name)) {
+        (Some(clutter), _) if path.is_dir() => {
+            matches.left_out.add_named(Reason::ClutterFolder(clutter), text);
+        }
+        (_, Some(clutter)) if !path.is_dir() => matches.left_out.add(Reason::ClutterFile(clutter)),
+        _ => return false,
+    }
+    true
 }
 
 /// The entries of a folder, sorted by name; empty if it is not a folder.
@@ -158,11 +193,11 @@ fn add_failure(path: PathBuf, error: io::Error, matches: &mut Matches) {
     );
     // `**` reads a folder twice.
     let is_known = || {
-        let mut failures = matches.iter().filter_map(|found| found.as_ref().err());
+        let mut failures = matches.paths.iter().filter_map(|found| found.as_ref().err());
         failures.any(|(known, _)| *known == path)
     };
     if is_there && !is_known() {
-        matches.push(Err((path, error)));
+        matches.paths.push(Err((path, error)));
     }
 }
 

@@ -2,9 +2,10 @@ use std::fs;
 
 use super::*;
 
-fn show(collected: &[Result<PathBuf, CollectError>], root: &Path) -> Vec<String> {
+fn show(collected: &Collected, root: &Path) -> Vec<String> {
     let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
     collected
+        .pictures
         .iter()
         .map(|result| match result {
             Ok(path) => relative(path),
@@ -122,4 +123,60 @@ fn links_are_followed_but_not_in_loops() {
     assert!(found[0].starts_with("in/broken.png: "), "{}", found[0]);
     assert_eq!(found[1..], ["in/link/x.png", "in/y.png"]);
     assert_eq!(found.len(), 3);
+}
+
+/// A wildcard matches neither folders nor files of systems, as it matches no hidden ones.
+#[test]
+fn what_folders_and_wildcards_leave_out_is_counted() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    for name in [
+        "a/1.png",
+        "a/@eaDir/2.png",
+        "a/._1.png",
+        "@eaDir/3.png",
+        "a/4.heic",
+        "b/5.heic",
+    ] {
+        fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+        fs::write(root.join(name), "").unwrap();
+    }
+    for (input, pictures, left_out) in [
+        (
+            "a",
+            &["a/1.png"][..],
+            "1 HEIC, 1 system file, 1 system folder (`@eaDir`)",
+        ),
+        ("**/*.png", &["a/1.png"], "2 system folders (`@eaDir`)"),
+        ("*/*.png", &["a/1.png"], "1 system folder (`@eaDir`)"),
+        ("@*/*.png", &["@eaDir/3.png"], ""),
+        ("@eaDir", &["@eaDir/3.png"], ""),
+        (
+            "b",
+            &["b: the folder has no images (PNG, JPEG, WebP, BMP or GIF), only 1 HEIC"],
+            "1 HEIC",
+        ),
+    ] {
+        let collected = collect(&[root.join(input)]);
+        assert_eq!(show(&collected, root), pictures, "{input}");
+        assert_eq!(collected.left_out.to_string(), left_out, "{input}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_folder_above_is_not_followed() {
+    use std::os::unix::fs::symlink;
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    fs::create_dir_all(root.join("in/deep")).unwrap();
+    fs::write(root.join("above.png"), "").unwrap();
+    fs::write(root.join("in/deep/x.png"), "").unwrap();
+    symlink("../..", root.join("in/deep/up")).unwrap();
+    for input in ["in", "in/**/*.png", "in/**"] {
+        let collected = collect(&[root.join(input)]);
+        assert_eq!(show(&collected, root), ["in/deep/x.png"], "{input}");
+        let expected = "1 link to a folder above it (`deep/up`)";
+        assert_eq!(collected.left_out.to_string(), expected, "{input}");
+    }
 }

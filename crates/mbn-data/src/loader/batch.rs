@@ -1,5 +1,7 @@
 //! Pictures ready for the network, with their labels.
 
+use std::path::PathBuf;
+
 use image::RgbImage;
 
 use crate::resize::Crop;
@@ -21,6 +23,19 @@ pub struct Batch {
     /// If the pictures are mixed, the share of picture `i` in the result, 0 to 1. The rest comes from its partner,
     /// picture `n - 1 - i`.
     pub mixed: Option<f32>,
+    /// Pictures that belong to the batch but cannot be used.
+    pub unusable: Vec<Unusable>,
+}
+
+/// A picture that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// Its index in the source.
+    pub index: usize,
+    /// Its file.
+    pub path: PathBuf,
+    /// Why it cannot be used.
+    pub reason: String,
 }
 
 impl Batch {

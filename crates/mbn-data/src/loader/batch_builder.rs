@@ -10,8 +10,8 @@ use rayon::ThreadPool;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use super::batch::Batch;
-use super::config::{LoaderConfig, Order};
+use super::batch::{Batch, Unusable};
+use super::config::{BadPictures, LoaderConfig, Order};
 use super::error::LoaderError;
 use crate::augment::{Augment, erase, mix};
 use crate::image_source::ImageSource;
@@ -37,6 +37,7 @@ pub(super) struct BatchBuilder {
     normalizer: Normalizer,
     augment: Option<Augment>,
     crops: bool,
+    bad_pictures: BadPictures,
     /// Number of batches that are ready or in progress ahead of the one in use.
     pub prefetch: usize,
     /// Set when the batches are no longer needed.
@@ -50,6 +51,7 @@ impl BatchBuilder {
             Order::Sequential => (0..len).collect(),
             Order::Shuffled => shuffled(config.seed, epoch, len),
         };
+        order.retain(|index| !config.without.contains(index));
         order.truncate(config.samples_per_epoch(len));
         let preprocess = Preprocess {
             size,
@@ -65,6 +67,7 @@ impl BatchBuilder {
             normalizer: Normalizer::new(&preprocess),
             crops: config.crops && !config.augment.as_ref().is_some_and(Augment::changes_values),
             augment: config.augment.clone(),
+            bad_pictures: config.bad_pictures,
             prefetch: config.prefetch,
             cancelled: AtomicBool::new(false),
         }
@@ -85,20 +88,22 @@ impl BatchBuilder {
         self.order.len().div_ceil(self.batch_size)
     }
 
-    /// Makes a batch. Returns the error of the first picture in the batch that fails.
+    /// Makes a batch. Returns the error of the first picture in the batch that fails, unless such pictures are skipped.
     pub fn build(&self, batch: usize) -> Result<Batch, LoaderError> {
         let start = batch * self.batch_size;
         let end = self.order.len().min(start + self.batch_size);
-        let indices = &self.order[start..end];
+        let planned = &self.order[start..end];
         let size = self.preprocess.size;
         let picture = 3 * size * size;
         let (mut images, mut crops) = (Vec::new(), None);
+        let made;
         if self.crops {
-            crops = Some(self.make(indices.par_iter(), |&index| self.crop(index))?);
+            let (good, found) = self.make(planned, planned.par_iter(), |&index| self.crop(index))?;
+            (made, crops) = (found, Some(good));
         } else {
-            images = vec![0.0; indices.len() * picture];
-            let pictures = indices.par_iter().zip(images.par_chunks_mut(picture));
-            self.make(pictures, |(&index, out)| {
+            images = vec![0.0; planned.len() * picture];
+            let pictures = planned.par_iter().zip(images.par_chunks_mut(picture));
+            (_, made) = self.make(planned, pictures, |(&index, out)| {
                 let mut stream = self.stream(index);
                 let image = self.resized(index, &mut stream)?;
                 self.normalizer.apply(&image, out);
@@ -107,6 +112,7 @@ impl BatchBuilder {
                 }
                 Ok(())
             })?;
+            made.close_gaps(&mut images, picture);
         }
         let mixed = self.augment.as_ref().and_then(|augment| {
             let mut stream = batch_stream(self.seed, self.epoch, batch);
@@ -119,19 +125,21 @@ impl BatchBuilder {
             images,
             crops,
             size,
-            labels: indices.iter().map(|&index| source.label(index)).collect(),
-            indices: indices.to_vec(),
+            labels: made.indices.iter().map(|&index| source.label(index)).collect(),
+            indices: made.indices,
             mixed,
+            unusable: made.unusable,
         })
     }
 
-    /// Calls `make` for each picture of a batch on the workers. Returns the error of the first picture that
-    /// fails.
+    /// Calls `make` for each picture of a batch on the workers. Returns what it made, and the error of the first picture
+    /// that fails unless such pictures are skipped.
     fn make<P: Send, T: Default + Send>(
         &self,
+        planned: &[usize],
         pictures: impl IndexedParallelIterator<Item = P>,
         make: impl Fn(P) -> Result<T, LoaderError> + Sync,
-    ) -> Result<Vec<T>, LoaderError> {
+    ) -> Result<(Vec<T>, Made), LoaderError> {
         let made_unless_cancelled = |picture| {
             // Nobody reads a cancelled batch.
             if self.cancelled.load(Ordering::Relaxed) {
@@ -143,7 +151,31 @@ impl BatchBuilder {
             .shared
             .pool
             .install(|| pictures.with_max_len(1).map(made_unless_cancelled).collect());
-        results.into_iter().collect()
+        let (mut good, mut made, mut unreadable) = (Vec::new(), Made::default(), None);
+        for (place, (&index, result)) in planned.iter().zip(results).enumerate() {
+            let error = match result {
+                Ok(picture) => {
+                    good.push(picture);
+                    made.indices.push(index);
+                    made.places.push(place);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let unusable = error.of_picture(index);
+            match (self.bad_pictures, unusable) {
+                (BadPictures::Skip, Some(unusable)) => made.unusable.push(unusable),
+                _ => return Err(error),
+            }
+            if error.is_io() {
+                unreadable = unreadable.or(Some(error));
+            }
+        }
+        // When a disk is gone, no picture is left.
+        match unreadable {
+            Some(error) if good.is_empty() => Err(error),
+            _ => Ok((good, made)),
+        }
     }
 
     fn stream(&self, index: usize) -> Pcg64 {
@@ -179,5 +211,28 @@ impl BatchBuilder {
             path: self.shared.source.path(index).to_owned(),
             source,
         }
+    }
+}
+
+/// Which pictures of a batch could be made.
+#[derive(Default)]
+struct Made {
+    /// Their indices in the source.
+    indices: Vec<usize>,
+    /// Their places in the planned batch.
+    places: Vec<usize>,
+    /// The others.
+    unusable: Vec<Unusable>,
+}
+
+impl Made {
+    /// Moves the pictures that could be made to the front, each of `len` values, and drops the rest.
+    fn close_gaps(&self, images: &mut Vec<f32>, len: usize) {
+        for (to, &from) in self.places.iter().enumerate() {
+            if to != from {
+                images.copy_within(from * len..(from + 1) * len, to * len);
+            }
+        }
+        images.truncate(self.places.len() * len);
     }
 }

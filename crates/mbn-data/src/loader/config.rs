@@ -1,5 +1,7 @@
 //! How a loader makes batches.
 
+use std::collections::BTreeSet;
+
 use mbn_spec::Preprocess;
 
 use super::error::LoaderError;
@@ -17,6 +19,15 @@ pub enum Order {
     Shuffled,
 }
 
+/// What a loader does about pictures that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadPictures {
+    /// The first ends the epoch.
+    Fail,
+    /// Its batch lacks it. The rest of the batch is as it would be with it, except for mixing.
+    Skip,
+}
+
 /// How a loader makes batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoaderConfig {
@@ -26,6 +37,10 @@ pub struct LoaderConfig {
     pub order: Order,
     /// Whether to drop the last batch if it is not full, unless it is the only one.
     pub drop_last: bool,
+    /// Indices of pictures that are left out of every epoch. The others keep their random streams.
+    pub without: BTreeSet<usize>,
+    /// What to do about other pictures that cannot be used.
+    pub bad_pictures: BadPictures,
     /// Seed of the order and the augmentation.
     pub seed: u64,
     /// Size and normalisation, and without augmentation also how pictures become square.
@@ -48,6 +63,8 @@ impl LoaderConfig {
             batch_size,
             order: Order::Shuffled,
             drop_last: true,
+            without: BTreeSet::new(),
+            bad_pictures: BadPictures::Fail,
             seed,
             preprocess,
             augment: None,
@@ -80,6 +97,14 @@ impl LoaderConfig {
         self
     }
 
+    /// Sets which pictures are left out, and what is done about others that cannot be used.
+    #[must_use]
+    pub fn with_bad_pictures(mut self, without: BTreeSet<usize>, bad_pictures: BadPictures) -> Self {
+        self.without = without;
+        self.bad_pictures = bad_pictures;
+        self
+    }
+
     /// Sets the number of decoding threads; 0 means one per core.
     #[must_use]
     pub fn with_workers(mut self, workers: usize) -> Self {
@@ -87,8 +112,9 @@ impl LoaderConfig {
         self
     }
 
-    /// Number of pictures in the batches of an epoch over `len` pictures.
+    /// Number of pictures in the batches of an epoch over a source of `len` pictures.
     pub(super) fn samples_per_epoch(&self, len: usize) -> usize {
+        let len = len - self.without.range(..len).count();
         // A tiny last batch has noisy statistics. A source smaller than one batch has no other batch.
         if self.drop_last && len >= self.batch_size {
             return len - len % self.batch_size;

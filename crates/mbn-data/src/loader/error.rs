@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use mbn_spec::PreprocessError;
 use rayon::ThreadPoolBuildError;
 
+use super::batch::Unusable;
 use crate::augment::AugmentError;
-use crate::decode::DecodeError;
+use crate::decode::{DecodeError, DecodeErrorKind};
 use crate::resize::ResizeError;
 
 /// Why a loader cannot make batches.
@@ -42,4 +43,25 @@ pub enum LoaderError {
     /// A thread panicked, which is a bug.
     #[error("a decoding thread stopped unexpectedly; its message is above")]
     Stopped,
+}
+
+impl LoaderError {
+    /// The picture `index` that cannot be used, if that is the error.
+    pub(super) fn of_picture(&self, index: usize) -> Option<Unusable> {
+        let (path, reason) = match self {
+            Self::Decode(error) => (&error.path, error.kind.to_string()),
+            Self::Resize { path, source } => (path, source.to_string()),
+            _ => return None,
+        };
+        Some(Unusable {
+            index,
+            path: path.clone(),
+            reason,
+        })
+    }
+
+    /// Whether a file could not be read, whatever it holds.
+    pub(super) fn is_io(&self) -> bool {
+        matches!(self, Self::Decode(error) if matches!(error.kind, DecodeErrorKind::Io(_)))
+    }
 }

@@ -1,5 +1,6 @@
 //! The loader as a whole. This file tests which pictures its batches hold.
 
+mod bad_pictures;
 mod crops;
 mod threads;
 

@@ -23,6 +23,15 @@ pub enum ParityScope {
     All,
 }
 
+/// Values of `--bad-images`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BadImages {
+    /// Report them; the exit code is 3
+    Fail,
+    /// Report them; the exit code is 0
+    Report,
+}
+
 /// Values of `--cudnn-search`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CudnnSearchName {

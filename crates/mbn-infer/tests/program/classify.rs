@@ -57,7 +57,7 @@ fn bad_files_are_reported_in_their_place_and_the_others_classified() {
             program(&folder)
                 .args(["--format", "json", "--batch-size", batch])
                 .args(paths),
-            1,
+            3,
         );
         let lines: Vec<Value> = run
             .stdout

@@ -190,7 +190,7 @@ fn evaluate_reports_what_cannot_be_read_and_classifies_the_others() {
     std::fs::write(folder.path().join("val").join(&names[0]).join("2.png"), "text").unwrap();
     let run = failure(
         program(&folder).args(["--evaluate", "--format", "json", "gone", "val"]),
-        1,
+        3,
     );
     let paths: Vec<String> = run
         .stdout

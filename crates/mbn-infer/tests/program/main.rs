@@ -1,11 +1,13 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod bad_images;
 mod classify;
 mod common;
 #[cfg(target_os = "linux")]
 mod cuda;
 mod inputs;
+mod left_out;
 mod models;
 mod options;
 mod ort;

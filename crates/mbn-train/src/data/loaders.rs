@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use candle_core::Device;
-use mbn_data::{CachedSource, ImageSource, Loader, LoaderConfig, Splits, default_cache_budget};
+use mbn_data::{BadPictures, CachedSource, ImageSource, Loader, LoaderConfig, Splits, default_cache_budget};
 use mbn_spec::Preprocess;
 use mbn_spec::text::counted;
 
-use crate::settings::{ClassWeights, Settings};
+use crate::run::ImageSet;
+use crate::settings::{BadImages, ClassWeights, Settings};
 
 /// An epoch leaves out images that do not fill a batch. Above this share of the training images, it gives a warning.
 const LEFT_OUT: f64 = 0.1;
@@ -20,13 +21,21 @@ pub(crate) fn loaders(
     preprocess: Preprocess,
     workers: usize,
     device: &Device,
+    left_out: &ImageSet,
 ) -> Result<(Loader, Loader)> {
     let batch = settings.batch_size.get();
+    let bad_pictures = match settings.bad_images {
+        BadImages::Fail => BadPictures::Fail,
+        BadImages::Skip => BadPictures::Skip,
+    };
     let train = LoaderConfig::training(preprocess, batch, settings.seed)
         .with_workers(workers)
         .with_crops(device.is_cuda())
-        .with_augment(settings.augment());
-    let test = LoaderConfig::evaluation(preprocess, batch).with_workers(workers);
+        .with_augment(settings.augment())
+        .with_bad_pictures(left_out.train.clone(), bad_pictures);
+    let test = LoaderConfig::evaluation(preprocess, batch)
+        .with_workers(workers)
+        .with_bad_pictures(left_out.test.clone(), bad_pictures);
     let total = (data.train.len() + data.test.len()).max(1) as u64;
     // Asked once: the free memory changes with every query.
     let budget = default_cache_budget();
@@ -37,7 +46,11 @@ pub(crate) fn loaders(
     let test = train
         .beside(Arc::new(cached(&data.test)), test)
         .context("cannot load test images")?;
-    warn_of_left_out(data.train.len(), train.samples_per_epoch(), batch);
+    warn_of_left_out(
+        data.train.len() - left_out.train.len(),
+        train.samples_per_epoch(),
+        batch,
+    );
     Ok((train, test))
 }
 
@@ -53,9 +66,9 @@ fn warn_of_left_out(images: usize, per_epoch: usize, batch: usize) {
 }
 
 /// Weights of the classes in the loss, if they differ.
-pub(crate) fn class_weights(data: &Splits, settings: &Settings) -> Option<Vec<f32>> {
+pub(crate) fn class_weights(data: &Splits, settings: &Settings, left_out: &ImageSet) -> Option<Vec<f32>> {
     match settings.class_weights {
         ClassWeights::None => None,
-        ClassWeights::Balanced => Some(mbn_data::class_weights(&*data.train)),
+        ClassWeights::Balanced => Some(mbn_data::class_weights(&*data.train, &left_out.train)),
     }
 }

@@ -3,15 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
-use mbn_cli::{Hint, interrupt, progress, quote};
-use mbn_data::{DecodeError, ImageSource, LoaderError, Splits};
-use mbn_spec::text::{counted, listed_lines};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use mbn_cli::Hint;
+use mbn_data::{DataError, FolderError, HoldOut, LeftOut, OpenOptions, Share, Splits};
 
-use crate::settings::{DEFAULT_DATA, Settings};
-
-/// Images that an error lists before it counts the others.
-const LISTED: usize = 1000;
+use crate::settings::{DEFAULT_DATA, Part, Settings};
 
 /// The folder to train on: the given one, else STL-10 in its default place.
 pub(crate) fn locate(given: Option<&Path>) -> Result<PathBuf> {
@@ -28,9 +23,69 @@ pub(crate) fn locate(given: Option<&Path>) -> Result<PathBuf> {
     })
 }
 
-/// Opens the data set of a run.
-pub(crate) fn open(settings: &Settings) -> Result<Splits> {
-    let splits = mbn_data::open_fold(&settings.data, settings.fold)?;
+/// Opens the data set of a new run. If it has no test images, holds out a part of the others, by default a fifth, and
+/// says so.
+pub(crate) fn open_new(settings: &Settings) -> Result<Splits> {
+    let hold_out = match settings.val_fraction {
+        Some(part) => HoldOut::Always(share(part, settings)),
+        None => HoldOut::IfMissing(share(Part::FIFTH, settings)),
+    };
+    let opened = open(settings, hold_out);
+    let splits = match own_test_images(&opened) {
+        true => opened.hint(|| {
+            "leave out `--val-fraction` (in a file `val-fraction`) to test on them, or move them out of the data set".to_owned()
+        })?,
+        false => opened?,
+    };
+    if let Some(Share { fraction, seed }) = splits.held_out {
+        let (train, test) = (splits.train.len(), splits.test.len());
+        log::info!(
+            "`{}` has no `val` or `test`: held out {test} of its {} images to test on, class by class \
+             (`--val-fraction {fraction}`, `--seed {seed}`)",
+            settings.data.display(),
+            train + test
+        );
+    }
+    Ok(splits)
+}
+
+/// Opens the data set of a run that is resumed, divided as it was.
+pub(crate) fn open_again(settings: &Settings) -> Result<Splits> {
+    let part = settings.val_fraction;
+    let hold_out = part.map_or(HoldOut::Never, |part| HoldOut::Always(share(part, settings)));
+    let opened = open(settings, hold_out);
+    match own_test_images(&opened) {
+        true => opened.hint(|| {
+            "the run was started without them and tests on images that it held out: move them out of the data set, or \
+             start a new run"
+                .to_owned()
+        }),
+        false => opened,
+    }
+}
+
+fn share(part: Part, settings: &Settings) -> Share {
+    Share {
+        fraction: part.get(),
+        seed: settings.seed,
+    }
+}
+
+/// Whether a data set cannot be divided because it is divided already.
+fn own_test_images(opened: &Result<Splits>) -> bool {
+    let error = opened.as_ref().err().and_then(|error| error.downcast_ref());
+    matches!(
+        error,
+        Some(DataError::OwnTestImages { .. } | DataError::Folder(FolderError::OwnTestImages { .. }))
+    )
+}
+
+fn open(settings: &Settings, hold_out: HoldOut) -> Result<Splits> {
+    let options = OpenOptions {
+        fold: settings.fold,
+        hold_out,
+    };
+    let splits = mbn_data::open_with(&settings.data, &options)?;
     let (names, train) = (&splits.class_names, &splits.train);
     ensure!(
         names.len() > 1,
@@ -43,52 +98,23 @@ pub(crate) fn open(settings: &Settings) -> Result<Splits> {
         "`{}` has one training image; batch norm needs at least two",
         settings.data.display()
     );
+    ensure!(
+        !splits.test.is_empty(),
+        "`{}` has one image of each class, so none can be held out to test on; add images, or a folder `val`",
+        settings.data.display()
+    );
     Ok(splits)
 }
 
-/// Refuses a data set with unreadable images, before one of them ends an epoch. The error lists all of them.
-pub(crate) fn require_readable(data: &Splits) -> Result<()> {
-    let parts = [&*data.train, &*data.test];
-    let total = parts.iter().map(|part| part.len()).sum::<usize>();
-    let bar = progress::bar(total as u64, "checking images {wide_bar} {pos}/{len}");
-    let unreadable = |part: &dyn ImageSource| {
-        let checked = (0..part.len()).into_par_iter().filter_map(|image| {
-            // An interrupted run ends before its first step, whatever is found here.
-            if interrupt::requested() {
-                return None;
-            }
-            bar.inc(1);
-            part.check(image).err()
-        });
-        checked.collect::<Vec<DecodeError>>()
+/// Says what the folders of the data set hold besides images.
+pub(crate) fn log_left_out(left_out: &LeftOut) {
+    if left_out.is_empty() {
+        return;
+    }
+    let hint = left_out.advice().map(|advice| format!("\nhint: {advice}"));
+    let level = match left_out.may_be_missed() {
+        true => log::Level::Warn,
+        false => log::Level::Info,
     };
-    let found: Vec<_> = parts.into_iter().flat_map(unreadable).collect();
-    bar.finish_and_clear();
-    if found.is_empty() {
-        return Ok(());
-    }
-    let lines = found
-        .iter()
-        .map(|error| format!("`{}`: {}", error.path.display(), error.kind));
-    Err(anyhow!(
-        "{} of {} in `{}` cannot be used:{}",
-        found.len(),
-        counted(total, "image"),
-        data.name,
-        listed_lines(lines, LISTED)
-    ))
-}
-
-/// Unwraps what was made from images. If an image could not be read after all (its pixels are broken, or it is gone), the
-/// error says how to continue the run in `folder`.
-pub(crate) fn usable<T>(made: Result<T, LoaderError>, folder: &Path) -> Result<T> {
-    match made {
-        Err(error @ (LoaderError::Decode(_) | LoaderError::Resize { .. })) => Err(error).hint(|| {
-            format!(
-                "put an image that can be read in its place, and continue with `mbn-train --resume {}`",
-                quote(folder)
-            )
-        }),
-        made => Ok(made?),
-    }
+    log::log!(level, "left out: {left_out}{}", hint.unwrap_or_default());
 }

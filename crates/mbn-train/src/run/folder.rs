@@ -10,7 +10,7 @@ use mbn_files::atomic;
 use mbn_weights::{BEST_OF_RUN, LAST_OF_RUN};
 
 use super::publish::require_writable;
-use crate::settings::{Settings, file as settings_file};
+use crate::settings::{BadImages, Settings, file as settings_file};
 
 /// Everything that resuming needs. It is written before the other files of an epoch, which follow from it: if the run dies
 /// in between, resuming writes them.
@@ -178,19 +178,20 @@ impl RunDir {
         &self.path
     }
 
-    /// Whether the file of settings differs from `settings`. The folder of the data may differ: a killed run may have saved
-    /// its state with a new one, and not yet written the file.
+    /// Whether the file of settings differs from `settings`. What may change on resuming may differ: a killed run may have
+    /// saved its state with a new value, and not yet written the file. The file of an earlier version lacks settings.
     pub fn has_other_settings(&self, settings: &Settings) -> Result<bool> {
         let found = match std::fs::read(self.file(SETTINGS)) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             found => found.unwrap_or_default(),
         };
-        let table = |text: &str| {
-            let mut table = text.parse::<toml::Table>().ok()?;
-            table.remove("data");
-            Some(table)
+        let fixed = |settings: Settings| Settings {
+            data: PathBuf::new(),
+            bad_images: BadImages::Fail,
+            ..settings
         };
-        Ok(table(&String::from_utf8_lossy(&found)) != table(&settings_file::to_toml(settings)?))
+        let found: Option<Settings> = toml::from_str(&String::from_utf8_lossy(&found)).ok();
+        Ok(found.map(fixed) != Some(fixed(settings.clone())))
     }
 
     /// Writes the settings as a configuration file.

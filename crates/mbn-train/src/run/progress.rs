@@ -1,10 +1,12 @@
 //! How far a run has come: everything in its saved state but the tensors.
 
+use std::collections::BTreeSet;
+
 use mbn_spec::{Metadata, Preprocess, Training};
 use serde::{Deserialize, Serialize};
 
 use super::{Epoch, Publish};
-use crate::settings::Settings;
+use crate::settings::{Part, Settings};
 
 /// The part of the saved state that is not tensors. States of earlier versions lack the fields with a serde default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,15 @@ pub(crate) struct Progress {
     /// Number of test images; `mistakes` holds indices into them.
     #[serde(default)]
     pub test_images: Option<usize>,
+    /// Tells whether the data set has the same images.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
+    /// Images that could not be used when the run started. No epoch has them.
+    #[serde(default)]
+    pub left_out: ImageSet,
+    /// Images that turned out not to be usable later. Their batches lack them.
+    #[serde(default)]
+    pub broken: ImageSet,
     /// Number of CPU threads; sums over another number may round differently.
     pub threads: usize,
     /// Kind of device: `cpu` or `cuda`.
@@ -34,6 +45,20 @@ pub(crate) struct Progress {
     pub position: Position,
     /// The most confident mistakes of the best weights.
     pub mistakes: Vec<Mistake>,
+}
+
+/// Some images of a data set, by their indices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ImageSet {
+    pub train: BTreeSet<usize>,
+    pub test: BTreeSet<usize>,
+}
+
+impl ImageSet {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.train.len() + self.test.len()
+    }
 }
 
 /// How far an epoch has come, and its sums so far.
@@ -89,6 +114,15 @@ impl Progress {
         self.settings.patience > 0 && since_best >= self.settings.patience
     }
 
+    /// All images that are known not to be usable.
+    pub fn unusable(&self) -> ImageSet {
+        let (left_out, broken) = (&self.left_out, &self.broken);
+        ImageSet {
+            train: left_out.train.union(&broken.train).copied().collect(),
+            test: left_out.test.union(&broken.test).copied().collect(),
+        }
+    }
+
     /// Whether no epoch is left to train.
     pub fn is_finished(&self) -> bool {
         self.history.len() >= self.settings.epochs.get() || self.out_of_patience()
@@ -120,6 +154,7 @@ impl Progress {
                 epochs: self.history.len(),
                 accuracy: self.history.last().map_or(0.0, |epoch| epoch.test_accuracy),
                 seed: self.settings.seed,
+                val_fraction: self.settings.val_fraction.map(Part::get),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             }),
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use mbn_cli::{Hint, quote};
 use mbn_files::{Folders, check_output_file};
-use mbn_spec::Alpha;
+use mbn_spec::{Alpha, Training};
 use mbn_weights::{Weights, published_weights};
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +131,10 @@ fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
             old.data_set
         ));
     }
+    let held_out = |training: &Training| training.val_fraction.map(|part| (part, training.seed));
+    if held_out(&old) != held_out(&new) {
+        return Some("its accuracy was measured on other images; `--publish` replaces it".into());
+    }
     let (old, new) = (old.accuracy, new.accuracy);
     (old >= new).then(|| format!("its accuracy of {old:.2} % is at least the {new:.2} % of this run"))
 }
@@ -139,7 +143,7 @@ fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
 mod tests {
     use super::*;
     use mbn_model::fresh_weights;
-    use mbn_spec::{Alpha, Architecture, Metadata, Training};
+    use mbn_spec::{Architecture, Metadata};
 
     fn trained(data_set: &str, accuracy: f64) -> Weights {
         let training = Training {
@@ -195,6 +199,19 @@ mod tests {
                 .unwrap()
                 .contains("`a`")
         );
+        // Other held-out images.
+        let held_out = |part, seed| {
+            let mut metadata = trained("a", 90.0).metadata().clone();
+            let training = metadata.training.as_mut().unwrap();
+            (training.val_fraction, training.seed) = (part, seed);
+            fresh_weights(Architecture::new(Alpha::Quarter, 2), 0, metadata).unwrap()
+        };
+        assert_eq!(reason_to_keep(&held_out(None, 1), &path), None);
+        write(&held_out(Some(0.2), 1), &path).unwrap();
+        for other in [held_out(None, 1), held_out(Some(0.1), 1), held_out(Some(0.2), 2)] {
+            let reason = reason_to_keep(&other, &path).unwrap();
+            assert!(reason.contains("measured on other images"), "{reason}");
+        }
         std::fs::write(&path, "broken").unwrap();
         assert!(
             reason_to_keep(&trained("a", 90.0), &path)

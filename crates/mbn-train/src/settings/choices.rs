@@ -16,6 +16,16 @@ pub enum ClassWeights {
     Balanced,
 }
 
+/// What to do about images that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BadImages {
+    /// The run ends with an error that names them.
+    Fail,
+    /// The run goes on without them.
+    Skip,
+}
+
 /// How an image of any size becomes square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

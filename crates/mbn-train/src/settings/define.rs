@@ -47,8 +47,10 @@ macro_rules! settings {
         }
 
         /// Every setting with its value, as it is saved with the run. The keys in files are the names of the options.
+        ///
+        /// Settings that a file lacks, because they were added after it was written, have their defaults.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(rename_all = "kebab-case")]
+        #[serde(rename_all = "kebab-case", try_from = "RunArgs")]
         pub struct Settings {
             $(
                 $(
@@ -61,7 +63,7 @@ macro_rules! settings {
                 )?
                 $(
                     #[doc = concat!($help, "; by default ", $unset, ".")]
-                    #[serde(default, skip_serializing_if = "Option::is_none")]
+                    #[serde(skip_serializing_if = "Option::is_none")]
                     pub $name: Option<$type>,
                 )?
             )+
@@ -108,6 +110,14 @@ macro_rules! settings {
                         $( $name: settings!(@for [$unset] args.$name.clone()), )?
                     )+
                 })
+            }
+        }
+
+        impl TryFrom<RunArgs> for Settings {
+            type Error = UsageError;
+
+            fn try_from(saved: RunArgs) -> Result<Self, UsageError> {
+                Self::fill(&saved)
             }
         }
 

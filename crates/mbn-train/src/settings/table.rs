@@ -13,6 +13,9 @@
 //!
 //! `settings.toml` has the same order.
 //!
+//! A run that was saved before an entry was added resumes with the entry's default, so the default of a new entry is what
+//! runs did before it.
+//!
 //! Two kinds of entry need a line elsewhere: a default derived from anything but the recipe, the optimiser, the epochs or the
 //! batch size, in `layers.rs`; and a path, in `Settings::require_utf8` in `resolve.rs`.
 
@@ -27,8 +30,9 @@ use serde::{Deserialize, Serialize};
 use super::define::{derive, given_or, settings, shown};
 use super::setting::{Group, Off, Setting, dashed, text};
 use super::{
-    BetaParameter, ClassWeights, CropScale, DEFAULT_DATA, Fraction, Freeze, NonNegative, OptimizerName,
-    Positive, Probability, RandAugment, Recipe, ResizeName, Size, StartSize, StepPrecision,
+    BadImages, BetaParameter, ClassWeights, CropScale, DEFAULT_DATA, Fraction, Freeze, NonNegative,
+    OptimizerName, Part, Positive, Probability, RandAugment, Recipe, ResizeName, Size, StartSize,
+    StepPrecision,
 };
 
 settings! {
@@ -39,6 +43,14 @@ settings! {
     /// Train on fold K of STL-10, 0 to 9
     fold: usize {
         group: Data, value: "K", example: "3", unset: "all training images",
+    }
+    /// Part of each class held out to test on
+    val_fraction: Part {
+        group: Data, value: "X", example: "0.3", unset: "0.2 if there is no val",
+    }
+    /// Images that cannot be used: end, or go on without
+    bad_images: BadImages {
+        group: Data, value: "fail|skip", example: "skip", default: BadImages::Fail,
     }
     /// Width multiplier: 0.25, 0.5, 0.75, 1.0
     alpha: Alpha {
@@ -68,7 +80,7 @@ settings! {
     recipe: Recipe {
         group: Training, value: "plain|strong", example: "plain", default: Recipe::Strong, says: "strong",
     }
-    /// Seed of weights, data order and augmentation
+    /// Seed of weights, order, augmentation, held-out part
     seed: u64 {
         group: Training, value: "N", example: "7", default: 0u64,
         // TOML's integers end at i64::MAX.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use number::{BetaParameter, Fraction, NonNegative, Positive, Probability};
+pub use number::{BetaParameter, Fraction, NonNegative, Part, Positive, Probability};
 pub use size::{Size, StartSize};
 
 /// Smallest and largest share of an image's area in a crop: `MIN,MAX`, or `MIN` for `MIN,1`.
@@ -188,6 +188,10 @@ mod tests {
         }
         assert!("0".parse::<NonNegative>().is_ok());
         assert!("1".parse::<Fraction>().is_err());
+        assert_eq!("0.2".parse::<Part>().unwrap(), Part::FIFTH);
+        for text in ["0", "1", "-0.1", "nan", "20"] {
+            assert!(text.parse::<Part>().is_err(), "{text}");
+        }
         assert!("1".parse::<Probability>().is_ok());
         assert!("0.0001".parse::<BetaParameter>().is_err());
         assert_eq!("0.2".parse::<CropScale>().unwrap().get(), [0.2, 1.0]);

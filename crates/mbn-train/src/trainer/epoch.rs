@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use candle_core::{Device, Tensor};
 use mbn_cli::{Hint, interrupt};
 use mbn_data::Batch;
 use mbn_model::{Reading, cross_entropy, soft_cross_entropy, weigh_targets};
 
 use super::Trainer;
+use super::bad_images::Part;
 use super::progress_bar::EpochBar;
 use super::schedule::Schedule;
 use crate::data;
@@ -36,7 +37,12 @@ impl Trainer {
                 return Ok(false);
             }
             let learning_rate = schedule.learning_rate(epoch * steps + self.progress.position.step);
-            let reading = self.step(data::usable(batch, self.run.path())?, learning_rate)?;
+            let batch = data::usable(batch, self.run.path())?;
+            self.note_unusable(&batch.unusable, Part::Train);
+            let reading = match batch.labels.is_empty() {
+                true => None,
+                false => self.step(batch, learning_rate)?,
+            };
             self.progress.position.step += 1;
             if let Some(reading) = reading {
                 self.record(reading, &bar, &mut start)?;
@@ -59,6 +65,10 @@ impl Trainer {
         }
         self.record_rest(&bar, &mut start)?;
         bar.clear();
+        ensure!(
+            self.progress.position.seen > 0,
+            "no training image can be used any more"
+        );
         Ok(!interrupt::requested())
     }
 

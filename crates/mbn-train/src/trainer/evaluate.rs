@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use mbn_cli::{interrupt, progress};
-use mbn_data::{Batch, Loader};
+use mbn_data::{Batch, Loader, Unusable};
 use mbn_model::{InferenceNetwork, Scores, scores};
 use mbn_weights::Weights;
 
@@ -23,6 +23,8 @@ pub(crate) struct Evaluation {
     pub confusion: Vec<Vec<u64>>,
     /// The most confident mistakes, most confident first.
     pub mistakes: Vec<Mistake>,
+    /// Images that could not be used.
+    pub unusable: Vec<Unusable>,
 }
 
 impl Evaluation {
@@ -49,14 +51,20 @@ pub(crate) fn evaluate(
         "  testing {wide_bar} {pos}/{len}",
     );
     let size = loader.config().preprocess.size;
+    let mut unusable = Vec::new();
     let mut pending: Option<Pending> = None;
     for batch in loader.epoch(0) {
         if interrupt::requested() {
             bar.finish_and_clear();
             return Ok(None);
         }
+        let mut batch = usable(batch, folder)?;
+        unusable.append(&mut batch.unusable);
+        if batch.labels.is_empty() {
+            continue;
+        }
         // Results are read when the device already works on the next batch.
-        let next = Pending::start(&network, usable(batch, folder)?, size)?;
+        let next = Pending::start(&network, batch, size)?;
         if let Some(batch) = pending.replace(next) {
             bar.inc(batch.labels.len() as u64);
             tally.add(&batch)?;
@@ -66,8 +74,10 @@ pub(crate) fn evaluate(
         tally.add(&last)?;
     }
     bar.finish_and_clear();
+    ensure!(tally.images > 0, "no test image can be used any more");
     Ok(Some(Evaluation {
-        loss: tally.loss / tally.images.max(1) as f64,
+        unusable,
+        loss: tally.loss / tally.images as f64,
         confusion: tally.confusion,
         mistakes: tally.mistakes,
     }))

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use candle_core::Device;
-use mbn_cli::Hint;
+use mbn_cli::{Hint, Hinted, quote};
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
 use mbn_spec::text::counted;
@@ -10,7 +10,9 @@ use mbn_spec::text::counted;
 use super::Trainer;
 use super::checks::WEIGHTS_ON_DISK;
 use crate::options::Options;
-use crate::run::{AUGMENTED, Progress, Publish, RunDir, SETTINGS, STATE, State, train_on, write_augmented};
+use crate::run::{
+    AUGMENTED, BEST, Progress, Publish, RunDir, SETTINGS, STATE, State, train_on, write_augmented,
+};
 use crate::settings::Settings;
 use crate::{data, device};
 
@@ -31,10 +33,22 @@ impl Trainer {
             progress.publish = publish;
         }
         progress.publish.require_writable(progress.settings.alpha)?;
+        if let Some(bad_images) = options.run.bad_images {
+            progress.settings.bad_images = bad_images;
+        }
         let data = moved_data(options, &mut progress.settings)?;
-        require_the_same(&data, &progress)?;
-        data::require_readable(&data)
-            .hint(|| "put back the images that the run was started with".to_owned())?;
+        require_the_same(&data, &progress).hint(|| {
+            let weights = quote(&run.file(BEST));
+            format!(
+                "put back the images that the run was started with, or start a new run from its weights with \
+                 `--init {weights}`"
+            )
+        })?;
+        let bad_images = progress.settings.bad_images;
+        // Those that are not known yet are noted when their batches come.
+        data::check_images(&data, bad_images, &progress.unusable()).hint(|| {
+            "put back the images that the run was started with, or go on without them with `--bad-images skip`".to_owned()
+        })?;
         if progress.data_set.is_empty() {
             progress.data_set.clone_from(&data.name);
         }
@@ -79,9 +93,13 @@ fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
     if let Some(folder) = &options.run.data {
         settings.data.clone_from(folder);
         settings.require_utf8()?;
-        return data::open(settings);
+        return data::open_again(settings);
     }
-    data::open(settings).hint(|| {
+    let opened = data::open_again(settings);
+    if opened.as_ref().is_err_and(|error| error.is::<Hinted>()) {
+        return opened;
+    }
+    opened.hint(|| {
         let relative = match settings.data.is_relative() {
             true => ", relative to the folder where the run was started",
             false => "",
@@ -124,6 +142,15 @@ fn require_the_same(data: &Splits, progress: &Progress) -> Result<()> {
             let images = counted(images, &format!("{part} image"));
             bail!("`{folder}` has {images}, the run was started with {expected}");
         }
+    }
+    if progress
+        .fingerprint
+        .as_ref()
+        .is_some_and(|known| *known != data.fingerprint)
+    {
+        bail!(
+            "`{folder}` has as many images as the run was started with, but not the same: some have other names"
+        );
     }
     Ok(())
 }

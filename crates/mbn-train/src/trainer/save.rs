@@ -9,6 +9,7 @@ use mbn_spec::Metadata;
 use mbn_weights::Weights;
 
 use super::Trainer;
+use super::bad_images::Part;
 use super::evaluate::evaluate;
 use crate::run::{Best, Epoch, LAST, Position, Results, STATE, State};
 
@@ -30,6 +31,7 @@ impl Trainer {
         else {
             return Ok(false);
         };
+        self.note_unusable(&evaluation.unusable, Part::Test);
         if !evaluation.loss.is_finite() {
             return self.diverged(&format!("the test loss became {}", evaluation.loss));
         }

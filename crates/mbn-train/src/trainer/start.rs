@@ -1,11 +1,11 @@
 //! Starting a new run.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 use candle_core::Device;
-use mbn_cli::Hint;
+use mbn_cli::{Hint, interrupt};
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
 use mbn_spec::Alpha;
@@ -15,8 +15,8 @@ use super::Trainer;
 use super::checks::{WEIGHTS_ON_DISK, require_usable};
 use super::init::{self, Start};
 use crate::options::Options;
-use crate::run::{Position, Progress, RunDir, write_augmented};
-use crate::settings::{DEFAULT_DATA, RunArgs, Settings};
+use crate::run::{ImageSet, Position, Progress, RunDir, write_augmented};
+use crate::settings::{DEFAULT_DATA, Part, RunArgs, Settings};
 use crate::{data, device};
 
 impl Trainer {
@@ -31,13 +31,19 @@ impl Trainer {
         RunDir::check(options.out.as_deref(), &settings)
     }
 
-    /// Starts a new run.
-    pub fn start(options: &Options, device: &Device) -> Result<Self> {
+    /// Starts a new run; `None` if the user stopped it before there was anything to save.
+    pub fn start(options: &Options, device: &Device) -> Result<Option<Self>> {
         let args = options.run_args()?;
         let folder = data::locate(args.data.as_deref())?;
         let init = init(&args)?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
-        let (settings, data) = settings_and_data(options, args, folder, init_alpha)?;
+        let (args, data) = args_and_data(options, args, &folder, init_alpha)?;
+        let asked = options
+            .resolve(args.clone(), folder.clone(), init_alpha)?
+            .batch_size
+            .get();
+        let settings = fitted(options, args.clone(), &folder, init_alpha, data.train.len())?;
+        data::log_left_out(&data.left_out);
         let publish = require_usable(options, &settings, init.as_ref(), device)?;
         let Start {
             weights,
@@ -46,8 +52,17 @@ impl Trainer {
         if let Some(resize) = settings.resize {
             preprocess.resize = resize.into();
         }
-        data::require_readable(&data)
-            .hint(|| "replace them with images that can be read, or remove them".to_owned())?;
+        let left_out = data::check_images(&data, settings.bad_images, &ImageSet::default())
+            .hint(|| "replace them with images that can be read, remove them, or leave them out with `--bad-images skip`".to_owned())?;
+        // What was left out must not depend on when the user stopped the check.
+        if interrupt::requested() {
+            return Ok(None);
+        }
+        data::require_enough(&data, &left_out)?;
+        let usable = data.train.len() - left_out.train.len();
+        let settings = fitted(options, args, &folder, init_alpha, usable)?;
+        warn_of_smaller_batch(asked, &settings);
+        data::list_classes(&data, &left_out, settings.class_weights);
         let run = RunDir::create(options.out.as_deref(), &settings)?;
         run.require_space(WEIGHTS_ON_DISK * weights.to_bytes()?.len())?;
         log::info!("Writing to `{}`", run.path().display());
@@ -59,6 +74,9 @@ impl Trainer {
             classes: data.class_names.clone(),
             train_images: data.train.len(),
             test_images: Some(data.test.len()),
+            fingerprint: Some(data.fingerprint.clone()),
+            left_out,
+            broken: ImageSet::default(),
             threads: options.common.thread_count(),
             device: Some(device::kind(device).to_owned()),
             steps: 0,
@@ -75,7 +93,7 @@ impl Trainer {
         trainer.save_state()?;
         trainer.run.write_settings(&trainer.progress.settings)?;
         write_augmented(&trainer.run, &trainer.progress, &trainer.train_loader)?;
-        Ok(trainer)
+        Ok(Some(trainer))
     }
 }
 
@@ -95,27 +113,51 @@ fn initial_weights(init: Option<&Weights>, settings: &Settings, classes: &[Strin
     }
 }
 
-/// The settings of a new run and its data set. A batch is no larger than the training set, and the default learning rate
-/// follows it.
-fn settings_and_data(
+/// The data set of a new run, and its settings with the part of the images that was held out.
+fn args_and_data(
     options: &Options,
     args: RunArgs,
-    folder: PathBuf,
+    folder: &Path,
     init_alpha: Option<Alpha>,
-) -> Result<(Settings, Splits)> {
-    let settings = options.resolve(args.clone(), folder.clone(), init_alpha)?;
-    let data = data::open(&settings)?;
-    let (batch, images) = (settings.batch_size.get(), data.train.len());
-    let Some(all) = NonZeroUsize::new(images).filter(|_| images < batch) else {
-        return Ok((settings, data));
+) -> Result<(RunArgs, Splits)> {
+    let settings = options.resolve(args.clone(), folder.to_owned(), init_alpha)?;
+    let data = data::open_new(&settings)?;
+    let held_out = data.held_out.map(|_| Part::FIFTH);
+    let args = RunArgs {
+        val_fraction: args.val_fraction.or(held_out),
+        ..args
     };
-    log::warn!(
-        "`{}` has {images} training images, fewer than a batch of {batch}: the batch size is {images}",
-        folder.display()
-    );
+    Ok((args, data))
+}
+
+/// The settings of a new run on so many training images. A batch is no larger than that, and the default learning rate
+/// follows it.
+fn fitted(
+    options: &Options,
+    args: RunArgs,
+    folder: &Path,
+    init_alpha: Option<Alpha>,
+    images: usize,
+) -> Result<Settings> {
+    let settings = options.resolve(args.clone(), folder.to_owned(), init_alpha)?;
+    let batch = settings.batch_size.get();
+    let Some(all) = NonZeroUsize::new(images).filter(|_| images < batch) else {
+        return Ok(settings);
+    };
     let args = RunArgs {
         batch_size: Some(all),
         ..args
     };
-    Ok((options.resolve(args, folder, init_alpha)?, data))
+    options.resolve(args, folder.to_owned(), init_alpha)
+}
+
+/// Warns if the batch is smaller than the user asked for.
+fn warn_of_smaller_batch(asked: usize, settings: &Settings) {
+    let batch = settings.batch_size.get();
+    if batch < asked {
+        log::warn!(
+            "`{}` has {batch} training images, fewer than a batch of {asked}: the batch size is {batch}",
+            settings.data.display()
+        );
+    }
 }

@@ -33,7 +33,7 @@ fn trainer(folder: &Path) -> Trainer {
     let arguments = "mbn-train --alpha 0.25 --size 32 --batch-size 4 --epochs 2 --device cpu --optimizer adamw --no-publish";
     let arguments = arguments.split(' ').chain(["--data", &data, "--out", &out]);
     let options = Options::try_parse_from(arguments).unwrap();
-    let mut trainer = Trainer::start(&options, &Device::Cpu).unwrap();
+    let mut trainer = Trainer::start(&options, &Device::Cpu).unwrap().unwrap();
     trainer.meter = Meter::every(STEPS_BETWEEN_READINGS);
     trainer
 }

@@ -131,3 +131,36 @@ pub fn assert_same(whole: &Path, other: &Path) {
         .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
 }
+
+/// Breaks the pixels of a PNG file, but not its structure.
+pub fn spoil(path: &Path) {
+    let mut bytes = read(path);
+    let at = bytes.windows(4).position(|part| part == b"IDAT").unwrap();
+    let middle = (at + bytes.len()) / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// Starts the program in `folder`, and kills it when its run `out` has saved that many steps. It may be faster.
+pub fn stop_after(folder: &Path, arguments: &str, out: &str, steps: u64) {
+    let program = assert_cmd::cargo::cargo_bin!("mbn-train");
+    let mut child = std::process::Command::new(program)
+        .current_dir(folder)
+        .args(words(arguments))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for(&format!("step {steps}"), || {
+        let Ok(bytes) = std::fs::read(folder.join(out).join("state.safetensors")) else {
+            return false;
+        };
+        let Ok((_, header)) = safetensors::SafeTensors::read_metadata(&bytes) else {
+            return false;
+        };
+        let progress = &header.metadata().as_ref().unwrap()["progress"];
+        let progress: serde_json::Value = serde_json::from_str(progress).unwrap();
+        progress["steps"].as_u64().unwrap() >= steps
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

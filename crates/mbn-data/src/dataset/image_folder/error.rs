@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use mbn_spec::text::listed;
 
 use crate::decode::FORMAT_NAMES;
+use crate::picture_files::LeftOut;
 
 /// How many names a message lists.
 const LISTED: usize = 8;
@@ -51,13 +52,60 @@ pub enum FolderError {
     #[error(
         "class folder `{}` has no images ({FORMAT_NAMES}){}; add some or remove the folder",
         path.display(),
-        ignored_text(*ignored)
+        left_out.instead()
     )]
     NoImages {
         /// The class folder.
         path: PathBuf,
-        /// Number of other files in it.
-        ignored: usize,
+        /// What is in it instead.
+        left_out: LeftOut,
+    },
+    /// One class's folder is or lies in another's, through links.
+    #[error(
+        "class folders `{one}` and `{other}` in `{}` hold the same images, which would have two labels; remove the link",
+        path.display()
+    )]
+    SharedFolder {
+        /// The folder of the class folders.
+        path: PathBuf,
+        /// A class.
+        one: String,
+        /// The other class.
+        other: String,
+    },
+    /// Two folders have names of the same part of a data set.
+    #[error("data set `{}` has both `{one}` and `{other}`, expected one of them; rename the other", path.display())]
+    TwoParts {
+        /// The data set.
+        path: PathBuf,
+        /// A folder.
+        one: String,
+        /// The other folder.
+        other: String,
+    },
+    /// The folders are data sets, not classes.
+    #[error(
+        "`{}` holds data sets rather than classes: `{}` has training and test images of its own; give that folder",
+        path.display(),
+        inner.display()
+    )]
+    SetWithin {
+        /// The folder.
+        path: PathBuf,
+        /// A data set in it.
+        inner: PathBuf,
+    },
+    /// Test images were to be held out of training, but the data set has some.
+    #[error(
+        "data set `{}` has test images of its own in `{}`, so none are held out of training",
+        path.display(),
+        test.display()
+    )]
+    OwnTestImages {
+        /// The data set.
+        path: PathBuf,
+        /// Its test images.
+        test: PathBuf,
     },
     /// A class folder's name is not UTF-8.
     #[error("class folder `{}` has a name that is not UTF-8; rename it", path.display())]
@@ -71,9 +119,9 @@ pub enum FolderError {
         /// The data set.
         path: PathBuf,
     },
-    /// The training and test folders have different classes.
+    /// The test folder has classes that the training folder lacks.
     #[error(
-        "`{}` and `{}` have different classes{}; each class needs a folder of that name in both",
+        "`{}` and `{}` have different classes{}; each class needs a folder of that name in the first",
         train.display(),
         test.display(),
         differences(only_train, only_test)
@@ -103,12 +151,4 @@ fn differences(only_train: &[String], only_test: &[String]) -> String {
         }
     }
     text
-}
-
-fn ignored_text(ignored: usize) -> String {
-    match ignored {
-        0 => String::new(),
-        1 => ", only 1 other file".to_owned(),
-        n => format!(", only {n} other files"),
-    }
 }

@@ -21,7 +21,7 @@ fn found(root: &Path, pattern: &str) -> Vec<String> {
         Ok(path) => relative(path),
         Err((path, _)) => format!("!{}", relative(path)),
     };
-    matches.iter().map(show).collect()
+    matches.paths.iter().map(show).collect()
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn names_that_are_not_utf8_match_too() {
     let name = std::ffi::OsStr::from_bytes(b"n\xe9.png");
     fs::write(root.path().join(name), "").unwrap();
     let glob = Glob::new(&root.path().join("*.png")).unwrap().unwrap();
-    let paths: Vec<_> = glob.matches().into_iter().map(Result::unwrap).collect();
+    let paths: Vec<_> = glob.matches().paths.into_iter().map(Result::unwrap).collect();
     assert_eq!(paths, [root.path().join("a.png"), root.path().join(name)]);
 }
 

@@ -7,7 +7,7 @@ use mbn_spec::{Architecture, Metadata, Preprocess};
 
 use super::page::example;
 use crate::options::Options;
-use crate::run::{Position, Progress, Publish, RunDir, SETTINGS as SETTINGS_FILE, STATE, State};
+use crate::run::{ImageSet, Position, Progress, Publish, RunDir, SETTINGS as SETTINGS_FILE, STATE, State};
 use crate::settings::{SETTINGS, Settings};
 
 /// A run with these settings before its first step.
@@ -27,6 +27,9 @@ fn state(settings: &Settings) -> State {
             classes: vec!["a".into(), "b".into()],
             train_images: 2,
             test_images: Some(2),
+            fingerprint: Some("f".into()),
+            left_out: ImageSet::default(),
+            broken: ImageSet::default(),
             threads: 1,
             device: Some("cpu".into()),
             steps: 0,
@@ -71,4 +74,21 @@ fn every_setting_survives_its_file_and_a_saved_state() {
         run.write_settings(&state.progress.settings).unwrap();
         assert_eq!(std::fs::read_to_string(run.file(SETTINGS_FILE)).unwrap(), text);
     }
+}
+
+/// A state from before a setting was added lacks its key, and the run had no other choice than the default.
+#[test]
+fn a_state_without_a_setting_has_its_default() {
+    let defaults = Settings::resolve(Default::default(), "data/stl10_binary".into(), None).unwrap();
+    let saved = serde_json::to_value(&defaults).unwrap();
+    for setting in SETTINGS {
+        let mut older = saved.clone();
+        older.as_object_mut().unwrap().remove(setting.key);
+        let found: Settings = serde_json::from_value(older).unwrap();
+        assert_eq!(found, defaults, "`{}`", setting.key);
+    }
+    // A state of a later version may have settings that this version cannot follow.
+    let mut later = saved;
+    later["not-yet"] = true.into();
+    assert!(serde_json::from_value::<Settings>(later).is_err());
 }

@@ -68,6 +68,12 @@ number!(
     |value| (0.0..1.0).contains(&value)
 );
 number!(
+    /// Above 0 and below 1.
+    Part,
+    "a number above 0 and below 1",
+    |value| value > 0.0 && value < 1.0
+);
+number!(
     /// From 0 to 1.
     Probability,
     "a probability from 0 to 1",
@@ -79,6 +85,11 @@ number!(
     "0, or a number from 0.001 to 1000",
     |value| value == 0.0 || (1e-3..=1e3).contains(&value)
 );
+
+impl Part {
+    /// A fifth.
+    pub const FIFTH: Self = Self(0.2);
+}
 
 impl Probability {
     /// Never.

@@ -1,0 +1,207 @@
+//! The folders that name the classes.
+
+use std::path::{Path, PathBuf};
+
+use super::error::{FolderError, list};
+use crate::decode::PictureFormat;
+use crate::file_kind::extension;
+use crate::input_paths::Collected;
+use crate::picture_files::{
+    Clutter, Found, LeftOut, Reason, barred, images_below, link_name, nothing_is_foreign, other_kind,
+};
+
+/// The folders of classes in a folder of `CLASS/*`.
+#[derive(Debug)]
+pub struct ClassFolders {
+    /// Name and folder of each class, sorted by name.
+    pub classes: Vec<(String, PathBuf)>,
+    /// What lies beside them: folders of systems, links to folders above, files.
+    pub left_out: LeftOut,
+    /// The folders with all links resolved, in the same order.
+    real: Vec<PathBuf>,
+}
+
+/// The folders of classes in a folder of `CLASS/*`. Leaves out hidden folders, those of systems, and links to a folder
+/// above.
+///
+/// # Errors
+/// [`FolderError`] if there are no classes, one class's folder lies in another's, the folder cannot be read, or a class name is not
+/// UTF-8.
+pub fn class_folders(dir: &Path) -> Result<ClassFolders, FolderError> {
+    let Listing {
+        folders,
+        mut left_out,
+    } = Listing::of(dir)?;
+    if folders.is_empty() {
+        return Err(FolderError::NoClasses {
+            path: dir.to_owned(),
+            found: describe_files(dir),
+        });
+    }
+    left_out.merge(files_beside(dir)?);
+    let (mut classes, mut real) = (Vec::new(), Vec::new());
+    for path in folders {
+        let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        let Some(name) = name else {
+            return Err(FolderError::ClassName { path });
+        };
+        real.push(path.canonicalize().unwrap_or_else(|_| path.clone()));
+        classes.push((name, path));
+    }
+    let folders = ClassFolders {
+        classes,
+        left_out,
+        real,
+    };
+    folders.require_distinct(dir)?;
+    Ok(folders)
+}
+
+impl ClassFolders {
+    /// The picture files of a class, by its index. Images in subfolders belong to the class; links do not lead into
+    /// other classes.
+    ///
+    /// # Panics
+    /// If there is no such class.
+    pub fn collect(&self, class: usize) -> Collected {
+        let mut collected = Collected::default();
+        collected.expand(&self.classes[class].1, &self.is_foreign(class));
+        collected
+    }
+
+    pub(super) fn images(&self, class: usize) -> Found {
+        images_below(&self.classes[class].1, &self.is_foreign(class))
+    }
+
+    /// Tells whether a folder shares images with another class's.
+    fn is_foreign(&self, class: usize) -> impl Fn(&Path) -> bool {
+        move |target| {
+            let overlaps = |(i, other): (usize, &PathBuf)| {
+                i != class && (target.starts_with(other) || other.starts_with(target))
+            };
+            self.real.iter().enumerate().any(overlaps)
+        }
+    }
+
+    /// Refuses classes that share images.
+    fn require_distinct(&self, dir: &Path) -> Result<(), FolderError> {
+        let mut sorted: Vec<_> = self.real.iter().zip(&self.classes).collect();
+        sorted.sort_unstable();
+        // What lies in a folder comes right after it.
+        for pair in sorted.windows(2) {
+            let [(outer, (one, _)), (inner, (other, _))] = pair else {
+                continue;
+            };
+            if inner.starts_with(outer) {
+                return Err(FolderError::SharedFolder {
+                    path: dir.to_owned(),
+                    one: one.clone(),
+                    other: other.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folders in a folder, without those that are left out.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// Sorted, links to folders included.
+    pub folders: Vec<PathBuf>,
+    pub left_out: LeftOut,
+}
+
+impl Listing {
+    pub fn of(dir: &Path) -> Result<Self, FolderError> {
+        if dir.is_file() {
+            return Err(FolderError::NotAFolder { path: dir.to_owned() });
+        }
+        let mut listing = Self::default();
+        for path in entries(dir)? {
+            if !path.is_dir() {
+                continue;
+            }
+            let name = path.file_name().unwrap_or_default();
+            if let Some(clutter) = Clutter::of_folder(name) {
+                let name = name.to_string_lossy();
+                listing.left_out.add_named(Reason::ClutterFolder(clutter), name);
+            } else if let Some(reason) = path
+                .is_symlink()
+                .then(|| barred(&path, 1, &nothing_is_foreign))
+                .flatten()
+            {
+                listing.left_out.add_named(reason, link_name(&path));
+            } else {
+                listing.folders.push(path);
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The names of the folders, for a message.
+    pub fn describe(&self) -> String {
+        if self.folders.is_empty() {
+            return "it has no folders".to_owned();
+        }
+        let name = |path: &PathBuf| {
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
+        format!(
+            "it has {}",
+            list(&self.folders.iter().map(name).collect::<Vec<_>>())
+        )
+    }
+}
+
+/// The files beside class folders.
+fn files_beside(dir: &Path) -> Result<LeftOut, FolderError> {
+    let mut left_out = LeftOut::default();
+    for path in entries(dir)? {
+        // A link that leads nowhere is no file.
+        let Ok(metadata) = path.metadata() else { continue };
+        if metadata.is_dir() {
+            continue;
+        }
+        let clutter = path.file_name().and_then(Clutter::of_file);
+        left_out.add(match clutter {
+            Some(clutter) => Reason::ClutterFile(clutter),
+            None => other_kind(&path, metadata.is_file()).unwrap_or(Reason::OutsideClasses),
+        });
+    }
+    Ok(left_out)
+}
+
+/// The paths in a folder, sorted.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    let io_error = |source| FolderError::Io {
+        path: dir.to_owned(),
+        source,
+    };
+    let paths = dir.read_dir().map_err(io_error)?.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<std::io::Result<Vec<_>>>().map_err(io_error)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Whether a folder holds images itself, outside folders in it.
+pub(super) fn has_images(dir: &Path) -> bool {
+    let is_image = |path: &PathBuf| {
+        path.file_name().and_then(Clutter::of_file).is_none()
+            && extension(path).is_some_and(PictureFormat::has_extension)
+            && path.is_file()
+    };
+    entries(dir).is_ok_and(|paths| paths.iter().any(is_image))
+}
+
+fn describe_files(dir: &Path) -> String {
+    let found = images_below(dir, &nothing_is_foreign).images;
+    match found.iter().filter(|image| image.is_ok()).count() {
+        0 => "it has no images either".to_owned(),
+        1 => "it has 1 image outside class folders".to_owned(),
+        n => format!("it has {n} images outside class folders"),
+    }
+}

@@ -1,0 +1,123 @@
+//! Links: to elsewhere, to folders above, to other classes, and in circles.
+
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+fn link(root: &tempfile::TempDir, target: &str, link: &str) {
+    symlink(target, root.path().join(link)).unwrap();
+}
+
+#[test]
+fn links_are_followed_and_broken_ones_reported() {
+    let root = tree(&["elsewhere/1.png", "train/a/1.png", "val/a/1.png", "val/b/1.png"]);
+    symlink(root.path().join("elsewhere"), root.path().join("train/b")).unwrap();
+    assert_eq!(open(root.path()).unwrap().train.len(), 2);
+    symlink(root.path().join("nowhere.png"), root.path().join("train/a/2.png")).unwrap();
+    let error = open(root.path()).err().unwrap();
+    assert!(
+        matches!(&error, DataError::Folder(FolderError::Io { path, .. }) if path.ends_with("train/a/2.png")),
+        "{error}"
+    );
+}
+
+/// Each would give the images of other classes this class's label, or never end.
+#[test]
+fn a_link_to_a_folder_above_is_not_followed() {
+    for target in ["..", ".", "../..", "../../..", "/", "../../train/a"] {
+        let root = tree(&[
+            "train/a/1.png",
+            "train/a/deep/2.png",
+            "train/b/1.png",
+            "val/a/1.png",
+            "val/b/1.png",
+        ]);
+        link(&root, target, "train/a/up");
+        let splits = open(root.path()).unwrap();
+        let expected = [
+            ("train/a/1.png", 0),
+            ("train/a/deep/2.png", 0),
+            ("train/b/1.png", 1),
+        ];
+        let expected = expected.map(|(path, label)| (path.to_owned(), label));
+        assert_eq!(relative(&*splits.train, root.path()), expected, "{target}");
+        assert_eq!(
+            splits.left_out.to_string(),
+            "1 link to a folder above it (`a/up`)",
+            "{target}"
+        );
+        assert!(splits.left_out.may_be_missed());
+    }
+}
+
+/// The folder above is one of the link that led there.
+#[test]
+fn a_link_back_through_another_link_is_not_followed() {
+    let root = tree(&[
+        "store/1.png",
+        "train/a/1.png",
+        "train/b/1.png",
+        "val/a/1.png",
+        "val/b/1.png",
+    ]);
+    link(&root, "../../store", "train/a/more");
+    link(&root, "../train", "store/back");
+    let splits = open(root.path()).unwrap();
+    assert_eq!(splits.train.len(), 3);
+    assert_eq!(
+        splits.left_out.to_string(),
+        "1 link to a folder above it (`more/back`)"
+    );
+}
+
+#[test]
+fn a_link_to_another_class_is_not_followed() {
+    let root = tree(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "train/b/deep/1.png",
+        "val/a/1.png",
+        "val/b/1.png",
+    ]);
+    link(&root, "../b", "train/a/b");
+    link(&root, "../b/deep", "train/a/deep");
+    let splits = open(root.path()).unwrap();
+    assert_eq!(splits.train.len(), 3);
+    assert_eq!(
+        splits.left_out.to_string(),
+        "2 links to other classes' folders (`a/b`, `a/deep`)"
+    );
+    // The same pictures in both parts are the user's business.
+    let root = tree(&["train/a/1.png", "train/b/1.png"]);
+    link(&root, "train", "val");
+    assert_eq!(open(root.path()).unwrap().test.len(), 2);
+}
+
+#[test]
+fn a_class_folder_that_is_a_link_above_is_no_class() {
+    let root = tree(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
+    link(&root, "..", "train/up");
+    link(&root, ".", "val/self");
+    let splits = open(root.path()).unwrap();
+    assert_eq!(splits.class_names, ["a", "b"]);
+    assert_eq!((splits.train.len(), splits.test.len()), (2, 2));
+    assert_eq!(
+        splits.left_out.to_string(),
+        "2 links to folders above them (`train/up`, `val/self`)"
+    );
+}
+
+#[test]
+fn two_classes_of_one_folder_are_refused() {
+    for (target, name) in [("a", "z"), ("a/deep", "z")] {
+        let root = tree(&["train/a/1.png", "train/a/deep/1.png", "val/a/1.png"]);
+        link(&root, target, &format!("train/{name}"));
+        let error = open(root.path()).err().unwrap();
+        assert!(
+            matches!(error, DataError::Folder(FolderError::SharedFolder { .. })),
+            "{error}"
+        );
+        let message = error.to_string();
+        assert!(message.contains("`a` and `z`"), "{message}");
+    }
+}

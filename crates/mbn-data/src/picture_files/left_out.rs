@@ -1,0 +1,236 @@
+//! What was left out of a folder, counted by kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use mbn_spec::text::listed;
+
+use super::clutter::Clutter;
+use crate::file_kind::FileKind;
+
+/// Names of folders and links that a message lists.
+const NAMED: usize = 3;
+/// Kinds of unknown extensions that a message lists.
+const EXTENSIONS: usize = 5;
+
+/// What was left out of folders, counted by kind. Displays as `4 HEIC, 1 AVIF, 2 without an extension`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut(BTreeMap<Reason, Group>);
+
+/// Why something was left out. The order is that of messages.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reason {
+    /// A file of another kind.
+    File(FileKind),
+    /// An image that lies beside the class folders.
+    OutsideClasses,
+    /// A pipe, a socket or a device.
+    Special,
+    /// A file of a system, or a hidden one.
+    ClutterFile(Clutter),
+    /// A folder of a system, or a hidden one, with all that is in it.
+    ClutterFolder(Clutter),
+    /// A link to a folder above it.
+    LinkAbove,
+    /// A link to the folder of another class.
+    LinkToClass,
+}
+
+/// How many, and the names of some.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Group {
+    count: usize,
+    names: BTreeSet<String>,
+}
+
+impl LeftOut {
+    /// Counts one.
+    pub(crate) fn add(&mut self, reason: Reason) {
+        self.0.entry(reason).or_default().count += 1;
+    }
+
+    /// Counts a folder or a link, and keeps its name.
+    pub(crate) fn add_named(&mut self, reason: Reason, name: impl Into<String>) {
+        let group = self.0.entry(reason).or_default();
+        group.count += 1;
+        if group.names.len() <= NAMED {
+            group.names.insert(name.into());
+        }
+    }
+
+    /// Adds what was left out elsewhere.
+    pub fn merge(&mut self, other: Self) {
+        for (reason, group) in other.0 {
+            let own = self.0.entry(reason).or_default();
+            own.count += group.count;
+            own.names.extend(group.names);
+        }
+    }
+
+    /// Whether nothing was left out.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Number of files, folders and links.
+    pub fn count(&self) -> usize {
+        self.0.values().map(|group| group.count).sum()
+    }
+
+    /// What a folder without images has instead, as the end of a message: empty, or `, only 4 HEIC`.
+    pub(crate) fn instead(&self) -> String {
+        match self.is_empty() {
+            true => String::new(),
+            false => format!(", only {self}"),
+        }
+    }
+
+    /// Whether a user may miss some of it: pictures of formats that are not read, files that might be pictures, links.
+    pub fn may_be_missed(&self) -> bool {
+        self.0.keys().any(|reason| match reason {
+            Reason::File(FileKind::NoExtension | FileKind::PictureNamed(_)) => true,
+            Reason::File(kind) => kind.is_picture(),
+            Reason::OutsideClasses | Reason::LinkAbove | Reason::LinkToClass => true,
+            _ => false,
+        })
+    }
+
+    /// What to do about pictures of formats that are not read; `None` without any.
+    pub fn advice(&self) -> Option<String> {
+        let pictures = self.0.keys().filter_map(|reason| match reason {
+            Reason::File(kind) if kind.is_picture() => Some(kind.to_string()),
+            _ => None,
+        });
+        let pictures: Vec<_> = pictures.collect();
+        let (last, first) = pictures.split_last()?;
+        let names = match first {
+            [] => last.clone(),
+            _ => format!("{} and {last}", first.join(", ")),
+        };
+        let verb = if first.is_empty() { "is" } else { "are" };
+        Some(format!(
+            "{names} {verb} not supported: convert such pictures to JPEG or PNG"
+        ))
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut parts, mut extensions, mut others) = (Vec::new(), 0, 0);
+        for (reason, group) in &self.0 {
+            if let Reason::File(FileKind::Extension(_)) = reason {
+                extensions += 1;
+                if extensions > EXTENSIONS {
+                    others += group.count;
+                    continue;
+                }
+            }
+            if others > 0 && !matches!(reason, Reason::File(_)) {
+                parts.push(format!("{others} of other kinds"));
+                others = 0;
+            }
+            parts.push(part(reason, group));
+        }
+        if others > 0 {
+            parts.push(format!("{others} of other kinds"));
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+fn part(reason: &Reason, group: &Group) -> String {
+    let n = group.count;
+    let (one, many) = match reason {
+        Reason::File(kind) => return format!("{n} {kind}"),
+        Reason::OutsideClasses => ("image outside class folders", "images outside class folders"),
+        Reason::Special => ("pipe, socket or device", "pipes, sockets or devices"),
+        Reason::ClutterFile(Clutter::System) => ("system file", "system files"),
+        Reason::ClutterFile(Clutter::Hidden) => ("hidden file", "hidden files"),
+        Reason::ClutterFolder(Clutter::System) => ("system folder", "system folders"),
+        Reason::ClutterFolder(Clutter::Hidden) => ("hidden folder", "hidden folders"),
+        Reason::LinkAbove => ("link to a folder above it", "links to folders above them"),
+        Reason::LinkToClass => (
+            "link to another class's folder",
+            "links to other classes' folders",
+        ),
+    };
+    let text = format!("{n} {}", if n == 1 { one } else { many });
+    if group.names.is_empty() {
+        return text;
+    }
+    let mut names = listed(
+        group.names.iter().take(NAMED).map(|name| format!("`{name}`")),
+        NAMED,
+    );
+    if group.names.len() > NAMED {
+        names.push_str(", ...");
+    }
+    format!("{text} ({names})")
+}
+
+/// A name for [`LeftOut::add_named`] that says where a link is.
+pub(crate) fn link_name(link: &std::path::Path) -> String {
+    let names: PathBuf = match (
+        link.parent().and_then(|folder| folder.file_name()),
+        link.file_name(),
+    ) {
+        (Some(folder), Some(name)) => PathBuf::from(folder).join(name),
+        _ => link.to_owned(),
+    };
+    names.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_listed_by_kind() {
+        let mut found = LeftOut::default();
+        let file = |extension: &str| Reason::File(FileKind::of_extension(extension).unwrap());
+        found.add(Reason::File(FileKind::NoExtension));
+        for _ in 0..4 {
+            found.add(file("heic"));
+        }
+        found.add(file("avif"));
+        let mut more = LeftOut::default();
+        more.add(Reason::File(FileKind::NoExtension));
+        found.merge(more);
+        assert_eq!(found.to_string(), "4 HEIC, 1 AVIF, 2 without an extension");
+        assert_eq!(found.count(), 7);
+        assert!(found.may_be_missed());
+        let advice = found.advice().unwrap();
+        assert!(
+            advice.starts_with("HEIC and AVIF are not supported: convert"),
+            "{advice}"
+        );
+    }
+
+    #[test]
+    fn clutter_is_counted_but_not_missed() {
+        let mut found = LeftOut::default();
+        assert!(found.is_empty() && found.to_string().is_empty());
+        for name in ["@eaDir", "@eaDir", "lost+found"] {
+            found.add_named(Reason::ClutterFolder(Clutter::System), name);
+        }
+        found.add(Reason::ClutterFile(Clutter::Hidden));
+        found.add(Reason::ClutterFile(Clutter::System));
+        found.add(Reason::File(FileKind::Group("text")));
+        let expected = "1 text, 1 system file, 1 hidden file, 3 system folders (`@eaDir`, `lost+found`)";
+        assert_eq!(found.to_string(), expected);
+        assert!(!found.may_be_missed() && found.advice().is_none());
+    }
+
+    #[test]
+    fn many_kinds_and_names_are_shortened() {
+        let mut found = LeftOut::default();
+        for i in 0..8 {
+            found.add(Reason::File(FileKind::Extension(format!("x{i}"))));
+            found.add_named(Reason::LinkAbove, format!("a/{i}"));
+        }
+        let expected = "1 `.x0`, 1 `.x1`, 1 `.x2`, 1 `.x3`, 1 `.x4`, 3 of other kinds, \
+             8 links to folders above them (`a/0`, `a/1`, `a/2`, ...)";
+        assert_eq!(found.to_string(), expected);
+    }
+}

@@ -1,0 +1,146 @@
+//! `--bad-images`: images that cannot be used, found by their headers or when their pixels are decoded.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{data, history, read, refused, run, spoil, stop_after};
+use predicates::prelude::*;
+use predicates::str::contains;
+
+const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 4 --epochs 2 --no-publish --threads 2";
+
+fn bad_images(run: &Path) -> serde_json::Value {
+    let summary: serde_json::Value = serde_json::from_slice(&read(run.join("summary.json"))).unwrap();
+    summary["bad_images"].clone()
+}
+
+fn last(run: &Path) -> Vec<u8> {
+    read(run.join("last.safetensors"))
+}
+
+/// Half an image, a text and an empty file, in both parts.
+#[test]
+fn images_with_bad_headers_are_left_out_and_named() {
+    let folder = data();
+    let path = folder.path();
+    let whole = read(path.join("data/train/red/3.png"));
+    for (name, content) in [
+        ("train/red/3.png", &whole[..whole.len() / 2]),
+        ("train/blue/1.png", b"<html>"),
+        ("val/blue/0.png", b""),
+    ] {
+        std::fs::write(path.join("data").join(name), content).unwrap();
+    }
+    refused(
+        path,
+        SMALL,
+        1,
+        &["3 of 22 images in `data` cannot be used:", "`--bad-images skip`"],
+    );
+    let skip = format!("{SMALL} --bad-images skip");
+    let named = contains("warning: 3 of 22 images in `data` cannot be used and are left out:")
+        .and(contains("\n  `data/train/blue/1.png`: it is not an image"))
+        .and(contains("\n  `data/val/blue/0.png`: the file is empty"))
+        .and(contains("14 training and 5 test images"))
+        .and(contains("  blue  7  2\n  red   7  3\n"))
+        .and(contains("warning: 3 images could not be used"));
+    run(path, &format!("{skip} --out whole")).success().stderr(named);
+    assert_eq!(
+        bad_images(&path.join("whole")),
+        serde_json::json!({"train": 2, "test": 1})
+    );
+
+    // The same images are left out when the run resumes, even if one of them is good by then.
+    stop_after(
+        path,
+        &format!("{skip} --save-every 0 --out stopped"),
+        "stopped",
+        2,
+    );
+    std::fs::write(path.join("data/train/red/3.png"), &whole).unwrap();
+    run(path, "--resume stopped --threads 2").success();
+    assert!(last(&path.join("stopped")) == last(&path.join("whole")));
+    assert_eq!(history(&path.join("stopped")), history(&path.join("whole")));
+}
+
+/// Pixels are decoded when their batch comes. An image is named once.
+#[test]
+fn images_with_bad_pixels_are_left_out_when_they_come() {
+    let folder = data();
+    let path = folder.path();
+    let kept = read(path.join("data/train/blue/5.png"));
+    for name in ["data/train/blue/5.png", "data/val/red/1.png"] {
+        spoil(&path.join(name));
+    }
+    let skip = format!("{SMALL} --bad-images skip");
+    let assert = run(path, &format!("{skip} --out whole")).success();
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    for name in ["data/train/blue/5.png", "data/val/red/1.png"] {
+        let line = format!("warning: left out `{name}`: ");
+        assert_eq!(message.matches(&line).count(), 1, "{message}");
+    }
+    assert!(message.contains("2 images could not be used"), "{message}");
+    assert_eq!(
+        bad_images(&path.join("whole")),
+        serde_json::json!({"train": 1, "test": 1})
+    );
+
+    for steps in [1, 3, 5] {
+        let out = format!("stopped{steps}");
+        stop_after(path, &format!("{skip} --save-every 0 --out {out}"), &out, steps);
+        run(path, &format!("--resume {out} --threads 2")).success();
+        assert!(last(&path.join(&out)) == last(&path.join("whole")), "{steps}");
+        assert_eq!(history(&path.join(&out)), history(&path.join("whole")));
+        assert_eq!(bad_images(&path.join(&out)), bad_images(&path.join("whole")));
+    }
+
+    // A run that ended because of them goes on without them.
+    run(path, &format!("{SMALL} --out failed"))
+        .code(1)
+        .stderr(contains(
+            "with `--bad-images skip` the run goes on without the image",
+        ));
+    run(path, "--resume failed --bad-images skip --threads 2").success();
+    let settings = String::from_utf8(read(path.join("failed/settings.toml"))).unwrap();
+    assert!(settings.contains("bad-images = \"skip\""), "{settings}");
+    assert!(last(&path.join("failed")) == last(&path.join("whole")));
+    std::fs::write(path.join("data/train/blue/5.png"), kept).unwrap();
+}
+
+#[test]
+fn too_few_images_are_refused() {
+    let folder = data();
+    let path = folder.path();
+    for i in 0..8 {
+        std::fs::write(path.join(format!("data/train/red/{i}.png")), "text").unwrap();
+    }
+    let skip = format!("{SMALL} --bad-images skip");
+    refused(
+        path,
+        &skip,
+        1,
+        &["no training image in `data` can be used of `red`"],
+    );
+    let folder = data();
+    let path = folder.path();
+    for class in ["red", "blue"] {
+        for i in 0..3 {
+            std::fs::write(path.join(format!("data/val/{class}/{i}.png")), "text").unwrap();
+        }
+    }
+    refused(path, &skip, 1, &["no test image in `data` can be used"]);
+}
+
+/// The batch, and with it the learning rate, follows from the images that can be used.
+#[test]
+fn the_batch_is_no_larger_than_what_can_be_used() {
+    let folder = data();
+    let path = folder.path();
+    std::fs::write(path.join("data/train/red/0.png"), "text").unwrap();
+    let skip = SMALL.replace("--batch-size 4", "--batch-size 16 --bad-images skip --out run");
+    run(path, &skip).success().stderr(contains(
+        "has 15 training images, fewer than a batch of 16: the batch size is 15",
+    ));
+}
