@@ -75,8 +75,8 @@ fn escaped(name: &str) -> String {
     name.chars().map(escape).collect()
 }
 
-/// That a name is not among a model's classes, and which one was probably meant:
-/// ``` `Golden Retriever` is not a class of the model; did you mean `golden_retriever`? ```
+/// That a name is not among a model's classes, and which one was probably meant: that `Golden Retriever` is none, and
+/// whether `golden_retriever` was meant.
 pub fn not_a_class(name: &str, known: &[String]) -> String {
     let wrong = "is not a class of the model";
     match nearest(name, known) {
