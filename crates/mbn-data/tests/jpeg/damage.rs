@@ -110,7 +110,8 @@ proptest! {
         }
         let options = DecodeOptions { at_least: reduced.then_some(1) };
         if let Err(error) = decode_bytes_with(&file, &options) {
-            prop_assert!(!matches!(error, DecodeErrorKind::Panicked { .. }));
+            let is_panic = matches!(error, DecodeErrorKind::Panicked { .. });
+            prop_assert!(!is_panic, "{error}");
         }
     }
 }
