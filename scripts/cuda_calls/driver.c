@@ -192,9 +192,14 @@ Status cuMemcpyDtoDAsync_v2(void *to, const void *from, size_t bytes, void *stre
 // ---- Kernels. A module is its name, a function is MODULE/NAME.
 
 Status cuModuleLoadData(void **module, const char *image) {
-    char name[64];
-    if (sscanf(image, "// %63[a-z0-9_]", name) != 1)
-        snprintf(name, sizeof name, "unknown");
+    // An image that is not text need not end with a zero.
+    char name[64] = "unknown";
+    size_t length = 0;
+    if (!strncmp(image, "// ", 3))
+        for (; length + 1 < sizeof name && image[3 + length] != '\n'; length++)
+            name[length] = image[3 + length];
+    if (length)
+        name[length] = 0;
     note("module", name);
     *module = strdup(name);
     return *module ? SUCCESS : INVALID;
