@@ -36,6 +36,7 @@ cat >&2 <<EOT
 Built with CUDA $version:
   $target/release/mbn-train, mbn-export, mbn-infer
   cards: $cards
+  kernels: machine code for compute capability 8.0 to 9.0; the driver compiles them for newer cards at their first run
   driver: $driver
   libraries needed at start: libcuda.so.1 (from the driver), libcublas.so.${version%%.*}, libcurand.so.10, libcudart.so.${version%%.*}
 EOT

@@ -38,7 +38,7 @@ def find_nvcc():
 def compile_source(nvcc, source, architecture):
     """Compiles one source and returns the messages of nvcc and ptxas."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [nvcc, "-std=c++17", "-O3", f"-arch={architecture}", "-cubin", "-Xptxas", "-v"]
+        command = [nvcc, "-std=c++17", "-O3", "-gencode", f"arch=compute_80,code={architecture}", "-cubin", "-Xptxas", "-v"]
         command += ["-Werror", "all-warnings", "-o", os.path.join(folder, "kernel.cubin"), str(source)]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:

@@ -1,4 +1,5 @@
-//! Compiles the CUDA kernels to PTX, which the driver translates for the card that it finds.
+//! Compiles the CUDA kernels, each source to a fat binary: machine code for the cards that most runs use, and PTX, which
+//! the driver compiles for all later ones.
 
 use std::env;
 use std::ffi::OsStr;
@@ -6,9 +7,12 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-/// The oldest cards that the kernels run on, Ampere: bfloat16 begins there. PTX for it runs on all later ones.
-const ARCHITECTURE: &str = "compute_80";
+/// From the oldest cards that the kernels run on, Ampere, where bfloat16 begins. PTX for it runs on all later ones.
+/// Machine code runs on cards of its own generation: of 8.0 on 8.0 to 8.9, of 9.0 on 9.0.
+const CODE: &str = "arch=compute_80,code=[compute_80,sm_80,sm_90]";
 const SOURCES: &str = "src/kernels";
 
 fn main() -> ExitCode {
@@ -25,7 +29,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes `ptx.rs` to cargo's folder: the modules' names and code.
+/// Writes `modules.rs` to cargo's folder: the modules' names and code.
 fn compile_all() -> Result<(), String> {
     println!("cargo::rerun-if-changed={SOURCES}");
     for name in ["NVCC", "CUDA_HOME", "PATH"] {
@@ -33,18 +37,22 @@ fn compile_all() -> Result<(), String> {
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?);
     let nvcc = find_nvcc()?;
+    let sources = sources()?;
+    for_each(&sources, |source| compile(&nvcc, source, &image(&out, source)))?;
     let mut modules = String::from("[\n");
-    for source in sources()? {
-        let ptx = out
-            .join(source.file_name().unwrap_or_default())
-            .with_extension("ptx");
-        compile(&nvcc, &source, &ptx)?;
-        let name = source.file_stem().unwrap_or_default();
-        writeln!(modules, "    ({name:?}, include_str!({ptx:?})),").map_err(|error| error.to_string())?;
+    for source in &sources {
+        let (name, image) = (source.file_stem().unwrap_or_default(), image(&out, source));
+        writeln!(modules, "    ({name:?}, include_bytes!({image:?})),").map_err(|error| error.to_string())?;
     }
     modules.push_str("]\n");
-    let list = out.join("ptx.rs");
+    let list = out.join("modules.rs");
     fs::write(&list, modules).map_err(|error| format!("cannot write `{}`: {error}", list.display()))
+}
+
+/// Where a source's code goes.
+fn image(out: &Path, source: &Path) -> PathBuf {
+    out.join(source.file_name().unwrap_or_default())
+        .with_extension("fatbin")
 }
 
 /// The `.cu` files, in the order of their names.
@@ -60,31 +68,52 @@ fn sources() -> Result<Vec<PathBuf>, String> {
 
 /// `NVCC`, else the one of `CUDA_HOME`, else the one that the shell would find.
 fn find_nvcc() -> Result<PathBuf, String> {
-    let of_home = |home| Path::new(&home).join("bin").join("nvcc");
+    let in_folder = |folder: PathBuf| folder.join("nvcc");
     let named = env::var_os("NVCC").map(PathBuf::from);
-    let named = named.or_else(|| env::var_os("CUDA_HOME").map(of_home));
-    let on_path = || {
-        let folders = env::var_os("PATH")?;
-        env::split_paths(&folders)
-            .map(|folder| folder.join("nvcc"))
-            .find(|path| path.is_file())
-    };
-    named
-        .filter(|path| path.is_file())
-        .or_else(on_path)
-        .ok_or_else(|| {
-            "the CUDA compiler `nvcc` is not in `NVCC`, `CUDA_HOME` or `PATH`; `make cuda-toolkit` gets one without \
-             a GPU, and `. cuda-toolkit/env.sh` sets what cargo needs"
-                .to_owned()
-        })
+    let of_home = env::var_os("CUDA_HOME").map(|home| in_folder(Path::new(&home).join("bin")));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = (named.iter().cloned())
+        .chain(of_home)
+        .chain(env::split_paths(&path).map(in_folder))
+        .find(|path| path.is_file())
+        .ok_or(
+            "the CUDA compiler `nvcc` is not in `NVCC`, `CUDA_HOME` or `PATH`; `make cuda-toolkit` gets one without a \
+             GPU, and `. cuda-toolkit/env.sh` sets what cargo needs",
+        )?;
+    if let Some(named) = named.filter(|named| *named != found) {
+        println!(
+            "cargo::warning=`NVCC` names `{}`, which is not a file; the kernels are compiled by `{}`",
+            named.display(),
+            found.display()
+        );
+    }
+    Ok(found)
 }
 
-fn compile(nvcc: &Path, source: &Path, ptx: &Path) -> Result<(), String> {
+/// Does `work` for each source, as many at a time as cargo allows.
+fn for_each(sources: &[PathBuf], work: impl Fn(&Path) -> Result<(), String> + Sync) -> Result<(), String> {
+    let jobs = env::var("NUM_JOBS").ok().and_then(|jobs| jobs.parse().ok());
+    let next = AtomicUsize::new(0);
+    let worker = || loop {
+        match sources.get(next.fetch_add(1, Ordering::Relaxed)) {
+            Some(source) => work(source)?,
+            None => return Ok(()),
+        }
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.unwrap_or(1).max(1))
+            .map(|_| scope.spawn(worker))
+            .collect();
+        (workers.into_iter())
+            .try_for_each(|worker| worker.join().map_err(|_| "a compiler's thread panicked")?)
+    })
+}
+
+fn compile(nvcc: &Path, source: &Path, image: &Path) -> Result<(), String> {
     let mut command = Command::new(nvcc);
-    command
-        .args(["--ptx", "-O3", "-std=c++17"])
-        .arg(format!("-arch={ARCHITECTURE}"));
-    command.arg("-o").arg(ptx).arg(source);
+    command.args(["--fatbin", "-O3", "-std=c++17"]);
+    command.args(["-gencode", CODE, "-Xfatbin", "-compress-all"]);
+    command.arg("-o").arg(image).arg(source);
     let output = command
         .output()
         .map_err(|error| format!("cannot run `{}`: {error}", nvcc.display()))?;

@@ -83,6 +83,7 @@ fn load(path: &Path) -> Result<Runtime, RuntimeError> {
     {
         return Ok(runtime.clone());
     }
+    probe::decline_telemetry();
     let version = probe::version(path)?;
     if let Some(runtime) = &*loaded {
         return Err(RuntimeError::SecondLibrary {

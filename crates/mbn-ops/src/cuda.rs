@@ -8,6 +8,7 @@ mod inference;
 mod launch;
 mod linear;
 mod loss;
+mod modules;
 mod normalization;
 mod optim;
 mod pointwise;

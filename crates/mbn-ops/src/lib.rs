@@ -26,6 +26,8 @@ mod device;
 pub mod kernels;
 mod operands;
 mod operations;
+#[cfg(any(test, feature = "cuda"))]
+mod patience;
 pub mod peak;
 mod unavailable;
 

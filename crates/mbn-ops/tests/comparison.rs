@@ -25,6 +25,7 @@ fn the_cpu_is_the_cpus() {
         comparison.add("stem for inference", &case, device::stem_fused(block, seed));
         comparison.add("block for inference", &case, device::separable(block, seed));
     }
+    comparison.add("NaN", "", device::with_nan([5, 4, 24], 0.8, DType::BF16));
     comparison.add("SGD", "", device::sgd(true));
     comparison.add("AdamW", "", device::adamw());
     comparison.add("moving average", "", device::average());

@@ -104,6 +104,24 @@ fn layers_for_inference_are_the_cpus() {
     comparison.finish();
 }
 
+/// What the emulation cannot tell: that the card's own instructions keep NaN.
+#[test]
+fn nan_reaches_what_it_reaches_on_the_cpu() {
+    let Some(cuda) = cuda() else {
+        return;
+    };
+    let mut comparison = Comparison::new(cuda.device);
+    for shape in [[14, 14, 32], [7, 7, 32], [5, 4, 24], [5, 4, 27]] {
+        for max in [f32::INFINITY, 0.8] {
+            for dtype in DTYPES {
+                let case = format!("{shape:?}, {dtype:?}, up to {max}");
+                comparison.add("NaN", &case, device::with_nan(shape, max, dtype));
+            }
+        }
+    }
+    comparison.finish();
+}
+
 #[test]
 fn classifier_and_loss_are_the_cpus() {
     let Some(cuda) = cuda() else {

@@ -76,8 +76,7 @@ fn weights_to_start_from_must_fit() {
     )
     .unwrap();
     let messages = [
-        "`model.3.1.bias` is missing",
-        "`fc.bias` is missing",
+        "`model.3.1.bias` and `fc.bias` are missing",
         "`model.5.0.weight` is F32 [3], expected F32 [64, 1, 3, 3]",
         "`fc.extra` is not part of the network",
     ];

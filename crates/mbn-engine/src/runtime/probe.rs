@@ -8,6 +8,19 @@ use ort::sys::OrtApiBase;
 
 use super::{NEEDED, RuntimeError, Version};
 
+/// Set to `1`, this keeps ONNX Runtime from collecting data about its use.
+const NO_TELEMETRY: &str = "ORT_DISABLE_TELEMETRY";
+
+/// Keeps ONNX Runtime from collecting data about its use in the user's cache folder, and from sending it, for which newer
+/// versions start threads as soon as they are initialised, before a program can decline. A value that the user has set stays.
+pub(super) fn decline_telemetry() {
+    if std::env::var_os(NO_TELEMETRY).is_none() {
+        // SAFETY: changing the environment is a race with foreign code that reads it on another thread. None runs: the
+        // library is not loaded yet, and the program's own threads read it through the standard library, which locks it.
+        unsafe { std::env::set_var(NO_TELEMETRY, "1") };
+    }
+}
+
 /// ONNX Runtime's only exported function that is not reached through a table.
 type GetApiBase = unsafe extern "system" fn() -> *const OrtApiBase;
 

@@ -22,6 +22,8 @@ fn a_file_that_does_not_agree_with_candle_is_not_left() {
         "model.1.0.weight" => 1e-9,
         "model.1.1.bias" | "model.1.1.running_mean" => 0.0,
         "model.1.4.weight" | "model.2.1.weight" => 3e4,
+        // All values are positive: without this the last layers would exceed float16's range.
+        _ if name.ends_with(".4.weight") => 0.35,
         _ => small(name, i).abs(),
     };
     weights(Alpha::Quarter, 3, vanishing)

@@ -75,6 +75,19 @@ fn every_kind_of_exported_file_passes_parity() {
     }
 }
 
+/// ONNX Runtime would collect data about its use in a folder of the user's.
+#[cfg(unix)]
+#[test]
+fn nothing_is_collected_about_the_user() {
+    let Some(library) = library() else { return };
+    let (folder, home) = (folder(), common::folder());
+    picture(&folder, "a.png");
+    let mut command = program(&folder, &library);
+    command.env("HOME", home.path()).env_remove("XDG_CACHE_HOME");
+    success(command.arg("a.png"));
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn weights_and_the_built_in_model_pass_parity() {
     let Some(library) = library() else { return };

@@ -11,11 +11,8 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::{CudaDevice, DeviceId, WrapErr, gemm_reduced_precision_f32};
 use candle_core::{Result, bail};
 
-use super::work;
+use super::{modules, work};
 use crate::kernels::{Arg, ElementType, Launch, Matrix, Pointer, Product, Slot, Stream};
-
-/// The compiled kernels, by the names of their sources.
-const MODULES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/ptx.rs"));
 
 /// One for each device in use. They last as long as the program, as the devices do.
 static QUEUES: LazyLock<Mutex<HashMap<DeviceId, Arc<Mutex<State>>>>> = LazyLock::new(Mutex::default);
@@ -89,10 +86,7 @@ impl State {
         if let Some(module) = self.modules.get(name) {
             return Ok(Arc::clone(module));
         }
-        let Some((_, ptx)) = MODULES.iter().find(|(module, _)| *module == name) else {
-            bail!("no module `{name}` was compiled")
-        };
-        let module = device.cuda_stream().context().load_module((*ptx).into()).w()?;
+        let module = modules::load(device.cuda_stream().context(), name)?;
         self.modules.insert(name, Arc::clone(&module));
         Ok(module)
     }

@@ -94,7 +94,10 @@ template <class T, int V>
 DEVICE void statistics(const T *__restrict__ x, double *__restrict__ parts, size_t rows, int c) {
     const Walk<V> walk;
     Statistics<V> statistics;
-    if (walk.channel < c) {
+    if (walk.channel < c && walk.row < rows) {
+        float first[V];
+        fetch(x + walk.row * c + walk.channel, first);
+        statistics.start(first);
 #pragma unroll 4
         for (size_t row = walk.row; row < rows; row += walk.step) {
             float values[V];
@@ -160,9 +163,11 @@ DEVICE void bias(const float *__restrict__ bias, T *__restrict__ x, size_t rows,
     }
 FOR_EACH_VARIANT(DEFINE)
 
+#ifndef NARROW
 // Rounds a weight.
 KERNEL(to_bf16, (const float *__restrict__ from, bf16 *__restrict__ to, int len)) {
     const int step = gridDim.x * blockDim.x;
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < len; i += step)
         to[i] = __float2bfloat16_rn(__ldg(from + i));
 }
+#endif

@@ -87,8 +87,8 @@ pub(super) fn activate(
 ) -> Result<()> {
     let wide = is_wide(element, c, &[input.raw, out]);
     let columns = Columns::new(stream, rows, c, each(element, wide));
-    let kernel = variant!("activate", element, wide);
-    let launch = Launch::new("columns", kernel, columns.grid, columns.block)?
+    let (module, kernel) = variant!("columns", "activate", element, wide);
+    let launch = Launch::new(module, kernel, columns.grid, columns.block)?
         .pointers(&[input.raw, input.constants, out])
         .ints(&[rows, c])?
         .floats(&[input.max]);
@@ -105,8 +105,8 @@ pub(super) fn write_upstream(
 ) -> Result<()> {
     let wide = is_wide(element, c, &[upstream.activation.raw, upstream.gradient, out]);
     let columns = Columns::new(stream, rows, c, each(element, wide));
-    let kernel = variant!("upstream", element, wide);
-    let launch = Launch::new("columns", kernel, columns.grid, columns.block)?
+    let (module, kernel) = variant!("columns", "upstream", element, wide);
+    let launch = Launch::new(module, kernel, columns.grid, columns.block)?
         .pointers(&upstream.pointers())
         .pointers(&[out])
         .ints(&[rows, c])?;
@@ -124,8 +124,8 @@ pub(super) fn pass(
     let wide = is_wide(element, c, &[input.raw, gradient]);
     let columns = Columns::new(stream, rows, c, each(element, wide));
     let pointer = parts(stream, columns.grid[1], 2, c)?;
-    let kernel = variant!("pass", element, wide);
-    let launch = Launch::new("columns", kernel, columns.grid, columns.block)?
+    let (module, kernel) = variant!("columns", "pass", element, wide);
+    let launch = Launch::new(module, kernel, columns.grid, columns.block)?
         .shared(columns.shared())?
         .pointers(&[input.raw, input.constants, gradient, pointer])
         .ints(&[rows, c])?
@@ -151,8 +151,8 @@ pub fn statistics(
     let wide = is_wide(element, c, &[x]);
     let columns = Columns::new(stream, rows, c, each(element, wide));
     let pointer = parts(stream, columns.grid[1], 2, c)?;
-    let kernel = variant!("statistics", element, wide);
-    let launch = Launch::new("columns", kernel, columns.grid, columns.block)?
+    let (module, kernel) = variant!("columns", "statistics", element, wide);
+    let launch = Launch::new(module, kernel, columns.grid, columns.block)?
         .shared(columns.shared())?
         .pointers(&[x, pointer])
         .ints(&[rows, c])?;
@@ -175,8 +175,8 @@ pub(super) fn bias(
 ) -> Result<()> {
     let wide = is_wide(element, c, &[x]);
     let columns = Columns::new(stream, rows, c, each(element, wide));
-    let kernel = variant!("bias", element, wide);
-    let launch = Launch::new("columns", kernel, columns.grid, columns.block)?
+    let (module, kernel) = variant!("columns", "bias", element, wide);
+    let launch = Launch::new(module, kernel, columns.grid, columns.block)?
         .pointers(&[bias, x])
         .ints(&[rows, c])?
         .floats(&[low, high]);

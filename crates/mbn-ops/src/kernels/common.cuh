@@ -8,6 +8,14 @@
 
 #define KERNEL(name, parameters) extern "C" __global__ void __launch_bounds__(256, 2) name parameters
 
+// Defines a function that is one instruction of PTX.
+#define PTX_OF_TWO_FLOATS(name, instruction)                                                                          \
+    DEVICE float name(float a, float b) {                                                                             \
+        float result;                                                                                                 \
+        asm(instruction " %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));                                              \
+        return result;                                                                                                \
+    }
+
 __device__ __forceinline__ unsigned char *shared_memory() {
     extern __shared__ __align__(16) unsigned char bytes[];
     return bytes;
@@ -91,29 +99,30 @@ template <int V> DEVICE void store(float *to, const float (&values)[V]) {
             *reinterpret_cast<float4 *>(to + i) =
                 make_float4(values[i], values[i + 1], values[i + 2], values[i + 3]);
 }
-template <int V> DEVICE void store(bf16 *to, const float (&values)[V]) {
+template <int V> DEVICE Packed<bf16, V> rounded(const float (&values)[V]) {
     if constexpr (V == 1)
-        to[0] = __float2bfloat16_rn(values[0]);
+        return {static_cast<unsigned short>(pack(values[0], 0.0f))};
     else if constexpr (V == 2)
-        *reinterpret_cast<unsigned *>(to) = pack(values[0], values[1]);
+        return {pack(values[0], values[1])};
     else
-        *reinterpret_cast<uint4 *>(to) = make_uint4(pack(values[0], values[1]), pack(values[2], values[3]),
-                                                    pack(values[4], values[5]), pack(values[6], values[7]));
+        return {make_uint4(pack(values[0], values[1]), pack(values[2], values[3]), pack(values[4], values[5]),
+                           pack(values[6], values[7]))};
+}
+template <int V> DEVICE void store(bf16 *to, const float (&values)[V]) { store_packed<V>(to, rounded(values)); }
+
+// Stores values, and makes them what will be read again.
+template <int V> DEVICE void store_rounded(float *to, float (&values)[V]) { store(to, values); }
+template <int V> DEVICE void store_rounded(bf16 *to, float (&values)[V]) {
+    const Packed<bf16, V> packed = rounded(values);
+    store_packed<V>(to, packed);
+    unpack(packed, values);
 }
 
-// As they will be read again.
-template <int V> DEVICE void round_as(const float *, float (&)[V]) {}
-template <int V> DEVICE void round_as(const bf16 *, float (&values)[V]) {
-#pragma unroll
-    for (int i = 0; i < V; i++)
-        values[i] = __bfloat162float(__float2bfloat16_rn(values[i]));
-}
+// NaN if an operand is NaN: CUDA's fmaxf would make a broken value look like an answer.
+PTX_OF_TWO_FLOATS(max_or_nan, "max.NaN.f32")
+PTX_OF_TWO_FLOATS(min_or_nan, "min.NaN.f32")
 
-// min(max(low, x), high), and NaN for NaN: fmaxf would make a broken value look like an answer.
-DEVICE float clamp_to(float x, float low, float high) {
-    const float raised = x < low ? low : x;
-    return raised > high ? high : raised;
-}
+DEVICE float clamp_to(float x, float low, float high) { return min_or_nan(max_or_nan(x, low), high); }
 
 // ---- Batch norm with its activation, of V channels.
 
@@ -177,10 +186,13 @@ template <int V> DEVICE void sum_rows(const double (&values)[V], double *out, in
     for (int i = 0; i < V; i++)
         sums[threadIdx.y * width + threadIdx.x * V + i] = values[i];
     __syncthreads();
+    // Once in a block's life; unrolled, its many copies would be most of the machine code.
+#pragma unroll 1
     for (int column = thread_index(); column < width; column += thread_count()) {
         const int channel = blockIdx.x * width + column;
         if (channel < c) {
             double sum = 0.0;
+#pragma unroll 4
             for (unsigned y = 0; y < blockDim.y; y++)
                 sum += sums[y * width + column];
             out[channel] = sum;
@@ -207,11 +219,17 @@ template <int V> struct Statistics {
         for (int i = 0; i < V; i++)
             pivot[i] = sum[i] = square[i] = 0.0f;
     }
+    // Before the values are added with which a thread may start; `add` alone would have to ask with each.
+    DEVICE void start(const float (&values)[V]) {
+        if (count == 0) {
+#pragma unroll
+            for (int i = 0; i < V; i++)
+                pivot[i] = values[i];
+        }
+    }
     DEVICE void add(const float (&values)[V]) {
 #pragma unroll
         for (int i = 0; i < V; i++) {
-            if (count == 0)
-                pivot[i] = values[i];
             const float difference = values[i] - pivot[i];
             sum[i] += difference;
             square[i] = fmaf(difference, difference, square[i]);
@@ -253,9 +271,14 @@ template <int V> struct GradientSums {
     }
 };
 
-// Expands DEFINE(suffix, format, channels of a 16-byte load or one) for each variant.
+// Expands DEFINE(suffix, format, channels of a 16-byte load) for each variant of a source; with NARROW defined, of the
+// source's variants that load one value at a time. Those are in modules of their own, which most runs never load.
+#ifdef NARROW
+#define FOR_EACH_VARIANT(DEFINE)                                                                                      \
+    DEFINE(_f32_narrow, float, 1)                                                                                     \
+    DEFINE(_bf16_narrow, bf16, 1)
+#else
 #define FOR_EACH_VARIANT(DEFINE)                                                                                      \
     DEFINE(_f32, float, 4)                                                                                            \
-    DEFINE(_f32_narrow, float, 1)                                                                                     \
-    DEFINE(_bf16, bf16, 8)                                                                                            \
-    DEFINE(_bf16_narrow, bf16, 1)
+    DEFINE(_bf16, bf16, 8)
+#endif

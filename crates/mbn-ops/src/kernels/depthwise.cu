@@ -4,14 +4,16 @@
 
 // LV channels are loaded at once, V computed by a thread. FUSED: the input is taken as it is, and bias and activation
 // follow; else `constants` are applied to the input and statistics of the result are summed.
-template <class T, int LV, int V, int STRIDE, bool FUSED>
+template <class T, int LV, int V, int STRIDE, bool FUSED, int H, int W, int C>
 DEVICE void convolve(const T *__restrict__ raw, const float *__restrict__ constants, const float *__restrict__ weight,
-                     T *__restrict__ out, double *__restrict__ parts, Shape s, int tile_h, int tile_w, float max) {
+                     T *__restrict__ out, double *__restrict__ parts, Shape s, int given_h, int given_w, float max) {
     float *tile = reinterpret_cast<float *>(shared_memory());
-    const int channels = blockDim.x * V, first_channel = blockIdx.x * channels;
+    const int tile_h = H ? H : given_h, tile_w = W ? W : given_w, channels = C ? C : blockDim.x * V;
     const int in_h = (tile_h - 1) * STRIDE + 3, in_w = (tile_w - 1) * STRIDE + 3;
-    const Loader<LV> loader(channels, first_channel);
-    const Normalization<LV> norm(constants, FUSED ? 0 : s.c, loader.channel, max);
+    const int first_channel = blockIdx.x * channels;
+    const Loader<LV> loader(channels, V, first_channel);
+    // threadIdx.z is zero, which the compiler does not know: it would load the argument anew for each value.
+    const Normalization<LV> norm(constants, FUSED ? 0 : s.c, loader.channel, max + threadIdx.z);
 
     const int channel = first_channel + threadIdx.x * V;
     const bool inside = channel < s.c;
@@ -24,7 +26,7 @@ DEVICE void convolve(const T *__restrict__ raw, const float *__restrict__ consta
         bias[i] = FUSED && inside ? __ldg(constants + channel + i) : 0.0f;
     }
     // Rows are cut in segments where there are more threads than rows.
-    const int segments = max_of(1, static_cast<int>(blockDim.y) / tile_h);
+    const int thread_rows = C ? THREADS * V / C : blockDim.y, segments = max_of(1, thread_rows / tile_h);
     const int segment = tiles_over(tile_w, segments);
     Statistics<V> statistics;
 
@@ -36,7 +38,7 @@ DEVICE void convolve(const T *__restrict__ raw, const float *__restrict__ consta
         // All have read the tile before.
         __syncthreads();
         Packed<T, LV> packed[BATCH];
-        for_pixels<BATCH>(
+        for_pixels<BATCH, H != 0>(
             loader, in_y, in_x, in_h, in_w, s.h, s.w, s.c,
             [&](int slot, int offset) { packed[slot] = fetch_packed<LV>(image + offset); },
             [&](int slot, int pixel, bool is_inside) {
@@ -50,19 +52,23 @@ DEVICE void convolve(const T *__restrict__ raw, const float *__restrict__ consta
         __syncthreads();
 
         T *result = out + static_cast<size_t>(at.image) * s.oh * s.ow * s.c;
-        for (int strip = threadIdx.y; strip < tile_h * segments; strip += blockDim.y) {
+        for (int strip = threadIdx.y; strip < tile_h * segments; strip += thread_rows) {
             const int y = strip / segments, start = strip % segments * segment;
             const int end = min_of(min_of(start + segment, tile_w), s.ow - at.x);
             if (!inside || at.y + y >= s.oh || start >= end)
                 continue;
             const float *column = tile + (y * STRIDE * in_w + start * STRIDE) * channels + threadIdx.x * V;
+            T *to = result + ((at.y + y) * s.ow + at.x + start) * s.c + channel;
             float left[3][V], middle[3][V], right[3][V];
 #pragma unroll
             for (int ky = 0; ky < 3; ky++) {
                 load(column + ky * in_w * channels, left[ky]);
                 load(column + (ky * in_w + 1) * channels, middle[ky]);
             }
-            for (int x = start; x < end; x++) {
+#pragma unroll
+            for (int step = 0; step < segment; step++) {
+                if (start + step >= end)
+                    break;
                 float sum[V];
 #pragma unroll
                 for (int ky = 0; ky < 3; ky++)
@@ -79,17 +85,20 @@ DEVICE void convolve(const T *__restrict__ raw, const float *__restrict__ consta
                     if constexpr (FUSED)
                         sum[i] = clamp_to(sum[i], 0.0f, max);
                 }
-                T *to = result + ((at.y + y) * s.ow + at.x + x) * s.c + channel;
-                store(to, sum);
-                if constexpr (!FUSED) {
-                    round_as(to, sum);
+                if constexpr (FUSED) {
+                    store(to, sum);
+                } else {
+                    store_rounded(to, sum);
+                    if (step == 0)
+                        statistics.start(sum);
                     statistics.add(sum);
                 }
+                to += s.c;
                 column += STRIDE * channels;
 #pragma unroll
                 for (int ky = 0; ky < 3; ky++) {
                     if constexpr (STRIDE == 2)
-                        if (x + 1 < end)
+                        if (start + step + 1 < end)
                             load(column + (ky * in_w + 1) * channels, middle[ky]);
 #pragma unroll
                     for (int i = 0; i < V; i++) {
@@ -105,22 +114,30 @@ DEVICE void convolve(const T *__restrict__ raw, const float *__restrict__ consta
         statistics.finish(parts, s.c);
 }
 
-#define DEFINE_STRIDE(SUFFIX, T, LV, STRIDE)                                                                          \
-    KERNEL(depthwise_s##STRIDE##SUFFIX,                                                                               \
+// SIZE: what the variant's name says of the tile.
+#define DEFINE_TILE(STRIDE, SIZE, H, W, C, SUFFIX, T, LV)                                                             \
+    KERNEL(depthwise_s##STRIDE##SIZE##SUFFIX,                                                                         \
            (const T *__restrict__ raw, const float *__restrict__ constants, const float *__restrict__ weight,         \
             T *__restrict__ out, double *__restrict__ parts, int n, int h, int w, int c, int oh, int ow, int pad,     \
             int tile_h, int tile_w, float max)) {                                                                     \
-        convolve<T, LV, LV == 1 ? 1 : 2, STRIDE, false>(raw, constants, weight, out, parts,                           \
-                                                        {n, h, w, c, oh, ow, pad}, tile_h, tile_w, max);              \
+        convolve<T, LV, LV == 1 ? 1 : 2, STRIDE, false, H, W, C>(raw, constants, weight, out, parts,                  \
+                                                                 {n, h, w, c, oh, ow, pad}, tile_h, tile_w, max);     \
     }                                                                                                                 \
-    KERNEL(depthwise_fused_s##STRIDE##SUFFIX,                                                                         \
+    KERNEL(depthwise_fused_s##STRIDE##SIZE##SUFFIX,                                                                   \
            (const T *__restrict__ x, const float *__restrict__ weight, const float *__restrict__ bias,                \
             T *__restrict__ out, int n, int h, int w, int c, int oh, int ow, int pad, int tile_h, int tile_w,         \
             float max)) {                                                                                             \
-        convolve<T, LV, LV == 1 ? 1 : 2, STRIDE, true>(x, bias, weight, out, nullptr, {n, h, w, c, oh, ow, pad},      \
-                                                       tile_h, tile_w, max);                                          \
+        convolve<T, LV, LV == 1 ? 1 : 2, STRIDE, true, H, W, C>(                                                      \
+            x, bias, weight, out, nullptr, {n, h, w, c, oh, ow, pad}, tile_h, tile_w, max);                           \
     }
 #define DEFINE(SUFFIX, T, LV)                                                                                         \
-    DEFINE_STRIDE(SUFFIX, T, LV, 1)                                                                                   \
-    DEFINE_STRIDE(SUFFIX, T, LV, 2)
+    DEFINE_TILE(1, , 0, 0, 0, SUFFIX, T, LV)                                                                          \
+    DEFINE_TILE(2, , 0, 0, 0, SUFFIX, T, LV)
 FOR_EACH_VARIANT(DEFINE)
+#ifndef NARROW
+#define DEFINE_SIZES(SUFFIX, T, LV)                                                                                   \
+    DEFINE_TILE(1, _14x14, 14, 14, 32, SUFFIX, T, LV)                                                                 \
+    DEFINE_TILE(1, _7x7, 7, 7, 32, SUFFIX, T, LV)                                                                     \
+    DEFINE_TILE(2, _7x7, 7, 7, 32, SUFFIX, T, LV)
+FOR_EACH_VARIANT(DEFINE_SIZES)
+#endif

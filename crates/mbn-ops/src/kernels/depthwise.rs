@@ -4,7 +4,7 @@ use candle_core::Result;
 
 use super::batch_norm::finish_gradients;
 use super::columns::{LazyActivationPointers, ParameterGradientPointers, Sums, UpstreamPointers, parts};
-use super::geometry::{ConvShape, Tiles, is_wide};
+use super::geometry::{ConvShape, TileSizes, Tiles, is_wide};
 use super::stream::{ElementType, Launch, Pointer, Stream, variant};
 
 /// Channels of a thread where channels are loaded 16 bytes at once.
@@ -12,9 +12,15 @@ const EACH: usize = 2;
 /// Taps of a channel.
 const TAPS: usize = 9;
 
-/// Most rows and columns of the result in a tile: sizes of the network are multiples of 7 and 14.
-pub(super) fn forward_tile(stride: usize) -> [usize; 2] {
-    if stride == 1 { [14, 14] } else { [7, 7] }
+/// Tiles of the result: sizes of the network are multiples of 7 and 14.
+pub(super) fn forward_tiles(stream: &impl Stream, shape: ConvShape, wide: bool) -> Tiles {
+    let (most, known): (_, &[_]) = match shape.conv.stride {
+        1 => ([14, 14], &[[14, 14], [7, 7]]),
+        _ => ([7, 7], &[[7, 7]]),
+    };
+    let each = if wide { EACH } else { 1 };
+    let sizes = TileSizes::of_channels(most, known, shape.c, wide);
+    Tiles::new(stream, [shape.n, shape.oh, shape.ow], shape.c, each, sizes)
 }
 
 /// Bytes of the input that a tile reads, in float32.
@@ -37,20 +43,16 @@ pub fn depthwise(
 ) -> Result<Sums> {
     let wide = is_wide(element, shape.c, &[input.raw, out]);
     let stride = shape.conv.stride;
-    let each = if wide { EACH } else { 1 };
-    let tiles = Tiles::new(
-        stream,
-        [shape.n, shape.oh, shape.ow],
-        shape.c,
-        each,
-        forward_tile(stride),
-    );
+    let tiles = forward_tiles(stream, shape, wide);
     let pointer = parts(stream, tiles.grid[1], 2, shape.c)?;
-    let kernel = match stride {
-        1 => variant!("depthwise_s1", element, wide),
-        _ => variant!("depthwise_s2", element, wide),
+    let (module, kernel) = match (stride, tiles.known, tiles.tile) {
+        (1, true, [14, _]) => variant!("depthwise", "depthwise_s1_14x14", element, wide),
+        (1, true, _) => variant!("depthwise", "depthwise_s1_7x7", element, wide),
+        (1, false, _) => variant!("depthwise", "depthwise_s1", element, wide),
+        (_, true, _) => variant!("depthwise", "depthwise_s2_7x7", element, wide),
+        (_, false, _) => variant!("depthwise", "depthwise_s2", element, wide),
     };
-    let launch = Launch::new("depthwise", kernel, tiles.grid, tiles.block)?
+    let launch = Launch::new(module, kernel, tiles.grid, tiles.block)?
         .shared(forward_shared(&tiles, stride).max(tiles.shared()))?
         .pointers(&[input.raw, input.constants, weight, out, pointer])
         .ints(&shape.ints())?
@@ -90,15 +92,18 @@ pub fn depthwise_backward(
 ) -> Result<()> {
     let loaded = [upstream.activation.raw, upstream.gradient, input.raw, out.input];
     let wide = is_wide(element, shape.c, &loaded);
-    let each = if wide { EACH } else { 1 };
     let stride = shape.conv.stride;
-    let tiles = backward_tiles(stream, element, shape, each);
+    let tiles = backward_tiles(stream, element, shape, wide);
     let pointer = parts(stream, tiles.grid[1], 2 + TAPS, shape.c)?;
-    let kernel = match stride {
-        1 => variant!("depthwise_backward_s1", element, wide),
-        _ => variant!("depthwise_backward_s2", element, wide),
+    let (module, kernel) = match (stride, tiles.known, tiles.tile) {
+        (1, true, [14, _]) => ("depthwise_backward", "depthwise_backward_s1_14x14_bf16"),
+        (1, true, [7, 14]) => ("depthwise_backward", "depthwise_backward_s1_7x14_f32"),
+        (1, true, _) => variant!("depthwise_backward", "depthwise_backward_s1_7x7", element, wide),
+        (1, false, _) => variant!("depthwise_backward", "depthwise_backward_s1", element, wide),
+        (_, true, _) => variant!("depthwise_backward", "depthwise_backward_s2_8x8", element, wide),
+        (_, false, _) => variant!("depthwise_backward", "depthwise_backward_s2", element, wide),
     };
-    let launch = Launch::new("depthwise_backward", kernel, tiles.grid, tiles.block)?
+    let launch = Launch::new(module, kernel, tiles.grid, tiles.block)?
         .shared(backward_shared(&tiles, stride, element).max(tiles.shared()))?
         .pointers(&upstream.pointers())
         .pointers(&[input.raw, input.constants, weight, out.input, pointer])
@@ -122,14 +127,20 @@ pub fn depthwise_backward(
 
 /// Tiles of the input. With stride 2 in cells of 2 x 2 pixels that share the same rows and columns of the result; the
 /// first cell starts in the padding.
-fn backward_tiles(stream: &impl Stream, element: ElementType, shape: ConvShape, each: usize) -> Tiles {
+fn backward_tiles(stream: &impl Stream, element: ElementType, shape: ConvShape, wide: bool) -> Tiles {
     let ConvShape { n, h, w, c, conv, .. } = shape;
-    if conv.stride == 1 {
-        let most = [if element == ElementType::F32 { 7 } else { 14 }, 14];
-        return Tiles::new(stream, [n, h, w], c, each, most);
-    }
-    let cells = [h, w].map(|size| (size + conv.pad_begin).div_ceil(2));
-    Tiles::new(stream, [n, cells[0], cells[1]], c, each, [7, 7])
+    let (most, known, extent): (_, &[_], _) = match (conv.stride, element) {
+        (1, ElementType::F32) => ([7, 14], &[[7, 14], [7, 7]], [h, w]),
+        (1, ElementType::Bf16) => ([14, 14], &[[14, 14], [7, 7]], [h, w]),
+        _ => (
+            [8, 8],
+            &[[8, 8]],
+            [h, w].map(|size| (size + conv.pad_begin).div_ceil(2)),
+        ),
+    };
+    let each = if wide { EACH } else { 1 };
+    let sizes = TileSizes::of_channels(most, known, c, wide);
+    Tiles::new(stream, [n, extent[0], extent[1]], c, each, sizes)
 }
 
 /// Bytes of the gradient map's three constants, of the gradient that a tile reads, in float32, and of the input.

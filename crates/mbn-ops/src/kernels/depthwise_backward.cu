@@ -52,8 +52,9 @@ template <class T, int V> struct Pixels {
     }
 };
 
-// Pixels whose loads are in flight together: more would not fit in the registers.
-constexpr int SLOTS = 2;
+// Pixels whose loads are in flight together: more would not fit in the registers. Extents that the compiler does not know
+// need registers themselves.
+template <bool KNOWN> constexpr int SLOTS = KNOWN ? 2 : 1;
 
 // Batch norm's input gradient for the block's channels, [3, channels]: in shared memory, since the registers are full.
 DEVICE void write_map(float *map, const float *constants, const float *dgamma, const float *dbeta, int channels,
@@ -67,11 +68,11 @@ DEVICE void write_map(float *map, const float *constants, const float *dgamma, c
 }
 
 // Forms the gradient of `rows` x `columns` pixels of the result from row y and column x on; zeros outside.
-template <class T, int LV>
+template <bool KNOWN, class T, int LV>
 DEVICE void load_gradient(float *tile, const Loader<LV> &loader, const float *map, const T *raw,
                           const T *gradient, int y, int x, int rows, int columns, int channels, const Shape &s) {
-    Packed<T, LV> raws[SLOTS], gradients[SLOTS];
-    for_pixels<SLOTS>(
+    Packed<T, LV> raws[SLOTS<KNOWN>], gradients[SLOTS<KNOWN>];
+    for_pixels<SLOTS<KNOWN>, KNOWN>(
         loader, y, x, rows, columns, s.oh, s.ow, s.c,
         [&](int slot, int offset) {
             raws[slot] = fetch_packed<LV>(raw + offset);
@@ -81,22 +82,30 @@ DEVICE void load_gradient(float *tile, const Loader<LV> &loader, const float *ma
             float values[LV], dy[LV];
             unpack(raws[slot], values);
             unpack(gradients[slot], dy);
+            // Four channels of the map in one access.
+            constexpr int M = LV == 1 ? 1 : 4;
 #pragma unroll
-            for (int i = 0; i < LV; i++) {
-                const float *of_channel = map + loader.lane + i;
-                const float linear = fmaf(values[i], of_channel[channels], of_channel[2 * channels]);
-                dy[i] = is_inside ? fmaf(dy[i], of_channel[0], linear) : 0.0f;
+            for (int first = 0; first < LV; first += M) {
+                float scale[M], slope[M], offset[M];
+                load(map + loader.lane + first, scale);
+                load(map + channels + loader.lane + first, slope);
+                load(map + 2 * channels + loader.lane + first, offset);
+#pragma unroll
+                for (int i = 0; i < M; i++) {
+                    const float linear = fmaf(values[first + i], slope[i], offset[i]);
+                    dy[first + i] = is_inside ? fmaf(dy[first + i], scale[i], linear) : 0.0f;
+                }
             }
             store(tile + pixel * channels + loader.lane, dy);
         });
 }
 
 // Copies the input likewise; what is outside is not read.
-template <class T, int LV>
+template <bool KNOWN, class T, int LV>
 DEVICE void load_input(T *tile, const Loader<LV> &loader, const T *raw, int y, int x, int rows, int columns,
                        int channels, const Shape &s) {
-    Packed<T, LV> packed[SLOTS];
-    for_pixels<SLOTS>(
+    Packed<T, LV> packed[SLOTS<KNOWN>];
+    for_pixels<SLOTS<KNOWN>, KNOWN>(
         loader, y, x, rows, columns, s.h, s.w, s.c,
         [&](int slot, int offset) { packed[slot] = fetch_packed<LV>(raw + offset); },
         [&](int slot, int pixel, bool is_inside) {
@@ -105,16 +114,16 @@ DEVICE void load_input(T *tile, const Loader<LV> &loader, const T *raw, int y, i
         });
 }
 
-template <class T, int LV, int V, int STRIDE>
+template <class T, int LV, int V, int STRIDE, int H, int W, int C>
 DEVICE void backward(const T *__restrict__ above, const T *__restrict__ gradient,
                      const float *__restrict__ above_constants, const float *__restrict__ dgamma,
                      const float *__restrict__ dbeta, const T *__restrict__ raw, const float *__restrict__ constants,
                      const float *__restrict__ weight, T *__restrict__ out, double *__restrict__ parts, Shape s,
-                     int tile_h, int tile_w, float max) {
-    const int channels = blockDim.x * V, first_channel = blockIdx.x * channels;
-    const int channel = first_channel + threadIdx.x * V;
+                     int given_h, int given_w, float max) {
+    const int tile_h = H ? H : given_h, tile_w = W ? W : given_w, channels = C ? C : blockDim.x * V;
+    const int first_channel = blockIdx.x * channels, channel = first_channel + threadIdx.x * V;
     const bool inside = channel < s.c;
-    const Loader<LV> loader(channels, first_channel);
+    const Loader<LV> loader(channels, V, first_channel);
     Pixels<T, V> pixels(constants, weight, s.c, channel, max);
 
     // Rows and columns of the result that a tile meets beyond its own, and pixels of a cell in each direction.
@@ -128,9 +137,9 @@ DEVICE void backward(const T *__restrict__ above, const T *__restrict__ gradient
     // With stride 2, cell (y, x) is the pixels from (2 y - pad, 2 x - pad) on: their taps meet the results (y, x) and
     // those one before.
     const int height = STRIDE == 1 ? s.h : (s.h + s.pad + 1) / 2, width = STRIDE == 1 ? s.w : (s.w + s.pad + 1) / 2;
-    const int units = s.n * tiles_over(height, tile_h) * tiles_over(width, tile_w);
-    const int segments = max_of(1, static_cast<int>(blockDim.y) / tile_h);
+    const int thread_rows = C ? THREADS * V / C : blockDim.y, segments = max_of(1, thread_rows / tile_h);
     const int segment = tiles_over(tile_w, segments);
+    const int units = s.n * tiles_over(height, tile_h) * tiles_over(width, tile_w);
     for (int unit = blockIdx.y; unit < units; unit += gridDim.y) {
         const Tile at(unit, height, width, tile_h, tile_w);
         const size_t result = static_cast<size_t>(at.image) * s.oh * s.ow * s.c;
@@ -139,15 +148,15 @@ DEVICE void backward(const T *__restrict__ above, const T *__restrict__ gradient
         const int iy = STRIDE == 1 ? at.y : 2 * at.y - s.pad, ix = STRIDE == 1 ? at.x : 2 * at.x - s.pad;
         // All have read the tile before.
         __syncthreads();
-        load_gradient<T, LV>(dy_tile, loader, map, above + result, gradient + result, oy, ox, rows, columns,
+        load_gradient<H != 0, T, LV>(dy_tile, loader, map, above + result, gradient + result, oy, ox, rows, columns,
                                      channels, s);
-        load_input<T, LV>(input_tile, loader, raw + image, iy, ix, CELL * tile_h, CELL * tile_w, channels, s);
+        load_input<H != 0, T, LV>(input_tile, loader, raw + image, iy, ix, CELL * tile_h, CELL * tile_w, channels, s);
         __syncthreads();
         if (!inside)
             continue;
 
         if constexpr (STRIDE == 1) {
-            for (int strip = threadIdx.y; strip < tile_h * segments; strip += blockDim.y) {
+            for (int strip = threadIdx.y; strip < tile_h * segments; strip += thread_rows) {
                 const int y = strip / segments, start = strip % segments * segment;
                 const int end = min_of(min_of(start + segment, tile_w), s.w - at.x);
                 if (at.y + y >= s.h || start >= end)
@@ -160,9 +169,14 @@ DEVICE void backward(const T *__restrict__ above, const T *__restrict__ gradient
                     load(column + row * columns * channels, left[row]);
                     load(column + (row * columns + 1) * channels, middle[row]);
                 }
-                for (int x = start; x < end; x++) {
+                const T *input = input_tile + (y * tile_w + start) * channels + threadIdx.x * V;
+                T *to = out + image + ((at.y + y) * s.w + at.x + start) * s.c + channel;
+#pragma unroll
+                for (int step = 0; step < segment; step++) {
+                    if (start + step >= end)
+                        break;
                     float values[V], a[V], da[V];
-                    load(input_tile + (y * tile_w + x) * channels + threadIdx.x * V, values);
+                    load(input, values);
                     pixels.activate(values, a, da);
 #pragma unroll
                     for (int row = 0; row < 3; row++) {
@@ -176,13 +190,15 @@ DEVICE void backward(const T *__restrict__ above, const T *__restrict__ gradient
                             middle[row][i] = right[row][i];
                         }
                     }
-                    pixels.write(out + image + ((at.y + y) * s.w + at.x + x) * s.c + channel, values, da);
+                    pixels.write(to, values, da);
+                    to += s.c;
+                    input += channels;
                     column += channels;
                 }
             }
         } else {
-            for (int cell = threadIdx.y; cell < tile_h * tile_w; cell += blockDim.y) {
-                const int y = cell / tile_w, x = cell % tile_w;
+            for (Cursor cell(threadIdx.y, thread_rows, tile_w); cell.y < tile_h; cell.next()) {
+                const int y = cell.y, x = cell.x;
                 // By row and column: before, here.
                 float dy[2][2][V];
 #pragma unroll
@@ -220,17 +236,28 @@ DEVICE void backward(const T *__restrict__ above, const T *__restrict__ gradient
     pixels.finish(parts, s.c);
 }
 
-#define DEFINE_STRIDE(SUFFIX, T, LV, STRIDE)                                                                          \
-    KERNEL(depthwise_backward_s##STRIDE##SUFFIX,                                                                      \
+// SIZE: what the variant's name says of the tile.
+#define DEFINE_TILE(STRIDE, SIZE, H, W, C, SUFFIX, T, LV)                                                             \
+    KERNEL(depthwise_backward_s##STRIDE##SIZE##SUFFIX,                                                                \
            (const T *__restrict__ above, const T *__restrict__ gradient, const float *__restrict__ above_constants,   \
             const float *__restrict__ dgamma, const float *__restrict__ dbeta, const T *__restrict__ raw,             \
             const float *__restrict__ constants, const float *__restrict__ weight, T *__restrict__ out,               \
             double *__restrict__ parts, int n, int h, int w, int c, int oh, int ow, int pad, int tile_h, int tile_w,  \
             float max)) {                                                                                             \
-        backward<T, LV, LV == 1 ? 1 : 2, STRIDE>(above, gradient, above_constants, dgamma, dbeta, raw, constants,     \
-                                                 weight, out, parts, {n, h, w, c, oh, ow, pad}, tile_h, tile_w, max); \
+        backward<T, LV, LV == 1 ? 1 : 2, STRIDE, H, W, C>(above, gradient, above_constants, dgamma, dbeta, raw,       \
+                                                          constants, weight, out, parts, {n, h, w, c, oh, ow, pad},   \
+                                                          tile_h, tile_w, max);                                       \
     }
 #define DEFINE(SUFFIX, T, LV)                                                                                         \
-    DEFINE_STRIDE(SUFFIX, T, LV, 1)                                                                                   \
-    DEFINE_STRIDE(SUFFIX, T, LV, 2)
+    DEFINE_TILE(1, , 0, 0, 0, SUFFIX, T, LV)                                                                          \
+    DEFINE_TILE(2, , 0, 0, 0, SUFFIX, T, LV)
 FOR_EACH_VARIANT(DEFINE)
+#ifndef NARROW
+#define DEFINE_SIZES(SUFFIX, T, LV)                                                                                   \
+    DEFINE_TILE(1, _7x7, 7, 7, 32, SUFFIX, T, LV)                                                                     \
+    DEFINE_TILE(2, _8x8, 8, 8, 32, SUFFIX, T, LV)
+FOR_EACH_VARIANT(DEFINE_SIZES)
+// As high as shared memory allows.
+DEFINE_TILE(1, _7x14, 7, 14, 32, _f32, float, 4)
+DEFINE_TILE(1, _14x14, 14, 14, 32, _bf16, bf16, 8)
+#endif

@@ -7,9 +7,11 @@ use crate::operands::conv3x3::Conv3x3;
 
 /// Threads of a block.
 pub(super) const THREADS: usize = 256;
-/// Blocks for each multiprocessor where blocks loop over their work: enough to hide latencies, few enough that adding
-/// their partial sums is quick.
+/// Blocks for each multiprocessor where blocks loop over rows: enough to hide latencies, few enough that adding their
+/// partial sums is quick.
 const BLOCKS_EACH: usize = 8;
+/// Blocks of a 3x3 convolution that a multiprocessor runs at once; it has no registers for a third.
+const RESIDENT_TILES: usize = 2;
 /// Most channels of a block of a 3x3 convolution: 64 bytes of bfloat16, two sectors of memory.
 const CONV_CHANNELS: usize = 32;
 
@@ -90,6 +92,13 @@ pub(super) fn loops(stream: &impl Stream, columns: usize, units: usize) -> usize
     blocks.clamp(1, units.clamp(1, MAX_GRID_Y))
 }
 
+/// As [`loops`], but so many that all run at once, and no more than it takes to keep the largest part small.
+fn resident(multiprocessors: usize, columns: usize, units: usize) -> usize {
+    let units = units.max(1);
+    let blocks = (multiprocessors * RESIDENT_TILES / columns).clamp(1, units.min(MAX_GRID_Y));
+    units.div_ceil(units.div_ceil(blocks))
+}
+
 /// Blocks over `[rows, c]`: a thread keeps its channels and walks along rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Columns {
@@ -133,31 +142,70 @@ pub(super) struct Tiles {
     pub block: [usize; 2],
     /// Height and width of a tile.
     pub tile: [usize; 2],
+    /// Whether there is a variant of the kernel for tiles of this size.
+    pub known: bool,
     /// Channels of a block.
     pub channels: usize,
     /// Channels of a thread.
     pub each: usize,
 }
 
+/// Sizes of tiles, in rows and columns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TileSizes {
+    /// Most that shared memory allows.
+    pub most: [usize; 2],
+    /// Those that a kernel has a variant for, the preferred one first.
+    pub known: &'static [[usize; 2]],
+}
+
+impl TileSizes {
+    /// Sizes whose variants are for [`CONV_CHANNELS`] channels, loaded 16 bytes at once.
+    pub fn of_channels(most: [usize; 2], known: &'static [[usize; 2]], c: usize, is_wide: bool) -> Self {
+        let known = if is_wide && 2 * c > CONV_CHANNELS {
+            known
+        } else {
+            &[]
+        };
+        Self { most, known }
+    }
+
+    /// The size for `[height, width]`, and whether it is a known one. Tiles as equal in size as possible cover the fewest
+    /// pixels. A known size may cover half as many again: its variant needs two thirds of the instructions.
+    fn choose(&self, extent: [usize; 2]) -> ([usize; 2], bool) {
+        let covered = |tile: [usize; 2]| -> usize {
+            extent
+                .iter()
+                .zip(tile)
+                .map(|(size, tile)| size.div_ceil(tile) * tile)
+                .product()
+        };
+        let equal = [0, 1].map(|i| extent[i].div_ceil(extent[i].div_ceil(self.most[i])));
+        match self.known.iter().copied().min_by_key(|tile| covered(*tile)) {
+            Some(known) if 2 * covered(known) <= 3 * covered(equal) => (known, true),
+            _ => (equal, false),
+        }
+    }
+}
+
 impl Tiles {
-    /// Tiles of at most `most` rows and columns over `[height, width]` and `c` channels; a thread computes `each` channels.
+    /// Tiles over `[height, width]` and `c` channels; a thread computes `each` channels.
     pub fn new(
         stream: &impl Stream,
         [n, height, width]: [usize; 3],
         c: usize,
         each: usize,
-        most: [usize; 2],
+        sizes: TileSizes,
     ) -> Self {
         let channels = c.next_power_of_two().clamp(each, CONV_CHANNELS);
-        // As equal in size as possible.
-        let tile =
-            [(height, most[0]), (width, most[1])].map(|(size, most)| size.div_ceil(size.div_ceil(most)));
+        let (tile, known) = sizes.choose([height, width]);
         let units = n * height.div_ceil(tile[0]) * width.div_ceil(tile[1]);
         let columns = c.div_ceil(channels);
         Self {
-            grid: [columns, loops(stream, columns, units)],
+            grid: [columns, resident(stream.multiprocessors(), columns, units)],
             block: [channels / each, THREADS * each / channels],
             tile,
+            known,
             channels,
             each,
         }
@@ -166,5 +214,68 @@ impl Tiles {
     /// Bytes of shared memory in which a block adds its threads' sums.
     pub fn shared(&self) -> usize {
         THREADS * self.each * size_of::<f64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZES: TileSizes = TileSizes {
+        most: [14, 14],
+        known: &[[14, 14], [7, 7]],
+    };
+
+    #[test]
+    fn the_networks_sizes_have_variants_of_their_own() {
+        for size in [112, 56, 28, 14] {
+            assert_eq!(SIZES.choose([size, size]), ([14, 14], true));
+        }
+        assert_eq!(SIZES.choose([7, 7]), ([7, 7], true));
+        // Images of 160 x 160.
+        let chosen = [80, 40, 20, 10].map(|size| SIZES.choose([size, size]));
+        let whole = ([14, 14], true);
+        assert_eq!(chosen, [whole, whole, ([7, 7], true), ([10, 10], false)]);
+    }
+
+    #[test]
+    fn a_known_tile_covers_at_most_half_as_many_pixels_again() {
+        assert_eq!(SIZES.choose([14, 11]), ([14, 14], true));
+        assert_eq!(SIZES.choose([14, 9]), ([14, 9], false));
+        let none = TileSizes { known: &[], ..SIZES };
+        assert_eq!(none.choose([28, 30]), ([14, 10], false));
+        assert!(
+            TileSizes::of_channels([14, 14], SIZES.known, 16, true)
+                .known
+                .is_empty()
+        );
+        assert!(
+            TileSizes::of_channels([14, 14], SIZES.known, 24, false)
+                .known
+                .is_empty()
+        );
+        assert_eq!(
+            TileSizes::of_channels([14, 14], SIZES.known, 17, true).known,
+            SIZES.known
+        );
+    }
+
+    #[test]
+    fn no_block_waits_for_another() {
+        // An H100 has 132 multiprocessors: 264 blocks run at once.
+        for (columns, units, expected) in [
+            (1, 4096, 256),
+            (2, 1024, 128),
+            (16, 64, 16),
+            (32, 64, 8),
+            (32, 3, 3),
+        ] {
+            assert_eq!(
+                resident(132, columns, units),
+                expected,
+                "{columns} ranges of {units} tiles"
+            );
+        }
+        assert_eq!(resident(1, 5, 9), 1);
     }
 }

@@ -4,8 +4,8 @@
 use candle_core::Result;
 
 use super::columns::bias as add_bias;
-use super::depthwise::{forward_shared, forward_tile};
-use super::geometry::{ConvShape, Tiles, is_wide};
+use super::depthwise::{forward_shared, forward_tiles};
+use super::geometry::{ConvShape, is_wide};
 use super::pointwise::multiply;
 use super::stem::forward as stem_tiles;
 use super::stream::{ElementType, Launch, Pointer, Stream, variant};
@@ -25,8 +25,11 @@ pub fn stem_fused(
 ) -> Result<()> {
     let wide = is_wide(element, shape.c, &[out]);
     let (tiles, bytes) = stem_tiles(stream, element, shape, wide);
-    let kernel = variant!("stem_fused", element, wide);
-    let launch = Launch::new("stem", kernel, tiles.grid, tiles.block)?
+    let (module, kernel) = match tiles.known {
+        true => variant!("stem", "stem_fused_s2_8x16", element, wide),
+        false => variant!("stem", "stem_fused", element, wide),
+    };
+    let launch = Launch::new(module, kernel, tiles.grid, tiles.block)?
         .shared(bytes)?
         .pointers(&[image, weight, bias, out])
         .ints(&shape.ints())?
@@ -51,19 +54,15 @@ pub fn depthwise_fused(
 ) -> Result<()> {
     let wide = is_wide(element, shape.c, &[x, out]);
     let stride = shape.conv.stride;
-    let each = if wide { 2 } else { 1 };
-    let tiles = Tiles::new(
-        stream,
-        [shape.n, shape.oh, shape.ow],
-        shape.c,
-        each,
-        forward_tile(stride),
-    );
-    let kernel = match stride {
-        1 => variant!("depthwise_fused_s1", element, wide),
-        _ => variant!("depthwise_fused_s2", element, wide),
+    let tiles = forward_tiles(stream, shape, wide);
+    let (module, kernel) = match (stride, tiles.known, tiles.tile) {
+        (1, true, [14, _]) => variant!("depthwise", "depthwise_fused_s1_14x14", element, wide),
+        (1, true, _) => variant!("depthwise", "depthwise_fused_s1_7x7", element, wide),
+        (1, false, _) => variant!("depthwise", "depthwise_fused_s1", element, wide),
+        (_, true, _) => variant!("depthwise", "depthwise_fused_s2_7x7", element, wide),
+        (_, false, _) => variant!("depthwise", "depthwise_fused_s2", element, wide),
     };
-    let launch = Launch::new("depthwise", kernel, tiles.grid, tiles.block)?
+    let launch = Launch::new(module, kernel, tiles.grid, tiles.block)?
         .shared(forward_shared(&tiles, stride))?
         .pointers(&[x, weight, bias, out])
         .ints(&shape.ints())?

@@ -59,11 +59,10 @@ DEVICE void backward(const float *__restrict__ gradient, const T *__restrict__ r
                 dy[i] = norm.pass(norm.normalise(i, x[i]), mean / pixels);
             }
             // The sums are those of what is stored: an image's pixels all have the same rounding error.
-            round_as(out, dy);
+            store_rounded(out + at, dy);
 #pragma unroll
             for (int i = 0; i < V; i++)
                 sums.add(i, dy[i], norm.centre(i, x[i]));
-            store(out + at, dy);
         }
     }
     sums.finish(parts + static_cast<size_t>(blockIdx.y) * 2 * c, c);

@@ -22,7 +22,7 @@ pub fn global_average_pool(
     out: Pointer,
 ) -> Result<()> {
     let wide = is_wide(element, extent[2], &[input.raw]);
-    let launch = forward(variant!("pool", element, wide), element, extent, wide)?
+    let launch = forward(variant!("pool", "pool", element, wide), element, extent, wide)?
         .pointers(&[input.raw, input.constants, out])
         .ints(&extent)?
         .floats(&[input.max]);
@@ -41,19 +41,29 @@ pub fn global_average_pool_stored(
     out: Pointer,
 ) -> Result<()> {
     let wide = is_wide(element, extent[2], &[x]);
-    let launch = forward(variant!("pool_stored", element, wide), element, extent, wide)?
-        .pointers(&[x, out])
-        .ints(&extent)?;
+    let launch = forward(
+        variant!("pool", "pool_stored", element, wide),
+        element,
+        extent,
+        wide,
+    )?
+    .pointers(&[x, out])
+    .ints(&extent)?;
     stream.launch(&launch)
 }
 
 /// A block for each image and range of channels.
-fn forward(kernel: &'static str, element: ElementType, [n, _, c]: Extent, wide: bool) -> Result<Launch> {
+fn forward(
+    (module, kernel): (&'static str, &'static str),
+    element: ElementType,
+    [n, _, c]: Extent,
+    wide: bool,
+) -> Result<Launch> {
     let each = each(element, wide);
     let groups = c.div_ceil(each);
     let across = groups.next_power_of_two().min(32);
     let grid = [groups.div_ceil(across), n.min(MAX_GRID_Y)];
-    Launch::new("pool", kernel, grid, [across, THREADS / across])?.shared(THREADS * each * size_of::<f64>())
+    Launch::new(module, kernel, grid, [across, THREADS / across])?.shared(THREADS * each * size_of::<f64>())
 }
 
 /// Given the gradient of the means, `[N, C]`, writes to `out`, `[N, pixels, C]`, the gradient of batch norm's result in
@@ -74,8 +84,8 @@ pub fn global_average_pool_backward(
     let wide = is_wide(element, c, &[input.raw, out, gradient]);
     let columns = Columns::new(stream, n * pixels, c, each(element, wide));
     let pointer = parts(stream, columns.grid[1], 2, c)?;
-    let kernel = variant!("pool_backward", element, wide);
-    let launch = Launch::new("pool", kernel, columns.grid, columns.block)?
+    let (module, kernel) = variant!("pool", "pool_backward", element, wide);
+    let launch = Launch::new(module, kernel, columns.grid, columns.block)?
         .shared(columns.shared())?
         .pointers(&[gradient, input.raw, input.constants, out, pointer])
         .ints(&extent)?

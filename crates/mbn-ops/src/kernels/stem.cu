@@ -21,20 +21,25 @@ struct Patch {
 // Loads three planes of the image; zeros outside.
 template <class A>
 DEVICE void load_patch(A *tile, const float *image, const Tile &at, const Patch &patch, const Shape &s, int stride) {
-    const int plane = patch.h * patch.w;
+    image += static_cast<size_t>(at.image) * 3 * s.h * s.w;
+    const int first_y = at.y * stride - s.pad, first_x = at.x * stride - s.pad;
+    int place = thread_index();
+    // Along the rows of one plane after the other.
 #pragma unroll 4
-    for (int i = thread_index(); i < 3 * plane; i += thread_count()) {
-        const int iy = at.y * stride - s.pad + i % plane / patch.w, ix = at.x * stride - s.pad + i % patch.w;
+    for (Cursor pixel(place, THREADS, patch.w); pixel.y < 3 * patch.h; pixel.next(), place += THREADS) {
+        const int plane = (pixel.y >= patch.h) + (pixel.y >= 2 * patch.h);
+        const int iy = first_y + pixel.y - plane * patch.h, ix = first_x + pixel.x;
         const bool inside = iy >= 0 && iy < s.h && ix >= 0 && ix < s.w;
-        tile[i] = inside ? __ldg(image + ((static_cast<size_t>(at.image) * 3 + i / plane) * s.h + iy) * s.w + ix) : 0.0f;
+        tile[place] = inside ? __ldg(image + (plane * s.h + iy) * s.w + ix) : 0.0f;
     }
 }
 
 // Either `bias` and bound, or statistics in `parts`.
-template <class T, int V, bool FUSED>
+template <class T, int V, bool FUSED, int STRIDE, int H, int W>
 DEVICE void convolve(const float *__restrict__ image, const float *__restrict__ weight, const float *__restrict__ bias,
-                     T *__restrict__ out, double *__restrict__ parts, Shape s, int stride, int tile_h, int tile_w,
-                     float max) {
+                     T *__restrict__ out, double *__restrict__ parts, Shape s, int given_stride, int given_h,
+                     int given_w, float max) {
+    const int stride = STRIDE ? STRIDE : given_stride, tile_h = H ? H : given_h, tile_w = W ? W : given_w;
     using A = typename Sum<T>::Type;
     A *tile = reinterpret_cast<A *>(shared_memory());
     const int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
@@ -59,8 +64,8 @@ DEVICE void convolve(const float *__restrict__ image, const float *__restrict__ 
         __syncthreads();
         if (!inside)
             continue;
-        for (int pixel = threadIdx.y; pixel < tile_h * tile_w; pixel += blockDim.y) {
-            const int y = pixel / tile_w, x = pixel % tile_w;
+        for (Cursor pixel(threadIdx.y, blockDim.y, tile_w); pixel.y < tile_h; pixel.next()) {
+            const int y = pixel.y, x = pixel.x;
             if (at.y + y >= s.oh || at.x + x >= s.ow)
                 continue;
             const A *corner = tile + y * stride * patch.w + x * stride;
@@ -83,9 +88,11 @@ DEVICE void convolve(const float *__restrict__ image, const float *__restrict__ 
                     values[i] = clamp_to(values[i] + shift[i], 0.0f, max);
             }
             T *to = out + ((static_cast<size_t>(at.image) * s.oh + at.y + y) * s.ow + at.x + x) * s.c + channel;
-            store(to, values);
-            if constexpr (!FUSED) {
-                round_as(to, values);
+            if constexpr (FUSED) {
+                store(to, values);
+            } else {
+                store_rounded(to, values);
+                statistics.start(values);
                 statistics.add(values);
             }
         }
@@ -95,10 +102,11 @@ DEVICE void convolve(const float *__restrict__ image, const float *__restrict__ 
 }
 
 // Parts [parts, 27, c] of the weight's gradient. A thread reads each gradient of its channels once.
-template <class T, int V>
+template <class T, int V, int STRIDE, int H, int W>
 DEVICE void backward(const T *__restrict__ raw, const T *__restrict__ gradient, const float *__restrict__ constants,
                      const float *__restrict__ dgamma, const float *__restrict__ dbeta, const float *__restrict__ image,
-                     double *__restrict__ parts, Shape s, int stride, int tile_h, int tile_w) {
+                     double *__restrict__ parts, Shape s, int given_stride, int given_h, int given_w) {
+    const int stride = STRIDE ? STRIDE : given_stride, tile_h = H ? H : given_h, tile_w = W ? W : given_w;
     float *tile = reinterpret_cast<float *>(shared_memory());
     const int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
     const bool inside = channel < s.c;
@@ -119,8 +127,8 @@ DEVICE void backward(const T *__restrict__ raw, const T *__restrict__ gradient, 
         __syncthreads();
         if (!inside)
             continue;
-        for (int pixel = threadIdx.y; pixel < tile_h * tile_w; pixel += blockDim.y) {
-            const int y = pixel / tile_w, x = pixel % tile_w;
+        for (Cursor pixel(threadIdx.y, blockDim.y, tile_w); pixel.y < tile_h; pixel.next()) {
+            const int y = pixel.y, x = pixel.x;
             if (at.y + y >= s.oh || at.x + x >= s.ow)
                 continue;
             const size_t from = ((static_cast<size_t>(at.image) * s.oh + at.y + y) * s.ow + at.x + x) * s.c + channel;
@@ -146,33 +154,35 @@ DEVICE void backward(const T *__restrict__ raw, const T *__restrict__ gradient, 
 }
 
 // V: channels of a thread. Sums in float64 need twice the registers.
-#define DEFINE_FORWARD(SUFFIX, T, V)                                                                                  \
-    KERNEL(stem##SUFFIX,                                                                                              \
+template <class T, int LV> constexpr int EACH = sizeof(T) == 4 || LV == 1 ? 1 : 2;
+
+// SIZE: what the variant's name says of stride and tile.
+#define DEFINE_TILE(SIZE, STRIDE, H, W, SUFFIX, T, LV)                                                                \
+    KERNEL(stem##SIZE##SUFFIX,                                                                                        \
            (const float *__restrict__ image, const float *__restrict__ weight, T *__restrict__ out,                   \
             double *__restrict__ parts, int n, int h, int w, int c, int oh, int ow, int pad, int stride, int tile_h,  \
             int tile_w)) {                                                                                            \
-        convolve<T, V, false>(image, weight, nullptr, out, parts, {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w,  \
-                              0.0f);                                                                                  \
+        convolve<T, EACH<T, LV>, false, STRIDE, H, W>(image, weight, nullptr, out, parts,                           \
+                                                        {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w, 0.0f);     \
     }                                                                                                                 \
-    KERNEL(stem_fused##SUFFIX,                                                                                        \
+    KERNEL(stem_fused##SIZE##SUFFIX,                                                                                  \
            (const float *__restrict__ image, const float *__restrict__ weight, const float *__restrict__ bias,        \
             T *__restrict__ out, int n, int h, int w, int c, int oh, int ow, int pad, int stride, int tile_h,         \
             int tile_w, float max)) {                                                                                 \
-        convolve<T, V, true>(image, weight, bias, out, nullptr, {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w,    \
-                             max);                                                                                    \
-    }
-DEFINE_FORWARD(_f32, float, 1)
-DEFINE_FORWARD(_f32_narrow, float, 1)
-DEFINE_FORWARD(_bf16, bf16, 2)
-DEFINE_FORWARD(_bf16_narrow, bf16, 1)
-
-#define DEFINE_BACKWARD(SUFFIX, T, LV)                                                                                \
-    KERNEL(stem_backward##SUFFIX,                                                                                     \
+        convolve<T, EACH<T, LV>, true, STRIDE, H, W>(image, weight, bias, out, nullptr, {n, h, w, c, oh, ow, pad},  \
+                                                       stride, tile_h, tile_w, max);                                  \
+    }                                                                                                                 \
+    KERNEL(stem_backward##SIZE##SUFFIX,                                                                               \
            (const T *__restrict__ raw, const T *__restrict__ gradient, const float *__restrict__ constants,           \
             const float *__restrict__ dgamma, const float *__restrict__ dbeta, const float *__restrict__ image,       \
             double *__restrict__ parts, int n, int h, int w, int c, int oh, int ow, int pad, int stride, int tile_h,  \
             int tile_w)) {                                                                                            \
-        backward<T, LV == 1 ? 1 : 2>(raw, gradient, constants, dgamma, dbeta, image, parts,                           \
-                                     {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w);                              \
+        backward<T, LV == 1 ? 1 : 2, STRIDE, H, W>(raw, gradient, constants, dgamma, dbeta, image, parts,             \
+                                                   {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w);                \
     }
-FOR_EACH_VARIANT(DEFINE_BACKWARD)
+#define DEFINE(SUFFIX, T, LV) DEFINE_TILE(, 0, 0, 0, SUFFIX, T, LV)
+FOR_EACH_VARIANT(DEFINE)
+#ifndef NARROW
+#define DEFINE_SIZES(SUFFIX, T, LV) DEFINE_TILE(_s2_8x16, 2, 8, 16, SUFFIX, T, LV)
+FOR_EACH_VARIANT(DEFINE_SIZES)
+#endif

@@ -5,13 +5,24 @@ use candle_core::Result;
 
 use super::batch_norm::finish_weight;
 use super::columns::{Sums, UpstreamPointers, parts};
-use super::geometry::{ConvShape, Tiles, is_wide};
+use super::geometry::{ConvShape, TileSizes, Tiles, is_wide};
 use super::stream::{ElementType, Launch, Pointer, Stream, variant};
 
 /// Rows and columns of the result in a tile.
 const TILE: [usize; 2] = [8, 16];
 /// Weights of a channel.
 const TAPS: usize = 27;
+
+/// Tiles of the result. The variant for their usual size has the usual stride, too.
+fn tiles(stream: &impl Stream, shape: ConvShape, each: usize, wide: bool) -> Tiles {
+    let known: &[_] = if wide && shape.conv.stride == 2 {
+        &[TILE]
+    } else {
+        &[]
+    };
+    let sizes = TileSizes { most: TILE, known };
+    Tiles::new(stream, [shape.n, shape.oh, shape.ow], shape.c, each, sizes)
+}
 
 /// Bytes of shared memory for the part of the image that a tile reads, in values of `bytes` bytes.
 fn shared(tiles: &Tiles, stride: usize, bytes: usize) -> usize {
@@ -32,7 +43,7 @@ pub(super) fn forward(
         ElementType::Bf16 if wide => (2, size_of::<f32>()),
         ElementType::Bf16 => (1, size_of::<f32>()),
     };
-    let tiles = Tiles::new(stream, [shape.n, shape.oh, shape.ow], shape.c, each, TILE);
+    let tiles = tiles(stream, shape, each, wide);
     let bytes = shared(&tiles, shape.conv.stride, bytes).max(tiles.shared());
     (tiles, bytes)
 }
@@ -52,7 +63,11 @@ pub fn stem(
     let wide = is_wide(element, shape.c, &[out]);
     let (tiles, bytes) = forward(stream, element, shape, wide);
     let pointer = parts(stream, tiles.grid[1], 2, shape.c)?;
-    let launch = Launch::new("stem", variant!("stem", element, wide), tiles.grid, tiles.block)?
+    let (module, kernel) = match tiles.known {
+        true => variant!("stem", "stem_s2_8x16", element, wide),
+        false => variant!("stem", "stem", element, wide),
+    };
+    let launch = Launch::new(module, kernel, tiles.grid, tiles.block)?
         .shared(bytes)?
         .pointers(&[image, weight, out, pointer])
         .ints(&shape.ints())?
@@ -80,21 +95,20 @@ pub fn stem_backward(
 ) -> Result<()> {
     let wide = is_wide(element, shape.c, &[upstream.activation.raw, upstream.gradient]);
     let each = if wide { 2 } else { 1 };
-    let tiles = Tiles::new(stream, [shape.n, shape.oh, shape.ow], shape.c, each, TILE);
+    let tiles = tiles(stream, shape, each, wide);
     let bytes = shared(&tiles, shape.conv.stride, size_of::<f32>()).max(tiles.shared());
     let pointer = parts(stream, tiles.grid[1], TAPS, shape.c)?;
-    let launch = Launch::new(
-        "stem",
-        variant!("stem_backward", element, wide),
-        tiles.grid,
-        tiles.block,
-    )?
-    .shared(bytes)?
-    .pointers(&upstream.pointers())
-    .pointers(&[image, pointer])
-    .ints(&shape.ints())?
-    .ints(&[shape.conv.stride])?
-    .ints(&tiles.tile)?;
+    let (module, kernel) = match tiles.known {
+        true => variant!("stem", "stem_backward_s2_8x16", element, wide),
+        false => variant!("stem", "stem_backward", element, wide),
+    };
+    let launch = Launch::new(module, kernel, tiles.grid, tiles.block)?
+        .shared(bytes)?
+        .pointers(&upstream.pointers())
+        .pointers(&[image, pointer])
+        .ints(&shape.ints())?
+        .ints(&[shape.conv.stride])?
+        .ints(&tiles.tile)?;
     stream.launch(&launch)?;
     let sums = Sums {
         pointer,

@@ -5,17 +5,22 @@ use candle_core::{Result, bail};
 /// Address in the device's memory.
 pub type Pointer = u64;
 
-/// Names of the kernels' sources, `src/kernels/NAME.cu`.
-pub const MODULES: [&str; 9] = [
+/// Names of the kernels' sources, `src/kernels/NAME.cu`. A device loads a module when it first runs a kernel of it.
+pub const MODULES: [&str; 14] = [
     "columns",
+    "columns_narrow",
     "depthwise",
+    "depthwise_narrow",
     "depthwise_backward",
+    "depthwise_backward_narrow",
     "finish",
     "image",
     "loss",
     "optim",
     "pool",
+    "pool_narrow",
     "stem",
+    "stem_narrow",
 ];
 
 /// Type of the values of activations and of their gradients.
@@ -265,14 +270,19 @@ pub trait Stream {
     fn multiprocessors(&self) -> usize;
 }
 
-/// The name of a kernel's variant: for an element type, and for loads of 16 bytes or of one value.
+/// Module and name of a kernel's variant: for an element type, and for loads of 16 bytes or of one value. Variants of
+/// the second kind, which no network of this project needs, are in modules of their own.
 macro_rules! variant {
-    ($base:literal, $element:expr, $is_wide:expr) => {
+    ($module:literal, $base:literal, $element:expr, $is_wide:expr) => {
         match ($element, $is_wide) {
-            ($crate::kernels::stream::ElementType::F32, true) => concat!($base, "_f32"),
-            ($crate::kernels::stream::ElementType::F32, false) => concat!($base, "_f32_narrow"),
-            ($crate::kernels::stream::ElementType::Bf16, true) => concat!($base, "_bf16"),
-            ($crate::kernels::stream::ElementType::Bf16, false) => concat!($base, "_bf16_narrow"),
+            ($crate::kernels::stream::ElementType::F32, true) => ($module, concat!($base, "_f32")),
+            ($crate::kernels::stream::ElementType::Bf16, true) => ($module, concat!($base, "_bf16")),
+            ($crate::kernels::stream::ElementType::F32, false) => {
+                (concat!($module, "_narrow"), concat!($base, "_f32_narrow"))
+            }
+            ($crate::kernels::stream::ElementType::Bf16, false) => {
+                (concat!($module, "_narrow"), concat!($base, "_bf16_narrow"))
+            }
         }
     };
 }

@@ -4,6 +4,7 @@ mod classifier;
 pub mod comparison;
 mod convolutions;
 mod inference;
+mod nan;
 mod optimisers;
 mod pictures;
 pub mod shapes;
@@ -14,6 +15,7 @@ pub use classifier::{classifier, cross_entropy, tally};
 pub use comparison::Comparison;
 pub use convolutions::{depthwise, pointwise, pool, stem};
 pub use inference::{separable, stem_fused};
+pub use nan::with_nan;
 pub use optimisers::{adamw, average, sgd};
 pub use pictures::{loaded, pictures};
 

@@ -19,7 +19,7 @@ fn channels() -> impl Strategy<Value = usize> {
     prop_oneof![1usize..40, (1usize..10).prop_map(|c| 8 * c)]
 }
 
-fn check_depthwise(
+pub fn check_depthwise(
     device: &Emulation,
     element: ElementType,
     [n, h, w, c]: [usize; 4],
@@ -70,7 +70,13 @@ fn check_depthwise(
     check_parameters("depthwise", device, gradients.parameters, &before, f32, n * h * w);
 }
 
-fn check_stem(device: &Emulation, element: ElementType, [n, h, w, c]: [usize; 4], conv: Conv3x3, seed: u64) {
+pub fn check_stem(
+    device: &Emulation,
+    element: ElementType,
+    [n, h, w, c]: [usize; 4],
+    conv: Conv3x3,
+    seed: u64,
+) {
     let shape = ConvShape::new([n, h, w, c], conv).unwrap();
     let (oh, ow) = shape.out_size();
     let (image, weight) = (tensor(seed, &[n, 3, h, w]), tensor(seed ^ 1, &[c, 3, 3, 3]));

@@ -43,6 +43,17 @@ inline unsigned __float_as_uint(float value) {
     return bits;
 }
 
+// An instruction of PTX, so that what the kernels name decides here too what happens to NaN.
+inline __attribute__((always_inline)) float ptx_of_two_floats(const char *instruction, float a, float b) {
+    const bool is_max = __builtin_strncmp(instruction, "max.", 4) == 0;
+    const bool keeps_nan = __builtin_strcmp(instruction + 3, ".NaN.f32") == 0;
+    if (a != a || b != b)
+        return keeps_nan || (a != a && b != b) ? NAN : a != a ? b : a;
+    return is_max ? std::max(a, b) : std::min(a, b);
+}
+#define PTX_OF_TWO_FLOATS(name, instruction)                                                                          \
+    inline float name(float a, float b) { return ptx_of_two_floats(instruction, a, b); }
+
 struct __nv_bfloat16 { unsigned short bits; };
 struct __nv_bfloat162 { __nv_bfloat16 x, y; } __attribute__((aligned(4)));
 inline float __bfloat162float(__nv_bfloat16 value) { return __uint_as_float(static_cast<unsigned>(value.bits) << 16); }

@@ -1,7 +1,7 @@
 //! A device's memory and its queue, on the CPU.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aligned_vec::{AVec, ConstAlign};
 use candle_core::{DType, Result, Tensor, bail};
@@ -23,6 +23,7 @@ pub struct Emulation {
     memory: RefCell<BTreeMap<Pointer, Buffer>>,
     slots: RefCell<BTreeMap<Slot, Pointer>>,
     launches: Cell<u64>,
+    launched: RefCell<BTreeSet<&'static str>>,
 }
 
 struct Buffer {
@@ -57,7 +58,13 @@ impl Emulation {
             memory: RefCell::default(),
             slots: RefCell::default(),
             launches: Cell::new(0),
+            launched: RefCell::default(),
         }
+    }
+
+    /// Names of the kernels that have run.
+    pub fn launched(&self) -> BTreeSet<&'static str> {
+        self.launched.borrow().clone()
     }
 
     /// A fresh buffer of `len` bytes.
@@ -159,6 +166,7 @@ impl Stream for Emulation {
         // Another order of the threads each time, the same in each run.
         let number = self.launches.get() + 1;
         self.launches.set(number);
+        self.launched.borrow_mut().insert(launch.kernel);
         let ranges: Vec<[u64; 2]> = {
             let memory = self.memory.borrow();
             memory
