@@ -153,7 +153,7 @@ fn what_folders_and_wildcards_leave_out_is_counted() {
         ("@eaDir", &["@eaDir/3.png"], ""),
         (
             "b",
-            &["b: the folder has no images (PNG, JPEG, WebP, BMP or GIF), only 1 HEIC"],
+            &["b: the folder has no images (PNG, JPEG, WebP, BMP, GIF or TIFF), only 1 HEIC"],
             "1 HEIC",
         ),
     ] {

@@ -130,7 +130,7 @@ fn classes_must_have_images() {
     assert!(
         error
             .to_string()
-            .contains("WebP, BMP or GIF), only 1 text; add some"),
+            .contains("BMP, GIF or TIFF), only 1 text; add some"),
         "{error}"
     );
     let error = error_of(&["train/a/1.png", "val/a/"]);
@@ -139,7 +139,7 @@ fn classes_must_have_images() {
         "{error}"
     );
     assert!(
-        error.to_string().contains("WebP, BMP or GIF); add some"),
+        error.to_string().contains("BMP, GIF or TIFF); add some"),
         "{error}"
     );
     let error = error_of(&["train/1.png", "val/a/1.png"]);
