@@ -13,7 +13,7 @@ mod jpeg;
 mod limits;
 mod orientation;
 mod picture_format;
-mod png;
+mod png_checksums;
 mod rgb;
 mod unrecognised;
 mod warning;
@@ -103,7 +103,7 @@ pub fn decode_bytes_with(bytes: &[u8], options: &DecodeOptions) -> Result<Decode
         let Finished { bytes, warning } = ending::finish(format, bytes)?;
         let decoded = match format {
             PictureFormat::Gif => gif::decode(&bytes).map(|image| (image, None)),
-            PictureFormat::Png => png::decode(&bytes),
+            PictureFormat::Png => png_checksums::decode(&bytes),
             PictureFormat::Bmp => bmp::decode(&bytes).map(|image| (image, None)),
             _ => image_crate::decode(format, &bytes).map(|image| (image, None)),
         };
