@@ -13,7 +13,7 @@ mod jpeg;
 mod limits;
 mod orientation;
 mod picture_format;
-mod png;
+mod png_checksums;
 mod rgb;
 mod tiff;
 mod tiff_fields;
@@ -117,7 +117,7 @@ fn decode_as_stored(
     let Finished { bytes, warning } = ending::finish(format, bytes)?;
     let decoded = match format {
         PictureFormat::Gif => gif::decode(&bytes).map(|image| (image, None)),
-        PictureFormat::Png => png::decode(&bytes),
+        PictureFormat::Png => png_checksums::decode(&bytes),
         PictureFormat::Bmp => bmp::decode(&bytes).map(|image| (image, None)),
         _ => image_crate::decode(format, &bytes).map(|image| (image, None)),
     };

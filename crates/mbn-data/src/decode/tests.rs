@@ -48,12 +48,12 @@ fn largest_difference(a: &RgbImage, b: &RgbImage) -> u8 {
 const PROGRESSIVE: &[u8] = include_bytes!("tests/progressive.jpg");
 
 /// A PNG of any colour type and depth.
-fn png_of(width: u32, height: u32, color: ::png::ColorType, depth: ::png::BitDepth, rows: &[u8]) -> Vec<u8> {
+fn png_of(width: u32, height: u32, color: png::ColorType, depth: png::BitDepth, rows: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut encoder = ::png::Encoder::new(&mut bytes, width, height);
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(color);
     encoder.set_depth(depth);
-    if color == ::png::ColorType::Indexed {
+    if color == png::ColorType::Indexed {
         encoder.set_palette(vec![1, 2, 3, 250, 240, 230, 9, 99, 199]);
         encoder.set_trns(vec![0, 255, 128]);
     }
@@ -88,8 +88,8 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             png_of(
                 4,
                 2,
-                ::png::ColorType::Indexed,
-                ::png::BitDepth::Eight,
+                png::ColorType::Indexed,
+                png::BitDepth::Eight,
                 &[0, 1, 2, 0, 1, 2, 0, 1],
             ),
         ),

@@ -85,8 +85,8 @@ fn palettes_and_few_bits_are_expanded() {
     let png = png_of(
         4,
         1,
-        ::png::ColorType::Indexed,
-        ::png::BitDepth::Two,
+        png::ColorType::Indexed,
+        png::BitDepth::Two,
         &[0b00_01_10_01],
     );
     let found = decode_bytes(&png).unwrap();
@@ -96,8 +96,8 @@ fn palettes_and_few_bits_are_expanded() {
     let png = png_of(
         4,
         1,
-        ::png::ColorType::Grayscale,
-        ::png::BitDepth::Two,
+        png::ColorType::Grayscale,
+        png::BitDepth::Two,
         &[0b00_01_10_11],
     );
     let found = decode_bytes(&png).unwrap();

@@ -50,16 +50,16 @@ fn decompression_bombs_are_refused_before_decoding() {
     let bomb = png_of(
         12_000,
         12_000,
-        ::png::ColorType::Grayscale,
-        ::png::BitDepth::One,
+        png::ColorType::Grayscale,
+        png::BitDepth::One,
         &rows,
     );
     assert!(bomb.len() < 200_000, "{}", bomb.len());
     let long = png_of(
         20_000,
         1,
-        ::png::ColorType::Grayscale,
-        ::png::BitDepth::One,
+        png::ColorType::Grayscale,
+        png::BitDepth::One,
         &rows[..20_000 / 8],
     );
     let mut jpeg = file_of(PictureFormat::Jpeg, picture(16, 16));

@@ -72,10 +72,10 @@ fn wrong_checksums(bytes: &[u8]) -> Vec<Wrong> {
 
 /// Whether the checksum (Adler-32) over the filtered pixels is right.
 fn are_pixels_right(bytes: &[u8]) -> bool {
-    let mut options = ::png::DecodeOptions::default();
+    let mut options = png::DecodeOptions::default();
     options.set_ignore_adler32(false);
     let read = || -> Option<()> {
-        let mut reader = ::png::Decoder::new_with_options(Cursor::new(bytes), options)
+        let mut reader = png::Decoder::new_with_options(Cursor::new(bytes), options)
             .read_info()
             .ok()?;
         let mut row = vec![0; reader.output_line_size(reader.info().width)?];
