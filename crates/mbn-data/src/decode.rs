@@ -190,7 +190,13 @@ fn format_of(bytes: &[u8]) -> Result<PictureFormat, DecodeErrorKind> {
     if bytes.is_empty() {
         return Err(DecodeErrorKind::Empty);
     }
-    PictureFormat::recognise(bytes).ok_or_else(|| DecodeErrorKind::NotAnImage(unrecognised::describe(bytes)))
+    match PictureFormat::recognise(bytes) {
+        Some(PictureFormat::Tiff) if tiff::is_raw(bytes) || unrecognised::is_raw(bytes) => {
+            Err(DecodeErrorKind::OtherFormat("RAW".to_owned()))
+        }
+        Some(format) => Ok(format),
+        None => Err(unrecognised::refuse(bytes)),
+    }
 }
 
 /// Turns a panic into an error: the decoders are fuzzed but may still panic, and one bad file must not end a batch.

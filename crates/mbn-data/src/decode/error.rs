@@ -38,6 +38,9 @@ pub enum DecodeErrorKind {
     /// The first bytes do not belong to a supported format.
     #[error("it is not an image: {0}; expected {FORMAT_NAMES}")]
     NotAnImage(String),
+    /// The file is a picture of a format that is not decoded.
+    #[error("it is a picture in {0} format, which is not supported: convert it to PNG or JPEG first")]
+    OtherFormat(String),
     /// The file ends too early.
     #[error("the {format} file is truncated: {missing}")]
     Truncated {

@@ -2,6 +2,7 @@
 
 use super::tiff_fields::Directory;
 
+const NEW_SUBFILE_TYPE: u16 = 254;
 const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
 const PHOTOMETRIC: u16 = 262;
@@ -15,6 +16,7 @@ const TILE_OFFSETS: u16 = 324;
 const TILE_BYTE_COUNTS: u16 = 325;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
+const DNG_VERSION: u16 = 50706;
 
 /// Refuses a file that ends before its last strip or tile. They may lie in any order. The error says what is missing.
 pub(super) fn check_end(bytes: &[u8]) -> Result<(), &'static str> {
@@ -60,6 +62,15 @@ pub(super) fn is_understood(bytes: &[u8]) -> bool {
         && (WITH_PREDICTOR.contains(&compression) || OTHERS.contains(&compression))
         && is_whole
         && !(value(BITS_PER_SAMPLE) == 16 && value(PHOTOMETRIC) == WHITE_IS_ZERO)
+}
+
+/// Whether the file is a camera's RAW file: these begin with a small copy of the picture, which would be taken for it.
+pub(super) fn is_raw(bytes: &[u8]) -> bool {
+    const REDUCED: u64 = 1;
+    Directory::new(bytes).is_some_and(|directory| {
+        directory.integer(NEW_SUBFILE_TYPE).unwrap_or(0) & REDUCED != 0
+            || directory.find(DNG_VERSION).is_some()
+    })
 }
 
 /// Whether colours were multiplied by alpha, which has to be undone before alpha is dropped.

@@ -2,8 +2,24 @@
 
 use mbn_files::FileKind;
 
+use super::error::DecodeErrorKind;
+use crate::file_kind;
+
+/// The error for a file that is a picture of another format, or none.
+pub(super) fn refuse(bytes: &[u8]) -> DecodeErrorKind {
+    match file_kind::FileKind::of_bytes(bytes) {
+        Some(kind) if kind.is_picture() => DecodeErrorKind::OtherFormat(kind.to_string()),
+        _ => DecodeErrorKind::NotAnImage(describe(bytes)),
+    }
+}
+
+/// Whether the first bytes are those of a camera's RAW file, which may begin like TIFF.
+pub(super) fn is_raw(bytes: &[u8]) -> bool {
+    file_kind::FileKind::of_bytes(bytes).is_some_and(|kind| kind.to_string() == "RAW")
+}
+
 /// What the file is, by its first bytes, or what they look like, for a message.
-pub(super) fn describe(bytes: &[u8]) -> String {
+fn describe(bytes: &[u8]) -> String {
     match FileKind::recognise(bytes) {
         None | Some(FileKind::Picture(_)) => {}
         Some(kind) => return format!("it is {kind}"),

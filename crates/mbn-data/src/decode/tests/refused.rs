@@ -76,3 +76,16 @@ fn decompression_bombs_are_refused_before_decoding() {
         }
     }
 }
+
+#[test]
+fn pictures_of_other_formats_are_named() {
+    for (start, name) in [
+        (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf", "AVIF"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"II*\0\x10\0\0\0CR\x02\0\0\0\0\0\0\0\0\0", "RAW"),
+    ] {
+        let message = decode_bytes(start).unwrap_err().to_string();
+        assert!(message.contains(name), "{name}: {message}");
+    }
+}

@@ -111,3 +111,16 @@ fn a_strip_beyond_the_end_is_found_without_decoding() {
         assert!(matches!(error, DecodeErrorKind::Truncated { .. }), "{error}");
     }
 }
+
+#[test]
+fn a_cameras_raw_file_is_not_taken_for_its_preview() {
+    let reduced = rgb(&[Entry(254, LONG, 1, vec![1, 0, 0, 0])]);
+    let dng = rgb(&[Entry(50706, 1, 4, vec![1, 4, 0, 0])]);
+    for file in [reduced, dng] {
+        for error in [decode_bytes(&file).unwrap_err(), check_bytes(&file).unwrap_err()] {
+            assert!(error.to_string().contains("RAW format"), "{error}");
+        }
+    }
+    // One page of several is a picture.
+    assert!(decode_bytes(&rgb(&[Entry(254, LONG, 1, vec![2, 0, 0, 0])])).is_ok());
+}
