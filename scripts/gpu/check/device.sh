@@ -81,7 +81,7 @@ check_device() {
     report device fail "$no_device"
     return
   fi
-  capture "$probe" "${ours[@]}" benches/step --device cuda --alpha 0.25 --batch 2 --size 32 --steps 1
+  capture "$probe" "${ours[@]}" benches/step --device cuda --alpha 0.25 --batch 2 --size 32 --steps 1 --train-only
   local status=$?
   reason=$(skipped_reason "$probe")
   if [ "$status" != 0 ]; then
