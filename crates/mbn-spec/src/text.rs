@@ -28,6 +28,8 @@ pub fn plural(number: usize, thing: &str) -> String {
     }
     match thing.strip_suffix('y') {
         Some(stem) if !ends(&["ay", "ey", "oy", "uy"]) => format!("{stem}ies"),
+        // Spoken with a k.
+        _ if ends(&["epoch"]) => format!("{thing}s"),
         _ if ends(&["s", "x", "z", "ch", "sh"]) => format!("{thing}es"),
         _ => format!("{thing}s"),
     }
@@ -92,6 +94,7 @@ mod tests {
             (3, "batch", "3 batches"),
             (4, "entry", "4 entries"),
             (5, "day", "5 days"),
+            (2, "epoch", "2 epochs"),
         ] {
             assert_eq!(counted(number, thing), expected);
         }
