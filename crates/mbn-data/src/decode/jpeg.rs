@@ -47,11 +47,16 @@ pub(super) fn check(bytes: &[u8]) -> Result<Option<DecodeWarning>, DecodeErrorKi
     decode(bytes, None).map(|(_, warning)| warning)
 }
 
-/// The largest reduction that leaves `at_least` pixels on both sides.
+/// The largest reduction that leaves `at_least` pixels on both sides and divides both. If it left a rest, the last column
+/// would stand for less than the others, and boxes in the reduced picture would not be those in the whole.
 fn denominator(structure: &Structure, at_least: Option<u32>) -> u8 {
-    let side = structure.frame.width.min(structure.frame.height);
+    let sides = [structure.frame.width, structure.frame.height];
     let is_enough = |&denominator: &u8| {
-        at_least.is_some_and(|least| u32::from(side) >= least.saturating_mul(denominator.into()))
+        let fits = |side: u16| {
+            let least = at_least.map(|least| least.saturating_mul(denominator.into()));
+            side.is_multiple_of(denominator.into()) && least.is_some_and(|least| u32::from(side) >= least)
+        };
+        sides.into_iter().all(fits)
     };
     DENOMINATORS.into_iter().find(is_enough).unwrap_or(1)
 }
