@@ -7,7 +7,7 @@ use mbn_spec::Metadata;
 use safetensors::tensor::SafeTensors;
 
 use crate::family::Family;
-use crate::located::locate;
+use crate::located::{Located, locate};
 use crate::{WeightFile, WeightsErrorKind};
 
 /// Every family. The first is named where a file is of none.
@@ -15,6 +15,11 @@ static FAMILIES: [&Family; 2] = [&pytorch::FAMILY, &keras::FAMILY];
 
 /// Reads the state dict from a file of any family.
 pub(crate) fn read(tensors: &SafeTensors, metadata: Metadata) -> Result<WeightFile, WeightsErrorKind> {
-    let located = locate(tensors, &FAMILIES)?;
-    located.family.read(located, metadata)
+    let Located {
+        family,
+        views,
+        adaptations,
+        problems,
+    } = locate(tensors, &FAMILIES)?;
+    family.read(views, adaptations, problems, metadata)
 }

@@ -7,7 +7,6 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::error::Problem;
-use crate::located::Located;
 use crate::{Adaptation, MismatchError, WeightFile, Weights, WeightsErrorKind, values};
 
 /// The names and layouts that one library uses, and the arithmetic and preprocessing that its weights expect.
@@ -72,14 +71,15 @@ impl Stored {
 }
 
 impl Family {
-    /// Makes a state dict of the tensors that were found under this family's names.
-    pub fn read(&self, located: Located<'_>, mut metadata: Metadata) -> Result<WeightFile, WeightsErrorKind> {
-        let Located {
-            views,
-            mut adaptations,
-            problems: foreign,
-            ..
-        } = located;
+    /// Makes a state dict of the tensors that were found under this family's names. `adaptations` are what is different
+    /// about the file, `foreign` the tensors that do not belong to the network.
+    pub fn read(
+        &self,
+        views: BTreeMap<String, TensorView<'_>>,
+        mut adaptations: Vec<Adaptation>,
+        foreign: Vec<Problem>,
+        mut metadata: Metadata,
+    ) -> Result<WeightFile, WeightsErrorKind> {
         metadata.variant.get_or_insert(self.variant);
         metadata.preprocess = metadata.preprocess.or(self.preprocess);
         let architecture = self.nearest_architecture(&views, &metadata);
