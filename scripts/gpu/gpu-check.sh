@@ -5,7 +5,7 @@ set -uo pipefail
 export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-work=$here/work
+state=$here/state
 # shellcheck source=check/results.sh
 . "$here/check/results.sh"
 # shellcheck source=check/libraries.sh

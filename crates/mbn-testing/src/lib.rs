@@ -1,5 +1,5 @@
 //! What the workspace's tests share: comparison of float tensors, the operations in float64, reference data, skipping,
-//! counting threads, and Python's checks.
+//! counting threads, weight files to change, and Python's checks.
 
 mod allclose;
 pub mod float64;
@@ -9,6 +9,7 @@ mod reference;
 mod skip;
 mod threads;
 mod turn;
+mod weight_file;
 
 pub use allclose::{Closeness, Float, Tolerance, assert_close, mismatch};
 pub use projections::{PROJECTIONS, projections};
@@ -17,3 +18,4 @@ pub use reference::{Tensors, reference_path};
 pub use skip::{Needs, skip};
 pub use threads::most_threads;
 pub use turn::{Turn, Turns};
+pub use weight_file::{StoredTensors, save_tensors, stored_tensors};

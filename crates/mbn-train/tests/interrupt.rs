@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{LONG, assert_same, data, history, read, run, uninterrupted, wait_for, words};
+use common::{LONG, assert_same, data, history, read, run, uninterrupted, wait_for_steps, words};
 use predicates::str::contains;
 
 const RESUME: &str = "--threads 2 --save-every 0";
@@ -115,21 +115,6 @@ fn signal(child: &Child, name: &str) {
         .args([name, &child.id().to_string()])
         .status();
     assert!(status.unwrap().success());
-}
-
-/// Waits until the state says that at least `steps` steps are done.
-fn wait_for_steps(run: &Path, steps: u64) {
-    wait_for(&format!("step {steps}"), || {
-        let Ok(bytes) = std::fs::read(run.join("state.safetensors")) else {
-            return false;
-        };
-        let Ok((_, header)) = safetensors::SafeTensors::read_metadata(&bytes) else {
-            return false;
-        };
-        let progress = &header.metadata().as_ref().unwrap()["progress"];
-        let progress: serde_json::Value = serde_json::from_str(progress).unwrap();
-        progress["steps"].as_u64().unwrap() >= steps
-    });
 }
 
 #[cfg(unix)]

@@ -25,7 +25,7 @@ check_bundle() {
       report bundle fail "\`$whole\` cannot be joined from its parts"
       return
     fi
-  done < <(find . -name '*.part-00' -not -path './work/*')
+  done < <(find . -name '*.part-00' -not -path './state/*')
   link_provider
   report bundle pass "$(wc -l <SHA256SUMS) files of $(cat VERSION)"
 }

@@ -16,12 +16,12 @@ start_results() {
   export NO_COLOR=1
   : >"$out/results.jsonl" || exit 2
   rm -f "$out/summary.md" "$out/logs.tar.gz"
-  rm -rf "$work/scratch" "$work/logs"
-  mkdir -p "$work/scratch" "$work/logs" "$work/cuda-cache" || exit 2
-  scratch=$work/scratch
+  rm -rf "$state/scratch" "$state/logs"
+  mkdir -p "$state/scratch" "$state/logs" "$state/cuda-cache" || exit 2
+  scratch=$state/scratch
   # What the driver compiles from PTX, and what torch.compile compiles: once for all calls of this script.
-  export CUDA_CACHE_PATH=$work/cuda-cache CUDA_CACHE_MAXSIZE=$((1 << 30))
-  export TORCHINDUCTOR_CACHE_DIR=$work/inductor-cache TRITON_CACHE_DIR=$work/triton-cache
+  export CUDA_CACHE_PATH=$state/cuda-cache CUDA_CACHE_MAXSIZE=$((1 << 30))
+  export TORCHINDUCTOR_CACHE_DIR=$state/inductor-cache TRITON_CACHE_DIR=$state/triton-cache
   SECONDS=0
 }
 
@@ -29,7 +29,7 @@ start_results() {
 run_step() {
   step=$1
   step_start=$SECONDS
-  log=$work/logs/$step.log
+  log=$state/logs/$step.log
   : >"$log"
   local left=$((TOTAL - SECONDS)) reported=${#rows[@]} reason=
   case $4 in
@@ -58,7 +58,7 @@ save_results() {
     { head -c "$LOG_ENDS" "$log"; printf '\n[the middle of this log was cut]\n'; tail -c "$LOG_ENDS" "$log"; } >"$log.cut"
     mv "$log.cut" "$log"
   fi
-  tar -czf "$work/logs.tar.gz" -C "$work" logs && mv "$work/logs.tar.gz" "$out/logs.tar.gz"
+  tar -czf "$state/logs.tar.gz" -C "$state" logs && mv "$state/logs.tar.gz" "$out/logs.tar.gz"
 }
 
 # run COMMAND...: runs a command with its output in the step's log; kills it when the step's time is up (124).
@@ -177,5 +177,5 @@ summary() {
   for detail in "$scratch"/*.md; do
     [ ! -f "$detail" ] || { cat "$detail"; echo; }
   done
-  echo "${count[pass]} passed, ${count[fail]} failed, ${count[skipped]} skipped in $SECONDS seconds; results in $out, logs also in $work/logs"
+  echo "${count[pass]} passed, ${count[fail]} failed, ${count[skipped]} skipped in $SECONDS seconds; results in $out, logs also in $state/logs"
 }

@@ -68,7 +68,7 @@ assert any(result.get("ratio") == 1.2 for result in results), results
 EOT
 [ "$(cat "$bundle/python/packages/onnxruntime/capi/libonnxruntime_providers_cuda.so")" = library ] ||
   { echo "FAIL: the provider is not beside its Python package"; failures=$((failures + 1)); }
-grep -q "bundle/python/packages" "$bundle/work/logs/onnxruntime-throughput.log" ||
+grep -q "bundle/python/packages" "$bundle/state/logs/onnxruntime-throughput.log" ||
   { echo "FAIL: the Python package was not used"; failures=$((failures + 1)); }
 if [ "$(ls "$folder/results")" != "$(printf 'logs.tar.gz\nresults.jsonl\nsummary.md')" ] ||
   ! tar -tzf "$folder/results/logs.tar.gz" | grep -x logs/kernels.log >/dev/null || ! grep -q "^| kernels |" "$folder/results/summary.md"; then

@@ -1,43 +1,18 @@
 //! Weight files that others wrote, files that are no weights, and the advice for them.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 
 use mbn_spec::Alpha;
-use mbn_testing::{Needs, skip};
+use mbn_testing::{Needs, StoredTensors, save_tensors, skip, stored_tensors};
 use mbn_weights::Weights;
 use predicates::prelude::*;
 use predicates::str::contains;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::Dtype;
 use tempfile::TempDir;
 
 use crate::common::{export, fails, small, weights};
 
-type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
-
-fn tensors(weights: &Weights) -> Tensors {
-    let bytes = weights.to_bytes().unwrap();
-    let views = SafeTensors::deserialize(&bytes).unwrap();
-    let views = views.iter();
-    views
-        .map(|(name, view)| {
-            (
-                name.to_owned(),
-                (view.dtype(), view.shape().to_vec(), view.data().to_vec()),
-            )
-        })
-        .collect()
-}
-
-fn save(path: &Path, tensors: &Tensors) {
-    let views = tensors
-        .iter()
-        .map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()));
-    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
-}
-
-fn converted(tensors: &Tensors, dtype: Dtype, bytes: impl Fn(f32) -> Vec<u8>) -> Tensors {
+fn converted(tensors: &StoredTensors, dtype: Dtype, bytes: impl Fn(f32) -> Vec<u8>) -> StoredTensors {
     let convert = |(name, (old, shape, data)): (&String, &(Dtype, Vec<usize>, Vec<u8>))| {
         if *old != Dtype::F32 {
             return (name.clone(), (*old, shape.clone(), data.clone()));
@@ -51,7 +26,7 @@ fn converted(tensors: &Tensors, dtype: Dtype, bytes: impl Fn(f32) -> Vec<u8>) ->
     tensors.iter().map(convert).collect()
 }
 
-fn prefixed(tensors: &Tensors, prefix: &str) -> Tensors {
+fn prefixed(tensors: &StoredTensors, prefix: &str) -> StoredTensors {
     let tensors = tensors.iter();
     tensors
         .map(|(name, content)| (format!("{prefix}{name}"), content.clone()))
@@ -66,7 +41,7 @@ fn brain(value: f32) -> Vec<u8> {
 #[test]
 fn weights_that_others_saved_are_taken_and_the_difference_is_said() {
     let folder = TempDir::new().unwrap();
-    let plain = tensors(&weights(Alpha::Quarter, 3, small));
+    let plain = stored_tensors(&weights(Alpha::Quarter, 3, small).to_bytes().unwrap());
     let mut averaged = prefixed(&plain, "module.");
     averaged.insert(
         "n_averaged".into(),
@@ -99,7 +74,7 @@ fn weights_that_others_saved_are_taken_and_the_difference_is_said() {
         ("uncounted", uncounted, ""),
     ] {
         let file = format!("{name}.safetensors");
-        save(&folder.path().join(&file), &tensors);
+        save_tensors(&folder.path().join(&file), &tensors);
         let out = format!("{name}.onnx");
         export(folder.path(), &["--weights", &file, "--no-verify", &out])
             .success()
@@ -119,13 +94,13 @@ fn weights_that_others_saved_are_taken_and_the_difference_is_said() {
 #[test]
 fn weights_of_another_network_are_refused_in_a_sentence() {
     let folder = TempDir::new().unwrap();
-    let mut headless = tensors(&weights(Alpha::Quarter, 3, small));
+    let mut headless = stored_tensors(&weights(Alpha::Quarter, 3, small).to_bytes().unwrap());
     headless.retain(|name, _| !name.starts_with("fc."));
-    save(&folder.path().join("w.safetensors"), &headless);
+    save_tensors(&folder.path().join("w.safetensors"), &headless);
     let args = ["--weights=w.safetensors", "out.onnx"];
     fails(&folder, &args, 1, &["`fc.weight` and `fc.bias` are missing"]);
-    let other: Tensors = prefixed(&headless, "x").into_iter().take(40).collect();
-    save(&folder.path().join("w.safetensors"), &other);
+    let other: StoredTensors = prefixed(&headless, "x").into_iter().take(40).collect();
+    save_tensors(&folder.path().join("w.safetensors"), &other);
     let assert = export(folder.path(), &args).code(1);
     let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
     assert_eq!(message.lines().count(), 1, "{message}");

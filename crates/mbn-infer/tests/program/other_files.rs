@@ -1,39 +1,14 @@
 //! Weights that others saved, and files that are no models.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use mbn_onnx::{ExportOptions, export};
+use mbn_testing::{StoredTensors, save_tensors, stored_tensors};
 use mbn_weights::Weights;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::Dtype;
 
 use crate::common::{bare, failure, folder, library, picture, program, success};
 
-type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
-
-fn tensors() -> Tensors {
-    let bytes = mbn_infer::builtin::weights().unwrap().to_bytes().unwrap();
-    let views = SafeTensors::deserialize(&bytes).unwrap();
-    let views = views.iter();
-    views
-        .map(|(name, view)| {
-            (
-                name.to_owned(),
-                (view.dtype(), view.shape().to_vec(), view.data().to_vec()),
-            )
-        })
-        .collect()
-}
-
-fn save(path: &Path, tensors: &Tensors) {
-    let views = tensors
-        .iter()
-        .map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()));
-    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
-}
-
 /// The upper half of each float32.
-fn as_bfloat16(tensors: &Tensors) -> Tensors {
+fn as_bfloat16(tensors: &StoredTensors) -> StoredTensors {
     let halve = |(dtype, shape, bytes): &(Dtype, Vec<usize>, Vec<u8>)| match dtype {
         Dtype::F32 => (
             Dtype::BF16,
@@ -56,8 +31,8 @@ fn weights_that_others_saved_classify_and_check() {
     for i in 0..3 {
         picture(&folder, &format!("{i}.png"));
     }
-    let plain = tensors();
-    let mut averaged: Tensors = plain
+    let plain = stored_tensors(&mbn_infer::builtin::weights().unwrap().to_bytes().unwrap());
+    let mut averaged: StoredTensors = plain
         .iter()
         .map(|(n, t)| (format!("module.{n}"), t.clone()))
         .collect();
@@ -78,7 +53,7 @@ fn weights_that_others_saved_classify_and_check() {
         ("uncounted", uncounted, ""),
     ] {
         let file = format!("{name}.safetensors");
-        save(&at(&file), &tensors);
+        save_tensors(&at(&file), &tensors);
         let run = success(program(&folder).args(["--model", &file, "0.png"]));
         assert!(run.stderr.contains(said), "{}", run.stderr);
         let model = export(&Weights::load(&at(&file)).unwrap(), &ExportOptions::default()).unwrap();

@@ -141,17 +141,10 @@ pub fn spoil(path: &Path) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// Starts the program in `folder`, and kills it when its run `out` has saved that many steps. It may be faster.
-pub fn stop_after(folder: &Path, arguments: &str, out: &str, steps: u64) {
-    let program = assert_cmd::cargo::cargo_bin!("mbn-train");
-    let mut child = std::process::Command::new(program)
-        .current_dir(folder)
-        .args(words(arguments))
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+/// Waits until the state of a run says that at least `steps` steps are done.
+pub fn wait_for_steps(run: &Path, steps: u64) {
     wait_for(&format!("step {steps}"), || {
-        let Ok(bytes) = std::fs::read(folder.join(out).join("state.safetensors")) else {
+        let Ok(bytes) = std::fs::read(run.join("state.safetensors")) else {
             return false;
         };
         let Ok((_, header)) = safetensors::SafeTensors::read_metadata(&bytes) else {
@@ -161,6 +154,18 @@ pub fn stop_after(folder: &Path, arguments: &str, out: &str, steps: u64) {
         let progress: serde_json::Value = serde_json::from_str(progress).unwrap();
         progress["steps"].as_u64().unwrap() >= steps
     });
+}
+
+/// Starts the program in `folder`, and kills it when its run `out` has saved that many steps. It may be faster.
+pub fn stop_after(folder: &Path, arguments: &str, out: &str, steps: u64) {
+    let program = assert_cmd::cargo::cargo_bin!("mbn-train");
+    let mut child = std::process::Command::new(program)
+        .current_dir(folder)
+        .args(words(arguments))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for_steps(&folder.join(out), steps);
     child.kill().unwrap();
     child.wait().unwrap();
 }
