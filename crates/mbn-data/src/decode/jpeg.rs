@@ -11,20 +11,23 @@ use image::RgbImage;
 
 use super::error::DecodeErrorKind;
 use super::picture_format::PictureFormat;
+use super::request::{Request, Stored};
 use super::warning::DecodeWarning;
 use structure::{Structure, malformed, truncated};
 
 /// The denominators of the sizes at which a file can be decoded.
 const DENOMINATORS: [u8; 3] = [8, 4, 2];
 
-/// Decodes a file to RGB, as it is stored, at 1/2, 1/4 or 1/8 of its size if both sides keep `at_least` pixels.
+/// Decodes a file to RGB, as it is stored, at 1/2, 1/4 or 1/8 of its size if both sides keep as many pixels as asked.
 pub(super) fn decode(
     bytes: &[u8],
-    at_least: Option<u32>,
-) -> Result<(RgbImage, Option<DecodeWarning>), DecodeErrorKind> {
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
     let structure = structure::read(bytes)?;
-    let denominator = denominator(&structure, at_least);
-    cost::check(&structure, denominator)?;
+    let denominator = denominator(&structure, request.at_least);
+    let working = cost::check(&structure, denominator, request.limits)?;
+    let side = |length: u16| u32::from(length.div_ceil(denominator.into()));
+    let memory = request.reserve(side(structure.frame.width), side(structure.frame.height), working);
     let (image, warning) = if structure.has_end {
         (pixels(bytes, &structure, denominator)?, None)
     } else {
@@ -34,17 +37,17 @@ pub(super) fn decode(
             Some(DecodeWarning::no_end(PictureFormat::Jpeg, "end-of-image marker")),
         )
     };
-    Ok((image, warning))
+    Ok((Stored { image, memory }, warning))
 }
 
 /// Checks a file without decoding its pixels, unless it has no proper end.
-pub(super) fn check(bytes: &[u8]) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
+pub(super) fn check(bytes: &[u8], request: &Request) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
     let structure = structure::read(bytes)?;
-    cost::check(&structure, 1)?;
+    cost::check(&structure, 1, request.limits)?;
     if structure.has_end && structure.progress.has_every_component() {
         return Ok(None);
     }
-    decode(bytes, None).map(|(_, warning)| warning)
+    decode(bytes, request).map(|(_, warning)| warning)
 }
 
 /// The largest reduction that leaves `at_least` pixels on both sides and divides both. If it left a rest, the last column

@@ -64,6 +64,21 @@ pub(super) fn is_understood(bytes: &[u8]) -> bool {
         && !(value(BITS_PER_SAMPLE) == 16 && value(PHOTOMETRIC) == WHITE_IS_ZERO)
 }
 
+/// Whether the file holds 8-bit grey, RGB or RGBA, all channels of a pixel together.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let Some(directory) = Directory::new(bytes) else {
+        return false;
+    };
+    let value = |tag| directory.integer(tag).unwrap_or(1);
+    let has_known_colours = matches!(
+        (directory.integer(PHOTOMETRIC), value(SAMPLES_PER_PIXEL)),
+        (Some(0 | 1), 1) | (Some(2), 3 | 4)
+    );
+    let bits = directory.find(BITS_PER_SAMPLE);
+    let has_bytes = bits.is_some_and(|bits| (0..bits.len()).all(|index| bits.integer(index) == Some(8)));
+    has_known_colours && has_bytes && value(PLANAR_CONFIGURATION) == 1 && value(SAMPLE_FORMAT) == 1
+}
+
 /// Whether the file is a camera's RAW file: these begin with a small copy of the picture, which would be taken for it.
 pub(super) fn is_raw(bytes: &[u8]) -> bool {
     const REDUCED: u64 = 1;
