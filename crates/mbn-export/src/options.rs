@@ -12,6 +12,7 @@ use mbn_weights::is_weight_file;
 const EXAMPLES: &str = "\
 Examples:
   mbn-export --alpha 0.25 model.onnx
+  mbn-export --weights hf:timm/mobilenetv1_100.ra4_e3600_r224_in1k model.onnx
   mbn-export --weights runs/photos_0.5/best.safetensors --input uint8 --softmax model.onnx
   mbn-export --alpha 1.0 --random-weights 7 --classes names.txt model.onnx
   mbn-export --alpha 0.25 --precision fp16 --check-images photos/ model.onnx
@@ -29,8 +30,8 @@ pub struct Options {
     #[arg(long, help_heading = "Model")]
     pub alpha: Option<Alpha>,
 
-    /// Weight file [default: `models/mobilenet_v1_ALPHA.safetensors` in the current folder]
-    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    /// Weights: safetensors, a PyTorch checkpoint, or `hf:OWNER/NAME[@REVISION][:FILE]` on the Hugging Face Hub [default: `models/mobilenet_v1_ALPHA.safetensors` in the current folder]
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Model")]
     pub weights: Option<PathBuf>,
 
     /// Use random weights, the same for the same seed

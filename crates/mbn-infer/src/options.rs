@@ -71,7 +71,8 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "fail", help_heading = "Input")]
     pub bad_images: BadImages,
 
-    /// `.onnx` or `.safetensors` file [default: `model.onnx`, else the weights built into the program]
+    /// An ONNX file, or weights (safetensors, a PyTorch checkpoint); `hf:OWNER/NAME[@REVISION][:FILE]` fetches either
+    /// [default: `model.onnx`, else the weights built into the program]
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     pub model: Option<PathBuf>,
 
@@ -98,7 +99,7 @@ pub struct Options {
     #[arg(long, value_name = "X", value_parser = parse_tolerance, help_heading = "Check")]
     pub tolerance: Option<f32>,
 
-    /// Weights for candle [default: those that the model was made from, beside it or in `models/`]
+    /// Weights for candle: a file, or `hf:OWNER/NAME[@REVISION][:FILE]` [default: those that the model was made from, beside it or in `models/`]
     #[arg(long, value_name = "FILE", help_heading = "Check")]
     pub weights: Option<PathBuf>,
 

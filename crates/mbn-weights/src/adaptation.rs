@@ -16,6 +16,13 @@ pub enum Adaptation {
     LeftOut(Vec<String>),
     /// Tensors of these types were taken as float32.
     Converted(Vec<String>),
+    /// The weights are those under a key of the checkpoint.
+    Chosen {
+        /// The key; `None` for the checkpoint itself.
+        key: Option<String>,
+        /// Keys of other weights in the checkpoint, which were left out.
+        others: Vec<String>,
+    },
 }
 
 impl fmt::Display for Adaptation {
@@ -28,6 +35,19 @@ impl fmt::Display for Adaptation {
                 write!(f, "{named} {verb} left out, not being weights")
             }
             Self::Converted(types) => write!(f, "its {} tensors are converted to F32", joined(types)),
+            Self::Chosen { key, others } => {
+                match key {
+                    Some(key) => write!(f, "the weights are its `{key}`")?,
+                    None => f.write_str("the weights are the tensors at its top")?,
+                }
+                match others.is_empty() {
+                    true => Ok(()),
+                    false => {
+                        let others = listed(others.iter().map(|key| format!("`{key}`")), NAMED);
+                        write!(f, "; the others, {others}, are left out")
+                    }
+                }
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ use mbn_spec::MetadataError;
 use mbn_spec::text::joined;
 use safetensors::SafeTensorError;
 
+use crate::pickle::PickleError;
+
 /// Tensors of a kind of problem that a message names before it counts the others.
 const NAMED: usize = 3;
 
@@ -43,8 +45,11 @@ pub enum WeightsErrorKind {
         limit: u64,
     },
     /// It is a file of another kind.
-    #[error("it is {0}, expected a safetensors file")]
+    #[error("it is {0}, expected a safetensors file or a PyTorch checkpoint")]
     OtherKind(FileKind),
+    /// It is a PyTorch checkpoint that cannot be read.
+    #[error(transparent)]
+    Pickle(#[from] PickleError),
     /// It is the saved state of a training run, which holds several sets of weights and the optimiser's.
     #[error("it is the saved state of a training run, expected weights")]
     RunState,

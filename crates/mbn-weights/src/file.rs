@@ -1,4 +1,4 @@
-//! Reading and writing weight files: safetensors with metadata in a fixed order.
+//! Reading weight files, safetensors and PyTorch's checkpoints, and writing safetensors with metadata in a fixed order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +8,7 @@ use mbn_spec::Metadata;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{SafeTensors, TensorView};
 
+use crate::pickle::{self, PickleError};
 use crate::{Adaptation, Weights, WeightsError, WeightsErrorKind, families};
 
 /// The largest weight or model file that is read: far above any MobileNetV1, far below what exhausts memory.
@@ -26,7 +27,8 @@ pub struct WeightFile {
 }
 
 impl WeightFile {
-    /// Reads a weight file of any family in [`families`]. Without metadata, alpha and the number of classes follow from
+    /// Reads a weight file of any family in [`families`], in safetensors or as a PyTorch checkpoint, which its first bytes
+    /// tell. Without metadata, alpha and the number of classes follow from
     /// the shapes. Names may have a prefix, floats may be F16, BF16 or F64, and batch norm's counters may be missing.
     ///
     /// # Errors
@@ -46,10 +48,13 @@ impl WeightFile {
     /// # Errors
     /// As [`WeightFile::load`], without the path.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsErrorKind> {
-        if bytes.is_empty() {
-            return Err(WeightsErrorKind::Empty);
+        let kind = FileKind::recognise(bytes);
+        match kind {
+            Some(FileKind::Empty) => return Err(WeightsErrorKind::Empty),
+            Some(kind) if pickle::is_readable(kind) => return Self::from_checkpoint(bytes, kind),
+            _ => {}
         }
-        let other_kind = |error| match FileKind::recognise(bytes) {
+        let other_kind = |error| match kind {
             None | Some(FileKind::Safetensors) => WeightsErrorKind::from(error),
             Some(kind) => WeightsErrorKind::OtherKind(kind),
         };
@@ -62,6 +67,39 @@ impl WeightFile {
         let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
         let metadata = Metadata::from_pairs(pairs)?;
         families::read(&tensors, metadata)
+    }
+
+    /// Reads the state dict of a PyTorch checkpoint as if it were a safetensors file.
+    fn from_checkpoint(bytes: &[u8], kind: FileKind) -> Result<Self, WeightsErrorKind> {
+        let checkpoint = pickle::read(bytes).map_err(|error| match error {
+            PickleError::NotCheckpoint => WeightsErrorKind::OtherKind(kind),
+            error => error.into(),
+        })?;
+        let pickle::Checkpoint {
+            tensors,
+            key,
+            others,
+            left_out,
+        } = checkpoint;
+        let views = tensors
+            .iter()
+            .map(|(name, tensor)| {
+                Ok((
+                    name,
+                    TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)?,
+                ))
+            })
+            .collect::<Result<Vec<_>, SafeTensorError>>()?;
+        let file = safetensors::serialize(views, None)?;
+        drop(tensors);
+        let mut read = families::read(&SafeTensors::deserialize(&file)?, Metadata::default())?;
+        if key.is_some() || !others.is_empty() {
+            read.adaptations.insert(0, Adaptation::Chosen { key, others });
+        }
+        if !left_out.is_empty() {
+            read.adaptations.push(Adaptation::LeftOut(left_out));
+        }
+        Ok(read)
     }
 }
 

@@ -13,6 +13,7 @@ mod file;
 mod folded;
 mod hash;
 mod located;
+pub mod pickle;
 mod published;
 #[cfg(test)]
 mod sample;

@@ -91,7 +91,7 @@ settings! {
         // TOML's integers end at i64::MAX.
         option: |option| option.value_parser(value_parser!(u64).range(..=i64::MAX as u64)),
     }
-    /// Weights to start from: ours, PyTorch's or Keras's
+    /// Weights to start from: a file, or hf:OWNER/NAME
     init: PathBuf {
         group: Model, value: "WEIGHTS", example: "start.safetensors", unset: "random",
     }

@@ -5,7 +5,7 @@ mod classifier;
 use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
-use mbn_cli::{Hint, load_weights, rename_classes};
+use mbn_cli::{Hint, HubName, LoadedWeights, load_weights_and_name, rename_classes};
 use mbn_model::fresh_weights;
 use mbn_spec::text::counted;
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
@@ -88,25 +88,33 @@ pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha) -> Result
     .hint(|| "leave out `--alpha` to use the alpha of the weights".to_owned())
 }
 
+/// The weights of `--init`.
+pub(crate) struct Init {
+    pub weights: Weights,
+    /// Their name with the commit, if they come from the Hub.
+    pub hub: Option<HubName>,
+}
+
 /// Reads `--init`. The class names of `--init-classes`, if given, replace its own.
-pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
+pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Init> {
     if path.is_dir() {
         bail!(
             "`--init {}` is a folder, expected a weight file such as a run's `best.safetensors`",
             path.display()
         );
     }
-    let weights = load_weights(path)?;
+    let LoadedWeights { weights, hub } = load_weights_and_name(path)?;
     if let Some(name) = weights.not_finite() {
         bail!(
             "`--init {}` cannot be used: `{name}` holds infinite values or NaN",
             path.display()
         );
     }
-    match names_path {
-        Some(names_path) => rename_classes(weights, path, "--init-classes", names_path),
-        None => Ok(weights),
-    }
+    let weights = match names_path {
+        Some(names_path) => rename_classes(weights, path, "--init-classes", names_path)?,
+        None => weights,
+    };
+    Ok(Init { weights, hub })
 }
 
 #[cfg(test)]

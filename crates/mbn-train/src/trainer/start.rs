@@ -13,7 +13,7 @@ use mbn_weights::Weights;
 
 use super::Trainer;
 use super::checks::{WEIGHTS_ON_DISK, require_usable};
-use super::init::{self, Start};
+use super::init::{self, Init, Start};
 use crate::options::Options;
 use crate::run::{ImageSet, Position, Progress, RunDir, write_augmented};
 use crate::settings::{DEFAULT_DATA, Part, RunArgs, Settings};
@@ -22,8 +22,8 @@ use crate::{data, device};
 impl Trainer {
     /// Makes every check of a new run that does not need its data.
     pub fn check(options: &Options, device: &Device) -> Result<()> {
-        let args = options.run_args()?;
-        let init = init(&args)?;
+        let mut args = options.run_args()?;
+        let init = init(&mut args)?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
         let folder = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
         let settings = options.resolve(args, folder, init_alpha)?;
@@ -33,9 +33,9 @@ impl Trainer {
 
     /// Starts a new run; `None` if the user stopped it before there was anything to save.
     pub fn start(options: &Options, device: &Device) -> Result<Option<Self>> {
-        let args = options.run_args()?;
+        let mut args = options.run_args()?;
         let folder = data::locate(args.data.as_deref())?;
-        let init = init(&args)?;
+        let init = init(&mut args)?;
         let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
         let (args, data) = args_and_data(options, args, &folder, init_alpha)?;
         let asked = options
@@ -67,6 +67,7 @@ impl Trainer {
         run.require_space(WEIGHTS_ON_DISK * weights.to_bytes()?.len())?;
         log::info!("Writing to `{}`", run.path().display());
         let progress = Progress {
+            init_sha256: init.as_ref().map(Weights::sha256),
             settings,
             publish,
             preprocess,
@@ -97,11 +98,17 @@ impl Trainer {
     }
 }
 
-/// The weights of `--init`.
-fn init(args: &RunArgs) -> Result<Option<Weights>> {
-    let path = args.init.as_deref();
-    path.map(|path| init::load(path, args.init_classes.as_deref()))
-        .transpose()
+/// The weights of `--init`. A name on the Hub gets the commit that they were fetched at, so that the settings say which they
+/// are.
+fn init(args: &mut RunArgs) -> Result<Option<Weights>> {
+    let Some(path) = &args.init else {
+        return Ok(None);
+    };
+    let Init { weights, hub } = init::load(path, args.init_classes.as_deref())?;
+    if let Some(name) = hub {
+        args.init = Some(name.to_string().into());
+    }
+    Ok(Some(weights))
 }
 
 /// The weights of `--init` or random ones, for the classes of the data set.
