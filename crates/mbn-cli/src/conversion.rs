@@ -113,7 +113,7 @@ pub(crate) fn tensorflow_checkpoint(path: &Path) -> Option<String> {
     let name = checkpoint_name(path);
     let mut index = name.clone().into_os_string();
     index.push(".index");
-    let is_data = name != path && !path.extension().is_some_and(|extension| extension == "index");
+    let is_data = name != path && path.extension().is_none_or(|extension| extension != "index");
     (is_data || Path::new(&index).is_file()).then(|| {
         let conversion = converts_as(FROM_TENSORFLOW, &name, "TensorFlow");
         format!("`{}` is a TensorFlow checkpoint: {conversion}", name.display())

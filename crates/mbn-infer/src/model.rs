@@ -148,17 +148,15 @@ fn holds_weights(path: &Path) -> bool {
 
 /// What a user can do about a file that is no ONNX model.
 fn advice(path: &Path, kind: &ModelErrorKind) -> String {
-    let kind = match kind {
-        ModelErrorKind::OtherKind(kind) => Some(*kind),
+    let known = match kind {
+        ModelErrorKind::OtherKind(kind) => other_kind(path, *kind),
         _ => None,
     };
-    match kind {
-        // What a converted checkpoint makes is weights, which `--model` takes as well.
-        kind => kind.and_then(|kind| other_kind(path, kind)).unwrap_or_else(|| {
-            "`mbn-export --weights FILE OUT.onnx` makes a model of weights; `--model` takes it, or the weights themselves"
-                .to_owned()
-        }),
-    }
+    // What a converted checkpoint makes is weights, which `--model` takes as well.
+    known.unwrap_or_else(|| {
+        "`mbn-export --weights FILE OUT.onnx` makes a model of weights; `--model` takes it, or the weights themselves"
+            .to_owned()
+    })
 }
 
 impl fmt::Display for Model {

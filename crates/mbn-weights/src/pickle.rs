@@ -32,6 +32,7 @@ use safetensors::Dtype;
 use archive::Archive;
 pub use error::PickleError;
 use tensors::Gather;
+use values::shortened;
 
 /// The largest pickle that is read. It holds names and shapes, no weights: a MobileNetV1's has 20 kB.
 const MAX_PICKLE_BYTES: usize = 8 << 20;
@@ -60,7 +61,8 @@ pub struct Checkpoint {
     pub key: Option<String>,
     /// Keys of other state dicts in the checkpoint.
     pub others: Vec<String>,
-    /// Entries of the state dict that are plain data and no tensors.
+    /// Keys of entries of the state dict that are plain data and no tensors. These keys and those above are as a message
+    /// shows them, without control characters.
     pub left_out: Vec<String>,
 }
 
@@ -100,13 +102,13 @@ pub fn read(file: &[u8]) -> Result<Checkpoint, PickleError> {
     for (name, value) in choice.entries {
         match gather.tensor(name, value)? {
             Some(tensor) => drop(tensors.insert(name.to_owned(), tensor)),
-            None => left_out.push(name.to_owned()),
+            None => left_out.push(shortened(name)),
         }
     }
     Ok(Checkpoint {
         tensors,
-        key: choice.key.map(str::to_owned),
-        others: choice.others.into_iter().map(str::to_owned).collect(),
+        key: choice.key.map(shortened),
+        others: choice.others.into_iter().map(shortened).collect(),
         left_out,
     })
 }

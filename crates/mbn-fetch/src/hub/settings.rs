@@ -56,7 +56,7 @@ impl Token {
 
 impl Hub {
     /// The Hub of `HF_ENDPOINT`, with the cache of `HF_HUB_CACHE` or below `HF_HOME`, and the token of `HF_TOKEN` or in the
-    /// file that `huggingface-cli login` writes. With `HF_HUB_OFFLINE` only the cache is used.
+    /// file that `hf auth login` writes. With `HF_HUB_OFFLINE` only the cache is used.
     ///
     /// # Errors
     /// [`HubError`] if no folder is known for the cache, or the token cannot be sent.
