@@ -17,8 +17,10 @@ mod png_checksums;
 mod rgb;
 mod tiff;
 mod tiff_fields;
+mod tiff_jpeg;
 mod unrecognised;
 mod warning;
+mod webp;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -101,6 +103,23 @@ pub fn decode_bytes_with(bytes: &[u8], options: &DecodeOptions) -> Result<Decode
         let mut decoded = decode_as_stored(format, bytes, options)?;
         orientation::apply(&mut decoded.image, orientation::of(format, bytes));
         Ok(decoded)
+    })
+}
+
+/// Decodes the content of a JPEG file as [`decode_bytes_with`] does, but always with libjpeg, so that the decoders can be
+/// compared: they give the same pixels.
+///
+/// # Errors
+/// As [`decode_bytes_with`], and for another format.
+pub fn decode_with_libjpeg(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeErrorKind> {
+    let format = format_of(bytes)?;
+    if format != PictureFormat::Jpeg {
+        return Err(DecodeErrorKind::OtherFormat(format.to_string()));
+    }
+    without_panic(format, || {
+        let (mut image, warning) = jpeg::decode_with_libjpeg(bytes, options.at_least)?;
+        orientation::apply(&mut image, orientation::of(format, bytes));
+        Ok(Decoded { image, warning })
     })
 }
 

@@ -48,7 +48,7 @@ pub use dataset::{
 pub use decode::{
     DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_DECODED_BYTES, MAX_FILE_BYTES,
     MAX_SIDE, PictureFormat, check_bytes, check_file, decode_bytes, decode_bytes_with, decode_file,
-    decode_file_with,
+    decode_file_with, decode_with_libjpeg,
 };
 pub use image_source::ImageSource;
 pub use input_paths::{CollectError, CollectErrorKind, Collected, collect};

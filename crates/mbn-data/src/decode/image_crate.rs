@@ -8,7 +8,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Lim
 use super::error::DecodeErrorKind;
 use super::limits::{MAX_DECODED_BYTES, check_size};
 use super::picture_format::PictureFormat;
-use super::{rgb, tiff};
+use super::{rgb, tiff, webp};
 
 /// Decodes a file to RGB, as it is stored.
 pub(super) fn decode(format: PictureFormat, bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
@@ -25,8 +25,15 @@ pub(super) fn decode(format: PictureFormat, bytes: &[u8]) -> Result<RgbImage, De
 
 /// Reads the header and checks the size.
 pub(super) fn open(format: PictureFormat, bytes: &[u8]) -> Result<impl ImageDecoder, DecodeErrorKind> {
-    if format == PictureFormat::Tiff && !tiff::is_understood(bytes) {
-        return Err(unsupported(format, bytes));
+    match format {
+        PictureFormat::Tiff if !tiff::is_understood(bytes) => return Err(unsupported(format, bytes)),
+        PictureFormat::WebP if !webp::has_one_size(bytes) => {
+            return Err(DecodeErrorKind::Malformed {
+                format,
+                reason: "its first frame has another size than its header says".to_owned(),
+            });
+        }
+        _ => {}
     }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
