@@ -20,9 +20,11 @@ mod request;
 mod rgb;
 mod tiff;
 mod tiff_fields;
+mod tiff_jpeg;
 mod tiff_pixels;
 mod unrecognised;
 mod warning;
+mod webp;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -79,13 +81,39 @@ pub fn decode_bytes(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
 /// As [`decode_bytes`].
 pub fn decode_bytes_with(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeErrorKind> {
     let format = format_of(bytes)?;
+    let decode = |bytes: &[u8], request: &Request| decode_as_stored(format, bytes, request);
+    decode_by(decode, format, bytes, options)
+}
+
+/// Decodes the content of a JPEG file as [`decode_bytes_with`] does, but always with libjpeg, so that the decoders can be
+/// compared: they give the same pixels.
+///
+/// # Errors
+/// As [`decode_bytes_with`], and for another format.
+pub fn decode_with_libjpeg(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeErrorKind> {
+    let format = format_of(bytes)?;
+    if format != PictureFormat::Jpeg {
+        return Err(DecodeErrorKind::OtherFormat(format.to_string()));
+    }
+    decode_by(jpeg::decode_with_libjpeg, format, bytes, options)
+}
+
+/// Decodes and turns the picture.
+fn decode_by(
+    decode: impl FnOnce(&[u8], &Request) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind>,
+    format: PictureFormat,
+    bytes: &[u8],
+    options: &DecodeOptions,
+) -> Result<Decoded, DecodeErrorKind> {
     without_panic(format, || {
         let request = Request::new(format, bytes, options);
-        let (stored, warning) = decode_as_stored(format, bytes, &request)?;
-        let Stored {
-            mut image,
-            mut memory,
-        } = stored;
+        let (
+            Stored {
+                mut image,
+                mut memory,
+            },
+            warning,
+        ) = decode(bytes, &request)?;
         orientation::apply(&mut image, request.orientation);
         memory.shrink_to(image.len() as u64);
         Ok(Decoded {

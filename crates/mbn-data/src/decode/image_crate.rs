@@ -9,7 +9,7 @@ use super::error::DecodeErrorKind;
 use super::limits::Limits;
 use super::picture_format::PictureFormat;
 use super::request::{Request, Stored, rgb_bytes};
-use super::{rgb, tiff, tiff_pixels};
+use super::{rgb, tiff, tiff_pixels, webp};
 
 /// Decodes a file to RGB, as it is stored.
 pub(super) fn decode(
@@ -41,8 +41,15 @@ pub(super) fn open(
     bytes: &[u8],
     limits: Limits,
 ) -> Result<impl ImageDecoder, DecodeErrorKind> {
-    if format == PictureFormat::Tiff && !tiff::is_understood(bytes) {
-        return Err(unsupported(format, bytes));
+    match format {
+        PictureFormat::Tiff if !tiff::is_understood(bytes) => return Err(unsupported(format, bytes)),
+        PictureFormat::WebP if !webp::has_one_size(bytes) => {
+            return Err(DecodeErrorKind::Malformed {
+                format,
+                reason: "its first frame has another size than its header says".to_owned(),
+            });
+        }
+        _ => {}
     }
     let mut of_crate = image::Limits::default();
     // Of TIFF files the crate counts compressed data too.
