@@ -184,8 +184,21 @@ fn a_parameter_is_its_tensor() {
 fn archives_that_are_no_checkpoints_are_told_apart() {
     let pickle = pickled(&state_dict(0), 2);
     let (data, bytes) = (&pickle[..], &floats(24)[..]);
-    let script = zipped(&[("net/data.pkl", data), ("net/constants.pkl", data)]);
+    // Other archives compress what they like: here the last file, by its method in the zip's directory.
+    let compressed = |files: &[(&str, &[u8])]| {
+        let mut file = zipped(files);
+        let entry = memchr::memmem::rfind(&file, b"PK\x01\x02").unwrap();
+        file[entry + 10] = 8;
+        file
+    };
+    let script = compressed(&[
+        ("net/data.pkl", data),
+        ("net/constants.pkl", data),
+        ("net/code/net.py", b"pass"),
+    ]);
     assert_eq!(read(&script).unwrap_err(), PickleError::TorchScript);
+    let photos = compressed(&[("photos/1.jpg", b"a"), ("photos/2.jpg", b"b")]);
+    assert_eq!(read(&photos).unwrap_err(), PickleError::NotCheckpoint);
     let big = zipped(&[("a/data.pkl", data), ("a/byteorder", b"big"), ("a/data/0", bytes)]);
     assert!(matches!(read(&big).unwrap_err(), PickleError::ByteOrder(order) if order == "big"));
     let other = zipped(&[("model.json", b"{}")]);

@@ -36,12 +36,14 @@ impl<'a> Archive<'a> {
         if zip.has_duplicate_names() || zip.has_overlapping_entries().map_err(zip_error)? {
             return Err(PickleError::Overlap);
         }
-        let mut files = HashMap::new();
+        let (mut files, mut compressed) = (HashMap::new(), None);
         for index in 0..zip.len() {
             let entry = zip.by_index_raw(index).map_err(zip_error)?;
             let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
             if entry.compression() != CompressionMethod::Stored || entry.encrypted() {
-                return Err(PickleError::Compressed(shortened(&name)));
+                compressed.get_or_insert(shortened(&name));
+                files.insert(name, &[][..]);
+                continue;
             }
             let start = entry.data_start().and_then(|start| usize::try_from(start).ok());
             let size = usize::try_from(entry.size()).ok();
@@ -56,10 +58,11 @@ impl<'a> Archive<'a> {
             }
             files.insert(name, content);
         }
-        Self::of_files(files)
+        Self::of_files(files, compressed)
     }
 
-    fn of_files(files: HashMap<String, &'a [u8]>) -> Result<Self, PickleError> {
+    /// Tells a checkpoint from other archives, which may be compressed as they like.
+    fn of_files(files: HashMap<String, &'a [u8]>, compressed: Option<String>) -> Result<Self, PickleError> {
         let mut folders = files.keys().filter_map(|name| {
             let folder = name.strip_suffix("/data.pkl")?;
             (!folder.contains('/')).then(|| format!("{folder}/"))
@@ -71,6 +74,9 @@ impl<'a> Archive<'a> {
         let get = |name: &str| files.get(&format!("{folder}{name}")).copied();
         if get("constants.pkl").is_some() {
             return Err(PickleError::TorchScript);
+        }
+        if let Some(name) = compressed {
+            return Err(PickleError::Compressed(name));
         }
         if let Some(order) = get("byteorder").filter(|order| order.trim_ascii() != b"little") {
             return Err(PickleError::ByteOrder(shortened(&String::from_utf8_lossy(order))));
