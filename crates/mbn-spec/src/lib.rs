@@ -18,7 +18,7 @@ pub use alpha::{Alpha, ParseAlphaError};
 pub use architecture::{Architecture, BLOCKS, STEM_CHANNELS};
 pub use layer::{ConvLayer, LayerKind, Padding};
 pub use metadata::{ARCHITECTURE, Metadata, MetadataError, Training, default_class_names};
-pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Preprocess, PreprocessError, Resize};
+pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess, PreprocessError, Resize};
 pub use summary::{LayerSummary, Summary};
 pub use tensor::{NormTensor, TensorKind, TensorRole, TensorSpec};
 pub use variant::{Activation, Stride2Padding, Variant};

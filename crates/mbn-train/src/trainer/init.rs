@@ -60,7 +60,7 @@ impl Start {
         };
         Ok(Self {
             weights,
-            preprocess: Preprocess { size, ..preprocess },
+            preprocess: preprocess.with_size(size),
         })
     }
 }

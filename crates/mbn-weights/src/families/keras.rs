@@ -1,8 +1,8 @@
 //! Keras: `keras.applications.MobileNet`, with its own layouts, activation, epsilon and padding.
 
 use mbn_spec::{
-    Activation, ConvLayer, LayerKind, NormTensor, Preprocess, Resize, Stride2Padding, TensorRole, TensorSpec,
-    Variant,
+    Activation, ConvLayer, Interpolation, LayerKind, NormTensor, Preprocess, Resize, Stride2Padding,
+    TensorRole, TensorSpec, Variant,
 };
 
 use crate::family::{Family, Stored};
@@ -18,6 +18,8 @@ pub const VARIANT: Variant = Variant {
 pub const PREPROCESS: Preprocess = Preprocess {
     size: 224,
     resize: Resize::Square,
+    shorter: None,
+    interpolation: Interpolation::Bilinear,
     mean: [0.5; 3],
     std: [0.5; 3],
 };
