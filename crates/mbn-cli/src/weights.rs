@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use mbn_files::FileKind;
-use mbn_weights::{BEST_OF_RUN, LAST_OF_RUN, WeightFile, Weights, WeightsErrorKind};
+use mbn_spec::text::joined;
+use mbn_weights::{BEST_OF_RUN, Head, LAST_OF_RUN, Source, Taken, WeightFile, Weights, WeightsErrorKind};
 
-use crate::{Hint, quote};
+use crate::{Hint, Overrides, quote};
 
 /// Turns a PyTorch checkpoint into safetensors: a bare state dict, or one below `state_dict` or `model`.
 const FROM_PYTORCH: &str = "import sys, torch; from safetensors.torch import save_file; \
@@ -19,11 +20,31 @@ const FROM_HDF5: &str = "import sys, h5py; from safetensors.numpy import save_fi
      h5py.File(sys.argv[1]).visititems(lambda k, v: t.update({k: v[()]}) \
      if isinstance(v, h5py.Dataset) and v.dtype.kind == \"f\" else None); save_file(t, sys.argv[2])";
 
-/// Reads a weight file, and logs what was different about it. Errors carry advice.
+/// Reads a weight file, and logs what was different about it and what it does not say itself. Errors carry advice.
 ///
 /// # Errors
 /// It cannot be read, or does not hold the weights of a MobileNetV1.
 pub fn load_weights(path: &Path) -> Result<Weights> {
+    load_weights_with(path, &Overrides::default())
+}
+
+/// As [`load_weights`], with what the user says about the weights.
+///
+/// # Errors
+/// As [`load_weights`], and if no picture can follow the preprocessing.
+pub fn load_weights_with(path: &Path, overrides: &Overrides) -> Result<Weights> {
+    Ok(load(path, overrides, Head::Required)?.0)
+}
+
+/// As [`load_weights_with`], of weights to train on from, which may lack the classifier. Returns whether they have one.
+///
+/// # Errors
+/// As [`load_weights_with`].
+pub fn load_start(path: &Path, overrides: &Overrides) -> Result<(Weights, bool)> {
+    load(path, overrides, Head::Optional)
+}
+
+fn load(path: &Path, overrides: &Overrides, head: Head) -> Result<(Weights, bool)> {
     if path.is_dir() {
         let error = anyhow!("`{}` is a folder, expected a weight file", path.display());
         let best = path.join(BEST_OF_RUN);
@@ -32,12 +53,17 @@ pub fn load_weights(path: &Path) -> Result<Weights> {
             false => Err(error),
         };
     }
-    match WeightFile::load(path) {
+    match WeightFile::load_with(path, head) {
         Ok(file) => {
             for adaptation in &file.adaptations {
                 log::info!("`{}`: {adaptation}", path.display());
             }
-            Ok(file.weights)
+            if let Some(text) = taken(&file, overrides) {
+                log::info!("`{}`: {text}", path.display());
+            }
+            let weights = overrides.apply(file.weights);
+            let weights = weights.with_context(|| format!("`{}` cannot be used", path.display()))?;
+            Ok((weights, file.has_classifier))
         }
         Err(error) => match advice(path, &error.kind) {
             Some(advice) => Err(error).hint(|| advice),
@@ -46,9 +72,56 @@ pub fn load_weights(path: &Path) -> Result<Weights> {
     }
 }
 
+/// What the file does not say itself, as options that say the same, and where it comes from.
+fn taken(file: &WeightFile, overrides: &Overrides) -> Option<String> {
+    let mut parts: Vec<(&Source, Vec<String>)> = Vec::new();
+    for taken in &file.taken {
+        let (source, options) = match taken {
+            Taken::Preprocess(source) => {
+                let preprocess = file.weights.metadata().preprocess.unwrap_or_default();
+                (source, overrides.options_of_preprocess(&preprocess))
+            }
+            Taken::Variant(source) => {
+                let variant = &file.weights.architecture().variant;
+                (source, overrides.options_of_variant(variant))
+            }
+            Taken::Classes(source) => (source, vec!["(class names)".to_owned()]),
+        };
+        match parts.iter_mut().find(|(known, _)| *known == source) {
+            Some((_, known)) => known.extend(options),
+            None => parts.push((source, options)),
+        }
+    }
+    parts.retain(|(_, options)| !options.is_empty());
+    let text = |(source, options): (&Source, Vec<String>)| {
+        let from = match source {
+            Source::Files(names) => {
+                let names = joined(names.iter().map(|name| format!("`{name}`")));
+                format!(
+                    "as {names} beside it {}",
+                    if names.contains(" and ") { "say" } else { "says" }
+                )
+            }
+            Source::Family if file.family.is_empty() => "assumed".to_owned(),
+            Source::Family => format!("assumed, as {} publishes its weights", file.family),
+        };
+        format!("{from}: {}", options.join(" "))
+    };
+    let texts: Vec<_> = parts.into_iter().map(text).collect();
+    let names = match file.family {
+        "" => String::new(),
+        family => format!("its tensors have the names of {family}; "),
+    };
+    (!texts.is_empty()).then(|| format!("{names}{}", texts.join("; ")))
+}
+
 fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
     match kind {
         WeightsErrorKind::RunState => Some(weights_beside(path)),
+        WeightsErrorKind::NoClassifier => Some(format!(
+            "`mbn-train --data DIR --init {}` starts from it, with a new classifier",
+            quote(path)
+        )),
         WeightsErrorKind::OtherKind(FileKind::Onnx) => Some(
             "weights are what a model is made from: `mbn-train` writes them as `.safetensors`; \
              `mbn-infer --model` takes an ONNX model if its name does not end in `.safetensors`"
