@@ -2,42 +2,61 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use mbn_files::FileKind;
-use mbn_weights::{BEST_OF_RUN, LAST_OF_RUN, WeightFile, Weights, WeightsErrorKind};
+use mbn_spec::text::joined;
+use mbn_weights::{BEST_OF_RUN, Head, LAST_OF_RUN, Source, Taken, WeightFile, Weights, WeightsErrorKind};
 
 use crate::conversion::{broken_checkpoint, other_kind, saved_model, tensorflow_checkpoint};
-use crate::{Hint, HubName, NamedFile, Wanted, named_file};
+use crate::{Hint, HubName, NamedFile, Overrides, Wanted, named_file, quote};
 
 /// Weights that a user named.
 #[derive(Clone, Debug)]
 pub struct LoadedWeights {
     /// The weights.
     pub weights: Weights,
+    /// Whether their file has a classifier; theirs is empty otherwise.
+    pub has_classifier: bool,
     /// The name on the Hub with the commit they were fetched at, if they come from there.
     pub hub: Option<HubName>,
 }
 
-/// Reads a weight file, or fetches and reads one that is named on the Hub, and logs what was different about it. Errors carry
-/// advice.
+/// Reads a weight file, or fetches and reads one that is named on the Hub, and logs what was different about it and what it does
+/// not say itself. Errors carry advice.
 ///
 /// # Errors
 /// It cannot be fetched or read, or does not hold the weights of a MobileNetV1.
 pub fn load_weights(path: &Path) -> Result<Weights> {
-    load_weights_and_name(path).map(|loaded| loaded.weights)
+    load_weights_with(path, &Overrides::default())
 }
 
-/// As [`load_weights`], with where they come from.
+/// As [`load_weights`], with what the user says about the weights.
 ///
 /// # Errors
-/// As [`load_weights`].
-pub fn load_weights_and_name(path: &Path) -> Result<LoadedWeights> {
-    let NamedFile { path, hub } = named_file(path, Wanted::Weights)?;
-    let weights = load_file(&path)?;
-    Ok(LoadedWeights { weights, hub })
+/// As [`load_weights`], and if no picture can follow the preprocessing.
+pub fn load_weights_with(path: &Path, overrides: &Overrides) -> Result<Weights> {
+    Ok(load(path, overrides, Head::Required)?.weights)
 }
 
-fn load_file(path: &Path) -> Result<Weights> {
+/// As [`load_weights_with`], of weights to train on from, which may lack the classifier.
+///
+/// # Errors
+/// As [`load_weights_with`].
+pub fn load_start(path: &Path, overrides: &Overrides) -> Result<LoadedWeights> {
+    load(path, overrides, Head::Optional)
+}
+
+fn load(path: &Path, overrides: &Overrides, head: Head) -> Result<LoadedWeights> {
+    let NamedFile { path, hub } = named_file(path, Wanted::Weights)?;
+    let (weights, has_classifier) = load_file(&path, overrides, head)?;
+    Ok(LoadedWeights {
+        weights,
+        has_classifier,
+        hub,
+    })
+}
+
+fn load_file(path: &Path, overrides: &Overrides, head: Head) -> Result<(Weights, bool)> {
     if path.is_dir() {
         let error = anyhow!("`{}` is a folder, expected a weight file", path.display());
         let best = path.join(BEST_OF_RUN);
@@ -49,12 +68,17 @@ fn load_file(path: &Path) -> Result<Weights> {
             _ => Err(error),
         };
     }
-    match WeightFile::load(path) {
+    match WeightFile::load_with(path, head) {
         Ok(file) => {
             for adaptation in &file.adaptations {
                 log::info!("`{}`: {adaptation}", path.display());
             }
-            Ok(file.weights)
+            if let Some(text) = taken(&file, overrides) {
+                log::info!("`{}`: {text}", path.display());
+            }
+            let weights = overrides.apply(file.weights);
+            let weights = weights.with_context(|| format!("`{}` cannot be used", path.display()))?;
+            Ok((weights, file.has_classifier))
         }
         Err(error) => match advice(path, &error.kind) {
             Some(advice) => Err(error).hint(|| advice),
@@ -63,9 +87,56 @@ fn load_file(path: &Path) -> Result<Weights> {
     }
 }
 
+/// What the file does not say itself, as options that say the same, and where it comes from.
+fn taken(file: &WeightFile, overrides: &Overrides) -> Option<String> {
+    let mut parts: Vec<(&Source, Vec<String>)> = Vec::new();
+    for taken in &file.taken {
+        let (source, options) = match taken {
+            Taken::Preprocess(source) => {
+                let preprocess = file.weights.metadata().preprocess.unwrap_or_default();
+                (source, overrides.options_of_preprocess(&preprocess))
+            }
+            Taken::Variant(source) => {
+                let variant = &file.weights.architecture().variant;
+                (source, overrides.options_of_variant(variant))
+            }
+            Taken::Classes(source) => (source, vec!["(class names)".to_owned()]),
+        };
+        match parts.iter_mut().find(|(known, _)| *known == source) {
+            Some((_, known)) => known.extend(options),
+            None => parts.push((source, options)),
+        }
+    }
+    parts.retain(|(_, options)| !options.is_empty());
+    let text = |(source, options): (&Source, Vec<String>)| {
+        let from = match source {
+            Source::Files(names) => {
+                let names = joined(names.iter().map(|name| format!("`{name}`")));
+                format!(
+                    "as {names} beside it {}",
+                    if names.contains(" and ") { "say" } else { "says" }
+                )
+            }
+            Source::Family if file.family.is_empty() => "assumed".to_owned(),
+            Source::Family => format!("assumed, as {} publishes its weights", file.family),
+        };
+        format!("{from}: {}", options.join(" "))
+    };
+    let texts: Vec<_> = parts.into_iter().map(text).collect();
+    let names = match file.family {
+        "" => String::new(),
+        family => format!("its tensors have the names of {family}; "),
+    };
+    (!texts.is_empty()).then(|| format!("{names}{}", texts.join("; ")))
+}
+
 fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
     match kind {
         WeightsErrorKind::RunState => Some(weights_beside(path)),
+        WeightsErrorKind::NoClassifier => Some(format!(
+            "`mbn-train --data DIR --init {}` starts from it, with a new classifier",
+            quote(path)
+        )),
         WeightsErrorKind::OtherKind(FileKind::Onnx) => Some(
             "weights are what a model is made from: `mbn-train` writes them as `.safetensors`; \
              `mbn-infer --model` takes an ONNX model if its name does not end in `.safetensors`"

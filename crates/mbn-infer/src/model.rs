@@ -10,7 +10,7 @@ use mbn_cli::{Hint, Wanted, load_weights, named_file, other_kind};
 use mbn_engine::precision::ModelPrecision;
 use mbn_files::{FileKind, HEAD};
 use mbn_onnx::ModelErrorKind;
-use mbn_spec::{Architecture, Metadata, Preprocess};
+use mbn_spec::{Architecture, Metadata, Preprocess, Variant};
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::builtin;
@@ -116,6 +116,11 @@ impl Model {
     pub fn multiply_adds(&self) -> Option<u64> {
         let architecture = Architecture::new(self.metadata.alpha?, 1);
         Some(architecture.summary(self.preprocess(None).size).multiply_adds())
+    }
+
+    /// Activation, epsilon and padding that the model states, or those that are not stated.
+    pub fn variant(&self) -> Variant {
+        self.metadata.variant.unwrap_or_default()
     }
 
     /// Class names, if the model names them.

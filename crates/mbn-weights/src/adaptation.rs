@@ -23,6 +23,8 @@ pub enum Adaptation {
         /// Keys of other weights in the checkpoint, which were left out.
         others: Vec<String>,
     },
+    /// The configuration beside it describes this other network, and was not used.
+    OtherConfig(String),
 }
 
 impl fmt::Display for Adaptation {
@@ -33,6 +35,12 @@ impl fmt::Display for Adaptation {
                 let named = listed(names.iter().map(|name| format!("`{name}`")), NAMED);
                 let verb = if names.len() == 1 { "is" } else { "are" };
                 write!(f, "{named} {verb} left out, not being weights")
+            }
+            Self::OtherConfig(model) => {
+                write!(
+                    f,
+                    "the `config.json` beside it describes `{model}` and is not used"
+                )
             }
             Self::Converted(types) => write!(f, "its {} tensors are converted to F32", joined(types)),
             Self::Chosen { key, others } => {

@@ -8,6 +8,8 @@ use mbn_spec::MetadataError;
 use mbn_spec::text::joined;
 use safetensors::SafeTensorError;
 
+use crate::beside::BesideError;
+use crate::lookalikes::Lookalike;
 use crate::pickle::PickleError;
 
 /// Tensors of a kind of problem that a message names before it counts the others.
@@ -59,6 +61,15 @@ pub enum WeightsErrorKind {
     /// Its metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// It holds a network that is easily taken for a MobileNetV1.
+    #[error(transparent)]
+    Lookalike(#[from] Lookalike),
+    /// It has every layer but the classifier.
+    #[error("it has no classifier, only the layers before it")]
+    NoClassifier,
+    /// A file beside it that describes it cannot be used.
+    #[error(transparent)]
+    Beside(#[from] BesideError),
     /// Its tensors do not make a MobileNetV1.
     #[error(transparent)]
     Mismatch(#[from] MismatchError),

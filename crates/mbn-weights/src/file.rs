@@ -8,6 +8,7 @@ use mbn_spec::Metadata;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{SafeTensors, TensorView};
 
+use crate::family::Context;
 use crate::pickle::{self, PickleError};
 use crate::{Adaptation, Weights, WeightsError, WeightsErrorKind, families};
 
@@ -20,23 +21,72 @@ const STATE_METADATA: &str = "progress";
 /// Weights as a file holds them.
 #[derive(Clone, Debug)]
 pub struct WeightFile {
-    /// The weights.
+    /// The weights. Without a classifier in the file, they have one of a single class, with zeros.
     pub weights: Weights,
+    /// The library whose names the tensors have; empty for PyTorch's own.
+    pub family: &'static str,
+    /// Whether the file has a classifier.
+    pub has_classifier: bool,
+    /// What the file does not say itself.
+    pub taken: Vec<Taken>,
     /// What is different about the file, for messages.
     pub adaptations: Vec<Adaptation>,
 }
 
+/// A part of the description that a file lacks, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Size, resize, mean and standard deviation.
+    Preprocess(Source),
+    /// Activation, epsilon and padding.
+    Variant(Source),
+    /// Class names.
+    Classes(Source),
+}
+
+/// Where a part of the description comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// These files, in the folder of the weights.
+    Files(Vec<&'static str>),
+    /// What the library publishes, or the default.
+    Family,
+}
+
+/// Whether a file may lack the classifier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Head {
+    /// It must have one.
+    #[default]
+    Required,
+    /// It may lack it, for a network that gets a new one.
+    Optional,
+}
+
 impl WeightFile {
     /// Reads a weight file of any family in [`families`], in safetensors or as a PyTorch checkpoint, which its first bytes
-    /// tell. Without metadata, alpha and the number of classes follow from
-    /// the shapes. Names may have a prefix, floats may be F16, BF16 or F64, and batch norm's counters may be missing.
+    /// tell. Without metadata, alpha and the number of classes follow from the shapes. Names may have a prefix, floats may be
+    /// F16, BF16 or F64, and batch norm's counters may be missing. What the tensors do not show comes from the files that the
+    /// family's library writes beside them, else from what it publishes.
     ///
     /// # Errors
     /// [`WeightsError`] for anything other than a whole state dict of a MobileNetV1.
     pub fn load(path: &Path) -> Result<Self, WeightsError> {
+        Self::load_with(path, Head::Required)
+    }
+
+    /// As [`WeightFile::load`]; `head` says whether the file may lack the classifier.
+    ///
+    /// # Errors
+    /// As [`WeightFile::load`].
+    pub fn load_with(path: &Path, head: Head) -> Result<Self, WeightsError> {
         let limit = MAX_FILE_BYTES;
         let too_large = |found| WeightsErrorKind::TooLarge { found, limit };
-        let read = || Self::from_bytes(&whole_file::read(path, limit, too_large)?);
+        let context = Context {
+            folder: path.parent(),
+            head,
+        };
+        let read = || Self::read(&whole_file::read(path, limit, too_large)?, &context);
         read().map_err(|kind| WeightsError {
             path: path.to_owned(),
             kind,
@@ -48,10 +98,14 @@ impl WeightFile {
     /// # Errors
     /// As [`WeightFile::load`], without the path.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsErrorKind> {
+        Self::read(bytes, &Context::default())
+    }
+
+    fn read(bytes: &[u8], context: &Context) -> Result<Self, WeightsErrorKind> {
         let kind = FileKind::recognise(bytes);
         match kind {
             Some(FileKind::Empty) => return Err(WeightsErrorKind::Empty),
-            Some(kind) if pickle::is_readable(kind) => return Self::from_checkpoint(bytes, kind),
+            Some(kind) if pickle::is_readable(kind) => return Self::from_checkpoint(bytes, kind, context),
             _ => {}
         }
         let other_kind = |error| match kind {
@@ -66,11 +120,15 @@ impl WeightFile {
         }
         let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
         let metadata = Metadata::from_pairs(pairs)?;
-        families::read(&tensors, metadata)
+        let views = tensors
+            .iter()
+            .map(|(name, view)| (name.to_owned(), view))
+            .collect();
+        families::read(&views, metadata, context)
     }
 
     /// Reads the state dict of a PyTorch checkpoint as if it were a safetensors file.
-    fn from_checkpoint(bytes: &[u8], kind: FileKind) -> Result<Self, WeightsErrorKind> {
+    fn from_checkpoint(bytes: &[u8], kind: FileKind, context: &Context) -> Result<Self, WeightsErrorKind> {
         let checkpoint = pickle::read(bytes).map_err(|error| match error {
             PickleError::NotCheckpoint => WeightsErrorKind::OtherKind(kind),
             error => error.into(),
@@ -84,15 +142,11 @@ impl WeightFile {
         let views = tensors
             .iter()
             .map(|(name, tensor)| {
-                Ok((
-                    name,
-                    TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)?,
-                ))
+                let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)?;
+                Ok((name.clone(), view))
             })
-            .collect::<Result<Vec<_>, SafeTensorError>>()?;
-        let file = safetensors::serialize(views, None)?;
-        drop(tensors);
-        let mut read = families::read(&SafeTensors::deserialize(&file)?, Metadata::default())?;
+            .collect::<Result<_, SafeTensorError>>()?;
+        let mut read = families::read(&views, Metadata::default(), context)?;
         if key.is_some() || !others.is_empty() {
             read.adaptations.insert(0, Adaptation::Chosen { key, others });
         }
