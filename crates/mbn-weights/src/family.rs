@@ -14,6 +14,9 @@ use crate::error::Problem;
 use crate::file::{Head, Source, Taken};
 use crate::{Adaptation, MismatchError, WeightFile, Weights, WeightsErrorKind, values};
 
+/// Reads a folder's description of the weights in it, given the usual preprocessing.
+type ReadBeside = fn(&Path, Preprocess) -> Result<Described, BesideError>;
+
 /// The names and layouts that one library uses, and the arithmetic and preprocessing that its weights expect.
 pub(crate) struct Family {
     /// Its name in messages; empty for PyTorch's own names.
@@ -23,7 +26,7 @@ pub(crate) struct Family {
     /// Preprocessing, unless the file's metadata or the files beside it say otherwise; `None` for the default.
     pub preprocess: Option<fn(Alpha) -> Preprocess>,
     /// Reads what the library writes beside its weights, in the given folder. Starts from its usual preprocessing.
-    pub beside: Option<fn(&Path, Preprocess) -> Result<Described, BesideError>>,
+    pub beside: Option<ReadBeside>,
     /// A name in the file, as [`Family::stored`] writes it.
     pub plain_name: fn(&str) -> String,
     /// Where the file keeps a tensor; `None` for a counter, if the family has none.
@@ -111,7 +114,8 @@ impl Family {
             .iter()
             .any(|spec| is_classifier(spec) && self.find(&views, spec).is_some());
         let mut problems = self.problems(&views, &architecture, has_classifier);
-        if !has_classifier && !(problems.is_empty() && foreign.is_empty()) {
+        let is_whole = problems.is_empty() && foreign.is_empty();
+        if !has_classifier && !is_whole {
             // It is not a network that only lacks the classifier.
             problems = self.problems(&views, &architecture, true);
         }
