@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use clap::Parser;
 use mbn_cli::{CommonArgs, DeviceArgs, DeviceChoice, UsageError};
+use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_engine::images::MAX_BATCH;
 
 use crate::output::OutputFormat;
@@ -60,6 +61,11 @@ pub struct Options {
     /// or 1/8 of their size]
     #[arg(long, help_heading = "Input")]
     pub full_decode: bool,
+
+    /// Most pixels of an image; larger ones cannot be used
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_PIXELS, help_heading = "Input",
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_pixels: u64,
 
     /// What inputs that cannot be used do to the exit code; the others are classified either way
     #[arg(long, value_enum, default_value = "fail", help_heading = "Input")]

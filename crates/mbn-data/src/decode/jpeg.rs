@@ -11,40 +11,79 @@ use image::RgbImage;
 
 use super::error::DecodeErrorKind;
 use super::picture_format::PictureFormat;
+use super::request::{Request, Stored};
 use super::warning::DecodeWarning;
 use structure::{Structure, malformed, truncated};
 
 /// The denominators of the sizes at which a file can be decoded.
 const DENOMINATORS: [u8; 3] = [8, 4, 2];
 
-/// Decodes a file to RGB, as it is stored, at 1/2, 1/4 or 1/8 of its size if both sides keep `at_least` pixels.
+/// The pixels of a file that has its end, at a fraction of its size.
+type Pixels = fn(&[u8], &Structure, u8) -> Result<RgbImage, DecodeErrorKind>;
+
+/// Decodes a file to RGB, as it is stored, at 1/2, 1/4 or 1/8 of its size if both sides keep as many pixels as asked.
 pub(super) fn decode(
     bytes: &[u8],
-    at_least: Option<u32>,
-) -> Result<(RgbImage, Option<DecodeWarning>), DecodeErrorKind> {
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
+    decode_by(fastest_pixels, bytes, request)
+}
+
+/// As [`decode`], with libjpeg alone.
+pub(super) fn decode_with_libjpeg(
+    bytes: &[u8],
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
+    decode_by(libjpeg::decode, bytes, request)
+}
+
+fn decode_by(
+    pixels: Pixels,
+    bytes: &[u8],
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
     let structure = structure::read(bytes)?;
-    let denominator = denominator(&structure, at_least);
-    cost::check(&structure, denominator)?;
-    let (image, warning) = if structure.has_end {
-        (pixels(bytes, &structure, denominator)?, None)
-    } else {
+    let denominator = denominator(&structure, request.at_least);
+    let working = cost::check(&structure, denominator, request.limits)?;
+    let side = |length: u16| u32::from(length.div_ceil(denominator.into()));
+    let memory = request.reserve(side(structure.frame.width), side(structure.frame.height), working);
+    if !structure.has_end {
         let image = unfinished_pixels(bytes, &structure, denominator)?;
-        (
-            image,
-            Some(DecodeWarning::no_end(PictureFormat::Jpeg, "end-of-image marker")),
-        )
-    };
-    Ok((image, warning))
+        let warning = DecodeWarning::no_end(PictureFormat::Jpeg, "end-of-image marker");
+        return Ok((Stored { image, memory }, Some(warning)));
+    }
+    if !structure.progress.has_every_component() {
+        return Err(malformed("the pixels of a component are missing"));
+    }
+    let image = pixels(bytes, &structure, denominator)?;
+    Ok((Stored { image, memory }, None))
+}
+
+/// Width and height of a picture that every decoder decodes alike: one scan of all components, none of them subsampled, in
+/// Huffman codes. The tables may be elsewhere.
+pub(super) fn plain_size(bytes: &[u8]) -> Option<(u16, u16)> {
+    let Structure {
+        frame,
+        is_interleaved,
+        scans,
+        ..
+    } = structure::read(bytes).ok()?;
+    let is_whole = frame
+        .components
+        .iter()
+        .all(|component| (component.h, component.v) == frame.most());
+    let is_plain = is_whole && is_interleaved && scans == 1 && !frame.is_arithmetic;
+    is_plain.then_some((frame.width, frame.height))
 }
 
 /// Checks a file without decoding its pixels, unless it has no proper end.
-pub(super) fn check(bytes: &[u8]) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
+pub(super) fn check(bytes: &[u8], request: &Request) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
     let structure = structure::read(bytes)?;
-    cost::check(&structure, 1)?;
+    cost::check(&structure, 1, request.limits)?;
     if structure.has_end && structure.progress.has_every_component() {
         return Ok(None);
     }
-    decode(bytes, None).map(|(_, warning)| warning)
+    decode(bytes, request).map(|(_, warning)| warning)
 }
 
 /// The largest reduction that leaves `at_least` pixels on both sides and divides both. If it left a rest, the last column
@@ -61,11 +100,8 @@ fn denominator(structure: &Structure, at_least: Option<u32>) -> u8 {
     DENOMINATORS.into_iter().find(is_enough).unwrap_or(1)
 }
 
-/// The pixels of a file that has its end.
-fn pixels(bytes: &[u8], structure: &Structure, denominator: u8) -> Result<RgbImage, DecodeErrorKind> {
-    if !structure.progress.has_every_component() {
-        return Err(malformed("the pixels of a component are missing"));
-    }
+/// The pixels, from the fastest decoder that is right.
+fn fastest_pixels(bytes: &[u8], structure: &Structure, denominator: u8) -> Result<RgbImage, DecodeErrorKind> {
     if turbo::is_exact(structure)
         && let Some(image) = turbo::decode(bytes, denominator)
     {
@@ -82,6 +118,12 @@ fn unfinished_pixels(
 ) -> Result<RgbImage, DecodeErrorKind> {
     if !structure.progress.is_complete() {
         return Err(truncated("it ends before its last pixels"));
+    }
+    if structure.frame.is_arithmetic {
+        // Missing data stand for zeros, so a decoder always finds all pixels.
+        return Err(truncated(
+            "it has no end, and arithmetic coding does not tell whether pixels are missing",
+        ));
     }
     // Zeros at the end fill up a file of which a part is missing; one alone is data. Without them, libjpeg finds whether
     // pixels are missing.

@@ -1,19 +1,20 @@
 //! What the image crate does not tell about a TIFF file: where it ends, and which form it has.
 
 use super::tiff_fields::Directory;
+use super::tiff_jpeg;
 
 const NEW_SUBFILE_TYPE: u16 = 254;
 const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
 const PHOTOMETRIC: u16 = 262;
 const FILL_ORDER: u16 = 266;
-const STRIP_OFFSETS: u16 = 273;
+pub(super) const STRIP_OFFSETS: u16 = 273;
 const SAMPLES_PER_PIXEL: u16 = 277;
-const STRIP_BYTE_COUNTS: u16 = 279;
+pub(super) const STRIP_BYTE_COUNTS: u16 = 279;
 const PLANAR_CONFIGURATION: u16 = 284;
 const PREDICTOR: u16 = 317;
-const TILE_OFFSETS: u16 = 324;
-const TILE_BYTE_COUNTS: u16 = 325;
+pub(super) const TILE_OFFSETS: u16 = 324;
+pub(super) const TILE_BYTE_COUNTS: u16 = 325;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 const DNG_VERSION: u16 = 50706;
@@ -43,11 +44,12 @@ pub(super) fn check_end(bytes: &[u8]) -> Result<(), &'static str> {
 
 /// Whether the decoder reads the form as other readers do. It does not know a reversed order of bits. It undoes a predictor
 /// where others ignore it (only LZW and deflate have one), and counts too few channels if one has no meaning. Readers
-/// differ over 16-bit grey where 0 is white.
+/// differ over 16-bit grey where 0 is white. Of JPEG data it does not check the size.
 pub(super) fn is_understood(bytes: &[u8]) -> bool {
     const WITH_PREDICTOR: [u64; 3] = [5, 8, 32946];
     // None, CCITT group 4, JPEG, PackBits.
-    const OTHERS: [u64; 4] = [1, 4, 7, 32773];
+    const OTHERS: [u64; 4] = [1, 4, JPEG, 32773];
+    const JPEG: u64 = 7;
     const WHITE_IS_ZERO: u64 = 0;
     const UNSPECIFIED: u64 = 0;
     let Some(directory) = Directory::new(bytes) else {
@@ -61,7 +63,23 @@ pub(super) fn is_understood(bytes: &[u8]) -> bool {
     value(FILL_ORDER) == 1
         && (WITH_PREDICTOR.contains(&compression) || OTHERS.contains(&compression))
         && is_whole
+        && (compression != JPEG || tiff_jpeg::has_plain_parts(directory))
         && !(value(BITS_PER_SAMPLE) == 16 && value(PHOTOMETRIC) == WHITE_IS_ZERO)
+}
+
+/// Whether the file holds 8-bit grey, RGB or RGBA, all channels of a pixel together.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let Some(directory) = Directory::new(bytes) else {
+        return false;
+    };
+    let value = |tag| directory.integer(tag).unwrap_or(1);
+    let has_known_colours = matches!(
+        (directory.integer(PHOTOMETRIC), value(SAMPLES_PER_PIXEL)),
+        (Some(0 | 1), 1) | (Some(2), 3 | 4)
+    );
+    let bits = directory.find(BITS_PER_SAMPLE);
+    let has_bytes = bits.is_some_and(|bits| (0..bits.len()).all(|index| bits.integer(index) == Some(8)));
+    has_known_colours && has_bytes && value(PLANAR_CONFIGURATION) == 1 && value(SAMPLE_FORMAT) == 1
 }
 
 /// Whether the file is a camera's RAW file: these begin with a small copy of the picture, which would be taken for it.

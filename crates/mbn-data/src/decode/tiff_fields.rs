@@ -33,6 +33,11 @@ impl<'a> Directory<'a> {
         Some(Self { at, ..header })
     }
 
+    /// The whole structure.
+    pub(super) fn structure(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The values of a tag. If it is there twice, the last counts. An entry without values, of an unknown type or with
     /// values beyond the end does not count.
     pub(super) fn find(self, tag: u16) -> Option<Values<'a>> {

@@ -1,6 +1,6 @@
 //! Legal forms that few programs write: decoded, or refused by name.
 
-use mbn_data::{DecodeErrorKind, decode_bytes};
+use mbn_data::{DecodeErrorKind, check_bytes, decode_bytes};
 
 use crate::damage::assert_plain;
 use crate::files::{Layout, Marker, Picture, Process, Scan, Tables, write};
@@ -60,6 +60,21 @@ fn arithmetic_coding_is_decoded() {
         let expected = [(x * 255 / 40) as u8, (y * 255 / 24) as u8, 90];
         let close = pixel.0.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 6);
         assert!(close, "{x}, {y}: {pixel:?}");
+    }
+}
+
+/// A decoder takes missing data for zeros, so a cut file has pixels that nobody wrote.
+#[test]
+fn arithmetic_coding_without_an_end_is_refused() {
+    let whole = include_bytes!("arithmetic.jpg");
+    assert!(whole.ends_with(&[0xff, 0xd9]));
+    for end in 3..whole.len() {
+        let error = decode_bytes(&whole[..end]).unwrap_err();
+        assert!(
+            matches!(error, DecodeErrorKind::Truncated { .. }),
+            "{end}: {error}"
+        );
+        assert!(check_bytes(&whole[..end]).is_err(), "{end}");
     }
 }
 

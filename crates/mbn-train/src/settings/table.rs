@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, value_parser};
 use mbn_cli::UsageError;
+use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_spec::Alpha;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,10 @@ settings! {
     /// Images that cannot be used: end, or go on without
     bad_images: BadImages {
         group: Data, value: "fail|skip", example: "skip", default: BadImages::Fail,
+    }
+    /// Most pixels of an image; larger ones cannot be used
+    max_pixels: NonZeroUsize {
+        group: Data, value: "N", example: "400000000", default: DEFAULT_MAX_PIXELS as usize,
     }
     /// Width multiplier: 0.25, 0.5, 0.75, 1.0
     alpha: Alpha {

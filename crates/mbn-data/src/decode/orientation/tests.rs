@@ -283,6 +283,23 @@ fn png_is_turned_by_chunks_and_text_on_either_side_of_the_pixels() {
     assert_eq!(orientation(PictureFormat::Png, &chunk_last), 3);
 }
 
+/// A chunk of a kilobyte can hold a megabyte of text, and a file thousands of chunks.
+#[test]
+fn the_texts_of_a_png_are_unpacked_up_to_a_limit_for_all_of_them() {
+    let keyword = b"Raw profile type exif\0\0".as_slice();
+    let text = |text: &[u8]| chunk(b"zTXt", &[keyword, &zlib(text)].concat());
+    let profile = text(&raw_profile(&short(6)));
+    for (others, expected) in [(&[1 << 10, 1 << 10][..], 6), (&[1 << 19, 1 << 19], 1)] {
+        let mut chunks: Vec<_> = others.iter().map(|&length| text(&vec![b' '; length])).collect();
+        chunks.push(profile.clone());
+        assert_eq!(
+            orientation(PictureFormat::Png, &png(&chunks)),
+            expected,
+            "{others:?}"
+        );
+    }
+}
+
 #[test]
 fn webp_gif_and_tiff_are_turned() {
     let exif = |prefix: &[u8]| [prefix, &short(5)].concat();

@@ -103,6 +103,35 @@ fn what_the_decoder_would_read_wrongly_is_refused_by_name() {
     }
 }
 
+/// JPEG data of another size would fill the picture with pixels of other places, and may be a thousand times larger.
+#[test]
+fn jpeg_data_of_another_size_are_refused() {
+    let with_jpeg = |width: u32, height: u32| {
+        let mut data = Vec::new();
+        let grey = image::GrayImage::from_fn(width, height, |x, y| image::Luma([(20 * x + y) as u8]));
+        let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut data, 100);
+        grey.write_with_encoder(encoder).unwrap();
+        let jpeg = Entry(259, SHORT, 1, vec![7, 0]);
+        picture_of(12, 10, 1, 1, &data, &[jpeg])
+    };
+    let found = decode_bytes(&with_jpeg(12, 10)).unwrap();
+    for (x, y, pixel) in found.enumerate_pixels() {
+        assert!(
+            pixel.0[0].abs_diff((20 * x + y) as u8) <= 2,
+            "{x}, {y}: {pixel:?}"
+        );
+    }
+    for (width, height) in [(13, 10), (11, 10), (12, 11), (24, 5)] {
+        let file = with_jpeg(width, height);
+        for error in [decode_bytes(&file).unwrap_err(), check_bytes(&file).unwrap_err()] {
+            assert!(
+                error.to_string().contains("JPEG compression"),
+                "{width} x {height}: {error}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_strip_beyond_the_end_is_found_without_decoding() {
     let file = rgb(&[]);

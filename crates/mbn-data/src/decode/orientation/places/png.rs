@@ -7,18 +7,18 @@ use flate2::read::ZlibDecoder;
 
 use super::Metadata;
 
-/// Largest text that is unpacked, in bytes; a small chunk can hold far more.
+/// Bytes of text that are unpacked from a file; a small chunk can hold far more, and a file many of them.
 const MOST_TEXT: u64 = 1 << 20;
 
 /// The chunk `eXIf` counts before a raw profile, the first of each before later ones.
 pub(in super::super) fn png(bytes: &[u8]) -> Metadata<'_> {
     let mut found = Metadata::default();
-    let mut profile = None;
+    let (mut profile, mut left) = (None, MOST_TEXT);
     for (name, content) in chunks(bytes) {
         match &name {
             b"eXIf" => found.exif = found.exif.or(Some(Cow::Borrowed(content))),
             b"tEXt" | b"zTXt" | b"iTXt" => {
-                let Some((keyword, text)) = text_of(name, content) else {
+                let Some((keyword, text)) = text_of(name, content, &mut left) else {
                     continue;
                 };
                 match keyword {
@@ -49,8 +49,8 @@ fn chunks(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     })
 }
 
-/// Keyword and text of a text chunk that may hold metadata. Unpacks only those.
-fn text_of(name: [u8; 4], content: &[u8]) -> Option<(&[u8], Cow<'_, [u8]>)> {
+/// Keyword and text of a text chunk that may hold metadata. Unpacks only those, and at most `left` bytes.
+fn text_of<'a>(name: [u8; 4], content: &'a [u8], left: &mut u64) -> Option<(&'a [u8], Cow<'a, [u8]>)> {
     let (keyword, rest) = split_at_zero(content)?;
     if !keyword.starts_with(b"Raw profile type ") && keyword != b"XML:com.adobe.xmp" {
         return None;
@@ -58,7 +58,7 @@ fn text_of(name: [u8; 4], content: &[u8]) -> Option<(&[u8], Cow<'_, [u8]>)> {
     let text = match &name {
         b"tEXt" => Cow::Borrowed(rest),
         // One byte names the compression; zlib is the only one.
-        b"zTXt" => unpack(rest.get(1..)?)?,
+        b"zTXt" => unpack(rest.get(1..)?, left)?,
         _ => {
             let (&is_packed, rest) = rest.split_first()?;
             let (_language, rest) = split_at_zero(rest.get(1..)?)?;
@@ -66,7 +66,7 @@ fn text_of(name: [u8; 4], content: &[u8]) -> Option<(&[u8], Cow<'_, [u8]>)> {
             if is_packed == 0 {
                 Cow::Borrowed(text)
             } else {
-                unpack(text)?
+                unpack(text, left)?
             }
         }
     };
@@ -78,12 +78,12 @@ fn split_at_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&bytes[..at], &bytes[at + 1..]))
 }
 
-fn unpack(packed: &[u8]) -> Option<Cow<'static, [u8]>> {
+/// Unpacks at most `left` bytes, and takes them off.
+fn unpack(packed: &[u8], left: &mut u64) -> Option<Cow<'static, [u8]>> {
     let mut text = Vec::new();
-    ZlibDecoder::new(packed)
-        .take(MOST_TEXT)
-        .read_to_end(&mut text)
-        .ok()?;
+    let unpacked = ZlibDecoder::new(packed).take(*left).read_to_end(&mut text);
+    *left -= text.len() as u64;
+    unpacked.ok()?;
     Some(Cow::Owned(text))
 }
 
