@@ -47,7 +47,7 @@ pub enum WeightsErrorKind {
         limit: u64,
     },
     /// It is a file of another kind.
-    #[error("it is {0}, expected a safetensors file or a PyTorch checkpoint")]
+    #[error("it is {0}, expected a safetensors file or a checkpoint of PyTorch 1.6 or newer")]
     OtherKind(FileKind),
     /// It is a PyTorch checkpoint that cannot be read.
     #[error(transparent)]
