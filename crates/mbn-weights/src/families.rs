@@ -12,9 +12,11 @@ mod transformers;
 
 use mbn_spec::{IMAGENET_MEAN, IMAGENET_STD, Metadata, Preprocess, Resize};
 
-use crate::family::{Context, Family, Views};
+use crate::contents::WeightFile;
+use crate::family::{Context, Family};
 use crate::located::{Located, locate};
-use crate::{WeightFile, WeightsErrorKind, lookalikes};
+use crate::views::Views;
+use crate::{WeightsErrorKind, lookalikes};
 
 /// Every family. The first is named where a file is of none.
 static FAMILIES: [&Family; 9] = [

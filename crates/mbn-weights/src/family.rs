@@ -10,9 +10,10 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::beside::{BesideError, Described};
+use crate::contents::{Head, Source, Taken, WeightFile};
 use crate::error::Problem;
-use crate::file::{Head, Source, Taken};
-use crate::{Adaptation, MismatchError, WeightFile, Weights, WeightsErrorKind, values};
+use crate::views::Views;
+use crate::{Adaptation, MismatchError, Weights, WeightsErrorKind, values};
 
 /// Reads a folder's description of the weights in it, given the usual preprocessing.
 type ReadBeside = fn(&Path, Preprocess) -> Result<Described, BesideError>;
@@ -317,9 +318,6 @@ fn has_shape(spec: &TensorSpec, found: &[usize], expected: &[usize]) -> bool {
     let sides = |shape: &[usize]| -> Vec<usize> { shape.iter().copied().filter(|side| *side != 1).collect() };
     found == expected || (is_classifier(spec) && sides(found) == sides(expected))
 }
-
-/// Tensors by name.
-pub(crate) type Views<'a> = BTreeMap<String, TensorView<'a>>;
 
 #[cfg(test)]
 mod tests;

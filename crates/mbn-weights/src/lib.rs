@@ -8,6 +8,7 @@
 
 mod adaptation;
 mod beside;
+mod contents;
 mod error;
 pub mod families;
 mod family;
@@ -22,11 +23,13 @@ mod published;
 mod sample;
 mod state_dict;
 mod values;
+mod views;
 
 pub use adaptation::Adaptation;
 pub use beside::BesideError;
+pub use contents::{Head, Source, Taken, WeightFile};
 pub use error::{MismatchError, Problem, WeightsError, WeightsErrorKind};
-pub use file::{Head, MAX_FILE_BYTES, Source, Taken, WeightFile};
+pub use file::MAX_FILE_BYTES;
 pub use folded::{Folded, FoldedConv};
 pub use lookalikes::Lookalike;
 pub use published::{BEST_OF_RUN, LAST_OF_RUN, MODELS, is_weight_file, published_weights};

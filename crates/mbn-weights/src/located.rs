@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use mbn_spec::{Alpha, Architecture};
 
 use crate::error::Problem;
-use crate::family::{Family, Views};
+use crate::family::Family;
+use crate::views::Views;
 use crate::{Adaptation, MismatchError};
 
 /// The tensors of a network in a file.

@@ -2,7 +2,7 @@
 
 use mbn_spec::{Alpha, Architecture, LayerKind};
 
-use crate::family::Views;
+use crate::views::Views;
 
 /// Another network than MobileNetV1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! What the image crate does not tell about a TIFF file: where it ends, and which form it has.
 
-use super::tiff_fields::Directory;
+use super::tiff_fields::{Directory, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS};
 use super::tiff_jpeg;
 
 const NEW_SUBFILE_TYPE: u16 = 254;
@@ -8,13 +8,9 @@ const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
 const PHOTOMETRIC: u16 = 262;
 const FILL_ORDER: u16 = 266;
-pub(super) const STRIP_OFFSETS: u16 = 273;
 const SAMPLES_PER_PIXEL: u16 = 277;
-pub(super) const STRIP_BYTE_COUNTS: u16 = 279;
 const PLANAR_CONFIGURATION: u16 = 284;
 const PREDICTOR: u16 = 317;
-pub(super) const TILE_OFFSETS: u16 = 324;
-pub(super) const TILE_BYTE_COUNTS: u16 = 325;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 const DNG_VERSION: u16 = 50706;

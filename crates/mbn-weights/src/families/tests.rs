@@ -6,7 +6,7 @@ use safetensors::tensor::TensorView;
 
 use super::*;
 use crate::family::Stored;
-use crate::file::{Head, Source, Taken};
+use crate::contents::{Head, Source, Taken};
 use crate::sample::sample_of;
 use crate::{Adaptation, Weights};
 
