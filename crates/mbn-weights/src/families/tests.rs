@@ -5,8 +5,8 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::*;
-use crate::family::Stored;
 use crate::contents::{Head, Source, Taken};
+use crate::family::Stored;
 use crate::sample::sample_of;
 use crate::{Adaptation, Weights};
 
