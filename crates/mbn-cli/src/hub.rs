@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result};
-use indicatif::ProgressBar;
 use mbn_fetch::hub::{Fetched, Hub, HubError, HubName, HubProgress, Wanted, fetch};
 
-use crate::{Hint, UsageError, interrupt, progress};
+use crate::progress::{self, InTurn};
+use crate::{Hint, UsageError, interrupt};
 
 /// A file that the user named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,8 @@ pub fn named_file(path: &Path, wanted: Wanted) -> Result<NamedFile> {
         .parse()
         .map_err(|error| Error::from(UsageError(format!("{error}"))))
         .hint(|| format!("a file of that name is `./{text}`"))?;
-    let mut bars = Bars::default();
-    let fetched = Hub::from_env().and_then(|hub| fetch(&hub, &name, wanted, &mut |at| bars.show(at)));
+    let mut bars = InTurn::default();
+    let fetched = Hub::from_env().and_then(|hub| fetch(&hub, &name, wanted, &mut |at| show(&mut bars, at)));
     bars.finish();
     let Fetched {
         path,
@@ -98,37 +98,16 @@ fn advice(name: &HubName, error: &HubError) -> Option<String> {
     })
 }
 
-/// A bar for each file in turn.
-#[derive(Default)]
-struct Bars(Option<(String, ProgressBar)>);
-
-impl Bars {
-    fn show(&mut self, at: HubProgress) -> ControlFlow<()> {
-        // Small files take no time that anybody would watch.
-        const WATCHED: u64 = 1 << 20;
-        if let (Some(file), Some(total)) = (at.file, at.total.filter(|total| *total >= WATCHED)) {
-            if self.0.as_ref().is_none_or(|(shown, _)| shown != file) {
-                self.finish();
-                let template =
-                    "fetching {msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left".to_owned();
-                let bar = progress::bar(total, &template).with_message(file.to_owned());
-                self.0 = Some((file.to_owned(), bar));
-            }
-            if let Some((_, bar)) = &self.0 {
-                bar.set_position(at.done);
-            }
-        }
-        match interrupt::requested() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+/// Shows how far a file is, and tells whether the user wants it to go on.
+fn show(bars: &mut InTurn<String>, at: HubProgress) -> ControlFlow<()> {
+    // Small files take no time that anybody would watch.
+    const WATCHED: u64 = 1 << 20;
+    const TEMPLATE: &str = "fetching {msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+    if let (Some(file), Some(total)) = (at.file, at.total.filter(|total| *total >= WATCHED)) {
+        let make = || progress::bar(total, TEMPLATE).with_message(file.to_owned());
+        bars.bar(file.to_owned(), make).set_position(at.done);
     }
-
-    fn finish(&mut self) {
-        if let Some((_, bar)) = self.0.take() {
-            bar.finish_and_clear();
-        }
-    }
+    interrupt::control_flow()
 }
 
 #[cfg(test)]

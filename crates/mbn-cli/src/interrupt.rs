@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -66,6 +67,14 @@ impl Drop for Preparing {
 /// Whether the user asked the program to stop.
 pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
+}
+
+/// What a task that is asked several times a second whether to go on should do.
+pub fn control_flow() -> ControlFlow<()> {
+    match requested() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }
 
 /// Whether a process ignores a signal, by its `/proc/PID/status`: `SigIgn` is a bit mask in hexadecimal, with signal 1 in the

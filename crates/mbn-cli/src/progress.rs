@@ -32,6 +32,35 @@ pub fn bar(len: u64, template: &str) -> ProgressBar {
     bar
 }
 
+/// One bar after another, each for another `K`, such as a file or a step.
+#[derive(Debug)]
+pub struct InTurn<K>(Option<(K, ProgressBar)>);
+
+impl<K> Default for InTurn<K> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<K: PartialEq> InTurn<K> {
+    /// The bar for `key`. If another is shown, that ends and `make` makes this one.
+    pub fn bar(&mut self, key: K, make: impl FnOnce() -> ProgressBar) -> &ProgressBar {
+        if self.0.as_ref().is_none_or(|(shown, _)| *shown != key) {
+            self.finish();
+        }
+        &self.0.get_or_insert_with(|| (key, make())).1
+    }
+}
+
+impl<K> InTurn<K> {
+    /// Removes the bar that is shown, if any.
+    pub fn finish(&mut self) {
+        if let Some((_, bar)) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +70,19 @@ mod tests {
         let bar = bar(10, "{bar:40} {pos}/{len} {msg} {eta}");
         bar.inc(3);
         assert_eq!((bar.position(), bar.length()), (3, Some(10)));
+    }
+
+    #[test]
+    fn a_bar_lasts_as_long_as_its_key() {
+        let mut made = 0;
+        let mut bars = InTurn::default();
+        for (key, expected) in [("a", 1), ("a", 1), ("b", 2), ("a", 3)] {
+            let bar = bars.bar(key, || {
+                made += 1;
+                bar(made, "{pos}")
+            });
+            assert_eq!(bar.length(), Some(expected), "{key}");
+        }
+        bars.finish();
     }
 }

@@ -3,17 +3,19 @@
 //! `tests/reference/make_families.py` computes the same weights and pictures, and had the libraries' networks run on them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use candle_core::{Device, Tensor};
+use common::runtime;
 use mbn_engine::engine::{Engine, OrtEngine};
 use mbn_engine::images::Pixels;
-use mbn_engine::runtime::{self, Runtime};
 use mbn_model::{InferenceNetwork, Network};
 use mbn_onnx::{ExportOptions, export};
 use mbn_spec::{Activation, Interpolation, Preprocess, Resize, Stride2Padding, Variant};
-use mbn_testing::{Needs, StoredTensors, Tensors, reference_path, save_tensors, skip, uniform};
+use mbn_testing::{StoredTensors, Tensors, reference_path, save_tensors, uniform};
 use mbn_weights::{WeightFile, Weights};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -142,19 +144,6 @@ fn candle(weights: &Weights, images: &[f32], size: usize) -> [Vec<f32>; 2] {
         folded.forward(&images).unwrap(),
     ]
     .map(|logits| logits.flatten_all().unwrap().to_vec1().unwrap())
-}
-
-/// ONNX Runtime. Skips the calling test and returns `None` where there is none.
-fn runtime() -> Option<Runtime> {
-    let download = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/lib");
-    let implied = std::env::var_os("ORT_DYLIB_PATH").is_none() && download.is_dir();
-    match runtime::find(implied.then_some(download.as_path())) {
-        Ok(runtime) => Some(runtime),
-        Err(error) => {
-            skip(Needs::Other, format!("{error}; `make onnxruntime` gets it"));
-            None
-        }
-    }
 }
 
 fn sized(weights: &Weights, size: usize) -> Weights {

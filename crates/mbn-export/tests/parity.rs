@@ -1,16 +1,18 @@
 //! What the exporter writes, run by ONNX Runtime beside candle, and judged by ONNX's own checker.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
+use common::runtime;
 use mbn_engine::engine::{Engine, OrtEngine};
 use mbn_engine::images::{PixelType, Pixels};
-use mbn_engine::runtime::{self, Runtime};
 use mbn_model::{Network, random_weights};
 use mbn_onnx::{ExportOptions, InputKind, OPSETS, Precision, export};
 use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, Stride2Padding, Variant};
-use mbn_testing::{Needs, Python, Tensors, Tolerance, assert_close, reference_path, skip};
+use mbn_testing::{Python, Tensors, Tolerance, assert_close, reference_path};
 use mbn_weights::Weights;
 
 /// Logits of different pictures must differ by at least this much for a comparison to mean anything.
@@ -21,19 +23,6 @@ const HALF: Tolerance = Tolerance {
     absolute: 5e-2,
     relative_to_max: 5e-2,
 };
-
-/// ONNX Runtime. Skips the calling test and returns `None` where there is none.
-fn runtime() -> Option<Runtime> {
-    let download = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/lib");
-    let implied = std::env::var_os("ORT_DYLIB_PATH").is_none() && download.is_dir();
-    match runtime::find(implied.then_some(download.as_path())) {
-        Ok(runtime) => Some(runtime),
-        Err(error) => {
-            skip(Needs::Other, format!("{error}; `make onnxruntime` gets it"));
-            None
-        }
-    }
-}
 
 /// Pictures, all different: a colour and a wave, rounded to bytes.
 struct Pictures {

@@ -7,10 +7,11 @@ mod pytorch;
 mod pytorchcv;
 mod slim;
 mod stages;
+mod tensorflow;
 mod timm;
 mod transformers;
 
-use mbn_spec::{IMAGENET_MEAN, IMAGENET_STD, Metadata, Preprocess, Resize};
+use mbn_spec::{Alpha, IMAGENET_MEAN, IMAGENET_STD, Metadata, Preprocess, Resize};
 
 use crate::contents::WeightFile;
 use crate::family::{Context, Family};
@@ -45,6 +46,16 @@ fn cropped(size: usize, shorter: usize, [mean, std]: [[f32; 3]; 2]) -> Preproces
         ..Preprocess::default()
     };
     crop.with_size(size).with_shorter(shorter)
+}
+
+/// The centre of 224 x 224, the shorter side being 256, with channels in `[-1, 1]`, at every width.
+fn half_and_cropped(_: Alpha) -> Preprocess {
+    cropped(224, 256, HALF)
+}
+
+/// The centre of 224 x 224, the shorter side being 256, with ImageNet's mean and standard deviation, at every width.
+fn imagenet_and_cropped(_: Alpha) -> Preprocess {
+    cropped(224, 256, IMAGENET)
 }
 
 /// Reads the state dict from the tensors of a file of any family.

@@ -1,6 +1,6 @@
 //! Damaged files: an error, or the right pixels with a warning; never a panic, and never a small file that takes long.
 
-use mbn_data::{DecodeErrorKind, DecodeOptions, DecodeWarning, decode_bytes, decode_bytes_with};
+use mbn_data::{DecodeErrorKind, DecodeOptions, DecodeWarning, check_bytes, decode_bytes, decode_bytes_with};
 use proptest::prelude::*;
 use rayon::prelude::*;
 
@@ -143,6 +143,28 @@ fn many_scans_of_a_large_picture_are_refused() {
     }
     let error = decode_bytes(&file).unwrap_err().to_string();
     assert!(error.contains("its 400 scans go over"), "{error}");
+}
+
+/// Decoding them takes twenty times as long as in Huffman codes. The headers alone tell.
+#[test]
+fn fewer_scans_are_allowed_in_arithmetic_coding() {
+    const SIDE: [u8; 2] = 6500u16.to_be_bytes();
+    let mut file = include_bytes!("arithmetic.jpg").to_vec();
+    let frame = file.windows(2).position(|pair| pair == [0xff, 0xc9]).unwrap();
+    file[frame + 5..frame + 9].copy_from_slice(&[SIDE, SIDE].concat());
+    let scan = file.windows(2).rposition(|pair| pair == [0xff, 0xda]).unwrap();
+    let last = file[scan..file.len() - 2].to_vec();
+    let with_scans = |count: usize| {
+        let end = [0xff, 0xd9];
+        [&file[..scan], &last.repeat(count), &end].concat()
+    };
+    check_bytes(&with_scans(20)).unwrap();
+    for error in [
+        check_bytes(&with_scans(30)).unwrap_err(),
+        decode_bytes(&with_scans(30)).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("its 30 scans go over"), "{error}");
+    }
 }
 
 /// An error is a sentence for users.

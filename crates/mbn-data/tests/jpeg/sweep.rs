@@ -4,6 +4,7 @@ use std::fs;
 
 use image::RgbImage;
 use image::metadata::Orientation;
+use mbn_data::{DecodeOptions, decode_bytes_with, decode_with_libjpeg};
 use mbn_testing::{Python, Tensors, reference_path};
 use rayon::prelude::*;
 
@@ -79,6 +80,20 @@ fn a_part_has_the_pixels_that_pillow_had() {
         is_right(case, &image_of(case, pixels.to_vec()), PILLOW_LEVELS)
     });
     assert_share(right.count(), kept.len());
+}
+
+/// Which decoder takes a file must not show in its pixels.
+#[test]
+fn both_decoders_give_the_same_pixels() {
+    for case in cases::all() {
+        let found = decode_bytes_with(&case.bytes, &DecodeOptions::default());
+        let expected = decode_with_libjpeg(&case.bytes, &DecodeOptions::default());
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => assert!(found.image == expected.image, "{}", case.name),
+            (Err(_), Err(_)) => {}
+            (found, _) => panic!("{}: only one decoder takes it ({})", case.name, found.is_ok()),
+        }
+    }
 }
 
 /// `tests/reference/make_jpeg.py` sets the variable, and has Pillow decode the files.

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use indicatif::ProgressBar;
-use mbn_cli::{Hint, interrupt, progress};
+use mbn_cli::progress::{self, InTurn};
+use mbn_cli::{Hint, interrupt};
 use mbn_fetch::{Archive, FetchError, Progress, Step, fetch};
 
 use crate::options::Options;
@@ -20,7 +20,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     if let Some(md5) = &options.download_md5 {
         archive.md5.clone_from(md5);
     }
-    let mut bars = Bars::default();
+    let mut bars = InTurn::default();
     let data = options.run_args()?.data;
     let parent = parent(data.as_deref());
     if let Some(data) = data.as_deref().filter(|data| *data == parent) {
@@ -38,7 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             return Err(message).hint(|| "give another folder, or leave out `--download`".to_owned());
         }
     }
-    match fetch(&archive, &parent, &mut |progress| bars.show(progress)) {
+    match fetch(&archive, &parent, &mut |progress| show(&mut bars, progress)) {
         Ok(folder) => {
             bars.finish();
             log::info!("STL-10 is in `{}`", folder.display());
@@ -66,44 +66,24 @@ fn parent(data: Option<&Path>) -> PathBuf {
     }
 }
 
-/// A bar for each step in turn.
-#[derive(Default)]
-struct Bars(Option<(Step, ProgressBar)>);
-
-impl Bars {
-    fn show(&mut self, progress: Progress) -> ControlFlow<()> {
-        if self.0.as_ref().is_none_or(|(step, _)| *step != progress.step) {
-            self.finish();
-            let title = match progress.step {
-                Step::Download => "downloading STL-10",
-                Step::Verify => "verifying",
-                Step::Unpack => "unpacking",
-            };
-            log::info!("STL-10: {title}");
-            let template =
-                format!("{title} {{wide_bar}} {{bytes}}/{{total_bytes}} {{bytes_per_sec}} {{eta}} left");
-            self.0 = Some((
-                progress.step,
-                progress::bar(progress.total.unwrap_or(0), &template),
-            ));
-        }
-        if let Some((_, bar)) = &self.0 {
-            if let Some(total) = progress.total {
-                bar.set_length(total);
-            }
-            bar.set_position(progress.done);
-        }
-        match interrupt::requested() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+/// Shows how far the download is, and tells whether the user wants it to go on.
+fn show(bars: &mut InTurn<Step>, at: Progress) -> ControlFlow<()> {
+    let bar = bars.bar(at.step, || {
+        let title = match at.step {
+            Step::Download => "downloading STL-10",
+            Step::Verify => "verifying",
+            Step::Unpack => "unpacking",
+        };
+        log::info!("STL-10: {title}");
+        let template =
+            format!("{title} {{wide_bar}} {{bytes}}/{{total_bytes}} {{bytes_per_sec}} {{eta}} left");
+        progress::bar(at.total.unwrap_or(0), &template)
+    });
+    if let Some(total) = at.total {
+        bar.set_length(total);
     }
-
-    fn finish(&mut self) {
-        if let Some((_, bar)) = self.0.take() {
-            bar.finish_and_clear();
-        }
-    }
+    bar.set_position(at.done);
+    interrupt::control_flow()
 }
 
 #[cfg(test)]

@@ -1,23 +1,19 @@
 //! AMC: the unpruned network of `amc-models`.
 
-use mbn_spec::{Alpha, ConvLayer, LayerKind, Preprocess, TensorSpec, Variant};
+use mbn_spec::{ConvLayer, LayerKind, TensorSpec, Variant};
 
+use super::imagenet_and_cropped;
 use super::pytorch::renamed;
-use super::{IMAGENET, cropped};
 use crate::family::{Family, Stored};
 
 pub(crate) static FAMILY: Family = Family {
     name: "AMC",
     variant: Variant::PYTORCH,
-    preprocess: Some(preprocess),
+    preprocess: Some(imagenet_and_cropped),
     beside: None,
     plain_name: str::to_owned,
     stored,
 };
-
-fn preprocess(_: Alpha) -> Preprocess {
-    cropped(224, 256, IMAGENET)
-}
 
 fn stored(spec: &TensorSpec) -> Option<Stored> {
     let place = |layer: &ConvLayer, after: usize| match layer.kind {

@@ -1,10 +1,10 @@
 //! bubbliiiing: `mobilenet_v1_weights.pth`, of width 1.0. RetinaFace's network has the same names and another activation; the
 //! widths tell them apart (`lookalikes`).
 
-use mbn_spec::{Activation, Alpha, ConvLayer, LayerKind, Preprocess, TensorSpec, Variant};
+use mbn_spec::{Activation, ConvLayer, LayerKind, TensorSpec, Variant};
 
+use super::imagenet_and_cropped;
 use super::pytorch::renamed;
-use super::{IMAGENET, cropped};
 use crate::family::{Family, Stored};
 
 pub(crate) static FAMILY: Family = Family {
@@ -13,15 +13,11 @@ pub(crate) static FAMILY: Family = Family {
         activation: Activation::Relu6,
         ..Variant::PYTORCH
     },
-    preprocess: Some(preprocess),
+    preprocess: Some(imagenet_and_cropped),
     beside: None,
     plain_name: str::to_owned,
     stored,
 };
-
-fn preprocess(_: Alpha) -> Preprocess {
-    cropped(224, 256, IMAGENET)
-}
 
 /// First block of each stage.
 const STAGES: [usize; 3] = [0, 6, 12];

@@ -1,24 +1,20 @@
 //! pytorchcv: `mobilenet_w1`, `mobilenet_w3d4`, `mobilenet_wd2`, `mobilenet_wd4`.
 
-use mbn_spec::{Alpha, ConvLayer, LayerKind, Preprocess, TensorSpec, Variant};
+use mbn_spec::{ConvLayer, LayerKind, TensorSpec, Variant};
 
+use super::imagenet_and_cropped;
 use super::pytorch::renamed;
 use super::stages::stage_and_unit;
-use super::{IMAGENET, cropped};
 use crate::family::{Family, Stored};
 
 pub(crate) static FAMILY: Family = Family {
     name: "pytorchcv",
     variant: Variant::PYTORCH,
-    preprocess: Some(preprocess),
+    preprocess: Some(imagenet_and_cropped),
     beside: None,
     plain_name: str::to_owned,
     stored,
 };
-
-fn preprocess(_: Alpha) -> Preprocess {
-    cropped(224, 256, IMAGENET)
-}
 
 fn stored(spec: &TensorSpec) -> Option<Stored> {
     let module = |layer: &ConvLayer| {

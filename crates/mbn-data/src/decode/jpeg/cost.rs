@@ -10,6 +10,8 @@ const LONGEST_SIDE: u16 = 65_500;
 /// Most blocks that all scans together may visit. A picture of 134 megapixels in the ten scans that libjpeg writes has 63
 /// million. Each visit takes at least 3 ns, however little data there are.
 const MOST_BLOCKS: u64 = 200_000_000;
+/// The same in arithmetic coding, where each visit takes up to 75 ns.
+const MOST_ARITHMETIC_BLOCKS: u64 = 50_000_000;
 /// Coefficients of a block, which are also its pixels.
 const BLOCK: u64 = 64;
 /// Bytes of a coefficient.
@@ -39,9 +41,13 @@ pub(super) fn check(structure: &Structure, denominator: u8, limits: Limits) -> R
         _ => "multi-scan ",
     };
     limits.check_bytes(PictureFormat::Jpeg, form, coefficients)?;
-    if structure.visits > MOST_BLOCKS {
+    let most = match frame.is_arithmetic {
+        true => MOST_ARITHMETIC_BLOCKS,
+        false => MOST_BLOCKS,
+    };
+    if structure.visits > most {
         return Err(malformed(&format!(
-            "its {} scans go over {} blocks, expected at most {MOST_BLOCKS}",
+            "its {} scans go over {} blocks, expected at most {most}",
             structure.scans, structure.visits
         )));
     }
