@@ -63,3 +63,21 @@ fn bytes(tensor: &TensorProto) -> Option<usize> {
     let mut dims = tensor.dims.iter().map(size);
     dims.try_fold(tensor.data_type().size(), |bytes, dim| bytes.checked_mul(dim?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else the fuzzer would see nothing but refusals.
+    #[test]
+    fn the_models_of_the_corpus_are_read_once_they_are_filled() {
+        for name in ["folded", "unfolded-bytes", "float16"] {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpora/onnx");
+            let file = std::fs::read(format!("{folder}/{name}.onnx")).unwrap();
+            let model = filled(&Model::from_bytes(&file).unwrap());
+            checker::check(&model).unwrap();
+            let is_float16 = name == "float16";
+            assert_eq!(model.to_folded().is_err(), is_float16, "{name}");
+        }
+    }
+}

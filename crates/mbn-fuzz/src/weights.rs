@@ -56,3 +56,19 @@ fn filled(file: &[u8]) -> Option<Vec<u8>> {
     filled.resize(end, 0);
     Some(filled)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else the fuzzer would see nothing but refusals.
+    #[test]
+    fn the_networks_of_the_corpus_are_read_once_they_are_filled() {
+        for name in ["ours", "keras", "prefix"] {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpora/weights");
+            let file = std::fs::read(format!("{folder}/{name}")).unwrap();
+            let read = WeightFile::from_bytes(&filled(&file).unwrap());
+            assert!(read.is_ok(), "{name}: {}", read.unwrap_err());
+        }
+    }
+}
