@@ -5,6 +5,9 @@ use crate::jpeg::files::{
     Exif, Layout, Marker, Picture, Process, Scan, Tables, one_by_one, progression, write as jpeg_file,
 };
 
+/// Id and factors of each component.
+type Sampling = &'static [(u8, usize, usize)];
+
 /// JPEG files of every coding, and of the samplings that take a path of their own through the decoders.
 pub fn jpegs() -> Vec<File> {
     let baseline = Process::Sequential { extended: false };
@@ -25,7 +28,7 @@ pub fn jpegs() -> Vec<File> {
             ),
         ]
     };
-    let samplings: [(&str, &[(u8, usize, usize)], Marker); 6] = [
+    let samplings: [(&str, Sampling, Marker); 6] = [
         ("444", &[(1, 1, 1), (2, 1, 1), (3, 1, 1)], Marker::Jfif),
         ("420", &[(1, 2, 2), (2, 1, 1), (3, 1, 1)], Marker::Jfif),
         ("422", &[(1, 2, 1), (2, 1, 1), (3, 1, 1)], Marker::Adobe(1)),
