@@ -5,8 +5,9 @@ VENV := .venv
 ALPHA ?= 0.25
 BENCH_PYTHON ?= .venv-bench/bin/python
 REFERENCE_PYTHON ?= .venv-reference/bin/python
+FAMILIES_PYTHON ?= .venv-families/bin/python
 
-.PHONY: help demo test reference check bench microbench build onnxruntime onnxruntime-cuda clean
+.PHONY: help demo test reference families check bench microbench build onnxruntime onnxruntime-cuda clean
 .PHONY: fuzz fuzz-corpora
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
@@ -25,6 +26,9 @@ test: onnxruntime $(VENV)/ready ## Run every test, and print how many were skipp
 
 reference: $(REFERENCE_PYTHON) ## Write the data in tests/reference anew
 	for maker in tests/reference/make_*.py; do $(REFERENCE_PYTHON) $$maker || exit 1; done
+
+families: build $(FAMILIES_PYTHON) ## Compare exports with timm, transformers and pytorchcv, and write the table in docs/pretrained.md
+	$(FAMILIES_PYTHON) scripts/families.py target/release/mbn-export docs/pretrained.md
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
@@ -81,6 +85,10 @@ gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its p
 	$(PYTHON) -m venv .venv-reference
 	.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -r tests/reference/requirements.txt
 
+.venv-families/bin/python:
+	$(PYTHON) -m venv .venv-families
+	.venv-families/bin/python -m pip install --quiet --disable-pip-version-check -r tests/reference/requirements.txt onnxruntime==1.31.1
+
 # ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -89,4 +97,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference onnxruntime cuda-toolkit model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families onnxruntime cuda-toolkit model.onnx

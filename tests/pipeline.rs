@@ -4,33 +4,14 @@
 //! `cargo build --workspace --bins`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::path::{Path, PathBuf};
+#[allow(dead_code, reason = "each test program needs a part of it")]
+mod common;
 
-use assert_cmd::Command;
-use image::RgbImage;
+use std::path::Path;
+
+use common::{picture, program};
 use predicates::prelude::*;
 use predicates::str::contains;
-
-/// A program of the workspace, beside the folder of this test's executable.
-fn program(name: &str) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).unwrap();
-    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        path.exists(),
-        "`{name}` is not built: run `cargo build --workspace --bins` first"
-    );
-    Command::new(path)
-}
-
-fn picture(path: PathBuf, colour: [u8; 3], seed: u32) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let image = RgbImage::from_fn(48, 40, |x, y| {
-        let shade = ((x * 7 + y * 13 + seed * 29) % 50) as u8;
-        image::Rgb(colour.map(|channel| channel.saturating_add(shade)))
-    });
-    image.save(path).unwrap();
-}
 
 /// Whether `make onnxruntime` has been run, or the environment names a library.
 fn has_onnx_runtime() -> bool {

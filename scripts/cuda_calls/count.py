@@ -26,7 +26,7 @@ BATCH, STEPS, TEST_BATCHES = 64, 20, 3
 # After the first steps, which make buffers, and before the first reading of the loss.
 STEP = 10
 # The first convolution of a step and of a batch of evaluation.
-STARTS = {"step": r"stem/stem_(f32|bf16)", "evaluation": r"stem/stem_fused"}
+STARTS = {"step": r"stem/stem_s2_", "evaluation": r"stem/stem_fused"}
 KINDS = ["launch", "product", "set", "copy", "upload", "download", "allocation", "wait"]
 COLUMNS = ["kernels", "products", "memory set", "copies on the device", "uploads", "downloads", "allocations", "waits"]
 

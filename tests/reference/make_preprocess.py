@@ -2,8 +2,9 @@
 [side, side, 3].
 
 `NAME.square` is the whole picture resized to side x side, whatever its aspect ratio. `NAME.crop` is the centre of the picture
-after resizing its shorter side to 256/224 of the side; offsets are rounded down. Both are bilinear with antialiasing.
-Pillow's convert("RGB") turns grayscale, palettes and alpha into RGB.
+after resizing its shorter side to 256/224 of the side; offsets are rounded down. Both are bilinear with antialiasing, in
+`expected.safetensors`, and bicubic in `bicubic.safetensors`, where `NAME.crop` resizes the shorter side to 7/6 of the side, as
+192 is cropped from 224. Pillow's convert("RGB") turns grayscale, palettes and alpha into RGB.
 """
 from pathlib import Path
 
@@ -29,6 +30,9 @@ SIDE = 64
 # Pictures that are also resized to the network's usual side: one grows, one shrinks, one does both.
 LARGE_SIDE = 224
 LARGE = {"square": ("square",), "palette": ("crop",), "wide": ("square",)}
+BICUBIC_SIDE, BICUBIC_SHORTER = 36, 42
+# A picture that grows.
+BICUBIC_LARGE, BICUBIC_LARGE_SIDE = "tiny", 84
 
 
 def drawing(width, height, seed):
@@ -65,21 +69,21 @@ def in_mode(drawn, mode):
     return image.convert(mode)
 
 
-def square(image, side):
-    return image.resize((side, side), Image.Resampling.BILINEAR)
+def square(image, side, filter=Image.Resampling.BILINEAR):
+    return image.resize((side, side), filter)
 
 
-def crop(image, side):
-    shorter = round(side * 256 / 224)
+def crop(image, side, filter=Image.Resampling.BILINEAR, shorter=None):
+    shorter = shorter or round(side * 256 / 224)
     scale = shorter / min(image.size)
     width, height = (round(length * scale) for length in image.size)
     left, top = (width - side) // 2, (height - side) // 2
-    return image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + side, top + side))
+    return image.resize((width, height), filter).crop((left, top, left + side, top + side))
 
 
 def main():
     OUT.mkdir(exist_ok=True)
-    expected = {}
+    expected, bicubic = {}, {}
     for seed, (name, width, height, mode) in enumerate(PICTURES):
         path = OUT / f"{name}.png"
         in_mode(drawing(width, height, seed), mode).save(path)
@@ -90,8 +94,14 @@ def main():
             expected[f"{name}.{resize.__name__}"] = np.array(resize(image, SIDE))
             if resize.__name__ in LARGE.get(name, ()):
                 expected[f"{name}.{resize.__name__}.{LARGE_SIDE}"] = np.array(resize(image, LARGE_SIDE))
+        cubic = Image.Resampling.BICUBIC
+        bicubic[f"{name}.square"] = np.array(square(image, BICUBIC_SIDE, cubic))
+        bicubic[f"{name}.crop"] = np.array(crop(image, BICUBIC_SIDE, cubic, BICUBIC_SHORTER))
+        if name == BICUBIC_LARGE:
+            bicubic[f"{name}.square.{BICUBIC_LARGE_SIDE}"] = np.array(square(image, BICUBIC_LARGE_SIDE, cubic))
         print(f"{path.stat().st_size:>9,}  {path.name}")
     save_file(expected, OUT / "expected.safetensors")
+    save_file(bicubic, OUT / "bicubic.safetensors")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 //! What `mbn-train`, `mbn-export` and `mbn-infer` share: common options, logging to stderr, exit codes,
-//! interruption, progress bars, files of class names and of weights, checks of outputs, quoted commands.
+//! interruption, progress bars, files of class names and of weights (the Hugging Face Hub's too), checks of outputs, quoted commands.
 //!
 //! A program's `main` is one call of [`run`] with a function from its options to an [`Outcome`].
 
 mod class_names;
 mod common;
+mod conversion;
 mod device;
 mod hint;
+mod hub;
 pub mod interrupt;
 mod logging;
 pub mod onnx_runtime;
 mod output;
+mod overrides;
 pub mod progress;
 mod run;
 mod shell;
@@ -19,9 +22,13 @@ mod weights;
 
 pub use class_names::{read_class_names, rename_classes};
 pub use common::{CommonArgs, DeviceArgs};
+pub use conversion::other_kind;
 pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError};
 pub use hint::{Hint, Hinted};
+pub use hub::{NamedFile, named_file};
+pub use mbn_fetch::hub::{HubName, Wanted};
 pub use output::{check_output, check_output_file};
+pub use overrides::Overrides;
 pub use run::{Outcome, UsageError, run, start_threads};
 pub use shell::quote;
-pub use weights::{load_weights, other_kind};
+pub use weights::{LoadedWeights, load_start, load_weights, load_weights_with};

@@ -7,7 +7,11 @@ use log::{Level, LevelFilter};
 /// Libraries whose messages below warnings do not help a user.
 const TRACE_ONLY: [&str; 3] = ["ort", "candle", "gemm"];
 
-pub(crate) fn init(level: LevelFilter) {
+/// Libraries that trace the bytes they send, an access token among them.
+const NEVER_TRACE: [&str; 2] = ["ureq", "rustls"];
+
+/// A logger for messages of this level.
+fn builder(level: LevelFilter) -> env_logger::Builder {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(level);
     if level < LevelFilter::Trace {
@@ -15,6 +19,14 @@ pub(crate) fn init(level: LevelFilter) {
             builder.filter_module(library, level.min(LevelFilter::Warn));
         }
     }
+    for library in NEVER_TRACE {
+        builder.filter_module(library, level.min(LevelFilter::Debug));
+    }
+    builder
+}
+
+pub(crate) fn init(level: LevelFilter) {
+    let mut builder = builder(level);
     builder.format(|out, record| {
         let prefix = match record.level() {
             Level::Error => "error: ",
@@ -37,5 +49,30 @@ pub(crate) fn init(level: LevelFilter) {
         .is_ok()
     {
         log::set_max_level(level);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use log::{Log, Metadata};
+
+    use super::*;
+
+    #[test]
+    fn what_is_sent_is_never_traced() {
+        let shown = |level: LevelFilter, target, of| {
+            let metadata = Metadata::builder().target(target).level(of).build();
+            builder(level).build().enabled(&metadata)
+        };
+        assert!(shown(LevelFilter::Trace, "mbn_fetch::hub", Level::Trace));
+        assert!(shown(LevelFilter::Trace, "ureq::run", Level::Debug));
+        for target in [
+            "ureq::unversioned::transport",
+            "ureq_proto::client",
+            "rustls::conn",
+        ] {
+            assert!(!shown(LevelFilter::Trace, target, Level::Trace), "{target}");
+        }
+        assert!(!shown(LevelFilter::Info, "ureq::run", Level::Debug));
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Error};
 use clap::Parser;
+use mbn_fetch::hub::HubError;
 use mbn_spec::text::counted;
 
 use crate::{CommonArgs, Hinted, logging, progress};
@@ -62,6 +63,10 @@ where
         Ok(Outcome::Interrupted) => INTERRUPTED,
         // The reader of the output has seen enough, as `head` does.
         Err(error) if is_broken_pipe(&error) && is_closed(&io::stdout()) => 0,
+        Err(error) if is_interrupted(&error) => {
+            log::warn!("{error:#}");
+            INTERRUPTED
+        }
         Err(error) => report(&error),
     })
 }
@@ -97,6 +102,12 @@ fn report(error: &Error) -> u8 {
     } else {
         FAILURE
     }
+}
+
+/// Whether the user stopped a download.
+fn is_interrupted(error: &Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<HubError>());
+    causes.any(|cause| matches!(cause, HubError::Interrupted))
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

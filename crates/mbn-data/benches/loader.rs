@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use image::RgbImage;
-use mbn_data::{Augment, ColorJitter, ImageSource, Loader, LoaderConfig, Normalizer, Policy, sample_stream};
+use mbn_data::{
+    Augment, ColorJitter, ImageSource, Loader, LoaderConfig, Normalizer, Picture, Policy, sample_stream,
+};
 use mbn_spec::Preprocess;
 
 mod common;
@@ -36,9 +37,9 @@ impl ImageSource for Files {
     fn path(&self, index: usize) -> &Path {
         &self.paths[index]
     }
-    fn load(&self, index: usize) -> Result<Arc<RgbImage>, mbn_data::DecodeError> {
+    fn load(&self, index: usize) -> Result<Picture, mbn_data::DecodeError> {
         let decoded = mbn_data::decode_bytes(&self.files[index]);
-        decoded.map(Arc::new).map_err(|kind| mbn_data::DecodeError {
+        decoded.map(Picture::from).map_err(|kind| mbn_data::DecodeError {
             path: self.paths[index].clone(),
             kind,
         })

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use image::RgbImage;
-use mbn_data::{Augment, DecodeError, ImageSource, Loader, LoaderConfig, decode_file, labelled_folder};
+use mbn_data::{
+    Augment, DecodeError, ImageSource, Loader, LoaderConfig, Picture, decode_file, labelled_folder,
+};
 use mbn_spec::Preprocess;
 
 mod common;
@@ -78,8 +79,8 @@ impl ImageSource for Repeated {
     fn path(&self, index: usize) -> &Path {
         &self.files[index % self.files.len()]
     }
-    fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError> {
-        decode_file(self.path(index)).map(Arc::new)
+    fn load(&self, index: usize) -> Result<Picture, DecodeError> {
+        decode_file(self.path(index)).map(Picture::from)
     }
 }
 

@@ -33,7 +33,7 @@ impl Augment {
         rng: &mut impl Rng,
     ) -> Result<RgbImage, ResizeError> {
         let (region, flips) = self.draw(image, preprocess, rng);
-        let (mut resized, must_mirror) = self.change(image, region, flips, preprocess.size, rng)?;
+        let (mut resized, must_mirror) = self.change(image, region, flips, preprocess, rng)?;
         if must_mirror {
             mirror(&mut resized);
         }
@@ -53,10 +53,13 @@ impl Augment {
     ) -> Result<Crop, ResizeError> {
         let (region, flips) = self.draw(image, preprocess, rng);
         let (crop, is_mirrored) = if self.changes_pixels() {
-            let (resized, must_mirror) = self.change(image, region, flips, preprocess.size, rng)?;
+            let (resized, must_mirror) = self.change(image, region, flips, preprocess, rng)?;
             (Crop::resized(resized), must_mirror)
         } else {
-            (Crop::new(image, region, preprocess.size)?, flips)
+            (
+                Crop::new(image, region, preprocess.size, preprocess.interpolation)?,
+                flips,
+            )
         };
         Ok(Crop { is_mirrored, ..crop })
     }
@@ -77,10 +80,10 @@ impl Augment {
         image: &RgbImage,
         region: Region,
         flips: bool,
-        size: usize,
+        preprocess: &Preprocess,
         rng: &mut impl Rng,
     ) -> Result<(RgbImage, bool), ResizeError> {
-        let mut resized = resize_region(image, region, size)?;
+        let mut resized = resize_region(image, region, preprocess.size, preprocess.interpolation)?;
         // Jitter commutes with mirroring. A policy does not: it moves pixels in random directions.
         let can_wait = flips && self.policy == Policy::None;
         if flips && !can_wait {

@@ -8,6 +8,7 @@ use image::RgbImage;
 
 use crate::decode::DecodeError;
 use crate::image_source::ImageSource;
+use crate::picture::Picture;
 
 /// Keeps decoded images of another source in memory until a budget is used up. The first images stay: an epoch reads
 /// every image once, so a cache that dropped the oldest would never find one.
@@ -65,17 +66,21 @@ impl ImageSource for CachedSource {
         self.inner.check(index)
     }
 
-    fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError> {
+    fn load(&self, index: usize) -> Result<Picture, DecodeError> {
         if let Some(image) = self.kept[index].get() {
-            return Ok(Arc::clone(image));
+            return Ok(Arc::clone(image).into());
         }
-        let image = self.inner.load(index)?;
-        let bytes = image.len() as u64;
-        if self.reserve(bytes) && self.kept[index].set(Arc::clone(&image)).is_err() {
+        let picture = self.inner.load(index)?;
+        let bytes = picture.len() as u64;
+        if !self.reserve(bytes) {
+            return Ok(picture);
+        }
+        let image = picture.into_shared();
+        if self.kept[index].set(Arc::clone(&image)).is_err() {
             // Another worker stored the same image first.
             self.used.fetch_sub(bytes, Ordering::Relaxed);
         }
-        Ok(image)
+        Ok(image.into())
     }
 }
 
@@ -89,8 +94,8 @@ mod tests {
         let inner = Arc::new(Numbered::new(4));
         let bytes = 40 * 36 * 3;
         let cached = CachedSource::new(inner.clone(), 2 * bytes + 1);
-        let first: Vec<_> = (0..4).map(|i| cached.load(i).unwrap()).collect();
-        let second: Vec<_> = (0..4).map(|i| cached.load(i).unwrap()).collect();
+        let first: Vec<_> = (0..4).map(|i| cached.load(i).unwrap().into_shared()).collect();
+        let second: Vec<_> = (0..4).map(|i| cached.load(i).unwrap().into_shared()).collect();
         assert_eq!(first, second);
         assert_eq!(cached.used(), 2 * bytes);
         assert_eq!(inner.loads.load(Ordering::Relaxed), 4 + 2);

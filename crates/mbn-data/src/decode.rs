@@ -11,13 +11,17 @@ mod gif;
 mod image_crate;
 mod jpeg;
 mod limits;
+mod memory;
+mod options;
 mod orientation;
 mod picture_format;
 mod png_checksums;
+mod request;
 mod rgb;
 mod tiff;
 mod tiff_fields;
 mod tiff_jpeg;
+mod tiff_pixels;
 mod unrecognised;
 mod warning;
 mod webp;
@@ -26,47 +30,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::RgbImage;
-use mbn_spec::{Preprocess, Resize};
 
 use ending::Finished;
 pub use error::{DecodeError, DecodeErrorKind};
-pub use limits::{MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_SIDE};
+pub use limits::{DEFAULT_MAX_PIXELS, MAX_FILE_BYTES};
+pub(crate) use memory::Reservation;
+pub use options::DecodeOptions;
 pub(crate) use picture_format::FORMAT_NAMES;
 pub use picture_format::PictureFormat;
+use request::{Request, Stored};
 pub use warning::DecodeWarning;
 
-/// How files are decoded. The default decodes every pixel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DecodeOptions {
-    /// Decodes a JPEG file at 1/2, 1/4 or 1/8 of its size, which is faster, if both sides keep this many pixels.
-    pub at_least: Option<u32>,
-}
-
-/// How much larger than needed a file that is decoded at a fraction of its size stays. `docs/decoding.md` says what that
-/// changes.
-const MARGIN: usize = 2;
-
-impl DecodeOptions {
-    /// Decodes large JPEG files at the fraction of their size that still suffices for `preprocess`. The network's input
-    /// changes a little.
-    pub fn reduced_for(preprocess: &Preprocess) -> Self {
-        let needed = match preprocess.resize {
-            Resize::Square => preprocess.size,
-            Resize::Crop => preprocess.shorter_side(),
-        };
-        Self {
-            at_least: u32::try_from(MARGIN * needed).ok(),
-        }
-    }
-}
-
-/// A decoded picture.
-#[derive(Clone, Debug)]
+/// A decoded picture. While it lives, large pictures on other threads may wait for its memory.
+#[derive(Debug)]
 pub struct Decoded {
     /// Upright pixels.
     pub image: RgbImage,
     /// What is odd about the file.
     pub warning: Option<DecodeWarning>,
+    pub(crate) memory: Reservation,
 }
 
 /// Decodes a picture file to upright RGB.
@@ -99,11 +81,8 @@ pub fn decode_bytes(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
 /// As [`decode_bytes`].
 pub fn decode_bytes_with(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeErrorKind> {
     let format = format_of(bytes)?;
-    without_panic(format, || {
-        let mut decoded = decode_as_stored(format, bytes, options)?;
-        orientation::apply(&mut decoded.image, orientation::of(format, bytes));
-        Ok(decoded)
-    })
+    let decode = |bytes: &[u8], request: &Request| decode_as_stored(format, bytes, request);
+    decode_by(decode, format, bytes, options)
 }
 
 /// Decodes the content of a JPEG file as [`decode_bytes_with`] does, but always with libjpeg, so that the decoders can be
@@ -116,10 +95,32 @@ pub fn decode_with_libjpeg(bytes: &[u8], options: &DecodeOptions) -> Result<Deco
     if format != PictureFormat::Jpeg {
         return Err(DecodeErrorKind::OtherFormat(format.to_string()));
     }
+    decode_by(jpeg::decode_with_libjpeg, format, bytes, options)
+}
+
+/// Decodes and turns the picture.
+fn decode_by(
+    decode: impl FnOnce(&[u8], &Request) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind>,
+    format: PictureFormat,
+    bytes: &[u8],
+    options: &DecodeOptions,
+) -> Result<Decoded, DecodeErrorKind> {
     without_panic(format, || {
-        let (mut image, warning) = jpeg::decode_with_libjpeg(bytes, options.at_least)?;
-        orientation::apply(&mut image, orientation::of(format, bytes));
-        Ok(Decoded { image, warning })
+        let request = Request::new(format, bytes, options);
+        let (
+            Stored {
+                mut image,
+                mut memory,
+            },
+            warning,
+        ) = decode(bytes, &request)?;
+        orientation::apply(&mut image, request.orientation);
+        memory.shrink_to(image.len() as u64);
+        Ok(Decoded {
+            image,
+            warning,
+            memory,
+        })
     })
 }
 
@@ -127,24 +128,20 @@ pub fn decode_with_libjpeg(bytes: &[u8], options: &DecodeOptions) -> Result<Deco
 fn decode_as_stored(
     format: PictureFormat,
     bytes: &[u8],
-    options: &DecodeOptions,
-) -> Result<Decoded, DecodeErrorKind> {
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
     if format == PictureFormat::Jpeg {
-        let (image, warning) = jpeg::decode(bytes, options.at_least)?;
-        return Ok(Decoded { image, warning });
+        return jpeg::decode(bytes, request);
     }
     let Finished { bytes, warning } = ending::finish(format, bytes)?;
     let decoded = match format {
-        PictureFormat::Gif => gif::decode(&bytes).map(|image| (image, None)),
-        PictureFormat::Png => png_checksums::decode(&bytes),
-        PictureFormat::Bmp => bmp::decode(&bytes).map(|image| (image, None)),
-        _ => image_crate::decode(format, &bytes).map(|image| (image, None)),
+        PictureFormat::Gif => gif::decode(&bytes, request).map(|stored| (stored, None)),
+        PictureFormat::Png => png_checksums::decode(&bytes, request),
+        PictureFormat::Bmp => bmp::decode(&bytes, request).map(|stored| (stored, None)),
+        _ => image_crate::decode(format, &bytes, request).map(|stored| (stored, None)),
     };
     match decoded {
-        Ok((image, other)) => Ok(Decoded {
-            image,
-            warning: warning.or(other),
-        }),
+        Ok((stored, other)) => Ok((stored, warning.or(other))),
         // Its end was made up, so what the decoder misses is what the file lacks.
         Err(DecodeErrorKind::Malformed { .. }) if warning.is_some() => Err(DecodeErrorKind::Truncated {
             format,
@@ -161,7 +158,15 @@ fn decode_as_stored(
 /// [`DecodeError`] with the path if the file cannot be read, is not a picture, is truncated, has a broken header or is
 /// too large.
 pub fn check_file(path: &Path) -> Result<(), DecodeError> {
-    let warning = with_content(path, check_bytes)?;
+    check_file_with(path, &DecodeOptions::default())
+}
+
+/// Checks a picture file, like [`check_file`], that will be decoded as `options` say.
+///
+/// # Errors
+/// As [`check_file`].
+pub fn check_file_with(path: &Path, options: &DecodeOptions) -> Result<(), DecodeError> {
+    let warning = with_content(path, |bytes| check_bytes_with(bytes, options))?;
     if let Some(warning) = warning {
         log::warn!("image `{}`: {warning}", path.display());
     }
@@ -173,19 +178,33 @@ pub fn check_file(path: &Path) -> Result<(), DecodeError> {
 /// # Errors
 /// [`DecodeErrorKind`] if the content is not a picture, is truncated, has a broken header or is too large.
 pub fn check_bytes(bytes: &[u8]) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
+    check_bytes_with(bytes, &DecodeOptions::default())
+}
+
+/// Checks the content of a picture file, like [`check_bytes`], that will be decoded as `options` say.
+///
+/// # Errors
+/// As [`check_bytes`].
+pub fn check_bytes_with(
+    bytes: &[u8],
+    options: &DecodeOptions,
+) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
     let format = format_of(bytes)?;
     without_panic(format, || {
+        let request = Request::new(format, bytes, options);
         if format == PictureFormat::Jpeg {
-            return jpeg::check(bytes);
+            return jpeg::check(bytes, &request);
         }
         let finished = ending::finish(format, bytes)?;
         if finished.warning.is_some() {
-            return Ok(decode_bytes_with(bytes, &DecodeOptions::default())?.warning);
+            return Ok(decode_bytes_with(bytes, options)?.warning);
         }
         match format {
-            PictureFormat::Gif => gif::open(bytes).map(drop)?,
-            PictureFormat::Bmp => image_crate::open(format, &bmp::with_windows_header(bytes)?).map(drop)?,
-            _ => image_crate::open(format, bytes).map(drop)?,
+            PictureFormat::Gif => gif::open(bytes, request.limits).map(drop)?,
+            PictureFormat::Bmp => {
+                image_crate::open(format, &bmp::with_windows_header(bytes)?, request.limits).map(drop)?
+            }
+            _ => image_crate::open(format, bytes, request.limits).map(drop)?,
         }
         Ok(None)
     })

@@ -1,11 +1,8 @@
 //! Labelled images, wherever they come from.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use image::RgbImage;
-
 use crate::decode::DecodeError;
+use crate::picture::Picture;
+use std::path::Path;
 
 /// Labelled images, each known by its index.
 pub trait ImageSource: Send + Sync {
@@ -39,7 +36,7 @@ pub trait ImageSource: Send + Sync {
     ///
     /// # Panics
     /// If there is no such image.
-    fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError>;
+    fn load(&self, index: usize) -> Result<Picture, DecodeError>;
 
     /// Checks image `index` without decoding its pixels. A source that checked its files when it was opened accepts
     /// every image.
@@ -94,7 +91,7 @@ pub(crate) mod tests {
         fn path(&self, index: usize) -> &Path {
             &self.paths[index]
         }
-        fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError> {
+        fn load(&self, index: usize) -> Result<Picture, DecodeError> {
             self.loads.fetch_add(1, Ordering::Relaxed);
             if self.broken == Some(index) {
                 return Err(DecodeError {
@@ -103,7 +100,7 @@ pub(crate) mod tests {
                 });
             }
             let pixel = |x, y| image::Rgb([index as u8, x as u8 * 5, y as u8 * 7]);
-            Ok(Arc::new(RgbImage::from_fn(40, 36, pixel)))
+            Ok(image::RgbImage::from_fn(40, 36, pixel).into())
         }
     }
 }

@@ -33,6 +33,7 @@ mod image_source;
 mod input_paths;
 mod loader;
 mod normalize;
+mod picture;
 mod picture_files;
 mod random;
 mod resize;
@@ -46,14 +47,15 @@ pub use dataset::{
     Stl10Error, Stl10ErrorKind, class_folders, is_stl10, labelled_folder, open, open_fold, open_with,
 };
 pub use decode::{
-    DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_DECODED_BYTES, MAX_FILE_BYTES,
-    MAX_SIDE, PictureFormat, check_bytes, check_file, decode_bytes, decode_bytes_with, decode_file,
-    decode_file_with, decode_with_libjpeg,
+    DEFAULT_MAX_PIXELS, DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_FILE_BYTES,
+    PictureFormat, check_bytes, check_bytes_with, check_file, check_file_with, decode_bytes,
+    decode_bytes_with, decode_file, decode_file_with, decode_with_libjpeg,
 };
 pub use image_source::ImageSource;
 pub use input_paths::{CollectError, CollectErrorKind, Collected, collect};
 pub use loader::{BadPictures, Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order, Unusable};
 pub use normalize::{Normalizer, normalize_into};
+pub use picture::Picture;
 pub use picture_files::LeftOut;
 pub use random::{sample_stream, shuffled};
 pub use resize::{Crop, Filter, ResizeError, resize};

@@ -8,7 +8,6 @@ mod error;
 
 use std::sync::Arc;
 
-use mbn_spec::Preprocess;
 use rayon::ThreadPool;
 
 pub use batch::{Batch, Example, Unusable};
@@ -82,11 +81,7 @@ impl Loader {
     }
 
     fn require_valid(&self, size: usize) -> Result<(), LoaderError> {
-        let preprocess = Preprocess {
-            size,
-            ..self.config.preprocess
-        };
-        Ok(preprocess.validate()?)
+        Ok(self.config.preprocess.with_size(size).validate()?)
     }
 
     /// The pictures of an epoch's first batch exactly as the network sees them at `size` (cropped, jittered, erased and

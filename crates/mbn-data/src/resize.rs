@@ -1,6 +1,8 @@
-//! Bilinear resizing with antialiasing, like Pillow's, of a whole picture or of a box in it.
+//! Resizing with antialiasing, like Pillow's, of a whole picture or of a box in it.
 
+mod bicubic;
 mod bilinear;
+mod cpu;
 mod crop;
 mod filter;
 mod region;
@@ -8,8 +10,8 @@ mod region;
 use image::RgbImage;
 use mbn_spec::Preprocess;
 
-pub use bilinear::ResizeError;
-pub(crate) use bilinear::resize_region;
+pub use cpu::ResizeError;
+pub(crate) use cpu::resize_region;
 pub use crop::Crop;
 #[cfg(test)]
 pub(crate) use crop::tests::carried_out;
@@ -21,12 +23,13 @@ pub(crate) use region::{Region, region};
 /// # Errors
 /// [`ResizeError`] if the picture has no pixels or the size is not in 1 to 4096.
 pub fn resize(image: &RgbImage, preprocess: &Preprocess) -> Result<RgbImage, ResizeError> {
-    resize_region(image, region(image, preprocess), preprocess.size)
+    let region = region(image, preprocess);
+    resize_region(image, region, preprocess.size, preprocess.interpolation)
 }
 
 #[cfg(test)]
 mod tests {
-    use mbn_spec::Resize;
+    use mbn_spec::{Interpolation, Resize};
 
     use super::*;
 
@@ -54,7 +57,11 @@ mod tests {
     fn extreme_aspect_ratios_are_resized() {
         for (width, height) in [(1, 1), (1, 10_000), (10_000, 1), (2, 16_384), (223, 225)] {
             let image = RgbImage::from_pixel(width, height, image::Rgb([10, 100, 200]));
-            for preprocess in [Preprocess::default(), crop(224), crop(96)] {
+            let bicubic = Preprocess {
+                interpolation: Interpolation::Bicubic,
+                ..crop(96).with_shorter(97)
+            };
+            for preprocess in [Preprocess::default(), crop(224), crop(96), bicubic] {
                 let resized = resize(&image, &preprocess).unwrap();
                 assert_eq!(resized.width() as usize, preprocess.size);
                 assert_eq!(resized.height() as usize, preprocess.size);

@@ -1,21 +1,21 @@
 //! Compares decoding and resizing with Pillow's results for the same files (`tests/reference/preprocess`).
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use mbn_spec::{Preprocess, Resize};
+use mbn_spec::{Interpolation, Preprocess, Resize};
 use mbn_testing::{Tensors, reference_path};
 
-/// Pillow rounds to bytes after the horizontal pass, this crate after the vertical pass: half a level each.
-const LEVELS: u8 = 1;
-/// Ten pictures in both kinds of resizing, and three of these results again at the network's usual size.
-const TENSORS: usize = 23;
+/// Pillow rounds to bytes after the horizontal pass, this crate's bilinear resize after the vertical pass: half a level each.
+const BILINEAR_LEVELS: u8 = 1;
+/// The bicubic resize has Pillow's arithmetic.
+const BICUBIC_LEVELS: u8 = 0;
 
-#[test]
-fn pictures_equal_pillows_to_one_level() {
+/// Compares every tensor of a file, `PICTURE.RESIZE` or `PICTURE.RESIZE.SIZE`.
+fn compare(file: &str, tensors: usize, levels: u8, preprocess: impl Fn(usize) -> Preprocess) {
     let folder = reference_path("preprocess");
-    let expected = Tensors::read(&folder.join("expected.safetensors"));
+    let expected = Tensors::read(&folder.join(file));
     let names = expected.names();
-    assert_eq!(names.len(), TENSORS);
+    assert_eq!(names.len(), tensors);
     for tensor in names {
-        // PICTURE.RESIZE or PICTURE.RESIZE.SIZE
         let mut parts = tensor.split('.');
         let name = parts.next().unwrap_or_default();
         let resize = match parts.next() {
@@ -27,14 +27,30 @@ fn pictures_equal_pillows_to_one_level() {
         let (shape, bytes) = expected.bytes(&tensor);
         let preprocess = Preprocess {
             resize,
-            size: shape[0],
-            ..Preprocess::default()
+            ..preprocess(shape[0])
         };
         let found = mbn_data::resize(&image, &preprocess).unwrap();
         assert_eq!(shape, [preprocess.size, preprocess.size, 3]);
         assert_eq!(found.len(), bytes.len());
         let differences = found.iter().zip(bytes).map(|(a, b)| a.abs_diff(*b));
         let largest = differences.max().unwrap();
-        assert!(largest <= LEVELS, "{tensor}: {largest} levels apart");
+        assert!(largest <= levels, "{tensor}: {largest} levels apart");
     }
+}
+
+/// Ten pictures in both kinds of resizing, and three of these results again at the network's usual size.
+#[test]
+fn pictures_equal_pillows_to_one_level() {
+    compare("expected.safetensors", 23, BILINEAR_LEVELS, |size| {
+        Preprocess::default().with_size(size)
+    });
+}
+
+/// Ten pictures in both kinds of resizing, with another shorter side than usual, and one that grows.
+#[test]
+fn bicubic_pictures_equal_pillows() {
+    compare("bicubic.safetensors", 21, BICUBIC_LEVELS, |size| Preprocess {
+        interpolation: Interpolation::Bicubic,
+        ..Preprocess::default().with_size(size).with_shorter(size * 7 / 6)
+    });
 }

@@ -1,4 +1,4 @@
-//! Writes MobileNetV1 weights as an ONNX file.
+//! Writes MobileNetV1 weights as an ONNX file, or as a weight file of this project's own form.
 //!
 //! [`run`] is the program: [`weights`] gets the weights, [`mbn_onnx::Exporter`] makes the model, [`range`] checks that
 //! float16 holds what it computes, [`verify`] checks the written file before it gets its name.
@@ -12,9 +12,9 @@ pub mod weights;
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use mbn_cli::{Outcome, check_output_file, quote, start_threads};
-use mbn_files::atomic::AtomicFile;
+use mbn_files::atomic::{self, AtomicFile};
 use mbn_onnx::Exporter;
 use mbn_spec::text::thousands;
 use mbn_weights::{Weights, is_weight_file};
@@ -31,19 +31,62 @@ pub fn run(options: Options) -> Result<Outcome> {
     options.validate()?;
     let classes = options.classes.as_deref();
     let Some(out) = &options.out else {
-        let (architecture, size) = weights::architecture(&source, classes)?;
+        let (architecture, size) = weights::architecture(&source, classes, &options.overrides)?;
         print(&summary::table(&architecture, size))?;
         return Ok(Outcome::Success);
     };
-    check_out(out)?;
+    match options.weights_out() {
+        Some(out) => check_weights_out(out, weights::path(&source).as_deref())?,
+        None => check_out(out)?,
+    }
     start_threads(options.common.thread_count())?;
-    let weights = weights::get(&source, classes)?;
+    let weights = weights::get(&source, classes, &options.overrides)?;
     if options.summary {
         let preprocess = weights.metadata().preprocess.unwrap_or_default();
         print(&summary::table(weights.architecture(), preprocess.size))?;
     }
-    write(&weights, &options, out)?;
+    match options.weights_out() {
+        Some(out) => write_weights(&weights, out)?,
+        None => write(&weights, &options, out)?,
+    }
     Ok(Outcome::Success)
+}
+
+/// Checks before the work begins that OUT can be replaced and is not the file that is read, by whatever path.
+fn check_weights_out(out: &Path, source: Option<&Path>) -> Result<()> {
+    let file = check_output_file(out)?;
+    let real = |path: &Path| path.canonicalize().ok();
+    if source.is_some_and(|source| real(source).is_some() && real(source) == real(&file)) {
+        bail!(
+            "`{}` is the file that is read, and would be replaced",
+            out.display()
+        );
+    }
+    Ok(())
+}
+
+/// Writes the weights under this project's names, with their description, and reads them again.
+fn write_weights(weights: &Weights, out: &Path) -> Result<()> {
+    let cannot_write = || format!("cannot write `{}`", out.display());
+    // Whoever reads them must not assume anything.
+    let mut metadata = weights.metadata().clone();
+    metadata.preprocess.get_or_insert_default();
+    let weights = weights.clone().with_metadata(metadata)?;
+    let bytes = weights.to_bytes().with_context(cannot_write)?;
+    let written = Weights::from_bytes(&bytes).with_context(cannot_write)?;
+    ensure!(
+        written == weights,
+        "the written weights differ from those that were read"
+    );
+    atomic::write(out, &bytes).with_context(cannot_write)?;
+    log::info!(
+        "Wrote `{}`: {}, {} parameters, weights for every program of this project, {} bytes",
+        out.display(),
+        weights.architecture(),
+        thousands(weights.architecture().summary(0).parameters()),
+        thousands(bytes.len() as u64),
+    );
+    Ok(())
 }
 
 /// Checks before the work begins that OUT can be replaced, and that no link leads from it to a weight file.

@@ -1,10 +1,10 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use mbn_cli::{CommonArgs, UsageError};
+use mbn_cli::{CommonArgs, Overrides, UsageError};
 use mbn_onnx::{DEFAULT_OPSET, ExportOptions, InputKind, OPSETS, Precision};
 use mbn_spec::Alpha;
 use mbn_weights::is_weight_file;
@@ -12,16 +12,19 @@ use mbn_weights::is_weight_file;
 const EXAMPLES: &str = "\
 Examples:
   mbn-export --alpha 0.25 model.onnx
+  mbn-export --weights hf:timm/mobilenetv1_100.ra4_e3600_r224_in1k model.onnx
   mbn-export --weights runs/photos_0.5/best.safetensors --input uint8 --softmax model.onnx
   mbn-export --alpha 1.0 --random-weights 7 --classes names.txt model.onnx
   mbn-export --alpha 0.25 --precision fp16 --check-images photos/ model.onnx
+  mbn-export --weights timm/model.safetensors --size 256 --shorter 269 model.onnx
+  mbn-export --weights transformers/model.safetensors ours.safetensors
   mbn-export --alpha 0.75 --summary";
 
 /// Write MobileNetV1 weights as an ONNX file, verified before it gets its name
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mbn-export", version, after_help = EXAMPLES)]
 pub struct Options {
-    /// File to write
+    /// File to write; named `.safetensors`, it gets the weights under this project's names, with their description
     #[arg(value_name = "OUT.onnx", required_unless_present = "summary")]
     pub out: Option<PathBuf>,
 
@@ -29,8 +32,8 @@ pub struct Options {
     #[arg(long, help_heading = "Model")]
     pub alpha: Option<Alpha>,
 
-    /// Weight file [default: `models/mobilenet_v1_ALPHA.safetensors` in the current folder]
-    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    /// Weights: safetensors, a PyTorch checkpoint, or `hf:OWNER/NAME[@REVISION][:FILE]` on the Hugging Face Hub [default: `models/mobilenet_v1_ALPHA.safetensors` in the current folder]
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Model")]
     pub weights: Option<PathBuf>,
 
     /// Use random weights, the same for the same seed
@@ -94,6 +97,13 @@ pub struct Options {
         missing_docs,
         reason = "a comment here would replace the program's description"
     )]
+    pub overrides: Overrides,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
     pub common: CommonArgs,
 }
 
@@ -150,20 +160,42 @@ impl Options {
         }
     }
 
+    /// OUT, if weights are to be written there.
+    pub fn weights_out(&self) -> Option<&Path> {
+        self.out.as_deref().filter(|out| is_weight_file(out))
+    }
+
     /// Refuses options that have no effect.
     ///
     /// # Errors
     /// [`UsageError`], for exit code 2.
     pub fn validate(&self) -> Result<()> {
-        let given = [
+        let of_half = [
             (self.check_images.is_some(), "--check-images"),
             (self.allow_overflow, "--allow-overflow"),
         ];
-        for (given, option) in given {
+        for (given, option) in of_half {
             if given && self.precision != PrecisionName::Fp16 {
                 let message = format!("`{option}` has no effect without `--precision fp16`");
                 return Err(UsageError(message).into());
             }
+        }
+        let of_graph = [
+            (self.precision != PrecisionName::Fp32, "--precision"),
+            (self.opset != DEFAULT_OPSET, "--opset"),
+            (self.no_fold, "--no-fold"),
+            (self.input != InputName::Float, "--input"),
+            (self.softmax, "--softmax"),
+            (self.ort_lib.is_some(), "--ort-lib"),
+            (self.no_verify, "--no-verify"),
+        ];
+        let given = of_graph.iter().find(|(given, _)| *given);
+        if let (Some(out), Some((_, option))) = (self.weights_out(), given) {
+            let message = format!(
+                "`{option}` has no effect on weights, as `{}` is to be",
+                out.display()
+            );
+            return Err(UsageError(message).into());
         }
         Ok(())
     }
@@ -171,13 +203,13 @@ impl Options {
     /// Where the weights come from.
     ///
     /// # Errors
-    /// [`UsageError`] if neither an alpha nor a weight file is named, or OUT is named like a weight file.
+    /// [`UsageError`] if neither an alpha nor a weight file is named, or OUT is the file that is read.
     pub fn source(&self) -> Result<WeightsSource> {
-        if let Some(out) = &self.out
-            && is_weight_file(out)
+        if let (Some(out), Some(weights)) = (&self.out, &self.weights)
+            && out == weights
         {
             let message = format!(
-                "`{}` is named like a weight file and would be replaced",
+                "`{}` is the file that is read, and would be replaced",
                 out.display()
             );
             return Err(UsageError(message).into());
@@ -234,6 +266,17 @@ mod tests {
             "mbn-export --weights a.safetensors a.safetensors",
         ] {
             assert!(parse(line).unwrap().source().is_err(), "{line}");
+        }
+        for option in [
+            "--softmax",
+            "--no-fold",
+            "--opset 18",
+            "--precision fp16",
+            "--input uint8",
+        ] {
+            let line = format!("mbn-export --weights a.safetensors {option} b.safetensors");
+            let message = parse(&line).unwrap().validate().unwrap_err().to_string();
+            assert!(message.contains(option.split(' ').next().unwrap()), "{message}");
         }
     }
 

@@ -1,11 +1,11 @@
 //! Gets the weights: from a named file, from `models/`, or from a seed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use candle_core::Device;
-use mbn_cli::{Hint, load_weights, read_class_names, rename_classes};
-use mbn_spec::{Alpha, Architecture, default_class_names};
+use mbn_cli::{Hint, Overrides, load_weights_with, read_class_names, rename_classes};
+use mbn_spec::{Alpha, Architecture, Preprocess, Variant, default_class_names};
 use mbn_weights::{Weights, published_weights};
 
 use crate::options::WeightsSource;
@@ -13,14 +13,14 @@ use crate::options::WeightsSource;
 /// Classes of random weights, unless names are given.
 pub const DEFAULT_CLASSES: usize = 10;
 
-/// The weights, with the class names in the file `classes` if it is given.
+/// The weights, with the class names in the file `classes` if it is given, and with what the user says about them.
 ///
 /// # Errors
 /// The weights are missing or cannot be used, or have another alpha or another number of classes than asked for.
-pub fn get(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
+pub fn get(source: &WeightsSource, classes: Option<&Path>, overrides: &Overrides) -> Result<Weights> {
     match source {
         WeightsSource::File(path, alpha) => {
-            let weights = load(path, *alpha)?;
+            let weights = load(path, *alpha, overrides)?;
             named(weights, path, classes)
         }
         WeightsSource::Published(alpha) => {
@@ -32,16 +32,19 @@ pub fn get(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
                 ))
                 .hint(|| missing_weights_hint(*alpha));
             }
-            let weights = load(&path, Some(*alpha))?;
+            let weights = load(&path, Some(*alpha), overrides)?;
             named(weights, &path, classes)
         }
         WeightsSource::Random(alpha, seed) => {
             let names = classes.map(read_class_names).transpose()?;
             let names = names.unwrap_or_else(|| default_class_names(DEFAULT_CLASSES));
-            let architecture = Architecture::new(*alpha, names.len());
+            let architecture = Architecture {
+                variant: overrides.variant(Variant::default()),
+                ..Architecture::new(*alpha, names.len())
+            };
             let weights = mbn_model::random_weights(architecture, *seed, &Device::Cpu);
             let weights = weights.context("cannot make random weights")?;
-            Ok(weights.with_class_names(names)?)
+            overrides.apply(weights.with_class_names(names)?)
         }
     }
 }
@@ -51,14 +54,19 @@ pub fn get(source: &WeightsSource, classes: Option<&Path>) -> Result<Weights> {
 ///
 /// # Errors
 /// Those of [`get`], except that `models/` may lack the weights.
-pub fn architecture(source: &WeightsSource, classes: Option<&Path>) -> Result<(Architecture, usize)> {
+pub fn architecture(
+    source: &WeightsSource,
+    classes: Option<&Path>,
+    overrides: &Overrides,
+) -> Result<(Architecture, usize)> {
     let plain = |alpha| -> Result<(Architecture, usize)> {
         let names = classes.map(read_class_names).transpose()?;
         let classes = names.map_or(DEFAULT_CLASSES, |names| names.len());
-        Ok((
-            Architecture::new(alpha, classes),
-            mbn_spec::Preprocess::default().size,
-        ))
+        let architecture = Architecture {
+            variant: overrides.variant(Variant::default()),
+            ..Architecture::new(alpha, classes)
+        };
+        Ok((architecture, overrides.preprocess(Preprocess::default())?.size))
     };
     match source {
         WeightsSource::Random(alpha, _) => plain(*alpha),
@@ -66,15 +74,15 @@ pub fn architecture(source: &WeightsSource, classes: Option<&Path>) -> Result<(A
             plain(*alpha)
         }
         WeightsSource::File(..) | WeightsSource::Published(_) => {
-            let weights = get(source, classes)?;
+            let weights = get(source, classes, overrides)?;
             let preprocess = weights.metadata().preprocess.unwrap_or_default();
             Ok((*weights.architecture(), preprocess.size))
         }
     }
 }
 
-fn load(path: &Path, expected: Option<Alpha>) -> Result<Weights> {
-    let weights = load_weights(path)?;
+fn load(path: &Path, expected: Option<Alpha>, overrides: &Overrides) -> Result<Weights> {
+    let weights = load_weights_with(path, overrides)?;
     let found = weights.architecture().alpha;
     match expected {
         Some(expected) if expected != found => {
@@ -85,6 +93,15 @@ fn load(path: &Path, expected: Option<Alpha>) -> Result<Weights> {
             .hint(|| format!("leave out `--alpha`, or give `--alpha {found}`"))
         }
         _ => Ok(weights),
+    }
+}
+
+/// The file that is read, if any.
+pub fn path(source: &WeightsSource) -> Option<PathBuf> {
+    match source {
+        WeightsSource::File(path, _) => Some(path.clone()),
+        WeightsSource::Published(alpha) => Some(published_weights(*alpha)),
+        WeightsSource::Random(..) => None,
     }
 }
 

@@ -1,5 +1,7 @@
-//! Downloads a data set's archive, resuming where an earlier attempt broke off; verifies its MD5 checksum; and unpacks
-//! the required files, all of them or none.
+//! Downloads weights from the [Hugging Face Hub](hub), and data sets.
+//!
+//! A data set's archive is resumed where an earlier attempt broke off, compared with its MD5 checksum, and unpacked: the
+//! required files, all of them or none.
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
@@ -17,6 +19,8 @@
 mod archive;
 mod download;
 mod error;
+pub mod hub;
+mod transfer;
 mod unpack;
 mod verify;
 

@@ -18,12 +18,20 @@ pub enum FileKind {
     PytorchPickle,
     /// A pickle of another program.
     Pickle,
+    /// A pickle of NumPy arrays.
+    NumpyPickle,
     /// Weights in the safetensors format.
     Safetensors,
     /// An ONNX model.
     Onnx,
     /// HDF5, as Keras writes.
     Hdf5,
+    /// The index of a TensorFlow checkpoint (`.index`), beside which its data lies.
+    TensorflowCheckpoint,
+    /// `saved_model.pb` of a TensorFlow SavedModel.
+    TensorflowSavedModel,
+    /// A frozen graph of TensorFlow, as its `.pb` files are.
+    TensorflowGraph,
     /// A model for TensorFlow Lite.
     TensorflowLite,
     /// Weights for llama.cpp.
@@ -67,6 +75,7 @@ impl FileKind {
         let by_magic = by_magic.map(|(_, _, kind)| *kind);
         by_magic
             .or_else(|| zip(head))
+            .or_else(|| tensorflow(head))
             .or_else(|| pickle(head))
             .or_else(|| isobmff(head))
             .or_else(|| safetensors(head))
@@ -93,9 +102,13 @@ impl fmt::Display for FileKind {
                 f.write_str("a PyTorch checkpoint (a pickle, as PyTorch wrote before 1.6)")
             }
             Self::Pickle => f.write_str("a Python pickle"),
+            Self::NumpyPickle => f.write_str("a pickle of NumPy arrays, as Paddle writes"),
             Self::Safetensors => f.write_str("a safetensors file"),
             Self::Onnx => f.write_str("an ONNX model"),
             Self::Hdf5 => f.write_str("an HDF5 file, as Keras writes"),
+            Self::TensorflowCheckpoint => f.write_str("the index of a TensorFlow checkpoint"),
+            Self::TensorflowSavedModel => f.write_str("a TensorFlow SavedModel"),
+            Self::TensorflowGraph => f.write_str("a frozen TensorFlow graph"),
             Self::TensorflowLite => f.write_str("a TensorFlow Lite model"),
             Self::Gguf => f.write_str("a GGUF file, as llama.cpp uses"),
             Self::Npy => f.write_str("a NumPy array"),
@@ -202,7 +215,40 @@ fn pickle(head: &[u8]) -> Option<FileKind> {
     match head {
         [0x80, 2..=5, rest @ ..] if rest.starts_with(PYTORCH) => Some(FileKind::PytorchPickle),
         // An empty dictionary, list or tuple, a global, a frame, or a memo of a class.
-        [0x80, 2..=5, b'}' | b']' | b')' | b'(' | b'c' | 0x95, ..] => Some(FileKind::Pickle),
+        [0x80, 2..=5, b'}' | b']' | b')' | b'(' | b'c' | 0x95, rest @ ..] => {
+            let named = |name: &[u8]| rest.windows(name.len()).any(|part| part == name);
+            match named(b"numpy") && named(b"_reconstruct") {
+                true => Some(FileKind::NumpyPickle),
+                false => Some(FileKind::Pickle),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// TensorFlow's files: the index of a checkpoint is a table whose first key is empty and has a header as its value, with the
+/// number of data files and the version; a SavedModel's message begins with version 1 and a graph of at least 128 bytes; a
+/// graph's begins with a node, whose first fields are its name and its operation.
+fn tensorflow(head: &[u8]) -> Option<FileKind> {
+    if let [0, 0, _, 0x08, _, rest @ ..] = head
+        && rest.starts_with(b"\x1a\x02\x08\x01")
+    {
+        return Some(FileKind::TensorflowCheckpoint);
+    }
+    match head {
+        [0x08, 0x01, 0x12, 0x80..=0xff, ..] => Some(FileKind::TensorflowSavedModel),
+        [0x0a, rest @ ..] => {
+            let length = rest.iter().position(|byte| *byte < 0x80)?;
+            let [0x0a, name_length, rest @ ..] = rest.get(length + 1..)? else {
+                return None;
+            };
+            let (name, rest) = rest.split_at_checked(usize::from(*name_length))?;
+            let [0x12, _, operation, ..] = rest else {
+                return None;
+            };
+            let is_graph = name.iter().all(u8::is_ascii_graphic) && operation.is_ascii_uppercase();
+            is_graph.then_some(FileKind::TensorflowGraph)
+        }
         _ => None,
     }
 }

@@ -1,14 +1,16 @@
 //! The model that the user names: an ONNX file, a weight file, or the weights built into the program.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use mbn_cli::{Hint, load_weights, other_kind};
+use mbn_cli::{Hint, Wanted, load_weights, named_file, other_kind};
 use mbn_engine::precision::ModelPrecision;
-use mbn_files::FileKind;
+use mbn_files::{FileKind, HEAD};
 use mbn_onnx::ModelErrorKind;
-use mbn_spec::{Architecture, Metadata, Preprocess};
+use mbn_spec::{Architecture, Metadata, Preprocess, Variant};
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::builtin;
@@ -36,14 +38,15 @@ pub enum Content {
 }
 
 impl Model {
-    /// Reads the file `path`. Without it: `model.onnx` in the current folder if that exists, else the built-in weights.
+    /// Reads the file `path`, fetched if it is named on the Hub. Without it: `model.onnx` in the current folder if that exists, else the built-in weights.
     ///
     /// # Errors
-    /// The file cannot be read, or is not a model.
+    /// The file cannot be fetched or read, or is not a model.
     pub fn open(path: Option<&Path>) -> Result<Self> {
         let default = Path::new(DEFAULT_MODEL);
-        match path {
-            Some(path) if is_weight_file(path) => Ok(Self::of_weights(
+        let named = path.map(|path| named_file(path, Wanted::Model)).transpose()?;
+        match named.as_ref().map(|named| named.path.as_path()) {
+            Some(path) if is_weight_file(path) || holds_weights(path) => Ok(Self::of_weights(
                 format!("`{}`", path.display()),
                 load_weights(path)?,
             )),
@@ -115,6 +118,11 @@ impl Model {
         Some(architecture.summary(self.preprocess(None).size).multiply_adds())
     }
 
+    /// Activation, epsilon and padding that the model states, or those that are not stated.
+    pub fn variant(&self) -> Variant {
+        self.metadata.variant.unwrap_or_default()
+    }
+
     /// Class names, if the model names them.
     pub fn class_names(&self) -> Option<&[String]> {
         self.metadata.classes.as_deref()
@@ -132,20 +140,28 @@ impl Model {
     }
 }
 
+/// Whether the file begins as weights do, whatever its name is. A pipe is left alone: it can be read only once.
+fn holds_weights(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
+    let kind = read.ok().and_then(|_| FileKind::recognise(&head));
+    matches!(kind, Some(FileKind::Safetensors | FileKind::PytorchZip))
+}
+
 /// What a user can do about a file that is no ONNX model.
 fn advice(path: &Path, kind: &ModelErrorKind) -> String {
-    let kind = match kind {
-        ModelErrorKind::OtherKind(kind) => Some(*kind),
+    let known = match kind {
+        ModelErrorKind::OtherKind(kind) => other_kind(path, *kind),
         _ => None,
     };
-    match kind {
-        Some(FileKind::Safetensors) => "`--model` takes weights under a name that ends in `.safetensors`".to_owned(),
-        // What a converted checkpoint makes is weights, which `--model` takes as well.
-        kind => kind.and_then(|kind| other_kind(path, kind)).unwrap_or_else(|| {
-            "`mbn-export --weights FILE.safetensors OUT.onnx` makes a model; `--model` takes it, or a `.safetensors` file"
-                .to_owned()
-        }),
-    }
+    // What a converted checkpoint makes is weights, which `--model` takes as well.
+    known.unwrap_or_else(|| {
+        "`mbn-export --weights FILE OUT.onnx` makes a model of weights; `--model` takes it, or the weights themselves"
+            .to_owned()
+    })
 }
 
 impl fmt::Display for Model {
@@ -165,10 +181,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_read_by_their_extension() {
+    fn files_are_read_by_their_first_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let weights = builtin::weights().unwrap();
-        let (onnx, safetensors) = (folder.path().join("a.onnx"), folder.path().join("a.safetensors"));
+        let (onnx, safetensors) = (folder.path().join("a.onnx"), folder.path().join("a.weights"));
         weights.save(&safetensors).unwrap();
         std::fs::write(
             &onnx,

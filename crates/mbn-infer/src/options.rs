@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use clap::Parser;
 use mbn_cli::{CommonArgs, DeviceArgs, DeviceChoice, UsageError};
+use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_engine::images::MAX_BATCH;
 
 use crate::output::OutputFormat;
@@ -61,11 +62,17 @@ pub struct Options {
     #[arg(long, help_heading = "Input")]
     pub full_decode: bool,
 
+    /// Most pixels of an image; larger ones cannot be used
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_PIXELS, help_heading = "Input",
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_pixels: u64,
+
     /// What inputs that cannot be used do to the exit code; the others are classified either way
     #[arg(long, value_enum, default_value = "fail", help_heading = "Input")]
     pub bad_images: BadImages,
 
-    /// `.onnx` or `.safetensors` file [default: `model.onnx`, else the weights built into the program]
+    /// An ONNX file, or weights (safetensors, a PyTorch checkpoint); `hf:OWNER/NAME[@REVISION][:FILE]` fetches either
+    /// [default: `model.onnx`, else the weights built into the program]
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     pub model: Option<PathBuf>,
 
@@ -92,7 +99,7 @@ pub struct Options {
     #[arg(long, value_name = "X", value_parser = parse_tolerance, help_heading = "Check")]
     pub tolerance: Option<f32>,
 
-    /// Weights for candle [default: those that the model was made from, beside it or in `models/`]
+    /// Weights for candle: a file, or `hf:OWNER/NAME[@REVISION][:FILE]` [default: those that the model was made from, beside it or in `models/`]
     #[arg(long, value_name = "FILE", help_heading = "Check")]
     pub weights: Option<PathBuf>,
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use mbn_data::{DecodeOptions, DecodeWarning, Normalizer, decode_file_with, resize};
+use mbn_data::{DecodeErrorKind, DecodeOptions, DecodeWarning, Normalizer, decode_file_with, resize};
 use mbn_engine::images::{Images, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
@@ -171,11 +171,20 @@ impl Pipeline {
         let file = decode_file_with(&input.path, &self.options);
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
-        let file = file.map_err(|error| describe(&error.kind))?;
+        let file = file.map_err(|error| problem(&error.kind))?;
         let resized = resize(&file.image, &self.preprocess).map_err(|error| describe(&error))?;
         write(&resized);
         add(&self.preprocess_nanos, decoded.elapsed());
         Ok(file.warning)
+    }
+}
+
+/// What is wrong with a file, and the option that would allow it.
+fn problem(kind: &DecodeErrorKind) -> String {
+    let text = describe(kind);
+    match kind.is_too_large() {
+        true => format!("{text}; `--max-pixels` sets the limit"),
+        false => text,
     }
 }
 

@@ -24,19 +24,29 @@ pub struct Reference {
 /// # Errors
 /// The named file cannot be read, or holds other weights.
 pub fn find(model: &Model, named: Option<&Path>) -> Result<Option<Reference>> {
-    if let Some(path) = named {
-        return from_option(model, path).map(Some);
-    }
-    match model.content() {
-        Content::Weights(weights) => Ok(Some(Reference {
+    let found = match (named, model.content()) {
+        (Some(path), _) => Some(from_option(model, path)?),
+        (None, Content::Weights(weights)) => Some(Reference {
             weights: weights.clone(),
             name: model.name().to_owned(),
-        })),
-        Content::Onnx(path, _) => {
+        }),
+        (None, Content::Onnx(path, _)) => {
             let beside = path.with_extension("safetensors");
-            let found = beside_model(model, &beside).or_else(|| by_hash(model.sha256()?));
-            Ok(found)
+            beside_model(model, &beside).or_else(|| by_hash(model.sha256()?))
         }
+    };
+    Ok(found.map(|found| in_the_models_variant(model, found)))
+}
+
+/// The hash is of the tensors alone. Activation, epsilon and padding are as the model was exported with, which the user may have
+/// chosen, and not as the weight file says or as its library publishes.
+fn in_the_models_variant(model: &Model, found: Reference) -> Reference {
+    match (model.content(), model.sha256()) {
+        (Content::Onnx(..), Some(_)) => Reference {
+            weights: found.weights.with_variant(model.variant()),
+            ..found
+        },
+        _ => found,
     }
 }
 

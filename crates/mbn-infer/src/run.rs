@@ -53,9 +53,12 @@ pub fn run(options: Options) -> Result<Outcome> {
     drop(preparing);
 
     let threads = classifier.threads;
-    let decode_options = match options.full_decode {
-        true => DecodeOptions::default(),
-        false => DecodeOptions::reduced_for(&classifier.preprocess),
+    let decode_options = DecodeOptions {
+        max_pixels: options.max_pixels,
+        ..match options.full_decode {
+            true => DecodeOptions::default(),
+            false => DecodeOptions::reduced_for(&classifier.preprocess),
+        }
     };
     let pipeline = Pipeline::new(
         classifier.preprocess,

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor, bail};
-use mbn_ops::{Conv3x3, FusedConv, FusedPointwise};
+use mbn_ops::{FusedConv, FusedPointwise};
 use mbn_ops::{global_average_pool_stored, linear, separable_fused, stem_fused};
-use mbn_spec::{Architecture, LayerKind};
+use mbn_spec::{Architecture, ConvLayer, LayerKind};
 use mbn_weights::Folded;
 
 use crate::buffers::Buffers;
@@ -15,7 +15,7 @@ use crate::parameters::conv3x3;
 /// depthwise convolution's result is not stored.
 pub struct InferenceNetwork {
     architecture: Architecture,
-    stem: (FusedConv, Conv3x3),
+    stem: (FusedConv, ConvLayer),
     blocks: Vec<Block>,
     fc_weight: Tensor,
     fc_bias: Tensor,
@@ -25,7 +25,7 @@ pub struct InferenceNetwork {
 
 struct Block {
     depthwise: FusedConv,
-    conv: Conv3x3,
+    spec: ConvLayer,
     pointwise: FusedPointwise,
 }
 
@@ -43,15 +43,14 @@ impl InferenceNetwork {
                 bias: Tensor::from_slice(&conv.bias, spec.out_channels, device)?,
                 max: architecture.variant.activation.max(),
             };
-            let geometry = conv3x3(&spec, &architecture.variant);
             match (spec.kind, waiting.take()) {
-                (LayerKind::Stem, _) => stem = Some((fused, geometry)),
-                (LayerKind::Pointwise, Some((depthwise, conv))) => blocks.push(Block {
+                (LayerKind::Stem, _) => stem = Some((fused, spec)),
+                (LayerKind::Pointwise, Some((depthwise, spec))) => blocks.push(Block {
                     depthwise,
-                    conv,
+                    spec,
                     pointwise: fused.into(),
                 }),
-                _ => waiting = Some((fused, geometry)),
+                _ => waiting = Some((fused, spec)),
             }
         }
         let Some(stem) = stem else {
@@ -90,22 +89,25 @@ impl InferenceNetwork {
             }
             buffers.take((n, h, w, channels), DType::F32, &self.device)
         };
-        let out_size =
-            |conv: &Conv3x3, (h, w)| Ok::<_, candle_core::Error>((conv.out_size(h)?, conv.out_size(w)?));
-        let (stem, conv) = &self.stem;
-        let mut size = out_size(conv, (h, w))?;
+        let geometry = |spec: &ConvLayer, (h, w)| {
+            let conv = conv3x3(spec, &self.architecture.variant, [h, w])?;
+            Ok::<_, candle_core::Error>((conv, (conv.out_size(h)?, conv.out_size(w)?)))
+        };
+        let (stem, spec) = &self.stem;
+        let (conv, mut size) = geometry(spec, (h, w))?;
         let mut x = buffer(stem.bias.elem_count(), size, None)?;
-        stem_fused(images, stem, *conv, &x)?;
+        stem_fused(images, stem, conv, &x)?;
         let mut free = None;
         for Block {
             depthwise,
-            conv,
+            spec,
             pointwise,
         } in &self.blocks
         {
-            size = out_size(conv, size)?;
+            let (conv, out_size) = geometry(spec, size)?;
+            size = out_size;
             let out = buffer(pointwise.channels(), size, free.take())?;
-            separable_fused(&x, depthwise, *conv, pointwise, &out)?;
+            separable_fused(&x, depthwise, conv, pointwise, &out)?;
             free = Some(std::mem::replace(&mut x, out));
         }
         let features = global_average_pool_stored(&x)?;

@@ -1,7 +1,9 @@
 //! One convolution of the network that trains, with its batch norm.
 
 use candle_core::{Result, Tensor};
-use mbn_ops::{BatchNorm, BatchStatistics, LazyActivation, Normalization, ParameterGradients, Upstream};
+use mbn_ops::{
+    BatchNorm, BatchStatistics, Conv3x3, LazyActivation, Normalization, ParameterGradients, Upstream,
+};
 use mbn_ops::{depthwise, depthwise_backward, depthwise_normalized, pointwise, pointwise_backward};
 use mbn_ops::{pointwise_normalized, stem, stem_backward, stem_normalized};
 use mbn_spec::{ConvLayer, LayerKind, Variant};
@@ -43,25 +45,38 @@ pub(crate) enum Mode {
     Measure,
 }
 
-impl Layer {
-    /// Shape of the result for an input of shape `[N, C, H, W]` (images) or `[N, H, W, C]`.
-    pub fn out_shape(&self, input: Input) -> Result<(usize, usize, usize, usize)> {
-        let (n, h, w) = match input {
-            Input::Image(image) => {
+impl Input<'_> {
+    /// Number of images, and height and width.
+    fn sizes(self) -> Result<(usize, [usize; 2])> {
+        let (n, h, w) = match self {
+            Self::Image(image) => {
                 let (n, _, h, w) = image.dims4()?;
                 (n, h, w)
             }
-            Input::Activation(activation) => {
+            Self::Activation(activation) => {
                 let (n, h, w, _) = activation.raw.dims4()?;
                 (n, h, w)
             }
         };
+        Ok((n, [h, w]))
+    }
+}
+
+impl Layer {
+    /// Shape of the result for an input of shape `[N, C, H, W]` (images) or `[N, H, W, C]`.
+    pub fn out_shape(&self, input: Input) -> Result<(usize, usize, usize, usize)> {
+        let (n, [h, w]) = input.sizes()?;
         let c = self.spec.out_channels;
         if self.spec.kind == LayerKind::Pointwise {
             return Ok((n, h, w, c));
         }
-        let conv = conv3x3(&self.spec, &self.variant);
+        let conv = self.conv(input)?;
         Ok((n, conv.out_size(h)?, conv.out_size(w)?, c))
+    }
+
+    /// Stride and padding for this input.
+    fn conv(&self, input: Input) -> Result<Conv3x3> {
+        conv3x3(&self.spec, &self.variant, input.sizes()?.1)
     }
 
     /// Writes the convolution's result to `out`.
@@ -97,8 +112,8 @@ impl Layer {
             max: self.variant.activation.max(),
             momentum: MOMENTUM,
         };
+        let conv = self.conv(input)?;
         let (weight, running) = (self.weight.tensor(), &mut self.running);
-        let conv = conv3x3(&self.spec, &self.variant);
         match (input, self.spec.kind) {
             (Input::Image(image), _) => stem_normalized(image, weight, conv, &norm, running, out),
             (Input::Activation(x), LayerKind::Pointwise) => {
@@ -110,7 +125,7 @@ impl Layer {
 
     fn convolve(&self, input: Input, out: &Tensor) -> Result<BatchStatistics> {
         let weight = self.weight.tensor();
-        let conv = conv3x3(&self.spec, &self.variant);
+        let conv = self.conv(input)?;
         match (input, self.spec.kind) {
             (Input::Image(image), _) => stem(image, weight, conv, out),
             (Input::Activation(x), LayerKind::Pointwise) => pointwise(x, weight, out),
@@ -136,7 +151,7 @@ impl Layer {
         gradients.insert(&self.gamma, upstream.parameters.gamma.clone());
         gradients.insert(&self.beta, upstream.parameters.beta.clone());
         let weight = self.weight.tensor();
-        let conv = conv3x3(&self.spec, &self.variant);
+        let conv = self.conv(input)?;
         let (dw, before) = match (input, out, self.spec.kind) {
             (Input::Activation(x), Some(out), LayerKind::Pointwise) => {
                 let (dw, before) = pointwise_backward(upstream, x, weight, out)?;

@@ -1,6 +1,6 @@
 //! Trained tensors and how the specification's geometry maps to the operations'.
 
-use candle_core::{Tensor, Var};
+use candle_core::{Result, Tensor, Var, bail};
 use mbn_ops::Conv3x3;
 use mbn_spec::{ConvLayer, TensorKind, Variant};
 
@@ -22,12 +22,20 @@ impl Parameter {
     }
 }
 
-/// Stride and padding of a 3x3 layer.
-pub fn conv3x3(layer: &ConvLayer, variant: &Variant) -> Conv3x3 {
-    let padding = layer.padding(variant);
-    Conv3x3 {
+/// Stride and padding of a 3x3 layer for an input of this height and width.
+///
+/// # Errors
+/// If rows and columns need another padding, which the operations do not have.
+pub fn conv3x3(layer: &ConvLayer, variant: &Variant, [height, width]: [usize; 2]) -> Result<Conv3x3> {
+    let padding = layer.padding(variant, height);
+    if padding != layer.padding(variant, width) {
+        bail!(
+            "the padding of {height} rows and {width} columns differs, and only equal ones can be computed"
+        );
+    }
+    Ok(Conv3x3 {
         stride: layer.stride,
         pad_begin: padding.begin,
         pad_end: padding.end,
-    }
+    })
 }

@@ -38,8 +38,10 @@ pub(crate) fn add(
     if options.precision == Precision::Fp16 {
         nodes.add("Cast", "input.half", &[], [cast_to(DataType::Float16)]);
     }
+    let mut side = size;
     for layer in architecture.convs() {
-        convolution(&mut nodes, &layer, architecture, options);
+        convolution(&mut nodes, &layer, architecture, side, options);
+        side = layer.out_size(side, &architecture.variant);
     }
     nodes.add("GlobalAveragePool", "pool", &[], []);
     nodes.add("Flatten", "flatten", &[], [("axis", Attribute::Int(1))]);
@@ -68,11 +70,18 @@ fn normalise(nodes: &mut Nodes) {
     nodes.add("Add", "preprocess.add", &[OFFSET], []);
 }
 
-fn convolution(nodes: &mut Nodes, layer: &ConvLayer, architecture: &Architecture, options: &ExportOptions) {
+/// A convolution of an input of `side` x `side`, with its batch norm and activation.
+fn convolution(
+    nodes: &mut Nodes,
+    layer: &ConvLayer,
+    architecture: &Architecture,
+    side: usize,
+    options: &ExportOptions,
+) {
     let variant = &architecture.variant;
     let (conv, norm, activation) = (layer.conv_name(), layer.norm_name(), layer.activation_name());
     let (kernel, stride) = (layer.kernel() as i64, layer.stride as i64);
-    let padding = layer.padding(variant);
+    let padding = layer.padding(variant, side);
     let (begin, end) = (padding.begin as i64, padding.end as i64);
     let attributes = [
         ("group", Attribute::Int(layer.groups() as i64)),

@@ -96,26 +96,41 @@ mod tests {
     use super::*;
     use crate::Stride2Padding;
 
+    /// Sizes of the outputs of all convolutions.
+    fn sizes(size: usize, stride2_padding: Stride2Padding) -> Vec<usize> {
+        let variant = Variant {
+            stride2_padding,
+            ..Variant::default()
+        };
+        let convs = Architecture::new(Alpha::One, 10).convs();
+        let sizes = convs.iter().scan(size, |size, layer| {
+            *size = layer.out_size(*size, &variant);
+            Some(*size)
+        });
+        sizes.collect()
+    }
+
     #[test]
-    fn stride_2_halves_even_sizes_in_both_paddings() {
-        for stride2_padding in [Stride2Padding::Symmetric, Stride2Padding::End] {
-            let variant = Variant {
-                stride2_padding,
-                ..Variant::default()
-            };
-            let sizes = Architecture {
-                variant,
-                ..Architecture::new(Alpha::One, 10)
-            }
-            .convs()
-            .iter()
-            .scan(224, |size, layer| {
-                *size = layer.out_size(*size, &variant);
-                Some(*size)
-            })
-            .collect::<Vec<_>>();
+    fn stride_2_halves_even_sizes_in_every_padding() {
+        for padding in [
+            Stride2Padding::Symmetric,
+            Stride2Padding::End,
+            Stride2Padding::Same,
+        ] {
+            let sizes = sizes(224, padding);
             assert_eq!(sizes[0], 112);
             assert_eq!(sizes.last(), Some(&7));
+        }
+    }
+
+    #[test]
+    fn same_padding_rounds_odd_sizes_up() {
+        for (padding, last) in [
+            (Stride2Padding::Symmetric, 4),
+            (Stride2Padding::End, 3),
+            (Stride2Padding::Same, 4),
+        ] {
+            assert_eq!(sizes(100, padding).last(), Some(&last), "{padding:?}");
         }
     }
 }

@@ -64,18 +64,23 @@ impl ConvLayer {
         ]
     }
 
-    /// Zero padding of this layer in a network of the given variant.
-    pub fn padding(&self, variant: &Variant) -> Padding {
-        match (self.kernel(), self.stride, variant.stride2_padding) {
-            (1, ..) => Padding { begin: 0, end: 0 },
-            (_, 2, Stride2Padding::End) => Padding { begin: 0, end: 1 },
+    /// Zero padding of this layer in a network of the given variant, for an input of height (or width) `size`.
+    pub fn padding(&self, variant: &Variant, size: usize) -> Padding {
+        let at_end = match variant.stride2_padding {
+            Stride2Padding::Symmetric => false,
+            Stride2Padding::End => true,
+            Stride2Padding::Same => size.is_multiple_of(2),
+        };
+        match (self.kernel(), self.stride) {
+            (1, _) => Padding { begin: 0, end: 0 },
+            (_, 2) if at_end => Padding { begin: 0, end: 1 },
             _ => Padding { begin: 1, end: 1 },
         }
     }
 
     /// Height (or width) of the output for an input of height (or width) `size`.
     pub fn out_size(&self, size: usize, variant: &Variant) -> usize {
-        let padding = self.padding(variant);
+        let padding = self.padding(variant, size);
         (size + padding.begin + padding.end).saturating_sub(self.kernel()) / self.stride + 1
     }
 

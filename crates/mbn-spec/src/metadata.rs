@@ -27,6 +27,13 @@ pub struct Training {
     /// test set of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub val_fraction: Option<f64>,
+    /// Name on the Hugging Face Hub of the weights that training started from: `hf:OWNER/NAME@COMMIT:FILE`; `None` for a
+    /// file, and for random weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
+    /// Hash of the weights that training started from; `None` for random ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_sha256: Option<String>,
     /// Version of the program that trained.
     pub version: String,
 }

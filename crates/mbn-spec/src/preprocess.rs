@@ -14,22 +14,48 @@ pub enum Resize {
     /// Resizes the whole picture to size x size, whatever its aspect ratio.
     #[default]
     Square,
-    /// Resizes the shorter side to 256/224 of the size, then takes the centre of size x size.
+    /// Resizes the shorter side to [`Preprocess::shorter_side`], then takes the centre of size x size.
     Crop,
 }
 
-/// Resizing (bilinear with antialiasing) and normalisation of RGB pictures.
+/// The filter of a resize. Both widen with the reduction (antialiasing), as Pillow's do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interpolation {
+    /// A triangle.
+    #[default]
+    Bilinear,
+    /// Keys's cubic with a = -0.5.
+    Bicubic,
+}
+
+impl Interpolation {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Resizing and normalisation of RGB pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preprocess {
     /// Height and width of the network's input.
     pub size: usize,
     /// How the picture becomes square.
     pub resize: Resize,
+    /// Length of the shorter side under [`Resize::Crop`], if it is not 256/224 of the size. It has no meaning otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shorter: Option<usize>,
+    /// The filter of the resize.
+    #[serde(default, skip_serializing_if = "Interpolation::is_default")]
+    pub interpolation: Interpolation,
     /// Subtracted from channels scaled to `[0, 1]`.
     pub mean: [f32; 3],
     /// Divides the difference.
     pub std: [f32; 3],
 }
+
+/// The longest shorter side that is accepted.
+const LONGEST_SHORTER: usize = 8192;
 
 /// A preprocessing description that no picture can follow.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -37,6 +63,16 @@ pub enum PreprocessError {
     /// The size is outside the range that the network accepts.
     #[error("preprocessing size {0} is outside 32 to 4096")]
     Size(usize),
+    /// The shorter side is smaller than the crop, or longer than any picture.
+    #[error(
+        "preprocessing resizes the shorter side to {shorter}, expected {size} (the size) to {LONGEST_SHORTER}"
+    )]
+    Shorter {
+        /// The length found.
+        shorter: usize,
+        /// The size of the crop.
+        size: usize,
+    },
     /// A mean is not finite, or a standard deviation is not finite and positive.
     #[error("mean {mean:?} and std {std:?} must be finite, and std positive")]
     Statistics {
@@ -52,6 +88,8 @@ impl Default for Preprocess {
         Self {
             size: 224,
             resize: Resize::Square,
+            shorter: None,
+            interpolation: Interpolation::Bilinear,
             mean: IMAGENET_MEAN,
             std: IMAGENET_STD,
         }
@@ -59,9 +97,30 @@ impl Default for Preprocess {
 }
 
 impl Preprocess {
-    /// Length of the shorter side under `Resize::Crop`: 256/224 of the size, rounded.
+    /// Length of the shorter side under `Resize::Crop`: as given, else 256/224 of the size, rounded.
     pub fn shorter_side(&self) -> usize {
-        (self.size * 256 + 112) / 224
+        self.shorter.unwrap_or_else(|| usual_shorter(self.size))
+    }
+
+    /// The same with another shorter side. The usual one is not stored, so that equal descriptions are written equally.
+    #[must_use]
+    pub fn with_shorter(self, shorter: usize) -> Self {
+        Self {
+            shorter: Some(shorter).filter(|shorter| *shorter != usual_shorter(self.size)),
+            ..self
+        }
+    }
+
+    /// The same for another size. The crop keeps its share of the shorter side.
+    #[must_use]
+    pub fn with_size(self, size: usize) -> Self {
+        let resized = Self { size, ..self };
+        match self.shorter {
+            Some(shorter) if size != self.size && self.size > 0 => {
+                resized.with_shorter((shorter * size + self.size / 2) / self.size)
+            }
+            _ => resized,
+        }
     }
 
     /// `(scale, offset)` of channel `c` such that `byte * scale + offset` is the network's input.
@@ -77,6 +136,13 @@ impl Preprocess {
         if !(32..=4096).contains(&self.size) {
             return Err(PreprocessError::Size(self.size));
         }
+        if let Some(shorter) = self.shorter
+            && self.resize == Resize::Crop
+            && !(self.size..=LONGEST_SHORTER).contains(&shorter)
+        {
+            let size = self.size;
+            return Err(PreprocessError::Shorter { shorter, size });
+        }
         let sound = |(mean, std): (&f32, &f32)| mean.is_finite() && std.is_finite() && *std > 0.0;
         if !self.mean.iter().zip(&self.std).all(sound) {
             return Err(PreprocessError::Statistics {
@@ -86,6 +152,11 @@ impl Preprocess {
         }
         Ok(())
     }
+}
+
+/// The shorter side unless another is given: 256/224 of the size, rounded.
+fn usual_shorter(size: usize) -> usize {
+    (size.saturating_mul(256)).saturating_add(112) / 224
 }
 
 #[cfg(test)]
@@ -103,6 +174,19 @@ mod tests {
             serde_json::from_str::<Preprocess>(&json).unwrap(),
             Preprocess::default()
         );
+        let timm = Preprocess {
+            resize: Resize::Crop,
+            interpolation: Interpolation::Bicubic,
+            ..Preprocess::default().with_size(256).with_shorter(269)
+        };
+        let json = serde_json::to_string(&timm).unwrap();
+        assert!(
+            json.starts_with(
+                r#"{"size":256,"resize":"crop","shorter":269,"interpolation":"bicubic","mean":"#
+            ),
+            "{json}"
+        );
+        assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), timm);
     }
 
     #[test]
@@ -126,10 +210,31 @@ mod tests {
             .is_err()
         );
         assert!(base.validate().is_ok());
+        let crop = |shorter| Preprocess {
+            resize: Resize::Crop,
+            shorter: Some(shorter),
+            ..base
+        };
+        assert!(crop(224).validate().is_ok());
+        for shorter in [0, 223, usize::MAX] {
+            let message = crop(shorter).validate().unwrap_err().to_string();
+            assert!(message.contains(&shorter.to_string()), "{message}");
+        }
     }
 
     #[test]
     fn shorter_side_of_224_is_256() {
-        assert_eq!(Preprocess::default().shorter_side(), 256);
+        let usual = Preprocess::default();
+        assert_eq!(usual.shorter_side(), 256);
+        assert_eq!(usual.with_shorter(256), usual);
+        assert_eq!(usual.with_size(192).shorter_side(), 219);
+    }
+
+    #[test]
+    fn another_size_keeps_the_part_that_is_cropped() {
+        let small = Preprocess::default().with_size(192).with_shorter(224);
+        assert_eq!(small.shorter_side(), 224);
+        assert_eq!(small.with_size(96).shorter_side(), 112);
+        assert_eq!(small.with_size(192), small);
     }
 }

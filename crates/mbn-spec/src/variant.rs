@@ -30,6 +30,9 @@ pub enum Stride2Padding {
     Symmetric,
     /// One row at the bottom and one column at the right only, as Keras does.
     End,
+    /// TensorFlow's "SAME": as [`Stride2Padding::End`] where the input has an even size, and as
+    /// [`Stride2Padding::Symmetric`] where it is odd. The output has half the size, rounded up.
+    Same,
 }
 
 /// The points in which published MobileNetV1 definitions differ.

@@ -12,7 +12,7 @@ mod turn;
 mod weight_file;
 
 pub use allclose::{Closeness, Float, Tolerance, assert_close, mismatch};
-pub use projections::{PROJECTIONS, projections};
+pub use projections::{PROJECTIONS, projections, uniform};
 pub use python::Python;
 pub use reference::{Tensors, reference_path};
 pub use skip::{Needs, skip};

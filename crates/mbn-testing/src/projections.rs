@@ -9,7 +9,7 @@ pub const PROJECTIONS: usize = 64;
 pub fn projections(values: impl ExactSizeIterator<Item = f64> + Clone) -> Vec<f64> {
     let len = values.len() as u64;
     let product = |direction: u64| {
-        let factors = (1..=len).map(|i| factor(direction * len + i));
+        let factors = (1..=len).map(|i| uniform(direction * len + i));
         values
             .clone()
             .zip(factors)
@@ -20,7 +20,7 @@ pub fn projections(values: impl ExactSizeIterator<Item = f64> + Clone) -> Vec<f6
 }
 
 /// Number `index` (from 1) of SplitMix64 with seed 0, brought to [-1, 1).
-fn factor(index: u64) -> f64 {
+pub fn uniform(index: u64) -> f64 {
     let mut mixed = index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -36,10 +36,10 @@ mod tests {
     fn factors_are_splitmix64s() {
         // The generator's first two outputs are 0xe220a8397b1dcdaf and 0x6e789e6aa1b965f4.
         let of = |output: u64| 2.0 * ((output >> 11) as f64 / (1u64 << 53) as f64) - 1.0;
-        assert_eq!(factor(1), of(0xe220_a839_7b1d_cdaf));
-        assert_eq!(factor(2), of(0x6e78_9e6a_a1b9_65f4));
+        assert_eq!(uniform(1), of(0xe220_a839_7b1d_cdaf));
+        assert_eq!(uniform(2), of(0x6e78_9e6a_a1b9_65f4));
         let products = projections([1.0].into_iter());
-        assert_eq!((products.len(), products[1]), (PROJECTIONS, factor(2)));
+        assert_eq!((products.len(), products[1]), (PROJECTIONS, uniform(2)));
     }
 
     #[test]

@@ -144,3 +144,18 @@ fn the_batch_is_no_larger_than_what_can_be_used() {
         "has 15 training images, fewer than a batch of 16: the batch size is 15",
     ));
 }
+
+/// Larger images are named before the first step, like other images that cannot be used.
+#[test]
+fn the_limit_of_pixels_is_a_setting() {
+    let folder = data();
+    let path = folder.path();
+    image::RgbImage::new(200, 50)
+        .save(path.join("data/train/red/3.png"))
+        .unwrap();
+    let limit = format!("{SMALL} --max-pixels 9999");
+    let message =
+        "200 x 50 pixels (10000 pixels), expected at most 9999 pixels; `--max-pixels` sets the limit";
+    refused(path, &limit, 1, &["1 of 22 images", message]);
+    run(path, &format!("{SMALL} --max-pixels 10000 --out run")).success();
+}

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use common::{data, refused, run};
 use mbn_model::fresh_weights;
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
+use mbn_spec::{Activation, Alpha, Architecture, Interpolation, Metadata, Preprocess, Stride2Padding};
+use mbn_testing::{save_tensors, stored_tensors};
 use mbn_weights::Weights;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -206,4 +207,51 @@ fn frozen_blocks_stay_and_the_classifier_learns() {
         let same = init.values(&spec.name) == last.values(&spec.name);
         assert_eq!(same, !spec.name.starts_with("fc."), "{}", spec.name);
     }
+}
+
+#[test]
+fn a_start_without_a_classifier_gets_one_and_options_override_the_file() {
+    let folder = data();
+    let path = folder.path();
+    let init = weights(&["blue", "red"]);
+    init.save(&path.join("whole.safetensors")).unwrap();
+    let mut tensors = stored_tensors(&std::fs::read(path.join("whole.safetensors")).unwrap());
+    tensors.retain(|name, _| !name.starts_with("fc."));
+    save_tensors(&path.join("w.safetensors"), &tensors);
+    let still = SMALL.replace("--alpha 0.25 ", "") + " --lr 1e-30 --ema 0";
+    run(
+        path,
+        &format!(
+            "{still} --init w.safetensors --activation relu6 --epsilon 0.001 --padding same --mean 0.25 --std 0.5,1,2 \
+             --resize crop --shorter 40 --interpolation bicubic --out start"
+        ),
+    )
+    .success()
+    .stderr(contains("new classifier for 2 classes: the file has none"));
+    let last = Weights::load(&path.join("start/last.safetensors")).unwrap();
+    assert_eq!(last.values("model.4.3.weight"), init.values("model.4.3.weight"));
+    let variant = last.architecture().variant;
+    assert_eq!(
+        (variant.activation, variant.batch_norm_epsilon),
+        (Activation::Relu6, 1e-3)
+    );
+    assert_eq!(variant.stride2_padding, Stride2Padding::Same);
+    let preprocess = last.metadata().preprocess.unwrap();
+    assert_eq!((preprocess.mean, preprocess.std), ([0.25; 3], [0.5, 1.0, 2.0]));
+    assert_eq!((preprocess.size, preprocess.shorter_side()), (32, 40));
+    assert_eq!(preprocess.interpolation, Interpolation::Bicubic);
+    // A run resumes with them.
+    run(path, "--resume start --quiet").success();
+    let messages =
+        ["`--init-classes names.txt` names the classes of `w.safetensors`, which has no classifier"];
+    std::fs::write(path.join("names.txt"), "blue\nred\n").unwrap();
+    let line = format!("{still} --init w.safetensors --init-classes names.txt");
+    refused(path, &line, 1, &messages);
+    let line = format!("{still} --init w.safetensors --shorter 40");
+    refused(
+        path,
+        &line,
+        1,
+        &["`--shorter` has no effect without `--resize crop`"],
+    );
 }

@@ -16,6 +16,15 @@ pub enum Adaptation {
     LeftOut(Vec<String>),
     /// Tensors of these types were taken as float32.
     Converted(Vec<String>),
+    /// The weights are those under a key of the checkpoint.
+    Chosen {
+        /// The key; `None` for the checkpoint itself.
+        key: Option<String>,
+        /// Keys of other weights in the checkpoint, which were left out.
+        others: Vec<String>,
+    },
+    /// The configuration beside it describes this other network, and was not used.
+    OtherConfig(String),
 }
 
 impl fmt::Display for Adaptation {
@@ -27,7 +36,26 @@ impl fmt::Display for Adaptation {
                 let verb = if names.len() == 1 { "is" } else { "are" };
                 write!(f, "{named} {verb} left out, not being weights")
             }
+            Self::OtherConfig(model) => {
+                write!(
+                    f,
+                    "the `config.json` beside it describes `{model}` and is not used"
+                )
+            }
             Self::Converted(types) => write!(f, "its {} tensors are converted to F32", joined(types)),
+            Self::Chosen { key, others } => {
+                match key {
+                    Some(key) => write!(f, "the weights are its `{key}`")?,
+                    None => f.write_str("the weights are the tensors at its top")?,
+                }
+                match others.is_empty() {
+                    true => Ok(()),
+                    false => {
+                        let others = listed(others.iter().map(|key| format!("`{key}`")), NAMED);
+                        write!(f, "; the others, {others}, are left out")
+                    }
+                }
+            }
         }
     }
 }

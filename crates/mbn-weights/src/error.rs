@@ -8,6 +8,10 @@ use mbn_spec::MetadataError;
 use mbn_spec::text::joined;
 use safetensors::SafeTensorError;
 
+use crate::beside::BesideError;
+use crate::lookalikes::Lookalike;
+use crate::pickle::PickleError;
+
 /// Tensors of a kind of problem that a message names before it counts the others.
 const NAMED: usize = 3;
 
@@ -43,8 +47,11 @@ pub enum WeightsErrorKind {
         limit: u64,
     },
     /// It is a file of another kind.
-    #[error("it is {0}, expected a safetensors file")]
+    #[error("it is {0}, expected a safetensors file or a checkpoint of PyTorch 1.6 or newer")]
     OtherKind(FileKind),
+    /// It is a PyTorch checkpoint that cannot be read.
+    #[error(transparent)]
+    Pickle(#[from] PickleError),
     /// It is the saved state of a training run, which holds several sets of weights and the optimiser's.
     #[error("it is the saved state of a training run, expected weights")]
     RunState,
@@ -54,6 +61,15 @@ pub enum WeightsErrorKind {
     /// Its metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// It holds a network that is easily taken for a MobileNetV1.
+    #[error(transparent)]
+    Lookalike(#[from] Lookalike),
+    /// It has every layer but the classifier.
+    #[error("it has no classifier, only the layers before it")]
+    NoClassifier,
+    /// A file beside it that describes it cannot be used.
+    #[error(transparent)]
+    Beside(#[from] BesideError),
     /// Its tensors do not make a MobileNetV1.
     #[error(transparent)]
     Mismatch(#[from] MismatchError),

@@ -1,22 +1,33 @@
 //! What a family of weight files is, and how a file of any family becomes a state dict.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, STEM_CHANNELS, TensorKind, TensorSpec, Variant};
+use mbn_spec::{
+    Alpha, Architecture, Metadata, Preprocess, STEM_CHANNELS, TensorKind, TensorRole, TensorSpec, Variant,
+};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
+use crate::beside::{BesideError, Described};
+use crate::contents::{Head, Source, Taken, WeightFile};
 use crate::error::Problem;
-use crate::{Adaptation, MismatchError, WeightFile, Weights, WeightsErrorKind, values};
+use crate::views::Views;
+use crate::{Adaptation, MismatchError, Weights, WeightsErrorKind, values};
+
+/// Reads a folder's description of the weights in it, given the usual preprocessing.
+type ReadBeside = fn(&Path, Preprocess) -> Result<Described, BesideError>;
 
 /// The names and layouts that one library uses, and the arithmetic and preprocessing that its weights expect.
 pub(crate) struct Family {
-    /// Goes before `MobileNetV1` in messages: empty, or `Keras's `.
-    pub owner: &'static str,
-    /// Activation, epsilon and padding, unless the file's metadata says otherwise.
+    /// Its name in messages; empty for PyTorch's own names.
+    pub name: &'static str,
+    /// Activation, epsilon and padding, unless the file's metadata or the files beside it say otherwise.
     pub variant: Variant,
-    /// Preprocessing, unless the file's metadata says otherwise; `None` for the default.
-    pub preprocess: Option<Preprocess>,
+    /// Preprocessing, unless the file's metadata or the files beside it say otherwise; `None` for the default.
+    pub preprocess: Option<fn(Alpha) -> Preprocess>,
+    /// Reads what the library writes beside its weights, in the given folder. Starts from its usual preprocessing.
+    pub beside: Option<ReadBeside>,
     /// A name in the file, as [`Family::stored`] writes it.
     pub plain_name: fn(&str) -> String,
     /// Where the file keeps a tensor; `None` for a counter, if the family has none.
@@ -70,20 +81,45 @@ impl Stored {
     }
 }
 
+/// Where a file comes from, and what it is read for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Context<'a> {
+    /// The file's folder.
+    pub folder: Option<&'a Path>,
+    /// Whether the file may lack the classifier.
+    pub head: Head,
+}
+
 impl Family {
+    /// Goes before `MobileNetV1` in messages: empty, or `Keras's `.
+    pub fn owner(&self) -> String {
+        match self.name {
+            "" => String::new(),
+            name => format!("{name}'s "),
+        }
+    }
+
     /// Makes a state dict of the tensors that were found under this family's names. `adaptations` are what is different
     /// about the file, `foreign` the tensors that do not belong to the network.
     pub fn read(
         &self,
-        views: BTreeMap<String, TensorView<'_>>,
+        views: Views,
         mut adaptations: Vec<Adaptation>,
         foreign: Vec<Problem>,
         mut metadata: Metadata,
+        context: &Context,
     ) -> Result<WeightFile, WeightsErrorKind> {
-        metadata.variant.get_or_insert(self.variant);
-        metadata.preprocess = metadata.preprocess.or(self.preprocess);
-        let architecture = self.nearest_architecture(&views, &metadata);
-        let mut problems = self.problems(&views, &architecture);
+        let mut architecture = self.nearest_architecture(&views, &metadata);
+        let has_classifier = architecture
+            .tensors()
+            .iter()
+            .any(|spec| is_classifier(spec) && self.find(&views, spec).is_some());
+        let mut problems = self.problems(&views, &architecture, has_classifier);
+        let is_whole = problems.is_empty() && foreign.is_empty();
+        if !has_classifier && !is_whole {
+            // It is not a network that only lacks the classifier.
+            problems = self.problems(&views, &architecture, true);
+        }
         problems.extend(foreign);
         if let Some(stated) = metadata.alpha
             && stated != architecture.alpha
@@ -93,9 +129,25 @@ impl Family {
             problems.insert(0, Problem::Other(text));
         }
         if !problems.is_empty() {
-            let expected = format!("{}{architecture}", self.owner);
+            let expected = format!("{}{architecture}", self.owner());
             return Err(MismatchError { expected, problems }.into());
         }
+        if !has_classifier && context.head == Head::Required {
+            return Err(WeightsErrorKind::NoClassifier);
+        }
+        if !has_classifier {
+            architecture.classes = 1;
+            metadata.classes = None;
+        }
+        let (classes, taken) = (has_classifier.then_some(architecture.classes), &mut Vec::new());
+        self.describe(
+            &mut architecture,
+            &mut metadata,
+            classes,
+            context,
+            &mut adaptations,
+            taken,
+        )?;
         let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
         for spec in architecture.tensors() {
             let stored = (self.stored)(&spec);
@@ -106,27 +158,91 @@ impl Family {
                     counters.insert(spec.name, view.and_then(values::counter).unwrap_or(0));
                 }
                 (_, Some(stored), Some(view)) => drop(floats.insert(spec.name, stored.floats(view))),
+                _ if is_classifier(&spec) => {
+                    let len = spec.shape.iter().product();
+                    floats.insert(spec.name, vec![0.0; len]);
+                }
                 _ => {}
             }
         }
         adaptations.extend(converted(&views));
         Ok(WeightFile {
             weights: Weights::new(architecture, metadata, floats, counters)?,
+            family: self.name,
+            has_classifier,
+            taken: std::mem::take(taken),
             adaptations,
         })
     }
 
+    /// Fills in what the tensors do not show and the file's metadata does not say: from the files beside it, else as the
+    /// library publishes its weights.
+    fn describe(
+        &self,
+        architecture: &mut Architecture,
+        metadata: &mut Metadata,
+        classes: Option<usize>,
+        context: &Context,
+        adaptations: &mut Vec<Adaptation>,
+        taken: &mut Vec<Taken>,
+    ) -> Result<(), WeightsErrorKind> {
+        let usual = self.preprocess.map(|usual| usual(architecture.alpha));
+        let described = match (self.beside, context.folder) {
+            (Some(read), Some(folder)) => read(folder, usual.unwrap_or_default())?,
+            _ => Described::default(),
+        };
+        if let Some(other) = &described.other_model {
+            adaptations.push(Adaptation::OtherConfig(other.clone()));
+        }
+        described.require_alpha(architecture.alpha)?;
+        let source = |files: &[&'static str]| match files {
+            [] => Source::Family,
+            files => Source::Files(files.to_vec()),
+        };
+        // A file of this project leaves out what is as usual: nothing is assumed about it.
+        let is_ours = self.name.is_empty() && metadata.alpha.is_some();
+        if metadata.preprocess.is_none() {
+            metadata.preprocess = described.preprocess.or(usual);
+            if !is_ours {
+                taken.push(Taken::Preprocess(source(&described.preprocess_files)));
+            }
+        }
+        if metadata.variant.is_none() {
+            architecture.variant = described.variant(self.variant);
+            if !is_ours {
+                taken.push(Taken::Variant(source(&described.variant_files)));
+            }
+        }
+        if metadata.classes.is_none()
+            && let Some(classes) = classes
+            && let Some(names) = described.class_names(classes)?
+        {
+            metadata.classes = Some(names);
+            taken.push(Taken::Classes(source(&described.class_files)));
+        }
+        Ok(())
+    }
+
+    fn find<'v, 'a>(&self, views: &'v Views<'a>, spec: &TensorSpec) -> Option<&'v TensorView<'a>> {
+        views.get(&(self.stored)(spec)?.name)
+    }
+
     /// Every tensor that is missing or has another shape or type.
-    fn problems(&self, views: &Views, architecture: &Architecture) -> Vec<Problem> {
+    fn problems(&self, views: &Views, architecture: &Architecture, has_classifier: bool) -> Vec<Problem> {
         let mut problems = Vec::new();
         for spec in architecture.tensors() {
+            if is_classifier(&spec) && !has_classifier {
+                continue;
+            }
             let Some(stored) = (self.stored)(&spec) else {
                 continue;
             };
             let view = views.get(&stored.name);
             let fits = match (spec.kind, view) {
                 (TensorKind::Counter, view) => view.is_none_or(values::is_counter),
-                (_, Some(view)) => values::is_float(view.dtype()) && view.shape() == stored.shape,
+                (_, Some(view)) => {
+                    values::is_float(view.dtype()) && has_shape(&spec, view.shape(), &stored.shape)
+                }
                 (_, None) => false,
             };
             let dtype = match spec.kind {
@@ -166,7 +282,7 @@ impl Family {
             .find(|alpha| Some(alpha.scale(STEM_CHANNELS)) == stem);
         let alpha = by_stem
             .or(metadata.alpha)
-            .or_else(|| alphas.min_by_key(|alpha| self.problems(views, &of(*alpha)).len()));
+            .or_else(|| alphas.min_by_key(|alpha| self.problems(views, &of(*alpha), true).len()));
         of(alpha.unwrap_or(Alpha::One))
     }
 
@@ -189,8 +305,19 @@ fn converted(views: &Views) -> Option<Adaptation> {
     (!types.is_empty()).then(|| Adaptation::Converted(types.into_iter().collect()))
 }
 
-/// The file's tensors by plain name.
-type Views<'a> = BTreeMap<String, TensorView<'a>>;
+fn is_classifier(spec: &TensorSpec) -> bool {
+    matches!(
+        spec.role,
+        TensorRole::ClassifierWeight | TensorRole::ClassifierBias
+    )
+}
+
+/// Whether a tensor has the expected shape. The classifier may be a 1x1 convolution or a matrix, whose values are in the same
+/// order.
+fn has_shape(spec: &TensorSpec, found: &[usize], expected: &[usize]) -> bool {
+    let sides = |shape: &[usize]| -> Vec<usize> { shape.iter().copied().filter(|side| *side != 1).collect() };
+    found == expected || (is_classifier(spec) && sides(found) == sides(expected))
+}
 
 #[cfg(test)]
 mod tests;

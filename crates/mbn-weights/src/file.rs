@@ -1,4 +1,4 @@
-//! Reading and writing weight files: safetensors with metadata in a fixed order.
+//! Reading weight files, safetensors and PyTorch's checkpoints, and writing safetensors with metadata in a fixed order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +8,9 @@ use mbn_spec::Metadata;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{SafeTensors, TensorView};
 
+use crate::contents::{Head, WeightFile};
+use crate::family::Context;
+use crate::pickle::{self, PickleError};
 use crate::{Adaptation, Weights, WeightsError, WeightsErrorKind, families};
 
 /// The largest weight or model file that is read: far above any MobileNetV1, far below what exhausts memory.
@@ -16,25 +19,30 @@ pub const MAX_FILE_BYTES: u64 = 1 << 30;
 /// What a saved training run's state keeps beside weights, whatever their names.
 const STATE_METADATA: &str = "progress";
 
-/// Weights as a file holds them.
-#[derive(Clone, Debug)]
-pub struct WeightFile {
-    /// The weights.
-    pub weights: Weights,
-    /// What is different about the file, for messages.
-    pub adaptations: Vec<Adaptation>,
-}
-
 impl WeightFile {
-    /// Reads a weight file of any family in [`families`]. Without metadata, alpha and the number of classes follow from
-    /// the shapes. Names may have a prefix, floats may be F16, BF16 or F64, and batch norm's counters may be missing.
+    /// Reads a weight file of any family in [`families`], in safetensors or as a PyTorch checkpoint, which its first bytes
+    /// tell. Without metadata, alpha and the number of classes follow from the shapes. Names may have a prefix, floats may be
+    /// F16, BF16 or F64, and batch norm's counters may be missing. What the tensors do not show comes from the files that the
+    /// family's library writes beside them, else from what it publishes.
     ///
     /// # Errors
     /// [`WeightsError`] for anything other than a whole state dict of a MobileNetV1.
     pub fn load(path: &Path) -> Result<Self, WeightsError> {
+        Self::load_with(path, Head::Required)
+    }
+
+    /// As [`WeightFile::load`]; `head` says whether the file may lack the classifier.
+    ///
+    /// # Errors
+    /// As [`WeightFile::load`].
+    pub fn load_with(path: &Path, head: Head) -> Result<Self, WeightsError> {
         let limit = MAX_FILE_BYTES;
         let too_large = |found| WeightsErrorKind::TooLarge { found, limit };
-        let read = || Self::from_bytes(&whole_file::read(path, limit, too_large)?);
+        let context = Context {
+            folder: path.parent(),
+            head,
+        };
+        let read = || Self::read(&whole_file::read(path, limit, too_large)?, &context);
         read().map_err(|kind| WeightsError {
             path: path.to_owned(),
             kind,
@@ -46,10 +54,17 @@ impl WeightFile {
     /// # Errors
     /// As [`WeightFile::load`], without the path.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsErrorKind> {
-        if bytes.is_empty() {
-            return Err(WeightsErrorKind::Empty);
+        Self::read(bytes, &Context::default())
+    }
+
+    fn read(bytes: &[u8], context: &Context) -> Result<Self, WeightsErrorKind> {
+        let kind = FileKind::recognise(bytes);
+        match kind {
+            Some(FileKind::Empty) => return Err(WeightsErrorKind::Empty),
+            Some(kind) if pickle::is_readable(kind) => return Self::from_checkpoint(bytes, kind, context),
+            _ => {}
         }
-        let other_kind = |error| match FileKind::recognise(bytes) {
+        let other_kind = |error| match kind {
             None | Some(FileKind::Safetensors) => WeightsErrorKind::from(error),
             Some(kind) => WeightsErrorKind::OtherKind(kind),
         };
@@ -61,7 +76,40 @@ impl WeightFile {
         }
         let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
         let metadata = Metadata::from_pairs(pairs)?;
-        families::read(&tensors, metadata)
+        let views = tensors
+            .iter()
+            .map(|(name, view)| (name.to_owned(), view))
+            .collect();
+        families::read(&views, metadata, context)
+    }
+
+    /// Reads the state dict of a PyTorch checkpoint as if it were a safetensors file.
+    fn from_checkpoint(bytes: &[u8], kind: FileKind, context: &Context) -> Result<Self, WeightsErrorKind> {
+        let checkpoint = pickle::read(bytes).map_err(|error| match error {
+            PickleError::NotCheckpoint => WeightsErrorKind::OtherKind(kind),
+            error => error.into(),
+        })?;
+        let pickle::Checkpoint {
+            tensors,
+            key,
+            others,
+            left_out,
+        } = checkpoint;
+        let views = tensors
+            .iter()
+            .map(|(name, tensor)| {
+                let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)?;
+                Ok((name.clone(), view))
+            })
+            .collect::<Result<_, SafeTensorError>>()?;
+        let mut read = families::read(&views, Metadata::default(), context)?;
+        if key.is_some() || !others.is_empty() {
+            read.adaptations.insert(0, Adaptation::Chosen { key, others });
+        }
+        if !left_out.is_empty() {
+            read.adaptations.push(Adaptation::LeftOut(left_out));
+        }
+        Ok(read)
     }
 }
 

@@ -3,9 +3,12 @@
 //!
 //! [`WeightFile::load`] reads a file of any family in [`families`], and says what it had to even out; [`Weights::load`]
 //! gives the weights alone. [`Weights::save`] writes PyTorch's names. A new family is a file in `families/` and an entry in
-//! the list there.
+//! the list there; `beside/` reads what its library writes beside the weights, and `lookalikes` names the networks that only
+//! look like this one.
 
 mod adaptation;
+mod beside;
+mod contents;
 mod error;
 pub mod families;
 mod family;
@@ -13,15 +16,21 @@ mod file;
 mod folded;
 mod hash;
 mod located;
+mod lookalikes;
+pub mod pickle;
 mod published;
 #[cfg(test)]
 mod sample;
 mod state_dict;
 mod values;
+mod views;
 
 pub use adaptation::Adaptation;
+pub use beside::BesideError;
+pub use contents::{Head, Source, Taken, WeightFile};
 pub use error::{MismatchError, Problem, WeightsError, WeightsErrorKind};
-pub use file::{MAX_FILE_BYTES, WeightFile};
+pub use file::MAX_FILE_BYTES;
 pub use folded::{Folded, FoldedConv};
+pub use lookalikes::Lookalike;
 pub use published::{BEST_OF_RUN, LAST_OF_RUN, MODELS, is_weight_file, published_weights};
 pub use state_dict::Weights;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use mbn_spec::{Alpha, Architecture};
-use safetensors::tensor::{SafeTensors, TensorView};
 
 use crate::error::Problem;
 use crate::family::Family;
+use crate::views::Views;
 use crate::{Adaptation, MismatchError};
 
 /// The tensors of a network in a file.
@@ -14,7 +14,7 @@ pub(crate) struct Located<'a> {
     /// The family whose names they have.
     pub family: &'static Family,
     /// By the names that the family gives them.
-    pub views: BTreeMap<String, TensorView<'a>>,
+    pub views: Views<'a>,
     /// What is different about the file.
     pub adaptations: Vec<Adaptation>,
     /// Tensors that do not belong to the network.
@@ -30,29 +30,16 @@ type Place<'n> = (usize, &'n str);
 /// # Errors
 /// Too few names are the network's, or the file holds several networks.
 pub(crate) fn locate<'a>(
-    tensors: &'a SafeTensors<'a>,
+    tensors: &Views<'a>,
     families: &[&'static Family],
 ) -> Result<Located<'a>, MismatchError> {
     let known: Vec<_> = families.iter().map(|family| known_names(family)).collect();
     // For each family, the file's names as it writes them.
     let plain: Vec<Vec<String>> = families
         .iter()
-        .map(|family| {
-            tensors
-                .iter()
-                .map(|(name, _)| (family.plain_name)(name))
-                .collect()
-        })
+        .map(|family| tensors.keys().map(|name| (family.plain_name)(name)).collect())
         .collect();
-    let mut found: BTreeMap<Place<'_>, usize> = BTreeMap::new();
-    for (family, names) in plain.iter().enumerate() {
-        for name in names {
-            let mut ends = name.char_indices().map(|(at, _)| name.split_at(at));
-            if let Some((prefix, _)) = ends.find(|(_, end)| known[family].contains(*end)) {
-                *found.entry((family, prefix)).or_default() += 1;
-            }
-        }
-    }
+    let found = places(&plain, &known, |_| true);
     let best = found.iter().max_by_key(|((family, prefix), count)| {
         (
             **count,
@@ -63,17 +50,40 @@ pub(crate) fn locate<'a>(
     let Some((&(family, prefix), &count)) = best else {
         return Err(other_network(tensors, 0, families[0]));
     };
-    let required = known[family].len().div_ceil(2);
-    if count < required {
+    let required = |family: usize| known[family].len().div_ceil(2);
+    if count < required(family) {
         return Err(other_network(tensors, count, families[family]));
     }
-    let rival = found
+    let is_taken = |at: usize| {
+        let name = plain[family][at].strip_prefix(prefix);
+        name.is_some_and(|name| known[family].contains(name))
+    };
+    let others = places(&plain, &known, |at| !is_taken(at));
+    let rival = others
         .iter()
-        .find(|(place, count)| **place != (family, prefix) && **count >= required);
+        .find(|((family, _), count)| **count >= required(*family));
     if let Some(((_, other), _)) = rival {
         return Err(several_networks(prefix, other));
     }
     Ok(take(tensors, families[family], prefix, &known[family]))
+}
+
+/// For every family and prefix, the number of names that they explain, among those whose index is `counted`.
+fn places<'n>(
+    plain: &'n [Vec<String>],
+    known: &[HashSet<String>],
+    counted: impl Fn(usize) -> bool,
+) -> BTreeMap<Place<'n>, usize> {
+    let mut found: BTreeMap<Place<'_>, usize> = BTreeMap::new();
+    for (family, names) in plain.iter().enumerate() {
+        for (_, name) in names.iter().enumerate().filter(|(at, _)| counted(*at)) {
+            let mut ends = name.char_indices().map(|(at, _)| name.split_at(at));
+            if let Some((prefix, _)) = ends.find(|(_, end)| known[family].contains(*end)) {
+                *found.entry((family, prefix)).or_default() += 1;
+            }
+        }
+    }
+    found
 }
 
 /// Every name that the family gives a tensor. They do not depend on the width.
@@ -84,22 +94,22 @@ fn known_names(family: &Family) -> HashSet<String> {
 }
 
 fn take<'a>(
-    tensors: &'a SafeTensors<'a>,
+    tensors: &Views<'a>,
     family: &'static Family,
     prefix: &str,
     known: &HashSet<String>,
 ) -> Located<'a> {
     let (mut views, mut left_out, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
-    for (name, view) in tensors.iter() {
+    for (name, view) in tensors {
         let plain = (family.plain_name)(name);
         match plain.strip_prefix(prefix).filter(|plain| known.contains(*plain)) {
             Some(plain) => {
-                if views.insert(plain.to_owned(), view).is_some() {
+                if views.insert(plain.to_owned(), view.clone()).is_some() {
                     problems.push(Problem::Other(format!("two tensors are called `{plain}`")));
                 }
             }
             // A single number is no weight: a counter of whatever saved the file.
-            None if view.shape().is_empty() => left_out.push(name.to_owned()),
+            None if view.shape().is_empty() || is_no_weight(name) => left_out.push(name.to_owned()),
             None => problems.push(Problem::Unexpected(name.to_owned())),
         }
     }
@@ -120,15 +130,30 @@ fn take<'a>(
     }
 }
 
+/// Whether a tensor that the network lacks is known to be no weight: counts of averaged models and of operations, and what
+/// TensorFlow's optimiser keeps beside each weight.
+fn is_no_weight(name: &str) -> bool {
+    const ENDS: [&str; 7] = [
+        "n_averaged",
+        "total_ops",
+        "total_params",
+        "/RMSProp",
+        "/RMSProp_1",
+        "/ExponentialMovingAverage",
+        "global_step",
+    ];
+    let name = name.strip_suffix(":0").unwrap_or(name);
+    ENDS.iter().any(|end| name.ends_with(end))
+}
+
 /// The error for a file that holds something else altogether; it does not list every missing tensor.
-fn other_network(tensors: &SafeTensors, count: usize, family: &Family) -> MismatchError {
-    let mut names = tensors.names();
-    names.sort_unstable();
-    let total = names.len();
-    let first = names
-        .first()
+fn other_network(tensors: &Views, count: usize, family: &Family) -> MismatchError {
+    let total = tensors.len();
+    let first = tensors
+        .keys()
+        .next()
         .map_or(String::new(), |name| format!("; its first is `{name}`"));
-    let expected = format!("{}MobileNetV1", family.owner);
+    let expected = format!("{}MobileNetV1", family.owner());
     let specs = Architecture::new(Alpha::One, 1).tensors();
     let example = specs
         .iter()
@@ -141,7 +166,8 @@ fn other_network(tensors: &SafeTensors, count: usize, family: &Family) -> Mismat
         _ => format!("only {count} of the {total} have a name from the network, such as `{example}`{first}"),
     };
     MismatchError {
-        expected: if family.owner.is_empty() {
+        // A few names in common do not make it a file of the family.
+        expected: if family.name.is_empty() || 4 * count < total {
             "a MobileNetV1".to_owned()
         } else {
             expected

@@ -8,7 +8,12 @@ use crate::Weights;
 
 /// An alpha 0.25 network with all metadata. No two tensors hold the same values.
 pub(crate) fn sample(classes: usize) -> Weights {
-    let architecture = Architecture::new(Alpha::Quarter, classes);
+    sample_of(Alpha::Quarter, classes)
+}
+
+/// As [`sample`], of another alpha.
+pub(crate) fn sample_of(alpha: Alpha, classes: usize) -> Weights {
+    let architecture = Architecture::new(alpha, classes);
     let mut floats = BTreeMap::new();
     let mut counters = BTreeMap::new();
     for (i, spec) in architecture.tensors().into_iter().enumerate() {

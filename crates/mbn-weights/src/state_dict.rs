@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mbn_spec::text::counted;
-use mbn_spec::{Architecture, Metadata, TensorKind, TensorSpec, default_class_names};
+use mbn_spec::{Architecture, Metadata, TensorKind, TensorSpec, Variant, default_class_names};
 use safetensors::Dtype;
 
 use crate::MismatchError;
@@ -91,6 +91,14 @@ impl Weights {
     /// [`MismatchError`] if there are more or fewer class names than classes.
     pub fn with_metadata(self, metadata: Metadata) -> Result<Self, MismatchError> {
         Self::new(self.architecture, metadata, self.floats, self.counters)
+    }
+
+    /// The same tensors in a network with another activation, epsilon or padding.
+    #[must_use]
+    pub fn with_variant(mut self, variant: Variant) -> Self {
+        self.architecture.variant = variant;
+        self.metadata.variant = Some(variant);
+        self
     }
 
     /// The network that these weights belong to.

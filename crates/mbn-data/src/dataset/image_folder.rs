@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image::RgbImage;
 use sha2::{Digest, Sha256};
 
 pub use class_folders::{ClassFolders, class_folders};
@@ -18,8 +17,9 @@ use self::class_folders::Listing;
 use self::layout::{Layout, missing};
 use super::hold_out::{HoldOut, Share, update_with_path};
 use super::splits::{OpenOptions, Splits, folder_name, hex};
-use crate::decode::{DecodeError, check_file, decode_file};
+use crate::decode::{DEFAULT_MAX_PIXELS, DecodeError, DecodeOptions, check_file_with, decode_file_with};
 use crate::image_source::ImageSource;
+use crate::picture::Picture;
 use crate::picture_files::LeftOut;
 
 /// The files of a data set, as messages describe them.
@@ -34,6 +34,8 @@ pub struct ImageFolder {
     pub items: Vec<(PathBuf, u32)>,
     /// What is not in `items`.
     pub left_out: LeftOut,
+    /// Images of more pixels are errors.
+    pub max_pixels: u64,
     /// The folder of the class folders.
     root: PathBuf,
 }
@@ -61,6 +63,7 @@ pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderEr
     if options.fold.is_some() {
         return Err(FolderError::NoFolds { path: dir.to_owned() });
     }
+    (train.max_pixels, test.max_pixels) = (options.max_pixels, options.max_pixels);
     let mut left_out = std::mem::take(&mut train.left_out);
     left_out.merge(std::mem::take(&mut test.left_out));
     Ok(Splits {
@@ -187,8 +190,16 @@ impl ImageFolder {
             class_names,
             items,
             left_out,
+            max_pixels: DEFAULT_MAX_PIXELS,
             root: root.to_owned(),
         })
+    }
+
+    fn decode_options(&self) -> DecodeOptions {
+        DecodeOptions {
+            max_pixels: self.max_pixels,
+            ..DecodeOptions::default()
+        }
     }
 
     /// A path below the folder of the class folders.
@@ -211,6 +222,7 @@ impl ImageFolder {
             class_names: self.class_names.clone(),
             items: test,
             left_out: LeftOut::default(),
+            max_pixels: self.max_pixels,
             root: self.root.clone(),
         };
         self.items = train;
@@ -235,12 +247,12 @@ impl ImageSource for ImageFolder {
         &self.items[index].0
     }
 
-    fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError> {
-        decode_file(&self.items[index].0).map(Arc::new)
+    fn load(&self, index: usize) -> Result<Picture, DecodeError> {
+        decode_file_with(&self.items[index].0, &self.decode_options()).map(Picture::from)
     }
 
     fn check(&self, index: usize) -> Result<(), DecodeError> {
-        check_file(&self.items[index].0)
+        check_file_with(&self.items[index].0, &self.decode_options())
     }
 }
 

@@ -6,16 +6,29 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::hold_out::{HoldOut, Share};
+use crate::decode::DEFAULT_MAX_PIXELS;
 use crate::image_source::ImageSource;
 use crate::picture_files::LeftOut;
 
 /// How to open a data set.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OpenOptions {
     /// Train on this one of STL-10's predefined folds only, counted from 0.
     pub fold: Option<usize>,
     /// Whether test images may be taken from the training images.
     pub hold_out: HoldOut,
+    /// Images of more pixels are errors.
+    pub max_pixels: u64,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            fold: None,
+            hold_out: HoldOut::default(),
+            max_pixels: DEFAULT_MAX_PIXELS,
+        }
+    }
 }
 
 /// The training and test images of a data set; both have the same class names.

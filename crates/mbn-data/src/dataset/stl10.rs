@@ -19,6 +19,7 @@ pub(super) use layout::{LAYOUT, find, is_there};
 use super::splits::{Splits, folder_name, hex};
 use crate::decode::{DecodeError, DecodeErrorKind};
 use crate::image_source::ImageSource;
+use crate::picture::Picture;
 use crate::picture_files::LeftOut;
 
 /// Opens the training and the test set. With a fold, the training set has the images of that fold only.
@@ -141,7 +142,7 @@ impl ImageSource for Stl10 {
         &self.path
     }
 
-    fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError> {
+    fn load(&self, index: usize) -> Result<Picture, DecodeError> {
         let mut planes = vec![0; PICTURE];
         let start = self.pictures[index] as u64 * PICTURE as u64;
         let mut read = || {
@@ -153,7 +154,7 @@ impl ImageSource for Stl10 {
             path: self.path.clone(),
             kind: DecodeErrorKind::Io(error),
         })?;
-        Ok(Arc::new(upright(&planes)))
+        Ok(upright(&planes).into())
     }
 }
 

@@ -2,22 +2,25 @@
 
 use std::borrow::Cow;
 
-use image::RgbImage;
-
 use super::error::DecodeErrorKind;
 use super::image_crate;
 use super::picture_format::PictureFormat;
+use super::request::{Request, Stored};
 
 /// Where the header begins that describes the pixels.
 const HEADER: usize = 14;
 /// Length of Windows' header. That of OS/2 begins alike and goes on to 64 bytes, or stops early where zeros follow.
 const WINDOWS: u32 = 40;
+/// Length of the longest header of OS/2.
+const OS2: u32 = 64;
+/// Longest side that the decoder takes.
+const LONGEST_SIDE: u32 = 65_535;
 /// Compressions that mean something else in OS/2: Huffman coding, and runs of 24-bit pixels.
 const OS2_COMPRESSIONS: [u32; 2] = [3, 4];
 
 /// Decodes a file to RGB.
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
-    image_crate::decode(PictureFormat::Bmp, &with_windows_header(bytes)?)
+pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeErrorKind> {
+    image_crate::decode(PictureFormat::Bmp, &with_windows_header(bytes)?, request)
 }
 
 /// The file with Windows' header, if it has that of OS/2 2.x.
@@ -26,9 +29,23 @@ pub(super) fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeE
         let bytes = bytes.get(at..)?.first_chunk()?;
         Some(u32::from_le_bytes(*bytes))
     };
-    let (Some(length @ 16..=64), Some(offset)) = (number(HEADER), number(10)) else {
+    let (Some(length @ 16..), Some(offset)) = (number(HEADER), number(10)) else {
         return Ok(bytes.into());
     };
+    // A negative height means that the top row comes first.
+    let sides = [number(HEADER + 4), number(HEADER + 8)];
+    if sides
+        .iter()
+        .flatten()
+        .any(|side| side.cast_signed().unsigned_abs() > LONGEST_SIDE)
+    {
+        return Err(unsupported(&format!(
+            "it has more than {LONGEST_SIDE} pixels a side"
+        )));
+    }
+    if length > OS2 {
+        return Ok(bytes.into());
+    }
     // Windows' own headers, of which the longer ones add masks.
     if [WINDOWS, 52, 56].contains(&length) {
         return Ok(bytes.into());
@@ -41,11 +58,15 @@ pub(super) fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeE
     windows[..4].copy_from_slice(&WINDOWS.to_le_bytes());
     let compression = u32::from_le_bytes([windows[16], windows[17], windows[18], windows[19]]);
     if OS2_COMPRESSIONS.contains(&compression) {
-        return Err(DecodeErrorKind::Unsupported {
-            format: PictureFormat::Bmp,
-            form: "it is compressed as only OS/2 does".to_owned(),
-        });
+        return Err(unsupported("it is compressed as only OS/2 does"));
     }
     let offset = (offset + WINDOWS).saturating_sub(length).to_le_bytes();
     Ok([&bytes[..10], &offset, &windows, rest].concat().into())
+}
+
+fn unsupported(form: &str) -> DecodeErrorKind {
+    DecodeErrorKind::Unsupported {
+        format: PictureFormat::Bmp,
+        form: form.to_owned(),
+    }
 }

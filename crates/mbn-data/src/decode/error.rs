@@ -65,21 +65,35 @@ pub enum DecodeErrorKind {
         /// The form.
         form: String,
     },
-    /// The decoded image would take too much memory.
+    /// The picture has more pixels than is allowed.
     #[error(
-        "the {format} image has {width} x {height} pixels, expected at most {max_side} a side and {max_bytes} bytes decoded"
+        "the {format} image has {width} x {height} pixels ({}), expected at most {}",
+        megapixels(u64::from(*width) * u64::from(*height)), megapixels(*limit)
     )]
-    TooLarge {
+    TooManyPixels {
         /// The format found.
         format: PictureFormat,
         /// Width in pixels.
         width: u32,
         /// Height in pixels.
         height: u32,
-        /// Longest side that is decoded, in pixels.
-        max_side: u32,
-        /// Largest decoded size, in bytes.
-        max_bytes: u64,
+        /// Most pixels that are decoded.
+        limit: u64,
+    },
+    /// Decoding the picture takes too much memory.
+    #[error(
+        "decoding this {form}{format} image takes {} MB of memory, expected at most {} MB",
+        bytes.div_ceil(1_000_000), limit / 1_000_000
+    )]
+    TooMuchMemory {
+        /// The format found.
+        format: PictureFormat,
+        /// What makes it take so much, such as `progressive `; may be empty.
+        form: &'static str,
+        /// Bytes that decoding takes.
+        bytes: u64,
+        /// Most bytes that it may take.
+        limit: u64,
     },
     /// The decoder panicked, which is a bug in it.
     #[error("the {format} decoder stopped at a fault of its own; please report the file")]
@@ -87,4 +101,19 @@ pub enum DecodeErrorKind {
         /// The format found.
         format: PictureFormat,
     },
+}
+
+impl DecodeErrorKind {
+    /// Whether the picture exceeds the limit that [`DecodeOptions`](super::DecodeOptions) set.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::TooManyPixels { .. } | Self::TooMuchMemory { .. })
+    }
+}
+
+/// A number of pixels for a message.
+fn megapixels(pixels: u64) -> String {
+    match pixels / 1_000_000 {
+        0..10 => format!("{pixels} pixels"),
+        millions => format!("{millions} megapixels"),
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use mbn_files::whole_file;
+
 use super::error::DecodeErrorKind;
 use super::limits::MAX_FILE_BYTES;
 
@@ -15,11 +17,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, DecodeErrorKind> {
     if !metadata.is_file() {
         return Err(DecodeErrorKind::NotAFile("a pipe, socket or device"));
     }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(DecodeErrorKind::TooManyBytes {
-            bytes: metadata.len(),
-            limit: MAX_FILE_BYTES,
-        });
-    }
-    Ok(std::fs::read(path)?)
+    whole_file::read(path, MAX_FILE_BYTES, |bytes| DecodeErrorKind::TooManyBytes {
+        bytes,
+        limit: MAX_FILE_BYTES,
+    })
 }

@@ -4,14 +4,16 @@ use ::gif::{ColorOutput, DecodeOptions, Decoder};
 use image::{Rgb, RgbImage};
 
 use super::error::DecodeErrorKind;
-use super::limits::check_size;
+use super::limits::Limits;
 use super::picture_format::PictureFormat;
+use super::request::{Request, Stored, rgb_bytes};
 
 /// Decodes the first frame like Pillow. A frame that reaches beyond the screen enlarges it. Around a smaller frame is the
 /// transparent colour, without one the first colour.
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
-    let mut decoder = open(bytes)?;
+pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeErrorKind> {
+    let mut decoder = open(bytes, request.limits)?;
     let (width, height) = size(&decoder);
+    let memory = request.reserve(width, height, decoder.buffer_size() as u64);
     let mut indexes = vec![0; decoder.buffer_size()];
     decoder.read_into_buffer(&mut indexes).map_err(damaged)?;
     let frame = decoder.current_frame_info().ok_or_else(no_frame)?;
@@ -26,11 +28,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
             image.put_pixel(x, y, colour(index));
         }
     }
-    Ok(image)
+    Ok(Stored { image, memory })
 }
 
 /// Reads up to the first frame's pixels and checks the size.
-pub(super) fn open(bytes: &[u8]) -> Result<Decoder<&[u8]>, DecodeErrorKind> {
+pub(super) fn open(bytes: &[u8], limits: Limits) -> Result<Decoder<&[u8]>, DecodeErrorKind> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     let mut decoder = options.read_info(bytes).map_err(damaged)?;
@@ -45,12 +47,9 @@ pub(super) fn open(bytes: &[u8]) -> Result<Decoder<&[u8]>, DecodeErrorKind> {
         Err(error) => return Err(damaged(error)),
     }
     let (width, height) = size(&decoder);
-    check_size(
-        PictureFormat::Gif,
-        width,
-        height,
-        u64::from(width) * u64::from(height),
-    )?;
+    limits.check_pixels(PictureFormat::Gif, width, height)?;
+    let bytes = rgb_bytes(width, height) + decoder.buffer_size() as u64;
+    limits.check_bytes(PictureFormat::Gif, "", bytes)?;
     Ok(decoder)
 }
 

@@ -3,28 +3,44 @@
 use std::io::{Cursor, ErrorKind};
 
 use image::error::{ImageError, LimitErrorKind};
-use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use super::error::DecodeErrorKind;
-use super::limits::{MAX_DECODED_BYTES, check_size};
+use super::limits::Limits;
 use super::picture_format::PictureFormat;
-use super::{rgb, tiff, webp};
+use super::request::{Request, Stored, rgb_bytes};
+use super::{rgb, tiff, tiff_pixels, webp};
 
 /// Decodes a file to RGB, as it is stored.
-pub(super) fn decode(format: PictureFormat, bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
-    let decoder = open(format, bytes)?;
-    let decoded =
-        DynamicImage::from_decoder(decoder).map_err(|error| from_image_error(format, bytes, error))?;
+pub(super) fn decode(
+    format: PictureFormat,
+    bytes: &[u8],
+    request: &Request,
+) -> Result<Stored, DecodeErrorKind> {
+    let decoder = open(format, bytes, request.limits)?;
+    let (width, height) = decoder.dimensions();
+    let working = total_bytes(format, bytes, &decoder).saturating_sub(rgb_bytes(width, height));
+    let memory = request.reserve(width, height, working);
+    let decoded = match format {
+        PictureFormat::Tiff if tiff::is_plain(bytes) => tiff_pixels::decode(bytes, request.limits),
+        _ => DynamicImage::from_decoder(decoder),
+    };
+    let decoded = decoded.map_err(|error| from_image_error(format, bytes, error, request.limits))?;
     let is_multiplied = format == PictureFormat::Tiff && tiff::has_associated_alpha(bytes);
-    Ok(rgb::from_dynamic(if is_multiplied {
+    let image = rgb::from_dynamic(if is_multiplied {
         rgb::undo_alpha(decoded)
     } else {
         decoded
-    }))
+    });
+    Ok(Stored { image, memory })
 }
 
 /// Reads the header and checks the size.
-pub(super) fn open(format: PictureFormat, bytes: &[u8]) -> Result<impl ImageDecoder, DecodeErrorKind> {
+pub(super) fn open(
+    format: PictureFormat,
+    bytes: &[u8],
+    limits: Limits,
+) -> Result<impl ImageDecoder, DecodeErrorKind> {
     match format {
         PictureFormat::Tiff if !tiff::is_understood(bytes) => return Err(unsupported(format, bytes)),
         PictureFormat::WebP if !webp::has_one_size(bytes) => {
@@ -35,19 +51,40 @@ pub(super) fn open(format: PictureFormat, bytes: &[u8]) -> Result<impl ImageDeco
         }
         _ => {}
     }
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    let mut of_crate = image::Limits::default();
+    // Of TIFF files the crate counts compressed data too.
+    let copies = if format == PictureFormat::Tiff { 2 } else { 1 };
+    of_crate.max_alloc = Some(copies * limits.max_bytes());
     let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format(format));
-    reader.limits(limits);
+    reader.limits(of_crate);
     let decoder = reader
         .into_decoder()
-        .map_err(|error| from_image_error(format, bytes, error))?;
+        .map_err(|error| from_image_error(format, bytes, error, limits))?;
     if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
         return Err(unsupported(format, bytes));
     }
     let (width, height) = decoder.dimensions();
-    check_size(format, width, height, decoder.total_bytes())?;
+    limits.check_pixels(format, width, height)?;
+    limits.check_bytes(format, "", total_bytes(format, bytes, &decoder))?;
     Ok(decoder)
+}
+
+/// Bytes that decoding takes at once, with the pixels in RGB.
+pub(super) fn total_bytes(format: PictureFormat, bytes: &[u8], decoder: &impl ImageDecoder) -> u64 {
+    let (width, height) = decoder.dimensions();
+    let (layout, rgb) = (decoder.total_bytes(), rgb_bytes(width, height));
+    let decoding = match format {
+        // All pixels before they are copied.
+        PictureFormat::Tiff if !tiff::is_plain(bytes) => layout.saturating_mul(2),
+        // Colours before their conversion, or pixels with alpha.
+        PictureFormat::WebP => layout.saturating_add(rgb / 3 * 4),
+        _ => layout,
+    };
+    let converting = match rgb::is_converted_in_place(decoder.color_type()) {
+        true => rgb,
+        false => rgb.saturating_add(layout),
+    };
+    decoding.max(converting)
 }
 
 pub(super) fn image_format(format: PictureFormat) -> ImageFormat {
@@ -73,7 +110,12 @@ fn unsupported(format: PictureFormat, bytes: &[u8]) -> DecodeErrorKind {
 }
 
 /// What a decoder found, in our words. Its own are for its developers.
-fn from_image_error(format: PictureFormat, bytes: &[u8], error: ImageError) -> DecodeErrorKind {
+fn from_image_error(
+    format: PictureFormat,
+    bytes: &[u8],
+    error: ImageError,
+    limits: Limits,
+) -> DecodeErrorKind {
     log::debug!("{format}: {error}");
     match error {
         ImageError::Unsupported(_) if format == PictureFormat::Tiff => unsupported(format, bytes),
@@ -86,7 +128,10 @@ fn from_image_error(format: PictureFormat, bytes: &[u8], error: ImageError) -> D
         ImageError::Limits(limit) if limit.kind() == LimitErrorKind::InsufficientMemory => {
             DecodeErrorKind::Malformed {
                 format,
-                reason: format!("it needs more than {MAX_DECODED_BYTES} bytes of memory"),
+                reason: format!(
+                    "it takes more than {} MB of memory",
+                    limits.max_bytes() / 1_000_000
+                ),
             }
         }
         ImageError::Unsupported(_) => DecodeErrorKind::Unsupported {

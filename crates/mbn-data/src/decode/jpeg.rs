@@ -12,6 +12,7 @@ use image::RgbImage;
 
 use super::error::DecodeErrorKind;
 use super::picture_format::PictureFormat;
+use super::request::{Request, Stored};
 use super::warning::DecodeWarning;
 use structure::{Structure, malformed, truncated};
 
@@ -21,39 +22,42 @@ const DENOMINATORS: [u8; 3] = [8, 4, 2];
 /// The pixels of a file that has its end, at a fraction of its size.
 type Pixels = fn(&[u8], &Structure, u8) -> Result<RgbImage, DecodeErrorKind>;
 
-/// Decodes a file to RGB, as it is stored, at 1/2, 1/4 or 1/8 of its size if both sides keep `at_least` pixels.
+/// Decodes a file to RGB, as it is stored, at 1/2, 1/4 or 1/8 of its size if both sides keep as many pixels as asked.
 pub(super) fn decode(
     bytes: &[u8],
-    at_least: Option<u32>,
-) -> Result<(RgbImage, Option<DecodeWarning>), DecodeErrorKind> {
-    decode_by(fastest_pixels, bytes, at_least)
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
+    decode_by(fastest_pixels, bytes, request)
 }
 
 /// As [`decode`], with libjpeg alone.
 pub(super) fn decode_with_libjpeg(
     bytes: &[u8],
-    at_least: Option<u32>,
-) -> Result<(RgbImage, Option<DecodeWarning>), DecodeErrorKind> {
-    decode_by(libjpeg::decode, bytes, at_least)
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
+    decode_by(libjpeg::decode, bytes, request)
 }
 
 fn decode_by(
     pixels: Pixels,
     bytes: &[u8],
-    at_least: Option<u32>,
-) -> Result<(RgbImage, Option<DecodeWarning>), DecodeErrorKind> {
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
     let structure = structure::read(bytes)?;
-    let denominator = denominator(&structure, at_least);
-    cost::check(&structure, denominator)?;
+    let denominator = denominator(&structure, request.at_least);
+    let working = cost::check(&structure, denominator, request.limits)?;
+    let side = |length: u16| u32::from(length.div_ceil(denominator.into()));
+    let memory = request.reserve(side(structure.frame.width), side(structure.frame.height), working);
     if !structure.has_end {
         let image = unfinished_pixels(bytes, &structure, denominator)?;
         let warning = DecodeWarning::no_end(PictureFormat::Jpeg, "end-of-image marker");
-        return Ok((image, Some(warning)));
+        return Ok((Stored { image, memory }, Some(warning)));
     }
     if !structure.progress.has_every_component() {
         return Err(malformed("the pixels of a component are missing"));
     }
-    Ok((pixels(bytes, &structure, denominator)?, None))
+    let image = pixels(bytes, &structure, denominator)?;
+    Ok((Stored { image, memory }, None))
 }
 
 /// Width and height of a picture that every decoder decodes alike: one scan of all components, none of them subsampled, in
@@ -74,13 +78,13 @@ pub(super) fn plain_size(bytes: &[u8]) -> Option<(u16, u16)> {
 }
 
 /// Checks a file without decoding its pixels, unless it has no proper end.
-pub(super) fn check(bytes: &[u8]) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
+pub(super) fn check(bytes: &[u8], request: &Request) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
     let structure = structure::read(bytes)?;
-    cost::check(&structure, 1)?;
+    cost::check(&structure, 1, request.limits)?;
     if structure.has_end && structure.progress.has_every_component() {
         return Ok(None);
     }
-    decode(bytes, None).map(|(_, warning)| warning)
+    decode(bytes, request).map(|(_, warning)| warning)
 }
 
 /// The largest reduction that leaves `at_least` pixels on both sides and divides both. If it left a rest, the last column

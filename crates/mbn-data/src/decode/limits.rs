@@ -3,35 +3,74 @@
 use super::error::DecodeErrorKind;
 use super::picture_format::PictureFormat;
 
-/// Longest side of a picture that is decoded, in pixels.
-pub const MAX_SIDE: u32 = 16_384;
-/// Largest decoded size of a picture, in bytes: 89 million RGB pixels. A small file can claim far more.
-pub const MAX_DECODED_BYTES: u64 = 256 << 20;
+/// Most pixels of a picture, unless told otherwise: cameras have 200 million.
+pub const DEFAULT_MAX_PIXELS: u64 = 1 << 28;
+/// Bytes that decoding one picture may take where a small file can ask for much, unless more pixels are allowed than
+/// [`DEFAULT_MAX_PIXELS`]: 134 million RGB pixels.
+const DEFAULT_MAX_BYTES: u64 = DEFAULT_MAX_PIXELS / 2 * 3;
 /// Largest picture file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// Refuses a picture before its pixels are allocated. `bytes` is their size in the layout that the decoder produces.
-pub(super) fn check_size(
-    format: PictureFormat,
-    width: u32,
-    height: u32,
-    bytes: u64,
-) -> Result<(), DecodeErrorKind> {
-    let rgb = 3 * u64::from(width) * u64::from(height);
-    if width == 0 || height == 0 {
-        return Err(DecodeErrorKind::Malformed {
-            format,
-            reason: format!("it has {width} x {height} pixels"),
-        });
+/// What a picture may claim before its pixels are allocated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    max_pixels: u64,
+    max_bytes: u64,
+}
+
+impl Limits {
+    /// Limits for pictures of at most `max_pixels` pixels.
+    pub(super) fn new(max_pixels: u64) -> Self {
+        Self {
+            max_pixels,
+            max_bytes: DEFAULT_MAX_BYTES.max((max_pixels / 2).saturating_mul(3)),
+        }
     }
-    if width > MAX_SIDE || height > MAX_SIDE || rgb.max(bytes) > MAX_DECODED_BYTES {
-        return Err(DecodeErrorKind::TooLarge {
-            format,
-            width,
-            height,
-            max_side: MAX_SIDE,
-            max_bytes: MAX_DECODED_BYTES,
-        });
+
+    /// Most bytes that decoding may take.
+    pub(super) fn max_bytes(self) -> u64 {
+        self.max_bytes
     }
-    Ok(())
+
+    /// Refuses a picture with too many pixels, or with none.
+    pub(super) fn check_pixels(
+        self,
+        format: PictureFormat,
+        width: u32,
+        height: u32,
+    ) -> Result<(), DecodeErrorKind> {
+        if width == 0 || height == 0 {
+            return Err(DecodeErrorKind::Malformed {
+                format,
+                reason: format!("it has {width} x {height} pixels"),
+            });
+        }
+        if u64::from(width) * u64::from(height) > self.max_pixels {
+            return Err(DecodeErrorKind::TooManyPixels {
+                format,
+                width,
+                height,
+                limit: self.max_pixels,
+            });
+        }
+        Ok(())
+    }
+
+    /// Refuses a picture that takes too many bytes to decode.
+    pub(super) fn check_bytes(
+        self,
+        format: PictureFormat,
+        form: &'static str,
+        bytes: u64,
+    ) -> Result<(), DecodeErrorKind> {
+        if bytes > self.max_bytes {
+            return Err(DecodeErrorKind::TooMuchMemory {
+                format,
+                form,
+                bytes,
+                limit: self.max_bytes,
+            });
+        }
+        Ok(())
+    }
 }

@@ -2,17 +2,19 @@
 
 use std::io::Cursor;
 
-use image::RgbImage;
-
 use super::error::DecodeErrorKind;
 use super::image_crate;
 use super::picture_format::PictureFormat;
+use super::request::{Request, Stored};
 use super::warning::DecodeWarning;
 
 /// Decodes a file to RGB, as it is stored.
-pub(super) fn decode(bytes: &[u8]) -> Result<(RgbImage, Option<DecodeWarning>), DecodeErrorKind> {
-    let error = match image_crate::decode(PictureFormat::Png, bytes) {
-        Ok(image) => return Ok((image, None)),
+pub(super) fn decode(
+    bytes: &[u8],
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
+    let error = match image_crate::decode(PictureFormat::Png, bytes, request) {
+        Ok(stored) => return Ok((stored, None)),
         Err(error) => error,
     };
     let wrong = wrong_checksums(bytes);
@@ -39,8 +41,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(RgbImage, Option<DecodeWarning>), 
     if !are_pixels_right(&mended) {
         return Err(malformed("the checksum of its pixels is wrong".to_owned()));
     }
-    let image = image_crate::decode(PictureFormat::Png, &mended)?;
-    Ok((image, Some(DecodeWarning::Checksum)))
+    let stored = image_crate::decode(PictureFormat::Png, &mended, request)?;
+    Ok((stored, Some(DecodeWarning::Checksum)))
 }
 
 /// A chunk whose checksum is wrong.

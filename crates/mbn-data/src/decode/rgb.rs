@@ -1,6 +1,6 @@
 //! Any pixel layout to 8-bit RGB.
 
-use image::{DynamicImage, RgbImage, Rgba, RgbaImage};
+use image::{ColorType, DynamicImage, RgbImage, Rgba, RgbaImage};
 
 /// Converts like Pillow's `convert("RGB")`: repeats grey and drops alpha without blending. Keeps the high byte of
 /// 16-bit channels.
@@ -9,7 +9,7 @@ pub(super) fn from_dynamic(image: DynamicImage) -> RgbImage {
     let high = high_byte;
     let pixels = match image {
         DynamicImage::ImageRgb8(image) => return image,
-        DynamicImage::ImageLuma8(image) => image.iter().flat_map(|&l| [l; 3]).collect(),
+        DynamicImage::ImageLuma8(image) => repeated(image.into_raw()),
         DynamicImage::ImageLumaA8(image) => image.as_chunks().0.iter().flat_map(|&[l, _]| [l; 3]).collect(),
         DynamicImage::ImageRgba8(image) => without_fourth(image.into_raw()),
         DynamicImage::ImageLuma16(image) => image.iter().flat_map(|&l| [high(l); 3]).collect(),
@@ -28,6 +28,23 @@ pub(super) fn from_dynamic(image: DynamicImage) -> RgbImage {
         other => return other.into_rgb8(),
     };
     RgbImage::from_raw(width, height, pixels).unwrap_or_else(|| RgbImage::new(width, height))
+}
+
+/// Whether converting such pixels takes no second copy of them.
+pub(super) fn is_converted_in_place(layout: ColorType) -> bool {
+    matches!(layout, ColorType::Rgb8 | ColorType::Rgba8 | ColorType::L8)
+}
+
+/// Repeats every byte three times, in place.
+fn repeated(mut pixels: Vec<u8>) -> Vec<u8> {
+    let count = pixels.len();
+    pixels.resize(3 * count, 0);
+    // From the end, so that no byte is overwritten before it is read.
+    for pixel in (0..count).rev() {
+        let grey = pixels[pixel];
+        pixels[3 * pixel..3 * pixel + 3].fill(grey);
+    }
+    pixels
 }
 
 /// Drops every fourth byte in place: a panorama with alpha would not fit twice.

@@ -3,6 +3,7 @@
 mod damaged;
 mod endings;
 mod jpeg_files;
+mod large;
 mod pixels;
 mod refused;
 mod tiff;

@@ -1,6 +1,6 @@
 //! What the image crate does not tell about a TIFF file: where it ends, and which form it has.
 
-use super::tiff_fields::Directory;
+use super::tiff_fields::{Directory, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS};
 use super::tiff_jpeg;
 
 const NEW_SUBFILE_TYPE: u16 = 254;
@@ -8,13 +8,9 @@ const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
 const PHOTOMETRIC: u16 = 262;
 const FILL_ORDER: u16 = 266;
-pub(super) const STRIP_OFFSETS: u16 = 273;
 const SAMPLES_PER_PIXEL: u16 = 277;
-pub(super) const STRIP_BYTE_COUNTS: u16 = 279;
 const PLANAR_CONFIGURATION: u16 = 284;
 const PREDICTOR: u16 = 317;
-pub(super) const TILE_OFFSETS: u16 = 324;
-pub(super) const TILE_BYTE_COUNTS: u16 = 325;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 const DNG_VERSION: u16 = 50706;
@@ -65,6 +61,21 @@ pub(super) fn is_understood(bytes: &[u8]) -> bool {
         && is_whole
         && (compression != JPEG || tiff_jpeg::has_plain_parts(directory))
         && !(value(BITS_PER_SAMPLE) == 16 && value(PHOTOMETRIC) == WHITE_IS_ZERO)
+}
+
+/// Whether the file holds 8-bit grey, RGB or RGBA, all channels of a pixel together.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let Some(directory) = Directory::new(bytes) else {
+        return false;
+    };
+    let value = |tag| directory.integer(tag).unwrap_or(1);
+    let has_known_colours = matches!(
+        (directory.integer(PHOTOMETRIC), value(SAMPLES_PER_PIXEL)),
+        (Some(0 | 1), 1) | (Some(2), 3 | 4)
+    );
+    let bits = directory.find(BITS_PER_SAMPLE);
+    let has_bytes = bits.is_some_and(|bits| (0..bits.len()).all(|index| bits.integer(index) == Some(8)));
+    has_known_colours && has_bytes && value(PLANAR_CONFIGURATION) == 1 && value(SAMPLE_FORMAT) == 1
 }
 
 /// Whether the file is a camera's RAW file: these begin with a small copy of the picture, which would be taken for it.

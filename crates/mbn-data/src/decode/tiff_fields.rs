@@ -1,5 +1,11 @@
 //! Reads single tags of a TIFF structure (TIFF 6.0, section 2): a TIFF file, or Exif data, which is one.
 
+// Where the pixels are, in strips or tiles.
+pub(super) const STRIP_OFFSETS: u16 = 273;
+pub(super) const STRIP_BYTE_COUNTS: u16 = 279;
+pub(super) const TILE_OFFSETS: u16 = 324;
+pub(super) const TILE_BYTE_COUNTS: u16 = 325;
+
 /// The first directory of a TIFF structure.
 #[derive(Clone, Copy)]
 pub(super) struct Directory<'a> {

@@ -1,8 +1,7 @@
 //! JPEG data in a TIFF file (TIFF Technical Note 2).
 
 use super::jpeg;
-use super::tiff::{STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS};
-use super::tiff_fields::Directory;
+use super::tiff_fields::{Directory, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS};
 
 const IMAGE_WIDTH: u16 = 256;
 const IMAGE_LENGTH: u16 = 257;

@@ -53,10 +53,7 @@ impl BatchBuilder {
         };
         order.retain(|index| !config.without.contains(index));
         order.truncate(config.samples_per_epoch(len));
-        let preprocess = Preprocess {
-            size,
-            ..config.preprocess
-        };
+        let preprocess = config.preprocess.with_size(size);
         Self {
             shared,
             order,
@@ -201,6 +198,7 @@ impl BatchBuilder {
                 &image,
                 resize::region(&image, &self.preprocess),
                 self.preprocess.size,
+                self.preprocess.interpolation,
             ),
         };
         crop.map_err(|error| self.resize_error(index, error))

@@ -4,6 +4,8 @@ mod bad_pictures;
 mod crops;
 mod threads;
 
+use mbn_spec::Preprocess;
+
 use super::*;
 use crate::augment::Augment;
 use crate::image_source::tests::Numbered;

@@ -1,8 +1,9 @@
 //! The part of a picture that the device, which also runs the network, resizes.
 
 use image::RgbImage;
+use mbn_spec::Interpolation;
 
-use super::bilinear::{ResizeError, resize_region, side_of};
+use super::cpu::{ResizeError, resize_region, side_of};
 use super::filter::Filter;
 use super::region::Region;
 
@@ -31,14 +32,24 @@ pub struct Crop {
 }
 
 impl Crop {
-    /// A box of a picture. The CPU resizes it here if it is much larger than the result.
+    /// A box of a picture. The CPU resizes it here if it is much larger than the result, or not with the filter that a device
+    /// computes.
     ///
     /// # Errors
     /// [`ResizeError`] if the picture has no pixels or the size is not in 1 to 4096.
-    pub(crate) fn new(image: &RgbImage, region: Region, size: usize) -> Result<Self, ResizeError> {
-        match Self::unresized(image, region, size) {
+    pub(crate) fn new(
+        image: &RgbImage,
+        region: Region,
+        size: usize,
+        interpolation: Interpolation,
+    ) -> Result<Self, ResizeError> {
+        let unresized = match interpolation {
+            Interpolation::Bilinear => Self::unresized(image, region, size),
+            Interpolation::Bicubic => None,
+        };
+        match unresized {
             Some(crop) => Ok(crop),
-            None => Ok(Self::resized(resize_region(image, region, size)?)),
+            None => Ok(Self::resized(resize_region(image, region, size, interpolation)?)),
         }
     }
 

@@ -12,6 +12,19 @@ pub(crate) struct Region {
     pub height: f64,
 }
 
+impl Region {
+    /// Whether it has an extent and lies in the picture.
+    pub fn is_within(&self, image: &RgbImage) -> bool {
+        let along = |low: f64, extent: f64, length: u32| {
+            low >= 0.0 && extent > 0.0 && low + extent <= f64::from(length) + ROUNDING
+        };
+        along(self.left, self.width, image.width()) && along(self.top, self.height, image.height())
+    }
+}
+
+/// Rounding of an edge that lies on the picture's.
+const ROUNDING: f64 = 1e-9;
+
 /// The box that `preprocess` selects.
 pub(crate) fn region(image: &RgbImage, preprocess: &Preprocess) -> Region {
     match preprocess.resize {

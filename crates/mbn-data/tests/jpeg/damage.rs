@@ -108,7 +108,10 @@ proptest! {
                 _ => file.truncate(at.max(2)),
             }
         }
-        let options = DecodeOptions { at_least: reduced.then_some(1) };
+        let options = DecodeOptions {
+            at_least: reduced.then_some(1),
+            ..DecodeOptions::default()
+        };
         if let Err(error) = decode_bytes_with(&file, &options) {
             let is_panic = matches!(error, DecodeErrorKind::Panicked { .. });
             prop_assert!(!is_panic, "{error}");

@@ -95,3 +95,12 @@ fn a_large_file_is_reduced_to_what_is_needed_and_looks_alike() {
         }
     }
 }
+
+#[test]
+fn a_crop_needs_its_shorter_side() {
+    let crop = Preprocess {
+        resize: Resize::Crop,
+        ..Preprocess::default().with_size(192).with_shorter(224)
+    };
+    assert_eq!(DecodeOptions::reduced_for(&crop).at_least, Some(448));
+}

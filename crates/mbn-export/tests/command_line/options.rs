@@ -44,7 +44,7 @@ fn mistakes_on_the_command_line_are_code_2() {
         folder,
         &["--weights=w.safetensors", "w.safetensors"],
         2,
-        &["named like a weight file"],
+        &["is the file that is read"],
     );
 }
 

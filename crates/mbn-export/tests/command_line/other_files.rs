@@ -98,7 +98,11 @@ fn weights_of_another_network_are_refused_in_a_sentence() {
     headless.retain(|name, _| !name.starts_with("fc."));
     save_tensors(&folder.path().join("w.safetensors"), &headless);
     let args = ["--weights=w.safetensors", "out.onnx"];
-    fails(&folder, &args, 1, &["`fc.weight` and `fc.bias` are missing"]);
+    let messages = [
+        "it has no classifier",
+        "hint: `mbn-train --data DIR --init w.safetensors`",
+    ];
+    fails(&folder, &args, 1, &messages);
     let other: StoredTensors = prefixed(&headless, "x").into_iter().take(40).collect();
     save_tensors(&folder.path().join("w.safetensors"), &other);
     let assert = export(folder.path(), &args).code(1);
@@ -114,6 +118,7 @@ fn weights_of_another_network_are_refused_in_a_sentence() {
 fn files_of_other_kinds_are_named_with_advice() {
     let folder = TempDir::new().unwrap();
     let zip = b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0archive/data.pkl";
+    let paddle = b"\x80\x02}q\x00(X\x04\0\0\0convq\x01cnumpy.core.multiarray\n_reconstruct\n.";
     for (content, message, hint) in [
         (
             &b"version https://git-lfs.github.com/spec/v1\n"[..],
@@ -122,7 +127,17 @@ fn files_of_other_kinds_are_named_with_advice() {
         ),
         (
             zip,
-            "a PyTorch checkpoint (a zip of pickles)",
+            "its zip archive cannot be read, as if it were incomplete",
+            "hint: the file was perhaps not copied or downloaded whole",
+        ),
+        (
+            paddle,
+            "a pickle of NumPy arrays",
+            "only on a file that you trust",
+        ),
+        (
+            b"\0\0\x06\x08\x01\x1a\x02\x08\x01\0\0",
+            "a TensorFlow checkpoint",
             "hint: `python3 -c ",
         ),
         (
@@ -213,7 +228,7 @@ fn the_weights_own_names_in_another_order_are_refused() {
 
 /// The command in the hint makes the weights that it promises.
 #[test]
-fn a_pytorch_checkpoint_can_be_converted_as_the_hint_says() {
+fn files_of_pytorch_that_are_not_read_can_be_converted_as_the_hint_says() {
     let python = std::env::var("MBN_PYTHON").unwrap_or("python3".to_owned());
     let has_torch = Command::new(&python)
         .args(["-c", "import torch, safetensors.torch"])
@@ -225,11 +240,25 @@ fn a_pytorch_checkpoint_can_be_converted_as_the_hint_says() {
     let folder = TempDir::new().unwrap();
     let plain = weights(Alpha::Quarter, 3, small);
     plain.save(&folder.path().join("w.safetensors")).unwrap();
-    for (checkpoint, legacy) in [("{'state_dict': sd, 'epoch': 3}", "True"), ("sd", "False")] {
-        let script = format!(
-            "import torch; from safetensors.torch import load_file; sd = load_file('w.safetensors'); \
-             torch.save({checkpoint}, 'my w.pth', _use_new_zipfile_serialization={legacy})"
-        );
+    // The old pickle, a whole model, and a TorchScript program.
+    let prepare = "import torch; from safetensors.torch import load_file
+def put(module, path, value):
+    if len(path) == 1:
+        return module.register_buffer(path[0], value)
+    if path[0] not in module._modules:
+        module.add_module(path[0], torch.nn.Flatten(0))
+    put(module._modules[path[0]], path[1:], value)
+sd = load_file('w.safetensors'); net = torch.nn.Flatten(0)
+for name, value in sd.items():
+    put(net, name.split('.'), value)
+";
+    for save in [
+        "torch.save({'state_dict': sd, 'epoch': 3}, 'my w.pth', _use_new_zipfile_serialization=False)",
+        "torch.save(sd, 'my w.pth', _use_new_zipfile_serialization=False)",
+        "torch.save({'model': net, 'epoch': 3}, 'my w.pth')",
+        "torch.jit.save(torch.jit.trace(net, torch.ones(1)), 'my w.pth')",
+    ] {
+        let script = format!("{prepare}{save}");
         let saved = Command::new(&python)
             .args(["-c", &script])
             .current_dir(folder.path())

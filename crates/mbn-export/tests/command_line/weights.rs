@@ -122,7 +122,11 @@ fn keras_weights_make_a_model_of_their_own_classes() {
     let model = mbn_onnx::Model::load(&folder.path().join("keras.onnx")).unwrap();
     let metadata = model.metadata().unwrap();
     assert_eq!(metadata.variant, Some(keras::VARIANT));
-    assert_eq!(metadata.preprocess, Some(keras::PREPROCESS));
+    let preprocess = metadata.preprocess.unwrap();
+    assert_eq!(
+        (preprocess.resize, preprocess.mean),
+        (mbn_spec::Resize::Crop, [0.5; 3])
+    );
     assert_eq!(metadata.classes.unwrap(), names);
     export(
         folder.path(),

@@ -33,6 +33,20 @@ fn files_that_people_confuse_are_told_apart() {
             "a PyTorch checkpoint (a pickle",
         ),
         (b"\x80\x04\x95\x10\x00", "a Python pickle"),
+        (
+            b"\x80\x02}q\x00(X\x04\x00\x00\x00convq\x01cnumpy.core.multiarray\n_reconstruct\nq\x02",
+            "a pickle of NumPy arrays",
+        ),
+        (
+            b"\x00\x00\x06\x08\x01\x1a\x02\x08\x01\x00\x13\x20",
+            "the index of a TensorFlow checkpoint",
+        ),
+        (b"\x08\x01\x12\xb8\x95\x0e\x0a", "a TensorFlow SavedModel"),
+        (b"\x08\x01\x12\x07pytorch", "an ONNX model"),
+        (
+            b"\x0a\x3b\x0a\x05input\x12\x0bPlaceholder*\x0b",
+            "a frozen TensorFlow graph",
+        ),
         (&safetensors, "a safetensors file"),
         (b"\x08\x08\x12\x07pytorch", "an ONNX model"),
         (b"\x89HDF\r\n\x1a\n\x00", "an HDF5 file"),
@@ -75,6 +89,8 @@ fn other_text_and_bytes_are_none_of_them() {
         b"[section]\nkey = 1",
         b"{ident}",
         b"\x08",
+        b"\n\x10\n\x05",
+        b"\n\nwords of text",
         b"a",
     ] {
         assert_eq!(FileKind::recognise(bytes), None, "{bytes:?}");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{failure, folder, picture, program, success};
+use crate::common::{failure, folder, picture, program, stderr, success};
 
 /// One good picture and one of each kind that is not.
 fn mixed() -> tempfile::TempDir {
@@ -75,4 +75,19 @@ fn other_failures_keep_exit_code_1() {
         let arguments = ["--bad-images", report, "--model", "text.png", "text.png"];
         failure(program(&folder).args(arguments), 1);
     }
+}
+
+/// A picture has 60 x 40 pixels.
+#[test]
+fn the_limit_of_pixels_is_an_option() {
+    let folder = mixed();
+    success(program(&folder).args(["--max-pixels", "2400", "a.png"]));
+    let refused = failure(program(&folder).args(["--max-pixels", "2399", "a.png"]), 3);
+    assert!(
+        stderr(&refused)
+            .contains("60 x 40 pixels (2400 pixels), expected at most 2399 pixels; `--max-pixels`"),
+        "{}",
+        stderr(&refused)
+    );
+    failure(program(&folder).args(["--max-pixels", "0", "a.png"]), 2);
 }

@@ -144,7 +144,7 @@ impl Network {
         let (mut input, mut size) = (images.to_vec(), [size, size]);
         let mut records = Vec::new();
         for spec in self.architecture.convs() {
-            let padding = spec.padding(&variant);
+            let padding = spec.padding(&variant, size[0]);
             let window = Window {
                 stride: spec.stride,
                 pad_begin: padding.begin,

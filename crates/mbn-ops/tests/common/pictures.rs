@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::RgbImage;
-use mbn_data::{Augment, Batch, Crop, DecodeError, Filter, ImageSource, Loader, LoaderConfig};
+use mbn_data::{Augment, Batch, Crop, DecodeError, Filter, ImageSource, Loader, LoaderConfig, Picture};
 use mbn_spec::Preprocess;
 
 use super::noise;
@@ -145,9 +145,9 @@ impl ImageSource for Noise {
     fn path(&self, _: usize) -> &Path {
         &self.path
     }
-    fn load(&self, index: usize) -> Result<Arc<RgbImage>, DecodeError> {
+    fn load(&self, index: usize) -> Result<Picture, DecodeError> {
         let [width, height] = SIDES[index];
         let pixels = bytes(index as u64, 3 * (width * height) as usize);
-        Ok(Arc::new(RgbImage::from_raw(width, height, pixels).unwrap()))
+        Ok(RgbImage::from_raw(width, height, pixels).unwrap().into())
     }
 }

@@ -40,7 +40,13 @@ pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSe
     let test = check(&*data.test, &known.test);
     bar.finish_and_clear();
     let lines = train.iter().chain(&test);
-    let lines = lines.map(|(_, error)| format!("`{}`: {}", error.path.display(), error.kind));
+    let lines = lines.map(|(_, DecodeError { path, kind })| {
+        let limit = match kind.is_too_large() {
+            true => "; `--max-pixels` sets the limit",
+            false => "",
+        };
+        format!("`{}`: {kind}{limit}", path.display())
+    });
     let (bad, name) = (train.len() + test.len(), &data.name);
     let list = listed_lines(lines, LISTED);
     match bad_images {

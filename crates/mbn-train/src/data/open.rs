@@ -84,6 +84,7 @@ fn open(settings: &Settings, hold_out: HoldOut) -> Result<Splits> {
     let options = OpenOptions {
         fold: settings.fold,
         hold_out,
+        max_pixels: settings.max_pixels.get() as u64,
     };
     let splits = mbn_data::open_with(&settings.data, &options)?;
     let (names, train) = (&splits.class_names, &splits.train);

@@ -1,7 +1,9 @@
 //! How far a run has come: everything in its saved state but the tensors.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
+use mbn_cli::HubName;
 use mbn_spec::{Metadata, Preprocess, Training};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,9 @@ pub(crate) struct Progress {
     #[serde(default)]
     pub data_set: String,
     pub classes: Vec<String>,
+    /// Hash of the weights of `--init`.
+    #[serde(default)]
+    pub init_sha256: Option<String>,
     /// Number of training images; another number would change the order of the remaining batches.
     pub train_images: usize,
     /// Number of test images; `mistakes` holds indices into them.
@@ -141,6 +146,12 @@ impl Progress {
         }
     }
 
+    /// The name on the Hub, with its commit, of the weights of `--init`. A path on this machine would say nothing elsewhere.
+    fn init_name(&self) -> Option<String> {
+        let name = self.settings.init.as_deref().and_then(Path::to_str);
+        name.filter(|name| HubName::is_meant(name)).map(str::to_owned)
+    }
+
     /// Metadata of the weights after the last epoch in the history.
     pub fn metadata(&self) -> Metadata {
         Metadata {
@@ -155,6 +166,8 @@ impl Progress {
                 accuracy: self.history.last().map_or(0.0, |epoch| epoch.test_accuracy),
                 seed: self.settings.seed,
                 val_fraction: self.settings.val_fraction.map(Part::get),
+                init: self.init_name(),
+                init_sha256: self.init_sha256.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             }),
         }

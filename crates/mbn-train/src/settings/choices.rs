@@ -32,7 +32,7 @@ pub enum BadImages {
 pub enum ResizeName {
     /// Resize the whole image to size x size.
     Square,
-    /// Resize the shorter side to 256/224 of the size, then cut out the centre.
+    /// Resize the shorter side to `--shorter`, then cut out the centre.
     Crop,
 }
 

@@ -1,8 +1,9 @@
 //! The sizes of training images, and the random changes to them.
 
+use mbn_cli::Overrides;
 use mbn_data::{Augment, ColorJitter, Erasing, Mixing, Policy};
 
-use super::{RandAugment, Settings};
+use super::{Positive, RandAugment, Settings, Size};
 
 impl Settings {
     /// Height and width of training images; of the last epochs if images grow.
@@ -39,6 +40,21 @@ impl Settings {
             _ if self.train_size_of(0) < self.largest_train_size() => "--progressive",
             Some(_) => "--train-size",
             None => "--size",
+        }
+    }
+
+    /// What these settings say about the network and its preprocessing.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            size: Some(self.size.get()),
+            resize: self.resize.map(Into::into),
+            shorter: self.shorter.map(Size::get),
+            interpolation: self.interpolation,
+            mean: self.mean,
+            std: self.std,
+            activation: self.activation,
+            epsilon: self.epsilon.map(Positive::get),
+            padding: self.padding,
         }
     }
 

@@ -24,7 +24,8 @@ use std::path::PathBuf;
 
 use clap::ArgMatches;
 use mbn_cli::UsageError;
-use mbn_spec::Alpha;
+use mbn_data::DEFAULT_MAX_PIXELS;
+use mbn_spec::{Activation, Alpha, Channels, Interpolation, Stride2Padding};
 use serde::{Deserialize, Serialize};
 
 use super::define::{derive, given_or, settings, shown};
@@ -53,6 +54,10 @@ settings! {
     bad_images: BadImages {
         group: Data, value: "fail|skip", example: "skip", default: BadImages::Fail,
     }
+    /// Most pixels of an image; larger ones cannot be used
+    max_pixels: NonZeroUsize {
+        group: Data, value: "N", example: "400000000", default: DEFAULT_MAX_PIXELS as usize,
+    }
     /// Width multiplier: 0.25, 0.5, 0.75, 1.0
     alpha: Alpha {
         group: Model, value: "ALPHA", example: "0.5", default: Alpha::One, says: "as --init, or 1.0",
@@ -68,6 +73,34 @@ settings! {
     /// How whole images become square
     resize: ResizeName {
         group: Model, value: "square|crop", example: "crop", unset: "as --init, or square",
+    }
+    /// Shorter side of whole images before the crop
+    shorter: Size {
+        group: Model, value: "PIXELS", example: "256", unset: "as --init, or 256/224 of --size",
+    }
+    /// Filter with which images are resized
+    interpolation: Interpolation {
+        group: Model, value: "bilinear|bicubic", example: "bicubic", unset: "as --init, or bilinear",
+    }
+    /// Mean of the channels, scaled to [0, 1]
+    mean: Channels {
+        group: Model, value: "R,G,B", example: "0.5,0.25,0.5", unset: "as --init, or ImageNet's",
+    }
+    /// Standard deviation of the channels
+    std: Channels {
+        group: Model, value: "R,G,B", example: "0.5,0.25,0.5", unset: "as --init, or ImageNet's",
+    }
+    /// Activation after batch norm
+    activation: Activation {
+        group: Model, value: "relu|relu6", example: "relu6", unset: "as --init, or relu",
+    }
+    /// What batch norm adds to the variance
+    epsilon: Positive {
+        group: Model, value: "X", example: "0.001", unset: "as --init, or 0.00001",
+    }
+    /// Padding of stride 2: symmetric, end or same
+    padding: Stride2Padding {
+        group: Model, value: "PADDING", example: "end", unset: "as --init, or symmetric",
     }
     /// Passes over the training set
     epochs: NonZeroUsize {
@@ -88,7 +121,7 @@ settings! {
         group: Training, value: "N", example: "7", default: 0u64,
         option: |option| option.value_parser(storable::<u64>),
     }
-    /// Weights to start from: ours, PyTorch's or Keras's
+    /// Weights to start from: a file, or hf:OWNER/NAME
     init: PathBuf {
         group: Model, value: "WEIGHTS", example: "start.safetensors", unset: "random",
     }

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::Hint;
-use mbn_spec::Architecture;
+use mbn_spec::{Architecture, Variant};
 use mbn_weights::Weights;
 
 use super::init;
@@ -29,7 +29,10 @@ pub(super) fn require_usable(
         init::require_alpha(init, path, settings.alpha)?;
     }
     // The number of classes does not affect batch norm.
-    let random = Architecture::new(settings.alpha, 1);
+    let random = Architecture {
+        variant: settings.overrides().variant(Variant::default()),
+        ..Architecture::new(settings.alpha, 1)
+    };
     require_statistics(settings, init.map_or(&random, Weights::architecture))?;
     let publish = Publish::asked_for(options.publish.as_deref(), options.no_publish)?.unwrap_or_default();
     publish.require_writable(settings.alpha)?;

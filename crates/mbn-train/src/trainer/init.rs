@@ -5,13 +5,22 @@ mod classifier;
 use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
-use mbn_cli::{Hint, load_weights, rename_classes};
+use mbn_cli::{Hint, HubName, LoadedWeights, Overrides, load_start, rename_classes};
 use mbn_model::fresh_weights;
 use mbn_spec::text::counted;
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Variant};
 use mbn_weights::Weights;
 
 use classifier::Classifier;
+
+/// The weights of `--init`.
+pub(crate) struct Init {
+    pub weights: Weights,
+    /// Whether their file has a classifier; theirs is empty otherwise.
+    pub has_classifier: bool,
+    /// Their name with the commit, if they come from the Hub.
+    pub hub: Option<HubName>,
+}
 
 /// Weights for the classes of a data set, and their preprocessing.
 pub(crate) struct Start {
@@ -21,28 +30,32 @@ pub(crate) struct Start {
 
 impl Start {
     /// Random weights.
-    pub fn random(alpha: Alpha, classes: &[String], size: usize, seed: u64) -> Result<Self> {
+    pub fn random(alpha: Alpha, classes: &[String], overrides: &Overrides, seed: u64) -> Result<Self> {
+        let architecture = Architecture {
+            variant: overrides.variant(Variant::default()),
+            ..Architecture::new(alpha, classes.len())
+        };
         Ok(Self {
-            weights: fresh_weights(Architecture::new(alpha, classes.len()), seed, Metadata::default())?,
-            preprocess: Preprocess {
-                size,
-                ..Preprocess::default()
-            },
+            weights: fresh_weights(architecture, seed, Metadata::default())?,
+            preprocess: overrides.preprocess(Preprocess::default())?,
         })
     }
 
     /// The weights of `--init` with their normalisation, and with a new classifier if theirs is for other classes.
-    pub fn from_file(
-        init: &Weights,
-        path: &Path,
-        classes: &[String],
-        size: usize,
-        seed: u64,
-    ) -> Result<Self> {
+    pub fn from_file(init: &Init, path: &Path, classes: &[String], size: usize, seed: u64) -> Result<Self> {
+        let Init {
+            weights: init,
+            has_classifier,
+            ..
+        } = init;
         let found = init.architecture();
         let preprocess = init.metadata().preprocess.unwrap_or_default();
         let names = init.metadata().classes.as_deref();
-        let weights = match other_classifier(names, found.classes, classes) {
+        let reason = match has_classifier {
+            true => other_classifier(names, found.classes, classes),
+            false => Some("the file has none".to_owned()),
+        };
+        let weights = match reason {
             None => {
                 log::info!("Starting from `{}`", path.display());
                 init.clone()
@@ -60,7 +73,7 @@ impl Start {
         };
         Ok(Self {
             weights,
-            preprocess: Preprocess { size, ..preprocess },
+            preprocess: preprocess.with_size(size),
         })
     }
 }
@@ -88,25 +101,39 @@ pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha) -> Result
     .hint(|| "leave out `--alpha` to use the alpha of the weights".to_owned())
 }
 
-/// Reads `--init`. The class names of `--init-classes`, if given, replace its own.
-pub(crate) fn load(path: &Path, names_path: Option<&Path>) -> Result<Weights> {
+/// Reads `--init`, with what the settings say about it. The class names of `--init-classes`, if given, replace its own.
+pub(crate) fn load(path: &Path, names_path: Option<&Path>, overrides: &Overrides) -> Result<Init> {
     if path.is_dir() {
         bail!(
             "`--init {}` is a folder, expected a weight file such as a run's `best.safetensors`",
             path.display()
         );
     }
-    let weights = load_weights(path)?;
+    let LoadedWeights {
+        weights,
+        has_classifier,
+        hub,
+    } = load_start(path, overrides)?;
     if let Some(name) = weights.not_finite() {
         bail!(
             "`--init {}` cannot be used: `{name}` holds infinite values or NaN",
             path.display()
         );
     }
-    match names_path {
-        Some(names_path) => rename_classes(weights, path, "--init-classes", names_path),
-        None => Ok(weights),
-    }
+    let weights = match names_path {
+        Some(names_path) if !has_classifier => bail!(
+            "`--init-classes {}` names the classes of `{}`, which has no classifier",
+            names_path.display(),
+            path.display()
+        ),
+        Some(names_path) => rename_classes(weights, path, "--init-classes", names_path)?,
+        None => weights,
+    };
+    Ok(Init {
+        weights,
+        has_classifier,
+        hub,
+    })
 }
 
 #[cfg(test)]
@@ -124,8 +151,13 @@ mod tests {
             ..Metadata::default()
         };
         let init = fresh_weights(Architecture::new(Alpha::Quarter, 2), 1, metadata).unwrap();
+        let whole = Init {
+            weights: init.clone(),
+            has_classifier: true,
+            hub: None,
+        };
         let start = |classes: &[&str]| {
-            let start = Start::from_file(&init, Path::new("w"), &names(classes), 64, 9);
+            let start = Start::from_file(&whole, Path::new("w"), &names(classes), 64, 9);
             start.unwrap().weights
         };
         let same = start(&["a", "b"]);
@@ -150,6 +182,14 @@ mod tests {
             }
             assert_eq!(other.values("model.3.0.weight"), init.values("model.3.0.weight"));
         }
+        // Without a classifier, even one of as many classes is new.
+        let backbone = Init {
+            weights: init.clone(),
+            has_classifier: false,
+            hub: None,
+        };
+        let other = Start::from_file(&backbone, Path::new("w"), &names(&["c", "d"]), 64, 9).unwrap();
+        assert_ne!(other.weights.values("fc.weight"), init.values("fc.weight"));
         assert!(require_alpha(&init, Path::new("w"), Alpha::Quarter).is_ok());
         assert!(require_alpha(&init, Path::new("w"), Alpha::Half).is_err());
     }

@@ -13,7 +13,7 @@ use mbn_weights::Weights;
 
 use super::Trainer;
 use super::checks::{WEIGHTS_ON_DISK, require_usable};
-use super::init::{self, Start};
+use super::init::{self, Init, Start};
 use crate::options::Options;
 use crate::run::{ImageSet, Position, Progress, RunDir, write_augmented};
 use crate::settings::{DEFAULT_DATA, Part, RunArgs, Settings};
@@ -22,21 +22,21 @@ use crate::{data, device};
 impl Trainer {
     /// Makes every check of a new run that does not need its data.
     pub fn check(options: &Options, device: &Device) -> Result<()> {
-        let args = options.run_args()?;
-        let init = init(&args)?;
-        let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
+        let mut args = options.run_args()?;
+        let init = init(options, &mut args)?;
+        let init_alpha = init.as_ref().map(|init| init.weights.architecture().alpha);
         let folder = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
         let settings = options.resolve(args, folder, init_alpha)?;
-        require_usable(options, &settings, init.as_ref(), device)?;
+        require_usable(options, &settings, weights_of(init.as_ref()), device)?;
         RunDir::check(options.out.as_deref(), &settings)
     }
 
     /// Starts a new run; `None` if the user stopped it before there was anything to save.
     pub fn start(options: &Options, device: &Device) -> Result<Option<Self>> {
-        let args = options.run_args()?;
+        let mut args = options.run_args()?;
         let folder = data::locate(args.data.as_deref())?;
-        let init = init(&args)?;
-        let init_alpha = init.as_ref().map(|weights| weights.architecture().alpha);
+        let init = init(options, &mut args)?;
+        let init_alpha = init.as_ref().map(|init| init.weights.architecture().alpha);
         let (args, data) = args_and_data(options, args, &folder, init_alpha)?;
         let asked = options
             .resolve(args.clone(), folder.clone(), init_alpha)?
@@ -44,14 +44,8 @@ impl Trainer {
             .get();
         let settings = fitted(options, args.clone(), &folder, init_alpha, data.train.len())?;
         data::log_left_out(&data.left_out);
-        let publish = require_usable(options, &settings, init.as_ref(), device)?;
-        let Start {
-            weights,
-            mut preprocess,
-        } = initial_weights(init.as_ref(), &settings, &data.class_names)?;
-        if let Some(resize) = settings.resize {
-            preprocess.resize = resize.into();
-        }
+        let publish = require_usable(options, &settings, weights_of(init.as_ref()), device)?;
+        let Start { weights, preprocess } = initial_weights(init.as_ref(), &settings, &data.class_names)?;
         let left_out = data::check_images(&data, settings.bad_images, &ImageSet::default())
             .hint(|| "replace them with images that can be read, remove them, or leave them out with `--bad-images skip`".to_owned())?;
         // What was left out must not depend on when the user stopped the check.
@@ -67,6 +61,7 @@ impl Trainer {
         run.require_space(WEIGHTS_ON_DISK * weights.to_bytes()?.len())?;
         log::info!("Writing to `{}`", run.path().display());
         let progress = Progress {
+            init_sha256: weights_of(init.as_ref()).map(Weights::sha256),
             settings,
             publish,
             preprocess,
@@ -97,19 +92,31 @@ impl Trainer {
     }
 }
 
-/// The weights of `--init`.
-fn init(args: &RunArgs) -> Result<Option<Weights>> {
-    let path = args.init.as_deref();
-    path.map(|path| init::load(path, args.init_classes.as_deref()))
-        .transpose()
+/// The weights of `--init`, with what the settings say about them. A name on the Hub gets the commit that they were fetched at,
+/// so that the settings say which they are.
+fn init(options: &Options, args: &mut RunArgs) -> Result<Option<Init>> {
+    let Some(path) = &args.init else {
+        return Ok(None);
+    };
+    let data = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    let overrides = options.resolve(args.clone(), data, None)?.overrides();
+    let init = init::load(path, args.init_classes.as_deref(), &overrides)?;
+    if let Some(name) = &init.hub {
+        args.init = Some(name.to_string().into());
+    }
+    Ok(Some(init))
+}
+
+fn weights_of(init: Option<&Init>) -> Option<&Weights> {
+    init.map(|init| &init.weights)
 }
 
 /// The weights of `--init` or random ones, for the classes of the data set.
-fn initial_weights(init: Option<&Weights>, settings: &Settings, classes: &[String]) -> Result<Start> {
+fn initial_weights(init: Option<&Init>, settings: &Settings, classes: &[String]) -> Result<Start> {
     let (size, seed) = (settings.size.get(), settings.seed);
     match (init, &settings.init) {
         (Some(init), Some(path)) => Start::from_file(init, path, classes, size, seed),
-        _ => Start::random(settings.alpha, classes, size, seed),
+        _ => Start::random(settings.alpha, classes, &settings.overrides(), seed),
     }
 }
 

@@ -76,7 +76,8 @@ fn other_kinds_of_files_are_named() {
     ] {
         let found = message(bytes);
         assert!(
-            found.starts_with(expected) && found.ends_with("expected a safetensors file"),
+            found.starts_with(expected)
+                && found.ends_with("expected a safetensors file or a checkpoint of PyTorch 1.6 or newer"),
             "{found}"
         );
     }

@@ -1,4 +1,5 @@
 use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 
 use super::*;
 use crate::sample::sample;

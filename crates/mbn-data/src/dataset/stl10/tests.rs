@@ -64,7 +64,7 @@ fn the_reference_files_give_the_reference_pictures() {
     assert_eq!((fold.train.len(), fold.test.len()), (3, 3));
     for index in 0..3 {
         assert_eq!(fold.train.label(index), all.label(3 + index));
-        assert_eq!(fold.train.load(index).unwrap(), all.load(3 + index).unwrap());
+        assert_eq!(*fold.train.load(index).unwrap(), *all.load(3 + index).unwrap());
     }
 }
 

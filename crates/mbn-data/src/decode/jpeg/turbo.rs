@@ -3,10 +3,13 @@
 use image::RgbImage;
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat, ScalingFactor};
 
+use super::cost::keeps_coefficients;
 use super::structure::{Process, Structure};
 
 /// Most pixels that are decoded here. The decoder keeps all components of a picture in memory, libjpeg a few rows.
 const MOST_PIXELS: u64 = 40_000_000;
+/// Most pixels of a file whose coefficients are all kept until its end.
+const MOST_KEPT_PIXELS: u64 = 16_000_000;
 /// Most scans of a file that is decoded here.
 const MOST_SCANS: u32 = 64;
 
@@ -19,12 +22,16 @@ pub(super) fn is_exact(structure: &Structure) -> bool {
         .first()
         .is_some_and(|first| (first.h, first.v) == frame.most());
     let pixels = u64::from(frame.width) * u64::from(frame.height);
+    let most_pixels = match keeps_coefficients(structure) {
+        true => MOST_KEPT_PIXELS,
+        false => MOST_PIXELS,
+    };
     frame.components.len() <= 3
         && first_is_finest
         && !frame.is_arithmetic
         && (structure.is_interleaved || frame.process != Process::Progressive)
         && structure.scans <= MOST_SCANS
-        && pixels <= MOST_PIXELS
+        && pixels <= most_pixels
 }
 
 /// The pixels of a file that has its end. `None` if the decoder finds anything unusual: libjpeg then says what it is.

@@ -55,24 +55,15 @@ fn decompression_bombs_are_refused_before_decoding() {
         &rows,
     );
     assert!(bomb.len() < 200_000, "{}", bomb.len());
-    let long = png_of(
-        20_000,
-        1,
-        png::ColorType::Grayscale,
-        png::BitDepth::One,
-        &rows[..20_000 / 8],
-    );
     let mut jpeg = file_of(PictureFormat::Jpeg, picture(16, 16));
     let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
     jpeg[frame + 5..frame + 9].fill(0xff);
-    for bytes in [bomb, long, jpeg] {
+    for bytes in [bomb, jpeg] {
         for error in [
             decode_bytes(&bytes).unwrap_err(),
             check_bytes(&bytes).unwrap_err(),
         ] {
-            let refused =
-                matches!(error, DecodeErrorKind::TooLarge { .. }) || error.to_string().contains("large");
-            assert!(refused, "{error}");
+            assert!(error.is_too_large(), "{error}");
         }
     }
 }

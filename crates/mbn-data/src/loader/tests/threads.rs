@@ -78,7 +78,7 @@ impl ImageSource for Panicking {
         self.0.check(index)
     }
 
-    fn load(&self, index: usize) -> Result<Arc<image::RgbImage>, crate::DecodeError> {
+    fn load(&self, index: usize) -> Result<crate::Picture, crate::DecodeError> {
         assert!(index < 6, "a bug in a decoder");
         self.0.load(index)
     }

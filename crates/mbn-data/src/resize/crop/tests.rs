@@ -92,8 +92,8 @@ proptest! {
 
     #[test]
     fn a_device_resizes_crops_like_the_cpu((image, region, size) in case()) {
-        let expected = resize_region(&image, region, size).unwrap();
-        let crop = Crop::new(&image, region, size).unwrap();
+        let expected = resize_region(&image, region, size, Interpolation::Bilinear).unwrap();
+        let crop = Crop::new(&image, region, size, Interpolation::Bilinear).unwrap();
         prop_assert!(carried_out(&crop) == expected);
         let within = |extent: f64| extent <= MOST_REDUCTION * size as f64;
         if !(within(region.width) && within(region.height)) {
@@ -107,7 +107,7 @@ proptest! {
         let image = noise(length, 1, seed);
         let width = 1.0 + place * f64::from(length - 1);
         let region = Region { left: (f64::from(length) - width).floor(), top: 0.0, width, height: 1.0 };
-        let expected = resize_region(&image, region, size).unwrap();
+        let expected = resize_region(&image, region, size, Interpolation::Bilinear).unwrap();
         let filter = Filter::bilinear(length, [region.left, region.left + width], size);
         for (x, pixel) in expected.rows().next().unwrap().enumerate() {
             for c in 0..3 {
@@ -127,7 +127,7 @@ fn only_pixels_that_the_filters_read_are_copied() {
         height,
     };
     let extent = |region: Region, size| {
-        let crop = Crop::new(&image, region, size).unwrap();
+        let crop = Crop::new(&image, region, size, Interpolation::Bilinear).unwrap();
         [crop.width, crop.height]
     };
     // As large as the result: no pixel outside the box has a weight.
@@ -143,7 +143,7 @@ fn only_pixels_that_the_filters_read_are_copied() {
 fn boxes_much_larger_than_the_result_are_resized_by_the_cpu() {
     let taps = |width: u32, height: u32| {
         let image = noise(width, height, 2);
-        let crop = Crop::new(&image, whole(&image), 224).unwrap();
+        let crop = Crop::new(&image, whole(&image), 224, Interpolation::Bilinear).unwrap();
         ([crop.width, crop.height], [crop.columns.taps, crop.rows.taps])
     };
     assert_eq!(taps(500, 375), ([500, 375], [5, 4]));
@@ -157,9 +157,21 @@ fn boxes_much_larger_than_the_result_are_resized_by_the_cpu() {
 fn impossible_resizes_are_refused() {
     let image = noise(20, 10, 3);
     let all = whole(&image);
-    assert!(Crop::new(&RgbImage::new(0, 5), all, 8).is_err());
-    assert!(Crop::new(&image, all, 0).is_err());
-    assert!(Crop::new(&image, all, 5000).is_err());
     let beyond = Region { left: 0.5, ..all };
-    assert!(Crop::new(&image, beyond, 8).is_err());
+    for interpolation in [Interpolation::Bilinear, Interpolation::Bicubic] {
+        let refused = |image: &RgbImage, region, size| Crop::new(image, region, size, interpolation).is_err();
+        assert!(refused(&RgbImage::new(0, 5), all, 8));
+        assert!(refused(&image, all, 0));
+        assert!(refused(&image, all, 5000));
+        assert!(refused(&image, beyond, 8));
+    }
+}
+
+#[test]
+fn the_cpu_resizes_bicubically() {
+    let image = noise(60, 40, 4);
+    let bicubic = Interpolation::Bicubic;
+    let crop = Crop::new(&image, whole(&image), 32, bicubic).unwrap();
+    let expected = resize_region(&image, whole(&image), 32, bicubic).unwrap();
+    assert_eq!(crop, Crop::resized(expected));
 }

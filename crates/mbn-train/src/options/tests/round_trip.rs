@@ -24,6 +24,7 @@ fn state(settings: &Settings) -> State {
             publish: Publish::default(),
             preprocess: Preprocess::default(),
             data_set: "d".into(),
+            init_sha256: Some("0".into()),
             classes: vec!["a".into(), "b".into()],
             train_images: 2,
             test_images: Some(2),

@@ -18,7 +18,10 @@ fn an_unknown_key_names_the_nearest() {
         ("weight_decay = 3", "`weight-decay`"),
         ("no-crop = true", "`crop = false`"),
         ("threads = 2", "`--threads` is an option of the command line only"),
-        ("momentum = 2", "the keys are alpha, bad-images, batch-size"),
+        (
+            "momentum = 2",
+            "the keys are activation, alpha, bad-images, batch-size",
+        ),
         (
             "mixupp = 0.2\nlable-smoothing = 0.1",
             "`label-smoothing`?; did you mean `mixup`?",
@@ -55,7 +58,8 @@ fn values_out_of_range_name_the_line() {
 fn resolved_settings_are_a_configuration_again() {
     let full = "data = 'd'\nfold = 3\ninit = 'w'\ninit-classes = 'n'\nalpha = 0.5\nmixup = 0.2\nrand-augment = [2, 9]\nfreeze = 'all'\n\
         ema = 0.99\ncrop = false\nprogressive = 128\nlr = 0.1\nrecipe = 'plain'\nclass-weights = 'balanced'\n\
-        train-size = 160\nresize = 'crop'\nval-fraction = 0.3";
+        train-size = 160\nresize = 'crop'\nval-fraction = 0.3\nshorter = 300\ninterpolation = 'bicubic'\n\
+        mean = [0.5, 0.25, 0.5]\nstd = [1, 1, 1]\nactivation = 'relu6'\nepsilon = 0.001\npadding = 'same'";
     let resolve = |text: &str| {
         let args = read(text).unwrap();
         let data = args.data.clone().unwrap_or_default();

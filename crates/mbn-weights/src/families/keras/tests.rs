@@ -40,7 +40,7 @@ fn kernels_are_transposed_to_pytorchs_layout() {
             ..Architecture::new(Alpha::Quarter, 3)
         }
     );
-    assert_eq!(weights.metadata().preprocess, Some(PREPROCESS));
+    assert_eq!(weights.metadata().preprocess, Some(preprocess(Alpha::Quarter)));
     let at = |name: &str, i: usize| weights.values(name)[i] as usize;
     // (out, in, row, column) of the stem, 8 x 3 x 3 x 3.
     for (o, i, y, x) in [(0, 0, 0, 0), (5, 2, 1, 0), (7, 1, 2, 1)] {

@@ -1,0 +1,213 @@
+//! How to make weights of a file that is not read: commands that a user can paste.
+
+use std::path::{Path, PathBuf};
+
+use mbn_files::FileKind;
+use mbn_weights::pickle::PickleError;
+
+use crate::quote;
+
+/// Turns a PyTorch checkpoint of plain tensors into safetensors: a bare state dict, or one below `state_dict` or `model`.
+const FROM_PYTORCH: &str = "import sys, torch; from safetensors.torch import save_file; \
+     c = torch.load(sys.argv[1], map_location=\"cpu\"); \
+     c = c.get(\"state_dict\", c.get(\"model\", c)); \
+     save_file({k: v.clone().contiguous() for k, v in c.items() if torch.is_tensor(v)}, sys.argv[2])";
+
+/// Turns a PyTorch checkpoint with objects of any kind into safetensors, which runs what the file says.
+const FROM_PYTORCH_OBJECT: &str = "import sys, torch; from safetensors.torch import save_file; \
+     c = torch.load(sys.argv[1], map_location=\"cpu\", weights_only=False); \
+     c = c.get(\"state_dict\", c.get(\"model\", c)) if isinstance(c, dict) else c; \
+     c = c if isinstance(c, dict) else c.state_dict(); \
+     save_file({k: v.clone().contiguous() for k, v in c.items() if torch.is_tensor(v)}, sys.argv[2])";
+
+/// Turns a TorchScript program into safetensors.
+const FROM_TORCHSCRIPT: &str = "import sys, torch; from safetensors.torch import save_file; \
+     c = torch.jit.load(sys.argv[1], map_location=\"cpu\").state_dict(); \
+     save_file({k: v.clone().contiguous() for k, v in c.items()}, sys.argv[2])";
+
+/// Turns an HDF5 file into safetensors, each data set under its path.
+const FROM_HDF5: &str = "import sys, h5py; from safetensors.numpy import save_file; t = {}; \
+     h5py.File(sys.argv[1]).visititems(lambda k, v: t.update({k: v[()]}) \
+     if isinstance(v, h5py.Dataset) and v.dtype.kind == \"f\" else None); save_file(t, sys.argv[2])";
+
+/// Turns a pickled dictionary of NumPy arrays into safetensors, which runs what the file says.
+const FROM_NUMPY_PICKLE: &str = "import sys, pickle, numpy; from safetensors.numpy import save_file; \
+     c = pickle.load(open(sys.argv[1], \"rb\")); \
+     save_file({k: numpy.ascontiguousarray(v) for k, v in c.items() if isinstance(v, numpy.ndarray)}, sys.argv[2])";
+
+/// Turns a TensorFlow checkpoint, named without the extensions of its files, into safetensors.
+const FROM_TENSORFLOW: &str = "import sys, tensorflow as tf; from safetensors.numpy import save_file; \
+     r = tf.train.load_checkpoint(sys.argv[1]); \
+     save_file({k: r.get_tensor(k) for k, d in r.get_variable_to_dtype_map().items() if d.is_floating}, sys.argv[2])";
+
+/// Turns the variables of a TensorFlow SavedModel, named by its folder, into safetensors.
+const FROM_SAVED_MODEL: &str = "import sys, tensorflow as tf; from safetensors.numpy import save_file; \
+     m = tf.saved_model.load(sys.argv[1]); \
+     save_file({v.name: v.numpy() for v in m.variables if v.dtype.is_floating}, sys.argv[2])";
+
+/// Turns the constants of a frozen TensorFlow graph into safetensors.
+const FROM_GRAPH: &str = "import sys, tensorflow as tf; from safetensors.numpy import save_file; \
+     g = tf.compat.v1.GraphDef.FromString(open(sys.argv[1], \"rb\").read()); \
+     t = {n.name: tf.make_ndarray(n.attr[\"value\"].tensor) for n in g.node if n.op == \"Const\"}; \
+     save_file({k: v for k, v in t.items() if v.dtype.kind == \"f\"}, sys.argv[2])";
+
+/// What to say of a command that runs what a file says.
+const TRUST: &str = "; it runs what the file says, so use it only on a file that you trust";
+
+/// What a user can do about the file `path` of another kind than a program wants: how to get the right one.
+pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
+    match kind {
+        FileKind::GitLfsPointer => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let name = path.file_name().map_or(Path::new(""), Path::new);
+            let (folder, name) = (quote(folder.unwrap_or(Path::new("."))), quote(name));
+            Some(format!(
+                "`git -C {folder} lfs pull --include {name}` fetches the file itself"
+            ))
+        }
+        FileKind::PytorchPickle => Some(converts(FROM_PYTORCH, path, "PyTorch")),
+        FileKind::Pickle | FileKind::NumpyPickle => Some(converts(FROM_NUMPY_PICKLE, path, "NumPy") + TRUST),
+        FileKind::Hdf5 => Some(converts(FROM_HDF5, path, "h5py")),
+        FileKind::TensorflowCheckpoint => {
+            Some(converts_as(FROM_TENSORFLOW, &checkpoint_name(path), "TensorFlow"))
+        }
+        FileKind::TensorflowGraph => Some(converts(FROM_GRAPH, path, "TensorFlow")),
+        FileKind::TensorflowSavedModel => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            Some(converts_saved_model(folder.unwrap_or(Path::new("."))))
+        }
+        FileKind::TensorflowLite => Some(
+            "batch norm is folded into its convolutions: take the checkpoint that it was made from"
+                .to_owned(),
+        ),
+        FileKind::WebPage | FileKind::Xml | FileKind::Json => Some(
+            "download the file itself: on GitHub the address of `Raw`, on a model hub one with `/resolve/`"
+                .to_owned(),
+        ),
+        kind if kind.is_archive() => Some("unpack it first".to_owned()),
+        _ => None,
+    }
+}
+
+/// What a user can do about a checkpoint that cannot be read.
+pub(crate) fn broken_checkpoint(path: &Path, error: &PickleError) -> Option<String> {
+    match error {
+        PickleError::Zip(_) | PickleError::Checksum(_) => {
+            Some("the file was perhaps not copied or downloaded whole: fetch it again".to_owned())
+        }
+        PickleError::TorchScript => Some(converts(FROM_TORCHSCRIPT, path, "PyTorch")),
+        PickleError::NotDictionary(_) | PickleError::NoStateDict(_) | PickleError::NotTensor { .. } => Some(
+            converts(
+                FROM_PYTORCH_OBJECT,
+                path,
+                "PyTorch, the code of the objects that the file names",
+            ) + TRUST,
+        ),
+        _ => None,
+    }
+}
+
+/// What a user can do about `path` if it is a data file of a TensorFlow checkpoint, which nothing in it tells, or the name of
+/// one without an extension.
+pub(crate) fn tensorflow_checkpoint(path: &Path) -> Option<String> {
+    let name = checkpoint_name(path);
+    let mut index = name.clone().into_os_string();
+    index.push(".index");
+    let is_data = name != path && path.extension().is_none_or(|extension| extension != "index");
+    (is_data || Path::new(&index).is_file()).then(|| {
+        let conversion = converts_as(FROM_TENSORFLOW, &name, "TensorFlow");
+        format!("`{}` is a TensorFlow checkpoint: {conversion}", name.display())
+    })
+}
+
+/// What a user can do about the folder `path` if it is a SavedModel.
+pub(crate) fn saved_model(path: &Path) -> Option<String> {
+    path.join("saved_model.pb")
+        .is_file()
+        .then(|| converts_saved_model(path))
+}
+
+fn converts_saved_model(folder: &Path) -> String {
+    converts_as(FROM_SAVED_MODEL, folder, "TensorFlow")
+}
+
+/// The name of a TensorFlow checkpoint, by that of one of its files: `NAME.index` or `NAME.data-00000-of-00001`.
+fn checkpoint_name(path: &Path) -> PathBuf {
+    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_data = |extension: &str| {
+        let shard = extension.strip_prefix("data-")?;
+        let (number, count) = shard.split_once("-of-")?;
+        (digits(number) && digits(count)).then_some(())
+    };
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("index") => path.with_extension(""),
+        Some(extension) if is_data(extension).is_some() => path.with_extension(""),
+        _ => path.to_owned(),
+    }
+}
+
+/// A command that converts the file to one with the extension `safetensors`.
+fn converts(script: &str, path: &Path, needs: &str) -> String {
+    command(script, path, &path.with_extension("safetensors"), needs)
+}
+
+/// The same for a name that no file has; its extension, such as `ckpt-1000`, tells it from others and stays.
+fn converts_as(script: &str, path: &Path, needs: &str) -> String {
+    let mut out = path.as_os_str().to_owned();
+    if path.file_name().is_none() {
+        out = "weights".into();
+    }
+    out.push(".safetensors");
+    command(script, path, Path::new(&out), needs)
+}
+
+fn command(script: &str, path: &Path, out: &Path, needs: &str) -> String {
+    let (script, path, out) = (quote(Path::new(script)), quote(path), quote(out));
+    format!("`python3 -c {script} {path} {out}` converts it, in a Python that has {needs} and safetensors")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(advice: &str) -> Vec<String> {
+        let command = advice.split('`').find(|part| part.starts_with("python3 "));
+        shlex::split(command.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn advice_is_one_command_for_a_shell() {
+        let path = Path::new("my models/it's.pth");
+        let found = words(&other_kind(path, FileKind::PytorchPickle).unwrap());
+        assert_eq!(found[..2], ["python3", "-c"]);
+        assert_eq!(found[2], FROM_PYTORCH);
+        assert_eq!(found[3..], ["my models/it's.pth", "my models/it's.safetensors"]);
+        let advice = other_kind(path, FileKind::GitLfsPointer).unwrap();
+        let words = shlex::split(advice.split('`').nth(1).unwrap()).unwrap();
+        assert_eq!(
+            words,
+            ["git", "-C", "my models", "lfs", "pull", "--include", "it's.pth"]
+        );
+    }
+
+    #[test]
+    fn a_tensorflow_checkpoint_is_named_by_any_of_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().join("mobilenet.ckpt-90");
+        let (prefix, out) = (
+            name.display().to_string(),
+            format!("{}.safetensors", name.display()),
+        );
+        let file = |end: &str| PathBuf::from(format!("{prefix}{end}"));
+        assert_eq!(tensorflow_checkpoint(&name), None);
+        std::fs::write(file(".index"), "").unwrap();
+        for advice in [
+            tensorflow_checkpoint(&name),
+            tensorflow_checkpoint(&file(".data-00000-of-00001")),
+            other_kind(&file(".index"), FileKind::TensorflowCheckpoint),
+        ] {
+            assert_eq!(words(&advice.unwrap())[3..], [prefix.clone(), out.clone()]);
+        }
+        assert_eq!(tensorflow_checkpoint(&file(".data-1-of-2")), None);
+    }
+}

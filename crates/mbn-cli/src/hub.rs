@@ -1,0 +1,162 @@
+//! Files that a user names on the Hugging Face Hub: `hf:OWNER/NAME[@REVISION][:FILE]`.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Error, Result};
+use indicatif::ProgressBar;
+use mbn_fetch::hub::{Fetched, Hub, HubError, HubName, HubProgress, Wanted, fetch};
+
+use crate::{Hint, UsageError, interrupt, progress};
+
+/// A file that the user named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// Where it is: as named, or in the Hub's cache.
+    pub path: PathBuf,
+    /// Its name on the Hub with the commit it was fetched at, if it comes from there.
+    pub hub: Option<HubName>,
+}
+
+/// The file that a user named: a path as it is; of a name on the Hub the file in the cache, fetched if need be. Errors carry
+/// advice.
+///
+/// # Errors
+/// [`UsageError`] if a name that begins with `hf:` is none of the Hub's; the file cannot be fetched.
+pub fn named_file(path: &Path, wanted: Wanted) -> Result<NamedFile> {
+    let Some(text) = path.to_str().filter(|text| HubName::is_meant(text)) else {
+        let path = path.to_owned();
+        return Ok(NamedFile { path, hub: None });
+    };
+    let name: HubName = text
+        .parse()
+        .map_err(|error| Error::from(UsageError(format!("{error}"))))
+        .hint(|| format!("a file of that name is `./{text}`"))?;
+    let mut bars = Bars::default();
+    let fetched = Hub::from_env().and_then(|hub| fetch(&hub, &name, wanted, &mut |at| bars.show(at)));
+    bars.finish();
+    let Fetched {
+        path,
+        name: pinned,
+        downloaded,
+        unreachable,
+    } = match fetched {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            return match advice(&name, &error) {
+                Some(advice) => Err(error).hint(|| advice),
+                None => Err(error.into()),
+            };
+        }
+    };
+    if let Some(error) = unreachable {
+        log::warn!("{:#}; taking what was fetched before", Error::from(error));
+    }
+    let done = if downloaded { "fetched" } else { "in the cache" };
+    log::info!("`{name}`: {done}, `{pinned}`");
+    let hub = Some(pinned);
+    Ok(NamedFile { path, hub })
+}
+
+fn advice(name: &HubName, error: &HubError) -> Option<String> {
+    let repository = name.repository();
+    let a_token = "set `HF_TOKEN` to a token of your account";
+    Some(match error {
+        HubError::NoHome => "set `HF_HOME` to a folder for the cache".to_owned(),
+        HubError::Offline { .. } => {
+            "leave `HF_HUB_OFFLINE` unset, or copy the cache of a machine that has the file".to_owned()
+        }
+        HubError::Connect { .. } => {
+            "check the network, `HF_ENDPOINT`, and `HTTPS_PROXY` if there is a proxy".to_owned()
+        }
+        HubError::Gated { with_token, .. } => {
+            let accept = format!("ask for access on the repository's page, `{repository}`");
+            match with_token {
+                true => accept,
+                false => format!("{accept}, and {a_token}"),
+            }
+        }
+        HubError::NoRepository {
+            with_token: false, ..
+        } => {
+            format!("check the name; if the repository is private, {a_token}")
+        }
+        HubError::NoRepository { .. } => "check the name, and whose token `HF_TOKEN` is".to_owned(),
+        HubError::Token | HubError::Refused { .. } => {
+            "check `HF_TOKEN`, or the file `token` in the folder `HF_HOME`".to_owned()
+        }
+        HubError::NoRevision(_) => format!("`hf:{repository}` takes its branch `main`"),
+        HubError::NoFile { files, .. } | HubError::Ambiguous { files, .. } => {
+            let file = files.first()?;
+            let revision = match name.revision() {
+                "main" => String::new(),
+                revision => format!("@{revision}"),
+            };
+            format!("name one of them, such as `hf:{repository}{revision}:{file}`")
+        }
+        _ => return None,
+    })
+}
+
+/// A bar for each file in turn.
+#[derive(Default)]
+struct Bars(Option<(String, ProgressBar)>);
+
+impl Bars {
+    fn show(&mut self, at: HubProgress) -> ControlFlow<()> {
+        // Small files take no time that anybody would watch.
+        const WATCHED: u64 = 1 << 20;
+        if let (Some(file), Some(total)) = (at.file, at.total.filter(|total| *total >= WATCHED)) {
+            if self.0.as_ref().is_none_or(|(shown, _)| shown != file) {
+                self.finish();
+                let template =
+                    "fetching {msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left".to_owned();
+                let bar = progress::bar(total, &template).with_message(file.to_owned());
+                self.0 = Some((file.to_owned(), bar));
+            }
+            if let Some((_, bar)) = &self.0 {
+                bar.set_position(at.done);
+            }
+        }
+        match interrupt::requested() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some((_, bar)) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_left_alone_and_bad_names_refused() {
+        for path in ["weights.safetensors", "./hf:a", "hf/a"] {
+            let named = named_file(Path::new(path), Wanted::Weights).unwrap();
+            assert_eq!((named.path.as_path(), named.hub), (Path::new(path), None));
+        }
+        let error = named_file(Path::new("hf:weights"), Wanted::Weights).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("`hf:weights` names no owner and repository"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn advice_names_a_file_that_is_there() {
+        let name: HubName = "hf:a/b@v1".parse().unwrap();
+        let error = HubError::Ambiguous {
+            name: name.clone(),
+            files: vec!["x.onnx".to_owned(), "y.onnx".to_owned()],
+        };
+        assert!(advice(&name, &error).unwrap().contains("`hf:a/b@v1:x.onnx`"));
+    }
+}

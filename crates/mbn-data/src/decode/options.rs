@@ -1,0 +1,42 @@
+//! How files are decoded.
+
+use mbn_spec::{Preprocess, Resize};
+
+use super::limits::DEFAULT_MAX_PIXELS;
+
+/// How files are decoded. The default decodes every pixel of pictures of up to [`DEFAULT_MAX_PIXELS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// Decodes a JPEG file at 1/2, 1/4 or 1/8 of its size, which is faster, if both sides keep this many pixels.
+    pub at_least: Option<u32>,
+    /// Refuses pictures of more pixels.
+    pub max_pixels: u64,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self {
+            at_least: None,
+            max_pixels: DEFAULT_MAX_PIXELS,
+        }
+    }
+}
+
+/// How much larger than needed a file that is decoded at a fraction of its size stays. `docs/decoding.md` says what that
+/// changes.
+const MARGIN: usize = 2;
+
+impl DecodeOptions {
+    /// Decodes large JPEG files at the fraction of their size that still suffices for `preprocess`. The network's input
+    /// changes a little.
+    pub fn reduced_for(preprocess: &Preprocess) -> Self {
+        let needed = match preprocess.resize {
+            Resize::Square => preprocess.size,
+            Resize::Crop => preprocess.shorter_side(),
+        };
+        Self {
+            at_least: u32::try_from(MARGIN * needed).ok(),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Bicubic resizing in Pillow's arithmetic, to the bit: along the width, rounding to bytes, then along the height, or the
+//! other way round.
+//!
+//! The order matters. The filter overshoots at edges, and what lies outside 0 to 255 after the first pass is cut off.
+
+use std::ops::Range;
+
+use image::RgbImage;
+
+use super::region::Region;
+
+/// Half the width of the filter where it does not reduce.
+const SUPPORT: f64 = 2.0;
+/// Keys's parameter.
+const A: f64 = -0.5;
+/// Fractional bits of a weight: eight bits for a byte and two to spare leave 22 of 32.
+const FRACTION_BITS: u32 = 22;
+const CHANNELS: usize = 3;
+
+/// Resizes a box of a picture that has pixels to side x side.
+pub(super) fn resize(image: &RgbImage, region: Region, side: u32) -> RgbImage {
+    let columns = Axis::new(image.width(), region.left, region.width, side);
+    let rows = Axis::new(image.height(), region.top, region.height, side);
+    let stride = CHANNELS * image.width() as usize;
+    let out_stride = CHANNELS * side as usize;
+    let mut resized = RgbImage::new(side, side);
+    if is_height_first(image, region, side) {
+        let mut between = vec![0; stride * side as usize];
+        rows.down(image.as_raw(), 0, &mut between, stride);
+        columns.across(&between, stride, &mut resized, out_stride);
+    } else {
+        let needed = rows.span();
+        let mut between = vec![0; out_stride * needed.len()];
+        let picture = &image.as_raw()[stride * needed.start..stride * needed.end];
+        columns.across(picture, stride, &mut between, out_stride);
+        rows.down(&between, needed.start, &mut resized, out_stride);
+    }
+    resized
+}
+
+/// Whether Pillow resizes along the height first: where that takes away more than twice as many rows as the other pass takes
+/// away columns. Its version 13 does so whatever the filter; 6,000 resizes between sides of 2 to 150 pixels show no exception.
+fn is_height_first(image: &RgbImage, region: Region, side: u32) -> bool {
+    // The picture's size after a resize of which the box is a part.
+    let resized = |length: u32, extent: f64| (f64::from(length) * f64::from(side) / extent).round();
+    let taken_away = |length: u32, extent: f64| f64::from(length) - resized(length, extent);
+    let rows = taken_away(image.height(), region.height);
+    rows > 0.0 && rows > 2.0 * taken_away(image.width(), region.width)
+}
+
+/// The weights along one axis (`precompute_coeffs` and `normalize_coeffs_8bpc` in Pillow's `Resample.c`).
+struct Axis {
+    /// First pixel that each result depends on.
+    starts: Vec<usize>,
+    /// Number of pixels that each result depends on.
+    lens: Vec<usize>,
+    /// `[results, window]`
+    weights: Vec<i32>,
+    window: usize,
+}
+
+impl Axis {
+    /// For the part of `extent` pixels that starts at `low` on an axis of `length` pixels.
+    fn new(length: u32, low: f64, extent: f64, side: u32) -> Self {
+        let scale = extent / f64::from(side);
+        let widening = scale.max(1.0);
+        let support = SUPPORT * widening;
+        let window = 2 * support.ceil() as usize + 1;
+        let mut axis = Self {
+            starts: Vec::with_capacity(side as usize),
+            lens: Vec::with_capacity(side as usize),
+            weights: vec![0; side as usize * window],
+            window,
+        };
+        let mut values = vec![0.0; window];
+        for (i, weights) in axis.weights.chunks_exact_mut(window).enumerate() {
+            let centre = low + (i as f64 + 0.5) * scale;
+            let start = (centre - support + 0.5).max(0.0) as usize;
+            let end = (centre + support + 0.5).min(f64::from(length)) as usize;
+            let len = end.saturating_sub(start).min(window);
+            for (j, value) in values[..len].iter_mut().enumerate() {
+                *value = cubic(((j + start) as f64 - centre + 0.5) * (1.0 / widening));
+            }
+            let sum: f64 = values[..len].iter().sum();
+            for (weight, value) in weights.iter_mut().zip(&values[..len]) {
+                let value = if sum == 0.0 { *value } else { value / sum };
+                *weight = (value * f64::from(1u32 << FRACTION_BITS)).round() as i32;
+            }
+            axis.starts.push(start);
+            axis.lens.push(len);
+        }
+        axis
+    }
+
+    /// The pixels that the results depend on.
+    fn span(&self) -> Range<usize> {
+        let ends = self.starts.iter().zip(&self.lens).map(|(start, len)| start + len);
+        let first = self.starts.iter().min().copied().unwrap_or(0);
+        first..ends.max().unwrap_or(0)
+    }
+
+    fn weights(&self, i: usize) -> &[i32] {
+        &self.weights[i * self.window..][..self.lens[i]]
+    }
+
+    /// Resizes every row of `stride` bytes to one of `out_stride`.
+    fn across(&self, rows: &[u8], stride: usize, out: &mut [u8], out_stride: usize) {
+        for (row, out) in rows.chunks_exact(stride).zip(out.chunks_exact_mut(out_stride)) {
+            let row = row.as_chunks::<CHANNELS>().0;
+            for (i, out) in out.as_chunks_mut::<CHANNELS>().0.iter_mut().enumerate() {
+                let mut sums = [HALF; CHANNELS];
+                for (weight, pixel) in self.weights(i).iter().zip(&row[self.starts[i]..]) {
+                    for (sum, level) in sums.iter_mut().zip(pixel) {
+                        *sum += weight * i32::from(*level);
+                    }
+                }
+                *out = sums.map(byte);
+            }
+        }
+    }
+
+    /// Makes every row of `out` from rows of the same length, `stride` bytes, the first of which is row `first` of the axis.
+    fn down(&self, rows: &[u8], first: usize, out: &mut [u8], stride: usize) {
+        let mut sums = vec![0; stride];
+        for (i, out) in out.chunks_exact_mut(stride).enumerate() {
+            sums.fill(HALF);
+            let rows = rows[stride * (self.starts[i] - first)..].chunks_exact(stride);
+            for (weight, row) in self.weights(i).iter().zip(rows) {
+                for (sum, level) in sums.iter_mut().zip(row) {
+                    *sum += weight * i32::from(*level);
+                }
+            }
+            for (out, sum) in out.iter_mut().zip(&sums) {
+                *out = byte(*sum);
+            }
+        }
+    }
+}
+
+/// What rounds to nearest when the fraction is cut off.
+const HALF: i32 = 1 << (FRACTION_BITS - 1);
+
+/// A sum as a byte. Sums fit: the weights of a result add up to 1, and their absolute values to less than 2.
+fn byte(sum: i32) -> u8 {
+    (sum >> FRACTION_BITS).clamp(0, 255) as u8
+}
+
+/// Keys's cubic convolution kernel (1981, equation 15).
+fn cubic(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 {
+        ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
+    } else if x < SUPPORT {
+        (((x - 5.0) * x + 8.0) * x - 4.0) * A
+    } else {
+        0.0
+    }
+}

@@ -1,0 +1,114 @@
+//! Compares resizing with Pillow on the spot, for many sizes and shorter sides.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fmt::Write;
+
+use image::{Rgb, RgbImage};
+use mbn_spec::{Interpolation, Preprocess, Resize};
+use mbn_testing::Python;
+
+/// Pillow rounds to bytes after the horizontal pass, the bilinear resize after the vertical pass: half a level each.
+const BILINEAR_LEVELS: u8 = 1;
+/// The bicubic resize has Pillow's arithmetic.
+const BICUBIC_LEVELS: u8 = 0;
+
+const SIDES: [(u32, u32); 10] = [
+    (1, 1),
+    (1, 40),
+    (37, 3),
+    (64, 64),
+    (75, 56),
+    (301, 200),
+    (224, 320),
+    (500, 375),
+    (17, 900),
+    (1023, 769),
+];
+const SIZES: [usize; 2] = [32, 97];
+
+/// Noise with many extreme values, in which the filter overshoots, above stripes of every width.
+fn picture(width: u32, height: u32) -> RgbImage {
+    let mut state = u64::from(width) << 32 | u64::from(height) | 1;
+    RgbImage::from_fn(width, height, |x, y| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let [r, g, b, ..] = state.rotate_left(24).to_le_bytes();
+        let stripe = if (x * x / 64) % 2 == 0 { 255 } else { 0 };
+        match y * 2 > height {
+            true => Rgb([stripe, 255 - stripe, b]),
+            false => Rgb([r, if g > 127 { 255 } else { 0 }, b]),
+        }
+    })
+}
+
+/// Pillow's geometry of a resize, as numbers on a line: resized width and height, left, top.
+fn geometry(preprocess: &Preprocess, sides: (u32, u32)) -> [usize; 4] {
+    let size = preprocess.size;
+    let Resize::Crop = preprocess.resize else {
+        return [size, size, 0, 0];
+    };
+    let scale = preprocess.shorter_side() as f64 / f64::from(sides.0.min(sides.1));
+    let [width, height] = [sides.0, sides.1].map(|side| (f64::from(side) * scale).round_ties_even() as usize);
+    [width, height, (width - size) / 2, (height - size) / 2]
+}
+
+#[test]
+fn resizes_equal_pillows() {
+    let Some(python) = Python::find(&["PIL"]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (mut cases, mut list) = (Vec::new(), String::new());
+    for sides in SIDES {
+        for size in SIZES {
+            let usual = Preprocess {
+                resize: Resize::Crop,
+                ..Preprocess::default().with_size(size)
+            };
+            for preprocess in [
+                Preprocess::default().with_size(size),
+                usual,
+                usual.with_shorter(size),
+                usual.with_shorter(size * 19 / 16),
+            ] {
+                for (interpolation, name) in [
+                    (Interpolation::Bilinear, "bilinear"),
+                    (Interpolation::Bicubic, "bicubic"),
+                ] {
+                    let (file, [width, height, left, top]) =
+                        (format!("{}", cases.len()), geometry(&preprocess, sides));
+                    let (w, h) = sides;
+                    writeln!(list, "{file} {w} {h} {name} {width} {height} {left} {top} {size}").unwrap();
+                    let image = picture(w, h);
+                    std::fs::write(folder.path().join(format!("{file}.rgb")), image.as_raw()).unwrap();
+                    cases.push((
+                        image,
+                        Preprocess {
+                            interpolation,
+                            ..preprocess
+                        },
+                    ));
+                }
+            }
+        }
+    }
+    std::fs::write(folder.path().join("cases.txt"), list).unwrap();
+    python.run("pillow_resize.py", [folder.path()]);
+    for (i, (image, preprocess)) in cases.iter().enumerate() {
+        let expected = std::fs::read(folder.path().join(format!("{i}.out"))).unwrap();
+        let found = mbn_data::resize(image, preprocess).unwrap();
+        assert_eq!(found.len(), expected.len());
+        let differences = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b));
+        let largest = differences.max().unwrap();
+        let allowed = match preprocess.interpolation {
+            Interpolation::Bilinear => BILINEAR_LEVELS,
+            Interpolation::Bicubic => BICUBIC_LEVELS,
+        };
+        let sides = image.dimensions();
+        assert!(
+            largest <= allowed,
+            "{sides:?}, {preprocess:?}: {largest} levels apart"
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! Fetches the weights of a repository on the Hugging Face Hub into the cache that its Python library uses, so that either
+//! finds what the other fetched:
+//!
+//! ```text
+//! CACHE/models--OWNER--NAME/refs/main               the commit that `main` was at
+//! CACHE/models--OWNER--NAME/snapshots/COMMIT/FILE   a link to the blob
+//! CACHE/models--OWNER--NAME/blobs/ETAG              the content, once for all commits
+//! CACHE/models--OWNER--NAME/.no_exist/COMMIT/FILE   a file that the commit does not have
+//! CACHE/.locks/models--OWNER--NAME/ETAG.lock        held by the process that fetches the blob
+//! ```
+//!
+//! The files that say how the weights are used are fetched into the same snapshot: `config.json` and
+//! `preprocessor_config.json`.
+
+mod blob;
+mod cache;
+mod choice;
+mod client;
+mod error;
+mod name;
+mod settings;
+mod url;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use cache::Cache;
+pub use choice::Wanted;
+use client::Client;
+pub use error::HubError;
+pub use name::{HubName, HubNameError};
+pub use settings::{Hub, Token};
+
+use crate::transfer::Tick;
+
+/// What stands beside weights and says how they are used.
+const BESIDE: [&str; 2] = ["config.json", "preprocessor_config.json"];
+
+/// How far a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HubProgress<'a> {
+    /// The file in its repository; `None` before it is known.
+    pub file: Option<&'a str>,
+    /// Bytes on the disk.
+    pub done: u64,
+    /// Bytes of the file, if known.
+    pub total: Option<u64>,
+}
+
+/// Called several times a second; `Break` stops with [`HubError::Interrupted`].
+pub type OnHubProgress<'a> = dyn FnMut(HubProgress<'_>) -> ControlFlow<()> + 'a;
+
+/// A file in the cache.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Where it is. What stands beside it in the repository was fetched as well.
+    pub path: PathBuf,
+    /// Its full name, with the commit as its revision.
+    pub name: HubName,
+    /// Whether anything was downloaded.
+    pub downloaded: bool,
+    /// Why the Hub was not asked, where the revision in the cache may be outdated.
+    pub unreachable: Option<HubError>,
+}
+
+/// Fetches the file `name` names, or else the weights or the model of the repository, unless they are in the cache.
+/// A named file in the cache is taken without a request if its revision is a full commit, and any if the Hub cannot be
+/// reached.
+///
+/// # Errors
+/// [`HubError`] if the file cannot be fetched or the disk fails, or `on_progress` stops it.
+pub fn fetch(
+    hub: &Hub,
+    name: &HubName,
+    wanted: Wanted,
+    on_progress: &mut OnHubProgress,
+) -> Result<Fetched, HubError> {
+    let cache = Cache::new(hub, name);
+    if hub.offline {
+        return cached(&cache, name, wanted)?.ok_or_else(|| HubError::Offline {
+            name: name.clone(),
+            folder: cache.folder().to_owned(),
+        });
+    }
+    // A commit never changes. Without a name, another file than the cache has may be meant.
+    if name.is_pinned()
+        && name.file().is_some()
+        && let Some(found) = cached(&cache, name, wanted)?
+        && BESIDE
+            .iter()
+            .all(|file| cache.is_known(name.revision(), &beside(found.name.file(), file)))
+    {
+        return Ok(found);
+    }
+    let client = Client::new(hub);
+    let mut tick = |done, total| {
+        let file = None;
+        on_progress(HubProgress { file, done, total })
+    };
+    let listing = match client.listing(name, &mut tick) {
+        Ok(listing) => listing,
+        Err(error) if error.is_unreachable() => {
+            return match cached(&cache, name, wanted)? {
+                Some(found) => Ok(Fetched {
+                    unreachable: Some(error),
+                    ..found
+                }),
+                None => Err(error),
+            };
+        }
+        Err(error) => return Err(error),
+    };
+    let file = choice::choose(name, wanted, &listing.files)?;
+    let pinned = name.pinned(&listing.commit, &file);
+    let mut downloaded = false;
+    for other in BESIDE.iter().map(|other| beside(Some(&file), other)) {
+        match listing.files.contains(&other) {
+            true => downloaded |= blob::get(hub, &client, &cache, &pinned.with_file(&other), on_progress)?.1,
+            false => cache.note_missing(&listing.commit, &other),
+        }
+    }
+    let (path, weights_downloaded) = blob::get(hub, &client, &cache, &pinned, on_progress)?;
+    cache.note_revision(name.revision(), &listing.commit);
+    Ok(Fetched {
+        path,
+        name: pinned,
+        downloaded: downloaded || weights_downloaded,
+        unreachable: None,
+    })
+}
+
+/// The file in the cache, if it is there.
+fn cached(cache: &Cache, name: &HubName, wanted: Wanted) -> Result<Option<Fetched>, HubError> {
+    let Some(commit) = cache.commit(name.revision()) else {
+        return Ok(None);
+    };
+    let files = cache.files(&commit);
+    let file = match choice::choose(name, wanted, &files) {
+        Ok(file) => file,
+        // The repository may have more files than the cache.
+        Err(HubError::NoFile { .. } | HubError::NoWeights { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(Some(Fetched {
+        path: cache.snapshot(&commit, &file),
+        name: name.pinned(&commit, &file),
+        downloaded: false,
+        unreachable: None,
+    }))
+}
+
+/// The name of a file in the same folder of the repository as another.
+fn beside(file: Option<&str>, other: &str) -> String {
+    match file.and_then(|file| file.rsplit_once('/')) {
+        Some((folder, _)) => format!("{folder}/{other}"),
+        None => other.to_owned(),
+    }
+}
+
+/// A tick that reports the progress of `file`.
+fn ticking<'a>(
+    file: &'a str,
+    on_progress: &'a mut OnHubProgress,
+) -> impl FnMut(u64, Option<u64>) -> ControlFlow<()> + 'a {
+    move |done, total| {
+        on_progress(HubProgress {
+            file: Some(file),
+            done,
+            total,
+        })
+    }
+}
+
+/// Waits for `attempt` to give something, and notices a request to stop.
+fn wait_for<T>(
+    pause: std::time::Duration,
+    tick: &mut Tick,
+    mut attempt: impl FnMut() -> Option<T>,
+) -> Result<T, HubError> {
+    loop {
+        if let Some(found) = attempt() {
+            return Ok(found);
+        }
+        crate::transfer::pause(pause, 0, tick).map_err(|_| HubError::Interrupted)?;
+    }
+}

@@ -1,0 +1,196 @@
+//! The cache: where things are in it, and how they get there whole while other processes do the same.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+use super::name::is_commit;
+use super::{Hub, HubError, HubName, wait_for};
+use crate::transfer::Tick;
+
+/// The deepest folder, and the most files, that are looked for in a snapshot.
+const MAX_DEPTH: usize = 8;
+const MAX_FILES: usize = 10_000;
+
+/// How often a lock is tried that another process holds.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The part of the cache that belongs to a repository.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+    locks: PathBuf,
+}
+
+/// Held while a blob is fetched.
+#[derive(Debug)]
+pub(super) struct Lock(#[allow(dead_code, reason = "dropping it opens the lock")] File);
+
+impl Cache {
+    pub fn new(hub: &Hub, name: &HubName) -> Self {
+        let folder = format!("models--{}", name.repository().replace('/', "--"));
+        Self {
+            locks: hub.cache.join(".locks").join(&folder),
+            folder: hub.cache.join(folder),
+        }
+    }
+
+    /// The repository's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The commit of a revision, as far as the cache knows.
+    pub fn commit(&self, revision: &str) -> Option<String> {
+        if is_commit(revision) {
+            let known = self.folder.join("snapshots").join(revision).is_dir();
+            return known.then(|| revision.to_owned());
+        }
+        let commit = fs::read_to_string(self.folder.join("refs").join(revision)).ok()?;
+        let commit = commit.trim();
+        is_commit(commit).then(|| commit.to_owned())
+    }
+
+    /// Where a file of a commit is.
+    pub fn snapshot(&self, commit: &str, file: &str) -> PathBuf {
+        self.folder.join("snapshots").join(commit).join(file)
+    }
+
+    /// The files of a commit that are there.
+    pub fn files(&self, commit: &str) -> BTreeSet<String> {
+        let mut files = BTreeSet::new();
+        let mut folders = vec![(self.folder.join("snapshots").join(commit), String::new(), 0)];
+        while let Some((folder, prefix, depth)) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let Ok(name) = entry.file_name().into_string() else {
+                    continue;
+                };
+                let (path, name) = (entry.path(), format!("{prefix}{name}"));
+                if path.is_file() && files.len() < MAX_FILES {
+                    files.insert(name);
+                } else if path.is_dir() && depth < MAX_DEPTH {
+                    folders.push((path, format!("{name}/"), depth + 1));
+                }
+            }
+        }
+        files
+    }
+
+    /// Whether it is known that a commit has a file, and what is in it, or that it has none.
+    pub fn is_known(&self, commit: &str, file: &str) -> bool {
+        self.snapshot(commit, file).is_file() || self.no_file(commit, file).is_file()
+    }
+
+    fn no_file(&self, commit: &str, file: &str) -> PathBuf {
+        self.folder.join(".no_exist").join(commit).join(file)
+    }
+
+    /// Notes that a commit has no such file. A cache that cannot be written to goes without the note.
+    pub fn note_missing(&self, commit: &str, file: &str) {
+        let path = self.no_file(commit, file);
+        if !path.is_file()
+            && let Err(error) = write(&path, b"")
+        {
+            log::debug!("cannot write `{}`: {error}", path.display());
+        }
+    }
+
+    /// Notes which commit a branch or tag is at. A cache that cannot be written to goes without the note.
+    pub fn note_revision(&self, revision: &str, commit: &str) {
+        if is_commit(revision) || self.commit(revision).as_deref() == Some(commit) {
+            return;
+        }
+        let path = self.folder.join("refs").join(revision);
+        if let Err(error) = write(&path, commit.as_bytes()) {
+            log::debug!("cannot write `{}`: {error}", path.display());
+        }
+    }
+
+    /// Where the content with this ETag is.
+    pub fn blob(&self, etag: &str) -> PathBuf {
+        self.folder.join("blobs").join(etag)
+    }
+
+    /// Where it is until it is whole.
+    pub fn part(&self, etag: &str) -> PathBuf {
+        self.folder.join("blobs").join(format!("{etag}.incomplete"))
+    }
+
+    /// Waits until no other process fetches the content. A file system without locks goes without.
+    pub fn lock(&self, etag: &str, tick: &mut Tick) -> Result<Lock, HubError> {
+        let path = self.locks.join(format!("{etag}.lock"));
+        let disk = |error| HubError::disk(&path, error);
+        create_parent(&path).map_err(disk)?;
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(disk)?;
+        let mut waited = false;
+        wait_for(RETRY, tick, || match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                if !std::mem::replace(&mut waited, true) {
+                    log::info!("waiting for another process that fetches the same file");
+                }
+                None
+            }
+            Err(TryLockError::Error(error)) => {
+                log::debug!("cannot lock `{}`: {error}", path.display());
+                Some(())
+            }
+            Ok(()) => Some(()),
+        })?;
+        Ok(Lock(file))
+    }
+
+    /// Gives content its place in the snapshot of a commit.
+    pub fn link(&self, commit: &str, file: &str, etag: &str) -> Result<PathBuf, HubError> {
+        let path = self.snapshot(commit, file);
+        let disk = |error| HubError::disk(&path, error);
+        create_parent(&path).map_err(disk)?;
+        let above = "../".repeat(2 + file.matches('/').count());
+        let target = PathBuf::from(format!("{above}blobs/{etag}"));
+        let place = tempfile::Builder::new()
+            .prefix(".mbn-")
+            .make_in(path.parent().unwrap_or(Path::new(".")), |temporary| {
+                symlink(&target, &self.blob(etag), temporary)
+            });
+        place
+            .and_then(|place| place.into_temp_path().persist(&path).map_err(|error| error.error))
+            .map_err(disk)?;
+        Ok(path)
+    }
+}
+
+#[cfg(unix)]
+fn symlink(relative: &Path, _: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(relative, link)
+}
+
+/// Windows may forbid links: then the content is copied, as the Hub's library does.
+#[cfg(not(unix))]
+fn symlink(relative: &Path, blob: &Path, link: &Path) -> io::Result<()> {
+    #[cfg(windows)]
+    if std::os::windows::fs::symlink_file(relative, link).is_ok() {
+        return Ok(());
+    }
+    let _ = relative;
+    fs::copy(blob, link).map(drop)
+}
+
+pub(super) fn create_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)
+}
+
+/// Writes a small file, whole or not at all.
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    create_parent(path)?;
+    let mut file = NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(content)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

@@ -1,0 +1,443 @@
+//! Fetches from a server that answers as the Hub does, into the cache of the Hub's library.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "hub/server.rs"]
+mod server;
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mbn_fetch::hub::{Fetched, Hub, HubError, HubName, Token, Wanted, fetch};
+use server::{COMMIT, FakeHub, Habits, REPOSITORY, etag};
+use tempfile::TempDir;
+
+const CONFIG: &[u8] = b"{\"architecture\": \"mobilenetv1_100\"}";
+
+fn weights() -> Vec<u8> {
+    (0..200_000u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect()
+}
+
+/// A repository with weights and their configuration.
+fn usual(habits: Habits) -> FakeHub {
+    let files: [(&str, &[u8]); 4] = [
+        ("model.safetensors", &weights()),
+        ("config.json", CONFIG),
+        ("README.md", b"words"),
+        ("sub/other.pth", &weights()[1..]),
+    ];
+    FakeHub::start(&files, habits)
+}
+
+fn hub_at(endpoint: &str, folder: &TempDir) -> Hub {
+    Hub {
+        endpoint: endpoint.to_owned(),
+        cache: folder.path().join("hub"),
+        token: None,
+        offline: false,
+        attempts: 3,
+        pause: Duration::ZERO,
+        max_bytes: 1 << 20,
+    }
+}
+
+fn name(rest: &str) -> HubName {
+    format!("hf:{REPOSITORY}{rest}").parse().unwrap()
+}
+
+fn get(hub: &Hub, rest: &str) -> Result<Fetched, HubError> {
+    fetch(hub, &name(rest), Wanted::Weights, &mut |_| {
+        ControlFlow::Continue(())
+    })
+}
+
+/// The repository's folder in the cache.
+fn repository(hub: &Hub) -> PathBuf {
+    hub.cache.join("models--owner--net.v1")
+}
+
+#[test]
+fn weights_and_what_stands_beside_them_get_the_layout_of_the_hubs_library() {
+    let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());
+    let hub = hub_at(&server.endpoint, &folder);
+    let fetched = get(&hub, "").unwrap();
+    let repository = repository(&hub);
+    let snapshot = repository.join("snapshots").join(COMMIT);
+    assert_eq!(fetched.path, snapshot.join("model.safetensors"));
+    assert_eq!(
+        fetched.name.to_string(),
+        format!("hf:{REPOSITORY}@{COMMIT}:model.safetensors")
+    );
+    assert!(fetched.downloaded && fetched.unreachable.is_none());
+    assert_eq!(fs::read(&fetched.path).unwrap(), weights());
+    assert_eq!(fs::read(snapshot.join("config.json")).unwrap(), CONFIG);
+    assert_eq!(fs::read_to_string(repository.join("refs/main")).unwrap(), COMMIT);
+    assert!(
+        repository
+            .join(".no_exist")
+            .join(COMMIT)
+            .join("preprocessor_config.json")
+            .is_file()
+    );
+    let blob = format!("../../blobs/{}", etag(&weights()));
+    assert_eq!(
+        fs::read(repository.join("blobs").join(etag(CONFIG))).unwrap(),
+        CONFIG
+    );
+    if cfg!(unix) {
+        assert_eq!(fs::read_link(&fetched.path).unwrap(), Path::new(&blob));
+    }
+    let mut left: Vec<_> = fs::read_dir(repository.join("blobs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    let mut expected = [etag(CONFIG), etag(&weights())];
+    expected.sort();
+    assert_eq!(left, expected);
+
+    // The next time only the revision is asked for; a file of a commit is taken without asking.
+    let before = server.seen().len();
+    let again = get(&hub, "").unwrap();
+    assert_eq!((again.path, again.downloaded), (fetched.path.clone(), false));
+    assert_eq!(server.seen().len(), before + 1);
+    let pinned = get(&hub, &format!("@{COMMIT}:model.safetensors")).unwrap();
+    assert_eq!((pinned.path, server.seen().len()), (fetched.path, before + 1));
+
+    // A file in a folder, of a revision with a slash.
+    let other = get(&hub, "@refs/pr/1:sub/other.pth").unwrap();
+    assert_eq!(fs::read(&other.path).unwrap(), weights()[1..]);
+    assert_eq!(
+        fs::read_to_string(repository.join("refs/refs/pr/1")).unwrap(),
+        COMMIT
+    );
+}
+
+#[test]
+fn the_token_goes_to_the_hub_alone() {
+    let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());
+    let mut hub = hub_at(&server.endpoint, &folder);
+    hub.token = Some(Token::new("hf_secret").unwrap());
+    get(&hub, "").unwrap();
+    let seen = server.seen();
+    assert!(seen.iter().any(|request| request.at_store));
+    for request in seen {
+        let expected = (!request.at_store).then(|| "Bearer hf_secret".to_owned());
+        assert_eq!(request.authorization, expected, "{request:?}");
+    }
+}
+
+#[test]
+fn offline_the_cache_is_enough() {
+    let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());
+    let online = hub_at(&server.endpoint, &folder);
+    let offline = Hub {
+        offline: true,
+        ..online.clone()
+    };
+    let error = get(&offline, "").unwrap_err();
+    assert!(matches!(error, HubError::Offline { .. }), "{error}");
+    assert!(server.seen().is_empty());
+    let path = get(&online, "").unwrap().path;
+    let before = server.seen().len();
+    assert_eq!(get(&offline, "").unwrap().path, path);
+    assert_eq!(
+        get(&offline, "@main:config.json").unwrap().path,
+        path.with_file_name("config.json")
+    );
+    assert!(matches!(
+        get(&offline, ":sub/other.pth").unwrap_err(),
+        HubError::Offline { .. }
+    ));
+    assert_eq!(server.seen().len(), before);
+
+    // Where nobody listens, the cache is taken too, and it is said.
+    let nobody = hub_at("http://127.0.0.1:9", &folder);
+    let found = get(&nobody, "").unwrap();
+    assert!(found.path == path && matches!(found.unreachable, Some(HubError::Connect { .. })));
+    let error = get(&nobody, ":sub/other.pth").unwrap_err();
+    assert!(matches!(error, HubError::Connect { .. }), "{error}");
+}
+
+/// The layout as Python's library writes it, with one file of the repository.
+#[cfg(unix)]
+#[test]
+fn the_cache_of_the_hubs_library_is_read() {
+    let folder = TempDir::new().unwrap();
+    let mut hub = hub_at("http://127.0.0.1:9", &folder);
+    hub.offline = true;
+    let repository = repository(&hub);
+    let snapshot = repository.join("snapshots").join(COMMIT);
+    for folder in [&snapshot, &repository.join("blobs"), &repository.join("refs")] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(repository.join("refs/main"), COMMIT).unwrap();
+    fs::write(repository.join("blobs").join(etag(b"w")), b"w").unwrap();
+    std::os::unix::fs::symlink(
+        format!("../../blobs/{}", etag(b"w")),
+        snapshot.join("pytorch_model.bin"),
+    )
+    .unwrap();
+    let found = get(&hub, "").unwrap();
+    assert_eq!(found.path, snapshot.join("pytorch_model.bin"));
+    assert_eq!(
+        found.name.to_string(),
+        format!("hf:{REPOSITORY}@{COMMIT}:pytorch_model.bin")
+    );
+}
+
+#[test]
+fn a_broken_download_resumes() {
+    let habits = Habits {
+        breaks: vec![100_000, 50_000, 0],
+        ..Habits::default()
+    };
+    let (server, folder) = (usual(habits), TempDir::new().unwrap());
+    let fetched = get(&hub_at(&server.endpoint, &folder), "").unwrap();
+    assert_eq!(fs::read(fetched.path).unwrap(), weights());
+    assert_eq!(
+        server.ranges(),
+        [None, Some(100_000), Some(150_000), Some(150_000)]
+    );
+}
+
+#[test]
+fn a_download_resumes_where_another_process_left_it() {
+    for (left, expected) in [
+        (weights()[..70_000].to_vec(), vec![Some(70_000)]),
+        (weights(), vec![]),
+        // More than the file has is none of it.
+        (vec![1; 200_001], vec![None]),
+    ] {
+        let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());
+        let hub = hub_at(&server.endpoint, &folder);
+        let blobs = repository(&hub).join("blobs");
+        fs::create_dir_all(&blobs).unwrap();
+        fs::write(blobs.join(format!("{}.incomplete", etag(&weights()))), left).unwrap();
+        assert_eq!(fs::read(get(&hub, "").unwrap().path).unwrap(), weights());
+        assert_eq!(server.ranges(), expected);
+    }
+}
+
+#[test]
+fn a_server_without_ranges_starts_over() {
+    let habits = Habits {
+        ranges: false,
+        breaks: vec![100_000],
+        ..Habits::default()
+    };
+    let (server, folder) = (usual(habits), TempDir::new().unwrap());
+    let fetched = get(&hub_at(&server.endpoint, &folder), "").unwrap();
+    assert_eq!(fs::read(fetched.path).unwrap(), weights());
+}
+
+#[test]
+fn gives_up_and_keeps_what_it_has() {
+    let habits = Habits {
+        breaks: vec![90_000, 0, 0, 0],
+        ..Habits::default()
+    };
+    let (server, folder) = (usual(habits), TempDir::new().unwrap());
+    let hub = hub_at(&server.endpoint, &folder);
+    let error = get(&hub, "").unwrap_err();
+    assert!(matches!(error, HubError::Broken { done: 90_000, .. }), "{error}");
+    assert!(!repository(&hub).join("blobs").join(etag(&weights())).exists());
+    get(&hub, "").unwrap();
+    assert_eq!(server.ranges().last(), Some(&Some(90_000)));
+}
+
+#[test]
+fn other_content_than_the_hub_names_is_removed() {
+    let habits = Habits {
+        lies: true,
+        ..Habits::default()
+    };
+    let (server, folder) = (usual(habits), TempDir::new().unwrap());
+    let hub = hub_at(&server.endpoint, &folder);
+    let error = get(&hub, "").unwrap_err();
+    assert!(
+        matches!(&error, HubError::Hash { expected, .. } if *expected == etag(&weights())),
+        "{error}"
+    );
+    let left = fs::read_dir(repository(&hub).join("blobs")).unwrap();
+    assert!(
+        left.into_iter()
+            .all(|entry| entry.unwrap().file_name() == etag(CONFIG).as_str())
+    );
+    let good = usual(Habits::default());
+    get(&hub_at(&good.endpoint, &folder), "").unwrap();
+}
+
+#[test]
+fn a_refusal_says_what_is_missing() {
+    let refused = |status, code, token: bool| {
+        let habits = Habits {
+            refuses: Some((status, code)),
+            ..Habits::default()
+        };
+        let (server, folder) = (usual(habits), TempDir::new().unwrap());
+        let mut hub = hub_at(&server.endpoint, &folder);
+        hub.token = token.then(|| Token::new("hf_secret").unwrap());
+        let message = get(&hub, "").unwrap_err().to_string();
+        assert!(
+            !message.contains("secret") && !message.contains('\u{7}'),
+            "{message}"
+        );
+        message
+    };
+    for (status, code, token, part) in [
+        (
+            401,
+            "GatedRepo",
+            false,
+            "granted by its owner, and no token was sent",
+        ),
+        (
+            403,
+            "GatedRepo",
+            true,
+            "was not granted to the account of this token",
+        ),
+        (
+            401,
+            "RepoNotFound",
+            false,
+            "there is no repository `owner/net.v1`",
+        ),
+        (
+            404,
+            "RepoNotFound",
+            true,
+            "or it is private and this token does not open it",
+        ),
+        (401, "", true, "does not accept the token: because"),
+        (401, "", false, "no token was sent"),
+        (404, "", false, "there is no repository"),
+        (403, "", true, "the server answered 403"),
+        (503, "", false, "the server answered 503"),
+    ] {
+        let message = refused(status, code, token);
+        assert!(message.contains(part), "{message}");
+    }
+    let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());
+    let hub = hub_at(&server.endpoint, &folder);
+    let message = |rest| get(&hub, rest).unwrap_err().to_string();
+    assert_eq!(
+        message("@v9"),
+        "the repository `owner/net.v1` has no revision `v9`"
+    );
+    assert_eq!(
+        message(":x.pth"),
+        "`owner/net.v1` at `main` has no file `x.pth`; it has `model.safetensors`, `sub/other.pth`"
+    );
+    let other: HubName = "hf:owner/other".parse().unwrap();
+    let error = fetch(&hub, &other, Wanted::Weights, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    assert!(matches!(error, HubError::NoRepository { .. }), "{error}");
+}
+
+#[test]
+fn a_large_file_is_not_fetched() {
+    let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());
+    let mut hub = hub_at(&server.endpoint, &folder);
+    hub.max_bytes = 199_999;
+    let error = get(&hub, "").unwrap_err();
+    assert!(
+        matches!(error, HubError::TooLarge { found: 200_000, .. }),
+        "{error}"
+    );
+    assert!(server.ranges().is_empty());
+}
+
+/// Nothing that a server says makes it write outside the repository's folder.
+#[test]
+fn a_hostile_server_gets_nowhere() {
+    let files: [(&str, &[u8]); 3] = [
+        ("../../../escaped.safetensors", &weights()),
+        ("/etc/escaped.safetensors", &weights()),
+        ("a\\..\\escaped.safetensors", &weights()),
+    ];
+    let (server, folder) = (FakeHub::start(&files, Habits::default()), TempDir::new().unwrap());
+    let error = get(&hub_at(&server.endpoint, &folder), "").unwrap_err();
+    assert!(
+        matches!(&error, HubError::NoWeights { files, .. } if files.is_empty()),
+        "{error}"
+    );
+    for habits in [
+        Habits {
+            etag: Some("../../../escaped"),
+            ..Habits::default()
+        },
+        Habits {
+            redirect: Some("file:///etc/passwd"),
+            ..Habits::default()
+        },
+        Habits {
+            redirect: Some(
+                "/owner/net.v1/resolve/0123456789abcdef0123456789abcdef01234567/model.safetensors",
+            ),
+            ..Habits::default()
+        },
+    ] {
+        let (server, folder) = (usual(habits), TempDir::new().unwrap());
+        let hub = hub_at(&server.endpoint, &folder);
+        let error = get(&hub, "").unwrap_err();
+        assert!(matches!(error, HubError::Malformed { .. }), "{error}");
+        assert!(!folder.path().join("escaped").exists() && !hub.cache.join("escaped").exists());
+    }
+}
+
+#[test]
+fn stops_when_asked_and_resumes() {
+    const SOON: Duration = Duration::from_secs(20);
+    let habits = Habits {
+        slow: true,
+        ..Habits::default()
+    };
+    let (server, folder) = (usual(habits), TempDir::new().unwrap());
+    let hub = hub_at(&server.endpoint, &folder);
+    let start = Instant::now();
+    let mut stop = |progress: mbn_fetch::hub::HubProgress| match progress {
+        progress if progress.file == Some("model.safetensors") && progress.done >= 2 => {
+            assert_eq!(progress.total, Some(200_000));
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    };
+    let error = fetch(&hub, &name(""), Wanted::Weights, &mut stop).unwrap_err();
+    assert!(matches!(error, HubError::Interrupted), "{error}");
+    assert!(start.elapsed() < SOON);
+    let fast = usual(Habits::default());
+    get(&hub_at(&fast.endpoint, &folder), "").unwrap();
+    assert!(matches!(fast.ranges()[..], [Some(2..)]), "{:?}", fast.ranges());
+}
+
+#[test]
+fn processes_that_want_the_same_file_fetch_it_once() {
+    let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());
+    let hub = hub_at(&server.endpoint, &folder);
+    std::thread::scope(|scope| {
+        let fetches: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| get(&hub, "").unwrap().path))
+            .collect();
+        for fetched in fetches {
+            assert_eq!(fs::read(fetched.join().unwrap()).unwrap(), weights());
+        }
+    });
+    assert_eq!(server.ranges(), [None]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named() {
+    let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());
+    let hub = hub_at(&server.endpoint, &folder);
+    let blobs = repository(&hub).join("blobs");
+    fs::create_dir_all(&blobs).unwrap();
+    let part = blobs.join(format!("{}.incomplete", etag(&weights())));
+    std::os::unix::fs::symlink("/dev/full", part).unwrap();
+    let error = get(&hub, "").unwrap_err();
+    assert!(matches!(error, HubError::DiskFull { .. }), "{error}");
+}

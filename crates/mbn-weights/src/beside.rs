@@ -1,0 +1,81 @@
+//! What other libraries write beside their weights: configuration as JSON, with what the tensors do not show.
+
+mod fields;
+pub(crate) mod timm;
+pub(crate) mod transformers;
+
+use mbn_spec::{Activation, Alpha, Preprocess, Stride2Padding, Variant};
+
+pub use fields::BesideError;
+
+/// The configuration of a network.
+const CONFIG: &str = "config.json";
+/// The configuration of its preprocessing, which transformers keeps apart.
+const PREPROCESSOR: &str = "preprocessor_config.json";
+
+/// What the files beside the weights say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Described {
+    /// The network that the configuration describes, if it is another one. Nothing else is set then.
+    pub other_model: Option<String>,
+    /// Width multiplier.
+    pub alpha: Option<f64>,
+    pub activation: Option<Activation>,
+    pub epsilon: Option<f64>,
+    pub padding: Option<Stride2Padding>,
+    pub preprocess: Option<Preprocess>,
+    /// Class names, and the field that has them.
+    pub classes: Option<(&'static str, Vec<String>)>,
+    /// The files that say something about activation, epsilon or padding.
+    pub variant_files: Vec<&'static str>,
+    /// The files that say something about the preprocessing.
+    pub preprocess_files: Vec<&'static str>,
+    /// The file that names the classes.
+    pub class_files: Vec<&'static str>,
+}
+
+impl Described {
+    /// The variant that is described; what is not described is as `usual`.
+    pub fn variant(&self, usual: Variant) -> Variant {
+        Variant {
+            activation: self.activation.unwrap_or(usual.activation),
+            batch_norm_epsilon: self.epsilon.unwrap_or(usual.batch_norm_epsilon),
+            stride2_padding: self.padding.unwrap_or(usual.stride2_padding),
+        }
+    }
+
+    /// Refuses a width multiplier that is not that of the tensors.
+    pub fn require_alpha(&self, found: Alpha) -> Result<(), BesideError> {
+        match self.alpha {
+            Some(stated) if stated != found.value() => Err(BesideError::new(
+                CONFIG,
+                format!("has `depth_multiplier` {stated}, the tensors have alpha {found}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The class names, which must be as many as the classes.
+    pub fn class_names(&self, classes: usize) -> Result<Option<Vec<String>>, BesideError> {
+        match &self.classes {
+            Some((field, names)) if names.len() != classes => {
+                let found = names.len();
+                Err(BesideError::new(
+                    CONFIG,
+                    format!("names {found} classes in `{field}`, the classifier has {classes}"),
+                ))
+            }
+            classes => Ok(classes.as_ref().map(|(_, names)| names.clone())),
+        }
+    }
+}
+
+/// Notes that a file says something.
+fn note(files: &mut Vec<&'static str>, file: &'static str) {
+    if !files.contains(&file) {
+        files.push(file);
+    }
+}
+
+#[cfg(test)]
+mod tests;

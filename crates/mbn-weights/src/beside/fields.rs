@@ -1,0 +1,192 @@
+//! Fields of a JSON file, with errors that name the file and the field.
+
+use std::io;
+use std::path::Path;
+
+use mbn_files::whole_file;
+use mbn_spec::{Activation, Interpolation};
+use serde_json::{Map, Value};
+
+/// The largest file that is read: class names of a few thousand classes take far less.
+const MAX_BYTES: u64 = 16 << 20;
+/// The largest number of pixels of a side.
+const MAX_SIDE: u64 = 8192;
+/// Characters of a value that an error shows.
+const SHOWN: usize = 60;
+
+/// A file beside the weights that describes them and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{file}` beside it {problem}")]
+pub struct BesideError {
+    file: &'static str,
+    problem: String,
+}
+
+impl BesideError {
+    pub(crate) fn new(file: &'static str, problem: String) -> Self {
+        Self { file, problem }
+    }
+}
+
+/// An object in a file.
+pub(super) struct Object {
+    file: &'static str,
+    /// The fields that lead to it, each with a dot after it.
+    path: String,
+    fields: Map<String, Value>,
+}
+
+impl Object {
+    /// The object in a file of a folder; `None` if there is no such file.
+    pub fn read(folder: &Path, file: &'static str) -> Result<Option<Self>, BesideError> {
+        let path = folder.join(file);
+        let too_large = |_| io::Error::other(format!("it is larger than {} MiB", MAX_BYTES >> 20));
+        let bytes = match whole_file::read(&path, MAX_BYTES, too_large) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(BesideError::new(file, format!("cannot be read: {error}"))),
+        };
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Ok(Some(Self {
+                file,
+                path: String::new(),
+                fields,
+            })),
+            Ok(_) => Err(BesideError::new(file, "is not a JSON object".to_owned())),
+            Err(error) => Err(BesideError::new(file, format!("is not JSON: {error}"))),
+        }
+    }
+
+    /// The error for a value that cannot be used.
+    pub fn wrong(&self, name: &str, expected: &str) -> BesideError {
+        let value = self.fields.get(name).map(ToString::to_string).unwrap_or_default();
+        let mut shown: String = value.chars().take(SHOWN).collect();
+        if shown.len() < value.len() {
+            shown.push_str("...");
+        }
+        let path = &self.path;
+        BesideError::new(
+            self.file,
+            format!("has `{path}{name}` {shown}, expected {expected}"),
+        )
+    }
+
+    /// A field, unless it is missing or null.
+    fn value(&self, name: &str) -> Option<&Value> {
+        self.fields.get(name).filter(|value| !value.is_null())
+    }
+
+    fn get<'a, T>(
+        &'a self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, BesideError> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(value) => read(value).map(Some).ok_or_else(|| self.wrong(name, expected)),
+        }
+    }
+
+    pub fn object(&self, name: &str) -> Result<Option<Self>, BesideError> {
+        let object = self.get(name, "an object", Value::as_object)?;
+        Ok(object.map(|fields| Self {
+            file: self.file,
+            path: format!("{}{name}.", self.path),
+            fields: fields.clone(),
+        }))
+    }
+
+    /// A field if it is an object; else `None`, whatever it is.
+    pub fn as_object(&self, name: &str) -> Option<Self> {
+        self.object(name).ok().flatten()
+    }
+
+    pub fn text(&self, name: &str) -> Result<Option<&str>, BesideError> {
+        self.get(name, "a string", Value::as_str)
+    }
+
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>, BesideError> {
+        self.get(name, "true or false", Value::as_bool)
+    }
+
+    /// A number above 0.
+    pub fn positive(&self, name: &str) -> Result<Option<f64>, BesideError> {
+        let positive = |value: &Value| value.as_f64().filter(|value| *value > 0.0 && value.is_finite());
+        self.get(name, "a number above 0", positive)
+    }
+
+    /// A number of pixels.
+    pub fn side(&self, name: &str) -> Result<Option<usize>, BesideError> {
+        let side = |value: &Value| {
+            let side = value.as_u64().filter(|side| (1..=MAX_SIDE).contains(side))?;
+            usize::try_from(side).ok()
+        };
+        self.get(name, &format!("a number of pixels from 1 to {MAX_SIDE}"), side)
+    }
+
+    /// Red, green and blue.
+    pub fn channels(&self, name: &str) -> Result<Option<[f32; 3]>, BesideError> {
+        self.get(name, "three numbers", |value| {
+            let values: Option<Vec<f32>> = value
+                .as_array()?
+                .iter()
+                .map(|value| value.as_f64().map(|value| value as f32))
+                .collect();
+            values?.try_into().ok()
+        })
+    }
+
+    /// Whole numbers.
+    pub fn whole_numbers(&self, name: &str) -> Result<Option<Vec<u64>>, BesideError> {
+        self.get(name, "a list of whole numbers", |value| {
+            value.as_array()?.iter().map(Value::as_u64).collect()
+        })
+    }
+
+    /// A list of strings.
+    pub fn texts(&self, name: &str) -> Result<Option<Vec<String>>, BesideError> {
+        self.get(name, "a list of strings", |value| {
+            let texts = value.as_array()?.iter();
+            texts.map(|text| text.as_str().map(str::to_owned)).collect()
+        })
+    }
+
+    /// Strings by their index: `{"0": "a", "1": "b"}`.
+    pub fn indexed_texts(&self, name: &str) -> Result<Option<Vec<String>>, BesideError> {
+        self.get(name, "a name for each index from 0 on", |value| {
+            let fields = value.as_object()?;
+            let at = |index: usize| fields.get(&index.to_string())?.as_str().map(str::to_owned);
+            (0..fields.len()).map(at).collect()
+        })
+    }
+
+    pub fn activation(&self, name: &str) -> Result<Option<Activation>, BesideError> {
+        self.get(name, "`relu` or `relu6`", |value| match value.as_str()? {
+            "relu" => Some(Activation::Relu),
+            "relu6" => Some(Activation::Relu6),
+            _ => None,
+        })
+    }
+
+    /// The name of a filter.
+    pub fn interpolation(&self, name: &str) -> Result<Option<Interpolation>, BesideError> {
+        self.get(name, "`bilinear` or `bicubic`", |value| match value.as_str()? {
+            "bilinear" => Some(Interpolation::Bilinear),
+            "bicubic" => Some(Interpolation::Bicubic),
+            _ => None,
+        })
+    }
+
+    /// Pillow's number of a filter.
+    pub fn resample(&self, name: &str) -> Result<Option<Interpolation>, BesideError> {
+        self.get(name, "2 (bilinear) or 3 (bicubic)", |value| {
+            match value.as_u64()? {
+                2 => Some(Interpolation::Bilinear),
+                3 => Some(Interpolation::Bicubic),
+                _ => None,
+            }
+        })
+    }
+}

@@ -1,0 +1,227 @@
+use std::path::Path;
+
+use mbn_spec::{Interpolation, Resize};
+
+use super::*;
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    folder
+}
+
+type Read = fn(&Path, Preprocess) -> Result<Described, BesideError>;
+
+fn read(library: Read, files: &[(&str, &str)]) -> Result<Described, BesideError> {
+    library(folder(files).path(), Preprocess::default())
+}
+
+#[test]
+fn transformers_files_describe_network_and_preprocessing() {
+    let config = r#"{"model_type": "mobilenet_v1", "depth_multiplier": 0.75, "min_depth": 8, "hidden_act": "relu6",
+        "tf_padding": false, "layer_norm_eps": 0.002, "image_size": 192, "id2label": {"1": "tench", "0": "background"}}"#;
+    let preprocessor = r#"{"crop_size": {"height": 192, "width": 192}, "do_center_crop": true, "do_normalize": true,
+        "do_rescale": true, "do_resize": true, "image_mean": [0.5, 0.25, 0.5], "image_std": [0.5, 0.5, 1],
+        "resample": 3, "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 224}}"#;
+    let described = read(
+        transformers::read,
+        &[(CONFIG, config), (PREPROCESSOR, preprocessor)],
+    )
+    .unwrap();
+    let variant = described.variant(Variant::PYTORCH);
+    assert_eq!(variant.activation, Activation::Relu6);
+    assert_eq!(variant.batch_norm_epsilon, 0.002);
+    assert_eq!(variant.stride2_padding, Stride2Padding::Symmetric);
+    assert_eq!(described.variant_files, [CONFIG]);
+    assert_eq!(described.preprocess_files, [PREPROCESSOR]);
+    let names = described.class_names(2).unwrap().unwrap();
+    assert_eq!(names, ["background", "tench"]);
+    let preprocess = described.preprocess.unwrap();
+    assert_eq!(preprocess.resize, Resize::Crop);
+    assert_eq!((preprocess.size, preprocess.shorter_side()), (192, 224));
+    assert_eq!(preprocess.interpolation, Interpolation::Bicubic);
+    assert_eq!(
+        (preprocess.mean, preprocess.std),
+        ([0.5, 0.25, 0.5], [0.5, 0.5, 1.0])
+    );
+    assert!(described.require_alpha(Alpha::ThreeQuarters).is_ok());
+    let error = described.require_alpha(Alpha::One).unwrap_err().to_string();
+    assert!(
+        error.contains("`config.json`") && error.contains("`depth_multiplier` 0.75"),
+        "{error}"
+    );
+    let error = described.class_names(1001).unwrap_err().to_string();
+    assert!(
+        error.contains("2 classes in `id2label`") && error.contains("1001"),
+        "{error}"
+    );
+}
+
+#[test]
+fn forms_of_older_and_newer_preprocessors_are_understood() {
+    let preprocess = |preprocessor: &str| {
+        let described = read(transformers::read, &[(PREPROCESSOR, preprocessor)]).unwrap();
+        described.preprocess.unwrap()
+    };
+    let squeezed = preprocess(r#"{"size": {"height": 160, "width": 160}, "do_center_crop": false}"#);
+    assert_eq!((squeezed.resize, squeezed.size), (Resize::Square, 160));
+    let older = preprocess(r#"{"size": 256, "crop_size": 224, "do_normalize": false}"#);
+    assert_eq!((older.resize, older.shorter_side()), (Resize::Crop, 256));
+    assert_eq!((older.mean, older.std), ([0.0; 3], [1.0; 3]));
+    // Bytes times 1/127.5 less 1: the same as a mean and a standard deviation of a half.
+    let factor = preprocess(
+        r#"{"size": 256, "crop_size": 224, "rescale_factor": 0.00784313725490196, "image_mean": [1, 1, 1], "image_std": [1, 1, 1]}"#,
+    );
+    assert_eq!((factor.mean, factor.std), ([0.5; 3], [0.5; 3]));
+}
+
+#[test]
+fn timms_file_describes_the_preprocessing() {
+    let config = |pretrained: &str, more: &str| {
+        format!(
+            r#"{{"architecture": "mobilenetv1_100", "num_classes": 2, {more} "pretrained_cfg": {{{pretrained}}}}}"#
+        )
+    };
+    let content = config(
+        r#""input_size": [3, 256, 256], "crop_pct": 0.95, "crop_mode": "center", "interpolation": "bilinear",
+           "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3], "fixed_input_size": false"#,
+        r#""label_names": ["a", "b"], "model_args": {"act_layer": "relu", "global_pool": "avg"},"#,
+    );
+    let described = read(timm::read, &[(CONFIG, &content)]).unwrap();
+    let preprocess = described.preprocess.unwrap();
+    assert_eq!((preprocess.size, preprocess.shorter_side()), (256, 269));
+    assert_eq!(preprocess.interpolation, Interpolation::Bilinear);
+    assert_eq!(preprocess.std, [1.0, 2.0, 3.0]);
+    assert_eq!(described.activation, Some(Activation::Relu));
+    assert_eq!(described.class_names(2).unwrap().unwrap(), ["a", "b"]);
+    let usual = config(r#""input_size": [3, 224, 224], "crop_pct": 0.875"#, "");
+    let described = read(timm::read, &[(CONFIG, &usual)]).unwrap();
+    assert_eq!(described.preprocess.unwrap().shorter, None);
+    assert_eq!(described.class_names(2).unwrap(), None);
+}
+
+#[test]
+fn configurations_of_other_networks_are_not_used() {
+    for (library, content) in [
+        (
+            transformers::read as Read,
+            r#"{"model_type": "resnet", "hidden_act": 7}"#,
+        ),
+        (timm::read, r#"{"architecture": "resnet", "pretrained_cfg": 7}"#),
+    ] {
+        let described = read(library, &[(CONFIG, content)]).unwrap();
+        assert_eq!(described.other_model.as_deref(), Some("resnet"));
+        assert_eq!(described.preprocess, None);
+        assert_eq!(read(library, &[]).unwrap(), Described::default());
+    }
+}
+
+#[test]
+fn every_wrong_field_is_named_with_its_file() {
+    let pretrained =
+        |field: &str| format!(r#"{{"architecture": "mobilenetv1_100", "pretrained_cfg": {{{field}}}}}"#);
+    for (field, named) in [
+        (
+            r#""input_size": [3, 224, 192]"#,
+            "`pretrained_cfg.input_size` [3,224,192]",
+        ),
+        (r#""input_size": [3, 7, 7]"#, "size 7 is outside 32 to 4096"),
+        (r#""crop_pct": 0"#, "`pretrained_cfg.crop_pct` 0"),
+        (r#""crop_pct": 1.5"#, "`pretrained_cfg.crop_pct` 1.5"),
+        (r#""crop_pct": 0.001"#, "shorter side to 224000"),
+        (r#""crop_mode": "border""#, "`pretrained_cfg.crop_mode`"),
+        (
+            r#""interpolation": "lanczos""#,
+            "`pretrained_cfg.interpolation` \"lanczos\", expected `bilinear` or `bicubic`",
+        ),
+        (
+            r#""mean": [0.5]"#,
+            "`pretrained_cfg.mean` [0.5], expected three numbers",
+        ),
+        (r#""std": [0, 0, 0]"#, "std"),
+        (r#""label_names": [1]"#, "`pretrained_cfg.label_names`"),
+    ] {
+        let error = read(timm::read, &[(CONFIG, &pretrained(field))])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("`config.json`") && error.contains(named),
+            "{field}: {error}"
+        );
+    }
+    for (file, content, named) in [
+        (CONFIG, "[]", "is not a JSON object"),
+        (CONFIG, "{", "is not JSON"),
+        (
+            CONFIG,
+            r#"{"model_type": 3}"#,
+            "`model_type` 3, expected a string",
+        ),
+        (
+            CONFIG,
+            r#"{"hidden_act": "swish"}"#,
+            "`hidden_act` \"swish\", expected `relu` or `relu6`",
+        ),
+        (CONFIG, r#"{"tf_padding": "yes"}"#, "`tf_padding`"),
+        (CONFIG, r#"{"layer_norm_eps": -1}"#, "`layer_norm_eps` -1"),
+        (CONFIG, r#"{"image_size": [224]}"#, "`image_size` [224]"),
+        (
+            CONFIG,
+            r#"{"min_depth": 16, "depth_multiplier": 0.25}"#,
+            "`min_depth` 16",
+        ),
+        (CONFIG, r#"{"num_channels": 1}"#, "`num_channels` 1"),
+        (CONFIG, r#"{"id2label": {"0": "a", "2": "b"}}"#, "`id2label`"),
+        (
+            PREPROCESSOR,
+            r#"{"resample": 1}"#,
+            "`resample` 1, expected 2 (bilinear) or 3 (bicubic)",
+        ),
+        (PREPROCESSOR, r#"{"do_resize": false}"#, "`do_resize` false"),
+        (
+            PREPROCESSOR,
+            r#"{"size": {"shortest_edge": 256}, "do_center_crop": false}"#,
+            "`do_center_crop` false",
+        ),
+        (
+            PREPROCESSOR,
+            r#"{"size": {"height": 256, "width": 224}}"#,
+            "`size`",
+        ),
+        (
+            PREPROCESSOR,
+            r#"{"size": {"shortest_edge": 1e9}}"#,
+            "`size.shortest_edge`",
+        ),
+        (
+            PREPROCESSOR,
+            r#"{"size": 224, "crop_size": 256}"#,
+            "shorter side to 224",
+        ),
+        (PREPROCESSOR, r#"{"image_mean": [0.5, "x", 1]}"#, "`image_mean`"),
+        (PREPROCESSOR, r#"{"rescale_factor": 0}"#, "`rescale_factor` 0"),
+    ] {
+        let error = read(transformers::read, &[(file, content)])
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with(&format!("`{file}` beside it")), "{error}");
+        assert!(error.contains(named), "{content}: {error}");
+    }
+}
+
+#[test]
+fn a_file_larger_than_any_configuration_is_refused() {
+    let folder = folder(&[]);
+    let file = std::fs::File::create(folder.path().join(CONFIG)).unwrap();
+    file.set_len(17 << 20).unwrap();
+    let error = timm::read(folder.path(), Preprocess::default())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("larger than 16 MiB"), "{error}");
+    let deep = "[".repeat(100_000);
+    std::fs::write(folder.path().join(CONFIG), deep).unwrap();
+    assert!(timm::read(folder.path(), Preprocess::default()).is_err());
+}
