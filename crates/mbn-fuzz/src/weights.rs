@@ -18,7 +18,9 @@ pub fn weights(file: &[u8]) {
 }
 
 fn read(file: &[u8]) {
-    let WeightFile { weights, adaptations } = match WeightFile::from_bytes(file) {
+    let WeightFile {
+        weights, adaptations, ..
+    } = match WeightFile::from_bytes(file) {
         Ok(read) => read,
         Err(error) => {
             assert!(!error.to_string().is_empty());
