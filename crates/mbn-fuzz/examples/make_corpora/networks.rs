@@ -43,7 +43,7 @@ pub fn weight_files() -> Result<Vec<File>> {
         .replace("\"model.", "\"module.model.")
         .replace("\"fc.", "\"module.fc.");
     let keras = mbn_testing::reference_path("keras/weights.safetensors");
-    Ok(vec![
+    let mut files = vec![
         ("ours".to_owned(), ours.clone()),
         ("keras".to_owned(), header(&fs::read(keras)?)),
         ("prefix".to_owned(), with_length(&format!("{{{with_prefix}"))),
@@ -58,7 +58,13 @@ pub fn weight_files() -> Result<Vec<File>> {
                 r#"{"__metadata__":{"progress":"{}"},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}"#,
             ),
         ),
-    ])
+    ];
+    // PyTorch's checkpoints.
+    for name in ["no_checksums", "protocol_4", "training", "whole_model"] {
+        let path = mbn_testing::reference_path("checkpoint").join(format!("{name}.pth"));
+        files.push((format!("{name}.pth"), fs::read(path)?));
+    }
+    Ok(files)
 }
 
 fn header(file: &[u8]) -> Vec<u8> {
