@@ -8,6 +8,7 @@ REFERENCE_PYTHON ?= .venv-reference/bin/python
 FAMILIES_PYTHON ?= .venv-families/bin/python
 
 .PHONY: help demo test reference families check bench microbench build onnxruntime onnxruntime-cuda clean
+.PHONY: fuzz fuzz-corpora
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -40,6 +41,13 @@ bench: onnxruntime $(BENCH_PYTHON) ## Compare with PyTorch and ONNX Runtime, wri
 microbench: ## Benchmark single operations and data loading
 	$(CARGO) bench --locked -p mbn-ops --bench operations
 	$(CARGO) bench --locked -p mbn-data --bench loader
+
+fuzz: ## Fuzz the readers of files (TARGET=NAME: one of them, TIME=SECONDS for each, default 1800)
+	$(PYTHON) scripts/fuzz.py $(if $(TIME),--time $(TIME)) $(TARGET)
+
+fuzz-corpora: $(VENV)/ready ## Write the files that fuzzing starts from anew
+	$(VENV)/bin/python fuzz/make_pictures.py
+	$(CARGO) run --locked -p mbn-fuzz --example make_corpora
 
 onnxruntime: ## Get ONNX Runtime into onnxruntime/
 	$(PYTHON) scripts/get_onnxruntime.py
@@ -89,4 +97,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .venv-bench .venv-reference .venv-families onnxruntime cuda-toolkit model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families onnxruntime cuda-toolkit model.onnx

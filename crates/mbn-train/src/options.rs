@@ -177,6 +177,14 @@ impl Options {
         Ok(self.run.clone().over(below))
     }
 
+    /// Reads the content of a configuration file.
+    ///
+    /// # Errors
+    /// It is not TOML, or has an unknown key or a value out of range.
+    pub fn read_config(text: &str) -> Result<RunArgs> {
+        file::parse(text, &Self::command())
+    }
+
     /// Threads that decode images. By default on CUDA, every core that `--threads` allows but one, which the step needs to
     /// give the device its work: a device takes more images than all of them decode.
     pub(crate) fn worker_count(&self, on_cuda: bool) -> usize {

@@ -1,7 +1,8 @@
-//! JPEG. `turbo` decodes the usual layouts fast, `libjpeg` every other one and whatever `turbo` refuses. Both give libjpeg's
-//! pixels to the bit.
+//! JPEG. `turbo` decodes flawless files of the usual layouts fast, `libjpeg` every other one and whatever `turbo` refuses. Both
+//! give libjpeg's pixels to the bit.
 
 mod cost;
+mod flawless;
 mod libjpeg;
 mod progress;
 mod structure;
@@ -103,6 +104,7 @@ fn denominator(structure: &Structure, at_least: Option<u32>) -> u8 {
 /// The pixels, from the fastest decoder that is right.
 fn fastest_pixels(bytes: &[u8], structure: &Structure, denominator: u8) -> Result<RgbImage, DecodeErrorKind> {
     if turbo::is_exact(structure)
+        && flawless::is_flawless(bytes)
         && let Some(image) = turbo::decode(bytes, denominator)
     {
         return Ok(image);

@@ -138,7 +138,7 @@ fn defaults_in_a_file_follow_what_the_command_line_changes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");
     let saved = resolve("mbn-train --data d --lr 0.3 --mixup 0.2 --crop-scale 0.5,1").unwrap();
-    std::fs::write(&path, file::to_toml(&saved).unwrap()).unwrap();
+    std::fs::write(&path, saved.to_toml().unwrap()).unwrap();
     for flags in [
         "--recipe plain",
         "--optimizer adamw",
@@ -212,6 +212,10 @@ fn contradictions_are_refused() {
         "mbn-train --workers 0",
         "mbn-train --workers 1025",
         "mbn-train --seed 9223372036854775808",
+        "mbn-train --fold 9223372036854775808",
+        "mbn-train --epochs 9223372036854775808",
+        "mbn-train --batch-size 9223372036854775808",
+        "mbn-train --patience 9223372036854775808",
         "mbn-train --profile --init w",
         "mbn-train --download --download-url u --download-md5 zzz",
         "mbn-train --download --download-url u --download-md5 91f7769df0f17e558f3565bffb0c7df",

@@ -10,7 +10,7 @@ use mbn_files::atomic;
 use mbn_weights::{BEST_OF_RUN, LAST_OF_RUN};
 
 use super::publish::require_writable;
-use crate::settings::{BadImages, Settings, file as settings_file};
+use crate::settings::{BadImages, Settings};
 
 /// Everything that resuming needs. It is written before the other files of an epoch, which follow from it: if the run dies
 /// in between, resuming writes them.
@@ -196,7 +196,7 @@ impl RunDir {
 
     /// Writes the settings as a configuration file.
     pub fn write_settings(&self, settings: &Settings) -> Result<()> {
-        self.write(SETTINGS, settings_file::to_toml(settings)?.as_bytes())
+        self.write(SETTINGS, settings.to_toml()?.as_bytes())
     }
 
     /// Replaces a file of the run.

@@ -29,7 +29,11 @@ pub(crate) fn load(path: &Path, above: &RunArgs, command: &Command) -> Result<Ru
     })
 }
 
-fn parse(text: &str, command: &Command) -> Result<RunArgs> {
+/// Reads the content of a configuration file.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn parse(text: &str, command: &Command) -> Result<RunArgs> {
     let table: toml::Table = text.parse().map_err(without_trailing_newline)?;
     let known = keys();
     let unknown: Vec<_> = table
@@ -84,13 +88,18 @@ pub(crate) fn contradiction(path: &Path, error: &anyhow::Error) -> anyhow::Error
     anyhow!(message).context(format!("configuration `{}` cannot be used", path.display()))
 }
 
-/// The settings as a file that [`load`] reads.
-pub(crate) fn to_toml(settings: &Settings) -> Result<String> {
-    let values = toml::to_string(settings)?;
-    Ok(format!(
-        "# Settings of a run of mbn-train {}; `mbn-train --config FILE` takes them again.\n{values}",
-        env!("CARGO_PKG_VERSION")
-    ))
+impl Settings {
+    /// The settings as the content of a configuration file.
+    ///
+    /// # Errors
+    /// TOML cannot express a value, such as an integer of 64 bits or a path that is not UTF-8.
+    pub fn to_toml(&self) -> Result<String> {
+        let values = toml::to_string(self)?;
+        Ok(format!(
+            "# Settings of a run of mbn-train {}; `mbn-train --config FILE` takes them again.\n{values}",
+            env!("CARGO_PKG_VERSION")
+        ))
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! A row of the table of settings, and its default in words.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use clap::Arg;
 use clap::builder::ValueParser;
+use serde::Serialize;
 
 use super::{Recipe, RunArgs, Settings};
 
@@ -80,6 +84,18 @@ impl Setting {
         let settings = Settings::fill(&args).ok();
         let value = settings.and_then(|settings| (self.saved)(&settings));
         value.unwrap_or_default()
+    }
+}
+
+/// Reads a number that the file of settings can hold: TOML's integers end at `i64::MAX`.
+pub(super) fn storable<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr<Err: Display> + Serialize,
+{
+    let number = text.parse().map_err(|error: T::Err| error.to_string())?;
+    match toml::Value::try_from(&number) {
+        Ok(_) => Ok(number),
+        Err(_) => Err(format!("expected at most {}", i64::MAX)),
     }
 }
 

@@ -22,14 +22,14 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgMatches, value_parser};
+use clap::ArgMatches;
 use mbn_cli::UsageError;
 use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_spec::{Activation, Alpha, Channels, Interpolation, Stride2Padding};
 use serde::{Deserialize, Serialize};
 
 use super::define::{derive, given_or, settings, shown};
-use super::setting::{Group, Off, Setting, dashed, text};
+use super::setting::{Group, Off, Setting, dashed, storable, text};
 use super::{
     BadImages, BetaParameter, ClassWeights, CropScale, DEFAULT_DATA, Fraction, Freeze, NonNegative,
     OptimizerName, Part, Positive, Probability, RandAugment, Recipe, ResizeName, Size, StartSize,
@@ -44,6 +44,7 @@ settings! {
     /// Train on fold K of STL-10, 0 to 9
     fold: usize {
         group: Data, value: "K", example: "3", unset: "all training images",
+        option: |option| option.value_parser(storable::<usize>),
     }
     /// Part of each class held out to test on
     val_fraction: Part {
@@ -104,10 +105,12 @@ settings! {
     /// Passes over the training set
     epochs: NonZeroUsize {
         group: Training, value: "N", example: "20", default: 50usize,
+        option: |option| option.value_parser(storable::<NonZeroUsize>),
     }
     /// Images in a training step
     batch_size: NonZeroUsize {
         group: Training, value: "N", example: "32", default: 64usize,
+        option: |option| option.value_parser(storable::<NonZeroUsize>),
     }
     /// Defaults of augmentation and regularisation
     recipe: Recipe {
@@ -116,8 +119,7 @@ settings! {
     /// Seed of weights, order, augmentation, held-out part
     seed: u64 {
         group: Training, value: "N", example: "7", default: 0u64,
-        // TOML's integers end at i64::MAX.
-        option: |option| option.value_parser(value_parser!(u64).range(..=i64::MAX as u64)),
+        option: |option| option.value_parser(storable::<u64>),
     }
     /// Weights to start from: a file, or hf:OWNER/NAME
     init: PathBuf {
@@ -138,6 +140,7 @@ settings! {
     /// Stop after N epochs without gain, 0: never
     patience: usize {
         group: Training, value: "N", example: "5", default: 0usize,
+        option: |option| option.value_parser(storable::<usize>),
     }
     /// Optimiser
     optimizer: OptimizerName {

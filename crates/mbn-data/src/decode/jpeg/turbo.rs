@@ -1,7 +1,7 @@
 //! The usual layouts, through libjpeg-turbo-rs, which has vector instructions.
 
 use image::RgbImage;
-use libjpeg_turbo_rs::{DecodeLimits, DecodeWarning, Decoder, PixelFormat, ScalingFactor};
+use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat, ScalingFactor};
 
 use super::cost::keeps_coefficients;
 use super::structure::{Process, Structure};
@@ -50,7 +50,5 @@ pub(super) fn decode(bytes: &[u8], denominator: u8) -> Option<RgbImage> {
     let mut image = RgbImage::new(u32::try_from(width).ok()?, u32::try_from(height).ok()?);
     let info = decoder.decode_image_into(&mut image).ok()?;
     let is_whole = (info.width, info.height, info.bytes_written) == (width, height, image.len());
-    // Other readers accept stray bytes between segments too.
-    let is_harmless = |warning: &DecodeWarning| matches!(warning, DecodeWarning::ExtraneousData { .. });
-    (is_whole && info.warnings.iter().all(is_harmless)).then_some(image)
+    (is_whole && info.warnings.is_empty()).then_some(image)
 }

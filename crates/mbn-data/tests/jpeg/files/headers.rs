@@ -1,6 +1,10 @@
 //! Marker segments.
 
+use super::huffman::Table;
 use super::{Layout, Picture, Process, Scan, Tables, huffman};
+
+/// Number of the AC table of scans that add one bit.
+const REFINING: u8 = 2;
 
 /// A segment in front of the tables.
 #[derive(Clone, Debug)]
@@ -105,11 +109,20 @@ pub(super) fn write_tables(file: &mut Vec<u8>, layout: &Layout) {
     if layout.tables == Tables::Omitted {
         return;
     }
+    let mut write = |head: usize, table: &Table| {
+        segment(
+            file,
+            0xc4,
+            &[&[head as u8], &table.counts[..], &table.symbols].concat(),
+        );
+    };
     for class in 0..2 {
         for (kind, table) in huffman::tables(layout, class).iter().enumerate() {
-            let head = (kind << 4 | class) as u8;
-            segment(file, 0xc4, &[&[head], &table.counts[..], &table.symbols].concat());
+            write(kind << 4 | class, table);
         }
+    }
+    if layout.process == Process::Progressive {
+        write(1 << 4 | usize::from(REFINING), &huffman::refining_ac());
     }
 }
 
@@ -121,6 +134,7 @@ pub(super) fn write_scan(file: &mut Vec<u8>, picture: &Picture, scan: &Scan, pro
         let tables = match process {
             Process::Sequential { .. } => table << 4 | table,
             Process::Progressive if scan.band[0] == 0 => table << 4,
+            Process::Progressive if scan.bits[0] > 0 => REFINING,
             Process::Progressive => table,
         };
         content.extend([picture.components[i].id, tables]);

@@ -56,6 +56,17 @@ fn flat_ac() -> Table {
     }
 }
 
+/// The AC table of scans that add one bit, in which every new coefficient has a magnitude of 1: a code of 5 or 6 bits for each
+/// run before such a coefficient or of ended blocks.
+pub(super) fn refining_ac() -> Table {
+    let mut counts = [0; 16];
+    (counts[4], counts[5]) = (30, 2);
+    Table {
+        counts,
+        symbols: (0..16).flat_map(|run| [run << 4, run << 4 | 1]).collect(),
+    }
+}
+
 /// T.81, tables K.3 and K.4.
 fn standard_dc(class: usize) -> Table {
     let counts = match class {

@@ -1,7 +1,7 @@
 //! Scans of a band of coefficients or of one more bit (T.81, annex G).
 
 use super::bits::{Bits, category};
-use super::huffman::{Table, tables};
+use super::huffman::{Table, refining_ac, tables};
 use super::sequential::{Step, order, write_dc};
 use super::{Layout, Picture, Scan};
 
@@ -13,8 +13,12 @@ pub(super) fn write(file: &mut Vec<u8>, picture: &Picture, layout: &Layout, scan
     let mut bits = Bits::default();
     let mut predictions = vec![0; picture.components.len()];
     let [before, low] = scan.bits.map(u32::from);
+    let refining = refining_ac();
     let mut band = Band {
-        table: &tables[scan.components[0].min(1)][1],
+        table: match before {
+            0 => &tables[scan.components[0].min(1)][1],
+            _ => &refining,
+        },
         ended_blocks: 0,
         corrections: Vec::new(),
     };

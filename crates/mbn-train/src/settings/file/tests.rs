@@ -75,13 +75,13 @@ fn resolved_settings_are_a_configuration_again() {
         "crop = false\nflip = 0.5",
     ] {
         let settings = resolve(text);
-        let saved = to_toml(&settings).unwrap();
+        let saved = settings.to_toml().unwrap();
         assert_eq!(resolve(&saved), settings, "{saved}");
         let args = read(&saved).unwrap().without_defaults();
         let again = Settings::resolve(args, settings.data.clone(), None).unwrap();
         assert_eq!(again, settings, "{saved}");
     }
-    let saved = to_toml(&resolve(full)).unwrap();
+    let saved = resolve(full).to_toml().unwrap();
     let table: toml::Table = saved.parse().unwrap();
     assert_eq!(table.keys().cloned().collect::<Vec<_>>(), keys());
 }

@@ -1,0 +1,118 @@
+//! Weight files and ONNX files without their values, which are zero.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::Result;
+use mbn_onnx::{ExportOptions, InputKind, Model, Precision, export};
+use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, TensorKind, Training, Variant};
+use mbn_weights::Weights;
+
+use crate::File;
+
+/// Weights whose values are all zero, with all metadata.
+fn zeros(variant: Variant, classes: usize) -> Result<Weights> {
+    let architecture = Architecture {
+        alpha: Alpha::Quarter,
+        classes,
+        variant,
+    };
+    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
+    for spec in architecture.tensors() {
+        match spec.kind {
+            TensorKind::Counter => drop(counters.insert(spec.name, 0)),
+            _ => drop(floats.insert(spec.name, vec![0.0; spec.shape.iter().product()])),
+        }
+    }
+    let metadata = Metadata {
+        classes: Some((0..classes).map(|class| format!("name {class}")).collect()),
+        preprocess: Some(Preprocess::default()),
+        training: Some(Training::default()),
+        ..Metadata::default()
+    };
+    Ok(Weights::new(architecture, metadata, floats, counters)?)
+}
+
+/// Headers of weight files, without the values.
+pub fn weight_files() -> Result<Vec<File>> {
+    let ours = header(&zeros(Variant::default(), 2)?.to_bytes()?);
+    let text = String::from_utf8_lossy(&ours[8..]);
+    // Only our files have metadata, which come first.
+    let tensors = text.split_once("},").map_or("", |(_, tensors)| tensors);
+    let with_prefix = tensors
+        .replace("\"model.", "\"module.model.")
+        .replace("\"fc.", "\"module.fc.");
+    let keras = mbn_testing::reference_path("keras/weights.safetensors");
+    let mut files = vec![
+        ("ours".to_owned(), ours.clone()),
+        ("keras".to_owned(), header(&fs::read(keras)?)),
+        ("prefix".to_owned(), with_length(&format!("{{{with_prefix}"))),
+        ("empty".to_owned(), with_length("{}")),
+        (
+            "one-tensor".to_owned(),
+            with_length(r#"{"fc.bias":{"dtype":"F16","shape":[3],"data_offsets":[0,6]}}"#),
+        ),
+        (
+            "state".to_owned(),
+            with_length(
+                r#"{"__metadata__":{"progress":"{}"},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}"#,
+            ),
+        ),
+    ];
+    // PyTorch's checkpoints.
+    for name in ["no_checksums", "protocol_4", "training", "whole_model"] {
+        let path = mbn_testing::reference_path("checkpoint").join(format!("{name}.pth"));
+        files.push((format!("{name}.pth"), fs::read(path)?));
+    }
+    Ok(files)
+}
+
+fn header(file: &[u8]) -> Vec<u8> {
+    let length = file
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes) as usize);
+    file[..file.len().min(8 + length)].to_vec()
+}
+
+fn with_length(header: &str) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()
+}
+
+/// Models without the values of their larger constants.
+pub fn models() -> Result<Vec<File>> {
+    let relu = Variant {
+        activation: Activation::Relu,
+        ..Variant::default()
+    };
+    let mut files = Vec::new();
+    for (name, variant, options) in [
+        ("folded", Variant::default(), ExportOptions::default()),
+        (
+            "unfolded-bytes",
+            relu,
+            ExportOptions {
+                fold: false,
+                input: InputKind::Uint8,
+                softmax: true,
+                ..ExportOptions::default()
+            },
+        ),
+        (
+            "float16",
+            Variant::default(),
+            ExportOptions {
+                precision: Precision::Fp16,
+                ..ExportOptions::default()
+            },
+        ),
+    ] {
+        let mut proto = export(&zeros(variant, 2)?, &options)?.proto().clone();
+        for tensor in proto.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
+            if tensor.raw_data().len() > 12 {
+                tensor.raw_data = None;
+            }
+        }
+        files.push((format!("{name}.onnx"), Model::from(proto).to_bytes()));
+    }
+    Ok(files)
+}

@@ -1,0 +1,83 @@
+//! ONNX files.
+
+use mbn_onnx::proto::TensorProto;
+use mbn_onnx::{Model, checker};
+
+/// Most bytes of the constants that are filled up.
+const MOST_BYTES: usize = 2 << 20;
+
+/// Reads a model as it is, and with zeros for constants of a known size that have no values: the smallest network has a
+/// megabyte of values, which a corpus cannot hold.
+///
+/// # Panics
+/// If a model that was read cannot be written and read again.
+pub fn onnx(file: &[u8]) {
+    match Model::from_bytes(file) {
+        Ok(model) => {
+            read(&model);
+            read(&filled(&model));
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+fn read(model: &Model) {
+    match checker::check(model) {
+        Ok(report) => assert!(!report.outputs.is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    match model.metadata() {
+        Ok(metadata) => assert!(metadata.classes.is_none_or(|names| !names.is_empty())),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    match model.to_folded() {
+        Ok(folded) => {
+            assert!(checker::check(model).is_ok());
+            assert_eq!(folded.convs.len(), folded.architecture.convs().len());
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    let written = model.to_bytes();
+    let again = Model::from_bytes(&written).expect("a model that can be read again");
+    // Bytes, because a number may be NaN.
+    assert_eq!(again.to_bytes(), written);
+}
+
+fn filled(model: &Model) -> Model {
+    let mut proto = model.proto().clone();
+    let mut left = MOST_BYTES;
+    for tensor in proto.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
+        if tensor.raw_data().is_empty()
+            && let Some(bytes) = bytes(tensor).filter(|&bytes| bytes <= left)
+        {
+            left -= bytes;
+            tensor.raw_data = Some(vec![0; bytes]);
+        }
+    }
+    proto.into()
+}
+
+/// Bytes of the values of a constant.
+fn bytes(tensor: &TensorProto) -> Option<usize> {
+    let size = |dim: &i64| usize::try_from(*dim).ok();
+    let mut dims = tensor.dims.iter().map(size);
+    dims.try_fold(tensor.data_type().size(), |bytes, dim| bytes.checked_mul(dim?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else the fuzzer would see nothing but refusals.
+    #[test]
+    fn the_models_of_the_corpus_are_read_once_they_are_filled() {
+        for name in ["folded", "unfolded-bytes", "float16"] {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpora/onnx");
+            let file = std::fs::read(format!("{folder}/{name}.onnx")).unwrap();
+            let model = filled(&Model::from_bytes(&file).unwrap());
+            checker::check(&model).unwrap();
+            let is_float16 = name == "float16";
+            assert_eq!(model.to_folded().is_err(), is_float16, "{name}");
+        }
+    }
+}
