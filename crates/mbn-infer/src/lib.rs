@@ -5,6 +5,7 @@
 
 pub mod builtin;
 pub mod check;
+pub mod classes;
 mod hints;
 pub mod inputs;
 pub mod model;
@@ -12,9 +13,11 @@ pub mod options;
 pub mod output;
 pub mod pipeline;
 pub mod predictions;
+pub mod preprocessing;
 pub mod reference;
 pub mod report;
 mod run;
+pub mod scores;
 pub mod setup;
 
 pub use run::run;

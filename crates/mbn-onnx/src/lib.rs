@@ -27,6 +27,7 @@ mod error;
 mod export;
 #[cfg(test)]
 mod fixtures;
+pub mod foreign;
 mod model;
 mod network;
 mod opset;

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, whole_file};
-use mbn_spec::{Metadata, MetadataError};
+use mbn_spec::{Metadata, MetadataError, ModelMetadata};
 use mbn_weights::MAX_FILE_BYTES;
 use prost::Message;
 
+use crate::foreign::ultralytics::Ultralytics;
 use crate::proto::{GraphProto, ModelProto};
 
 pub(crate) const WEIGHTS_SHA256: &str = "weights_sha256";
@@ -95,6 +96,21 @@ impl Model {
     pub fn metadata(&self) -> Result<Metadata, MetadataError> {
         let props = &self.proto.metadata_props;
         Metadata::from_pairs(props.iter().map(|entry| (entry.key(), entry.value())))
+    }
+
+    /// The metadata, whichever tool wrote the model.
+    ///
+    /// # Errors
+    /// [`MetadataError`] if it says that the model is this project's, and a value cannot be used.
+    pub fn any_metadata(&self) -> Result<ModelMetadata, MetadataError> {
+        let props = &self.proto.metadata_props;
+        ModelMetadata::from_pairs(props.iter().map(|entry| (entry.key(), entry.value())))
+    }
+
+    /// What Ultralytics' exporter says about the model, if it wrote it, and what it says that cannot be read.
+    pub fn ultralytics(&self) -> Option<(Ultralytics, Vec<String>)> {
+        let props = &self.proto.metadata_props;
+        Ultralytics::of(&props.iter().map(|entry| (entry.key(), entry.value())).collect())
     }
 
     /// The [hash](mbn_weights::Weights::sha256) of the weights that the model was made from.

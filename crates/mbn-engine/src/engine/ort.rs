@@ -2,25 +2,42 @@
 
 mod fixed;
 mod interface;
+mod output;
 mod session;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mbn_spec::Metadata;
+use half::f16;
+use mbn_onnx::foreign::{Heads, Layout};
+use mbn_spec::{Metadata, ModelMetadata};
 use ort::session::Session;
 use ort::value::TensorRef;
 
 use super::Engine;
 use crate::cuda::CudaError;
 use crate::error::EngineError;
-use crate::images::{PixelBuffer, PixelType, Pixels};
+use crate::images::{MAX_BATCH, PixelBuffer, PixelType, Pixels};
 use crate::placement::Placement;
 use crate::runtime::Runtime;
 
 use fixed::FixedBatch;
-use interface::{Arranged, Input, Output};
+use interface::{Arranged, Input};
+use output::{NoOutput, Output, list, widened};
 pub use session::{CudaOptions, CudnnSearch, ModelSource, Provider, SessionOptions};
+
+/// What is known of a model before it is loaded, for what its inputs and outputs leave open.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// What makes the outputs.
+    pub heads: Heads,
+    /// The layout that the first nodes show.
+    pub layout: Option<Layout>,
+    /// The output to take, by its name.
+    pub output: Option<String>,
+    /// The number of classes that have names.
+    pub classes: Option<usize>,
+}
 
 /// A network that ONNX Runtime runs.
 #[derive(Debug)]
@@ -44,7 +61,8 @@ impl OrtEngine {
     /// # Errors
     /// As [`OrtEngine::load`].
     pub fn from_file(runtime: &Runtime, path: &Path, threads: usize) -> Result<Self, EngineError> {
-        Self::load(runtime, &ModelSource::File(path.to_owned()), &on_cpu(threads))
+        let source = ModelSource::File(path.to_owned());
+        Self::load(runtime, &source, &on_cpu(threads), &Reading::default())
     }
 
     /// Loads an ONNX file's content to run on the CPU; `threads` compute each operation.
@@ -52,7 +70,8 @@ impl OrtEngine {
     /// # Errors
     /// As [`OrtEngine::load`].
     pub fn from_bytes(runtime: &Runtime, bytes: &[u8], threads: usize) -> Result<Self, EngineError> {
-        Self::load(runtime, &ModelSource::Bytes(bytes.into()), &on_cpu(threads))
+        let source = ModelSource::Bytes(bytes.into());
+        Self::load(runtime, &source, &on_cpu(threads), &Reading::default())
     }
 
     /// Loads an ONNX file.
@@ -64,8 +83,10 @@ impl OrtEngine {
         runtime: &Runtime,
         source: &ModelSource,
         options: &SessionOptions,
+        reading: &Reading,
     ) -> Result<Self, EngineError> {
-        Self::of_session(runtime, session::start(runtime, source, options, None)?, options)
+        let session = session::start(runtime, source, options, None)?;
+        Self::of_session(runtime, session, options, reading)
     }
 
     /// Loads an ONNX file for single images, and runs it once on zeros to see which provider runs each operation. Height
@@ -77,6 +98,7 @@ impl OrtEngine {
         runtime: &Runtime,
         source: &ModelSource,
         options: &SessionOptions,
+        reading: &Reading,
         size: usize,
     ) -> Result<(Self, Placement), EngineError> {
         let folder = tempfile::tempdir().map_err(EngineError::Profile)?;
@@ -89,10 +111,10 @@ impl OrtEngine {
             cuda.graph = false;
         }
         let session = session::start(runtime, source, &options, Some(&folder.path().join("profile")))?;
-        let mut engine = Self::of_session(runtime, session, &options)?;
+        let mut engine = Self::of_session(runtime, session, &options, reading)?;
         let size = engine.input_size().unwrap_or(size);
         let n = engine.input.batch.unwrap_or(1);
-        let blank = PixelBuffer::zeros(engine.input.pixel_type, n * 3 * size * size);
+        let blank = PixelBuffer::zeros(engine.input.pixel_type(), n * 3 * size * size);
         engine.run_fixed(blank.pixels(), n)?;
         let profile = engine.session.end_profiling().map_err(EngineError::options)?;
         let json = std::fs::read(profile).map_err(EngineError::Profile)?;
@@ -104,19 +126,19 @@ impl OrtEngine {
         runtime: &Runtime,
         session: Session,
         options: &SessionOptions,
+        reading: &Reading,
     ) -> Result<Self, EngineError> {
         let properties = properties(&session)?;
-        let metadata = Metadata::from_pairs(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
-        let output = Output::of(session.outputs())?;
-        if let Some(names) = &metadata.classes
-            && names.len() != output.classes
-        {
-            return Err(EngineError::ClassNames {
-                names: names.len(),
-                classes: output.classes,
-            });
+        let pairs = properties.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        let ModelMetadata {
+            metadata, is_ours, ..
+        } = ModelMetadata::from_pairs(pairs)?;
+        let names = metadata.classes.as_ref().map(Vec::len);
+        let (input, output) = interface(&session, reading, names)?;
+        // Of another tool's metadata, the caller decides what to believe.
+        if is_ours {
+            agree(&metadata, &input, &output)?;
         }
-        let input = Input::of(session.inputs(), &metadata)?;
         Ok(Self {
             fixed: None,
             session,
@@ -184,6 +206,9 @@ impl OrtEngine {
             Arranged::Float(values) => {
                 TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
             }
+            Arranged::Half(values) => {
+                TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
+            }
             Arranged::Uint8(values) => {
                 TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
             }
@@ -194,8 +219,17 @@ impl OrtEngine {
             .run(ort::inputs![name => value])
             .map_err(EngineError::run)?;
         let output = &outputs[self.output.name.as_str()];
-        let (shape, logits) = output.try_extract_tensor::<f32>().map_err(EngineError::run)?;
-        if **shape != [n as i64, self.output.classes as i64] {
+        let (shape, logits) = match self.output.is_half {
+            true => {
+                let (shape, values) = output.try_extract_tensor::<f16>().map_err(EngineError::run)?;
+                (shape, widened(values))
+            }
+            false => {
+                let (shape, values) = output.try_extract_tensor::<f32>().map_err(EngineError::run)?;
+                (shape, values.to_vec())
+            }
+        };
+        if shape.first() != Some(&(n as i64)) || logits.len() != n * self.output.classes {
             return Err(EngineError::OutputShape {
                 name: self.output.name.clone(),
                 found: shape.to_vec(),
@@ -203,7 +237,7 @@ impl OrtEngine {
                 classes: self.output.classes,
             });
         }
-        Ok(logits.to_vec())
+        Ok(logits)
     }
 }
 
@@ -221,7 +255,7 @@ impl Engine for OrtEngine {
     }
 
     fn pixel_type(&self) -> PixelType {
-        self.input.pixel_type
+        self.input.pixel_type()
     }
 
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
@@ -263,6 +297,59 @@ fn on_cpu(threads: usize) -> SessionOptions {
         provider: Provider::Cpu,
         batch: None,
     }
+}
+
+/// The picture input and the output with the classes' values.
+fn interface(
+    session: &Session,
+    reading: &Reading,
+    names: Option<usize>,
+) -> Result<(Input, Output), EngineError> {
+    let (inputs, outputs) = (session.inputs(), session.outputs());
+    let lists = || (list(inputs), list(outputs));
+    let input = Input::of(inputs, reading.layout).ok_or_else(|| {
+        let (inputs, outputs) = lists();
+        EngineError::Input { inputs, outputs }
+    })?;
+    if let Some(batch) = input.batch
+        && batch > MAX_BATCH
+    {
+        return Err(EngineError::Batch { batch });
+    }
+    let (named, classes) = (reading.output.as_deref(), reading.classes.or(names));
+    let output = Output::of(outputs, &reading.heads, named, classes).map_err(|why| {
+        let (inputs, outputs) = lists();
+        match why {
+            NoOutput::Unfit => EngineError::Output { inputs, outputs },
+            NoOutput::Several => EngineError::SeveralOutputs { outputs },
+            NoOutput::Unnamed => EngineError::NoSuchOutput {
+                name: named.unwrap_or_default().to_owned(),
+                outputs,
+            },
+        }
+    })?;
+    Ok((input, output))
+}
+
+/// Refuses metadata of this project that is not about the input and the output.
+fn agree(metadata: &Metadata, input: &Input, output: &Output) -> Result<(), EngineError> {
+    if let Some(names) = &metadata.classes
+        && names.len() != output.classes
+    {
+        return Err(EngineError::ClassNames {
+            names: names.len(),
+            classes: output.classes,
+        });
+    }
+    if let (Some(stated), Some(input)) = (metadata.preprocess, input.size)
+        && stated.size != input
+    {
+        return Err(EngineError::Size {
+            preprocess: stated.size,
+            input,
+        });
+    }
+    Ok(())
 }
 
 fn properties(session: &Session) -> Result<BTreeMap<String, String>, EngineError> {
