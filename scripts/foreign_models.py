@@ -117,13 +117,13 @@ def transformers_case(name, pictures, folder):
     match name:
         case "resnet":
             config = hf.ResNetConfig(embedding_size=32, hidden_sizes=[32, 64, 96, 128], depths=[1, 1, 1, 1])
-            net, processor = hf.ResNetForImageClassification, hf.ConvNextImageProcessor(size={"shortest_edge": 224})
+            net, processor = hf.ResNetForImageClassification, hf.ConvNextImageProcessorPil(size={"shortest_edge": 224})
         case "vit":
             config = hf.ViTConfig(hidden_size=96, num_hidden_layers=3, num_attention_heads=3, intermediate_size=192)
-            net, processor = hf.ViTForImageClassification, hf.ViTImageProcessor()
+            net, processor = hf.ViTForImageClassification, hf.ViTImageProcessorPil()
         case "mobilenet_v2":
             config = hf.MobileNetV2Config(depth_multiplier=0.5)
-            net, processor = hf.MobileNetV2ForImageClassification, hf.MobileNetV2ImageProcessor()
+            net, processor = hf.MobileNetV2ForImageClassification, hf.MobileNetV2ImageProcessorPil()
     config.num_labels = CLASSES
     config.id2label = {i: f"thing {i}" for i in range(CLASSES)}
     net = net(config).eval()

@@ -100,6 +100,8 @@ fn resizes_equal_pillows() {
     python.run("pillow_resize.py", [folder.path()]);
     for (i, (image, preprocess)) in cases.iter().enumerate() {
         let expected = std::fs::read(folder.path().join(format!("{i}.out"))).unwrap();
+        let exact = mbn_data::resize_exactly(image, preprocess).unwrap();
+        assert!(*exact == expected, "{:?}, {preprocess:?}", image.dimensions());
         let found = mbn_data::resize(image, preprocess).unwrap();
         assert_eq!(found.len(), expected.len());
         let differences = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b));

@@ -68,6 +68,10 @@ pub fn run(options: Options) -> Result<Outcome> {
         classifier.batch,
         threads,
     );
+    let pipeline = match classifier.is_foreign {
+        true => pipeline.exactly(),
+        false => pipeline,
+    };
     let bar = progress::bar(inputs.len() as u64, BAR);
     if options.output.is_none() && stdout().is_terminal() {
         // The results themselves show the progress.

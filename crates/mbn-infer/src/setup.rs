@@ -35,6 +35,8 @@ pub struct Classifier {
     pub class_names: ClassNames,
     /// How pictures become the network's input.
     pub preprocess: Preprocess,
+    /// Another tool wrote the model.
+    pub is_foreign: bool,
     /// How the engine's outputs become probabilities.
     pub scores: Scores,
     /// Threads that decode, on which candle computes too.
@@ -103,6 +105,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     Ok(Classifier {
         class_names,
         preprocess,
+        is_foreign: model.foreign().is_some(),
         scores,
         batch: loaded.batch,
         threads,
