@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, whole_file};
 use mbn_spec::{Metadata, MetadataError, ModelMetadata};
-use mbn_weights::MAX_FILE_BYTES;
 use prost::Message;
 
 use crate::foreign::ultralytics::Ultralytics;
 use crate::proto::{GraphProto, ModelProto};
 
+/// Bytes of the largest protocol buffer.
+const MAX_BYTES: u64 = 1 << 31;
 pub(crate) const WEIGHTS_SHA256: &str = "weights_sha256";
 
 /// An ONNX model in memory.
@@ -38,8 +39,8 @@ pub enum ModelErrorKind {
     /// It is empty.
     #[error("the file is empty")]
     Empty,
-    /// It is too large to be a MobileNetV1.
-    #[error("the file has {0} bytes, more than any MobileNetV1 (limit {MAX_FILE_BYTES})")]
+    /// It is too large: a protocol buffer ends there, and tensors may be in other files.
+    #[error("the file has {0} bytes, more than an ONNX file can have (limit {MAX_BYTES})")]
     TooLarge(u64),
     /// It is a file of another kind.
     #[error("it is {0}, expected an ONNX model")]
@@ -58,7 +59,7 @@ impl Model {
     /// # Errors
     /// [`ModelError`] if the file cannot be read as a model.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
-        let read = || Self::from_bytes(&whole_file::read(path, MAX_FILE_BYTES, ModelErrorKind::TooLarge)?);
+        let read = || Self::from_bytes(&whole_file::read(path, MAX_BYTES, ModelErrorKind::TooLarge)?);
         read().map_err(|kind| ModelError {
             path: path.to_owned(),
             kind,

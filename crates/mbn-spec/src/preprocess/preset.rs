@@ -5,7 +5,7 @@ use super::{IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess, Resize};
 /// Per-channel mean of CLIP's training data, on channels scaled to `[0, 1]`.
 const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 /// Per-channel standard deviation of CLIP's training data.
-const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_1];
+const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
 /// A preprocessing that many models share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
