@@ -251,21 +251,17 @@ def make_keras(folder, paths):
     made = []
     for name, options in [
         ("MobileNetV2", "--preprocess keras"),
-        ("EfficientNetB0", "--preprocess bytes --resize square"),
+        ("DenseNet121", "--preprocess imagenet --resize square"),
     ]:
         net = getattr(keras.applications, name)(weights=None, classes=CLASSES, input_shape=(224, 224, 3))
-        if name == "MobileNetV2":
-            scaled = keras.applications.mobilenet_v2.preprocess_input
-        else:
-            scaled = np.asarray
+        module = {"MobileNetV2": "mobilenet_v2", "DenseNet121": "densenet"}[name]
+        scaled = getattr(keras.applications, module).preprocess_input
         # Pillow's bilinear filter, as `keras.utils.load_img(..., interpolation="bilinear")` resizes.
         load = lambda path: keras.utils.load_img(path, target_size=(224, 224), interpolation="bilinear")
         x = np.stack([scaled(keras.utils.img_to_array(load(path))) for path in paths])
         for layer in net.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.0
-            elif isinstance(layer, keras.layers.Normalization):
-                layer.adapt(x / 255)
         net(x, training=True)
         top = net.layers[-1]
         features = keras.Model(net.input, top.input).predict(x, verbose=0)
@@ -335,7 +331,7 @@ def main():
                 found, said = classify(arguments.program, model, paths, options)
                 largest = np.abs(found - expected).max()
                 given = f"given: `{options}`" if options else ""
-                lines = "<br>".join(filter(None, [given, *(f"`{line}`" for line in said)]))
+                lines = "<br>".join(filter(None, [given, *(f"`` {line} ``" for line in said)]))
                 spread = expected.max(1).mean()
                 print(f"{library} {network} {exporter}: {largest:.1e} (likeliest {spread:.2f})", *said, flush=True)
                 rows.append((library, network, exporter, largest, lines))
