@@ -77,7 +77,7 @@ fn rgb(form: Form, changes: &[Tag]) -> Vec<u8> {
 #[test]
 fn pixels_are_read_as_they_are_stored() {
     let expected: Vec<u8> = (0..4 * 3 * 3).map(|value| value * 7).collect();
-    for form in Form::ALL {
+    for form in Form::all() {
         let found = decode_bytes(&rgb(form, &[])).unwrap();
         assert_eq!(found.into_raw(), expected, "{form:?}");
     }
@@ -86,7 +86,7 @@ fn pixels_are_read_as_they_are_stored() {
 #[test]
 fn colours_multiplied_by_alpha_are_divided_before_alpha_is_dropped() {
     let pixels = [100, 50, 25, 128, 9, 8, 7, 0, 60, 120, 240, 255, 200, 3, 4, 100];
-    for form in Form::ALL {
+    for form in Form::all() {
         let with_alpha = |kind| picture_of(form, [2, 2, 4, 2], &pixels, &[short(338, kind)]);
         let found = decode_bytes(&with_alpha(1)).unwrap();
         // 255 x 100 / 128 and so on, rounded down; more than all of it is all of it, and of nothing remains what is stored.
@@ -98,7 +98,7 @@ fn colours_multiplied_by_alpha_are_divided_before_alpha_is_dropped() {
 
 #[test]
 fn what_the_decoder_would_read_wrongly_is_refused_by_name() {
-    for form in Form::ALL {
+    for form in Form::all() {
         let grey = |photometric, bytes, changes: &[Tag]| {
             picture_of(form, [1, 1, 1, photometric], &vec![0; bytes], changes)
         };
@@ -146,7 +146,7 @@ fn jpeg_data_of_another_size_are_refused() {
         grey.write_with_encoder(encoder).unwrap();
         picture_of(form, [12, 10, 1, 1], &data, &[short(259, 7)])
     };
-    for form in Form::ALL {
+    for form in Form::all() {
         let found = decode_bytes(&with_jpeg(form, 12, 10)).unwrap();
         for (x, y, pixel) in found.enumerate_pixels() {
             let is_near = pixel.0[0].abs_diff((20 * x + y) as u8) <= 2;
@@ -166,7 +166,7 @@ fn jpeg_data_of_another_size_are_refused() {
 
 #[test]
 fn a_strip_beyond_the_end_is_found_without_decoding() {
-    for form in Form::ALL {
+    for form in Form::all() {
         let file = rgb(form, &[]);
         for end in [file.len() - 1, file.len() - 36] {
             let error = check_bytes(&file[..end]).unwrap_err();
@@ -178,7 +178,7 @@ fn a_strip_beyond_the_end_is_found_without_decoding() {
 
 #[test]
 fn a_cameras_raw_file_is_not_taken_for_its_preview() {
-    for form in Form::ALL {
+    for form in Form::all() {
         let reduced = rgb(form, &[Tag(254, LONG, 1)]);
         let dng = rgb(form, &[Tag(50706, LONG, 0x0104)]);
         for file in [reduced, dng] {

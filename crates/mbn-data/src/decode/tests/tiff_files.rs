@@ -14,11 +14,12 @@ pub(crate) struct Form {
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 4] =
+    pub fn all() -> [Self; 4] {
         [(true, false), (false, false), (true, true), (false, true)].map(|(is_little_endian, is_big)| Self {
             is_little_endian,
             is_big,
-        });
+        })
+    }
 
     /// `value` in `N` bytes.
     pub fn number<const N: usize>(self, value: u64) -> [u8; N] {
