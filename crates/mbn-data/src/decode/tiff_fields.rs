@@ -68,7 +68,7 @@ impl<'a> Directory<'a> {
         places
             .filter(|&at| self.u16(at) == Some(tag))
             .filter_map(|at| self.values(at))
-            .last()
+            .next_back()
     }
 
     /// The first value of a tag as an unsigned integer.
