@@ -17,7 +17,7 @@ use mbn_spec::{Architecture, Metadata, ModelMetadata, Preprocess, Variant};
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::builtin;
-use crate::preprocessing::Given;
+use crate::given::Given;
 
 /// The model to use if the user names none and this file exists.
 const DEFAULT_MODEL: &str = "model.onnx";

@@ -2,45 +2,15 @@
 //! where none of them says anything.
 
 use anyhow::{Context, Result, bail};
-use mbn_cli::{Hint, PreprocessArgs, options_of};
+use mbn_cli::{Hint, options_of};
 use mbn_spec::{PartialPreprocess, Preprocess, Preset};
 use mbn_weights::model_preprocess;
 
+use crate::given::Given;
 use crate::model::{Foreign, Model};
-use crate::options::Options;
 
 /// What is assumed about a model of another tool that says nothing.
 const ASSUMED: Preset = Preset::Imagenet;
-
-/// What the user gives.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Given {
-    /// A preprocessing by its name.
-    pub preset: Option<Preset>,
-    /// Parts of it, which go before the preset.
-    pub parts: PreprocessArgs,
-}
-
-impl Given {
-    /// What the options give.
-    pub fn by(options: &Options) -> Self {
-        Self {
-            preset: options.preprocess,
-            parts: options.images,
-        }
-    }
-
-    /// What is given, and the rest as `usual`.
-    ///
-    /// # Errors
-    /// No picture can follow the result.
-    pub fn over(&self, usual: Preprocess) -> Result<Preprocess> {
-        let named = self
-            .preset
-            .map(|preset| preset.preprocess().with_size(usual.size));
-        self.parts.over(named.unwrap_or(usual))
-    }
-}
 
 /// Everything that is said about a model's preprocessing, before its input is known.
 pub struct Preprocessing {

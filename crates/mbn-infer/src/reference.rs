@@ -122,7 +122,7 @@ mod tests {
     use mbn_onnx::{ExportOptions, export};
 
     use super::*;
-    use crate::preprocessing::Given;
+    use crate::given::Given;
 
     /// Writes `weights` as `m.onnx`, and `beside` as `m.safetensors`.
     fn files(folder: &Path, weights: &Weights, beside: Option<&Weights>) -> Model {

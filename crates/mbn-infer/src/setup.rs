@@ -17,9 +17,10 @@ use mbn_weights::is_multi_label;
 
 use crate::check::Check;
 use crate::classes::{ClassNames, ClassSources};
+use crate::given::Given;
 use crate::model::Model;
 use crate::options::Options;
-use crate::preprocessing::{Given, Preprocessing};
+use crate::preprocessing::Preprocessing;
 use crate::scores::{Head, Scores};
 use loaded::Loaded;
 use onnx_runtime::Task;

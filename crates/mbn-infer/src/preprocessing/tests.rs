@@ -1,5 +1,6 @@
 //! What counts where several say something about the preprocessing.
 
+use mbn_cli::PreprocessArgs;
 use mbn_spec::{Interpolation, Resize};
 
 use super::*;
