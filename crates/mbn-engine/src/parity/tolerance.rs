@@ -14,6 +14,8 @@ const CUDA_FLOAT32: f32 = 1e-3;
 const CUDA_ELEVEN_BITS: f32 = 2e-2;
 /// Eight bits for each weight and value: correct networks are off by tenths.
 const INT8: f32 = 0.5;
+/// A graph that resizes rounds some bytes to the next level, where this project's resizing rounds the other way.
+const RESIZED: f32 = 5e-2;
 /// With eleven bits a near tie may go the other way, in few images.
 const SAME_CLASS: f64 = 0.99;
 
@@ -57,6 +59,17 @@ impl Tolerance {
         Self {
             difference: Difference::Absolute(difference),
             same_class: 0.0,
+        }
+    }
+
+    /// The same tolerance for a graph that resizes pictures itself.
+    pub fn on_resized(self) -> Self {
+        let fraction = match self.difference {
+            Difference::Absolute(fraction) | Difference::OfLargest(fraction) => fraction.max(RESIZED),
+        };
+        Self {
+            difference: Difference::OfLargest(fraction),
+            same_class: SAME_CLASS,
         }
     }
 
