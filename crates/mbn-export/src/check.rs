@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, anyhow, bail};
 use mbn_cli::{Hint, load_weights, quote};
 use mbn_engine::engine::ModelSource;
+use mbn_engine::runtime::RuntimeError;
 use mbn_engine::{Elements, Feed, GraphSession};
 use mbn_onnx::{FoldedError, Model, Structure, Written, structure};
 use mbn_spec::text::{counted, listed};
@@ -48,9 +49,13 @@ pub fn run(check: &Check) -> Result<String> {
     let mut lines = vec![format!("file       {}", file.display())];
     let (mut evidence, mut reference) = (None, None);
     let result = examine(check, &model, &mut lines, &mut evidence, &mut reference);
-    let failed = result
-        .err()
-        .map(|error| error.context(format!("`{}` does not pass", file.display())));
+    let failed = result.err().map(|error| {
+        let what = match error.chain().any(|cause| cause.is::<RuntimeError>()) {
+            true => "cannot be checked",
+            false => "does not pass",
+        };
+        error.context(format!("`{}` {what}", file.display()))
+    });
     if let Some(path) = &check.report {
         Report {
             file,
