@@ -8,6 +8,8 @@ use mbn_data::{Normalizer, collect, decode_file, resize};
 use mbn_engine::images::{Picture, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use mbn_spec::text::counted;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
 /// Some pictures.
@@ -49,6 +51,20 @@ impl Sample {
     /// Height and width of the network's input.
     pub fn size(&self) -> usize {
         self.preprocess.size
+    }
+
+    /// The same with about half of the resized bytes moved by a level, always the same ones.
+    pub fn rounded_otherwise(&self) -> Self {
+        let mut rng = Pcg64Mcg::seed_from_u64(2);
+        let mut resized = self.resized.clone();
+        for byte in resized.iter_mut().flat_map(|image| image.iter_mut()) {
+            *byte = match rng.random_range(0..4u8) {
+                0 => byte.saturating_add(1),
+                1 => byte.saturating_sub(1),
+                _ => *byte,
+            };
+        }
+        Self::of_resized(resized, &self.preprocess)
     }
 
     /// `[n, 3, size, size]`, normalised.
