@@ -8,7 +8,7 @@ REFERENCE_PYTHON ?= .venv-reference/bin/python
 FAMILIES_PYTHON ?= .venv-families/bin/python
 
 .PHONY: help demo test reference families check bench microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: fuzz fuzz-corpora
+.PHONY: export-matrix fuzz fuzz-corpora
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -29,6 +29,10 @@ reference: $(REFERENCE_PYTHON) ## Write the data in tests/reference anew
 
 families: build $(FAMILIES_PYTHON) ## Compare exports with timm, transformers and pytorchcv, and write the table in docs/pretrained.md
 	$(FAMILIES_PYTHON) scripts/families.py target/release/mbn-export docs/pretrained.md
+
+# The pipe must not hide that the first program fails.
+export-matrix: $(VENV)/ready ## Check exports of every combination of options with ONNX's own library (takes minutes)
+	bash -o pipefail -c '$(CARGO) run --release --locked -p mbn-export --example export_matrix | $(VENV)/bin/python scripts/export_matrix.py'
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check

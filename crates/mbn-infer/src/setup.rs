@@ -8,6 +8,7 @@ mod threads;
 
 use anyhow::Result;
 use mbn_cli::{DeviceChoice, start_threads};
+use mbn_engine::images::PixelType;
 use mbn_engine::lanes::Lanes;
 use mbn_spec::{Preprocess, default_class_names};
 
@@ -15,6 +16,9 @@ use crate::check::Check;
 use crate::model::Model;
 use crate::options::Options;
 use threads::Split;
+
+/// The most whole pictures that an engine gets at once.
+const MAX_PICTURES: usize = 8;
 
 /// A model in its engine, ready to classify.
 pub struct Classifier {
@@ -78,7 +82,11 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         class_names: names.unwrap_or_else(|| default_class_names(loaded.lanes.classes())),
         preprocess: model.preprocess(loaded.input_size),
         probabilities: loaded.probabilities,
-        batch: loaded.batch,
+        batch: match loaded.lanes.pixel_type() {
+            // Whole pictures take much memory, and few in a row have one size.
+            PixelType::Pictures => loaded.batch.min(MAX_PICTURES),
+            PixelType::Float | PixelType::Uint8 => loaded.batch,
+        },
         threads,
         lanes: loaded.lanes,
         check,

@@ -7,9 +7,12 @@ use mbn_spec::{Metadata, MetadataError};
 use mbn_weights::MAX_FILE_BYTES;
 use prost::Message;
 
+use crate::limits::{self, TooLarge};
 use crate::proto::{GraphProto, ModelProto};
 
 pub(crate) const WEIGHTS_SHA256: &str = "weights_sha256";
+/// Key of the metadata that says, with the value `true`, that the graph itself resizes pictures of any size.
+pub const RESIZE_INSIDE: &str = "resize_inside";
 
 /// An ONNX model in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +52,9 @@ pub enum ModelErrorKind {
     /// It is a protocol buffer, but not a model.
     #[error("not an ONNX model: it has no graph")]
     NoGraph,
+    /// It would take too much memory.
+    #[error(transparent)]
+    TooManyParts(#[from] TooLarge),
 }
 
 impl Model {
@@ -72,6 +78,7 @@ impl Model {
         if bytes.is_empty() {
             return Err(ModelErrorKind::Empty);
         }
+        limits::check(bytes)?;
         let error = match ModelProto::decode(bytes) {
             Ok(proto) if proto.graph.is_some() => return Ok(Self { proto }),
             Ok(_) => ModelErrorKind::NoGraph,
@@ -83,7 +90,7 @@ impl Model {
         }
     }
 
-    /// The file's content. Only the fields that [`proto`](crate::proto) lists survive reading and writing.
+    /// The file's content.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.proto.encode_to_vec()
     }
@@ -99,8 +106,18 @@ impl Model {
 
     /// The [hash](mbn_weights::Weights::sha256) of the weights that the model was made from.
     pub fn weights_sha256(&self) -> Option<&str> {
+        self.property(WEIGHTS_SHA256)
+    }
+
+    /// Whether the graph itself resizes pictures of any size, as the model's `Preprocess` says.
+    pub fn resizes_inside(&self) -> bool {
+        self.property(RESIZE_INSIDE) == Some("true")
+    }
+
+    /// The value of a key of the metadata.
+    pub fn property(&self, key: &str) -> Option<&str> {
         let props = &self.proto.metadata_props;
-        let entry = props.iter().find(|entry| entry.key() == WEIGHTS_SHA256)?;
+        let entry = props.iter().find(|entry| entry.key() == key)?;
         entry.value.as_deref()
     }
 

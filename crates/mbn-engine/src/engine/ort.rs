@@ -7,6 +7,7 @@ mod session;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use mbn_onnx::RESIZE_INSIDE;
 use mbn_spec::Metadata;
 use ort::session::Session;
 use ort::value::TensorRef;
@@ -14,12 +15,13 @@ use ort::value::TensorRef;
 use super::Engine;
 use crate::cuda::CudaError;
 use crate::error::EngineError;
-use crate::images::{PixelBuffer, PixelType, Pixels};
+use crate::images::{MAX_BATCH, Picture, PixelBuffer, PixelType, Pixels};
 use crate::placement::Placement;
 use crate::runtime::Runtime;
 
 use fixed::FixedBatch;
 use interface::{Arranged, Input, Output};
+pub(crate) use session::start;
 pub use session::{CudaOptions, CudnnSearch, ModelSource, Provider, SessionOptions};
 
 /// A network that ONNX Runtime runs.
@@ -92,8 +94,11 @@ impl OrtEngine {
         let mut engine = Self::of_session(runtime, session, &options)?;
         let size = engine.input_size().unwrap_or(size);
         let n = engine.input.batch.unwrap_or(1);
-        let blank = PixelBuffer::zeros(engine.input.pixel_type, n * 3 * size * size);
-        engine.run_fixed(blank.pixels(), n)?;
+        let blank = PixelBuffer::blank(engine.input.pixel_type, n, size);
+        match blank.pixels() {
+            Pixels::Pictures(pictures) => engine.run_pictures(pictures)?,
+            pixels => engine.run_fixed(pixels, n)?,
+        };
         let profile = engine.session.end_profiling().map_err(EngineError::options)?;
         let json = std::fs::read(profile).map_err(EngineError::Profile)?;
         let placement = Placement::of_profile(&json).map_err(CudaError::from)?;
@@ -116,7 +121,8 @@ impl OrtEngine {
                 classes: output.classes,
             });
         }
-        let input = Input::of(session.inputs(), &metadata)?;
+        let resizes = properties.get(RESIZE_INSIDE).is_some_and(|value| value == "true");
+        let input = Input::of(session.inputs(), &metadata, resizes)?;
         Ok(Self {
             fixed: None,
             session,
@@ -178,9 +184,42 @@ impl OrtEngine {
     }
 
     fn run(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
-        let (shape, name) = (self.input.shape(images.len(), n), self.input.name.as_str());
+        let shape = self.input.shape(images.len(), n);
         let arranged = self.input.arrange(images, n)?;
-        let value = match &arranged {
+        self.run_shaped(shape, &arranged)
+    }
+
+    /// Runs whole pictures, those of one size in a row together.
+    fn run_pictures(&mut self, pictures: &[Picture]) -> Result<Vec<f32>, EngineError> {
+        let most = self.input.batch.or(self.batch).unwrap_or(MAX_BATCH);
+        let mut logits = Vec::with_capacity(pictures.len() * self.output.classes);
+        for alike in pictures.chunk_by(Picture::is_as_large_as) {
+            for part in alike.chunks(most) {
+                let n = self.input.batch.unwrap_or(part.len());
+                let Picture { height, width, .. } = part[0];
+                let mut bytes = Vec::with_capacity(n * 3 * height * width);
+                for picture in part {
+                    bytes.extend_from_slice(&picture.bytes);
+                }
+                if bytes.is_empty() || bytes.len() != part.len() * 3 * height * width {
+                    return Err(EngineError::Images {
+                        values: bytes.len(),
+                        images: part.len(),
+                        size: None,
+                    });
+                }
+                // A file with a fixed batch takes no other number: black pictures fill it up.
+                bytes.resize(n * 3 * height * width, 0);
+                let found = self.run_shaped([n, height, width, 3], &Arranged::Uint8(bytes.into()))?;
+                logits.extend_from_slice(&found[..part.len() * self.output.classes]);
+            }
+        }
+        Ok(logits)
+    }
+
+    fn run_shaped(&mut self, shape: [usize; 4], arranged: &Arranged<'_>) -> Result<Vec<f32>, EngineError> {
+        let (n, name) = (shape[0], self.input.name.as_str());
+        let value = match arranged {
             Arranged::Float(values) => {
                 TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
             }
@@ -227,6 +266,9 @@ impl Engine for OrtEngine {
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         if n == 0 {
             return Ok(Vec::new());
+        }
+        if let (PixelType::Pictures, Pixels::Pictures(pictures)) = (self.input.pixel_type, images) {
+            return self.run_pictures(pictures);
         }
         let image_len = self.input.image_len(images.len(), n)?;
         let parts = |batch: usize| {

@@ -101,6 +101,7 @@ impl Pictures {
         match pixel_type {
             PixelType::Float => Pixels::Float(&self.floats),
             PixelType::Uint8 => Pixels::Uint8(&self.bytes),
+            PixelType::Pictures => panic!("these graphs do not resize"),
         }
     }
 

@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::Hint;
 use mbn_engine::engine::{CandleEngine, Engine, Provider};
+use mbn_engine::images::PixelType;
 use mbn_engine::parity::{Parity, Tolerance};
 
 use super::loaded::Loaded;
@@ -34,10 +35,12 @@ pub(super) fn check(model: &Model, options: &Options, loaded: &Loaded) -> Result
         reference.name,
         candle.describe()
     );
-    let tolerance = options.tolerance.map_or_else(
-        || Tolerance::of(model.precision(), &loaded.provider),
-        Tolerance::absolute,
-    );
+    let usual = Tolerance::of(model.precision(), &loaded.provider);
+    let usual = match loaded.lanes.pixel_type() {
+        PixelType::Pictures => usual.on_resized(),
+        PixelType::Float | PixelType::Uint8 => usual,
+    };
+    let tolerance = options.tolerance.map_or(usual, Tolerance::absolute);
     let parity = Parity::new(candle, tolerance, loaded.probabilities);
     let preprocess = model.preprocess(loaded.input_size);
     Ok(Some(Check::new(parity, scope, &preprocess)))

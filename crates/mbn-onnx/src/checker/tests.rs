@@ -30,7 +30,7 @@ fn after_graph(change: impl FnOnce(&mut GraphProto)) -> CheckError {
 /// The checker's error after a change to the first node, a 3x3 convolution of stride 2.
 fn after_conv(change: impl FnOnce(&mut NodeProto)) -> NodeError {
     match after_graph(|graph| change(&mut graph.node[0])) {
-        CheckError::Node { node, reason, .. } if node == "model.0.0" => reason,
+        CheckError::Node { node, reason, .. } if node == "stem" => reason,
         error => panic!("{error}"),
     }
 }
@@ -127,33 +127,59 @@ fn element_types_are_checked() {
 #[test]
 fn names_are_defined_once_and_before_they_are_used() {
     let removed = after_graph(|graph| drop(graph.initializer.remove(1)));
-    assert!(
-        removed
-            .to_string()
-            .contains("input `model.0.0.bias` is not defined"),
-        "{removed}"
-    );
+    let expected = CheckError::Undefined {
+        node: "stem".into(),
+        input: "model.0.0.bias".into(),
+    };
+    assert_eq!(removed, expected);
     let swapped = after_graph(|graph| graph.node.swap(0, 1));
-    assert!(
-        swapped
-            .to_string()
-            .contains("input `model.0.0.out` is not defined"),
-        "{swapped}"
-    );
+    let expected = CheckError::Order {
+        node: "stem.relu".into(),
+        input: "stem".into(),
+    };
+    assert_eq!(swapped, expected);
     let twice = after_graph(|graph| graph.initializer.push(graph.initializer[0].clone()));
     assert_eq!(twice, CheckError::DefinedTwice("model.0.0.weight".into()));
     let node_twice = after_graph(|graph| graph.node[1].output = graph.node[0].output.clone());
-    assert_eq!(node_twice, CheckError::DefinedTwice("model.0.0.out".into()));
+    assert_eq!(node_twice, CheckError::DefinedTwice("stem".into()));
     let unnamed = after_graph(|graph| graph.initializer[0].name = None);
     assert_eq!(unnamed, CheckError::Unnamed);
-    let cycle = after_graph(|graph| graph.node[0].input[0] = graph.node[0].output[0].clone());
-    assert!(matches!(
-        cycle,
-        CheckError::Node {
-            reason: NodeError::Undefined(_),
-            ..
-        }
-    ));
+    let named_twice = after_graph(|graph| graph.node[1].name = graph.node[0].name.clone());
+    assert_eq!(named_twice, CheckError::NodeTwice("stem".into()));
+    let itself = after_graph(|graph| graph.node[0].input[0] = graph.node[0].output[0].clone());
+    assert_eq!(itself, CheckError::Cycle(vec!["stem".into(), "stem".into()]));
+}
+
+#[test]
+fn what_no_output_needs_is_named() {
+    let spare = after_graph(|graph| {
+        let mut tensor = graph.initializer[1].clone();
+        tensor.name = Some("spare".into());
+        graph.initializer.push(tensor);
+    });
+    assert_eq!(spare, CheckError::Orphan("spare".into()));
+    let dead = after_graph(|graph| {
+        let mut node = graph.node[1].clone();
+        (node.name, node.output) = (Some("dead".into()), vec!["dead".into()]);
+        graph.node.push(node);
+    });
+    assert_eq!(dead, CheckError::Orphan("dead".into()));
+}
+
+#[test]
+fn stated_types_must_be_right() {
+    let wrong = after_graph(|graph| {
+        let ty = TensorType::new(DataType::Float, [Dim::Symbol("batch".into()), 9.into()]);
+        graph.value_info[0] = ty.to_proto("stem");
+    });
+    assert!(
+        wrong
+            .to_string()
+            .contains("`stem` is stated to be float32 [batch, 9], but is float32 [batch, 8, 112, 112]"),
+        "{wrong}"
+    );
+    let of_nothing = after_graph(|graph| graph.value_info[0].name = Some("gone".into()));
+    assert_eq!(of_nothing, CheckError::Orphan("gone".into()));
 }
 
 #[test]
@@ -222,8 +248,8 @@ fn attributes_must_make_sense() {
         error => panic!("{error}"),
     };
     is_attribute(
-        after_conv(|node| node.attribute[0].name = Some("auto_pad".into())),
-        "auto_pad",
+        after_conv(|node| node.attribute[0].name = Some("padding".into())),
+        "padding",
     );
     is_attribute(
         after_conv(|node| node.attribute.push(node.attribute[0].clone())),
@@ -261,9 +287,20 @@ fn every_operator_refuses_foreign_inputs() {
         fold: false,
         precision: crate::Precision::Fp16,
         input: InputKind::Uint8,
+        opset: crate::ANTIALIASED_RESIZE,
+        size: crate::InputSize::Resized,
         softmax: true,
         ..ExportOptions::default()
     };
+    let crop = mbn_spec::Preprocess {
+        resize: mbn_spec::Resize::Crop,
+        ..mbn_spec::Preprocess::default()
+    };
+    let metadata = Metadata {
+        preprocess: Some(crop),
+        ..Metadata::default()
+    };
+    let weights = weights.with_metadata(metadata).unwrap();
     let proto = export(&weights, &options).unwrap().proto().clone();
     let nodes = proto.graph.as_ref().unwrap().node.len();
     let mut ops = BTreeSet::new();
@@ -276,5 +313,5 @@ fn every_operator_refuses_foreign_inputs() {
         let error = check(&Model::from(proto)).unwrap_err();
         assert!(matches!(error, CheckError::Node { .. }), "{error}");
     }
-    assert_eq!(ops.len(), 11, "{ops:?}");
+    assert_eq!(ops.len(), 19, "{ops:?}");
 }

@@ -37,7 +37,7 @@ impl FixedBatch {
     ) -> ort::Result<Self> {
         let element = match input.pixel_type {
             PixelType::Float => TensorElementType::Float32,
-            PixelType::Uint8 => TensorElementType::Uint8,
+            PixelType::Uint8 | PixelType::Pictures => TensorElementType::Uint8,
         };
         let image_shape = input.shape(batch * image_len, batch);
         let logits_shape = [batch, output.classes];

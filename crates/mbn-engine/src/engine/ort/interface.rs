@@ -36,7 +36,8 @@ pub(super) struct Output {
 }
 
 impl Input {
-    pub(super) fn of(inputs: &[Outlet], metadata: &Metadata) -> Result<Self, EngineError> {
+    /// `resizes`: the network resizes pictures of any size.
+    pub(super) fn of(inputs: &[Outlet], metadata: &Metadata, resizes: bool) -> Result<Self, EngineError> {
         let wrong = || EngineError::Input { found: list(inputs) };
         let [input] = inputs else {
             return Err(wrong());
@@ -54,6 +55,10 @@ impl Input {
         };
         let known = |dim: i64| usize::try_from(dim).ok().filter(|dim| *dim > 0);
         let size = known(height).or(known(width));
+        let pixel_type = match (pixel_type, channels_last, size) {
+            (PixelType::Uint8, true, None) if resizes => PixelType::Pictures,
+            _ => pixel_type,
+        };
         if known(height).zip(known(width)).is_some_and(|(h, w)| h != w) {
             return Err(wrong());
         }

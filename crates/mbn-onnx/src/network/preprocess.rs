@@ -1,0 +1,98 @@
+//! Preprocessing inside the graph: pictures of bytes become the network's normalised input.
+//!
+//! `Resize` gets bytes and gives bytes, as `mbn-data`'s resizing and Pillow do, and not floats: rounding in between is part of
+//! what the network was trained on. With `exclude_outside` the filter is cut off at the picture's edges, as Pillow's is.
+
+use mbn_spec::{Interpolation, Preprocess, Resize};
+
+use super::{Nodes, cast_to};
+use crate::builder::Attribute;
+use crate::names::{AXES, INPUT, OFFSET, SCALE, SHAPE, SHORTER, SIZE, TWO};
+use crate::proto::DataType;
+
+/// What [`add`] calls the pictures once they have their size.
+const RESIZED: &str = "preprocess.resized";
+
+/// Adds the nodes from the input, `[batch, height, width, 3]`, to the network's.
+pub(super) fn add(nodes: &mut Nodes, preprocess: &Preprocess, resized: bool) {
+    match (resized, preprocess.resize) {
+        (false, _) => {}
+        (true, Resize::Square) => nodes.add("Resize", RESIZED, &["", "", SIZE], attributes(preprocess)),
+        (true, Resize::Crop) => crop(nodes, preprocess),
+    }
+    // Transposing comes first, while each value is still one byte.
+    let perm = Attribute::Ints(vec![0, 3, 1, 2]);
+    nodes.add("Transpose", "preprocess.nchw", &[], [("perm", perm)]);
+    nodes.add("Cast", "preprocess.float", &[], [cast_to(DataType::Float)]);
+    nodes.add("Mul", "preprocess.scaled", &[SCALE], []);
+    nodes.add("Add", "preprocess.normalised", &[OFFSET], []);
+}
+
+/// Resizes the whole picture and takes its centre, in the arithmetic of `mbn-data`: sides in float64, rounded half to even.
+fn crop(nodes: &mut Nodes, preprocess: &Preprocess) {
+    let between = [("start", Attribute::Int(1)), ("end", Attribute::Int(3))];
+    let graph = &mut *nodes.graph;
+    let mut node = |op: &str, inputs: &[&str], output: &str, attributes: &[(&'static str, Attribute)]| {
+        graph.node(
+            op,
+            output,
+            inputs.iter().copied(),
+            output,
+            attributes.iter().cloned(),
+        );
+    };
+    let (double, int) = (cast_to(DataType::Double), cast_to(DataType::Int64));
+    node("Shape", &[INPUT], "preprocess.sides", &between);
+    node(
+        "Cast",
+        &["preprocess.sides"],
+        "preprocess.sides.double",
+        &[double],
+    );
+    node("ReduceMin", &["preprocess.sides.double"], "preprocess.least", &[]);
+    node("Div", &[SHORTER, "preprocess.least"], "preprocess.factor", &[]);
+    node(
+        "Mul",
+        &["preprocess.sides.double", "preprocess.factor"],
+        "preprocess.exact",
+        &[],
+    );
+    node("Round", &["preprocess.exact"], "preprocess.rounded", &[]);
+    node("Cast", &["preprocess.rounded"], "preprocess.target", &[int]);
+    let whole = "preprocess.whole";
+    node(
+        "Resize",
+        &[INPUT, "", "", "preprocess.target"],
+        whole,
+        &attributes(preprocess),
+    );
+    node("Sub", &["preprocess.target", SIZE], "preprocess.margins", &[]);
+    node("Div", &["preprocess.margins", TWO], "preprocess.starts", &[]);
+    node("Add", &["preprocess.starts", SIZE], "preprocess.ends", &[]);
+    let centre = "preprocess.centre";
+    node(
+        "Slice",
+        &[whole, "preprocess.starts", "preprocess.ends", AXES],
+        centre,
+        &[],
+    );
+    // It has this shape already; now whoever reads the graph knows it too.
+    node("Reshape", &[centre, SHAPE], RESIZED, &[]);
+    RESIZED.clone_into(&mut nodes.value);
+}
+
+fn attributes(preprocess: &Preprocess) -> [(&'static str, Attribute); 6] {
+    let mode = match preprocess.interpolation {
+        Interpolation::Bilinear => "linear",
+        Interpolation::Bicubic => "cubic",
+    };
+    [
+        ("antialias", Attribute::Int(1)),
+        ("axes", Attribute::Ints(vec![1, 2])),
+        ("coordinate_transformation_mode", Attribute::Text("half_pixel")),
+        // Keys's filter, as Pillow has it; the mode `linear` does not use it.
+        ("cubic_coeff_a", Attribute::Float(-0.5)),
+        ("exclude_outside", Attribute::Int(1)),
+        ("mode", Attribute::Text(mode)),
+    ]
+}
