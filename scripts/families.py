@@ -91,14 +91,23 @@ def fill(net, x):
 
 
 def forms(net):
-    """The forms of a file: name, tensors, and the network with the values that the file has."""
+    """The forms of a file: name, file name, tensors, and the network with the values that the file has."""
     state = {name: tensor.detach().clone().contiguous() for name, tensor in net.state_dict().items()}
-    yield "safetensors", state, net
+    yield "safetensors", "model.safetensors", state, net
+    yield "checkpoint", "model.pth", state, net
     half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     rounded = copy.deepcopy(net)
     rounded.load_state_dict({name: tensor.to(state[name].dtype) for name, tensor in half.items()})
-    yield "half precision", half, rounded
-    yield f"prefix `{PREFIX}`", {PREFIX + name: tensor for name, tensor in state.items()}, net
+    yield "half precision", "model.safetensors", half, rounded
+    yield f"prefix `{PREFIX}`", "model.safetensors", {PREFIX + name: tensor for name, tensor in state.items()}, net
+
+
+def save(tensors, path):
+    """Writes a file as people have them: a checkpoint has more than the weights."""
+    if path.suffix == ".pth":
+        torch.save({"epoch": 3, "state_dict": tensors, "optimizer": {"param_groups": [{"lr": 0.1}]}}, path)
+    else:
+        save_file(tensors, path, metadata={"format": "pt"})
 
 
 def difference(program, weights, x, expected):
@@ -121,11 +130,11 @@ def main(program, page=None):
             fill(net, x)
             row = []
             columns.clear()
-            for form, tensors, values in forms(net):
+            for form, file, tensors, values in forms(net):
                 columns.append(form)
-                save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+                save(tensors, folder / file)
                 expected = logits(copy.deepcopy(values).double(), x[:PICTURES].double())
-                row.append(difference(program, folder / "model.safetensors", x[:PICTURES].contiguous(), expected))
+                row.append(difference(program, folder / file, x[:PICTURES].contiguous(), expected))
             rows.append((f"{case.library}, alpha {case.alpha}, {case.classes:,} classes, {case.size} pixels", row))
             print(rows[-1], flush=True)
     table = [f"| weights | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]

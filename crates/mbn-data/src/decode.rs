@@ -16,6 +16,7 @@ mod options;
 mod orientation;
 mod picture_format;
 mod png_checksums;
+mod png_pixels;
 mod request;
 mod rgb;
 mod tiff;
@@ -201,6 +202,7 @@ pub fn check_bytes_with(
         }
         match format {
             PictureFormat::Gif => gif::open(bytes, request.limits).map(drop)?,
+            PictureFormat::Png => png_pixels::open(bytes, request.limits).map(drop)?,
             PictureFormat::Bmp => {
                 image_crate::open(format, &bmp::with_windows_header(bytes)?, request.limits).map(drop)?
             }

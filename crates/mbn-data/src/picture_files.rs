@@ -113,24 +113,20 @@ pub(crate) fn other_kind(path: &Path, is_regular: bool) -> Option<Reason> {
     }
     // A file that cannot be read may be anything.
     let bytes = first_bytes(path).unwrap_or_default();
-    let is_decodable = PictureFormat::recognise(&bytes).is_some();
+    let format = PictureFormat::recognise(&bytes);
     let by_content = || FileKind::of_bytes(&bytes).filter(FileKind::is_picture);
     let kind = match (by_name, extension) {
-        (Some(_), _) if is_decodable && !is_tiff(&bytes) => return None,
+        // Cameras' RAW files begin like TIFF.
+        (Some(_), _) if format.is_some_and(|format| format != PictureFormat::Tiff) => return None,
         (Some(kind), _) => kind,
-        (None, None) if is_decodable => return None,
+        (None, None) if format.is_some() => return None,
         (None, None) => by_content().unwrap_or(FileKind::NoExtension),
-        (None, Some(other)) if is_decodable => FileKind::PictureNamed(other.to_ascii_lowercase()),
+        (None, Some(other)) if format.is_some() => FileKind::PictureNamed(other.to_ascii_lowercase()),
         (None, Some(other)) => {
             by_content().unwrap_or_else(|| FileKind::Extension(other.to_ascii_lowercase()))
         }
     };
     Some(Reason::File(kind))
-}
-
-/// Cameras' RAW files begin like TIFF.
-fn is_tiff(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*")
 }
 
 fn first_bytes(path: &Path) -> io::Result<Vec<u8>> {

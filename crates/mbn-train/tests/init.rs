@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{data, refused, run};
+use common::{data, pictures, read, refused, run};
 use mbn_model::fresh_weights;
 use mbn_spec::{Activation, Alpha, Architecture, Interpolation, Metadata, Preprocess, Stride2Padding};
 use mbn_testing::{save_tensors, stored_tensors};
@@ -206,6 +206,85 @@ fn frozen_blocks_stay_and_the_classifier_learns() {
     for spec in init.architecture().tensors() {
         let same = init.values(&spec.name) == last.values(&spec.name);
         assert_eq!(same, !spec.name.starts_with("fc."), "{}", spec.name);
+    }
+}
+
+/// With few images for new classes only the classifier is trained, else the whole network; the user may ask for either.
+#[test]
+fn the_recipe_follows_from_the_images_and_classes() {
+    let folder = data();
+    let path = folder.path();
+    pictures(&path.join("many"), "train", "cat", [0, 30, 180], 160);
+    pictures(&path.join("many"), "train", "dog", [180, 30, 0], 50);
+    let weights = weights(&["a", "b", "c"]);
+    weights.save(&path.join("new.safetensors")).unwrap();
+    let same = fresh_weights(
+        Architecture::new(Alpha::Quarter, 2),
+        3,
+        Metadata {
+            classes: Some(vec!["blue".to_owned(), "red".to_owned()]),
+            ..Metadata::default()
+        },
+    );
+    same.unwrap().save(&path.join("same.safetensors")).unwrap();
+    for (name, options, recipe, frozen) in [
+        ("few", "--data data --init new.safetensors", "classifier", 14),
+        ("same", "--data data --init same.safetensors", "fine-tune", 0),
+        (
+            "part",
+            "--data data --init new.safetensors --freeze 3",
+            "fine-tune",
+            3,
+        ),
+        (
+            "all",
+            "--data many --init new.safetensors --freeze all",
+            "classifier",
+            14,
+        ),
+        (
+            "many",
+            "--data many --init new.safetensors --val-fraction 0.01",
+            "fine-tune",
+            0,
+        ),
+        (
+            "asked",
+            "--data data --init new.safetensors --recipe strong",
+            "strong",
+            0,
+        ),
+    ] {
+        let line = format!("{options} --size 32 --epochs 1 --no-publish --out {name}");
+        let says = contains(format!("Recipe {recipe} (`--recipe` takes another)"));
+        let assert = run(path, &line).success();
+        match name {
+            "asked" => assert.stderr(contains("takes another").not()),
+            _ => assert.stderr(says),
+        };
+        let settings = String::from_utf8(read(path.join(name).join("settings.toml"))).unwrap();
+        for setting in [format!("recipe = \"{recipe}\"\n"), format!("freeze = {frozen}\n")] {
+            assert!(settings.contains(&setting), "{name}: {settings}");
+        }
+    }
+}
+
+#[test]
+fn images_have_the_size_that_the_weights_expect() {
+    let folder = data();
+    let path = folder.path();
+    let weights = weights(&["blue", "red"]);
+    let metadata = Metadata {
+        preprocess: Some(Preprocess::default().with_size(48)),
+        ..weights.metadata().clone()
+    };
+    let weights = weights.with_metadata(metadata).unwrap();
+    weights.save(&path.join("w.safetensors")).unwrap();
+    for (name, options, size) in [("own", "", 48), ("other", "--size 32", 32)] {
+        let line = format!("--data data --init w.safetensors --epochs 1 --no-publish {options} --out {name}");
+        run(path, &line).success();
+        let last = Weights::load(&path.join(name).join("last.safetensors")).unwrap();
+        assert_eq!(last.metadata().preprocess.unwrap().size, size);
     }
 }
 

@@ -1,4 +1,4 @@
-//! WebP, PNG, BMP and TIFF through the image crate.
+//! WebP, BMP and TIFF through the image crate.
 
 use std::io::{Cursor, ErrorKind};
 
@@ -72,19 +72,15 @@ pub(super) fn open(
 /// Bytes that decoding takes at once, with the pixels in RGB.
 pub(super) fn total_bytes(format: PictureFormat, bytes: &[u8], decoder: &impl ImageDecoder) -> u64 {
     let (width, height) = decoder.dimensions();
-    let (layout, rgb) = (decoder.total_bytes(), rgb_bytes(width, height));
+    let layout = decoder.total_bytes();
     let decoding = match format {
         // All pixels before they are copied.
         PictureFormat::Tiff if !tiff::is_plain(bytes) => layout.saturating_mul(2),
         // Colours before their conversion, or pixels with alpha.
-        PictureFormat::WebP => layout.saturating_add(rgb / 3 * 4),
+        PictureFormat::WebP => layout.saturating_add(rgb_bytes(width, height) / 3 * 4),
         _ => layout,
     };
-    let converting = match rgb::is_converted_in_place(decoder.color_type()) {
-        true => rgb,
-        false => rgb.saturating_add(layout),
-    };
-    decoding.max(converting)
+    decoding.max(rgb::bytes_with_conversion(decoder.color_type(), width, height))
 }
 
 pub(super) fn image_format(format: PictureFormat) -> ImageFormat {
@@ -110,7 +106,7 @@ fn unsupported(format: PictureFormat, bytes: &[u8]) -> DecodeErrorKind {
 }
 
 /// What a decoder found, in our words. Its own are for its developers.
-fn from_image_error(
+pub(super) fn from_image_error(
     format: PictureFormat,
     bytes: &[u8],
     error: ImageError,

@@ -22,9 +22,9 @@ impl Default for DecodeOptions {
     }
 }
 
-/// How much larger than needed a file that is decoded at a fraction of its size stays. `docs/decoding.md` says what that
-/// changes.
-const MARGIN: usize = 2;
+/// How much larger than needed a file that is decoded at a fraction of its size stays, in tenths. `docs/decoding.md` says
+/// what that changes.
+const MARGIN: usize = 16;
 
 impl DecodeOptions {
     /// Decodes large JPEG files at the fraction of their size that still suffices for `preprocess`. The network's input
@@ -35,7 +35,7 @@ impl DecodeOptions {
             Resize::Crop => preprocess.shorter_side(),
         };
         Self {
-            at_least: u32::try_from(MARGIN * needed).ok(),
+            at_least: u32::try_from((MARGIN * needed).div_ceil(10)).ok(),
             ..Self::default()
         }
     }

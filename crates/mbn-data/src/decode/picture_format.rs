@@ -37,6 +37,10 @@ impl PictureFormat {
 
     /// The format of a file with these first bytes.
     pub fn recognise(bytes: &[u8]) -> Option<Self> {
+        // The image crate reads BigTIFF, but does not recognise it.
+        if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
+            return Some(Self::Tiff);
+        }
         match image::guess_format(bytes).ok()? {
             ImageFormat::Png => Some(Self::Png),
             ImageFormat::Jpeg => Some(Self::Jpeg),

@@ -3,8 +3,8 @@
 use std::io::Cursor;
 
 use super::error::DecodeErrorKind;
-use super::image_crate;
 use super::picture_format::PictureFormat;
+use super::png_pixels;
 use super::request::{Request, Stored};
 use super::warning::DecodeWarning;
 
@@ -13,7 +13,7 @@ pub(super) fn decode(
     bytes: &[u8],
     request: &Request,
 ) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
-    let error = match image_crate::decode(PictureFormat::Png, bytes, request) {
+    let error = match png_pixels::decode(bytes, request) {
         Ok(stored) => return Ok((stored, None)),
         Err(error) => error,
     };
@@ -41,7 +41,7 @@ pub(super) fn decode(
     if !are_pixels_right(&mended) {
         return Err(malformed("the checksum of its pixels is wrong".to_owned()));
     }
-    let stored = image_crate::decode(PictureFormat::Png, &mended, request)?;
+    let stored = png_pixels::decode(&mended, request)?;
     Ok((stored, Some(DecodeWarning::Checksum)))
 }
 

@@ -30,9 +30,14 @@ pub(super) fn from_dynamic(image: DynamicImage) -> RgbImage {
     RgbImage::from_raw(width, height, pixels).unwrap_or_else(|| RgbImage::new(width, height))
 }
 
-/// Whether converting such pixels takes no second copy of them.
-pub(super) fn is_converted_in_place(layout: ColorType) -> bool {
-    matches!(layout, ColorType::Rgb8 | ColorType::Rgba8 | ColorType::L8)
+/// Bytes that a picture takes in a layout while it is converted to RGB. Some layouts are converted in place.
+pub(super) fn bytes_with_conversion(layout: ColorType, width: u32, height: u32) -> u64 {
+    let pixels = u64::from(width) * u64::from(height);
+    let stored = pixels * u64::from(layout.bytes_per_pixel());
+    match layout {
+        ColorType::Rgb8 | ColorType::Rgba8 | ColorType::L8 => stored.max(3 * pixels),
+        _ => stored + 3 * pixels,
+    }
 }
 
 /// Repeats every byte three times, in place.

@@ -1,4 +1,5 @@
-//! Reads single tags of a TIFF structure (TIFF 6.0, section 2): a TIFF file, or Exif data, which is one.
+//! Reads single tags of a TIFF structure (TIFF 6.0, section 2): a TIFF file, or Exif data, which is one. BigTIFF differs in
+//! the widths of counts and offsets.
 
 // Where the pixels are, in strips or tiles.
 pub(super) const STRIP_OFFSETS: u16 = 273;
@@ -11,6 +12,7 @@ pub(super) const TILE_BYTE_COUNTS: u16 = 325;
 pub(super) struct Directory<'a> {
     bytes: &'a [u8],
     is_little_endian: bool,
+    is_big: bool,
     at: usize,
 }
 
@@ -23,20 +25,29 @@ pub(super) struct Values<'a> {
 }
 
 impl<'a> Directory<'a> {
-    /// Reads the header. `None` if the bytes do not start with one; BigTIFF has another.
+    /// Reads the header. `None` if the bytes do not start with one.
     pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
-        let is_little_endian = match bytes.first_chunk()? {
-            b"II*\0" => true,
-            b"MM\0*" => false,
+        let (is_little_endian, is_big) = match bytes.first_chunk()? {
+            b"II*\0" => (true, false),
+            b"MM\0*" => (false, false),
+            b"II+\0" => (true, true),
+            b"MM\0+" => (false, true),
             _ => return None,
         };
         let header = Self {
             bytes,
             is_little_endian,
+            is_big,
             at: 0,
         };
-        let at = header.u32(4)? as usize;
-        Some(Self { at, ..header })
+        let at = match is_big {
+            true => header.u64(8),
+            false => header.u32(4).map(u64::from),
+        };
+        Some(Self {
+            at: usize::try_from(at?).ok()?,
+            ..header
+        })
     }
 
     /// The whole structure.
@@ -47,12 +58,17 @@ impl<'a> Directory<'a> {
     /// The values of a tag. If it is there twice, the last counts. An entry without values, of an unknown type or with
     /// values beyond the end does not count.
     pub(super) fn find(self, tag: u16) -> Option<Values<'a>> {
-        let entries = usize::from(self.u16(self.at)?);
-        let places = (0..entries).map_while(|entry| self.at.checked_add(2 + 12 * entry));
+        let (count, first, each) = match self.is_big {
+            true => (self.u64(self.at)?, 8, 20),
+            false => (self.u16(self.at)?.into(), 2, 12),
+        };
+        let entries = self.bytes.get(self.at..)?.get(first..)?.chunks_exact(each);
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let places = (0..entries.len().min(count)).map(|entry| self.at + first + each * entry);
         places
             .filter(|&at| self.u16(at) == Some(tag))
             .filter_map(|at| self.values(at))
-            .last()
+            .next_back()
     }
 
     /// The first value of a tag as an unsigned integer.
@@ -63,11 +79,16 @@ impl<'a> Directory<'a> {
     /// The values of the entry at `at`.
     fn values(self, at: usize) -> Option<Values<'a>> {
         let kind = self.u16(at + 2)?;
-        let length = size_of(kind)?.checked_mul(self.u32(at + 4)? as usize)?;
+        let (count, place, fitting) = match self.is_big {
+            true => (self.u64(at + 4)?, at + 12, 8),
+            false => (self.u32(at + 4)?.into(), at + 8, 4),
+        };
+        let length = size_of(kind)?.checked_mul(usize::try_from(count).ok()?)?;
         let start = match length {
             0 => return None,
-            1..=4 => at + 8,
-            _ => self.u32(at + 8)? as usize,
+            length if length <= fitting => place,
+            _ if self.is_big => usize::try_from(self.u64(place)?).ok()?,
+            _ => self.u32(place)? as usize,
         };
         let bytes = self.bytes.get(start..start.checked_add(length)?)?;
         Some(Values {
@@ -83,6 +104,10 @@ impl<'a> Directory<'a> {
 
     fn u32(self, at: usize) -> Option<u32> {
         self.array(self.bytes, at).map(u32::from_le_bytes)
+    }
+
+    fn u64(self, at: usize) -> Option<u64> {
+        self.array(self.bytes, at).map(u64::from_le_bytes)
     }
 
     /// `N` bytes, the least significant first.
@@ -101,14 +126,14 @@ impl Values<'_> {
         self.bytes.len() / size_of(self.kind).unwrap_or(1)
     }
 
-    /// Value `index` as an unsigned integer, if the type is BYTE, SHORT, LONG or LONG8.
+    /// Value `index` as an unsigned integer, if the type is BYTE, SHORT, LONG, LONG8 or an offset.
     pub(super) fn integer(&self, index: usize) -> Option<u64> {
         let at = index.checked_mul(size_of(self.kind)?)?;
         match self.kind {
             1 => self.array(at).map(u8::from_le_bytes).map(u64::from),
             3 => self.array(at).map(u16::from_le_bytes).map(u64::from),
             4 | 13 => self.array(at).map(u32::from_le_bytes).map(u64::from),
-            16 => self.array(at).map(u64::from_le_bytes),
+            16 | 18 => self.array(at).map(u64::from_le_bytes),
             _ => None,
         }
     }
@@ -116,7 +141,7 @@ impl Values<'_> {
     /// The first value as a number. `None` for bytes and text.
     pub(super) fn number(&self) -> Option<f64> {
         Some(match self.kind {
-            3 | 4 | 13 | 16 => self.integer(0)? as f64,
+            3 | 4 | 13 | 16 | 18 => self.integer(0)? as f64,
             5 => {
                 f64::from(u32::from_le_bytes(self.array(0)?)) / f64::from(u32::from_le_bytes(self.array(4)?))
             }
@@ -143,7 +168,7 @@ fn size_of(kind: u16) -> Option<usize> {
         1 | 2 | 6 | 7 => Some(1),
         3 | 8 => Some(2),
         4 | 9 | 11 | 13 => Some(4),
-        5 | 10 | 12 | 16 => Some(8),
+        5 | 10 | 12 | 16..=18 => Some(8),
         _ => None,
     }
 }

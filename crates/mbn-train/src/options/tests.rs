@@ -6,6 +6,7 @@ mod round_trip;
 use std::path::Path;
 
 use super::*;
+use crate::settings::Freeze;
 
 fn resolve(line: &str) -> Result<Settings> {
     let options = Options::try_parse_from(line.split(' '))?;
@@ -68,6 +69,29 @@ fn defaults_follow_from_recipe_optimiser_and_batch() {
     assert_eq!((settings.warmup.get(), settings.weight_decay.get()), (5.0, 0.05));
     assert_eq!(settings.augment(), mbn_data::Augment::none());
     assert_eq!((settings.ema.get(), settings.progressive.get()), (0.0, 0));
+}
+
+#[test]
+fn recipes_for_trained_weights_are_short() {
+    let settings = resolve("mbn-train --data d --init w --recipe classifier --batch-size 32").unwrap();
+    assert_eq!((settings.lr.get(), settings.label_smoothing.get()), (0.025, 0.0));
+    assert_eq!((settings.warmup.get(), settings.epochs.get()), (0.5, 10));
+    assert_eq!((settings.freeze, settings.ema.get()), (Freeze::ALL, 0.0));
+    assert!(settings.crop && settings.flip.get() == 0.5);
+    let settings = resolve("mbn-train --data d --init w --recipe fine-tune --epochs 40").unwrap();
+    assert_eq!((settings.warmup.get(), settings.epochs.get()), (2.0, 40));
+    assert_eq!(
+        (settings.freeze, settings.label_smoothing.get()),
+        (Freeze::NONE, 0.05)
+    );
+    assert_eq!(settings.crop_scale.get(), [0.7, 1.0]);
+    let message = resolve("mbn-train --data d --recipe classifier")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.starts_with("`--recipe classifier` keeps the weights of `--init`"),
+        "{message}"
+    );
 }
 
 #[test]

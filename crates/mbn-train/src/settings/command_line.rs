@@ -68,13 +68,12 @@ fn options(setting: &Setting) -> Vec<Arg> {
 
 /// What a setting does and its default.
 fn help(setting: &Setting) -> String {
-    let (plain, strong) = (
-        setting.default_of(Recipe::Plain),
-        setting.default_of(Recipe::Strong),
-    );
-    let default = match plain == strong {
-        true => strong,
-        false => format!("{strong}, plain: {plain}"),
-    };
-    format!("{} [default: {default}]", setting.help())
+    let [usual, others @ ..] = Recipe::ALL.map(|recipe| (recipe.name(), setting.default_of(recipe)));
+    let mut defaults = usual.1.clone();
+    for (name, default) in others {
+        if default != usual.1 {
+            defaults.push_str(&format!(", {name}: {default}"));
+        }
+    }
+    format!("{} [default: {defaults}]", setting.help())
 }

@@ -100,6 +100,7 @@ macro_rules! settings {
         impl Settings {
             /// The settings that `args` state, and the defaults of the others.
             pub(super) fn fill(args: &RunArgs) -> Result<Self, UsageError> {
+                let args = &args.with_epochs();
                 let independent = Independent {
                     $($( $name: given_or(&args.$name, || $default)?, )?)+
                 };

@@ -1,6 +1,6 @@
 //! Layers of settings: the command line over a configuration file.
 
-use super::{Probability, RunArgs};
+use super::{Probability, Recipe, RunArgs};
 
 impl RunArgs {
     /// These settings, and the settings of `below` that this layer does not state. Two rules are special:
@@ -33,6 +33,14 @@ impl RunArgs {
             no_crop: false,
             no_flip: false,
             ..self
+        }
+    }
+
+    /// With the epochs of the recipe, unless others are given. Other defaults, such as the warm-up's, depend on them.
+    pub(super) fn with_epochs(&self) -> Self {
+        Self {
+            epochs: self.epochs.or(self.recipe.map(Recipe::epochs)),
+            ..self.clone()
         }
     }
 

@@ -1,29 +1,110 @@
 //! The named sets of defaults.
 
+use std::num::NonZeroUsize;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// Defaults of augmentation and regularisation.
+use super::{Freeze, OptimizerName};
+
+/// Defaults of the schedule, augmentation and regularisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Recipe {
     /// The whole image, resized, nothing else.
     Plain,
     /// Random resized crop, horizontal flip, label smoothing, moving average of the weights.
     Strong,
+    /// For weights that are trained already, and many images: short, at a low rate, with mild crops.
+    FineTune,
+    /// For weights that are trained already, and few images: only the classifier is trained.
+    Classifier,
 }
 
+/// Training images for each class from which on the whole network is trained. `docs/experiments.md` has the accuracies below
+/// and above.
+const ENOUGH_FOR_ALL: usize = 100;
+
 impl Recipe {
-    /// Name on the command line.
-    pub fn name(self) -> &'static str {
-        self.plain_or_strong("plain", "strong")
+    /// Every recipe, the default first.
+    pub(crate) const ALL: [Self; 4] = [Self::Strong, Self::Plain, Self::FineTune, Self::Classifier];
+
+    /// The default for a run that starts from weights trained for other classes. With few images, the network forgets more
+    /// than it learns.
+    pub(crate) fn for_new_classes(images: usize, classes: usize) -> Self {
+        match images >= ENOUGH_FOR_ALL * classes {
+            true => Self::FineTune,
+            false => Self::Classifier,
+        }
     }
 
-    /// The argument for this recipe.
-    pub(crate) fn plain_or_strong<T>(self, plain: T, strong: T) -> T {
+    /// Name on the command line.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Plain => plain,
-            Self::Strong => strong,
+            Self::Plain => "plain",
+            Self::Strong => "strong",
+            Self::FineTune => "fine-tune",
+            Self::Classifier => "classifier",
+        }
+    }
+
+    /// Whether images are changed at random.
+    pub(super) fn augments(self) -> bool {
+        self != Self::Plain
+    }
+
+    /// Passes over the training set.
+    pub(super) fn epochs(self) -> NonZeroUsize {
+        const LONG: NonZeroUsize = NonZeroUsize::new(50).unwrap();
+        const SHORT: NonZeroUsize = NonZeroUsize::new(10).unwrap();
+        match self {
+            Self::Plain | Self::Strong => LONG,
+            Self::FineTune | Self::Classifier => SHORT,
+        }
+    }
+
+    /// Peak learning rate for a batch of 64.
+    pub(super) fn lr(self, optimizer: OptimizerName) -> f64 {
+        match self {
+            Self::Plain | Self::Strong => optimizer.sgd_or_adamw(0.1, 0.002),
+            Self::FineTune => optimizer.sgd_or_adamw(0.02, 0.0005),
+            Self::Classifier => optimizer.sgd_or_adamw(0.05, 0.003),
+        }
+    }
+
+    /// Decay of the averaged weights.
+    pub(super) fn ema(self) -> f64 {
+        match self {
+            Self::Plain => 0.0,
+            Self::Strong => 0.999,
+            Self::FineTune => 0.99,
+            // The schedule ends at a rate of 0, and there are too few steps to average.
+            Self::Classifier => 0.0,
+        }
+    }
+
+    /// Label smoothing.
+    pub(super) fn label_smoothing(self) -> f64 {
+        match self {
+            Self::Strong => 0.1,
+            Self::FineTune => 0.05,
+            Self::Plain | Self::Classifier => 0.0,
+        }
+    }
+
+    /// Least and most area of a crop. The network is fine-tuned on almost whole images, because it is tested on such.
+    pub(super) fn crop_scale(self) -> [f64; 2] {
+        match self {
+            Self::FineTune => [0.7, 1.0],
+            Self::Plain | Self::Strong | Self::Classifier => [0.35, 1.0],
+        }
+    }
+
+    /// The frozen blocks.
+    pub(super) fn freeze(self) -> Freeze {
+        match self {
+            Self::Classifier => Freeze::ALL,
+            Self::Plain | Self::Strong | Self::FineTune => Freeze::NONE,
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use mbn_cli::UsageError;
 use mbn_spec::Alpha;
 
-use super::{Freeze, RunArgs, Settings};
+use super::{Freeze, Recipe, RunArgs, Settings};
 
 impl Settings {
     /// The settings that `args` state, and the defaults of the others. `init_alpha` is the width multiplier of the weights
@@ -36,10 +36,13 @@ impl Settings {
             return usage("`--init-classes` names the classes of `--init`, which is not given".into());
         }
         if self.init.is_none() && self.freeze != Freeze::NONE {
-            return usage(
-                "`--freeze` keeps the weights of `--init`, which is not given: random weights would stay"
-                    .into(),
-            );
+            let asks = match self.recipe {
+                Recipe::Classifier => "`--recipe classifier`",
+                _ => "`--freeze`",
+            };
+            return usage(format!(
+                "{asks} keeps the weights of `--init`, which is not given: random weights would stay"
+            ));
         }
         let (start, size) = (self.progressive.get(), self.largest_train_size());
         if start > size {

@@ -64,7 +64,7 @@ settings! {
     }
     /// Height and width of the images
     size: Size {
-        group: Model, value: "PIXELS", example: "160", default: 224i64,
+        group: Model, value: "PIXELS", example: "160", default: 224i64, says: "as --init, or 224",
     }
     /// Height and width of training images
     train_size: Size {
@@ -104,7 +104,7 @@ settings! {
     }
     /// Passes over the training set
     epochs: NonZeroUsize {
-        group: Training, value: "N", example: "20", default: 50usize,
+        group: Training, value: "N", example: "20", default: Recipe::Strong.epochs(),
         option: |option| option.value_parser(storable::<NonZeroUsize>),
     }
     /// Images in a training step
@@ -112,9 +112,10 @@ settings! {
         group: Training, value: "N", example: "32", default: 64usize,
         option: |option| option.value_parser(storable::<NonZeroUsize>),
     }
-    /// Defaults of augmentation and regularisation
+    /// Defaults: plain, strong, fine-tune, classifier
     recipe: Recipe {
-        group: Training, value: "plain|strong", example: "plain", default: Recipe::Strong, says: "strong",
+        group: Training, value: "RECIPE", example: "plain", default: Recipe::Strong,
+        says: "strong; with --init fine-tune or classifier",
     }
     /// Seed of weights, order, augmentation, held-out part
     seed: u64 {
@@ -131,7 +132,7 @@ settings! {
     }
     /// Keep the first N of 14 blocks fixed, or all
     freeze: Freeze {
-        group: Model, value: "N|all", example: "3", default: Freeze::NONE,
+        group: Model, value: "N|all", example: "3", derived: |run| run.recipe.freeze(),
     }
     /// Number format of the training step
     precision: StepPrecision {
@@ -146,11 +147,10 @@ settings! {
     optimizer: OptimizerName {
         group: Training, value: "sgd|adamw", example: "adamw", default: OptimizerName::Sgd,
     }
-    /// Peak learning rate
+    /// Peak learning rate; by default in proportion to the batch, here for 64
     lr: Positive {
         group: Training, value: "X", example: "0.3",
-        derived: |run| run.optimizer.sgd_or_adamw(0.1, 0.002) * run.batch_size.get() as f64 / 64.0,
-        says: "batch / 64 x 0.1, adamw: 0.002",
+        derived: |run| run.recipe.lr(run.optimizer) * run.batch_size.get() as f64 / 64.0,
     }
     /// Epochs until the peak
     warmup: NonNegative {
@@ -171,11 +171,11 @@ settings! {
     }
     /// Decay of averaged weights, 0: none
     ema: Fraction {
-        group: Training, value: "DECAY", example: "0.99", derived: |run| run.recipe.plain_or_strong(0.0, 0.999),
+        group: Training, value: "DECAY", example: "0.99", derived: |run| run.recipe.ema(),
     }
     /// Label smoothing
     label_smoothing: Fraction {
-        group: Training, value: "X", example: "0.2", derived: |run| run.recipe.plain_or_strong(0.0, 0.1),
+        group: Training, value: "X", example: "0.2", derived: |run| run.recipe.label_smoothing(),
     }
     /// Let every class count the same in the loss
     class_weights: ClassWeights {
@@ -183,18 +183,18 @@ settings! {
     }
     /// Crop training images at random
     crop: bool {
-        group: Augmentation, example: "false", derived: |run| run.recipe.plain_or_strong(false, true),
+        group: Augmentation, example: "false", derived: |run| run.recipe.augments(),
         off: no_crop "Resize the whole image instead of cropping",
     }
     /// Crop a box of MIN to MAX of the area
     crop_scale: CropScale {
-        group: Augmentation, value: "MIN,MAX", example: "0.5,0.8", default: [0.35, 1.0],
+        group: Augmentation, value: "MIN,MAX", example: "0.5,0.8", derived: |run| run.recipe.crop_scale(),
         plain: "none",
         option: |option| option.conflicts_with("no_crop"),
     }
     /// Probability of mirroring left and right
     flip: Probability {
-        group: Augmentation, value: "P", example: "0.3", derived: |run| run.recipe.plain_or_strong(0.0, 0.5),
+        group: Augmentation, value: "P", example: "0.3", derived: |run| if run.recipe.augments() { 0.5 } else { 0.0 },
         off: no_flip "Do not mirror",
         option: |option| option.conflicts_with("no_flip"),
     }

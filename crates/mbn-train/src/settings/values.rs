@@ -127,6 +127,8 @@ enum FreezeText {
 impl Freeze {
     /// Everything trains.
     pub const NONE: Self = Self(0);
+    /// Only the classifier trains.
+    pub const ALL: Self = Self(BLOCKS);
 
     /// Number of frozen blocks; the stem is the first of 14.
     pub fn blocks(self) -> usize {
@@ -156,7 +158,7 @@ impl FromStr for Freeze {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "all" {
-            return Ok(Self(BLOCKS));
+            return Ok(Self::ALL);
         }
         match text.parse() {
             Ok(blocks) if blocks <= BLOCKS => Ok(Self(blocks)),

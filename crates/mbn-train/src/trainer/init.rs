@@ -43,25 +43,17 @@ impl Start {
 
     /// The weights of `--init` with their normalisation, and with a new classifier if theirs is for other classes.
     pub fn from_file(init: &Init, path: &Path, classes: &[String], size: usize, seed: u64) -> Result<Self> {
-        let Init {
-            weights: init,
-            has_classifier,
-            ..
-        } = init;
-        let found = init.architecture();
+        let reason = init.other_classifier(classes);
+        let init = &init.weights;
         let preprocess = init.metadata().preprocess.unwrap_or_default();
-        let names = init.metadata().classes.as_deref();
-        let reason = match has_classifier {
-            true => other_classifier(names, found.classes, classes),
-            false => Some("the file has none".to_owned()),
-        };
         let weights = match reason {
             None => {
                 log::info!("Starting from `{}`", path.display());
                 init.clone()
             }
             Some(reason) => {
-                let classifier = Classifier::new(names.unwrap_or_default(), classes);
+                let names = init.metadata().classes.as_deref().unwrap_or_default();
+                let classifier = Classifier::new(names, classes);
                 log::info!(
                     "Starting from `{}` with a new classifier for {}: {reason}; {}",
                     path.display(),
@@ -78,14 +70,21 @@ impl Start {
     }
 }
 
-/// Why the weights need a new classifier for `classes`, if they do. Weights without class names only need the right number
-/// of classes.
-fn other_classifier(names: Option<&[String]>, count: usize, classes: &[String]) -> Option<String> {
-    if count != classes.len() {
-        return Some(format!("the file has {}", counted(count, "class")));
+impl Init {
+    /// Why the weights need a new classifier for `classes`, if they do. Weights without class names only need the right number
+    /// of classes.
+    pub fn other_classifier(&self, classes: &[String]) -> Option<String> {
+        if !self.has_classifier {
+            return Some("the file has none".to_owned());
+        }
+        let count = self.weights.architecture().classes;
+        if count != classes.len() {
+            return Some(format!("the file has {}", counted(count, "class")));
+        }
+        let names = self.weights.metadata().classes.as_deref()?;
+        let differs = names.iter().zip(classes).find(|(one, other)| one != other);
+        differs.map(|(found, wanted)| format!("the file has class `{found}` where the data has `{wanted}`"))
     }
-    let differs = names?.iter().zip(classes).find(|(one, other)| one != other);
-    differs.map(|(found, wanted)| format!("the file has class `{found}` where the data has `{wanted}`"))
 }
 
 /// Refuses weights of `--init` whose alpha differs from the run's.

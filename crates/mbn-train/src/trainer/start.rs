@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use candle_core::Device;
-use mbn_cli::{Hint, interrupt};
+use mbn_cli::{Hint, Overrides, interrupt};
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
 use mbn_spec::Alpha;
+use mbn_spec::text::counted;
 use mbn_weights::Weights;
 
 use super::Trainer;
@@ -16,7 +17,7 @@ use super::checks::{WEIGHTS_ON_DISK, require_usable};
 use super::init::{self, Init, Start};
 use crate::options::Options;
 use crate::run::{ImageSet, Position, Progress, RunDir, write_augmented};
-use crate::settings::{DEFAULT_DATA, Part, RunArgs, Settings};
+use crate::settings::{DEFAULT_DATA, Freeze, Part, Recipe, RunArgs, Settings, Size};
 use crate::{data, device};
 
 impl Trainer {
@@ -37,7 +38,7 @@ impl Trainer {
         let folder = data::locate(args.data.as_deref())?;
         let init = init(options, &mut args)?;
         let init_alpha = init.as_ref().map(|init| init.weights.architecture().alpha);
-        let (args, data) = args_and_data(options, args, &folder, init_alpha)?;
+        let (args, data) = args_and_data(options, args, &folder, init.as_ref(), init_alpha)?;
         let asked = options
             .resolve(args.clone(), folder.clone(), init_alpha)?
             .batch_size
@@ -92,15 +93,23 @@ impl Trainer {
     }
 }
 
-/// The weights of `--init`, with what the settings say about them. A name on the Hub gets the commit that they were fetched at,
-/// so that the settings say which they are.
+/// The weights of `--init`, with what the settings say about them. The size of their images becomes the run's, unless the user
+/// gives one. A name on the Hub gets the commit that they were fetched at, so that the settings say which they are.
 fn init(options: &Options, args: &mut RunArgs) -> Result<Option<Init>> {
     let Some(path) = &args.init else {
         return Ok(None);
     };
     let data = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
-    let overrides = options.resolve(args.clone(), data, None)?.overrides();
+    let overrides = Overrides {
+        size: args.size.map(Size::get),
+        ..options.resolve(args.clone(), data, None)?.overrides()
+    };
     let init = init::load(path, args.init_classes.as_deref(), &overrides)?;
+    if let (None, Some(preprocess)) = (args.size, init.weights.metadata().preprocess) {
+        args.size = i64::try_from(preprocess.size)
+            .ok()
+            .and_then(|size| size.try_into().ok());
+    }
     if let Some(name) = &init.hub {
         args.init = Some(name.to_string().into());
     }
@@ -125,16 +134,52 @@ fn args_and_data(
     options: &Options,
     args: RunArgs,
     folder: &Path,
+    init: Option<&Init>,
     init_alpha: Option<Alpha>,
 ) -> Result<(RunArgs, Splits)> {
     let settings = options.resolve(args.clone(), folder.to_owned(), init_alpha)?;
     let data = data::open_new(&settings)?;
     let held_out = data.held_out.map(|_| Part::FIFTH);
-    let args = RunArgs {
+    let mut args = RunArgs {
         val_fraction: args.val_fraction.or(held_out),
         ..args
     };
+    if let Some(init) = init
+        && args.recipe.is_none()
+    {
+        let recipe = recipe_from(init, args.freeze, &data);
+        args.recipe = Some(recipe);
+        let settings = options.resolve(args.clone(), folder.to_owned(), init_alpha)?;
+        log::info!("{}", fine_tuning(&settings, &data));
+    }
     Ok((args, data))
+}
+
+/// The recipe for weights that are trained already, if the user asks for none. `freeze` is what the user asks for.
+fn recipe_from(init: &Init, freeze: Option<Freeze>, data: &Splits) -> Recipe {
+    match freeze {
+        Some(Freeze::ALL) => Recipe::Classifier,
+        Some(_) => Recipe::FineTune,
+        None if init.other_classifier(&data.class_names).is_none() => Recipe::FineTune,
+        None => Recipe::for_new_classes(data.train.len(), data.class_names.len()),
+    }
+}
+
+/// How weights that are trained already are trained on, in a line.
+fn fine_tuning(settings: &Settings, data: &Splits) -> String {
+    let what = match settings.freeze {
+        Freeze::NONE => "the whole network".to_owned(),
+        Freeze::ALL => "only the classifier".to_owned(),
+        some => format!("all but {some}"),
+    };
+    format!(
+        "Recipe {} (`--recipe` takes another), for {} of {}: {what} trains for {} at a rate of {}",
+        settings.recipe.name(),
+        counted(data.train.len(), "image"),
+        counted(data.class_names.len(), "class"),
+        counted(settings.epochs.get(), "epoch"),
+        settings.lr.get(),
+    )
 }
 
 /// The settings of a new run on so many training images. A batch is no larger than that, and the default learning rate

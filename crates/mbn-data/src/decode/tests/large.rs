@@ -103,8 +103,12 @@ fn memory_is_counted_in_the_layout_of_the_file() {
         let mut file = Cursor::new(Vec::new());
         image.write_to(&mut file, format).unwrap();
         let format = PictureFormat::recognise(file.get_ref()).unwrap();
-        let decoder = image_crate::open(format, file.get_ref(), limits::Limits::new(1 << 20)).unwrap();
-        image_crate::total_bytes(format, file.get_ref(), &decoder) / (u64::from(width) * u64::from(height))
+        let (bytes, limits) = (file.get_ref(), limits::Limits::new(1 << 20));
+        let total = match format {
+            PictureFormat::Png => png_pixels::open(bytes, limits).unwrap().total_bytes(),
+            _ => image_crate::total_bytes(format, bytes, &image_crate::open(format, bytes, limits).unwrap()),
+        };
+        total / (u64::from(width) * u64::from(height))
     };
     let rgb = DynamicImage::ImageRgb8(picture(20, 10));
     for (format, image, expected) in [
@@ -112,7 +116,7 @@ fn memory_is_counted_in_the_layout_of_the_file() {
         (ImageFormat::Png, rgb.to_rgba8().into(), 4),
         (ImageFormat::Png, rgb.to_luma8().into(), 3),
         (ImageFormat::Png, rgb.to_luma_alpha8().into(), 5),
-        (ImageFormat::Png, rgb.to_rgb16().into(), 9),
+        (ImageFormat::Png, rgb.to_rgb16().into(), 3),
         (ImageFormat::Bmp, rgb.clone(), 3),
         (ImageFormat::Tiff, rgb.clone(), 3),
         (ImageFormat::Tiff, rgb.to_rgb16().into(), 12),

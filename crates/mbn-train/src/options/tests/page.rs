@@ -12,7 +12,8 @@ const INTRODUCTION: &str = "\
 
 What the result of a run depends on. Each setting is an option of `mbn-train`, and a key of `--config` files under the same
 name without the dashes; `settings.toml` in the run folder has all that have a value. The command line overrides the file, and
-the file overrides the defaults. `training.md` explains them.
+the file overrides the defaults. `training.md` explains them. The four columns after the
+meaning have the defaults of the recipes.
 
 `mbn-train`'s tests write this page: `MBN_WRITE_DOCS=1 cargo test -p mbn-train settings_page`.
 ";
@@ -26,9 +27,12 @@ fn page() -> String {
         let _ = write!(
             page,
             "\n## {}\n\n\
-             | option | meaning | default, `strong` | default, `plain` | in a file |\n\
-             | --- | --- | --- | --- | --- |\n",
-            group.heading()
+             | option | meaning | {} | in a file |\n\
+             | --- | --- | --- | --- | --- | --- | --- |\n",
+            group.heading(),
+            Recipe::ALL
+                .map(|recipe| format!("`{}`", recipe.name()))
+                .join(" | ")
         );
         let rows = SETTINGS.iter().filter(|setting| setting.group == group);
         page.extend(rows.map(|setting| row(setting, &command)));
@@ -58,11 +62,10 @@ fn row(setting: &Setting, command: &Command) -> String {
         .map(|option| format!("`{}`", option.to_string().replace('|', "\\|")))
         .collect();
     format!(
-        "| {} | {} | {} | {} | `{}` |\n",
+        "| {} | {} | {} | `{}` |\n",
         options.join(", "),
         meaning(setting),
-        setting.default_of(Recipe::Strong),
-        setting.default_of(Recipe::Plain),
+        Recipe::ALL.map(|recipe| setting.default_of(recipe)).join(" | "),
         in_file(setting),
     )
 }
