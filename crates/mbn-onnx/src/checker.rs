@@ -4,12 +4,11 @@
 //! checks models of other programs.
 
 mod attributes;
-mod error;
 mod infer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use error::{CheckError, NodeError};
+pub use crate::check_error::{CheckError, NodeError};
 
 use crate::opset::ir_version;
 use crate::proto::{DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};

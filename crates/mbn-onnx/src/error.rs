@@ -3,7 +3,7 @@
 use mbn_spec::PreprocessError;
 
 use crate::Precision;
-use crate::checker::CheckError;
+use crate::check_error::CheckError;
 use crate::options::OptionsError;
 
 /// Weights that cannot be exported with the given options.

@@ -21,6 +21,7 @@
 //! [`GraphBuilder::initializer`](builder::GraphBuilder::initializer) rounds to it.
 
 pub mod builder;
+mod check_error;
 pub mod checker;
 mod constants;
 mod error;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use crate::Model;
-use crate::checker::CheckError;
+use crate::check_error::CheckError;
 use crate::proto::{GraphProto, NodeProto};
 pub use constant::External;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::checker::CheckError;
+use crate::check_error::CheckError;
 use crate::proto::{DataType, TensorProto};
 use crate::types::TypeError;
 

@@ -1,4 +1,4 @@
-//! Errors of the checker: one variant for each way that a model can be wrong.
+//! Errors of the checks: one variant for each way that a model can be wrong.
 
 use crate::TensorType;
 use crate::opset::OpsetError;
