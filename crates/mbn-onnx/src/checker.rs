@@ -105,9 +105,11 @@ pub fn known_types(graph: &GraphProto) -> BTreeMap<String, TensorType> {
     values.types
 }
 
+/// Nodes need no name.
 fn check_node_names(graph: &GraphProto) -> Result<(), CheckError> {
     let mut names = BTreeSet::new();
-    let twice = graph.node.iter().find(|node| !names.insert(node.name()));
+    let mut named = graph.node.iter().filter(|node| !node.name().is_empty());
+    let twice = named.find(|node| !names.insert(node.name()));
     twice.map_or(Ok(()), |node| Err(CheckError::NodeTwice(node.name().to_owned())))
 }
 

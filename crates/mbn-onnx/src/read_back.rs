@@ -187,7 +187,7 @@ fn compare_graphs(
     let mut builder = GraphBuilder::default();
     network::add(&mut builder, architecture, preprocess, options);
     let expected = builder.finish();
-    if expected.node == graph.node && expected.input == graph.input && expected.output == graph.output {
+    if same_nodes(&expected, graph) && expected.input == graph.input && expected.output == graph.output {
         return Ok(());
     }
     let ops: BTreeSet<_> = graph.node.iter().map(|node| node.op_type()).collect();
@@ -196,6 +196,32 @@ fn compare_graphs(
     Err(foreign(format!(
         "its metadata says {architecture} and {size} x {size} pixels, but its {nodes} nodes ({ops}) do not match"
     )))
+}
+
+/// Whether two graphs do the same with the same constants. Nodes and the values between them may have other names: earlier
+/// versions named them otherwise.
+fn same_nodes(expected: &GraphProto, found: &GraphProto) -> bool {
+    let is_output = |name: &str| expected.output.iter().any(|output| output.name() == name);
+    // The values between nodes, by their names in `expected`.
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    expected.node.len() == found.node.len()
+        && expected.node.iter().zip(&found.node).all(|(one, other)| {
+            let same_inputs = one.input.len() == other.input.len()
+                && one.input.iter().zip(&other.input).all(|(one, other)| {
+                    let name = names.get(one.as_str()).copied().unwrap_or(one);
+                    name == other
+                });
+            let same_outputs = one.output.len() == other.output.len()
+                && one.output.iter().zip(&other.output).all(|(one, other)| {
+                    names.insert(one, other);
+                    !is_output(one) || one == other
+                });
+            same_inputs
+                && same_outputs
+                && one.op_type() == other.op_type()
+                && one.domain() == other.domain()
+                && one.attribute == other.attribute
+        })
 }
 
 fn read_folded(architecture: &Architecture, tensors: &Tensors) -> Result<Folded, FoldedError> {

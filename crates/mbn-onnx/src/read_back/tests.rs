@@ -21,6 +21,54 @@ fn weights_come_back_from_every_float32_model() {
     }
 }
 
+/// As earlier versions named them.
+#[test]
+fn nodes_and_values_between_them_may_have_other_names() {
+    let weights = small();
+    for fold in [true, false] {
+        let options = ExportOptions {
+            fold,
+            features: true,
+            ..ExportOptions::default()
+        };
+        let mut proto = export(&weights, &options).unwrap().proto().clone();
+        let graph = proto.graph.as_mut().unwrap();
+        graph.value_info.clear();
+        let outputs: Vec<_> = graph
+            .output
+            .iter()
+            .map(|output| output.name().to_owned())
+            .collect();
+        let between: BTreeSet<_> = graph.node.iter().flat_map(|node| node.output.clone()).collect();
+        for node in &mut graph.node {
+            node.name = None;
+            node.doc_string = None;
+            for name in node.input.iter_mut().chain(&mut node.output) {
+                if between.contains(name) && !outputs.contains(name) {
+                    *name = format!("/{name}/output");
+                }
+            }
+        }
+        assert_eq!(Model::from(proto.clone()).to_folded().unwrap(), weights.fold());
+
+        // The same nodes in another order of their weights are another network.
+        let graph = proto.graph.as_mut().unwrap();
+        let with_weights = |name: &str| {
+            let mut nodes = graph.node.iter();
+            nodes
+                .position(|node| node.input.iter().any(|input| input == name))
+                .unwrap()
+        };
+        let (one, other) = (with_weights("model.8.3.weight"), with_weights("model.9.3.weight"));
+        for input in 1..graph.node[one].input.len() {
+            let name = graph.node[one].input[input].clone();
+            graph.node[one].input[input] = std::mem::replace(&mut graph.node[other].input[input], name);
+        }
+        let message = Model::from(proto).to_folded().unwrap_err().to_string();
+        assert!(message.contains("do not match"), "{message}");
+    }
+}
+
 #[test]
 fn a_changed_graph_is_refused() {
     let model = export(&small(), &ExportOptions::default()).unwrap();
