@@ -6,6 +6,8 @@
 
 pub mod check;
 pub mod diff;
+#[cfg(test)]
+mod fixtures;
 mod limits;
 mod noise;
 pub mod options;

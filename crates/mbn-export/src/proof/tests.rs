@@ -4,26 +4,9 @@ use candle_core::{Device, Tensor};
 use mbn_engine::EngineError;
 use mbn_engine::images::Pixels;
 use mbn_model::Network;
-use mbn_spec::{Alpha, Architecture, Metadata};
-use mbn_weights::Weights;
 
 use super::*;
-
-const SIZE: usize = 64;
-
-fn weights(seed: u64) -> Weights {
-    let architecture = Architecture::new(Alpha::Quarter, 5);
-    let random = mbn_model::random_weights(architecture, seed, &Device::Cpu).unwrap();
-    let metadata = Metadata {
-        preprocess: Some(Preprocess {
-            size: SIZE,
-            ..Preprocess::default()
-        }),
-        ..Metadata::default()
-    };
-    let network = Network::from_weights(&random, &Device::Cpu).unwrap();
-    network.to_weights(metadata).unwrap()
-}
+use crate::fixtures::{SIZE, weights};
 
 /// candle, with its logits changed.
 struct Changed<F> {

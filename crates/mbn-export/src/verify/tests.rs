@@ -1,28 +1,9 @@
 //! Files that do not hold the weights.
 
-use candle_core::Device;
-use mbn_model::Network;
 use mbn_onnx::export;
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
-use mbn_weights::Weights;
 
 use super::*;
-
-const SIZE: usize = 64;
-
-fn weights(seed: u64) -> Weights {
-    let architecture = Architecture::new(Alpha::Quarter, 5);
-    let random = mbn_model::random_weights(architecture, seed, &Device::Cpu).unwrap();
-    let metadata = Metadata {
-        preprocess: Some(Preprocess {
-            size: SIZE,
-            ..Preprocess::default()
-        }),
-        ..Metadata::default()
-    };
-    let network = Network::from_weights(&random, &Device::Cpu).unwrap();
-    network.to_weights(metadata).unwrap()
-}
+use crate::fixtures::weights;
 
 #[test]
 fn a_file_of_other_weights_does_not_pass() {

@@ -3,16 +3,9 @@ mod damaged;
 use mbn_spec::{Alpha, Architecture, Metadata};
 
 use super::*;
+use crate::fixtures::model;
 use crate::proto::{StringStringEntryProto, type_proto};
 use crate::{ExportOptions, InputKind, export, fixtures};
-
-fn model() -> ModelProto {
-    let weights = fixtures::weights(Architecture::new(Alpha::Quarter, 3), Metadata::default());
-    export(&weights, &ExportOptions::default())
-        .unwrap()
-        .proto()
-        .clone()
-}
 
 /// The checker's error for the exporter's model after a change.
 fn after(change: impl FnOnce(&mut ModelProto)) -> CheckError {

@@ -1,8 +1,6 @@
-use mbn_spec::{Alpha, Architecture, Metadata};
-
 use super::*;
-use crate::proto::{AttributeProto, AttributeType, ModelProto, StringStringEntryProto, TensorProto};
-use crate::{ExportOptions, export, fixtures};
+use crate::fixtures::model;
+use crate::proto::{AttributeProto, AttributeType, StringStringEntryProto, TensorProto};
 
 fn node(name: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
     let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -13,14 +11,6 @@ fn node(name: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
         output: own(outputs),
         ..NodeProto::default()
     }
-}
-
-fn model() -> ModelProto {
-    let weights = fixtures::weights(Architecture::new(Alpha::Quarter, 3), Metadata::default());
-    export(&weights, &ExportOptions::default())
-        .unwrap()
-        .proto()
-        .clone()
 }
 
 /// The structure of the exporter's model with other nodes, which read its input and give its output.
