@@ -10,7 +10,7 @@ FOREIGN_PYTHON ?= .venv-foreign/bin/python
 KERAS_PYTHON ?= .venv-keras/bin/python
 
 .PHONY: help demo test reference families foreign-models check bench microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: fuzz fuzz-corpora
+.PHONY: export-matrix fuzz fuzz-corpora
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -34,6 +34,10 @@ families: build $(FAMILIES_PYTHON) ## Compare exports with timm, transformers an
 
 foreign-models: onnxruntime build $(FOREIGN_PYTHON) $(KERAS_PYTHON) ## Compare mbn-infer with timm, transformers, torchvision, Ultralytics and Keras, and write the table in docs/foreign-models.md
 	$(FOREIGN_PYTHON) scripts/foreign_models.py target/release/mbn-infer docs/foreign-models.md --keras $(KERAS_PYTHON)
+
+# The pipe must not hide that the first program fails.
+export-matrix: $(VENV)/ready ## Check exports of every combination of options with ONNX's own library (takes minutes)
+	bash -o pipefail -c '$(CARGO) run --release --locked -p mbn-export --example export_matrix | $(VENV)/bin/python scripts/export_matrix.py'
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check

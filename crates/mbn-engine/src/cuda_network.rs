@@ -89,7 +89,7 @@ fn warm_engine(
     };
     let mut engine = OrtEngine::load(runtime, source, &session, reading)?;
     let size = engine.input_size().unwrap_or(size);
-    let blank = PixelBuffer::zeros(engine.pixel_type(), batch * 3 * size * size);
+    let blank = PixelBuffer::blank(engine.pixel_type(), batch, size);
     engine.logits(blank.pixels(), batch)?;
     Ok(Box::new(engine))
 }

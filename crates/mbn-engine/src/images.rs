@@ -16,6 +16,45 @@ pub enum PixelType {
     Float,
     /// Bytes `[n, size, size, 3]`, RGB as decoders give it: the network normalises.
     Uint8,
+    /// Whole pictures of any size: the network resizes and normalises.
+    Pictures,
+}
+
+impl PixelType {
+    /// Values of an image of `size` x `size` pixels in [`Pixels`]; a whole picture is one value.
+    pub fn image_len(self, size: usize) -> usize {
+        match self {
+            Self::Float | Self::Uint8 => 3 * size * size,
+            Self::Pictures => 1,
+        }
+    }
+}
+
+/// A whole picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// RGB `[height, width, 3]`.
+    pub bytes: Vec<u8>,
+}
+
+impl Picture {
+    /// A black picture.
+    pub fn black(height: usize, width: usize) -> Self {
+        Self {
+            height,
+            width,
+            bytes: vec![0; 3 * height * width],
+        }
+    }
+
+    /// Whether both have the same height and width.
+    pub(crate) fn is_as_large_as(&self, other: &Self) -> bool {
+        (self.height, self.width) == (other.height, other.width)
+    }
 }
 
 /// The pixels of some images, row-major in the layout of their [`PixelType`].
@@ -25,6 +64,8 @@ pub enum Pixels<'a> {
     Float(&'a [f32]),
     /// As [`PixelType::Uint8`].
     Uint8(&'a [u8]),
+    /// As [`PixelType::Pictures`].
+    Pictures(&'a [Picture]),
 }
 
 /// Memory for the pixels of some images.
@@ -34,6 +75,8 @@ pub enum PixelBuffer {
     Float(Vec<f32>),
     /// As [`PixelType::Uint8`].
     Uint8(Vec<u8>),
+    /// As [`PixelType::Pictures`].
+    Pictures(Vec<Picture>),
 }
 
 /// Decoded images. When they are dropped, their memory goes back to whoever decodes the next.
@@ -49,14 +92,16 @@ impl<'a> Pixels<'a> {
         match self {
             Self::Float(_) => PixelType::Float,
             Self::Uint8(_) => PixelType::Uint8,
+            Self::Pictures(_) => PixelType::Pictures,
         }
     }
 
-    /// Number of values, three for each pixel.
+    /// Number of values: three for each pixel, or one for each whole picture.
     pub fn len(self) -> usize {
         match self {
             Self::Float(values) => values.len(),
             Self::Uint8(values) => values.len(),
+            Self::Pictures(pictures) => pictures.len(),
         }
     }
 
@@ -73,6 +118,7 @@ impl<'a> Pixels<'a> {
         match self {
             Self::Float(all) => Self::Float(&all[values]),
             Self::Uint8(all) => Self::Uint8(&all[values]),
+            Self::Pictures(all) => Self::Pictures(&all[values]),
         }
     }
 
@@ -81,6 +127,7 @@ impl<'a> Pixels<'a> {
         let mut padded = match self {
             Self::Float(values) => PixelBuffer::Float(values.to_vec()),
             Self::Uint8(values) => PixelBuffer::Uint8(values.to_vec()),
+            Self::Pictures(pictures) => PixelBuffer::Pictures(pictures.to_vec()),
         };
         padded.resize(len);
         padded
@@ -88,11 +135,20 @@ impl<'a> Pixels<'a> {
 }
 
 impl PixelBuffer {
-    /// `len` values of 0.
+    /// `len` values of 0, or pictures without pixels.
     pub fn zeros(pixel_type: PixelType, len: usize) -> Self {
         match pixel_type {
             PixelType::Float => Self::Float(vec![0.0; len]),
             PixelType::Uint8 => Self::Uint8(vec![0; len]),
+            PixelType::Pictures => Self::Pictures(vec![Picture::default(); len]),
+        }
+    }
+
+    /// `n` blank images of `size` x `size`.
+    pub fn blank(pixel_type: PixelType, n: usize, size: usize) -> Self {
+        match pixel_type {
+            PixelType::Pictures => Self::Pictures(vec![Picture::black(size, size); n]),
+            _ => Self::zeros(pixel_type, n * pixel_type.image_len(size)),
         }
     }
 
@@ -101,6 +157,7 @@ impl PixelBuffer {
         match self {
             Self::Float(values) => Pixels::Float(values),
             Self::Uint8(values) => Pixels::Uint8(values),
+            Self::Pictures(pictures) => Pixels::Pictures(pictures),
         }
     }
 
@@ -109,6 +166,7 @@ impl PixelBuffer {
         match self {
             Self::Float(values) => values.resize(len, 0.0),
             Self::Uint8(values) => values.resize(len, 0),
+            Self::Pictures(pictures) => pictures.resize(len, Picture::default()),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod cuda;
 mod cuda_network;
 pub mod engine;
 mod error;
+mod graph_session;
 pub mod images;
 pub mod lanes;
 pub mod parity;
@@ -17,3 +18,4 @@ pub mod softmax;
 
 pub use cuda_network::CudaNetwork;
 pub use error::EngineError;
+pub use graph_session::{ElementKind, Elements, Feed, GraphInput, GraphSession, Output};

@@ -1,10 +1,21 @@
 //! Writes MobileNetV1 weights as an ONNX file, or as a weight file of this project's own form.
 //!
 //! [`run`] is the program: [`weights`] gets the weights, [`mbn_onnx::Exporter`] makes the model, [`range`] checks that
-//! float16 holds what it computes, [`verify`] checks the written file before it gets its name.
+//! float16 holds what it computes, [`verify`] checks the written file before it gets its name, by the [`proof`] that it computes
+//! what candle computes. [`check`], [`diff`] and [`show`] are for files that exist, of other programs too.
 
+pub mod check;
+pub mod diff;
+#[cfg(test)]
+mod fixtures;
+mod limits;
+mod noise;
 pub mod options;
+mod pictures;
+pub mod proof;
 pub mod range;
+pub mod report;
+pub mod show;
 pub mod summary;
 pub mod verify;
 pub mod weights;
@@ -19,14 +30,21 @@ use mbn_onnx::Exporter;
 use mbn_spec::text::thousands;
 use mbn_weights::{Weights, is_weight_file};
 
-use crate::options::Options;
-use crate::verify::{Agreement, Verification};
+use crate::check::Check;
+use crate::diff::Diff;
+use crate::options::{Command, Options};
+use crate::proof::Proof;
+use crate::report::Report;
+use crate::verify::Verification;
 
 /// Exports as the options say.
 ///
 /// # Errors
 /// The weights, the options or the output cannot be used, or the written file does not pass verification.
 pub fn run(options: Options) -> Result<Outcome> {
+    if let Some(command) = options.command {
+        return examine(command, options.common.thread_count());
+    }
     let source = options.source()?;
     options.validate()?;
     let classes = options.classes.as_deref();
@@ -39,6 +57,9 @@ pub fn run(options: Options) -> Result<Outcome> {
         Some(out) => check_weights_out(out, weights::path(&source).as_deref())?,
         None => check_out(out)?,
     }
+    if let Some(report) = &options.report {
+        check_output_file(report)?;
+    }
     start_threads(options.common.thread_count())?;
     let weights = weights::get(&source, classes, &options.overrides)?;
     if options.summary {
@@ -50,6 +71,66 @@ pub fn run(options: Options) -> Result<Outcome> {
         None => write(&weights, &options, out)?,
     }
     Ok(Outcome::Success)
+}
+
+/// What the program does with files that exist.
+fn examine(command: Command, threads: usize) -> Result<Outcome> {
+    if let Command::Check {
+        report: Some(report), ..
+    } = &command
+    {
+        check_output_file(report)?;
+    }
+    start_threads(threads)?;
+    let agree = match command {
+        Command::Show { file } => {
+            print(&show::text(&file)?)?;
+            true
+        }
+        Command::Check {
+            file,
+            weights,
+            check_images,
+            report,
+            ort_lib,
+            time_limit,
+        } => {
+            let check = Check {
+                file,
+                weights,
+                pictures: check_images,
+                report,
+                ort_lib,
+                time_limit,
+                threads,
+            };
+            print(&check::run(&check)?)?;
+            true
+        }
+        Command::Diff {
+            a,
+            b,
+            tolerance,
+            ort_lib,
+            time_limit,
+        } => {
+            let diff = Diff {
+                a,
+                b,
+                tolerance,
+                ort_lib,
+                time_limit,
+                threads,
+            };
+            let (text, agree) = diff::run(&diff)?;
+            print(&text)?;
+            agree
+        }
+    };
+    Ok(match agree {
+        true => Outcome::Success,
+        false => Outcome::Failure,
+    })
 }
 
 /// Checks before the work begins that OUT can be replaced and is not the file that is read, by whatever path.
@@ -103,32 +184,54 @@ fn check_out(out: &Path) -> Result<()> {
 fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
     let cannot_write = || format!("cannot write `{}`", out.display());
     let (exporter, export_options) = (Exporter::new(weights), options.export_options());
-    let bytes = exporter.export(&export_options)?.to_bytes();
-    range::check(
-        weights,
-        &export_options,
-        options.check_images.as_deref(),
-        options.allow_overflow,
-    )?;
+    let model = exporter.export(&export_options)?;
+    let bytes = model.to_bytes();
+    let pictures = options.check_images.as_deref();
+    range::check(weights, &export_options, pictures, options.allow_overflow)?;
     let file = temporary(out, &bytes).with_context(cannot_write)?;
-    let agreement = verify::verify(
-        file.temporary_path(),
-        &exporter,
-        &export_options,
-        Verification {
-            run: !options.no_verify,
-            ort_lib: options.ort_lib.as_deref(),
-            threads: options.common.thread_count(),
-        },
-    )
-    .with_context(|| {
-        format!(
+    let verification = Verification {
+        run: !options.no_verify,
+        ort_lib: options.ort_lib.as_deref(),
+        pictures,
+        threads: options.common.thread_count(),
+    };
+    let found = verify::verify(file.temporary_path(), &exporter, &export_options, verification);
+    let (evidence, failed) = match found {
+        Ok(evidence) => {
+            let failed = evidence.verdict().err();
+            (Some(evidence), failed)
+        }
+        Err(error) => (None, Some(error)),
+    };
+    let failed = failed.map(|error| {
+        error.context(format!(
             "`{}` was not written because it does not pass verification",
             out.display()
-        )
-    })?;
+        ))
+    });
+    if let Some(path) = &options.report {
+        let report = Report {
+            file: out,
+            model: &model,
+            bytes: bytes.len(),
+            reference: Some("the weights"),
+            evidence: evidence.as_ref(),
+            error: failed.as_ref(),
+        };
+        report.write(path)?;
+    }
+    if let Some(error) = failed {
+        if options.keep_rejected {
+            let rejected = out.with_extension("rejected.onnx");
+            atomic::write(&rejected, &bytes)
+                .with_context(|| format!("cannot write `{}`", rejected.display()))?;
+            log::warn!("The file that does not pass is kept as `{}`", rejected.display());
+        }
+        return Err(error);
+    }
     file.commit().with_context(cannot_write)?;
-    report(weights, options, out, bytes.len(), agreement.as_ref());
+    let proof = evidence.as_ref().and_then(|evidence| evidence.proof.as_ref());
+    report(weights, options, out, bytes.len(), proof);
     Ok(())
 }
 
@@ -138,7 +241,7 @@ fn temporary(out: &Path, bytes: &[u8]) -> io::Result<AtomicFile> {
     Ok(file)
 }
 
-fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, agreement: Option<&Agreement>) {
+fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, proof: Option<&Proof>) {
     let architecture = weights.architecture();
     let parameters = architecture.summary(0).parameters();
     log::info!(
@@ -148,11 +251,11 @@ fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, agreem
         architecture.class_count(),
         thousands(parameters),
         options.export_options().precision,
-        options.opset,
+        options.export_options().opset,
         thousands(bytes as u64),
     );
-    match agreement {
-        Some(agreement) => log::info!("Its outputs agree with candle's: {agreement}"),
+    match proof {
+        Some(proof) => log::info!("Its outputs agree with candle's: {proof}"),
         None => log::info!("Its outputs were not compared with candle's, as `--no-verify` says"),
     }
     log::info!("Classify with `mbn-infer --model {} PATH...`", quote(out));

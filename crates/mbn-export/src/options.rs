@@ -1,13 +1,18 @@
 //! The command line.
 
+mod commands;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use mbn_cli::{CommonArgs, Overrides, UsageError};
-use mbn_onnx::{DEFAULT_OPSET, ExportOptions, InputKind, OPSETS, Precision};
+use mbn_cli::{CommonArgs, Hint, Overrides, UsageError};
+use mbn_engine::images::MAX_BATCH;
+use mbn_onnx::{ANTIALIASED_RESIZE, DEFAULT_OPSET, ExportOptions, InputKind, InputSize, OPSETS, Precision};
 use mbn_spec::Alpha;
 use mbn_weights::is_weight_file;
+
+pub use commands::Command;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,12 +23,29 @@ Examples:
   mbn-export --alpha 0.25 --precision fp16 --check-images photos/ model.onnx
   mbn-export --weights timm/model.safetensors --size 256 --shorter 269 model.onnx
   mbn-export --weights transformers/model.safetensors ours.safetensors
-  mbn-export --alpha 0.75 --summary";
+  mbn-export --weights w.safetensors --input uint8 --resize-inside --report proof.json model.onnx
+  mbn-export --alpha 0.75 --summary
+  mbn-export check model.onnx
+  mbn-export diff model.onnx half.onnx
+  mbn-export show model.onnx";
 
 /// Write MobileNetV1 weights as an ONNX file, verified before it gets its name
 #[derive(Clone, Debug, Parser)]
-#[command(name = "mbn-export", version, after_help = EXAMPLES)]
+#[command(
+    name = "mbn-export",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct Options {
+    #[command(subcommand)]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub command: Option<Command>,
+
     /// File to write; named `.safetensors`, it gets the weights under this project's names, with their description
     #[arg(value_name = "OUT.onnx", required_unless_present = "summary")]
     pub out: Option<PathBuf>,
@@ -54,10 +76,15 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "fp32", help_heading = "Graph")]
     pub precision: PrecisionName,
 
-    /// ONNX operator set
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_OPSET, help_heading = "Graph",
+    /// ONNX operator set, 13 to 26, with the version of the format that came with it [default: 17, and 18 with `--resize-inside`]
+    #[arg(long, value_name = "N", help_heading = "Graph",
         value_parser = clap::value_parser!(i64).range(OPSETS))]
-    pub opset: i64,
+    pub opset: Option<i64>,
+
+    /// Fix the number of images that the graph takes at once [default: any number]
+    #[arg(long, value_name = "N", help_heading = "Graph",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_BATCH as u64))]
+    pub batch: Option<usize>,
 
     /// Keep batch norm as operations of its own
     #[arg(long, help_heading = "Graph")]
@@ -68,9 +95,21 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "float", help_heading = "Graph")]
     pub input: InputName,
 
-    /// Give `probabilities` instead of `logits`
+    /// Resize and crop inside the graph: it takes pictures of any size; needs `--input uint8` and opset 18
+    #[arg(long, conflicts_with = "dynamic_size", help_heading = "Graph")]
+    pub resize_inside: bool,
+
+    /// Let height and width vary; the network computes on as many pixels as it gets
+    #[arg(long, help_heading = "Graph")]
+    pub dynamic_size: bool,
+
+    /// Give `probabilities` beside `logits`
     #[arg(long, help_heading = "Graph")]
     pub softmax: bool,
+
+    /// Give `features`, the pooled values that the classifier reads, beside `logits`
+    #[arg(long, help_heading = "Graph")]
+    pub features: bool,
 
     /// Print the table of layers; without OUT.onnx, only that
     #[arg(long, help_heading = "Output")]
@@ -84,9 +123,22 @@ pub struct Options {
     #[arg(long, conflicts_with = "ort_lib", help_heading = "Check")]
     pub no_verify: bool,
 
-    /// Folder of pictures on which float16's range is checked, besides noise
+    /// Folder of pictures on which the file is compared with candle, and float16's range checked, besides noise
     #[arg(long, value_name = "DIR", help_heading = "Check")]
     pub check_images: Option<PathBuf>,
+
+    /// Write what the check found as JSON
+    #[arg(
+        long,
+        value_name = "FILE.json",
+        conflicts_with = "no_verify",
+        help_heading = "Check"
+    )]
+    pub report: Option<PathBuf>,
+
+    /// Keep a file that does not pass, as `OUT.rejected.onnx`
+    #[arg(long, conflicts_with = "no_verify", help_heading = "Check")]
+    pub keep_rejected: bool,
 
     /// Write a float16 file even if values may exceed float16's range and become infinite
     #[arg(long, help_heading = "Check")]
@@ -146,7 +198,10 @@ impl Options {
     /// How the graph is written.
     pub fn export_options(&self) -> ExportOptions {
         ExportOptions {
-            opset: self.opset,
+            opset: self.opset.unwrap_or(match self.resize_inside {
+                true => ANTIALIASED_RESIZE.max(DEFAULT_OPSET),
+                false => DEFAULT_OPSET,
+            }),
             fold: !self.no_fold,
             precision: match self.precision {
                 PrecisionName::Fp32 => Precision::Fp32,
@@ -156,7 +211,14 @@ impl Options {
                 InputName::Float => InputKind::Float,
                 InputName::Uint8 => InputKind::Uint8,
             },
+            size: match (self.resize_inside, self.dynamic_size) {
+                (true, _) => InputSize::Resized,
+                (false, true) => InputSize::Any,
+                (false, false) => InputSize::Fixed,
+            },
+            batch: self.batch,
             softmax: self.softmax,
+            features: self.features,
         }
     }
 
@@ -170,19 +232,24 @@ impl Options {
     /// # Errors
     /// [`UsageError`], for exit code 2.
     pub fn validate(&self) -> Result<()> {
-        let of_half = [
-            (self.check_images.is_some(), "--check-images"),
-            (self.allow_overflow, "--allow-overflow"),
-        ];
-        for (given, option) in of_half {
-            if given && self.precision != PrecisionName::Fp16 {
-                let message = format!("`{option}` has no effect without `--precision fp16`");
-                return Err(UsageError(message).into());
-            }
+        if self.allow_overflow && self.precision != PrecisionName::Fp16 {
+            let message = "`--allow-overflow` has no effect without `--precision fp16`";
+            return Err(UsageError(message.to_owned()).into());
+        }
+        if self.check_images.is_some() && self.no_verify && self.precision != PrecisionName::Fp16 {
+            let message = "`--check-images` has no effect with `--no-verify`, but for `--precision fp16`";
+            return Err(UsageError(message.to_owned()).into());
         }
         let of_graph = [
             (self.precision != PrecisionName::Fp32, "--precision"),
-            (self.opset != DEFAULT_OPSET, "--opset"),
+            (self.opset.is_some(), "--opset"),
+            (self.batch.is_some(), "--batch"),
+            (self.resize_inside, "--resize-inside"),
+            (self.dynamic_size, "--dynamic-size"),
+            (self.features, "--features"),
+            (self.report.is_some(), "--report"),
+            (self.keep_rejected, "--keep-rejected"),
+            (self.check_images.is_some(), "--check-images"),
             (self.no_fold, "--no-fold"),
             (self.input != InputName::Float, "--input"),
             (self.softmax, "--softmax"),
@@ -197,7 +264,10 @@ impl Options {
             );
             return Err(UsageError(message).into());
         }
-        Ok(())
+        let valid = self.export_options().validate();
+        valid
+            .map_err(|error| UsageError(error.to_string()))
+            .hint(|| "`--resize-inside` needs `--input uint8`, and opset 18 or newer".to_owned())
     }
 
     /// Where the weights come from.

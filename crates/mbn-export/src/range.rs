@@ -2,20 +2,19 @@
 //! on the CPU, so that running the file there would not show an overflow.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use candle_core::{Device, Tensor};
 use mbn_cli::Hint;
-use mbn_data::{Normalizer, collect, decode_file, resize};
 use mbn_model::{Network, Ranges};
 use mbn_onnx::{ExportOptions, Precision};
 use mbn_spec::text::counted;
 use mbn_spec::{LayerKind, Preprocess};
 use mbn_weights::Weights;
-use rayon::prelude::*;
 
-use crate::verify::Noise;
+use crate::noise::Noise;
+use crate::pictures::{self, Sample};
 
 /// What a value may reach, as a fraction of the largest float16: pictures that were not tried may give larger ones.
 const SPARE: f32 = 0.5;
@@ -60,11 +59,12 @@ pub fn check(weights: &Weights, options: &ExportOptions, pictures: Option<&Path>
         let images = Tensor::from_vec(values, (n, 3, preprocess.size, preprocess.size), &Device::Cpu)?;
         Ok(network.ranges(&images)?)
     };
-    let mut ranges = measure(Noise::new(NOISE, preprocess.size).normalised(&preprocess))?;
+    let noise = Noise::new(NOISE, preprocess.size).images();
+    let mut ranges = measure(Sample::of_resized(noise, &preprocess).floats())?;
     let mut on = counted(NOISE, "noise picture");
     if let Some(folder) = pictures {
-        let n = on_pictures(folder, &preprocess, |values| {
-            ranges.extend(&measure(values)?);
+        let n = pictures::read(folder, &preprocess, BATCH, |sample| {
+            ranges.extend(&measure(sample.floats())?);
             Ok(())
         })?;
         on += &format!(" and {} in `{}`", counted(n, "picture"), folder.display());
@@ -134,45 +134,4 @@ fn large_values(ranges: &Ranges, preprocess: &Preprocess, options: &ExportOption
     // A value that is not a number is no smaller than the limit.
     values.retain(|large| large.value > limit || large.value.is_nan());
     values
-}
-
-/// Gives the pictures of a folder to `measure` as normalised batches, and returns how many there are.
-fn on_pictures(
-    folder: &Path,
-    preprocess: &Preprocess,
-    mut measure: impl FnMut(Vec<f32>) -> Result<()>,
-) -> Result<usize> {
-    let mut paths = Vec::new();
-    for found in collect(&[folder.to_owned()]).pictures {
-        paths.push(found.with_context(|| format!("`--check-images {}` cannot be used", folder.display()))?);
-    }
-    let (normalizer, len) = (Normalizer::new(preprocess), 3 * preprocess.size * preprocess.size);
-    let load = |path: &PathBuf| -> Result<Vec<f32>> {
-        let mut values = vec![0.0; len];
-        normalizer.apply(&resize(&decode_file(path)?, preprocess)?, &mut values);
-        Ok(values)
-    };
-    let mut used = 0;
-    for batch in paths.chunks(BATCH) {
-        let loaded: Vec<_> = batch.par_iter().map(load).collect();
-        let mut values = Vec::with_capacity(batch.len() * len);
-        for picture in loaded {
-            match picture {
-                Ok(picture) => values.extend(picture),
-                Err(error) => log::warn!("{error:#}"),
-            }
-        }
-        if !values.is_empty() {
-            used += values.len() / len;
-            measure(values)?;
-        }
-    }
-    if used == 0 {
-        bail!(
-            "none of the {} in `--check-images {}` can be used",
-            counted(paths.len(), "picture"),
-            folder.display()
-        );
-    }
-    Ok(used)
 }

@@ -1,44 +1,47 @@
 //! Verifies a written file before it gets its name: read again, checked, and run beside candle.
 
-mod noise;
-
-use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use candle_core::{Device, Tensor};
 use mbn_cli::{Hint, onnx_runtime};
-use mbn_engine::engine::{Engine, OrtEngine, Provider};
-use mbn_engine::parity::{Comparison, Tolerance};
-use mbn_engine::runtime::{self, NEEDED, RuntimeError};
-use mbn_model::Network;
-use mbn_onnx::{ExportOptions, Exporter, Model, Precision, checker};
-use mbn_spec::text::counted;
-use mbn_weights::Weights;
+use mbn_engine::engine::{ModelSource, OrtEngine, Provider, Reading, SessionOptions};
+use mbn_engine::runtime::{self, NEEDED, Runtime, RuntimeError};
+use mbn_onnx::{
+    ExportOptions, Exporter, InputSize, Model, Precision, Structure, Written, checker, structure,
+};
 
-pub(crate) use noise::Noise;
+use crate::proof::{OtherOutput, Proof, Reference, Subject, other_outputs, prove};
 
-/// Batch sizes: one, and another to see that the file does not fix the batch.
-const BATCHES: [usize; 2] = [1, 2];
-
-/// ONNX Runtime's outputs beside candle's.
-#[derive(Clone, Debug)]
-pub struct Agreement {
-    comparison: Comparison,
-    /// What ran the file.
-    engine: String,
+/// What is known about a file after it was checked.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// What its graph consists of.
+    pub structure: Structure,
+    /// Its logits beside candle's, if it ran.
+    pub proof: Option<Proof>,
+    /// Its other outputs beside the logits.
+    pub others: Vec<OtherOutput>,
 }
 
-impl fmt::Display for Agreement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (differences, allowed) = (self.comparison.differences(), self.comparison.allowed());
-        write!(
-            f,
-            "largest difference {:.1e} on {}, {allowed:.1e} allowed ({})",
-            differences.largest,
-            counted(differences.images, "noise picture"),
-            self.engine
-        )
+impl Evidence {
+    /// Refuses a file that does not compute what it should.
+    ///
+    /// # Errors
+    /// The first difference that is larger than allowed.
+    pub fn verdict(&self) -> Result<()> {
+        if let Some(proof) = &self.proof {
+            proof.verdict()?;
+        }
+        if let Some(other) = self.others.iter().find(|other| !other.passed()) {
+            let OtherOutput {
+                name,
+                largest,
+                allowed,
+            } = other;
+            bail!("its output `{name}` does not fit its logits: {largest:.1e} apart, {allowed:.1e} allowed");
+        }
+        Ok(())
     }
 }
 
@@ -49,49 +52,93 @@ pub struct Verification<'a> {
     pub run: bool,
     /// ONNX Runtime's library, if the user names one.
     pub ort_lib: Option<&'a Path>,
+    /// Folder of pictures to run, besides noise.
+    pub pictures: Option<&'a Path>,
     /// CPU threads.
     pub threads: usize,
 }
 
-/// Threads of ONNX Runtime beside candle's, which sleep meanwhile: three pictures need no more.
-const MAX_THREADS: usize = 3;
+/// Threads of ONNX Runtime beside candle's, which sleep meanwhile: few pictures need no more.
+pub(crate) const MAX_THREADS: usize = 3;
 
-/// Checks that the file at `path` is whole and computes what the exporter's weights compute in candle.
-///
-/// `None` if the outputs were not to be compared.
+/// Checks that the file at `path` is whole, and compares what it computes with what the exporter's weights compute in candle.
 ///
 /// # Errors
-/// The file is wrong, or ONNX Runtime is not found or cannot be used.
+/// The file is wrong, or ONNX Runtime is not found or cannot be used. Outputs that differ are no error here, but in
+/// [`Evidence::verdict`].
 pub fn verify(
     path: &Path,
     exporter: &Exporter<'_>,
     options: &ExportOptions,
     verification: Verification<'_>,
-) -> Result<Option<Agreement>> {
+) -> Result<Evidence> {
     let bytes = std::fs::read(path).context("cannot read the file again")?;
-    check(&bytes, exporter, options)?;
-    if !verification.run {
-        return Ok(None);
-    }
-    let runtime = match runtime::find(verification.ort_lib) {
-        Ok(runtime) => runtime,
-        Err(RuntimeError::NotFound) => {
-            return Err(RuntimeError::NotFound)
-                .context("its outputs cannot be compared with candle's")
-                .hint(|| {
-                    let missing = onnx_runtime::missing(NEEDED);
-                    format!("{missing}; `--no-verify` writes the file without the comparison")
-                });
-        }
-        Err(error) => return Err(error).hint(|| onnx_runtime::unusable(NEEDED)),
+    let (structure, written) = check(&bytes, exporter, options)?;
+    let mut evidence = Evidence {
+        structure,
+        ..Evidence::default()
     };
-    let threads = verification.threads.min(MAX_THREADS);
-    let mut engine = OrtEngine::from_bytes(&runtime, &bytes, threads)?;
-    compare(&mut engine, exporter.weights(), options).map(Some)
+    if verification.run {
+        let runtime = find_runtime(
+            verification.ort_lib,
+            "; `--no-verify` writes the file without the comparison",
+        )?;
+        let threads = verification.threads.min(MAX_THREADS);
+        let mut reference = Reference::weights(exporter.weights())?;
+        compare(
+            &mut evidence,
+            &runtime,
+            &ModelSource::Bytes(Arc::from(bytes)),
+            &written,
+            &mut reference,
+            verification.pictures,
+            threads,
+        )?;
+    }
+    Ok(evidence)
+}
+
+/// Runs a file that the exporter wrote beside candle.
+pub(crate) fn compare(
+    evidence: &mut Evidence,
+    runtime: &Runtime,
+    source: &ModelSource,
+    written: &Written,
+    reference: &mut Reference,
+    pictures: Option<&Path>,
+    threads: usize,
+) -> Result<()> {
+    let session = SessionOptions {
+        threads,
+        provider: Provider::Cpu,
+        batch: None,
+    };
+    let mut engine = OrtEngine::load(runtime, source, &session, &Reading::default())?;
+    let subject = Subject {
+        preprocess: written.preprocess,
+        precision: written.options.precision.into(),
+        batch: written.options.batch,
+        any_size: written.options.size == InputSize::Any,
+        pictures,
+    };
+    evidence.proof = Some(prove(&mut engine, reference, &subject)?);
+    evidence.others = other_outputs(runtime, source, written, threads)?;
+    Ok(())
+}
+
+/// ONNX Runtime. The hint for a missing library ends with `otherwise`.
+pub(crate) fn find_runtime(library: Option<&Path>, otherwise: &str) -> Result<Runtime> {
+    match runtime::find(library) {
+        Ok(runtime) => Ok(runtime),
+        Err(RuntimeError::NotFound) => Err(RuntimeError::NotFound)
+            .context("its outputs cannot be compared with candle's")
+            .hint(|| format!("{}{otherwise}", onnx_runtime::missing(NEEDED))),
+        Err(error) => Err(error).hint(|| onnx_runtime::unusable(NEEDED)),
+    }
 }
 
 /// What can be seen without running the file.
-fn check(bytes: &[u8], exporter: &Exporter<'_>, options: &ExportOptions) -> Result<()> {
+fn check(bytes: &[u8], exporter: &Exporter<'_>, options: &ExportOptions) -> Result<(Structure, Written)> {
     let model = Model::from_bytes(bytes)?;
     let report = checker::check(&model)?;
     log::debug!("Shapes inferred: {:?} -> {:?}", report.inputs, report.outputs);
@@ -99,44 +146,19 @@ fn check(bytes: &[u8], exporter: &Exporter<'_>, options: &ExportOptions) -> Resu
         model.weights_sha256() == Some(exporter.sha256()),
         "`weights_sha256` is not the hash of the weights"
     );
+    let written = model.written()?;
+    ensure!(
+        written.options == *options,
+        "it was written with other options: {:?}, expected {options:?}",
+        written.options
+    );
     if options.precision == Precision::Fp32 {
         ensure!(
-            model.to_folded()? == *exporter.folded(),
+            written.weights == *exporter.folded(),
             "its constants differ from the weights"
         );
     }
-    Ok(())
-}
-
-/// Runs noise pictures through `engine` and candle.
-///
-/// # Errors
-/// Outputs that differ by more than is allowed, or an engine that fails.
-pub fn compare(engine: &mut dyn Engine, weights: &Weights, options: &ExportOptions) -> Result<Agreement> {
-    let preprocess = weights.metadata().preprocess.unwrap_or_default();
-    let mut network = Network::from_weights(weights, &Device::Cpu)?;
-    let tolerance = Tolerance::of(options.precision.into(), &Provider::Cpu).on_noise();
-    let mut comparison = Comparison::new(tolerance, options.softmax);
-    for n in BATCHES {
-        let (noise, size) = (Noise::new(n, preprocess.size), preprocess.size);
-        let images = Tensor::from_vec(noise.normalised(&preprocess), (n, 3, size, size), &Device::Cpu)?;
-        let logits = network.forward_eval(&images)?.flatten_all()?.to_vec1::<f32>()?;
-        ensure!(
-            logits.iter().all(|value| value.is_finite()),
-            "the weights give values that are not finite numbers, in candle too"
-        );
-        let pixels = noise.pixels(engine.pixel_type(), &preprocess);
-        let found = engine.logits(pixels.pixels(), n)?;
-        comparison.add(n, &found, &logits)?;
-    }
-    let agreement = Agreement {
-        comparison,
-        engine: engine.describe(),
-    };
-    if !agreement.comparison.passed() {
-        bail!("its outputs differ from candle's: {agreement}");
-    }
-    Ok(agreement)
+    Ok((structure(&model, None)?, written))
 }
 
 #[cfg(test)]

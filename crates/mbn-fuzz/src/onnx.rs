@@ -1,7 +1,7 @@
 //! ONNX files.
 
 use mbn_onnx::proto::TensorProto;
-use mbn_onnx::{Model, checker};
+use mbn_onnx::{Model, checker, structure};
 
 /// Most bytes of the constants that are filled up.
 const MOST_BYTES: usize = 2 << 20;
@@ -25,6 +25,13 @@ fn read(model: &Model) {
     match checker::check(model) {
         Ok(report) => assert!(!report.outputs.is_empty()),
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    match structure(model, None) {
+        Ok(found) => assert!(!found.opsets.is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    if let Some(graph) = &model.proto().graph {
+        let _ = checker::known_types(graph);
     }
     match model.metadata() {
         Ok(metadata) => assert!(metadata.classes.is_none_or(|names| !names.is_empty())),
@@ -71,7 +78,7 @@ mod tests {
     /// Else the fuzzer would see nothing but refusals.
     #[test]
     fn the_models_of_the_corpus_are_read_once_they_are_filled() {
-        for name in ["folded", "unfolded-bytes", "float16"] {
+        for name in ["folded", "unfolded-bytes", "resized", "float16"] {
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpora/onnx");
             let file = std::fs::read(format!("{folder}/{name}.onnx")).unwrap();
             let model = filled(&Model::from_bytes(&file).unwrap());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use anyhow::Result;
 use image::RgbImage;
-use mbn_data::Normalizer;
+use mbn_data::{Normalizer, resize};
 use mbn_engine::images::Pixels;
 use mbn_engine::parity::Parity;
 use mbn_spec::Preprocess;
@@ -15,7 +15,7 @@ use crate::options::ParityScope;
 pub struct Check {
     parity: Parity,
     scope: ParityScope,
-    size: usize,
+    preprocess: Preprocess,
     normalizer: Normalizer,
 }
 
@@ -25,7 +25,7 @@ impl Check {
         Self {
             parity,
             scope,
-            size: preprocess.size,
+            preprocess: *preprocess,
             normalizer: Normalizer::new(preprocess),
         }
     }
@@ -41,26 +41,37 @@ impl Check {
             ParityScope::All => true,
         };
         if wanted {
-            let floats = self.floats(images);
+            let floats = self.floats(images)?;
             self.parity.compare(&floats, n, found)?;
         }
         Ok(())
     }
 
     /// What candle takes: `[n, 3, size, size]`, normalised.
-    fn floats<'a>(&self, images: Pixels<'a>) -> Cow<'a, [f32]> {
+    fn floats<'a>(&self, images: Pixels<'a>) -> Result<Cow<'a, [f32]>> {
+        let size = self.preprocess.size;
+        let (side, len) = (size as u32, 3 * size * size);
         let bytes = match images {
-            Pixels::Float(values) => return values.into(),
+            Pixels::Float(values) => return Ok(values.into()),
             Pixels::Uint8(bytes) => bytes,
+            Pixels::Pictures(pictures) => {
+                let mut floats = vec![0.0; pictures.len() * len];
+                for (picture, slot) in pictures.iter().zip(floats.chunks_exact_mut(len)) {
+                    let (width, height) = (picture.width as u32, picture.height as u32);
+                    if let Some(image) = RgbImage::from_raw(width, height, picture.bytes.clone()) {
+                        self.normalizer.apply(&resize(&image, &self.preprocess)?, slot);
+                    }
+                }
+                return Ok(floats.into());
+            }
         };
-        let (side, len) = (self.size as u32, 3 * self.size * self.size);
         let mut floats = vec![0.0; bytes.len()];
         for (image, slot) in bytes.chunks_exact(len).zip(floats.chunks_exact_mut(len)) {
             if let Some(image) = RgbImage::from_raw(side, side, image.to_vec()) {
                 self.normalizer.apply(&image, slot);
             }
         }
-        floats.into()
+        Ok(floats.into())
     }
 
     /// The comparison so far.
@@ -103,7 +114,7 @@ mod tests {
         let mut floats = vec![0.0; 3 * SIZE * SIZE];
         mbn_data::normalize_into(&picture, &preprocess(), &mut floats);
         let check = check(ParityScope::All);
-        assert_eq!(check.floats(Pixels::Uint8(picture.as_raw())), floats);
+        assert_eq!(check.floats(Pixels::Uint8(picture.as_raw())).unwrap(), floats);
     }
 
     #[test]

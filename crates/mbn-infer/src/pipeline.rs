@@ -11,7 +11,7 @@ use mbn_data::{
     DecodeErrorKind, DecodeOptions, DecodeWarning, Normalizer, ResizeError, decode_file_with, resize,
     resize_exactly,
 };
-use mbn_engine::images::{Images, PixelBuffer, PixelType};
+use mbn_engine::images::{Images, Picture, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
 
@@ -147,7 +147,7 @@ impl Pipeline {
     }
 
     fn image_len(&self) -> usize {
-        3 * self.preprocess.size * self.preprocess.size
+        self.pixel_type.image_len(self.preprocess.size)
     }
 
     fn decode_chunk(&self, inputs: &[Input], mut images: PixelBuffer) -> Decoded {
@@ -159,8 +159,29 @@ impl Pipeline {
             PixelBuffer::Uint8(values) => self.decode_into(values, inputs, |image, slot| {
                 slot.copy_from_slice(image.as_raw());
             }),
+            PixelBuffer::Pictures(pictures) => self.decode_whole(pictures, inputs),
         };
         Decoded { outcomes, images }
+    }
+
+    /// Decodes the inputs to whole pictures. Those that cannot be decoded are left out.
+    fn decode_whole(&self, pictures: &mut Vec<Picture>, inputs: &[Input]) -> Vec<Outcome> {
+        let decode = |input| {
+            let mut picture = None;
+            let outcome = self.decode(input, |image| {
+                picture = Some(Picture {
+                    height: image.height() as usize,
+                    width: image.width() as usize,
+                    bytes: image.into_raw(),
+                });
+                Ok(())
+            });
+            (outcome, picture)
+        };
+        let decoded: Vec<_> = inputs.par_iter().with_max_len(1).map(decode).collect();
+        let (outcomes, found): (Vec<_>, Vec<_>) = decoded.into_iter().unzip();
+        *pictures = found.into_iter().flatten().collect();
+        outcomes
     }
 
     /// Decodes each input into its part of `values` by `write`, and moves the images that are good to the front.
@@ -173,13 +194,21 @@ impl Pipeline {
         let len = self.image_len();
         let slots = inputs.par_iter().zip(values.par_chunks_mut(len)).with_max_len(1);
         let outcomes: Vec<_> = slots
-            .map(|(input, slot)| self.decode(input, |image| write(image, slot)))
+            .map(|(input, slot)| {
+                self.decode(input, |image| {
+                    let resized =
+                        (self.resize)(&image, &self.preprocess).map_err(|error| describe(&error))?;
+                    write(&resized, slot);
+                    Ok(())
+                })
+            })
             .collect();
         close_gaps(values, len, &outcomes);
         outcomes
     }
 
-    fn decode(&self, input: &Input, write: impl FnOnce(&RgbImage)) -> Outcome {
+    /// Decodes an input for `prepare`.
+    fn decode(&self, input: &Input, prepare: impl FnOnce(RgbImage) -> Result<(), String>) -> Outcome {
         if let Some(problem) = &input.problem {
             return Err(problem.clone());
         }
@@ -188,8 +217,7 @@ impl Pipeline {
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
         let file = file.map_err(|error| problem(&error.kind))?;
-        let resized = (self.resize)(&file.image, &self.preprocess).map_err(|error| describe(&error))?;
-        write(&resized);
+        prepare(file.image)?;
         add(&self.preprocess_nanos, decoded.elapsed());
         Ok(file.warning)
     }

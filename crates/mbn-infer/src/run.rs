@@ -144,7 +144,10 @@ struct InFlight<'a> {
 
 /// Gives a chunk's images to the engines, batch by batch.
 fn submit<'a>(chunk: Chunk<'a>, classifier: &mut Classifier) -> InFlight<'a> {
-    let image_len = 3 * classifier.preprocess.size * classifier.preprocess.size;
+    let image_len = classifier
+        .lanes
+        .pixel_type()
+        .image_len(classifier.preprocess.size);
     let images = Arc::new(chunk.images);
     let n = images.pixels().len() / image_len;
     let starts = (0..n).step_by(classifier.batch);

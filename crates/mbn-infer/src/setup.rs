@@ -26,6 +26,9 @@ use loaded::Loaded;
 use onnx_runtime::Task;
 use threads::Split;
 
+/// The most whole pictures that an engine gets at once.
+const MAX_PICTURES: usize = 8;
+
 /// A model in its engine, ready to classify.
 pub struct Classifier {
     /// The engines that run the network.
@@ -108,7 +111,11 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         preprocess,
         is_foreign: model.foreign().is_some(),
         scores,
-        batch: loaded.batch,
+        batch: match loaded.lanes.pixel_type() {
+            // Whole pictures take much memory, and few in a row have one size.
+            PixelType::Pictures => loaded.batch.min(MAX_PICTURES),
+            PixelType::Float | PixelType::Uint8 => loaded.batch,
+        },
         threads,
         lanes: loaded.lanes,
         check,

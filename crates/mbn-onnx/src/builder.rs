@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use crate::proto::{AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto};
+use crate::proto::{AttributeProto, AttributeType, DataType, GraphProto, NodeProto, TensorProto};
 use crate::{Precision, TensorType};
 
 /// Value of a node's attribute.
@@ -14,6 +14,8 @@ pub enum Attribute {
     Int(i64),
     /// A list of integers.
     Ints(Vec<i64>),
+    /// A string.
+    Text(&'static str),
 }
 
 /// A graph under construction. Define values before using them; the checker refuses any other order.
@@ -61,44 +63,58 @@ impl GraphBuilder {
                 .into_iter()
                 .map(|(name, value)| attribute(name, value))
                 .collect(),
-            domain: None,
+            ..NodeProto::default()
         });
     }
 
-    /// Renames the output of the last node. No other node may read it.
-    pub fn rename_last_output(&mut self, name: &str) {
-        if let Some(output) = self
-            .graph
-            .node
-            .last_mut()
-            .and_then(|node| node.output.first_mut())
-        {
-            name.clone_into(output);
+    /// Says on the last node what it is.
+    pub fn describe_last(&mut self, text: String) {
+        if let Some(node) = self.graph.node.last_mut() {
+            node.doc_string = Some(text);
         }
     }
 
     /// Adds a constant, rounded to the given precision.
     pub fn initializer(&mut self, name: &str, dims: &[usize], values: &[f32], precision: Precision) {
-        let raw_data = match precision {
-            Precision::Fp32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Precision::Fp16 => values
-                .iter()
-                .flat_map(|v| f16::from_f32(*v).to_le_bytes())
-                .collect(),
-        };
-        self.graph.initializer.push(TensorProto {
-            dims: dims.iter().map(|&dim| dim as i64).collect(),
-            data_type: Some(precision.data_type() as i32),
-            name: Some(name.to_owned()),
-            raw_data: Some(raw_data),
-            external_data: Vec::new(),
-            data_location: None,
-        });
+        self.constant(floats(name, dims, values, precision));
+    }
+
+    /// Adds a constant.
+    pub fn constant(&mut self, tensor: TensorProto) {
+        self.graph.initializer.push(tensor);
     }
 
     /// The graph.
     pub fn finish(self) -> GraphProto {
         self.graph
+    }
+}
+
+/// A constant, rounded to the given precision.
+pub(crate) fn floats(name: &str, dims: &[usize], values: &[f32], precision: Precision) -> TensorProto {
+    let raw_data = match precision {
+        Precision::Fp32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Precision::Fp16 => values
+            .iter()
+            .flat_map(|v| f16::from_f32(*v).to_le_bytes())
+            .collect(),
+    };
+    tensor(name, dims, precision.data_type(), raw_data)
+}
+
+/// A constant of int64 `[values]`.
+pub(crate) fn ints(name: &str, values: &[i64]) -> TensorProto {
+    let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    tensor(name, &[values.len()], DataType::Int64, raw_data)
+}
+
+fn tensor(name: &str, dims: &[usize], data_type: DataType, raw_data: Vec<u8>) -> TensorProto {
+    TensorProto {
+        dims: dims.iter().map(|&dim| dim as i64).collect(),
+        data_type: Some(data_type as i32),
+        name: Some(name.to_owned()),
+        raw_data: Some(raw_data),
+        ..TensorProto::default()
     }
 }
 
@@ -119,6 +135,10 @@ fn attribute(name: &str, value: Attribute) -> AttributeProto {
         Attribute::Ints(ints) => {
             proto.ints = ints;
             AttributeType::Ints
+        }
+        Attribute::Text(text) => {
+            proto.s = Some(text.into());
+            AttributeType::String
         }
     };
     proto.r#type = Some(kind as i32);

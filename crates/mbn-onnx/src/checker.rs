@@ -1,18 +1,20 @@
-//! Checks a model before anything else uses it: names, versions, constants, and the shape of every value.
+//! Checks a model before anything else uses it: versions, names, order, constants, and the type of every value.
 //!
-//! It knows only the operators that the exporter writes, and does not trust sizes in the file.
+//! It knows only the operators that the exporter writes, and does not trust sizes in the file. [`structure`](crate::structure())
+//! checks models of other programs.
 
 mod attributes;
-mod error;
 mod infer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use error::{CheckError, NodeError};
+pub use crate::check_error::{CheckError, NodeError};
 
 use crate::opset::ir_version;
-use crate::proto::{DataLocation, DataType, GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::proto::{DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use crate::structure::{label, structure};
 use crate::{Dim, Model, TensorType};
+use infer::Ints;
 
 /// The inputs and outputs of a checked model.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,38 +57,155 @@ pub fn check(model: &Model) -> Result<Report, CheckError> {
         }
     }
 
-    let mut values = Values::default();
-    for tensor in &graph.initializer {
-        values.define(tensor.name(), initializer(tensor)?)?;
+    if let Some(orphan) = structure(model, None)?.orphans.into_iter().next() {
+        return Err(CheckError::Orphan(orphan));
     }
-    let inputs = inputs(graph)?;
-    for (name, ty) in &inputs {
-        values.define(name, ty.clone())?;
-    }
-    for node in &graph.node {
-        infer_node(node, &mut values)?;
+    check_node_names(graph)?;
+    let values = Values::of(graph)?;
+    for info in &graph.value_info {
+        values.compare(info)?;
     }
     Ok(Report {
         ir_version,
         opset,
-        inputs,
+        inputs: inputs(graph)?,
         outputs: outputs(graph, &values)?,
     })
 }
 
+/// States the type of every value of the graph that is neither constant, input nor output.
+pub(crate) fn state_types(graph: &mut GraphProto) -> Result<(), CheckError> {
+    let values = Values::of(graph)?;
+    let is_output = |name: &str| graph.output.iter().any(|output| output.name() == name);
+    let outputs = graph.node.iter().flat_map(|node| &node.output);
+    let between = outputs.filter(|name| !is_output(name));
+    let types = between.filter_map(|name| Some(values.types.get(name)?.to_proto(name)));
+    graph.value_info = types.collect();
+    Ok(())
+}
+
+/// The types of the graph's values as far as they are known: stated in the file, or inferred where this network has the
+/// operator.
+pub fn known_types(graph: &GraphProto) -> BTreeMap<String, TensorType> {
+    let mut values = Values::default();
+    for tensor in &graph.initializer {
+        values.constant(tensor);
+    }
+    let stated = graph.input.iter().chain(&graph.output).chain(&graph.value_info);
+    for info in stated {
+        if let Ok(ty) = TensorType::stated(info) {
+            values.types.insert(info.name().to_owned(), ty);
+        }
+    }
+    for node in &graph.node {
+        if let ([output], Ok(ty)) = (node.output.as_slice(), values.infer(node)) {
+            values.types.entry(output.clone()).or_insert(ty);
+        }
+    }
+    values.types
+}
+
+/// Nodes need no name.
+fn check_node_names(graph: &GraphProto) -> Result<(), CheckError> {
+    let mut names = BTreeSet::new();
+    let mut named = graph.node.iter().filter(|node| !node.name().is_empty());
+    let twice = named.find(|node| !names.insert(node.name()));
+    twice.map_or(Ok(()), |node| Err(CheckError::NodeTwice(node.name().to_owned())))
+}
+
 /// The types of the values defined so far.
 #[derive(Default)]
-struct Values(BTreeMap<String, TensorType>);
+struct Values {
+    types: BTreeMap<String, TensorType>,
+    ints: Ints,
+}
+
+/// The most elements of a constant that is a shape, a list of axes or the like.
+const FEW: usize = 16;
 
 impl Values {
+    /// All values of a graph in its order.
+    fn of(graph: &GraphProto) -> Result<Self, CheckError> {
+        let mut values = Self::default();
+        for tensor in &graph.initializer {
+            values.define(tensor.name(), initializer(tensor)?)?;
+            values.constant(tensor);
+        }
+        for (name, ty) in inputs(graph)? {
+            values.define(&name, ty)?;
+        }
+        for node in &graph.node {
+            let output = values.infer(node)?;
+            match node.output.as_slice() {
+                [name] => values.define(name, output)?,
+                names => return Err(fail(node, NodeError::Outputs(names.len()))),
+            }
+        }
+        Ok(values)
+    }
+
     fn define(&mut self, name: &str, ty: TensorType) -> Result<(), CheckError> {
         if name.is_empty() {
             return Err(CheckError::Unnamed);
         }
-        match self.0.insert(name.to_owned(), ty) {
+        match self.types.insert(name.to_owned(), ty) {
             None => Ok(()),
             Some(_) => Err(CheckError::DefinedTwice(name.to_owned())),
         }
+    }
+
+    /// Keeps the type of a constant, and its values if they may be a shape.
+    fn constant(&mut self, tensor: &TensorProto) {
+        if let Ok(ty) = initializer(tensor) {
+            let bytes = tensor.raw_data().as_chunks().0;
+            if ty.elem == DataType::Int64 && ty.shape.len() == 1 && bytes.len() <= FEW {
+                let ints = bytes.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
+                self.ints.insert(tensor.name().to_owned(), ints);
+            }
+            self.types.entry(tensor.name().to_owned()).or_insert(ty);
+        }
+    }
+
+    fn infer(&self, node: &NodeProto) -> Result<TensorType, CheckError> {
+        if !matches!(node.domain(), "" | "ai.onnx") {
+            return Err(CheckError::Domain(node.domain().to_owned()));
+        }
+        let given = node.input.iter().filter(|name| !name.is_empty());
+        let find = |name: &String| {
+            let value = self.types.get(name);
+            value.ok_or_else(|| fail(node, NodeError::Undefined(name.clone())))
+        };
+        let inputs = given.map(find).collect::<Result<Vec<_>, _>>()?;
+        if inputs.len() < node.input.len() && node.op_type() != "Resize" {
+            return Err(fail(node, NodeError::LeftOut));
+        }
+        infer::infer(node, &inputs, &self.ints).map_err(|reason| fail(node, reason))
+    }
+
+    /// Compares what the file states about a value with what follows from the nodes.
+    fn compare(&self, info: &ValueInfoProto) -> Result<(), CheckError> {
+        let name = info.name().to_owned();
+        let stated = match TensorType::from_proto(info) {
+            Ok(ty) => ty,
+            Err(reason) => return Err(CheckError::Type { name, reason }),
+        };
+        match self.types.get(&name) {
+            None => Err(CheckError::Orphan(name)),
+            Some(inferred) if *inferred != stated => Err(CheckError::ValueType {
+                name,
+                stated,
+                inferred: inferred.clone(),
+            }),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+fn fail(node: &NodeProto, reason: NodeError) -> CheckError {
+    CheckError::Node {
+        node: label(node),
+        op_type: node.op_type().to_owned(),
+        reason,
     }
 }
 
@@ -115,7 +234,7 @@ fn check_metadata(proto: &ModelProto) -> Result<(), CheckError> {
 
 fn initializer(tensor: &TensorProto) -> Result<TensorType, CheckError> {
     let name = || tensor.name().to_owned();
-    if tensor.data_location() == DataLocation::External || !tensor.external_data.is_empty() {
+    if tensor.is_external() {
         return Err(CheckError::ExternalData(name()));
     }
     let elem =
@@ -152,27 +271,6 @@ fn inputs(graph: &GraphProto) -> Result<Vec<(String, TensorType)>, CheckError> {
     graph.input.iter().map(read).collect()
 }
 
-fn infer_node(node: &NodeProto, values: &mut Values) -> Result<(), CheckError> {
-    let fail = |reason| CheckError::Node {
-        node: node.name().to_owned(),
-        op_type: node.op_type().to_owned(),
-        reason,
-    };
-    if !matches!(node.domain(), "" | "ai.onnx") {
-        return Err(CheckError::Domain(node.domain().to_owned()));
-    }
-    let find = |name: &String| {
-        let value = values.0.get(name);
-        value.ok_or_else(|| fail(NodeError::Undefined(name.clone())))
-    };
-    let inputs = node.input.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-    let output = infer::infer(node, &inputs).map_err(fail)?;
-    match node.output.as_slice() {
-        [name] => values.define(name, output),
-        names => Err(fail(NodeError::Outputs(names.len()))),
-    }
-}
-
 fn outputs(graph: &GraphProto, values: &Values) -> Result<Vec<(String, TensorType)>, CheckError> {
     if graph.output.is_empty() {
         return Err(CheckError::NoOutput);
@@ -184,7 +282,7 @@ fn outputs(graph: &GraphProto, values: &Values) -> Result<Vec<(String, TensorTyp
             Ok(ty) => ty,
             Err(reason) => return Err(CheckError::Type { name, reason }),
         };
-        match values.0.get(&name) {
+        match values.types.get(&name) {
             None => return Err(CheckError::UndefinedOutput(name)),
             Some(inferred) if *inferred != declared => {
                 return Err(CheckError::OutputType {

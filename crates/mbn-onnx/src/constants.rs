@@ -1,51 +1,43 @@
 //! The constants that the network's nodes read: weights, folded or not, and the preprocessing.
 
-use mbn_spec::{Activation, Architecture, Preprocess, TensorKind, TensorRole};
+use mbn_spec::{Activation, Architecture, Preprocess, Resize, TensorKind, TensorRole};
 use mbn_weights::{Folded, Weights};
 
-use crate::builder::GraphBuilder;
-use crate::network::{OFFSET, RELU6_MAX, RELU6_MIN, SCALE};
-use crate::{ExportError, ExportOptions, InputKind, Precision};
-
-/// A constant that does not depend on the weights.
-pub(crate) struct Fixed {
-    pub name: &'static str,
-    pub dims: &'static [usize],
-    pub values: Vec<f32>,
-    pub precision: Precision,
-}
+use crate::builder::{GraphBuilder, floats, ints};
+use crate::names::{AXES, OFFSET, RELU6_MAX, RELU6_MIN, SCALE, SHAPE, SHORTER, SIZE, TWO};
+use crate::proto::TensorProto;
+use crate::{ExportError, ExportOptions, InputKind, InputSize, Precision};
 
 /// The constants that do not depend on the weights.
 pub(crate) fn fixed(
     architecture: &Architecture,
     preprocess: &Preprocess,
     options: &ExportOptions,
-) -> Vec<Fixed> {
+) -> Vec<TensorProto> {
     let mut constants = Vec::new();
+    if options.size == InputSize::Resized {
+        let size = preprocess.size as i64;
+        constants.push(ints(SIZE, &[size, size]));
+        if preprocess.resize == Resize::Crop {
+            constants.extend([
+                ints(SHORTER, &[preprocess.shorter_side() as i64]),
+                ints(TWO, &[2]),
+                ints(AXES, &[1, 2]),
+                // 0 stands for the batch as it is.
+                ints(SHAPE, &[0, size, size, 3]),
+            ]);
+        }
+    }
     if options.input == InputKind::Uint8 {
         // Always in float32: float16 holds the bytes exactly, but not their scale.
-        let mut add = |name, values: [f32; 3]| {
-            constants.push(Fixed {
-                name,
-                dims: &[1, 3, 1, 1],
-                values: values.to_vec(),
-                precision: Precision::Fp32,
-            });
-        };
-        add(SCALE, [0, 1, 2].map(|c| preprocess.affine(c).0));
-        add(OFFSET, [0, 1, 2].map(|c| preprocess.affine(c).1));
+        let channels = |name, values: [f32; 3]| floats(name, &[1, 3, 1, 1], &values, Precision::Fp32);
+        constants.push(channels(SCALE, [0, 1, 2].map(|c| preprocess.affine(c).0)));
+        constants.push(channels(OFFSET, [0, 1, 2].map(|c| preprocess.affine(c).1)));
     }
     if architecture.variant.activation == Activation::Relu6 {
-        let mut add = |name, value| {
-            constants.push(Fixed {
-                name,
-                dims: &[],
-                values: vec![value],
-                precision: options.precision,
-            });
-        };
-        add(RELU6_MIN, 0.0);
-        add(RELU6_MAX, Activation::Relu6.max());
+        let scalar = |name, value| floats(name, &[], &[value], options.precision);
+        constants.push(scalar(RELU6_MIN, 0.0));
+        constants.push(scalar(RELU6_MAX, Activation::Relu6.max()));
     }
     constants
 }
@@ -60,7 +52,7 @@ pub(crate) fn add(
 ) -> Result<(), ExportError> {
     let architecture = weights.architecture();
     for constant in fixed(architecture, preprocess, options) {
-        graph.initializer(constant.name, constant.dims, &constant.values, constant.precision);
+        graph.constant(constant);
     }
     let mut add = |name: &str, dims: &[usize], values: &[f32], precision| -> Result<(), ExportError> {
         check_range(name, values, precision)?;

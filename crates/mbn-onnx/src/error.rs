@@ -3,14 +3,18 @@
 use mbn_spec::PreprocessError;
 
 use crate::Precision;
-use crate::opset::OpsetError;
+use crate::check_error::CheckError;
+use crate::options::OptionsError;
 
 /// Weights that cannot be exported with the given options.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ExportError {
-    /// The operator set is not supported.
+    /// The options contradict each other.
     #[error(transparent)]
-    Opset(#[from] OpsetError),
+    Options(#[from] OptionsError),
+    /// The graph does not fit together, which is a fault of this crate.
+    #[error("the graph that these options describe is wrong: {0}")]
+    Graph(#[from] CheckError),
     /// The weights' preprocessing is out of range.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),

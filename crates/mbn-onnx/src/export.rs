@@ -5,10 +5,11 @@ use std::sync::OnceLock;
 use mbn_weights::{Folded, Weights};
 
 use crate::builder::GraphBuilder;
-use crate::model::WEIGHTS_SHA256;
+use crate::model::{RESIZE_INSIDE, WEIGHTS_SHA256};
 use crate::opset::ir_version;
+use crate::options::OptionsError;
 use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
-use crate::{ExportError, ExportOptions, Model, constants, network};
+use crate::{ExportError, ExportOptions, InputSize, Model, checker, constants, network};
 
 /// The network as an ONNX model. The same weights and options give the same bytes. For several models, or to compare
 /// one with the weights, keep an [`Exporter`].
@@ -58,19 +59,28 @@ impl<'a> Exporter<'a> {
     /// As [`export`].
     pub fn export(&self, options: &ExportOptions) -> Result<Model, ExportError> {
         let weights = self.weights;
-        let ir_version = ir_version(options.opset)?;
+        options.validate()?;
+        let ir_version = ir_version(options.opset).map_err(OptionsError::from)?;
         let mut metadata = weights.metadata().clone();
         metadata.classes = Some(weights.class_names());
         let preprocess = *metadata.preprocess.get_or_insert_default();
         preprocess.validate()?;
 
         let mut graph = GraphBuilder::new(mbn_spec::ARCHITECTURE);
-        network::add(&mut graph, weights.architecture(), preprocess.size, options);
+        network::add(&mut graph, weights.architecture(), &preprocess, options);
         let folded = options.fold.then(|| self.folded());
         constants::add(&mut graph, weights, folded, &preprocess, options)?;
 
+        let mut graph = graph.finish();
+        let description = describe::text(weights.architecture(), &preprocess, options);
+        graph.doc_string = Some(description.clone());
+        checker::state_types(&mut graph)?;
+
         let mut pairs = metadata.to_pairs();
         pairs.insert(WEIGHTS_SHA256.to_owned(), self.sha256().to_owned());
+        if options.size == InputSize::Resized {
+            pairs.insert(RESIZE_INSIDE.to_owned(), "true".to_owned());
+        }
         let entry = |(key, value)| StringStringEntryProto {
             key: Some(key),
             value: Some(value),
@@ -79,18 +89,19 @@ impl<'a> Exporter<'a> {
             ir_version: Some(ir_version),
             producer_name: Some("mbn-export".to_owned()),
             producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            graph: Some(graph.finish()),
+            doc_string: Some(description),
+            graph: Some(graph),
             opset_import: vec![OperatorSetIdProto {
                 domain: Some(String::new()),
                 version: Some(options.opset),
             }],
             metadata_props: pairs.into_iter().map(entry).collect(),
-            training_info: Vec::new(),
-            functions: Vec::new(),
+            ..ModelProto::default()
         }))
     }
 }
 
+mod describe;
 #[cfg(test)]
 mod onnx_library;
 #[cfg(test)]

@@ -21,6 +21,7 @@
 //! [`GraphBuilder::initializer`](builder::GraphBuilder::initializer) rounds to it.
 
 pub mod builder;
+mod check_error;
 pub mod checker;
 mod constants;
 mod error;
@@ -28,19 +29,24 @@ mod export;
 #[cfg(test)]
 mod fixtures;
 pub mod foreign;
+mod limits;
 mod model;
+mod names;
 mod network;
 mod opset;
 mod options;
 pub mod proto;
 mod read_back;
+mod structure;
 mod types;
 
 pub use error::ExportError;
 pub use export::{Exporter, export};
-pub use model::{Model, ModelError, ModelErrorKind};
-pub use network::{BATCH, INPUT, LOGITS, PROBABILITIES};
-pub use opset::{DEFAULT_OPSET, OPSETS, OpsetError, ir_version};
-pub use options::{ExportOptions, InputKind, Precision};
-pub use read_back::FoldedError;
+pub use limits::TooLarge;
+pub use model::{Model, ModelError, ModelErrorKind, RESIZE_INSIDE};
+pub use names::{BATCH, FEATURES, HEIGHT, INPUT, LOGITS, PROBABILITIES, WIDTH, layer_name};
+pub use opset::{ANTIALIASED_RESIZE, DEFAULT_OPSET, OPSETS, OpsetError, ir_version};
+pub use options::{ExportOptions, InputKind, InputSize, OptionsError, Precision};
+pub use read_back::{FoldedError, Written};
+pub use structure::{External, Structure, structure};
 pub use types::{Dim, TensorType, TypeError};

@@ -7,11 +7,14 @@ use mbn_spec::{Metadata, MetadataError, ModelMetadata};
 use prost::Message;
 
 use crate::foreign::ultralytics::Ultralytics;
+use crate::limits::{self, TooLarge};
 use crate::proto::{GraphProto, ModelProto};
 
 /// Bytes of the largest protocol buffer.
 const MAX_BYTES: u64 = 1 << 31;
 pub(crate) const WEIGHTS_SHA256: &str = "weights_sha256";
+/// Key of the metadata that says, with the value `true`, that the graph itself resizes pictures of any size.
+pub const RESIZE_INSIDE: &str = "resize_inside";
 
 /// An ONNX model in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +54,9 @@ pub enum ModelErrorKind {
     /// It is a protocol buffer, but not a model.
     #[error("not an ONNX model: it has no graph")]
     NoGraph,
+    /// It would take too much memory.
+    #[error(transparent)]
+    TooManyParts(#[from] TooLarge),
 }
 
 impl Model {
@@ -74,6 +80,7 @@ impl Model {
         if bytes.is_empty() {
             return Err(ModelErrorKind::Empty);
         }
+        limits::check(bytes)?;
         let error = match ModelProto::decode(bytes) {
             Ok(proto) if proto.graph.is_some() => return Ok(Self { proto }),
             Ok(_) => ModelErrorKind::NoGraph,
@@ -85,7 +92,7 @@ impl Model {
         }
     }
 
-    /// The file's content. Only the fields that [`proto`](crate::proto) lists survive reading and writing.
+    /// The file's content.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.proto.encode_to_vec()
     }
@@ -116,8 +123,18 @@ impl Model {
 
     /// The [hash](mbn_weights::Weights::sha256) of the weights that the model was made from.
     pub fn weights_sha256(&self) -> Option<&str> {
+        self.property(WEIGHTS_SHA256)
+    }
+
+    /// Whether the graph itself resizes pictures of any size, as the model's `Preprocess` says.
+    pub fn resizes_inside(&self) -> bool {
+        self.property(RESIZE_INSIDE) == Some("true")
+    }
+
+    /// The value of a key of the metadata.
+    pub fn property(&self, key: &str) -> Option<&str> {
         let props = &self.proto.metadata_props;
-        let entry = props.iter().find(|entry| entry.key() == WEIGHTS_SHA256)?;
+        let entry = props.iter().find(|entry| entry.key() == key)?;
         entry.value.as_deref()
     }
 

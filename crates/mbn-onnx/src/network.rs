@@ -1,73 +1,70 @@
 //! MobileNetV1's nodes, derived from [`Architecture`]. `constants` adds the constants that they read.
 
-use mbn_spec::{Activation, Architecture, ConvLayer};
+mod preprocess;
+
+use mbn_spec::{Activation, Architecture, ConvLayer, Preprocess, Stride2Padding};
 
 use crate::builder::{Attribute, GraphBuilder};
+use crate::names::{
+    BATCH, FEATURES, HEIGHT, INPUT, LOGITS, PROBABILITIES, RELU6_MAX, RELU6_MIN, WIDTH, activation_name,
+    layer_name,
+};
 use crate::proto::DataType;
-use crate::{Dim, ExportOptions, InputKind, Precision, TensorType};
+use crate::{Dim, ExportOptions, InputKind, InputSize, Precision, TensorType};
 
-/// Name of the graph's input.
-pub const INPUT: &str = "input";
-/// Name of the output without softmax.
-pub const LOGITS: &str = "logits";
-/// Name of the output with softmax.
-pub const PROBABILITIES: &str = "probabilities";
-/// Name of the input's and the output's first dimension.
-pub const BATCH: &str = "batch";
-
-pub(crate) const SCALE: &str = "preprocess.scale";
-pub(crate) const OFFSET: &str = "preprocess.offset";
-pub(crate) const RELU6_MIN: &str = "relu6.min";
-pub(crate) const RELU6_MAX: &str = "relu6.max";
-
-/// Adds the network's input, nodes and output, for pictures of `size` x `size`.
+/// Adds the network's input, nodes and outputs.
 pub(crate) fn add(
     graph: &mut GraphBuilder,
     architecture: &Architecture,
-    size: usize,
+    preprocess: &Preprocess,
     options: &ExportOptions,
 ) {
-    graph.input(INPUT, &input_type(size, options.input));
+    graph.input(INPUT, &input_type(preprocess.size, options));
     let mut nodes = Nodes {
         graph,
         value: INPUT.to_owned(),
     };
     if options.input == InputKind::Uint8 {
-        normalise(&mut nodes);
+        preprocess::add(&mut nodes, preprocess, options.size == InputSize::Resized);
     }
     if options.precision == Precision::Fp16 {
         nodes.add("Cast", "input.half", &[], [cast_to(DataType::Float16)]);
     }
-    let mut side = size;
+    let mut side = preprocess.size;
     for layer in architecture.convs() {
         convolution(&mut nodes, &layer, architecture, side, options);
         side = layer.out_size(side, &architecture.variant);
     }
     nodes.add("GlobalAveragePool", "pool", &[], []);
-    nodes.add("Flatten", "flatten", &[], [("axis", Attribute::Int(1))]);
-    let output = classifier(&mut nodes, options);
-    graph.output(output, &matrix_type(architecture.classes));
-}
-
-fn input_type(size: usize, kind: InputKind) -> TensorType {
-    let batch = Dim::Symbol(BATCH.to_owned());
-    match kind {
-        InputKind::Float => TensorType::new(DataType::Float, [batch, 3.into(), size.into(), size.into()]),
-        InputKind::Uint8 => TensorType::new(DataType::Uint8, [batch, size.into(), size.into(), 3.into()]),
+    classifier(&mut nodes, options);
+    let matrix = |columns: usize| TensorType::new(DataType::Float, [batch(options), columns.into()]);
+    graph.output(LOGITS, &matrix(architecture.classes));
+    if options.softmax {
+        graph.output(PROBABILITIES, &matrix(architecture.classes));
+    }
+    if options.features {
+        graph.output(FEATURES, &matrix(architecture.features()));
     }
 }
 
-fn matrix_type(columns: usize) -> TensorType {
-    TensorType::new(DataType::Float, [Dim::Symbol(BATCH.to_owned()), columns.into()])
+fn batch(options: &ExportOptions) -> Dim {
+    options
+        .batch
+        .map_or_else(|| Dim::Symbol(BATCH.to_owned()), Dim::Fixed)
 }
 
-/// Turns bytes into the network's float input. It transposes first, while each value is still one byte.
-fn normalise(nodes: &mut Nodes) {
-    let perm = Attribute::Ints(vec![0, 3, 1, 2]);
-    nodes.add("Transpose", "preprocess.nchw", &[], [("perm", perm)]);
-    nodes.add("Cast", "preprocess.float", &[], [cast_to(DataType::Float)]);
-    nodes.add("Mul", "preprocess.mul", &[SCALE], []);
-    nodes.add("Add", "preprocess.add", &[OFFSET], []);
+fn input_type(size: usize, options: &ExportOptions) -> TensorType {
+    let (height, width) = match options.size {
+        InputSize::Fixed => (size.into(), size.into()),
+        InputSize::Any | InputSize::Resized => {
+            (Dim::Symbol(HEIGHT.to_owned()), Dim::Symbol(WIDTH.to_owned()))
+        }
+    };
+    let batch = batch(options);
+    match options.input {
+        InputKind::Float => TensorType::new(DataType::Float, [batch, 3.into(), height, width]),
+        InputKind::Uint8 => TensorType::new(DataType::Uint8, [batch, height, width, 3.into()]),
+    }
 }
 
 /// A convolution of an input of `side` x `side`, with its batch norm and activation.
@@ -79,45 +76,76 @@ fn convolution(
     options: &ExportOptions,
 ) {
     let variant = &architecture.variant;
-    let (conv, norm, activation) = (layer.conv_name(), layer.norm_name(), layer.activation_name());
+    let (conv, norm, name) = (layer.conv_name(), layer.norm_name(), layer_name(layer));
     let (kernel, stride) = (layer.kernel() as i64, layer.stride as i64);
     let padding = layer.padding(variant, side);
     let (begin, end) = (padding.begin as i64, padding.end as i64);
+    let by_size = variant.stride2_padding == Stride2Padding::Same && layer.stride == 2;
+    let padding = match options.size {
+        // The graph does not know whether the size is even.
+        InputSize::Any if by_size => ("auto_pad", Attribute::Text("SAME_UPPER")),
+        _ => ("pads", Attribute::Ints(vec![begin, begin, end, end])),
+    };
     let attributes = [
         ("group", Attribute::Int(layer.groups() as i64)),
         ("kernel_shape", Attribute::Ints(vec![kernel; 2])),
-        ("pads", Attribute::Ints(vec![begin, begin, end, end])),
+        padding,
         ("strides", Attribute::Ints(vec![stride; 2])),
     ];
     let (weight, bias) = (format!("{conv}.weight"), format!("{conv}.bias"));
     if options.fold {
-        nodes.add("Conv", &conv, &[&weight, &bias], attributes);
+        nodes.add("Conv", &name, &[&weight, &bias], attributes);
+        nodes.describe(format!("`{conv}` of the weight file with `{norm}` folded in"));
     } else {
-        nodes.add("Conv", &conv, &[&weight], attributes);
+        nodes.add("Conv", &format!("{name}.conv"), &[&weight], attributes);
+        nodes.describe(format!("`{conv}` of the weight file"));
         let parts = ["weight", "bias", "running_mean", "running_var"].map(|part| format!("{norm}.{part}"));
         let parts: Vec<_> = parts.iter().map(String::as_str).collect();
         let epsilon = Attribute::Float(variant.batch_norm_epsilon as f32);
-        nodes.add("BatchNormalization", &norm, &parts, [("epsilon", epsilon)]);
+        let attributes = [("epsilon", epsilon)];
+        nodes.add_named(
+            "BatchNormalization",
+            &format!("{name}.norm"),
+            &parts,
+            &name,
+            attributes,
+        );
+        nodes.describe(format!("`{norm}` of the weight file"));
     }
+    let activation = activation_name(layer, variant.activation);
     match variant.activation {
         Activation::Relu => nodes.add("Relu", &activation, &[], []),
         Activation::Relu6 => nodes.add("Clip", &activation, &[RELU6_MIN, RELU6_MAX], []),
     }
 }
 
-/// The last nodes; returns the name of the graph's output.
-fn classifier(nodes: &mut Nodes, options: &ExportOptions) -> &'static str {
+/// The last nodes.
+fn classifier(nodes: &mut Nodes, options: &ExportOptions) {
+    let half = options.precision == Precision::Fp16;
+    let (features, logits) = match half {
+        true => ("features.half", "logits.half"),
+        false => (FEATURES, LOGITS),
+    };
+    nodes.add_named("Flatten", "flatten", &[], features, [("axis", Attribute::Int(1))]);
+    if half && options.features {
+        nodes.add("Cast", FEATURES, &[], [cast_to(DataType::Float)]);
+        features.clone_into(&mut nodes.value);
+    }
     let transposed = [("transB", Attribute::Int(1))];
-    nodes.add("Gemm", "fc", &["fc.weight", "fc.bias"], transposed);
-    if options.precision == Precision::Fp16 {
-        nodes.add("Cast", "logits.float", &[], [cast_to(DataType::Float)]);
+    nodes.add_named("Gemm", "fc", &["fc.weight", "fc.bias"], logits, transposed);
+    nodes.describe("`fc` of the weight file".to_owned());
+    if half {
+        nodes.add("Cast", LOGITS, &[], [cast_to(DataType::Float)]);
     }
     if options.softmax {
-        nodes.add("Softmax", "softmax", &[], [("axis", Attribute::Int(1))]);
+        nodes.add_named(
+            "Softmax",
+            "softmax",
+            &[],
+            PROBABILITIES,
+            [("axis", Attribute::Int(1))],
+        );
     }
-    let output = if options.softmax { PROBABILITIES } else { LOGITS };
-    nodes.graph.rename_last_output(output);
-    output
 }
 
 fn cast_to(ty: DataType) -> (&'static str, Attribute) {
@@ -131,6 +159,7 @@ struct Nodes<'a> {
 }
 
 impl Nodes<'_> {
+    /// A node that has the name of its output.
     fn add<const N: usize>(
         &mut self,
         op_type: &str,
@@ -138,9 +167,23 @@ impl Nodes<'_> {
         constants: &[&str],
         attributes: [(&'static str, Attribute); N],
     ) {
-        let output = format!("{name}.out");
+        self.add_named(op_type, name, constants, name, attributes);
+    }
+
+    fn add_named<const N: usize>(
+        &mut self,
+        op_type: &str,
+        name: &str,
+        constants: &[&str],
+        output: &str,
+        attributes: [(&'static str, Attribute); N],
+    ) {
         let inputs = std::iter::once(self.value.as_str()).chain(constants.iter().copied());
-        self.graph.node(op_type, name, inputs, &output, attributes);
-        self.value = output;
+        self.graph.node(op_type, name, inputs, output, attributes);
+        output.clone_into(&mut self.value);
+    }
+
+    fn describe(&mut self, text: String) {
+        self.graph.describe_last(text);
     }
 }

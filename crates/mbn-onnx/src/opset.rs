@@ -2,8 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-/// Supported operator sets: from 13, which gave this network's operators their present form, to the newest one tested.
-pub const OPSETS: RangeInclusive<i64> = 13..=23;
+/// Supported operator sets: from 13, which gave this network's operators their present form, to the newest one that the
+/// ONNX Runtime of `make onnxruntime` takes as released.
+pub const OPSETS: RangeInclusive<i64> = 13..=26;
+
+/// First operator set with a `Resize` that widens its filter with the reduction (antialiasing).
+pub const ANTIALIASED_RESIZE: i64 = 18;
 
 /// The default operator set: any runtime since 2022 reads it.
 pub const DEFAULT_OPSET: i64 = 17;
@@ -28,6 +32,8 @@ pub fn ir_version(opset: i64) -> Result<i64, OpsetError> {
         19..=20 => Ok(9),
         21..=22 => Ok(10),
         23 => Ok(11),
+        24 => Ok(12),
+        25..=26 => Ok(13),
         _ => Err(OpsetError { found: opset }),
     }
 }
@@ -39,16 +45,16 @@ mod tests {
     #[test]
     fn every_supported_opset_has_its_ir_version() {
         let found: Vec<_> = OPSETS.map(|opset| ir_version(opset).unwrap()).collect();
-        assert_eq!(found, [7, 7, 8, 8, 8, 8, 9, 9, 10, 10, 11]);
+        assert_eq!(found, [7, 7, 8, 8, 8, 8, 9, 9, 10, 10, 11, 12, 13, 13]);
         assert_eq!(ir_version(DEFAULT_OPSET), Ok(8));
     }
 
     #[test]
     fn others_are_refused_with_the_range() {
-        for opset in [i64::MIN, -1, 0, 12, 24, i64::MAX] {
+        for opset in [i64::MIN, -1, 0, 12, 27, i64::MAX] {
             let message = ir_version(opset).unwrap_err().to_string();
             assert!(
-                message.contains(&opset.to_string()) && message.contains("13 to 23"),
+                message.contains(&opset.to_string()) && message.contains("13 to 26"),
                 "{message}"
             );
         }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::opset::DEFAULT_OPSET;
+use crate::opset::{ANTIALIASED_RESIZE, DEFAULT_OPSET, OpsetError, ir_version};
 use crate::proto::DataType;
 
-/// How the graph is written. Input and output stay float32 whatever the precision.
+/// How the graph is written. Outputs are float32 whatever the precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportOptions {
     /// Operator set, one of [`OPSETS`](crate::OPSETS). It sets the version of the format.
@@ -16,8 +16,14 @@ pub struct ExportOptions {
     pub precision: Precision,
     /// What the caller passes in.
     pub input: InputKind,
-    /// Whether the output is `probabilities` instead of `logits`.
+    /// Height and width of what the caller passes in.
+    pub size: InputSize,
+    /// Number of images that the graph takes at once; any if it is `None`.
+    pub batch: Option<usize>,
+    /// Whether the graph gives `probabilities` beside the `logits`.
     pub softmax: bool,
+    /// Whether the graph gives `features`, the classifier's input, beside the `logits`.
+    pub features: bool,
 }
 
 impl Default for ExportOptions {
@@ -27,15 +33,60 @@ impl Default for ExportOptions {
             fold: true,
             precision: Precision::Fp32,
             input: InputKind::Float,
+            size: InputSize::Fixed,
+            batch: None,
             softmax: false,
+            features: false,
         }
     }
+}
+
+/// Options that no graph can follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// The operator set is not supported.
+    #[error(transparent)]
+    Opset(#[from] OpsetError),
+    /// The operator set cannot resize as the preprocessing does.
+    #[error(
+        "opset {found} has no antialiased `Resize`, with which the graph would resize pictures; opset {ANTIALIASED_RESIZE} is the first that has"
+    )]
+    ResizeOpset {
+        /// The operator set asked for.
+        found: i64,
+    },
+    /// Normalised values would be resized.
+    #[error("a graph that resizes takes pictures of bytes, not normalised floats")]
+    ResizeFloat,
+    /// A batch of no image.
+    #[error("a batch of 0 images is no batch")]
+    NoBatch,
 }
 
 /// First operator set in which batch norm's parameters may have another type than its input.
 const MIXED_BATCH_NORM: i64 = 15;
 
 impl ExportOptions {
+    /// Refuses options that no graph can follow.
+    ///
+    /// # Errors
+    /// [`OptionsError`] for the first contradiction.
+    pub fn validate(&self) -> Result<(), OptionsError> {
+        ir_version(self.opset)?;
+        if self.size == InputSize::Resized {
+            if self.input == InputKind::Float {
+                return Err(OptionsError::ResizeFloat);
+            }
+            if self.opset < ANTIALIASED_RESIZE {
+                return Err(OptionsError::ResizeOpset { found: self.opset });
+            }
+        }
+        match self.batch {
+            Some(0) => Err(OptionsError::NoBatch),
+            _ => Ok(()),
+        }
+    }
+
     /// Type of batch norm's parameters if they are not folded: float32 if the operator set allows it, since float16
     /// loses small variances.
     pub(crate) fn batch_norm_precision(&self) -> Precision {
@@ -86,8 +137,19 @@ impl fmt::Display for Precision {
 /// What the caller passes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
-    /// float32 `[batch, 3, size, size]`, normalised.
+    /// float32 `[batch, 3, height, width]`, normalised.
     Float,
-    /// uint8 `[batch, size, size, 3]`, RGB pictures as decoders return them; the graph normalises them.
+    /// uint8 `[batch, height, width, 3]`, RGB pictures as decoders return them; the graph normalises them.
     Uint8,
+}
+
+/// Height and width of what the caller passes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputSize {
+    /// Those of the weights' preprocessing.
+    Fixed,
+    /// Any: the network computes on as many pixels as it gets.
+    Any,
+    /// Any: the graph first resizes, and crops, as the weights' preprocessing says.
+    Resized,
 }

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mbn_spec::{Architecture, Metadata, MetadataError, TensorKind};
+use half::f16;
+use mbn_spec::{Architecture, Metadata, MetadataError, Preprocess, TensorKind};
 use mbn_weights::{Folded, FoldedConv, Weights};
 
 use crate::builder::GraphBuilder;
 use crate::checker::{self, CheckError};
-use crate::constants::{self, Fixed};
+use crate::names::{FEATURES, PROBABILITIES};
 use crate::proto::{DataType, GraphProto, TensorProto};
-use crate::{ExportOptions, InputKind, Model, Precision, network};
+use crate::{Dim, ExportOptions, InputKind, InputSize, Model, Precision, constants, network};
 
 /// A model whose weights cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -28,36 +29,60 @@ pub enum FoldedError {
     Foreign(String),
 }
 
+/// What a model that the exporter wrote consists of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The options with which the exporter writes this graph.
+    pub options: ExportOptions,
+    /// How pictures become the network's input.
+    pub preprocess: Preprocess,
+    /// Its weights as it holds them: rounded, if the precision is low.
+    pub weights: Folded,
+}
+
 impl Model {
     /// The weights of a float32 model that [`export`](crate::export) wrote, folded if they are not yet.
     ///
-    /// Normalisation of bytes and softmax, if the graph has them, are not part of the result.
+    /// Preprocessing and softmax, if the graph has them, are not part of the result.
     ///
     /// # Errors
     /// [`FoldedError`] if the exporter would not write exactly this graph in float32.
     pub fn to_folded(&self) -> Result<Folded, FoldedError> {
-        checker::check(self)?;
+        let written = self.written()?;
+        match written.options.precision {
+            Precision::Fp32 => Ok(written.weights),
+            Precision::Fp16 => Err(FoldedError::Precision),
+        }
+    }
+
+    /// The weights of a model that [`export`](crate::export) wrote, and the options that it was given.
+    ///
+    /// # Errors
+    /// [`FoldedError`] if the exporter would not write exactly this graph.
+    pub fn written(&self) -> Result<Written, FoldedError> {
+        let report = checker::check(self)?;
         let graph = self.graph().ok_or(CheckError::NoGraph)?;
         let metadata = self.metadata()?;
-        let tensors = Tensors::new(graph)?;
+        let tensors = Tensors::new(graph);
         let architecture = architecture(&metadata, &tensors)?;
-        let options = options(graph, &architecture, &metadata)?;
-
         let preprocess = metadata.preprocess.unwrap_or_default();
-        let fixed = constants::fixed(&architecture, &preprocess, &options);
-        for Fixed {
-            name, dims, values, ..
-        } in fixed
-        {
-            if tensors.values(name, dims)? != values {
+        let options = options(&report, graph, &tensors)?;
+        compare_graphs(graph, &architecture, &preprocess, &options)?;
+        for expected in constants::fixed(&architecture, &preprocess, &options) {
+            if *tensors.find(expected.name())? != expected {
+                let name = expected.name();
                 return Err(foreign(format!("`{name}` does not agree with its metadata")));
             }
         }
-        if options.fold {
-            read_folded(&architecture, &tensors)
-        } else {
-            read_unfolded(&architecture, metadata, &tensors)
-        }
+        let weights = match options.fold {
+            true => read_folded(&architecture, &tensors)?,
+            false => read_unfolded(&architecture, metadata, &tensors)?,
+        };
+        Ok(Written {
+            options,
+            preprocess,
+            weights,
+        })
     }
 }
 
@@ -65,14 +90,9 @@ impl Model {
 struct Tensors<'a>(BTreeMap<&'a str, &'a TensorProto>);
 
 impl<'a> Tensors<'a> {
-    fn new(graph: &'a GraphProto) -> Result<Self, FoldedError> {
-        let tensors = &graph.initializer;
-        if tensors.iter().any(|tensor| tensor.data_type() != DataType::Float) {
-            return Err(FoldedError::Precision);
-        }
-        Ok(Self(
-            tensors.iter().map(|tensor| (tensor.name(), tensor)).collect(),
-        ))
+    fn new(graph: &'a GraphProto) -> Self {
+        let tensors = graph.initializer.iter();
+        Self(tensors.map(|tensor| (tensor.name(), tensor)).collect())
     }
 
     fn find(&self, name: &str) -> Result<&'a TensorProto, FoldedError> {
@@ -88,8 +108,20 @@ impl<'a> Tensors<'a> {
                 "`{name}` has the shape {found:?}, expected {dims:?}"
             )));
         }
-        let chunks = tensor.raw_data().as_chunks().0;
-        Ok(chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+        let data = tensor.raw_data();
+        match tensor.data_type() {
+            DataType::Float => Ok(data
+                .as_chunks()
+                .0
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect()),
+            DataType::Float16 => {
+                let halves = data.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes));
+                Ok(halves.map(f16::to_f32).collect())
+            }
+            other => Err(foreign(format!("`{name}` is of {}", other.name()))),
+        }
     }
 }
 
@@ -109,44 +141,87 @@ fn architecture(metadata: &Metadata, tensors: &Tensors) -> Result<Architecture, 
     })
 }
 
-/// The options with which the exporter writes exactly this graph.
+/// The options that the exporter must have been given, if it wrote this graph.
 fn options(
+    report: &checker::Report,
     graph: &GraphProto,
-    architecture: &Architecture,
-    metadata: &Metadata,
+    tensors: &Tensors,
 ) -> Result<ExportOptions, FoldedError> {
-    let size = metadata.preprocess.unwrap_or_default().size;
-    let matches = |options: &ExportOptions| {
-        let mut builder = GraphBuilder::default();
-        network::add(&mut builder, architecture, size, options);
-        let expected = builder.finish();
-        expected.node == graph.node && expected.input == graph.input && expected.output == graph.output
+    let [(_, input)] = report.inputs.as_slice() else {
+        return Err(foreign(format!("it has {} inputs", report.inputs.len())));
     };
-    candidates().find(matches).ok_or_else(|| {
-        let ops: BTreeSet<_> = graph.node.iter().map(|node| node.op_type()).collect();
-        let ops = ops.into_iter().collect::<Vec<_>>().join(", ");
-        let nodes = graph.node.len();
-        foreign(format!(
-            "its metadata says {architecture} and {size} x {size} pixels, but its {nodes} nodes ({ops}) do not match"
-        ))
+    let bytes = input.elem == DataType::Uint8;
+    let has_op = |op: &str| graph.node.iter().any(|node| node.op_type() == op);
+    let has_output = |name: &str| report.outputs.iter().any(|(output, _)| output == name);
+    // Height, or width where channels come last.
+    let size = match (input.shape.get(2), has_op("Resize")) {
+        (_, true) => InputSize::Resized,
+        (Some(Dim::Fixed(_)), _) => InputSize::Fixed,
+        _ => InputSize::Any,
+    };
+    Ok(ExportOptions {
+        opset: report.opset,
+        fold: !has_op("BatchNormalization"),
+        precision: match tensors.find("fc.weight")?.data_type() {
+            DataType::Float16 => Precision::Fp16,
+            _ => Precision::Fp32,
+        },
+        input: if bytes { InputKind::Uint8 } else { InputKind::Float },
+        size,
+        batch: match input.shape.first() {
+            Some(Dim::Fixed(batch)) => Some(*batch),
+            _ => None,
+        },
+        softmax: has_output(PROBABILITIES),
+        features: has_output(FEATURES),
     })
 }
 
-fn candidates() -> impl Iterator<Item = ExportOptions> {
-    let booleans = [true, false];
-    booleans.into_iter().flat_map(move |fold| {
-        [InputKind::Float, InputKind::Uint8]
-            .into_iter()
-            .flat_map(move |input| {
-                booleans.into_iter().map(move |softmax| ExportOptions {
-                    fold,
-                    input,
-                    softmax,
-                    precision: Precision::Fp32,
-                    ..ExportOptions::default()
-                })
-            })
-    })
+/// Refuses a graph that is not the exporter's for these options.
+fn compare_graphs(
+    graph: &GraphProto,
+    architecture: &Architecture,
+    preprocess: &Preprocess,
+    options: &ExportOptions,
+) -> Result<(), FoldedError> {
+    let mut builder = GraphBuilder::default();
+    network::add(&mut builder, architecture, preprocess, options);
+    let expected = builder.finish();
+    if same_nodes(&expected, graph) && expected.input == graph.input && expected.output == graph.output {
+        return Ok(());
+    }
+    let ops: BTreeSet<_> = graph.node.iter().map(|node| node.op_type()).collect();
+    let ops = ops.into_iter().collect::<Vec<_>>().join(", ");
+    let (nodes, size) = (graph.node.len(), preprocess.size);
+    Err(foreign(format!(
+        "its metadata says {architecture} and {size} x {size} pixels, but its {nodes} nodes ({ops}) do not match"
+    )))
+}
+
+/// Whether two graphs do the same with the same constants. Nodes and the values between them may have other names: earlier
+/// versions named them otherwise.
+fn same_nodes(expected: &GraphProto, found: &GraphProto) -> bool {
+    let is_output = |name: &str| expected.output.iter().any(|output| output.name() == name);
+    // The values between nodes, by their names in `expected`.
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    expected.node.len() == found.node.len()
+        && expected.node.iter().zip(&found.node).all(|(one, other)| {
+            let same_inputs = one.input.len() == other.input.len()
+                && one.input.iter().zip(&other.input).all(|(one, other)| {
+                    let name = names.get(one.as_str()).copied().unwrap_or(one);
+                    name == other
+                });
+            let same_outputs = one.output.len() == other.output.len()
+                && one.output.iter().zip(&other.output).all(|(one, other)| {
+                    names.insert(one, other);
+                    !is_output(one) || one == other
+                });
+            same_inputs
+                && same_outputs
+                && one.op_type() == other.op_type()
+                && one.domain() == other.domain()
+                && one.attribute == other.attribute
+        })
 }
 
 fn read_folded(architecture: &Architecture, tensors: &Tensors) -> Result<Folded, FoldedError> {

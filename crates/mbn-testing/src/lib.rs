@@ -1,8 +1,9 @@
 //! What the workspace's tests share: comparison of float tensors, the operations in float64, reference data, skipping,
-//! counting threads, weight files to change, and Python's checks.
+//! counting threads, weight files to change, combinations of options, and Python's checks.
 
 mod allclose;
 pub mod float64;
+mod pairwise;
 mod projections;
 mod python;
 mod reference;
@@ -12,6 +13,7 @@ mod turn;
 mod weight_file;
 
 pub use allclose::{Closeness, Float, Tolerance, assert_close, mismatch};
+pub use pairwise::pairwise;
 pub use projections::{PROJECTIONS, projections, uniform};
 pub use python::Python;
 pub use reference::{Tensors, reference_path};

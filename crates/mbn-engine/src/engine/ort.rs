@@ -10,6 +10,7 @@ use std::path::Path;
 
 use half::f16;
 use mbn_onnx::foreign::{Heads, Layout};
+use mbn_onnx::{LOGITS, RESIZE_INSIDE};
 use mbn_spec::{Metadata, ModelMetadata};
 use ort::session::Session;
 use ort::value::TensorRef;
@@ -17,13 +18,14 @@ use ort::value::TensorRef;
 use super::Engine;
 use crate::cuda::CudaError;
 use crate::error::EngineError;
-use crate::images::{MAX_BATCH, PixelBuffer, PixelType, Pixels};
+use crate::images::{MAX_BATCH, Picture, PixelBuffer, PixelType, Pixels};
 use crate::placement::Placement;
 use crate::runtime::Runtime;
 
 use fixed::FixedBatch;
 use interface::{Arranged, Input};
 use output::{NoOutput, Output, list, widened};
+pub(crate) use session::start;
 pub use session::{CudaOptions, CudnnSearch, ModelSource, Provider, SessionOptions};
 
 /// What is known of a model before it is loaded, for what its inputs and outputs leave open.
@@ -114,8 +116,11 @@ impl OrtEngine {
         let mut engine = Self::of_session(runtime, session, &options, reading)?;
         let size = engine.input_size().unwrap_or(size);
         let n = engine.input.batch.unwrap_or(1);
-        let blank = PixelBuffer::zeros(engine.input.pixel_type(), n * 3 * size * size);
-        engine.run_fixed(blank.pixels(), n)?;
+        let blank = PixelBuffer::blank(engine.input.pixel_type(), n, size);
+        match blank.pixels() {
+            Pixels::Pictures(pictures) => engine.run_pictures(pictures)?,
+            pixels => engine.run_fixed(pixels, n)?,
+        };
         let profile = engine.session.end_profiling().map_err(EngineError::options)?;
         let json = std::fs::read(profile).map_err(EngineError::Profile)?;
         let placement = Placement::of_profile(&json).map_err(CudaError::from)?;
@@ -133,8 +138,16 @@ impl OrtEngine {
         let ModelMetadata {
             metadata, is_ours, ..
         } = ModelMetadata::from_pairs(pairs)?;
-        let names = metadata.classes.as_ref().map(Vec::len);
-        let (input, output) = interface(&session, reading, names)?;
+        let resizes = is_ours && properties.get(RESIZE_INSIDE).is_some_and(|value| value == "true");
+        // Beside them there may be probabilities and features.
+        let logits = session.outputs().iter().any(|output| output.name() == LOGITS);
+        let usual = (is_ours && logits).then(|| LOGITS.to_owned());
+        let reading = Reading {
+            output: reading.output.clone().or(usual),
+            classes: reading.classes.or(metadata.classes.as_ref().map(Vec::len)),
+            ..reading.clone()
+        };
+        let (input, output) = interface(&session, &reading, resizes)?;
         // Of another tool's metadata, the caller decides what to believe.
         if is_ours {
             agree(&metadata, &input, &output)?;
@@ -200,9 +213,42 @@ impl OrtEngine {
     }
 
     fn run(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
-        let (shape, name) = (self.input.shape(images.len(), n), self.input.name.as_str());
+        let shape = self.input.shape(images.len(), n);
         let arranged = self.input.arrange(images, n)?;
-        let value = match &arranged {
+        self.run_shaped(shape, &arranged)
+    }
+
+    /// Runs whole pictures, those of one size in a row together.
+    fn run_pictures(&mut self, pictures: &[Picture]) -> Result<Vec<f32>, EngineError> {
+        let most = self.input.batch.or(self.batch).unwrap_or(MAX_BATCH);
+        let mut logits = Vec::with_capacity(pictures.len() * self.output.classes);
+        for alike in pictures.chunk_by(Picture::is_as_large_as) {
+            for part in alike.chunks(most) {
+                let n = self.input.batch.unwrap_or(part.len());
+                let Picture { height, width, .. } = part[0];
+                let mut bytes = Vec::with_capacity(n * 3 * height * width);
+                for picture in part {
+                    bytes.extend_from_slice(&picture.bytes);
+                }
+                if bytes.is_empty() || bytes.len() != part.len() * 3 * height * width {
+                    return Err(EngineError::Images {
+                        values: bytes.len(),
+                        images: part.len(),
+                        size: None,
+                    });
+                }
+                // A file with a fixed batch takes no other number: black pictures fill it up.
+                bytes.resize(n * 3 * height * width, 0);
+                let found = self.run_shaped([n, height, width, 3], &Arranged::Uint8(bytes.into()))?;
+                logits.extend_from_slice(&found[..part.len() * self.output.classes]);
+            }
+        }
+        Ok(logits)
+    }
+
+    fn run_shaped(&mut self, shape: [usize; 4], arranged: &Arranged<'_>) -> Result<Vec<f32>, EngineError> {
+        let (n, name) = (shape[0], self.input.name.as_str());
+        let value = match arranged {
             Arranged::Float(values) => {
                 TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
             }
@@ -262,6 +308,9 @@ impl Engine for OrtEngine {
         if n == 0 {
             return Ok(Vec::new());
         }
+        if let (PixelType::Pictures, Pixels::Pictures(pictures)) = (self.input.pixel_type(), images) {
+            return self.run_pictures(pictures);
+        }
         let image_len = self.input.image_len(images.len(), n)?;
         let parts = |batch: usize| {
             let starts = (0..n).step_by(batch);
@@ -299,15 +348,11 @@ fn on_cpu(threads: usize) -> SessionOptions {
     }
 }
 
-/// The picture input and the output with the classes' values.
-fn interface(
-    session: &Session,
-    reading: &Reading,
-    names: Option<usize>,
-) -> Result<(Input, Output), EngineError> {
+/// The picture input and the output with the classes' values. `resizes`: the network resizes pictures of any size.
+fn interface(session: &Session, reading: &Reading, resizes: bool) -> Result<(Input, Output), EngineError> {
     let (inputs, outputs) = (session.inputs(), session.outputs());
     let lists = || (list(inputs), list(outputs));
-    let input = Input::of(inputs, reading.layout).ok_or_else(|| {
+    let input = Input::of(inputs, reading.layout, resizes).ok_or_else(|| {
         let (inputs, outputs) = lists();
         EngineError::Input { inputs, outputs }
     })?;
@@ -316,7 +361,7 @@ fn interface(
     {
         return Err(EngineError::Batch { batch });
     }
-    let (named, classes) = (reading.output.as_deref(), reading.classes.or(names));
+    let (named, classes) = (reading.output.as_deref(), reading.classes);
     let output = Output::of(outputs, &reading.heads, named, classes).map_err(|why| {
         let (inputs, outputs) = lists();
         match why {

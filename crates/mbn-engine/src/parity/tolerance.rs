@@ -14,6 +14,8 @@ const CUDA_FLOAT32: f32 = 1e-3;
 const CUDA_ELEVEN_BITS: f32 = 2e-2;
 /// Eight bits for each weight and value: correct networks are off by tenths.
 const INT8: f32 = 0.5;
+/// A graph that resizes rounds some bytes to the next level, where this project's resizing rounds the other way.
+const RESIZED: f32 = 5e-2;
 /// With eleven bits a near tie may go the other way, in few images.
 const SAME_CLASS: f64 = 0.99;
 
@@ -24,6 +26,8 @@ pub struct Tolerance {
     pub(super) difference: Difference,
     /// Fraction of the images whose likeliest class must be the same.
     pub(super) same_class: f64,
+    /// What passes in any case.
+    pub(super) least: f32,
 }
 
 /// Largest difference that passes.
@@ -49,6 +53,7 @@ impl Tolerance {
         Self {
             difference,
             same_class,
+            least: 0.0,
         }
     }
 
@@ -57,7 +62,25 @@ impl Tolerance {
         Self {
             difference: Difference::Absolute(difference),
             same_class: 0.0,
+            least: 0.0,
         }
+    }
+
+    /// The same tolerance for a graph that resizes pictures itself.
+    pub fn on_resized(self) -> Self {
+        let fraction = match self.difference {
+            Difference::Absolute(fraction) | Difference::OfLargest(fraction) => fraction.max(RESIZED),
+        };
+        Self {
+            difference: Difference::OfLargest(fraction),
+            same_class: SAME_CLASS,
+            ..self
+        }
+    }
+
+    /// The same tolerance, which also lets differences of `least` pass.
+    pub fn at_least(self, least: f32) -> Self {
+        Self { least, ..self }
     }
 
     /// The same tolerance for pictures of noise. No network was trained on them: their logits may be far larger than
@@ -71,15 +94,17 @@ impl Tolerance {
         Self {
             difference,
             same_class: 0.0,
+            ..self
         }
     }
 
     /// The largest difference that passes where the reference's largest value is `largest_value`.
     pub(super) fn allowed(self, largest_value: f32) -> f32 {
-        match self.difference {
+        let allowed = match self.difference {
             Difference::Absolute(difference) => difference,
             Difference::OfLargest(fraction) => fraction * largest_value.max(1.0),
-        }
+        };
+        allowed.max(self.least)
     }
 
     /// How many of `images` may have another likeliest class. At least one of few may: a small sample tells no more.
@@ -102,6 +127,14 @@ mod tests {
         assert_eq!(half.other_classes(300), 3);
         assert_eq!(half.on_noise().allowed(20.0), 20.0 * FLOAT16);
         assert_eq!(half.on_noise().other_classes(300), 300);
+    }
+
+    #[test]
+    fn a_graph_that_resizes_may_round_otherwise() {
+        let float32 = Tolerance::of(ModelPrecision::Float32, &Provider::Cpu).on_resized();
+        assert_eq!(float32.allowed(20.0), 20.0 * RESIZED);
+        assert_eq!(float32.other_classes(300), 3);
+        assert_eq!(float32.at_least(3.0).on_noise().allowed(20.0), 3.0);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 mod check;
 mod common;
+mod files;
+mod graphs;
 mod options;
 mod other_files;
 mod output;

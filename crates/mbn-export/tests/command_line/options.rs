@@ -38,7 +38,7 @@ fn mistakes_on_the_command_line_are_code_2() {
         folder,
         &["--alpha=1", "--opset=12", "out.onnx"],
         2,
-        &["12", "13..=23"],
+        &["12", "13..=26"],
     );
     fails(
         folder,

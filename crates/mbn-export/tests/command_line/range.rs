@@ -185,6 +185,7 @@ fn pictures_are_checked_too() {
     export(folder.path(), &with("--weights=w.safetensors", "some pictures")).success();
     let without_fp16 = [
         "--weights=w.safetensors",
+        "--no-verify",
         "--check-images=some pictures",
         "b.onnx",
     ];
@@ -192,7 +193,7 @@ fn pictures_are_checked_too() {
         &folder,
         &without_fp16,
         2,
-        &["`--check-images` has no effect without `--precision fp16`"],
+        &["`--check-images` has no effect with `--no-verify`"],
     );
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::Result;
-use mbn_onnx::{ExportOptions, InputKind, Model, Precision, export};
+use mbn_onnx::{ANTIALIASED_RESIZE, ExportOptions, InputKind, InputSize, Model, Precision, export};
 use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, TensorKind, Training, Variant};
 use mbn_weights::Weights;
 
@@ -98,6 +98,18 @@ pub fn models() -> Result<Vec<File>> {
             },
         ),
         (
+            "resized",
+            relu,
+            ExportOptions {
+                opset: ANTIALIASED_RESIZE,
+                input: InputKind::Uint8,
+                size: InputSize::Resized,
+                features: true,
+                batch: Some(2),
+                ..ExportOptions::default()
+            },
+        ),
+        (
             "float16",
             Variant::default(),
             ExportOptions {
@@ -108,7 +120,7 @@ pub fn models() -> Result<Vec<File>> {
     ] {
         let mut proto = export(&zeros(variant, 2)?, &options)?.proto().clone();
         for tensor in proto.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
-            if tensor.raw_data().len() > 12 {
+            if tensor.raw_data().len() > 16 {
                 tensor.raw_data = None;
             }
         }

@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::Hint;
 use mbn_engine::engine::{CandleEngine, Engine, Provider};
+use mbn_engine::images::PixelType;
 use mbn_engine::parity::{Parity, Tolerance};
 use mbn_spec::Preprocess;
 
@@ -42,10 +43,12 @@ pub(super) fn check(
         reference.name,
         candle.describe()
     );
-    let tolerance = options.tolerance.map_or_else(
-        || Tolerance::of(model.precision(), &loaded.provider),
-        Tolerance::absolute,
-    );
+    let usual = Tolerance::of(model.precision(), &loaded.provider);
+    let usual = match loaded.lanes.pixel_type() {
+        PixelType::Pictures => usual.on_resized(),
+        PixelType::Float | PixelType::Uint8 => usual,
+    };
+    let tolerance = options.tolerance.map_or(usual, Tolerance::absolute);
     let parity = Parity::new(candle, tolerance, loaded.gives_probabilities());
     Ok(Some(Check::new(parity, scope, preprocess)))
 }

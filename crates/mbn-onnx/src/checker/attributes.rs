@@ -48,6 +48,22 @@ impl<'a> Attributes<'a> {
         sizes.map(Some).ok_or_else(|| error(name, reason))
     }
 
+    /// Integers; `None` if they are missing.
+    pub fn list(&self, name: &str) -> Result<Option<&'a [i64]>, NodeError> {
+        let attribute = self.find(name, AttributeType::Ints, "is not a list of integers")?;
+        Ok(attribute.map(|attribute| attribute.ints.as_slice()))
+    }
+
+    /// A string; `None` if it is missing.
+    pub fn text(&self, name: &str) -> Result<Option<&'a str>, NodeError> {
+        let reason = "is not a string in UTF-8";
+        let Some(attribute) = self.find(name, AttributeType::String, reason)? else {
+            return Ok(None);
+        };
+        let text = std::str::from_utf8(attribute.s()).map_err(|_| error(name, reason))?;
+        Ok(Some(text))
+    }
+
     /// An integer that must be 0 or 1; 0 if it is missing.
     pub fn flag(&self, name: &str) -> Result<bool, NodeError> {
         match self.int(name)? {

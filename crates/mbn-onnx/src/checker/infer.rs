@@ -1,5 +1,10 @@
 //! The output type of each operator, from the types of its inputs. All arithmetic is checked.
 
+mod shapes;
+mod windows;
+
+use std::collections::BTreeMap;
+
 use super::NodeError;
 use super::attributes::{Attributes, error};
 use crate::proto::{DataType, NodeProto};
@@ -7,11 +12,14 @@ use crate::{Dim, TensorType};
 
 type Inferred = Result<TensorType, NodeError>;
 
-/// Type of the node's output.
-pub(super) fn infer(node: &NodeProto, inputs: &[&TensorType]) -> Inferred {
-    let op = Op { node, inputs };
+/// Values of small constants of int64, by name: shapes, axes and sizes.
+pub(super) type Ints = BTreeMap<String, Vec<i64>>;
+
+/// Type of the node's output. `inputs` are those that are not left out.
+pub(super) fn infer(node: &NodeProto, inputs: &[&TensorType], ints: &Ints) -> Inferred {
+    let op = Op { node, inputs, ints };
     match node.op_type() {
-        "Add" | "Mul" => op.broadcast(),
+        "Add" | "Div" | "Mod" | "Mul" | "Sub" => op.broadcast(),
         "BatchNormalization" => op.batch_norm(),
         "Cast" => op.cast(),
         "Clip" => op.clip(),
@@ -19,7 +27,12 @@ pub(super) fn infer(node: &NodeProto, inputs: &[&TensorType]) -> Inferred {
         "Flatten" => op.flatten(),
         "Gemm" => op.gemm(),
         "GlobalAveragePool" => op.global_average_pool(),
-        "Relu" => op.relu(),
+        "ReduceMin" => op.reduce_all(),
+        "Relu" => op.unary(),
+        "Reshape" => op.reshape(),
+        "Resize" => op.resize(),
+        "Shape" => op.shape(),
+        "Slice" => op.slice(),
         "Softmax" => op.softmax(),
         "Transpose" => op.transpose(),
         _ => Err(NodeError::UnknownOp),
@@ -29,6 +42,7 @@ pub(super) fn infer(node: &NodeProto, inputs: &[&TensorType]) -> Inferred {
 struct Op<'a> {
     node: &'a NodeProto,
     inputs: &'a [&'a TensorType],
+    ints: &'a Ints,
 }
 
 impl Op<'_> {
@@ -40,6 +54,15 @@ impl Op<'_> {
         NodeError::Types {
             reason,
             found: self.inputs.iter().map(|&ty| ty.clone()).collect(),
+        }
+    }
+
+    /// Not `expected` inputs.
+    fn count(&self, expected: usize) -> NodeError {
+        NodeError::Inputs {
+            found: self.inputs.len(),
+            least: expected,
+            most: expected,
         }
     }
 
@@ -66,7 +89,7 @@ impl Op<'_> {
         }
     }
 
-    fn relu(&self) -> Inferred {
+    fn unary(&self) -> Inferred {
         self.attributes(&[])?;
         Ok(self.first_float(1, 1)?.clone())
     }
@@ -113,7 +136,7 @@ impl Op<'_> {
 
     fn broadcast(&self) -> Inferred {
         self.attributes(&[])?;
-        let a = self.first_float(2, 2)?;
+        let a = self.first(2, 2)?;
         let b = self.inputs[1];
         let rank = a.shape.len().max(b.shape.len());
         let one = Dim::Fixed(1);
@@ -124,6 +147,7 @@ impl Op<'_> {
         let merge = |i| match (dim(a, i), dim(b, i)) {
             (a, b) if a == b || b == one => Ok(a),
             (a, b) if a == one => Ok(b),
+            (Dim::Unknown, known) | (known, Dim::Unknown) => Ok(known),
             _ => Err(self.types("the shapes do not broadcast")),
         };
         let shape = (0..rank).map(merge).collect::<Result<Vec<_>, _>>()?;
@@ -203,68 +227,10 @@ impl Op<'_> {
         }
         Ok(TensorType::new(a.elem, [m, n]))
     }
-
-    fn conv(&self) -> Inferred {
-        let attributes = self.attributes(&["dilations", "group", "kernel_shape", "pads", "strides"])?;
-        let group = attributes.int("group")?.unwrap_or(1);
-        let pads = attributes.sizes::<4>("pads")?.unwrap_or([0; 4]);
-        let strides = attributes.sizes::<2>("strides")?.unwrap_or([1; 2]);
-        let dilations = attributes.sizes::<2>("dilations")?.unwrap_or([1; 2]);
-        let x = self.first_float(2, 3)?;
-        let [batch, Dim::Fixed(channels), Dim::Fixed(height), Dim::Fixed(width)] = x.shape.as_slice() else {
-            return Err(self.types("the input is not [batch, channels, height, width] of known size"));
-        };
-        let [
-            Dim::Fixed(filters),
-            Dim::Fixed(depth),
-            Dim::Fixed(k_h),
-            Dim::Fixed(k_w),
-        ] = self.inputs[1].shape.as_slice()
-        else {
-            return Err(self.types("the weight is not four-dimensional"));
-        };
-        let group = usize::try_from(group).ok().filter(|&group| group > 0);
-        let group = group.ok_or_else(|| error("group", "is not positive"))?;
-        if depth.checked_mul(group) != Some(*channels) || !filters.is_multiple_of(group) {
-            return Err(self.types("the weight does not match channels and groups"));
-        }
-        if attributes
-            .sizes::<2>("kernel_shape")?
-            .is_some_and(|kernel| kernel != [*k_h, *k_w])
-        {
-            return Err(error("kernel_shape", "does not match the weight"));
-        }
-        if self
-            .inputs
-            .get(2)
-            .is_some_and(|bias| bias.shape != [Dim::Fixed(*filters)])
-        {
-            return Err(self.types("the bias does not match the weight"));
-        }
-        let size = |input, kernel, i: usize| {
-            window(input, kernel, [pads[i], pads[i + 2]], strides[i], dilations[i])
-                .map(Dim::Fixed)
-                .ok_or_else(|| self.types("the kernel does not fit into the padded input"))
-        };
-        let shape = [
-            batch.clone(),
-            Dim::Fixed(*filters),
-            size(*height, *k_h, 0)?,
-            size(*width, *k_w, 1)?,
-        ];
-        Ok(TensorType::new(x.elem, shape))
-    }
 }
 
 fn is_float(ty: &TensorType) -> bool {
-    matches!(ty.elem, DataType::Float | DataType::Float16)
-}
-
-/// Number of positions of a kernel in an input; `None` if it does not fit.
-fn window(input: usize, kernel: usize, pads: [usize; 2], stride: usize, dilation: usize) -> Option<usize> {
-    let extent = kernel.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
-    let padded = input.checked_add(pads[0])?.checked_add(pads[1])?;
-    padded.checked_sub(extent)?.checked_div(stride)?.checked_add(1)
+    matches!(ty.elem, DataType::Float | DataType::Float16 | DataType::Double)
 }
 
 /// Product of the dimensions; `None` if it overflows, or a symbol would be multiplied.

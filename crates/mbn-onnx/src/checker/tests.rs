@@ -3,16 +3,9 @@ mod damaged;
 use mbn_spec::{Alpha, Architecture, Metadata};
 
 use super::*;
+use crate::fixtures::model;
 use crate::proto::{StringStringEntryProto, type_proto};
 use crate::{ExportOptions, InputKind, export, fixtures};
-
-fn model() -> ModelProto {
-    let weights = fixtures::weights(Architecture::new(Alpha::Quarter, 3), Metadata::default());
-    export(&weights, &ExportOptions::default())
-        .unwrap()
-        .proto()
-        .clone()
-}
 
 /// The checker's error for the exporter's model after a change.
 fn after(change: impl FnOnce(&mut ModelProto)) -> CheckError {
@@ -30,7 +23,7 @@ fn after_graph(change: impl FnOnce(&mut GraphProto)) -> CheckError {
 /// The checker's error after a change to the first node, a 3x3 convolution of stride 2.
 fn after_conv(change: impl FnOnce(&mut NodeProto)) -> NodeError {
     match after_graph(|graph| change(&mut graph.node[0])) {
-        CheckError::Node { node, reason, .. } if node == "model.0.0" => reason,
+        CheckError::Node { node, reason, .. } if node == "stem" => reason,
         error => panic!("{error}"),
     }
 }
@@ -82,7 +75,7 @@ fn constants_must_be_complete_and_in_the_file() {
     };
     assert_eq!(length, expected);
     let missing = after_graph(|graph| graph.initializer[0].raw_data = None);
-    assert!(matches!(missing, CheckError::RawDataLength { found: 0, .. }));
+    assert!(matches!(missing, CheckError::Elements { found: 0, .. }));
     let location = after_graph(|graph| graph.initializer[0].data_location = Some(1));
     assert_eq!(location, CheckError::ExternalData("model.0.0.weight".into()));
     let entry = StringStringEntryProto {
@@ -113,7 +106,9 @@ fn false_sizes_do_not_overflow() {
 fn element_types_are_checked() {
     for number in [None, Some(0), Some(3), Some(8), Some(16), Some(-1), Some(1000)] {
         let error = after_graph(|graph| graph.initializer[0].data_type = number);
-        assert!(matches!(error, CheckError::Type { .. }), "{number:?}: {error}");
+        // Of another size, the data has the wrong length.
+        let refused = matches!(error, CheckError::Type { .. } | CheckError::RawDataLength { .. });
+        assert!(refused, "{number:?}: {error}");
     }
     let other = after_graph(|graph| {
         let tensor = &mut graph.initializer[0];
@@ -127,33 +122,59 @@ fn element_types_are_checked() {
 #[test]
 fn names_are_defined_once_and_before_they_are_used() {
     let removed = after_graph(|graph| drop(graph.initializer.remove(1)));
-    assert!(
-        removed
-            .to_string()
-            .contains("input `model.0.0.bias` is not defined"),
-        "{removed}"
-    );
+    let expected = CheckError::Undefined {
+        node: "stem".into(),
+        input: "model.0.0.bias".into(),
+    };
+    assert_eq!(removed, expected);
     let swapped = after_graph(|graph| graph.node.swap(0, 1));
-    assert!(
-        swapped
-            .to_string()
-            .contains("input `model.0.0.out` is not defined"),
-        "{swapped}"
-    );
+    let expected = CheckError::Order {
+        node: "stem.relu".into(),
+        input: "stem".into(),
+    };
+    assert_eq!(swapped, expected);
     let twice = after_graph(|graph| graph.initializer.push(graph.initializer[0].clone()));
     assert_eq!(twice, CheckError::DefinedTwice("model.0.0.weight".into()));
     let node_twice = after_graph(|graph| graph.node[1].output = graph.node[0].output.clone());
-    assert_eq!(node_twice, CheckError::DefinedTwice("model.0.0.out".into()));
+    assert_eq!(node_twice, CheckError::DefinedTwice("stem".into()));
     let unnamed = after_graph(|graph| graph.initializer[0].name = None);
     assert_eq!(unnamed, CheckError::Unnamed);
-    let cycle = after_graph(|graph| graph.node[0].input[0] = graph.node[0].output[0].clone());
-    assert!(matches!(
-        cycle,
-        CheckError::Node {
-            reason: NodeError::Undefined(_),
-            ..
-        }
-    ));
+    let named_twice = after_graph(|graph| graph.node[1].name = graph.node[0].name.clone());
+    assert_eq!(named_twice, CheckError::NodeTwice("stem".into()));
+    let itself = after_graph(|graph| graph.node[0].input[0] = graph.node[0].output[0].clone());
+    assert_eq!(itself, CheckError::Cycle(vec!["stem".into(), "stem".into()]));
+}
+
+#[test]
+fn what_no_output_needs_is_named() {
+    let spare = after_graph(|graph| {
+        let mut tensor = graph.initializer[1].clone();
+        tensor.name = Some("spare".into());
+        graph.initializer.push(tensor);
+    });
+    assert_eq!(spare, CheckError::Orphan("spare".into()));
+    let dead = after_graph(|graph| {
+        let mut node = graph.node[1].clone();
+        (node.name, node.output) = (Some("dead".into()), vec!["dead".into()]);
+        graph.node.push(node);
+    });
+    assert_eq!(dead, CheckError::Orphan("dead".into()));
+}
+
+#[test]
+fn stated_types_must_be_right() {
+    let wrong = after_graph(|graph| {
+        let ty = TensorType::new(DataType::Float, [Dim::Symbol("batch".into()), 9.into()]);
+        graph.value_info[0] = ty.to_proto("stem");
+    });
+    assert!(
+        wrong
+            .to_string()
+            .contains("`stem` is stated to be float32 [batch, 9], but is float32 [batch, 8, 112, 112]"),
+        "{wrong}"
+    );
+    let of_nothing = after_graph(|graph| graph.value_info[0].name = Some("gone".into()));
+    assert_eq!(of_nothing, CheckError::Orphan("gone".into()));
 }
 
 #[test]
@@ -205,14 +226,18 @@ fn operators_must_be_known() {
     assert_eq!(after_conv(|node| node.op_type = None), NodeError::UnknownOp);
     let domain = after_graph(|graph| graph.node[0].domain = Some("com.microsoft".into()));
     assert_eq!(domain, CheckError::Domain("com.microsoft".into()));
-    assert_eq!(after_conv(|node| node.output.clear()), NodeError::Outputs(0));
-    let few = after_conv(|node| node.input.truncate(1));
+    let without_result = after_graph(|graph| graph.node[0].output.clear());
+    assert!(
+        matches!(without_result, CheckError::Undefined { .. }),
+        "{without_result}"
+    );
+    let many = after_conv(|node| node.input.push(node.input[0].clone()));
     let expected = NodeError::Inputs {
-        found: 1,
+        found: 4,
         least: 2,
         most: 3,
     };
-    assert_eq!(few, expected);
+    assert_eq!(many, expected);
 }
 
 #[test]
@@ -222,8 +247,8 @@ fn attributes_must_make_sense() {
         error => panic!("{error}"),
     };
     is_attribute(
-        after_conv(|node| node.attribute[0].name = Some("auto_pad".into())),
-        "auto_pad",
+        after_conv(|node| node.attribute[0].name = Some("padding".into())),
+        "padding",
     );
     is_attribute(
         after_conv(|node| node.attribute.push(node.attribute[0].clone())),
@@ -244,7 +269,6 @@ fn attributes_must_make_sense() {
 fn shapes_that_do_not_fit_are_noticed() {
     let is_types = |error| assert!(matches!(error, NodeError::Types { .. }), "{error}");
     is_types(after_conv(|node| node.attribute[0].i = Some(3)));
-    is_types(after_conv(|node| node.input[2] = "fc.bias".into()));
     is_types(after_conv(|node| set_ints(node, "strides", &[0, 2])));
     is_types(after_conv(|node| set_ints(node, "pads", &[i64::MAX; 4])));
     let gemm = after_graph(|graph| {
@@ -261,9 +285,20 @@ fn every_operator_refuses_foreign_inputs() {
         fold: false,
         precision: crate::Precision::Fp16,
         input: InputKind::Uint8,
+        opset: crate::ANTIALIASED_RESIZE,
+        size: crate::InputSize::Resized,
         softmax: true,
         ..ExportOptions::default()
     };
+    let crop = mbn_spec::Preprocess {
+        resize: mbn_spec::Resize::Crop,
+        ..mbn_spec::Preprocess::default()
+    };
+    let metadata = Metadata {
+        preprocess: Some(crop),
+        ..Metadata::default()
+    };
+    let weights = weights.with_metadata(metadata).unwrap();
     let proto = export(&weights, &options).unwrap().proto().clone();
     let nodes = proto.graph.as_ref().unwrap().node.len();
     let mut ops = BTreeSet::new();
@@ -276,5 +311,5 @@ fn every_operator_refuses_foreign_inputs() {
         let error = check(&Model::from(proto)).unwrap_err();
         assert!(matches!(error, CheckError::Node { .. }), "{error}");
     }
-    assert_eq!(ops.len(), 11, "{ops:?}");
+    assert_eq!(ops.len(), 19, "{ops:?}");
 }

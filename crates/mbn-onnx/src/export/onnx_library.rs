@@ -24,18 +24,8 @@ fn sample(alpha: Alpha, variant: Variant) -> Weights {
 
 /// Every form of the same network.
 fn forms(folder: &Path, weights: &Weights) -> Vec<PathBuf> {
-    let forms = fixtures::all_options().into_iter();
-    let write = |options: ExportOptions| {
-        let ExportOptions {
-            fold,
-            precision,
-            input,
-            softmax,
-            ..
-        } = options;
-        let name = format!("{fold}-{precision}-{input:?}-{softmax}");
-        write(folder, &name, weights, &options)
-    };
+    let forms = fixtures::all_options().into_iter().enumerate();
+    let write = |(i, options): (usize, ExportOptions)| write(folder, &format!("form-{i}"), weights, &options);
     forms.map(write).collect()
 }
 
@@ -60,6 +50,7 @@ fn every_form_passes_the_checker() {
                 precision,
                 input: InputKind::Uint8,
                 softmax: true,
+                ..ExportOptions::default()
             };
             let name = format!("opset-{opset}-{fold}-{precision}");
             paths.push(write(folder.path(), &name, &weights, &options));
@@ -94,4 +85,36 @@ fn every_form_passes_the_checker() {
         printed.lines().all(|line| line.ends_with(" ['batch', 10]")),
         "{printed}"
     );
+}
+
+/// Models of many operators, with graphs in nodes, sequences, strings and training, are read, and written back without loss.
+#[test]
+fn models_of_onnxs_own_tests_are_read_and_written_back() {
+    let Some(python) = Python::find(&["onnx"]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let paths = python.run("onnx_data.py", [""; 0]);
+    let mut pairs = String::new();
+    let mut sound = 0;
+    for (i, path) in paths.lines().enumerate() {
+        let path = Path::new(path);
+        let model = crate::Model::load(path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
+        match crate::structure(&model, path.parent()) {
+            Ok(found) => sound += usize::from(found.nodes() > 0),
+            Err(error) => assert!(
+                matches!(error, crate::checker::CheckError::Unsupported(_)),
+                "{}: {error}",
+                path.display()
+            ),
+        }
+        let written = folder.path().join(format!("{i}.onnx"));
+        std::fs::write(&written, model.to_bytes()).unwrap();
+        pairs += &format!("{}\n{}\n", path.display(), written.display());
+    }
+    let count = paths.lines().count();
+    assert!(count > 100 && sound * 10 > count * 9, "{sound} of {count}");
+    let list = folder.path().join("pairs");
+    std::fs::write(&list, pairs).unwrap();
+    assert_eq!(python.run("same_models.py", [&list]), format!("{count}\n"));
 }

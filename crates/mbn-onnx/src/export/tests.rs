@@ -3,7 +3,7 @@ use mbn_weights::Weights;
 
 use super::*;
 use crate::proto::{AttributeProto, NodeProto};
-use crate::{Dim, InputKind, Precision, checker, fixtures};
+use crate::{ANTIALIASED_RESIZE, Dim, InputKind, OptionsError, Precision, checker, fixtures};
 
 fn sample(architecture: Architecture) -> Weights {
     fixtures::weights(architecture, Metadata::default())
@@ -28,7 +28,6 @@ fn the_default_is_the_contract() {
     let model = export(&weights, &ExportOptions::default()).unwrap();
     let report = checker::check(&model).unwrap();
     assert_eq!((report.opset, report.ir_version), (17, 8));
-    let text = |(name, ty): &(String, crate::TensorType)| format!("{name} {ty}");
     assert_eq!(
         report.inputs.iter().map(text).collect::<Vec<_>>(),
         ["input float32 [batch, 3, 224, 224]"]
@@ -65,25 +64,141 @@ fn the_same_weights_give_the_same_bytes() {
 #[test]
 fn every_combination_of_options_passes_the_checker() {
     for options in fixtures::all_options() {
-        let report = checker::check(&export(&small(), &options).unwrap()).unwrap();
+        let model = export(&small(), &options).unwrap();
+        let report = checker::check(&model).unwrap();
         let (name, input) = &report.inputs[0];
         assert_eq!(name, "input");
-        let expected = match options.input {
-            InputKind::Float => "float32 [batch, 3, 224, 224]",
-            InputKind::Uint8 => "uint8 [batch, 224, 224, 3]",
+        let expected = match (options.input, options.size) {
+            (InputKind::Float, InputSize::Fixed) => "float32 [batch, 3, 224, 224]",
+            (InputKind::Float, _) => "float32 [batch, 3, height, width]",
+            (InputKind::Uint8, InputSize::Fixed) => "uint8 [batch, 224, 224, 3]",
+            (InputKind::Uint8, _) => "uint8 [batch, height, width, 3]",
         };
         assert_eq!(input.to_string(), expected);
-        let (name, output) = &report.outputs[0];
-        assert_eq!(
-            name,
-            if options.softmax {
-                "probabilities"
-            } else {
-                "logits"
-            }
-        );
-        assert_eq!(output.to_string(), "float32 [batch, 3]", "{options:?}");
+        let mut outputs = vec!["logits float32 [batch, 3]"];
+        if options.softmax {
+            outputs.push("probabilities float32 [batch, 3]");
+        }
+        if options.features {
+            outputs.push("features float32 [batch, 256]");
+        }
+        let found: Vec<_> = report.outputs.iter().map(text).collect();
+        assert_eq!(found, outputs, "{options:?}");
     }
+}
+
+fn text((name, ty): &(String, crate::TensorType)) -> String {
+    format!("{name} {ty}")
+}
+
+/// Every value but constants, inputs and outputs has a stated type, and those whose size follows from the input's a known one.
+#[test]
+fn every_value_has_a_shape_and_every_name_says_where_it_comes_from() {
+    for options in fixtures::all_options() {
+        let model = export(&small(), &options).unwrap();
+        let graph = model.graph().unwrap();
+        let stated: Vec<_> = graph.value_info.iter().map(|info| info.name()).collect();
+        let outputs: Vec<_> = graph.output.iter().map(|info| info.name()).collect();
+        for node in nodes(&model) {
+            let value = node.output[0].as_str();
+            assert!(stated.contains(&value) != outputs.contains(&value), "{value}");
+            let layer = ["stem", "blocks.", "preprocess.", "input.", "features", "logits"]
+                .iter()
+                .any(|start| node.name().starts_with(start));
+            assert!(
+                layer || ["pool", "flatten", "fc", "softmax"].contains(&node.name()),
+                "{}",
+                node.name()
+            );
+        }
+        for info in &graph.value_info {
+            let ty = crate::TensorType::from_proto(info).unwrap();
+            let unknown = ["preprocess.whole", "preprocess.centre"].contains(&info.name());
+            assert_eq!(ty.shape.contains(&Dim::Unknown), unknown, "{} {ty}", info.name());
+        }
+        let ty = graph
+            .value_info
+            .iter()
+            .find(|info| info.name() == "blocks.3.depthwise")
+            .unwrap();
+        let ty = crate::TensorType::from_proto(ty).unwrap();
+        let elem = if options.precision == Precision::Fp16 {
+            "float16"
+        } else {
+            "float32"
+        };
+        let sides = match options.size {
+            InputSize::Any => "ceil_height_4, ceil_width_4",
+            _ => "56, 56",
+        };
+        assert_eq!(ty.to_string(), format!("{elem} [batch, 32, {sides}]"));
+    }
+}
+
+#[test]
+fn a_model_describes_itself() {
+    let options = ExportOptions {
+        opset: ANTIALIASED_RESIZE,
+        input: InputKind::Uint8,
+        size: InputSize::Resized,
+        features: true,
+        ..ExportOptions::default()
+    };
+    let model = export(&small(), &options).unwrap();
+    let text = model.proto().doc_string();
+    assert!(
+        text.starts_with("MobileNetV1 alpha 0.25 with 3 classes. `input`: RGB pictures of any size as bytes"),
+        "{text}"
+    );
+    assert!(
+        text.contains("`features`") && !text.contains("`probabilities`"),
+        "{text}"
+    );
+    assert!(model.resizes_inside());
+    let stem = &nodes(&model)[5];
+    assert_eq!(stem.name(), "stem");
+    assert_eq!(
+        stem.doc_string(),
+        "`model.0.0` of the weight file with `model.0.1` folded in"
+    );
+}
+
+#[test]
+fn a_batch_may_be_fixed() {
+    let options = ExportOptions {
+        batch: Some(7),
+        softmax: true,
+        ..ExportOptions::default()
+    };
+    let report = checker::check(&export(&small(), &options).unwrap()).unwrap();
+    assert_eq!(text(&report.inputs[0]), "input float32 [7, 3, 224, 224]");
+    assert_eq!(text(&report.outputs[1]), "probabilities float32 [7, 3]");
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    let resized = ExportOptions {
+        input: InputKind::Uint8,
+        size: InputSize::Resized,
+        ..ExportOptions::default()
+    };
+    let refused = |options: ExportOptions| export(&small(), &options).unwrap_err();
+    let message = refused(resized).to_string();
+    assert!(
+        message.contains("opset 17") && message.contains("opset 18"),
+        "{message}"
+    );
+    let float = ExportOptions {
+        input: InputKind::Float,
+        opset: ANTIALIASED_RESIZE,
+        ..resized
+    };
+    assert_eq!(refused(float), OptionsError::ResizeFloat.into());
+    let empty = ExportOptions {
+        batch: Some(0),
+        ..ExportOptions::default()
+    };
+    assert_eq!(refused(empty), OptionsError::NoBatch.into());
 }
 
 #[test]
@@ -200,7 +315,7 @@ fn values_that_the_precision_cannot_hold_are_named() {
 
 #[test]
 fn every_supported_opset_is_written_and_no_other() {
-    for opset in 12..=24 {
+    for opset in 12..=27 {
         let options = ExportOptions {
             opset,
             ..ExportOptions::default()
@@ -212,7 +327,7 @@ fn every_supported_opset_is_written_and_no_other() {
             }
             Err(error) => {
                 assert!(!crate::OPSETS.contains(&opset));
-                assert!(matches!(error, ExportError::Opset(_)));
+                assert!(matches!(error, ExportError::Options(OptionsError::Opset(_))));
             }
         }
     }

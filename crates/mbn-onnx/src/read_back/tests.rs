@@ -13,10 +13,59 @@ fn weights_come_back_from_every_float32_model() {
     let weights = small();
     for options in fixtures::all_options() {
         let model = Model::from_bytes(&export(&weights, &options).unwrap().to_bytes()).unwrap();
+        assert_eq!(model.written().unwrap().options, options);
         match options.precision {
             Precision::Fp32 => assert_eq!(model.to_folded().unwrap(), weights.fold(), "{options:?}"),
             Precision::Fp16 => assert!(matches!(model.to_folded(), Err(FoldedError::Precision))),
         }
+    }
+}
+
+/// As earlier versions named them.
+#[test]
+fn nodes_and_values_between_them_may_have_other_names() {
+    let weights = small();
+    for fold in [true, false] {
+        let options = ExportOptions {
+            fold,
+            features: true,
+            ..ExportOptions::default()
+        };
+        let mut proto = export(&weights, &options).unwrap().proto().clone();
+        let graph = proto.graph.as_mut().unwrap();
+        graph.value_info.clear();
+        let outputs: Vec<_> = graph
+            .output
+            .iter()
+            .map(|output| output.name().to_owned())
+            .collect();
+        let between: BTreeSet<_> = graph.node.iter().flat_map(|node| node.output.clone()).collect();
+        for node in &mut graph.node {
+            node.name = None;
+            node.doc_string = None;
+            for name in node.input.iter_mut().chain(&mut node.output) {
+                if between.contains(name) && !outputs.contains(name) {
+                    *name = format!("/{name}/output");
+                }
+            }
+        }
+        assert_eq!(Model::from(proto.clone()).to_folded().unwrap(), weights.fold());
+
+        // The same nodes in another order of their weights are another network.
+        let graph = proto.graph.as_mut().unwrap();
+        let with_weights = |name: &str| {
+            let mut nodes = graph.node.iter();
+            nodes
+                .position(|node| node.input.iter().any(|input| input == name))
+                .unwrap()
+        };
+        let (one, other) = (with_weights("model.8.3.weight"), with_weights("model.9.3.weight"));
+        for input in 1..graph.node[one].input.len() {
+            let name = graph.node[one].input[input].clone();
+            graph.node[one].input[input] = std::mem::replace(&mut graph.node[other].input[input], name);
+        }
+        let message = Model::from(proto).to_folded().unwrap_err().to_string();
+        assert!(message.contains("do not match"), "{message}");
     }
 }
 
@@ -32,6 +81,7 @@ fn a_changed_graph_is_refused() {
         let nodes = &mut proto.graph.as_mut().unwrap().node;
         nodes[2].input[0] = nodes[0].output[0].clone();
         nodes.remove(1);
+        proto.graph.as_mut().unwrap().value_info.remove(1);
     });
     assert!(
         without_relu.contains("not one that `mbn-export` writes"),
@@ -45,8 +95,8 @@ fn a_changed_graph_is_refused() {
     });
     assert!(other_alpha.contains("alpha 0.5"), "{other_alpha}");
     let other_padding = change(&|proto| {
-        let node = &mut proto.graph.as_mut().unwrap().node[0];
-        node.attribute[2].ints = vec![0, 0, 1, 1];
+        let graph = proto.graph.as_mut().unwrap();
+        graph.node[0].attribute[2].ints = vec![0, 0, 1, 1];
     });
     assert!(other_padding.contains("do not match"), "{other_padding}");
 }

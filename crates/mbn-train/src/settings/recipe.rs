@@ -48,6 +48,11 @@ impl Recipe {
         }
     }
 
+    /// Whether the recipe is for weights that are trained already.
+    pub(crate) fn is_for_trained_weights(self) -> bool {
+        matches!(self, Self::FineTune | Self::Classifier)
+    }
+
     /// Whether images are changed at random.
     pub(super) fn augments(self) -> bool {
         self != Self::Plain

@@ -56,7 +56,7 @@ impl Trainer {
         data::require_enough(&data, &left_out)?;
         let usable = data.train.len() - left_out.train.len();
         let settings = fitted(options, args, &folder, init_alpha, usable)?;
-        warn_of_smaller_batch(asked, &settings);
+        warn_of_smaller_batch(asked, usable, &settings);
         data::list_classes(&data, &left_out, settings.class_weights);
         let run = RunDir::create(options.out.as_deref(), &settings)?;
         run.require_space(WEIGHTS_ON_DISK * weights.to_bytes()?.len())?;
@@ -180,8 +180,8 @@ fn fine_tuning(settings: &Settings, data: &Splits) -> String {
     )
 }
 
-/// The settings of a new run on so many training images. A batch is no larger than that, and the default learning rate
-/// follows it.
+/// The settings of a new run on so many training images. A batch is no larger than that; if the user gives no size, few
+/// images are divided evenly when trained weights get new classes. The default learning rate follows it.
 fn fitted(
     options: &Options,
     args: RunArgs,
@@ -191,23 +191,61 @@ fn fitted(
 ) -> Result<Settings> {
     let settings = options.resolve(args.clone(), folder.to_owned(), init_alpha)?;
     let batch = settings.batch_size.get();
-    let Some(all) = NonZeroUsize::new(images).filter(|_| images < batch) else {
+    let fitting = match args.batch_size {
+        None if settings.recipe.is_for_trained_weights() => even_batch(images, batch),
+        _ => images.min(batch),
+    };
+    let Some(fitting) = NonZeroUsize::new(fitting).filter(|fitting| fitting.get() != batch) else {
         return Ok(settings);
     };
     let args = RunArgs {
-        batch_size: Some(all),
+        batch_size: Some(fitting),
         ..args
     };
     options.resolve(args, folder.to_owned(), init_alpha)
 }
 
-/// Warns if the batch is smaller than the user asked for.
-fn warn_of_smaller_batch(asked: usize, settings: &Settings) {
+/// The batch size up to `most` that leaves out few of the images: every epoch leaves out the last batch if it is not full. A
+/// tenth may be left out.
+fn even_batch(images: usize, most: usize) -> usize {
+    match images % most {
+        rest if images < most || 10 * rest <= images => images.min(most),
+        _ => images / images.div_ceil(most),
+    }
+}
+
+/// Warns if there are fewer images than the user asked for in a batch.
+fn warn_of_smaller_batch(asked: usize, images: usize, settings: &Settings) {
     let batch = settings.batch_size.get();
-    if batch < asked {
+    if images < asked {
         log::warn!(
             "`{}` has {batch} training images, fewer than a batch of {asked}: the batch size is {batch}",
             settings.data.display()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_images_are_divided_evenly() {
+        for (images, batch) in [
+            (0, 0),
+            (1, 1),
+            (40, 40),
+            (64, 64),
+            (65, 64),
+            (75, 37),
+            (128, 64),
+            (240, 60),
+            (300, 60),
+            (1290, 64),
+        ] {
+            assert_eq!(even_batch(images, 64), batch, "{images} images");
+            let left_out = images.checked_rem(batch).unwrap_or(0);
+            assert!(10 * left_out <= images, "{images} images in batches of {batch}");
+        }
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Input {
     pub element: Element,
     /// `[batch, size, size, 3]` instead of `[batch, 3, size, size]`.
     pub channels_last: bool,
+    /// Height and width are any: the network resizes whole pictures.
+    pub resizes: bool,
     /// Number of images, if the file fixes it.
     pub batch: Option<usize>,
     /// Height and width, if the file fixes them.
@@ -58,8 +60,9 @@ impl Element {
 }
 
 impl Input {
-    /// The picture input. `layout` is what the graph shows where the shape does not. `None` if there is none.
-    pub(super) fn of(inputs: &[Outlet], layout: Option<Layout>) -> Option<Self> {
+    /// The picture input. `layout` is what the graph shows where the shape does not; `resizes`: the network resizes pictures of
+    /// any size. `None` if there is none.
+    pub(super) fn of(inputs: &[Outlet], layout: Option<Layout>, resizes: bool) -> Option<Self> {
         let [input] = inputs else {
             return None;
         };
@@ -75,12 +78,14 @@ impl Input {
         if known(height).zip(known(width)).is_some_and(|(h, w)| h != w) {
             return None;
         }
+        let size = known(height).or(known(width));
         Some(Self {
             name: input.name().to_owned(),
             element,
             channels_last,
+            resizes: resizes && element == Element::Uint8 && channels_last && size.is_none(),
             batch: known(batch),
-            size: known(height).or(known(width)),
+            size,
         })
     }
 
@@ -88,6 +93,7 @@ impl Input {
     pub(super) fn pixel_type(&self) -> PixelType {
         match self.element {
             Element::Float32 | Element::Float16 => PixelType::Float,
+            Element::Uint8 if self.resizes => PixelType::Pictures,
             Element::Uint8 => PixelType::Uint8,
         }
     }
@@ -135,11 +141,13 @@ impl Input {
                     values.iter().map(|&value| f16::from_f32(value)).collect(),
                 ))
             }
-            (Element::Uint8, Pixels::Uint8(values)) => Ok(Arranged::Uint8(if self.channels_last {
-                values.into()
-            } else {
-                to_channels_first(values, n)
-            })),
+            (Element::Uint8, Pixels::Uint8(values)) if !self.resizes => {
+                Ok(Arranged::Uint8(if self.channels_last {
+                    values.into()
+                } else {
+                    to_channels_first(values, n)
+                }))
+            }
             (_, images) => Err(EngineError::PixelType {
                 found: images.pixel_type(),
                 expected: self.pixel_type(),
@@ -189,6 +197,7 @@ mod tests {
             name: "input".into(),
             element,
             channels_last,
+            resizes: false,
             batch: None,
             size: Some(2),
         }

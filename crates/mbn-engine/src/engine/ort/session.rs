@@ -150,7 +150,7 @@ impl CudaOptions {
 
 /// A session of `source`. With `profile` it records which provider ran each node, in a file whose path starts with
 /// `profile`.
-pub(super) fn start(
+pub(crate) fn start(
     runtime: &Runtime,
     source: &ModelSource,
     options: &SessionOptions,

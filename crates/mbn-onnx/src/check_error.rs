@@ -1,4 +1,4 @@
-//! Errors of the checker: one variant for each way that a model can be wrong.
+//! Errors of the checks: one variant for each way that a model can be wrong.
 
 use crate::TensorType;
 use crate::opset::OpsetError;
@@ -73,6 +73,61 @@ pub enum CheckError {
     /// A constant whose data is in another file.
     #[error("the data of constant `{0}` is in another file, which is not supported")]
     ExternalData(String),
+    /// A constant with more or fewer elements than its dimensions say.
+    #[error("constant `{name}` has {found} elements, expected {expected}")]
+    Elements {
+        /// The constant.
+        name: String,
+        /// Elements found.
+        found: usize,
+        /// Elements that its dimensions need.
+        expected: usize,
+    },
+    /// A constant whose data is in a file that cannot be used.
+    #[error("the data of constant `{name}` is in the file `{location}`: {reason}")]
+    ExternalFile {
+        /// The constant.
+        name: String,
+        /// The file, as the model names it.
+        location: String,
+        /// Why it cannot be used.
+        reason: String,
+    },
+    /// A node that reads a value that nothing defines.
+    #[error("node `{node}` reads `{input}`, which nothing defines")]
+    Undefined {
+        /// The node.
+        node: String,
+        /// The value.
+        input: String,
+    },
+    /// A node that reads a value that a later node defines.
+    #[error("node `{node}` reads `{input}`, which a later node defines")]
+    Order {
+        /// The node.
+        node: String,
+        /// The value.
+        input: String,
+    },
+    /// Nodes that depend on themselves.
+    #[error("its nodes form a cycle: {}", chain(.0))]
+    Cycle(Vec<String>),
+    /// A constant or a node that no output needs.
+    #[error("no output depends on `{0}`")]
+    Orphan(String),
+    /// A node without a name, or with the name of another.
+    #[error("two nodes have the name `{0}`")]
+    NodeTwice(String),
+    /// A value whose stated type is wrong.
+    #[error("`{name}` is stated to be {stated}, but is {inferred}")]
+    ValueType {
+        /// The value.
+        name: String,
+        /// Type that the file states.
+        stated: TensorType,
+        /// Type that follows from the nodes.
+        inferred: TensorType,
+    },
     /// A node that cannot work.
     #[error("node `{node}` ({op_type}): {reason}")]
     Node {
@@ -101,6 +156,22 @@ pub enum CheckError {
     },
 }
 
+/// Names that a message about a cycle holds.
+const NAMED: usize = 5;
+
+fn chain(nodes: &[String]) -> String {
+    let named: Vec<_> = nodes.iter().map(|node| format!("`{node}`")).collect();
+    match named.len() > NAMED {
+        false => named.join(" -> "),
+        true => format!(
+            "{} -> ... -> {} ({} nodes)",
+            named[..NAMED].join(" -> "),
+            named[0],
+            named.len() - 1
+        ),
+    }
+}
+
 /// What is wrong with a node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
@@ -123,6 +194,9 @@ pub enum NodeError {
     /// An input that no earlier node defines.
     #[error("input `{0}` is not defined before this node")]
     Undefined(String),
+    /// An input that this operator needs is left out.
+    #[error("an input is left out")]
+    LeftOut,
     /// An attribute that is missing, repeated, of the wrong type or out of range.
     #[error("attribute `{name}` {reason}")]
     Attribute {

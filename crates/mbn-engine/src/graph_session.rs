@@ -1,0 +1,170 @@
+//! Any ONNX graph in ONNX Runtime: values in by name, values out by name. [`OrtEngine`](crate::engine::OrtEngine) runs image
+//! classifiers instead, with their preprocessing and metadata.
+
+use ort::session::{Session, SessionInputValue};
+use ort::value::{Tensor, TensorElementType};
+
+use crate::engine::{ModelSource, Provider, SessionOptions, start};
+use crate::error::EngineError;
+use crate::runtime::Runtime;
+
+/// A graph that ONNX Runtime runs on the CPU.
+#[derive(Debug)]
+pub struct GraphSession {
+    session: Session,
+}
+
+/// An input of a graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphInput {
+    /// Its name.
+    pub name: String,
+    /// Type of its elements; `None` if [`Elements`] has none like it.
+    pub elements: Option<ElementKind>,
+    /// Its dimensions; `None` where the caller chooses.
+    pub shape: Vec<Option<usize>>,
+}
+
+/// The types of elements that a caller can pass in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ElementKind {
+    /// float32
+    Float,
+    /// float64
+    Double,
+    /// uint8
+    Uint8,
+    /// int32
+    Int32,
+    /// int64
+    Int64,
+}
+
+/// Elements of a tensor, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Elements {
+    /// float32
+    Float(Vec<f32>),
+    /// float64
+    Double(Vec<f64>),
+    /// uint8
+    Uint8(Vec<u8>),
+    /// int32
+    Int32(Vec<i32>),
+    /// int64
+    Int64(Vec<i64>),
+}
+
+/// A tensor that a graph takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feed {
+    /// Name of the input.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// Its elements.
+    pub elements: Elements,
+}
+
+/// A float32 tensor that a graph gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Name of the output.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<i64>,
+    /// Its elements.
+    pub values: Vec<f32>,
+}
+
+impl Elements {
+    /// Elements of a kind from bytes, such as random ones.
+    pub fn bytes(kind: ElementKind, bytes: impl Iterator<Item = u8>) -> Self {
+        match kind {
+            // From -2 to 2, as normalised pictures are.
+            ElementKind::Float => Self::Float(bytes.map(|byte| f32::from(byte) / 64.0 - 2.0).collect()),
+            ElementKind::Double => Self::Double(bytes.map(|byte| f64::from(byte) / 64.0 - 2.0).collect()),
+            ElementKind::Uint8 => Self::Uint8(bytes.collect()),
+            ElementKind::Int32 => Self::Int32(bytes.map(i32::from).collect()),
+            ElementKind::Int64 => Self::Int64(bytes.map(i64::from).collect()),
+        }
+    }
+}
+
+impl GraphSession {
+    /// Loads a graph; `threads` compute each operation.
+    ///
+    /// # Errors
+    /// [`EngineError`]: it cannot be read, or ONNX Runtime refuses it.
+    pub fn load(runtime: &Runtime, source: &ModelSource, threads: usize) -> Result<Self, EngineError> {
+        let options = SessionOptions {
+            threads,
+            provider: Provider::Cpu,
+            batch: None,
+        };
+        let session = start(runtime, source, &options, None)?;
+        Ok(Self { session })
+    }
+
+    /// The graph's inputs.
+    pub fn inputs(&self) -> Vec<GraphInput> {
+        let input = |outlet: &ort::value::Outlet| GraphInput {
+            name: outlet.name().to_owned(),
+            elements: match outlet.dtype().tensor_type() {
+                Some(TensorElementType::Float32) => Some(ElementKind::Float),
+                Some(TensorElementType::Float64) => Some(ElementKind::Double),
+                Some(TensorElementType::Uint8) => Some(ElementKind::Uint8),
+                Some(TensorElementType::Int32) => Some(ElementKind::Int32),
+                Some(TensorElementType::Int64) => Some(ElementKind::Int64),
+                _ => None,
+            },
+            shape: outlet.dtype().tensor_shape().map_or_else(Vec::new, |shape| {
+                shape.iter().map(|&dim| usize::try_from(dim).ok()).collect()
+            }),
+        };
+        self.session.inputs().iter().map(input).collect()
+    }
+
+    /// The graph's outputs of float32, in its order.
+    ///
+    /// # Errors
+    /// [`EngineError::Run`].
+    pub fn run(&mut self, feeds: Vec<Feed>) -> Result<Vec<Output>, EngineError> {
+        let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::new();
+        for Feed {
+            name,
+            shape,
+            elements,
+        } in feeds
+        {
+            let value = match elements {
+                Elements::Float(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+                Elements::Double(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+                Elements::Uint8(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+                Elements::Int32(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+                Elements::Int64(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+            };
+            inputs.push((name, value.map_err(EngineError::run)?.into()));
+        }
+        let names: Vec<String> = self
+            .session
+            .outputs()
+            .iter()
+            .map(|outlet| outlet.name().to_owned())
+            .collect();
+        let found = self.session.run(inputs).map_err(EngineError::run)?;
+        let mut outputs = Vec::new();
+        for name in names {
+            if let Some(value) = found.get(&name)
+                && let Ok((shape, values)) = value.try_extract_tensor::<f32>()
+            {
+                outputs.push(Output {
+                    shape: shape.to_vec(),
+                    values: values.to_vec(),
+                    name,
+                });
+            }
+        }
+        Ok(outputs)
+    }
+}

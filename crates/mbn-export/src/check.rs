@@ -1,0 +1,278 @@
+//! `mbn-export check`: repeats the proof for a file, later and elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Error, Result, anyhow, bail};
+use mbn_cli::{Hint, load_weights, quote};
+use mbn_engine::engine::ModelSource;
+use mbn_engine::runtime::RuntimeError;
+use mbn_engine::{Elements, Feed, GraphSession};
+use mbn_onnx::{FoldedError, Model, Structure, Written, structure};
+use mbn_spec::text::{counted, listed};
+use mbn_weights::{MODELS, Weights, is_weight_file};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+use crate::limits::Limit;
+use crate::proof::Reference;
+use crate::report::Report;
+use crate::show::printable;
+use crate::verify::{Evidence, MAX_THREADS, compare, find_runtime};
+
+/// What to check, and with what.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The file.
+    pub file: PathBuf,
+    /// The weights that it was made from, if the user names them.
+    pub weights: Option<PathBuf>,
+    /// Folder of pictures to run, besides noise.
+    pub pictures: Option<PathBuf>,
+    /// File for the result as JSON.
+    pub report: Option<PathBuf>,
+    /// ONNX Runtime's library, if the user names one.
+    pub ort_lib: Option<PathBuf>,
+    /// Seconds that a file of another program may take.
+    pub time_limit: u64,
+    /// CPU threads.
+    pub threads: usize,
+}
+
+/// Checks the file; gives the result as lines of text.
+///
+/// # Errors
+/// The file cannot be read, is wrong, or does not compute what its weights compute in candle.
+pub fn run(check: &Check) -> Result<String> {
+    let file = &check.file;
+    let model = Model::load(file)?;
+    let bytes = file.metadata().map_or(0, |metadata| metadata.len() as usize);
+    let mut lines = vec![format!("file       {}", file.display())];
+    let (mut evidence, mut reference) = (None, None);
+    let result = examine(check, &model, &mut lines, &mut evidence, &mut reference);
+    let failed = result.err().map(|error| {
+        let what = match error.chain().any(|cause| cause.is::<RuntimeError>()) {
+            true => "cannot be checked",
+            false => "does not pass",
+        };
+        error.context(format!("`{}` {what}", file.display()))
+    });
+    if let Some(path) = &check.report {
+        Report {
+            file,
+            model: &model,
+            bytes,
+            reference: reference.as_deref(),
+            evidence: evidence.as_ref(),
+            error: failed.as_ref(),
+        }
+        .write(path)?;
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(lines.join("\n")),
+    }
+}
+
+fn examine(
+    check: &Check,
+    model: &Model,
+    lines: &mut Vec<String>,
+    evidence: &mut Option<Evidence>,
+    reference: &mut Option<String>,
+) -> Result<()> {
+    let folder = check.file.parent().unwrap_or(Path::new(""));
+    let found = structure(model, Some(folder))?;
+    lines.push(format!(
+        "structure  {}: names, order and constants are sound",
+        counted(found.nodes(), "node")
+    ));
+    if !found.orphans.is_empty() {
+        let names = found.orphans.iter().map(|name| format!("`{}`", printable(name)));
+        lines.push(format!("unused     {}", listed(names, 5)));
+    }
+    let evidence = evidence.insert(Evidence {
+        structure: found,
+        ..Evidence::default()
+    });
+    let written = match model.written() {
+        Ok(written) => written,
+        Err(error) if is_ours(model) => {
+            return Err(error).context("it was changed after `mbn-export` wrote it");
+        }
+        Err(error) => return foreign(check, model, &evidence.structure, &error, lines),
+    };
+    lines.push(format!(
+        "model      {}, {}, opset {}",
+        written.weights.architecture, written.options.precision, written.options.opset
+    ));
+    let runtime = find_runtime(check.ort_lib.as_deref(), "")?;
+    let (mut network, name) = find_reference(check, model, &written)?;
+    lines.push(format!("reference  {name}"));
+    *reference = Some(name);
+    compare(
+        evidence,
+        &runtime,
+        &ModelSource::File(check.file.clone()),
+        &written,
+        &mut network,
+        check.pictures.as_deref(),
+        check.threads.min(MAX_THREADS),
+    )?;
+    lines.extend(describe(evidence));
+    evidence.verdict()
+}
+
+/// The cases and the other outputs, a line each.
+fn describe(evidence: &Evidence) -> Vec<String> {
+    let mut lines = Vec::new();
+    for case in evidence.proof.iter().flat_map(|proof| &proof.cases) {
+        let differences = case.comparison.differences();
+        lines.push(format!(
+            "{:<10} {} in batches of {}: largest difference {:.1e}, mean {:.1e}, {:.1e} allowed; the first class agrees on {} of {}",
+            if case.noise { "noise" } else { "pictures" },
+            differences.images,
+            case.batch,
+            differences.largest,
+            differences.mean(),
+            case.comparison.allowed(),
+            differences.same_class,
+            differences.images,
+        ));
+    }
+    for other in &evidence.others {
+        lines.push(format!(
+            "output     `{}` fits the logits: largest difference {:.1e}, {:.1e} allowed",
+            other.name, other.largest, other.allowed
+        ));
+    }
+    if let Some(proof) = &evidence.proof {
+        lines.push(format!("engine     {}", proof.engine));
+    }
+    lines.push("passed".to_owned());
+    lines
+}
+
+/// Whether the file says that this program wrote it.
+fn is_ours(model: &Model) -> bool {
+    model.proto().producer_name() == "mbn-export"
+}
+
+/// What the file is compared with, and its name.
+fn find_reference(check: &Check, model: &Model, written: &Written) -> Result<(Reference, String)> {
+    let with_variant = |weights: Weights| {
+        let metadata = mbn_spec::Metadata {
+            preprocess: Some(written.preprocess),
+            ..weights.metadata().clone()
+        };
+        let weights = weights.with_variant(written.weights.architecture.variant);
+        Reference::weights(&weights.with_metadata(metadata)?)
+    };
+    if let Some(path) = &check.weights {
+        let weights = load_weights(path)?;
+        let (found, expected) = (weights.sha256(), model.weights_sha256().unwrap_or("none"));
+        if found != expected {
+            let error = anyhow!(
+                "`{}` does not hold the weights that the file was made from: SHA-256 {found}, expected {expected}",
+                path.display()
+            );
+            return Err(error)
+                .hint(|| format!("`mbn-export --weights {} OUT.onnx` exports these", quote(path)));
+        }
+        return Ok((with_variant(weights)?, format!("`{}`", path.display())));
+    }
+    let beside = check.file.with_extension("safetensors");
+    let published = std::fs::read_dir(MODELS).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = published.map(|entry| entry.path()).collect();
+    paths.retain(|path| is_weight_file(path));
+    paths.sort();
+    paths.insert(0, beside);
+    for path in paths.iter().filter(|path| path.is_file()) {
+        // Nobody asked for these files: a broken one is skipped.
+        if let Ok(weights) = Weights::load(path)
+            && Some(weights.sha256().as_str()) == model.weights_sha256()
+        {
+            return Ok((with_variant(weights)?, format!("`{}`", path.display())));
+        }
+    }
+    let name = "the file's own constants, since its weights were not found (`--weights` names them)";
+    Ok((Reference::constants(&written.weights)?, name.to_owned()))
+}
+
+/// Runs a file of another program: there is nothing to compare it with but itself.
+fn foreign(
+    check: &Check,
+    model: &Model,
+    structure: &Structure,
+    why: &FoldedError,
+    lines: &mut Vec<String>,
+) -> Result<()> {
+    if check.weights.is_some() || check.pictures.is_some() {
+        return Err(Error::msg(why.to_string())
+            .context("only files of `mbn-export` can be compared with weights, or run on pictures"));
+    }
+    let producer = match model.proto().producer_name() {
+        "" => "another program".to_owned(),
+        name => format!("`{}`", printable(name)),
+    };
+    let runtime = find_runtime(check.ort_lib.as_deref(), "")?;
+    let limit = Limit::start(format!("`{}`", check.file.display()), check.time_limit);
+    let source = ModelSource::File(check.file.clone());
+    let mut session = GraphSession::load(&runtime, &source, check.threads.min(MAX_THREADS))?;
+    let feeds = feeds(&session)?;
+    let outputs = session.run(feeds)?;
+    drop(limit);
+    for output in &outputs {
+        if let Some(value) = output.values.iter().find(|value| !value.is_finite()) {
+            bail!(
+                "on noise, its output `{}` has the value {value}",
+                printable(&output.name)
+            );
+        }
+    }
+    let opsets = structure
+        .opsets
+        .iter()
+        .map(|(domain, version)| match domain.as_str() {
+            "" => version.to_string(),
+            domain => format!("{} {version}", printable(domain)),
+        });
+    lines.push(format!(
+        "model      written by {producer}, opset {}",
+        opsets.collect::<Vec<_>>().join(", ")
+    ));
+    lines.push(format!(
+        "engine     ONNX Runtime {} runs it on noise: {} of float32, all finite",
+        runtime.version(),
+        counted(outputs.len(), "output")
+    ));
+    lines.push("not compared with candle: it is not a file of `mbn-export`".to_owned());
+    Ok(())
+}
+
+/// Noise for the inputs of a graph. Where the caller chooses a size, the batch is 1 and others are 64.
+pub(crate) fn feeds(session: &GraphSession) -> Result<Vec<Feed>> {
+    const FREE: usize = 64;
+    const MOST: usize = 64 << 20;
+    let mut rng = Pcg64Mcg::seed_from_u64(1);
+    let mut feeds = Vec::new();
+    for input in session.inputs() {
+        let name = printable(&input.name);
+        let kind = input.elements.with_context(|| {
+            format!("its input `{name}` is of a type for which there is no noise; float32, float64, uint8, int32 and int64 have it")
+        })?;
+        let dims = input.shape.iter().enumerate();
+        let shape: Vec<usize> = dims
+            .map(|(i, dim)| dim.unwrap_or(if i == 0 { 1 } else { FREE }))
+            .collect();
+        let elements = shape.iter().try_fold(1usize, |n, dim| n.checked_mul(*dim));
+        let elements = elements.filter(|n| *n <= MOST);
+        let elements =
+            elements.with_context(|| format!("its input `{name}` of {shape:?} is too large for noise"))?;
+        feeds.push(Feed {
+            elements: Elements::bytes(kind, (0..elements).map(|_| rng.random())),
+            name: input.name,
+            shape,
+        });
+    }
+    Ok(feeds)
+}

@@ -1,0 +1,163 @@
+//! Pictures in every form that networks take them in: whole, resized as bytes, and normalised.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use image::RgbImage;
+use mbn_data::{Normalizer, collect, decode_file, resize};
+use mbn_engine::images::{Picture, PixelBuffer, PixelType};
+use mbn_spec::Preprocess;
+use mbn_spec::text::counted;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
+
+/// Some pictures.
+pub(crate) struct Sample {
+    whole: Vec<RgbImage>,
+    /// As the network's preprocessing makes them.
+    resized: Vec<RgbImage>,
+    preprocess: Preprocess,
+}
+
+impl Sample {
+    /// Pictures of any size.
+    ///
+    /// # Errors
+    /// A picture that cannot be resized.
+    pub fn of_whole(whole: Vec<RgbImage>, preprocess: &Preprocess) -> Result<Self> {
+        let resized = whole.par_iter().map(|image| resize(image, preprocess));
+        Ok(Self {
+            resized: resized.collect::<Result<_, _>>()?,
+            whole,
+            preprocess: *preprocess,
+        })
+    }
+
+    /// Pictures that have the network's size. They do not serve a network that resizes.
+    pub fn of_resized(resized: Vec<RgbImage>, preprocess: &Preprocess) -> Self {
+        Self {
+            whole: Vec::new(),
+            resized,
+            preprocess: *preprocess,
+        }
+    }
+
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.resized.len()
+    }
+
+    /// Height and width of the network's input.
+    pub fn size(&self) -> usize {
+        self.preprocess.size
+    }
+
+    /// The same with about half of the resized bytes moved by a level, always the same ones.
+    pub fn rounded_otherwise(&self) -> Self {
+        let mut rng = Pcg64Mcg::seed_from_u64(2);
+        let mut resized = self.resized.clone();
+        for byte in resized.iter_mut().flat_map(|image| image.iter_mut()) {
+            *byte = match rng.random_range(0..4u8) {
+                0 => byte.saturating_add(1),
+                1 => byte.saturating_sub(1),
+                _ => *byte,
+            };
+        }
+        Self::of_resized(resized, &self.preprocess)
+    }
+
+    /// `[n, 3, size, size]`, normalised.
+    pub fn floats(&self) -> Vec<f32> {
+        let normalizer = Normalizer::new(&self.preprocess);
+        let len = 3 * self.preprocess.size * self.preprocess.size;
+        let mut floats = vec![0.0; self.resized.len() * len];
+        for (image, slot) in self.resized.iter().zip(floats.chunks_exact_mut(len)) {
+            normalizer.apply(image, slot);
+        }
+        floats
+    }
+
+    /// The pictures as a network with this kind of input takes them.
+    pub fn pixels(&self, pixel_type: PixelType) -> PixelBuffer {
+        match pixel_type {
+            PixelType::Float => PixelBuffer::Float(self.floats()),
+            PixelType::Uint8 => PixelBuffer::Uint8(self.bytes()),
+            PixelType::Pictures => PixelBuffer::Pictures(self.whole.iter().map(picture).collect()),
+        }
+    }
+
+    /// `[n, size, size, 3]`
+    pub fn bytes(&self) -> Vec<u8> {
+        bytes(&self.resized)
+    }
+
+    /// Height and width of whole pictures that are all alike, and their bytes.
+    pub fn whole(&self) -> ([usize; 2], Vec<u8>) {
+        let size = self
+            .whole
+            .first()
+            .map_or([0; 2], |image| [image.height() as usize, image.width() as usize]);
+        (size, bytes(&self.whole))
+    }
+}
+
+fn bytes(images: &[RgbImage]) -> Vec<u8> {
+    images.iter().flat_map(|image| image.as_raw()).copied().collect()
+}
+
+fn picture(image: &RgbImage) -> Picture {
+    Picture {
+        height: image.height() as usize,
+        width: image.width() as usize,
+        bytes: image.as_raw().clone(),
+    }
+}
+
+/// Gives the pictures of a folder to `use_sample`, at most `batch` at once, and returns how many there are. Those that cannot be
+/// used are reported and left out.
+///
+/// # Errors
+/// There is none that can be used; an error of `use_sample`.
+pub(crate) fn read(
+    folder: &Path,
+    preprocess: &Preprocess,
+    batch: usize,
+    mut use_sample: impl FnMut(Sample) -> Result<()>,
+) -> Result<usize> {
+    let mut paths = Vec::new();
+    for found in collect(&[folder.to_owned()]).pictures {
+        paths.push(found.with_context(|| format!("`--check-images {}` cannot be used", folder.display()))?);
+    }
+    let load = |path: &PathBuf| -> Result<(RgbImage, RgbImage)> {
+        let whole = decode_file(path)?;
+        let resized = resize(&whole, preprocess)?;
+        Ok((whole, resized))
+    };
+    let mut used = 0;
+    for batch in paths.chunks(batch) {
+        let loaded: Vec<_> = batch.par_iter().map(load).collect();
+        let mut sample = Sample::of_resized(Vec::new(), preprocess);
+        for picture in loaded {
+            match picture {
+                Ok((whole, resized)) => {
+                    sample.whole.push(whole);
+                    sample.resized.push(resized);
+                }
+                Err(error) => log::warn!("{error:#}"),
+            }
+        }
+        if sample.len() > 0 {
+            used += sample.len();
+            use_sample(sample)?;
+        }
+    }
+    if used == 0 {
+        bail!(
+            "none of the {} in `--check-images {}` can be used",
+            counted(paths.len(), "picture"),
+            folder.display()
+        );
+    }
+    Ok(used)
+}

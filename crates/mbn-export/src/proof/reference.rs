@@ -1,0 +1,49 @@
+//! What a file is compared with.
+
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use mbn_engine::engine::{CandleEngine, Engine};
+use mbn_engine::images::Pixels;
+use mbn_model::Network;
+use mbn_weights::{Folded, Weights};
+
+use crate::pictures::Sample;
+
+/// Weights in candle.
+pub enum Reference {
+    /// The weights that the file was made from, with batch norm.
+    Weights(Box<Network>),
+    /// Constants of the file itself.
+    Constants(Box<CandleEngine>),
+}
+
+impl Reference {
+    /// The weights that a file was made from.
+    ///
+    /// # Errors
+    /// candle refuses them.
+    pub fn weights(weights: &Weights) -> Result<Self> {
+        let network = Network::from_weights(weights, &Device::Cpu)?;
+        Ok(Self::Weights(Box::new(network)))
+    }
+
+    /// The constants of a file.
+    ///
+    /// # Errors
+    /// candle refuses them.
+    pub fn constants(weights: &Folded) -> Result<Self> {
+        Ok(Self::Constants(Box::new(CandleEngine::new(weights)?)))
+    }
+
+    /// candle's logits.
+    pub(crate) fn logits(&mut self, sample: &Sample) -> Result<Vec<f32>> {
+        let (n, size, floats) = (sample.len(), sample.size(), sample.floats());
+        match self {
+            Self::Weights(network) => {
+                let images = Tensor::from_vec(floats, (n, 3, size, size), &Device::Cpu)?;
+                Ok(network.forward_eval(&images)?.flatten_all()?.to_vec1()?)
+            }
+            Self::Constants(engine) => Ok(engine.logits(Pixels::Float(&floats), n)?),
+        }
+    }
+}

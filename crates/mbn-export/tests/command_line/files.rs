@@ -1,0 +1,332 @@
+//! `check`, `diff` and `show` on files of this program, of others, and of people who mean harm.
+
+use std::path::{Path, PathBuf};
+
+use mbn_onnx::builder::{Attribute, GraphBuilder};
+use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto};
+use mbn_onnx::{Model, TensorType};
+use mbn_spec::Alpha;
+use mbn_testing::{Needs, skip};
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{export, fails, folder_with_weights, small, weights};
+
+/// The option that names ONNX Runtime's library, if there is one.
+fn library() -> Option<String> {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/lib");
+    if !library.is_dir() {
+        skip(Needs::Other, "`make onnxruntime` has not been run");
+        return None;
+    }
+    Some(format!("--ort-lib={}", library.display()))
+}
+
+/// A folder with weights and the file `model.onnx` of them.
+fn folder_with_model(args: &[&str]) -> TempDir {
+    let folder = folder_with_weights();
+    write(&folder, "model.onnx", args);
+    folder
+}
+
+fn write(folder: &TempDir, name: &str, args: &[&str]) {
+    let mut line = vec!["--weights=w.safetensors", "--size=64", "--no-verify", name];
+    line.extend(args);
+    export(folder.path(), &line).success();
+}
+
+/// Changes a file.
+fn change(folder: &TempDir, name: &str, change: impl FnOnce(&mut ModelProto)) {
+    let path = folder.path().join(name);
+    let mut proto = Model::load(&path).unwrap().proto().clone();
+    change(&mut proto);
+    std::fs::write(&path, Model::from(proto).to_bytes()).unwrap();
+}
+
+/// A model of another program: a sigmoid.
+fn sigmoid() -> ModelProto {
+    let mut graph = GraphBuilder::new("other");
+    let ty = TensorType::new(DataType::Float, [mbn_onnx::Dim::Symbol("n".into()), 3.into()]);
+    graph.input("x", &ty);
+    graph.output("y", &ty);
+    graph.node("Sigmoid", "s", ["x"], "y", [("unused", Attribute::Int(1)); 0]);
+    ModelProto {
+        ir_version: Some(8),
+        producer_name: Some("another".into()),
+        graph: Some(graph.finish()),
+        opset_import: vec![OperatorSetIdProto {
+            domain: None,
+            version: Some(15),
+        }],
+        ..ModelProto::default()
+    }
+}
+
+fn save(folder: &TempDir, name: &str, proto: ModelProto) {
+    std::fs::write(folder.path().join(name), Model::from(proto).to_bytes()).unwrap();
+}
+
+#[test]
+fn a_proof_is_repeated_with_the_weights_or_without() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&["--softmax", "--features", "--batch=3"]);
+    let own = export(folder.path(), &["check", "model.onnx", &library]).success();
+    own.stdout(
+        contains("own constants")
+            .and(contains("3 in batches of 3"))
+            .and(contains("`probabilities` fits the logits"))
+            .and(contains("`features` fits the logits"))
+            .and(contains("passed\n")),
+    );
+    let args = [
+        "check",
+        "model.onnx",
+        "--weights=w.safetensors",
+        "--report=r.json",
+        &library,
+    ];
+    export(folder.path(), &args)
+        .success()
+        .stdout(contains("reference  `w.safetensors`"));
+    let report = std::fs::read_to_string(folder.path().join("r.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["passed"], true);
+    assert_eq!(report["cases"][0]["images"], 3);
+    assert!(report["cases"][0]["largest"].as_f64() < report["cases"][0]["allowed"].as_f64());
+    assert_eq!(report["operators"]["Conv"], 27);
+
+    weights(Alpha::Quarter, 3, |name, i| small(name, i + 1))
+        .save(&folder.path().join("other.safetensors"))
+        .unwrap();
+    let args = ["check", "model.onnx", "--weights=other.safetensors", &library];
+    fails(&folder, &args, 1, &["does not hold the weights", "hint: "]);
+}
+
+#[test]
+fn a_changed_file_does_not_pass() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&[]);
+    // A constant: only a comparison with the weights shows it.
+    change(&folder, "model.onnx", |proto| {
+        let tensors = &mut proto.graph.as_mut().unwrap().initializer;
+        let bias = tensors
+            .iter_mut()
+            .find(|tensor| tensor.name() == "fc.bias")
+            .unwrap();
+        bias.raw_data.as_mut().unwrap()[..4].copy_from_slice(&5.0f32.to_le_bytes());
+    });
+    let line = [
+        "check",
+        "model.onnx",
+        "--weights=w.safetensors",
+        "--report=r.json",
+        &library,
+    ];
+    export(folder.path(), &line).code(1).stdout("").stderr(contains(
+        "`model.onnx` does not pass: its outputs differ from candle's",
+    ));
+    let report = std::fs::read_to_string(folder.path().join("r.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["passed"], false);
+    assert!(report["error"].as_str().unwrap().contains("differ from candle's"));
+    // The graph.
+    change(&folder, "model.onnx", |proto| {
+        proto.graph.as_mut().unwrap().node[0].attribute[2].ints = vec![0, 0, 2, 2];
+    });
+    let line = ["check", "model.onnx", &library];
+    fails(&folder, &line, 1, &["was changed after `mbn-export` wrote it"]);
+}
+
+#[test]
+fn a_rejected_file_is_kept_only_if_asked_for() {
+    let Some(library) = library() else { return };
+    let folder = TempDir::new().unwrap();
+    let exploding = |name: &str, i| match name.ends_with(".weight") {
+        true => 5000.0,
+        false => small(name, i),
+    };
+    weights(Alpha::Quarter, 3, exploding)
+        .save(&folder.path().join("w.safetensors"))
+        .unwrap();
+    let line = ["--weights=w.safetensors", "--report=r.json", &library, "out.onnx"];
+    export(folder.path(), &line).code(1);
+    assert!(!folder.path().join("out.onnx").exists() && !folder.path().join("out.rejected.onnx").exists());
+    assert!(folder.path().join("r.json").exists());
+    let line = ["--weights=w.safetensors", "--keep-rejected", &library, "out.onnx"];
+    export(folder.path(), &line)
+        .code(1)
+        .stderr(contains("kept as `out.rejected.onnx`"));
+    assert!(!folder.path().join("out.onnx").exists() && folder.path().join("out.rejected.onnx").exists());
+}
+
+#[test]
+fn the_first_value_that_differs_is_named() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&[]);
+    let diff =
+        |other: &str, code: i32| export(folder.path(), &["diff", "model.onnx", other, &library]).code(code);
+    for (name, args) in [
+        ("unfolded.onnx", &["--no-fold"][..]),
+        ("half.onnx", &["--precision=fp16", "--allow-overflow"]),
+        ("bytes.onnx", &["--input=uint8", "--softmax"]),
+        ("batch.onnx", &["--batch=3", "--opset=22"]),
+        ("resized.onnx", &["--input=uint8", "--resize-inside"]),
+    ] {
+        write(&folder, name, args);
+        diff(name, 0).stdout(contains(" agree; largest relative difference"));
+    }
+    diff("model.onnx", 0).stdout(contains("the graphs have the same structure"));
+    diff("unfolded.onnx", 0).stdout(contains(
+        "only the second file has these nodes: `blocks.1.depthwise.conv`",
+    ));
+
+    std::fs::copy(
+        folder.path().join("model.onnx"),
+        folder.path().join("changed.onnx"),
+    )
+    .unwrap();
+    change(&folder, "changed.onnx", |proto| {
+        let tensors = &mut proto.graph.as_mut().unwrap().initializer;
+        let weight = tensors
+            .iter_mut()
+            .find(|tensor| tensor.name() == "model.3.0.weight")
+            .unwrap();
+        weight.raw_data.as_mut().unwrap()[..4].copy_from_slice(&3.0f32.to_le_bytes());
+    });
+    diff("changed.onnx", 1).stdout(
+        contains("they part at `blocks.3.depthwise`, the result of node `blocks.3.depthwise` (Conv)").and(
+            contains("these constants differ in their values: `model.3.0.weight`"),
+        ),
+    );
+    save(&folder, "other.onnx", sigmoid());
+    diff("other.onnx", 1).stderr(contains("share no value"));
+}
+
+#[test]
+fn files_of_other_programs_are_shown_and_checked_as_far_as_that_makes_sense() {
+    let folder = TempDir::new().unwrap();
+    save(&folder, "s.onnx", sigmoid());
+    export(folder.path(), &["show", "s.onnx"]).success().stdout(
+        contains("producer    another")
+            .and(contains("1 Sigmoid"))
+            .and(contains("output      y float32 [n, 3]")),
+    );
+    let Some(library) = library() else { return };
+    let line = ["check", "s.onnx", &library];
+    export(folder.path(), &line)
+        .success()
+        .stdout(contains("1 output of float32, all finite").and(contains("not compared with candle")));
+    let line = ["check", "s.onnx", "--weights=w.safetensors", &library];
+    fails(&folder, &line, 1, &["only files of `mbn-export`"]);
+    export(folder.path(), &["diff", "s.onnx", "s.onnx", &library])
+        .success()
+        .stdout(contains("all of 1 shared value agree"));
+}
+
+#[test]
+fn a_file_is_shown_whole() {
+    let folder = folder_with_model(&["--input=uint8", "--resize-inside", "--features"]);
+    export(folder.path(), &["show", "model.onnx"])
+        .success()
+        .stderr("")
+        .stdout(
+            contains("format      IR 8, opset 18")
+                .and(contains("input       input uint8 [batch, height, width, 3]"))
+                .and(contains("output      features float32 [batch, 256]"))
+                .and(contains("metadata    preprocess = {\"size\":64"))
+                .and(contains("| blocks.3.depthwise "))
+                .and(contains("27 Conv"))
+                .and(contains("213,843 parameters")),
+        );
+}
+
+/// A file of one message, whose length it states.
+fn message(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut file = vec![tag];
+    let mut length = content.len();
+    while length > 127 {
+        file.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    file.push(length as u8);
+    file.extend(content);
+    file
+}
+
+#[test]
+fn harmful_files_are_one_clear_error() {
+    let folder = folder_with_model(&[]);
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    let put = |name: &str, bytes: &[u8]| std::fs::write(path(name), bytes).unwrap();
+    let whole = std::fs::read(path("model.onnx")).unwrap();
+    std::fs::write(folder.path().join("secret.bin"), [0; 32]).unwrap();
+    std::fs::create_dir(path("in")).unwrap();
+    put("empty.onnx", b"");
+    put("text.onnx", b"this is no model");
+    put("page.onnx", b"<!DOCTYPE html><html></html>");
+    put("cut.onnx", &whole[..whole.len() / 2]);
+    put(
+        "lie.onnx",
+        &[0x3a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40],
+    );
+    put("nodes.onnx", &message(0x3a, &[0x0a, 0x00].repeat(1_000_000)));
+    put("parts.onnx", &message(0x3a, &[0x5a, 0x00].repeat(3_000_000)));
+    let changed = |name: &str, edit: &dyn Fn(&mut ModelProto)| {
+        std::fs::copy(path("model.onnx"), path(name)).unwrap();
+        change(&folder, name, edit);
+    };
+    changed("cycle.onnx", &|proto| {
+        let nodes = &mut proto.graph.as_mut().unwrap().node;
+        nodes[2].input[0] = nodes[4].output[0].clone();
+    });
+    changed("short.onnx", &|proto| {
+        let tensors = &mut proto.graph.as_mut().unwrap().initializer;
+        tensors[0].dims = vec![1 << 31, 1 << 31];
+    });
+    let external = |location: &str| TensorProto {
+        raw_data: None,
+        data_location: Some(1),
+        external_data: vec![StringStringEntryProto {
+            key: Some("location".into()),
+            value: Some(location.into()),
+        }],
+        ..TensorProto::default()
+    };
+    changed("in/outside.onnx", &|proto| {
+        let tensors = &mut proto.graph.as_mut().unwrap().initializer;
+        tensors[1] = TensorProto {
+            name: tensors[1].name.clone(),
+            dims: tensors[1].dims.clone(),
+            data_type: tensors[1].data_type,
+            ..external("../secret.bin")
+        };
+    });
+    for (name, expected) in [
+        ("gone.onnx", "gone.onnx"),
+        ("in", "in"),
+        ("empty.onnx", "the file is empty"),
+        ("text.onnx", "not a whole ONNX file"),
+        ("page.onnx", "it is a web page"),
+        ("cut.onnx", "not a whole ONNX file"),
+        ("lie.onnx", "not a whole ONNX file"),
+        ("nodes.onnx", "more than 100000 nodes"),
+        ("parts.onnx", "of memory"),
+        ("cycle.onnx", "its nodes form a cycle: `"),
+        ("short.onnx", "cannot have the dimensions"),
+        (
+            "in/outside.onnx",
+            "`../secret.bin`: it is not below the model's folder",
+        ),
+    ] {
+        for command in [
+            &["show", name][..],
+            &["check", name],
+            &["diff", name, "model.onnx"],
+            &["diff", "model.onnx", name],
+        ] {
+            fails(&folder, command, 1, &[expected]);
+        }
+    }
+}

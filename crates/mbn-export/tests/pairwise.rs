@@ -1,0 +1,113 @@
+//! Every two options of an export together: the file passes this project's checker, says what it was written with, and computes
+//! what candle computes.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use candle_core::Device;
+use common::runtime;
+use mbn_export::verify::{Verification, verify};
+use mbn_model::random_weights;
+use mbn_onnx::{ExportOptions, Exporter, InputKind, InputSize, OPSETS, Precision};
+use mbn_spec::{
+    Activation, Alpha, Architecture, Centre, Interpolation, Metadata, Preprocess, Resize, Stride2Padding,
+    Variant,
+};
+use mbn_testing::pairwise;
+use mbn_weights::Weights;
+
+/// Small inputs keep the test fast.
+const SIZES: [usize; 2] = [32, 48];
+
+/// Number of levels of each factor, in the order of `options` and `weights`.
+fn levels() -> Vec<usize> {
+    let opsets = OPSETS.count();
+    vec![
+        Alpha::ALL.len(),
+        opsets,
+        2,
+        3,
+        2,
+        2,
+        2,
+        2,
+        2,
+        SIZES.len(),
+        2,
+        3,
+        3,
+    ]
+}
+
+fn options(row: &[usize]) -> ExportOptions {
+    ExportOptions {
+        opset: OPSETS.start() + row[1] as i64,
+        batch: [None, Some(3)][row[2]],
+        size: [InputSize::Fixed, InputSize::Any, InputSize::Resized][row[3]],
+        softmax: row[4] == 1,
+        features: row[5] == 1,
+        input: [InputKind::Float, InputKind::Uint8][row[6]],
+        precision: [Precision::Fp32, Precision::Fp16][row[7]],
+        fold: row[8] == 1,
+    }
+}
+
+fn weights(row: &[usize]) -> Weights {
+    let variant = Variant {
+        activation: [Activation::Relu, Activation::Relu6][row[10]],
+        stride2_padding: [
+            Stride2Padding::Symmetric,
+            Stride2Padding::End,
+            Stride2Padding::Same,
+        ][row[12]],
+        ..Variant::default()
+    };
+    let (resize, interpolation, centre) = [
+        (Resize::Square, Interpolation::Bilinear, Centre::Even),
+        (Resize::Crop, Interpolation::Bicubic, Centre::Even),
+        (Resize::Crop, Interpolation::Bilinear, Centre::Down),
+    ][row[11]];
+    let architecture = Architecture {
+        variant,
+        ..Architecture::new(Alpha::ALL[row[0]], 6)
+    };
+    let metadata = Metadata {
+        preprocess: Some(Preprocess {
+            size: SIZES[row[9]],
+            resize,
+            interpolation,
+            centre,
+            ..Preprocess::default()
+        }),
+        ..Metadata::default()
+    };
+    let weights = random_weights(architecture, 11, &Device::Cpu).unwrap();
+    weights.with_metadata(metadata).unwrap()
+}
+
+#[test]
+fn every_two_options_go_together() {
+    let runtime = runtime();
+    let rows = pairwise(&levels(), |row| options(row).validate().is_ok());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for row in &rows {
+        let (options, weights) = (options(row), weights(row));
+        let exporter = Exporter::new(&weights);
+        std::fs::write(&path, exporter.export(&options).unwrap().to_bytes()).unwrap();
+        let verification = Verification {
+            run: runtime.is_some(),
+            ort_lib: runtime.as_ref().map(|runtime| runtime.path()),
+            pictures: None,
+            threads: 1,
+        };
+        let evidence = verify(&path, &exporter, &options, verification);
+        let evidence = evidence.unwrap_or_else(|error| panic!("{options:?}: {error:#}"));
+        evidence
+            .verdict()
+            .unwrap_or_else(|error| panic!("{options:?}, {row:?}: {error:#}"));
+        assert_eq!(evidence.structure.orphans, [""; 0]);
+        let others = usize::from(options.softmax) + usize::from(options.features);
+        assert!(runtime.is_none() || evidence.others.len() == others);
+    }
+}
