@@ -187,6 +187,9 @@ fn finish(
         }
         outputs.extend(found);
     }
+    if classifier.scores.correct(&outputs, classes) {
+        log::info!("output: its values are in [0, 1] and sum to 1: they are taken for probabilities");
+    }
     let mut rows = outputs.chunks_mut(classes);
     for (input, outcome) in chunk.inputs.iter().zip(chunk.outcomes) {
         let probabilities = match outcome {

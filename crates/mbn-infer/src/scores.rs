@@ -6,12 +6,17 @@ use anyhow::{Result, bail};
 use mbn_engine::softmax::{sigmoid, softmax};
 use mbn_onnx::foreign::Ending;
 
+/// How far the sum of a thousand probabilities in float16 is from 1.
+const SUM_ROUNDING: f32 = 5e-3;
+
 /// How a row of outputs becomes probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scores {
     apply: Apply,
     /// The only value is the probability of the second of two classes.
     is_binary: bool,
+    /// Nothing in the graph shows that the values are logits.
+    is_assumed: bool,
 }
 
 /// What the model leaves to do.
@@ -59,7 +64,29 @@ impl Scores {
             ),
             Ending::Linear | Ending::Other => (Apply::Softmax, false),
         };
-        Ok(Self { apply, is_binary })
+        Ok(Self {
+            apply,
+            is_binary,
+            is_assumed: apply == Apply::Softmax && *ending == Ending::Other && head.is_foreign,
+        })
+    }
+
+    /// Corrects an assumption by the first images' outputs, row-major `[images, values]`: logits are not all in `[0, 1]` with a sum
+    /// of 1 for each image. Returns whether that changes how rows are read.
+    pub fn correct(&mut self, outputs: &[f32], values: usize) -> bool {
+        if !self.is_assumed || outputs.is_empty() || values < 2 {
+            return false;
+        }
+        self.is_assumed = false;
+        let is_distribution = |row: &[f32]| {
+            let within = row.iter().all(|value| (0.0..=1.0).contains(value));
+            within && (row.iter().sum::<f32>() - 1.0).abs() <= SUM_ROUNDING
+        };
+        let found = outputs.chunks(values).all(is_distribution);
+        if found {
+            self.apply = Apply::Nothing;
+        }
+        found
     }
 
     /// Number of classes of an output.
@@ -130,6 +157,28 @@ mod tests {
             assert!((found[1] - 0.75).abs() < 1e-6, "{found:?}");
             let found = probabilities(ending, true, &[0.0, 3.0f32.ln()]);
             assert!(found[0] == 0.5 && (found[1] - 0.75).abs() < 1e-6, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn probabilities_without_a_softmax_are_recognised() {
+        let rows = [0.25, 0.75, 1.0, 0.0];
+        let mut scores = Scores::of(&head(Ending::Other, 2), false).unwrap();
+        assert!(scores.correct(&rows, 2));
+        assert_eq!(*scores.probabilities(&mut [0.25, 0.75]), [0.25, 0.75]);
+        for (ending, multi_label, rows) in [
+            // One image has logits.
+            (Ending::Other, false, [0.25, 0.75, 1.0, 1.0]),
+            (Ending::Other, false, [0.25, 0.75, 1.5, -0.5]),
+            (Ending::Other, false, [f32::NAN, 0.75, 1.0, 0.0]),
+            // The graph shows logits, or the user says that classes go by themselves.
+            (Ending::Linear, false, rows),
+            (Ending::Other, true, rows),
+        ] {
+            let mut scores = Scores::of(&head(ending, 2), multi_label).unwrap();
+            assert!(!scores.correct(&rows, 2), "{rows:?}");
+            // The first images decide for all.
+            assert!(!scores.correct(&[0.25, 0.75], 2));
         }
     }
 
