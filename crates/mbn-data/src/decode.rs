@@ -16,6 +16,7 @@ mod options;
 mod orientation;
 mod picture_format;
 mod png_checksums;
+mod png_fast;
 mod png_pixels;
 mod request;
 mod rgb;
@@ -39,7 +40,7 @@ pub(crate) use memory::Reservation;
 pub use options::DecodeOptions;
 pub(crate) use picture_format::FORMAT_NAMES;
 pub use picture_format::PictureFormat;
-use request::{Request, Stored};
+use request::{Decoders, Request, Stored};
 pub use warning::DecodeWarning;
 
 /// A decoded picture. While it lives, large pictures on other threads may wait for its memory.
@@ -82,8 +83,7 @@ pub fn decode_bytes(bytes: &[u8]) -> Result<RgbImage, DecodeErrorKind> {
 /// As [`decode_bytes`].
 pub fn decode_bytes_with(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeErrorKind> {
     let format = format_of(bytes)?;
-    let decode = |bytes: &[u8], request: &Request| decode_as_stored(format, bytes, request);
-    decode_by(decode, format, bytes, options)
+    decode_by(Decoders::Fastest, format, bytes, options)
 }
 
 /// Decodes the content of a JPEG file as [`decode_bytes_with`] does, but always with libjpeg, so that the decoders can be
@@ -92,29 +92,50 @@ pub fn decode_bytes_with(bytes: &[u8], options: &DecodeOptions) -> Result<Decode
 /// # Errors
 /// As [`decode_bytes_with`], and for another format.
 pub fn decode_with_libjpeg(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeErrorKind> {
+    decode_thoroughly(PictureFormat::Jpeg, bytes, options)
+}
+
+/// Decodes the content of a PNG file as [`decode_bytes_with`] does, but always with the png crate, so that the decoders can
+/// be compared: they give the same pixels.
+///
+/// # Errors
+/// As [`decode_bytes_with`], and for another format.
+pub fn decode_with_png_crate(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeErrorKind> {
+    decode_thoroughly(PictureFormat::Png, bytes, options)
+}
+
+/// Decodes a file of one format without the faster decoders.
+fn decode_thoroughly(
+    expected: PictureFormat,
+    bytes: &[u8],
+    options: &DecodeOptions,
+) -> Result<Decoded, DecodeErrorKind> {
     let format = format_of(bytes)?;
-    if format != PictureFormat::Jpeg {
+    if format != expected {
         return Err(DecodeErrorKind::OtherFormat(format.to_string()));
     }
-    decode_by(jpeg::decode_with_libjpeg, format, bytes, options)
+    decode_by(Decoders::Thorough, format, bytes, options)
 }
 
 /// Decodes and turns the picture.
 fn decode_by(
-    decode: impl FnOnce(&[u8], &Request) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind>,
+    decoders: Decoders,
     format: PictureFormat,
     bytes: &[u8],
     options: &DecodeOptions,
 ) -> Result<Decoded, DecodeErrorKind> {
     without_panic(format, || {
-        let request = Request::new(format, bytes, options);
+        let request = Request {
+            decoders,
+            ..Request::new(format, bytes, options)
+        };
         let (
             Stored {
                 mut image,
                 mut memory,
             },
             warning,
-        ) = decode(bytes, &request)?;
+        ) = decode_as_stored(format, bytes, &request)?;
         orientation::apply(&mut image, request.orientation);
         memory.shrink_to(image.len() as u64);
         Ok(Decoded {

@@ -49,7 +49,7 @@ pub use dataset::{
 pub use decode::{
     DEFAULT_MAX_PIXELS, DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_FILE_BYTES,
     PictureFormat, check_bytes, check_bytes_with, check_file, check_file_with, decode_bytes,
-    decode_bytes_with, decode_file, decode_file_with, decode_with_libjpeg,
+    decode_bytes_with, decode_file, decode_file_with, decode_with_libjpeg, decode_with_png_crate,
 };
 pub use image_source::ImageSource;
 pub use input_paths::{CollectError, CollectErrorKind, Collected, collect};

@@ -7,6 +7,7 @@
 mod jpeg;
 mod onnx;
 mod pictures;
+mod png;
 mod settings;
 mod stl10;
 mod weights;

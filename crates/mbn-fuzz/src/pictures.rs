@@ -6,14 +6,20 @@ use mbn_data::{
 };
 use mbn_spec::{Preprocess, Resize};
 
+use crate::png::png;
+
 /// Height and width of the network's input. Small, so that small pictures are decoded at a fraction of their size too.
 const SIDE: usize = 8;
 
-/// Checks, decodes in full and at a fraction of the size, resizes and normalises.
+/// Checks, decodes in full and at a fraction of the size, resizes and normalises. Decodes a PNG file with both decoders.
 ///
 /// # Panics
-/// If a decoder panics, a picture that is decoded fails the check of its header, or only one way of decoding succeeds.
+/// If a decoder panics, a picture that is decoded fails the check of its header, only one way of decoding succeeds, or the
+/// decoders of PNG give other pixels.
 pub fn pictures(file: &[u8]) {
+    if PictureFormat::recognise(file) == Some(PictureFormat::Png) {
+        png(file);
+    }
     let checked = check_bytes(file);
     let full = decoded(file, &DecodeOptions::default());
     if let Err(error) = &checked {

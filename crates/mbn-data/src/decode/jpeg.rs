@@ -12,34 +12,15 @@ use image::RgbImage;
 
 use super::error::DecodeErrorKind;
 use super::picture_format::PictureFormat;
-use super::request::{Request, Stored};
+use super::request::{Decoders, Request, Stored};
 use super::warning::DecodeWarning;
 use structure::{Structure, malformed, truncated};
 
 /// The denominators of the sizes at which a file can be decoded.
 const DENOMINATORS: [u8; 3] = [8, 4, 2];
 
-/// The pixels of a file that has its end, at a fraction of its size.
-type Pixels = fn(&[u8], &Structure, u8) -> Result<RgbImage, DecodeErrorKind>;
-
 /// Decodes a file to RGB, as it is stored, at 1/2, 1/4 or 1/8 of its size if both sides keep as many pixels as asked.
 pub(super) fn decode(
-    bytes: &[u8],
-    request: &Request,
-) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
-    decode_by(fastest_pixels, bytes, request)
-}
-
-/// As [`decode`], with libjpeg alone.
-pub(super) fn decode_with_libjpeg(
-    bytes: &[u8],
-    request: &Request,
-) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
-    decode_by(libjpeg::decode, bytes, request)
-}
-
-fn decode_by(
-    pixels: Pixels,
     bytes: &[u8],
     request: &Request,
 ) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
@@ -56,7 +37,10 @@ fn decode_by(
     if !structure.progress.has_every_component() {
         return Err(malformed("the pixels of a component are missing"));
     }
-    let image = pixels(bytes, &structure, denominator)?;
+    let image = match request.decoders {
+        Decoders::Fastest => fastest_pixels(bytes, &structure, denominator)?,
+        Decoders::Thorough => libjpeg::decode(bytes, &structure, denominator)?,
+    };
     Ok((Stored { image, memory }, None))
 }
 

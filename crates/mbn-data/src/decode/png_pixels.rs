@@ -1,4 +1,4 @@
-//! PNG's pixels through the png crate, in 8 bits a channel. Colour profiles and texts are skipped: there a small file can
+//! PNG's pixels in 8 bits a channel: through the png crate, or faster where `png_fast` takes the file. Colour profiles and texts are skipped: there a small file can
 //! unpack to much memory. The image crate would unpack them.
 
 use std::io::Cursor;
@@ -11,7 +11,8 @@ use super::error::DecodeErrorKind;
 use super::image_crate::from_image_error;
 use super::limits::Limits;
 use super::picture_format::PictureFormat;
-use super::request::{Request, Stored, rgb_bytes};
+use super::png_fast;
+use super::request::{Decoders, Request, Stored, rgb_bytes};
 use super::rgb;
 
 /// A file whose header was read.
@@ -28,7 +29,15 @@ pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeEr
     let (width, height) = opened.reader.info().size();
     let working = opened.total_bytes().saturating_sub(rgb_bytes(width, height));
     let memory = request.reserve(width, height, working);
-    let image = rgb::from_dynamic(opened.pixels()?);
+    let fast = match request.decoders {
+        Decoders::Fastest => png_fast::pixels(bytes, opened.reader.info()),
+        Decoders::Thorough => None,
+    };
+    let image = match fast {
+        Some(pixels) => opened.image(pixels)?,
+        None => opened.decode()?,
+    };
+    let image = rgb::from_dynamic(image);
     Ok(Stored { image, memory })
 }
 
@@ -67,19 +76,22 @@ impl Opened<'_> {
         rgb::bytes_with_conversion(self.layout, width, height)
     }
 
-    fn pixels(mut self) -> Result<DynamicImage, DecodeErrorKind> {
-        let malformed = |reason: &str| DecodeErrorKind::Malformed {
-            format: PictureFormat::Png,
-            reason: reason.to_owned(),
-        };
-        let (width, height) = self.reader.info().size();
+    /// Decodes the pixels with the png crate.
+    fn decode(mut self) -> Result<DynamicImage, DecodeErrorKind> {
+        let size = self.reader.info().size();
         let length = self.reader.output_buffer_size();
         let mut pixels = vec![0; length.ok_or_else(|| malformed("its size is too large"))?];
         let frame = self.reader.next_frame(&mut pixels);
         let frame = frame.map_err(|error| in_our_words(error, self.limits))?;
-        if (frame.width, frame.height) != (width, height) {
+        if (frame.width, frame.height) != size {
             return Err(malformed("its first frame has another size than its header says"));
         }
+        self.image(pixels)
+    }
+
+    /// The picture of these pixels.
+    fn image(&self, pixels: Vec<u8>) -> Result<DynamicImage, DecodeErrorKind> {
+        let (width, height) = self.reader.info().size();
         let image = match self.layout {
             ColorType::L8 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
             ColorType::La8 => GrayAlphaImage::from_raw(width, height, pixels).map(DynamicImage::from),
@@ -87,6 +99,13 @@ impl Opened<'_> {
             _ => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
         };
         image.ok_or_else(|| malformed("its pixels do not fill it"))
+    }
+}
+
+fn malformed(reason: &str) -> DecodeErrorKind {
+    DecodeErrorKind::Malformed {
+        format: PictureFormat::Png,
+        reason: reason.to_owned(),
     }
 }
 
@@ -125,6 +144,6 @@ mod tests {
         let opened = open(&file, Limits::new(2)).unwrap();
         let info = opened.reader.info();
         assert!(info.icc_profile.is_none() && info.compressed_latin1_text.is_empty());
-        assert_eq!(opened.pixels().unwrap().into_bytes(), pixels);
+        assert_eq!(opened.decode().unwrap().into_bytes(), pixels);
     }
 }

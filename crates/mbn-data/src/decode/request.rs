@@ -9,6 +9,15 @@ use super::options::DecodeOptions;
 use super::orientation;
 use super::picture_format::PictureFormat;
 
+/// Which decoders may be used, where a format has two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decoders {
+    /// The fast one for the files that it is sure of, the thorough one for all others.
+    Fastest,
+    /// Only the thorough one.
+    Thorough,
+}
+
 /// What a decoder is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
@@ -17,6 +26,7 @@ pub(super) struct Request {
     pub limits: Limits,
     /// The bytes of the file, which are in memory too.
     pub file_bytes: u64,
+    pub decoders: Decoders,
     /// How the picture will be turned.
     pub orientation: Orientation,
 }
@@ -35,6 +45,7 @@ impl Request {
             at_least: options.at_least,
             limits: Limits::new(options.max_pixels),
             file_bytes: bytes.len() as u64,
+            decoders: Decoders::Fastest,
             orientation: orientation::of(format, bytes),
         }
     }
