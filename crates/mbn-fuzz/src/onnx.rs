@@ -1,5 +1,6 @@
 //! ONNX files.
 
+use mbn_onnx::foreign::{Ending, Heads, Layout};
 use mbn_onnx::proto::TensorProto;
 use mbn_onnx::{Model, checker, structure};
 
@@ -37,6 +38,7 @@ fn read(model: &Model) {
         Ok(metadata) => assert!(metadata.classes.is_none_or(|names| !names.is_empty())),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
+    read_as_foreign(model);
     match model.to_folded() {
         Ok(folded) => {
             assert!(checker::check(model).is_ok());
@@ -48,6 +50,27 @@ fn read(model: &Model) {
     let again = Model::from_bytes(&written).expect("a model that can be read again");
     // Bytes, because a number may be NaN.
     assert_eq!(again.to_bytes(), written);
+}
+
+/// What is read of the models of other tools.
+fn read_as_foreign(model: &Model) {
+    let heads = Heads::of(model);
+    if let Some(graph) = &model.proto().graph {
+        for output in &graph.output {
+            let is_followed = heads.ending(output.name()) != Ending::Other;
+            // An output is made of the same values as itself.
+            assert!(!is_followed || heads.are_one(output.name(), output.name()));
+        }
+    }
+    let _ = Layout::of_model(model);
+    if let Some((told, _)) = model.ultralytics() {
+        assert!(told.preprocess().size == told.size);
+    }
+    match model.any_metadata() {
+        // What is not this project's is left aside.
+        Ok(read) => assert!(read.is_ours || read.metadata.alpha.is_none()),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
 }
 
 fn filled(model: &Model) -> Model {
@@ -86,5 +109,21 @@ mod tests {
             let is_float16 = name == "float16";
             assert_eq!(model.to_folded().is_err(), is_float16, "{name}");
         }
+    }
+
+    #[test]
+    fn the_corpus_has_a_model_of_another_tool() {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../fuzz/corpora/onnx/ultralytics.onnx"
+        );
+        let model = Model::from_bytes(&std::fs::read(file).unwrap()).unwrap();
+        assert_eq!(Heads::of(&model).ending("output0"), Ending::Softmax);
+        assert_eq!(Layout::of_model(&model), Some(Layout::ChannelsFirst));
+        let (told, problems) = model.ultralytics().unwrap();
+        assert_eq!(
+            (told.size, told.names, problems.len()),
+            (Some(64), Some(vec!["a".to_owned(), "b's".to_owned()]), 0)
+        );
     }
 }

@@ -27,6 +27,8 @@ pub enum TooLarge {
 enum Kind {
     Model,
     Graph,
+    /// Its bytes are kept, and read later: a fault in it is none of the model.
+    Function,
     Node,
     Attribute,
     Tensor,
@@ -40,7 +42,8 @@ impl Kind {
     fn child(self, tag: u64) -> Option<Self> {
         match (self, tag) {
             (Self::Model, 7) | (Self::Attribute, 6 | 11) => Some(Self::Graph),
-            (Self::Graph, 1) => Some(Self::Node),
+            (Self::Model, 25) => Some(Self::Function),
+            (Self::Graph, 1) | (Self::Function, 7) => Some(Self::Node),
             (Self::Graph, 5) | (Self::Attribute, 5 | 10) => Some(Self::Tensor),
             (Self::Node, 5) => Some(Self::Attribute),
             (Self::Graph, 11..=13) => Some(Self::Value),
@@ -56,7 +59,7 @@ impl Kind {
     /// Memory of one such message, without what it holds.
     fn size(self) -> usize {
         match self {
-            Self::Model | Self::Graph => 400,
+            Self::Model | Self::Graph | Self::Function => 400,
             Self::Node => 300,
             Self::Attribute => 480,
             Self::Tensor => 420,
@@ -139,7 +142,8 @@ impl Scan {
             if key & 7 != 2 {
                 self.add(NUMBER)?;
             } else if let Some(child) = kind.child(tag) {
-                if self.message(field, child, depth + 1)?.is_none() {
+                let read = self.message(field, child, depth + 1)?;
+                if read.is_none() && child != Kind::Function {
                     return Ok(None);
                 }
             } else if kind.is_packed(tag) {
@@ -188,6 +192,23 @@ mod tests {
     fn nodes_are_counted_before_they_are_read() {
         assert_eq!(check(&model(MAX_NODES)), Ok(()));
         assert_eq!(check(&model(MAX_NODES + 1)), Err(TooLarge::Nodes));
+    }
+
+    /// Nodes of functions count too, also behind a function that cannot be read.
+    #[test]
+    fn functions_are_counted() {
+        let of_nodes = |nodes: usize| [0x3a, 0].repeat(nodes);
+        let with = |functions: Vec<Vec<u8>>| {
+            let model = ModelProto {
+                graph: Some(GraphProto::default()),
+                functions,
+                ..ModelProto::default()
+            };
+            check(&model.encode_to_vec())
+        };
+        let broken = vec![0x3a, 0x7f];
+        assert_eq!(with(vec![broken.clone(), of_nodes(MAX_NODES)]), Ok(()));
+        assert_eq!(with(vec![broken, of_nodes(MAX_NODES + 1)]), Err(TooLarge::Nodes));
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::Result;
+use mbn_onnx::proto::{GraphProto, ModelProto, NodeProto, StringStringEntryProto, ValueInfoProto};
 use mbn_onnx::{ANTIALIASED_RESIZE, ExportOptions, InputKind, InputSize, Model, Precision, export};
 use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, TensorKind, Training, Variant};
 use mbn_weights::Weights;
+use prost::Message;
 
 use crate::File;
 
@@ -126,5 +128,62 @@ pub fn models() -> Result<Vec<File>> {
         }
         files.push((format!("{name}.onnx"), Model::from(proto).to_bytes()));
     }
+    files.push((
+        "ultralytics.onnx".to_owned(),
+        Model::from(of_another_tool()).to_bytes(),
+    ));
     Ok(files)
+}
+
+/// A classifier as other tools write it: Ultralytics' metadata, and softmax in a function of the model's own.
+fn of_another_tool() -> ModelProto {
+    let node = |op: &str, inputs: &str, output: &str, domain: Option<&str>| NodeProto {
+        op_type: Some(op.to_owned()),
+        input: inputs.split(' ').map(str::to_owned).collect(),
+        output: vec![output.to_owned()],
+        domain: domain.map(str::to_owned),
+        ..NodeProto::default()
+    };
+    let value = |name: &str| ValueInfoProto {
+        name: Some(name.to_owned()),
+        ..ValueInfoProto::default()
+    };
+    let graph = GraphProto {
+        node: vec![
+            node("Cast", "images", "floats", None),
+            node("Conv", "floats kernel", "features", None),
+            node("GlobalAveragePool", "features", "pooled", None),
+            node("Flatten", "pooled", "flat", None),
+            node("Gemm", "flat matrix", "logits", None),
+            node("Head", "logits", "output0", Some("local")),
+        ],
+        input: vec![value("images")],
+        output: vec![value("output0")],
+        ..GraphProto::default()
+    };
+    let pair = |(key, text): (&str, &str)| StringStringEntryProto {
+        key: Some(key.to_owned()),
+        value: Some(text.to_owned()),
+    };
+    let pairs = [
+        ("task", "classify"),
+        ("stride", "1"),
+        ("imgsz", "[64, 64]"),
+        ("names", "{0: 'a', 1: \"b's\"}"),
+    ];
+    // Name, input, output, node and domain of a function.
+    let field = |tag: u8, bytes: &[u8]| [&[tag << 3 | 2, bytes.len() as u8], bytes].concat();
+    let function = [
+        field(1, b"Head"),
+        field(4, b"x"),
+        field(5, b"y"),
+        field(7, &node("Softmax", "x", "y", None).encode_to_vec()),
+        field(10, b"local"),
+    ];
+    ModelProto {
+        graph: Some(graph),
+        metadata_props: pairs.map(pair).into(),
+        functions: vec![function.concat()],
+        ..ModelProto::default()
+    }
 }

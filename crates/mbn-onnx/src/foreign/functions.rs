@@ -34,9 +34,9 @@ impl Functions {
         Self(functions.map(|function| (key(&function), function)).collect())
     }
 
-    /// The function that a node calls, if it calls one.
-    pub fn called_by(&self, node: &NodeProto) -> Option<&FunctionProto> {
-        let key = (node.domain().to_owned(), node.op_type().to_owned());
-        self.0.get(&key)
+    /// Each by its domain and name.
+    pub fn iter(&self) -> impl Iterator<Item = ((&str, &str), &FunctionProto)> {
+        let functions = self.0.iter();
+        functions.map(|((domain, name), function)| ((domain.as_str(), name.as_str()), function))
     }
 }

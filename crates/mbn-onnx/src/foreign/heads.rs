@@ -8,6 +8,8 @@ use crate::proto::NodeProto;
 
 /// Nodes that are followed from an output. Real heads have a few.
 const MAX_STEPS: usize = 256;
+/// Outputs that are followed. Classifiers have a few.
+const MAX_OUTPUTS: usize = 64;
 
 /// What makes the values of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +43,16 @@ impl Heads {
             return Self::default();
         };
         let functions = Functions::of(model.proto());
-        let scope = Scope::of(&graph.node, &functions);
-        let heads = graph.output.iter().map(|output| {
+        let functions = functions.iter();
+        let functions = Scopes(
+            functions
+                .map(|(name, function)| (name, Scope::of_function(function)))
+                .collect(),
+        );
+        let scope = Scope::of(&graph.node);
+        let heads = graph.output.iter().take(MAX_OUTPUTS).map(|output| {
             let (mut values, mut steps) = (BTreeSet::new(), MAX_STEPS);
-            let found = scope.follow(output.name(), &mut steps, &mut |value| {
+            let found = scope.follow(&functions, output.name(), &mut steps, &mut |value| {
                 values.insert(value.to_owned());
             });
             let ending = match found {
@@ -77,31 +85,36 @@ enum Found {
     Input(usize),
 }
 
+/// The functions of a model, by domain and name.
+struct Scopes<'a>(HashMap<(&'a str, &'a str), Scope<'a>>);
+
 /// The nodes of a graph or of a function, by the values that they define.
 struct Scope<'a> {
     producers: HashMap<&'a str, (&'a NodeProto, usize)>,
-    functions: &'a Functions,
+    /// Outputs of the function.
+    outputs: &'a [String],
     /// Inputs of the function.
     inputs: &'a [String],
 }
 
 impl<'a> Scope<'a> {
-    fn of(nodes: &'a [NodeProto], functions: &'a Functions) -> Self {
+    fn of(nodes: &'a [NodeProto]) -> Self {
         let outputs = nodes.iter().flat_map(|node| {
             let outputs = node.output.iter().enumerate();
             outputs.map(move |(i, output)| (output.as_str(), (node, i)))
         });
         Self {
             producers: outputs.filter(|(name, _)| !name.is_empty()).collect(),
-            functions,
+            outputs: &[],
             inputs: &[],
         }
     }
 
-    fn of_function(function: &'a FunctionProto, functions: &'a Functions) -> Self {
+    fn of_function(function: &'a FunctionProto) -> Self {
         Self {
+            outputs: &function.output,
             inputs: &function.input,
-            ..Self::of(&function.node, functions)
+            ..Self::of(&function.node)
         }
     }
 
@@ -110,7 +123,13 @@ impl<'a> Scope<'a> {
     }
 
     /// Follows a value back. `seen` gets every value on the way, beyond softmax and sigmoid too.
-    fn follow(&self, value: &str, steps: &mut usize, seen: &mut dyn FnMut(&str)) -> Found {
+    fn follow(
+        &self,
+        functions: &Scopes<'_>,
+        value: &str,
+        steps: &mut usize,
+        seen: &mut dyn FnMut(&str),
+    ) -> Found {
         let (mut value, mut activation) = (value.to_owned(), None);
         let ends = Found::Ending;
         loop {
@@ -127,11 +146,10 @@ impl<'a> Scope<'a> {
                 return ends(activation.unwrap_or(Ending::Other));
             }
             *steps -= 1;
-            if let Some(function) = self.functions.called_by(node) {
-                let inside = Scope::of_function(function, self.functions);
-                let output = function.output.get(index).map_or("", String::as_str);
+            if let Some(inside) = functions.0.get(&(node.domain(), node.op_type())) {
+                let output = inside.outputs.get(index).map_or("", String::as_str);
                 // Values inside have names of their own.
-                match inside.follow(output, steps, &mut |_| {}) {
+                match inside.follow(functions, output, steps, &mut |_| {}) {
                     Found::Ending(ending) => return ends(activation.unwrap_or(ending)),
                     Found::Input(input) => match node.input.get(input) {
                         Some(input) => value = input.clone(),

@@ -37,7 +37,7 @@ pub struct ModelProto {
     /// Training graphs, unread.
     #[prost(bytes = "vec", repeated, tag = "20")]
     pub training_info: Vec<Vec<u8>>,
-    /// Functions local to the model, unread.
+    /// Functions local to the model, as bytes.
     #[prost(bytes = "vec", repeated, tag = "25")]
     pub functions: Vec<Vec<u8>>,
     /// Configurations of several devices, unread.
