@@ -1,6 +1,6 @@
-//! PNG's usual form, decoded in two thirds of the png crate's time: 8 bits a channel, without palette, transparent colour,
-//! interlacing or animation, in a file without a flaw. The inflater is the png crate's own, so that both accept the same
-//! data; what is faster is how filters are undone, several rows at a time.
+//! PNG's usual form, decoded faster than by the png crate where rows have the filter Paeth, as in photos: 8 bits a channel,
+//! without palette, transparent colour, interlacing or animation, in a file without a flaw. The inflater is the png crate's
+//! own, so that both accept the same data; what is faster is how filters are undone, several rows at a time.
 
 mod chunks;
 mod inflate;

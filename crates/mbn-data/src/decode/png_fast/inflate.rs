@@ -46,7 +46,8 @@ impl<'a> Inflate<'a> {
         self.output.get(kept..end)
     }
 
-    /// Whether the stream ends after what was inflated, and nothing follows it.
+    /// Whether the stream ends after what was inflated. Bytes that follow it do not count: the png crate ignores them too, and
+    /// the decompressor does not tell how many of those that it took are left.
     pub(super) fn is_at_end(mut self) -> bool {
         let end = self.filled;
         while !self.decompressor.is_done() {
@@ -54,7 +55,7 @@ impl<'a> Inflate<'a> {
                 return false;
             }
         }
-        self.input.is_empty() && self.chunks.all(|chunk| chunk.is_empty())
+        true
     }
 
     /// Inflates what can be, at most up to `end`. `None` if that is nothing, for good.
