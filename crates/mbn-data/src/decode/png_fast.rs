@@ -66,7 +66,7 @@ fn fill<const N: usize>(mut pixels: &mut [u8], row_bytes: usize, data: &[&[u8]])
         above = &these[(count - 1) * row_bytes..];
         pixels = rest;
     }
-    inflate.is_at_end().then_some(())
+    inflate.ends_here().then_some(())
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl<'a> Inflate<'a> {
 
     /// Whether the stream ends after what was inflated. Bytes that follow it do not count: the png crate ignores them too, and
     /// the decompressor does not tell how many of those that it took are left.
-    pub(super) fn is_at_end(mut self) -> bool {
+    pub(super) fn ends_here(mut self) -> bool {
         let end = self.filled;
         while !self.decompressor.is_done() {
             if self.read(end + 1).is_none() || self.filled > end {
