@@ -7,6 +7,10 @@ use fdeflate::Decompressor;
 /// How far back the stream may repeat earlier bytes.
 const WINDOW: usize = 1 << 15;
 
+/// Calls in a row that neither read nor write before the stream counts as damaged. An empty block may lie in the bits that were
+/// read before, so that one such call is sound.
+const MOST_IDLE: usize = 8;
+
 /// A stream that is being inflated.
 pub(super) struct Inflate<'a> {
     decompressor: Decompressor,
@@ -16,6 +20,8 @@ pub(super) struct Inflate<'a> {
     /// The last bytes that were inflated, up to `filled`, and room for more.
     output: Vec<u8>,
     filled: usize,
+    /// Calls of the decompressor since it last read or wrote.
+    idle: usize,
 }
 
 impl<'a> Inflate<'a> {
@@ -31,6 +37,7 @@ impl<'a> Inflate<'a> {
             // One more byte, which stays free unless the stream is too long.
             output: vec![0; WINDOW + most + 1],
             filled: 0,
+            idle: 0,
         }
     }
 
@@ -41,6 +48,9 @@ impl<'a> Inflate<'a> {
         self.filled = kept;
         let end = kept + length;
         while self.filled < end {
+            if self.decompressor.is_done() {
+                return None;
+            }
             self.read(end)?;
         }
         self.output.get(kept..end)
@@ -58,7 +68,7 @@ impl<'a> Inflate<'a> {
         true
     }
 
-    /// Inflates what can be, at most up to `end`. `None` if that is nothing, for good.
+    /// Inflates what can be, at most up to `end`. `None` if the stream is damaged, or the chunks end before it.
     fn read(&mut self, end: usize) -> Option<()> {
         let output = self.output.get_mut(..end)?;
         let (read, written) = self
@@ -67,13 +77,16 @@ impl<'a> Inflate<'a> {
             .ok()?;
         self.input = self.input.get(read..)?;
         self.filled += written;
-        if (read, written) == (0, 0) && !self.decompressor.is_done() {
-            self.input = match self.input {
-                [] => self.chunks.next()?,
-                _ => return None,
-            };
-            return Some(());
+        if (read, written) != (0, 0) {
+            self.idle = 0;
+        } else if !self.decompressor.is_done() {
+            self.idle += 1;
+            if self.input.is_empty() {
+                self.input = self.chunks.next()?;
+                self.idle = 0;
+            }
+            return (self.idle <= MOST_IDLE).then_some(());
         }
-        (self.filled == end || !self.decompressor.is_done()).then_some(())
+        Some(())
     }
 }

@@ -115,6 +115,35 @@ fn every_flipped_bit_and_every_cut_gets_the_answer_of_the_png_crate() {
     }
 }
 
+/// Blocks without a byte, as encoders write them to end a part of a stream.
+#[test]
+fn empty_blocks_are_passed_over() {
+    const STORED: [u8; 5] = [0, 0, 0, 0xff, 0xff];
+    let file = usual();
+    let rows = zlib(&file.rows);
+    let length = file.rows.len() as u16;
+    let stored = [
+        &[1],
+        &length.to_le_bytes()[..],
+        &(!length).to_le_bytes(),
+        &file.rows,
+    ]
+    .concat();
+    let (header, checksum) = (&rows[..2], &rows[rows.len() - 4..]);
+    for count in [1, 2, 3, 50] {
+        let empty = STORED.repeat(count);
+        for deflated in [&stored[..], &rows[2..rows.len() - 4]] {
+            let stream = [header, &empty, deflated, checksum].concat();
+            for sizes in [vec![], vec![2, 1, 5], vec![1; 60]] {
+                let file = File { sizes, ..usual() };
+                let bytes = file.with_stream(&stream);
+                assert!(fast(&bytes) == Some(file.unfiltered()), "{count}");
+                check_against_the_png_crate(&bytes);
+            }
+        }
+    }
+}
+
 /// The png crate ignores them too.
 #[test]
 fn bytes_after_the_stream_are_ignored() {
