@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, whole_file};
-use mbn_spec::{Metadata, MetadataError};
+use mbn_spec::{Metadata, MetadataError, Quantization};
 use mbn_weights::MAX_FILE_BYTES;
 use prost::Message;
 
@@ -11,6 +11,7 @@ use crate::limits::{self, TooLarge};
 use crate::proto::{GraphProto, ModelProto};
 
 pub(crate) const WEIGHTS_SHA256: &str = "weights_sha256";
+pub(crate) const QUANTIZATION: &str = "quantization";
 /// Key of the metadata that says, with the value `true`, that the graph itself resizes pictures of any size.
 pub const RESIZE_INSIDE: &str = "resize_inside";
 
@@ -107,6 +108,11 @@ impl Model {
     /// The [hash](mbn_weights::Weights::sha256) of the weights that the model was made from.
     pub fn weights_sha256(&self) -> Option<&str> {
         self.property(WEIGHTS_SHA256)
+    }
+
+    /// How the model was quantised, if it says so.
+    pub fn quantization(&self) -> Option<Quantization> {
+        Quantization::from_json(self.property(QUANTIZATION)?)
     }
 
     /// Whether the graph itself resizes pictures of any size, as the model's `Preprocess` says.
