@@ -6,8 +6,10 @@ ALPHA ?= 0.25
 BENCH_PYTHON ?= .venv-bench/bin/python
 REFERENCE_PYTHON ?= .venv-reference/bin/python
 FAMILIES_PYTHON ?= .venv-families/bin/python
+FOREIGN_PYTHON ?= .venv-foreign/bin/python
+KERAS_PYTHON ?= .venv-keras/bin/python
 
-.PHONY: help demo test reference families check bench microbench build onnxruntime onnxruntime-cuda clean
+.PHONY: help demo test reference families foreign-models check bench microbench build onnxruntime onnxruntime-cuda clean
 .PHONY: export-matrix fuzz fuzz-corpora
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
@@ -29,6 +31,9 @@ reference: $(REFERENCE_PYTHON) ## Write the data in tests/reference anew
 
 families: build $(FAMILIES_PYTHON) ## Compare exports with timm, transformers and pytorchcv, and write the table in docs/pretrained.md
 	$(FAMILIES_PYTHON) scripts/families.py target/release/mbn-export docs/pretrained.md
+
+foreign-models: onnxruntime build $(FOREIGN_PYTHON) $(KERAS_PYTHON) ## Compare mbn-infer with timm, transformers, torchvision, Ultralytics and Keras, and write the table in docs/foreign-models.md
+	$(FOREIGN_PYTHON) scripts/foreign_models.py target/release/mbn-infer docs/foreign-models.md --keras $(KERAS_PYTHON)
 
 # The pipe must not hide that the first program fails.
 export-matrix: $(VENV)/ready ## Check exports of every combination of options with ONNX's own library (takes minutes)
@@ -93,6 +98,15 @@ gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its p
 	$(PYTHON) -m venv .venv-families
 	.venv-families/bin/python -m pip install --quiet --disable-pip-version-check -r tests/reference/requirements.txt onnxruntime==1.31.1
 
+.venv-foreign/bin/python: scripts/foreign_models_requirements.txt
+	$(PYTHON) -m venv .venv-foreign
+	.venv-foreign/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/foreign_models_requirements.txt
+
+# TensorFlow needs other versions of what it shares with PyTorch.
+.venv-keras/bin/python:
+	$(PYTHON) -m venv .venv-keras
+	.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 tf2onnx==1.17.0 pillow==13.0.0
+
 # ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -101,4 +115,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families onnxruntime cuda-toolkit model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras onnxruntime cuda-toolkit model.onnx

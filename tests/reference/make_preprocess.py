@@ -75,9 +75,9 @@ def square(image, side, filter=Image.Resampling.BILINEAR):
 
 def crop(image, side, filter=Image.Resampling.BILINEAR, shorter=None):
     shorter = shorter or round(side * 256 / 224)
-    scale = shorter / min(image.size)
-    width, height = (round(length * scale) for length in image.size)
-    left, top = (width - side) // 2, (height - side) // 2
+    # As torchvision computes them.
+    width, height = (int(shorter * length / min(image.size)) for length in image.size)
+    left, top = (round((length - side) / 2) for length in (width, height))
     return image.resize((width, height), filter).crop((left, top, left + side, top + side))
 
 

@@ -1,37 +1,22 @@
 //! Options that say about weights what their tensors do not show.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
-use mbn_spec::{Activation, Channels, Interpolation, Preprocess, Resize, Stride2Padding, Variant};
+use mbn_spec::{Activation, Preprocess, Resize, Stride2Padding, Variant};
 use mbn_weights::Weights;
+
+use crate::preprocess_args::{PreprocessArgs, options_of};
 
 /// What a user says about weights, in place of what their file says, the files beside it, or their library.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Weights (by default, the file decides, or what its library publishes)")]
 pub struct Overrides {
-    /// Height and width of the images
-    #[arg(long, value_name = "PIXELS")]
-    pub size: Option<usize>,
-
-    /// How images become square: `square` squeezes the whole image, `crop` takes the centre
-    #[arg(long, value_name = "square|crop")]
-    pub resize: Option<Resize>,
-
-    /// Length of an image's shorter side before the crop
-    #[arg(long, value_name = "PIXELS")]
-    pub shorter: Option<usize>,
-
-    /// Filter of the resize
-    #[arg(long, value_name = "bilinear|bicubic")]
-    pub interpolation: Option<Interpolation>,
-
-    /// Mean of red, green and blue scaled to [0, 1], or one number for all
-    #[arg(long, value_name = "R,G,B")]
-    pub mean: Option<Channels>,
-
-    /// Standard deviation of red, green and blue scaled to [0, 1]
-    #[arg(long, value_name = "R,G,B")]
-    pub std: Option<Channels>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub images: PreprocessArgs,
 
     /// Activation after every batch norm
     #[arg(long, value_name = "relu|relu6")]
@@ -58,22 +43,7 @@ impl Overrides {
     /// # Errors
     /// No picture can follow the result.
     pub fn preprocess(&self, usual: Preprocess) -> Result<Preprocess> {
-        let mut preprocess = match self.size {
-            Some(size) => usual.with_size(size),
-            None => usual,
-        };
-        preprocess.resize = self.resize.unwrap_or(preprocess.resize);
-        preprocess.interpolation = self.interpolation.unwrap_or(preprocess.interpolation);
-        preprocess.mean = self.mean.map_or(preprocess.mean, Channels::to_f32);
-        preprocess.std = self.std.map_or(preprocess.std, Channels::to_f32);
-        match (preprocess.resize, self.shorter) {
-            (Resize::Square, Some(_)) => bail!("`--shorter` has no effect without `--resize crop`"),
-            (Resize::Square, None) => preprocess.shorter = None,
-            (Resize::Crop, Some(shorter)) => preprocess = preprocess.with_shorter(shorter),
-            (Resize::Crop, None) => {}
-        }
-        preprocess.validate()?;
-        Ok(preprocess)
+        self.images.over(usual)
     }
 
     /// `usual`, with what these say.
@@ -99,56 +69,49 @@ impl Overrides {
         Ok(weights.with_variant(variant).with_metadata(metadata)?)
     }
 
-    /// Whether the user gives the option of this name.
-    fn gives(&self, option: &str) -> bool {
-        match option {
-            "size" => self.size.is_some(),
-            "resize" => self.resize.is_some(),
-            "shorter" => self.shorter.is_some() || self.size.is_some() || self.resize.is_some(),
-            "interpolation" => self.interpolation.is_some(),
-            "mean" => self.mean.is_some(),
-            "std" => self.std.is_some(),
-            "activation" => self.activation.is_some(),
-            "epsilon" => self.epsilon.is_some(),
-            "padding" => self.padding.is_some(),
-            _ => false,
-        }
-    }
-
     /// The options that say the same as `preprocess`, without those that the user gives.
     pub(crate) fn options_of_preprocess(&self, preprocess: &Preprocess) -> Vec<String> {
-        let list = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
-        let shorter = (preprocess.resize == Resize::Crop).then(|| preprocess.shorter_side().to_string());
-        self.remaining([
-            ("size", Some(preprocess.size.to_string())),
-            ("resize", Some(preprocess.resize.to_string())),
-            ("shorter", shorter),
-            ("interpolation", Some(preprocess.interpolation.to_string())),
-            ("mean", Some(list(preprocess.mean))),
-            ("std", Some(list(preprocess.std))),
-        ])
+        let mut open = *preprocess;
+        // Where the user gives the size or the kind, the shorter side follows from it.
+        let follows = self.images.size.is_some() || self.images.resize.is_some();
+        if open.resize == Resize::Crop && !follows {
+            open.shorter = Some(open.shorter_side());
+        }
+        let mut stated = self.images.stated();
+        if follows {
+            stated.shorter = Some(preprocess.shorter_side());
+        }
+        options_of(&open, &stated)
     }
 
     /// The options that say the same as `variant`, without those that the user gives.
     pub(crate) fn options_of_variant(&self, variant: &Variant) -> Vec<String> {
-        self.remaining([
-            ("activation", Some(variant.activation.to_string())),
-            ("epsilon", Some(variant.batch_norm_epsilon.to_string())),
-            ("padding", Some(variant.stride2_padding.to_string())),
-        ])
-    }
-
-    fn remaining<const N: usize>(&self, options: [(&str, Option<String>); N]) -> Vec<String> {
-        let options = options.into_iter().filter(|(name, _)| !self.gives(name));
-        options
-            .filter_map(|(name, value)| Some(format!("--{name} {}", value?)))
-            .collect()
+        let options = [
+            (
+                "activation",
+                self.activation.is_none(),
+                variant.activation.to_string(),
+            ),
+            (
+                "epsilon",
+                self.epsilon.is_none(),
+                variant.batch_norm_epsilon.to_string(),
+            ),
+            (
+                "padding",
+                self.padding.is_none(),
+                variant.stride2_padding.to_string(),
+            ),
+        ];
+        let open = options.into_iter().filter(|(_, is_open, _)| *is_open);
+        open.map(|(name, _, value)| format!("--{name} {value}")).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use mbn_spec::Interpolation;
 
     use super::*;
 

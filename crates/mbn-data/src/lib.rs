@@ -58,4 +58,4 @@ pub use normalize::{Normalizer, normalize_into};
 pub use picture::Picture;
 pub use picture_files::LeftOut;
 pub use random::{sample_stream, shuffled};
-pub use resize::{Crop, Filter, ResizeError, resize};
+pub use resize::{Crop, Filter, ResizeError, resize, resize_exactly};

@@ -1,10 +1,10 @@
 //! Resizing with antialiasing, like Pillow's, of a whole picture or of a box in it.
 
-mod bicubic;
 mod bilinear;
 mod cpu;
 mod crop;
 mod filter;
+mod pillow;
 mod region;
 
 use image::RgbImage;
@@ -12,6 +12,7 @@ use mbn_spec::Preprocess;
 
 pub use cpu::ResizeError;
 pub(crate) use cpu::resize_region;
+use cpu::{Arithmetic, resize_region_with};
 pub use crop::Crop;
 #[cfg(test)]
 pub(crate) use crop::tests::carried_out;
@@ -25,6 +26,17 @@ pub(crate) use region::{Region, region};
 pub fn resize(image: &RgbImage, preprocess: &Preprocess) -> Result<RgbImage, ResizeError> {
     let region = region(image, preprocess);
     resize_region(image, region, preprocess.size, preprocess.interpolation)
+}
+
+/// As [`resize`], with Pillow's pixels to the bit whatever the filter is, and slower if it is bilinear: for networks of which
+/// another library makes the input.
+///
+/// # Errors
+/// As [`resize`].
+pub fn resize_exactly(image: &RgbImage, preprocess: &Preprocess) -> Result<RgbImage, ResizeError> {
+    let region = region(image, preprocess);
+    let (size, interpolation) = (preprocess.size, preprocess.interpolation);
+    resize_region_with(image, region, size, interpolation, Arithmetic::Pillow)
 }
 
 #[cfg(test)]

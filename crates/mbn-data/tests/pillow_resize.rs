@@ -48,9 +48,12 @@ fn geometry(preprocess: &Preprocess, sides: (u32, u32)) -> [usize; 4] {
     let Resize::Crop = preprocess.resize else {
         return [size, size, 0, 0];
     };
-    let scale = preprocess.shorter_side() as f64 / f64::from(sides.0.min(sides.1));
-    let [width, height] = [sides.0, sides.1].map(|side| (f64::from(side) * scale).round_ties_even() as usize);
-    [width, height, (width - size) / 2, (height - size) / 2]
+    // `int(shorter * longer / shortest)` and `int(round((length - size) / 2))`, as torchvision computes them.
+    let shorter = preprocess.shorter_side() as f64;
+    let [width, height] = [sides.0, sides.1]
+        .map(|side| (shorter * f64::from(side) / f64::from(sides.0.min(sides.1))).floor() as usize);
+    let [left, top] = [width, height].map(|side| ((side - size) as f64 / 2.0).round_ties_even() as usize);
+    [width, height, left, top]
 }
 
 #[test]
@@ -97,6 +100,8 @@ fn resizes_equal_pillows() {
     python.run("pillow_resize.py", [folder.path()]);
     for (i, (image, preprocess)) in cases.iter().enumerate() {
         let expected = std::fs::read(folder.path().join(format!("{i}.out"))).unwrap();
+        let exact = mbn_data::resize_exactly(image, preprocess).unwrap();
+        assert!(*exact == expected, "{:?}, {preprocess:?}", image.dimensions());
         let found = mbn_data::resize(image, preprocess).unwrap();
         assert_eq!(found.len(), expected.len());
         let differences = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b));

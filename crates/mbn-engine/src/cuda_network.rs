@@ -1,10 +1,8 @@
 //! A network on a CUDA device through ONNX Runtime: checked to run there, warmed up, two batches in flight.
 
-use mbn_onnx::PROBABILITIES;
-
 use crate::cuda::{self, CudaError, Folders};
 use crate::engine::{
-    BatchLimit, CudaOptions, Engine, Halving, ModelSource, OrtEngine, Provider, SessionOptions,
+    BatchLimit, CudaOptions, Engine, Halving, ModelSource, OrtEngine, Provider, Reading, SessionOptions,
 };
 use crate::error::EngineError;
 use crate::images::PixelBuffer;
@@ -23,8 +21,8 @@ pub struct CudaNetwork {
     pub placement: Placement,
     /// Height and width of the input, if the file fixes them.
     pub input_size: Option<usize>,
-    /// The outputs are probabilities instead of logits.
-    pub probabilities: bool,
+    /// Name of the output that the sessions return.
+    pub output: String,
 }
 
 impl CudaNetwork {
@@ -37,6 +35,7 @@ impl CudaNetwork {
     pub fn load(
         runtime: &Runtime,
         source: &ModelSource,
+        reading: &Reading,
         options: CudaOptions,
         folders: &Folders,
         size: usize,
@@ -50,17 +49,18 @@ impl CudaNetwork {
             provider,
             batch: None,
         };
-        let (engine, placement) = OrtEngine::with_placement(runtime, source, &session, size)?;
+        let (engine, placement) = OrtEngine::with_placement(runtime, source, &session, reading, size)?;
         placement.require(provider.name()).map_err(CudaError::from)?;
-        let (input_size, probabilities) = (engine.input_size(), engine.output_name() == PROBABILITIES);
+        let (input_size, output) = (engine.input_size(), engine.output_name().to_owned());
         // It holds memory that the batch may need.
         drop(engine);
 
         let limit = BatchLimit::new(batch);
         let builds = (0..LANES).map(|_| -> Build {
             let (runtime, source, limit) = (runtime.clone(), source.clone(), limit.clone());
+            let reading = reading.clone();
             Box::new(move || {
-                let build = move |batch| warm_engine(&runtime, &source, &session, size, batch);
+                let build = move |batch| warm_engine(&runtime, &source, &reading, &session, size, batch);
                 Ok(Box::new(Halving::start(limit, build)?))
             })
         });
@@ -68,7 +68,7 @@ impl CudaNetwork {
             lanes: Lanes::start(builds)?,
             placement,
             input_size,
-            probabilities,
+            output,
         })
     }
 }
@@ -78,6 +78,7 @@ impl CudaNetwork {
 fn warm_engine(
     runtime: &Runtime,
     source: &ModelSource,
+    reading: &Reading,
     session: &SessionOptions,
     size: usize,
     batch: usize,
@@ -86,7 +87,7 @@ fn warm_engine(
         batch: Some(batch),
         ..*session
     };
-    let mut engine = OrtEngine::load(runtime, source, &session)?;
+    let mut engine = OrtEngine::load(runtime, source, &session, reading)?;
     let size = engine.input_size().unwrap_or(size);
     let blank = PixelBuffer::blank(engine.pixel_type(), batch, size);
     engine.logits(blank.pixels(), batch)?;

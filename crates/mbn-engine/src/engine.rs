@@ -10,7 +10,7 @@ use crate::images::{PixelType, Pixels};
 pub use candle::CandleEngine;
 pub use halving::{BatchLimit, Halving};
 pub(crate) use ort::start;
-pub use ort::{CudaOptions, CudnnSearch, ModelSource, OrtEngine, Provider, SessionOptions};
+pub use ort::{CudaOptions, CudnnSearch, ModelSource, OrtEngine, Provider, Reading, SessionOptions};
 
 /// A loaded network that turns pictures into logits.
 pub trait Engine {

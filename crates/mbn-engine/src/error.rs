@@ -49,11 +49,14 @@ pub enum EngineError {
     },
     /// The input is not one of an image classifier.
     #[error(
-        "its inputs are {found}, expected one of float32 or uint8 [batch, 3, size, size] or [batch, size, size, 3]"
+        "it is no image classifier: its inputs are {inputs}, expected one of float32, float16 or uint8 \
+         [batch, 3, size, size] or [batch, size, size, 3]; its outputs are {outputs}"
     )]
     Input {
         /// The inputs as ONNX Runtime describes them.
-        found: String,
+        inputs: String,
+        /// The outputs.
+        outputs: String,
     },
     /// The input takes more images at once than this crate allocates memory for.
     #[error(
@@ -73,11 +76,30 @@ pub enum EngineError {
         /// The sizes that the batch needs.
         wanted: [usize; 2],
     },
-    /// The output is not one of an image classifier.
-    #[error("its outputs are {found}, expected one of float32 [batch, classes]")]
+    /// No output is one of an image classifier, or not the one that is named.
+    #[error(
+        "it is no image classifier: its outputs are {outputs}, expected one of float32 or float16 [batch, classes], \
+         or with dimensions of 1 besides; its inputs are {inputs}"
+    )]
     Output {
+        /// The inputs as ONNX Runtime describes them.
+        inputs: String,
+        /// The outputs.
+        outputs: String,
+    },
+    /// Several outputs could be the classes'.
+    #[error("several of its outputs could be those of the classes: its outputs are {outputs}")]
+    SeveralOutputs {
         /// The outputs as ONNX Runtime describes them.
-        found: String,
+        outputs: String,
+    },
+    /// No output has the name.
+    #[error("it has no output `{name}`: its outputs are {outputs}")]
+    NoSuchOutput {
+        /// The name.
+        name: String,
+        /// The outputs as ONNX Runtime describes them.
+        outputs: String,
     },
     /// The metadata asks for another size than the input has.
     #[error("metadata `preprocess` makes pictures of size {preprocess}, the input takes {input}")]
@@ -106,7 +128,7 @@ pub enum EngineError {
         expected: PixelType,
     },
     /// The network's output has another shape than the file states.
-    #[error("output `{name}` has shape {found:?} for {images} images, expected [{images}, {classes}]")]
+    #[error("output `{name}` has shape {found:?} for {}, expected [{images}, {classes}]", counted(*images, "image"))]
     OutputShape {
         /// The output's name.
         name: String,

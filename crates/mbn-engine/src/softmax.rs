@@ -16,6 +16,13 @@ pub fn softmax(logits: &mut [f32]) {
     }
 }
 
+/// Replaces logits by `1 / (1 + exp(-x_i))`, each by itself.
+pub fn sigmoid(logits: &mut [f32]) {
+    for logit in logits {
+        *logit = 1.0 / (1.0 + (-*logit).exp());
+    }
+}
+
 /// Makes one image's probabilities comparable like logits: replaces `found` and `expected` by their logarithms, minus the
 /// mean of the expected ones.
 ///
@@ -54,6 +61,14 @@ mod tests {
         let mut large = [1000.0, 0.0];
         softmax(&mut large);
         assert_eq!(large, [1.0, 0.0]);
+    }
+
+    #[test]
+    fn sigmoid_of_known_logits() {
+        let mut values = [0.0, 2.0, -1000.0, 1000.0];
+        sigmoid(&mut values);
+        assert!((values[1] - 0.880_797).abs() < 1e-6, "{values:?}");
+        assert_eq!([values[0], values[2], values[3]], [0.5, 0.0, 1.0]);
     }
 
     #[test]

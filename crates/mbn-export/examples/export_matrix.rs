@@ -10,7 +10,7 @@ use std::io::{BufWriter, Write, stdout};
 use candle_core::Device;
 use mbn_model::random_weights;
 use mbn_onnx::{ExportOptions, InputKind, InputSize, OPSETS, Precision};
-use mbn_spec::{Alpha, Architecture, Interpolation, LayerSet, Metadata, Preprocess, Resize};
+use mbn_spec::{Alpha, Architecture, Centre, Interpolation, LayerSet, Metadata, Preprocess, Resize};
 use mbn_weights::Weights;
 
 const INPUTS: [(InputKind, InputSize); 5] = [
@@ -28,15 +28,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     for alpha in Alpha::ALL {
         let random = random_weights(Architecture::new(alpha, 10), 1, &Device::Cpu)?;
         for size in [96, 224] {
-            for (resize, interpolation) in [
-                (Resize::Square, Interpolation::Bilinear),
-                (Resize::Crop, Interpolation::Bicubic),
+            for (resize, interpolation, centre) in [
+                (Resize::Square, Interpolation::Bilinear, Centre::Even),
+                (Resize::Crop, Interpolation::Bicubic, Centre::Even),
+                (Resize::Crop, Interpolation::Bicubic, Centre::Down),
             ] {
                 let metadata = Metadata {
                     preprocess: Some(Preprocess {
                         size,
                         resize,
                         interpolation,
+                        centre,
                         ..Preprocess::default()
                     }),
                     ..Metadata::default()
@@ -45,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 write(
                     &mut out,
                     &weights,
-                    &format!("alpha {alpha}, {size} pixels, {resize}, {interpolation}"),
+                    &format!("alpha {alpha}, {size} pixels, {resize}, {interpolation}, {centre:?}"),
                 )?;
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use mbn_engine::engine::{Engine, ModelSource, OrtEngine, Provider, SessionOptions};
+use mbn_engine::engine::{Engine, ModelSource, OrtEngine, Provider, Reading, SessionOptions};
 use mbn_engine::runtime::Runtime;
 use mbn_onnx::{ExportOptions, Exporter, Precision};
 use mbn_spec::{LayerSet, Preprocess};
@@ -47,7 +47,14 @@ impl Speed {
             provider: Provider::Cpu,
             batch: None,
         };
-        let load = |bytes: Vec<u8>| OrtEngine::load(runtime, &ModelSource::Bytes(Arc::from(bytes)), &session);
+        let load = |bytes: Vec<u8>| {
+            OrtEngine::load(
+                runtime,
+                &ModelSource::Bytes(Arc::from(bytes)),
+                &session,
+                &Reading::default(),
+            )
+        };
         let mut engines = [load(int8)?, load(exporter.export(&float)?.to_bytes())?];
         let batch = options.batch.unwrap_or(BATCH);
         let preprocess: Preprocess = exporter.weights().metadata().preprocess.unwrap_or_default();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use mbn_cli::{Hint, onnx_runtime};
-use mbn_engine::engine::{ModelSource, OrtEngine};
+use mbn_engine::engine::{ModelSource, OrtEngine, Provider, Reading, SessionOptions};
 use mbn_engine::runtime::{self, NEEDED, Runtime, RuntimeError};
 use mbn_onnx::{
     ExportOptions, Exporter, InputSize, Model, Precision, Structure, Written, checker, structure,
@@ -108,12 +108,12 @@ pub(crate) fn compare(
     pictures: Option<&Path>,
     threads: usize,
 ) -> Result<()> {
-    let session = mbn_engine::engine::SessionOptions {
+    let session = SessionOptions {
         threads,
-        provider: mbn_engine::engine::Provider::Cpu,
+        provider: Provider::Cpu,
         batch: None,
     };
-    let mut engine = OrtEngine::load(runtime, source, &session)?;
+    let mut engine = OrtEngine::load(runtime, source, &session, &Reading::default())?;
     let subject = Subject {
         preprocess: written.preprocess,
         precision: written.options.precision.into(),

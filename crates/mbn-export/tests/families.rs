@@ -14,7 +14,7 @@ use mbn_engine::engine::{Engine, OrtEngine};
 use mbn_engine::images::Pixels;
 use mbn_model::{InferenceNetwork, Network};
 use mbn_onnx::{ExportOptions, export};
-use mbn_spec::{Activation, Interpolation, Preprocess, Resize, Stride2Padding, Variant};
+use mbn_spec::{Activation, Centre, Interpolation, Preprocess, Resize, Stride2Padding, Variant};
 use mbn_testing::{StoredTensors, Tensors, reference_path, save_tensors, uniform};
 use mbn_weights::{WeightFile, Weights};
 use predicates::prelude::*;
@@ -301,6 +301,7 @@ fn options_override_what_the_files_say() {
     assert_eq!(weights.architecture().variant, Variant::PYTORCH);
     let expected = Preprocess {
         resize: Resize::Crop,
+        centre: Centre::Down,
         interpolation: Interpolation::Bicubic,
         mean: [0.1, 0.2, 0.3],
         std: [1.0; 3],

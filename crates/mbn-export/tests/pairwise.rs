@@ -12,8 +12,8 @@ use mbn_export::verify::{Verification, verify};
 use mbn_model::random_weights;
 use mbn_onnx::{ExportOptions, Exporter, InputKind, InputSize, OPSETS, Precision};
 use mbn_spec::{
-    Activation, Alpha, Architecture, Interpolation, LayerSet, Metadata, Preprocess, Resize, Stride2Padding,
-    Variant,
+    Activation, Alpha, Architecture, Centre, Interpolation, LayerSet, Metadata, Preprocess, Resize,
+    Stride2Padding, Variant,
 };
 use mbn_testing::pairwise;
 use mbn_weights::Weights;
@@ -36,7 +36,7 @@ fn levels() -> Vec<usize> {
         2,
         SIZES.len(),
         2,
-        2,
+        3,
         3,
         2,
     ]
@@ -67,9 +67,10 @@ fn weights(row: &[usize]) -> Weights {
         ][row[12]],
         ..Variant::default()
     };
-    let (resize, interpolation) = [
-        (Resize::Square, Interpolation::Bilinear),
-        (Resize::Crop, Interpolation::Bicubic),
+    let (resize, interpolation, centre) = [
+        (Resize::Square, Interpolation::Bilinear, Centre::Even),
+        (Resize::Crop, Interpolation::Bicubic, Centre::Even),
+        (Resize::Crop, Interpolation::Bilinear, Centre::Down),
     ][row[11]];
     let architecture = Architecture {
         variant,
@@ -80,6 +81,7 @@ fn weights(row: &[usize]) -> Weights {
             size: SIZES[row[9]],
             resize,
             interpolation,
+            centre,
             ..Preprocess::default()
         }),
         ..Metadata::default()

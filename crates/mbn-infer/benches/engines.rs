@@ -17,7 +17,7 @@ use clap::ValueEnum;
 use mbn_cli::DeviceChoice;
 use mbn_engine::CudaNetwork;
 use mbn_engine::cuda::{CudaError, Folders};
-use mbn_engine::engine::{CandleEngine, CudaOptions, Engine, ModelSource, OrtEngine};
+use mbn_engine::engine::{CandleEngine, CudaOptions, Engine, ModelSource, OrtEngine, Reading};
 use mbn_engine::images::{Images, PixelBuffer, Pixels};
 use mbn_engine::lanes::Batch;
 use mbn_engine::runtime;
@@ -155,7 +155,9 @@ impl Arguments {
             Err(error) => return skipped(error.to_string()),
         };
         let (folders, source) = (Folders::new(None), ModelSource::Bytes(self.onnx(weights)?.into()));
-        let network = match CudaNetwork::load(&runtime, &source, self.cuda, &folders, SIZE, self.batch) {
+        let reading = Reading::default();
+        let network = CudaNetwork::load(&runtime, &source, &reading, self.cuda, &folders, SIZE, self.batch);
+        let network = match network {
             Ok(network) => network,
             Err(error) if error.cuda().is_some_and(CudaError::is_no_device) => {
                 return skipped(error.to_string());

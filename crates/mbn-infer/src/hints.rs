@@ -79,6 +79,26 @@ pub fn with_cuda_hint<T>(result: Result<T>) -> Result<T> {
     }
 }
 
+/// The result, with a hint if the user can say what the model leaves open.
+pub fn with_engine_hint<T>(result: Result<T>) -> Result<T> {
+    let cause = result.as_ref().err();
+    let cause = cause.and_then(|error| {
+        error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<EngineError>())
+    });
+    let hint = match cause {
+        Some(EngineError::SeveralOutputs { .. }) => {
+            "`--output-name NAME` names the one that has the classes' values"
+        }
+        Some(EngineError::OutputShape { .. } | EngineError::Run(_)) => {
+            "`--batch-size 1` gives it one image at a time, in case it was exported for that"
+        }
+        _ => return with_cuda_hint(result),
+    };
+    result.hint(|| hint.to_owned())
+}
+
 fn cuda_cause(error: &anyhow::Error) -> Option<&CudaError> {
     error.chain().find_map(|cause| {
         let cuda = cause.downcast_ref::<CudaError>();

@@ -9,6 +9,7 @@ use mbn_cli::Hint;
 use mbn_data::{ClassFolders, CollectError, LeftOut, class_folders, collect};
 use mbn_spec::text::listed;
 
+use crate::classes::ClassNames;
 use crate::options::Options;
 use list::End;
 
@@ -57,7 +58,7 @@ pub struct Inputs {
 ///
 /// # Errors
 /// A list that cannot be read; for `--evaluate`, a folder of classes that are not the model's.
-pub fn inputs(options: &Options, class_names: &[String]) -> Result<Inputs> {
+pub fn inputs(options: &Options, class_names: &ClassNames) -> Result<Inputs> {
     if options.evaluate {
         let mut all = Inputs::default();
         for path in &options.paths {
@@ -91,7 +92,7 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
 
 /// The images of a folder of `CLASS/*`, with the model's indexes of their classes. A folder without classes gives one
 /// failed input.
-fn labelled(folder: &Path, class_names: &[String]) -> Result<Inputs> {
+fn labelled(folder: &Path, class_names: &ClassNames) -> Result<Inputs> {
     let folders = match class_folders(folder) {
         Ok(folders) => folders,
         Err(error) => {
@@ -114,14 +115,15 @@ fn labelled(folder: &Path, class_names: &[String]) -> Result<Inputs> {
 }
 
 /// The model's indexes of the classes that the folders name. Says which classes of the model have no folder.
-fn indices(folder: &Path, folders: &ClassFolders, class_names: &[String]) -> Result<Vec<usize>> {
+fn indices(folder: &Path, folders: &ClassFolders, classes: &ClassNames) -> Result<Vec<usize>> {
     let (mut indices, mut unknown) = (Vec::new(), Vec::new());
     for (name, _) in &folders.classes {
-        match class_names.iter().position(|known| known == name) {
+        match classes.index_of(name) {
             Some(index) => indices.push(index),
             None => unknown.push(name.clone()),
         }
     }
+    let class_names = classes.names();
     let shown = folder.display();
     if !unknown.is_empty() {
         let (unknown, known) = (named(&unknown), named(class_names));
@@ -152,14 +154,15 @@ mod tests {
     fn a_folder_that_cannot_be_evaluated_is_one_failed_input() {
         let folder = tempfile::tempdir().unwrap();
         let names = ["church", "tench"].map(str::to_owned);
-        let gone = labelled(&folder.path().join("gone"), &names).unwrap().inputs;
+        let classes = ClassNames::new(names.to_vec());
+        let gone = labelled(&folder.path().join("gone"), &classes).unwrap().inputs;
         assert_eq!(gone.len(), 1);
         assert!(gone[0].problem.is_some() && gone[0].path.ends_with("gone"));
         for name in &names {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         std::fs::write(folder.path().join("tench/1.png"), b"").unwrap();
-        let found = labelled(folder.path(), &names).unwrap().inputs;
+        let found = labelled(folder.path(), &classes).unwrap().inputs;
         assert!(found[0].path.ends_with("church") && found[0].problem.is_some());
         assert!(found[1].path.ends_with("tench/1.png") && found[1].class == Some(1));
         assert_eq!(found.len(), 2);
@@ -173,14 +176,16 @@ mod tests {
             std::fs::write(folder.path().join(name).join("1.png"), b"").unwrap();
         }
         let names = ["tench", "golf ball", "church"].map(str::to_owned);
-        let classes: Vec<_> = labelled(folder.path(), &names)
+        let classes: Vec<_> = labelled(folder.path(), &ClassNames::new(names.to_vec()))
             .unwrap()
             .inputs
             .iter()
             .map(|i| i.class)
             .collect();
         assert_eq!(classes, [Some(2), Some(0)]);
-        let message = labelled(folder.path(), &names[1..]).unwrap_err().to_string();
+        let message = labelled(folder.path(), &ClassNames::new(names[1..].to_vec()))
+            .unwrap_err()
+            .to_string();
         assert!(
             message.contains("`tench`") && !message.contains("`church`"),
             "{message}"

@@ -5,6 +5,8 @@
 
 pub mod builtin;
 pub mod check;
+pub mod classes;
+pub mod given;
 mod hints;
 pub mod inputs;
 pub mod model;
@@ -12,9 +14,11 @@ pub mod options;
 pub mod output;
 pub mod pipeline;
 pub mod predictions;
+pub mod preprocessing;
 pub mod reference;
 pub mod report;
 mod run;
+pub mod scores;
 pub mod setup;
 
 pub use run::run;

@@ -6,14 +6,18 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use mbn_cli::{Hint, Wanted, load_weights, named_file, other_kind};
+use mbn_cli::{Hint, Overrides, Wanted, load_weights_with, named_file, other_kind};
+use mbn_engine::engine::Reading;
 use mbn_engine::precision::ModelPrecision;
 use mbn_files::{FileKind, HEAD};
 use mbn_onnx::ModelErrorKind;
-use mbn_spec::{Architecture, Metadata, Preprocess, Variant};
+use mbn_onnx::foreign::ultralytics::Ultralytics;
+use mbn_onnx::foreign::{Heads, Layout};
+use mbn_spec::{Architecture, Metadata, ModelMetadata, Preprocess, Variant};
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::builtin;
+use crate::given::Given;
 
 /// The model to use if the user names none and this file exists.
 const DEFAULT_MODEL: &str = "model.onnx";
@@ -24,8 +28,18 @@ pub struct Model {
     name: String,
     content: Content,
     metadata: Metadata,
+    foreign: Option<Foreign>,
     sha256: Option<String>,
     precision: ModelPrecision,
+}
+
+/// What is known about a model that another tool wrote.
+#[derive(Clone, Debug, Default)]
+pub struct Foreign {
+    /// What Ultralytics' exporter says about it.
+    pub ultralytics: Option<Ultralytics>,
+    /// Folders with files that may describe it.
+    pub folders: Vec<PathBuf>,
 }
 
 /// What a model was read from.
@@ -39,25 +53,27 @@ pub enum Content {
 
 impl Model {
     /// Reads the file `path`, fetched if it is named on the Hub. Without it: `model.onnx` in the current folder if that exists, else the built-in weights.
+    /// Weights get the preprocessing that is given.
     ///
     /// # Errors
-    /// The file cannot be fetched or read, or is not a model.
-    pub fn open(path: Option<&Path>) -> Result<Self> {
+    /// The file cannot be fetched or read, or is not a model; no picture can follow the preprocessing.
+    pub fn open(path: Option<&Path>, given: &Given) -> Result<Self> {
         let default = Path::new(DEFAULT_MODEL);
         let named = path.map(|path| named_file(path, Wanted::Model)).transpose()?;
         match named.as_ref().map(|named| named.path.as_path()) {
-            Some(path) if is_weight_file(path) || holds_weights(path) => Ok(Self::of_weights(
-                format!("`{}`", path.display()),
-                load_weights(path)?,
-            )),
+            Some(path) if is_weight_file(path) || holds_weights(path) => {
+                let overrides = Overrides {
+                    images: given.parts,
+                    ..Overrides::default()
+                };
+                let weights = load_weights_with(path, &overrides)?;
+                Self::of_weights(format!("`{}`", path.display()), weights, given)
+            }
             Some(path) => Self::open_onnx(path),
             None if default.is_file() => Self::open_onnx(default),
             None => {
                 let weights = builtin::weights().context("the weights built into the program are broken")?;
-                Ok(Self::of_weights(
-                    "the weights built into the program".to_owned(),
-                    weights,
-                ))
+                Self::of_weights("the weights built into the program".to_owned(), weights, given)
             }
         }
     }
@@ -70,26 +86,37 @@ impl Model {
                 return Err(error).hint(|| advice);
             }
         };
-        let metadata = model
-            .metadata()
+        let read = model
+            .any_metadata()
             .with_context(|| format!("model file `{}` cannot be used", path.display()))?;
         Ok(Self {
             name: format!("`{}`", path.display()),
-            metadata,
+            foreign: (!read.is_ours).then(|| Foreign::new(path, &model, &read)),
+            metadata: read.metadata,
             sha256: model.weights_sha256().map(str::to_owned),
             precision: ModelPrecision::of(&model),
             content: Content::Onnx(path.to_owned(), model),
         })
     }
 
-    fn of_weights(name: String, weights: Weights) -> Self {
-        Self {
+    fn of_weights(name: String, weights: Weights, given: &Given) -> Result<Self> {
+        let mut metadata = weights.metadata().clone();
+        let usual = metadata.preprocess.unwrap_or_default();
+        let preprocess = given
+            .over(usual)
+            .with_context(|| format!("{name} cannot be used"))?;
+        if preprocess != usual {
+            metadata.preprocess = Some(preprocess);
+        }
+        let weights = weights.with_metadata(metadata.clone())?;
+        Ok(Self {
             name,
-            metadata: weights.metadata().clone(),
+            metadata,
+            foreign: None,
             sha256: Some(weights.sha256()),
             precision: ModelPrecision::Float32,
             content: Content::Weights(weights),
-        }
+        })
     }
 
     /// The model's name in messages.
@@ -112,10 +139,30 @@ impl Model {
         self.precision
     }
 
-    /// Multiply-adds for an image, if the model is a MobileNetV1.
-    pub fn multiply_adds(&self) -> Option<u64> {
+    /// What is known about it if another tool wrote it.
+    pub fn foreign(&self) -> Option<&Foreign> {
+        self.foreign.as_ref()
+    }
+
+    /// What its graph shows about its input and outputs. `output` is the output that the user names, `classes` the number of
+    /// class names.
+    pub fn reading(&self, output: Option<&str>, classes: Option<usize>) -> Reading {
+        let (heads, layout) = match &self.content {
+            Content::Onnx(_, model) => (Heads::of(model), Layout::of_model(model)),
+            Content::Weights(_) => Default::default(),
+        };
+        Reading {
+            heads,
+            layout,
+            output: output.map(str::to_owned),
+            classes,
+        }
+    }
+
+    /// Multiply-adds for an image of this size, if the model is a MobileNetV1.
+    pub fn multiply_adds(&self, size: usize) -> Option<u64> {
         let architecture = Architecture::new(self.metadata.alpha?, 1);
-        Some(architecture.summary(self.preprocess(None).size).multiply_adds())
+        Some(architecture.summary(size).multiply_adds())
     }
 
     /// Activation, epsilon and padding that the model states, or those that are not stated.
@@ -128,15 +175,38 @@ impl Model {
         self.metadata.classes.as_deref()
     }
 
-    /// How pictures become its input: as the model says, else the defaults at the size of its input.
-    pub fn preprocess(&self, input_size: Option<usize>) -> Preprocess {
-        self.metadata.preprocess.unwrap_or_else(|| {
-            let usual = Preprocess::default();
-            Preprocess {
-                size: input_size.unwrap_or(usual.size),
-                ..usual
-            }
-        })
+    /// How pictures become its input, if the model says it in this project's terms.
+    pub fn stated_preprocess(&self) -> Option<Preprocess> {
+        self.metadata.preprocess
+    }
+}
+
+impl Foreign {
+    /// Reads what another tool's metadata says, and logs what it cannot use.
+    fn new(path: &Path, model: &mbn_onnx::Model, read: &ModelMetadata) -> Self {
+        for collision in &read.collisions {
+            log::warn!(
+                "`{}` is of another tool, its {collision}; left aside",
+                path.display()
+            );
+        }
+        let ultralytics = model.ultralytics().map(|(told, problems)| {
+            problems
+                .iter()
+                .for_each(|problem| log::warn!("`{}`: {problem}", path.display()));
+            told
+        });
+        let folder = path.parent().unwrap_or(Path::new(""));
+        // On the Hub, models of this format have a folder of their own.
+        let above = folder
+            .file_name()
+            .filter(|name| *name == "onnx")
+            .and(folder.parent());
+        let folders = [Some(folder), above].into_iter().flatten();
+        Self {
+            ultralytics,
+            folders: folders.map(Path::to_owned).collect(),
+        }
     }
 }
 
@@ -192,13 +262,13 @@ mod tests {
         )
         .unwrap();
         let (a, b) = (
-            Model::open(Some(&onnx)).unwrap(),
-            Model::open(Some(&safetensors)).unwrap(),
+            Model::open(Some(&onnx), &Given::default()).unwrap(),
+            Model::open(Some(&safetensors), &Given::default()).unwrap(),
         );
         assert!(matches!(a.content(), Content::Onnx(..)) && matches!(b.content(), Content::Weights(_)));
         assert_eq!(a.sha256(), b.sha256());
         assert_eq!(a.class_names(), b.class_names());
-        let missing = Model::open(Some(&folder.path().join("gone.onnx"))).unwrap_err();
+        let missing = Model::open(Some(&folder.path().join("gone.onnx")), &Given::default()).unwrap_err();
         assert!(missing.to_string().contains("gone.onnx"), "{missing}");
     }
 }

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::Parser;
-use mbn_cli::{CommonArgs, DeviceArgs, DeviceChoice, UsageError};
+use mbn_cli::{CommonArgs, DeviceArgs, DeviceChoice, PreprocessArgs, UsageError};
 use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_engine::images::MAX_BATCH;
+use mbn_spec::Preset;
 
 use crate::output::OutputFormat;
 
@@ -23,6 +24,7 @@ Examples:
   mbn-infer --evaluate data/val
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
+  mbn-infer --model resnet.onnx --preprocess imagenet --classes synset.txt photos/
 
 ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
 current folder or beside a parent folder of the program (`make onnxruntime` puts it there, `make onnxruntime-cuda` \
@@ -75,6 +77,31 @@ pub struct Options {
     /// [default: `model.onnx`, else the weights built into the program]
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     pub model: Option<PathBuf>,
+
+    /// How images become the model's input, if it does not say it: `imagenet`, `half` (-1 to 1), `unit` (0 to 1), `bytes`
+    /// (0 to 255), `ultralytics`, `keras`, `timm`, `clip`; the options below override single parts
+    #[arg(long, value_name = "PRESET", help_heading = "Model")]
+    pub preprocess: Option<Preset>,
+
+    #[command(flatten, next_help_heading = "Model")]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub images: PreprocessArgs,
+
+    /// File with the names of the classes, one per line in the order of the outputs; `n01440764 tench` is an identifier and a
+    /// name [default: the model's metadata, `config.json`, `labels.txt` or `synset.txt` beside it]
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    pub classes: Option<PathBuf>,
+
+    /// The model's output that has the classes' values [default: found by its shape and by the nodes that make it]
+    #[arg(long, value_name = "NAME", help_heading = "Model")]
+    pub output_name: Option<String>,
+
+    /// Several classes may be right at once: each gets a probability by itself, sigmoid instead of softmax
+    #[arg(long, help_heading = "Model")]
+    pub multi_label: bool,
 
     /// Number of classes to print for each image
     #[arg(long, value_name = "K", default_value_t = 3, help_heading = "Output",
@@ -219,6 +246,9 @@ impl Options {
         if self.engine == Some(EngineKind::Candle) {
             if self.ort_lib.is_some() {
                 return wrong("`--ort-lib` has no effect with `--engine candle`");
+            }
+            if self.output_name.is_some() {
+                return wrong("`--output-name` has no effect with `--engine candle`");
             }
             if self.parity.is_some_and(|scope| scope != ParityScope::Off) {
                 return wrong(

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use mbn_data::{DecodeErrorKind, DecodeOptions, DecodeWarning, Normalizer, decode_file_with, resize};
+use mbn_data::{
+    DecodeErrorKind, DecodeOptions, DecodeWarning, Normalizer, ResizeError, decode_file_with, resize,
+    resize_exactly,
+};
 use mbn_engine::images::{Images, Picture, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
@@ -40,12 +43,15 @@ pub struct WorkerTimes {
     pub preprocess: Duration,
 }
 
+type Resizing = fn(&RgbImage, &Preprocess) -> Result<RgbImage, ResizeError>;
+
 /// How inputs are read.
 pub struct Pipeline {
     preprocess: Preprocess,
     options: DecodeOptions,
     pixel_type: PixelType,
     normalizer: Normalizer,
+    resize: Resizing,
     chunk_len: usize,
     decode_nanos: AtomicU64,
     preprocess_nanos: AtomicU64,
@@ -72,10 +78,20 @@ impl Pipeline {
             options,
             pixel_type,
             normalizer: Normalizer::new(&preprocess),
+            resize,
             // Enough for each thread, however small the batch.
             chunk_len: batch * (2 * threads).div_ceil(batch),
             decode_nanos: AtomicU64::new(0),
             preprocess_nanos: AtomicU64::new(0),
+        }
+    }
+
+    /// The same with pictures that have the pixels that other libraries would give the network.
+    #[must_use]
+    pub fn exactly(self) -> Self {
+        Self {
+            resize: resize_exactly,
+            ..self
         }
     }
 
@@ -180,7 +196,8 @@ impl Pipeline {
         let outcomes: Vec<_> = slots
             .map(|(input, slot)| {
                 self.decode(input, |image| {
-                    let resized = resize(&image, &self.preprocess).map_err(|error| describe(&error))?;
+                    let resized =
+                        (self.resize)(&image, &self.preprocess).map_err(|error| describe(&error))?;
                     write(&resized, slot);
                     Ok(())
                 })

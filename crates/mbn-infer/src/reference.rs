@@ -122,6 +122,7 @@ mod tests {
     use mbn_onnx::{ExportOptions, export};
 
     use super::*;
+    use crate::given::Given;
 
     /// Writes `weights` as `m.onnx`, and `beside` as `m.safetensors`.
     fn files(folder: &Path, weights: &Weights, beside: Option<&Weights>) -> Model {
@@ -134,7 +135,7 @@ mod tests {
         if let Some(beside) = beside {
             beside.save(&folder.join("m.safetensors")).unwrap();
         }
-        Model::open(Some(&path)).unwrap()
+        Model::open(Some(&path), &Given::default()).unwrap()
     }
 
     fn other() -> Weights {

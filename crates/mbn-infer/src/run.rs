@@ -1,5 +1,6 @@
 //! The program: classifies the inputs chunk by chunk.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use mbn_cli::{Outcome, check_output, interrupt, progress};
 use mbn_data::{DecodeOptions, LeftOut};
 use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
-use mbn_engine::softmax::softmax;
 
 use crate::check::Check;
 use crate::hints;
@@ -21,6 +21,7 @@ use crate::output::{self, Writer};
 use crate::pipeline::{self, Chunk, Pipeline};
 use crate::predictions::top_k;
 use crate::report::{self, Report};
+use crate::scores::Scores;
 use crate::setup::{self, Classifier};
 
 const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
@@ -67,6 +68,10 @@ pub fn run(options: Options) -> Result<Outcome> {
         classifier.batch,
         threads,
     );
+    let pipeline = match classifier.is_foreign {
+        true => pipeline.exactly(),
+        false => pipeline,
+    };
     let bar = progress::bar(inputs.len() as u64, BAR);
     if options.output.is_none() && stdout().is_terminal() {
         // The results themselves show the progress.
@@ -175,12 +180,15 @@ fn finish(
         let found = done
             .logits
             .with_context(|| format!("{} failed", classifier.lanes.describe()));
-        let found = hints::with_cuda_hint(found)?;
+        let found = hints::with_engine_hint(found)?;
         if let Some(check) = &mut classifier.check {
             let images = chunk.images.pixels().range(batch.values());
             check.compare(images, batch.len(), &found)?;
         }
         outputs.extend(found);
+    }
+    if classifier.scores.correct(&outputs, classes) {
+        log::info!("output: its values are in [0, 1] and sum to 1: they are taken for probabilities");
     }
     let mut rows = outputs.chunks_mut(classes);
     for (input, outcome) in chunk.inputs.iter().zip(chunk.outcomes) {
@@ -189,10 +197,11 @@ fn finish(
                 if let Some(warning) = warning {
                     log::warn!("`{}`: {warning}", name(input));
                 }
-                probabilities(rows.next(), classifier.probabilities)
+                probabilities(rows.next(), classifier.scores)
             }
             Err(problem) => Err(problem),
         };
+        let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
         let written = write(input, probabilities, classifier, options, writer, report);
         written.with_context(|| output::cannot_write(options.output.as_deref()))?;
     }
@@ -201,15 +210,12 @@ fn finish(
 }
 
 /// One image's probabilities from the engine's row of outputs.
-fn probabilities(row: Option<&mut [f32]>, is_probabilities: bool) -> Result<&[f32], String> {
+fn probabilities(row: Option<&mut [f32]>, scores: Scores) -> Result<Cow<'_, [f32]>, String> {
     let row = row.ok_or("the engine gave no output for it")?;
     if !row.iter().all(|value| value.is_finite()) {
         return Err("the network's output for it is not finite".to_owned());
     }
-    if !is_probabilities {
-        softmax(row);
-    }
-    Ok(row)
+    Ok(scores.probabilities(row))
 }
 
 fn write(
@@ -228,7 +234,11 @@ fn write(
             }
             writer.image(
                 &input.path,
-                Ok(&top_k(probabilities, &classifier.class_names, options.top_k)),
+                Ok(&top_k(
+                    probabilities,
+                    classifier.class_names.names(),
+                    options.top_k,
+                )),
             )
         }
         Err(problem) => {

@@ -6,15 +6,24 @@ mod onnx_runtime;
 mod parity;
 mod threads;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use mbn_cli::{DeviceChoice, start_threads};
 use mbn_engine::images::PixelType;
 use mbn_engine::lanes::Lanes;
-use mbn_spec::{Preprocess, default_class_names};
+use mbn_onnx::foreign::Ending;
+use mbn_onnx::foreign::ultralytics::CLASSIFY;
+use mbn_spec::Preprocess;
+use mbn_weights::is_multi_label;
 
 use crate::check::Check;
+use crate::classes::{ClassNames, ClassSources};
+use crate::given::Given;
 use crate::model::Model;
 use crate::options::Options;
+use crate::preprocessing::Preprocessing;
+use crate::scores::{Head, Scores};
+use loaded::Loaded;
+use onnx_runtime::Task;
 use threads::Split;
 
 /// The most whole pictures that an engine gets at once.
@@ -27,11 +36,13 @@ pub struct Classifier {
     /// Images that an engine takes at once.
     pub batch: usize,
     /// Class names in the order of the outputs.
-    pub class_names: Vec<String>,
+    pub class_names: ClassNames,
     /// How pictures become the network's input.
     pub preprocess: Preprocess,
-    /// The engine gives probabilities instead of logits.
-    pub probabilities: bool,
+    /// Another tool wrote the model.
+    pub is_foreign: bool,
+    /// How the engine's outputs become probabilities.
+    pub scores: Scores,
     /// Threads that decode, on which candle computes too.
     pub threads: usize,
     /// Compares the engine with candle.
@@ -43,14 +54,29 @@ pub struct Classifier {
 /// # Errors
 /// A model, engine, device or reference that the options name cannot be used.
 pub fn classifier(options: &Options) -> Result<Classifier> {
-    let model = Model::open(options.model.as_deref())?;
+    let given = Given::by(options);
+    let model = Model::open(options.model.as_deref(), &given)?;
+    let preprocessing = Preprocessing::of(&model, given)?;
+    let classes = ClassSources::of(&model, options.classes.as_deref())?;
     let runtime = onnx_runtime::find(options)?;
     log::info!("model: {model}");
     let all = options.common.thread_count();
     let (loaded, device, threads) = match &runtime {
         Some(runtime) => {
-            let split = Split::new(all, model.multiply_adds());
-            let (loaded, device) = onnx_runtime::load(&model, runtime, options, split.engine)?;
+            let split = Split::new(all, model.multiply_adds(preprocessing.size()));
+            let task = Task {
+                model: &model,
+                reading: model.reading(options.output_name.as_deref(), classes.count()),
+                size: preprocessing.size(),
+                runtime,
+                options,
+                threads: split.engine,
+            };
+            let loaded = onnx_runtime::load(&task);
+            let (loaded, device) = match of_another_task(&model) {
+                Some(text) => loaded.context(text)?,
+                None => loaded?,
+            };
             let threads = if loaded.on_cuda { all } else { split.decoding };
             start_threads(threads)?;
             (loaded, device, threads)
@@ -73,15 +99,18 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     {
         log::warn!("{settings} no effect, since no CUDA device is used");
     }
+    let takes_bytes = loaded.lanes.pixel_type() == PixelType::Uint8;
+    let preprocess = preprocessing.settle(loaded.input_size, takes_bytes)?;
+    let (scores, class_names) = outputs(&model, options, &loaded, classes)?;
     let check = match &runtime {
-        Some(_) => parity::check(&model, options, &loaded)?,
+        Some(_) => parity::check(&model, options, &loaded, &preprocess)?,
         None => None,
     };
-    let names = model.class_names().map(<[String]>::to_vec);
     Ok(Classifier {
-        class_names: names.unwrap_or_else(|| default_class_names(loaded.lanes.classes())),
-        preprocess: model.preprocess(loaded.input_size),
-        probabilities: loaded.probabilities,
+        class_names,
+        preprocess,
+        is_foreign: model.foreign().is_some(),
+        scores,
         batch: match loaded.lanes.pixel_type() {
             // Whole pictures take much memory, and few in a row have one size.
             PixelType::Pictures => loaded.batch.min(MAX_PICTURES),
@@ -91,4 +120,43 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         lanes: loaded.lanes,
         check,
     })
+}
+
+/// How the outputs are read, and what the classes are called.
+fn outputs(
+    model: &Model,
+    options: &Options,
+    loaded: &Loaded,
+    classes: ClassSources,
+) -> Result<(Scores, ClassNames)> {
+    let cannot_use = || format!("{} cannot be used", model.name());
+    let head = Head {
+        output: &loaded.output,
+        ending: loaded.ending,
+        values: loaded.lanes.classes(),
+        is_foreign: model.foreign().is_some(),
+    };
+    let scores = Scores::of(&head, options.multi_label || is_stated_multi_label(model, &head));
+    let scores = scores.with_context(cannot_use)?;
+    if head.is_foreign {
+        log::info!("{}", scores.describe(&head));
+    }
+    let names = classes.settle(scores.classes(head.values))?;
+    Ok((scores, names))
+}
+
+/// Whether a file beside the model says that several classes may be right at once, and the graph leaves that open.
+fn is_stated_multi_label(model: &Model, head: &Head<'_>) -> bool {
+    let folders = model.foreign().map_or(&[][..], |foreign| &foreign.folders);
+    head.ending != Ending::Softmax
+        && folders
+            .iter()
+            .any(|folder| is_multi_label(folder).unwrap_or(false))
+}
+
+/// That the model's metadata says it is no classifier.
+fn of_another_task(model: &Model) -> Option<String> {
+    let task = &model.foreign()?.ultralytics.as_ref()?.task;
+    let name = model.name();
+    (task != CLASSIFY).then(|| format!("{name} is for Ultralytics' task `{task}`, expected `{CLASSIFY}`"))
 }

@@ -121,12 +121,6 @@ pub(crate) fn steps(name: &str, values: &[i32]) -> TensorProto {
     tensor(name, &[values.len()], DataType::Int32, raw_data)
 }
 
-/// A constant of float64 `[values]`.
-pub(crate) fn doubles(name: &str, values: &[f64]) -> TensorProto {
-    let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    tensor(name, &[values.len()], DataType::Double, raw_data)
-}
-
 /// A constant of int64 `[values]`.
 pub(crate) fn ints(name: &str, values: &[i64]) -> TensorProto {
     let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();

@@ -3,7 +3,7 @@
 use mbn_spec::{Activation, Architecture, Preprocess, Resize, TensorKind, TensorRole};
 use mbn_weights::{Folded, Weights};
 
-use crate::builder::{GraphBuilder, byte, doubles, floats, ints, signed_bytes};
+use crate::builder::{GraphBuilder, byte, floats, ints, signed_bytes};
 use crate::names::{
     AXES, BYTE_ZERO, CLASSIFIER_ZERO, OFFSET, RELU6_MAX, RELU6_MIN, SCALE, SHAPE, SHORTER, SIZE, TWO,
 };
@@ -22,7 +22,7 @@ pub(crate) fn fixed(
         constants.push(ints(SIZE, &[size, size]));
         if preprocess.resize == Resize::Crop {
             constants.extend([
-                doubles(SHORTER, &[preprocess.shorter_side() as f64]),
+                ints(SHORTER, &[preprocess.shorter_side() as i64]),
                 ints(TWO, &[2]),
                 ints(AXES, &[1, 2]),
                 // 0 stands for the batch as it is.

@@ -28,6 +28,7 @@ mod error;
 mod export;
 #[cfg(test)]
 mod fixtures;
+pub mod foreign;
 mod limits;
 mod model;
 mod names;

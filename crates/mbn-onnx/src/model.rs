@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, whole_file};
-use mbn_spec::{Metadata, MetadataError, Quantization};
-use mbn_weights::MAX_FILE_BYTES;
+use mbn_spec::{Metadata, MetadataError, ModelMetadata, Quantization};
 use prost::Message;
 
+use crate::foreign::ultralytics::Ultralytics;
 use crate::limits::{self, TooLarge};
 use crate::proto::{GraphProto, ModelProto};
 
+/// Bytes of the largest protocol buffer.
+const MAX_BYTES: u64 = 1 << 31;
 pub(crate) const WEIGHTS_SHA256: &str = "weights_sha256";
 pub(crate) const QUANTIZATION: &str = "quantization";
 /// Key of the metadata that says, with the value `true`, that the graph itself resizes pictures of any size.
@@ -41,8 +43,8 @@ pub enum ModelErrorKind {
     /// It is empty.
     #[error("the file is empty")]
     Empty,
-    /// It is too large to be a MobileNetV1.
-    #[error("the file has {0} bytes, more than any MobileNetV1 (limit {MAX_FILE_BYTES})")]
+    /// It is too large: a protocol buffer ends there, and tensors may be in other files.
+    #[error("the file has {0} bytes, more than an ONNX file can have (limit {MAX_BYTES})")]
     TooLarge(u64),
     /// It is a file of another kind.
     #[error("it is {0}, expected an ONNX model")]
@@ -64,7 +66,7 @@ impl Model {
     /// # Errors
     /// [`ModelError`] if the file cannot be read as a model.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
-        let read = || Self::from_bytes(&whole_file::read(path, MAX_FILE_BYTES, ModelErrorKind::TooLarge)?);
+        let read = || Self::from_bytes(&whole_file::read(path, MAX_BYTES, ModelErrorKind::TooLarge)?);
         read().map_err(|kind| ModelError {
             path: path.to_owned(),
             kind,
@@ -103,6 +105,21 @@ impl Model {
     pub fn metadata(&self) -> Result<Metadata, MetadataError> {
         let props = &self.proto.metadata_props;
         Metadata::from_pairs(props.iter().map(|entry| (entry.key(), entry.value())))
+    }
+
+    /// The metadata, whichever tool wrote the model.
+    ///
+    /// # Errors
+    /// [`MetadataError`] if it says that the model is this project's, and a value cannot be used.
+    pub fn any_metadata(&self) -> Result<ModelMetadata, MetadataError> {
+        let props = &self.proto.metadata_props;
+        ModelMetadata::from_pairs(props.iter().map(|entry| (entry.key(), entry.value())))
+    }
+
+    /// What Ultralytics' exporter says about the model, if it wrote it, and what it says that cannot be read.
+    pub fn ultralytics(&self) -> Option<(Ultralytics, Vec<String>)> {
+        let props = &self.proto.metadata_props;
+        Ultralytics::of(&props.iter().map(|entry| (entry.key(), entry.value())).collect())
     }
 
     /// The [hash](mbn_weights::Weights::sha256) of the weights that the model was made from.

@@ -21,9 +21,13 @@ pub use alpha::{Alpha, ParseAlphaError};
 pub use architecture::{Architecture, BLOCKS, STEM_CHANNELS};
 pub use layer::{ConvLayer, LayerKind, Padding};
 pub use layer_set::{CLASSIFIER, LayerNameError, LayerSet};
-pub use metadata::{ARCHITECTURE, Metadata, MetadataError, Training, default_class_names};
+pub use metadata::{ARCHITECTURE, Metadata, MetadataError, ModelMetadata, Training, default_class_names};
 pub use names::{Channels, ParseNameError};
-pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess, PreprocessError, Resize};
+pub use preprocess::partial::PartialPreprocess;
+pub use preprocess::preset::Preset;
+pub use preprocess::{
+    Centre, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess, PreprocessError, Resize,
+};
 pub use quantization::{LARGEST_WEIGHT, Quantization, WEIGHT_BITS};
 pub use summary::{LayerSummary, Summary};
 pub use tensor::{NormTensor, TensorKind, TensorRole, TensorSpec};

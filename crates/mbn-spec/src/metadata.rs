@@ -106,28 +106,77 @@ impl Metadata {
     ) -> Result<Self, MetadataError> {
         let mut metadata = Metadata::default();
         for (key, value) in pairs {
-            match key {
-                "architecture" if value != ARCHITECTURE => {
-                    return Err(MetadataError::Architecture(value.to_owned()));
-                }
-                "alpha" => {
-                    let alpha = value.parse::<Alpha>();
-                    metadata.alpha = Some(alpha.map_err(|error| value_error("alpha", error))?);
-                }
-                "classes" => metadata.classes = Some(parse("classes", value)?),
-                "preprocess" => {
-                    let preprocess: Preprocess = parse("preprocess", value)?;
-                    preprocess
-                        .validate()
-                        .map_err(|error| value_error("preprocess", error))?;
-                    metadata.preprocess = Some(preprocess);
-                }
-                "variant" => metadata.variant = Some(parse("variant", value)?),
-                "training" => metadata.training = Some(parse("training", value)?),
-                _ => {}
-            }
+            metadata.read(key, value)?;
         }
         Ok(metadata)
+    }
+
+    /// Reads a pair; an unknown key is ignored.
+    fn read(&mut self, key: &str, value: &str) -> Result<(), MetadataError> {
+        match key {
+            "architecture" if value != ARCHITECTURE => {
+                return Err(MetadataError::Architecture(value.to_owned()));
+            }
+            "alpha" => {
+                let alpha = value.parse::<Alpha>();
+                self.alpha = Some(alpha.map_err(|error| value_error("alpha", error))?);
+            }
+            "classes" => self.classes = Some(parse("classes", value)?),
+            "preprocess" => {
+                let preprocess: Preprocess = parse("preprocess", value)?;
+                preprocess
+                    .validate()
+                    .map_err(|error| value_error("preprocess", error))?;
+                self.preprocess = Some(preprocess);
+            }
+            "variant" => self.variant = Some(parse("variant", value)?),
+            "training" => self.training = Some(parse("training", value)?),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The metadata of a model that any tool may have written.
+#[derive(Debug)]
+pub struct ModelMetadata {
+    /// What it says in this project's terms. Of another tool's model, the class names and the preprocessing alone.
+    pub metadata: Metadata,
+    /// Whether it says that the model is this project's network.
+    pub is_ours: bool,
+    /// Keys of another tool that are called like ours and mean something else.
+    pub collisions: Vec<MetadataError>,
+}
+
+impl ModelMetadata {
+    /// Reads the pairs of a model. Those of another tool may have any values under any key.
+    ///
+    /// # Errors
+    /// As [`Metadata::from_pairs`], if the pairs say that the model is this project's.
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, MetadataError> {
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        if pairs.contains(&("architecture", ARCHITECTURE)) {
+            return Ok(Self {
+                metadata: Metadata::from_pairs(pairs)?,
+                is_ours: true,
+                collisions: Vec::new(),
+            });
+        }
+        let (mut metadata, mut collisions) = (Metadata::default(), Vec::new());
+        for (key, value) in pairs {
+            if ["architecture", "classes", "preprocess"].contains(&key)
+                && let Err(error) = metadata.read(key, value)
+            {
+                collisions.push(error);
+            }
+        }
+        Ok(Self {
+            metadata,
+            is_ours: false,
+            collisions,
+        })
     }
 }
 
@@ -169,6 +218,26 @@ mod tests {
         let pairs = metadata.to_pairs();
         let read = Metadata::from_pairs(pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())));
         assert_eq!(read.unwrap(), metadata);
+    }
+
+    #[test]
+    fn another_tools_keys_are_no_error() {
+        let names = r#"["a", "b"]"#;
+        let pairs = [
+            ("architecture", "resnet50"),
+            ("classes", names),
+            ("preprocess", "rescale"),
+            ("alpha", "0.3"),
+            ("training", "7"),
+        ];
+        let read = ModelMetadata::from_pairs(pairs).unwrap();
+        assert!(!read.is_ours);
+        assert_eq!(read.metadata.classes.unwrap(), ["a", "b"]);
+        let collisions: Vec<_> = read.collisions.iter().map(ToString::to_string).collect();
+        assert_eq!(collisions.len(), 2, "{collisions:?}");
+        assert!(collisions[0].contains("resnet50") && collisions[1].contains("preprocess"));
+        let ours = [("classes", "7"), ("architecture", ARCHITECTURE)];
+        assert!(ModelMetadata::from_pairs(ours).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Activation, Interpolation, Resize, Stride2Padding};
+use crate::{Activation, Interpolation, Preset, Resize, Stride2Padding};
 
 /// A name that stands for none of the choices.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +47,11 @@ names!(Activation, "`relu` or `relu6`", "relu" => Relu, "relu6" => Relu6);
 names!(
     Stride2Padding, "`symmetric`, `end` or `same`",
     "symmetric" => Symmetric, "end" => End, "same" => Same
+);
+names!(
+    Preset, "one of `imagenet`, `half`, `unit`, `bytes`, `ultralytics`, `keras`, `timm` and `clip`",
+    "imagenet" => Imagenet, "half" => Half, "unit" => Unit, "bytes" => Bytes, "ultralytics" => Ultralytics,
+    "keras" => Keras, "timm" => Timm, "clip" => Clip
 );
 
 /// A number for each of red, green and blue: `R,G,B`, or one number for all.

@@ -1,5 +1,8 @@
 //! How a picture becomes the network's input. Weight files and ONNX files both store this description.
 
+pub(crate) mod partial;
+pub(crate) mod preset;
+
 use serde::{Deserialize, Serialize};
 
 /// Per-channel mean of ImageNet, on channels scaled to `[0, 1]`.
@@ -35,6 +38,33 @@ impl Interpolation {
     }
 }
 
+/// Where the centre lies if the pixels around it are odd in number, so that half a pixel is left over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Centre {
+    /// The half is rounded to an even number of pixels, as torchvision, timm and Ultralytics do.
+    #[default]
+    Even,
+    /// The half is dropped, as transformers does.
+    Down,
+}
+
+impl Centre {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Pixels before a part of `size` pixels in the centre of `length`.
+    pub fn offset(self, length: usize, size: usize) -> usize {
+        let around = length.saturating_sub(size);
+        let half = around / 2;
+        match self {
+            Self::Even if around % 2 == 1 => half + half % 2,
+            _ => half,
+        }
+    }
+}
+
 /// Resizing and normalisation of RGB pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preprocess {
@@ -45,6 +75,9 @@ pub struct Preprocess {
     /// Length of the shorter side under [`Resize::Crop`], if it is not 256/224 of the size. It has no meaning otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shorter: Option<usize>,
+    /// Where the centre lies under [`Resize::Crop`].
+    #[serde(default, skip_serializing_if = "Centre::is_default")]
+    pub centre: Centre,
     /// The filter of the resize.
     #[serde(default, skip_serializing_if = "Interpolation::is_default")]
     pub interpolation: Interpolation,
@@ -89,6 +122,7 @@ impl Default for Preprocess {
             size: 224,
             resize: Resize::Square,
             shorter: None,
+            centre: Centre::Even,
             interpolation: Interpolation::Bilinear,
             mean: IMAGENET_MEAN,
             std: IMAGENET_STD,
@@ -100,6 +134,12 @@ impl Preprocess {
     /// Length of the shorter side under `Resize::Crop`: as given, else 256/224 of the size, rounded.
     pub fn shorter_side(&self) -> usize {
         self.shorter.unwrap_or_else(|| usual_shorter(self.size))
+    }
+
+    /// Length of the longer side under `Resize::Crop`, of a picture with these sides: without its fraction, as all libraries
+    /// take it.
+    pub fn longer_side(&self, shorter: usize, longer: usize) -> usize {
+        self.shorter_side().saturating_mul(longer) / shorter.max(1)
     }
 
     /// The same with another shorter side. The usual one is not stored, so that equal descriptions are written equally.
@@ -176,13 +216,14 @@ mod tests {
         );
         let timm = Preprocess {
             resize: Resize::Crop,
+            centre: Centre::Down,
             interpolation: Interpolation::Bicubic,
             ..Preprocess::default().with_size(256).with_shorter(269)
         };
         let json = serde_json::to_string(&timm).unwrap();
         assert!(
             json.starts_with(
-                r#"{"size":256,"resize":"crop","shorter":269,"interpolation":"bicubic","mean":"#
+                r#"{"size":256,"resize":"crop","shorter":269,"centre":"down","interpolation":"bicubic","mean":"#
             ),
             "{json}"
         );
@@ -228,6 +269,25 @@ mod tests {
         assert_eq!(usual.shorter_side(), 256);
         assert_eq!(usual.with_shorter(256), usual);
         assert_eq!(usual.with_size(192).shorter_side(), 219);
+    }
+
+    /// `int(256 * 333 / 257)`, and `int(round((331 - 224) / 2))` in Python, whose halves go to the even number.
+    #[test]
+    fn the_centre_is_where_the_libraries_have_it() {
+        let usual = Preprocess::default();
+        assert_eq!(usual.longer_side(257, 333), 331);
+        for (length, even, down) in [
+            (224, 0, 0),
+            (225, 0, 0),
+            (226, 1, 1),
+            (227, 2, 1),
+            (229, 2, 2),
+            (331, 54, 53),
+        ] {
+            assert_eq!(Centre::Even.offset(length, 224), even, "{length}");
+            assert_eq!(Centre::Down.offset(length, 224), down, "{length}");
+        }
+        assert_eq!(Centre::Even.offset(1, 2), 0);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What other libraries write beside their weights: configuration as JSON, with what the tensors do not show.
 
-mod fields;
+pub(crate) mod fields;
+pub mod model;
 pub(crate) mod timm;
 pub(crate) mod transformers;
 
 use mbn_spec::{Activation, Alpha, Preprocess, Stride2Padding, Variant};
 
-pub use fields::BesideError;
+use fields::BesideError;
 
 /// The configuration of a network.
 const CONFIG: &str = "config.json";

@@ -8,7 +8,7 @@ use mbn_spec::MetadataError;
 use mbn_spec::text::joined;
 use safetensors::SafeTensorError;
 
-use crate::beside::BesideError;
+use crate::beside::fields::BesideError;
 use crate::lookalikes::Lookalike;
 use crate::pickle::PickleError;
 

@@ -9,7 +9,8 @@ use mbn_spec::{
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use crate::beside::{BesideError, Described};
+use crate::beside::Described;
+use crate::beside::fields::BesideError;
 use crate::contents::{Head, Source, Taken, WeightFile};
 use crate::error::Problem;
 use crate::views::Views;

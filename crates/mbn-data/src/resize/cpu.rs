@@ -4,7 +4,7 @@ use image::RgbImage;
 use mbn_spec::Interpolation;
 
 use super::region::{Region, whole};
-use super::{bicubic, bilinear};
+use super::{bilinear, pillow};
 
 /// A picture that cannot be resized as asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -26,12 +26,32 @@ pub(super) fn side_of(size: usize) -> Option<u32> {
     side.filter(|side| (1..=4096).contains(side))
 }
 
+/// How close a bilinear resize comes to Pillow's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    /// Within a level, in vector instructions.
+    Fast,
+    /// To the bit.
+    Pillow,
+}
+
 /// Resizes a box of a picture to size x size. Like Pillow with a box, it reads pixels beyond the box if there are any.
 pub(crate) fn resize_region(
     image: &RgbImage,
     region: Region,
     size: usize,
     interpolation: Interpolation,
+) -> Result<RgbImage, ResizeError> {
+    resize_region_with(image, region, size, interpolation, Arithmetic::Fast)
+}
+
+/// As [`resize_region`], in the given arithmetic.
+pub(crate) fn resize_region_with(
+    image: &RgbImage,
+    region: Region,
+    size: usize,
+    interpolation: Interpolation,
+    arithmetic: Arithmetic,
 ) -> Result<RgbImage, ResizeError> {
     let error = |reason: String| ResizeError {
         width: image.width(),
@@ -49,8 +69,8 @@ pub(crate) fn resize_region(
     if region == whole(image) && image.dimensions() == (side, side) {
         return Ok(image.clone());
     }
-    match interpolation {
-        Interpolation::Bilinear => bilinear::resize(image, region, side).map_err(error),
-        Interpolation::Bicubic => Ok(bicubic::resize(image, region, side)),
+    match (interpolation, arithmetic) {
+        (Interpolation::Bilinear, Arithmetic::Fast) => bilinear::resize(image, region, side).map_err(error),
+        _ => Ok(pillow::resize(image, region, side, interpolation)),
     }
 }

@@ -29,7 +29,7 @@ const ROUNDING: f64 = 1e-9;
 pub(crate) fn region(image: &RgbImage, preprocess: &Preprocess) -> Region {
     match preprocess.resize {
         Resize::Square => whole(image),
-        Resize::Crop => centre(image, preprocess.size, preprocess.shorter_side()),
+        Resize::Crop => centre(image, preprocess),
     }
 }
 
@@ -43,17 +43,17 @@ pub(crate) fn whole(image: &RgbImage) -> Region {
     }
 }
 
-/// The box that becomes the central size x size pixels when the picture is resized so that its shorter side is
-/// `shorter` pixels. Resizing this box alone gives the same pixels as resizing everything and then cropping, without a
+/// The box that becomes the central size x size pixels when the picture is resized to the shorter side of `preprocess`.
+/// Resizing this box alone gives the same pixels as resizing everything and then cropping, without a
 /// huge intermediate picture if the source is very narrow.
-fn centre(image: &RgbImage, size: usize, shorter: usize) -> Region {
-    let (width, height) = (f64::from(image.width()), f64::from(image.height()));
-    let scale = shorter as f64 / width.min(height);
-    let along = |length: f64| {
-        let resized = (length * scale).round_ties_even();
-        let offset = ((resized - size as f64) / 2.0).floor();
-        let back = length / resized;
-        (offset * back, size as f64 * back)
+fn centre(image: &RgbImage, preprocess: &Preprocess) -> Region {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let (size, shorter) = (preprocess.size, width.min(height));
+    let along = |length: usize| {
+        let resized = preprocess.longer_side(shorter, length);
+        let offset = preprocess.centre.offset(resized, size);
+        let back = length as f64 / resized as f64;
+        (offset as f64 * back, size as f64 * back)
     };
     let ((left, width), (top, height)) = (along(width), along(height));
     Region {

@@ -2,13 +2,16 @@
 
 mod fixed;
 mod interface;
+mod output;
 mod session;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mbn_onnx::RESIZE_INSIDE;
-use mbn_spec::Metadata;
+use half::f16;
+use mbn_onnx::foreign::{Heads, Layout};
+use mbn_onnx::{LOGITS, RESIZE_INSIDE};
+use mbn_spec::{Metadata, ModelMetadata};
 use ort::session::Session;
 use ort::value::TensorRef;
 
@@ -20,9 +23,23 @@ use crate::placement::Placement;
 use crate::runtime::Runtime;
 
 use fixed::FixedBatch;
-use interface::{Arranged, Input, Output};
+use interface::{Arranged, Input};
+use output::{NoOutput, Output, list, widened};
 pub(crate) use session::start;
 pub use session::{CudaOptions, CudnnSearch, ModelSource, Provider, SessionOptions};
+
+/// What is known of a model before it is loaded, for what its inputs and outputs leave open.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// What makes the outputs.
+    pub heads: Heads,
+    /// The layout that the first nodes show.
+    pub layout: Option<Layout>,
+    /// The output to take, by its name.
+    pub output: Option<String>,
+    /// The number of classes that have names.
+    pub classes: Option<usize>,
+}
 
 /// A network that ONNX Runtime runs.
 #[derive(Debug)]
@@ -46,7 +63,8 @@ impl OrtEngine {
     /// # Errors
     /// As [`OrtEngine::load`].
     pub fn from_file(runtime: &Runtime, path: &Path, threads: usize) -> Result<Self, EngineError> {
-        Self::load(runtime, &ModelSource::File(path.to_owned()), &on_cpu(threads))
+        let source = ModelSource::File(path.to_owned());
+        Self::load(runtime, &source, &on_cpu(threads), &Reading::default())
     }
 
     /// Loads an ONNX file's content to run on the CPU; `threads` compute each operation.
@@ -54,7 +72,8 @@ impl OrtEngine {
     /// # Errors
     /// As [`OrtEngine::load`].
     pub fn from_bytes(runtime: &Runtime, bytes: &[u8], threads: usize) -> Result<Self, EngineError> {
-        Self::load(runtime, &ModelSource::Bytes(bytes.into()), &on_cpu(threads))
+        let source = ModelSource::Bytes(bytes.into());
+        Self::load(runtime, &source, &on_cpu(threads), &Reading::default())
     }
 
     /// Loads an ONNX file.
@@ -66,8 +85,10 @@ impl OrtEngine {
         runtime: &Runtime,
         source: &ModelSource,
         options: &SessionOptions,
+        reading: &Reading,
     ) -> Result<Self, EngineError> {
-        Self::of_session(runtime, session::start(runtime, source, options, None)?, options)
+        let session = session::start(runtime, source, options, None)?;
+        Self::of_session(runtime, session, options, reading)
     }
 
     /// Loads an ONNX file for single images, and runs it once on zeros to see which provider runs each operation. Height
@@ -79,6 +100,7 @@ impl OrtEngine {
         runtime: &Runtime,
         source: &ModelSource,
         options: &SessionOptions,
+        reading: &Reading,
         size: usize,
     ) -> Result<(Self, Placement), EngineError> {
         let folder = tempfile::tempdir().map_err(EngineError::Profile)?;
@@ -91,10 +113,10 @@ impl OrtEngine {
             cuda.graph = false;
         }
         let session = session::start(runtime, source, &options, Some(&folder.path().join("profile")))?;
-        let mut engine = Self::of_session(runtime, session, &options)?;
+        let mut engine = Self::of_session(runtime, session, &options, reading)?;
         let size = engine.input_size().unwrap_or(size);
         let n = engine.input.batch.unwrap_or(1);
-        let blank = PixelBuffer::blank(engine.input.pixel_type, n, size);
+        let blank = PixelBuffer::blank(engine.input.pixel_type(), n, size);
         match blank.pixels() {
             Pixels::Pictures(pictures) => engine.run_pictures(pictures)?,
             pixels => engine.run_fixed(pixels, n)?,
@@ -109,20 +131,27 @@ impl OrtEngine {
         runtime: &Runtime,
         session: Session,
         options: &SessionOptions,
+        reading: &Reading,
     ) -> Result<Self, EngineError> {
         let properties = properties(&session)?;
-        let metadata = Metadata::from_pairs(properties.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
-        let output = Output::of(session.outputs())?;
-        if let Some(names) = &metadata.classes
-            && names.len() != output.classes
-        {
-            return Err(EngineError::ClassNames {
-                names: names.len(),
-                classes: output.classes,
-            });
+        let pairs = properties.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        let ModelMetadata {
+            metadata, is_ours, ..
+        } = ModelMetadata::from_pairs(pairs)?;
+        let resizes = is_ours && properties.get(RESIZE_INSIDE).is_some_and(|value| value == "true");
+        // Beside them there may be probabilities and features.
+        let logits = session.outputs().iter().any(|output| output.name() == LOGITS);
+        let usual = (is_ours && logits).then(|| LOGITS.to_owned());
+        let reading = Reading {
+            output: reading.output.clone().or(usual),
+            classes: reading.classes.or(metadata.classes.as_ref().map(Vec::len)),
+            ..reading.clone()
+        };
+        let (input, output) = interface(&session, &reading, resizes)?;
+        // Of another tool's metadata, the caller decides what to believe.
+        if is_ours {
+            agree(&metadata, &input, &output)?;
         }
-        let resizes = properties.get(RESIZE_INSIDE).is_some_and(|value| value == "true");
-        let input = Input::of(session.inputs(), &metadata, resizes)?;
         Ok(Self {
             fixed: None,
             session,
@@ -223,6 +252,9 @@ impl OrtEngine {
             Arranged::Float(values) => {
                 TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
             }
+            Arranged::Half(values) => {
+                TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
+            }
             Arranged::Uint8(values) => {
                 TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
             }
@@ -233,8 +265,17 @@ impl OrtEngine {
             .run(ort::inputs![name => value])
             .map_err(EngineError::run)?;
         let output = &outputs[self.output.name.as_str()];
-        let (shape, logits) = output.try_extract_tensor::<f32>().map_err(EngineError::run)?;
-        if **shape != [n as i64, self.output.classes as i64] {
+        let (shape, logits) = match self.output.is_half {
+            true => {
+                let (shape, values) = output.try_extract_tensor::<f16>().map_err(EngineError::run)?;
+                (shape, widened(values))
+            }
+            false => {
+                let (shape, values) = output.try_extract_tensor::<f32>().map_err(EngineError::run)?;
+                (shape, values.to_vec())
+            }
+        };
+        if shape.first() != Some(&(n as i64)) || logits.len() != n * self.output.classes {
             return Err(EngineError::OutputShape {
                 name: self.output.name.clone(),
                 found: shape.to_vec(),
@@ -242,7 +283,7 @@ impl OrtEngine {
                 classes: self.output.classes,
             });
         }
-        Ok(logits.to_vec())
+        Ok(logits)
     }
 }
 
@@ -260,14 +301,14 @@ impl Engine for OrtEngine {
     }
 
     fn pixel_type(&self) -> PixelType {
-        self.input.pixel_type
+        self.input.pixel_type()
     }
 
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         if n == 0 {
             return Ok(Vec::new());
         }
-        if let (PixelType::Pictures, Pixels::Pictures(pictures)) = (self.input.pixel_type, images) {
+        if let (PixelType::Pictures, Pixels::Pictures(pictures)) = (self.input.pixel_type(), images) {
             return self.run_pictures(pictures);
         }
         let image_len = self.input.image_len(images.len(), n)?;
@@ -305,6 +346,55 @@ fn on_cpu(threads: usize) -> SessionOptions {
         provider: Provider::Cpu,
         batch: None,
     }
+}
+
+/// The picture input and the output with the classes' values. `resizes`: the network resizes pictures of any size.
+fn interface(session: &Session, reading: &Reading, resizes: bool) -> Result<(Input, Output), EngineError> {
+    let (inputs, outputs) = (session.inputs(), session.outputs());
+    let lists = || (list(inputs), list(outputs));
+    let input = Input::of(inputs, reading.layout, resizes).ok_or_else(|| {
+        let (inputs, outputs) = lists();
+        EngineError::Input { inputs, outputs }
+    })?;
+    if let Some(batch) = input.batch
+        && batch > MAX_BATCH
+    {
+        return Err(EngineError::Batch { batch });
+    }
+    let (named, classes) = (reading.output.as_deref(), reading.classes);
+    let output = Output::of(outputs, &reading.heads, named, classes).map_err(|why| {
+        let (inputs, outputs) = lists();
+        match why {
+            NoOutput::Unfit => EngineError::Output { inputs, outputs },
+            NoOutput::Several => EngineError::SeveralOutputs { outputs },
+            NoOutput::Unnamed => EngineError::NoSuchOutput {
+                name: named.unwrap_or_default().to_owned(),
+                outputs,
+            },
+        }
+    })?;
+    Ok((input, output))
+}
+
+/// Refuses metadata of this project that is not about the input and the output.
+fn agree(metadata: &Metadata, input: &Input, output: &Output) -> Result<(), EngineError> {
+    if let Some(names) = &metadata.classes
+        && names.len() != output.classes
+    {
+        return Err(EngineError::ClassNames {
+            names: names.len(),
+            classes: output.classes,
+        });
+    }
+    if let (Some(stated), Some(input)) = (metadata.preprocess, input.size)
+        && stated.size != input
+    {
+        return Err(EngineError::Size {
+            preprocess: stated.size,
+            input,
+        });
+    }
+    Ok(())
 }
 
 fn properties(session: &Session) -> Result<BTreeMap<String, String>, EngineError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mbn_engine::cuda::CudaError;
-use mbn_engine::engine::{BatchLimit, Engine, Halving, OrtEngine};
+use mbn_engine::engine::{BatchLimit, Engine, Halving, OrtEngine, Reading};
 use mbn_engine::images::{Images, PixelBuffer};
 use mbn_engine::lanes::{Build, Lanes};
 use mbn_onnx::{ExportOptions, InputKind};
@@ -20,7 +20,7 @@ fn bound_buffers_give_the_same_logits_for_full_and_partial_batches() {
     };
     for options in [default, byte_input] {
         let mut plain = engine(&runtime, &options);
-        let mut bound = OrtEngine::load(&runtime, &source(&options), &fixed(4)).unwrap();
+        let mut bound = OrtEngine::load(&runtime, &source(&options), &fixed(4), &Reading::default()).unwrap();
         let (pictures, kind) = (Pictures::new(11), bound.pixel_type());
         let expected = pictures.logits(&mut plain);
         // Two full batches and one that is filled up.
@@ -50,7 +50,12 @@ fn halving_runs_bound_sessions_of_smaller_batches() {
             let error = CudaError::OutOfMemory { index: 0, reason };
             return Err(error.into());
         }
-        Ok(Box::new(OrtEngine::load(&runtime, &source, &fixed(batch))?) as Box<dyn Engine>)
+        Ok(Box::new(OrtEngine::load(
+            &runtime,
+            &source,
+            &fixed(batch),
+            &Reading::default(),
+        )?) as Box<dyn Engine>)
     };
     let mut halving = Halving::start(BatchLimit::new(12), build).unwrap();
     assert_same(&pictures.logits(&mut halving), &expected, SAME_NETWORK);
@@ -66,7 +71,12 @@ fn bound_sessions_on_two_threads_do_not_mix_their_batches() {
         let runtime = runtime.clone();
         Box::new(move || {
             let source = source(&ExportOptions::default());
-            Ok(Box::new(OrtEngine::load(&runtime, &source, &fixed(2))?))
+            Ok(Box::new(OrtEngine::load(
+                &runtime,
+                &source,
+                &fixed(2),
+                &Reading::default(),
+            )?))
         })
     });
     let mut lanes = Lanes::start(builds).unwrap();

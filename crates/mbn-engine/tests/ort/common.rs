@@ -31,7 +31,7 @@ pub fn runtime() -> Option<Runtime> {
 }
 
 /// A byte that follows from `i` and looks random.
-fn noise(i: usize) -> u8 {
+pub fn noise(i: usize) -> u8 {
     let mixed = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ (mixed >> 29))
         .wrapping_mul(0xbf58_476d_1ce4_e5b9)

@@ -2,7 +2,7 @@
 
 use mbn_engine::EngineError;
 use mbn_engine::cuda::{self, CudaError, Folders};
-use mbn_engine::engine::{CudaOptions, Engine, OrtEngine, Provider, SessionOptions};
+use mbn_engine::engine::{CudaOptions, Engine, OrtEngine, Provider, Reading, SessionOptions};
 use mbn_engine::placement::PlacementError;
 use mbn_onnx::ExportOptions;
 
@@ -12,7 +12,8 @@ use crate::common::{CLASSES, SIZE, fixed, runtime, source};
 fn a_profile_shows_that_a_network_ran_on_the_cpu() {
     let Some(runtime) = runtime() else { return };
     let source = source(&ExportOptions::default());
-    let (engine, placement) = OrtEngine::with_placement(&runtime, &source, &fixed(8), SIZE).unwrap();
+    let (engine, placement) =
+        OrtEngine::with_placement(&runtime, &source, &fixed(8), &Reading::default(), SIZE).unwrap();
     assert_eq!(engine.classes(), CLASSES);
     let operators: Vec<_> = placement
         .nodes()
@@ -58,7 +59,13 @@ fn cuda_has_its_own_error_if_the_library_lacks_it() {
         provider: Provider::Cuda(CudaOptions::default()),
         ..fixed(1)
     };
-    let error = OrtEngine::load(&runtime, &source(&ExportOptions::default()), &options).unwrap_err();
+    let error = OrtEngine::load(
+        &runtime,
+        &source(&ExportOptions::default()),
+        &options,
+        &Reading::default(),
+    )
+    .unwrap_err();
     assert!(!matches!(error, EngineError::Refused(_)), "{error:?}");
     let error = cuda::prepare(&runtime, &Folders::default()).unwrap_err();
     assert!(matches!(error, CudaError::NoProvider { .. }), "{error:?}");

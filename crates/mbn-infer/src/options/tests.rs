@@ -36,6 +36,9 @@ fn contradictions_are_refused() {
         "--engine candle --prefer-nhwc a.png",
         "--device cpu --fuse-conv-bias a.png",
         "--engine candle --device cuda --cudnn-search heuristic a.png",
+        "--engine candle --output-name logits a.png",
+        "--preprocess resnet a.png",
+        "--mean 1,2 a.png",
         "--device cuda --cudnn-search default a.png",
     ] {
         assert!(parse(arguments).is_err(), "{arguments}");
@@ -48,6 +51,8 @@ fn contradictions_are_refused() {
         "--tf32 --cuda-graph a.png",
         "--device cuda --prefer-nhwc --fuse-conv-bias a.png",
         "--engine candle --tf32 a.png",
+        "--preprocess imagenet --size 224 --resize crop --shorter 232 --interpolation bicubic --mean 0.5 --std 1,1,1 a.png",
+        "--classes a.txt --output-name probs --multi-label a.png",
         "--device cuda:1 --cudnn-search exhaustive --cuda-libs /lib a.png",
     ] {
         assert!(parse(arguments).is_ok(), "{arguments}");

@@ -4,6 +4,8 @@ use anyhow::{Context, Result};
 use mbn_cli::Hint;
 use mbn_engine::engine::{CandleEngine, Provider};
 use mbn_engine::lanes::Lanes;
+use mbn_onnx::LOGITS;
+use mbn_onnx::foreign::Ending;
 use mbn_weights::Folded;
 
 use super::loaded::{Loaded, built};
@@ -30,7 +32,8 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
             options.batch_len()
         },
         input_size: None,
-        probabilities: false,
+        output: LOGITS.to_owned(),
+        ending: Ending::Linear,
         provider: Provider::Cpu,
         on_cuda: device.is_cuda(),
     };

@@ -2,6 +2,7 @@
 
 use mbn_engine::engine::{Engine, Provider};
 use mbn_engine::lanes::{Build, Lanes};
+use mbn_onnx::foreign::Ending;
 
 /// A network in its engines.
 pub(super) struct Loaded {
@@ -10,11 +11,20 @@ pub(super) struct Loaded {
     pub(super) batch: usize,
     /// Height and width of the input, if the model fixes them.
     pub(super) input_size: Option<usize>,
-    /// The outputs are probabilities instead of logits.
-    pub(super) probabilities: bool,
+    /// Name of the output.
+    pub(super) output: String,
+    /// What makes the output.
+    pub(super) ending: Ending,
     /// What runs the network in ONNX Runtime.
     pub(super) provider: Provider,
     pub(super) on_cuda: bool,
+}
+
+impl Loaded {
+    /// The outputs are probabilities that sum to one, instead of logits.
+    pub(super) fn gives_probabilities(&self) -> bool {
+        self.ending == Ending::Softmax
+    }
 }
 
 /// Hands over an engine that exists already.

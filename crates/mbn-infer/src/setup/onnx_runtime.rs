@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use mbn_cli::{DeviceChoice, Hint};
 use mbn_engine::CudaNetwork;
 use mbn_engine::cuda::Folders;
-use mbn_engine::engine::{CudaOptions, ModelSource, OrtEngine, Provider, SessionOptions};
+use mbn_engine::engine::{CudaOptions, ModelSource, OrtEngine, Provider, Reading, SessionOptions};
 use mbn_engine::lanes::Lanes;
 use mbn_engine::runtime::{self, Runtime, RuntimeError};
-use mbn_onnx::{ExportOptions, PROBABILITIES, export};
+use mbn_onnx::{ExportOptions, export};
 
 use super::loaded::{Loaded, built};
 use crate::hints;
@@ -60,41 +60,48 @@ fn not_available(device: DeviceChoice) -> String {
     format!("`--device {device}` is not available")
 }
 
+/// A model, and how it is run.
+pub(super) struct Task<'a> {
+    pub(super) model: &'a Model,
+    /// What its graph shows.
+    pub(super) reading: Reading,
+    /// Height and width of the images, unless its input fixes them.
+    pub(super) size: usize,
+    pub(super) runtime: &'a Runtime,
+    pub(super) options: &'a Options,
+    /// Threads that compute on the CPU.
+    pub(super) threads: usize,
+}
+
 /// The network in ONNX Runtime, and the device with the reason for it.
-///
-/// On the CPU, `threads` threads compute.
-pub(super) fn load(
-    model: &Model,
-    runtime: &Runtime,
-    options: &Options,
-    threads: usize,
-) -> Result<(Loaded, String)> {
-    let source = source(model)?;
+pub(super) fn load(task: &Task<'_>) -> Result<(Loaded, String)> {
+    let source = source(task.model)?;
+    let options = task.options;
     let choice = options.device.device;
     match choice {
-        DeviceChoice::Cpu => Ok((on_cpu(model, runtime, &source, options, threads)?, String::new())),
+        DeviceChoice::Cpu => Ok((on_cpu(task, &source)?, String::new())),
         DeviceChoice::Cuda(device) => {
-            let loaded = on_cuda(model, runtime, &source, options, device);
+            let loaded = on_cuda(task, &source, device);
             let loaded = loaded.with_context(|| not_available(choice));
             Ok((hints::with_cuda_hint(loaded)?, String::new()))
         }
-        DeviceChoice::Auto => match on_cuda(model, runtime, &source, options, 0) {
+        DeviceChoice::Auto => match on_cuda(task, &source, 0) {
             Ok(loaded) => Ok((loaded, "cuda:0, the first CUDA device".to_owned())),
             Err(error) => {
                 let why = format!("cpu, since {error:#}");
-                Ok((on_cpu(model, runtime, &source, options, threads)?, why))
+                Ok((on_cpu(task, &source)?, why))
             }
         },
     }
 }
 
-fn on_cuda(
-    model: &Model,
-    runtime: &Runtime,
-    source: &ModelSource,
-    options: &Options,
-    device: usize,
-) -> Result<Loaded> {
+fn on_cuda(task: &Task<'_>, source: &ModelSource, device: usize) -> Result<Loaded> {
+    let Task {
+        model,
+        reading,
+        options,
+        ..
+    } = task;
     let cuda = CudaOptions {
         device,
         tf32: options.tf32,
@@ -105,40 +112,38 @@ fn on_cuda(
     };
     let cuda = cuda.suited_to(model.precision());
     let folders = Folders::new(options.cuda_libs.as_deref());
-    let (size, batch) = (model.preprocess(None).size, options.cuda_batch_len());
-    let network = CudaNetwork::load(runtime, source, cuda, &folders, size, batch)?;
+    let batch = options.cuda_batch_len();
+    let network = CudaNetwork::load(task.runtime, source, reading, cuda, &folders, task.size, batch)?;
     log::info!("placement: {}", network.placement);
     Ok(Loaded {
         lanes: network.lanes,
         batch,
         input_size: network.input_size,
-        probabilities: network.probabilities,
+        ending: reading.heads.ending(&network.output),
+        output: network.output,
         provider: Provider::Cuda(cuda),
         on_cuda: true,
     })
 }
 
-fn on_cpu(
-    model: &Model,
-    runtime: &Runtime,
-    source: &ModelSource,
-    options: &Options,
-    threads: usize,
-) -> Result<Loaded> {
+fn on_cpu(task: &Task<'_>, source: &ModelSource) -> Result<Loaded> {
+    let Task { model, reading, .. } = task;
     let provider = Provider::Cpu;
     let session = SessionOptions {
-        threads,
+        threads: task.threads,
         provider,
         batch: None,
     };
-    let engine = OrtEngine::load(runtime, source, &session)
-        .with_context(|| format!("{} cannot be used", model.name()))?;
-    let (input_size, probabilities) = (engine.input_size(), engine.output_name() == PROBABILITIES);
+    let engine = OrtEngine::load(task.runtime, source, &session, reading)
+        .with_context(|| format!("{} cannot be used", model.name()));
+    let engine = hints::with_engine_hint(engine)?;
+    let (input_size, output) = (engine.input_size(), engine.output_name().to_owned());
     Ok(Loaded {
         lanes: Lanes::start([built(engine)])?,
-        batch: options.batch_len(),
+        batch: task.options.batch_len(),
         input_size,
-        probabilities,
+        ending: reading.heads.ending(&output),
+        output,
         provider,
         on_cuda: false,
     })

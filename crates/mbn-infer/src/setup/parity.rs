@@ -6,6 +6,7 @@ use mbn_cli::Hint;
 use mbn_engine::engine::{CandleEngine, Engine, Provider};
 use mbn_engine::images::PixelType;
 use mbn_engine::parity::{Parity, Tolerance};
+use mbn_spec::Preprocess;
 
 use super::loaded::Loaded;
 use crate::check::Check;
@@ -14,9 +15,16 @@ use crate::options::{Options, ParityScope};
 use crate::reference;
 
 /// The check against candle, unless it is off or its weights are missing.
-pub(super) fn check(model: &Model, options: &Options, loaded: &Loaded) -> Result<Option<Check>> {
+pub(super) fn check(
+    model: &Model,
+    options: &Options,
+    loaded: &Loaded,
+    preprocess: &Preprocess,
+) -> Result<Option<Check>> {
     let scope = options.parity.unwrap_or(ParityScope::First);
-    if scope == ParityScope::Off {
+    // candle runs this project's network; nobody expects it to check another tool's model.
+    let is_unasked = options.parity.is_none() && options.weights.is_none();
+    if scope == ParityScope::Off || (is_unasked && model.foreign().is_some()) {
         return Ok(None);
     }
     let Some(reference) = reference::find(model, options.weights.as_deref())? else {
@@ -41,9 +49,8 @@ pub(super) fn check(model: &Model, options: &Options, loaded: &Loaded) -> Result
         PixelType::Float | PixelType::Uint8 => usual,
     };
     let tolerance = options.tolerance.map_or(usual, Tolerance::absolute);
-    let parity = Parity::new(candle, tolerance, loaded.probabilities);
-    let preprocess = model.preprocess(loaded.input_size);
-    Ok(Some(Check::new(parity, scope, &preprocess)))
+    let parity = Parity::new(candle, tolerance, loaded.gives_probabilities());
+    Ok(Some(Check::new(parity, scope, preprocess)))
 }
 
 /// Where candle computes the outputs to compare with: on ONNX Runtime's device, if it can. It computes in float32 even

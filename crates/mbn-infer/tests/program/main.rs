@@ -6,6 +6,7 @@ mod classify;
 mod common;
 #[cfg(target_os = "linux")]
 mod cuda;
+mod foreign;
 mod inputs;
 mod left_out;
 mod models;

@@ -20,7 +20,7 @@ pub(super) type Ints = BTreeMap<String, Vec<i64>>;
 pub(super) fn infer(node: &NodeProto, inputs: &[&TensorType], ints: &Ints) -> Inferred {
     let op = Op { node, inputs, ints };
     match node.op_type() {
-        "Add" | "Div" | "Mul" | "Sub" => op.broadcast(),
+        "Add" | "Div" | "Mod" | "Mul" | "Sub" => op.broadcast(),
         "BatchNormalization" => op.batch_norm(),
         "Cast" => op.cast(),
         "Clip" => op.clip(),
@@ -31,7 +31,7 @@ pub(super) fn infer(node: &NodeProto, inputs: &[&TensorType], ints: &Ints) -> In
         "GlobalAveragePool" => op.global_average_pool(),
         "QuantizeLinear" => op.quantize(),
         "ReduceMin" => op.reduce_all(),
-        "Relu" | "Round" => op.unary(),
+        "Relu" => op.unary(),
         "Reshape" => op.reshape(),
         "Resize" => op.resize(),
         "Shape" => op.shape(),

@@ -3,7 +3,7 @@
 //! `Resize` gets bytes and gives bytes, as `mbn-data`'s resizing and Pillow do, and not floats: rounding in between is part of
 //! what the network was trained on. With `exclude_outside` the filter is cut off at the picture's edges, as Pillow's is.
 
-use mbn_spec::{Interpolation, Preprocess, Resize};
+use mbn_spec::{Centre, Interpolation, Preprocess, Resize};
 
 use super::{Nodes, cast_to};
 use crate::builder::Attribute;
@@ -28,7 +28,8 @@ pub(super) fn add(nodes: &mut Nodes, preprocess: &Preprocess, resized: bool) {
     nodes.add("Add", "preprocess.normalised", &[OFFSET], []);
 }
 
-/// Resizes the whole picture and takes its centre, in the arithmetic of `mbn-data`: sides in float64, rounded half to even.
+/// Resizes the whole picture and takes its centre, in the arithmetic of [`Preprocess::longer_side`] and [`Centre::offset`]: in integers. The
+/// shorter side comes out exactly by the same division.
 fn crop(nodes: &mut Nodes, preprocess: &Preprocess) {
     let between = [("start", Attribute::Int(1)), ("end", Attribute::Int(3))];
     let graph = &mut *nodes.graph;
@@ -41,41 +42,32 @@ fn crop(nodes: &mut Nodes, preprocess: &Preprocess) {
             attributes.iter().cloned(),
         );
     };
-    let (double, int) = (cast_to(DataType::Double), cast_to(DataType::Int64));
-    node("Shape", &[INPUT], "preprocess.sides", &between);
-    node(
-        "Cast",
-        &["preprocess.sides"],
-        "preprocess.sides.double",
-        &[double],
-    );
-    node("ReduceMin", &["preprocess.sides.double"], "preprocess.least", &[]);
-    node("Div", &[SHORTER, "preprocess.least"], "preprocess.factor", &[]);
-    node(
-        "Mul",
-        &["preprocess.sides.double", "preprocess.factor"],
-        "preprocess.exact",
-        &[],
-    );
-    node("Round", &["preprocess.exact"], "preprocess.rounded", &[]);
-    node("Cast", &["preprocess.rounded"], "preprocess.target", &[int]);
+    let (sides, products) = ("preprocess.sides", "preprocess.products");
+    node("Shape", &[INPUT], sides, &between);
+    node("ReduceMin", &[sides], "preprocess.least", &[]);
+    node("Mul", &[sides, SHORTER], products, &[]);
+    let target = "preprocess.target";
+    node("Div", &[products, "preprocess.least"], target, &[]);
     let whole = "preprocess.whole";
-    node(
-        "Resize",
-        &[INPUT, "", "", "preprocess.target"],
-        whole,
-        &attributes(preprocess),
-    );
-    node("Sub", &["preprocess.target", SIZE], "preprocess.margins", &[]);
-    node("Div", &["preprocess.margins", TWO], "preprocess.starts", &[]);
-    node("Add", &["preprocess.starts", SIZE], "preprocess.ends", &[]);
+    node("Resize", &[INPUT, "", "", target], whole, &attributes(preprocess));
+    let (margins, halves) = ("preprocess.margins", "preprocess.halves");
+    node("Sub", &[target, SIZE], margins, &[]);
+    node("Div", &[margins, TWO], halves, &[]);
+    let starts = match preprocess.centre {
+        Centre::Down => halves,
+        Centre::Even => {
+            let (odd, odd_half) = ("preprocess.margins.odd", "preprocess.halves.odd");
+            let up = "preprocess.up";
+            node("Mod", &[margins, TWO], odd, &[]);
+            node("Mod", &[halves, TWO], odd_half, &[]);
+            node("Mul", &[odd, odd_half], up, &[]);
+            node("Add", &[halves, up], "preprocess.starts", &[]);
+            "preprocess.starts"
+        }
+    };
+    node("Add", &[starts, SIZE], "preprocess.ends", &[]);
     let centre = "preprocess.centre";
-    node(
-        "Slice",
-        &[whole, "preprocess.starts", "preprocess.ends", AXES],
-        centre,
-        &[],
-    );
+    node("Slice", &[whole, starts, "preprocess.ends", AXES], centre, &[]);
     // It has this shape already; now whoever reads the graph knows it too.
     node("Reshape", &[centre, SHAPE], RESIZED, &[]);
     RESIZED.clone_into(&mut nodes.value);

@@ -1,6 +1,6 @@
 //! The sizes of training images, and the random changes to them.
 
-use mbn_cli::Overrides;
+use mbn_cli::{Overrides, PreprocessArgs};
 use mbn_data::{Augment, ColorJitter, Erasing, Mixing, Policy};
 
 use super::{Positive, RandAugment, Settings, Size};
@@ -46,12 +46,14 @@ impl Settings {
     /// What these settings say about the network and its preprocessing.
     pub(crate) fn overrides(&self) -> Overrides {
         Overrides {
-            size: Some(self.size.get()),
-            resize: self.resize.map(Into::into),
-            shorter: self.shorter.map(Size::get),
-            interpolation: self.interpolation,
-            mean: self.mean,
-            std: self.std,
+            images: PreprocessArgs {
+                size: Some(self.size.get()),
+                resize: self.resize.map(Into::into),
+                shorter: self.shorter.map(Size::get),
+                interpolation: self.interpolation,
+                mean: self.mean,
+                std: self.std,
+            },
             activation: self.activation,
             epsilon: self.epsilon.map(Positive::get),
             padding: self.padding,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use candle_core::Device;
-use mbn_cli::{Hint, Overrides, interrupt};
+use mbn_cli::{Hint, interrupt};
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
 use mbn_spec::Alpha;
@@ -100,10 +100,8 @@ fn init(options: &Options, args: &mut RunArgs) -> Result<Option<Init>> {
         return Ok(None);
     };
     let data = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
-    let overrides = Overrides {
-        size: args.size.map(Size::get),
-        ..options.resolve(args.clone(), data, None)?.overrides()
-    };
+    let mut overrides = options.resolve(args.clone(), data, None)?.overrides();
+    overrides.images.size = args.size.map(Size::get);
     let init = init::load(path, args.init_classes.as_deref(), &overrides)?;
     if let (None, Some(preprocess)) = (args.size, init.weights.metadata().preprocess) {
         args.size = i64::try_from(preprocess.size)

@@ -126,6 +126,19 @@ impl Object {
         self.get(name, &format!("a number of pixels from 1 to {MAX_SIDE}"), side)
     }
 
+    /// The side of a square: a number of pixels, or two equal ones.
+    pub fn square_side(&self, name: &str) -> Result<Option<usize>, BesideError> {
+        match self.value(name).and_then(Value::as_array).map(Vec::as_slice) {
+            Some([height, width]) if height == width => {
+                let side = height.as_u64().filter(|side| (1..=MAX_SIDE).contains(side));
+                let side = side.and_then(|side| usize::try_from(side).ok());
+                side.map(Some).ok_or_else(|| self.wrong(name, "a square"))
+            }
+            Some(_) => Err(self.wrong(name, "a square")),
+            None => self.side(name),
+        }
+    }
+
     /// Red, green and blue.
     pub fn channels(&self, name: &str) -> Result<Option<[f32; 3]>, BesideError> {
         self.get(name, "three numbers", |value| {

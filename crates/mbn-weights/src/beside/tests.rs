@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use mbn_spec::{Interpolation, Resize};
+use mbn_spec::{Centre, Interpolation, Resize};
 
 use super::*;
 
@@ -117,6 +117,91 @@ fn configurations_of_other_networks_are_not_used() {
         assert_eq!(described.preprocess, None);
         assert_eq!(read(library, &[]).unwrap(), Described::default());
     }
+}
+
+/// Of any network, as its ONNX model needs it.
+#[test]
+fn models_of_any_network_are_described() {
+    let preprocess = |files: &[(&str, &str)]| {
+        let usual = Preprocess {
+            resize: Resize::Crop,
+            ..Preprocess::default()
+        };
+        let found = model::model_preprocess(folder(files).path(), usual).unwrap()?;
+        Some((found.value.over(usual), found.file))
+    };
+    let size_and_shorter = |preprocessor: &str| {
+        let (found, _) = preprocess(&[(PREPROCESSOR, preprocessor)]).unwrap();
+        (found.resize, found.size, found.shorter_side(), found.centre)
+    };
+    let (crop, square) = (Resize::Crop, Resize::Square);
+    // ConvNeXt's processor: 224 / 0.875, and from 384 pixels on the whole picture.
+    let convnext = r#"{"crop_pct": 0.875, "size": {"shortest_edge": 224}}"#;
+    assert_eq!(size_and_shorter(convnext), (crop, 224, 256, Centre::Down));
+    let large = r#"{"crop_pct": 1.0, "size": {"shortest_edge": 384}}"#;
+    let (resize, size, ..) = size_and_shorter(large);
+    assert_eq!((resize, size), (square, 384));
+    // A number is a square for a processor that knows no crop.
+    let (resize, size, ..) = size_and_shorter(r#"{"size": 160, "do_normalize": true}"#);
+    assert_eq!((resize, size), (square, 160));
+    let older = r#"{"size": 192, "do_center_crop": true, "crop_size": 160}"#;
+    assert_eq!(size_and_shorter(older), (crop, 160, 192, Centre::Down));
+
+    let timm =
+        r#"{"architecture": "resnet18", "pretrained_cfg": {"input_size": [3, 224, 224], "crop_pct": 0.95}}"#;
+    let (found, file) = preprocess(&[(CONFIG, timm), (PREPROCESSOR, convnext)]).unwrap();
+    assert_eq!(
+        (found.shorter_side(), found.centre, file),
+        (235, Centre::Even, CONFIG)
+    );
+    let (found, _) = preprocess(&[(CONFIG, r#"{"model_type": "vit", "image_size": [96, 96]}"#)]).unwrap();
+    assert_eq!(found.size, 96);
+    assert_eq!(preprocess(&[(CONFIG, r#"{"model_type": "vit"}"#)]), None);
+    assert_eq!(preprocess(&[]), None);
+    for (file, content, named) in [
+        (
+            PREPROCESSOR,
+            r#"{"do_flip_channel_order": true}"#,
+            "`do_flip_channel_order` true",
+        ),
+        (
+            PREPROCESSOR,
+            r#"{"rescale_offset": true}"#,
+            "`rescale_offset` true",
+        ),
+        (
+            PREPROCESSOR,
+            r#"{"crop_pct": 2, "size": {"shortest_edge": 224}}"#,
+            "`crop_pct` 2",
+        ),
+        (CONFIG, r#"{"image_size": [96, 64]}"#, "`image_size` [96,64]"),
+        (
+            CONFIG,
+            r#"{"pretrained_cfg": {"input_size": [3, 7, 7]}}"#,
+            "size 7 is outside",
+        ),
+    ] {
+        let error = model::model_preprocess(folder(&[(file, content)]).path(), Preprocess::default());
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("`{file}`")) && error.contains(named),
+            "{error}"
+        );
+    }
+
+    let classes = |config: &str| model::model_classes(folder(&[(CONFIG, config)]).path()).unwrap();
+    let names = classes(r#"{"model_type": "vit", "id2label": {"0": "a", "1": "b"}}"#).unwrap();
+    assert_eq!(
+        (names.value, names.file),
+        (vec!["a".to_owned(), "b".to_owned()], CONFIG)
+    );
+    let nested =
+        r#"{"architecture": "resnet18", "label_names": null, "pretrained_cfg": {"label_names": ["c"]}}"#;
+    assert_eq!(classes(nested).unwrap().value, ["c"]);
+    assert_eq!(classes(r#"{"id2label": {"0": "LABEL_0"}}"#), None);
+    let problem = |config: &str| model::is_multi_label(folder(&[(CONFIG, config)]).path()).unwrap();
+    assert!(problem(r#"{"problem_type": "multi_label_classification"}"#));
+    assert!(!problem(r#"{"problem_type": "single_label_classification"}"#) && !problem("{}"));
 }
 
 #[test]

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use mbn_spec::{Preprocess, Resize, Stride2Padding};
+use mbn_spec::{PartialPreprocess, Preprocess, Resize, Stride2Padding};
 
 use super::fields::{BesideError, Object};
 use super::{CONFIG, Described, note};
 
 /// What the names of timm's variants of this network begin with.
 const ARCHITECTURE: &str = "mobilenetv1";
+/// The field that describes the preprocessing.
+const PRETRAINED: &str = "pretrained_cfg";
+/// The field that names the classes.
+const LABEL_NAMES: &str = "label_names";
 
 /// Reads the file of a folder. `usual` is the preprocessing of the published weights.
 pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, BesideError> {
@@ -24,19 +28,14 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
     if let Some(args) = config.object("model_args")? {
         network(&args, &mut described)?;
     }
-    if let Some(pretrained) = config.object("pretrained_cfg")? {
-        let preprocess = preprocessing(&pretrained, usual)?;
+    if let Some(stated) = stated(&config, usual)? {
+        let preprocess = stated.over(usual);
         let valid = preprocess.validate();
         valid.map_err(|error| BesideError::new(CONFIG, format!("cannot be followed: {error}")))?;
         described.preprocess = Some(preprocess);
         note(&mut described.preprocess_files, CONFIG);
-        described.classes = pretrained
-            .texts("label_names")?
-            .map(|names| ("label_names", names));
     }
-    if let Some(names) = config.texts("label_names")? {
-        described.classes = Some(("label_names", names));
-    }
+    described.classes = label_names(&config)?.map(|names| (LABEL_NAMES, names));
     if described.classes.is_some() {
         note(&mut described.class_files, CONFIG);
     }
@@ -59,38 +58,50 @@ fn network(args: &Object, described: &mut Described) -> Result<(), BesideError> 
     Ok(())
 }
 
-fn preprocessing(config: &Object, usual: Preprocess) -> Result<Preprocess, BesideError> {
+/// The class names of a configuration of any network.
+pub(super) fn label_names(config: &Object) -> Result<Option<Vec<String>>, BesideError> {
+    if let Some(names) = config.texts(LABEL_NAMES)? {
+        return Ok(Some(names));
+    }
+    match config.object(PRETRAINED)? {
+        Some(pretrained) => pretrained.texts(LABEL_NAMES),
+        None => Ok(None),
+    }
+}
+
+/// The preprocessing in a configuration of any network; `None` if it has none.
+pub(super) fn stated(config: &Object, usual: Preprocess) -> Result<Option<PartialPreprocess>, BesideError> {
+    match config.object(PRETRAINED)? {
+        Some(pretrained) => preprocessing(&pretrained, usual).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess, BesideError> {
     let size = match config.whole_numbers("input_size")?.as_deref() {
         None => usual.size,
         Some([3, height, width]) if height == width => usize::try_from(*height).unwrap_or(usize::MAX),
         Some(_) => return Err(config.wrong("input_size", "[3, size, size]")),
     };
-    let part = config
-        .positive("crop_pct")?
-        .unwrap_or(size as f64 / usual.with_size(size).shorter_side() as f64);
-    if part > 1.0 {
+    let part = config.positive("crop_pct")?;
+    if part.is_some_and(|part| part > 1.0) {
         return Err(config.wrong("crop_pct", "a number above 0 and at most 1"));
     }
     // As timm computes it.
-    let shorter = (size as f64 / part).floor() as usize;
+    let shorter = part.map(|part| (size as f64 / part).floor() as usize);
     let resize = match config.text("crop_mode")? {
         None | Some("center") => Resize::Crop,
-        Some("squash") if shorter == size => Resize::Square,
+        Some("squash") if shorter == Some(size) => Resize::Square,
         Some("squash") => return Err(config.wrong("crop_mode", "`center`, or `crop_pct` 1")),
         Some(_) => return Err(config.wrong("crop_mode", "`center`")),
     };
-    let preprocess = Preprocess {
-        size,
-        resize,
-        shorter: None,
-        interpolation: config
-            .interpolation("interpolation")?
-            .unwrap_or(usual.interpolation),
-        mean: config.channels("mean")?.unwrap_or(usual.mean),
-        std: config.channels("std")?.unwrap_or(usual.std),
-    };
-    Ok(match resize {
-        Resize::Crop => preprocess.with_shorter(shorter),
-        Resize::Square => preprocess,
+    Ok(PartialPreprocess {
+        size: Some(size),
+        resize: Some(resize),
+        shorter: shorter.filter(|_| resize == Resize::Crop),
+        centre: None,
+        interpolation: config.interpolation("interpolation")?,
+        mean: config.channels("mean")?,
+        std: config.channels("std")?,
     })
 }

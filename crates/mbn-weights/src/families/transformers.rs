@@ -1,7 +1,8 @@
 //! transformers: `MobileNetV1ForImageClassification`, and `MobileNetV1Model`, which has no classifier.
 
 use mbn_spec::{
-    Activation, Alpha, ConvLayer, LayerKind, Preprocess, Stride2Padding, TensorRole, TensorSpec, Variant,
+    Activation, Alpha, Centre, ConvLayer, LayerKind, Preprocess, Stride2Padding, TensorRole, TensorSpec,
+    Variant,
 };
 
 use super::pytorch::renamed;
@@ -40,9 +41,13 @@ pub(crate) static BACKBONE: Family = Family {
 
 /// As Google's weights are published: 1.0 at 224 pixels, 0.75 at 192.
 fn preprocess(alpha: Alpha) -> Preprocess {
-    match alpha {
-        Alpha::ThreeQuarters => cropped(192, 224, HALF),
-        _ => cropped(224, 256, HALF),
+    let (size, shorter) = match alpha {
+        Alpha::ThreeQuarters => (192, 224),
+        _ => (224, 256),
+    };
+    Preprocess {
+        centre: Centre::Down,
+        ..cropped(size, shorter, HALF)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
-use ort::value::{DynTensor, PrimitiveTensorElementType, Tensor, TensorElementType, TensorRef, TensorRefMut};
+use ort::value::{DynTensor, DynTensorValueType, PrimitiveTensorElementType, TensorRef, TensorRefMut};
 
-use super::interface::{Arranged, Input, Output};
+use super::interface::{Arranged, Input};
+use super::output::{Output, widened};
 use super::session::Provider;
-use crate::images::PixelType;
 
 /// The buffers of one batch size and image size, bound to a session's input and output.
 ///
@@ -21,8 +21,9 @@ pub(super) struct FixedBatch {
     binding: IoBinding,
     host_input: DynTensor,
     device_input: DynTensor,
-    device_output: Tensor<f32>,
-    host_output: Tensor<f32>,
+    device_output: DynTensor,
+    host_output: DynTensor,
+    is_half: bool,
 }
 
 impl FixedBatch {
@@ -35,17 +36,14 @@ impl FixedBatch {
         batch: usize,
         image_len: usize,
     ) -> ort::Result<Self> {
-        let element = match input.pixel_type {
-            PixelType::Float => TensorElementType::Float32,
-            PixelType::Uint8 | PixelType::Pictures => TensorElementType::Uint8,
-        };
+        let (image_type, logits_type) = (input.element.of_tensor(), output.element());
         let image_shape = input.shape(batch * image_len, batch);
-        let logits_shape = [batch, output.classes];
+        let logits_shape = output.shape(batch);
         let (locked, on_device) = (page_locked(session, provider), on_device(session, provider)?);
         let page_locked = locked.is_some();
         let on_host = locked.unwrap_or_default();
-        let device_input = DynTensor::new(&on_device, element, image_shape)?;
-        let mut device_output = Tensor::new(&on_device, logits_shape)?;
+        let device_input = DynTensor::new(&on_device, image_type, image_shape)?;
+        let mut device_output = DynTensor::new(&on_device, logits_type, logits_shape.clone())?;
         let mut binding = session.create_binding()?;
         binding.bind_input(input.name.as_str(), &device_input)?;
         binding.bind_output(output.name.as_str(), &mut device_output)?;
@@ -54,10 +52,11 @@ impl FixedBatch {
             image_len,
             page_locked,
             binding,
-            host_input: DynTensor::new(&on_host, element, image_shape)?,
+            host_input: DynTensor::new(&on_host, image_type, image_shape)?,
             device_input,
             device_output,
-            host_output: Tensor::new(&on_host, logits_shape)?,
+            host_output: DynTensor::new(&on_host, logits_type, logits_shape)?,
+            is_half: output.is_half,
         })
     }
 
@@ -79,11 +78,15 @@ impl FixedBatch {
     ) -> ort::Result<Vec<f32>> {
         match images {
             Arranged::Float(values) => self.write(values)?,
+            Arranged::Half(values) => self.write(values)?,
             Arranged::Uint8(values) => self.write(values)?,
         }
         session.run_binding(&self.binding)?;
         let classes = self.host_output.shape().num_elements() / self.batch;
-        Ok(self.read()?[..rows * classes].to_vec())
+        Ok(match self.is_half {
+            true => widened(&self.read()?[..rows * classes]),
+            false => self.read()?[..rows * classes].to_vec(),
+        })
     }
 
     /// Copies values to the front of the device's input, and zeros to the rest.
@@ -108,10 +111,13 @@ impl FixedBatch {
     }
 
     /// Copies the device's output, through a view as in [`Self::write`].
-    fn read(&mut self) -> ort::Result<&[f32]> {
-        let (shape, host) = self.host_output.try_extract_tensor_mut::<f32>()?;
+    fn read<T: PrimitiveTensorElementType + Clone + std::fmt::Debug + 'static>(
+        &mut self,
+    ) -> ort::Result<&[T]> {
+        let (shape, host) = self.host_output.try_extract_tensor_mut::<T>()?;
         let view = TensorRefMut::from_array_view_mut((shape.to_vec(), &mut *host))?;
-        self.device_output.copy_into(view)?;
+        self.device_output
+            .copy_into(view.downcast::<DynTensorValueType>()?)?;
         Ok(host)
     }
 }

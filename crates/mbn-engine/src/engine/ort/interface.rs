@@ -1,88 +1,101 @@
-//! The input and output of an ONNX file, checked once, and pictures in the layout that the input takes.
+//! The input of an ONNX file, checked once, and pictures in the type and layout that it takes.
 
 use std::borrow::Cow;
 
-use mbn_onnx::LOGITS;
-use mbn_spec::Metadata;
+use half::f16;
+use mbn_onnx::foreign::Layout;
 use ort::value::{Outlet, TensorElementType};
 
 use crate::error::EngineError;
-use crate::images::{MAX_BATCH, PixelType, Pixels, to_channels_first, to_channels_last};
+use crate::images::{PixelType, Pixels, to_channels_first, to_channels_last};
 
 /// The input of an image classifier.
 #[derive(Clone, Debug)]
 pub(super) struct Input {
     pub name: String,
-    pub pixel_type: PixelType,
+    pub element: Element,
     /// `[batch, size, size, 3]` instead of `[batch, 3, size, size]`.
     pub channels_last: bool,
+    /// Height and width are any: the network resizes whole pictures.
+    pub resizes: bool,
     /// Number of images, if the file fixes it.
     pub batch: Option<usize>,
     /// Height and width, if the file fixes them.
     pub size: Option<usize>,
 }
 
-/// Pixels in the layout of an input.
+/// Type of an input's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    Float32,
+    Float16,
+    Uint8,
+}
+
+/// Pixels in the type and the layout of an input.
 pub(super) enum Arranged<'a> {
     Float(Cow<'a, [f32]>),
+    Half(Vec<f16>),
     Uint8(Cow<'a, [u8]>),
 }
 
-/// The output of an image classifier.
-#[derive(Clone, Debug)]
-pub(super) struct Output {
-    pub name: String,
-    pub classes: usize,
+impl Element {
+    fn of(outlet: &Outlet) -> Option<Self> {
+        match outlet.dtype().tensor_type()? {
+            TensorElementType::Float32 => Some(Self::Float32),
+            TensorElementType::Float16 => Some(Self::Float16),
+            TensorElementType::Uint8 => Some(Self::Uint8),
+            _ => None,
+        }
+    }
+
+    /// ONNX Runtime's name for it.
+    pub(super) fn of_tensor(self) -> TensorElementType {
+        match self {
+            Self::Float32 => TensorElementType::Float32,
+            Self::Float16 => TensorElementType::Float16,
+            Self::Uint8 => TensorElementType::Uint8,
+        }
+    }
 }
 
 impl Input {
-    /// `resizes`: the network resizes pictures of any size.
-    pub(super) fn of(inputs: &[Outlet], metadata: &Metadata, resizes: bool) -> Result<Self, EngineError> {
-        let wrong = || EngineError::Input { found: list(inputs) };
+    /// The picture input. `layout` is what the graph shows where the shape does not; `resizes`: the network resizes pictures of
+    /// any size. `None` if there is none.
+    pub(super) fn of(inputs: &[Outlet], layout: Option<Layout>, resizes: bool) -> Option<Self> {
         let [input] = inputs else {
-            return Err(wrong());
+            return None;
         };
-        let pixel_type = match input.dtype().tensor_type() {
-            Some(TensorElementType::Float32) => PixelType::Float,
-            Some(TensorElementType::Uint8) => PixelType::Uint8,
-            _ => return Err(wrong()),
+        let element = Element::of(input)?;
+        let [batch, a, b, c] = **input.dtype().tensor_shape()? else {
+            return None;
         };
-        let shape = input.dtype().tensor_shape().ok_or_else(wrong)?;
-        let (batch, channels_last, height, width) = match **shape {
-            [n, 3, h, w] => (n, false, h, w),
-            [n, h, w, 3] => (n, true, h, w),
-            _ => return Err(wrong()),
-        };
-        let known = |dim: i64| usize::try_from(dim).ok().filter(|dim| *dim > 0);
-        let size = known(height).or(known(width));
-        let pixel_type = match (pixel_type, channels_last, size) {
-            (PixelType::Uint8, true, None) if resizes => PixelType::Pictures,
-            _ => pixel_type,
-        };
+        let channels_last = match shown_layout([a, b, c].map(known))? {
+            Shown::Layout(layout) => layout,
+            Shown::Neither => layout.unwrap_or(Layout::ChannelsFirst),
+        } == Layout::ChannelsLast;
+        let (height, width) = if channels_last { (a, b) } else { (b, c) };
         if known(height).zip(known(width)).is_some_and(|(h, w)| h != w) {
-            return Err(wrong());
+            return None;
         }
-        let batch = known(batch);
-        if let Some(batch) = batch
-            && batch > MAX_BATCH
-        {
-            return Err(EngineError::Batch { batch });
-        }
-        if let (Some(stated), Some(input)) = (metadata.preprocess, size)
-            && stated.size != input
-        {
-            return Err(EngineError::Size {
-                preprocess: stated.size,
-                input,
-            });
-        }
-        Ok(Self {
+        let size = known(height).or(known(width));
+        Some(Self {
             name: input.name().to_owned(),
-            pixel_type,
+            element,
             channels_last,
-            batch,
+            resizes: resizes && element == Element::Uint8 && channels_last && size.is_none(),
+            batch: known(batch),
             size,
         })
+    }
+
+    /// What the caller gives.
+    pub(super) fn pixel_type(&self) -> PixelType {
+        match self.element {
+            Element::Float32 | Element::Float16 => PixelType::Float,
+            Element::Uint8 if self.resizes => PixelType::Pictures,
+            Element::Uint8 => PixelType::Uint8,
+        }
     }
 
     /// Values of one picture.
@@ -116,45 +129,57 @@ impl Input {
     /// # Errors
     /// [`EngineError::PixelType`].
     pub(super) fn arrange<'a>(&self, images: Pixels<'a>, n: usize) -> Result<Arranged<'a>, EngineError> {
-        match (self.pixel_type, images) {
-            (PixelType::Float, Pixels::Float(values)) => Ok(Arranged::Float(if self.channels_last {
-                to_channels_last(values, n)
-            } else {
-                values.into()
-            })),
-            (PixelType::Uint8, Pixels::Uint8(values)) => Ok(Arranged::Uint8(if self.channels_last {
-                values.into()
-            } else {
-                to_channels_first(values, n)
-            })),
-            (expected, images) => Err(EngineError::PixelType {
+        let floats = |values| match self.channels_last {
+            true => to_channels_last(values, n),
+            false => Cow::from(values),
+        };
+        match (self.element, images) {
+            (Element::Float32, Pixels::Float(values)) => Ok(Arranged::Float(floats(values))),
+            (Element::Float16, Pixels::Float(values)) => {
+                let values = floats(values);
+                Ok(Arranged::Half(
+                    values.iter().map(|&value| f16::from_f32(value)).collect(),
+                ))
+            }
+            (Element::Uint8, Pixels::Uint8(values)) if !self.resizes => {
+                Ok(Arranged::Uint8(if self.channels_last {
+                    values.into()
+                } else {
+                    to_channels_first(values, n)
+                }))
+            }
+            (_, images) => Err(EngineError::PixelType {
                 found: images.pixel_type(),
-                expected,
+                expected: self.pixel_type(),
             }),
         }
     }
 }
 
-impl Output {
-    pub(super) fn of(outputs: &[Outlet]) -> Result<Self, EngineError> {
-        let wrong = || EngineError::Output { found: list(outputs) };
-        let output = match outputs {
-            [only] => only,
-            many => many
-                .iter()
-                .find(|output| output.name() == LOGITS)
-                .ok_or_else(wrong)?,
-        };
-        if output.dtype().tensor_type() != Some(TensorElementType::Float32) {
-            return Err(wrong());
-        }
-        match output.dtype().tensor_shape().map(|shape| &**shape) {
-            Some(&[_, classes]) if classes > 0 => Ok(Self {
-                name: output.name().to_owned(),
-                classes: usize::try_from(classes).map_err(|_| wrong())?,
-            }),
-            _ => Err(wrong()),
-        }
+/// The size of a dimension, if the file fixes it.
+pub(super) fn known(dim: i64) -> Option<usize> {
+    usize::try_from(dim).ok().filter(|dim| *dim > 0)
+}
+
+/// What the dimensions after the batch show of the layout.
+enum Shown {
+    Layout(Layout),
+    Neither,
+}
+
+/// Three channels come first or last; `None` if they can be neither.
+fn shown_layout([a, b, c]: [Option<usize>; 3]) -> Option<Shown> {
+    const CHANNELS: Option<usize> = Some(3);
+    let (first, last) = (a == CHANNELS, c == CHANNELS);
+    match (a, b, c) {
+        _ if first && !last => Some(Shown::Layout(Layout::ChannelsFirst)),
+        _ if last && !first => Some(Shown::Layout(Layout::ChannelsLast)),
+        _ if first && last => Some(Shown::Neither),
+        // The channels are the dimension without a size.
+        (None, _, Some(_)) => Some(Shown::Layout(Layout::ChannelsFirst)),
+        (Some(_), _, None) => Some(Shown::Layout(Layout::ChannelsLast)),
+        (None, _, None) => Some(Shown::Neither),
+        (Some(_), _, Some(_)) => None,
     }
 }
 
@@ -163,27 +188,16 @@ fn side(len: usize, n: usize) -> usize {
     (len / (3 * n)).isqrt()
 }
 
-fn list(outlets: &[Outlet]) -> String {
-    let outlets: Vec<_> = outlets
-        .iter()
-        .map(|outlet| format!("`{}` {}", outlet.name(), outlet.dtype()))
-        .collect();
-    if outlets.is_empty() {
-        "none".to_owned()
-    } else {
-        outlets.join(", ")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn input(pixel_type: PixelType, channels_last: bool) -> Input {
+    fn input(element: Element, channels_last: bool) -> Input {
         Input {
             name: "input".into(),
-            pixel_type,
+            element,
             channels_last,
+            resizes: false,
             batch: None,
             size: Some(2),
         }
@@ -194,33 +208,65 @@ mod tests {
         let values: Vec<u8> = (0..24).collect();
         let floats: Vec<f32> = values.iter().map(|&value| value.into()).collect();
         let bytes = |channels_last| {
-            let arranged = input(PixelType::Uint8, channels_last).arrange(Pixels::Uint8(&values), 2);
+            let arranged = input(Element::Uint8, channels_last).arrange(Pixels::Uint8(&values), 2);
             let Arranged::Uint8(bytes) = arranged.unwrap() else {
-                panic!("these are floats");
+                panic!("these are no bytes");
             };
             bytes.into_owned()
         };
         // The input's layout is the decoders': nothing moves.
         assert_eq!(bytes(true), values);
         assert_eq!(bytes(false)[..6], [0, 3, 6, 9, 1, 4]);
-        let arranged = input(PixelType::Float, true).arrange(Pixels::Float(&floats), 2);
+        let arranged = input(Element::Float32, true).arrange(Pixels::Float(&floats), 2);
         let Arranged::Float(found) = arranged.unwrap() else {
-            panic!("these are bytes");
+            panic!("these are no floats");
         };
         assert_eq!(found[..6], [0.0, 4.0, 8.0, 1.0, 5.0, 9.0]);
+        let arranged = input(Element::Float16, true).arrange(Pixels::Float(&floats), 2);
+        let Arranged::Half(halves) = arranged.unwrap() else {
+            panic!("these are no halves");
+        };
+        assert_eq!(
+            halves.iter().map(|value| value.to_f32()).collect::<Vec<_>>(),
+            *found
+        );
+    }
+
+    #[test]
+    fn three_channels_show_the_layout() {
+        let layout = |dims: [i64; 3]| match shown_layout(dims.map(known)) {
+            None => "no picture",
+            Some(Shown::Neither) => "neither",
+            Some(Shown::Layout(Layout::ChannelsFirst)) => "first",
+            Some(Shown::Layout(Layout::ChannelsLast)) => "last",
+        };
+        for (dims, expected) in [
+            ([3, 224, 224], "first"),
+            ([3, -1, -1], "first"),
+            ([224, 224, 3], "last"),
+            ([-1, -1, 3], "last"),
+            ([-1, 224, 224], "first"),
+            ([224, 224, -1], "last"),
+            ([-1, -1, -1], "neither"),
+            ([3, 3, 3], "neither"),
+            ([1, 28, 28], "no picture"),
+            ([28, 28, 1], "no picture"),
+        ] {
+            assert_eq!(layout(dims), expected, "{dims:?}");
+        }
     }
 
     #[test]
     fn pixels_of_another_type_are_refused() {
-        let error = input(PixelType::Uint8, true).arrange(Pixels::Float(&[0.0; 12]), 1);
+        let error = input(Element::Uint8, true).arrange(Pixels::Float(&[0.0; 12]), 1);
         assert!(matches!(error, Err(EngineError::PixelType { .. })));
-        let error = input(PixelType::Float, false).arrange(Pixels::Uint8(&[0; 12]), 1);
+        let error = input(Element::Float32, false).arrange(Pixels::Uint8(&[0; 12]), 1);
         assert!(matches!(error, Err(EngineError::PixelType { .. })));
     }
 
     #[test]
     fn only_whole_pictures_of_the_right_size_are_taken() {
-        let input = input(PixelType::Float, false);
+        let input = input(Element::Float32, false);
         assert_eq!(input.image_len(24, 2).unwrap(), 12);
         for (len, n) in [(23, 2), (0, 1), (3 * 9, 1), (24, 1)] {
             assert!(input.image_len(len, n).is_err(), "{len} values, {n} images");

@@ -1,16 +1,18 @@
-//! Bicubic resizing in Pillow's arithmetic, to the bit: along the width, rounding to bytes, then along the height, or the
-//! other way round.
+//! Resizing in Pillow's arithmetic, to the bit: along the width, rounding to bytes, then along the height, or the other way
+//! round.
 //!
-//! The order matters. The filter overshoots at edges, and what lies outside 0 to 255 after the first pass is cut off.
+//! The order matters: the first pass rounds to bytes, and where the bicubic filter overshoots at edges, what lies outside 0 to
+//! 255 is cut off.
 
 use std::ops::Range;
 
 use image::RgbImage;
+use mbn_spec::Interpolation;
 
 use super::region::Region;
 
-/// Half the width of the filter where it does not reduce.
-const SUPPORT: f64 = 2.0;
+/// Half the width of the bicubic filter where it does not reduce.
+const CUBIC_SUPPORT: f64 = 2.0;
 /// Keys's parameter.
 const A: f64 = -0.5;
 /// Fractional bits of a weight: eight bits for a byte and two to spare leave 22 of 32.
@@ -18,9 +20,10 @@ const FRACTION_BITS: u32 = 22;
 const CHANNELS: usize = 3;
 
 /// Resizes a box of a picture that has pixels to side x side.
-pub(super) fn resize(image: &RgbImage, region: Region, side: u32) -> RgbImage {
-    let columns = Axis::new(image.width(), region.left, region.width, side);
-    let rows = Axis::new(image.height(), region.top, region.height, side);
+pub(super) fn resize(image: &RgbImage, region: Region, side: u32, interpolation: Interpolation) -> RgbImage {
+    let kernel = Kernel::of(interpolation);
+    let columns = Axis::new(image.width(), region.left, region.width, side, kernel);
+    let rows = Axis::new(image.height(), region.top, region.height, side, kernel);
     let stride = CHANNELS * image.width() as usize;
     let out_stride = CHANNELS * side as usize;
     let mut resized = RgbImage::new(side, side);
@@ -36,6 +39,29 @@ pub(super) fn resize(image: &RgbImage, region: Region, side: u32) -> RgbImage {
         rows.down(&between, needed.start, &mut resized, out_stride);
     }
     resized
+}
+
+/// A filter where it does not reduce.
+#[derive(Clone, Copy)]
+struct Kernel {
+    /// Half its width.
+    support: f64,
+    weight: fn(f64) -> f64,
+}
+
+impl Kernel {
+    fn of(interpolation: Interpolation) -> Self {
+        match interpolation {
+            Interpolation::Bilinear => Self {
+                support: 1.0,
+                weight: triangle,
+            },
+            Interpolation::Bicubic => Self {
+                support: CUBIC_SUPPORT,
+                weight: cubic,
+            },
+        }
+    }
 }
 
 /// Whether Pillow resizes along the height first: where that takes away more than twice as many rows as the other pass takes
@@ -61,10 +87,10 @@ struct Axis {
 
 impl Axis {
     /// For the part of `extent` pixels that starts at `low` on an axis of `length` pixels.
-    fn new(length: u32, low: f64, extent: f64, side: u32) -> Self {
+    fn new(length: u32, low: f64, extent: f64, side: u32, kernel: Kernel) -> Self {
         let scale = extent / f64::from(side);
         let widening = scale.max(1.0);
-        let support = SUPPORT * widening;
+        let support = kernel.support * widening;
         let window = 2 * support.ceil() as usize + 1;
         let mut axis = Self {
             starts: Vec::with_capacity(side as usize),
@@ -79,7 +105,7 @@ impl Axis {
             let end = (centre + support + 0.5).min(f64::from(length)) as usize;
             let len = end.saturating_sub(start).min(window);
             for (j, value) in values[..len].iter_mut().enumerate() {
-                *value = cubic(((j + start) as f64 - centre + 0.5) * (1.0 / widening));
+                *value = (kernel.weight)(((j + start) as f64 - centre + 0.5) * (1.0 / widening));
             }
             let sum: f64 = values[..len].iter().sum();
             for (weight, value) in weights.iter_mut().zip(&values[..len]) {
@@ -145,12 +171,16 @@ fn byte(sum: i32) -> u8 {
     (sum >> FRACTION_BITS).clamp(0, 255) as u8
 }
 
+fn triangle(x: f64) -> f64 {
+    (1.0 - x.abs()).max(0.0)
+}
+
 /// Keys's cubic convolution kernel (1981, equation 15).
 fn cubic(x: f64) -> f64 {
     let x = x.abs();
     if x < 1.0 {
         ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
-    } else if x < SUPPORT {
+    } else if x < CUBIC_SUPPORT {
         (((x - 5.0) * x + 8.0) * x - 4.0) * A
     } else {
         0.0

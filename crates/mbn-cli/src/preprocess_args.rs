@@ -1,0 +1,115 @@
+//! Options that say how images become a network's input.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use mbn_spec::{Channels, Interpolation, PartialPreprocess, Preprocess, Resize};
+
+/// What a user says about the preprocessing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Args)]
+pub struct PreprocessArgs {
+    /// Height and width of the images
+    #[arg(long, value_name = "PIXELS")]
+    pub size: Option<usize>,
+
+    /// How images become square: `square` squeezes the whole image, `crop` takes the centre
+    #[arg(long, value_name = "square|crop")]
+    pub resize: Option<Resize>,
+
+    /// Length of an image's shorter side before the crop
+    #[arg(long, value_name = "PIXELS")]
+    pub shorter: Option<usize>,
+
+    /// Filter of the resize
+    #[arg(long, value_name = "bilinear|bicubic")]
+    pub interpolation: Option<Interpolation>,
+
+    /// Mean of red, green and blue scaled to [0, 1], or one number for all
+    #[arg(long, value_name = "R,G,B")]
+    pub mean: Option<Channels>,
+
+    /// Standard deviation of red, green and blue scaled to [0, 1]
+    #[arg(long, value_name = "R,G,B")]
+    pub std: Option<Channels>,
+}
+
+impl PreprocessArgs {
+    /// What these say.
+    pub fn stated(&self) -> PartialPreprocess {
+        PartialPreprocess {
+            size: self.size,
+            resize: self.resize,
+            shorter: self.shorter,
+            centre: None,
+            interpolation: self.interpolation,
+            mean: self.mean.map(Channels::to_f32),
+            std: self.std.map(Channels::to_f32),
+        }
+    }
+
+    /// `usual`, with what these say.
+    ///
+    /// # Errors
+    /// No picture can follow the result.
+    pub fn over(&self, usual: Preprocess) -> Result<Preprocess> {
+        let preprocess = self.stated().over(usual);
+        if preprocess.resize == Resize::Square && self.shorter.is_some() {
+            bail!("`--shorter` has no effect without `--resize crop`");
+        }
+        preprocess.validate()?;
+        Ok(preprocess)
+    }
+}
+
+/// The options that say the same as `preprocess`, without the parts that are `stated`. The usual shorter side is left out.
+pub fn options_of(preprocess: &Preprocess, stated: &PartialPreprocess) -> Vec<String> {
+    let list = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
+    let shorter = preprocess
+        .shorter
+        .filter(|_| preprocess.resize == Resize::Crop && stated.shorter.is_none());
+    let options = [
+        ("size", stated.size.is_none().then(|| preprocess.size.to_string())),
+        (
+            "resize",
+            stated.resize.is_none().then(|| preprocess.resize.to_string()),
+        ),
+        ("shorter", shorter.map(|shorter| shorter.to_string())),
+        (
+            "interpolation",
+            stated
+                .interpolation
+                .is_none()
+                .then(|| preprocess.interpolation.to_string()),
+        ),
+        ("mean", stated.mean.is_none().then(|| list(preprocess.mean))),
+        ("std", stated.std.is_none().then(|| list(preprocess.std))),
+    ];
+    let given = options.into_iter();
+    given
+        .filter_map(|(name, value)| Some(format!("--{name} {}", value?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mbn_spec::Preset;
+
+    use super::*;
+
+    #[test]
+    fn the_usual_shorter_side_needs_no_option() {
+        let none = PartialPreprocess::default();
+        assert_eq!(
+            options_of(&Preset::Imagenet.preprocess(), &none).join(" "),
+            "--size 224 --resize crop --interpolation bilinear --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225"
+        );
+        let resize = PartialPreprocess {
+            resize: Some(Resize::Crop),
+            std: Some([1.0; 3]),
+            ..none
+        };
+        assert_eq!(
+            options_of(&Preset::Ultralytics.preprocess(), &resize).join(" "),
+            "--size 224 --shorter 224 --interpolation bilinear --mean 0,0,0"
+        );
+    }
+}

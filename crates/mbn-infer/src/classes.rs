@@ -1,0 +1,266 @@
+//! The names of a model's classes: where they are said, and which folder of `--evaluate` is which class.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+use mbn_cli::{Hint, read_class_names};
+use mbn_spec::class_names::{Comparison, normal};
+use mbn_spec::default_class_names;
+use mbn_spec::text::counted;
+use mbn_weights::model_classes;
+
+use crate::model::{Foreign, Model};
+
+/// Files of class names that people keep beside a model.
+const BESIDE: [&str; 2] = ["labels.txt", "synset.txt"];
+
+/// The names of a model's classes, in the order of its outputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassNames {
+    names: Vec<String>,
+    /// WordNet's identifiers, `n01440764`, if the names come with them.
+    ids: Vec<String>,
+    /// Folders may be called like one of the synonyms of a name.
+    by_synonyms: bool,
+}
+
+impl ClassNames {
+    /// Names alone.
+    pub fn new(names: Vec<String>) -> Self {
+        Self {
+            names,
+            ..Self::default()
+        }
+    }
+
+    /// Names, or lines such as `n01440764 tench, Tinca tinca` if all of them are such.
+    fn of_lines(lines: Vec<String>) -> Self {
+        let split: Option<Vec<_>> = lines.iter().map(|line| synset(line)).collect();
+        match split {
+            Some(pairs) => {
+                let (ids, names) = pairs.into_iter().unzip();
+                Self {
+                    names,
+                    ids,
+                    by_synonyms: false,
+                }
+            }
+            None => Self::new(lines),
+        }
+    }
+
+    /// The names.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The index of the class that is called `name`, or has it as its identifier. For a model of another tool, one of the
+    /// synonyms in a name will do too, unless several classes have it.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        let exact = |names: &[String]| names.iter().position(|known| known == name);
+        exact(&self.names)
+            .or_else(|| exact(&self.ids))
+            .or_else(|| self.by_synonym(&normal(name)))
+    }
+
+    fn by_synonym(&self, name: &str) -> Option<usize> {
+        if !self.by_synonyms {
+            return None;
+        }
+        let has = |class: &str| normal(class) == name || class.split(',').any(|part| normal(part) == name);
+        let mut found = (0..self.names.len()).filter(|index| has(&self.names[*index]));
+        found.next().filter(|_| found.next().is_none())
+    }
+}
+
+/// `n01440764` and `tench, Tinca tinca`.
+fn synset(line: &str) -> Option<(String, String)> {
+    let (id, names) = line.split_once(char::is_whitespace)?;
+    let digits = id.strip_prefix('n')?;
+    let is_id = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let names = names.trim();
+    (is_id && !names.is_empty()).then(|| (id.to_owned(), names.to_owned()))
+}
+
+/// Names, and who says them.
+struct Said {
+    names: ClassNames,
+    source: String,
+}
+
+/// Everything that is said about the names of a model's classes, before their number is known.
+pub struct ClassSources {
+    /// The user's.
+    given: Option<Said>,
+    /// The model's own.
+    own: Option<ClassNames>,
+    /// Those of another tool's metadata, and of files beside the model, in the order in which they count.
+    found: Vec<Said>,
+    is_foreign: bool,
+    model: String,
+}
+
+impl ClassSources {
+    /// What the user's file `given`, the model and the files beside it say.
+    ///
+    /// # Errors
+    /// The user's file cannot be read.
+    pub fn of(model: &Model, given: Option<&Path>) -> Result<Self> {
+        let given = given.map(|path| {
+            let source = format!("--classes {}", path.display());
+            let names = ClassNames::of_lines(read_class_names(path)?);
+            anyhow::Ok(Said { names, source })
+        });
+        let given = given.transpose()?;
+        let mut found = Vec::new();
+        if let Some(foreign) = model.foreign().filter(|_| given.is_none()) {
+            add_found(foreign, &mut found);
+        }
+        Ok(Self {
+            given,
+            own: model.class_names().map(|names| ClassNames::new(names.to_vec())),
+            found,
+            is_foreign: model.foreign().is_some(),
+            model: model.name().to_owned(),
+        })
+    }
+
+    /// How many classes the model should have, as far as names say.
+    pub fn count(&self) -> Option<usize> {
+        let said = self.given.iter().map(|said| &said.names).chain(&self.own);
+        let first = said.chain(self.found.iter().map(|said| &said.names)).next();
+        first.map(|names| names.names.len())
+    }
+
+    /// The names of `classes` classes.
+    ///
+    /// # Errors
+    /// The user's names are more or fewer, or the model's own in another order.
+    pub fn settle(self, classes: usize) -> Result<ClassNames> {
+        let (is_foreign, model) = (self.is_foreign, self.model);
+        let named = |names| ClassNames {
+            by_synonyms: is_foreign,
+            ..names
+        };
+        if let Some(Said { names, source }) = self.given {
+            let count = names.names.len();
+            if count != classes {
+                let count = counted(count, "class");
+                bail!("`{source}` has {count}, {model} has {classes}");
+            }
+            require_order(&names, self.own.as_ref(), &source, &model)?;
+            return Ok(named(names));
+        }
+        let own = self.own.map(|names| Said {
+            names,
+            source: "its metadata".to_owned(),
+        });
+        for Said { names, source } in own.into_iter().chain(self.found) {
+            let count = names.names.len();
+            if count == classes {
+                if is_foreign {
+                    log::info!("classes: as {source} names them");
+                }
+                return Ok(named(names));
+            }
+            let (count, classes) = (counted(count, "class"), counted(classes, "class"));
+            log::warn!("the names in {source} are not used: they are of {count}, the model has {classes}");
+        }
+        if is_foreign {
+            log::info!("classes: without names; `--classes FILE` gives them");
+        }
+        Ok(named(ClassNames::new(default_class_names(classes))))
+    }
+}
+
+fn require_order(given: &ClassNames, own: Option<&ClassNames>, source: &str, model: &str) -> Result<()> {
+    let Some(own) = own.filter(|own| own.names.len() == given.names.len()) else {
+        return Ok(());
+    };
+    let comparison = Comparison::new(&given.names, &own.names);
+    if comparison.is_reordered() {
+        let order = comparison.reordered();
+        return Err(anyhow!(
+            "`{source}` has the class names of {model} in another order: {order}"
+        ))
+        .hint(|| {
+            "leave out `--classes`: the model names its classes, in the order of its outputs".to_owned()
+        });
+    }
+    Ok(())
+}
+
+/// What Ultralytics' metadata and the files beside the model say. A file that cannot be used is a warning: it may be about
+/// something else.
+fn add_found(foreign: &Foreign, found: &mut Vec<Said>) {
+    let told = foreign.ultralytics.as_ref().and_then(|told| told.names.clone());
+    found.extend(told.map(|names| Said {
+        names: ClassNames::new(names),
+        source: "Ultralytics' metadata".to_owned(),
+    }));
+    for folder in &foreign.folders {
+        match model_classes(folder) {
+            Ok(said) => found.extend(said.map(|said| Said {
+                names: ClassNames::new(said.value),
+                source: format!("`{}` beside it", said.file),
+            })),
+            Err(error) => log::warn!("{error}; its class names are not used"),
+        }
+        for file in BESIDE {
+            let path = folder.join(file);
+            if !path.is_file() {
+                continue;
+            }
+            match read_class_names(&path) {
+                Ok(lines) => found.push(Said {
+                    names: ClassNames::of_lines(lines),
+                    source: format!("`{file}` beside it"),
+                }),
+                Err(error) => log::warn!("{error:#}"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(lines: &[&str]) -> Vec<String> {
+        lines.iter().map(|&line| line.to_owned()).collect()
+    }
+
+    #[test]
+    fn identifiers_are_taken_off_if_every_line_has_one() {
+        let names = ClassNames::of_lines(lines(&["n01440764 tench, Tinca tinca", "n01443537\tgoldfish"]));
+        assert_eq!(names.names(), ["tench, Tinca tinca", "goldfish"]);
+        assert_eq!(names.index_of("n01443537"), Some(1));
+        for kept in [
+            &["n01440764 tench", "goldfish"][..],
+            &["n01440764", "n01443537"],
+            &["n0144076 tench"],
+            &["nine01440 tench"],
+        ] {
+            assert_eq!(ClassNames::of_lines(lines(kept)).names(), kept);
+        }
+    }
+
+    #[test]
+    fn folders_find_their_class() {
+        let mut names = ClassNames::of_lines(lines(&[
+            "n01440764 tench, Tinca tinca",
+            "n02102040 English springer, English springer spaniel",
+            "n02012849 crane",
+            "n03126707 crane",
+        ]));
+        assert_eq!(names.index_of("tench"), None);
+        names.by_synonyms = true;
+        assert_eq!(names.index_of("tench"), Some(0));
+        assert_eq!(names.index_of("English_springer"), Some(1));
+        assert_eq!(names.index_of("n03126707"), Some(3));
+        // An exact name is the first that has it; a synonym must be one class's alone.
+        assert_eq!(names.index_of("crane"), Some(2));
+        assert_eq!(names.index_of("Crane"), None);
+        assert_eq!(names.index_of("spaniel"), None);
+    }
+}

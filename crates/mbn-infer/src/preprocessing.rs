@@ -1,0 +1,153 @@
+//! How images become the input of a model: what the user gives, what the model or a file beside it says, and what is assumed
+//! where none of them says anything.
+
+use anyhow::{Context, Result, bail};
+use mbn_cli::{Hint, options_of};
+use mbn_spec::{PartialPreprocess, Preprocess, Preset};
+use mbn_weights::model_preprocess;
+
+use crate::given::Given;
+use crate::model::{Foreign, Model};
+
+/// What is assumed about a model of another tool that says nothing.
+const ASSUMED: Preset = Preset::Imagenet;
+
+/// Everything that is said about a model's preprocessing, before its input is known.
+pub struct Preprocessing {
+    given: Given,
+    /// What the model or a file beside it says.
+    read: PartialPreprocess,
+    /// Where that is from.
+    source: String,
+    /// What is taken for the rest.
+    usual: Preprocess,
+    /// The rest is an assumption, which the user is told.
+    is_foreign: bool,
+}
+
+impl Preprocessing {
+    /// What the user, the model and the files beside it say.
+    ///
+    /// # Errors
+    /// A file beside the model cannot be used.
+    pub fn of(model: &Model, given: Given) -> Result<Self> {
+        let stated = model.stated_preprocess();
+        let own = stated.map(|stated| (stated.into(), "its metadata".to_owned()));
+        let (read, source) = match model.foreign() {
+            // The user says it all.
+            Some(foreign) if given.preset.is_some() => {
+                let size = stated.map(|stated| stated.size);
+                let size = size.or(foreign.ultralytics.as_ref().and_then(|told| told.size));
+                let read = PartialPreprocess {
+                    size,
+                    ..PartialPreprocess::default()
+                };
+                (read, "its metadata".to_owned())
+            }
+            Some(foreign) => match own {
+                Some(own) => own,
+                None => of_foreign(foreign)?,
+            },
+            None => own.unwrap_or_default(),
+        };
+        let usual = match (model.foreign(), given.preset) {
+            (_, Some(preset)) => preset.preprocess(),
+            (Some(_), None) => ASSUMED.preprocess(),
+            (None, None) => Preprocess::default(),
+        };
+        Ok(Self {
+            given,
+            read: match given.preset {
+                Some(_) => PartialPreprocess {
+                    size: read.size,
+                    ..PartialPreprocess::default()
+                },
+                None => read,
+            },
+            source,
+            usual,
+            is_foreign: model.foreign().is_some(),
+        })
+    }
+
+    /// Height and width of the images, unless the model's input fixes them.
+    pub fn size(&self) -> usize {
+        let size = self.given.parts.size.or(self.read.size);
+        size.unwrap_or(self.usual.size)
+    }
+
+    /// The preprocessing for an input that may fix the size, and may take bytes, which the model normalises itself. Logs what
+    /// was read and assumed about a model of another tool.
+    ///
+    /// # Errors
+    /// The user gives what the input does not allow, or no picture can follow the result.
+    pub fn settle(&self, input_size: Option<usize>, takes_bytes: bool) -> Result<Preprocess> {
+        let parts = &self.given.parts;
+        if let (Some(size), Some(input)) = (parts.size, input_size)
+            && size != input
+        {
+            bail!("`--size {size}` does not fit the model, whose input takes images of {input} x {input}");
+        }
+        if takes_bytes && (parts.mean.is_some() || parts.std.is_some()) {
+            bail!(
+                "`--mean` and `--std` have no effect: the model's input takes bytes, which it normalises itself"
+            );
+        }
+        let said = self.read.over(self.usual);
+        let sized = input_size.map_or(said, |size| said.with_size(size));
+        let preprocess = parts.over(sized)?;
+        if self.is_foreign {
+            self.log(&preprocess, input_size, takes_bytes);
+        }
+        Ok(preprocess)
+    }
+
+    fn log(&self, preprocess: &Preprocess, input_size: Option<usize>, takes_bytes: bool) {
+        let source = &self.source;
+        if let (Some(said), Some(input)) = (self.read.size, input_size)
+            && said != input
+        {
+            log::warn!(
+                "{source} says that images are of {said} x {said}, its input takes {input} x {input}: the crop is scaled"
+            );
+        }
+        let all = PartialPreprocess::from(*preprocess);
+        let mut given = self.given.parts.stated();
+        if self.given.preset.is_some() {
+            let size = given.size.or(input_size);
+            given = PartialPreprocess { size, ..all };
+        }
+        if takes_bytes {
+            (given.mean, given.std) = (all.mean, all.std);
+        }
+        let read = options_of(preprocess, &all.without(&self.read).or(given));
+        if !read.is_empty() && self.given.preset.is_none() {
+            log::info!("preprocessing (as {source} says): {}", read.join(" "));
+        }
+        let known = given.or(self.read);
+        let assumed = options_of(preprocess, &known);
+        if !assumed.is_empty() {
+            log::info!("preprocessing (assumed): {}", assumed.join(" "));
+        }
+    }
+}
+
+/// What Ultralytics' metadata says, else a file beside the model.
+fn of_foreign(foreign: &Foreign) -> Result<(PartialPreprocess, String)> {
+    if let Some(told) = &foreign.ultralytics {
+        return Ok((told.preprocess(), "Ultralytics' metadata".to_owned()));
+    }
+    for folder in &foreign.folders {
+        let found = model_preprocess(folder, ASSUMED.preprocess());
+        let found = found
+            .with_context(|| format!("the preprocessing in `{}` cannot be used", folder.display()))
+            .hint(|| "`--preprocess PRESET` says it in the file's place".to_owned())?;
+        if let Some(found) = found {
+            return Ok((found.value, format!("`{}` beside it", found.file)));
+        }
+    }
+    Ok(Default::default())
+}
+
+#[cfg(test)]
+mod tests;

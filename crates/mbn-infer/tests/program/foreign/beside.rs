@@ -1,0 +1,263 @@
+//! Names and preprocessing from metadata and from files beside the model.
+
+use tempfile::TempDir;
+
+use super::model::{Build, IDENTITY};
+use super::{
+    COLOUR, assert_close, imagenet, labels, normalised, picture, probabilities, program, run, softmax,
+};
+use crate::common::{Run, folder};
+
+/// A folder with the model of the channels' means, and a picture.
+fn start() -> TempDir {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    Build::of_size(32).save(&folder);
+    folder
+}
+
+fn write(folder: &TempDir, name: &str, content: &str) {
+    std::fs::write(folder.path().join(name), content).unwrap();
+}
+
+fn expected(mean: f64, std: f64) -> Vec<f64> {
+    softmax(&normalised(COLOUR, [mean; 3], [std; 3]))
+}
+
+fn says(run: &Run, part: &str) {
+    assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+}
+
+#[test]
+fn ultralytics_metadata_is_understood() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    let said = [
+        ("author", "Ultralytics"),
+        ("task", "classify"),
+        ("stride", "1"),
+        ("imgsz", "[32, 32]"),
+        ("names", "{0: 'tench', 1: \"cardinal's hat\", 2: 'n03000684'}"),
+    ];
+    Build::ending_in("Softmax", &IDENTITY).saying(&said).save(&folder);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &expected(0.0, 1.0), &found);
+    assert_eq!(labels(&found), ["tench", "cardinal's hat", "n03000684"]);
+    says(
+        &found,
+        "preprocessing (as Ultralytics' metadata says): --size 32 --resize crop --shorter 32 --interpolation bilinear \
+         --mean 0,0,0 --std 1,1,1\n",
+    );
+    assert!(!found.stderr.contains("assumed"), "{}", found.stderr);
+    let Some(found) = run(&folder, "--preprocess imagenet a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &softmax(&imagenet(COLOUR)), &found);
+}
+
+#[test]
+fn keys_that_collide_with_ours_are_a_warning() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    let said = [
+        ("architecture", "resnet50"),
+        ("classes", "1000"),
+        ("preprocess", "{\"rescale\": true}"),
+        ("alpha", "0.3"),
+        ("variant", "tv2_in1k"),
+    ];
+    Build::of_size(32).saying(&said).save(&folder);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &softmax(&imagenet(COLOUR)), &found);
+    for key in ["`architecture` is `resnet50`", "`classes`", "`preprocess`"] {
+        says(&found, key);
+    }
+    assert_eq!(labels(&found), ["class_0", "class_1", "class_2"]);
+    // What has our form is taken, whoever wrote it.
+    let said = [
+        ("architecture", "resnet50"),
+        ("classes", "[\"x\", \"y\", \"z\"]"),
+        (
+            "preprocess",
+            "{\"size\":32,\"resize\":\"square\",\"mean\":[0.5,0.5,0.5],\"std\":[0.5,0.5,0.5]}",
+        ),
+    ];
+    Build::of_size(32).saying(&said).save(&folder);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &expected(0.5, 0.5), &found);
+    assert_eq!(labels(&found), ["x", "y", "z"]);
+}
+
+#[test]
+fn transformers_files_beside_it_are_read() {
+    let folder = start();
+    write(
+        &folder,
+        "config.json",
+        r#"{"model_type": "resnet", "id2label": {"0": "red", "1": "green", "2": "blue"}}"#,
+    );
+    write(
+        &folder,
+        "preprocessor_config.json",
+        r#"{"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}, "do_center_crop": true,
+            "resample": 3, "image_mean": [0.25, 0.25, 0.25], "image_std": [0.5, 0.5, 0.5]}"#,
+    );
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &expected(0.25, 0.5), &found);
+    assert_eq!(labels(&found), ["red", "green", "blue"]);
+    says(
+        &found,
+        "preprocessing (as `preprocessor_config.json` beside it says): --size 32 --resize crop --shorter 36 \
+         --interpolation bicubic --mean 0.25,0.25,0.25 --std 0.5,0.5,0.5\n",
+    );
+    says(&found, "classes: as `config.json` beside it names them");
+    assert!(!found.stderr.contains("assumed): "), "{}", found.stderr);
+    // An option goes before the file, and the file before an assumption.
+    let Some(found) = run(&folder, "--std 1 a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &expected(0.25, 1.0), &found);
+}
+
+#[test]
+fn what_a_file_beside_it_leaves_open_is_assumed() {
+    let folder = start();
+    write(
+        &folder,
+        "preprocessor_config.json",
+        r#"{"size": {"height": 32, "width": 32}, "image_mean": [0.5, 0.5, 0.5]}"#,
+    );
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    says(
+        &found,
+        "beside it says): --size 32 --resize square --mean 0.5,0.5,0.5\n",
+    );
+    says(
+        &found,
+        "(assumed): --interpolation bilinear --std 0.229,0.224,0.225\n",
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_followed_is_an_error_unless_the_user_says_it() {
+    let folder = start();
+    let lanczos = r#"{"size": {"shortest_edge": 36}, "crop_size": 32, "resample": 1}"#;
+    write(&folder, "preprocessor_config.json", lanczos);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_eq!(found.code, 1);
+    says(&found, "`resample` 1");
+    says(&found, "hint: `--preprocess PRESET`");
+    let Some(found) = run(&folder, "--preprocess half a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &expected(0.5, 0.5), &found);
+}
+
+#[test]
+fn timms_file_beside_it_is_read() {
+    let folder = start();
+    write(
+        &folder,
+        "config.json",
+        r#"{"architecture": "resnet18", "label_names": ["r", "g", "b"], "pretrained_cfg": {"input_size": [3, 32, 32],
+            "crop_pct": 0.8, "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}}"#,
+    );
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &expected(0.5, 0.25), &found);
+    assert_eq!(labels(&found), ["r", "g", "b"]);
+    says(
+        &found,
+        "--size 32 --resize crop --shorter 40 --interpolation bicubic",
+    );
+    // On the Hub, the model has a folder of its own.
+    std::fs::create_dir(folder.path().join("onnx")).unwrap();
+    std::fs::rename(
+        folder.path().join("model.onnx"),
+        folder.path().join("onnx/model.onnx"),
+    )
+    .unwrap();
+    let Some(found) = run(&folder, "--model onnx/model.onnx a.png") else {
+        return;
+    };
+    assert_eq!(labels(&found), ["r", "g", "b"]);
+}
+
+#[test]
+fn lists_of_names_beside_it_are_read() {
+    let folder = start();
+    write(
+        &folder,
+        "synset.txt",
+        "n01440764 tench, Tinca tinca\nn01443537 goldfish\nn01484850 great white shark\n",
+    );
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_eq!(
+        labels(&found),
+        ["tench, Tinca tinca", "goldfish", "great white shark"]
+    );
+    write(&folder, "labels.txt", "a\nb\nc\n");
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_eq!(labels(&found), ["a", "b", "c"]);
+    // Another number of names is about something else.
+    write(&folder, "labels.txt", "a\nb\n");
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_eq!(labels(&found)[1], "goldfish");
+    says(&found, "`labels.txt` beside it are not used");
+    write(&folder, "mine.txt", "x\ny\nz\n");
+    let Some(found) = run(&folder, "--classes mine.txt a.png") else {
+        return;
+    };
+    assert_eq!(labels(&found), ["x", "y", "z"]);
+    write(&folder, "mine.txt", "x\ny\n");
+    let Some(found) = run(&folder, "--classes mine.txt a.png") else {
+        return;
+    };
+    assert_eq!(found.code, 1);
+    says(&found, "`--classes mine.txt` has 2 classes");
+}
+
+/// Red, green and blue pictures in folders that are called like identifiers, names and synonyms.
+#[test]
+fn evaluation_finds_the_classes_of_folders() {
+    let folder = start();
+    write(
+        &folder,
+        "synset.txt",
+        "n01440764 tench, Tinca tinca\nn01443537 goldfish\nn01484850 great white shark\n",
+    );
+    picture(&folder, "data/n01440764/1.png", [250, 0, 0]);
+    picture(&folder, "data/goldfish/1.png", [0, 250, 0]);
+    picture(&folder, "data/great_white_shark/1.png", [0, 0, 250]);
+    picture(&folder, "data/great_white_shark/2.png", [250, 0, 0]);
+    let Some(mut command) = program(&folder) else {
+        return;
+    };
+    let run = Run::of(
+        command
+            .args(["--preprocess", "half", "--evaluate", "data"])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    says(&run, "top-1 75.00 %");
+}

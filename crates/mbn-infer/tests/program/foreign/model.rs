@@ -1,0 +1,133 @@
+//! Builds the models.
+
+use mbn_onnx::builder::{Attribute, GraphBuilder};
+use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto};
+use mbn_onnx::{Dim, Model, Precision, TensorType};
+use tempfile::TempDir;
+
+/// A graph from a picture input to `logits`, `[batch, 3]`: the means of the channels.
+pub struct Build {
+    pub graph: GraphBuilder,
+    pub metadata: Vec<(&'static str, &'static str)>,
+    batch: Dim,
+}
+
+pub fn symbol(name: &str) -> Dim {
+    Dim::Symbol(name.to_owned())
+}
+
+/// A symbolic batch, three channels and a size, in either layout.
+pub fn first(size: usize) -> [Dim; 4] {
+    [symbol("batch"), 3.into(), size.into(), size.into()]
+}
+
+pub fn last(size: usize) -> [Dim; 4] {
+    [symbol("batch"), size.into(), size.into(), 3.into()]
+}
+
+impl Build {
+    /// The means of the channels of an input with the channels first.
+    pub fn new(element: DataType, shape: [Dim; 4]) -> Self {
+        Self::with(element, shape, false)
+    }
+
+    /// The same with the channels last.
+    pub fn channels_last(element: DataType, shape: [Dim; 4]) -> Self {
+        Self::with(element, shape, true)
+    }
+
+    fn with(element: DataType, shape: [Dim; 4], is_last: bool) -> Self {
+        let mut graph = GraphBuilder::new("foreign");
+        let batch = shape[0].clone();
+        graph.input("pictures", &TensorType::new(element, shape));
+        let to_float = ("to", Attribute::Int(DataType::Float as i64));
+        graph.node("Cast", "float", ["pictures"], "floats", [to_float]);
+        let perm = ("perm", Attribute::Ints(vec![0, 3, 1, 2]));
+        match is_last {
+            true => graph.node("Transpose", "planes", ["floats"], "planes", [perm]),
+            false => graph.node("Identity", "planes", ["floats"], "planes", []),
+        }
+        graph.node("GlobalAveragePool", "pool", ["planes"], "pooled", []);
+        graph.node("Flatten", "flatten", ["pooled"], "means", []);
+        Self {
+            graph,
+            metadata: Vec::new(),
+            batch,
+        }
+    }
+
+    /// A float32 model of 32 pixels whose output `scores` is the result of `op` on the means times `matrix`.
+    pub fn ending_in(op: &str, matrix: &[f32]) -> Self {
+        let mut build = Self::new(DataType::Float, first(32));
+        build.product("means", matrix, "product");
+        build.node(op, "product", "scores");
+        build.output("scores", matrix.len() / 3);
+        build
+    }
+
+    /// Logits that are the means themselves, at a size.
+    pub fn of_size(size: usize) -> Self {
+        let mut build = Self::new(DataType::Float, first(size));
+        build.product("means", &IDENTITY, "scores");
+        build.output("scores", 3);
+        build
+    }
+
+    pub fn node(&mut self, op: &str, from: &str, to: &str) {
+        self.graph.node(op, to, [from], to, []);
+    }
+
+    pub fn cast(&mut self, from: &str, element: DataType, to: &str) {
+        let to_element = ("to", Attribute::Int(element as i64));
+        self.graph.node("Cast", to, [from], to, [to_element]);
+    }
+
+    /// `from`, `[batch, 3]`, times a matrix of three rows.
+    pub fn product(&mut self, from: &str, matrix: &[f32], to: &str) {
+        let name = format!("{to}.weight");
+        let columns = matrix.len() / 3;
+        self.graph
+            .initializer(&name, &[3, columns], matrix, Precision::Fp32);
+        self.graph.node("MatMul", to, [from, &name], to, []);
+    }
+
+    /// An output `[batch, classes]` of float32.
+    pub fn output(&mut self, name: &str, classes: usize) {
+        self.output_of(name, DataType::Float, &[classes]);
+    }
+
+    pub fn output_of(&mut self, name: &str, element: DataType, dims: &[usize]) {
+        let dims = dims.iter().map(|&dim| Dim::Fixed(dim));
+        let shape: Vec<_> = std::iter::once(self.batch.clone()).chain(dims).collect();
+        self.graph.output(name, &TensorType::new(element, shape));
+    }
+
+    #[must_use]
+    pub fn saying(mut self, pairs: &[(&'static str, &'static str)]) -> Self {
+        self.metadata.extend(pairs);
+        self
+    }
+
+    /// Writes `model.onnx`.
+    pub fn save(self, folder: &TempDir) {
+        let entry = |(key, value): (&str, &str)| StringStringEntryProto {
+            key: Some(key.to_owned()),
+            value: Some(value.to_owned()),
+        };
+        let model = Model::from(ModelProto {
+            ir_version: Some(8),
+            producer_name: Some("another tool".to_owned()),
+            graph: Some(self.graph.finish()),
+            opset_import: vec![OperatorSetIdProto {
+                domain: Some(String::new()),
+                version: Some(17),
+            }],
+            metadata_props: self.metadata.into_iter().map(entry).collect(),
+            ..ModelProto::default()
+        });
+        std::fs::write(folder.path().join("model.onnx"), model.to_bytes()).unwrap();
+    }
+}
+
+/// Leaves the means as they are.
+pub const IDENTITY: [f32; 9] = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];

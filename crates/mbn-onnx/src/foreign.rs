@@ -1,0 +1,11 @@
+//! What the graph of a classifier shows that any tool may have written: what makes its outputs, the layout of its input, and
+//! the metadata that other tools write.
+
+mod functions;
+mod heads;
+mod layout;
+pub mod python;
+pub mod ultralytics;
+
+pub use heads::{Ending, Heads};
+pub use layout::Layout;

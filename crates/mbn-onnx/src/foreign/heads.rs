@@ -1,0 +1,237 @@
+//! What makes a classifier's outputs, followed back from each through the nodes that change no value.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::functions::{FunctionProto, Functions};
+use crate::Model;
+use crate::proto::NodeProto;
+
+/// Nodes that are followed from an output. Real heads have a few.
+const MAX_STEPS: usize = 256;
+
+/// What makes the values of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Softmax: probabilities that sum to one.
+    Softmax,
+    /// Sigmoid: probabilities, each by itself.
+    Sigmoid,
+    /// A product or a convolution, or the logarithm of probabilities: logits.
+    Linear,
+    /// Anything else.
+    Other,
+}
+
+/// How one output is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Head {
+    ending: Ending,
+    /// The values on the way back, from the output to the last product.
+    values: BTreeSet<String>,
+}
+
+/// How each output of a graph is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heads(BTreeMap<String, Head>);
+
+impl Heads {
+    /// Follows the outputs of a model.
+    pub fn of(model: &Model) -> Self {
+        let Some(graph) = model.graph() else {
+            return Self::default();
+        };
+        let functions = Functions::of(model.proto());
+        let scope = Scope::of(&graph.node, &functions);
+        let heads = graph.output.iter().map(|output| {
+            let (mut values, mut steps) = (BTreeSet::new(), MAX_STEPS);
+            let found = scope.follow(output.name(), &mut steps, &mut |value| {
+                values.insert(value.to_owned());
+            });
+            let ending = match found {
+                Found::Ending(ending) => ending,
+                Found::Input(_) => Ending::Other,
+            };
+            (output.name().to_owned(), Head { ending, values })
+        });
+        Self(heads.collect())
+    }
+
+    /// What makes the values of an output.
+    pub fn ending(&self, output: &str) -> Ending {
+        self.0.get(output).map_or(Ending::Other, |head| head.ending)
+    }
+
+    /// Whether two outputs are made of the same values: logits and their probabilities.
+    pub fn are_one(&self, one: &str, other: &str) -> bool {
+        match (self.0.get(one), self.0.get(other)) {
+            (Some(one), Some(other)) => !one.values.is_disjoint(&other.values),
+            _ => false,
+        }
+    }
+}
+
+/// Where following a value ends.
+enum Found {
+    Ending(Ending),
+    /// The input of this index of the function.
+    Input(usize),
+}
+
+/// The nodes of a graph or of a function, by the values that they define.
+struct Scope<'a> {
+    producers: HashMap<&'a str, (&'a NodeProto, usize)>,
+    functions: &'a Functions,
+    /// Inputs of the function.
+    inputs: &'a [String],
+}
+
+impl<'a> Scope<'a> {
+    fn of(nodes: &'a [NodeProto], functions: &'a Functions) -> Self {
+        let outputs = nodes.iter().flat_map(|node| {
+            let outputs = node.output.iter().enumerate();
+            outputs.map(move |(i, output)| (output.as_str(), (node, i)))
+        });
+        Self {
+            producers: outputs.filter(|(name, _)| !name.is_empty()).collect(),
+            functions,
+            inputs: &[],
+        }
+    }
+
+    fn of_function(function: &'a FunctionProto, functions: &'a Functions) -> Self {
+        Self {
+            inputs: &function.input,
+            ..Self::of(&function.node, functions)
+        }
+    }
+
+    fn producer(&self, value: &str) -> Option<&'a NodeProto> {
+        self.producers.get(value).map(|(node, _)| *node)
+    }
+
+    /// Follows a value back. `seen` gets every value on the way, beyond softmax and sigmoid too.
+    fn follow(&self, value: &str, steps: &mut usize, seen: &mut dyn FnMut(&str)) -> Found {
+        let (mut value, mut activation) = (value.to_owned(), None);
+        let ends = Found::Ending;
+        loop {
+            seen(&value);
+            let Some(&(node, index)) = self.producers.get(value.as_str()) else {
+                let input = self.inputs.iter().position(|input| *input == value);
+                return match (activation, input) {
+                    (Some(activation), _) => ends(activation),
+                    (None, Some(input)) => Found::Input(input),
+                    (None, None) => ends(Ending::Other),
+                };
+            };
+            if *steps == 0 {
+                return ends(activation.unwrap_or(Ending::Other));
+            }
+            *steps -= 1;
+            if let Some(function) = self.functions.called_by(node) {
+                let inside = Scope::of_function(function, self.functions);
+                let output = function.output.get(index).map_or("", String::as_str);
+                // Values inside have names of their own.
+                match inside.follow(output, steps, &mut |_| {}) {
+                    Found::Ending(ending) => return ends(activation.unwrap_or(ending)),
+                    Found::Input(input) => match node.input.get(input) {
+                        Some(input) => value = input.clone(),
+                        None => return ends(activation.unwrap_or(Ending::Other)),
+                    },
+                }
+                continue;
+            }
+            let next = match self.kind(node) {
+                Kind::Same => &node.input,
+                Kind::Activation(found) => {
+                    activation = activation.or(Some(found));
+                    &node.input
+                }
+                Kind::Written(found, input) => {
+                    activation = activation.or(Some(found));
+                    value = input.to_owned();
+                    continue;
+                }
+                Kind::Ending(ending) => return ends(activation.unwrap_or(ending)),
+            };
+            match next.first() {
+                Some(input) => value.clone_from(input),
+                None => return ends(activation.unwrap_or(Ending::Other)),
+            }
+        }
+    }
+
+    fn kind(&self, node: &'a NodeProto) -> Kind<'a> {
+        match node.op_type() {
+            "Cast" | "CastLike" | "Identity" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze"
+            | "Transpose" | "Dropout" | "QuantizeLinear" | "DequantizeLinear" => Kind::Same,
+            "Softmax" => Kind::Activation(Ending::Softmax),
+            "Sigmoid" | "HardSigmoid" => Kind::Activation(Ending::Sigmoid),
+            // Softmax of the logarithm of probabilities gives the probabilities back.
+            "LogSoftmax" => Kind::Activation(Ending::Linear),
+            op if is_product(op) => Kind::Ending(Ending::Linear),
+            // The bias of a product.
+            "Add" if self.any_input(node, is_product) => Kind::Ending(Ending::Linear),
+            "Div" => match self.softmax_in_parts(node) {
+                Some(input) => Kind::Written(Ending::Softmax, input),
+                None => Kind::Ending(Ending::Other),
+            },
+            _ => Kind::Ending(Ending::Other),
+        }
+    }
+
+    fn any_input(&self, node: &NodeProto, is_meant: fn(&str) -> bool) -> bool {
+        let mut producers = node.input.iter().filter_map(|input| self.producer(input));
+        producers.any(|producer| is_meant(producer.op_type()))
+    }
+
+    /// The logits of `exp(x - max) / sum(exp(x - max))`, if `node` is that quotient.
+    fn softmax_in_parts(&self, node: &'a NodeProto) -> Option<&'a str> {
+        let [dividend, divisor] = node.input.as_slice() else {
+            return None;
+        };
+        let (exp, sum) = (self.producer(dividend)?, self.producer(divisor)?);
+        if exp.op_type() != "Exp" || sum.op_type() != "ReduceSum" || sum.input.first() != Some(dividend) {
+            return None;
+        }
+        let exponent = exp.input.first()?;
+        match self.producer(exponent) {
+            Some(sub) if sub.op_type() == "Sub" => sub.input.first().map(String::as_str),
+            _ => Some(exponent),
+        }
+    }
+}
+
+/// What a node does to the values of its first input.
+enum Kind<'a> {
+    /// It changes their type or shape.
+    Same,
+    /// It makes probabilities of them.
+    Activation(Ending),
+    /// It is the last part of making probabilities of another value.
+    Written(Ending, &'a str),
+    /// It makes new ones.
+    Ending(Ending),
+}
+
+/// Products by weights, of ONNX and of ONNX Runtime.
+fn is_product(op: &str) -> bool {
+    [
+        "Gemm",
+        "MatMul",
+        "Conv",
+        "Einsum",
+        "FusedGemm",
+        "FusedMatMul",
+        "FusedConv",
+        "MatMulInteger",
+        "MatMulNBits",
+        "QGemm",
+        "QLinearMatMul",
+        "QLinearConv",
+        "ConvInteger",
+    ]
+    .contains(&op)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! What stands beside a model of any network that was exported from a library: the same files as beside its weights.
+
+use std::path::Path;
+
+use mbn_spec::{PartialPreprocess, Preprocess};
+
+use super::fields::{BesideError, Object};
+use super::{CONFIG, PREPROCESSOR, timm, transformers};
+
+/// What a transformers configuration calls a network whose classes do not exclude each other.
+const MULTI_LABEL: &str = "multi_label_classification";
+
+/// What the files beside a model say about it, and which of them says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FromFile<T> {
+    /// What it says.
+    pub value: T,
+    /// The file's name.
+    pub file: &'static str,
+}
+
+/// The preprocessing that the files of `folder` describe. `usual` is taken for what they leave to their library.
+///
+/// # Errors
+/// [`BesideError`] if one of them cannot be used.
+pub fn model_preprocess(
+    folder: &Path,
+    usual: Preprocess,
+) -> Result<Option<FromFile<PartialPreprocess>>, BesideError> {
+    let found = stated(folder, usual)?.filter(|found| !found.value.is_empty());
+    if let Some(FromFile { value, file }) = &found {
+        let valid = value.over(usual).validate();
+        valid.map_err(|error| BesideError::new(file, format!("cannot be followed: {error}")))?;
+    }
+    Ok(found)
+}
+
+fn stated(folder: &Path, usual: Preprocess) -> Result<Option<FromFile<PartialPreprocess>>, BesideError> {
+    let config = Object::read(folder, CONFIG)?;
+    if let Some(config) = &config
+        && let Some(value) = timm::stated(config, usual)?
+    {
+        return Ok(Some(FromFile { value, file: CONFIG }));
+    }
+    if let Some(config) = Object::read(folder, PREPROCESSOR)? {
+        let value = transformers::preprocessing(&config, usual)?;
+        let file = PREPROCESSOR;
+        return Ok(Some(FromFile { value, file }));
+    }
+    let Some(config) = config else {
+        return Ok(None);
+    };
+    let value = PartialPreprocess {
+        size: config.square_side("image_size")?,
+        ..PartialPreprocess::default()
+    };
+    Ok(Some(FromFile { value, file: CONFIG }))
+}
+
+/// The class names in the configuration of `folder`.
+///
+/// # Errors
+/// [`BesideError`] if it cannot be used.
+pub fn model_classes(folder: &Path) -> Result<Option<FromFile<Vec<String>>>, BesideError> {
+    let Some(config) = Object::read(folder, CONFIG)? else {
+        return Ok(None);
+    };
+    let names = match timm::label_names(&config)? {
+        Some(names) => Some(names),
+        None => transformers::class_names(&config)?,
+    };
+    Ok(names.map(|value| FromFile { value, file: CONFIG }))
+}
+
+/// Whether the configuration of `folder` says that several classes may be right at once.
+///
+/// # Errors
+/// [`BesideError`] if it cannot be used.
+pub fn is_multi_label(folder: &Path) -> Result<bool, BesideError> {
+    let config = Object::read(folder, CONFIG)?;
+    let problem = config.as_ref().map(|config| config.text("problem_type"));
+    Ok(problem.transpose()?.flatten() == Some(MULTI_LABEL))
+}
