@@ -39,6 +39,7 @@ impl From<mbn_onnx::Precision> for ModelPrecision {
         match precision {
             mbn_onnx::Precision::Fp32 => Self::Float32,
             mbn_onnx::Precision::Fp16 => Self::Float16,
+            mbn_onnx::Precision::Int8 => Self::Int8,
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Writes a model for every combination of options to stdout, for `scripts/export_matrix.py`, which has ONNX's own library judge
 //! them: for each, a line that describes it and states its length, and its bytes.
 
+#[path = "../tests/common/quantised.rs"]
+mod quantised;
+
 use std::error::Error;
 use std::io::{BufWriter, Write, stdout};
 
 use candle_core::Device;
 use mbn_model::random_weights;
-use mbn_onnx::{ExportOptions, Exporter, InputKind, InputSize, OPSETS, Precision};
-use mbn_spec::{Alpha, Architecture, Centre, Interpolation, Metadata, Preprocess, Resize};
+use mbn_onnx::{ExportOptions, InputKind, InputSize, OPSETS, Precision};
+use mbn_spec::{Alpha, Architecture, Centre, Interpolation, LayerSet, Metadata, Preprocess, Resize};
 use mbn_weights::Weights;
 
 const INPUTS: [(InputKind, InputSize); 5] = [
@@ -17,6 +20,8 @@ const INPUTS: [(InputKind, InputSize); 5] = [
     (InputKind::Uint8, InputSize::Any),
     (InputKind::Uint8, InputSize::Resized),
 ];
+
+const PRECISIONS: [Precision; 3] = [Precision::Fp32, Precision::Fp16, Precision::Int8];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut out = BufWriter::new(stdout().lock());
@@ -53,9 +58,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Every combination for these weights. How pictures are resized matters only where the graph does it.
 fn write(out: &mut impl Write, weights: &Weights, name: &str) -> Result<(), Box<dyn Error>> {
-    let exporter = Exporter::new(weights);
+    let exporter = quantised::exporter(weights, LayerSet::NONE)?;
     let square = weights.metadata().preprocess.unwrap_or_default().resize == Resize::Square;
-    for bits in 0..16 {
+    for (bits, precision) in (0..8).flat_map(|bits| PRECISIONS.map(|precision| (bits, precision))) {
         let bit = |i: u32| bits >> i & 1 == 1;
         for (input, size) in INPUTS {
             for opset in OPSETS {
@@ -66,9 +71,10 @@ fn write(out: &mut impl Write, weights: &Weights, name: &str) -> Result<(), Box<
                         input,
                         size,
                         fold: bit(0),
+                        keep_float: LayerSet::NONE,
                         softmax: bit(1),
                         features: bit(2),
-                        precision: if bit(3) { Precision::Fp16 } else { Precision::Fp32 },
+                        precision,
                     };
                     if options.validate().is_err() || (size != InputSize::Resized && !square) {
                         continue;

@@ -108,6 +108,14 @@ fn examine(
     let runtime = find_runtime(check.ort_lib.as_deref(), "")?;
     let (mut network, name) = find_reference(check, model, &written)?;
     lines.push(format!("reference  {name}"));
+    if let Some(how) = model.quantization().filter(|_| written.quantized.is_some()) {
+        lines.push(format!(
+            "integers   weights of {} bits, with which no sum of two products saturates; {} pictures, {}",
+            how.weight_bits,
+            how.pictures,
+            printable(&how.calibration)
+        ));
+    }
     *reference = Some(name);
     compare(
         evidence,
@@ -138,6 +146,16 @@ fn describe(evidence: &Evidence) -> Vec<String> {
             differences.same_class,
             differences.images,
         ));
+        if let Some(float) = &case.float {
+            let differences = float.differences();
+            lines.push(format!(
+                "  float32  largest difference {:.1e}, mean {:.1e}; the first class agrees on {} of {}",
+                differences.largest,
+                differences.mean(),
+                differences.same_class,
+                differences.images,
+            ));
+        }
     }
     for other in &evidence.others {
         lines.push(format!(

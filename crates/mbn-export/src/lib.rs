@@ -4,6 +4,7 @@
 //! float16 holds what it computes, [`verify`] checks the written file before it gets its name, by the [`proof`] that it computes
 //! what candle computes. [`check`], [`diff`] and [`show`] are for files that exist, of other programs too.
 
+pub mod calibrate;
 pub mod check;
 pub mod diff;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub mod proof;
 pub mod range;
 pub mod report;
 pub mod show;
+pub mod speed;
 pub mod summary;
 pub mod verify;
 pub mod weights;
@@ -26,16 +28,17 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use mbn_cli::{Outcome, check_output_file, quote, start_threads};
 use mbn_files::atomic::{self, AtomicFile};
-use mbn_onnx::Exporter;
+use mbn_onnx::{ExportOptions, Exporter, Precision};
 use mbn_spec::text::thousands;
 use mbn_weights::{Weights, is_weight_file};
 
 use crate::check::Check;
 use crate::diff::Diff;
-use crate::options::{Command, Options};
+use crate::options::{Command, Options, WeightsSource};
 use crate::proof::Proof;
 use crate::report::Report;
-use crate::verify::Verification;
+use crate::speed::Speed;
+use crate::verify::{Verification, find_runtime};
 
 /// Exports as the options say.
 ///
@@ -49,6 +52,9 @@ pub fn run(options: Options) -> Result<Outcome> {
     options.validate()?;
     let classes = options.classes.as_deref();
     let Some(out) = &options.out else {
+        if options.sensitivity {
+            return costs(&source, &options);
+        }
         let (architecture, size) = weights::architecture(&source, classes, &options.overrides)?;
         print(&summary::table(&architecture, size))?;
         return Ok(Outcome::Success);
@@ -133,6 +139,16 @@ fn examine(command: Command, threads: usize) -> Result<Outcome> {
     })
 }
 
+/// Prints what each layer costs, and no more.
+fn costs(source: &WeightsSource, options: &Options) -> Result<Outcome> {
+    start_threads(options.common.thread_count())?;
+    let weights = weights::get(source, options.classes.as_deref(), &options.overrides)?;
+    if let Some(recipe) = options.recipe() {
+        print(&calibrate::quantise(&weights, &recipe)?.table.unwrap_or_default())?;
+    }
+    Ok(Outcome::Success)
+}
+
 /// Checks before the work begins that OUT can be replaced and is not the file that is read, by whatever path.
 fn check_weights_out(out: &Path, source: Option<&Path>) -> Result<()> {
     let file = check_output_file(out)?;
@@ -183,7 +199,15 @@ fn check_out(out: &Path) -> Result<()> {
 /// Writes the model beside OUT, verifies it, and gives it its name.
 fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
     let cannot_write = || format!("cannot write `{}`", out.display());
-    let (exporter, export_options) = (Exporter::new(weights), options.export_options());
+    let (mut exporter, mut export_options) = (Exporter::new(weights), options.export_options());
+    if let Some(recipe) = options.recipe() {
+        let calibrated = calibrate::quantise(weights, &recipe)?;
+        if let Some(table) = &calibrated.table {
+            print(table)?;
+        }
+        export_options.keep_float = calibrated.quantized.float_layers();
+        exporter = exporter.with_quantized(calibrated.quantized, calibrated.how);
+    }
     let model = exporter.export(&export_options)?;
     let bytes = model.to_bytes();
     let pictures = options.check_images.as_deref();
@@ -232,6 +256,28 @@ fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
     file.commit().with_context(cannot_write)?;
     let proof = evidence.as_ref().and_then(|evidence| evidence.proof.as_ref());
     report(weights, options, out, bytes.len(), proof);
+    if proof.is_some() && export_options.precision == Precision::Int8 {
+        tell_speed(&exporter, &export_options, options, bytes)?;
+    }
+    Ok(())
+}
+
+/// Says how fast an int8 file is here: without VNNI it may be slower than float32.
+fn tell_speed(
+    exporter: &Exporter<'_>,
+    export: &ExportOptions,
+    options: &Options,
+    bytes: Vec<u8>,
+) -> Result<()> {
+    let runtime = find_runtime(options.ort_lib.as_deref(), "")?;
+    let threads = options.common.thread_count();
+    let speed = Speed::measure(&runtime, bytes, exporter, export, threads)?;
+    match speed.ratio() < 1.0 {
+        false => log::info!("It is {speed}"),
+        true => log::warn!(
+            "It is {speed}\nhint: on processors with VNNI int8 is faster; `docs/int8.md` has a table"
+        ),
+    }
     Ok(())
 }
 

@@ -41,6 +41,19 @@ impl Noise {
     }
 }
 
+/// `n` pictures of `size` x `size` with nothing but the smallest and the largest byte, always the same: with weights of eight bits,
+/// sums of two products would saturate on processors without VNNI.
+pub(crate) fn extremes(n: usize, size: usize) -> Vec<RgbImage> {
+    let mut rng = Pcg64Mcg::seed_from_u64(n as u64);
+    let side = size as u32;
+    let mut picture = || {
+        RgbImage::from_fn(side, side, |_, _| {
+            image::Rgb(std::array::from_fn(|_| 255 * rng.random_range(0..=1u8)))
+        })
+    };
+    (0..n).map(|_| picture()).collect()
+}
+
 /// `n` pictures of `width` x `height`, always the same: blocks of colour under fine noise, so that something is left of them
 /// once they are resized.
 pub(crate) fn blocks(n: usize, width: u32, height: u32) -> Vec<RgbImage> {

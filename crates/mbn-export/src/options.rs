@@ -1,6 +1,7 @@
 //! The command line.
 
 mod commands;
+mod keep_float;
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +10,14 @@ use clap::{Parser, ValueEnum};
 use mbn_cli::{CommonArgs, Hint, Overrides, UsageError};
 use mbn_engine::images::MAX_BATCH;
 use mbn_onnx::{ANTIALIASED_RESIZE, DEFAULT_OPSET, ExportOptions, InputKind, InputSize, OPSETS, Precision};
-use mbn_spec::Alpha;
+use mbn_quant::Method;
+use mbn_spec::{Alpha, LayerSet};
 use mbn_weights::is_weight_file;
 
+use crate::calibrate::Recipe;
+
 pub use commands::Command;
+pub use keep_float::KeepFloat;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +26,7 @@ Examples:
   mbn-export --weights runs/photos_0.5/best.safetensors --input uint8 --softmax model.onnx
   mbn-export --alpha 1.0 --random-weights 7 --classes names.txt model.onnx
   mbn-export --alpha 0.25 --precision fp16 --check-images photos/ model.onnx
+  mbn-export --alpha 0.25 --precision int8 --calibration photos/ model.onnx
   mbn-export --weights timm/model.safetensors --size 256 --shorter 269 model.onnx
   mbn-export --weights transformers/model.safetensors ours.safetensors
   mbn-export --weights w.safetensors --input uint8 --resize-inside --report proof.json model.onnx
@@ -47,7 +53,7 @@ pub struct Options {
     pub command: Option<Command>,
 
     /// File to write; named `.safetensors`, it gets the weights under this project's names, with their description
-    #[arg(value_name = "OUT.onnx", required_unless_present = "summary")]
+    #[arg(value_name = "OUT.onnx", required_unless_present_any = ["summary", "sensitivity"])]
     pub out: Option<PathBuf>,
 
     /// Width multiplier: 0.25, 0.5, 0.75 or 1.0 [default: the weights' own]
@@ -140,6 +146,23 @@ pub struct Options {
     #[arg(long, conflicts_with = "no_verify", help_heading = "Check")]
     pub keep_rejected: bool,
 
+    /// Folder of pictures, some hundreds of all classes, on which int8 measures the ranges of values
+    #[arg(long, value_name = "DIR", help_heading = "int8")]
+    pub calibration: Option<PathBuf>,
+
+    /// How ranges follow from values: `minmax`, `percentile`, `entropy` or `mse` [default: mse]
+    #[arg(long, value_name = "METHOD", help_heading = "int8")]
+    pub calibrate_by: Option<Method>,
+
+    /// Layers that stay float32, such as `stem,blocks.3,fc`; `auto` takes the costliest ones until the first class agrees on
+    /// 99 % of the pictures
+    #[arg(long, value_name = "auto|LAYERS", help_heading = "int8")]
+    pub keep_float: Option<KeepFloat>,
+
+    /// Print what it costs to quantise each layer alone; without OUT.onnx, only that
+    #[arg(long, help_heading = "int8")]
+    pub sensitivity: bool,
+
     /// Write a float16 file even if values may exceed float16's range and become infinite
     #[arg(long, help_heading = "Check")]
     pub allow_overflow: bool,
@@ -166,6 +189,8 @@ pub enum PrecisionName {
     Fp32,
     /// float16
     Fp16,
+    /// 8-bit integers, measured on the pictures of `--calibration`
+    Int8,
 }
 
 /// Values of `--input`.
@@ -206,6 +231,11 @@ impl Options {
             precision: match self.precision {
                 PrecisionName::Fp32 => Precision::Fp32,
                 PrecisionName::Fp16 => Precision::Fp16,
+                PrecisionName::Int8 => Precision::Int8,
+            },
+            keep_float: match self.keep_float {
+                Some(KeepFloat::Layers(layers)) => layers,
+                Some(KeepFloat::Auto) | None => LayerSet::NONE,
             },
             input: match self.input {
                 InputName::Float => InputKind::Float,
@@ -220,6 +250,17 @@ impl Options {
             softmax: self.softmax,
             features: self.features,
         }
+    }
+
+    /// How weights are quantised, if they are.
+    pub fn recipe(&self) -> Option<Recipe<'_>> {
+        let folder = self.calibration.as_deref()?;
+        Some(Recipe {
+            folder,
+            method: self.calibrate_by.unwrap_or_default(),
+            keep: self.keep_float.unwrap_or(KeepFloat::Layers(LayerSet::NONE)),
+            sensitivity: self.sensitivity,
+        })
     }
 
     /// OUT, if weights are to be written there.
@@ -240,6 +281,7 @@ impl Options {
             let message = "`--check-images` has no effect with `--no-verify`, but for `--precision fp16`";
             return Err(UsageError(message.to_owned()).into());
         }
+        self.validate_int8()?;
         let of_graph = [
             (self.precision != PrecisionName::Fp32, "--precision"),
             (self.opset.is_some(), "--opset"),
@@ -268,6 +310,29 @@ impl Options {
         valid
             .map_err(|error| UsageError(error.to_string()))
             .hint(|| "`--resize-inside` needs `--input uint8`, and opset 18 or newer".to_owned())
+    }
+
+    fn validate_int8(&self) -> Result<()> {
+        let int8 = self.precision == PrecisionName::Int8;
+        let of_int8 = [
+            (self.calibration.is_some(), "--calibration"),
+            (self.calibrate_by.is_some(), "--calibrate-by"),
+            (self.keep_float.is_some(), "--keep-float"),
+            (self.sensitivity, "--sensitivity"),
+        ];
+        let message = match of_int8.iter().find(|(given, _)| *given) {
+            Some((_, option)) if !int8 => format!("`{option}` has no effect without `--precision int8`"),
+            _ if int8 && self.no_fold => {
+                "`--precision int8` folds batch norm, which `--no-fold` keeps".to_owned()
+            }
+            _ if int8 && self.calibration.is_none() => {
+                let message = "`--precision int8` measures the ranges of values on pictures: `--calibration DIR` is missing";
+                return Err(UsageError(message.to_owned()))
+                    .hint(|| "some hundreds of training photos, of all classes, are enough".to_owned());
+            }
+            _ => return Ok(()),
+        };
+        Err(UsageError(message).into())
     }
 
     /// Where the weights come from.
@@ -324,7 +389,9 @@ mod tests {
             "mbn-export --alpha 0.3 out.onnx",
             "mbn-export --random-weights 1 out.onnx",
             "mbn-export --alpha 1 --weights w --random-weights 1 out.onnx",
-            "mbn-export --alpha 1 --precision int8 out.onnx",
+            "mbn-export --alpha 1 --precision int4 out.onnx",
+            "mbn-export --alpha 1 --precision int8 --calibration d --calibrate-by guess out.onnx",
+            "mbn-export --alpha 1 --precision int8 --calibration d --keep-float blocks.14 out.onnx",
             "mbn-export --alpha 1 --opset 12 out.onnx",
             "mbn-export --alpha 1 --input jpeg out.onnx",
             "mbn-export --alpha 1 one.onnx two.onnx",
@@ -348,6 +415,27 @@ mod tests {
             let message = parse(&line).unwrap().validate().unwrap_err().to_string();
             assert!(message.contains(option.split(' ').next().unwrap()), "{message}");
         }
+    }
+
+    #[test]
+    fn int8_needs_pictures_and_its_options_need_int8() {
+        let message = |line: &str| parse(line).unwrap().validate().unwrap_err().to_string();
+        for (line, named) in [
+            ("--precision int8", "--calibration DIR"),
+            ("--precision int8 --calibration d --no-fold", "--no-fold"),
+            ("--calibration d", "--calibration"),
+            ("--precision fp16 --calibrate-by mse", "--calibrate-by"),
+            ("--keep-float auto", "--keep-float"),
+            ("--sensitivity", "--sensitivity"),
+        ] {
+            let message = message(&format!("mbn-export --alpha 1 {line} out.onnx"));
+            assert!(message.contains(named), "{line}: {message}");
+        }
+        let line = "mbn-export --alpha 1 --precision int8 --calibration d --keep-float stem,fc out.onnx";
+        let options = parse(line).unwrap();
+        options.validate().unwrap();
+        let float = LayerSet::NONE.with(0).with(27);
+        assert_eq!(options.export_options().keep_float, float);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow};
 use image::RgbImage;
 use mbn_data::{Normalizer, collect, decode_file, resize};
 use mbn_engine::images::{Picture, PixelBuffer, PixelType};
@@ -125,39 +125,53 @@ pub(crate) fn read(
     batch: usize,
     mut use_sample: impl FnMut(Sample) -> Result<()>,
 ) -> Result<usize> {
-    let mut paths = Vec::new();
-    for found in collect(&[folder.to_owned()]).pictures {
-        paths.push(found.with_context(|| format!("`--check-images {}` cannot be used", folder.display()))?);
-    }
-    let load = |path: &PathBuf| -> Result<(RgbImage, RgbImage)> {
-        let whole = decode_file(path)?;
-        let resized = resize(&whole, preprocess)?;
-        Ok((whole, resized))
-    };
+    const OPTION: &str = "--check-images";
+    let paths = paths(folder, OPTION)?;
     let mut used = 0;
     for batch in paths.chunks(batch) {
-        let loaded: Vec<_> = batch.par_iter().map(load).collect();
         let mut sample = Sample::of_resized(Vec::new(), preprocess);
-        for picture in loaded {
-            match picture {
-                Ok((whole, resized)) => {
-                    sample.whole.push(whole);
-                    sample.resized.push(resized);
-                }
-                Err(error) => log::warn!("{error:#}"),
-            }
-        }
+        (sample.whole, sample.resized) = load(batch, preprocess).into_iter().unzip();
         if sample.len() > 0 {
             used += sample.len();
             use_sample(sample)?;
         }
     }
     if used == 0 {
-        bail!(
-            "none of the {} in `--check-images {}` can be used",
-            counted(paths.len(), "picture"),
-            folder.display()
-        );
+        return Err(none_usable(folder, OPTION, paths.len()));
     }
     Ok(used)
+}
+
+/// The pictures in the folder that the user gave with `option`.
+///
+/// # Errors
+/// The folder cannot be read, or has none.
+pub(crate) fn paths(folder: &Path, option: &str) -> Result<Vec<PathBuf>> {
+    let found = collect(&[folder.to_owned()]).pictures.into_iter();
+    let named =
+        found.map(|path| path.with_context(|| format!("`{option} {}` cannot be used", folder.display())));
+    named.collect()
+}
+
+/// Pictures, whole and as the preprocessing makes them. Those that cannot be used are reported and left out.
+pub(crate) fn load(paths: &[PathBuf], preprocess: &Preprocess) -> Vec<(RgbImage, RgbImage)> {
+    let load = |path: &PathBuf| -> Result<(RgbImage, RgbImage)> {
+        let whole = decode_file(path)?;
+        let resized = resize(&whole, preprocess)?;
+        Ok((whole, resized))
+    };
+    let loaded: Vec<_> = paths.par_iter().map(load).collect();
+    let usable = loaded
+        .into_iter()
+        .filter_map(|picture| picture.inspect_err(|error| log::warn!("{error:#}")).ok());
+    usable.collect()
+}
+
+/// The error for a folder none of whose `n` pictures can be used.
+pub(crate) fn none_usable(folder: &Path, option: &str, n: usize) -> Error {
+    anyhow!(
+        "none of the {} in `{option} {}` can be used",
+        counted(n, "picture"),
+        folder.display()
+    )
 }

@@ -14,7 +14,7 @@ use mbn_engine::precision::ModelPrecision;
 use mbn_spec::Preprocess;
 use mbn_spec::text::{counted, joined};
 
-use crate::noise::{Noise, blocks};
+use crate::noise::{Noise, blocks, extremes};
 use crate::pictures::{self, Sample};
 
 pub(crate) use outputs::feed_of;
@@ -62,6 +62,8 @@ pub struct Case {
     pub batch: usize,
     /// How far the logits are apart.
     pub comparison: Comparison,
+    /// How far those of an int8 file are from the float network's, whatever that may be.
+    pub float: Option<Comparison>,
 }
 
 impl Proof {
@@ -101,6 +103,7 @@ impl fmt::Display for Proof {
                 false => ("picture", "; largest"),
             };
             let batches = joined(cases.iter().map(|case| case.batch));
+            let beside = float_differences(&cases);
             write!(
                 f,
                 "{start} difference {:.1e}, mean {:.1e}, on {} in batches of {batches}, {:.1e} allowed; the first class agrees on \
@@ -110,6 +113,9 @@ impl fmt::Display for Proof {
                 counted(images, what),
                 worst.comparison.allowed(),
             )?;
+            if let Some(beside) = beside {
+                write!(f, "; beside float32, {beside}")?;
+            }
         }
         write!(f, " ({})", self.engine)
     }
@@ -122,17 +128,46 @@ impl Case {
     }
 }
 
-/// Runs noise, and the pictures if there are any, through `engine` and candle.
+/// How far an int8 file's logits are from the float network's.
+fn float_differences(cases: &[&Case]) -> Option<String> {
+    let all: Vec<_> = cases.iter().filter_map(|case| case.float.as_ref()).collect();
+    let worst = all
+        .iter()
+        .map(|float| float.differences().largest)
+        .reduce(f32::max)?;
+    let (mut images, mut same, mut sum) = (0, 0, 0.0);
+    for differences in all.iter().map(|float| float.differences()) {
+        images += differences.images;
+        same += differences.same_class;
+        sum += differences.mean() * differences.images as f64;
+    }
+    Some(format!(
+        "largest difference {worst:.1e}, mean {:.1e}, the same first class on {same} of {images}",
+        sum / images.max(1) as f64
+    ))
+}
+
+/// Runs noise, and the pictures if there are any, through `engine` and candle. `float` is the float network of an int8 file,
+/// whose logits only serve to tell how far the file's are from them.
 ///
 /// # Errors
 /// An engine fails, candle's logits are not finite, or the pictures cannot be read.
-pub fn prove(engine: &mut dyn Engine, reference: &mut Reference, subject: &Subject<'_>) -> Result<Proof> {
+pub fn prove(
+    engine: &mut dyn Engine,
+    reference: &mut Reference,
+    float: Option<&mut Reference>,
+    subject: &Subject<'_>,
+) -> Result<Proof> {
+    let mut references = References { reference, float };
     let preprocess = &subject.preprocess;
-    let usual = Tolerance::of(subject.precision, &Provider::Cpu);
+    let usual = match references.reference {
+        Reference::Bytes(network) => Tolerance::of_integers(!network.weights().float_layers().is_empty()),
+        _ => Tolerance::of(subject.precision, &Provider::Cpu),
+    };
     let usual = match engine.pixel_type() {
         PixelType::Pictures => usual
             .on_resized()
-            .at_least(FACTOR * rounding(reference, preprocess)?),
+            .at_least(FACTOR * rounding(references.reference, preprocess)?),
         PixelType::Float | PixelType::Uint8 => usual,
     };
     let mut cases = Vec::new();
@@ -140,32 +175,28 @@ pub fn prove(engine: &mut dyn Engine, reference: &mut Reference, subject: &Subje
         .batch
         .map_or_else(|| BATCHES.to_vec(), |batch| vec![batch]);
     for (i, batch) in batches.into_iter().enumerate() {
-        let mut comparison = Comparison::new(usual.on_noise(), false);
+        let mut case = references.case(true, batch, usual.on_noise());
         for sample in noise(engine.pixel_type(), batch, i, preprocess)? {
-            compare(engine, reference, &sample, &mut comparison)?;
+            references.compare(engine, &sample, &mut case)?;
+        }
+        if i == 0 && case.float.is_some() && engine.pixel_type() != PixelType::Pictures {
+            let extremes = Sample::of_resized(extremes(batch, preprocess.size), preprocess);
+            references.compare(engine, &extremes, &mut case)?;
         }
         if subject.any_size && i == 0 {
             let other = other_size(preprocess);
             let sample = Sample::of_resized(Noise::new(batch, other.size).images(), &other);
-            compare(engine, reference, &sample, &mut comparison)?;
+            references.compare(engine, &sample, &mut case)?;
         }
-        cases.push(Case {
-            noise: true,
-            batch,
-            comparison,
-        });
+        cases.push(case);
     }
     if let Some(folder) = subject.pictures {
         let batch = subject.batch.unwrap_or(PICTURES);
-        let mut comparison = Comparison::new(usual, false);
+        let mut case = references.case(false, batch, usual);
         pictures::read(folder, preprocess, batch, |sample| {
-            compare(engine, reference, &sample, &mut comparison)
+            references.compare(engine, &sample, &mut case)
         })?;
-        cases.push(Case {
-            noise: false,
-            batch,
-            comparison,
-        });
+        cases.push(case);
     }
     Ok(Proof {
         cases,
@@ -191,7 +222,12 @@ fn other_size(preprocess: &Preprocess) -> Preprocess {
 }
 
 /// Noise in batches of `batch`. A network that resizes gets it in odd sizes: wider and higher than its input, and smaller.
-fn noise(pixel_type: PixelType, batch: usize, i: usize, preprocess: &Preprocess) -> Result<Vec<Sample>> {
+pub(crate) fn noise(
+    pixel_type: PixelType,
+    batch: usize,
+    i: usize,
+    preprocess: &Preprocess,
+) -> Result<Vec<Sample>> {
     if pixel_type != PixelType::Pictures {
         return Ok(vec![Sample::of_resized(
             Noise::new(batch, preprocess.size).images(),
@@ -214,21 +250,37 @@ fn noise(pixel_type: PixelType, batch: usize, i: usize, preprocess: &Preprocess)
         .collect()
 }
 
-fn compare(
-    engine: &mut dyn Engine,
-    reference: &mut Reference,
-    sample: &Sample,
-    comparison: &mut Comparison,
-) -> Result<()> {
-    let logits = reference.logits(sample)?;
-    ensure!(
-        logits.iter().all(|value| value.is_finite()),
-        "the weights give values that are not finite numbers, in candle too"
-    );
-    let pixels = sample.pixels(engine.pixel_type());
-    let found = engine.logits(pixels.pixels(), sample.len())?;
-    comparison.add(sample.len(), &found, &logits)?;
-    Ok(())
+/// What the file is compared with.
+struct References<'a> {
+    reference: &'a mut Reference,
+    float: Option<&'a mut Reference>,
+}
+
+impl References<'_> {
+    fn case(&self, noise: bool, batch: usize, tolerance: Tolerance) -> Case {
+        let comparison = Comparison::new(tolerance, false);
+        Case {
+            noise,
+            batch,
+            comparison,
+            float: self.float.is_some().then_some(comparison),
+        }
+    }
+
+    fn compare(&mut self, engine: &mut dyn Engine, sample: &Sample, case: &mut Case) -> Result<()> {
+        let logits = self.reference.logits(sample)?;
+        ensure!(
+            logits.iter().all(|value| value.is_finite()),
+            "the weights give values that are not finite numbers, in candle too"
+        );
+        let pixels = sample.pixels(engine.pixel_type());
+        let found = engine.logits(pixels.pixels(), sample.len())?;
+        case.comparison.add(sample.len(), &found, &logits)?;
+        if let (Some(reference), Some(float)) = (&mut self.float, &mut case.float) {
+            float.add(sample.len(), &found, &reference.logits(sample)?)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

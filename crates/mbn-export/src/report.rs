@@ -52,6 +52,7 @@ impl Report<'_> {
                 "domain": import.domain(), "version": import.version(),
             })).collect::<Vec<_>>(),
             "weights_sha256": self.model.weights_sha256(),
+            "quantization": self.model.quantization(),
             "nodes": structure.map(|structure| structure.nodes()),
             "operators": structure.map(|structure| &structure.operators),
             "unused": structure.map(|structure| &structure.orphans),
@@ -81,6 +82,14 @@ fn case(case: &Case) -> Value {
         "allowed": number(case.comparison.allowed()),
         "same_first_class": differences.same_class,
         "passed": case.comparison.passed(),
+        "float32": case.float.map(|float| {
+            let differences = float.differences();
+            json!({
+                "largest": number(differences.largest),
+                "mean": number(differences.mean() as f32),
+                "same_first_class": differences.same_class,
+            })
+        }),
     })
 }
 

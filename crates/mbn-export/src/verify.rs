@@ -121,7 +121,16 @@ pub(crate) fn compare(
         any_size: written.options.size == InputSize::Any,
         pictures,
     };
-    evidence.proof = Some(prove(&mut engine, reference, &subject)?);
+    // An int8 file must compute what its own integers do; how far that is from the float weights is told beside it.
+    evidence.proof = Some(match written.quantized.clone() {
+        Some(quantized) => prove(
+            &mut engine,
+            &mut Reference::bytes(quantized)?,
+            Some(reference),
+            &subject,
+        )?,
+        None => prove(&mut engine, reference, None, &subject)?,
+    });
     evidence.others = other_outputs(runtime, source, written, threads)?;
     Ok(())
 }
@@ -152,6 +161,12 @@ fn check(bytes: &[u8], exporter: &Exporter<'_>, options: &ExportOptions) -> Resu
         "it was written with other options: {:?}, expected {options:?}",
         written.options
     );
+    if options.precision == Precision::Int8 {
+        ensure!(
+            written.quantized.as_ref() == exporter.quantized(),
+            "its integers differ from the quantised weights"
+        );
+    }
     if options.precision == Precision::Fp32 {
         ensure!(
             written.weights == *exporter.folded(),

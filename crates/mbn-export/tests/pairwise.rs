@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "common/quantised.rs"]
+mod quantised;
 
 use candle_core::Device;
 use common::runtime;
@@ -10,8 +12,8 @@ use mbn_export::verify::{Verification, verify};
 use mbn_model::random_weights;
 use mbn_onnx::{ExportOptions, Exporter, InputKind, InputSize, OPSETS, Precision};
 use mbn_spec::{
-    Activation, Alpha, Architecture, Centre, Interpolation, Metadata, Preprocess, Resize, Stride2Padding,
-    Variant,
+    Activation, Alpha, Architecture, Centre, Interpolation, LayerSet, Metadata, Preprocess, Resize,
+    Stride2Padding, Variant,
 };
 use mbn_testing::pairwise;
 use mbn_weights::Weights;
@@ -30,12 +32,13 @@ fn levels() -> Vec<usize> {
         2,
         2,
         2,
-        2,
+        3,
         2,
         SIZES.len(),
         2,
         3,
         3,
+        2,
     ]
 }
 
@@ -47,8 +50,10 @@ fn options(row: &[usize]) -> ExportOptions {
         softmax: row[4] == 1,
         features: row[5] == 1,
         input: [InputKind::Float, InputKind::Uint8][row[6]],
-        precision: [Precision::Fp32, Precision::Fp16][row[7]],
+        precision: [Precision::Fp32, Precision::Fp16, Precision::Int8][row[7]],
         fold: row[8] == 1,
+        // The first layer, two in a row, and the last one.
+        keep_float: [LayerSet::NONE, LayerSet::NONE.with(0).with(7).with(8).with(27)][row[13]],
     }
 }
 
@@ -93,7 +98,10 @@ fn every_two_options_go_together() {
     let path = folder.path().join("model.onnx");
     for row in &rows {
         let (options, weights) = (options(row), weights(row));
-        let exporter = Exporter::new(&weights);
+        let exporter = match options.precision {
+            Precision::Int8 => quantised::exporter(&weights, options.keep_float).unwrap(),
+            Precision::Fp32 | Precision::Fp16 => Exporter::new(&weights),
+        };
         std::fs::write(&path, exporter.export(&options).unwrap().to_bytes()).unwrap();
         let verification = Verification {
             run: runtime.is_some(),

@@ -2,7 +2,8 @@
 //! their steps.
 //!
 //! [`Network`] trains and evaluates with batch norm as layers of its own; [`InferenceNetwork`] runs the
-//! folded network. Both are built from [`mbn_spec`]'s layer list and take images as `[N, 3, H, W]`.
+//! folded network, and [`QuantizedNetwork`] one on bytes, exactly as engines on integers do. All are built from
+//! [`mbn_spec`]'s layer list and take images as `[N, 3, H, W]`.
 
 mod average;
 mod buffers;
@@ -16,6 +17,7 @@ mod optimizer;
 mod parameters;
 mod pass;
 mod profile;
+mod quantized;
 
 pub use average::WeightAverage;
 pub use inference::InferenceNetwork;
@@ -23,8 +25,9 @@ pub use init::{fresh_weights, random_weights};
 pub use loss::{cross_entropy, scores, soft_cross_entropy, weigh_targets};
 pub use mbn_ops::{CrossEntropy, Scores};
 pub use meter::{Meter, Reading};
-pub use network::{LayerRange, Network, Ranges};
+pub use network::{LayerRange, Network, Observed, Ranges};
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerState};
 pub use parameters::{Parameter, conv3x3};
 pub use pass::{Gradients, Pass};
 pub use profile::{Phase, Profile};
+pub use quantized::{Bias, QuantizedNetwork, Sums, Values};

@@ -1,5 +1,6 @@
 //! The network that trains.
 
+mod observe;
 mod passes;
 mod ranges;
 mod weights;
@@ -12,6 +13,7 @@ use crate::layer::Layer;
 use crate::parameters::Parameter;
 use crate::profile::Profile;
 
+pub use observe::Observed;
 pub use ranges::{LayerRange, Ranges};
 
 /// MobileNetV1 with trained parameters and running statistics.

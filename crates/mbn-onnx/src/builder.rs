@@ -90,16 +90,35 @@ impl GraphBuilder {
     }
 }
 
-/// A constant, rounded to the given precision.
+/// A constant of floats, rounded to the given precision; what stays a float in int8 is float32.
 pub(crate) fn floats(name: &str, dims: &[usize], values: &[f32], precision: Precision) -> TensorProto {
-    let raw_data = match precision {
-        Precision::Fp32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        Precision::Fp16 => values
-            .iter()
-            .flat_map(|v| f16::from_f32(*v).to_le_bytes())
-            .collect(),
-    };
-    tensor(name, dims, precision.data_type(), raw_data)
+    match precision {
+        Precision::Fp32 | Precision::Int8 => {
+            let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            tensor(name, dims, DataType::Float, raw_data)
+        }
+        Precision::Fp16 => {
+            let halves = values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes());
+            tensor(name, dims, DataType::Float16, halves.collect())
+        }
+    }
+}
+
+/// A constant of int8.
+pub(crate) fn signed_bytes(name: &str, dims: &[usize], values: &[i8]) -> TensorProto {
+    let raw_data = values.iter().map(|value| value.cast_unsigned()).collect();
+    tensor(name, dims, DataType::Int8, raw_data)
+}
+
+/// A scalar of uint8.
+pub(crate) fn byte(name: &str, value: u8) -> TensorProto {
+    tensor(name, &[], DataType::Uint8, vec![value])
+}
+
+/// A constant of int32 `[values]`.
+pub(crate) fn steps(name: &str, values: &[i32]) -> TensorProto {
+    let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    tensor(name, &[values.len()], DataType::Int32, raw_data)
 }
 
 /// A constant of int64 `[values]`.

@@ -3,8 +3,10 @@
 use mbn_spec::{Activation, Architecture, Preprocess, Resize, TensorKind, TensorRole};
 use mbn_weights::{Folded, Weights};
 
-use crate::builder::{GraphBuilder, floats, ints};
-use crate::names::{AXES, OFFSET, RELU6_MAX, RELU6_MIN, SCALE, SHAPE, SHORTER, SIZE, TWO};
+use crate::builder::{GraphBuilder, byte, floats, ints, signed_bytes};
+use crate::names::{
+    AXES, BYTE_ZERO, CLASSIFIER_ZERO, OFFSET, RELU6_MAX, RELU6_MIN, SCALE, SHAPE, SHORTER, SIZE, TWO,
+};
 use crate::proto::TensorProto;
 use crate::{ExportError, ExportOptions, InputKind, InputSize, Precision};
 
@@ -34,7 +36,17 @@ pub(crate) fn fixed(
         constants.push(channels(SCALE, [0, 1, 2].map(|c| preprocess.affine(c).0)));
         constants.push(channels(OFFSET, [0, 1, 2].map(|c| preprocess.affine(c).1)));
     }
-    if architecture.variant.activation == Activation::Relu6 {
+    let layers = architecture.convs().len() + 1;
+    if options.precision == Precision::Int8 && options.keep_float.len() < layers {
+        constants.push(byte(BYTE_ZERO, 0));
+    }
+    if options.on_bytes(layers - 1) {
+        let classes = architecture.classes;
+        constants.push(signed_bytes(CLASSIFIER_ZERO, &[classes], &vec![0; classes]));
+    }
+    // Bytes need no limit: they end.
+    let clips = (0..layers - 1).any(|conv| !options.on_bytes(conv));
+    if architecture.variant.activation == Activation::Relu6 && clips {
         let scalar = |name, value| floats(name, &[], &[value], options.precision);
         constants.push(scalar(RELU6_MIN, 0.0));
         constants.push(scalar(RELU6_MAX, Activation::Relu6.max()));

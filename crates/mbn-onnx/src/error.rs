@@ -15,6 +15,12 @@ pub enum ExportError {
     /// The graph does not fit together, which is a fault of this crate.
     #[error("the graph that these options describe is wrong: {0}")]
     Graph(#[from] CheckError),
+    /// There are no weights in 8 bits.
+    #[error("the weights are not quantised, which int8 needs")]
+    NotQuantized,
+    /// The weights in 8 bits are not those of the network, or cannot be used.
+    #[error("the quantised weights cannot be exported: {0}")]
+    Quantized(String),
     /// The weights' preprocessing is out of range.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),

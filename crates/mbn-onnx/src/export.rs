@@ -2,14 +2,17 @@
 
 use std::sync::OnceLock;
 
-use mbn_weights::{Folded, Weights};
+use mbn_spec::Quantization;
+use mbn_weights::{Folded, Quantized, Weights};
 
 use crate::builder::GraphBuilder;
-use crate::model::{RESIZE_INSIDE, WEIGHTS_SHA256};
+use crate::model::{QUANTIZATION, RESIZE_INSIDE, WEIGHTS_SHA256};
 use crate::opset::ir_version;
 use crate::options::OptionsError;
 use crate::proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
-use crate::{ExportError, ExportOptions, InputSize, Model, checker, constants, network};
+use crate::{
+    ExportError, ExportOptions, InputSize, Model, Precision, checker, constants, network, quantized,
+};
 
 /// The network as an ONNX model. The same weights and options give the same bytes. For several models, or to compare
 /// one with the weights, keep an [`Exporter`].
@@ -26,6 +29,7 @@ pub struct Exporter<'a> {
     weights: &'a Weights,
     folded: OnceLock<Folded>,
     sha256: OnceLock<String>,
+    quantized: Option<(Quantized, Quantization)>,
 }
 
 impl<'a> Exporter<'a> {
@@ -35,7 +39,22 @@ impl<'a> Exporter<'a> {
             weights,
             folded: OnceLock::new(),
             sha256: OnceLock::new(),
+            quantized: None,
         }
+    }
+
+    /// The same exporter with these weights in 8 bits, for int8, and how they came about.
+    #[must_use]
+    pub fn with_quantized(self, quantized: Quantized, how: Quantization) -> Self {
+        Self {
+            quantized: Some((quantized, how)),
+            ..self
+        }
+    }
+
+    /// The weights in 8 bits, if there are any.
+    pub fn quantized(&self) -> Option<&Quantized> {
+        self.quantized.as_ref().map(|(quantized, _)| quantized)
     }
 
     /// The weights.
@@ -68,8 +87,16 @@ impl<'a> Exporter<'a> {
 
         let mut graph = GraphBuilder::new(mbn_spec::ARCHITECTURE);
         network::add(&mut graph, weights.architecture(), &preprocess, options);
-        let folded = options.fold.then(|| self.folded());
-        constants::add(&mut graph, weights, folded, &preprocess, options)?;
+        match (options.precision, &self.quantized) {
+            (Precision::Int8, Some((quantized, _))) => {
+                quantized::add(&mut graph, quantized, weights, &preprocess, options)?;
+            }
+            (Precision::Int8, None) => return Err(ExportError::NotQuantized),
+            _ => {
+                let folded = options.fold.then(|| self.folded());
+                constants::add(&mut graph, weights, folded, &preprocess, options)?;
+            }
+        }
 
         let mut graph = graph.finish();
         let description = describe::text(weights.architecture(), &preprocess, options);
@@ -78,6 +105,9 @@ impl<'a> Exporter<'a> {
 
         let mut pairs = metadata.to_pairs();
         pairs.insert(WEIGHTS_SHA256.to_owned(), self.sha256().to_owned());
+        if let (Precision::Int8, Some((_, how))) = (options.precision, &self.quantized) {
+            pairs.insert(QUANTIZATION.to_owned(), how.to_json());
+        }
         if options.size == InputSize::Resized {
             pairs.insert(RESIZE_INSIDE.to_owned(), "true".to_owned());
         }

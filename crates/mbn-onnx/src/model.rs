@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, whole_file};
-use mbn_spec::{Metadata, MetadataError, ModelMetadata};
+use mbn_spec::{Metadata, MetadataError, ModelMetadata, Quantization};
 use prost::Message;
 
 use crate::foreign::ultralytics::Ultralytics;
@@ -13,6 +13,7 @@ use crate::proto::{GraphProto, ModelProto};
 /// Bytes of the largest protocol buffer.
 const MAX_BYTES: u64 = 1 << 31;
 pub(crate) const WEIGHTS_SHA256: &str = "weights_sha256";
+pub(crate) const QUANTIZATION: &str = "quantization";
 /// Key of the metadata that says, with the value `true`, that the graph itself resizes pictures of any size.
 pub const RESIZE_INSIDE: &str = "resize_inside";
 
@@ -124,6 +125,11 @@ impl Model {
     /// The [hash](mbn_weights::Weights::sha256) of the weights that the model was made from.
     pub fn weights_sha256(&self) -> Option<&str> {
         self.property(WEIGHTS_SHA256)
+    }
+
+    /// How the model was quantised, if it says so.
+    pub fn quantization(&self) -> Option<Quantization> {
+        Quantization::from_json(self.property(QUANTIZATION)?)
     }
 
     /// Whether the graph itself resizes pictures of any size, as the model's `Preprocess` says.

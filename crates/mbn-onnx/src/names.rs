@@ -1,7 +1,7 @@
 //! Names of the graph's values and nodes. They say which part of the network they belong to: `blocks.3.depthwise` is
 //! what the depthwise convolution of block 3 gives after its batch norm, whether that is folded or not.
 
-use mbn_spec::{Activation, ConvLayer, LayerKind};
+use mbn_spec::{Activation, ConvLayer};
 
 /// Name of the graph's input.
 pub const INPUT: &str = "input";
@@ -25,21 +25,18 @@ pub(crate) const SHORTER: &str = "preprocess.shorter";
 pub(crate) const TWO: &str = "preprocess.two";
 pub(crate) const AXES: &str = "preprocess.axes";
 pub(crate) const SHAPE: &str = "preprocess.shape";
+pub(crate) const BYTE_ZERO: &str = "bytes.zero_point";
+pub(crate) const INPUT_ZERO: &str = "input.zero_point";
+pub(crate) const CLASSIFIER_ZERO: &str = "fc.weight.zero_point";
 pub(crate) const RELU6_MIN: &str = "relu6.min";
 pub(crate) const RELU6_MAX: &str = "relu6.max";
 
-/// A layer's name, and its result's before the activation: `stem`, `blocks.3.depthwise`. Block 3 is `model.3` in the weight
-/// file.
-pub fn layer_name(layer: &ConvLayer) -> String {
-    let block = layer.block;
-    match layer.kind {
-        LayerKind::Stem => "stem".to_owned(),
-        LayerKind::Depthwise => format!("blocks.{block}.depthwise"),
-        LayerKind::Pointwise => format!("blocks.{block}.pointwise"),
-    }
-}
-
 /// Name of a layer's result.
 pub(crate) fn activation_name(layer: &ConvLayer, activation: Activation) -> String {
-    format!("{}.{activation}", layer_name(layer))
+    format!("{}.{activation}", layer.name())
+}
+
+/// Name of what one step of a value kept as bytes, or of a constant, stands for.
+pub(crate) fn scale_name(value: &str) -> String {
+    format!("{value}.scale")
 }

@@ -2,12 +2,12 @@
 
 mod preprocess;
 
-use mbn_spec::{Activation, Architecture, ConvLayer, Preprocess, Stride2Padding};
+use mbn_spec::{Activation, Architecture, CLASSIFIER, ConvLayer, Preprocess, Stride2Padding};
 
 use crate::builder::{Attribute, GraphBuilder};
 use crate::names::{
-    BATCH, FEATURES, HEIGHT, INPUT, LOGITS, PROBABILITIES, RELU6_MAX, RELU6_MIN, WIDTH, activation_name,
-    layer_name,
+    BATCH, BYTE_ZERO, CLASSIFIER_ZERO, FEATURES, HEIGHT, INPUT, INPUT_ZERO, LOGITS, PROBABILITIES, RELU6_MAX,
+    RELU6_MIN, WIDTH, activation_name, scale_name,
 };
 use crate::proto::DataType;
 use crate::{Dim, ExportOptions, InputKind, InputSize, Precision, TensorType};
@@ -31,12 +31,15 @@ pub(crate) fn add(
         nodes.add("Cast", "input.half", &[], [cast_to(DataType::Float16)]);
     }
     let mut side = preprocess.size;
-    for layer in architecture.convs() {
-        convolution(&mut nodes, &layer, architecture, side, options);
+    if options.on_bytes(0) {
+        nodes.through_bytes(INPUT, INPUT_ZERO);
+    }
+    for (i, layer) in architecture.convs().into_iter().enumerate() {
+        convolution(&mut nodes, i, &layer, architecture, side, options);
         side = layer.out_size(side, &architecture.variant);
     }
     nodes.add("GlobalAveragePool", "pool", &[], []);
-    classifier(&mut nodes, options);
+    classifier(&mut nodes, architecture, options);
     let matrix = |columns: usize| TensorType::new(DataType::Float, [batch(options), columns.into()]);
     graph.output(LOGITS, &matrix(architecture.classes));
     if options.softmax {
@@ -70,13 +73,14 @@ fn input_type(size: usize, options: &ExportOptions) -> TensorType {
 /// A convolution of an input of `side` x `side`, with its batch norm and activation.
 fn convolution(
     nodes: &mut Nodes,
+    i: usize,
     layer: &ConvLayer,
     architecture: &Architecture,
     side: usize,
     options: &ExportOptions,
 ) {
     let variant = &architecture.variant;
-    let (conv, norm, name) = (layer.conv_name(), layer.norm_name(), layer_name(layer));
+    let (conv, norm, name) = (layer.conv_name(), layer.norm_name(), layer.name());
     let (kernel, stride) = (layer.kernel() as i64, layer.stride as i64);
     let padding = layer.padding(variant, side);
     let (begin, end) = (padding.begin as i64, padding.end as i64);
@@ -93,7 +97,15 @@ fn convolution(
         ("strides", Attribute::Ints(vec![stride; 2])),
     ];
     let (weight, bias) = (format!("{conv}.weight"), format!("{conv}.bias"));
-    if options.fold {
+    if options.on_bytes(i) {
+        let own = ["weight", "bias"].map(|part| format!("{name}.{part}"));
+        nodes.constant_of_bytes(&weight, None, &own[0]);
+        nodes.constant_of_bytes(&bias, None, &own[1]);
+        nodes.add("Conv", &name, &[&own[0], &own[1]], attributes);
+        nodes.describe(format!(
+            "`{conv}` of the weight file with `{norm}` folded in, in 8 bits"
+        ));
+    } else if options.fold {
         nodes.add("Conv", &name, &[&weight, &bias], attributes);
         nodes.describe(format!("`{conv}` of the weight file with `{norm}` folded in"));
     } else {
@@ -114,13 +126,18 @@ fn convolution(
     }
     let activation = activation_name(layer, variant.activation);
     match variant.activation {
+        // Bytes end at 6 or before.
+        Activation::Relu6 if options.on_bytes(i) => nodes.add("Relu", &activation, &[], []),
         Activation::Relu => nodes.add("Relu", &activation, &[], []),
         Activation::Relu6 => nodes.add("Clip", &activation, &[RELU6_MIN, RELU6_MAX], []),
+    }
+    if options.keeps_bytes(architecture, i) {
+        nodes.through_bytes(&activation, BYTE_ZERO);
     }
 }
 
 /// The last nodes.
-fn classifier(nodes: &mut Nodes, options: &ExportOptions) {
+fn classifier(nodes: &mut Nodes, architecture: &Architecture, options: &ExportOptions) {
     let half = options.precision == Precision::Fp16;
     let (features, logits) = match half {
         true => ("features.half", "logits.half"),
@@ -132,8 +149,17 @@ fn classifier(nodes: &mut Nodes, options: &ExportOptions) {
         features.clone_into(&mut nodes.value);
     }
     let transposed = [("transB", Attribute::Int(1))];
-    nodes.add_named("Gemm", "fc", &["fc.weight", "fc.bias"], logits, transposed);
-    nodes.describe("`fc` of the weight file".to_owned());
+    if options.on_bytes(architecture.convs().len()) {
+        nodes.through_bytes(FEATURES, BYTE_ZERO);
+        // Without a zero point ONNX Runtime leaves the classifier on floats.
+        let weight = nodes.constant_of_bytes("fc.weight", Some(CLASSIFIER_ZERO), "classifier.weight");
+        let bias = nodes.constant_of_bytes("fc.bias", None, "classifier.bias");
+        nodes.add_named("Gemm", CLASSIFIER, &[weight, bias], logits, transposed);
+        nodes.describe("`fc` of the weight file, in 8 bits".to_owned());
+    } else {
+        nodes.add_named("Gemm", CLASSIFIER, &["fc.weight", "fc.bias"], logits, transposed);
+        nodes.describe("`fc` of the weight file".to_owned());
+    }
     if half {
         nodes.add("Cast", LOGITS, &[], [cast_to(DataType::Float)]);
     }
@@ -181,6 +207,27 @@ impl Nodes<'_> {
         let inputs = std::iter::once(self.value.as_str()).chain(constants.iter().copied());
         self.graph.node(op_type, name, inputs, output, attributes);
         output.clone_into(&mut self.value);
+    }
+
+    /// The value as bytes, and what they stand for: engines that compute on bytes leave both out.
+    fn through_bytes(&mut self, name: &str, zero: &str) {
+        let (scale, bytes) = (scale_name(name), format!("{name}.bytes"));
+        self.add("QuantizeLinear", &bytes, &[&scale, zero], []);
+        self.add(
+            "DequantizeLinear",
+            &format!("{name}.rounded"),
+            &[&scale, zero],
+            [],
+        );
+    }
+
+    /// A constant of integers with a scale for each output channel. What it stands for gets the given name, which is returned.
+    fn constant_of_bytes<'b>(&mut self, constant: &str, zero: Option<&str>, name: &'b str) -> &'b str {
+        let scale = scale_name(constant);
+        let inputs = [constant, &scale].into_iter().chain(zero);
+        let axis = ("axis", Attribute::Int(0));
+        self.graph.node("DequantizeLinear", name, inputs, name, [axis]);
+        name
     }
 
     fn describe(&mut self, text: String) {

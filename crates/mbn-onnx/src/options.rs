@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use mbn_spec::{Architecture, LayerSet};
+use mbn_weights::keeps_bytes;
+
 use crate::opset::{ANTIALIASED_RESIZE, DEFAULT_OPSET, OpsetError, ir_version};
 use crate::proto::DataType;
 
@@ -14,6 +17,8 @@ pub struct ExportOptions {
     pub fold: bool,
     /// Type of the weights and activations.
     pub precision: Precision,
+    /// Layers that stay float32 where the precision is [`Precision::Int8`].
+    pub keep_float: LayerSet,
     /// What the caller passes in.
     pub input: InputKind,
     /// Height and width of what the caller passes in.
@@ -32,6 +37,7 @@ impl Default for ExportOptions {
             opset: DEFAULT_OPSET,
             fold: true,
             precision: Precision::Fp32,
+            keep_float: LayerSet::NONE,
             input: InputKind::Float,
             size: InputSize::Fixed,
             batch: None,
@@ -58,6 +64,12 @@ pub enum OptionsError {
     /// Normalised values would be resized.
     #[error("a graph that resizes takes pictures of bytes, not normalised floats")]
     ResizeFloat,
+    /// Bytes round what batch norm would still scale.
+    #[error("int8 needs batch norm folded into the convolutions")]
+    UnfoldedBytes,
+    /// Layers stay float32 where all are.
+    #[error("only an int8 graph has layers that stay float32")]
+    FloatLayers,
     /// A batch of no image.
     #[error("a batch of 0 images is no batch")]
     NoBatch,
@@ -81,10 +93,26 @@ impl ExportOptions {
                 return Err(OptionsError::ResizeOpset { found: self.opset });
             }
         }
+        match self.precision {
+            Precision::Int8 if !self.fold => return Err(OptionsError::UnfoldedBytes),
+            Precision::Int8 => {}
+            _ if !self.keep_float.is_empty() => return Err(OptionsError::FloatLayers),
+            _ => {}
+        }
         match self.batch {
             Some(0) => Err(OptionsError::NoBatch),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a layer computes on bytes.
+    pub(crate) fn on_bytes(&self, layer: usize) -> bool {
+        self.precision == Precision::Int8 && !self.keep_float.contains(layer)
+    }
+
+    /// Whether the value after a convolution is kept as bytes.
+    pub(crate) fn keeps_bytes(&self, architecture: &Architecture, conv: usize) -> bool {
+        self.precision == Precision::Int8 && keeps_bytes(architecture, self.keep_float, conv)
     }
 
     /// Type of batch norm's parameters if they are not folded: float32 if the operator set allows it, since float16
@@ -105,21 +133,24 @@ pub enum Precision {
     Fp32,
     /// float16
     Fp16,
+    /// Weights of signed bytes, values of unsigned bytes.
+    Int8,
 }
 
 impl Precision {
-    /// The element type.
+    /// The element type of weights.
     pub fn data_type(self) -> DataType {
         match self {
             Precision::Fp32 => DataType::Float,
             Precision::Fp16 => DataType::Float16,
+            Precision::Int8 => DataType::Int8,
         }
     }
 
     /// The largest finite value.
     pub fn max(self) -> f32 {
         match self {
-            Precision::Fp32 => f32::MAX,
+            Precision::Fp32 | Precision::Int8 => f32::MAX,
             Precision::Fp16 => half::f16::MAX.to_f32(),
         }
     }
@@ -130,6 +161,7 @@ impl fmt::Display for Precision {
         f.write_str(match self {
             Precision::Fp32 => "fp32",
             Precision::Fp16 => "fp16",
+            Precision::Int8 => "int8",
         })
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use half::f16;
-use mbn_spec::{Architecture, Metadata, MetadataError, Preprocess, TensorKind};
-use mbn_weights::{Folded, FoldedConv, Weights};
+use mbn_spec::{Architecture, CLASSIFIER, LayerSet, Metadata, MetadataError, Preprocess, TensorKind};
+use mbn_weights::{Folded, FoldedConv, Quantized, Weights};
 
 use crate::builder::GraphBuilder;
 use crate::checker::{self, CheckError};
 use crate::names::{FEATURES, PROBABILITIES};
 use crate::proto::{DataType, GraphProto, TensorProto};
-use crate::{Dim, ExportOptions, InputKind, InputSize, Model, Precision, constants, network};
+use crate::{Dim, ExportOptions, InputKind, InputSize, Model, Precision, constants, network, quantized};
 
 /// A model whose weights cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,8 @@ pub struct Written {
     pub preprocess: Preprocess,
     /// Its weights as it holds them: rounded, if the precision is low.
     pub weights: Folded,
+    /// Its weights in 8 bits, if it is int8.
+    pub quantized: Option<Quantized>,
 }
 
 impl Model {
@@ -51,7 +53,7 @@ impl Model {
         let written = self.written()?;
         match written.options.precision {
             Precision::Fp32 => Ok(written.weights),
-            Precision::Fp16 => Err(FoldedError::Precision),
+            Precision::Fp16 | Precision::Int8 => Err(FoldedError::Precision),
         }
     }
 
@@ -66,7 +68,7 @@ impl Model {
         let tensors = Tensors::new(graph);
         let architecture = architecture(&metadata, &tensors)?;
         let preprocess = metadata.preprocess.unwrap_or_default();
-        let options = options(&report, graph, &tensors)?;
+        let options = options(&report, graph, &architecture, &tensors)?;
         compare_graphs(graph, &architecture, &preprocess, &options)?;
         for expected in constants::fixed(&architecture, &preprocess, &options) {
             if *tensors.find(expected.name())? != expected {
@@ -74,20 +76,26 @@ impl Model {
                 return Err(foreign(format!("`{name}` does not agree with its metadata")));
             }
         }
-        let weights = match options.fold {
-            true => read_folded(&architecture, &tensors)?,
-            false => read_unfolded(&architecture, metadata, &tensors)?,
+        let quantized = match options.precision {
+            Precision::Int8 => Some(quantized::read(&architecture, &options, &tensors)?),
+            Precision::Fp32 | Precision::Fp16 => None,
+        };
+        let weights = match (&quantized, options.fold) {
+            (Some(quantized), _) => quantized.to_floats(),
+            (None, true) => read_folded(&architecture, &tensors)?,
+            (None, false) => read_unfolded(&architecture, metadata, &tensors)?,
         };
         Ok(Written {
             options,
             preprocess,
             weights,
+            quantized,
         })
     }
 }
 
 /// The model's constants by name; their lengths have been checked.
-struct Tensors<'a>(BTreeMap<&'a str, &'a TensorProto>);
+pub(crate) struct Tensors<'a>(BTreeMap<&'a str, &'a TensorProto>);
 
 impl<'a> Tensors<'a> {
     fn new(graph: &'a GraphProto) -> Self {
@@ -100,7 +108,8 @@ impl<'a> Tensors<'a> {
         tensor.ok_or_else(|| foreign(format!("it has no constant `{name}`")))
     }
 
-    fn values(&self, name: &str, dims: &[usize]) -> Result<Vec<f32>, FoldedError> {
+    /// A constant of this shape.
+    fn shaped(&self, name: &str, dims: &[usize]) -> Result<&'a TensorProto, FoldedError> {
         let tensor = self.find(name)?;
         if !tensor.dims.iter().copied().eq(dims.iter().map(|&dim| dim as i64)) {
             let found = &tensor.dims;
@@ -108,6 +117,37 @@ impl<'a> Tensors<'a> {
                 "`{name}` has the shape {found:?}, expected {dims:?}"
             )));
         }
+        Ok(tensor)
+    }
+
+    /// A constant of this shape and type.
+    fn data(&self, name: &str, dims: &[usize], ty: DataType) -> Result<&'a [u8], FoldedError> {
+        let tensor = self.shaped(name, dims)?;
+        match tensor.data_type() {
+            found if found == ty => Ok(tensor.raw_data()),
+            other => Err(foreign(format!("`{name}` is of {}", other.name()))),
+        }
+    }
+
+    pub fn signed_bytes(&self, name: &str, dims: &[usize]) -> Result<Vec<i8>, FoldedError> {
+        let data = self.data(name, dims, DataType::Int8)?;
+        Ok(data.iter().map(|byte| byte.cast_signed()).collect())
+    }
+
+    pub fn steps(&self, name: &str, dims: &[usize]) -> Result<Vec<i32>, FoldedError> {
+        let chunks = self.data(name, dims, DataType::Int32)?.as_chunks().0;
+        Ok(chunks.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect())
+    }
+
+    pub fn byte(&self, name: &str) -> Result<u8, FoldedError> {
+        let data = self.data(name, &[], DataType::Uint8)?;
+        data.first()
+            .copied()
+            .ok_or_else(|| foreign(format!("`{name}` is empty")))
+    }
+
+    pub fn values(&self, name: &str, dims: &[usize]) -> Result<Vec<f32>, FoldedError> {
+        let tensor = self.shaped(name, dims)?;
         let data = tensor.raw_data();
         match tensor.data_type() {
             DataType::Float => Ok(data
@@ -145,6 +185,7 @@ fn architecture(metadata: &Metadata, tensors: &Tensors) -> Result<Architecture, 
 fn options(
     report: &checker::Report,
     graph: &GraphProto,
+    architecture: &Architecture,
     tensors: &Tensors,
 ) -> Result<ExportOptions, FoldedError> {
     let [(_, input)] = report.inputs.as_slice() else {
@@ -159,12 +200,18 @@ fn options(
         (Some(Dim::Fixed(_)), _) => InputSize::Fixed,
         _ => InputSize::Any,
     };
+    let precision = match tensors.find("fc.weight")?.data_type() {
+        DataType::Float16 => Precision::Fp16,
+        _ if has_op("QuantizeLinear") => Precision::Int8,
+        _ => Precision::Fp32,
+    };
     Ok(ExportOptions {
         opset: report.opset,
         fold: !has_op("BatchNormalization"),
-        precision: match tensors.find("fc.weight")?.data_type() {
-            DataType::Float16 => Precision::Fp16,
-            _ => Precision::Fp32,
+        precision,
+        keep_float: match precision {
+            Precision::Int8 => float_layers(architecture, tensors)?,
+            Precision::Fp32 | Precision::Fp16 => LayerSet::NONE,
         },
         input: if bytes { InputKind::Uint8 } else { InputKind::Float },
         size,
@@ -175,6 +222,18 @@ fn options(
         softmax: has_output(PROBABILITIES),
         features: has_output(FEATURES),
     })
+}
+
+/// The layers whose weights are float32.
+fn float_layers(architecture: &Architecture, tensors: &Tensors) -> Result<LayerSet, FoldedError> {
+    let convs = architecture.convs().into_iter().map(|conv| conv.conv_name());
+    let mut float = LayerSet::NONE;
+    for (layer, name) in convs.chain([CLASSIFIER.to_owned()]).enumerate() {
+        if tensors.find(&format!("{name}.weight"))?.data_type() == DataType::Float {
+            float = float.with(layer);
+        }
+    }
+    Ok(float)
 }
 
 /// Refuses a graph that is not the exporter's for these options.

@@ -38,7 +38,9 @@ pub enum TypeError {
     #[error("it is not a tensor with a shape")]
     NotTensor,
     /// This network does not use the element type.
-    #[error("its element type has the number {0}, expected float32, float16, float64, uint8 or int64")]
+    #[error(
+        "its element type has the number {0}, expected float32, float16, float64, uint8, int8, int32 or int64"
+    )]
     Element(i32),
     /// A dimension is negative.
     #[error("dimension {0} is negative")]
@@ -112,6 +114,8 @@ impl DataType {
                 | DataType::Float16
                 | DataType::Double
                 | DataType::Uint8
+                | DataType::Int8
+                | DataType::Int32
                 | DataType::Int64),
             ) => Ok(elem),
             _ => Err(TypeError::Element(number)),

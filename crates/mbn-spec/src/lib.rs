@@ -7,9 +7,11 @@ mod alpha;
 mod architecture;
 pub mod class_names;
 mod layer;
+mod layer_set;
 mod metadata;
 mod names;
 mod preprocess;
+mod quantization;
 mod summary;
 mod tensor;
 pub mod text;
@@ -18,6 +20,7 @@ mod variant;
 pub use alpha::{Alpha, ParseAlphaError};
 pub use architecture::{Architecture, BLOCKS, STEM_CHANNELS};
 pub use layer::{ConvLayer, LayerKind, Padding};
+pub use layer_set::{CLASSIFIER, LayerNameError, LayerSet};
 pub use metadata::{ARCHITECTURE, Metadata, MetadataError, ModelMetadata, Training, default_class_names};
 pub use names::{Channels, ParseNameError};
 pub use preprocess::partial::PartialPreprocess;
@@ -25,6 +28,7 @@ pub use preprocess::preset::Preset;
 pub use preprocess::{
     Centre, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess, PreprocessError, Resize,
 };
+pub use quantization::{LARGEST_WEIGHT, Quantization, WEIGHT_BITS};
 pub use summary::{LayerSummary, Summary};
 pub use tensor::{NormTensor, TensorKind, TensorRole, TensorSpec};
 pub use variant::{Activation, Stride2Padding, Variant};

@@ -19,6 +19,7 @@ mod located;
 mod lookalikes;
 pub mod pickle;
 mod published;
+mod quantized;
 #[cfg(test)]
 mod sample;
 mod state_dict;
@@ -34,4 +35,5 @@ pub use file::MAX_FILE_BYTES;
 pub use folded::{Folded, FoldedConv};
 pub use lookalikes::Lookalike;
 pub use published::{BEST_OF_RUN, LAST_OF_RUN, MODELS, is_weight_file, published_weights};
+pub use quantized::{ByteLayer, ByteScale, Quantized, QuantizedError, QuantizedLayer, keeps_bytes};
 pub use state_dict::Weights;

@@ -14,6 +14,10 @@ const CUDA_FLOAT32: f32 = 1e-3;
 const CUDA_ELEVEN_BITS: f32 = 2e-2;
 /// Eight bits for each weight and value: correct networks are off by tenths.
 const INT8: f32 = 0.5;
+/// Two engines on the same integers: floats are only added in pooling, and may move a feature by a step of its byte.
+const INTEGERS: f32 = 1e-2;
+/// The same where some layers stay float32: their rounding may move any byte by a step.
+const MIXED_INTEGERS: f32 = 5e-2;
 /// A graph that resizes rounds some bytes to the next level, where this project's resizing rounds the other way.
 const RESIZED: f32 = 5e-2;
 /// With eleven bits a near tie may go the other way, in few images.
@@ -53,6 +57,15 @@ impl Tolerance {
         Self {
             difference,
             same_class,
+            least: 0.0,
+        }
+    }
+
+    /// The tolerance for two engines that compute on the same integers, `mixed` if some layers are on floats.
+    pub fn of_integers(mixed: bool) -> Self {
+        Self {
+            difference: Difference::OfLargest(if mixed { MIXED_INTEGERS } else { INTEGERS }),
+            same_class: SAME_CLASS,
             least: 0.0,
         }
     }

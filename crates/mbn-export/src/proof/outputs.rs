@@ -17,6 +17,8 @@ const PROBABILITY: f32 = 1e-5;
 const CLASSIFIER: f32 = 1e-4;
 /// The same in float16, which rounds each feature to eleven bits.
 const HALF_CLASSIFIER: f32 = 2e-2;
+/// The same in int8: the classifier rounds each feature to a step of a byte.
+const BYTE_CLASSIFIER: f32 = 5e-2;
 
 /// An output beside the logits, compared with them.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +84,7 @@ pub fn other_outputs(
         let fraction = match options.precision {
             Precision::Fp32 => CLASSIFIER,
             Precision::Fp16 => HALF_CLASSIFIER,
+            Precision::Int8 => BYTE_CLASSIFIER,
         };
         found.push(OtherOutput {
             name: FEATURES,

@@ -4,8 +4,8 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use mbn_engine::engine::{CandleEngine, Engine};
 use mbn_engine::images::Pixels;
-use mbn_model::Network;
-use mbn_weights::{Folded, Weights};
+use mbn_model::{Network, QuantizedNetwork};
+use mbn_weights::{Folded, Quantized, Weights};
 
 use crate::pictures::Sample;
 
@@ -15,6 +15,8 @@ pub enum Reference {
     Weights(Box<Network>),
     /// Constants of the file itself.
     Constants(Box<CandleEngine>),
+    /// The file's integers, computed as engines on integers do.
+    Bytes(Box<QuantizedNetwork>),
 }
 
 impl Reference {
@@ -35,15 +37,22 @@ impl Reference {
         Ok(Self::Constants(Box::new(CandleEngine::new(weights)?)))
     }
 
+    /// Integers of a file.
+    ///
+    /// # Errors
+    /// They contradict each other.
+    pub fn bytes(weights: Quantized) -> Result<Self> {
+        Ok(Self::Bytes(Box::new(QuantizedNetwork::new(weights)?)))
+    }
+
     /// candle's logits.
     pub(crate) fn logits(&mut self, sample: &Sample) -> Result<Vec<f32>> {
         let (n, size, floats) = (sample.len(), sample.size(), sample.floats());
+        let images = |floats| Tensor::from_vec(floats, (n, 3, size, size), &Device::Cpu);
         match self {
-            Self::Weights(network) => {
-                let images = Tensor::from_vec(floats, (n, 3, size, size), &Device::Cpu)?;
-                Ok(network.forward_eval(&images)?.flatten_all()?.to_vec1()?)
-            }
+            Self::Weights(network) => Ok(network.forward_eval(&images(floats)?)?.flatten_all()?.to_vec1()?),
             Self::Constants(engine) => Ok(engine.logits(Pixels::Float(&floats), n)?),
+            Self::Bytes(network) => Ok(network.forward(&images(floats)?)?.flatten_all()?.to_vec1()?),
         }
     }
 }

@@ -49,7 +49,7 @@ fn prove_changed(precision: ModelPrecision, change: impl Fn(&mut Vec<f32>)) -> R
         pictures: None,
     };
     let mut reference = Reference::weights(&weights).unwrap();
-    let proof = prove(&mut Changed { network, change }, &mut reference, &subject)?;
+    let proof = prove(&mut Changed { network, change }, &mut reference, None, &subject)?;
     proof.verdict().map(|()| proof)
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod common;
 mod files;
 mod graphs;
+mod int8;
 mod options;
 mod other_files;
 mod output;

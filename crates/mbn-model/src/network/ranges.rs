@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 use mbn_spec::ConvLayer;
 
 use super::Network;
+use super::observe::normalised;
 use crate::layer::Mode;
 use crate::pass::Record;
 
@@ -67,17 +68,12 @@ impl Network {
 }
 
 fn layer_range(spec: &ConvLayer, record: &Record) -> Result<LayerRange> {
-    let constants = record.normalization.constants().to_vec2::<f32>()?;
-    let (scale, shift) = (&constants[2], &constants[3]);
     let values = record.raw.flatten_all()?.to_vec1::<f32>()?;
-    let normalised = values.chunks_exact(scale.len()).flat_map(|pixel| {
-        let channels = pixel.iter().zip(scale).zip(shift);
-        channels.map(|((value, scale), shift)| value * scale + shift)
-    });
+    let convolution = largest(values.iter().copied());
     Ok(LayerRange {
         layer: spec.clone(),
-        normalised: largest(normalised),
-        convolution: largest(values.iter().copied()),
+        normalised: largest(normalised(record, values)?),
+        convolution,
     })
 }
 

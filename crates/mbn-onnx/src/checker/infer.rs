@@ -1,5 +1,6 @@
 //! The output type of each operator, from the types of its inputs. All arithmetic is checked.
 
+mod bytes;
 mod shapes;
 mod windows;
 
@@ -24,9 +25,11 @@ pub(super) fn infer(node: &NodeProto, inputs: &[&TensorType], ints: &Ints) -> In
         "Cast" => op.cast(),
         "Clip" => op.clip(),
         "Conv" => op.conv(),
+        "DequantizeLinear" => op.dequantize(),
         "Flatten" => op.flatten(),
         "Gemm" => op.gemm(),
         "GlobalAveragePool" => op.global_average_pool(),
+        "QuantizeLinear" => op.quantize(),
         "ReduceMin" => op.reduce_all(),
         "Relu" => op.unary(),
         "Reshape" => op.reshape(),

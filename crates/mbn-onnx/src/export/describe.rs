@@ -2,7 +2,7 @@
 
 use mbn_spec::{Architecture, Preprocess, Resize};
 
-use crate::{ExportOptions, InputKind, InputSize};
+use crate::{ExportOptions, InputKind, InputSize, Precision};
 
 /// The model in a few sentences: what goes in, what comes out.
 pub(super) fn text(architecture: &Architecture, preprocess: &Preprocess, options: &ExportOptions) -> String {
@@ -43,9 +43,12 @@ pub(super) fn text(architecture: &Architecture, preprocess: &Preprocess, options
     if options.features {
         outputs.push("`features` (averaged over the last layer's pixels, the classifier's input)");
     }
+    let values = match options.precision {
+        Precision::Int8 => "weights are int8, values between layers uint8".to_owned(),
+        precision => format!("values are {precision}"),
+    };
     format!(
-        "{architecture}. `input`: {input}. Outputs: {}. {norm}; values are {}.",
+        "{architecture}. `input`: {input}. Outputs: {}. {norm}; {values}.",
         outputs.join(", "),
-        options.precision
     )
 }

@@ -6,11 +6,11 @@ use mbn_spec::{Activation, Alpha, Architecture, Metadata, Stride2Padding, Varian
 use mbn_testing::Python;
 use mbn_weights::Weights;
 
-use crate::{ExportOptions, InputKind, OPSETS, Precision, export, fixtures};
+use crate::{ExportOptions, InputKind, OPSETS, Precision, fixtures};
 
 fn write(folder: &Path, name: &str, weights: &Weights, options: &ExportOptions) -> PathBuf {
     let path = folder.join(format!("{name}.onnx"));
-    std::fs::write(&path, export(weights, options).unwrap().to_bytes()).unwrap();
+    std::fs::write(&path, fixtures::export_any(weights, options).to_bytes()).unwrap();
     path
 }
 
@@ -43,6 +43,7 @@ fn every_form_passes_the_checker() {
             (false, Precision::Fp32),
             (true, Precision::Fp16),
             (false, Precision::Fp16),
+            (true, Precision::Int8),
         ] {
             let options = ExportOptions {
                 opset,
@@ -66,7 +67,7 @@ fn every_form_passes_the_checker() {
         batch_norm_epsilon: 1e-3,
         stride2_padding: Stride2Padding::End,
     };
-    for precision in [Precision::Fp32, Precision::Fp16] {
+    for precision in [Precision::Fp32, Precision::Fp16, Precision::Int8] {
         let options = ExportOptions {
             precision,
             ..ExportOptions::default()

@@ -54,8 +54,8 @@ fn the_default_is_the_contract() {
 #[test]
 fn the_same_weights_give_the_same_bytes() {
     for options in fixtures::all_options() {
-        let bytes = export(&small(), &options).unwrap().to_bytes();
-        assert_eq!(bytes, export(&small(), &options).unwrap().to_bytes());
+        let bytes = fixtures::export_any(&small(), &options).to_bytes();
+        assert_eq!(bytes, fixtures::export_any(&small(), &options).to_bytes());
         let read = Model::from_bytes(&bytes).unwrap();
         assert_eq!(read.to_bytes(), bytes);
     }
@@ -64,7 +64,7 @@ fn the_same_weights_give_the_same_bytes() {
 #[test]
 fn every_combination_of_options_passes_the_checker() {
     for options in fixtures::all_options() {
-        let model = export(&small(), &options).unwrap();
+        let model = fixtures::export_any(&small(), &options);
         let report = checker::check(&model).unwrap();
         let (name, input) = &report.inputs[0];
         assert_eq!(name, "input");
@@ -95,16 +95,24 @@ fn text((name, ty): &(String, crate::TensorType)) -> String {
 #[test]
 fn every_value_has_a_shape_and_every_name_says_where_it_comes_from() {
     for options in fixtures::all_options() {
-        let model = export(&small(), &options).unwrap();
+        let model = fixtures::export_any(&small(), &options);
         let graph = model.graph().unwrap();
         let stated: Vec<_> = graph.value_info.iter().map(|info| info.name()).collect();
         let outputs: Vec<_> = graph.output.iter().map(|info| info.name()).collect();
         for node in nodes(&model) {
             let value = node.output[0].as_str();
             assert!(stated.contains(&value) != outputs.contains(&value), "{value}");
-            let layer = ["stem", "blocks.", "preprocess.", "input.", "features", "logits"]
-                .iter()
-                .any(|start| node.name().starts_with(start));
+            let layer = [
+                "stem",
+                "blocks.",
+                "preprocess.",
+                "input.",
+                "features",
+                "logits",
+                "classifier.",
+            ]
+            .iter()
+            .any(|start| node.name().starts_with(start));
             assert!(
                 layer || ["pool", "flatten", "fc", "softmax"].contains(&node.name()),
                 "{}",
@@ -199,6 +207,69 @@ fn options_that_contradict_each_other_are_refused() {
         ..ExportOptions::default()
     };
     assert_eq!(refused(empty), OptionsError::NoBatch.into());
+}
+
+#[test]
+fn int8_needs_quantised_weights_of_this_network_and_folding() {
+    let weights = small();
+    let int8 = ExportOptions {
+        precision: Precision::Int8,
+        ..ExportOptions::default()
+    };
+    assert_eq!(export(&weights, &int8), Err(ExportError::NotQuantized));
+    let unfolded = ExportOptions { fold: false, ..int8 };
+    assert_eq!(unfolded.validate(), Err(OptionsError::UnfoldedBytes));
+    let float = ExportOptions {
+        keep_float: mbn_spec::LayerSet::NONE.with(3),
+        ..int8
+    };
+    assert!(float.validate().is_ok());
+    let not_int8 = ExportOptions {
+        precision: Precision::Fp32,
+        ..float
+    };
+    assert_eq!(not_int8.validate(), Err(OptionsError::FloatLayers));
+    let others = fixtures::exporter(&weights, int8.keep_float).export(&float);
+    assert!(matches!(others, Err(ExportError::Quantized(_))), "{others:?}");
+}
+
+/// Every convolution lies between `DequantizeLinear` and `QuantizeLinear`, as engines need it to compute on bytes.
+#[test]
+fn an_int8_graph_has_bytes_around_every_layer() {
+    let options = ExportOptions {
+        precision: Precision::Int8,
+        ..ExportOptions::default()
+    };
+    let model = fixtures::export_any(&small(), &options);
+    let count = |op| nodes(&model).iter().filter(|node| node.op_type() == op).count();
+    // The image, 27 convolutions, the features; and weight and bias of 28 layers.
+    assert_eq!(
+        (count("QuantizeLinear"), count("DequantizeLinear")),
+        (29, 29 + 56)
+    );
+    assert_eq!((count("Conv"), count("Relu"), count("Clip")), (27, 27, 0));
+    let maker = |value: &str| {
+        nodes(&model)
+            .iter()
+            .find(|node| node.output[0] == value)
+            .unwrap()
+            .op_type()
+    };
+    for conv in nodes(&model)
+        .iter()
+        .filter(|node| ["Conv", "Gemm"].contains(&node.op_type()))
+    {
+        assert!(
+            conv.input.iter().all(|input| maker(input) == "DequantizeLinear"),
+            "{}",
+            conv.name()
+        );
+    }
+    let description = model.proto().doc_string();
+    assert!(
+        description.ends_with("weights are int8, values between layers uint8."),
+        "{description}"
+    );
 }
 
 #[test]

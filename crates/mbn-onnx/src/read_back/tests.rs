@@ -1,4 +1,4 @@
-use mbn_spec::{Alpha, Architecture};
+use mbn_spec::{Activation, Alpha, Architecture, Variant};
 
 use super::*;
 use crate::proto::{ModelProto, tensor_shape_proto, type_proto};
@@ -12,13 +12,105 @@ fn small() -> Weights {
 fn weights_come_back_from_every_float32_model() {
     let weights = small();
     for options in fixtures::all_options() {
-        let model = Model::from_bytes(&export(&weights, &options).unwrap().to_bytes()).unwrap();
+        let model = Model::from_bytes(&fixtures::export_any(&weights, &options).to_bytes()).unwrap();
         assert_eq!(model.written().unwrap().options, options);
         match options.precision {
             Precision::Fp32 => assert_eq!(model.to_folded().unwrap(), weights.fold(), "{options:?}"),
-            Precision::Fp16 => assert!(matches!(model.to_folded(), Err(FoldedError::Precision))),
+            Precision::Fp16 | Precision::Int8 => {
+                assert!(matches!(model.to_folded(), Err(FoldedError::Precision)))
+            }
         }
     }
+}
+
+/// Layers that stay float32 in several places: the first, two in a row, the last ones, all of a kind, all.
+fn float_layers(architecture: &Architecture) -> Vec<LayerSet> {
+    let sets: [&[&str]; 6] = [
+        &["stem"],
+        &["blocks.3.pointwise", "blocks.4.depthwise"],
+        &["blocks.13", "fc"],
+        &["fc"],
+        &["blocks.12.pointwise", "blocks.13.pointwise"],
+        &["stem", "blocks.1", "fc"],
+    ];
+    let sets = sets.map(|names| LayerSet::from_names(architecture, names.iter().copied()).unwrap());
+    sets.into_iter().chain([LayerSet::NONE]).collect()
+}
+
+#[test]
+fn quantised_weights_come_back_with_their_float_layers() {
+    for activation in [Activation::Relu, Activation::Relu6] {
+        let variant = Variant {
+            activation,
+            ..Variant::default()
+        };
+        let architecture = Architecture {
+            variant,
+            ..Architecture::new(Alpha::Quarter, 3)
+        };
+        let metadata = Metadata {
+            variant: Some(variant),
+            ..Metadata::default()
+        };
+        let weights = fixtures::weights(architecture, metadata);
+        for keep_float in float_layers(&architecture) {
+            let options = ExportOptions {
+                precision: Precision::Int8,
+                keep_float,
+                features: true,
+                ..ExportOptions::default()
+            };
+            let exporter = fixtures::exporter(&weights, keep_float);
+            let model = Model::from_bytes(&exporter.export(&options).unwrap().to_bytes()).unwrap();
+            let written = model.written().unwrap();
+            assert_eq!(written.options, options);
+            let (found, expected) = (written.quantized.unwrap(), exporter.quantized().unwrap());
+            assert_eq!(found.layers, expected.layers);
+            assert_eq!(found.float_layers(), keep_float);
+            assert_eq!(written.weights, found.to_floats());
+            assert_eq!(model.quantization().unwrap().calibration, "none");
+        }
+    }
+}
+
+#[test]
+fn an_int8_model_with_other_numbers_is_refused() {
+    let weights = small();
+    let options = ExportOptions {
+        precision: Precision::Int8,
+        ..ExportOptions::default()
+    };
+    let model = fixtures::export_any(&weights, &options);
+    let changed = |name: &str, change: fn(&mut Vec<u8>)| {
+        let mut proto = model.proto().clone();
+        let mut tensors = proto.graph.as_mut().unwrap().initializer.iter_mut();
+        change(
+            tensors
+                .find(|tensor| tensor.name() == name)
+                .unwrap()
+                .raw_data
+                .as_mut()
+                .unwrap(),
+        );
+        Model::from(proto).written().unwrap_err().to_string()
+    };
+    // A weight with which sums of products saturate on some processors.
+    let message = changed("model.3.3.weight", |data| data[5] = 65);
+    assert!(
+        message.contains("weight 65") && message.contains("saturate"),
+        "{message}"
+    );
+    let message = changed("model.3.3.bias.scale", |data| data[0] ^= 1);
+    assert!(
+        message.contains("`model.3.3.bias.scale` is not the product"),
+        "{message}"
+    );
+    let message = changed("stem.relu.scale", |data| {
+        data.copy_from_slice(&f32::NAN.to_le_bytes())
+    });
+    assert!(!message.is_empty());
+    let message = changed("bytes.zero_point", |data| data[0] = 1);
+    assert!(message.contains("`bytes.zero_point`"), "{message}");
 }
 
 /// As earlier versions named them.

@@ -1,0 +1,199 @@
+//! The network on bytes beside plain loops over integers.
+
+use candle_core::{Device, Tensor};
+use mbn_spec::{Alpha, Architecture, LARGEST_WEIGHT, LayerKind, LayerSet};
+use mbn_weights::{ByteLayer, ByteScale, FoldedConv, Quantized, QuantizedLayer};
+
+use super::*;
+
+/// Random numbers below `n`, always the same.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) % n
+    }
+}
+
+const SIDE: usize = 32;
+
+/// Random weights, the layers in `float` in float32. Factors near `1 / fan-in` keep values in the middle of a byte.
+fn quantized(float: LayerSet) -> Quantized {
+    let mut random = Random(7);
+    let architecture = Architecture::new(Alpha::Quarter, 3);
+    let convs = architecture.convs();
+    let mut shapes: Vec<(usize, usize)> = convs
+        .iter()
+        .map(|conv| (conv.weight_shape().iter().product(), conv.out_channels))
+        .collect();
+    shapes.push((3 * architecture.features(), 3));
+    let largest = u64::from(LARGEST_WEIGHT.unsigned_abs());
+    let layers = shapes.iter().enumerate().map(|(i, &(len, channels))| {
+        let spread = ((len / channels) as f32).sqrt();
+        let weight: Vec<i8> = (0..len)
+            .map(|_| (random.below(2 * largest + 1) as i64 - largest as i64) as i8)
+            .collect();
+        let scales: Vec<f32> = (0..channels)
+            .map(|_| (1.0 + random.below(8) as f32 / 8.0) / (40.0 * spread))
+            .collect();
+        let bias: Vec<i32> = (0..channels).map(|_| random.below(4000) as i32 - 1000).collect();
+        match float.contains(i) {
+            false => QuantizedLayer::Bytes(ByteLayer { weight, scales, bias }),
+            true => QuantizedLayer::Float(FoldedConv {
+                weight: weight.iter().map(|w| f32::from(*w) / (40.0 * spread)).collect(),
+                bias: vec![0.5; channels],
+            }),
+        }
+    });
+    Quantized {
+        architecture,
+        input: ByteScale {
+            scale: 0.02,
+            zero_point: 113,
+        },
+        layers: layers.collect(),
+        scales: vec![0.02; convs.len()],
+        features: 0.02,
+    }
+}
+
+fn images(n: usize) -> Tensor {
+    let mut random = Random(3);
+    let values: Vec<f32> = (0..n * 3 * SIDE * SIDE)
+        .map(|_| random.below(1000) as f32 / 210.0 - 2.2)
+        .collect();
+    Tensor::from_vec(values, (n, 3, SIDE, SIDE), &Device::Cpu).unwrap()
+}
+
+/// `QLinearConv` of ONNX as loops over integers, on `[h, w, c]`.
+fn naive(
+    input: &[u8],
+    (h, w): (usize, usize),
+    zero: i32,
+    spec: &ConvLayer,
+    layer: &ByteLayer,
+    factor: impl Fn(f32) -> f32,
+) -> (Vec<u8>, (usize, usize)) {
+    let (kernel, cin) = (spec.kernel(), spec.in_channels);
+    let pad = usize::from(kernel == 3);
+    let size = |side: usize| (side + 2 * pad - kernel) / spec.stride + 1;
+    let (oh, ow) = (size(h), size(w));
+    let mut out = Vec::new();
+    for (y, x) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
+        for o in 0..spec.out_channels {
+            let mut sum = layer.bias[o];
+            for (ky, kx) in (0..kernel).flat_map(|y| (0..kernel).map(move |x| (y, x))) {
+                let (row, column) = (y * spec.stride + ky, x * spec.stride + kx);
+                if row < pad || column < pad || row >= h + pad || column >= w + pad {
+                    continue;
+                }
+                let pixel = ((row - pad) * w + column - pad) * cin;
+                let channels = if spec.kind == LayerKind::Depthwise {
+                    o..o + 1
+                } else {
+                    0..cin
+                };
+                for (i, c) in channels.enumerate() {
+                    let depth = cin / spec.groups();
+                    let weight = layer.weight[((o * depth + i) * kernel + ky) * kernel + kx];
+                    sum += (i32::from(input[pixel + c]) - zero) * i32::from(weight);
+                }
+            }
+            let value = (sum as f32 * factor(layer.scales[o])).round_ties_even();
+            out.push(value.clamp(0.0, 255.0) as u8);
+        }
+    }
+    (out, (oh, ow))
+}
+
+#[test]
+fn every_layer_gives_the_integers_of_plain_loops() {
+    let network = QuantizedNetwork::new(quantized(LayerSet::NONE)).unwrap();
+    let weights = network.weights().clone();
+    let mut values = network.input(&images(1)).unwrap();
+    let planes = values.as_bytes().unwrap().0.to_vec();
+    let mut bytes: Vec<u8> = (0..SIDE * SIDE)
+        .flat_map(|i| (0..3).map(move |c| (i, c)))
+        .map(|(i, c)| planes[c * SIDE * SIDE + i])
+        .collect();
+    let mut size = (SIDE, SIDE);
+    let mut seen = [false; 256];
+    for (i, spec) in weights.architecture.convs().iter().enumerate() {
+        let QuantizedLayer::Bytes(layer) = &weights.layers[i] else {
+            panic!("layer {i} is float");
+        };
+        let zero = if i == 0 {
+            i32::from(weights.input.zero_point)
+        } else {
+            0
+        };
+        let (input, output) = (network.scale_before(i), weights.scales[i]);
+        (bytes, size) = naive(&bytes, size, zero, spec, layer, |scale| input * scale / output);
+        values = network.finish(i, network.convolve(i, &values).unwrap()).unwrap();
+        assert_eq!(values.as_bytes().unwrap().0, bytes, "{}", spec.name());
+        bytes.iter().for_each(|&byte| seen[usize::from(byte)] = true);
+    }
+    // The test is worth something only if values vary.
+    assert!(seen.iter().filter(|seen| **seen).count() > 200);
+    let logits = network.forward(&images(1)).unwrap();
+    assert_eq!(logits.dims(), [1, 3]);
+}
+
+#[test]
+fn layers_that_stay_float_read_and_give_what_bytes_stand_for() {
+    // A float layer alone, two in a row, the first, the last, and all.
+    let all = LayerSet::first(28);
+    for float in [
+        LayerSet::NONE.with(4).with(5),
+        LayerSet::NONE.with(0),
+        LayerSet::NONE.with(26).with(27),
+        all,
+    ] {
+        let network = QuantizedNetwork::new(quantized(float)).unwrap();
+        assert_eq!(network.weights().float_layers(), float);
+        let mut values = network.input(&images(2)).unwrap();
+        assert_eq!(values.as_bytes().is_none(), float.contains(0));
+        for i in 0..27 {
+            let sums = network.convolve(i, &values).unwrap();
+            assert_eq!(sums.means().len(), weights_channels(&network, i));
+            values = network.finish(i, sums).unwrap();
+            let kept = keeps_bytes(network.architecture(), float, i);
+            assert_eq!(values.as_bytes().is_some(), kept, "{i}");
+        }
+        let logits = network.forward(&images(2)).unwrap().to_vec2::<f32>().unwrap();
+        assert!(logits.iter().flatten().all(|logit| logit.is_finite()) && logits[0] != logits[1]);
+    }
+}
+
+fn weights_channels(network: &QuantizedNetwork, layer: usize) -> usize {
+    network.architecture().convs()[layer].out_channels
+}
+
+#[test]
+fn biases_can_be_replaced_by_those_of_their_kind() {
+    let mut network = QuantizedNetwork::new(quantized(LayerSet::NONE.with(1))).unwrap();
+    network.set_bias(0, Bias::Steps(vec![1; 8])).unwrap();
+    network.set_bias(1, Bias::Floats(vec![1.0; 8])).unwrap();
+    for (layer, bias) in [
+        (0, Bias::Steps(vec![1; 7])),
+        (0, Bias::Floats(vec![1.0; 8])),
+        (1, Bias::Steps(vec![1; 8])),
+        (28, Bias::Steps(vec![1; 8])),
+    ] {
+        assert!(network.set_bias(layer, bias).is_err());
+    }
+}
+
+#[test]
+fn weights_with_which_sums_may_saturate_are_refused() {
+    let mut weights = quantized(LayerSet::NONE);
+    if let QuantizedLayer::Bytes(layer) = &mut weights.layers[2] {
+        layer.weight[0] = 65;
+    }
+    let error = QuantizedNetwork::new(weights).err().unwrap().to_string();
+    assert!(error.contains("65") && error.contains("saturate"), "{error}");
+}

@@ -1,0 +1,255 @@
+//! What the calibration pictures show of a network, and the quantised networks that follow from it.
+
+use candle_core::Device;
+use mbn_model::Network;
+use mbn_spec::{Activation, LayerSet, Preprocess};
+use mbn_weights::{ByteScale, Folded, FoldedConv, Quantized, QuantizedLayer, Weights, keeps_bytes};
+
+use crate::channels::largest_and_sums;
+use crate::correct::correct;
+use crate::equalise::Equalisation;
+use crate::histogram::Histogram;
+use crate::pictures::{LEAST, batches};
+use crate::{Agreement, Method, Pictures, QuantError, rounding};
+
+/// Pictures on which means are measured and corrected: their values are kept in memory, layer by layer.
+const CORRECTED: usize = 256;
+/// Bytes that these values may take.
+const MEMORY: usize = 512 << 20;
+
+/// What the pictures show of a network.
+pub struct Calibration<'a> {
+    pub(crate) pictures: &'a dyn Pictures,
+    pub(crate) folded: Folded,
+    input: ByteScale,
+    equalisation: Equalisation,
+    /// After each convolution, of the scaled values and of the values themselves.
+    histograms: Vec<[Histogram; 2]>,
+    /// Largest mean over rows and columns of the scaled values, the classifier's input.
+    features: f32,
+    /// Means of each convolution's channels before the activation, over the first `corrected` pictures.
+    means: Vec<Vec<f64>>,
+    pub(crate) corrected: usize,
+    /// `[corrected, classes]`
+    pub(crate) logits: Vec<f32>,
+}
+
+impl<'a> Calibration<'a> {
+    /// Runs the pictures through candle.
+    ///
+    /// # Errors
+    /// There are fewer than [`LEAST`] pictures, or a weight or a value is not a finite number.
+    pub fn measure(weights: &Weights, pictures: &'a dyn Pictures) -> Result<Self, QuantError> {
+        let n = pictures.len();
+        if n < LEAST {
+            return Err(QuantError::TooFew { found: n });
+        }
+        let folded = weights.fold();
+        require_finite(&folded)?;
+        let architecture = folded.architecture;
+        let convs = architecture.convs();
+        let max = architecture.variant.activation.max();
+        let corrected = corrected(n, pictures.size(), convs[0].out_channels * 2);
+        let mut network = Network::from_weights(weights, &Device::Cpu)?;
+
+        let mut largest: Vec<Vec<f32>> = convs.iter().map(|conv| vec![0.0; conv.out_channels]).collect();
+        let mut means: Vec<Vec<f64>> = convs.iter().map(|conv| vec![0.0; conv.out_channels]).collect();
+        let mut logits = Vec::new();
+        let mut bad = None;
+        // The first ones by themselves, so that means are theirs.
+        for (range, images) in batches(pictures, n) {
+            let inside = corrected.saturating_sub(range.start).min(range.len());
+            let found = network.observe(&images?, &mut |i, values| {
+                let channels = convs[i].out_channels;
+                let picture = values.len() / range.len();
+                let (first, rest) = values.split_at(inside * picture);
+                let pixels = (picture / channels * corrected) as f64;
+                for (part, counts) in [(first, true), (rest, false)] {
+                    let (most, sums) = largest_and_sums(part, channels);
+                    largest[i]
+                        .iter_mut()
+                        .zip(most)
+                        .for_each(|(a, b)| *a = a.max(b.min(max)));
+                    if counts {
+                        means[i]
+                            .iter_mut()
+                            .zip(sums)
+                            .for_each(|(mean, sum)| *mean += sum / pixels);
+                    }
+                }
+                if largest[i].iter().any(|value| !value.is_finite())
+                    || means[i].iter().any(|mean| !mean.is_finite())
+                {
+                    bad.get_or_insert(i);
+                }
+            })?;
+            logits.extend(&found.logits[..inside * architecture.classes]);
+        }
+        if let Some(i) = bad {
+            return Err(QuantError::Value {
+                layer: convs[i].name(),
+            });
+        }
+
+        let equalisation = Equalisation::new(&folded, &largest);
+        let mut histograms: Vec<[Histogram; 2]> = largest
+            .iter()
+            .zip(&equalisation.divisors)
+            .map(|(largest, divisors)| {
+                let scaled = largest
+                    .iter()
+                    .zip(divisors)
+                    .map(|(value, divisor)| value / divisor);
+                [
+                    Histogram::new(scaled.fold(0.0, f32::max)),
+                    Histogram::new(largest.iter().copied().fold(0.0, f32::max)),
+                ]
+            })
+            .collect();
+        let relu6 = architecture.variant.activation == Activation::Relu6;
+        let mut features = 0.0f32;
+        for (_, images) in batches(pictures, n) {
+            let found = network.observe(&images?, &mut |i, values| {
+                let [scaled, plain] = &mut histograms[i];
+                scaled.add(values, &equalisation.divisors[i]);
+                if relu6 {
+                    plain.add(values, &vec![1.0; convs[i].out_channels]);
+                }
+            })?;
+            let divisors = equalisation.divisors.last().into_iter().flatten().cycle();
+            let scaled = found
+                .features
+                .iter()
+                .zip(divisors)
+                .map(|(value, divisor)| value / divisor);
+            features = scaled.fold(features, f32::max);
+        }
+        Ok(Self {
+            pictures,
+            input: input_scale(&weights.metadata().preprocess.unwrap_or_default()),
+            folded,
+            equalisation,
+            histograms,
+            features,
+            means,
+            corrected,
+            logits,
+        })
+    }
+
+    /// The network with the layers in `float` in float32 and all others on bytes, its biases corrected; and how far it is from
+    /// the float network, on the pictures with which it was corrected.
+    ///
+    /// # Errors
+    /// candle fails.
+    pub fn quantise(&self, method: Method, float: LayerSet) -> Result<(Quantized, Agreement), QuantError> {
+        let equalisation = self.equalisation.valid_with(&self.folded.architecture, float);
+        let means = self
+            .means
+            .iter()
+            .zip(&equalisation.divisors)
+            .map(|(means, divisors)| {
+                let scaled = means
+                    .iter()
+                    .zip(divisors)
+                    .map(|(mean, divisor)| mean / f64::from(*divisor));
+                scaled.collect::<Vec<f64>>()
+            });
+        let (quantized, logits) = correct(self, self.rounded(method, float), &means.collect::<Vec<_>>())?;
+        let agreement = Agreement::of(&logits, &self.logits, self.folded.architecture.classes);
+        Ok((quantized, agreement))
+    }
+
+    /// The same before biases are corrected.
+    pub(crate) fn rounded(&self, method: Method, float: LayerSet) -> Quantized {
+        let architecture = self.folded.architecture;
+        let equalisation = self.equalisation.valid_with(&architecture, float);
+        let layers = equalisation.apply(&self.folded);
+        let scales: Vec<f32> = self
+            .histograms
+            .iter()
+            .enumerate()
+            .map(|(i, [scaled, plain])| {
+                let is_plain = architecture.variant.activation == Activation::Relu6 && float.contains(i);
+                // Where no byte is, the scale is no matter.
+                match keeps_bytes(&architecture, float, i) {
+                    true => method.range(if is_plain { plain } else { scaled }) / 255.0,
+                    false => 1.0,
+                }
+            })
+            .collect();
+        let last = layers.len() - 1;
+        let features = match self.features > 0.0 && !float.contains(last) {
+            true => self.features / 255.0,
+            false => 1.0,
+        };
+        let input = match float.contains(0) {
+            true => ByteScale {
+                scale: 1.0,
+                zero_point: 0,
+            },
+            false => self.input,
+        };
+        let layer = |(i, conv): (usize, FoldedConv)| match (float.contains(i), i) {
+            (true, _) => QuantizedLayer::Float(conv),
+            (false, 0) => QuantizedLayer::Bytes(rounding::bytes(&conv, self.input.scale)),
+            (false, i) if i == last => QuantizedLayer::Bytes(rounding::bytes(&conv, features)),
+            (false, i) => QuantizedLayer::Bytes(rounding::bytes(&conv, scales[i - 1])),
+        };
+        Quantized {
+            architecture,
+            input,
+            layers: layers.into_iter().enumerate().map(layer).collect(),
+            scales,
+            features,
+        }
+    }
+}
+
+/// Pictures whose values fit into memory: those of the widest layer as bytes, twice.
+fn corrected(pictures: usize, size: usize, channels: usize) -> usize {
+    let widest = (size.div_ceil(2)).pow(2) * channels;
+    pictures
+        .min(CORRECTED)
+        .min((MEMORY / (2 * widest).max(1)).max(LEAST / 4))
+}
+
+/// Normalised bytes from 0 to 255, in the three channels' common range.
+fn input_scale(preprocess: &Preprocess) -> ByteScale {
+    let ends = (0..3).flat_map(|c| {
+        let (scale, offset) = preprocess.affine(c);
+        [offset, 255.0 * scale + offset]
+    });
+    let (low, high) = ends.fold((0.0f32, 0.0f32), |(low, high), end| (low.min(end), high.max(end)));
+    let scale = (high - low) / 255.0;
+    ByteScale {
+        scale,
+        zero_point: (-low / scale).round_ties_even().clamp(0.0, 255.0) as u8,
+    }
+}
+
+fn require_finite(folded: &Folded) -> Result<(), QuantError> {
+    let names = folded
+        .architecture
+        .convs()
+        .into_iter()
+        .map(|conv| conv.conv_name());
+    let convs = names
+        .zip(&folded.convs)
+        .map(|(name, conv)| (name, &conv.weight, &conv.bias));
+    let classifier = ("fc".to_owned(), &folded.fc_weight, &folded.fc_bias);
+    for (name, weight, bias) in convs.chain([classifier]) {
+        for (part, values) in [("weight", weight), ("bias", bias)] {
+            if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(QuantError::Weight {
+                    tensor: format!("{name}.{part}"),
+                    value,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

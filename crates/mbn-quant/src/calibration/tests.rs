@@ -1,0 +1,210 @@
+//! A small network on pictures of noise.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use mbn_model::random_weights;
+use mbn_spec::{Alpha, Architecture, Metadata, Variant};
+
+use super::*;
+use crate::{Cost, keep_costliest, sensitivity};
+
+const SIZE: usize = 32;
+
+/// Blocks of colour, another for each picture.
+struct Noise(usize);
+
+impl Pictures for Noise {
+    fn len(&self) -> usize {
+        self.0
+    }
+
+    fn size(&self) -> usize {
+        SIZE
+    }
+
+    fn batch(&self, pictures: Range<usize>) -> Vec<f32> {
+        let value = |i: usize, at: usize| {
+            let (c, y, x) = (at / (SIZE * SIZE), at / SIZE % SIZE, at % SIZE);
+            let block = (i * 7919 + c * 104_729 + (y / 8) * 1_299_709 + (x / 8) * 15_485_863) % 251;
+            (block as f32 + ((at * 31) % 13) as f32) / 60.0 - 2.0
+        };
+        pictures
+            .flat_map(|i| (0..3 * SIZE * SIZE).map(move |at| value(i, at)))
+            .collect()
+    }
+}
+
+fn weights(activation: Activation) -> Weights {
+    let architecture = Architecture {
+        variant: Variant {
+            activation,
+            ..Variant::default()
+        },
+        ..Architecture::new(Alpha::Quarter, 5)
+    };
+    random_weights(architecture, 9, &Device::Cpu).unwrap()
+}
+
+/// Logits on bytes are off by this part of the float logits at most, in square: random weights, the worst case.
+const ERROR: f64 = 0.05;
+
+#[test]
+fn corrected_biases_bring_the_logits_closer() {
+    let pictures = Noise(LEAST);
+    for activation in [Activation::Relu, Activation::Relu6] {
+        let calibration = Calibration::measure(&weights(activation), &pictures).unwrap();
+        let mut images = Vec::new();
+        for (_, batch) in batches(&pictures, LEAST) {
+            images.push(batch.unwrap());
+        }
+        let mean_error = |quantized: &Quantized| {
+            let network = mbn_model::QuantizedNetwork::new(quantized.clone()).unwrap();
+            let mut found = Vec::new();
+            for images in &images {
+                found.extend(
+                    network
+                        .forward(images)
+                        .unwrap()
+                        .flatten_all()
+                        .unwrap()
+                        .to_vec1::<f32>()
+                        .unwrap(),
+                );
+            }
+            let sums = (0..5).map(|class| {
+                let pairs = found.iter().zip(&calibration.logits).skip(class).step_by(5);
+                pairs.map(|(a, b)| f64::from(a - b)).sum::<f64>().abs()
+            });
+            (
+                sums.sum::<f64>() / LEAST as f64,
+                Agreement::of(&found, &calibration.logits, 5),
+            )
+        };
+        for method in Method::ALL {
+            let rounded = calibration.rounded(method, LayerSet::NONE);
+            let (corrected, agreement) = calibration.quantise(method, LayerSet::NONE).unwrap();
+            let (before, _) = mean_error(&rounded);
+            let (after, found) = mean_error(&corrected);
+            assert_eq!(found, agreement, "{activation} {method}");
+            assert!(
+                after < before / 4.0,
+                "{activation} {method}: {after} after {before}"
+            );
+            if method == Method::Mse {
+                assert!(agreement.relative_error < ERROR, "{activation} {agreement:?}");
+            }
+            let equal = |(a, b): (&QuantizedLayer, &QuantizedLayer)| match (a, b) {
+                (QuantizedLayer::Bytes(a), QuantizedLayer::Bytes(b)) => {
+                    a.weight == b.weight && a.scales == b.scales
+                }
+                _ => false,
+            };
+            assert!(rounded.layers.iter().zip(&corrected.layers).all(equal));
+        }
+        // With ReLU6, what the bytes after a layer stand for ends at 6.
+        if activation == Activation::Relu6 {
+            let quantized = calibration.rounded(Method::MinMax, LayerSet::NONE);
+            for (scale, divisors) in quantized.scales.iter().zip(&calibration.equalisation.divisors) {
+                let most = divisors.iter().copied().fold(0.0, f32::max);
+                assert!(255.0 * scale * most <= 6.001, "{scale} {most}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_network_whose_layers_all_stay_float_is_the_float_network() {
+    let pictures = Noise(LEAST);
+    for activation in [Activation::Relu, Activation::Relu6] {
+        let calibration = Calibration::measure(&weights(activation), &pictures).unwrap();
+        let (quantized, agreement) = calibration.quantise(Method::Mse, LayerSet::first(28)).unwrap();
+        assert_eq!(quantized.float_layers(), LayerSet::first(28));
+        assert!(
+            agreement.relative_error < 1e-8 && agreement.same_class == LEAST,
+            "{agreement:?}"
+        );
+    }
+}
+
+#[test]
+fn the_costliest_layers_stay_float() {
+    let pictures = Noise(LEAST);
+    let calibration = Calibration::measure(&weights(Activation::Relu), &pictures).unwrap();
+    let mut heard = 0;
+    let costs = sensitivity(&calibration, Method::Mse, |_| heard += 1).unwrap();
+    assert_eq!((heard, costs.len()), (28, 28));
+    assert_eq!((costs[0].name.as_str(), costs[27].name.as_str()), ("stem", "fc"));
+    // One layer alone costs less than all.
+    let (_, all) = calibration.quantise(Method::Mse, LayerSet::NONE).unwrap();
+    let sum: f64 = costs.iter().map(|cost| cost.agreement.relative_error).sum();
+    assert!(costs.iter().all(|cost| cost.agreement.relative_error < sum));
+    let (kept, agreement) =
+        keep_costliest(&calibration, Method::Mse, &costs, LayerSet::NONE.with(5)).unwrap();
+    assert!(kept.float_layers().contains(5));
+    assert!(agreement.agrees() >= crate::AGREES && agreement.relative_error <= all.relative_error);
+    let costliest = |cost: &Cost| cost.agreement.relative_error;
+    let most = costs
+        .iter()
+        .max_by(|a, b| costliest(a).total_cmp(&costliest(b)))
+        .unwrap();
+    assert!(kept.float_layers().len() == 1 || kept.float_layers().contains(most.layer));
+}
+
+#[test]
+fn weights_and_pictures_that_cannot_be_used_are_named() {
+    let sound = weights(Activation::Relu);
+    let error = |weights: &Weights, n: usize| Calibration::measure(weights, &Noise(n)).err().unwrap();
+    assert!(matches!(error(&sound, 99), QuantError::TooFew { found: 99 }));
+    for value in [f32::NAN, f32::INFINITY] {
+        let architecture = *sound.architecture();
+        let mut floats: BTreeMap<String, Vec<f32>> = BTreeMap::new();
+        let mut counters = BTreeMap::new();
+        for spec in architecture.tensors() {
+            match spec.kind {
+                mbn_spec::TensorKind::Counter => {
+                    counters.insert(spec.name, 1);
+                }
+                _ => {
+                    let values = sound.values(&spec.name).to_vec();
+                    floats.insert(spec.name, values);
+                }
+            }
+        }
+        floats.get_mut("model.3.3.weight").unwrap()[7] = value;
+        let broken = Weights::new(architecture, Metadata::default(), floats, counters).unwrap();
+        let message = error(&broken, LEAST).to_string();
+        assert!(message.contains("`model.3.3.weight`"), "{message}");
+    }
+}
+
+#[test]
+fn the_input_holds_every_normalised_byte() {
+    for preprocess in [
+        Preprocess::default(),
+        Preprocess {
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            ..Preprocess::default()
+        },
+        Preprocess {
+            mean: [0.0; 3],
+            std: [1.0; 3],
+            ..Preprocess::default()
+        },
+    ] {
+        let ByteScale { scale, zero_point } = input_scale(&preprocess);
+        for (c, byte) in (0..3).flat_map(|c| [0.0f32, 255.0].map(|byte| (c, byte))) {
+            let (factor, offset) = preprocess.affine(c);
+            let value = byte * factor + offset;
+            let steps = (value / scale).round() + f32::from(zero_point);
+            assert!((-1.0..=256.0).contains(&steps), "{steps}");
+        }
+    }
+    let zero_one = input_scale(&Preprocess {
+        mean: [0.0; 3],
+        std: [1.0; 3],
+        ..Preprocess::default()
+    });
+    assert_eq!((zero_one.zero_point, zero_one.scale), (0, 1.0 / 255.0));
+}
