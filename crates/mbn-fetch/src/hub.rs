@@ -9,8 +9,8 @@
 //! CACHE/.locks/models--OWNER--NAME/ETAG.lock        held by the process that fetches the blob
 //! ```
 //!
-//! The files that say how the weights are used are fetched into the same snapshot: `config.json` and
-//! `preprocessor_config.json`.
+//! The files that say how the weights are used are fetched into the same snapshot, among them `config.json` and
+//! `preprocessor_config.json`, and with an ONNX model the file that holds its constants.
 
 mod blob;
 mod cache;
@@ -33,8 +33,17 @@ pub use settings::{Hub, Token};
 
 use crate::transfer::Tick;
 
-/// What stands beside weights and says how they are used.
-const BESIDE: [&str; 2] = ["config.json", "preprocessor_config.json"];
+/// What stands beside weights and models and says how they are used.
+const BESIDE: [&str; 4] = [
+    "config.json",
+    "preprocessor_config.json",
+    "labels.txt",
+    "synset.txt",
+];
+/// The folder that models of this format have on the Hub. What says how they are used stands above it.
+const ONNX_FOLDER: &str = "onnx";
+/// What exporters add to an ONNX model's name for the file that holds its constants.
+const CONSTANTS: [&str; 2] = ["_data", ".data"];
 
 /// How far a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +95,10 @@ pub fn fetch(
     if name.is_pinned()
         && name.file().is_some()
         && let Some(found) = cached(&cache, name, wanted)?
-        && BESIDE
-            .iter()
-            .all(|file| cache.is_known(name.revision(), &beside(found.name.file(), file)))
+        && found.name.file().is_some_and(|file| {
+            let mut others = with(file).into_iter();
+            others.all(|other| cache.is_known(name.revision(), &other))
+        })
     {
         return Ok(found);
     }
@@ -113,7 +123,7 @@ pub fn fetch(
     let file = choice::choose(name, wanted, &listing.files)?;
     let pinned = name.pinned(&listing.commit, &file);
     let mut downloaded = false;
-    for other in BESIDE.iter().map(|other| beside(Some(&file), other)) {
+    for other in with(&file) {
         match listing.files.contains(&other) {
             true => downloaded |= blob::get(hub, &client, &cache, &pinned.with_file(&other), on_progress)?.1,
             false => cache.note_missing(&listing.commit, &other),
@@ -149,12 +159,25 @@ fn cached(cache: &Cache, name: &HubName, wanted: Wanted) -> Result<Option<Fetche
     }))
 }
 
-/// The name of a file in the same folder of the repository as another.
-fn beside(file: Option<&str>, other: &str) -> String {
-    match file.and_then(|file| file.rsplit_once('/')) {
-        Some((folder, _)) => format!("{folder}/{other}"),
-        None => other.to_owned(),
+/// The files that belong to a file, as far as the repository has them.
+fn with(file: &str) -> Vec<String> {
+    let mut folders = vec![file.rsplit_once('/').map_or("", |(folder, _)| folder)];
+    match folders[0].rsplit_once('/') {
+        Some((above, ONNX_FOLDER)) => folders.push(above),
+        None if folders[0] == ONNX_FOLDER => folders.push(""),
+        _ => {}
     }
+    let inside = |folder: &str, name: &str| match folder {
+        "" => name.to_owned(),
+        folder => format!("{folder}/{name}"),
+    };
+    let beside = folders
+        .iter()
+        .flat_map(|folder| BESIDE.map(|name| inside(folder, name)));
+    let constants = CONSTANTS.iter().filter(|_| file.ends_with(".onnx"));
+    beside
+        .chain(constants.map(|end| format!("{file}{end}")))
+        .collect()
 }
 
 /// A tick that reports the progress of `file`.

@@ -116,6 +116,42 @@ fn weights_and_what_stands_beside_them_get_the_layout_of_the_hubs_library() {
     );
 }
 
+/// What describes a model in the folder `onnx` stands above it; its constants may be in a file beside it.
+#[test]
+fn a_model_comes_with_its_constants_and_what_describes_it() {
+    let files: [(&str, &[u8]); 6] = [
+        ("onnx/model.onnx", &weights()),
+        ("onnx/model.onnx_data", &weights()[1..]),
+        ("onnx/model_fp16.onnx", b"another"),
+        ("config.json", CONFIG),
+        ("preprocessor_config.json", b"{}"),
+        ("labels.txt", b"cat"),
+    ];
+    let (server, folder) = (FakeHub::start(&files, Habits::default()), TempDir::new().unwrap());
+    let hub = hub_at(&server.endpoint, &folder);
+    let get = |rest: &str| {
+        fetch(&hub, &name(rest), Wanted::Model, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap()
+    };
+    let fetched = get("");
+    let snapshot = repository(&hub).join("snapshots").join(COMMIT);
+    assert_eq!(fetched.path, snapshot.join("onnx/model.onnx"));
+    for (file, content) in files {
+        let path = snapshot.join(file);
+        match file.contains("fp16") {
+            true => assert!(!path.exists()),
+            false => assert_eq!(fs::read(path).unwrap(), content, "{file}"),
+        }
+    }
+    // All that belongs to a commit's file is known now.
+    let seen = server.seen().len();
+    let again = get(&format!("@{COMMIT}:onnx/model.onnx"));
+    assert_eq!((again.path, again.downloaded), (fetched.path, false));
+    assert_eq!(server.seen().len(), seen);
+}
+
 #[test]
 fn the_token_goes_to_the_hub_alone() {
     let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());

@@ -279,7 +279,7 @@ fn product<'a>(row: &'a [u8], own: &'a ByteLayer, scale: f32) -> impl Iterator<I
         .zip(&own.scales)
         .map(move |((filter, bias), weight_scale)| {
             let products = row.iter().zip(filter).map(|(&x, &w)| i32::from(x) * i32::from(w));
-            (products.sum::<i32>() + bias) as f32 * (scale * weight_scale)
+            products.sum::<i32>().saturating_add(*bias) as f32 * (scale * weight_scale)
         })
 }
 
