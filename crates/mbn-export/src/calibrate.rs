@@ -9,33 +9,19 @@ use image::RgbImage;
 use mbn_cli::Hint;
 use mbn_data::{Normalizer, shuffled};
 use mbn_quant::{
-    AGREES, Agreement, Calibration, Cost, FEW, LEAST, MOST, Method, Pictures, QuantError, keep_costliest,
-    sensitivity,
+    AGREES, Agreement, Calibration, Cost, FEW, LEAST, MOST, Pictures, QuantError, keep_costliest, sensitivity,
 };
 use mbn_spec::text::{counted, listed};
 use mbn_spec::{LayerSet, Preprocess, Quantization, WEIGHT_BITS};
 use mbn_weights::{Quantized, Weights};
 
-use crate::options::KeepFloat;
+use crate::options::{KeepFloat, Recipe};
 use crate::pictures;
 
 /// Name of the option in messages.
 const OPTION: &str = "--calibration";
 /// Layers that a message names before it counts the others.
 const NAMED: usize = 6;
-
-/// How weights are quantised.
-#[derive(Clone, Copy, Debug)]
-pub struct Recipe<'a> {
-    /// Folder of pictures.
-    pub folder: &'a Path,
-    /// How ranges follow from values.
-    pub method: Method,
-    /// Layers that stay float32.
-    pub keep: KeepFloat,
-    /// Whether the cost of each layer is measured for the user.
-    pub sensitivity: bool,
-}
 
 /// Quantised weights.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 mod commands;
 mod keep_float;
+mod recipe;
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +15,9 @@ use mbn_quant::Method;
 use mbn_spec::{Alpha, LayerSet};
 use mbn_weights::is_weight_file;
 
-use crate::calibrate::Recipe;
-
 pub use commands::Command;
 pub use keep_float::KeepFloat;
+pub use recipe::Recipe;
 
 const EXAMPLES: &str = "\
 Examples:

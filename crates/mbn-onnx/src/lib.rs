@@ -38,6 +38,7 @@ mod options;
 pub mod proto;
 mod quantized;
 mod read_back;
+mod stored;
 mod structure;
 mod types;
 
@@ -48,6 +49,7 @@ pub use model::{Model, ModelError, ModelErrorKind, RESIZE_INSIDE};
 pub use names::{BATCH, FEATURES, HEIGHT, INPUT, LOGITS, PROBABILITIES, WIDTH};
 pub use opset::{ANTIALIASED_RESIZE, DEFAULT_OPSET, OPSETS, OpsetError, ir_version};
 pub use options::{ExportOptions, InputKind, InputSize, OptionsError, Precision};
-pub use read_back::{FoldedError, Written};
+pub use read_back::Written;
+pub use stored::FoldedError;
 pub use structure::{External, Structure, structure};
 pub use types::{Dim, TensorType, TypeError};

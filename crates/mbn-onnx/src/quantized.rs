@@ -5,7 +5,7 @@ use mbn_weights::{ByteLayer, ByteScale, FoldedConv, Quantized, QuantizedLayer, W
 
 use crate::builder::{GraphBuilder, byte, floats, signed_bytes, steps};
 use crate::names::{FEATURES, INPUT, INPUT_ZERO, activation_name, scale_name};
-use crate::read_back::{FoldedError, Tensors};
+use crate::stored::{FoldedError, Tensors};
 use crate::{ExportError, ExportOptions, Precision, constants};
 
 /// Names of the layers' constants without `.weight` and `.bias`, and the shapes of their weights.

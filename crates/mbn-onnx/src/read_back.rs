@@ -2,32 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use half::f16;
-use mbn_spec::{Architecture, CLASSIFIER, LayerSet, Metadata, MetadataError, Preprocess, TensorKind};
+use mbn_spec::{Architecture, CLASSIFIER, LayerSet, Metadata, Preprocess, TensorKind};
 use mbn_weights::{Folded, FoldedConv, Quantized, Weights};
 
 use crate::builder::GraphBuilder;
 use crate::checker::{self, CheckError};
 use crate::names::{FEATURES, PROBABILITIES};
-use crate::proto::{DataType, GraphProto, TensorProto};
+use crate::proto::{DataType, GraphProto};
+use crate::stored::{FoldedError, Tensors, foreign};
 use crate::{Dim, ExportOptions, InputKind, InputSize, Model, Precision, constants, network, quantized};
-
-/// A model whose weights cannot be read back.
-#[derive(Debug, thiserror::Error)]
-pub enum FoldedError {
-    /// The model is broken.
-    #[error(transparent)]
-    Check(#[from] CheckError),
-    /// Its metadata cannot be used.
-    #[error(transparent)]
-    Metadata(#[from] MetadataError),
-    /// The weights are not float32.
-    #[error("its weights are not float32")]
-    Precision,
-    /// Another program wrote it, or it has been changed.
-    #[error("its graph is not one that `mbn-export` writes: {0}")]
-    Foreign(String),
-}
 
 /// What a model that the exporter wrote consists of.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,77 +74,6 @@ impl Model {
             weights,
             quantized,
         })
-    }
-}
-
-/// The model's constants by name; their lengths have been checked.
-pub(crate) struct Tensors<'a>(BTreeMap<&'a str, &'a TensorProto>);
-
-impl<'a> Tensors<'a> {
-    fn new(graph: &'a GraphProto) -> Self {
-        let tensors = graph.initializer.iter();
-        Self(tensors.map(|tensor| (tensor.name(), tensor)).collect())
-    }
-
-    fn find(&self, name: &str) -> Result<&'a TensorProto, FoldedError> {
-        let tensor = self.0.get(name).copied();
-        tensor.ok_or_else(|| foreign(format!("it has no constant `{name}`")))
-    }
-
-    /// A constant of this shape.
-    fn shaped(&self, name: &str, dims: &[usize]) -> Result<&'a TensorProto, FoldedError> {
-        let tensor = self.find(name)?;
-        if !tensor.dims.iter().copied().eq(dims.iter().map(|&dim| dim as i64)) {
-            let found = &tensor.dims;
-            return Err(foreign(format!(
-                "`{name}` has the shape {found:?}, expected {dims:?}"
-            )));
-        }
-        Ok(tensor)
-    }
-
-    /// A constant of this shape and type.
-    fn data(&self, name: &str, dims: &[usize], ty: DataType) -> Result<&'a [u8], FoldedError> {
-        let tensor = self.shaped(name, dims)?;
-        match tensor.data_type() {
-            found if found == ty => Ok(tensor.raw_data()),
-            other => Err(foreign(format!("`{name}` is of {}", other.name()))),
-        }
-    }
-
-    pub fn signed_bytes(&self, name: &str, dims: &[usize]) -> Result<Vec<i8>, FoldedError> {
-        let data = self.data(name, dims, DataType::Int8)?;
-        Ok(data.iter().map(|byte| byte.cast_signed()).collect())
-    }
-
-    pub fn steps(&self, name: &str, dims: &[usize]) -> Result<Vec<i32>, FoldedError> {
-        let chunks = self.data(name, dims, DataType::Int32)?.as_chunks().0;
-        Ok(chunks.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect())
-    }
-
-    pub fn byte(&self, name: &str) -> Result<u8, FoldedError> {
-        let data = self.data(name, &[], DataType::Uint8)?;
-        data.first()
-            .copied()
-            .ok_or_else(|| foreign(format!("`{name}` is empty")))
-    }
-
-    pub fn values(&self, name: &str, dims: &[usize]) -> Result<Vec<f32>, FoldedError> {
-        let tensor = self.shaped(name, dims)?;
-        let data = tensor.raw_data();
-        match tensor.data_type() {
-            DataType::Float => Ok(data
-                .as_chunks()
-                .0
-                .iter()
-                .map(|bytes| f32::from_le_bytes(*bytes))
-                .collect()),
-            DataType::Float16 => {
-                let halves = data.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes));
-                Ok(halves.map(f16::to_f32).collect())
-            }
-            other => Err(foreign(format!("`{name}` is of {}", other.name()))),
-        }
     }
 }
 
@@ -317,10 +229,6 @@ fn read_unfolded(
     }
     let weights = Weights::new(*architecture, metadata, floats, counters);
     Ok(weights.map_err(|error| foreign(error.to_string()))?.fold())
-}
-
-fn foreign(reason: String) -> FoldedError {
-    FoldedError::Foreign(reason)
 }
 
 #[cfg(test)]

@@ -6,11 +6,10 @@ use mbn_spec::{Activation, LayerSet, Preprocess};
 use mbn_weights::{ByteScale, Folded, FoldedConv, Quantized, QuantizedLayer, Weights, keeps_bytes};
 
 use crate::channels::largest_and_sums;
-use crate::correct::correct;
 use crate::equalise::Equalisation;
 use crate::histogram::Histogram;
 use crate::pictures::{LEAST, batches};
-use crate::{Agreement, Method, Pictures, QuantError, rounding};
+use crate::{Method, Pictures, QuantError, rounding};
 
 /// Pictures on which means are measured and corrected: their values are kept in memory, layer by layer.
 const CORRECTED: usize = 256;
@@ -22,13 +21,13 @@ pub struct Calibration<'a> {
     pub(crate) pictures: &'a dyn Pictures,
     pub(crate) folded: Folded,
     input: ByteScale,
-    equalisation: Equalisation,
+    pub(crate) equalisation: Equalisation,
     /// After each convolution, of the scaled values and of the values themselves.
     histograms: Vec<[Histogram; 2]>,
     /// Largest mean over rows and columns of the scaled values, the classifier's input.
     features: f32,
     /// Means of each convolution's channels before the activation, over the first `corrected` pictures.
-    means: Vec<Vec<f64>>,
+    pub(crate) means: Vec<Vec<f64>>,
     pub(crate) corrected: usize,
     /// `[corrected, classes]`
     pub(crate) logits: Vec<f32>,
@@ -137,30 +136,7 @@ impl<'a> Calibration<'a> {
         })
     }
 
-    /// The network with the layers in `float` in float32 and all others on bytes, its biases corrected; and how far it is from
-    /// the float network, on the pictures with which it was corrected.
-    ///
-    /// # Errors
-    /// candle fails.
-    pub fn quantise(&self, method: Method, float: LayerSet) -> Result<(Quantized, Agreement), QuantError> {
-        let equalisation = self.equalisation.valid_with(&self.folded.architecture, float);
-        let means = self
-            .means
-            .iter()
-            .zip(&equalisation.divisors)
-            .map(|(means, divisors)| {
-                let scaled = means
-                    .iter()
-                    .zip(divisors)
-                    .map(|(mean, divisor)| mean / f64::from(*divisor));
-                scaled.collect::<Vec<f64>>()
-            });
-        let (quantized, logits) = correct(self, self.rounded(method, float), &means.collect::<Vec<_>>())?;
-        let agreement = Agreement::of(&logits, &self.logits, self.folded.architecture.classes);
-        Ok((quantized, agreement))
-    }
-
-    /// The same before biases are corrected.
+    /// The network with the layers in `float` in float32 and all others on bytes, before its biases are corrected.
     pub(crate) fn rounded(&self, method: Method, float: LayerSet) -> Quantized {
         let architecture = self.folded.architecture;
         let equalisation = self.equalisation.valid_with(&architecture, float);

@@ -26,6 +26,7 @@ mod equalise;
 mod error;
 mod histogram;
 mod pictures;
+mod quantise;
 mod range;
 mod rounding;
 mod sensitivity;

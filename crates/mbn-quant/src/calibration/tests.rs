@@ -7,7 +7,7 @@ use mbn_model::random_weights;
 use mbn_spec::{Alpha, Architecture, Metadata, Variant};
 
 use super::*;
-use crate::{Cost, keep_costliest, sensitivity};
+use crate::{Agreement, Cost, keep_costliest, sensitivity};
 
 const SIZE: usize = 32;
 
