@@ -51,6 +51,12 @@ pub(super) fn open(bytes: &[u8], limits: Limits) -> Result<Opened<'_>, DecodeErr
     decoder.set_ignore_text_chunk(true);
     decoder.set_transformations(Transformations::normalize_to_color8());
     let reader = decoder.read_info().map_err(|error| in_our_words(error, limits))?;
+    // The crate would panic.
+    if let Some(palette) = &reader.info().palette
+        && !palette.len().is_multiple_of(3)
+    {
+        return Err(malformed("its palette does not consist of whole colours"));
+    }
     let layout = match reader.output_color_type().0 {
         PngColour::Grayscale => ColorType::L8,
         PngColour::GrayscaleAlpha => ColorType::La8,

@@ -144,6 +144,27 @@ fn empty_blocks_are_passed_over() {
     }
 }
 
+/// A palette has three bytes for each colour; some files have others.
+#[test]
+fn palettes_of_any_length_are_decoded_or_refused() {
+    for length in (0..=60).chain(760..=772) {
+        let file = File {
+            before: vec![(b"PLTE", vec![7; length])],
+            ..File::new([5, 3], 3, &[0], &[0, 1, 2, 200])
+        };
+        let found = crate::decode::decode_bytes_with(&file.bytes(), &Default::default());
+        let is_whole = length % 3 == 0;
+        match found {
+            Ok(_) => assert!(is_whole, "{length}"),
+            Err(error) => {
+                let is_panic = matches!(error, crate::DecodeErrorKind::Panicked { .. });
+                assert!(!is_panic, "{length}: {error}");
+                assert!(!is_whole || length == 0 || length > 768, "{length}: {error}");
+            }
+        }
+    }
+}
+
 /// The png crate ignores them too.
 #[test]
 fn bytes_after_the_stream_are_ignored() {
