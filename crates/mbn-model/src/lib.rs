@@ -7,6 +7,7 @@
 
 mod average;
 mod buffers;
+mod first_class;
 mod inference;
 mod init;
 mod layer;
@@ -20,6 +21,7 @@ mod profile;
 mod quantized;
 
 pub use average::WeightAverage;
+pub use first_class::first_class;
 pub use inference::InferenceNetwork;
 pub use init::{fresh_weights, random_weights};
 pub use loss::{cross_entropy, scores, soft_cross_entropy, weigh_targets};

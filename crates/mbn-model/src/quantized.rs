@@ -190,7 +190,7 @@ impl QuantizedNetwork {
         };
         match &self.weights.layers[layer] {
             QuantizedLayer::Bytes(own) => {
-                let rounding = Rounding::new(own, self.scale_before(layer), out.scale);
+                let rounding = Rounding::new(own, self.weights.scale_before(layer), out.scale);
                 Ok(Values::bytes(rounding.apply(&raw), shape, out))
             }
             QuantizedLayer::Float(conv) => {
@@ -201,15 +201,6 @@ impl QuantizedNetwork {
                     false => Ok(Values::floats(floats, shape)),
                 }
             }
-        }
-    }
-
-    /// What one step of a layer's input stands for.
-    pub fn scale_before(&self, layer: usize) -> f32 {
-        match layer.checked_sub(1) {
-            None => self.weights.input.scale,
-            Some(before) if before + 1 == self.convs.len() => self.weights.features,
-            Some(before) => self.weights.scales[before],
         }
     }
 

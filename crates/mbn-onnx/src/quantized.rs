@@ -21,15 +21,6 @@ fn bias_scales(layer: &ByteLayer, input: f32) -> Vec<f32> {
     layer.scales.iter().map(|scale| input * scale).collect()
 }
 
-/// The scale of what layer `i` reads.
-fn input_scale(weights: &Quantized, i: usize) -> f32 {
-    match i.checked_sub(1) {
-        None => weights.input.scale,
-        Some(before) if before + 1 == weights.scales.len() => weights.features,
-        Some(before) => weights.scales[before],
-    }
-}
-
 /// Adds every constant that the nodes of `network::add` read.
 pub(crate) fn add(
     graph: &mut GraphBuilder,
@@ -64,7 +55,7 @@ pub(crate) fn add(
             }
             QuantizedLayer::Bytes(layer) => {
                 let channels = [layer.scales.len()];
-                let scales = bias_scales(layer, input_scale(quantized, i));
+                let scales = bias_scales(layer, quantized.scale_before(i));
                 graph.constant(signed_bytes(&weight, &shape, &layer.weight));
                 graph.initializer(&scale_name(&weight), &channels, &layer.scales, Precision::Fp32);
                 graph.constant(steps(&bias, &layer.bias));
@@ -131,7 +122,7 @@ pub(crate) fn read(
                 };
                 // Engines use either the product, or the scale in the file.
                 if tensors.values(&scale_name(&bias), &channels)?
-                    != bias_scales(&layer, input_scale(&quantized, i))
+                    != bias_scales(&layer, quantized.scale_before(i))
                 {
                     return Err(FoldedError::Foreign(format!(
                         "`{}` is not the product of the scales of `{weight}` and of what it multiplies",

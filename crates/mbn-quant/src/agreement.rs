@@ -1,5 +1,7 @@
 //! How far a quantised network's logits are from the float network's.
 
+use mbn_model::first_class;
+
 /// Logits of some pictures beside the float network's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Agreement {
@@ -19,7 +21,7 @@ impl Agreement {
     /// Compares `[pictures, classes]`.
     pub(crate) fn of(found: &[f32], expected: &[f32], classes: usize) -> Self {
         let rows = found.chunks_exact(classes).zip(expected.chunks_exact(classes));
-        let same = rows.filter(|(found, expected)| first(found) == first(expected));
+        let same = rows.filter(|(found, expected)| first_class(found) == first_class(expected));
         let mut agreement = Self {
             pictures: expected.len() / classes.max(1),
             same_class: same.count(),
@@ -46,13 +48,6 @@ impl Agreement {
     pub fn agrees(&self) -> f64 {
         self.same_class as f64 / self.pictures.max(1) as f64
     }
-}
-
-fn first(logits: &[f32]) -> Option<usize> {
-    let pairs = logits.iter().enumerate();
-    pairs
-        .max_by(|(i, a), (j, b)| a.total_cmp(b).then(j.cmp(i)))
-        .map(|(i, _)| i)
 }
 
 #[cfg(test)]

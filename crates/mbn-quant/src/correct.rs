@@ -31,7 +31,7 @@ pub(crate) fn correct(
                 .zip(means)
                 .for_each(|(found, mean)| *found += mean);
         }
-        let input = network.scale_before(layer);
+        let input = network.weights().scale_before(layer);
         let bias = bias(&network.weights().layers[layer], input, expected, &found);
         network.set_bias(layer, bias)?;
         for (_, values) in &mut values {
@@ -68,7 +68,7 @@ pub(crate) fn correct(
                 .collect(),
         ),
         QuantizedLayer::Bytes(own) => {
-            let input = network.scale_before(last);
+            let input = network.weights().scale_before(last);
             let channels = own.bias.iter().zip(&own.scales).zip(shift);
             let steps = channels
                 .map(|((bias, scale), shift)| bias.saturating_add(rounding::steps(shift, input * scale)));

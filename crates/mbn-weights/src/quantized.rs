@@ -89,13 +89,20 @@ impl Quantized {
             .collect()
     }
 
-    /// What the weights stand for.
-    pub fn to_floats(&self) -> Folded {
-        let scales = |i: usize| match i.checked_sub(1) {
+    /// What one step of a layer's input stands for.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn scale_before(&self, layer: usize) -> f32 {
+        match layer.checked_sub(1) {
             None => self.input.scale,
             Some(before) if before + 1 == self.scales.len() => self.features,
             Some(before) => self.scales[before],
-        };
+        }
+    }
+
+    /// What the weights stand for.
+    pub fn to_floats(&self) -> Folded {
         let floats = |(i, layer): (usize, &QuantizedLayer)| match layer {
             QuantizedLayer::Float(conv) => conv.clone(),
             QuantizedLayer::Bytes(bytes) => {
@@ -109,7 +116,7 @@ impl Quantized {
                         })
                         .collect(),
                     bias: biases
-                        .map(|(bias, scale)| *bias as f32 * (scales(i) * scale))
+                        .map(|(bias, scale)| *bias as f32 * (self.scale_before(i) * scale))
                         .collect(),
                 }
             }

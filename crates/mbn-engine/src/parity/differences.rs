@@ -1,5 +1,7 @@
 //! How far outputs are apart.
 
+use mbn_model::first_class;
+
 /// How far the outputs of two engines are apart, over all images compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Differences {
@@ -41,22 +43,9 @@ impl Differences {
     }
 }
 
-fn first_class(values: &[f32]) -> Option<usize> {
-    let pairs = values.iter().enumerate();
-    pairs
-        .max_by(|(i, a), (j, b)| a.total_cmp(b).then(j.cmp(i)))
-        .map(|(i, _)| i)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ties_go_to_the_first_class() {
-        assert_eq!(first_class(&[1.0, 3.0, 3.0]), Some(1));
-        assert_eq!(first_class(&[]), None);
-    }
 
     #[test]
     fn a_value_that_is_not_finite_is_infinitely_far_off() {

@@ -131,7 +131,7 @@ fn every_layer_gives_the_integers_of_plain_loops() {
         } else {
             0
         };
-        let (input, output) = (network.scale_before(i), weights.scales[i]);
+        let (input, output) = (weights.scale_before(i), weights.scales[i]);
         (bytes, size) = naive(&bytes, size, zero, spec, layer, |scale| input * scale / output);
         values = network.finish(i, network.convolve(i, &values).unwrap()).unwrap();
         assert_eq!(values.as_bytes().unwrap().0, bytes, "{}", spec.name());
