@@ -5,6 +5,7 @@
 //! rounded afterwards is rounded as ONNX's `QLinearConv` and ONNX Runtime do: `round_half_even((sum + bias) * (input scale *
 //! weight scale / output scale))` in float32, saturated to a byte.
 
+mod patches;
 mod rounding;
 mod values;
 
@@ -94,6 +95,21 @@ impl QuantizedNetwork {
             _ => bail!("layer {layer} has no bias of this kind"),
         }
         Ok(())
+    }
+
+    /// Replaces the integers of a layer on bytes.
+    ///
+    /// # Errors
+    /// There is no such convolution, it stays float32, or it has another number of weights.
+    pub fn set_weight(&mut self, layer: usize, weight: Vec<i8>) -> Result<()> {
+        match (self.weights.layers.get_mut(layer), self.convs.get_mut(layer)) {
+            (Some(QuantizedLayer::Bytes(bytes)), Some(conv)) if bytes.weight.len() == weight.len() => {
+                bytes.weight = weight;
+                conv.weight = integers(bytes, &conv.spec)?;
+                Ok(())
+            }
+            _ => bail!("layer {layer} has no {} integers", weight.len()),
+        }
     }
 
     /// Logits `[N, classes]` of images `[N, 3, H, W]`, normalised.
@@ -279,10 +295,7 @@ impl Conv {
         let shape = spec.weight_shape();
         let weight = match layer {
             QuantizedLayer::Float(conv) => Tensor::from_slice(&conv.weight, shape.as_slice(), &Device::Cpu)?,
-            QuantizedLayer::Bytes(bytes) => {
-                let steps: Vec<f32> = bytes.weight.iter().map(|&weight| f32::from(weight)).collect();
-                Tensor::from_vec(steps, shape.as_slice(), &Device::Cpu)?
-            }
+            QuantizedLayer::Bytes(bytes) => integers(bytes, &spec)?,
         };
         let identity = match spec.kind {
             LayerKind::Stem => None,
@@ -294,6 +307,12 @@ impl Conv {
             identity,
         })
     }
+}
+
+/// The integers of a layer as floats.
+fn integers(layer: &ByteLayer, spec: &ConvLayer) -> Result<Tensor> {
+    let steps: Vec<f32> = layer.weight.iter().map(|&weight| f32::from(weight)).collect();
+    Tensor::from_vec(steps, spec.weight_shape().as_slice(), &Device::Cpu)
 }
 
 /// A batch norm and activation that leave values of at least 0 as they are.

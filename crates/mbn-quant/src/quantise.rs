@@ -26,7 +26,12 @@ impl Calibration<'_> {
                     .map(|(mean, divisor)| mean / f64::from(*divisor));
                 scaled.collect::<Vec<f64>>()
             });
-        let (quantized, logits) = correct(self, self.rounded(method, float), &means.collect::<Vec<_>>())?;
+        let (quantized, logits) = correct(
+            self,
+            self.rounded(method, float),
+            &equalisation.apply(&self.folded),
+            &means.collect::<Vec<_>>(),
+        )?;
         let agreement = Agreement::of(&logits, &self.logits, self.folded.architecture.classes);
         Ok((quantized, agreement))
     }
