@@ -9,7 +9,7 @@ FAMILIES_PYTHON ?= .venv-families/bin/python
 FOREIGN_PYTHON ?= .venv-foreign/bin/python
 KERAS_PYTHON ?= .venv-keras/bin/python
 
-.PHONY: help demo test reference families foreign-models check bench microbench build onnxruntime onnxruntime-cuda clean
+.PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
 .PHONY: export-matrix fuzz fuzz-corpora
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
@@ -46,6 +46,9 @@ check: ## Formatting, lints and documentation
 
 bench: onnxruntime $(BENCH_PYTHON) ## Compare with PyTorch and ONNX Runtime, write docs/benchmarks.md (DATA=DIR: the loader too)
 	$(PYTHON) scripts/bench.py --pytorch $(BENCH_PYTHON) $(if $(DATA),--data $(DATA))
+
+bench-export: onnxruntime build $(BENCH_PYTHON) ## Compare exports with PyTorch's exporter and ONNX Runtime's quantiser, and write the table in docs/export.md (CALIBRATION=DIR: photos)
+	$(BENCH_PYTHON) benches/export.py target/release/mbn-export docs/export.md $(if $(CALIBRATION),--calibration $(CALIBRATION))
 
 microbench: ## Benchmark single operations and data loading
 	$(CARGO) bench --locked -p mbn-ops --bench operations
@@ -86,7 +89,7 @@ gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its p
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" $(PYTHON) scripts/gpu/make_bundle.py $(if $(DATA),--data $(DATA)) $(if $(SM),--sm $(SM))
 
 # Downloads PyTorch (several gigabytes). To use a Python that has it, set BENCH_PYTHON, and REFERENCE_PYTHON below, to its path.
-.venv-bench/bin/python:
+.venv-bench/bin/python: benches/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
 
