@@ -121,8 +121,8 @@ pub struct Options {
     pub parity: Option<ParityScope>,
 
     /// Largest difference of a logit, or of a probability's logarithm, that passes [default: 1e-4; for a float16 model
-    /// 5 % of the largest logit, for an int8 one 50 %; on CUDA 1e-3, with float16 or TF32 2 %; with float16 or TF32 the
-    /// first class agrees on 99 % of the images]
+    /// 5 % of the largest logit, for an int8 one 1 %, or 5 % with layers in float32; on CUDA 1e-3, with float16 or TF32 2 %;
+    /// with each of these but float32 the first class agrees on 99 % of the images]
     #[arg(long, value_name = "X", value_parser = parse_tolerance, help_heading = "Check")]
     pub tolerance: Option<f32>,
 
