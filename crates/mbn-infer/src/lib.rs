@@ -6,6 +6,7 @@
 pub mod builtin;
 pub mod check;
 pub mod classes;
+pub mod evaluation;
 pub mod given;
 mod hints;
 pub mod inputs;

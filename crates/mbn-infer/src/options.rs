@@ -21,7 +21,7 @@ Examples:
   mbn-infer examples/images
   mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
   find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
-  mbn-infer --evaluate data/val
+  mbn-infer --evaluate --evaluation results data/val
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
   mbn-infer --model resnet.onnx --preprocess imagenet --classes synset.txt photos/
@@ -55,9 +55,13 @@ pub struct Options {
     #[arg(long, requires = "list", help_heading = "Input")]
     pub null: bool,
 
-    /// Take the paths as folders of `CLASS/*` and report top-1 and top-5 accuracy
+    /// Take the paths as folders of `CLASS/*` and report accuracy, precision, recall, F1 and calibration
     #[arg(long, help_heading = "Input")]
     pub evaluate: bool,
+
+    /// Folder for what `--evaluate` finds: `evaluation.json`, `classes.csv`, `confusion.png` and `reliability.png`
+    #[arg(long, value_name = "DIR", requires = "evaluate", help_heading = "Output")]
+    pub evaluation: Option<PathBuf>,
 
     /// Decode every pixel of JPEG files that are much larger than the network's input [default: decode them at 1/2, 1/4
     /// or 1/8 of their size]

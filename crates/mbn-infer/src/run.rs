@@ -14,6 +14,7 @@ use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
 
 use crate::check::Check;
+use crate::evaluation::{self, Evaluation};
 use crate::hints;
 use crate::inputs::{self, Input, Inputs};
 use crate::options::Options;
@@ -111,6 +112,11 @@ pub fn run(options: Options) -> Result<Outcome> {
     let elapsed = start.elapsed();
     let written = writer.finish().and_then(|sink| Ok(sink.commit()?));
     written.with_context(|| output::cannot_write(output))?;
+    if let Some(folder) = &options.evaluation {
+        let names = classifier.class_names.names();
+        let none = Evaluation::new(names.len());
+        evaluation::write(report.evaluation.as_ref().unwrap_or(&none), names, folder)?;
+    }
     report.log(
         elapsed,
         pipeline.times(),
