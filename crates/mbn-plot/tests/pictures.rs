@@ -279,7 +279,9 @@ fn a_reliability_diagram_shows_what_is_missing() {
     let reds = |accuracy: f64| {
         let picture = decode(&reliability(&bins(accuracy), "Reliability", "error 1 %").unwrap());
         assert_eq!(picture.dimensions(), (1600, 640));
-        let is_red = |pixel: &image::Rgb<u8>| pixel[0] > pixel[1] + 40 && pixel[0] > pixel[2] + 40;
+        let is_red = |pixel: &image::Rgb<u8>| {
+            pixel[0] > pixel[1].saturating_add(40) && pixel[0] > pixel[2].saturating_add(40)
+        };
         picture.pixels().filter(|pixel| is_red(pixel)).count()
     };
     let (right, missing, all_missing) = (reds(1.0), reds(0.8), reds(0.1));
