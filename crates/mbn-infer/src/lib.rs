@@ -21,5 +21,6 @@ pub mod report;
 mod run;
 pub mod scores;
 pub mod setup;
+pub mod sorter;
 
 pub use run::run;

@@ -22,6 +22,7 @@ Examples:
   mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
   find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
   mbn-infer --evaluate --evaluation results data/val
+  mbn-infer --sort-into sorted --sort-links photos/
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
   mbn-infer --model resnet.onnx --preprocess imagenet --classes synset.txt photos/
@@ -119,6 +120,14 @@ pub struct Options {
     /// File to write instead of stdout
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
+
+    /// Folder that gets a copy of each picture, in a folder named like its likeliest class
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub sort_into: Option<PathBuf>,
+
+    /// Symbolic links instead of copies
+    #[arg(long, requires = "sort_into", help_heading = "Output")]
+    pub sort_links: bool,
 
     /// Images whose logits are compared with candle's: none, the first batch, all [default: first]
     #[arg(long, value_enum, help_heading = "Check")]

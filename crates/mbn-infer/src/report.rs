@@ -12,9 +12,10 @@ use crate::evaluation::Evaluation;
 use crate::options::BadImages;
 use crate::pipeline::WorkerTimes;
 use crate::setup::Classifier;
+use crate::sorter::Sorter;
 
 /// Counts and times of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// Images that were classified.
     pub classified: usize,
@@ -24,6 +25,8 @@ pub struct Report {
     pub inference: Duration,
     /// Of the images of known class, if there were any.
     pub evaluation: Option<Evaluation>,
+    /// Puts pictures into class folders, if that is asked for.
+    pub sorter: Option<Sorter>,
 }
 
 impl Report {
@@ -60,6 +63,9 @@ impl Report {
             seconds(workers.decode),
             seconds(workers.preprocess)
         );
+        if let Some(sorter) = &self.sorter {
+            log::info!("{}", sorter.describe());
+        }
         if let Some(evaluation) = &self.evaluation {
             log::info!("{evaluation}");
         }

@@ -24,6 +24,7 @@ use crate::predictions::top_k;
 use crate::report::{self, Report};
 use crate::scores::Scores;
 use crate::setup::{self, Classifier};
+use crate::sorter::Sorter;
 
 const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
 
@@ -78,7 +79,14 @@ pub fn run(options: Options) -> Result<Outcome> {
         // The results themselves show the progress.
         progress::hide();
     }
-    let mut report = Report::default();
+    let sorter = options.sort_into.as_deref().map(|folder| {
+        let names = classifier.class_names.names();
+        Sorter::new(folder, names, options.sort_links)
+    });
+    let mut report = Report {
+        sorter: sorter.transpose()?,
+        ..Report::default()
+    };
     let start = Instant::now();
     let mut in_flight = VecDeque::new();
     let mut finish = |chunk: InFlight<'_>, classifier: &mut Classifier| {
@@ -238,14 +246,11 @@ fn write(
             if let Some(class) = input.class {
                 report.count_class(probabilities, class);
             }
-            writer.image(
-                &input.path,
-                Ok(&top_k(
-                    probabilities,
-                    classifier.class_names.names(),
-                    options.top_k,
-                )),
-            )
+            let predictions = top_k(probabilities, classifier.class_names.names(), options.top_k);
+            if let (Some(sorter), Some(first)) = (&mut report.sorter, predictions.first()) {
+                sorter.add(&input.path, first.index)?;
+            }
+            writer.image(&input.path, Ok(&predictions))
         }
         Err(problem) => {
             report.failed += 1;
