@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use mbn_plot::ReliabilityBin;
 
-use crate::predictions::rank;
+use crate::predictions::{likeliest, rank};
 pub use files::write;
 pub use scores::{ClassScore, Means};
 
@@ -50,6 +50,7 @@ impl Evaluation {
         let Some((predicted, confidence)) = likeliest(probabilities) else {
             return;
         };
+        let confidence = f64::from(confidence);
         self.images += 1;
         self.top5 += u64::from(rank(probabilities, class) < 5);
         *self.confusion.entry((class, predicted)).or_default() += 1;
@@ -126,14 +127,6 @@ impl std::fmt::Display for Evaluation {
             100.0 * self.calibration_error()
         )
     }
-}
-
-/// The likeliest class, the first of equals, and its probability.
-fn likeliest(probabilities: &[f32]) -> Option<(usize, f64)> {
-    let mut pairs = probabilities.iter().copied().enumerate();
-    let first = pairs.next()?;
-    let (class, probability) = pairs.fold(first, |best, pair| if pair.1 > best.1 { pair } else { best });
-    Some((class, f64::from(probability)))
 }
 
 fn part(of: u64, all: u64) -> f64 {

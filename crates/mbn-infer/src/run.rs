@@ -20,7 +20,7 @@ use crate::inputs::{self, Input, Inputs};
 use crate::options::Options;
 use crate::output::{self, Writer};
 use crate::pipeline::{self, Chunk, Pipeline};
-use crate::predictions::top_k;
+use crate::predictions::{likeliest, top_k};
 use crate::report::{self, Report};
 use crate::scores::Scores;
 use crate::setup::{self, Classifier};
@@ -216,6 +216,10 @@ fn finish(
             Err(problem) => Err(problem),
         };
         let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
+        let first = probabilities.as_deref().ok().and_then(likeliest);
+        if let (Some(sorter), Some((class, _))) = (&mut report.sorter, first) {
+            sorter.add(&input.path, class)?;
+        }
         let written = write(input, probabilities, classifier, options, writer, report);
         written.with_context(|| output::cannot_write(options.output.as_deref()))?;
     }
@@ -247,9 +251,6 @@ fn write(
                 report.count_class(probabilities, class);
             }
             let predictions = top_k(probabilities, classifier.class_names.names(), options.top_k);
-            if let (Some(sorter), Some(first)) = (&mut report.sorter, predictions.first()) {
-                sorter.add(&input.path, first.index)?;
-            }
             writer.image(&input.path, Ok(&predictions))
         }
         Err(problem) => {

@@ -153,4 +153,16 @@ fn pictures_are_sorted_into_folders_of_their_classes() {
     }
     assert_eq!(sorted, 3);
     failure(program(&folder).args(["--sort-links", "in"]), 2);
+    // A class folder that cannot be made.
+    std::fs::create_dir(folder.path().join("blocked")).unwrap();
+    for class in crate::common::class_names() {
+        std::fs::write(folder.path().join("blocked").join(class), "").unwrap();
+    }
+    let run = failure(program(&folder).args(["--sort-into", "blocked", "in"]), 1);
+    assert!(
+        run.stderr
+            .contains("error: cannot sort `in/a.png` into `blocked/"),
+        "{}",
+        run.stderr
+    );
 }
