@@ -6,6 +6,7 @@
 //! weight scale / output scale))` in float32, saturated to a byte.
 
 mod patches;
+mod replace;
 mod rounding;
 mod values;
 
@@ -15,6 +16,7 @@ use mbn_spec::{Architecture, ConvLayer, LayerKind};
 use mbn_weights::{ByteLayer, Quantized, QuantizedLayer, keeps_bytes};
 
 use crate::parameters::conv3x3;
+pub use replace::Bias;
 use rounding::{Rounding, to_bytes};
 pub use values::Values;
 
@@ -72,44 +74,6 @@ impl QuantizedNetwork {
     /// The network's description.
     pub fn architecture(&self) -> &Architecture {
         &self.weights.architecture
-    }
-
-    /// Replaces the biases of a layer.
-    ///
-    /// # Errors
-    /// There is no such layer, or it has another number of channels.
-    pub fn set_bias(&mut self, layer: usize, bias: Bias) -> Result<()> {
-        let channels = |len: usize| match len == bias.len() {
-            true => Ok(()),
-            false => bail!("layer {layer} has {len} channels, not {}", bias.len()),
-        };
-        match (self.weights.layers.get_mut(layer), &bias) {
-            (Some(QuantizedLayer::Bytes(bytes)), Bias::Steps(steps)) => {
-                channels(bytes.bias.len())?;
-                bytes.bias.clone_from(steps);
-            }
-            (Some(QuantizedLayer::Float(conv)), Bias::Floats(floats)) => {
-                channels(conv.bias.len())?;
-                conv.bias.clone_from(floats);
-            }
-            _ => bail!("layer {layer} has no bias of this kind"),
-        }
-        Ok(())
-    }
-
-    /// Replaces the integers of a layer on bytes.
-    ///
-    /// # Errors
-    /// There is no such convolution, it stays float32, or it has another number of weights.
-    pub fn set_weight(&mut self, layer: usize, weight: Vec<i8>) -> Result<()> {
-        match (self.weights.layers.get_mut(layer), self.convs.get_mut(layer)) {
-            (Some(QuantizedLayer::Bytes(bytes)), Some(conv)) if bytes.weight.len() == weight.len() => {
-                bytes.weight = weight;
-                conv.weight = integers(bytes, &conv.spec)?;
-                Ok(())
-            }
-            _ => bail!("layer {layer} has no {} integers", weight.len()),
-        }
     }
 
     /// Logits `[N, classes]` of images `[N, 3, H, W]`, normalised.
@@ -256,24 +220,6 @@ impl QuantizedNetwork {
                 Tensor::from_vec(rows.collect::<Vec<f32>>(), (n, classes), device)
             }
             None => bail!("the network has no classifier"),
-        }
-    }
-}
-
-/// Biases of a layer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Bias {
-    /// Of a layer on bytes.
-    Steps(Vec<i32>),
-    /// Of a layer that stays float32.
-    Floats(Vec<f32>),
-}
-
-impl Bias {
-    fn len(&self) -> usize {
-        match self {
-            Self::Steps(steps) => steps.len(),
-            Self::Floats(floats) => floats.len(),
         }
     }
 }
