@@ -61,7 +61,7 @@ function showResult({ ranked, preparing, running }, { width, height, isReduced }
     item.dataset.probability = probability;
     item.querySelector(".name").textContent = readable(name);
     item.querySelector(".percent").textContent = percent(probability);
-    item.querySelector(".bar").style.width = percent(probability);
+    item.querySelector(".bar").style.width = `${100 * probability}%`;
   });
   while ($("bars").children.length > top.length) $("bars").lastChild.remove();
   say(stream ? readable(top[0].name) : `${readable(top[0].name)}, ${percent(top[0].probability)}`, true);
@@ -176,7 +176,7 @@ function stopCamera() {
   stream = undefined;
   $("video").srcObject = null;
   $("video").hidden = true;
-  $("camera").setAttribute("aria-pressed", "false");
+  $("camera").classList.remove("primary");
   $("camera").textContent = "Use the camera";
   showPreview(undefined);
 }
@@ -209,7 +209,7 @@ async function startCamera() {
     const video = $("video");
     video.srcObject = stream;
     video.hidden = false;
-    $("camera").setAttribute("aria-pressed", "true");
+    $("camera").classList.add("primary");
     $("camera").textContent = "Stop the camera";
     await video.play();
     while (own === wish) {

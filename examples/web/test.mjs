@@ -79,6 +79,8 @@ async function compare(page, { name, file, tolerance }, pictures, infer) {
     const difference = Math.abs((first?.probability ?? NaN) - expected[i].probability);
     const found = `${name}, ${picture}: page ${error ?? `${first?.name} ${first?.probability}`}, mbn-infer ${expected[i].label} ${expected[i].probability}`;
     check(rows.length === 5 && first.name === expected[i].label && difference <= tolerance, found);
+    const isDrawn = rows.every(({ probability, width }) => Math.abs(parseFloat(width) - 100 * probability) < 0.01);
+    check(isDrawn, `${name}, ${picture}: bars of ${rows.map(({ width }) => width || "no width")}`);
     results[name] = Math.max(results[name] ?? 0, difference);
   }
   console.log(`${name}: ${pictures.length} pictures, first probability within ${results[name].toExponential(1)} of mbn-infer's`);
