@@ -1,8 +1,6 @@
 // Runs the cases of `make interop` with onnxruntime-web in Chromium, and prints a line of JSON for each:
 //
-//     node chromium.mjs target/interop/cases.json [wasm|webgpu]
-//
-// WebGPU runs on SwiftShader, which computes on the CPU what a graphics card would.
+//     node chromium.mjs target/interop/cases.json
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,12 +10,10 @@ import { DIST, VERSION } from "./installed.mjs";
 import { serve } from "./server.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const BUNDLES = { wasm: "ort.wasm.min.mjs", webgpu: "ort.webgpu.min.mjs" };
-const FLAGS = { wasm: [], webgpu: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"] };
 
 /** Loads ONNX Runtime in the page, and leaves there what runs a case. */
-const prepare = (provider) => `(async () => {
-  const ort = await import("/ort/${BUNDLES[provider]}");
+const PREPARE = `(async () => {
+  const ort = await import("/ort/ort.wasm.min.mjs");
   const { runCase } = await import("/web/cases.mjs");
   ort.env.logLevel = "fatal";
   const read = async (file) => {
@@ -25,21 +21,18 @@ const prepare = (provider) => `(async () => {
     if (!response.ok) throw new Error(file + " is missing");
     return response.arrayBuffer();
   };
-  globalThis.runCase = (described) => runCase(ort, described, "${provider}", read);
+  globalThis.runCase = (described) => runCase(ort, described, "wasm", read);
 })()`;
 
-async function main(cases, provider) {
+async function main(cases) {
   const server = await serve({ "/ort/": DIST, "/web/": HERE, "/cases/": resolve(dirname(cases)) });
   try {
-    await withChromium(FLAGS[provider], async (browser) => {
-      const engine = `onnxruntime-web-${provider === "wasm" ? "chromium" : provider}`;
+    await withChromium([], async (browser) => {
+      const engine = "onnxruntime-web-chromium";
       const version = `${VERSION} (Chromium ${await browser.version()})`;
       const page = await browser.newPage();
       await page.open(server.url);
-      if (provider === "webgpu" && !(await page.evaluate("navigator.gpu?.requestAdapter().then(Boolean)"))) {
-        throw new Error("this Chromium gives no WebGPU");
-      }
-      await page.evaluate(prepare(provider));
+      await page.evaluate(PREPARE);
       for (const described of JSON.parse(readFileSync(cases, "utf8"))) {
         const answer = await page.evaluate(`runCase(${JSON.stringify(described)})`);
         console.log(JSON.stringify({ engine, version, name: described.name, ...answer }));
@@ -50,12 +43,12 @@ async function main(cases, provider) {
   }
 }
 
-const [cases, provider = "wasm"] = process.argv.slice(2);
-if (!cases || !(provider in BUNDLES)) {
-  console.error("usage: node chromium.mjs CASES.json [wasm|webgpu]");
+const [cases] = process.argv.slice(2);
+if (!cases) {
+  console.error("usage: node chromium.mjs CASES.json");
   process.exit(2);
 }
-main(cases, provider).catch((error) => {
+main(cases).catch((error) => {
   console.error(`error: ${error.message}`);
   process.exitCode = 1;
 });

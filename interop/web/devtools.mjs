@@ -99,13 +99,14 @@ class Browser {
   #pages = new Map();
 
   constructor(flags) {
+    const program = findChromium();
     this.#profile = mkdtempSync(join(tmpdir(), "mbn-chromium-"));
     // The sandbox of Chromium does not start for root, as in a container.
     const rootFlags = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
     const own = ["--headless=new", "--remote-debugging-pipe", `--user-data-dir=${this.#profile}`];
     const quiet = ["--no-first-run", "--disable-background-networking", "--disable-dev-shm-usage", "--mute-audio"];
     const all = [...own, ...quiet, ...rootFlags, ...flags, "about:blank"];
-    this.#process = spawn(findChromium(), all, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+    this.#process = spawn(program, all, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
     this.#process.on("error", (error) => this.#fail(new Error(`Chromium does not start: ${error.message}`)));
     this.#process.on("exit", (code) => this.#fail(new Error(`Chromium ended with exit code ${code}`)));
     this.#process.stdio[3].on("error", () => {});
