@@ -8,9 +8,10 @@ REFERENCE_PYTHON ?= .venv-reference/bin/python
 FAMILIES_PYTHON ?= .venv-families/bin/python
 FOREIGN_PYTHON ?= .venv-foreign/bin/python
 KERAS_PYTHON ?= .venv-keras/bin/python
+WEB_MODULES := examples/web/node_modules/.package-lock.json
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix fuzz fuzz-corpora
+.PHONY: export-matrix fuzz fuzz-corpora web-test
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -38,6 +39,9 @@ foreign-models: onnxruntime build $(FOREIGN_PYTHON) $(KERAS_PYTHON) ## Compare m
 # The pipe must not hide that the first program fails.
 export-matrix: $(VENV)/ready ## Check exports of every combination of options with ONNX's own library (takes minutes)
 	bash -o pipefail -c '$(CARGO) run --release --locked -p mbn-export --example export_matrix | $(VENV)/bin/python scripts/export_matrix.py'
+
+web-test: onnxruntime build $(WEB_MODULES) ## Test the page in examples/web in Chromium (needs Node, and Debian's chromium)
+	PYTHON="$(PYTHON)" node examples/web/test.mjs target/release/mbn-export target/release/mbn-infer
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
@@ -110,6 +114,12 @@ gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its p
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 tf2onnx==1.17.0 pillow==13.0.0
 
+# onnxruntime-web, for the page and for its programs in interop/web/.
+$(WEB_MODULES): examples/web/package-lock.json
+	@command -v npm > /dev/null || { echo "error: npm is missing: install Debian's packages \`nodejs\` and \`npm\`" >&2; exit 1; }
+	npm ci --prefix examples/web --ignore-scripts --no-audit --no-fund
+	touch $@
+
 # ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -118,4 +128,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras onnxruntime cuda-toolkit model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras onnxruntime cuda-toolkit examples/web/node_modules model.onnx
