@@ -17,10 +17,13 @@ const IMAGES = join(ROOT, "examples", "images");
 const SAME_PIXELS = 1e-3;
 /** Of a probability, where the page resizes: a value of 255 levels may differ by one. */
 const OWN_RESIZING = 5e-3;
+/** Of a probability in float16: eleven bits of every value, and engines add in other orders. */
+const HALF = 5e-3;
 const CROP = ["--resize", "crop", "--interpolation", "bicubic"];
 const MODELS = [
   { name: "resize", options: ["--input", "uint8", "--resize-inside"], tolerance: SAME_PIXELS },
   { name: "resize-crop", options: ["--input", "uint8", "--resize-inside", ...CROP], tolerance: SAME_PIXELS },
+  { name: "resize-fp16", options: ["--input", "uint8", "--resize-inside", "--precision", "fp16"], tolerance: HALF },
   { name: "uint8", options: ["--input", "uint8"], tolerance: OWN_RESIZING },
   { name: "float", options: [], tolerance: OWN_RESIZING },
   { name: "float-crop-batch3", options: ["--batch", "3", ...CROP], tolerance: OWN_RESIZING },
