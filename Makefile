@@ -8,9 +8,11 @@ REFERENCE_PYTHON ?= .venv-reference/bin/python
 FAMILIES_PYTHON ?= .venv-families/bin/python
 FOREIGN_PYTHON ?= .venv-foreign/bin/python
 KERAS_PYTHON ?= .venv-keras/bin/python
+# The server has Python backends for 3.8 to 3.13; NumPy 1, which it needs, has wheels up to 3.12.
+SERVING_PYTHON ?= python3.11
 
 .PHONY: help demo test reference families foreign-models check bench microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix fuzz fuzz-corpora
+.PHONY: export-matrix serving fuzz fuzz-corpora
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -38,6 +40,9 @@ foreign-models: onnxruntime build $(FOREIGN_PYTHON) $(KERAS_PYTHON) ## Compare m
 # The pipe must not hide that the first program fails.
 export-matrix: $(VENV)/ready ## Check exports of every combination of options with ONNX's own library (takes minutes)
 	bash -o pipefail -c '$(CARGO) run --release --locked -p mbn-export --example export_matrix | $(VENV)/bin/python scripts/export_matrix.py'
+
+serving: onnxruntime build .venv-serving/ready ## Serve exported models with Triton on the CPU, and compare clients' answers with mbn-infer's
+	.venv-serving/bin/python scripts/serving/check.py target/release/mbn-export target/release/mbn-infer
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
@@ -107,6 +112,13 @@ gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its p
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 tf2onnx==1.17.0 pillow==13.0.0
 
+.venv-serving/ready: scripts/serving/requirements.txt
+	@command -v $(SERVING_PYTHON) > /dev/null || { \
+	  echo "error: \`$(SERVING_PYTHON)\` is missing: install python3.11, python3.11-venv and libpython3.11, or set SERVING_PYTHON to another of 3.9 to 3.12" >&2; exit 1; }
+	$(SERVING_PYTHON) -m venv .venv-serving
+	.venv-serving/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/serving/requirements.txt
+	touch $@
+
 # ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -115,4 +127,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras onnxruntime cuda-toolkit model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-serving onnxruntime cuda-toolkit model.onnx

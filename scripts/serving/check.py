@@ -8,6 +8,7 @@ Every model goes through HTTP with JSON, HTTP with binary data, and gRPC. Exits 
 import json
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -274,4 +275,6 @@ def make_calibration(folder):
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
+    # Ends the `with` blocks, and so the server, when a job is cancelled.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(*(Path(path).resolve() for path in sys.argv[1:])))

@@ -160,7 +160,8 @@ impl Interface {
                 dim => dim,
             })
             .collect();
-        let images = if max_batch > 0 { batch } else { self.input.shape[0] };
+        let fixed = self.input.shape.first().copied().unwrap_or(1);
+        let images = if max_batch > 0 { batch } else { fixed };
         let noise = Message::default()
             .with("data_type", Value::Word(self.input.elem))
             .with("dims", dims)

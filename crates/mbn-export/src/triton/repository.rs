@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
-use mbn_cli::{Hint, quote};
+use anyhow::{Context, Error, Result, anyhow, bail};
+use mbn_cli::{Hint, Hinted, quote};
 use mbn_files::{AtomicFolder, Folders, atomic, check_output_file};
 use mbn_onnx::Model;
 
@@ -133,7 +133,7 @@ impl Entry {
     fn check_newest(&self, interface: &Interface) -> Result<()> {
         let Some(newest) = self.newest else { return Ok(()) };
         let file = self.folder().join(newest.to_string()).join(MODEL);
-        let there = Model::load(&file).map_err(anyhow::Error::from);
+        let there = Model::load(&file).map_err(Error::from);
         let there = there.and_then(|model| Interface::of(&model));
         match there {
             Ok(there) => match there.difference(interface) {
@@ -150,12 +150,10 @@ impl Entry {
         }
     }
 
-    fn other(&self, why: &str) -> anyhow::Error {
+    fn other(&self, why: &str) -> Error {
         let error = anyhow!("`{}` holds another model: {why}", self.folder().display());
-        match Err::<(), _>(error).hint(|| self.advice()) {
-            Err(error) => error,
-            Ok(()) => unreachable!("it is an error"),
-        }
+        let hint = self.advice();
+        Hinted { error, hint }.into()
     }
 
     fn advice(&self) -> String {
