@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
-use mbn_cli::{Hint, Hinted, quote};
+use mbn_cli::{Hint, quote};
 use mbn_files::{AtomicFolder, Folders, atomic, check_output_file};
 use mbn_onnx::Model;
 
@@ -114,7 +114,7 @@ impl Entry {
             } else if name == LABELS || self.newest.is_none() {
                 let found = fs::read(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
                 if found != text.as_bytes() {
-                    return Err(self.other(&format!("`{}` has another content", file.display())));
+                    return self.refuse(&format!("`{}` has another content", file.display()));
                 }
             }
         }
@@ -138,10 +138,10 @@ impl Entry {
         match there {
             Ok(there) => match there.difference(interface) {
                 None => Ok(()),
-                Some(difference) => Err(self.other(&format!(
+                Some(difference) => self.refuse(&format!(
                     "`{}` is not the same to clients: {difference}",
                     file.display()
-                ))),
+                )),
             },
             Err(error) => {
                 let why = format!("`{}` cannot be compared with the new version", file.display());
@@ -150,10 +150,12 @@ impl Entry {
         }
     }
 
-    fn other(&self, why: &str) -> Error {
-        let error = anyhow!("`{}` holds another model: {why}", self.folder().display());
-        let hint = self.advice();
-        Hinted { error, hint }.into()
+    fn refuse<T>(&self, why: &str) -> Result<T> {
+        Err(anyhow!(
+            "`{}` holds another model: {why}",
+            self.folder().display()
+        ))
+        .hint(|| self.advice())
     }
 
     fn advice(&self) -> String {
