@@ -9,9 +9,11 @@ FAMILIES_PYTHON ?= .venv-families/bin/python
 FOREIGN_PYTHON ?= .venv-foreign/bin/python
 KERAS_PYTHON ?= .venv-keras/bin/python
 WEB_MODULES := examples/web/node_modules/.package-lock.json
+# The server has Python backends for 3.8 to 3.13; NumPy 1, which it needs, has wheels up to 3.12.
+SERVING_PYTHON ?= python3.11
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix fuzz fuzz-corpora web-test
+.PHONY: export-matrix fuzz fuzz-corpora serving web-test
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -42,6 +44,9 @@ export-matrix: $(VENV)/ready ## Check exports of every combination of options wi
 
 web-test: onnxruntime build $(WEB_MODULES) ## Test the page in examples/web in Chromium (needs Node, and Debian's chromium)
 	PYTHON="$(PYTHON)" node examples/web/test.mjs target/release/mbn-export target/release/mbn-infer
+
+serving: onnxruntime build .venv-serving/ready ## Serve exported models with Triton on the CPU, and compare clients' answers with mbn-infer's
+	.venv-serving/bin/python scripts/serving/check.py target/release/mbn-export target/release/mbn-infer
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
@@ -120,6 +125,13 @@ $(WEB_MODULES): examples/web/package-lock.json
 	npm ci --prefix examples/web --ignore-scripts --no-audit --no-fund
 	touch $@
 
+.venv-serving/ready: scripts/serving/requirements.txt
+	@command -v $(SERVING_PYTHON) > /dev/null || { \
+	  echo "error: \`$(SERVING_PYTHON)\` is missing: install python3.11, python3.11-venv and libpython3.11, or set SERVING_PYTHON to another of 3.9 to 3.12" >&2; exit 1; }
+	$(SERVING_PYTHON) -m venv .venv-serving
+	.venv-serving/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/serving/requirements.txt
+	touch $@
+
 # ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -128,4 +140,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras onnxruntime cuda-toolkit examples/web/node_modules model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-serving onnxruntime cuda-toolkit examples/web/node_modules model.onnx

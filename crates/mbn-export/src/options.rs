@@ -3,6 +3,7 @@
 mod commands;
 mod keep_float;
 mod recipe;
+mod triton;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,7 @@ use mbn_weights::is_weight_file;
 pub use commands::Command;
 pub use keep_float::KeepFloat;
 pub use recipe::Recipe;
+pub use triton::TritonArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,6 +32,7 @@ Examples:
   mbn-export --weights timm/model.safetensors --size 256 --shorter 269 model.onnx
   mbn-export --weights transformers/model.safetensors ours.safetensors
   mbn-export --weights w.safetensors --input uint8 --resize-inside --report proof.json model.onnx
+  mbn-export --alpha 0.75 --triton repository
   mbn-export --alpha 0.75 --summary
   mbn-export check model.onnx
   mbn-export diff model.onnx half.onnx
@@ -53,7 +56,7 @@ pub struct Options {
     pub command: Option<Command>,
 
     /// File to write; named `.safetensors`, it gets the weights under this project's names, with their description
-    #[arg(value_name = "OUT.onnx", required_unless_present_any = ["summary", "sensitivity"])]
+    #[arg(value_name = "OUT.onnx", required_unless_present_any = ["summary", "sensitivity", "triton"])]
     pub out: Option<PathBuf>,
 
     /// Width multiplier: 0.25, 0.5, 0.75 or 1.0 [default: the weights' own]
@@ -97,9 +100,9 @@ pub struct Options {
     pub no_fold: bool,
 
     /// The graph's input: `float` is normalised `[batch, 3, size, size]`, `uint8` is RGB pictures
-    /// `[batch, size, size, 3]`, normalised inside
-    #[arg(long, value_enum, default_value = "float", help_heading = "Graph")]
-    pub input: InputName,
+    /// `[batch, size, size, 3]`, normalised inside [default: float, and uint8 with `--triton`]
+    #[arg(long, value_enum, help_heading = "Graph")]
+    pub input: Option<InputName>,
 
     /// Resize and crop inside the graph: it takes pictures of any size; needs `--input uint8` and opset 18
     #[arg(long, conflicts_with = "dynamic_size", help_heading = "Graph")]
@@ -172,6 +175,13 @@ pub struct Options {
         missing_docs,
         reason = "a comment here would replace the program's description"
     )]
+    pub triton: TritonArgs,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
     pub overrides: Overrides,
 
     #[command(flatten)]
@@ -237,9 +247,9 @@ impl Options {
                 Some(KeepFloat::Layers(layers)) => layers,
                 Some(KeepFloat::Auto) | None => LayerSet::NONE,
             },
-            input: match self.input {
-                InputName::Float => InputKind::Float,
-                InputName::Uint8 => InputKind::Uint8,
+            input: match (self.input, &self.triton.triton) {
+                (Some(InputName::Uint8), _) | (None, Some(_)) => InputKind::Uint8,
+                (Some(InputName::Float), _) | (None, None) => InputKind::Float,
             },
             size: match (self.resize_inside, self.dynamic_size) {
                 (true, _) => InputSize::Resized,
@@ -282,6 +292,7 @@ impl Options {
             return Err(UsageError(message.to_owned()).into());
         }
         self.validate_int8()?;
+        self.validate_triton()?;
         let of_graph = [
             (self.precision != PrecisionName::Fp32, "--precision"),
             (self.opset.is_some(), "--opset"),
@@ -293,7 +304,7 @@ impl Options {
             (self.keep_rejected, "--keep-rejected"),
             (self.check_images.is_some(), "--check-images"),
             (self.no_fold, "--no-fold"),
-            (self.input != InputName::Float, "--input"),
+            (self.input.is_some(), "--input"),
             (self.softmax, "--softmax"),
             (self.ort_lib.is_some(), "--ort-lib"),
             (self.no_verify, "--no-verify"),
@@ -310,6 +321,27 @@ impl Options {
         valid
             .map_err(|error| UsageError(error.to_string()))
             .hint(|| "`--resize-inside` needs `--input uint8`, and opset 18 or newer".to_owned())
+    }
+
+    fn validate_triton(&self) -> Result<()> {
+        let Some(folder) = &self.triton.triton else {
+            return Ok(());
+        };
+        let folder = folder.display();
+        if let Some(out) = &self.out {
+            let message = format!(
+                "`--triton {folder}` says where the model goes, and `{}` another place",
+                out.display()
+            );
+            return Err(UsageError(message))
+                .hint(|| format!("leave one of them out: the file is in `{folder}/NAME/1/model.onnx`"));
+        }
+        if self.keep_rejected {
+            let message = "`--keep-rejected` keeps no file in a repository, where a server would find it";
+            return Err(UsageError(message.to_owned()))
+                .hint(|| "export to OUT.onnx to look at a file that does not pass".to_owned());
+        }
+        Ok(())
     }
 
     fn validate_int8(&self) -> Result<()> {
@@ -395,6 +427,9 @@ mod tests {
             "mbn-export --alpha 1 --opset 12 out.onnx",
             "mbn-export --alpha 1 --input jpeg out.onnx",
             "mbn-export --alpha 1 one.onnx two.onnx",
+            "mbn-export --alpha 1 --triton",
+            "mbn-export --alpha 1 --triton-name birds out.onnx",
+            "mbn-export --alpha 1 --triton repository --triton-name a/b",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
@@ -436,6 +471,31 @@ mod tests {
         options.validate().unwrap();
         let float = LayerSet::NONE.with(0).with(27);
         assert_eq!(options.export_options().keep_float, float);
+    }
+
+    #[test]
+    fn a_repository_takes_bytes_unless_floats_are_asked_for_and_no_file_beside_it() {
+        let input = |line: &str| {
+            let options = parse(&format!("mbn-export --alpha 1 {line}")).unwrap();
+            options.validate().unwrap();
+            options.export_options().input
+        };
+        assert_eq!(input("--triton r"), InputKind::Uint8);
+        assert_eq!(
+            input("--triton r --input uint8 --resize-inside"),
+            InputKind::Uint8
+        );
+        assert_eq!(input("--triton r --resize-inside"), InputKind::Uint8);
+        assert_eq!(input("--triton r --input float"), InputKind::Float);
+        assert_eq!(input("out.onnx"), InputKind::Float);
+        for line in [
+            "--triton r out.onnx",
+            "--triton r out.safetensors",
+            "--triton r --keep-rejected",
+        ] {
+            let options = parse(&format!("mbn-export --alpha 1 {line}")).unwrap();
+            assert!(options.validate().is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -9,8 +9,8 @@ use tempfile::NamedTempFile;
 
 use crate::output::{OutputKind, OutputProblem, folder_of};
 
-const PREFIX: &str = ".mbn-";
-const SUFFIX: &str = ".tmp";
+pub(crate) const PREFIX: &str = ".mbn-";
+pub(crate) const SUFFIX: &str = ".tmp";
 
 /// Whether a name is that of a temporary file. A process that is killed while it writes leaves one behind.
 pub fn is_temporary(name: &OsStr) -> bool {
@@ -103,7 +103,7 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Makes the rename itself durable. Only Unix opens folders as files.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()
     } else {
