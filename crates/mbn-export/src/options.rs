@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use mbn_cli::{CommonArgs, Hint, Overrides, UsageError};
+use mbn_cli::{CommonArgs, Overrides, UsageError};
 use mbn_engine::images::MAX_BATCH;
 use mbn_onnx::{ANTIALIASED_RESIZE, DEFAULT_OPSET, ExportOptions, InputKind, InputSize, OPSETS, Precision};
 use mbn_quant::Method;

@@ -139,14 +139,15 @@ fn the_costliest_layers_stay_float() {
     assert!(costs.iter().all(|cost| cost.agreement.relative_error < sum));
     let (kept, agreement) =
         keep_costliest(&calibration, Method::Mse, &costs, LayerSet::NONE.with(5)).unwrap();
-    assert!(kept.float_layers().contains(5));
+    // The other layer of its block stays with it.
+    assert!(kept.float_layers().contains(5) && kept.float_layers().contains(6));
     assert!(agreement.agrees() >= crate::AGREES && agreement.relative_error <= all.relative_error);
     let costliest = |cost: &Cost| cost.agreement.relative_error;
     let most = costs
         .iter()
         .max_by(|a, b| costliest(a).total_cmp(&costliest(b)))
         .unwrap();
-    assert!(kept.float_layers().len() == 1 || kept.float_layers().contains(most.layer));
+    assert!(kept.float_layers().len() == 2 || kept.float_layers().contains(most.layer));
 }
 
 #[test]
