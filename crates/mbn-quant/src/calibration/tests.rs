@@ -139,9 +139,14 @@ fn the_costliest_layers_stay_float() {
     assert!(costs.iter().all(|cost| cost.agreement.relative_error < sum));
     let (kept, agreement) =
         keep_costliest(&calibration, Method::Mse, &costs, LayerSet::NONE.with(5)).unwrap();
-    // The other layer of its block stays with it.
-    assert!(kept.float_layers().contains(5) && kept.float_layers().contains(6));
-    assert!(agreement.agrees() >= crate::AGREES && agreement.relative_error <= all.relative_error);
+    // It does not stand alone.
+    let float = kept.float_layers();
+    assert!(float.contains(5) && (float.contains(4) || float.contains(6)));
+    // Errors of other layers that cancelled may do so no more, so that it need not be below that of all layers on bytes.
+    assert!(
+        agreement.agrees() >= crate::AGREES && agreement.relative_error < ERROR,
+        "{agreement:?}, all on bytes {all:?}"
+    );
     let costliest = |cost: &Cost| cost.agreement.relative_error;
     let most = costs
         .iter()
