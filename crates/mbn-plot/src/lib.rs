@@ -18,6 +18,7 @@ mod confusion;
 mod curves;
 mod font;
 mod gallery;
+mod panels;
 mod placement;
 mod reliability;
 mod ticks;

@@ -4,7 +4,7 @@ use crate::{
     PlotError,
     axes::{Axes, LABEL_SIZE},
     canvas::{Align, Area, Canvas, INK, MUTED, Rgb, TextStyle},
-    font::Typeface,
+    panels::{self, BLUE, RED},
 };
 
 /// The images whose first class has a probability within one of several equal ranges from 0 to 1.
@@ -18,13 +18,6 @@ pub struct ReliabilityBin {
     pub accuracy: f64,
 }
 
-const BLUE: Rgb = [31, 84, 196];
-const RED: Rgb = [214, 39, 40];
-
-const SIZE: (f32, f32) = (1600.0, 640.0);
-const PANEL_SIZE: (f32, f32) = (660.0, 430.0);
-const PANEL_TOP: f32 = 112.0;
-const PANEL_LEFTS: [f32; 2] = [110.0, 910.0];
 /// Space between bars, as a part of a bin.
 const GAP: f64 = 0.08;
 
@@ -38,9 +31,7 @@ pub fn reliability(bins: &[ReliabilityBin], title: &str, note: &str) -> Result<V
     if all == 0 {
         return Err(PlotError::NoImages);
     }
-    let mut canvas = Canvas::new(SIZE.0, SIZE.1, Typeface::built_in()?)?;
-    let title = canvas.face().fit(title, 26.0, SIZE.0 - 80.0);
-    canvas.text(&title, (0.5 * SIZE.0, 38.0), TextStyle::new(26.0, Align::Middle));
+    let mut canvas = panels::canvas(title)?;
 
     let share = |bin: &ReliabilityBin| 100.0 * bin.images as f64 / all as f64;
     let highest = bins.iter().map(share).fold(0.0, f64::max);
@@ -51,12 +42,7 @@ pub fn reliability(bins: &[ReliabilityBin], title: &str, note: &str) -> Result<V
         x: (0.0, 100.0),
         y,
         x_ticks: (0..=10).map(|tick| 10.0 * f64::from(tick)).collect(),
-        area: Area {
-            x: PANEL_LEFTS[index],
-            y: PANEL_TOP,
-            width: PANEL_SIZE.0,
-            height: PANEL_SIZE.1,
-        },
+        area: panels::area(index),
     };
     let accuracy = axes(0, "Accuracy by confidence", "accuracy (%)", (0.0, 100.0));
     let images = axes(
