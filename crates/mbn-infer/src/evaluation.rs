@@ -5,9 +5,10 @@ mod scores;
 
 use std::collections::BTreeMap;
 
+use mbn_model::first_class;
 use mbn_plot::ReliabilityBin;
 
-use crate::predictions::{likeliest, rank};
+use crate::predictions::rank;
 pub use files::write;
 pub use scores::{ClassScore, Means};
 
@@ -47,10 +48,10 @@ impl Evaluation {
 
     /// Counts an image of class `class`, for which the network has these probabilities.
     pub fn add(&mut self, probabilities: &[f32], class: usize) {
-        let Some((predicted, confidence)) = likeliest(probabilities) else {
+        let Some(predicted) = first_class(probabilities) else {
             return;
         };
-        let confidence = f64::from(confidence);
+        let confidence = f64::from(probabilities[predicted]);
         self.images += 1;
         self.top5 += u64::from(rank(probabilities, class) < 5);
         *self.confusion.entry((class, predicted)).or_default() += 1;

@@ -25,13 +25,6 @@ pub fn top_k<'a>(probabilities: &[f32], class_names: &'a [String], k: usize) -> 
     order.into_iter().take(k).map(prediction).collect()
 }
 
-/// The likeliest class, the first of equals, and its probability.
-pub fn likeliest(probabilities: &[f32]) -> Option<(usize, f32)> {
-    let mut pairs = probabilities.iter().copied().enumerate();
-    let first = pairs.next()?;
-    Some(pairs.fold(first, |best, pair| if pair.1 > best.1 { pair } else { best }))
-}
-
 /// How many classes come before `class` in the order of [`top_k`].
 pub fn rank(probabilities: &[f32], class: usize) -> usize {
     let own = probabilities[class];

@@ -12,6 +12,7 @@ use mbn_cli::{Outcome, check_output, interrupt, progress};
 use mbn_data::{DecodeOptions, LeftOut};
 use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
+use mbn_model::first_class;
 
 use crate::check::Check;
 use crate::evaluation::{self, Evaluation};
@@ -20,7 +21,7 @@ use crate::inputs::{self, Input, Inputs};
 use crate::options::Options;
 use crate::output::{self, Writer};
 use crate::pipeline::{self, Chunk, Pipeline};
-use crate::predictions::{likeliest, top_k};
+use crate::predictions::top_k;
 use crate::report::{self, Report};
 use crate::scores::Scores;
 use crate::setup::{self, Classifier};
@@ -216,8 +217,8 @@ fn finish(
             Err(problem) => Err(problem),
         };
         let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
-        let first = probabilities.as_deref().ok().and_then(likeliest);
-        if let (Some(sorter), Some((class, _))) = (&mut report.sorter, first) {
+        let first = probabilities.as_deref().ok().and_then(first_class);
+        if let (Some(sorter), Some(class)) = (&mut report.sorter, first) {
             sorter.add(&input.path, class)?;
         }
         let written = write(input, probabilities, classifier, options, writer, report);
