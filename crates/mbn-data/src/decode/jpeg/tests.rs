@@ -136,9 +136,11 @@ proptest! {
         let (file, bits) = flat.write();
         let bytes = bits.div_ceil(8) as usize;
         prop_assert!(check(bytes, &file).is_ok());
-        prop_assert!(matches!(check(bytes - 1, &file), Err(DecodeErrorKind::Malformed { .. })));
+        let short = matches!(check(bytes - 1, &file), Err(DecodeErrorKind::Malformed { .. }));
+        prop_assert!(short);
         let without_end = &file[..file.len() - 2];
-        prop_assert!(matches!(check(bytes - 1, without_end), Err(DecodeErrorKind::Truncated { .. })));
+        let unfinished = matches!(check(bytes - 1, without_end), Err(DecodeErrorKind::Truncated { .. }));
+        prop_assert!(unfinished);
     }
 }
 
