@@ -55,14 +55,16 @@ pub(super) fn check(
         let pixels = RGB * u64::from(frame.width) * u64::from(frame.height) / u64::from(denominator).pow(2);
         limits.check_bytes(PictureFormat::Jpeg, "arithmetic-coded ", coefficients + pixels)?;
     }
-    // Refused here, and not where the data end, because a few bytes must not take the memory of a large picture.
-    if 8 * (bytes as u64) < structure.fewest_bits {
-        return Err(match structure.has_end {
-            true => malformed("its data end before its pixels do"),
-            false => truncated("it ends within the pixels"),
-        });
-    }
-    let most = match frame.is_arithmetic {
+    check_visits(structure)?;
+    check_length(bytes, structure)?;
+    // All components at their own size, or four inks instead of three colours.
+    let components = BLOCK * blocks / u64::from(denominator).pow(2);
+    Ok(coefficients + components)
+}
+
+/// Refuses a file whose scans take too long.
+fn check_visits(structure: &Structure) -> Result<(), DecodeErrorKind> {
+    let most = match structure.frame.is_arithmetic {
         true => MOST_ARITHMETIC_BLOCKS,
         false => MOST_BLOCKS,
     };
@@ -72,9 +74,18 @@ pub(super) fn check(
             structure.scans, structure.visits
         )));
     }
-    // All components at their own size, or four inks instead of three colours.
-    let components = BLOCK * blocks / u64::from(denominator).pow(2);
-    Ok(coefficients + components)
+    Ok(())
+}
+
+/// Refuses a file that is too short for its pixels: a few bytes must not take the memory of a large picture.
+fn check_length(bytes: usize, structure: &Structure) -> Result<(), DecodeErrorKind> {
+    if 8 * (bytes as u64) >= structure.fewest_bits {
+        return Ok(());
+    }
+    Err(match structure.has_end {
+        true => malformed("its data end before its pixels do"),
+        false => truncated("it ends within the pixels"),
+    })
 }
 
 /// Whether all coefficients are in memory before the first pixel is made.
