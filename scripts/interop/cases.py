@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """Exports the models that `make interop` gives to every engine, and writes what they must answer.
 
-    cases.py MBN_EXPORT ORT_LIB [OUT]       OUT is `target/interop` by default
+    cases.py MBN_EXPORT ORT_LIB [--reuse] [--out OUT]       OUT is `target/interop` by default
+
+`--reuse` keeps files that an earlier run exported.
 
 OUT gets `NAME.onnx`, the inputs and answers as raw little-endian values, and `cases.json`, a list of
 {"name", "file", "alpha", "precision", "input": "float"|"uint8"|"resize", "opset", "batch_dynamic",
-"inputs": [{"file", "dtype", "shape"}], "outputs": [{"file", "dtype", "shape"}], "candle"}; files are relative to OUT. Output i is the
-logits for input i. `candle` is the largest difference between ONNX Runtime and candle in mbn-export's own proof.
+"inputs": [{"file", "dtype", "shape"}], "outputs": [{"file", "dtype", "shape"}], "largest_logits", "candle"}; files are relative to OUT.
+Output i is the logits for input i, and the largest of them is stated. `candle` is the largest difference between ONNX Runtime and candle
+in mbn-export's own proof.
 
 The answers are those of ONNX Runtime, which that proof compares with candle when it writes the file. float16 files must answer what the
 float32 file answers. int8 files must answer what the integers of the same file give: candle computes them exactly.
 """
+import argparse
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -65,8 +70,8 @@ def default_opset(input):
 def cases():
     """Every alpha, precision and input by default; then, at alpha 0.25, what is tried where an engine refuses that."""
     kinds = [(precision, input) for precision in PRECISIONS for input in INPUTS]
-    for alpha in ALPHAS:
-        for precision, input in kinds:
+    for precision, input in kinds:
+        for alpha in ALPHAS:
             yield Case(alpha, precision, input, default_opset(input))
     for precision, input in kinds:
         yield Case("0.25", precision, input, default_opset(input), batch=1, variant="batch1")
@@ -85,31 +90,40 @@ def shown(case, arrays):
     return [name for name in arrays[case.input] if name.split("-")[1] in ("noise", photos)]
 
 
-def main(program, library, out=ROOT / "target" / "interop"):
+def export(case, command, file, report):
+    """Runs mbn-export, and ends the program if that fails: the reason is printed."""
+    done = subprocess.run([*command, "--report", report, file], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{case.name}: {' '.join(map(str, command))}\n{done.stderr}")
+
+
+def write(program, library, out, reuse=False):
+    """Writes everything, and returns the list in `cases.json`."""
     import onnxruntime
     import pictures
 
-    out = Path(out)
+    if not reuse:
+        shutil.rmtree(out, ignore_errors=True)
     calibration = out / "calibration"
     pictures.write_calibration(ROOT, calibration)
     arrays = pictures.arrays(ROOT)
     described = {name: pictures.write_array(out, name, array) for kind in arrays.values() for name, array in kind.items()}
     written, references = [], {}
     for case in cases():
-        file, report = out / f"{case.name}.onnx", out / "report.json"
-        command = [*case.command(program, library, calibration), "--report", report, file]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{case.name}: {' '.join(map(str, command))}\n{done.stderr}")
+        file, report = out / f"{case.name}.onnx", out / f"{case.name}-report.json"
+        if not (reuse and file.exists() and report.exists()):
+            export(case, case.command(program, library, calibration), file, report)
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-        names, outputs = shown(case, arrays), []
+        names, outputs, largest_logits = shown(case, arrays), [], []
         # The float32 file that a float16 one must agree with comes before it, or is not there for its variants.
         key = (case.alpha, case.input, case.variant if case.options else "", case.precision == "int8" and case.name)
         for name in names:
-            if (*key, name) not in references:
+            if (key, name) not in references:
                 logits = session.run(["logits"], {"input": arrays[case.input][name]})[0]
-                references[*key, name] = pictures.write_array(out, f"{case.name}-{name.split('-')[1]}-logits", logits)
-            outputs.append(references[*key, name])
+                described_logits = pictures.write_array(out, f"{case.name}-{name.split('-')[1]}-logits", logits)
+                references[key, name] = described_logits, float(abs(logits).max())
+            outputs.append(references[key, name][0])
+            largest_logits.append(references[key, name][1])
         proof = json.loads(report.read_text())["cases"]
         written.append(
             {
@@ -122,12 +136,24 @@ def main(program, library, out=ROOT / "target" / "interop"):
                 "batch_dynamic": case.batch is None,
                 "inputs": [described[name] for name in names],
                 "outputs": outputs,
+                "largest_logits": largest_logits,
                 "candle": max(part["largest"] for part in proof),
             }
         )
         print(f"{case.name}: {written[-1]['candle']:.1e} from candle", file=sys.stderr, flush=True)
     (out / "cases.json").write_text(json.dumps(written, indent=1) + "\n")
+    return written
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("library")
+    parser.add_argument("--reuse", action="store_true")
+    parser.add_argument("--out", type=Path, default=ROOT / "target" / "interop")
+    arguments = parser.parse_args()
+    write(arguments.program, arguments.library, arguments.out, arguments.reuse)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,5 +1,4 @@
 """The pictures that `make interop` shows the engines, and those that int8 is calibrated on. The same every time."""
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +14,6 @@ RESIZED_NOISE = (97, 131)
 RESIZED_PHOTOS = (301, 427)
 # mbn-export wants 100 pictures, and does without a warning from 300 on.
 CALIBRATION = 120
-
-
-@dataclass(frozen=True)
-class Input:
-    """A file that holds one input, as `cases.json` names it."""
-
-    file: str
-    dtype: str
-    shape: list
 
 
 def photos(root):
