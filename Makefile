@@ -10,7 +10,7 @@ FOREIGN_PYTHON ?= .venv-foreign/bin/python
 KERAS_PYTHON ?= .venv-keras/bin/python
 
 .PHONY: help demo test reference families foreign-models check bench microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix fuzz fuzz-corpora
+.PHONY: export-matrix interop fuzz fuzz-corpora
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -38,6 +38,10 @@ foreign-models: onnxruntime build $(FOREIGN_PYTHON) $(KERAS_PYTHON) ## Compare m
 # The pipe must not hide that the first program fails.
 export-matrix: $(VENV)/ready ## Check exports of every combination of options with ONNX's own library (takes minutes)
 	bash -o pipefail -c '$(CARGO) run --release --locked -p mbn-export --example export_matrix | $(VENV)/bin/python scripts/export_matrix.py'
+
+interop: build .venv-interop/ready interop/oldest/node_modules ## Run exported models in other engines, and write the tables in docs/interop.md (takes minutes)
+	$(CARGO) build --locked --manifest-path interop/Cargo.toml
+	.venv-interop/bin/python scripts/interop/run.py target/release/mbn-export docs/interop.md
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
@@ -107,6 +111,17 @@ gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its p
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 tf2onnx==1.17.0 pillow==13.0.0
 
+.venv-interop/ready: scripts/interop_requirements.txt
+	$(PYTHON) -m venv .venv-interop
+	.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/interop_requirements.txt
+	touch $@
+
+# An ONNX Runtime older than any wheel for current Pythons is in the package for Node.js.
+interop/oldest/node_modules: interop/oldest/package-lock.json
+	@command -v npm >/dev/null || { echo "error: 'make interop' needs Node.js and npm (Debian: nodejs, npm)" >&2; exit 1; }
+	cd interop/oldest && npm ci --silent
+	touch $@
+
 # ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -115,4 +130,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras onnxruntime cuda-toolkit model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules onnxruntime cuda-toolkit model.onnx

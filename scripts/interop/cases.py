@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Exports the models that `make interop` gives to every engine, and writes what they must answer.
 
-    cases.py MBN_EXPORT ORT_LIB [--reuse] [--out OUT]       OUT is `target/interop` by default
+    cases.py MBN_EXPORT [--reuse] [--out OUT]       OUT is `target/interop` by default
 
 `--reuse` keeps files that an earlier run exported.
 
 OUT gets `NAME.onnx`, the inputs and answers as raw little-endian values, and `cases.json`, a list of
 {"name", "file", "alpha", "precision", "input": "float"|"uint8"|"resize", "opset", "batch_dynamic",
-"inputs": [{"file", "dtype", "shape"}], "outputs": [{"file", "dtype", "shape"}], "largest_logits", "candle"}; files are relative to OUT.
-Output i is the logits for input i, and the largest of them is stated. `candle` is the largest difference between ONNX Runtime and candle
-in mbn-export's own proof.
+"inputs": [{"file", "dtype", "shape"}], "outputs": [{"file", "dtype", "shape"}], "largest_logits", "candle", "allowed"}; files are relative to
+OUT. Output i is the logits for input i, and the largest of them is stated. `candle` is the largest difference between ONNX Runtime and
+candle in mbn-export's own proof, and `allowed` what that proof allows.
 
 The answers are those of ONNX Runtime, which that proof compares with candle when it writes the file. float16 files must answer what the
 float32 file answers. int8 files must answer what the integers of the same file give: candle computes them exactly.
@@ -138,6 +138,7 @@ def write(program, library, out, reuse=False):
                 "outputs": outputs,
                 "largest_logits": largest_logits,
                 "candle": max(part["largest"] for part in proof),
+                "allowed": max(part["allowed"] for part in proof),
             }
         )
         print(f"{case.name}: {written[-1]['candle']:.1e} from candle", file=sys.stderr, flush=True)
@@ -145,14 +146,24 @@ def write(program, library, out, reuse=False):
     return written
 
 
+def library():
+    """The library of the Python package onnxruntime, so that mbn-export's proof is with the one that gives the answers."""
+    import onnxruntime
+
+    folder = Path(onnxruntime.__file__).parent / "capi"
+    found = [path for pattern in ("libonnxruntime.so.*", "libonnxruntime.*.dylib", "onnxruntime.dll") for path in folder.glob(pattern)]
+    if not found:
+        sys.exit(f"error: no library of ONNX Runtime in `{folder}`")
+    return found[0]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
-    parser.add_argument("library")
     parser.add_argument("--reuse", action="store_true")
     parser.add_argument("--out", type=Path, default=ROOT / "target" / "interop")
     arguments = parser.parse_args()
-    write(arguments.program, arguments.library, arguments.out, arguments.reuse)
+    write(arguments.program, library(), arguments.out, arguments.reuse)
 
 
 if __name__ == "__main__":

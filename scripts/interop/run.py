@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs exported models in other engines, and writes the tables in docs/interop.md.
 
-    run.py MBN_EXPORT ORT_LIB PAGE.md [--reuse] [--only ENGINE]...
+    run.py MBN_EXPORT PAGE.md [--reuse] [--only ENGINE]...
 
 Exports every alpha, precision and input, and some variants, with cases.py; runs them with each engine; compares the logits. Exits with 1
 if a difference is too large, or if an engine takes or refuses what it is not expected to (refusals.py). Then it does not write the page.
@@ -81,10 +81,24 @@ def processor():
         return platform.processor() or platform.machine()
 
 
+def finish(found, page):
+    """Keeps the records, prints the tables, and writes them to the page if all is as expected; else the program ends."""
+    (OUT / "results.jsonl").write_text("".join(json.dumps(record) + "\n" for record in found))
+    lines = [f"Run on {datetime.date.today():%d %B %Y} on this processor: {processor()}.", ""]
+    lines += [*table.main_table(found), "", *table.variants_table(found), "", *table.refusals_table(REFUSALS, found)]
+    print("\n".join(lines))
+    wrong = list(judge.problems(found, REFUSALS))
+    for problem in wrong:
+        print(f"error: {problem}", file=sys.stderr)
+    if wrong:
+        sys.exit(1)
+    if page:
+        page.write_text(table.written(page.read_text(), lines))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
-    parser.add_argument("library")
     parser.add_argument("page", type=Path)
     parser.add_argument("--reuse", action="store_true")
     parser.add_argument("--only", action="append", choices=[runner.engine for runner in RUNNERS])
@@ -93,28 +107,13 @@ def main():
     for runner in runners:
         if runner.needs and not shutil.which(runner.needs[0]):
             sys.exit(f"error: {runner.engine} needs `{runner.needs[0]}`\nhint: {runner.needs[1]}")
-    written = cases.write(arguments.program, arguments.library, OUT, arguments.reuse)
+    written = cases.write(arguments.program, cases.library(), OUT, arguments.reuse)
     found = candle(written)
     for runner in runners:
-        found += judge.records(written, *answers_of(runner))
+        answered, ended = answers(runner)
+        found += judge.records(written, answered, runner.engine, ended)
         print(f"{runner.engine}: done" + " " * 20, file=sys.stderr)
-    (OUT / "results.jsonl").write_text("".join(json.dumps(record) + "\n" for record in found))
-    lines = [f"Run on {datetime.date.today():%d %B %Y}, {processor()}.", ""]
-    lines += [*table.main_table(found), "", *table.variants_table(found), "", *table.refusals_table(REFUSALS, found)]
-    print("\n".join(lines))
-    wrong = list(judge.problems(found, REFUSALS))
-    for problem in wrong:
-        print(f"error: {problem}", file=sys.stderr)
-    if wrong:
-        sys.exit(1)
-    if not arguments.only:
-        arguments.page.write_text(table.written(arguments.page.read_text(), lines))
-
-
-def answers_of(runner):
-    """The arguments of `judge.records` after the cases."""
-    found, ended = answers(runner)
-    return found, runner.engine, ended
+    finish(found, None if arguments.only else arguments.page)
 
 
 if __name__ == "__main__":
