@@ -1,4 +1,21 @@
 """What each engine is known not to take. `make interop` fails if one of these runs, or fails otherwise, so that the page stays true."""
 from judge import Refusal
 
-REFUSALS = []
+REFUSALS = [
+    Refusal(
+        engine="onnxruntime-oldest",
+        files="`--resize-inside`, `--opset 18`",
+        why="1.12 knows opsets up to 17.",
+        instead="the default opset, and pictures resized before; or ONNX Runtime as listed below",
+        says="Current official support for domain ai.onnx is till opset 17",
+        covers=lambda case: case["opset"] == 18,
+    ),
+    Refusal(
+        engine="onnxruntime-oldest",
+        files="`--opset 19` and above",
+        why="Their IR is newer than 8, the newest one that 1.12 reads.",
+        instead="the default opset",
+        says="max supported IR version: 8",
+        covers=lambda case: case["opset"] > 18,
+    ),
+]
