@@ -7,8 +7,8 @@
 
 OUT gets `NAME.onnx`, the inputs and answers as raw little-endian values, and `cases.json`, a list of
 {"name", "file", "alpha", "precision", "input": "float"|"uint8"|"resize", "opset", "batch_dynamic",
-"inputs": [{"file", "dtype", "shape"}], "outputs": [{"file", "dtype", "shape"}], "largest_logits", "candle", "allowed"}; files are relative to
-OUT. Output i is the logits for input i, and the largest of them is stated. `candle` is the largest difference between ONNX Runtime and
+"inputs": [{"file", "dtype", "shape"}], "outputs": [{"file", "dtype", "shape"}], "largest_logits", "candle", "allowed"}; files are relative
+to OUT. Output i is the logits for input i, and the largest of them is stated. `candle` is the largest difference between ONNX Runtime and
 candle in mbn-export's own proof, and `allowed` what that proof allows.
 
 The answers are those of ONNX Runtime, which that proof compares with candle when it writes the file. float16 files must answer what the
@@ -77,6 +77,8 @@ def cases():
         yield Case("0.25", precision, input, default_opset(input), batch=1, variant="batch1")
         if input != "resize":
             yield Case("0.25", precision, input, 13, variant="opset13")
+        if precision == "int8":
+            yield Case("0.25", precision, input, 19, variant="opset19")
     bicubic = ("--resize", "crop", "--interpolation", "bicubic")
     yield Case("0.25", "fp32", "resize", 18, variant="crop-bicubic", options=bicubic)
     for opset in OPSETS:

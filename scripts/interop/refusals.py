@@ -18,4 +18,12 @@ REFUSALS = [
         says="max supported IR version: 8",
         covers=lambda case: case["opset"] > 18,
     ),
+    Refusal(
+        engine="onnx.reference",
+        files="int8",
+        why="It has `DequantizeLinear` only as of opset 19.",
+        instead="`--opset 19`",
+        says="No implementation for operator 'DequantizeLinear'",
+        covers=lambda case: case["precision"] == "int8" and case["opset"] < 19,
+    ),
 ]
