@@ -8,9 +8,12 @@ REFERENCE_PYTHON ?= .venv-reference/bin/python
 FAMILIES_PYTHON ?= .venv-families/bin/python
 FOREIGN_PYTHON ?= .venv-foreign/bin/python
 KERAS_PYTHON ?= .venv-keras/bin/python
+WEB_MODULES := examples/web/node_modules/.package-lock.json
+# The server has Python backends for 3.8 to 3.13; NumPy 1, which it needs, has wheels up to 3.12.
+SERVING_PYTHON ?= python3.11
 
-.PHONY: help demo test reference families foreign-models check bench microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix interop fuzz fuzz-corpora
+.PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
+.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -39,9 +42,15 @@ foreign-models: onnxruntime build $(FOREIGN_PYTHON) $(KERAS_PYTHON) ## Compare m
 export-matrix: $(VENV)/ready ## Check exports of every combination of options with ONNX's own library (takes minutes)
 	bash -o pipefail -c '$(CARGO) run --release --locked -p mbn-export --example export_matrix | $(VENV)/bin/python scripts/export_matrix.py'
 
-interop: build .venv-interop/ready interop/oldest/node_modules ## Run exported models in other engines, and write the tables in docs/interop.md (takes minutes)
+interop: onnxruntime build $(WEB_MODULES) .venv-interop/ready interop/oldest/node_modules ## Run exported models in other engines, and write the tables in docs/interop.md (takes minutes)
 	$(CARGO) build --locked --manifest-path interop/Cargo.toml
 	.venv-interop/bin/python scripts/interop/run.py target/release/mbn-export docs/interop.md
+
+web-test: onnxruntime build $(WEB_MODULES) ## Test the page in examples/web in Chromium (needs Node, and Debian's chromium)
+	PYTHON="$(PYTHON)" node examples/web/test.mjs target/release/mbn-export target/release/mbn-infer
+
+serving: onnxruntime build .venv-serving/ready ## Serve exported models with Triton on the CPU, and compare clients' answers with mbn-infer's
+	.venv-serving/bin/python scripts/serving/check.py target/release/mbn-export target/release/mbn-infer
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
@@ -50,6 +59,9 @@ check: ## Formatting, lints and documentation
 
 bench: onnxruntime $(BENCH_PYTHON) ## Compare with PyTorch and ONNX Runtime, write docs/benchmarks.md (DATA=DIR: the loader too)
 	$(PYTHON) scripts/bench.py --pytorch $(BENCH_PYTHON) $(if $(DATA),--data $(DATA))
+
+bench-export: onnxruntime build $(BENCH_PYTHON) ## Compare exports with PyTorch's exporter and ONNX Runtime's quantiser, and write the table in docs/export.md (CALIBRATION=DIR: photos)
+	$(BENCH_PYTHON) benches/export.py target/release/mbn-export docs/export.md $(if $(CALIBRATION),--calibration $(CALIBRATION))
 
 microbench: ## Benchmark single operations and data loading
 	$(CARGO) bench --locked -p mbn-ops --bench operations
@@ -90,7 +102,7 @@ gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its p
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" $(PYTHON) scripts/gpu/make_bundle.py $(if $(DATA),--data $(DATA)) $(if $(SM),--sm $(SM))
 
 # Downloads PyTorch (several gigabytes). To use a Python that has it, set BENCH_PYTHON, and REFERENCE_PYTHON below, to its path.
-.venv-bench/bin/python:
+.venv-bench/bin/python: benches/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
 
@@ -122,6 +134,19 @@ interop/oldest/node_modules: interop/oldest/package-lock.json
 	cd interop/oldest && npm ci --silent
 	touch $@
 
+# onnxruntime-web, for the page and for its programs in interop/web/.
+$(WEB_MODULES): examples/web/package-lock.json
+	@command -v npm > /dev/null || { echo "error: npm is missing: install Debian's packages \`nodejs\` and \`npm\`" >&2; exit 1; }
+	npm ci --prefix examples/web --ignore-scripts --no-audit --no-fund
+	touch $@
+
+.venv-serving/ready: scripts/serving/requirements.txt
+	@command -v $(SERVING_PYTHON) > /dev/null || { \
+	  echo "error: \`$(SERVING_PYTHON)\` is missing: install python3.11, python3.11-venv and libpython3.11, or set SERVING_PYTHON to another of 3.9 to 3.12" >&2; exit 1; }
+	$(SERVING_PYTHON) -m venv .venv-serving
+	.venv-serving/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/serving/requirements.txt
+	touch $@
+
 # ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -130,4 +155,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules onnxruntime cuda-toolkit model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules .venv-serving onnxruntime cuda-toolkit examples/web/node_modules model.onnx

@@ -33,7 +33,8 @@ PROGRAMS = {
     ("mbn-infer", "bench", "engines"): "benches/engines",
     ("mbn-data", "bench", "throughput"): "benches/loader",
 }
-PYTHON = {"benches/pytorch.py": "python/pytorch.py", "scripts/gpu/onnxruntime_python.py": "python/onnxruntime_python.py"}
+PYTHON = {"benches/pytorch.py": "python/pytorch.py", "benches/pytorch_network.py": "python/pytorch_network.py",
+          "scripts/gpu/onnxruntime_python.py": "python/onnxruntime_python.py"}
 
 
 def build():

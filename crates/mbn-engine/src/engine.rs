@@ -2,6 +2,7 @@
 
 mod candle;
 mod halving;
+mod integers;
 mod ort;
 
 use crate::error::EngineError;
@@ -9,6 +10,7 @@ use crate::images::{PixelType, Pixels};
 
 pub use candle::CandleEngine;
 pub use halving::{BatchLimit, Halving};
+pub use integers::IntegerEngine;
 pub(crate) use ort::start;
 pub use ort::{CudaOptions, CudnnSearch, ModelSource, OrtEngine, Provider, Reading, SessionOptions};
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 use mbn_spec::text::counted;
 
-use crate::engine::{CandleEngine, Engine};
+use crate::engine::Engine;
 use crate::images::Pixels;
 
 use comparison::require_sizes;
@@ -18,15 +18,15 @@ pub use tolerance::Tolerance;
 
 /// Compares an engine's outputs with candle's on the same images.
 pub struct Parity {
-    candle: CandleEngine,
+    candle: Box<dyn Engine + Send>,
     comparison: Comparison,
 }
 
 impl Parity {
     /// A check against `candle` of an engine that gives logits, or `probabilities`.
-    pub fn new(candle: CandleEngine, tolerance: Tolerance, probabilities: bool) -> Self {
+    pub fn new(candle: impl Engine + Send + 'static, tolerance: Tolerance, probabilities: bool) -> Self {
         Self {
-            candle,
+            candle: Box::new(candle),
             comparison: Comparison::new(tolerance, probabilities),
         }
     }
@@ -79,7 +79,7 @@ impl fmt::Display for Parity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Provider;
+    use crate::engine::{CandleEngine, Provider};
     use crate::precision::ModelPrecision;
 
     #[test]

@@ -99,6 +99,16 @@ pub fn quantise(weights: &Weights, recipe: &Recipe<'_>) -> Result<Calibrated> {
         KeepFloat::Layers(_) => calibration.quantise(recipe.method, keep)?,
     };
     let float = quantized.float_layers().names(&quantized.architecture);
+    if let KeepFloat::Layers(asked) = recipe.keep {
+        let asked = asked.names(&quantized.architecture);
+        let more: Vec<_> = float.iter().filter(|name| !asked.contains(name)).collect();
+        if !more.is_empty() {
+            log::info!(
+                "Kept in float32 too: {}; a single layer between bytes ONNX Runtime would quantise by itself",
+                listed(more.iter().map(|name| format!("`{name}`")), NAMED)
+            );
+        }
+    }
     report(&agreement, &float, recipe.keep);
     Ok(Calibrated {
         how: Quantization {

@@ -19,15 +19,17 @@ pub mod report;
 pub mod show;
 pub mod speed;
 pub mod summary;
+pub mod target;
+pub mod triton;
 pub mod verify;
 pub mod weights;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use mbn_cli::{Outcome, check_output_file, quote, start_threads};
-use mbn_files::atomic::{self, AtomicFile};
+use mbn_cli::{Outcome, check_output_file, start_threads};
+use mbn_files::atomic;
 use mbn_onnx::{ExportOptions, Exporter, Precision};
 use mbn_spec::text::thousands;
 use mbn_weights::{Weights, is_weight_file};
@@ -38,6 +40,8 @@ use crate::options::{Command, Options, WeightsSource};
 use crate::proof::Proof;
 use crate::report::Report;
 use crate::speed::Speed;
+use crate::target::Target;
+use crate::triton::{Entry, ModelName};
 use crate::verify::{Verification, find_runtime};
 
 /// Exports as the options say.
@@ -51,17 +55,18 @@ pub fn run(options: Options) -> Result<Outcome> {
     let source = options.source()?;
     options.validate()?;
     let classes = options.classes.as_deref();
-    let Some(out) = &options.out else {
-        if options.sensitivity {
-            return costs(&source, &options);
+    match (&options.out, &options.triton.triton) {
+        (_, Some(repository)) => triton::check_out(repository)?,
+        (Some(out), None) if is_weight_file(out) => {
+            check_weights_out(out, weights::path(&source).as_deref())?
         }
-        let (architecture, size) = weights::architecture(&source, classes, &options.overrides)?;
-        print(&summary::table(&architecture, size))?;
-        return Ok(Outcome::Success);
-    };
-    match options.weights_out() {
-        Some(out) => check_weights_out(out, weights::path(&source).as_deref())?,
-        None => check_out(out)?,
+        (Some(out), None) => check_out(out)?,
+        (None, None) if options.sensitivity => return costs(&source, &options),
+        (None, None) => {
+            let (architecture, size) = weights::architecture(&source, classes, &options.overrides)?;
+            print(&summary::table(&architecture, size))?;
+            return Ok(Outcome::Success);
+        }
     }
     if let Some(report) = &options.report {
         check_output_file(report)?;
@@ -72,9 +77,10 @@ pub fn run(options: Options) -> Result<Outcome> {
         let preprocess = weights.metadata().preprocess.unwrap_or_default();
         print(&summary::table(weights.architecture(), preprocess.size))?;
     }
-    match options.weights_out() {
-        Some(out) => write_weights(&weights, out)?,
-        None => write(&weights, &options, out)?,
+    match (options.weights_out(), target(&weights, &options)?) {
+        (Some(out), _) => write_weights(&weights, out)?,
+        (None, Some(target)) => write(&weights, &options, &target)?,
+        (None, None) => {}
     }
     Ok(Outcome::Success)
 }
@@ -196,9 +202,19 @@ fn check_out(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the model beside OUT, verifies it, and gives it its name.
-fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
-    let cannot_write = || format!("cannot write `{}`", out.display());
+/// Where the model goes, if one is written.
+fn target(weights: &Weights, options: &Options) -> Result<Option<Target>> {
+    let Some(repository) = &options.triton.triton else {
+        return Ok(options.out.clone().map(Target::File));
+    };
+    let name = options.triton.triton_name.clone();
+    let name = name.unwrap_or_else(|| ModelName::of(weights.architecture().alpha));
+    Entry::next(repository, name, &weights.class_names()).map(|entry| Some(Target::Triton(entry)))
+}
+
+/// Writes the model under a temporary name, verifies it, and gives it its name.
+fn write(weights: &Weights, options: &Options, target: &Target) -> Result<()> {
+    let out = &target.path();
     let (mut exporter, mut export_options) = (Exporter::new(weights), options.export_options());
     if let Some(recipe) = options.recipe() {
         let calibrated = calibrate::quantise(weights, &recipe)?;
@@ -212,7 +228,7 @@ fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
     let bytes = model.to_bytes();
     let pictures = options.check_images.as_deref();
     range::check(weights, &export_options, pictures, options.allow_overflow)?;
-    let file = temporary(out, &bytes).with_context(cannot_write)?;
+    let file = target.stage(&model, &bytes)?;
     let verification = Verification {
         run: !options.no_verify,
         ort_lib: options.ort_lib.as_deref(),
@@ -253,9 +269,9 @@ fn write(weights: &Weights, options: &Options, out: &Path) -> Result<()> {
         }
         return Err(error);
     }
-    file.commit().with_context(cannot_write)?;
+    file.commit()?;
     let proof = evidence.as_ref().and_then(|evidence| evidence.proof.as_ref());
-    report(weights, options, out, bytes.len(), proof);
+    report(weights, options, target, bytes.len(), proof);
     if proof.is_some() && export_options.precision == Precision::Int8 {
         tell_speed(&exporter, &export_options, options, bytes)?;
     }
@@ -281,18 +297,12 @@ fn tell_speed(
     Ok(())
 }
 
-fn temporary(out: &Path, bytes: &[u8]) -> io::Result<AtomicFile> {
-    let mut file = AtomicFile::create(out)?;
-    file.write_all(bytes)?;
-    Ok(file)
-}
-
-fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, proof: Option<&Proof>) {
+fn report(weights: &Weights, options: &Options, target: &Target, bytes: usize, proof: Option<&Proof>) {
     let architecture = weights.architecture();
     let parameters = architecture.summary(0).parameters();
     log::info!(
         "Wrote `{}`: MobileNetV1 alpha {}, {}, {} parameters, {}, opset {}, {} bytes",
-        out.display(),
+        target.path().display(),
         architecture.alpha,
         architecture.class_count(),
         thousands(parameters),
@@ -304,7 +314,7 @@ fn report(weights: &Weights, options: &Options, out: &Path, bytes: usize, proof:
         Some(proof) => log::info!("Its outputs agree with candle's: {proof}"),
         None => log::info!("Its outputs were not compared with candle's, as `--no-verify` says"),
     }
-    log::info!("Classify with `mbn-infer --model {} PATH...`", quote(out));
+    log::info!("{}", target.next_step());
 }
 
 fn print(text: &str) -> Result<()> {

@@ -3,12 +3,14 @@
 mod commands;
 mod keep_float;
 mod recipe;
+mod triton;
+mod validate;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use mbn_cli::{CommonArgs, Hint, Overrides, UsageError};
+use mbn_cli::{CommonArgs, Overrides, UsageError};
 use mbn_engine::images::MAX_BATCH;
 use mbn_onnx::{ANTIALIASED_RESIZE, DEFAULT_OPSET, ExportOptions, InputKind, InputSize, OPSETS, Precision};
 use mbn_quant::Method;
@@ -18,6 +20,7 @@ use mbn_weights::is_weight_file;
 pub use commands::Command;
 pub use keep_float::KeepFloat;
 pub use recipe::Recipe;
+pub use triton::TritonArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,6 +33,7 @@ Examples:
   mbn-export --weights timm/model.safetensors --size 256 --shorter 269 model.onnx
   mbn-export --weights transformers/model.safetensors ours.safetensors
   mbn-export --weights w.safetensors --input uint8 --resize-inside --report proof.json model.onnx
+  mbn-export --alpha 0.75 --triton repository
   mbn-export --alpha 0.75 --summary
   mbn-export check model.onnx
   mbn-export diff model.onnx half.onnx
@@ -53,7 +57,7 @@ pub struct Options {
     pub command: Option<Command>,
 
     /// File to write; named `.safetensors`, it gets the weights under this project's names, with their description
-    #[arg(value_name = "OUT.onnx", required_unless_present_any = ["summary", "sensitivity"])]
+    #[arg(value_name = "OUT.onnx", required_unless_present_any = ["summary", "sensitivity", "triton"])]
     pub out: Option<PathBuf>,
 
     /// Width multiplier: 0.25, 0.5, 0.75 or 1.0 [default: the weights' own]
@@ -97,9 +101,9 @@ pub struct Options {
     pub no_fold: bool,
 
     /// The graph's input: `float` is normalised `[batch, 3, size, size]`, `uint8` is RGB pictures
-    /// `[batch, size, size, 3]`, normalised inside
-    #[arg(long, value_enum, default_value = "float", help_heading = "Graph")]
-    pub input: InputName,
+    /// `[batch, size, size, 3]`, normalised inside [default: float, and uint8 with `--triton`]
+    #[arg(long, value_enum, help_heading = "Graph")]
+    pub input: Option<InputName>,
 
     /// Resize and crop inside the graph: it takes pictures of any size; needs `--input uint8` and opset 18
     #[arg(long, conflicts_with = "dynamic_size", help_heading = "Graph")]
@@ -172,6 +176,13 @@ pub struct Options {
         missing_docs,
         reason = "a comment here would replace the program's description"
     )]
+    pub triton: TritonArgs,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
     pub overrides: Overrides,
 
     #[command(flatten)]
@@ -237,9 +248,9 @@ impl Options {
                 Some(KeepFloat::Layers(layers)) => layers,
                 Some(KeepFloat::Auto) | None => LayerSet::NONE,
             },
-            input: match self.input {
-                InputName::Float => InputKind::Float,
-                InputName::Uint8 => InputKind::Uint8,
+            input: match (self.input, &self.triton.triton) {
+                (Some(InputName::Uint8), _) | (None, Some(_)) => InputKind::Uint8,
+                (Some(InputName::Float), _) | (None, None) => InputKind::Float,
             },
             size: match (self.resize_inside, self.dynamic_size) {
                 (true, _) => InputSize::Resized,
@@ -266,73 +277,6 @@ impl Options {
     /// OUT, if weights are to be written there.
     pub fn weights_out(&self) -> Option<&Path> {
         self.out.as_deref().filter(|out| is_weight_file(out))
-    }
-
-    /// Refuses options that have no effect.
-    ///
-    /// # Errors
-    /// [`UsageError`], for exit code 2.
-    pub fn validate(&self) -> Result<()> {
-        if self.allow_overflow && self.precision != PrecisionName::Fp16 {
-            let message = "`--allow-overflow` has no effect without `--precision fp16`";
-            return Err(UsageError(message.to_owned()).into());
-        }
-        if self.check_images.is_some() && self.no_verify && self.precision != PrecisionName::Fp16 {
-            let message = "`--check-images` has no effect with `--no-verify`, but for `--precision fp16`";
-            return Err(UsageError(message.to_owned()).into());
-        }
-        self.validate_int8()?;
-        let of_graph = [
-            (self.precision != PrecisionName::Fp32, "--precision"),
-            (self.opset.is_some(), "--opset"),
-            (self.batch.is_some(), "--batch"),
-            (self.resize_inside, "--resize-inside"),
-            (self.dynamic_size, "--dynamic-size"),
-            (self.features, "--features"),
-            (self.report.is_some(), "--report"),
-            (self.keep_rejected, "--keep-rejected"),
-            (self.check_images.is_some(), "--check-images"),
-            (self.no_fold, "--no-fold"),
-            (self.input != InputName::Float, "--input"),
-            (self.softmax, "--softmax"),
-            (self.ort_lib.is_some(), "--ort-lib"),
-            (self.no_verify, "--no-verify"),
-        ];
-        let given = of_graph.iter().find(|(given, _)| *given);
-        if let (Some(out), Some((_, option))) = (self.weights_out(), given) {
-            let message = format!(
-                "`{option}` has no effect on weights, as `{}` is to be",
-                out.display()
-            );
-            return Err(UsageError(message).into());
-        }
-        let valid = self.export_options().validate();
-        valid
-            .map_err(|error| UsageError(error.to_string()))
-            .hint(|| "`--resize-inside` needs `--input uint8`, and opset 18 or newer".to_owned())
-    }
-
-    fn validate_int8(&self) -> Result<()> {
-        let int8 = self.precision == PrecisionName::Int8;
-        let of_int8 = [
-            (self.calibration.is_some(), "--calibration"),
-            (self.calibrate_by.is_some(), "--calibrate-by"),
-            (self.keep_float.is_some(), "--keep-float"),
-            (self.sensitivity, "--sensitivity"),
-        ];
-        let message = match of_int8.iter().find(|(given, _)| *given) {
-            Some((_, option)) if !int8 => format!("`{option}` has no effect without `--precision int8`"),
-            _ if int8 && self.no_fold => {
-                "`--precision int8` folds batch norm, which `--no-fold` keeps".to_owned()
-            }
-            _ if int8 && self.calibration.is_none() => {
-                let message = "`--precision int8` measures the ranges of values on pictures: `--calibration DIR` is missing";
-                return Err(UsageError(message.to_owned()))
-                    .hint(|| "some hundreds of training photos, of all classes, are enough".to_owned());
-            }
-            _ => return Ok(()),
-        };
-        Err(UsageError(message).into())
     }
 
     /// Where the weights come from.
@@ -362,92 +306,4 @@ impl Options {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(line: &str) -> Result<Options, clap::Error> {
-        Options::try_parse_from(line.split(' '))
-    }
-
-    #[test]
-    fn command_line_is_well_formed() {
-        use clap::CommandFactory;
-        Options::command().debug_assert();
-    }
-
-    #[test]
-    fn the_defaults_are_the_librarys() {
-        let options = parse("mbn-export --alpha 1 out.onnx").unwrap();
-        assert_eq!(options.export_options(), ExportOptions::default());
-        assert_eq!(options.source().unwrap(), WeightsSource::Published(Alpha::One));
-    }
-
-    #[test]
-    fn contradictions_are_refused() {
-        for line in [
-            "mbn-export --alpha 0.25",
-            "mbn-export --alpha 0.3 out.onnx",
-            "mbn-export --random-weights 1 out.onnx",
-            "mbn-export --alpha 1 --weights w --random-weights 1 out.onnx",
-            "mbn-export --alpha 1 --precision int4 out.onnx",
-            "mbn-export --alpha 1 --precision int8 --calibration d --calibrate-by guess out.onnx",
-            "mbn-export --alpha 1 --precision int8 --calibration d --keep-float blocks.14 out.onnx",
-            "mbn-export --alpha 1 --opset 12 out.onnx",
-            "mbn-export --alpha 1 --input jpeg out.onnx",
-            "mbn-export --alpha 1 one.onnx two.onnx",
-        ] {
-            assert!(parse(line).is_err(), "{line}");
-        }
-        for line in [
-            "mbn-export out.onnx",
-            "mbn-export --weights a.safetensors a.safetensors",
-        ] {
-            assert!(parse(line).unwrap().source().is_err(), "{line}");
-        }
-        for option in [
-            "--softmax",
-            "--no-fold",
-            "--opset 18",
-            "--precision fp16",
-            "--input uint8",
-        ] {
-            let line = format!("mbn-export --weights a.safetensors {option} b.safetensors");
-            let message = parse(&line).unwrap().validate().unwrap_err().to_string();
-            assert!(message.contains(option.split(' ').next().unwrap()), "{message}");
-        }
-    }
-
-    #[test]
-    fn int8_needs_pictures_and_its_options_need_int8() {
-        let message = |line: &str| parse(line).unwrap().validate().unwrap_err().to_string();
-        for (line, named) in [
-            ("--precision int8", "--calibration DIR"),
-            ("--precision int8 --calibration d --no-fold", "--no-fold"),
-            ("--calibration d", "--calibration"),
-            ("--precision fp16 --calibrate-by mse", "--calibrate-by"),
-            ("--keep-float auto", "--keep-float"),
-            ("--sensitivity", "--sensitivity"),
-        ] {
-            let message = message(&format!("mbn-export --alpha 1 {line} out.onnx"));
-            assert!(message.contains(named), "{line}: {message}");
-        }
-        let line = "mbn-export --alpha 1 --precision int8 --calibration d --keep-float stem,fc out.onnx";
-        let options = parse(line).unwrap();
-        options.validate().unwrap();
-        let float = LayerSet::NONE.with(0).with(27);
-        assert_eq!(options.export_options().keep_float, float);
-    }
-
-    #[test]
-    fn each_source_can_be_named() {
-        let source = |line| parse(line).unwrap().source().unwrap();
-        assert_eq!(
-            source("mbn-export --weights w out.onnx"),
-            WeightsSource::File("w".into(), None)
-        );
-        let file = source("mbn-export --weights w --alpha 0.5 out.onnx");
-        assert_eq!(file, WeightsSource::File("w".into(), Some(Alpha::Half)));
-        let random = source("mbn-export --alpha 0.25 --random-weights 3 out.onnx");
-        assert_eq!(random, WeightsSource::Random(Alpha::Quarter, 3));
-    }
-}
+mod tests;

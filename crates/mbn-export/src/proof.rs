@@ -161,7 +161,7 @@ pub fn prove(
     let mut references = References { reference, float };
     let preprocess = &subject.preprocess;
     let usual = match references.reference {
-        Reference::Bytes(network) => Tolerance::of_integers(!network.weights().float_layers().is_empty()),
+        Reference::Bytes(engine) => Tolerance::of_integers(engine.is_mixed()),
         _ => Tolerance::of(subject.precision, &Provider::Cpu),
     };
     let usual = match engine.pixel_type() {

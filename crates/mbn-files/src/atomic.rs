@@ -9,8 +9,8 @@ use tempfile::NamedTempFile;
 
 use crate::output::{OutputKind, OutputProblem, folder_of};
 
-const PREFIX: &str = ".mbn-";
-const SUFFIX: &str = ".tmp";
+pub(crate) const PREFIX: &str = ".mbn-";
+pub(crate) const SUFFIX: &str = ".tmp";
 
 /// Whether a name is that of a temporary file. A process that is killed while it writes leaves one behind.
 pub fn is_temporary(name: &OsStr) -> bool {
@@ -45,15 +45,8 @@ impl AtomicFile {
         let OutputKind::File(path) = OutputKind::of(path)? else {
             return Err(OutputProblem::IsStream.into());
         };
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).suffix(SUFFIX);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(0o666)); // less what the umask removes
-        }
         Ok(Self {
-            file: builder.tempfile_in(folder_of(&path))?,
+            file: temporary(&folder_of(&path))?,
             path,
         })
     }
@@ -84,8 +77,33 @@ impl Write for AtomicFile {
     }
 }
 
+/// Copies a file to a name that must be free. The copy gets its name when it is whole. It is not synced: who copies many files can
+/// do it again.
+///
+/// # Errors
+/// The file cannot be read or the copy not written; [`io::ErrorKind::AlreadyExists`] if the name is taken, which then stays as it is.
+pub fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut file = temporary(&folder_of(to))?;
+    io::copy(&mut source, &mut file)?;
+    file.persist_noclobber(to).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// A file under a temporary name.
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666)); // less what the umask removes
+    }
+    builder.tempfile_in(folder)
+}
+
 /// Makes the rename itself durable. Only Unix opens folders as files.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()
     } else {

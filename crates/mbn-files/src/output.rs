@@ -142,10 +142,7 @@ fn is_open_file(name: &Path) -> bool {
 
 /// Checks that a file can be created in `folder` or, if it does not exist, in the nearest folder above it.
 fn check_folder(folder: &Path, folders: Folders) -> Result<(), OutputProblem> {
-    let nearest = match folder.ancestors().find(|folder| or_current(folder).exists()) {
-        Some(nearest) => or_current(nearest),
-        None => Path::new("."),
-    };
+    let nearest = nearest(folder);
     if !nearest.is_dir() {
         return Err(OutputProblem::NotAFolder(nearest.to_owned()));
     }
@@ -161,13 +158,19 @@ fn check_folder(folder: &Path, folders: Folders) -> Result<(), OutputProblem> {
     }
 }
 
+/// The nearest of `folder` and those above it that exists.
+pub(crate) fn nearest(folder: &Path) -> &Path {
+    let mut folders = folder.ancestors().map(or_current);
+    folders.find(|folder| folder.exists()).unwrap_or(Path::new("."))
+}
+
 /// The folder that `path` is in.
 pub(crate) fn folder_of(path: &Path) -> PathBuf {
     path.parent().map_or(Path::new("."), or_current).to_owned()
 }
 
 /// The folder; an empty path means the current one.
-fn or_current(folder: &Path) -> &Path {
+pub(crate) fn or_current(folder: &Path) -> &Path {
     match folder.as_os_str().is_empty() {
         true => Path::new("."),
         false => folder,

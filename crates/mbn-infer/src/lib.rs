@@ -6,6 +6,7 @@
 pub mod builtin;
 pub mod check;
 pub mod classes;
+pub mod evaluation;
 pub mod given;
 mod hints;
 pub mod inputs;
@@ -20,5 +21,6 @@ pub mod report;
 mod run;
 pub mod scores;
 pub mod setup;
+pub mod sorter;
 
 pub use run::run;

@@ -14,7 +14,7 @@ use mbn_onnx::ModelErrorKind;
 use mbn_onnx::foreign::ultralytics::Ultralytics;
 use mbn_onnx::foreign::{Heads, Layout};
 use mbn_spec::{Architecture, Metadata, ModelMetadata, Preprocess, Variant};
-use mbn_weights::{Weights, is_weight_file};
+use mbn_weights::{Quantized, Weights, is_weight_file};
 
 use crate::builtin;
 use crate::given::Given;
@@ -137,6 +137,16 @@ impl Model {
     /// The number format that it computes in.
     pub fn precision(&self) -> ModelPrecision {
         self.precision
+    }
+
+    /// Its integers, if it is an int8 file of this project that nobody changed.
+    pub fn integers(&self) -> Option<Quantized> {
+        match &self.content {
+            Content::Onnx(_, onnx) if self.precision == ModelPrecision::Int8 => {
+                onnx.written().ok()?.quantized
+            }
+            _ => None,
+        }
     }
 
     /// What is known about it if another tool wrote it.

@@ -21,7 +21,8 @@ Examples:
   mbn-infer examples/images
   mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
   find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
-  mbn-infer --evaluate data/val
+  mbn-infer --evaluate --evaluation results data/val
+  mbn-infer --sort-into sorted --sort-links photos/
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
   mbn-infer --model resnet.onnx --preprocess imagenet --classes synset.txt photos/
@@ -55,9 +56,13 @@ pub struct Options {
     #[arg(long, requires = "list", help_heading = "Input")]
     pub null: bool,
 
-    /// Take the paths as folders of `CLASS/*` and report top-1 and top-5 accuracy
+    /// Take the paths as folders of `CLASS/*` and report accuracy, precision, recall, F1 and calibration
     #[arg(long, help_heading = "Input")]
     pub evaluate: bool,
+
+    /// Folder for what `--evaluate` finds: `evaluation.json`, `classes.csv`, `confusion.png` and `reliability.png`
+    #[arg(long, value_name = "DIR", requires = "evaluate", help_heading = "Output")]
+    pub evaluation: Option<PathBuf>,
 
     /// Decode every pixel of JPEG files that are much larger than the network's input [default: decode them at 1/2, 1/4
     /// or 1/8 of their size]
@@ -116,13 +121,21 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 
+    /// Folder that gets a copy of each picture, in a folder named like its likeliest class
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub sort_into: Option<PathBuf>,
+
+    /// Symbolic links instead of copies
+    #[arg(long, requires = "sort_into", help_heading = "Output")]
+    pub sort_links: bool,
+
     /// Images whose logits are compared with candle's: none, the first batch, all [default: first]
     #[arg(long, value_enum, help_heading = "Check")]
     pub parity: Option<ParityScope>,
 
     /// Largest difference of a logit, or of a probability's logarithm, that passes [default: 1e-4; for a float16 model
-    /// 5 % of the largest logit, for an int8 one 50 %; on CUDA 1e-3, with float16 or TF32 2 %; with float16 or TF32 the
-    /// first class agrees on 99 % of the images]
+    /// 5 % of the largest logit, for an int8 one 1 %, or 5 % with layers in float32; on CUDA 1e-3, with float16 or TF32 2 %;
+    /// with each of these but float32 the first class agrees on 99 % of the images]
     #[arg(long, value_name = "X", value_parser = parse_tolerance, help_heading = "Check")]
     pub tolerance: Option<f32>,
 

@@ -8,13 +8,14 @@ use mbn_engine::parity::Parity;
 use mbn_spec::text::counted;
 
 use crate::check::Check;
+use crate::evaluation::Evaluation;
 use crate::options::BadImages;
 use crate::pipeline::WorkerTimes;
-use crate::predictions::rank;
 use crate::setup::Classifier;
+use crate::sorter::Sorter;
 
 /// Counts and times of a run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// Images that were classified.
     pub classified: usize,
@@ -22,24 +23,19 @@ pub struct Report {
     pub failed: usize,
     /// Time in the engine.
     pub inference: Duration,
-    accuracy: Accuracy,
-}
-
-/// How often the right class was among the likeliest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Accuracy {
-    images: usize,
-    top1: usize,
-    top5: usize,
+    /// Of the images of known class, if there were any.
+    pub evaluation: Option<Evaluation>,
+    /// Puts pictures into class folders, if that is asked for.
+    pub sorter: Option<Sorter>,
 }
 
 impl Report {
     /// Counts an image of known class.
     pub fn count_class(&mut self, probabilities: &[f32], class: usize) {
-        let rank = rank(probabilities, class);
-        self.accuracy.images += 1;
-        self.accuracy.top1 += usize::from(rank < 1);
-        self.accuracy.top5 += usize::from(rank < 5);
+        let evaluation = self
+            .evaluation
+            .get_or_insert_with(|| Evaluation::new(probabilities.len()));
+        evaluation.add(probabilities, class);
     }
 
     /// Prints the summary on stderr.
@@ -67,8 +63,11 @@ impl Report {
             seconds(workers.decode),
             seconds(workers.preprocess)
         );
-        if self.accuracy.images > 0 {
-            log::info!("{}", self.accuracy);
+        if let Some(sorter) = &self.sorter {
+            log::info!("{}", sorter.describe());
+        }
+        if let Some(evaluation) = &self.evaluation {
+            log::info!("{evaluation}");
         }
         match classifier.check.as_ref().map(Check::parity) {
             Some(parity) if parity.differences().images == 0 => {
@@ -108,34 +107,9 @@ pub fn level(bad_images: BadImages) -> Level {
     }
 }
 
-impl std::fmt::Display for Accuracy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let percent = |hits: usize| 100.0 * hits as f64 / self.images.max(1) as f64;
-        let (top1, top5) = (percent(self.top1), percent(self.top5));
-        write!(
-            f,
-            "accuracy: top-1 {top1:.2} %, top-5 {top5:.2} % of {}",
-            counted(self.images, "image")
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn accuracy_counts_the_first_and_the_first_five() {
-        let mut report = Report::default();
-        let probabilities = [0.30, 0.25, 0.20, 0.10, 0.08, 0.07];
-        for class in [0, 4, 5, 0] {
-            report.count_class(&probabilities, class);
-        }
-        assert_eq!(
-            report.accuracy.to_string(),
-            "accuracy: top-1 50.00 %, top-5 75.00 % of 4 images"
-        );
-    }
 
     #[test]
     fn a_failed_image_leaves_the_work_partly_done() {

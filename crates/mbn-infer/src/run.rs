@@ -12,8 +12,10 @@ use mbn_cli::{Outcome, check_output, interrupt, progress};
 use mbn_data::{DecodeOptions, LeftOut};
 use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
+use mbn_model::first_class;
 
 use crate::check::Check;
+use crate::evaluation::{self, Evaluation};
 use crate::hints;
 use crate::inputs::{self, Input, Inputs};
 use crate::options::Options;
@@ -23,6 +25,7 @@ use crate::predictions::top_k;
 use crate::report::{self, Report};
 use crate::scores::Scores;
 use crate::setup::{self, Classifier};
+use crate::sorter::Sorter;
 
 const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
 
@@ -77,7 +80,14 @@ pub fn run(options: Options) -> Result<Outcome> {
         // The results themselves show the progress.
         progress::hide();
     }
-    let mut report = Report::default();
+    let sorter = options.sort_into.as_deref().map(|folder| {
+        let names = classifier.class_names.names();
+        Sorter::new(folder, names, options.sort_links)
+    });
+    let mut report = Report {
+        sorter: sorter.transpose()?,
+        ..Report::default()
+    };
     let start = Instant::now();
     let mut in_flight = VecDeque::new();
     let mut finish = |chunk: InFlight<'_>, classifier: &mut Classifier| {
@@ -111,6 +121,11 @@ pub fn run(options: Options) -> Result<Outcome> {
     let elapsed = start.elapsed();
     let written = writer.finish().and_then(|sink| Ok(sink.commit()?));
     written.with_context(|| output::cannot_write(output))?;
+    if let Some(folder) = &options.evaluation {
+        let names = classifier.class_names.names();
+        let none = Evaluation::new(names.len());
+        evaluation::write(report.evaluation.as_ref().unwrap_or(&none), names, folder)?;
+    }
     report.log(
         elapsed,
         pipeline.times(),
@@ -202,6 +217,10 @@ fn finish(
             Err(problem) => Err(problem),
         };
         let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
+        let first = probabilities.as_deref().ok().and_then(first_class);
+        if let (Some(sorter), Some(class)) = (&mut report.sorter, first) {
+            sorter.add(&input.path, class)?;
+        }
         let written = write(input, probabilities, classifier, options, writer, report);
         written.with_context(|| output::cannot_write(options.output.as_deref()))?;
     }
@@ -232,14 +251,8 @@ fn write(
             if let Some(class) = input.class {
                 report.count_class(probabilities, class);
             }
-            writer.image(
-                &input.path,
-                Ok(&top_k(
-                    probabilities,
-                    classifier.class_names.names(),
-                    options.top_k,
-                )),
-            )
+            let predictions = top_k(probabilities, classifier.class_names.names(), options.top_k);
+            writer.image(&input.path, Ok(&predictions))
         }
         Err(problem) => {
             report.failed += 1;

@@ -5,6 +5,8 @@
 //! rounded afterwards is rounded as ONNX's `QLinearConv` and ONNX Runtime do: `round_half_even((sum + bias) * (input scale *
 //! weight scale / output scale))` in float32, saturated to a byte.
 
+mod patches;
+mod replace;
 mod rounding;
 mod values;
 
@@ -14,6 +16,7 @@ use mbn_spec::{Architecture, ConvLayer, LayerKind};
 use mbn_weights::{ByteLayer, Quantized, QuantizedLayer, keeps_bytes};
 
 use crate::parameters::conv3x3;
+pub use replace::Bias;
 use rounding::{Rounding, to_bytes};
 pub use values::Values;
 
@@ -71,29 +74,6 @@ impl QuantizedNetwork {
     /// The network's description.
     pub fn architecture(&self) -> &Architecture {
         &self.weights.architecture
-    }
-
-    /// Replaces the biases of a layer.
-    ///
-    /// # Errors
-    /// There is no such layer, or it has another number of channels.
-    pub fn set_bias(&mut self, layer: usize, bias: Bias) -> Result<()> {
-        let channels = |len: usize| match len == bias.len() {
-            true => Ok(()),
-            false => bail!("layer {layer} has {len} channels, not {}", bias.len()),
-        };
-        match (self.weights.layers.get_mut(layer), &bias) {
-            (Some(QuantizedLayer::Bytes(bytes)), Bias::Steps(steps)) => {
-                channels(bytes.bias.len())?;
-                bytes.bias.clone_from(steps);
-            }
-            (Some(QuantizedLayer::Float(conv)), Bias::Floats(floats)) => {
-                channels(conv.bias.len())?;
-                conv.bias.clone_from(floats);
-            }
-            _ => bail!("layer {layer} has no bias of this kind"),
-        }
-        Ok(())
     }
 
     /// Logits `[N, classes]` of images `[N, 3, H, W]`, normalised.
@@ -244,24 +224,6 @@ impl QuantizedNetwork {
     }
 }
 
-/// Biases of a layer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Bias {
-    /// Of a layer on bytes.
-    Steps(Vec<i32>),
-    /// Of a layer that stays float32.
-    Floats(Vec<f32>),
-}
-
-impl Bias {
-    fn len(&self) -> usize {
-        match self {
-            Self::Steps(steps) => steps.len(),
-            Self::Floats(floats) => floats.len(),
-        }
-    }
-}
-
 /// The classifier on bytes: integer sums, scaled to float32 once.
 fn product<'a>(row: &'a [u8], own: &'a ByteLayer, scale: f32) -> impl Iterator<Item = f32> + 'a {
     let filters = own.weight.chunks_exact(row.len().max(1));
@@ -279,10 +241,7 @@ impl Conv {
         let shape = spec.weight_shape();
         let weight = match layer {
             QuantizedLayer::Float(conv) => Tensor::from_slice(&conv.weight, shape.as_slice(), &Device::Cpu)?,
-            QuantizedLayer::Bytes(bytes) => {
-                let steps: Vec<f32> = bytes.weight.iter().map(|&weight| f32::from(weight)).collect();
-                Tensor::from_vec(steps, shape.as_slice(), &Device::Cpu)?
-            }
+            QuantizedLayer::Bytes(bytes) => integers(bytes, &spec)?,
         };
         let identity = match spec.kind {
             LayerKind::Stem => None,
@@ -294,6 +253,12 @@ impl Conv {
             identity,
         })
     }
+}
+
+/// The integers of a layer as floats.
+fn integers(layer: &ByteLayer, spec: &ConvLayer) -> Result<Tensor> {
+    let steps: Vec<f32> = layer.weight.iter().map(|&weight| f32::from(weight)).collect();
+    Tensor::from_vec(steps, spec.weight_shape().as_slice(), &Device::Cpu)
 }
 
 /// A batch norm and activation that leave values of at least 0 as they are.

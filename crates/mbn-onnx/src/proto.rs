@@ -3,6 +3,7 @@
 //! Messages that this workspace does not look into, such as functions and training graphs, are kept as their bytes. So a
 //! model is written back as it was read.
 
+mod elements;
 mod graph;
 mod model;
 mod tensor;

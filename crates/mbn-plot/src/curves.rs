@@ -4,7 +4,7 @@ use crate::{
     PlotError,
     axes::{Axes, LABEL_SIZE},
     canvas::{Align, Area, Canvas, INK, MUTED, Rgb, TextStyle, WHITE},
-    font::Typeface,
+    panels::{self, BLUE, RED},
     placement::clearest,
     ticks::epoch_ticks,
 };
@@ -24,13 +24,6 @@ pub struct EpochPoint {
     pub test_accuracy: f64,
 }
 
-const BLUE: Rgb = [31, 84, 196];
-const RED: Rgb = [214, 39, 40];
-
-const SIZE: (f32, f32) = (1600.0, 640.0);
-const PANEL_SIZE: (f32, f32) = (660.0, 430.0);
-const PANEL_TOP: f32 = 112.0;
-const PANEL_LEFTS: [f32; 2] = [110.0, 910.0];
 const LINE_WIDTH: f32 = 2.6;
 const DOT_RADIUS: f32 = 4.0;
 /// With more epochs than this, dots would overlap.
@@ -50,9 +43,7 @@ pub fn curves(history: &[EpochPoint], title: &str) -> Result<Vec<u8>, PlotError>
     let (Some(first), Some(last)) = (epochs().min(), epochs().max()) else {
         return Err(PlotError::EmptyHistory);
     };
-    let mut canvas = Canvas::new(SIZE.0, SIZE.1, Typeface::built_in()?)?;
-    let title = canvas.face().fit(title, 26.0, SIZE.0 - 80.0);
-    canvas.text(&title, (0.5 * SIZE.0, 38.0), TextStyle::new(26.0, Align::Middle));
+    let mut canvas = panels::canvas(title)?;
 
     let accuracy = [
         Series::new("train", BLUE, history, |point| point.train_accuracy),
@@ -69,12 +60,7 @@ pub fn curves(history: &[EpochPoint], title: &str) -> Result<Vec<u8>, PlotError>
         x: epoch_range(first, last),
         y,
         x_ticks: epoch_ticks(first, last),
-        area: Area {
-            x: PANEL_LEFTS[index],
-            y: PANEL_TOP,
-            width: PANEL_SIZE.0,
-            height: PANEL_SIZE.1,
-        },
+        area: panels::area(index),
     };
     // The first of several equal ones counts, as in training.
     let best = history

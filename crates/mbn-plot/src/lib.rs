@@ -1,7 +1,7 @@
-//! The pictures of a training run: plain data in, PNG bytes out.
+//! The pictures of a training run and of an evaluation: plain data in, PNG bytes out.
 //!
-//! [`curves`] draws accuracy and loss by epoch, [`confusion`] which classes are taken for which, and [`gallery`] images with
-//! captions. Nothing is read from the machine: the font (DejaVu Sans) is built in. The caller writes the bytes.
+//! [`curves`] draws accuracy and loss by epoch, [`confusion`] which classes are taken for which, [`reliability`] whether a
+//! network is as often right as it is sure, and [`gallery`] images with captions. Nothing is read from the machine: the font (DejaVu Sans) is built in. The caller writes the bytes.
 //!
 //! ```
 //! use mbn_plot::{EpochPoint, curves};
@@ -18,12 +18,15 @@ mod confusion;
 mod curves;
 mod font;
 mod gallery;
+mod panels;
 mod placement;
+mod reliability;
 mod ticks;
 
 pub use confusion::{MAX_MATRIX_CLASSES, confusion};
 pub use curves::{EpochPoint, curves};
 pub use gallery::{Caption, Tile, Tone, gallery};
+pub use reliability::{ReliabilityBin, reliability};
 
 /// Why a picture cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +34,9 @@ pub enum PlotError {
     /// Curves need at least one epoch.
     #[error("no epochs to draw: the history is empty")]
     EmptyHistory,
+    /// A reliability diagram needs at least one image.
+    #[error("no images to draw: all ranges of confidence are empty")]
+    NoImages,
     /// A confusion matrix needs at least one class.
     #[error("no classes to draw: the confusion matrix is empty")]
     NoClasses,

@@ -1,7 +1,9 @@
 //! The pictures as a viewer sees them: decoded from PNG and checked pixel by pixel.
 
 use image::RgbImage;
-use mbn_plot::{Caption, EpochPoint, PlotError, Tile, Tone, confusion, curves, gallery};
+use mbn_plot::{
+    Caption, EpochPoint, PlotError, ReliabilityBin, Tile, Tone, confusion, curves, gallery, reliability,
+};
 
 const BLUE: [u8; 3] = [31, 84, 196];
 const RED: [u8; 3] = [214, 39, 40];
@@ -261,4 +263,32 @@ fn galleries_of_odd_pictures_do_not_panic() {
     };
     let tiles = [odd(0, 0), odd(1, 3000), odd(3000, 1), odd(1, 1)];
     decode(&gallery(&"long ".repeat(200), "名前\u{0}", &tiles).unwrap());
+}
+
+/// Bars reach as high as the accuracy, and nothing is red where accuracy is confidence.
+#[test]
+fn a_reliability_diagram_shows_what_is_missing() {
+    let bins = |accuracy: f64| {
+        let bin = |i: u64| ReliabilityBin {
+            images: i,
+            confidence: (i as f64 + 0.5) / 10.0,
+            accuracy: (accuracy * (i as f64 + 0.5) / 10.0).min(1.0),
+        };
+        (0..10).map(bin).collect::<Vec<_>>()
+    };
+    let reds = |accuracy: f64| {
+        let picture = decode(&reliability(&bins(accuracy), "Reliability", "error 1 %").unwrap());
+        assert_eq!(picture.dimensions(), (1600, 640));
+        let is_red = |pixel: &image::Rgb<u8>| {
+            pixel[0] > pixel[1].saturating_add(40) && pixel[0] > pixel[2].saturating_add(40)
+        };
+        picture.pixels().filter(|pixel| is_red(pixel)).count()
+    };
+    let (right, missing, all_missing) = (reds(1.0), reds(0.8), reds(0.1));
+    assert!(
+        right < 2000 && missing > 10_000 && all_missing > 3 * missing,
+        "{right} {missing} {all_missing}"
+    );
+    let empty = [ReliabilityBin::default(); 15];
+    assert!(matches!(reliability(&empty, "", ""), Err(PlotError::NoImages)));
 }

@@ -1,17 +1,21 @@
-//! Bias correction (Nagel et al. 2019): rounded weights shift the mean of what a channel gives, and the shift is the same for
-//! nearly all pictures. It is measured layer by layer, on values that are already corrected before, and taken out of the bias.
+//! The pass that corrects a rounded network layer by layer, on bytes that the layers before give already. Weights move so that
+//! their errors cancel (`compensate`). Then biases are corrected (Nagel et al. 2019): rounded weights shift the mean of what a
+//! channel gives, and the shift is the same for nearly all pictures, so that it is measured and taken out of the bias.
 
 use mbn_model::{Bias, QuantizedNetwork};
-use mbn_weights::{Quantized, QuantizedLayer};
+use mbn_weights::{FoldedConv, Quantized, QuantizedLayer};
 
 use crate::calibration::Calibration;
+use crate::compensate::{Covariances, compensated};
 use crate::pictures::batches;
 use crate::{QuantError, rounding};
 
-/// The network with corrected biases, and its logits for the pictures. `means` are the float network's, before the activation.
+/// The network with corrected weights and biases, and its logits for the pictures. `layers` are the float network's, and `means`
+/// what its convolutions give on average, before the activation.
 pub(crate) fn correct(
     calibration: &Calibration<'_>,
     quantized: Quantized,
+    layers: &[FoldedConv],
     means: &[Vec<f64>],
 ) -> Result<(Quantized, Vec<f32>), QuantError> {
     let n = calibration.corrected;
@@ -20,7 +24,12 @@ pub(crate) fn correct(
     for (range, images) in batches(calibration.pictures, n) {
         values.push((range.len(), network.input(&images?)?));
     }
-    for (layer, expected) in means.iter().enumerate() {
+    for (layer, (expected, float)) in means.iter().zip(layers).enumerate() {
+        if let QuantizedLayer::Bytes(bytes) = &network.weights().layers[layer] {
+            let covariances = Covariances::measure(&network, layer, &values)?;
+            let weight = compensated(&float.weight, bytes, &covariances);
+            network.set_weight(layer, weight)?;
+        }
         let mut found = vec![0.0; expected.len()];
         for (pictures, values) in &values {
             let sums = network.convolve(layer, values)?;

@@ -15,12 +15,14 @@
 //!
 //! candle runs the pictures twice: [`Calibration::measure`] takes each channel's largest value and mean, scales channels so
 //! that their ranges agree (`equalise`), and counts the scaled values (`histogram`). From the counts follows each layer's
-//! range (`range`), from that the bytes (`rounding`). `correct` then runs the network on bytes layer by layer, and takes the
-//! mean shift of each channel out of its bias. [`sensitivity`] tells what each layer costs.
+//! range (`range`), from that the bytes (`rounding`). `correct` then runs the network on bytes layer by layer, lets the
+//! errors of a filter's weights cancel (`compensate`), and takes the mean shift of each channel out of its bias.
+//! [`sensitivity`] tells what each layer costs.
 
 mod agreement;
 mod calibration;
 mod channels;
+mod compensate;
 mod correct;
 mod equalise;
 mod error;

@@ -35,5 +35,7 @@ pub use file::MAX_FILE_BYTES;
 pub use folded::{Folded, FoldedConv};
 pub use lookalikes::Lookalike;
 pub use published::{BEST_OF_RUN, LAST_OF_RUN, MODELS, is_weight_file, published_weights};
-pub use quantized::{ByteLayer, ByteScale, Quantized, QuantizedError, QuantizedLayer, keeps_bytes};
+pub use quantized::{
+    ByteLayer, ByteScale, Quantized, QuantizedError, QuantizedLayer, keeps_bytes, without_lonely,
+};
 pub use state_dict::Weights;

@@ -189,6 +189,18 @@ pub fn keeps_bytes(architecture: &Architecture, float: LayerSet, i: usize) -> bo
     !float.contains(i) || (i < last && !float.contains(i + 1))
 }
 
+/// The layers in `float`, and with every one that would stand alone between bytes the other layer of its block.
+///
+/// ONNX Runtime takes a convolution between `DequantizeLinear` and `QuantizeLinear` for one that is to be quantised, and rounds its
+/// float weights to 8 bits itself, one scale for all channels. Two float layers in a row it leaves alone.
+pub fn without_lonely(architecture: &Architecture, float: LayerSet) -> LayerSet {
+    let last = architecture.convs().len() - 1;
+    // The first layer reads the image, and pooling reads floats after the last one.
+    let lonely = (1..last).filter(|&i| float.contains(i) && !float.contains(i - 1) && !float.contains(i + 1));
+    // A block is a depthwise convolution, which has an odd number, and the pointwise one after it.
+    lonely.fold(float, |all, i| all.with(if i % 2 == 1 { i + 1 } else { i - 1 }))
+}
+
 #[cfg(test)]
 mod tests {
     use mbn_spec::Alpha;
@@ -260,5 +272,38 @@ mod tests {
             .into();
         assert_eq!(bytes, [true, false, true, true, false]);
         assert_eq!(quantized().float_layers(), LayerSet::NONE);
+    }
+
+    /// No layer between bytes is alone, nothing else is added, and sets without such layers stay.
+    #[test]
+    fn layers_are_kept_with_their_block() {
+        let architecture = Architecture::new(Alpha::Quarter, 2);
+        let set = |layers: &[usize]| layers.iter().fold(LayerSet::NONE, |set, &layer| set.with(layer));
+        for (given, expected) in [
+            (&[][..], &[][..]),
+            (&[0], &[0]),
+            (&[26], &[26]),
+            (&[27], &[27]),
+            (&[3], &[3, 4]),
+            (&[4], &[3, 4]),
+            (&[4, 5], &[4, 5]),
+            (&[0, 1], &[0, 1]),
+            (&[1], &[1, 2]),
+            (&[25], &[25, 26]),
+            (&[2, 6, 7, 12], &[1, 2, 6, 7, 11, 12]),
+        ] {
+            assert_eq!(
+                without_lonely(&architecture, set(given)),
+                set(expected),
+                "{given:?}"
+            );
+        }
+        let alone = |set: LayerSet, i: usize| set.contains(i) && !set.contains(i - 1) && !set.contains(i + 1);
+        for i in 0..28 {
+            for j in 0..28 {
+                let found = without_lonely(&architecture, set(&[i, j]));
+                assert!(found.contains(i) && found.contains(j) && (1..26).all(|layer| !alone(found, layer)));
+            }
+        }
     }
 }

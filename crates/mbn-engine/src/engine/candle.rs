@@ -53,24 +53,34 @@ impl Engine for CandleEngine {
     }
 
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
-        let Pixels::Float(images) = images else {
-            return Err(EngineError::PixelType {
-                found: images.pixel_type(),
-                expected: self.pixel_type(),
-            });
-        };
-        if n == 0 {
-            return Ok(Vec::new());
+        match square(images, n, &self.device)? {
+            Some(images) => Ok(self.network.forward(&images)?.flatten_all()?.to_vec1()?),
+            None => Ok(Vec::new()),
         }
-        let size = (images.len() / (3 * n)).isqrt();
-        if n * 3 * size * size != images.len() {
-            return Err(EngineError::Images {
-                values: images.len(),
-                images: n,
-                size: None,
-            });
-        }
-        let images = Tensor::from_slice(images, (n, 3, size, size), &self.device)?;
-        Ok(self.network.forward(&images)?.flatten_all()?.to_vec1()?)
     }
+}
+
+/// `n` square images of floats as a tensor `[n, 3, size, size]`, or `None` if there is none.
+///
+/// # Errors
+/// They are no floats, or not `n` square images.
+pub(super) fn square(images: Pixels<'_>, n: usize, device: &Device) -> Result<Option<Tensor>, EngineError> {
+    let Pixels::Float(images) = images else {
+        return Err(EngineError::PixelType {
+            found: images.pixel_type(),
+            expected: PixelType::Float,
+        });
+    };
+    if n == 0 {
+        return Ok(None);
+    }
+    let size = (images.len() / (3 * n)).isqrt();
+    if n * 3 * size * size != images.len() {
+        return Err(EngineError::Images {
+            values: images.len(),
+            images: n,
+            size: None,
+        });
+    }
+    Ok(Some(Tensor::from_slice(images, (n, 3, size, size), device)?))
 }

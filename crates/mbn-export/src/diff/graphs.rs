@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mbn_onnx::Model;
-use mbn_onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
+use mbn_onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use mbn_spec::text::listed;
 
 use crate::show::printable;
@@ -15,20 +15,9 @@ const NAMED: usize = 6;
 pub(super) fn differences(a: &Model, b: &Model) -> Vec<String> {
     let mut lines = Vec::new();
     let (a, b) = (a.proto(), b.proto());
-    let opset = |model: &mbn_onnx::proto::ModelProto| -> Vec<(String, i64)> {
-        let imports = model.opset_import.iter();
-        imports
-            .map(|import| (import.domain().to_owned(), import.version()))
-            .collect()
-    };
-    if opset(a) != opset(b) || a.ir_version != b.ir_version {
-        lines.push(format!(
-            "the versions differ: IR {} and opset {:?}, IR {} and opset {:?}",
-            a.ir_version(),
-            opset(a),
-            b.ir_version(),
-            opset(b)
-        ));
+    let (versions_a, versions_b) = (versions(a), versions(b));
+    if versions_a != versions_b {
+        lines.push(format!("the versions differ: {versions_a}; {versions_b}"));
     }
     let (Some(a), Some(b)) = (&a.graph, &b.graph) else {
         return lines;
@@ -61,7 +50,7 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<String> {
         .collect();
     say("these constants differ in type or shape", &shapes, &mut lines);
     let values: Vec<_> = both()
-        .filter(|(_, a, b)| shape(a) == shape(b) && a != b)
+        .filter(|(_, a, b)| shape(a) == shape(b) && !same_elements(a, b))
         .map(|(name, ..)| name)
         .collect();
     say("these constants differ in their values", &values, &mut lines);
@@ -70,8 +59,9 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<String> {
             let texts: Vec<_> = infos.iter().map(crate::show::value).collect();
             texts.join(", ")
         };
+        let (a, b) = (list(a), list(b));
         if a != b {
-            lines.push(format!("the {what} differ: {}; {}", list(a), list(b)));
+            lines.push(format!("the {what} differ: {a}; {b}"));
         }
     }
     lines
@@ -93,9 +83,49 @@ fn constants(graph: &GraphProto) -> BTreeMap<&str, &TensorProto> {
         .collect()
 }
 
+/// Whether two nodes do the same, whatever the order and the descriptions of their attributes.
 fn same(a: &NodeProto, b: &NodeProto) -> bool {
-    (a.op_type(), a.domain(), &a.input, &a.output, &a.attribute)
-        == (b.op_type(), b.domain(), &b.input, &b.output, &b.attribute)
+    (a.op_type(), domain(a.domain()), &a.input, &a.output)
+        == (b.op_type(), domain(b.domain()), &b.input, &b.output)
+        && attributes(a) == attributes(b)
+}
+
+fn attributes(node: &NodeProto) -> Vec<AttributeProto> {
+    let mut attributes = node.attribute.clone();
+    attributes
+        .iter_mut()
+        .for_each(|attribute| attribute.doc_string = None);
+    attributes.sort_by(|a, b| a.name().cmp(b.name()));
+    attributes
+}
+
+/// Whether two constants have the same elements, in whichever field these are.
+fn same_elements(a: &TensorProto, b: &TensorProto) -> bool {
+    match (a.element_bytes(), b.element_bytes()) {
+        (Some(a), Some(b)) => a == b,
+        (None, None) => (&a.string_data, &a.external_data) == (&b.string_data, &b.external_data),
+        _ => false,
+    }
+}
+
+/// ONNX's own operators have two names for their domain.
+fn domain(name: &str) -> &str {
+    if name == "ai.onnx" { "" } else { name }
+}
+
+/// IR and operator sets, such as `IR 8, opset 17, ai.onnx.ml 3`.
+fn versions(model: &ModelProto) -> String {
+    let mut sets: Vec<_> = model
+        .opset_import
+        .iter()
+        .map(|set| (domain(set.domain()), set.version()))
+        .collect();
+    sets.sort_unstable();
+    let sets = sets.iter().map(|(domain, version)| match *domain {
+        "" => format!(", opset {version}"),
+        domain => format!(", {} {version}", printable(domain)),
+    });
+    format!("IR {}{}", model.ir_version(), sets.collect::<String>())
 }
 
 fn only<T>(what: &str, a: &BTreeMap<&str, T>, b: &BTreeMap<&str, T>, lines: &mut Vec<String>) {
@@ -115,3 +145,6 @@ fn say(what: &str, names: &[&str], lines: &mut Vec<String>) {
         lines.push(format!("{what}: {}", listed(quoted, NAMED)));
     }
 }
+
+#[cfg(test)]
+mod tests;

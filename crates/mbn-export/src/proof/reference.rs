@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use mbn_engine::engine::{CandleEngine, Engine};
+use mbn_engine::engine::{CandleEngine, Engine, IntegerEngine};
 use mbn_engine::images::Pixels;
-use mbn_model::{Network, QuantizedNetwork};
+use mbn_model::Network;
 use mbn_weights::{Folded, Quantized, Weights};
 
 use crate::pictures::Sample;
@@ -16,7 +16,7 @@ pub enum Reference {
     /// Constants of the file itself.
     Constants(Box<CandleEngine>),
     /// The file's integers, computed as engines on integers do.
-    Bytes(Box<QuantizedNetwork>),
+    Bytes(Box<IntegerEngine>),
 }
 
 impl Reference {
@@ -42,7 +42,7 @@ impl Reference {
     /// # Errors
     /// They contradict each other.
     pub fn bytes(weights: Quantized) -> Result<Self> {
-        Ok(Self::Bytes(Box::new(QuantizedNetwork::new(weights)?)))
+        Ok(Self::Bytes(Box::new(IntegerEngine::new(weights)?)))
     }
 
     /// candle's logits.
@@ -52,7 +52,7 @@ impl Reference {
         match self {
             Self::Weights(network) => Ok(network.forward_eval(&images(floats)?)?.flatten_all()?.to_vec1()?),
             Self::Constants(engine) => Ok(engine.logits(Pixels::Float(&floats), n)?),
-            Self::Bytes(network) => Ok(network.forward(&images(floats)?)?.flatten_all()?.to_vec1()?),
+            Self::Bytes(engine) => Ok(engine.logits(Pixels::Float(&floats), n)?),
         }
     }
 }

@@ -214,6 +214,10 @@ fn layers_stay_float_and_each_has_its_cost() {
         ["stem", "blocks.3.depthwise", "blocks.3.pointwise", "fc"]
     );
     assert_eq!(how.calibration, "entropy");
+    // ONNX Runtime would quantise a single layer by itself.
+    run(&["--keep-float=blocks.9.pointwise", &library, "pair.onnx"])
+        .success()
+        .stderr(contains("Kept in float32 too: `blocks.9.depthwise`"));
     run(&["--keep-float=auto", "--sensitivity", &library, "auto.onnx"])
         .success()
         .stdout(contains("| blocks.13.pointwise |"))

@@ -10,4 +10,5 @@ mod options;
 mod other_files;
 mod output;
 mod range;
+mod triton;
 mod weights;

@@ -83,3 +83,18 @@ fn only_files_are_replaced() {
     assert_eq!(message, "it is a folder, expected a file");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
+
+#[test]
+fn a_copy_takes_no_name_that_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("a"), "content").unwrap();
+    copy_new(&path("a"), &path("b")).unwrap();
+    assert_eq!(std::fs::read_to_string(path("b")).unwrap(), "content");
+    std::fs::write(path("c"), "other").unwrap();
+    let error = copy_new(&path("a"), &path("c")).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read_to_string(path("c")).unwrap(), "other");
+    assert!(copy_new(&path("gone"), &path("d")).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+}

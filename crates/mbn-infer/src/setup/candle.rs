@@ -1,8 +1,8 @@
 //! candle as the engine: its device, and the weights that it runs in the model's place.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use mbn_cli::Hint;
-use mbn_engine::engine::{CandleEngine, Provider};
+use mbn_engine::engine::{CandleEngine, IntegerEngine, Provider};
 use mbn_engine::lanes::Lanes;
 use mbn_onnx::LOGITS;
 use mbn_onnx::foreign::Ending;
@@ -23,9 +23,24 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
     };
     let device = opened.device;
     mbn_ops::allow_tf32(options.tf32);
-    let engine = CandleEngine::on(&weights(model, options)?, &device)?;
+    let integers = model.integers().filter(|_| options.weights.is_none());
+    let engine = match integers {
+        Some(_) if device.is_cuda() => {
+            let text = format!(
+                "candle computes int8 on the CPU only, and {} is int8",
+                model.name()
+            );
+            return Err(anyhow!(text))
+                .hint(|| "`--device cpu` does that; ONNX Runtime takes int8 on both".to_owned());
+        }
+        Some(integers) => {
+            log::info!("weights: the integers in {}", model.name());
+            built(IntegerEngine::new(integers)?)
+        }
+        None => built(CandleEngine::on(&weights(model, options)?, &device)?),
+    };
     let loaded = Loaded {
-        lanes: Lanes::start([built(engine)])?,
+        lanes: Lanes::start([engine])?,
         batch: if device.is_cuda() {
             options.cuda_batch_len()
         } else {

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::Hint;
-use mbn_engine::engine::{CandleEngine, Engine, Provider};
+use mbn_engine::engine::{CandleEngine, Engine, IntegerEngine, Provider};
 use mbn_engine::images::PixelType;
 use mbn_engine::parity::{Parity, Tolerance};
 use mbn_spec::Preprocess;
@@ -27,6 +27,22 @@ pub(super) fn check(
     if scope == ParityScope::Off || (is_unasked && model.foreign().is_some()) {
         return Ok(None);
     }
+    let is_asked = options.weights.is_some();
+    if let Some(integers) = model.integers().filter(|_| !is_asked) {
+        let candle = IntegerEngine::new(integers)?;
+        log::debug!(
+            "parity is checked with the integers in {} by {}",
+            model.name(),
+            candle.describe()
+        );
+        let usual = Tolerance::of_integers(candle.is_mixed() || loaded.on_cuda);
+        let parity = Parity::new(
+            candle,
+            tolerance(options, loaded, usual),
+            loaded.gives_probabilities(),
+        );
+        return Ok(Some(Check::new(parity, scope, preprocess)));
+    }
     let Some(reference) = reference::find(model, options.weights.as_deref())? else {
         let missing = format!("the weights of {} were not found", model.name());
         let hint = "`--weights FILE` names them; without it the program searches for a file with the same stem \
@@ -44,13 +60,21 @@ pub(super) fn check(
         candle.describe()
     );
     let usual = Tolerance::of(model.precision(), &loaded.provider);
+    let parity = Parity::new(
+        candle,
+        tolerance(options, loaded, usual),
+        loaded.gives_probabilities(),
+    );
+    Ok(Some(Check::new(parity, scope, preprocess)))
+}
+
+/// What the user allows, else the `usual`, and more for a graph that resizes.
+fn tolerance(options: &Options, loaded: &Loaded, usual: Tolerance) -> Tolerance {
     let usual = match loaded.lanes.pixel_type() {
         PixelType::Pictures => usual.on_resized(),
         PixelType::Float | PixelType::Uint8 => usual,
     };
-    let tolerance = options.tolerance.map_or(usual, Tolerance::absolute);
-    let parity = Parity::new(candle, tolerance, loaded.gives_probabilities());
-    Ok(Some(Check::new(parity, scope, preprocess)))
+    options.tolerance.map_or(usual, Tolerance::absolute)
 }
 
 /// Where candle computes the outputs to compare with: on ONNX Runtime's device, if it can. It computes in float32 even

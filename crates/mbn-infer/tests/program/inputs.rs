@@ -180,6 +180,53 @@ fn evaluate_counts_by_folder() {
 }
 
 #[test]
+fn an_evaluation_is_written_as_files() {
+    let folder = folder();
+    let names = common::class_names();
+    for (class, name) in names[..3].iter().enumerate() {
+        let path = format!("val/{name}");
+        std::fs::create_dir_all(folder.path().join(&path)).unwrap();
+        (0..=class).for_each(|i| picture(&folder, &format!("{path}/{i}.png")));
+    }
+    let run = success(program(&folder).args(["--evaluate", "--evaluation", "new/results", "val"]));
+    assert!(
+        run.stderr.contains("mean over the classes: precision "),
+        "{}",
+        run.stderr
+    );
+    let read = |name: &str| std::fs::read(folder.path().join("new/results").join(name)).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&read("evaluation.json")).unwrap();
+    assert_eq!(json["images"], 6);
+    assert_eq!(json["classes"][2]["images"], 3);
+    assert_eq!(json["classes"][2]["label"], names[2].as_str());
+    let confused = json["confusion"].as_array().unwrap();
+    assert_eq!(
+        confused
+            .iter()
+            .map(|cell| cell["images"].as_u64().unwrap())
+            .sum::<u64>(),
+        6
+    );
+    let top1 = format!("top-1 {:.2} %", 100.0 * json["top1"].as_f64().unwrap());
+    assert!(run.stderr.contains(&top1), "{}", run.stderr);
+    let table = String::from_utf8(read("classes.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + names.len());
+    assert!(table.lines().nth(3).unwrap().contains(",3,"), "{table}");
+    for picture in ["confusion.png", "reliability.png"] {
+        assert!(image::load_from_memory(&read(picture)).unwrap().width() > 100);
+    }
+    // Without an image there is nothing to draw.
+    std::fs::create_dir_all(folder.path().join("empty").join(&names[0])).unwrap();
+    failure(
+        program(&folder).args(["--evaluate", "--evaluation", "none", "empty"]),
+        3,
+    );
+    assert!(folder.path().join("none/evaluation.json").is_file());
+    assert!(!folder.path().join("none/reliability.png").exists());
+    failure(program(&folder).args(["--evaluation", "none", "val"]), 2);
+}
+
+#[test]
 fn evaluate_reports_what_cannot_be_read_and_classifies_the_others() {
     let folder = folder();
     let names = common::class_names();

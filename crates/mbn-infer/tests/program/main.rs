@@ -8,6 +8,7 @@ mod common;
 mod cuda;
 mod foreign;
 mod inputs;
+mod int8;
 mod left_out;
 mod models;
 mod options;

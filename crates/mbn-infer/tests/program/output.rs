@@ -113,3 +113,56 @@ fn a_reader_that_stops_early_is_no_error() {
         "{messages}"
     );
 }
+
+#[test]
+fn pictures_are_sorted_into_folders_of_their_classes() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    for name in ["in/a.png", "in/b.png", "in/c.png"] {
+        picture(&folder, name);
+    }
+    std::fs::write(folder.path().join("in/broken.png"), "no picture").unwrap();
+    let sort = |extra: &[&str]| {
+        let arguments = ["--format", "csv", "--top-k", "1", "--sort-into", "out"];
+        failure(program(&folder).args(arguments).args(extra).arg("in"), 3)
+    };
+    let run = sort(&[]);
+    assert!(
+        run.stderr.contains("3 pictures copied into class folders"),
+        "{}",
+        run.stderr
+    );
+    assert!(sort(&[]).stderr.contains("3 lay there already"));
+    let mut reader = csv::Reader::from_reader(run.stdout.as_bytes());
+    let mut sorted = 0;
+    for row in reader
+        .records()
+        .map(Result::unwrap)
+        .filter(|row| row[5].is_empty())
+    {
+        let path = folder
+            .path()
+            .join("out")
+            .join(&row[2])
+            .join(row[0].trim_start_matches("in/"));
+        assert_eq!(
+            std::fs::read(path).unwrap(),
+            std::fs::read(folder.path().join(&row[0])).unwrap()
+        );
+        sorted += 1;
+    }
+    assert_eq!(sorted, 3);
+    failure(program(&folder).args(["--sort-links", "in"]), 2);
+    // A class folder that cannot be made.
+    std::fs::create_dir(folder.path().join("blocked")).unwrap();
+    for class in crate::common::class_names() {
+        std::fs::write(folder.path().join("blocked").join(class), "").unwrap();
+    }
+    let run = failure(program(&folder).args(["--sort-into", "blocked", "in"]), 1);
+    assert!(
+        run.stderr
+            .contains("error: cannot sort `in/a.png` into `blocked/"),
+        "{}",
+        run.stderr
+    );
+}

@@ -1,7 +1,7 @@
 //! The network on bytes beside plain loops over integers.
 
 use candle_core::{Device, Tensor};
-use mbn_spec::{Alpha, Architecture, LARGEST_WEIGHT, LayerKind, LayerSet};
+use mbn_spec::{Alpha, Architecture, LARGEST_WEIGHT, LayerKind, LayerSet, Stride2Padding};
 use mbn_weights::{ByteLayer, ByteScale, FoldedConv, Quantized, QuantizedLayer};
 
 use super::*;
@@ -196,4 +196,78 @@ fn weights_with_which_sums_may_saturate_are_refused() {
     }
     let error = QuantizedNetwork::new(weights).err().unwrap().to_string();
     assert!(error.contains("65") && error.contains("saturate"), "{error}");
+}
+
+/// A filter over the patches gives the sums of the convolution, for every padding, stride and kind of layer.
+#[test]
+fn patches_are_what_the_filters_meet() {
+    for padding in [Stride2Padding::Symmetric, Stride2Padding::Same] {
+        let mut weights = quantized(LayerSet::NONE);
+        weights.architecture.variant.stride2_padding = padding;
+        let network = QuantizedNetwork::new(weights).unwrap();
+        let mut values = network.input(&images(2)).unwrap();
+        for layer in 0..network.convs.len() {
+            let sums = network.convolve(layer, &values).unwrap();
+            let (n, h, w, channels) = sums.raw.dims4().unwrap();
+            let expected = sums.raw.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            // The last pixel, the first, and some between.
+            let all = n * h * w;
+            let pixels: Vec<usize> = (0..all.min(20))
+                .map(|i| all - 1 - i * (all - 1) / 19.min(all - 1).max(1))
+                .collect();
+            let patches = network
+                .patches(layer, &values, |found| {
+                    assert_eq!(found, all);
+                    pixels.clone()
+                })
+                .unwrap();
+            let (filters, found, len) = patches.dims3().unwrap();
+            assert_eq!(
+                (found, filters),
+                (pixels.len(), if len == 9 { channels } else { 1 })
+            );
+            let patches = patches.to_vec3::<f32>().unwrap();
+            let QuantizedLayer::Bytes(own) = &network.weights().layers[layer] else {
+                unreachable!()
+            };
+            for (i, pixel) in pixels.iter().enumerate() {
+                for (channel, filter) in own.weight.chunks_exact(len).enumerate() {
+                    let patch = &patches[if filters == 1 { 0 } else { channel }][i];
+                    let sum: f32 = patch.iter().zip(filter).map(|(x, w)| x * f32::from(*w)).sum();
+                    assert_eq!(
+                        sum,
+                        expected[pixel * channels + channel],
+                        "layer {layer}, pixel {pixel}"
+                    );
+                }
+            }
+            values = network.finish(layer, sums).unwrap();
+        }
+        let outside = network.patches(0, &network.input(&images(1)).unwrap(), |all| vec![all]);
+        assert!(outside.unwrap_err().to_string().contains("outside"));
+    }
+}
+
+#[test]
+fn weights_that_are_set_are_used() {
+    let mut network = QuantizedNetwork::new(quantized(LayerSet::NONE.with(3))).unwrap();
+    let before = network.forward(&images(1)).unwrap().to_vec2::<f32>().unwrap();
+    let mut changed = network.weights().clone();
+    let QuantizedLayer::Bytes(own) = &mut changed.layers[2] else {
+        unreachable!()
+    };
+    own.weight.iter_mut().for_each(|weight| *weight = -*weight / 2);
+    network.set_weight(2, own.weight.clone()).unwrap();
+    assert_eq!(network.weights(), &changed);
+    let after = network.forward(&images(1)).unwrap().to_vec2::<f32>().unwrap();
+    let fresh = QuantizedNetwork::new(changed)
+        .unwrap()
+        .forward(&images(1))
+        .unwrap();
+    assert_ne!(after, before);
+    assert_eq!(after, fresh.to_vec2::<f32>().unwrap());
+    // A float layer, another number, no such layer, and the classifier.
+    for (layer, len) in [(3, 144), (2, 1), (99, 1), (27, 3 * 256)] {
+        assert!(network.set_weight(layer, vec![1; len]).is_err(), "{layer}");
+    }
 }

@@ -95,9 +95,7 @@ fn corrected_biases_bring_the_logits_closer() {
                 assert!(agreement.relative_error < ERROR, "{activation} {agreement:?}");
             }
             let equal = |(a, b): (&QuantizedLayer, &QuantizedLayer)| match (a, b) {
-                (QuantizedLayer::Bytes(a), QuantizedLayer::Bytes(b)) => {
-                    a.weight == b.weight && a.scales == b.scales
-                }
+                (QuantizedLayer::Bytes(a), QuantizedLayer::Bytes(b)) => a.scales == b.scales,
                 _ => false,
             };
             assert!(rounded.layers.iter().zip(&corrected.layers).all(equal));
@@ -141,14 +139,20 @@ fn the_costliest_layers_stay_float() {
     assert!(costs.iter().all(|cost| cost.agreement.relative_error < sum));
     let (kept, agreement) =
         keep_costliest(&calibration, Method::Mse, &costs, LayerSet::NONE.with(5)).unwrap();
-    assert!(kept.float_layers().contains(5));
-    assert!(agreement.agrees() >= crate::AGREES && agreement.relative_error <= all.relative_error);
+    // It does not stand alone.
+    let float = kept.float_layers();
+    assert!(float.contains(5) && (float.contains(4) || float.contains(6)));
+    // Errors of other layers that cancelled may do so no more, so that it need not be below that of all layers on bytes.
+    assert!(
+        agreement.agrees() >= crate::AGREES && agreement.relative_error < ERROR,
+        "{agreement:?}, all on bytes {all:?}"
+    );
     let costliest = |cost: &Cost| cost.agreement.relative_error;
     let most = costs
         .iter()
         .max_by(|a, b| costliest(a).total_cmp(&costliest(b)))
         .unwrap();
-    assert!(kept.float_layers().len() == 1 || kept.float_layers().contains(most.layer));
+    assert!(kept.float_layers().len() == 2 || kept.float_layers().contains(most.layer));
 }
 
 #[test]

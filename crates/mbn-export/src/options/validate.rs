@@ -1,0 +1,97 @@
+//! Options that contradict each other.
+
+use anyhow::Result;
+use mbn_cli::{Hint, UsageError};
+
+use super::{Options, PrecisionName};
+
+impl Options {
+    /// Refuses options that have no effect.
+    ///
+    /// # Errors
+    /// [`UsageError`], for exit code 2.
+    pub fn validate(&self) -> Result<()> {
+        if self.allow_overflow && self.precision != PrecisionName::Fp16 {
+            let message = "`--allow-overflow` has no effect without `--precision fp16`";
+            return Err(UsageError(message.to_owned()).into());
+        }
+        if self.check_images.is_some() && self.no_verify && self.precision != PrecisionName::Fp16 {
+            let message = "`--check-images` has no effect with `--no-verify`, but for `--precision fp16`";
+            return Err(UsageError(message.to_owned()).into());
+        }
+        self.validate_int8()?;
+        self.validate_triton()?;
+        let of_graph = [
+            (self.precision != PrecisionName::Fp32, "--precision"),
+            (self.opset.is_some(), "--opset"),
+            (self.batch.is_some(), "--batch"),
+            (self.resize_inside, "--resize-inside"),
+            (self.dynamic_size, "--dynamic-size"),
+            (self.features, "--features"),
+            (self.report.is_some(), "--report"),
+            (self.keep_rejected, "--keep-rejected"),
+            (self.check_images.is_some(), "--check-images"),
+            (self.no_fold, "--no-fold"),
+            (self.input.is_some(), "--input"),
+            (self.softmax, "--softmax"),
+            (self.ort_lib.is_some(), "--ort-lib"),
+            (self.no_verify, "--no-verify"),
+        ];
+        let given = of_graph.iter().find(|(given, _)| *given);
+        if let (Some(out), Some((_, option))) = (self.weights_out(), given) {
+            let message = format!(
+                "`{option}` has no effect on weights, as `{}` is to be",
+                out.display()
+            );
+            return Err(UsageError(message).into());
+        }
+        let valid = self.export_options().validate();
+        valid
+            .map_err(|error| UsageError(error.to_string()))
+            .hint(|| "`--resize-inside` needs `--input uint8`, and opset 18 or newer".to_owned())
+    }
+
+    fn validate_triton(&self) -> Result<()> {
+        let Some(folder) = &self.triton.triton else {
+            return Ok(());
+        };
+        let folder = folder.display();
+        if let Some(out) = &self.out {
+            let message = format!(
+                "`--triton {folder}` says where the model goes, and `{}` another place",
+                out.display()
+            );
+            return Err(UsageError(message))
+                .hint(|| format!("leave one of them out: the file is in `{folder}/NAME/1/model.onnx`"));
+        }
+        if self.keep_rejected {
+            let message = "`--keep-rejected` keeps no file in a repository, where a server would find it";
+            return Err(UsageError(message.to_owned()))
+                .hint(|| "export to OUT.onnx to look at a file that does not pass".to_owned());
+        }
+        Ok(())
+    }
+
+    fn validate_int8(&self) -> Result<()> {
+        let int8 = self.precision == PrecisionName::Int8;
+        let of_int8 = [
+            (self.calibration.is_some(), "--calibration"),
+            (self.calibrate_by.is_some(), "--calibrate-by"),
+            (self.keep_float.is_some(), "--keep-float"),
+            (self.sensitivity, "--sensitivity"),
+        ];
+        let message = match of_int8.iter().find(|(given, _)| *given) {
+            Some((_, option)) if !int8 => format!("`{option}` has no effect without `--precision int8`"),
+            _ if int8 && self.no_fold => {
+                "`--precision int8` folds batch norm, which `--no-fold` keeps".to_owned()
+            }
+            _ if int8 && self.calibration.is_none() => {
+                let message = "`--precision int8` measures the ranges of values on pictures: `--calibration DIR` is missing";
+                return Err(UsageError(message.to_owned()))
+                    .hint(|| "some hundreds of training photos, of all classes, are enough".to_owned());
+            }
+            _ => return Ok(()),
+        };
+        Err(UsageError(message).into())
+    }
+}

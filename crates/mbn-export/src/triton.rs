@@ -1,0 +1,11 @@
+//! Model repositories of Triton Inference Server: a folder `NAME` with a configuration, the class names, and a folder for each
+//! version with its model.
+
+mod config;
+mod labels;
+mod name;
+mod pbtxt;
+mod repository;
+
+pub use name::{ModelName, NameError};
+pub use repository::{Entry, StagedEntry, check_out};

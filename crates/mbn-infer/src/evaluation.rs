@@ -1,0 +1,138 @@
+//! How good a network is on images of known classes.
+
+mod files;
+mod scores;
+
+use std::collections::BTreeMap;
+
+use mbn_model::first_class;
+use mbn_plot::ReliabilityBin;
+
+use crate::predictions::rank;
+pub use files::write;
+pub use scores::{ClassScore, Means};
+
+/// Ranges of confidence, as in Guo et al. 2017, "On calibration of modern neural networks".
+const BINS: usize = 15;
+
+/// Counts over images of known classes.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    classes: usize,
+    images: u64,
+    top5: u64,
+    /// How often images of the first class were taken for the second.
+    confusion: BTreeMap<(usize, usize), u64>,
+    bins: [Bin; BINS],
+}
+
+/// Images whose confidence is within one range.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bin {
+    images: u64,
+    right: u64,
+    confidence: f64,
+}
+
+impl Evaluation {
+    /// No images yet, of so many classes.
+    pub fn new(classes: usize) -> Self {
+        Self {
+            classes,
+            images: 0,
+            top5: 0,
+            confusion: BTreeMap::new(),
+            bins: [Bin::default(); BINS],
+        }
+    }
+
+    /// Counts an image of class `class`, for which the network has these probabilities.
+    pub fn add(&mut self, probabilities: &[f32], class: usize) {
+        let Some(predicted) = first_class(probabilities) else {
+            return;
+        };
+        let confidence = f64::from(probabilities[predicted]);
+        self.images += 1;
+        self.top5 += u64::from(rank(probabilities, class) < 5);
+        *self.confusion.entry((class, predicted)).or_default() += 1;
+        // 1 belongs to the last range.
+        let bin = &mut self.bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
+        bin.images += 1;
+        bin.right += u64::from(predicted == class);
+        bin.confidence += confidence;
+    }
+
+    /// Number of images.
+    pub fn images(&self) -> u64 {
+        self.images
+    }
+
+    /// Part of the images whose likeliest class is right, from 0 to 1.
+    pub fn top1(&self) -> f64 {
+        let right = self
+            .confusion
+            .iter()
+            .filter(|((class, predicted), _)| class == predicted);
+        part(right.map(|(_, n)| n).sum(), self.images)
+    }
+
+    /// Part of the images whose class is among the five likeliest, from 0 to 1.
+    pub fn top5(&self) -> f64 {
+        part(self.top5, self.images)
+    }
+
+    /// Expected calibration error, from 0 to 1: how far accuracy is from confidence in a range, on average over the images
+    /// (Guo et al. 2017).
+    pub fn calibration_error(&self) -> f64 {
+        let apart = self
+            .reliability()
+            .map(|bin| bin.images as f64 * (bin.accuracy - bin.confidence).abs());
+        apart.iter().sum::<f64>() / self.images.max(1) as f64
+    }
+
+    /// Accuracy and mean confidence by range of confidence.
+    pub fn reliability(&self) -> [ReliabilityBin; BINS] {
+        self.bins.map(|bin| ReliabilityBin {
+            images: bin.images,
+            confidence: bin.confidence / bin.images.max(1) as f64,
+            accuracy: part(bin.right, bin.images),
+        })
+    }
+
+    /// `matrix[t][p]` counts the images of class `t` that were taken for class `p`.
+    fn matrix(&self) -> Vec<Vec<u64>> {
+        let mut matrix = vec![vec![0; self.classes]; self.classes];
+        for (&(class, predicted), &n) in &self.confusion {
+            matrix[class][predicted] = n;
+        }
+        matrix
+    }
+}
+
+impl std::fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (top1, top5) = (100.0 * self.top1(), 100.0 * self.top5());
+        let images = mbn_spec::text::counted(self.images as usize, "image");
+        write!(f, "accuracy: top-1 {top1:.2} %, top-5 {top5:.2} % of {images}")?;
+        let Means {
+            precision,
+            recall,
+            f1,
+        } = self.means();
+        write!(
+            f,
+            "\nmean over the classes: precision {:.2} %, recall {:.2} %, F1 {:.2} %; expected calibration error {:.2} %",
+            100.0 * precision,
+            100.0 * recall,
+            100.0 * f1,
+            100.0 * self.calibration_error()
+        )
+    }
+}
+
+fn part(of: u64, all: u64) -> f64 {
+    of as f64 / all.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests;

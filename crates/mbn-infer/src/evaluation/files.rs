@@ -1,0 +1,146 @@
+//! An evaluation as files: JSON, a table of the classes, and pictures.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use mbn_spec::text::counted;
+use serde::Serialize;
+
+use super::{ClassScore, Evaluation, Means};
+
+/// With more classes the matrix would take more than 32 MB.
+const MOST_CLASSES: usize = 2000;
+
+/// All figures.
+#[derive(Serialize)]
+struct Summary<'a> {
+    images: u64,
+    top1: f64,
+    top5: f64,
+    mean_precision: f64,
+    mean_recall: f64,
+    mean_f1: f64,
+    expected_calibration_error: f64,
+    classes: Vec<Class<'a>>,
+    reliability: Vec<Range>,
+    confusion: Vec<Confused<'a>>,
+}
+
+#[derive(Serialize)]
+struct Class<'a> {
+    label: &'a str,
+    #[serde(flatten)]
+    score: ClassScore,
+}
+
+#[derive(Serialize)]
+struct Range {
+    images: u64,
+    confidence: f64,
+    accuracy: f64,
+}
+
+/// Images of one class that were taken for another.
+#[derive(Serialize)]
+struct Confused<'a> {
+    label: &'a str,
+    predicted: &'a str,
+    images: u64,
+}
+
+/// Writes `evaluation.json`, `classes.csv`, `confusion.png` and `reliability.png` into a folder, which is made if it is missing. Parts
+/// are from 0 to 1.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    let name = |class: usize| class_names.get(class).map_or("", String::as_str);
+    let scores = evaluation.classes();
+    let Means {
+        precision,
+        recall,
+        f1,
+    } = evaluation.means();
+    let bins = evaluation.reliability();
+    let summary = Summary {
+        images: evaluation.images,
+        top1: evaluation.top1(),
+        top5: evaluation.top5(),
+        mean_precision: precision,
+        mean_recall: recall,
+        mean_f1: f1,
+        expected_calibration_error: evaluation.calibration_error(),
+        classes: scores
+            .iter()
+            .enumerate()
+            .map(|(class, score)| Class {
+                label: name(class),
+                score: *score,
+            })
+            .collect(),
+        reliability: bins
+            .iter()
+            .map(|bin| Range {
+                images: bin.images,
+                confidence: bin.confidence,
+                accuracy: bin.accuracy,
+            })
+            .collect(),
+        confusion: evaluation
+            .confusion
+            .iter()
+            .map(|(&(class, predicted), &images)| Confused {
+                label: name(class),
+                predicted: name(predicted),
+                images,
+            })
+            .collect(),
+    };
+    let save = |file: &str, bytes: &[u8]| {
+        let path = folder.join(file);
+        mbn_files::atomic::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
+    };
+    save("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
+    save("classes.csv", &table(&scores, name)?)?;
+    if evaluation.images == 0 {
+        return Ok(());
+    }
+    let error = format!(
+        "expected calibration error {:.2} %",
+        100.0 * evaluation.calibration_error()
+    );
+    let title = format!("Reliability on {}", counted(evaluation.images as usize, "image"));
+    save("reliability.png", &mbn_plot::reliability(&bins, &title, &error)?)?;
+    match evaluation.classes <= MOST_CLASSES {
+        true => save(
+            "confusion.png",
+            &mbn_plot::confusion(&evaluation.matrix(), class_names)?,
+        ),
+        false => {
+            log::info!(
+                "`confusion.png` is left out: {} are too many for it; `evaluation.json` has the counts",
+                counted(evaluation.classes, "class")
+            );
+            Ok(())
+        }
+    }
+}
+
+/// A row for each class.
+fn table<'a>(scores: &[ClassScore], name: impl Fn(usize) -> &'a str) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["label", "images", "predicted", "precision", "recall", "f1"])?;
+    let text = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.6}"));
+    for (class, score) in scores.iter().enumerate() {
+        writer.write_record([
+            name(class).to_owned(),
+            score.images.to_string(),
+            score.predicted.to_string(),
+            text(score.precision),
+            text(score.recall),
+            text(score.f1),
+        ])?;
+    }
+    Ok(writer.into_inner()?)
+}

@@ -1,0 +1,169 @@
+//! Copies of pictures, or links to them, in a folder for each class.
+
+mod names;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use names::folder_names;
+
+/// A picture gets a number if its name is taken; with more namesakes than this something is wrong.
+const MOST_NAMESAKES: usize = 1_000_000;
+
+/// Puts pictures into class folders.
+#[derive(Debug)]
+pub struct Sorter {
+    /// The folder of each class.
+    folders: Vec<PathBuf>,
+    links: bool,
+    /// Pictures that were put into a folder, and those that lay there before.
+    sorted: usize,
+    there: usize,
+}
+
+/// Whether a name is free, or belongs to the same picture already.
+enum Place {
+    Free,
+    Same,
+    Taken,
+}
+
+impl Sorter {
+    /// Sorts into folders of these classes below `folder`, by symbolic `links` or by copies. Makes `folder` if it is missing; class
+    /// folders are made when they are needed.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn new(folder: &Path, class_names: &[String], links: bool) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+        let names = folder_names(class_names).into_iter();
+        Ok(Self {
+            folders: names.map(|name| folder.join(name)).collect(),
+            links,
+            sorted: 0,
+            there: 0,
+        })
+    }
+
+    /// Puts a picture into the folder of its class. Other pictures of that name stay: this one gets a number, `a-2.png`. If it lies
+    /// there already, nothing changes, so that a run can be repeated.
+    ///
+    /// # Errors
+    /// The picture cannot be copied.
+    pub fn add(&mut self, picture: &Path, class: usize) -> Result<()> {
+        let Some(folder) = self.folders.get(class) else {
+            bail!("class {class} has no folder")
+        };
+        let put = || -> Result<bool> {
+            fs::create_dir_all(folder)?;
+            let source = fs::canonicalize(picture)?;
+            for number in 1..=MOST_NAMESAKES {
+                let target = folder.join(numbered(picture, number));
+                loop {
+                    match self.place(&source, &target)? {
+                        Place::Same => return Ok(false),
+                        Place::Taken => break,
+                        Place::Free => match self.put(&source, &target) {
+                            // Somebody else was faster: look again.
+                            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                            other => return other.map(|()| true).map_err(Into::into),
+                        },
+                    }
+                }
+            }
+            bail!("{MOST_NAMESAKES} pictures have its name")
+        };
+        let new = put()
+            .with_context(|| format!("cannot sort `{}` into `{}`", picture.display(), folder.display()))?;
+        match new {
+            true => self.sorted += 1,
+            false => self.there += 1,
+        }
+        Ok(())
+    }
+
+    /// What was done, for a person to read.
+    pub fn describe(&self) -> String {
+        let how = if self.links { "linked" } else { "copied" };
+        let there = match self.there {
+            0 => String::new(),
+            n => format!("; {n} lay there already"),
+        };
+        format!(
+            "{} {how} into class folders{there}",
+            mbn_spec::text::counted(self.sorted, "picture")
+        )
+    }
+
+    fn place(&self, source: &Path, target: &Path) -> io::Result<Place> {
+        let found = match target.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::Free),
+            found => found?,
+        };
+        let same = match (self.links, found.is_symlink()) {
+            (true, true) => fs::read_link(target)? == source,
+            (false, false) => found.is_file() && same_content(source, target)?,
+            _ => false,
+        };
+        Ok(if same { Place::Same } else { Place::Taken })
+    }
+
+    /// Makes the link or the copy. A copy gets its name when it is whole.
+    fn put(&self, source: &Path, target: &Path) -> io::Result<()> {
+        match self.links {
+            true => link(source, target),
+            false => mbn_files::atomic::copy_new(source, target),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn link(source: &Path, target: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(source, target)
+}
+
+#[cfg(windows)]
+fn link(source: &Path, target: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(source, target)
+}
+
+/// The picture's own name, from the second on with a number before the extension.
+fn numbered(picture: &Path, number: usize) -> PathBuf {
+    let name = picture.file_name().unwrap_or(picture.as_os_str());
+    if number == 1 {
+        return name.into();
+    }
+    let name = Path::new(name);
+    let mut numbered = name.file_stem().unwrap_or_default().to_owned();
+    numbered.push(format!("-{number}"));
+    if let Some(extension) = name.extension() {
+        numbered.push(".");
+        numbered.push(extension);
+    }
+    numbered.into()
+}
+
+fn same_content(a: &Path, b: &Path) -> io::Result<bool> {
+    let (mut a, mut b) = (File::open(a)?, File::open(b)?);
+    let mut left = a.metadata()?.len();
+    if left != b.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut from_a, mut from_b) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    while left > 0 {
+        let n = left.min(1 << 16) as usize;
+        a.read_exact(&mut from_a[..n])?;
+        b.read_exact(&mut from_b[..n])?;
+        if from_a[..n] != from_b[..n] {
+            return Ok(false);
+        }
+        left -= n as u64;
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! Pictures in class folders, and those that are there already.
+
+use super::*;
+
+struct Folders {
+    root: tempfile::TempDir,
+    names: Vec<String>,
+}
+
+impl Folders {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("in/more")).unwrap();
+        let names = ["church", "golf ball"].map(str::to_owned).to_vec();
+        Self { root, names }
+    }
+
+    fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.root.path().join("in").join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn sorter(&self, links: bool) -> Sorter {
+        Sorter::new(&self.root.path().join("out/here"), &self.names, links).unwrap()
+    }
+
+    fn content(&self, name: &str) -> String {
+        fs::read_to_string(self.root.path().join("out/here").join(name)).unwrap()
+    }
+
+    fn count(&self, class: &str) -> usize {
+        fs::read_dir(self.root.path().join("out/here").join(class))
+            .unwrap()
+            .count()
+    }
+}
+
+#[test]
+fn pictures_of_one_name_are_kept_apart_and_a_run_can_be_repeated() {
+    for links in [false, true] {
+        let folders = Folders::new();
+        let a = folders.write("a.png", "first");
+        let b = folders.write("more/a.png", "second");
+        let c = folders.write("a", "third");
+        for run in 0..2 {
+            let mut sorter = folders.sorter(links);
+            for (picture, class) in [(&a, 1), (&b, 1), (&c, 1), (&a, 0)] {
+                sorter.add(picture, class).unwrap();
+            }
+            assert_eq!((sorter.sorted, sorter.there), [(4, 0), (0, 4)][run]);
+            assert_eq!((folders.count("golf ball"), folders.count("church")), (3, 1));
+        }
+        assert_eq!(folders.content("golf ball/a.png"), "first");
+        assert_eq!(folders.content("golf ball/a-2.png"), "second");
+        assert_eq!(folders.content("golf ball/a"), "third");
+        assert_eq!(folders.content("church/a.png"), "first");
+    }
+}
+
+#[test]
+fn what_cannot_be_copied_is_named_and_leaves_nothing() {
+    let folders = Folders::new();
+    let gone = folders.root.path().join("in/gone.png");
+    let error = format!("{:#}", folders.sorter(false).add(&gone, 0).unwrap_err());
+    assert!(error.contains("gone.png") && error.contains("church"), "{error}");
+    assert_eq!(folders.count("church"), 0);
+    assert!(folders.sorter(false).add(&gone, 9).is_err());
+    let file = folders.write("file", "");
+    assert!(Sorter::new(&file.join("below"), &folders.names, false).is_err());
+}
+
+/// A namesake that somebody else wrote meanwhile is never replaced.
+#[test]
+fn a_name_that_is_taken_is_never_replaced() {
+    let folders = Folders::new();
+    let picture = folders.write("a.png", "mine");
+    let target = folders.root.path().join("taken.png");
+    fs::write(&target, "theirs").unwrap();
+    for links in [false, true] {
+        let error = folders.sorter(links).put(&picture, &target).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
+    }
+}
