@@ -3,9 +3,12 @@
 
 mod cost;
 mod flawless;
+mod frame;
 mod libjpeg;
 mod progress;
 mod structure;
+#[cfg(test)]
+mod tests;
 mod turbo;
 
 use image::RgbImage;
@@ -26,7 +29,7 @@ pub(super) fn decode(
 ) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
     let structure = structure::read(bytes)?;
     let denominator = denominator(&structure, request.at_least);
-    let working = cost::check(&structure, denominator, request.limits)?;
+    let working = cost::check(bytes.len(), &structure, denominator, request.limits)?;
     let side = |length: u16| u32::from(length.div_ceil(denominator.into()));
     let memory = request.reserve(side(structure.frame.width), side(structure.frame.height), working);
     if !structure.has_end {
@@ -64,7 +67,7 @@ pub(super) fn plain_size(bytes: &[u8]) -> Option<(u16, u16)> {
 /// Checks a file without decoding its pixels, unless it has no proper end.
 pub(super) fn check(bytes: &[u8], request: &Request) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
     let structure = structure::read(bytes)?;
-    cost::check(&structure, 1, request.limits)?;
+    cost::check(bytes.len(), &structure, 1, request.limits)?;
     if structure.has_end && structure.progress.has_every_component() {
         return Ok(None);
     }

@@ -1,5 +1,6 @@
 //! What the markers of a JPEG file say (ITU-T T.81, annex B). Decodes nothing.
 
+use super::frame::{Component, Frame, Process};
 use super::progress::Progress;
 use crate::decode::error::DecodeErrorKind;
 use crate::decode::picture_format::PictureFormat;
@@ -17,54 +18,12 @@ pub(super) struct Structure {
     pub scans: u32,
     /// Number of blocks that all scans together visit.
     pub visits: u64,
+    /// Fewest bits that the scans take, whatever the picture shows.
+    pub fewest_bits: u64,
     /// Which coefficients the scans hold.
     pub progress: Progress,
     /// Whether the file has an end-of-image marker.
     pub has_end: bool,
-}
-
-/// The frame header.
-#[derive(Debug)]
-pub(super) struct Frame {
-    pub process: Process,
-    pub is_arithmetic: bool,
-    pub width: u16,
-    pub height: u16,
-    pub components: Vec<Component>,
-}
-
-/// How coefficients are ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Process {
-    Baseline,
-    Extended,
-    Progressive,
-}
-
-/// A component of the frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Component {
-    pub id: u8,
-    /// Sampling factors, 1 to 4.
-    pub h: u8,
-    pub v: u8,
-}
-
-impl Frame {
-    /// The largest sampling factors.
-    pub(super) fn most(&self) -> (u8, u8) {
-        let most = |factor: fn(&Component) -> u8| self.components.iter().map(factor).max().unwrap_or(1);
-        (most(|component| component.h), most(|component| component.v))
-    }
-
-    /// Blocks of 8 x 8 coefficients in a component.
-    pub(super) fn blocks(&self, component: Component) -> u64 {
-        let (most_h, most_v) = self.most();
-        let along = |length: u16, factor: u8, most: u8| {
-            u64::from(length).div_ceil(8 * u64::from(most)) * u64::from(factor)
-        };
-        along(self.width, component.h, most_h) * along(self.height, component.v, most_v)
-    }
 }
 
 /// Walks through a file to its end.
@@ -93,6 +52,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Structure, DecodeErrorKind> {
         is_interleaved: found.is_interleaved,
         scans: found.scans,
         visits: found.visits,
+        fewest_bits: found.fewest_bits,
         progress,
         has_end,
     })
@@ -143,6 +103,7 @@ struct Found {
     is_interleaved: bool,
     scans: u32,
     visits: u64,
+    fewest_bits: u64,
     progress: Option<Progress>,
 }
 
@@ -240,6 +201,11 @@ impl Found {
                 index.ok_or_else(|| malformed("a scan names a component that the frame lacks"))?;
             components.push(index);
             self.visits += frame.blocks(*component);
+            let blocks = match count {
+                1 => frame.own_blocks(*component),
+                _ => frame.blocks(*component),
+            };
+            self.fewest_bits += blocks * frame.fewest_bits(first);
         }
         match frame.process {
             Process::Progressive => progress.add(&components, [first, last], bits & 15),

@@ -4,7 +4,8 @@ use image::RgbImage;
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat, ScalingFactor};
 
 use super::cost::keeps_coefficients;
-use super::structure::{Process, Structure};
+use super::frame::Process;
+use super::structure::Structure;
 
 /// Most pixels that are decoded here. The decoder keeps all components of a picture in memory, libjpeg a few rows.
 const MOST_PIXELS: u64 = 40_000_000;
