@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rten::{Model, Value};
+use rten_tensor::AsView;
 
 use crate::cases::{Case, Input};
 
