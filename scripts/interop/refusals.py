@@ -26,4 +26,28 @@ REFUSALS = [
         says="No implementation for operator 'DequantizeLinear'",
         covers=lambda case: case["precision"] == "int8" and case["opset"] < 19,
     ),
+    Refusal(
+        engine="rten",
+        files="`--resize-inside`",
+        why="Its `Resize` has no antialiasing.",
+        instead="pictures resized before (`--input uint8`)",
+        says='error in attribute "antialias": unsupported value',
+        covers=lambda case: case["input"] == "resize",
+    ),
+    Refusal(
+        engine="tract",
+        files="fp16",
+        why="It takes the float16 `Gemm` of the classifier for one of float32.",
+        instead="`--precision fp32`",
+        says='"fc" Gemm ToTypedTranslator: Output mismatch',
+        covers=lambda case: case["precision"] == "fp16",
+    ),
+    Refusal(
+        engine="tract",
+        files="`--resize-inside` with `--resize crop`",
+        why="It does not follow how the size is computed from the picture's.",
+        instead="`--resize square`, or pictures resized before (`--input uint8`)",
+        says="Resize: Neither sizes nor scales makes sense",
+        covers=lambda case: case["name"].endswith("resize-crop-bicubic"),
+    ),
 ]

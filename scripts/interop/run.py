@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,12 @@ from refusals import REFUSALS
 
 OUT = cases.ROOT / "target" / "interop"
 HERE = Path(__file__).resolve().parent
+WEB = cases.ROOT / "interop" / "web"
 RUST = cases.ROOT / "interop" / "target" / "debug" / "mbn-interop"
+
+
+# The slowest engine takes a tenth of it.
+ENGINE_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ RUNNERS = [
     Runner("onnxruntime-oldest", ("node", cases.ROOT / "interop" / "oldest" / "run.js"), NODE),
     Runner("onnx.reference", (sys.executable, HERE / "engines.py", "onnx.reference")),
     Runner("openvino", (sys.executable, HERE / "engines.py", "openvino")),
+    Runner("onnxruntime-web-node", ("node", WEB / "node.mjs"), NODE),
+    Runner("onnxruntime-web-chromium", ("node", WEB / "chromium.mjs"), NODE),
     Runner("rten", (RUST, "rten")),
     Runner("tract", (RUST, "tract")),
 ]
@@ -55,11 +63,14 @@ def answers(runner):
     found = []
     command = [*map(str, runner.command), str(OUT / "cases.json")]
     with subprocess.Popen(command, cwd=cases.ROOT, stdout=subprocess.PIPE, text=True) as process:
+        limit = threading.Timer(ENGINE_SECONDS, process.kill)
+        limit.start()
         for line in process.stdout:
             # What engines themselves print is no answer.
             if line.startswith("{"):
                 found.append(json.loads(line))
                 print(f"{runner.engine}: {len(found)} files", end="\r", file=sys.stderr, flush=True)
+        limit.cancel()
     return found, f"the program ended with exit code {process.returncode}"
 
 

@@ -10,6 +10,8 @@ NAMES = {
     "onnxruntime-oldest": "ONNX Runtime",
     "onnx.reference": "`onnx.reference`",
     "openvino": "OpenVINO",
+    "onnxruntime-web-node": "onnxruntime-web in Node",
+    "onnxruntime-web-chromium": "onnxruntime-web in the browser",
 }
 
 

@@ -8,11 +8,11 @@ import judge  # noqa: E402
 import table  # noqa: E402
 
 
-def case(name="alpha0.25-fp32-float", input="float", allowed=9.0):
+def case(name="alpha0.25-fp32-float", input="float", allowed=9.0, alpha="0.25", precision="fp32"):
     return {
         "name": name,
-        "alpha": "0.25",
-        "precision": "fp32",
+        "alpha": alpha,
+        "precision": precision,
         "input": input,
         "opset": 17,
         "batch_dynamic": True,
@@ -38,6 +38,11 @@ class Judge(unittest.TestCase):
         self.assertEqual(judged({"largest": [1.9e-4, 3.9e-4]})[1], [])
         self.assertIn("differs by 3.9e-04", judged({"largest": [3.9e-4, 0]})[1][0])
         self.assertEqual(judged({"largest": [8, 8]}, input="resize")[1], [])
+
+    def test_random_int8_weights_may_differ_more(self):
+        self.assertIn("differs by", judged({"largest": [0.06, 0.12]}, precision="int8")[1][0])
+        self.assertEqual(judged({"largest": [0.06, 0.12]}, precision="int8", alpha="0.5")[1], [])
+        self.assertEqual(judged({"largest": [0.03, 0.07]}, precision="int8")[1], [])
 
     def test_an_input_without_an_answer_is_a_problem(self):
         self.assertEqual(len(judged({"largest": [0.0]})[1]), 1)
