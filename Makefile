@@ -13,7 +13,7 @@ WEB_MODULES := examples/web/node_modules/.package-lock.json
 SERVING_PYTHON ?= python3.11
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix fuzz fuzz-corpora serving web-test
+.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -41,6 +41,10 @@ foreign-models: onnxruntime build $(FOREIGN_PYTHON) $(KERAS_PYTHON) ## Compare m
 # The pipe must not hide that the first program fails.
 export-matrix: $(VENV)/ready ## Check exports of every combination of options with ONNX's own library (takes minutes)
 	bash -o pipefail -c '$(CARGO) run --release --locked -p mbn-export --example export_matrix | $(VENV)/bin/python scripts/export_matrix.py'
+
+interop: onnxruntime build $(WEB_MODULES) .venv-interop/ready interop/oldest/node_modules ## Run exported models in other engines, and write the tables in docs/interop.md (takes minutes)
+	$(CARGO) build --locked --manifest-path interop/Cargo.toml
+	.venv-interop/bin/python scripts/interop/run.py target/release/mbn-export docs/interop.md
 
 web-test: onnxruntime build $(WEB_MODULES) ## Test the page in examples/web in Chromium (needs Node, and Debian's chromium)
 	PYTHON="$(PYTHON)" node examples/web/test.mjs target/release/mbn-export target/release/mbn-infer
@@ -119,6 +123,17 @@ gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its p
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 tf2onnx==1.17.0 pillow==13.0.0
 
+.venv-interop/ready: scripts/interop_requirements.txt
+	$(PYTHON) -m venv .venv-interop
+	.venv-interop/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/interop_requirements.txt
+	touch $@
+
+# An ONNX Runtime older than any wheel for current Pythons is in the package for Node.js.
+interop/oldest/node_modules: interop/oldest/package-lock.json
+	@command -v npm >/dev/null || { echo "error: 'make interop' needs Node.js and npm (Debian: nodejs, npm)" >&2; exit 1; }
+	cd interop/oldest && npm ci --silent
+	touch $@
+
 # onnxruntime-web, for the page and for its programs in interop/web/.
 $(WEB_MODULES): examples/web/package-lock.json
 	@command -v npm > /dev/null || { echo "error: npm is missing: install Debian's packages \`nodejs\` and \`npm\`" >&2; exit 1; }
@@ -140,4 +155,4 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-serving onnxruntime cuda-toolkit examples/web/node_modules model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules .venv-serving onnxruntime cuda-toolkit examples/web/node_modules model.onnx
