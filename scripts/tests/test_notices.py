@@ -57,15 +57,5 @@ class Texts(unittest.TestCase):
         self.assertIn("Independent JPEG Group", document)
 
 
-class Versions(unittest.TestCase):
-    def test_the_package_has_the_version_of_the_programs(self):
-        version = 'version = "'
-        numbers = []
-        for file in ("Cargo.toml", "packaging/wheel/Cargo.toml"):
-            lines = (ROOT / file).read_text().splitlines()
-            numbers.append(next(line for line in lines if line.startswith(version)))
-        self.assertEqual(*numbers)
-
-
 if __name__ == "__main__":
     unittest.main()

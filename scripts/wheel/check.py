@@ -35,7 +35,6 @@ class Check:
         self.wheel = wheel
         self.folder = Path(folder).resolve()
         self.environment = {name: value for name, value in os.environ.items() if not CLEARED.fullmatch(name)}
-        # Labels are ASCII, so `--format json` needs no locale.
         self.environment |= {"NO_COLOR": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_BREAK_SYSTEM_PACKAGES": "1"}
         shutil.copytree(PICTURES, self.folder / "photos")
 
@@ -84,7 +83,8 @@ def check_archive(wheel):
 def check_tag(wheel):
     """auditwheel finds no symbol newer than the tag allows."""
     done = subprocess.run([sys.executable, "-m", "auditwheel", "show", str(wheel)], capture_output=True, text=True)
-    found = re.search(r'consistent\s+with the following platform tag:\s+"manylinux_2_(\d+)_', done.stdout)
+    told = " ".join(done.stdout.split())
+    found = re.search(r'consistent with the following platform tag: "manylinux_2_(\d+)_', told)
     if done.returncode != 0 or not found or int(found[1]) > int(TAG.rsplit("_", 1)[1]):
         fail(f"auditwheel does not confirm {TAG}:\n{done.stdout}{done.stderr}", "see `--zig` in `scripts/wheel/build.py`")
     print(f"auditwheel: glibc 2.{found[1]} or newer", flush=True)
@@ -96,8 +96,9 @@ def check_shared(check, prefix):
         page = prefix / SHARED["man"].format(program)
         if shutil.which("man"):
             done, _ = check.run("man", "--local-file", page, MANPAGER="cat", MANWIDTH="100")
-            shown = re.sub(r".\b", "", done.stdout)
-            if "OPTIONS" not in done.stdout and "INPUT" not in shown or "--log-level" not in shown:
+            # Bold letters may be printed twice, with a backspace between.
+            shown = re.sub(".\x08", "", done.stdout)
+            if "SYNOPSIS" not in shown or "--log-level" not in shown:
                 fail(f"`man` does not show the options of {program}:\n{done.stdout[:2000]}", f"see `{page}`")
         for what, syntax in SYNTAX.items():
             if shutil.which(syntax[0]):
