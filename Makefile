@@ -13,7 +13,7 @@ WEB_MODULES := examples/web/node_modules/.package-lock.json
 SERVING_PYTHON ?= python3.11
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test
+.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -51,6 +51,12 @@ web-test: onnxruntime build $(WEB_MODULES) ## Test the page in examples/web in C
 
 serving: onnxruntime build .venv-serving/ready ## Serve exported models with Triton on the CPU, and compare clients' answers with mbn-infer's
 	.venv-serving/bin/python scripts/serving/check.py target/release/mbn-export target/release/mbn-infer
+
+wheel: .venv-wheel/ready ## Build a Python wheel with the three programs, man pages and completions, in target/wheel/dist/ (takes minutes)
+	CARGO="$(CARGO)" .venv-wheel/bin/python scripts/wheel/build.py
+
+wheel-test: wheel ## Install the wheel with pip, pip --user, pipx and uv, and classify pictures with it
+	.venv-wheel/bin/python scripts/wheel/check.py
 
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
@@ -147,6 +153,11 @@ $(WEB_MODULES): examples/web/package-lock.json
 	.venv-serving/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/serving/requirements.txt
 	touch $@
 
+.venv-wheel/ready: scripts/wheel/requirements.txt
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/wheel/requirements.txt
+	touch $@
+
 # ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -155,4 +166,5 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules .venv-serving onnxruntime cuda-toolkit examples/web/node_modules model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules .venv-serving .venv-wheel onnxruntime cuda-toolkit examples/web/node_modules model.onnx
+	rm -rf packaging/wheel/Cargo.lock packaging/wheel/LICENSE-* packaging/wheel/THIRD-PARTY-NOTICES.txt packaging/wheel/data

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use clap::{Args, ValueEnum};
 use log::LevelFilter;
 
-use crate::DeviceChoice;
+use crate::{DeviceChoice, Generated};
 
 /// More threads than any machine needs: a mistyped number would start threads for minutes.
 const MAX_THREADS: u64 = 1024;
@@ -34,6 +34,16 @@ pub struct CommonArgs {
         global = true
     )]
     pub log_level: LogLevel,
+
+    /// Print a man page or a shell's completions: man, complete-bash, complete-zsh, complete-fish or complete-powershell
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_enum,
+        hide_possible_values = true,
+        exclusive = true
+    )]
+    pub generate: Option<Generated>,
 }
 
 /// Options of the programs that run a network on a device of the user's choice. Each program sets the help heading.

@@ -1,5 +1,5 @@
-//! What `mbn-train`, `mbn-export` and `mbn-infer` share: common options, logging to stderr, exit codes,
-//! interruption, progress bars, files of class names and of weights (the Hugging Face Hub's too), checks of outputs, quoted commands.
+//! What `mbn-train`, `mbn-export` and `mbn-infer` share: common options, man pages and completions, logging to stderr,
+//! exit codes, interruption, progress bars, files of class names and of weights (the Hugging Face Hub's too), checks of outputs, quoted commands.
 //!
 //! A program's `main` is one call of [`run`] with a function from its options to an [`Outcome`].
 
@@ -7,6 +7,7 @@ mod class_names;
 mod common;
 mod conversion;
 mod device;
+mod generate;
 mod hint;
 mod hub;
 pub mod interrupt;
@@ -25,6 +26,7 @@ pub use class_names::{read_class_names, rename_classes};
 pub use common::{CommonArgs, DeviceArgs};
 pub use conversion::other_kind;
 pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError};
+pub use generate::Generated;
 pub use hint::{Hint, Hinted};
 pub use hub::{NamedFile, named_file};
 pub use mbn_fetch::hub::{HubName, Wanted};

@@ -6,14 +6,15 @@ use std::fmt::Display;
 /// The library was not found; `needed` is the oldest version that works.
 pub fn missing(needed: impl Display) -> String {
     format!(
-        "`make onnxruntime` gets it; `--ort-lib` or `ORT_DYLIB_PATH` names a library of version {needed} or newer"
+        "`make onnxruntime` gets it, and so does `python3 -m pip install onnxruntime` in the program's Python environment or \
+         an active one; `--ort-lib` or `ORT_DYLIB_PATH` names a library of version {needed} or newer"
     )
 }
 
 /// The library that was found cannot be used; `needed` is the oldest version that works.
 pub fn unusable(needed: impl Display) -> String {
     format!(
-        "`make onnxruntime` gets a library that works; the programs find it when neither `--ort-lib` nor \
+        "`make onnxruntime` or `python3 -m pip install onnxruntime` gets a library that works; the programs find it when neither `--ort-lib` nor \
          `ORT_DYLIB_PATH` names another. Its name is `{DLL_PREFIX}onnxruntime{DLL_SUFFIX}`, version {needed} or newer"
     )
 }

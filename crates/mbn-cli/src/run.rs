@@ -56,7 +56,11 @@ where
     if common.quiet {
         progress::hide();
     }
-    ExitCode::from(match main(args) {
+    let outcome = match common.generate {
+        Some(what) => what.print(A::command()).map(|()| Outcome::Success),
+        None => main(args),
+    };
+    ExitCode::from(match outcome {
         Ok(Outcome::Success) => 0,
         Ok(Outcome::Failure) => FAILURE,
         Ok(Outcome::Partial) => PARTIAL,

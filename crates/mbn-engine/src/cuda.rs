@@ -18,12 +18,18 @@ use crate::runtime::Runtime;
 /// # Errors
 /// [`CudaError`], which says what is missing.
 pub fn prepare(runtime: &Runtime, folders: &Folders) -> Result<(), CudaError> {
+    let provider = provider_library(runtime.path());
     if !runtime.has_cuda() {
-        return Err(CudaError::NoProvider {
-            library: runtime.path_from_here().to_owned(),
+        let library = runtime.path_from_here().to_owned();
+        return Err(match provider.file_name() {
+            Some(name) if provider.is_file() => CudaError::Overwritten {
+                library,
+                version: runtime.version().to_owned(),
+                provider: name.into(),
+            },
+            _ => CudaError::NoProvider { library },
         });
     }
-    let provider = provider_library(runtime.path());
     // A bare name is the system's library, whose folder is not known.
     if runtime.path().is_absolute() && !provider.is_file() {
         return Err(CudaError::ProviderMissing { path: provider });

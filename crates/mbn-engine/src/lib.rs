@@ -13,6 +13,7 @@ pub mod lanes;
 pub mod parity;
 pub mod placement;
 pub mod precision;
+mod python;
 pub mod runtime;
 pub mod softmax;
 

@@ -35,7 +35,8 @@ static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
 /// Loads ONNX Runtime from the first of these places that has it: `explicit` (a file or folder that the user names),
 /// the environment variable `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the current folder or beside one of the
-/// program's parent folders, the same with `onnxruntime/cuda/lib/`, the program's own folder, the system's libraries.
+/// program's parent folders, the same with `onnxruntime/cuda/lib/`, the program's own folder, the package `onnxruntime` in the
+/// Python environment that the program is installed in or that is active, the system's libraries.
 ///
 /// A library that cannot be used is an error where the user named it; elsewhere it is passed over with a
 /// warning.

@@ -18,8 +18,14 @@ pub fn of_runtime(error: &RuntimeError) -> String {
 pub fn of_cuda(error: &CudaError) -> String {
     match error {
         CudaError::NoProvider { .. } => {
-            "`make onnxruntime-cuda` gets an ONNX Runtime that has it; to use it, leave out `--ort-lib` and unset \
-             `ORT_DYLIB_PATH`. `--device cpu` classifies on the CPU"
+            "`make onnxruntime-cuda` gets an ONNX Runtime that has it, and so does the package `onnxruntime-gpu` in the \
+             program's Python environment; to use it, leave out `--ort-lib` and unset `ORT_DYLIB_PATH`. `--device cpu` \
+             classifies on the CPU"
+                .to_owned()
+        }
+        CudaError::Overwritten { .. } => {
+            "the packages `onnxruntime` and `onnxruntime-gpu` write into one folder: `python3 -m pip uninstall \
+             onnxruntime`, then `python3 -m pip install --force-reinstall --no-deps onnxruntime-gpu`, leaves the second"
                 .to_owned()
         }
         CudaError::ProviderMissing { .. } => {
@@ -127,6 +133,14 @@ mod tests {
                 "the last `cuda:1`",
             ),
             (CudaError::Graph(String::new()), "--cuda-graph"),
+            (
+                CudaError::Overwritten {
+                    library: "libonnxruntime.so.1.31.1".into(),
+                    version: "1.31.1".to_owned(),
+                    provider: "libonnxruntime_providers_cuda.so".into(),
+                },
+                "--force-reinstall",
+            ),
         ] {
             assert!(of_cuda(&error).contains(part), "{error}");
         }

@@ -29,8 +29,9 @@ Examples:
 
 ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
 current folder or beside a parent folder of the program (`make onnxruntime` puts it there, `make onnxruntime-cuda` \
-into `onnxruntime/cuda/lib/`), beside the program, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the \
-folders in `MBN_CUDA_LIBS`, the system's (`LD_LIBRARY_PATH`), the active Python environment.
+into `onnxruntime/cuda/lib/`), beside the program, the package `onnxruntime` in the Python environment that the \
+program is installed in or that is active, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the folders in \
+`MBN_CUDA_LIBS`, the system's (`LD_LIBRARY_PATH`), the same Python environments.
 
 Exit codes: 0 all inputs were classified; 1 the work could not be done, or parity failed; 2 a mistake on the command \
 line; 3 some inputs, or all, could not be used; 130 interrupted.";

@@ -19,6 +19,16 @@ pub enum CudaError {
         /// ONNX Runtime's library.
         library: PathBuf,
     },
+    /// ONNX Runtime was built without it, but its library is there: two packages wrote into one folder.
+    #[error("ONNX Runtime {version} in `{}` has no CUDA provider, though `{}` lies beside it", library.display(), provider.display())]
+    Overwritten {
+        /// ONNX Runtime's library.
+        library: PathBuf,
+        /// Its version.
+        version: String,
+        /// The provider's file name.
+        provider: PathBuf,
+    },
     /// ONNX Runtime was built with it, but its library is missing.
     #[error("the CUDA provider's library `{}` does not exist", path.display())]
     ProviderMissing {
@@ -140,6 +150,7 @@ impl CudaError {
     pub fn is_no_device(&self) -> bool {
         match self {
             Self::NoProvider { .. }
+            | Self::Overwritten { .. }
             | Self::ProviderMissing { .. }
             | Self::Library { .. }
             | Self::NoDriver { .. }

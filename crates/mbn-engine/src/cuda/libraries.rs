@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::CudaError;
 use super::packages::LIBRARIES;
+use crate::python;
 
 /// Environment variable with folders, separated as in `PATH`, that are searched before the system's.
 pub const FOLDERS_VARIABLE: &str = "MBN_CUDA_LIBS";
-
-/// Variables that name the Python environment in use.
-const PYTHON_ENVIRONMENTS: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
 
 /// The driver's library, which comes with the driver alone.
 const DRIVER: &str = "libcuda.so.1";
@@ -26,19 +24,18 @@ pub struct Folders {
 
 impl Folders {
     /// The search order: `explicit` (a folder that the user names), the folders in [`FOLDERS_VARIABLE`], the system's
-    /// libraries, the active Python environment. In a Python environment the folders of NVIDIA's packages count too.
+    /// libraries, the Python environment that the program is installed in, the active one. In a Python environment the
+    /// folders of NVIDIA's packages count too.
     pub fn new(explicit: Option<&Path>) -> Self {
         let variable = env::var_os(FOLDERS_VARIABLE).unwrap_or_default();
         let named = explicit
             .map(Path::to_owned)
             .into_iter()
             .chain(env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty()));
-        let implied = PYTHON_ENVIRONMENTS
-            .iter()
-            .filter_map(|name| env::var_os(name).map(PathBuf::from));
+        let implied = python::environments();
         Self {
             named: named.flat_map(|path| with_packages(&path)).collect(),
-            implied: implied.flat_map(|path| with_packages(&path)).collect(),
+            implied: implied.iter().flat_map(|path| with_packages(path)).collect(),
         }
     }
 }
@@ -46,27 +43,13 @@ impl Folders {
 /// A folder, and the folders of NVIDIA's packages if it is a Python environment or its `site-packages`.
 fn with_packages(folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.to_owned()];
-    let site_packages = sorted(&folder.join("lib"))
-        .into_iter()
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("python"))
-        })
-        .map(|python| python.join("site-packages"));
-    for packages in std::iter::once(folder.to_owned()).chain(site_packages) {
-        for package in sorted(&packages.join("nvidia")) {
+    for packages in std::iter::once(folder.to_owned()).chain(python::package_folders(folder)) {
+        for package in python::sorted_entries(&packages.join("nvidia")) {
             folders.push(package.join("lib"));
         }
     }
     folders.retain(|folder| folder.is_dir());
     folders
-}
-
-fn sorted(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths
 }
 
 /// Loads the driver's library and NVIDIA's, so that the provider, which asks for them by name, gets these.

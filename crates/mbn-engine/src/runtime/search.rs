@@ -1,15 +1,21 @@
 //! The places to search for ONNX Runtime's library.
 
+use std::cmp::Reverse;
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf, absolute};
 
 use super::RuntimeError;
+use crate::python;
 
 /// Where `make onnxruntime` puts the library, from the repository's root.
 const DOWNLOAD: &str = "onnxruntime/lib";
 /// Where `make onnxruntime-cuda` does.
 const CUDA_DOWNLOAD: &str = "onnxruntime/cuda/lib";
+/// Where the packages `onnxruntime` and `onnxruntime-gpu` have the library, from the folder of packages.
+const PYTHON_PACKAGE: &str = "onnxruntime/capi";
+/// What the name of the folder starts with that describes the installed package `onnxruntime-gpu`, before its version.
+const GPU_PACKAGE: &str = "onnxruntime_gpu-";
 
 /// How a library was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +28,8 @@ pub(super) enum Origin {
     Download,
     /// The program's own folder.
     BesideProgram,
+    /// A Python environment.
+    Python,
     /// The system's loader.
     System,
 }
@@ -76,6 +84,11 @@ pub(super) fn implied(cuda: bool) -> Vec<(PathBuf, Origin)> {
         .chain(beside)
         .filter_map(|(folder, origin)| Some((newest_library(&folder)?, origin)))
         .collect();
+    let environments = python::environments();
+    let packages = environments
+        .iter()
+        .flat_map(|environment| in_environment(environment, cuda));
+    places.extend(packages.map(|library| (library, Origin::Python)));
     places.dedup_by(|a, b| a.0 == b.0);
     let name = libloading::library_filename("onnxruntime");
     let mut with_abi_version = name.clone();
@@ -86,6 +99,40 @@ pub(super) fn implied(cuda: bool) -> Vec<(PathBuf, Origin)> {
         places.push((with_abi_version.into(), Origin::System));
     }
     places
+}
+
+/// The libraries in a Python environment: in the packages of each Python, the newest first, and conda's own.
+fn in_environment(environment: &Path, cuda: bool) -> Vec<PathBuf> {
+    let packages = python::package_folders(environment);
+    let mut libraries: Vec<_> = packages
+        .iter()
+        .filter_map(|packages| in_packages(packages, cuda))
+        .collect();
+    // An environment of one user has packages of several Pythons, and the program was installed by one of them.
+    libraries.sort_by_cached_key(|path| Reverse(path.file_name().and_then(version_in_name)));
+    if environment.join("conda-meta").is_dir() {
+        libraries.extend(newest_library(&environment.join("lib")));
+    }
+    libraries
+}
+
+/// The library in a folder of packages. Both `onnxruntime` and `onnxruntime-gpu` put one into the same folder; `cuda` asks for
+/// the second's, if the versions differ, so that it still is there.
+fn in_packages(packages: &Path, cuda: bool) -> Option<PathBuf> {
+    let folder = packages.join(PYTHON_PACKAGE);
+    let of_gpu_package = || {
+        let entries = python::sorted_entries(packages);
+        let installed = entries.iter().find_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            name.strip_prefix(GPU_PACKAGE)?.strip_suffix(".dist-info")
+        })?;
+        let parts = installed.split('.').map(|part| part.parse().ok());
+        let version: Vec<u32> = parts.collect::<Option<_>>()?;
+        let is_its = |path: &PathBuf| path.file_name().and_then(version_in_name).as_ref() == Some(&version);
+        python::sorted_entries(&folder).into_iter().find(is_its)
+    };
+    let preferred = if cuda { of_gpu_package() } else { None };
+    preferred.or_else(|| newest_library(&folder))
 }
 
 /// The library of the highest version in a folder.
@@ -135,6 +182,48 @@ mod tests {
         std::fs::write(folder.path().join("libonnxruntime.so.1.31.1"), b"").unwrap();
         assert!(newest().ends_with("libonnxruntime.so.1.31.1"));
         assert_eq!(in_folder(folder.path()).unwrap(), newest());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn packages_of_an_environment_are_searched_from_the_newest() {
+        let environment = tempfile::tempdir().unwrap();
+        let library = |place: &str| {
+            let path = environment.path().join(place);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, b"").unwrap();
+            path
+        };
+        let found = || in_environment(environment.path(), false);
+        assert!(found().is_empty());
+        let old = library("lib/python3.13/site-packages/onnxruntime/capi/libonnxruntime.so.1.9.0");
+        library("lib/python3.12/site-packages/onnxruntime/capi/libonnxruntime_providers_shared.so");
+        library("lib/python3.14/site-packages/other/capi/libonnxruntime.so.1.40.0");
+        let new = library("lib/python3.12/site-packages/onnxruntime/capi/libonnxruntime.so.1.31.1");
+        let conda = library("lib/libonnxruntime.so.1.32.0");
+        assert_eq!(found(), [new.clone(), old.clone()]);
+        std::fs::create_dir(environment.path().join("conda-meta")).unwrap();
+        assert_eq!(found(), [new, old, conda]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn of_two_packages_in_one_folder_the_one_with_cuda_is_taken_for_cuda() {
+        let packages = tempfile::tempdir().unwrap();
+        let libraries = packages.path().join(PYTHON_PACKAGE);
+        std::fs::create_dir_all(&libraries).unwrap();
+        let version = |version: &str| libraries.join(format!("libonnxruntime.so.{version}"));
+        for name in ["1.31.1", "1.32.0"] {
+            std::fs::write(version(name), b"").unwrap();
+        }
+        let described = |name: &str| std::fs::create_dir(packages.path().join(name)).unwrap();
+        described("onnxruntime-1.32.0.dist-info");
+        assert_eq!(in_packages(packages.path(), true), Some(version("1.32.0")));
+        described("onnxruntime_gpu-1.31.1.dist-info");
+        assert_eq!(in_packages(packages.path(), true), Some(version("1.31.1")));
+        assert_eq!(in_packages(packages.path(), false), Some(version("1.32.0")));
+        std::fs::remove_file(version("1.31.1")).unwrap();
+        assert_eq!(in_packages(packages.path(), true), Some(version("1.32.0")));
     }
 
     #[test]

@@ -64,7 +64,10 @@ fn a_file_that_cannot_be_compared_is_not_left_unless_the_user_says_so() {
     std::fs::copy(assert_cmd::cargo::cargo_bin!("mbn-export"), &copy).unwrap();
     let run = |args: &[&str]| {
         let mut command = assert_cmd::Command::new(&copy);
-        command.env_remove("ORT_DYLIB_PATH").current_dir(folder.path());
+        for variable in ["ORT_DYLIB_PATH", "VIRTUAL_ENV", "CONDA_PREFIX"] {
+            command.env_remove(variable);
+        }
+        command.current_dir(folder.path());
         command.arg("--weights=w.safetensors").args(args).assert()
     };
     let plain = run(&["out.onnx"]);

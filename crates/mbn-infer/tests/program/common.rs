@@ -41,6 +41,9 @@ pub fn picture(folder: &TempDir, name: &str) {
         .unwrap();
 }
 
+/// Variables that name a library, or a Python environment that may have one.
+const NAMING: [&str; 3] = ["ORT_DYLIB_PATH", "VIRTUAL_ENV", "CONDA_PREFIX"];
+
 /// The program in the folder, with no library named by the environment.
 pub fn bare(folder: &TempDir) -> assert_cmd::Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mbn-infer"));
@@ -49,7 +52,10 @@ pub fn bare(folder: &TempDir) -> assert_cmd::Command {
 }
 
 pub fn without_library(command: &mut Command) -> &mut Command {
-    command.env_remove("ORT_DYLIB_PATH").env("NO_COLOR", "1")
+    for variable in NAMING {
+        command.env_remove(variable);
+    }
+    command.env("NO_COLOR", "1")
 }
 
 /// As [`bare`], with candle.

@@ -15,4 +15,6 @@ mod options;
 mod ort;
 mod other_files;
 mod output;
+#[cfg(unix)]
+mod python_environment;
 mod threads;
