@@ -166,7 +166,7 @@ mod tests {
             ".TH mbn-it 1",
             "mbn\\-it \\- Do it",
             "\\fB\\-\\-log\\-level\\fR",
-            ".SH \"MBN\\-IT SHOW\"",
+            ".SH \"MBN-IT SHOW\"",
             "Look at it",
             "\\fB\\-\\-closely\\fR",
             ".SH EXAMPLES\n.nf\n\\fBmbn\\-it FILE\\fR\n\\fBmbn\\-it \\-q\\fR\n.fi\n",
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn completions_are_those_of_the_shell() {
         for (what, part) in [
-            (Generated::CompleteBash, "complete -F _mbn-it"),
+            (Generated::CompleteBash, "complete -F _mbn__it"),
             (Generated::CompleteZsh, "#compdef mbn-it"),
             (Generated::CompleteFish, "complete -c mbn-it"),
             (Generated::CompletePowershell, "Register-ArgumentCompleter"),
