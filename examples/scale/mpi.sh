@@ -12,7 +12,7 @@ for _ in 1 2 3; do
   mpirun $options "${MBN_INFER:-mbn-infer}" --list "$LIST" --shard launcher --resume --threads "${THREADS:-1}" \
     --format json --output "$OUT/part-{shard}.jsonl" --bad-images report --quiet "$@"
   code=$?
-  # 1 and 2 are faults of the model, the output or the command line: another try would end alike.
-  case $code in 0 | 1 | 2) break ;; esac
+  # 2 is a mistake on the command line: another try would end alike.
+  case $code in 0 | 2) break ;; esac
 done
 exit $code

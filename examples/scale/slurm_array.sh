@@ -10,5 +10,5 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 set -u
-exec "${MBN_INFER:-mbn-infer}" --list "$LIST" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" --resume \
+exec "${MBN_INFER:-mbn-infer}" --list "$LIST" --shard "launcher/$SHARDS" --resume \
   --format json --output "$OUT/part-{shard}.jsonl" --bad-images report --quiet "$@"

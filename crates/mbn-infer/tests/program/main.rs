@@ -15,4 +15,6 @@ mod options;
 mod ort;
 mod other_files;
 mod output;
+mod resume;
 mod threads;
+mod worker;
