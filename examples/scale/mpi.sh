@@ -9,7 +9,7 @@ options=$1
 shift
 for _ in 1 2 3; do
   # shellcheck disable=SC2086 -- several options
-  mpirun $options "${MBN_INFER:-mbn-infer}" --list "$LIST" --shard launcher --resume --threads "${THREADS:-1}" \
+  mpirun $options "${MBN_INFER:-mbn-infer}" --list "$LIST" --shard launcher --resume \
     --format json --output "$OUT/part-{shard}.jsonl" --bad-images report --quiet "$@"
   code=$?
   # 2 is a mistake on the command line: another try would end alike.

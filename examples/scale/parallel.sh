@@ -9,4 +9,4 @@ options=$1
 shift
 # shellcheck disable=SC2086 -- several options
 seq 0 $((SHARDS - 1)) | parallel $options --retries 3 --quote "${MBN_INFER:-mbn-infer}" --list "$LIST" --shard "{}/$SHARDS" --resume \
-  --threads "${THREADS:-1}" --format json --output "$OUT/part-{}.jsonl" --bad-images report --quiet "$@"
+  --format json --output "$OUT/part-{}.jsonl" --bad-images report --quiet "$@"

@@ -10,4 +10,4 @@
 set -u
 # One task that fails does not end the others.
 exec srun --kill-on-bad-exit=0 "${MBN_INFER:-mbn-infer}" --list "$LIST" --shard launcher --resume \
-  --threads "${SLURM_CPUS_PER_TASK:-1}" --format json --output "$OUT/part-{shard}.jsonl" --bad-images report --quiet "$@"
+  --format json --output "$OUT/part-{shard}.jsonl" --bad-images report --quiet "$@"

@@ -40,7 +40,7 @@ class Job:
 
     def environment(self):
         """Variables of the examples in shell."""
-        given = {"MBN_INFER": self.program, "LIST": self.names, "OUT": self.out, "SHARDS": self.shards, "THREADS": 1}
+        given = {"MBN_INFER": self.program, "LIST": self.names, "OUT": self.out, "SHARDS": self.shards}
         return {**os.environ, **{name: str(value) for name, value in given.items()}}
 
     def run(self, command, **options):
