@@ -13,7 +13,7 @@ WEB_MODULES := examples/web/node_modules/.package-lock.json
 SERVING_PYTHON ?= python3.11
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test
+.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -37,6 +37,9 @@ families: build $(FAMILIES_PYTHON) ## Compare exports with timm, transformers an
 
 foreign-models: onnxruntime build $(FOREIGN_PYTHON) $(KERAS_PYTHON) ## Compare mbn-infer with timm, transformers, torchvision, Ultralytics and Keras, and write the table in docs/foreign-models.md
 	$(FOREIGN_PYTHON) scripts/foreign_models.py target/release/mbn-infer docs/foreign-models.md --keras $(KERAS_PYTHON)
+
+resume-test: ## Kill mbn-infer at 200 instants and continue its output each time
+	MBN_RESUME_KILLS=200 $(CARGO) test --locked -p mbn-infer --test program resume -- --nocapture
 
 # The pipe must not hide that the first program fails.
 export-matrix: $(VENV)/ready ## Check exports of every combination of options with ONNX's own library (takes minutes)

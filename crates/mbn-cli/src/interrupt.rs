@@ -1,10 +1,12 @@
-//! Ctrl-C: the first one asks the program to save and stop, the second one ends it.
+//! Ctrl-C, and SIGTERM, which Slurm and Kubernetes send: the first one asks the program to save and stop, the second one ends it.
 
 use std::ffi::c_int;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::Duration;
 
 #[cfg(unix)]
 use signal_hook::consts::SIGHUP;
@@ -16,6 +18,9 @@ use crate::run::INTERRUPTED;
 static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 /// Nothing needs saving yet, see [`install_preparing`].
 static PREPARING: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// How often the thread of [`install_ending`] looks: shorter than anybody notices.
+const PAUSE: Duration = Duration::from_millis(50);
 
 const SIGNALS: &[c_int] = &[
     SIGINT,
@@ -51,6 +56,25 @@ pub fn install_preparing() -> io::Result<Preparing> {
     PREPARING.store(true, Ordering::Relaxed);
     install()?;
     Ok(Preparing(()))
+}
+
+/// As [`install`], but the first signal ends the program too, after `clean` has removed what must not stay. For a program that has
+/// nothing to save, and works too long at a stretch to ask.
+///
+/// # Errors
+/// As [`install`]; the system refuses to start a thread.
+pub fn install_ending(clean: fn()) -> io::Result<()> {
+    install()?;
+    let end = move || {
+        while !requested() {
+            thread::sleep(PAUSE);
+        }
+        clean();
+        // Without what a library does at an orderly end: it may be computing.
+        signal_hook::low_level::exit(INTERRUPTED.into());
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(end)?;
+    Ok(())
 }
 
 /// Until this is dropped, a signal ends the program at once, see [`install_preparing`].

@@ -15,6 +15,11 @@ pub fn bars() -> &'static MultiProgress {
     BARS.get_or_init(MultiProgress::new)
 }
 
+/// Whether bars are drawn.
+pub fn are_shown() -> bool {
+    !bars().is_hidden()
+}
+
 /// Draws no bars from now on.
 pub fn hide() {
     bars().set_draw_target(ProgressDrawTarget::hidden());
@@ -22,12 +27,19 @@ pub fn hide() {
 
 /// A bar over `len` steps, with a template in indicatif's syntax; `set_message` sets `{msg}`.
 pub fn bar(len: u64, template: &str) -> ProgressBar {
-    let bar = bars().add(ProgressBar::new(len));
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("━╸─"));
-    }
+    let bar = ticked_bar(Some(len), template);
     if !bars().is_hidden() {
         bar.enable_steady_tick(TICK);
+    }
+    bar
+}
+
+/// As [`bar`], without a thread of its own that redraws it: whoever has it calls `tick`. Without a length, `template` must do
+/// without one.
+pub fn ticked_bar(len: Option<u64>, template: &str) -> ProgressBar {
+    let bar = bars().add(len.map_or_else(ProgressBar::no_length, ProgressBar::new));
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸─"));
     }
     bar
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use glob_pattern::{Glob, Matches};
 
 use crate::decode::FORMAT_NAMES;
-use crate::picture_files::{IsForeign, LeftOut, images_below, nothing_is_foreign};
+use crate::picture_files::{IsForeign, LeftOut, Walk, nothing_is_foreign};
 
 /// A path without a picture.
 #[derive(Debug, thiserror::Error)]
@@ -53,31 +53,11 @@ pub struct Collected {
     pub left_out: LeftOut,
 }
 
-/// Expands `paths` to picture files, in the order of `paths` and sorted within each folder.
-///
-/// A path is a file with any name, a folder (searched with all its subfolders, following links, but not to a folder
-/// above) or, if it does not exist, a glob pattern. A path that cannot be used becomes an error at its place in the
-/// order. Folders are searched for files with the extension of a picture, and for files without an extension that begin
-/// like a picture; hidden files and those of systems are left out.
+/// Expands `paths` to picture files, in the order of `paths`, each as [`Pictures`] finds them.
 pub fn collect(paths: &[PathBuf]) -> Collected {
     let mut collected = Collected::default();
     for path in paths {
-        match path.metadata() {
-            Ok(_) => collected.expand(path, &nothing_is_foreign),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match matches(path) {
-                Ok(found) => {
-                    collected.left_out.merge(found.left_out);
-                    for found in found.paths {
-                        match found {
-                            Ok(path) => collected.expand(&path, &nothing_is_foreign),
-                            Err((path, error)) => collected.fail(&path, error.into()),
-                        }
-                    }
-                }
-                Err(kind) => collected.fail(path, kind),
-            },
-            Err(error) => collected.fail(path, error.into()),
-        }
+        collected.add(Pictures::of(path));
     }
     collected
 }
@@ -85,27 +65,117 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
 impl Collected {
     /// Adds a file or the pictures of a folder.
     pub(crate) fn expand(&mut self, path: &Path, is_foreign: IsForeign) {
-        if !path.is_dir() {
-            self.pictures.push(Ok(path.to_owned()));
-            return;
+        self.add(Pictures::at(vec![Ok(path.to_owned())], is_foreign));
+    }
+
+    fn add(&mut self, mut pictures: Pictures<'_>) {
+        self.pictures.extend(pictures.by_ref());
+        self.left_out.merge(pictures.into_left_out());
+    }
+}
+
+/// Finds the picture files of a path one after another, sorted within each folder. Of a folder it keeps in memory no more than the
+/// names in it and in those above.
+///
+/// A path is a file with any name, a folder (searched with all its subfolders, following links, but not to a folder
+/// above) or, if it does not exist, a glob pattern. A path that cannot be used is an error at its place in the
+/// order. Folders are searched for files with the extension of a picture, and for files without an extension that begin
+/// like a picture; hidden files and those of systems are left out.
+pub struct Pictures<'a> {
+    /// Files and folders still to come.
+    paths: std::vec::IntoIter<Result<PathBuf, CollectError>>,
+    folder: Option<Folder<'a>>,
+    is_foreign: IsForeign<'a>,
+    left_out: LeftOut,
+}
+
+/// A folder that is being searched.
+struct Folder<'a> {
+    path: PathBuf,
+    walk: Walk<'a>,
+    is_empty: bool,
+}
+
+impl Pictures<'static> {
+    /// The pictures of a path.
+    pub fn of(path: &Path) -> Self {
+        let failed = |kind| vec![Err(failure(path, kind))];
+        let mut left_out = LeftOut::default();
+        let paths = match path.metadata() {
+            Ok(_) => vec![Ok(path.to_owned())],
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match matches(path) {
+                Ok(found) => {
+                    left_out = found.left_out;
+                    let paths = found.paths.into_iter();
+                    paths
+                        .map(|found| found.map_err(|(path, error)| failure(&path, error.into())))
+                        .collect()
+                }
+                Err(kind) => failed(kind),
+            },
+            Err(error) => failed(error.into()),
+        };
+        Self {
+            left_out,
+            ..Self::at(paths, &nothing_is_foreign)
         }
-        let found = images_below(path, is_foreign);
-        self.left_out.merge(found.left_out.clone());
-        if found.images.is_empty() {
-            self.fail(path, CollectErrorKind::NoImages(found.left_out));
-        }
-        for image in found.images {
-            match image {
-                Ok(image) => self.pictures.push(Ok(image)),
-                Err((path, error)) => self.fail(&path, error.into()),
-            }
+    }
+}
+
+impl<'a> Pictures<'a> {
+    fn at(paths: Vec<Result<PathBuf, CollectError>>, is_foreign: IsForeign<'a>) -> Self {
+        Self {
+            paths: paths.into_iter(),
+            folder: None,
+            is_foreign,
+            left_out: LeftOut::default(),
         }
     }
 
-    fn fail(&mut self, path: &Path, kind: CollectErrorKind) {
-        let path = path.to_owned();
-        self.pictures.push(Err(CollectError { path, kind }));
+    /// What folders and wildcards left out so far.
+    pub fn into_left_out(mut self) -> LeftOut {
+        if let Some(folder) = self.folder {
+            self.left_out.merge(folder.walk.into_left_out());
+        }
+        self.left_out
     }
+}
+
+impl Iterator for Pictures<'_> {
+    type Item = Result<PathBuf, CollectError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(folder) = &mut self.folder {
+                if let Some(image) = folder.walk.next() {
+                    folder.is_empty = false;
+                    return Some(image.map_err(|(path, error)| failure(&path, error.into())));
+                }
+                let folder = self.folder.take()?;
+                let left_out = folder.walk.into_left_out();
+                self.left_out.merge(left_out.clone());
+                if folder.is_empty {
+                    let kind = CollectErrorKind::NoImages(left_out);
+                    return Some(Err(failure(&folder.path, kind)));
+                }
+            }
+            match self.paths.next()? {
+                Ok(path) if path.is_dir() => {
+                    self.folder = Some(Folder {
+                        walk: Walk::new(&path, self.is_foreign),
+                        path,
+                        is_empty: true,
+                    });
+                }
+                other => return Some(other),
+            }
+        }
+    }
+}
+
+fn failure(path: &Path, kind: CollectErrorKind) -> CollectError {
+    let path = path.to_owned();
+    CollectError { path, kind }
 }
 
 /// The files and folders that a pattern matches, at least one.

@@ -52,7 +52,7 @@ pub use decode::{
     decode_bytes_with, decode_file, decode_file_with, decode_with_libjpeg, decode_with_png_crate,
 };
 pub use image_source::ImageSource;
-pub use input_paths::{CollectError, CollectErrorKind, Collected, collect};
+pub use input_paths::{CollectError, CollectErrorKind, Collected, Pictures, collect};
 pub use loader::{BadPictures, Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order, Unusable};
 pub use normalize::{Normalizer, normalize_into};
 pub use picture::Picture;

@@ -28,48 +28,97 @@ pub(crate) struct Found {
     pub left_out: LeftOut,
 }
 
-/// All picture files below a folder. Follows links, but neither to a folder above nor to one that is foreign.
+/// Finds the picture files below a folder one after another, each folder's sorted by name. Follows links, but neither to a folder
+/// above nor to one that is foreign. A folder that cannot be listed or a broken link is an error in its place.
 ///
 /// A file is taken by its extension; its content may still be something else. Without an extension, and with that of
 /// another picture format, the first bytes decide.
-pub(crate) fn images_below(folder: &Path, is_foreign: IsForeign) -> Found {
-    let mut walk = WalkDir::new(folder)
-        .follow_links(true)
-        .sort_by_file_name()
-        .into_iter();
-    let mut found = Found::default();
-    while let Some(entry) = walk.next() {
+pub(crate) struct Walk<'a> {
+    folder: PathBuf,
+    entries: walkdir::IntoIter,
+    is_foreign: IsForeign<'a>,
+    left_out: LeftOut,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(folder: &Path, is_foreign: IsForeign<'a>) -> Self {
+        let entries = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+        Self {
+            folder: folder.to_owned(),
+            entries: entries.into_iter(),
+            is_foreign,
+            left_out: LeftOut::default(),
+        }
+    }
+
+    /// What was left out so far.
+    pub(crate) fn into_left_out(self) -> LeftOut {
+        self.left_out
+    }
+
+    /// What an entry is: a picture file, an error, or nothing that counts.
+    fn look(&mut self, entry: walkdir::Result<DirEntry>) -> Option<Result<PathBuf, (PathBuf, io::Error)>> {
         match entry {
-            Ok(entry) if entry.depth() == 0 && entry.file_type().is_dir() => {}
+            Ok(entry) if entry.depth() == 0 && entry.file_type().is_dir() => None,
             Ok(entry) if entry.file_type().is_dir() => {
-                if let Some(reason) = reason_to_skip(&entry, is_foreign) {
-                    found.left_out.add_named(reason.0, reason.1);
-                    walk.skip_current_dir();
+                if let Some((reason, name)) = reason_to_skip(&entry, self.is_foreign) {
+                    self.left_out.add_named(reason, name);
+                    self.entries.skip_current_dir();
                 }
+                None
             }
             Ok(entry) => match reason_to_leave_out(&entry) {
-                None => found.images.push(Ok(entry.into_path())),
-                Some(reason) => found.left_out.add(reason),
+                None => Some(Ok(entry.into_path())),
+                Some(reason) => {
+                    self.left_out.add(reason);
+                    None
+                }
             },
             Err(error) if error.loop_ancestor().is_some() => {
                 let name = error.path().map(link_name).unwrap_or_default();
-                found.left_out.add_named(Reason::LinkAbove, name);
+                self.left_out.add_named(Reason::LinkAbove, name);
+                None
             }
             Err(error) => {
-                let path = error.path().unwrap_or(folder).to_owned();
+                let path = error.path().unwrap_or(&self.folder).to_owned();
                 let error = error
                     .into_io_error()
                     .unwrap_or_else(|| io::Error::other("it cannot be listed"));
                 // A broken link, or a folder that cannot be read.
-                let name = path.file_name().filter(|_| path != folder);
+                let name = path.file_name().filter(|_| path != self.folder);
                 match name.and_then(|name| Clutter::of_folder(name).or_else(|| Clutter::of_file(name))) {
-                    Some(clutter) => found.left_out.add(Reason::ClutterFile(clutter)),
-                    None => found.images.push(Err((path, error))),
+                    Some(clutter) => {
+                        self.left_out.add(Reason::ClutterFile(clutter));
+                        None
+                    }
+                    None => Some(Err((path, error))),
                 }
             }
         }
     }
-    found
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Result<PathBuf, (PathBuf, io::Error)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let entry = self.entries.next()?;
+            if let Some(found) = self.look(entry) {
+                return Some(found);
+            }
+        }
+    }
+}
+
+/// All picture files below a folder, as [`Walk`] finds them.
+pub(crate) fn images_below(folder: &Path, is_foreign: IsForeign) -> Found {
+    let mut walk = Walk::new(folder, is_foreign);
+    let images = walk.by_ref().collect();
+    Found {
+        images,
+        left_out: walk.into_left_out(),
+    }
 }
 
 /// Why a folder is not searched, if it is not, and what to call it.

@@ -28,8 +28,8 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use mbn_cli::{Outcome, check_output_file, start_threads};
-use mbn_files::atomic;
+use mbn_cli::{Outcome, check_output_file, interrupt, start_threads};
+use mbn_files::{atomic, remove_temporaries};
 use mbn_onnx::{ExportOptions, Exporter, Precision};
 use mbn_spec::text::thousands;
 use mbn_weights::{Weights, is_weight_file};
@@ -49,6 +49,7 @@ use crate::verify::{Verification, find_runtime};
 /// # Errors
 /// The weights, the options or the output cannot be used, or the written file does not pass verification.
 pub fn run(options: Options) -> Result<Outcome> {
+    interrupt::install_ending(remove_temporaries)?;
     if let Some(command) = options.command {
         return examine(command, options.common.thread_count());
     }

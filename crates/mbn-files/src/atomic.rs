@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::output::{OutputKind, OutputProblem, folder_of};
+use crate::temporaries::Living;
 
 pub(crate) const PREFIX: &str = ".mbn-";
 pub(crate) const SUFFIX: &str = ".tmp";
@@ -34,6 +35,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub struct AtomicFile {
     file: NamedTempFile,
     path: PathBuf,
+    /// Ends after the file.
+    _living: Living,
 }
 
 impl AtomicFile {
@@ -45,8 +48,10 @@ impl AtomicFile {
         let OutputKind::File(path) = OutputKind::of(path)? else {
             return Err(OutputProblem::IsStream.into());
         };
+        let file = temporary(&folder_of(&path))?;
         Ok(Self {
-            file: temporary(&folder_of(&path))?,
+            _living: Living::new(file.path()),
+            file,
             path,
         })
     }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::atomic::{PREFIX, SUFFIX, sync_folder};
 use crate::output::{folder_of, nearest, or_current};
+use crate::temporaries::Living;
 
 /// A folder that is filled under a temporary name and gets its own on [`AtomicFolder::commit`]. Dropped before that, it
 /// leaves nothing.
@@ -15,6 +16,8 @@ use crate::output::{folder_of, nearest, or_current};
 pub struct AtomicFolder {
     folder: TempDir,
     path: PathBuf,
+    /// Ends after the folder.
+    _living: Living,
 }
 
 impl AtomicFolder {
@@ -30,8 +33,10 @@ impl AtomicFolder {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(fs::Permissions::from_mode(0o777)); // less what the umask removes
         }
+        let folder = builder.tempdir_in(nearest(&folder_of(path)))?;
         Ok(Self {
-            folder: builder.tempdir_in(nearest(&folder_of(path)))?,
+            _living: Living::new(folder.path()),
+            folder,
             path: path.to_owned(),
         })
     }

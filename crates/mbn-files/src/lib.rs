@@ -1,13 +1,17 @@
-//! Files, whatever they hold: reads a whole file under a limit, replaces a file atomically, makes a whole folder under a
-//! temporary name, checks that an output can be written before a program starts the work that makes it, and tells what a file
+//! Files, whatever they hold: reads a whole file under a limit, replaces a file atomically or by one that can be continued,
+//! makes a whole folder under a temporary name, checks that an output can be written before a program starts the work that makes it, and tells what a file
 //! is by its first bytes.
 
 pub mod atomic;
 mod file_kind;
 mod folder;
 mod output;
+mod partial;
+mod temporaries;
 pub mod whole_file;
 
 pub use file_kind::{FileKind, HEAD};
 pub use folder::AtomicFolder;
 pub use output::{Folders, OutputError, OutputKind, OutputProblem, check_output, check_output_file};
+pub use partial::{PartialError, PartialFile, PartialProblem};
+pub use temporaries::remove_temporaries;

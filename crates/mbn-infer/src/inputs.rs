@@ -1,17 +1,25 @@
 //! The images to classify, in the order of the paths that lead to them.
 
+mod continued;
 mod list;
+mod named;
+mod shard;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use mbn_cli::Hint;
-use mbn_data::{ClassFolders, CollectError, LeftOut, class_folders, collect};
+use mbn_data::{ClassFolders, CollectError, LeftOut, class_folders};
 use mbn_spec::text::listed;
 
 use crate::classes::ClassNames;
 use crate::options::Options;
-use list::End;
+use crate::output::Results;
+use continued::Continued;
+use list::{End, List};
+use named::Named;
+
+pub use shard::{Shard, ShardArg};
 
 /// An image file, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +33,20 @@ pub struct Input {
 }
 
 impl Input {
+    /// An image file of unknown class.
+    pub fn file(path: PathBuf) -> Self {
+        Self {
+            path,
+            class: None,
+            problem: None,
+        }
+    }
+
     fn new(found: Result<PathBuf, CollectError>, class: Option<usize>) -> Self {
         match found {
             Ok(path) => Self {
-                path,
                 class,
-                problem: None,
+                ..Self::file(path)
             },
             Err(error) => Self::failed(&error.path, &error.kind),
         }
@@ -38,49 +54,72 @@ impl Input {
 
     fn failed(path: &Path, why: &dyn std::error::Error) -> Self {
         Self {
-            path: path.to_owned(),
-            class: None,
             problem: Some(describe(why)),
+            ..Self::file(path.to_owned())
         }
     }
 }
 
-/// The images to classify, and what was left out of the folders that hold them.
-#[derive(Debug, Default)]
+/// Where inputs come from, one after another.
+pub trait Source: Send {
+    /// The next input; `None` at the end. It calls `wait` before it waits for somebody who may take forever to name more.
+    ///
+    /// # Errors
+    /// The rest cannot be found.
+    fn next(&mut self, wait: &mut dyn FnMut()) -> Result<Option<Input>>;
+
+    /// What folders and patterns held besides. Asked for at the end.
+    fn left_out(&mut self) -> LeftOut {
+        LeftOut::default()
+    }
+}
+
+/// The images to classify.
 pub struct Inputs {
     /// The images, and paths that lead to none, in order.
-    pub inputs: Vec<Input>,
-    /// What the folders hold besides.
-    pub left_out: LeftOut,
+    pub source: Box<dyn Source>,
+    /// Their number, if it is known.
+    pub total: Option<u64>,
 }
 
-/// The images that the options name. `class_names` are the model's.
+impl Inputs {
+    /// Leaves out the first ones, which have `results` in the file called `name`.
+    #[must_use]
+    pub fn after(self, results: Results, name: String) -> Self {
+        Self {
+            source: Box::new(Continued::new(self.source, results, name)),
+            ..self
+        }
+    }
+}
+
+/// The images that the options name, or those of one shard. `class_names` are the model's. `count` counts them first, if that can
+/// be done.
 ///
 /// # Errors
-/// A list that cannot be read; for `--evaluate`, a folder of classes that are not the model's.
-pub fn inputs(options: &Options, class_names: &ClassNames) -> Result<Inputs> {
+/// A list that cannot be opened; for `--evaluate`, a folder of classes that are not the model's.
+pub fn inputs(
+    options: &Options,
+    class_names: &ClassNames,
+    shard: Option<Shard>,
+    count: bool,
+) -> Result<Inputs> {
     if options.evaluate {
-        let mut all = Inputs::default();
+        let mut all = Labelled::default();
         for path in &options.paths {
-            let found = labelled(path, class_names)?;
-            all.inputs.extend(found.inputs);
-            all.left_out.merge(found.left_out);
+            all.add(path, class_names)?;
         }
-        return Ok(all);
+        return Ok(Inputs {
+            total: Some(all.inputs.len() as u64),
+            source: Box::new(all),
+        });
     }
-    let mut paths = options.paths.clone();
-    if let Some(list) = &options.list {
-        let end = if options.null { End::Null } else { End::Line };
-        paths.extend(list::read(list, end)?);
-        if paths.is_empty() {
-            bail!("`--list {}` names no path", list.display());
-        }
-    }
-    let found = collect(&paths);
-    let pictures = found.pictures.into_iter();
+    let end = if options.null { End::Null } else { End::Line };
+    let list = options.list.as_deref().map(|list| List::open(list, end));
+    let named = Named::new(options.paths.clone(), list.transpose()?, shard);
     Ok(Inputs {
-        inputs: pictures.map(|picture| Input::new(picture, None)).collect(),
-        left_out: found.left_out,
+        total: if count { named.count() } else { None },
+        source: Box::new(named),
     })
 }
 
@@ -90,28 +129,44 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// The images of a folder of `CLASS/*`, with the model's indexes of their classes. A folder without classes gives one
-/// failed input.
-fn labelled(folder: &Path, class_names: &ClassNames) -> Result<Inputs> {
-    let folders = match class_folders(folder) {
-        Ok(folders) => folders,
-        Err(error) => {
-            return Ok(Inputs {
-                inputs: vec![Input::failed(folder, &error)],
-                left_out: LeftOut::default(),
-            });
-        }
-    };
-    let indices = indices(folder, &folders, class_names)?;
-    let mut left_out = folders.left_out.clone();
-    let mut inputs = Vec::new();
-    for (place, class) in indices.into_iter().enumerate() {
-        let found = folders.collect(place);
-        left_out.merge(found.left_out);
-        let pictures = found.pictures.into_iter();
-        inputs.extend(pictures.map(|picture| Input::new(picture, Some(class))));
+/// The images of folders of `CLASS/*`, with the model's indexes of their classes.
+#[derive(Default)]
+struct Labelled {
+    inputs: std::collections::VecDeque<Input>,
+    left_out: LeftOut,
+}
+
+impl Source for Labelled {
+    fn next(&mut self, _: &mut dyn FnMut()) -> Result<Option<Input>> {
+        Ok(self.inputs.pop_front())
     }
-    Ok(Inputs { inputs, left_out })
+
+    fn left_out(&mut self) -> LeftOut {
+        std::mem::take(&mut self.left_out)
+    }
+}
+
+impl Labelled {
+    /// Adds a folder. One without classes gives one failed input.
+    fn add(&mut self, folder: &Path, class_names: &ClassNames) -> Result<()> {
+        let folders = match class_folders(folder) {
+            Ok(folders) => folders,
+            Err(error) => {
+                self.inputs.push_back(Input::failed(folder, &error));
+                return Ok(());
+            }
+        };
+        let indices = indices(folder, &folders, class_names)?;
+        self.left_out.merge(folders.left_out.clone());
+        for (place, class) in indices.into_iter().enumerate() {
+            let found = folders.collect(place);
+            self.left_out.merge(found.left_out);
+            let pictures = found.pictures.into_iter();
+            self.inputs
+                .extend(pictures.map(|picture| Input::new(picture, Some(class))));
+        }
+        Ok(())
+    }
 }
 
 /// The model's indexes of the classes that the folders name. Says which classes of the model have no folder.
@@ -150,19 +205,24 @@ fn named(classes: &[String]) -> String {
 mod tests {
     use super::*;
 
+    fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
+        let mut all = Labelled::default();
+        all.add(folder, &ClassNames::new(class_names.to_vec()))?;
+        Ok(all.inputs.into())
+    }
+
     #[test]
     fn a_folder_that_cannot_be_evaluated_is_one_failed_input() {
         let folder = tempfile::tempdir().unwrap();
         let names = ["church", "tench"].map(str::to_owned);
-        let classes = ClassNames::new(names.to_vec());
-        let gone = labelled(&folder.path().join("gone"), &classes).unwrap().inputs;
+        let gone = labelled(&folder.path().join("gone"), &names).unwrap();
         assert_eq!(gone.len(), 1);
         assert!(gone[0].problem.is_some() && gone[0].path.ends_with("gone"));
         for name in &names {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         std::fs::write(folder.path().join("tench/1.png"), b"").unwrap();
-        let found = labelled(folder.path(), &classes).unwrap().inputs;
+        let found = labelled(folder.path(), &names).unwrap();
         assert!(found[0].path.ends_with("church") && found[0].problem.is_some());
         assert!(found[1].path.ends_with("tench/1.png") && found[1].class == Some(1));
         assert_eq!(found.len(), 2);
@@ -176,16 +236,10 @@ mod tests {
             std::fs::write(folder.path().join(name).join("1.png"), b"").unwrap();
         }
         let names = ["tench", "golf ball", "church"].map(str::to_owned);
-        let classes: Vec<_> = labelled(folder.path(), &ClassNames::new(names.to_vec()))
-            .unwrap()
-            .inputs
-            .iter()
-            .map(|i| i.class)
-            .collect();
+        let found = labelled(folder.path(), &names).unwrap();
+        let classes: Vec<_> = found.iter().map(|i| i.class).collect();
         assert_eq!(classes, [Some(2), Some(0)]);
-        let message = labelled(folder.path(), &ClassNames::new(names[1..].to_vec()))
-            .unwrap_err()
-            .to_string();
+        let message = labelled(folder.path(), &names[1..]).unwrap_err().to_string();
         assert!(
             message.contains("`tench`") && !message.contains("`church`"),
             "{message}"

@@ -1,15 +1,17 @@
 //! Classifies images through ONNX Runtime, checked against candle.
 //!
-//! [`run`] is the program: [`setup`] puts together model, engine and check, [`pipeline`] decodes ahead of the engine,
-//! [`output`] prints what it found.
+//! [`run`] is the program: [`setup`] puts together model, engine and check, [`inputs`] finds the images and [`feed`] hands them
+//! over, [`pipeline`] decodes ahead of the engine, [`output`] prints what it found.
 
 pub mod builtin;
 pub mod check;
 pub mod classes;
 pub mod evaluation;
+pub mod feed;
 pub mod given;
 mod hints;
 pub mod inputs;
+pub mod made_by;
 pub mod model;
 pub mod options;
 pub mod output;
@@ -22,5 +24,6 @@ mod run;
 pub mod scores;
 pub mod setup;
 pub mod sorter;
+mod work;
 
 pub use run::run;

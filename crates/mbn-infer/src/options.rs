@@ -1,5 +1,6 @@
 //! The command line.
 
+mod parts;
 mod values;
 
 use std::io::{IsTerminal, stdout};
@@ -12,6 +13,7 @@ use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_engine::images::MAX_BATCH;
 use mbn_spec::Preset;
 
+use crate::inputs::ShardArg;
 use crate::output::OutputFormat;
 
 pub use values::{BadImages, CudnnSearchName, EngineKind, ParityScope};
@@ -21,6 +23,7 @@ Examples:
   mbn-infer examples/images
   mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
   find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
+  mbn-infer --format csv --output result-{shard}.csv --shard 0/4 --resume photos/
   mbn-infer --evaluate --evaluation results data/val
   mbn-infer --sort-into sorted --sort-links photos/
   mbn-infer --bad-images report --format csv --output result.csv photos/
@@ -33,7 +36,7 @@ into `onnxruntime/cuda/lib/`), beside the program, the package `onnxruntime` in 
 program is installed in or that is active, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the folders in \
 `MBN_CUDA_LIBS`, the system's (`LD_LIBRARY_PATH`), the same Python environments.
 
-Exit codes: 0 all inputs were classified; 1 the work could not be done, or parity failed; 2 a mistake on the command \
+Exit codes: 0 all inputs were classified, or there were none; 1 the work could not be done, or parity failed; 2 a mistake on the command \
 line; 3 some inputs, or all, could not be used; 130 interrupted.";
 
 /// Classify images
@@ -56,6 +59,11 @@ pub struct Options {
     /// The paths of `--list` end in null bytes, as `find -print0` prints them, instead of at the ends of lines
     #[arg(long, requires = "list", help_heading = "Input")]
     pub null: bool,
+
+    /// Take only every N-th input, from the I-th on, counted from 0, as one of N processes; `launcher` asks Open MPI, PMI or Slurm
+    /// for I and N; `launcher/N` asks a Slurm array or a Kubernetes Indexed Job for I alone
+    #[arg(long, value_name = "I/N|launcher", help_heading = "Input")]
+    pub shard: Option<ShardArg>,
 
     /// Take the paths as folders of `CLASS/*` and report accuracy, precision, recall, F1 and calibration
     #[arg(long, help_heading = "Input")]
@@ -118,9 +126,14 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     pub format: OutputFormat,
 
-    /// File to write instead of stdout
+    /// File to write instead of stdout; `{shard}` in its name is the number of the shard. Until it is complete, it is called
+    /// `FILE.partial`
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
+
+    /// Continue `FILE.partial` of an interrupted run with the same inputs and options; if there is none, begin it
+    #[arg(long, requires = "output", help_heading = "Output")]
+    pub resume: bool,
 
     /// Folder that gets a copy of each picture, in a folder named like its likeliest class
     #[arg(long, value_name = "DIR", help_heading = "Output")]
@@ -281,6 +294,9 @@ impl Options {
             if on_cpu {
                 return wrong(&format!("`{option}` has no effect with `--device cpu`"));
             }
+        }
+        if let Some(text) = self.wrong_parts() {
+            return wrong(&text);
         }
         if self.format.is_binary() && self.output.is_none() && stdout().is_terminal() {
             return wrong(&format!(

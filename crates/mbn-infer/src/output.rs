@@ -1,6 +1,8 @@
 //! Results on stdout or in a file, one format a module. A new format is a module and its lines in [`OutputFormat`].
 
 mod csv;
+mod destination;
+mod earlier;
 mod json;
 mod parquet;
 mod path_text;
@@ -11,11 +13,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::predictions::Prediction;
 
+pub use destination::{Beginning, Destination, cannot_continue};
+pub use earlier::{Counts, Earlier, Lines, Results};
 pub use path_text::path_text;
 pub use sink::Sink;
 
@@ -38,11 +42,25 @@ impl OutputFormat {
         self == Self::Parquet
     }
 
+    /// How an unfinished file holds the results, unless they cannot be told in it from each other. An image has `rows` rows in CSV.
+    pub fn partial_lines(self, rows: usize) -> Option<Lines> {
+        match self {
+            Self::Text => None,
+            Self::Json | Self::Parquet => Some(Lines::Json),
+            Self::Csv => Some(Lines::Csv(rows)),
+        }
+    }
+
     fn writer(self, sink: Sink) -> Result<Box<dyn Writer>> {
+        self.writer_after(sink, false)
+    }
+
+    /// What writes after other results, if it `continues` them.
+    fn writer_after(self, sink: Sink, continues: bool) -> Result<Box<dyn Writer>> {
         Ok(match self {
             Self::Text => Box::new(text::Text(sink)),
             Self::Json => Box::new(json::Json(sink)),
-            Self::Csv => Box::new(csv::Csv::new(sink)?),
+            Self::Csv => Box::new(csv::Csv::new(sink, continues)?),
             Self::Parquet => Box::new(parquet::Parquet::new(sink)?),
         })
     }
@@ -69,11 +87,11 @@ pub trait Writer {
     /// It cannot be passed on.
     fn flush(&mut self) -> Result<()>;
 
-    /// Ends the results and gives back the sink.
+    /// Ends the results: passes on the rest, and gives a file its name.
     ///
     /// # Errors
-    /// The rest cannot be passed on.
-    fn finish(self: Box<Self>) -> Result<Sink>;
+    /// That cannot be done.
+    fn finish(self: Box<Self>) -> Result<()>;
 }
 
 /// A name that stays on one line of a terminal: control characters, newlines included, are escaped as in Rust.
@@ -91,22 +109,17 @@ pub fn printable(name: &str) -> Cow<'_, str> {
     escaped.into()
 }
 
+/// The name of an output in a message.
+pub fn shown(path: Option<&Path>) -> String {
+    path.map_or("stdout".to_owned(), |path| format!("`{}`", path.display()))
+}
+
 /// The start of an error about writing results.
 pub fn cannot_write(path: Option<&Path>) -> String {
     match path {
         Some(path) => format!("cannot write `{}`", path.display()),
         None => "cannot write to stdout".to_owned(),
     }
-}
-
-/// A writer of `format` to the file `path`, or to stdout.
-///
-/// # Errors
-/// As [`Sink::open`].
-pub fn open(format: OutputFormat, path: Option<&Path>) -> Result<Box<dyn Writer>> {
-    let sink = path.map_or_else(|| Ok(Sink::stdout()), Sink::open);
-    let sink = sink.with_context(|| cannot_write(path))?;
-    format.writer(sink).with_context(|| cannot_write(path))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Images decoded and preprocessed on worker threads, ahead of the engine and in the order of the inputs.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use image::RgbImage;
 use mbn_data::{
     DecodeErrorKind, DecodeOptions, DecodeWarning, Normalizer, ResizeError, decode_file_with, resize,
@@ -15,19 +15,33 @@ use mbn_engine::images::{Images, Picture, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
 
+use crate::feed::{Feed, Taken};
 use crate::inputs::{Input, describe};
 
 /// Chunks that are decoded or being decoded ahead of the one in use: while one waits for its last image, another keeps the
 /// threads busy.
 const AHEAD: usize = 3;
 
+/// How long the pipeline waits before it tells its consumer, who may have been asked to stop.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// Whether an input was decoded, perhaps with a warning, or why not.
 pub type Outcome = Result<Option<DecodeWarning>, String>;
 
+/// What the pipeline tells its consumer.
+pub enum Event {
+    /// The next inputs are decoded.
+    Chunk(Chunk),
+    /// Nothing is being decoded, and it is not known when there will be more inputs: whoever names them may wait for the results.
+    Idle,
+    /// Some time has passed without a chunk.
+    Waiting,
+}
+
 /// Consecutive inputs, decoded.
-pub struct Chunk<'a> {
+pub struct Chunk {
     /// The inputs.
-    pub inputs: &'a [Input],
+    pub inputs: Vec<Input>,
     /// One for each input.
     pub outcomes: Vec<Outcome>,
     /// The decoded images alone.
@@ -53,6 +67,8 @@ pub struct Pipeline {
     normalizer: Normalizer,
     resize: Resizing,
     chunk_len: usize,
+    /// What is not decoded yet need not be.
+    is_stopped: AtomicBool,
     decode_nanos: AtomicU64,
     preprocess_nanos: AtomicU64,
 }
@@ -81,6 +97,7 @@ impl Pipeline {
             resize,
             // Enough for each thread, however small the batch.
             chunk_len: batch * (2 * threads).div_ceil(batch),
+            is_stopped: AtomicBool::new(false),
             decode_nanos: AtomicU64::new(0),
             preprocess_nanos: AtomicU64::new(0),
         }
@@ -95,45 +112,64 @@ impl Pipeline {
         }
     }
 
-    /// Gives all inputs to `consume`, chunk by chunk and in order. Memory use does not grow with their number, provided
-    /// that `consume` keeps only a few chunks.
+    /// Inputs that should wait for the pipeline, so that it never waits for those that are at hand.
+    pub fn capacity(&self) -> usize {
+        2 * self.chunk_len
+    }
+
+    /// Gives all inputs to `consume`, chunk by chunk and in order. A chunk is as long as the threads want it, or as many inputs as
+    /// there are while whoever names them makes the pipeline wait. Memory use does not grow with their number, provided that
+    /// `consume` keeps only a few chunks.
     ///
     /// # Errors
-    /// The first error of `consume`, after which nothing more is decoded.
-    pub fn run<'a>(
-        &self,
-        inputs: &'a [Input],
-        mut consume: impl FnMut(Chunk<'a>) -> Result<()>,
-    ) -> Result<()> {
-        let mut chunks = inputs.chunks(self.chunk_len);
+    /// The first error of `feed` or `consume`, after which nothing more is decoded.
+    pub fn run(&self, feed: &Feed, mut consume: impl FnMut(Event) -> Result<()>) -> Result<()> {
         let (recycle, empty) = channel();
         // The threads that decode also wait for nothing but decoding, so that no further threads are needed.
         rayon::in_place_scope(|scope| {
-            let mut begin = || {
-                let inputs = chunks.next()?;
+            self.is_stopped.store(false, Ordering::Relaxed);
+            let _stop = StopOnDrop(&self.is_stopped);
+            let begin = |inputs: Vec<Input>| {
                 let images = empty.try_recv();
                 let images = images.unwrap_or_else(|_| PixelBuffer::zeros(self.pixel_type, 0));
                 let (done, decoded) = sync_channel(1);
                 scope.spawn(move |_| {
+                    let result = self.decode_chunk(&inputs, images);
                     // Nobody waits for it after an error.
-                    let _ = done.send(self.decode_chunk(inputs, images));
+                    let _ = done.send((inputs, result));
                 });
-                Some((inputs, decoded))
+                decoded
             };
-            let mut decoding: VecDeque<_> = (0..AHEAD).map_while(|_| begin()).collect();
-            while let Some((inputs, decoded)) = decoding.pop_front() {
-                let Decoded { outcomes, mut images } =
-                    decoded.recv().context("a worker thread ended early")?;
-                decoding.extend(begin());
+            let mut decoding = VecDeque::new();
+            let mut patience = Duration::ZERO;
+            let mut has_ended = false;
+            loop {
+                while !has_ended && decoding.len() < AHEAD {
+                    match feed.take(self.chunk_len, patience)? {
+                        Taken::Inputs(inputs) => decoding.push_back(begin(inputs)),
+                        Taken::End => has_ended = true,
+                        Taken::Nothing if decoding.is_empty() => {
+                            consume(Event::Idle)?;
+                            patience = PATIENCE;
+                        }
+                        Taken::Nothing => break,
+                    }
+                    if !decoding.is_empty() {
+                        patience = Duration::ZERO;
+                    }
+                }
+                let Some(decoded) = decoding.pop_front() else {
+                    return Ok(());
+                };
+                let (inputs, Decoded { outcomes, mut images }) = wait(&decoded, &mut consume)?;
                 let n = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
                 images.resize(n * self.image_len());
-                consume(Chunk {
+                consume(Event::Chunk(Chunk {
                     inputs,
                     outcomes,
                     images: Images::recycled(images, recycle.clone()),
-                })?;
+                }))?;
             }
-            Ok(())
         })
     }
 
@@ -212,6 +248,9 @@ impl Pipeline {
         if let Some(problem) = &input.problem {
             return Err(problem.clone());
         }
+        if self.is_stopped.load(Ordering::Relaxed) {
+            return Err("the program was stopped before it was decoded".to_owned());
+        }
         let start = Instant::now();
         let file = decode_file_with(&input.path, &self.options);
         let decoded = Instant::now();
@@ -220,6 +259,26 @@ impl Pipeline {
         prepare(file.image)?;
         add(&self.preprocess_nanos, decoded.elapsed());
         Ok(file.warning)
+    }
+}
+
+/// Waits for a worker, and tells the consumer several times a second.
+fn wait<T>(worker: &Receiver<T>, mut consume: impl FnMut(Event) -> Result<()>) -> Result<T> {
+    loop {
+        match worker.recv_timeout(PATIENCE) {
+            Ok(done) => return Ok(done),
+            Err(RecvTimeoutError::Timeout) => consume(Event::Waiting)?,
+            Err(RecvTimeoutError::Disconnected) => bail!("a worker thread ended early"),
+        }
+    }
+}
+
+/// Tells the workers to stop, whatever ends the pipeline.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

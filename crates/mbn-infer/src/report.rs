@@ -10,6 +10,7 @@ use mbn_spec::text::counted;
 use crate::check::Check;
 use crate::evaluation::Evaluation;
 use crate::options::BadImages;
+use crate::output::Counts;
 use crate::pipeline::WorkerTimes;
 use crate::setup::Classifier;
 use crate::sorter::Sorter;
@@ -17,6 +18,8 @@ use crate::sorter::Sorter;
 /// Counts and times of a run.
 #[derive(Debug, Default)]
 pub struct Report {
+    /// What an interrupted run found that this one continues.
+    pub earlier: Counts,
     /// Images that were classified.
     pub classified: usize,
     /// Paths that could not be classified.
@@ -36,6 +39,16 @@ impl Report {
             .evaluation
             .get_or_insert_with(|| Evaluation::new(probabilities.len()));
         evaluation.add(probabilities, class);
+    }
+
+    /// Inputs of this run and of the one that it continues.
+    pub fn inputs(&self) -> u64 {
+        self.earlier.inputs() + (self.classified + self.failed) as u64
+    }
+
+    /// Inputs of both that could not be classified.
+    fn all_failed(&self) -> u64 {
+        self.earlier.failed + self.failed as u64
     }
 
     /// Prints the summary on stderr.
@@ -70,6 +83,8 @@ impl Report {
             log::info!("{evaluation}");
         }
         match classifier.check.as_ref().map(Check::parity) {
+            // An empty list or shard, or one that is finished already, is no reason to worry.
+            Some(parity) if parity.differences().images == 0 && self.classified + self.failed == 0 => {}
             Some(parity) if parity.differences().images == 0 => {
                 log::warn!("parity was not checked: no image")
             }
@@ -77,12 +92,12 @@ impl Report {
             Some(parity) => log::error!("parity failed: {parity}"),
             None => {}
         }
-        if self.failed > 0 {
+        if self.all_failed() > 0 {
             log::log!(
                 level(bad_images),
                 "{} of {} could not be classified",
-                self.failed,
-                self.failed + self.classified
+                self.all_failed(),
+                self.inputs()
             );
         }
     }
@@ -91,7 +106,7 @@ impl Report {
     pub fn outcome(&self, parity: Option<&Parity>, bad_images: BadImages) -> Outcome {
         if parity.is_some_and(|parity| !parity.passed()) {
             Outcome::Failure
-        } else if self.failed > 0 && bad_images == BadImages::Fail {
+        } else if self.all_failed() > 0 && bad_images == BadImages::Fail {
             Outcome::Partial
         } else {
             Outcome::Success
@@ -115,7 +130,12 @@ mod tests {
     fn a_failed_image_leaves_the_work_partly_done() {
         let mut report = Report::default();
         assert_eq!(report.outcome(None, BadImages::Fail), Outcome::Success);
-        report.failed = 1;
+        report.earlier.failed = 1;
+        assert_eq!(report.outcome(None, BadImages::Fail), Outcome::Partial);
+        let report = Report {
+            failed: 1,
+            ..Report::default()
+        };
         assert_eq!(report.outcome(None, BadImages::Fail), Outcome::Partial);
         assert_eq!(report.outcome(None, BadImages::Report), Outcome::Success);
     }

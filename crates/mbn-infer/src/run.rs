@@ -1,126 +1,131 @@
 //! The program: classifies the inputs chunk by chunk.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, stdout};
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use log::Level;
-use mbn_cli::{Outcome, check_output, interrupt, progress};
+use mbn_cli::{Outcome, interrupt, progress};
 use mbn_data::{DecodeOptions, LeftOut};
-use mbn_engine::images::Images;
-use mbn_engine::lanes::Batch;
-use mbn_model::first_class;
+use mbn_spec::text::counted;
 
 use crate::check::Check;
 use crate::evaluation::{self, Evaluation};
-use crate::hints;
-use crate::inputs::{self, Input, Inputs};
+use crate::feed::Feed;
+use crate::inputs;
+use crate::made_by::{MadeBy, Unfinished};
 use crate::options::Options;
-use crate::output::{self, Writer};
-use crate::pipeline::{self, Chunk, Pipeline};
-use crate::predictions::top_k;
-use crate::report::{self, Report};
-use crate::scores::Scores;
+use crate::output::{self, Beginning, Destination};
+use crate::pipeline::Pipeline;
+use crate::report::Report;
 use crate::setup::{self, Classifier};
 use crate::sorter::Sorter;
+use crate::work::{Interrupted, Work};
 
 const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
-
-/// Chunks that the engines work on while the results of the one before are written, so that they never wait.
-const AHEAD: usize = 1;
-
-/// The user asked to stop.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted")]
-struct Interrupted;
+const BAR_WITHOUT_LENGTH: &str = "{spinner} {pos} images, {per_sec}";
 
 /// Classifies as the options say.
 ///
 /// # Errors
 /// The options, the model, the engine or the output cannot be used. An image that cannot be used is not an error: it is
 /// reported, and makes the outcome [`Outcome::Partial`].
-pub fn run(options: Options) -> Result<Outcome> {
+pub fn run(mut options: Options) -> Result<Outcome> {
     options.validate()?;
     // Before the guard is dropped, the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
-    let output = options.output.as_deref();
-    if let Some(path) = output {
-        check_output(path)?;
-    }
+    let shard = options.resolve_shard()?;
+    let destination = Destination::open(options.output.as_deref())?;
+    let unfinished = Unfinished::of(&destination);
     let mut classifier = setup::classifier(&options)?;
-    let Inputs { inputs, left_out } = inputs::inputs(&options, &classifier.class_names)?;
-    log_left_out(&left_out);
-    let mut writer = output::open(options.format, output)?;
-    drop(preparing);
-
-    let threads = classifier.threads;
-    let decode_options = DecodeOptions {
-        max_pixels: options.max_pixels,
-        ..match options.full_decode {
-            true => DecodeOptions::default(),
-            false => DecodeOptions::reduced_for(&classifier.preprocess),
+    let is_shown = progress::are_shown() && (options.output.is_some() || !stdout().is_terminal());
+    let mut inputs = inputs::inputs(&options, &classifier.class_names, shard, is_shown)?;
+    let made_by = match &unfinished {
+        Some(_) if options.format.partial_lines(1).is_some() => {
+            Some(MadeBy::of(&options, &classifier, shard)?)
+        }
+        _ => None,
+    };
+    let mut report = Report::default();
+    let beginning = match &made_by {
+        Some(made_by) if options.resume => {
+            let rows = options.top_k.min(classifier.class_names.names().len());
+            destination.resume(options.format, rows, made_by)?
+        }
+        _ => Beginning::New(destination.begin(options.format, made_by.as_ref())?),
+    };
+    let writer = match beginning {
+        Beginning::New(writer) => writer,
+        Beginning::Continued {
+            writer,
+            results,
+            counts,
+        } => {
+            let name = output::shown(unfinished.as_ref().map(Unfinished::partial));
+            log::info!(
+                "{name} is continued after {}",
+                counted(counts.inputs() as usize, "input")
+            );
+            report.earlier = counts;
+            inputs = inputs.after(results, name);
+            writer
+        }
+        Beginning::Complete(counts) => {
+            let name = output::shown(options.output.as_deref());
+            log::info!(
+                "{name} is complete, with {}: nothing is left to do",
+                counted(counts.inputs() as usize, "input")
+            );
+            report.earlier = counts;
+            return Ok(report.outcome(None, options.bad_images));
         }
     };
-    let pipeline = Pipeline::new(
-        classifier.preprocess,
-        decode_options,
-        classifier.lanes.pixel_type(),
-        classifier.batch,
-        threads,
-    );
-    let pipeline = match classifier.is_foreign {
-        true => pipeline.exactly(),
-        false => pipeline,
-    };
-    let bar = progress::bar(inputs.len() as u64, BAR);
-    if options.output.is_none() && stdout().is_terminal() {
+    drop(preparing);
+    if let Some(folder) = &options.sort_into {
+        let names = classifier.class_names.names();
+        report.sorter = Some(Sorter::new(folder, names, options.sort_links)?);
+    }
+    if !is_shown {
         // The results themselves show the progress.
         progress::hide();
     }
-    let sorter = options.sort_into.as_deref().map(|folder| {
-        let names = classifier.class_names.names();
-        Sorter::new(folder, names, options.sort_links)
-    });
-    let mut report = Report {
-        sorter: sorter.transpose()?,
-        ..Report::default()
-    };
+    let threads = classifier.threads;
+    let pipeline = pipeline(&options, &classifier);
+    let template = inputs.total.map_or(BAR_WITHOUT_LENGTH, |_| BAR);
+    let bar = progress::ticked_bar(inputs.total, template);
+    bar.set_position(report.earlier.inputs());
+    bar.reset_eta();
     let start = Instant::now();
-    let mut in_flight = VecDeque::new();
-    let mut finish = |chunk: InFlight<'_>, classifier: &mut Classifier| {
-        let chunk_len = chunk.inputs.len() as u64;
-        finish(chunk, classifier, &options, writer.as_mut(), &mut report)?;
-        bar.inc(chunk_len);
-        anyhow::Ok(())
+    let feed = Feed::start(inputs.source, pipeline.capacity()).context("cannot start a thread")?;
+    let mut work = Work {
+        options: &options,
+        classifier: &mut classifier,
+        writer,
+        report,
+        bar,
+        in_flight: VecDeque::new(),
     };
-    let result = pipeline.run(&inputs, |chunk| {
-        if interrupt::requested() {
-            return Err(Interrupted.into());
-        }
-        in_flight.push_back(submit(chunk, &mut classifier));
-        if in_flight.len() > AHEAD
-            && let Some(oldest) = in_flight.pop_front()
-        {
-            finish(oldest, &mut classifier)?;
-        }
-        Ok(())
-    });
-    let result = result.and_then(|()| {
-        in_flight
-            .drain(..)
-            .try_for_each(|chunk| finish(chunk, &mut classifier))
-    });
-    bar.finish_and_clear();
+    let result = pipeline
+        .run(&feed, |event| work.on(event))
+        .and_then(|()| work.finish_all());
+    work.bar.finish_and_clear();
     match result {
-        Err(error) if error.is::<Interrupted>() => return Ok(Outcome::Interrupted),
+        Err(error) if error.is::<Interrupted>() => {
+            let is_kept = made_by.is_some() && work.report.inputs() > 0;
+            if let (Some(unfinished), true) = (&unfinished, is_kept) {
+                let name = output::shown(Some(unfinished.partial()));
+                log::info!("{name} has the results so far\nhint: `--resume` continues it");
+            }
+            return Ok(Outcome::Interrupted);
+        }
         other => other?,
     }
+    let (writer, report) = (work.writer, work.report);
     let elapsed = start.elapsed();
-    let written = writer.finish().and_then(|sink| Ok(sink.commit()?));
-    written.with_context(|| output::cannot_write(output))?;
+    log_left_out(&feed.left_out());
+    let written = writer.finish();
+    written.with_context(|| output::cannot_write(options.output.as_deref()))?;
     if let Some(folder) = &options.evaluation {
         let names = classifier.class_names.names();
         let none = Evaluation::new(names.len());
@@ -136,6 +141,28 @@ pub fn run(options: Options) -> Result<Outcome> {
     Ok(report.outcome(classifier.check.as_ref().map(Check::parity), options.bad_images))
 }
 
+/// The pipeline that decodes for the classifier.
+fn pipeline(options: &Options, classifier: &Classifier) -> Pipeline {
+    let decode_options = DecodeOptions {
+        max_pixels: options.max_pixels,
+        ..match options.full_decode {
+            true => DecodeOptions::default(),
+            false => DecodeOptions::reduced_for(&classifier.preprocess),
+        }
+    };
+    let pipeline = Pipeline::new(
+        classifier.preprocess,
+        decode_options,
+        classifier.lanes.pixel_type(),
+        classifier.batch,
+        classifier.threads,
+    );
+    match classifier.is_foreign {
+        true => pipeline.exactly(),
+        false => pipeline,
+    }
+}
+
 /// Says what the folders hold besides pictures.
 fn log_left_out(left_out: &LeftOut) {
     if left_out.is_empty() {
@@ -147,122 +174,4 @@ fn log_left_out(left_out: &LeftOut) {
         false => Level::Info,
     };
     log::log!(level, "left out: {left_out}{}", hint.unwrap_or_default());
-}
-
-/// A chunk whose batches are with the engines.
-struct InFlight<'a> {
-    inputs: &'a [Input],
-    outcomes: Vec<pipeline::Outcome>,
-    images: Arc<Images>,
-    batches: Vec<Batch>,
-}
-
-/// Gives a chunk's images to the engines, batch by batch.
-fn submit<'a>(chunk: Chunk<'a>, classifier: &mut Classifier) -> InFlight<'a> {
-    let image_len = classifier
-        .lanes
-        .pixel_type()
-        .image_len(classifier.preprocess.size);
-    let images = Arc::new(chunk.images);
-    let n = images.pixels().len() / image_len;
-    let starts = (0..n).step_by(classifier.batch);
-    let batches = starts.map(|start| {
-        let end = n.min(start + classifier.batch);
-        let values = start * image_len..end * image_len;
-        classifier.lanes.submit(&images, values, end - start)
-    });
-    InFlight {
-        batches: batches.collect(),
-        inputs: chunk.inputs,
-        outcomes: chunk.outcomes,
-        images,
-    }
-}
-
-/// Waits for a chunk's batches, and writes what was found.
-fn finish(
-    chunk: InFlight<'_>,
-    classifier: &mut Classifier,
-    options: &Options,
-    writer: &mut dyn Writer,
-    report: &mut Report,
-) -> Result<()> {
-    let classes = classifier.lanes.classes();
-    let mut outputs = Vec::with_capacity(chunk.outcomes.len() * classes);
-    for batch in &chunk.batches {
-        let done = batch.wait();
-        report.inference += done.elapsed;
-        let found = done
-            .logits
-            .with_context(|| format!("{} failed", classifier.lanes.describe()));
-        let found = hints::with_engine_hint(found)?;
-        if let Some(check) = &mut classifier.check {
-            let images = chunk.images.pixels().range(batch.values());
-            check.compare(images, batch.len(), &found)?;
-        }
-        outputs.extend(found);
-    }
-    if classifier.scores.correct(&outputs, classes) {
-        log::info!("output: its values are in [0, 1] and sum to 1: they are taken for probabilities");
-    }
-    let mut rows = outputs.chunks_mut(classes);
-    for (input, outcome) in chunk.inputs.iter().zip(chunk.outcomes) {
-        let probabilities = match outcome {
-            Ok(warning) => {
-                if let Some(warning) = warning {
-                    log::warn!("`{}`: {warning}", name(input));
-                }
-                probabilities(rows.next(), classifier.scores)
-            }
-            Err(problem) => Err(problem),
-        };
-        let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
-        let first = probabilities.as_deref().ok().and_then(first_class);
-        if let (Some(sorter), Some(class)) = (&mut report.sorter, first) {
-            sorter.add(&input.path, class)?;
-        }
-        let written = write(input, probabilities, classifier, options, writer, report);
-        written.with_context(|| output::cannot_write(options.output.as_deref()))?;
-    }
-    let written = writer.flush();
-    written.with_context(|| output::cannot_write(options.output.as_deref()))
-}
-
-/// One image's probabilities from the engine's row of outputs.
-fn probabilities(row: Option<&mut [f32]>, scores: Scores) -> Result<Cow<'_, [f32]>, String> {
-    let row = row.ok_or("the engine gave no output for it")?;
-    if !row.iter().all(|value| value.is_finite()) {
-        return Err("the network's output for it is not finite".to_owned());
-    }
-    Ok(scores.probabilities(row))
-}
-
-fn write(
-    input: &Input,
-    probabilities: Result<&[f32], String>,
-    classifier: &Classifier,
-    options: &Options,
-    writer: &mut dyn Writer,
-    report: &mut Report,
-) -> Result<()> {
-    match probabilities {
-        Ok(probabilities) => {
-            report.classified += 1;
-            if let Some(class) = input.class {
-                report.count_class(probabilities, class);
-            }
-            let predictions = top_k(probabilities, classifier.class_names.names(), options.top_k);
-            writer.image(&input.path, Ok(&predictions))
-        }
-        Err(problem) => {
-            report.failed += 1;
-            log::log!(report::level(options.bad_images), "`{}`: {problem}", name(input));
-            writer.image(&input.path, Err(&problem))
-        }
-    }
-}
-
-/// An input's path, for a message.
-fn name(input: &Input) -> String {
-    output::printable(&output::path_text(&input.path)).into_owned()
 }

@@ -18,7 +18,8 @@ use mbn_weights::is_multi_label;
 use crate::check::Check;
 use crate::classes::{ClassNames, ClassSources};
 use crate::given::Given;
-use crate::model::Model;
+use crate::made_by::ModelId;
+use crate::model::{Content, Model};
 use crate::options::Options;
 use crate::preprocessing::Preprocessing;
 use crate::scores::{Head, Scores};
@@ -41,6 +42,8 @@ pub struct Classifier {
     pub preprocess: Preprocess,
     /// Another tool wrote the model.
     pub is_foreign: bool,
+    /// Tells the model from others.
+    pub model_id: ModelId,
     /// How the engine's outputs become probabilities.
     pub scores: Scores,
     /// Threads that decode, on which candle computes too.
@@ -110,6 +113,10 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         class_names,
         preprocess,
         is_foreign: model.foreign().is_some(),
+        model_id: match model.content() {
+            Content::Onnx(path, _) => ModelId::File(path.clone()),
+            Content::Weights(weights) => ModelId::Weights(weights.sha256()),
+        },
         scores,
         batch: match loaded.lanes.pixel_type() {
             // Whole pictures take much memory, and few in a row have one size.

@@ -64,7 +64,9 @@ impl LeftOut {
         for (reason, group) in other.0 {
             let own = self.0.entry(reason).or_default();
             own.count += group.count;
-            own.names.extend(group.names);
+            // One more than is listed shows that there are more.
+            let room = (NAMED + 1).saturating_sub(own.names.len());
+            own.names.extend(group.names.into_iter().take(room));
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::left_out::Reason;
 
 /// Tells whether a folder, given with all links resolved, belongs to another class.
-pub(crate) type IsForeign<'a> = &'a dyn Fn(&Path) -> bool;
+pub(crate) type IsForeign<'a> = &'a (dyn Fn(&Path) -> bool + Sync);
 
 /// No folder belongs to another class.
 pub(crate) fn nothing_is_foreign(_: &Path) -> bool {

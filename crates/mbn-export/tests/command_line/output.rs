@@ -93,3 +93,41 @@ fn published_weights_are_found_and_the_same_file_comes_out_twice() {
     assert_eq!(read("a.onnx"), read("b.onnx"));
     assert_eq!(names(folder.path()).len(), 4);
 }
+
+/// What Slurm and Kubernetes send ends the program as Ctrl-C does.
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_program_with_130() {
+    use std::io::Write;
+    use std::process::Command;
+    let folder = folder_with_weights();
+    let pipe = folder.path().join("names");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let before = names(folder.path());
+    for signal in ["-TERM", "-HUP"] {
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin!("mbn-export"))
+            .current_dir(folder.path())
+            .args([
+                "--weights=w.safetensors",
+                "--classes=names",
+                "--no-verify",
+                "out.onnx",
+            ])
+            .spawn()
+            .unwrap();
+        // Opens when the program reads it, which then waits for names.
+        let mut names = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        names.write_all(b"first\n").unwrap();
+        let pid = child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
+        drop(names);
+    }
+    assert_eq!(names(folder.path()), before);
+}

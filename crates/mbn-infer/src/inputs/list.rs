@@ -1,4 +1,4 @@
-//! `--list`: a file with a path on each line, or paths that end in null bytes.
+//! `--list`: a file with a path on each line, or paths that end in null bytes, read as they are needed.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
@@ -29,36 +29,81 @@ impl End {
     }
 }
 
-/// The paths in the file `list`; `-` is stdin.
-pub(super) fn read(list: &Path, end: End) -> Result<Vec<PathBuf>> {
-    if list == Path::new("-") {
-        return read_paths(stdin().lock(), "the list on stdin", "-", end);
-    }
-    let name = format!("the list `{}`", list.display());
-    let file = File::open(list).with_context(|| format!("cannot read {name}"))?;
-    read_paths(BufReader::new(file), &name, &quote(list), end)
+/// A list that is being read.
+pub(super) struct List {
+    content: BufReader<Box<dyn Read + Send>>,
+    /// Reading may wait for whoever writes the list.
+    may_wait: bool,
+    end: End,
+    /// What it is called in messages, and in commands.
+    name: String,
+    quoted: String,
+    /// The line that was read last, from 1 on.
+    number: u64,
+    line: Vec<u8>,
 }
 
-/// The paths that are not empty. `name` describes the list in messages, `quoted` in commands.
-fn read_paths(mut list: impl BufRead, name: &str, quoted: &str, end: End) -> Result<Vec<PathBuf>> {
-    let (mut paths, mut line) = (Vec::new(), Vec::new());
-    for number in 1.. {
-        line.clear();
-        let mut limited = list.by_ref().take(MAX_PATH);
-        let read = limited.read_until(end.byte(), &mut line);
-        let read = read.with_context(|| format!("cannot read {name}"))?;
-        if read == 0 {
-            break;
+impl List {
+    /// Opens the file `list`; `-` is stdin.
+    pub(super) fn open(list: &Path, end: End) -> Result<Self> {
+        if list == Path::new("-") {
+            return Ok(Self::new(Box::new(stdin()), true, "the list on stdin", "-", end));
         }
-        let mut path = &line[..];
+        let name = format!("the list `{}`", list.display());
+        let open = || {
+            let file = File::open(list)?;
+            let may_wait = !file.metadata()?.is_file();
+            std::io::Result::Ok((file, may_wait))
+        };
+        let (file, may_wait) = open().with_context(|| format!("cannot read {name}"))?;
+        Ok(Self::new(Box::new(file), may_wait, &name, &quote(list), end))
+    }
+
+    fn new(content: Box<dyn Read + Send>, may_wait: bool, name: &str, quoted: &str, end: End) -> Self {
+        Self {
+            content: BufReader::with_capacity(MAX_PATH as usize, content),
+            may_wait,
+            end,
+            name: name.to_owned(),
+            quoted: quoted.to_owned(),
+            number: 0,
+            line: Vec::new(),
+        }
+    }
+
+    /// The next path that is not empty. Calls `wait` if no complete line has been read.
+    pub(super) fn next(&mut self, wait: &mut dyn FnMut()) -> Result<Option<PathBuf>> {
+        loop {
+            if self.may_wait && !self.content.buffer().contains(&self.end.byte()) {
+                wait();
+            }
+            self.number += 1;
+            self.line.clear();
+            let mut limited = self.content.by_ref().take(MAX_PATH);
+            let read = limited.read_until(self.end.byte(), &mut self.line);
+            let read = read.with_context(|| format!("cannot read {}", self.name))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            let path = self.path(read as u64)?;
+            if !path.is_empty() {
+                return Ok(Some(path_of(path)));
+            }
+        }
+    }
+
+    /// The path on the line of `read` bytes.
+    fn path(&self, read: u64) -> Result<&[u8]> {
+        let (number, name, end) = (self.number, &self.name, self.end.byte());
+        let mut path = &self.line[..];
         if number == 1 {
-            path = without_mark(path).or_else(|error| not_utf8(&error, name, quoted))?;
+            path = without_mark(path).or_else(|error| not_utf8(&error, name, &self.quoted))?;
         }
-        if !path.ends_with(&[end.byte()]) && read as u64 == MAX_PATH {
+        if !path.ends_with(&[end]) && read == MAX_PATH {
             bail!("line {number} of {name} has more than {MAX_PATH} bytes, expected one path per line");
         }
-        let path = path.strip_suffix(&[end.byte()]).unwrap_or(path);
-        let path = match end {
+        let path = path.strip_suffix(&[end]).unwrap_or(path);
+        let path = match self.end {
             End::Line => path.strip_suffix(b"\r").unwrap_or(path),
             End::Null => path,
         };
@@ -70,11 +115,8 @@ fn read_paths(mut list: impl BufRead, name: &str, quoted: &str, end: End) -> Res
                 "`--null` reads paths that end in null bytes, as `find -print0` prints them".to_owned()
             });
         }
-        if !path.is_empty() {
-            paths.push(path_of(path));
-        }
+        Ok(path)
     }
-    Ok(paths)
 }
 
 fn not_utf8<T>(error: &TextError, name: &str, quoted: &str) -> Result<T> {
@@ -97,8 +139,14 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn paths(list: &[u8], end: End) -> Result<Vec<PathBuf>> {
-        read_paths(list, "the list `x`", "x", end)
+    fn read(list: impl Read + Send + 'static, end: End) -> Result<Vec<PathBuf>> {
+        let mut list = List::new(Box::new(list), true, "the list `x`", "x", end);
+        let paths = std::iter::from_fn(|| list.next(&mut || {}).transpose());
+        paths.collect()
+    }
+
+    fn paths(list: &'static [u8], end: End) -> Result<Vec<PathBuf>> {
+        read(list, end)
     }
 
     #[test]
@@ -140,16 +188,39 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_not_read_to_its_end() {
-        let endless = BufReader::new(std::io::repeat(b'a'));
-        let message = read_paths(endless, "the list `x`", "x", End::Line)
-            .unwrap_err()
-            .to_string();
+        let endless = std::io::repeat(b'a');
+        let message = read(endless, End::Line).unwrap_err().to_string();
         assert!(
             message.starts_with("line 1 of the list `x` has more than"),
             "{message}"
         );
         let longest = "a".repeat(MAX_PATH as usize - 1);
-        let found = paths(format!("{longest}\n{longest}").as_bytes(), End::Line).unwrap();
+        let list = std::io::Cursor::new(format!("{longest}\n{longest}"));
+        let found = read(list, End::Line).unwrap();
         assert_eq!(found, [PathBuf::from(&longest), PathBuf::from(&longest)]);
+    }
+
+    /// Whoever reads one line at a time is told before each that it may take long, unless more have been read.
+    #[test]
+    fn a_list_tells_before_it_waits() {
+        struct Pieces(Vec<&'static [u8]>);
+        impl Read for Pieces {
+            fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+                let piece = if self.0.is_empty() {
+                    &b""[..]
+                } else {
+                    self.0.remove(0)
+                };
+                into[..piece.len()].copy_from_slice(piece);
+                Ok(piece.len())
+            }
+        }
+        let pieces = Pieces(vec![b"a\nb\nc", b"c\n", b"d\n"]);
+        let mut list = List::new(Box::new(pieces), true, "x", "x", End::Line);
+        let mut waits = 0;
+        for (path, expected) in [("a", 1), ("b", 1), ("cc", 2), ("d", 3)] {
+            let found = list.next(&mut || waits += 1).unwrap();
+            assert_eq!((found, waits), (Some(PathBuf::from(path)), expected));
+        }
     }
 }

@@ -7,13 +7,17 @@ use anyhow::{Result, anyhow};
 use super::{Sink, Writer, path_text};
 use crate::predictions::Prediction;
 
+pub(super) const HEADER: [&str; 6] = ["path", "rank", "label", "index", "probability", "error"];
+
 pub(super) struct Csv(csv::Writer<Sink>);
 
 impl Csv {
-    pub(super) fn new(sink: Sink) -> Result<Self> {
+    /// Writes the header, unless the rows continue others.
+    pub(super) fn new(sink: Sink, continues: bool) -> Result<Self> {
         let mut writer = csv::Writer::from_writer(sink);
-        let header = ["path", "rank", "label", "index", "probability", "error"];
-        writer.write_record(header).map_err(cause)?;
+        if !continues {
+            writer.write_record(HEADER).map_err(cause)?;
+        }
         Ok(Self(writer))
     }
 }
@@ -40,8 +44,10 @@ impl Writer for Csv {
         Ok(self.0.flush()?)
     }
 
-    fn finish(self: Box<Self>) -> Result<Sink> {
-        self.0.into_inner().map_err(|error| anyhow!(error.into_error()))
+    fn finish(self: Box<Self>) -> Result<()> {
+        let sink = self.0.into_inner();
+        let sink = sink.map_err(|error| anyhow!(error.into_error()))?;
+        Ok(sink.commit()?)
     }
 }
 

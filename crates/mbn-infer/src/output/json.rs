@@ -40,7 +40,7 @@ impl Writer for Json {
         Ok(self.0.flush()?)
     }
 
-    fn finish(self: Box<Self>) -> Result<Sink> {
-        Ok(self.0)
+    fn finish(self: Box<Self>) -> Result<()> {
+        Ok(self.0.commit()?)
     }
 }

@@ -1,7 +1,10 @@
 //! Apache Parquet with the columns of the CSV format; `rank`, `label`, `index` and `probability` are null where
 //! `error` is not.
 
-use std::io;
+mod spool;
+
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,11 +13,15 @@ use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::record::RowAccessor;
 use parquet::schema::parser::parse_message_type;
 
-use super::{Sink, Writer, path_text};
+use super::{Counts, Sink, Writer, path_text};
 use crate::predictions::Prediction;
+
+pub(super) use spool::Spooled;
 
 const SCHEMA: &str = "
     message predictions {
@@ -29,8 +36,8 @@ const SCHEMA: &str = "
 /// Rows that are kept before they are written together.
 const ROW_GROUP: usize = 1 << 16;
 
-pub(super) struct Parquet {
-    file: SerializedFileWriter<Sink>,
+pub(super) struct Parquet<W: Write + Send = Sink> {
+    file: SerializedFileWriter<W>,
     rows: Rows,
 }
 
@@ -66,8 +73,8 @@ impl<T> Column<T> {
     }
 }
 
-impl Parquet {
-    pub(super) fn new(sink: Sink) -> Result<Self> {
+impl<W: Write + Send> Parquet<W> {
+    pub(super) fn new(sink: W) -> Result<Self> {
         let schema = parse_message_type(SCHEMA)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -86,23 +93,23 @@ impl Parquet {
         }
         let mut group = self.file.next_row_group()?;
         // A required column has no levels.
-        write::<ByteArrayType>(&mut group, &rows.path.values, None)?;
-        write::<Int32Type>(&mut group, &rows.rank.values, Some(&rows.rank.levels))?;
-        write::<ByteArrayType>(&mut group, &rows.label.values, Some(&rows.label.levels))?;
-        write::<Int32Type>(&mut group, &rows.index.values, Some(&rows.index.levels))?;
-        write::<FloatType>(
+        write::<ByteArrayType, _>(&mut group, &rows.path.values, None)?;
+        write::<Int32Type, _>(&mut group, &rows.rank.values, Some(&rows.rank.levels))?;
+        write::<ByteArrayType, _>(&mut group, &rows.label.values, Some(&rows.label.levels))?;
+        write::<Int32Type, _>(&mut group, &rows.index.values, Some(&rows.index.levels))?;
+        write::<FloatType, _>(
             &mut group,
             &rows.probability.values,
             Some(&rows.probability.levels),
         )?;
-        write::<ByteArrayType>(&mut group, &rows.error.values, Some(&rows.error.levels))?;
+        write::<ByteArrayType, _>(&mut group, &rows.error.values, Some(&rows.error.levels))?;
         group.close()?;
         Ok(())
     }
 }
 
-fn write<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, Sink>,
+fn write<T: DataType, W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
     values: &[T::T],
     levels: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
@@ -125,16 +132,16 @@ impl Rows {
     }
 }
 
-impl Writer for Parquet {
-    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
-        let path = path_text(path);
+impl<W: Write + Send> Parquet<W> {
+    /// Adds an image, whose path is `path` as text.
+    fn add(&mut self, path: &str, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
         match outcome {
             Ok(predictions) => {
                 for (rank, prediction) in (1..).zip(predictions) {
-                    self.rows.push(&path, rank, Some(prediction), None);
+                    self.rows.push(path, rank, Some(prediction), None);
                 }
             }
-            Err(error) => self.rows.push(&path, 0, None, Some(error)),
+            Err(error) => self.rows.push(path, 0, None, Some(error)),
         }
         if self.rows.path.levels.len() >= ROW_GROUP {
             self.write_rows().map_err(cause)?;
@@ -142,15 +149,52 @@ impl Writer for Parquet {
         Ok(())
     }
 
+    /// Ends the file and gives it back.
+    fn end(mut self) -> Result<W> {
+        self.write_rows().map_err(cause)?;
+        self.file.into_inner().map_err(cause)
+    }
+}
+
+impl Writer for Parquet {
+    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
+        self.add(&path_text(path), outcome)
+    }
+
     /// Nothing: a Parquet file can be read when it is whole.
     fn flush(&mut self) -> Result<()> {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Sink> {
-        self.write_rows().map_err(cause)?;
-        self.file.into_inner().map_err(cause)
+    fn finish(self: Box<Self>) -> Result<()> {
+        Ok(self.end()?.commit()?)
     }
+}
+
+/// Counts the results in a file; `None` if it does not hold results.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn count(path: &Path) -> Result<Option<Counts>> {
+    let file = File::open(path)?;
+    let Ok(reader) = SerializedFileReader::new(file) else {
+        return Ok(None);
+    };
+    let schema = parse_message_type(SCHEMA)?;
+    if reader.metadata().file_metadata().schema() != &schema {
+        return Ok(None);
+    }
+    let mut counts = Counts::default();
+    for row in reader.get_row_iter(None).map_err(cause)? {
+        let row = row.map_err(cause)?;
+        // An image has one row of rank 1, and a failure one without a rank.
+        match row.get_int(1) {
+            Ok(1) => counts.classified += 1,
+            Ok(_) => {}
+            Err(_) => counts.failed += 1,
+        }
+    }
+    Ok(Some(counts))
 }
 
 /// The system's error inside, which `parquet` would print twice.

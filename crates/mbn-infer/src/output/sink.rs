@@ -4,16 +4,15 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::path::Path;
 
-use mbn_files::OutputKind;
-use mbn_files::atomic::AtomicFile;
+use mbn_files::PartialFile;
 
 /// Stdout, or the output that the user named.
 #[derive(Debug)]
 pub enum Sink {
     /// Stdout.
     Stdout(BufWriter<Stdout>),
-    /// A file that gets its name when all is written.
-    File(BufWriter<AtomicFile>),
+    /// A file that gets its name when all is written, and stays as `FILE.partial` until then.
+    File(BufWriter<PartialFile>),
     /// A device, a pipe or an open file, which gets results as they come.
     Stream(BufWriter<File>),
 }
@@ -24,17 +23,19 @@ impl Sink {
         Self::Stdout(BufWriter::new(stdout()))
     }
 
-    /// A file that replaces `path` on [`Sink::commit`]. Anything but a regular file is opened instead; a pipe opens as
-    /// soon as somebody reads it.
+    /// A device, a pipe or an open file. A pipe opens as soon as somebody reads it.
     ///
     /// # Errors
-    /// `path` is a folder, its folder is not writable, or it cannot be opened.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(match OutputKind::of(path)? {
-            OutputKind::File(_) => Self::File(BufWriter::new(AtomicFile::create(path)?)),
-            // Appending adds to what a shell's `>>` opened, and makes no difference to pipes and devices.
-            OutputKind::Stream => Self::Stream(BufWriter::new(OpenOptions::new().append(true).open(path)?)),
-        })
+    /// It cannot be opened.
+    pub fn stream(path: &Path) -> io::Result<Self> {
+        // Appending adds to what a shell's `>>` opened, and makes no difference to pipes and devices.
+        let file = OpenOptions::new().append(true).open(path)?;
+        Ok(Self::Stream(BufWriter::new(file)))
+    }
+
+    /// A file, written from where it is continued.
+    pub fn file(file: PartialFile) -> Self {
+        Self::File(BufWriter::new(file))
     }
 
     /// Passes on all that was written, and gives a file its name.

@@ -18,13 +18,18 @@ const PREDICTIONS: [Prediction<'_>; 2] = [
     },
 ];
 
+fn open(format: OutputFormat, path: &Path) -> Result<Box<dyn Writer>> {
+    Destination::open(Some(path))?.begin(format, None)
+}
+
 /// Writes an image, a failure and an image; gives the file's content.
 fn written(format: OutputFormat) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("results");
-    let writer = fill(open(format, Some(&path)).unwrap());
+    let writer = fill(open(format, &path).unwrap());
     assert!(!path.exists(), "the file has its name before it is whole");
-    writer.finish().unwrap().commit().unwrap();
+    writer.finish().unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     std::fs::read(path).unwrap()
 }
 
@@ -95,7 +100,7 @@ fn parquet_has_the_same_rows() {
 fn a_folder_that_is_not_there_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gone/results");
-    let error = open(OutputFormat::Json, Some(&path)).err().unwrap();
+    let error = open(OutputFormat::Json, &path).err().unwrap();
     assert!(error.to_string().contains("gone/results"), "{error}");
 }
 
@@ -126,8 +131,8 @@ fn a_pipe_is_written_to() {
     ] {
         let from = pipe.clone();
         let reader = std::thread::spawn(move || std::fs::read(from).unwrap());
-        let writer = fill(open(format, Some(&link)).unwrap());
-        writer.finish().unwrap().commit().unwrap();
+        let writer = fill(open(format, &link).unwrap());
+        writer.finish().unwrap();
         assert_eq!(reader.join().unwrap(), written(format), "{format:?}");
     }
     assert!(pipe.metadata().unwrap().file_type().is_fifo() && link.is_symlink());

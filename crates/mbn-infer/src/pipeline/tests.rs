@@ -4,6 +4,27 @@ use anyhow::bail;
 use mbn_engine::images::Pixels;
 
 use super::*;
+use crate::inputs::Source;
+
+/// Inputs that are at hand.
+struct AtHand(std::vec::IntoIter<Input>);
+
+impl Source for AtHand {
+    fn next(&mut self, _: &mut dyn FnMut()) -> Result<Option<Input>> {
+        Ok(self.0.next())
+    }
+}
+
+/// Gives the chunks of inputs that are at hand to `consume`.
+fn run(pipeline: &Pipeline, inputs: &[Input], mut consume: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
+    let inputs = inputs.to_vec();
+    let source = Box::new(AtHand(inputs.into_iter()));
+    let feed = Feed::start(source, pipeline.capacity()).unwrap();
+    pipeline.run(&feed, |event| match event {
+        Event::Chunk(chunk) => consume(chunk),
+        Event::Idle | Event::Waiting => Ok(()),
+    })
+}
 
 fn solid_images(folder: &std::path::Path, n: u8) -> Vec<Input> {
     let save = |i: u8| {
@@ -11,11 +32,7 @@ fn solid_images(folder: &std::path::Path, n: u8) -> Vec<Input> {
         image::RgbImage::from_pixel(5, 7, image::Rgb([i, i, i]))
             .save(&path)
             .unwrap();
-        Input {
-            path,
-            class: None,
-            problem: None,
-        }
+        Input::file(path)
     };
     (0..n).map(save).collect()
 }
@@ -39,25 +56,24 @@ fn order_is_kept_and_gaps_are_closed() {
     for batch in [1, 3, 64] {
         let (mut found, mut failed, mut next) = (Vec::new(), Vec::new(), 0);
         let pipeline = pipeline(batch);
-        pipeline
-            .run(&inputs, |chunk| {
-                for (input, outcome) in chunk.inputs.iter().zip(&chunk.outcomes) {
-                    assert_eq!(input.path, inputs[next].path);
-                    if let Err(message) = outcome {
-                        failed.push((next, message.clone()));
-                    }
-                    next += 1;
+        run(&pipeline, &inputs, |chunk| {
+            for (input, outcome) in chunk.inputs.iter().zip(&chunk.outcomes) {
+                assert_eq!(input.path, inputs[next].path);
+                if let Err(message) = outcome {
+                    failed.push((next, message.clone()));
                 }
-                let Pixels::Float(values) = chunk.images.pixels() else {
-                    panic!("these are not floats");
-                };
-                let values = values
-                    .chunks(3 * 32 * 32)
-                    .map(|image| (image[40] * 255.0).round());
-                found.extend(values);
-                Ok(())
-            })
-            .unwrap();
+                next += 1;
+            }
+            let Pixels::Float(values) = chunk.images.pixels() else {
+                panic!("these are not floats");
+            };
+            let values = values
+                .chunks(3 * 32 * 32)
+                .map(|image| (image[40] * 255.0).round());
+            found.extend(values);
+            Ok(())
+        })
+        .unwrap();
         let good = (0..23).filter(|i| ![0, 10].contains(i));
         assert_eq!(found, good.map(|i| i as f32).collect::<Vec<_>>(), "batch {batch}");
         assert_eq!(failed[0], (0, "no such file".to_owned()));
@@ -71,7 +87,7 @@ fn an_error_of_the_consumer_ends_the_workers() {
     let folder = tempfile::tempdir().unwrap();
     let inputs = solid_images(folder.path(), 40);
     let mut calls = 0;
-    let result = pipeline(2).run(&inputs, |_| {
+    let result = run(&pipeline(2), &inputs, |_| {
         calls += 1;
         if calls == 2 { bail!("enough") } else { Ok(()) }
     });
@@ -81,7 +97,7 @@ fn an_error_of_the_consumer_ends_the_workers() {
 
 #[test]
 fn no_inputs_are_no_chunks() {
-    pipeline(4).run(&[], |_| bail!("called")).unwrap();
+    run(&pipeline(4), &[], |_| bail!("called")).unwrap();
 }
 
 /// These numbers leave a normalised float no bits for the byte: bytes that went through floats would change.
@@ -101,19 +117,14 @@ fn a_uint8_network_gets_the_bytes_of_the_resized_picture() {
         ..Preprocess::default()
     };
     let expected = resize(&mbn_data::decode_file(&path).unwrap(), &preprocess).unwrap();
-    let inputs = [Input {
-        path,
-        class: None,
-        problem: None,
-    }];
+    let inputs = [Input::file(path)];
     let pipeline = Pipeline::new(preprocess, DecodeOptions::default(), PixelType::Uint8, 1, 1);
     let mut chunks = 0;
-    pipeline
-        .run(&inputs, |chunk| {
-            chunks += 1;
-            assert_eq!(chunk.images.pixels(), Pixels::Uint8(expected.as_raw()));
-            Ok(())
-        })
-        .unwrap();
+    run(&pipeline, &inputs, |chunk| {
+        chunks += 1;
+        assert_eq!(chunk.images.pixels(), Pixels::Uint8(expected.as_raw()));
+        Ok(())
+    })
+    .unwrap();
     assert_eq!(chunks, 1);
 }

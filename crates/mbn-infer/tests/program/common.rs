@@ -21,6 +21,12 @@ impl Run {
             code: output.status.code().unwrap(),
         }
     }
+
+    /// As [`Run::of`]; `None` if the program was killed.
+    pub fn of_killed(output: Output) -> Option<Self> {
+        output.status.code()?;
+        Some(Self::of(output))
+    }
 }
 
 pub fn folder() -> TempDir {

@@ -17,4 +17,6 @@ mod other_files;
 mod output;
 #[cfg(unix)]
 mod python_environment;
+mod resume;
 mod threads;
+mod worker;

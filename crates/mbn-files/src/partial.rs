@@ -1,0 +1,284 @@
+//! A long output that stays beside its name while it is unfinished, so that another process can continue it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use same_file::Handle;
+
+use crate::atomic::sync_folder;
+use crate::output::{OutputKind, OutputProblem, folder_of};
+
+/// What an unfinished output has after its name.
+const SUFFIX: &str = ".partial";
+
+/// Another process may finish and rename the file between opening and locking; then this one looks again, so often.
+const ATTEMPTS: usize = 100;
+
+/// An output that is written as `FILE.partial` and gets its name on [`PartialFile::commit`]. Dropped before that, it stays, unless
+/// it is empty. While a process writes it, no other can.
+#[derive(Debug)]
+pub struct PartialFile {
+    file: File,
+    partial: PathBuf,
+    path: PathBuf,
+    is_locked: bool,
+    is_done: bool,
+}
+
+/// An unfinished output that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write `{}`", path.display())]
+pub struct PartialError {
+    /// The unfinished output, or the path as it was given.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub problem: PartialProblem,
+}
+
+/// Why an unfinished output cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum PartialProblem {
+    /// Another process writes it.
+    #[error("another process is writing it")]
+    Locked,
+    /// The path leads to something that cannot be written so.
+    #[error(transparent)]
+    Output(#[from] OutputProblem),
+}
+
+impl From<io::Error> for PartialProblem {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error.into())
+    }
+}
+
+impl PartialFile {
+    /// Opens or creates the unfinished output of `path`, or of the file that the link `path` leads to, and locks it. What it holds
+    /// stays.
+    ///
+    /// # Errors
+    /// Another process writes it; it cannot be opened; `path` leads to something other than a file.
+    pub fn open(path: &Path) -> Result<Self, PartialError> {
+        let failed = |path: &Path, problem| PartialError {
+            path: path.to_owned(),
+            problem,
+        };
+        let kind = OutputKind::of(path).map_err(|problem| failed(path, problem.into()))?;
+        let OutputKind::File(path) = kind else {
+            return Err(failed(path, OutputProblem::IsStream.into()));
+        };
+        let partial = with_suffix(&path);
+        let opened = open_locked(&partial).map_err(|problem| failed(&partial, problem));
+        let (file, is_locked) = opened?;
+        Ok(Self {
+            file,
+            partial,
+            path,
+            is_locked,
+            is_done: false,
+        })
+    }
+
+    /// Name of the unfinished output.
+    pub fn partial_path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// The name that it gets, links followed.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether other processes are kept out: some network file systems have no locks.
+    pub fn is_locked(&self) -> bool {
+        self.is_locked
+    }
+
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    /// The system does not say it.
+    pub fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Whether it holds nothing.
+    ///
+    /// # Errors
+    /// As [`PartialFile::len`].
+    pub fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Cuts it to its first `len` bytes, after which writing continues.
+    ///
+    /// # Errors
+    /// It cannot be cut.
+    pub fn continue_at(&mut self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)?;
+        self.file.seek(SeekFrom::Start(len)).map(drop)
+    }
+
+    /// Syncs it and gives it its name.
+    ///
+    /// # Errors
+    /// Any failure to sync or rename; the old file, if any, is then untouched.
+    pub fn commit(mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.partial, &self.path)?;
+        self.is_done = true;
+        sync_folder(&folder_of(&self.path))
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn discard(mut self) -> io::Result<()> {
+        self.is_done = true;
+        fs::remove_file(&self.partial)
+    }
+}
+
+impl Write for PartialFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for PartialFile {
+    /// Leaves no empty file. The lock is still held, so nobody else has written to it.
+    fn drop(&mut self) {
+        if !self.is_done && self.is_empty().unwrap_or(false) {
+            let _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+fn with_suffix(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(SUFFIX);
+    name.into()
+}
+
+/// The file, and whether it could be locked.
+fn open_locked(partial: &Path) -> Result<(File, bool), PartialProblem> {
+    for _ in 0..ATTEMPTS {
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(partial)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(PartialProblem::Locked),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                return Ok((file, false));
+            }
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        // The process that held the lock may have given the file its name, or removed it.
+        if still_has_its_name(&file, partial)? {
+            return Ok((file, true));
+        }
+    }
+    Err(PartialProblem::Locked)
+}
+
+fn still_has_its_name(file: &File, name: &Path) -> io::Result<bool> {
+    match Handle::from_path(name) {
+        Ok(named) => Ok(named == Handle::from_file(file.try_clone()?)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        let entries = folder.read_dir().unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_unfinished_output_stays_and_can_be_continued() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        fs::write(&path, "old").unwrap();
+        let mut file = PartialFile::open(&path).unwrap();
+        assert!(file.is_locked());
+        file.write_all(b"one\ntw").unwrap();
+        drop(file);
+        assert_eq!(names(folder.path()), ["out", "out.partial"]);
+        let mut file = PartialFile::open(&path).unwrap();
+        assert_eq!(file.len().unwrap(), 6);
+        file.continue_at(4).unwrap();
+        file.write_all(b"2\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        file.commit().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\n2\n");
+        assert_eq!(names(folder.path()), ["out"]);
+    }
+
+    #[test]
+    fn an_empty_or_discarded_one_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        drop(PartialFile::open(&path).unwrap());
+        let mut file = PartialFile::open(&path).unwrap();
+        file.write_all(b"x").unwrap();
+        file.discard().unwrap();
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn one_process_at_a_time_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let mut first = PartialFile::open(&path).unwrap();
+        first.write_all(b"first").unwrap();
+        let refused = PartialFile::open(&path).unwrap_err();
+        assert!(matches!(refused.problem, PartialProblem::Locked), "{refused}");
+        // The first one finishes between the second one's opening and locking.
+        let mut stale = File::open(first.partial_path()).unwrap();
+        first.commit().unwrap();
+        stale.try_lock().unwrap();
+        assert!(!still_has_its_name(&stale, &with_suffix(&path)).unwrap());
+        let second = PartialFile::open(&path).unwrap();
+        assert!(second.is_empty().unwrap());
+        drop(second);
+        let mut content = String::new();
+        stale.read_to_string(&mut content).unwrap();
+        assert_eq!(content, "first");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("there", &link).unwrap();
+        let mut file = PartialFile::open(&link).unwrap();
+        file.write_all(b"x").unwrap();
+        file.commit().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(names(folder.path()), ["link", "there"]);
+        let stream = PartialFile::open(Path::new("/dev/null")).unwrap_err();
+        assert!(matches!(stream.problem, PartialProblem::Output(_)), "{stream}");
+    }
+}

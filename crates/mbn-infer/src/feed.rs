@@ -1,0 +1,176 @@
+//! Inputs on their way from the thread that finds them to those that decode them. Only a few wait there, however many there are.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Error, Result, anyhow};
+use mbn_data::LeftOut;
+
+use crate::inputs::{Input, Source};
+
+/// The inputs that wait, filled by a thread of its own.
+pub struct Feed(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct State {
+    inputs: VecDeque<Input>,
+    supply: Supply,
+    error: Option<Error>,
+    left_out: LeftOut,
+    /// Nobody takes any more.
+    is_closed: bool,
+}
+
+/// What the thread that finds inputs does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Supply {
+    /// It finds more soon.
+    #[default]
+    Coming,
+    /// It waits for somebody to name more.
+    Waiting,
+    /// There are no more.
+    Ended,
+}
+
+/// What [`Feed::take`] gives.
+#[derive(Debug)]
+pub enum Taken {
+    /// As many as asked for, or fewer if nobody can tell when there will be more. At least one.
+    Inputs(Vec<Input>),
+    /// Not yet.
+    Nothing,
+    /// There are no more.
+    End,
+}
+
+impl Feed {
+    /// Starts to find the inputs of `source`. At most `capacity` of them wait.
+    ///
+    /// # Errors
+    /// The system refuses to start a thread.
+    pub fn start(mut source: Box<dyn Source>, capacity: usize) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            capacity: capacity.max(1),
+        });
+        let feed = Self(Arc::clone(&shared));
+        // The thread may wait forever for a name, so nobody waits for its end.
+        thread::Builder::new().name("inputs".to_owned()).spawn(move || {
+            let _ended = Ended(&shared);
+            shared.fill(source.as_mut());
+        })?;
+        Ok(feed)
+    }
+
+    /// Takes `n` inputs, and waits for them at most so long. Takes fewer, but one at least, if whoever names them makes the program
+    /// wait, or there are no more.
+    ///
+    /// # Errors
+    /// The inputs cannot be found; those before the error have been taken.
+    pub fn take(&self, n: usize, patience: Duration) -> Result<Taken> {
+        let deadline = Instant::now() + patience;
+        let n = n.min(self.0.capacity);
+        let mut state = self.0.lock();
+        loop {
+            let found = state.inputs.len();
+            if found >= n || (found > 0 && state.supply != Supply::Coming) {
+                let taken = state.inputs.drain(..found.min(n)).collect();
+                self.0.changed.notify_all();
+                return Ok(Taken::Inputs(taken));
+            }
+            if state.supply == Supply::Ended {
+                return state.error.take().map_or(Ok(Taken::End), Err);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Taken::Nothing);
+            }
+            let waited = self.0.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// What folders and patterns held besides, known at the end.
+    pub fn left_out(&self) -> LeftOut {
+        std::mem::take(&mut self.0.lock().left_out)
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds all inputs, as long as somebody takes them.
+    fn fill(&self, source: &mut dyn Source) {
+        let error = loop {
+            match source.next(&mut || self.set(Supply::Waiting)) {
+                Ok(Some(input)) => {
+                    if !self.push(input) {
+                        break None;
+                    }
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        let mut state = self.lock();
+        state.left_out = source.left_out();
+        state.error = error;
+        state.supply = Supply::Ended;
+        self.changed.notify_all();
+    }
+
+    /// Adds an input when there is room; false if nobody takes it.
+    fn push(&self, input: Input) -> bool {
+        let mut state = self.lock();
+        state.supply = Supply::Coming;
+        while state.inputs.len() >= self.capacity && !state.is_closed {
+            let waited = self.changed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        state.inputs.push_back(input);
+        self.changed.notify_all();
+        !state.is_closed
+    }
+
+    fn set(&self, supply: Supply) {
+        self.lock().supply = supply;
+        self.changed.notify_all();
+    }
+}
+
+/// Ends the supply even if the thread panics: else the program would wait forever.
+struct Ended<'a>(&'a Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if state.supply != Supply::Ended {
+            state.supply = Supply::Ended;
+            state.error = Some(anyhow!("the thread that finds the inputs ended early"));
+        }
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests;

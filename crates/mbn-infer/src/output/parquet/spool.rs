@@ -1,0 +1,80 @@
+//! A Parquet file that is kept as JSON lines while it is unfinished: Parquet cannot be read, or continued, before its end.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use mbn_files::PartialFile;
+use mbn_files::atomic::AtomicFile;
+use serde::Deserialize;
+
+use super::super::json::Json;
+use super::super::{Sink, Writer};
+use super::Parquet;
+use crate::predictions::Prediction;
+
+pub(in super::super) struct Spooled(Json);
+
+#[derive(Deserialize)]
+struct Line {
+    path: String,
+    predictions: Option<Vec<Found>>,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    label: String,
+    index: usize,
+    probability: f32,
+}
+
+impl Spooled {
+    pub(in super::super) fn new(file: PartialFile) -> Self {
+        Self(Json(Sink::file(file)))
+    }
+}
+
+impl Writer for Spooled {
+    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
+        self.0.image(path, outcome)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.0.flush()
+    }
+
+    /// Writes the Parquet file, and removes the lines.
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Sink::File(lines) = self.0.0 else {
+            bail!("the lines are not in a file");
+        };
+        let lines = lines.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        let partial = lines.partial_path();
+        let file = convert(partial, AtomicFile::create(lines.path())?);
+        let file = file.with_context(|| format!("cannot convert `{}`", partial.display()))?;
+        file.commit()?;
+        Ok(lines.discard()?)
+    }
+}
+
+/// Writes the results in the JSON lines `from` to `to`.
+fn convert(from: &Path, to: AtomicFile) -> Result<AtomicFile> {
+    let mut parquet = Parquet::new(to)?;
+    for line in BufReader::new(File::open(from)?).lines() {
+        let line: Line = serde_json::from_str(&line?)?;
+        let predictions = line.predictions.unwrap_or_default();
+        let predictions: Vec<_> = predictions
+            .iter()
+            .map(|found| Prediction {
+                label: &found.label,
+                index: found.index,
+                probability: found.probability,
+            })
+            .collect();
+        let outcome = line.error.as_deref().map_or(Ok(&predictions[..]), Err);
+        parquet.add(&line.path, outcome)?;
+    }
+    parquet.end()
+}
