@@ -99,6 +99,12 @@ impl Evaluation {
         })
     }
 
+    /// Class, predicted class and number of images, for every pair that occurs.
+    pub fn confused(&self) -> impl Iterator<Item = (usize, usize, u64)> {
+        let pairs = self.confusion.iter();
+        pairs.map(|(&(class, predicted), &images)| (class, predicted, images))
+    }
+
     /// `matrix[t][p]` counts the images of class `t` that were taken for class `p`.
     fn matrix(&self) -> Vec<Vec<u64>> {
         let mut matrix = vec![vec![0; self.classes]; self.classes];

@@ -9,6 +9,7 @@ pub mod classes;
 pub mod evaluation;
 pub mod given;
 mod hints;
+pub mod html;
 pub mod inputs;
 pub mod model;
 pub mod options;

@@ -22,6 +22,7 @@ Examples:
   mbn-infer --model model.onnx --format json --output result.jsonl photos/ 'more/*.jpg'
   find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
   mbn-infer --evaluate --evaluation results data/val
+  mbn-infer --html results.html photos/
   mbn-infer --sort-into sorted --sort-links photos/
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
@@ -120,6 +121,10 @@ pub struct Options {
     /// File to write instead of stdout
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
+
+    /// Page with thumbnails and results to look through in a browser; it needs no network
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub html: Option<PathBuf>,
 
     /// Folder that gets a copy of each picture, in a folder named like its likeliest class
     #[arg(long, value_name = "DIR", help_heading = "Output")]

@@ -1,7 +1,7 @@
 //! Images decoded and preprocessed on worker threads, ahead of the engine and in the order of the inputs.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,30 @@ use anyhow::{Context, Result};
 use image::RgbImage;
 use mbn_data::{
     DecodeErrorKind, DecodeOptions, DecodeWarning, Normalizer, ResizeError, decode_file_with, resize,
-    resize_exactly,
+    resize_exactly, thumbnail,
 };
 use mbn_engine::images::{Images, Picture, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
 
+use crate::html::{THUMBNAIL_BYTES, THUMBNAIL_SIDE};
 use crate::inputs::{Input, describe};
 
 /// Chunks that are decoded or being decoded ahead of the one in use: while one waits for its last image, another keeps the
 /// threads busy.
 const AHEAD: usize = 3;
 
-/// Whether an input was decoded, perhaps with a warning, or why not.
-pub type Outcome = Result<Option<DecodeWarning>, String>;
+/// What was found in an input besides the network's pixels, or why it was not decoded.
+pub type Outcome = Result<Found, String>;
+
+/// What was found in an input besides the network's pixels.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What is odd about the file.
+    pub warning: Option<DecodeWarning>,
+    /// A small JPEG copy, if those are wanted.
+    pub thumbnail: Option<Vec<u8>>,
+}
 
 /// Consecutive inputs, decoded.
 pub struct Chunk<'a> {
@@ -53,6 +63,7 @@ pub struct Pipeline {
     normalizer: Normalizer,
     resize: Resizing,
     chunk_len: usize,
+    thumbnails: AtomicBool,
     decode_nanos: AtomicU64,
     preprocess_nanos: AtomicU64,
 }
@@ -81,6 +92,7 @@ impl Pipeline {
             resize,
             // Enough for each thread, however small the batch.
             chunk_len: batch * (2 * threads).div_ceil(batch),
+            thumbnails: AtomicBool::new(false),
             decode_nanos: AtomicU64::new(0),
             preprocess_nanos: AtomicU64::new(0),
         }
@@ -93,6 +105,11 @@ impl Pipeline {
             resize: resize_exactly,
             ..self
         }
+    }
+
+    /// Makes thumbnails, as `html` wants them, from now on or no more.
+    pub fn want_thumbnails(&self, wanted: bool) {
+        self.thumbnails.store(wanted, Ordering::Relaxed);
     }
 
     /// Gives all inputs to `consume`, chunk by chunk and in order. Memory use does not grow with their number, provided
@@ -217,9 +234,16 @@ impl Pipeline {
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
         let file = file.map_err(|error| problem(&error.kind))?;
+        let wanted = self.thumbnails.load(Ordering::Relaxed);
+        let thumbnail = wanted
+            .then(|| thumbnail(&file.image, THUMBNAIL_SIDE, THUMBNAIL_BYTES))
+            .flatten();
         prepare(file.image)?;
         add(&self.preprocess_nanos, decoded.elapsed());
-        Ok(file.warning)
+        Ok(Found {
+            warning: file.warning,
+            thumbnail,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use mbn_spec::text::counted;
 
 use crate::check::Check;
 use crate::evaluation::Evaluation;
+use crate::html::Page;
 use crate::options::BadImages;
 use crate::pipeline::WorkerTimes;
 use crate::setup::Classifier;
@@ -27,6 +28,8 @@ pub struct Report {
     pub evaluation: Option<Evaluation>,
     /// Puts pictures into class folders, if that is asked for.
     pub sorter: Option<Sorter>,
+    /// Shows the results in a browser, if that is asked for.
+    pub page: Option<Page>,
 }
 
 impl Report {

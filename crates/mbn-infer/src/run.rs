@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use log::Level;
-use mbn_cli::{Outcome, check_output, interrupt, progress};
+use mbn_cli::{Outcome, check_output, check_output_file, interrupt, progress};
 use mbn_data::{DecodeOptions, LeftOut};
 use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
@@ -17,10 +17,11 @@ use mbn_model::first_class;
 use crate::check::Check;
 use crate::evaluation::{self, Evaluation};
 use crate::hints;
+use crate::html::{self, About, Page, Shown};
 use crate::inputs::{self, Input, Inputs};
 use crate::options::Options;
 use crate::output::{self, Writer};
-use crate::pipeline::{self, Chunk, Pipeline};
+use crate::pipeline::{self, Chunk, Found, Pipeline};
 use crate::predictions::top_k;
 use crate::report::{self, Report};
 use crate::scores::Scores;
@@ -49,6 +50,9 @@ pub fn run(options: Options) -> Result<Outcome> {
     let output = options.output.as_deref();
     if let Some(path) = output {
         check_output(path)?;
+    }
+    if let Some(page) = &options.html {
+        check_output_file(page)?;
     }
     let mut classifier = setup::classifier(&options)?;
     let Inputs { inputs, left_out } = inputs::inputs(&options, &classifier.class_names)?;
@@ -86,13 +90,16 @@ pub fn run(options: Options) -> Result<Outcome> {
     });
     let mut report = Report {
         sorter: sorter.transpose()?,
+        page: page(&options, &classifier)?,
         ..Report::default()
     };
+    pipeline.want_thumbnails(report.page.is_some());
     let start = Instant::now();
     let mut in_flight = VecDeque::new();
     let mut finish = |chunk: InFlight<'_>, classifier: &mut Classifier| {
         let chunk_len = chunk.inputs.len() as u64;
         finish(chunk, classifier, &options, writer.as_mut(), &mut report)?;
+        pipeline.want_thumbnails(report.page.as_ref().is_some_and(Page::wants_thumbnails));
         bar.inc(chunk_len);
         anyhow::Ok(())
     };
@@ -126,6 +133,10 @@ pub fn run(options: Options) -> Result<Outcome> {
         let none = Evaluation::new(names.len());
         evaluation::write(report.evaluation.as_ref().unwrap_or(&none), names, folder)?;
     }
+    if let (Some(page), Some(path)) = (report.page.take(), &options.html) {
+        let finished = page.finish(report.evaluation.as_ref());
+        finished.with_context(|| output::cannot_write(Some(path)))?;
+    }
     report.log(
         elapsed,
         pipeline.times(),
@@ -134,6 +145,22 @@ pub fn run(options: Options) -> Result<Outcome> {
         options.bad_images,
     );
     Ok(report.outcome(classifier.check.as_ref().map(Check::parity), options.bad_images))
+}
+
+/// The page that the options ask for.
+fn page(options: &Options, classifier: &Classifier) -> Result<Option<Page>> {
+    let Some(path) = &options.html else {
+        return Ok(None);
+    };
+    let about = About {
+        model: &classifier.model,
+        engine: classifier.lanes.describe(),
+        classes: classifier.class_names.names(),
+        evaluated: options.evaluate,
+        threshold: None,
+    };
+    let page = Page::create(path, &about);
+    Ok(Some(page.with_context(|| output::cannot_write(Some(path)))?))
 }
 
 /// Says what the folders hold besides pictures.
@@ -207,19 +234,23 @@ fn finish(
     }
     let mut rows = outputs.chunks_mut(classes);
     for (input, outcome) in chunk.inputs.iter().zip(chunk.outcomes) {
-        let probabilities = match outcome {
-            Ok(warning) => {
-                if let Some(warning) = warning {
+        let (probabilities, found) = match outcome {
+            Ok(found) => {
+                if let Some(warning) = &found.warning {
                     log::warn!("`{}`: {warning}", name(input));
                 }
-                probabilities(rows.next(), classifier.scores)
+                (probabilities(rows.next(), classifier.scores), found)
             }
-            Err(problem) => Err(problem),
+            Err(problem) => (Err(problem), Found::default()),
         };
         let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
         let first = probabilities.as_deref().ok().and_then(first_class);
         if let (Some(sorter), Some(class)) = (&mut report.sorter, first) {
             sorter.add(&input.path, class)?;
+        }
+        if let Some(page) = &mut report.page {
+            let added = add_to(page, input, probabilities.as_deref(), found, classifier, options);
+            added.with_context(|| output::cannot_write(options.html.as_deref()))?;
         }
         let written = write(input, probabilities, classifier, options, writer, report);
         written.with_context(|| output::cannot_write(options.output.as_deref()))?;
@@ -235,6 +266,28 @@ fn probabilities(row: Option<&mut [f32]>, scores: Scores) -> Result<Cow<'_, [f32
         return Err("the network's output for it is not finite".to_owned());
     }
     Ok(scores.probabilities(row))
+}
+
+/// Adds an image to the page.
+fn add_to(
+    page: &mut Page,
+    input: &Input,
+    probabilities: Result<&[f32], &String>,
+    found: Found,
+    classifier: &Classifier,
+    options: &Options,
+) -> Result<()> {
+    let names = classifier.class_names.names();
+    let listed = options.top_k.max(html::CLASSES);
+    let predictions = probabilities.map(|found| top_k(found, names, listed));
+    page.add(Shown {
+        path: &input.path,
+        outcome: predictions.as_deref().map_err(|problem| problem.as_str()),
+        class: input.class,
+        is_uncertain: false,
+        warning: found.warning.map(|warning| warning.to_string()),
+        thumbnail: found.thumbnail,
+    })
 }
 
 fn write(

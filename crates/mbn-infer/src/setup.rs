@@ -31,6 +31,8 @@ const MAX_PICTURES: usize = 8;
 
 /// A model in its engine, ready to classify.
 pub struct Classifier {
+    /// The model, for a person to read.
+    pub model: String,
     /// The engines that run the network.
     pub lanes: Lanes,
     /// Images that an engine takes at once.
@@ -107,6 +109,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         None => None,
     };
     Ok(Classifier {
+        model: model.to_string(),
         class_names,
         preprocess,
         is_foreign: model.foreign().is_some(),

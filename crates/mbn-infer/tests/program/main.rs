@@ -7,6 +7,7 @@ mod common;
 #[cfg(target_os = "linux")]
 mod cuda;
 mod foreign;
+mod html;
 mod inputs;
 mod int8;
 mod left_out;
