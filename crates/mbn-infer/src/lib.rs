@@ -23,5 +23,6 @@ mod run;
 pub mod scores;
 pub mod setup;
 pub mod sorter;
+pub mod stages;
 
 pub use run::run;

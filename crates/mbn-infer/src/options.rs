@@ -12,7 +12,7 @@ use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_engine::images::MAX_BATCH;
 use mbn_spec::Preset;
 
-use crate::output::OutputFormat;
+use crate::output::{Extra, OutputFormat};
 
 pub use values::{BadImages, CudnnSearchName, EngineKind, ParityScope};
 
@@ -23,6 +23,7 @@ Examples:
   find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
   mbn-infer --evaluate --evaluation results data/val
   mbn-infer --html results.html photos/
+  mbn-infer --threshold 0.5 --logits --features --format json photos/
   mbn-infer --sort-into sorted --sort-links photos/
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
@@ -113,6 +114,19 @@ pub struct Options {
     #[arg(long, value_name = "K", default_value_t = 3, help_heading = "Output",
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub top_k: usize,
+
+    /// Probability from 0 to 1 under which a picture's likeliest class makes the result uncertain, and under which other
+    /// classes are left out
+    #[arg(long, value_name = "P", value_parser = parse_probability, help_heading = "Output")]
+    pub threshold: Option<f32>,
+
+    /// Write the logits, of which softmax makes the probabilities (JSON, CSV and Parquet)
+    #[arg(long, help_heading = "Output")]
+    pub logits: bool,
+
+    /// Write the pooled features, the input of the classifier (JSON and CSV)
+    #[arg(long, help_heading = "Output")]
+    pub features: bool,
 
     /// Format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
@@ -223,6 +237,23 @@ impl Options {
         self.batch_size.unwrap_or(CUDA_BATCH)
     }
 
+    /// What is written besides the predictions.
+    pub fn extra(&self) -> Extra {
+        Extra {
+            uncertain: self.threshold.is_some(),
+            logits: self.logits,
+            features: self.features,
+        }
+    }
+
+    /// Whether the likeliest class reaches the threshold, if there is one.
+    pub fn is_certain(&self, probabilities: &[f32]) -> bool {
+        let Some(threshold) = self.threshold else {
+            return true;
+        };
+        probabilities.iter().any(|probability| *probability >= threshold)
+    }
+
     /// An option for ONNX Runtime's CUDA provider alone, if one is given.
     fn provider_option(&self) -> Option<&'static str> {
         let given = [
@@ -274,6 +305,12 @@ impl Options {
                 );
             }
         }
+        if self.logits && self.format == OutputFormat::Text {
+            return wrong("`--logits` needs `--format json`, `csv` or `parquet`");
+        }
+        if self.features && !matches!(self.format, OutputFormat::Json | OutputFormat::Csv) {
+            return wrong("`--features` needs `--format json` or `csv`");
+        }
         let on_cpu = self.device.device == DeviceChoice::Cpu;
         if self.tf32 && on_cpu {
             return wrong("`--tf32` has no effect with `--device cpu`");
@@ -293,6 +330,13 @@ impl Options {
             ));
         }
         Ok(())
+    }
+}
+
+fn parse_probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("expected a number from 0 to 1".to_owned()),
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use crate::predictions::Prediction;
+use crate::predictions::Classified;
 
 pub use path_text::path_text;
 pub use sink::Sink;
@@ -38,12 +38,12 @@ impl OutputFormat {
         self == Self::Parquet
     }
 
-    fn writer(self, sink: Sink) -> Result<Box<dyn Writer>> {
+    fn writer(self, sink: Sink, extra: Extra) -> Result<Box<dyn Writer>> {
         Ok(match self {
-            Self::Text => Box::new(text::Text(sink)),
+            Self::Text => Box::new(text::Text::new(sink)),
             Self::Json => Box::new(json::Json(sink)),
-            Self::Csv => Box::new(csv::Csv::new(sink)?),
-            Self::Parquet => Box::new(parquet::Parquet::new(sink)?),
+            Self::Csv => Box::new(csv::Csv::new(sink, extra)?),
+            Self::Parquet => Box::new(parquet::Parquet::new(sink, extra)?),
         })
     }
 }
@@ -55,13 +55,24 @@ impl fmt::Display for OutputFormat {
     }
 }
 
+/// What is written besides the predictions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// Whether the result is uncertain.
+    pub uncertain: bool,
+    /// Logits.
+    pub logits: bool,
+    /// Pooled features.
+    pub features: bool,
+}
+
 /// What writes the results in a format.
 pub trait Writer {
     /// Adds an image: its likeliest classes, or why there are none.
     ///
     /// # Errors
     /// What has been written so far cannot be passed on.
-    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()>;
+    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()>;
 
     /// Passes on what has been written so far, if the format allows it.
     ///
@@ -99,14 +110,14 @@ pub fn cannot_write(path: Option<&Path>) -> String {
     }
 }
 
-/// A writer of `format` to the file `path`, or to stdout.
+/// A writer of `format` with what is `extra` to the file `path`, or to stdout.
 ///
 /// # Errors
 /// As [`Sink::open`].
-pub fn open(format: OutputFormat, path: Option<&Path>) -> Result<Box<dyn Writer>> {
+pub fn open(format: OutputFormat, extra: Extra, path: Option<&Path>) -> Result<Box<dyn Writer>> {
     let sink = path.map_or_else(|| Ok(Sink::stdout()), Sink::open);
     let sink = sink.with_context(|| cannot_write(path))?;
-    format.writer(sink).with_context(|| cannot_write(path))
+    format.writer(sink, extra).with_context(|| cannot_write(path))
 }
 
 #[cfg(test)]

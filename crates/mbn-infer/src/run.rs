@@ -6,7 +6,7 @@ use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use log::Level;
 use mbn_cli::{Outcome, check_output, check_output_file, interrupt, progress};
 use mbn_data::{DecodeOptions, LeftOut};
@@ -22,7 +22,7 @@ use crate::inputs::{self, Input, Inputs};
 use crate::options::Options;
 use crate::output::{self, Writer};
 use crate::pipeline::{self, Chunk, Found, Pipeline};
-use crate::predictions::top_k;
+use crate::predictions::{Classified, top_k};
 use crate::report::{self, Report};
 use crate::scores::Scores;
 use crate::setup::{self, Classifier};
@@ -32,6 +32,9 @@ const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
 
 /// Chunks that the engines work on while the results of the one before are written, so that they never wait.
 const AHEAD: usize = 1;
+
+/// Folder of `--sort-into` for the pictures under the threshold.
+const UNCERTAIN: &str = "uncertain";
 
 /// The user asked to stop.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +60,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let mut classifier = setup::classifier(&options)?;
     let Inputs { inputs, left_out } = inputs::inputs(&options, &classifier.class_names)?;
     log_left_out(&left_out);
-    let mut writer = output::open(options.format, output)?;
+    let mut writer = output::open(options.format, options.extra(), output)?;
     drop(preparing);
 
     let threads = classifier.threads;
@@ -85,8 +88,9 @@ pub fn run(options: Options) -> Result<Outcome> {
         progress::hide();
     }
     let sorter = options.sort_into.as_deref().map(|folder| {
-        let names = classifier.class_names.names();
-        Sorter::new(folder, names, options.sort_links)
+        let mut names = classifier.class_names.names().to_vec();
+        names.extend(options.threshold.map(|_| UNCERTAIN.to_owned()));
+        Sorter::new(folder, &names, options.sort_links)
     });
     let mut report = Report {
         sorter: sorter.transpose()?,
@@ -157,7 +161,7 @@ fn page(options: &Options, classifier: &Classifier) -> Result<Option<Page>> {
         engine: classifier.lanes.describe(),
         classes: classifier.class_names.names(),
         evaluated: options.evaluate,
-        threshold: None,
+        threshold: options.threshold,
     };
     let page = Page::create(path, &about);
     Ok(Some(page.with_context(|| output::cannot_write(Some(path)))?))
@@ -216,6 +220,7 @@ fn finish(
 ) -> Result<()> {
     let classes = classifier.lanes.classes();
     let mut outputs = Vec::with_capacity(chunk.outcomes.len() * classes);
+    let mut features = Vec::new();
     for batch in &chunk.batches {
         let done = batch.wait();
         report.inference += done.elapsed;
@@ -225,38 +230,60 @@ fn finish(
         let found = hints::with_engine_hint(found)?;
         if let Some(check) = &mut classifier.check {
             let images = chunk.images.pixels().range(batch.values());
+            let start = Instant::now();
             check.compare(images, batch.len(), &found)?;
+            report.checking += start.elapsed();
         }
         outputs.extend(found);
+        features.extend(done.features);
     }
     if classifier.scores.correct(&outputs, classes) {
         log::info!("output: its values are in [0, 1] and sum to 1: they are taken for probabilities");
+        if options.logits {
+            bail!("`--logits` cannot be written: the model's output has probabilities");
+        }
     }
+    let start = Instant::now();
     let mut rows = outputs.chunks_mut(classes);
+    let mut features = classifier.lanes.features().map(|len| features.chunks(len));
     for (input, outcome) in chunk.inputs.iter().zip(chunk.outcomes) {
+        let (mut logits, mut own_features) = (None, None);
         let (probabilities, found) = match outcome {
             Ok(found) => {
                 if let Some(warning) = &found.warning {
                     log::warn!("`{}`: {warning}", name(input));
                 }
-                (probabilities(rows.next(), classifier.scores), found)
+                let row = rows.next();
+                logits = row.as_deref().filter(|_| options.logits).map(<[f32]>::to_vec);
+                own_features = features.as_mut().and_then(Iterator::next);
+                (probabilities(row, classifier.scores), found)
             }
             Err(problem) => (Err(problem), Found::default()),
         };
         let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
         let first = probabilities.as_deref().ok().and_then(first_class);
         if let (Some(sorter), Some(class)) = (&mut report.sorter, first) {
-            sorter.add(&input.path, class)?;
+            let is_certain = options.is_certain(probabilities.as_deref().unwrap_or_default());
+            // Uncertain pictures have a folder behind those of the classes.
+            let uncertain = classifier.class_names.names().len();
+            sorter.add(&input.path, if is_certain { class } else { uncertain })?;
         }
         if let Some(page) = &mut report.page {
             let added = add_to(page, input, probabilities.as_deref(), found, classifier, options);
             added.with_context(|| output::cannot_write(options.html.as_deref()))?;
         }
-        let written = write(input, probabilities, classifier, options, writer, report);
+        let extra = Classified {
+            logits: logits.as_deref(),
+            features: own_features,
+            ..Classified::default()
+        };
+        let written = write(input, probabilities, extra, classifier, options, writer, report);
         written.with_context(|| output::cannot_write(options.output.as_deref()))?;
     }
     let written = writer.flush();
-    written.with_context(|| output::cannot_write(options.output.as_deref()))
+    written.with_context(|| output::cannot_write(options.output.as_deref()))?;
+    report.writing += start.elapsed();
+    Ok(())
 }
 
 /// One image's probabilities from the engine's row of outputs.
@@ -284,7 +311,7 @@ fn add_to(
         path: &input.path,
         outcome: predictions.as_deref().map_err(|problem| problem.as_str()),
         class: input.class,
-        is_uncertain: false,
+        is_uncertain: probabilities.is_ok_and(|found| !options.is_certain(found)),
         warning: found.warning.map(|warning| warning.to_string()),
         thumbnail: found.thumbnail,
     })
@@ -293,6 +320,7 @@ fn add_to(
 fn write(
     input: &Input,
     probabilities: Result<&[f32], String>,
+    extra: Classified<'_>,
     classifier: &Classifier,
     options: &Options,
     writer: &mut dyn Writer,
@@ -302,10 +330,16 @@ fn write(
         Ok(probabilities) => {
             report.classified += 1;
             if let Some(class) = input.class {
-                report.count_class(probabilities, class);
+                report.count_class(probabilities, class, options.threshold);
             }
+            report.uncertain += usize::from(!options.is_certain(probabilities));
             let predictions = top_k(probabilities, classifier.class_names.names(), options.top_k);
-            writer.image(&input.path, Ok(&predictions))
+            let found = Classified {
+                logits: extra.logits,
+                features: extra.features,
+                ..Classified::new(&predictions, options.threshold)
+            };
+            writer.image(&input.path, Ok(&found))
         }
         Err(problem) => {
             report.failed += 1;

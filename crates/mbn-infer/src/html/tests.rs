@@ -153,7 +153,7 @@ fn ten_thousand_thumbnails_fit() {
         LIMITS.pictures - 10_000 * row > 10_000 * 500,
         "a path has little room"
     );
-    assert!(LIMITS.pictures < 60_000_000);
+    const { assert!(LIMITS.pictures < 60_000_000) }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Apache Parquet with the columns of the CSV format; `rank`, `label`, `index` and `probability` are null where
-//! `error` is not.
+//! Apache Parquet with the columns of the CSV format, without features; `rank`, `label`, `index` and `probability` are null
+//! where `error` is not.
 
 use std::io;
 use std::path::Path;
@@ -7,30 +7,31 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::{Sink, Writer, path_text};
-use crate::predictions::Prediction;
+use super::{Extra, Sink, Writer, path_text};
+use crate::predictions::{Classified, Prediction};
 
-const SCHEMA: &str = "
-    message predictions {
-        REQUIRED BYTE_ARRAY path (UTF8);
-        OPTIONAL INT32 rank;
-        OPTIONAL BYTE_ARRAY label (UTF8);
-        OPTIONAL INT32 index;
-        OPTIONAL FLOAT probability;
-        OPTIONAL BYTE_ARRAY error (UTF8);
-    }";
+const COLUMNS: &str = "
+    REQUIRED BYTE_ARRAY path (UTF8);
+    OPTIONAL INT32 rank;
+    OPTIONAL BYTE_ARRAY label (UTF8);
+    OPTIONAL INT32 index;
+    OPTIONAL FLOAT probability;
+    OPTIONAL BYTE_ARRAY error (UTF8);";
+const UNCERTAIN: &str = "OPTIONAL BOOLEAN uncertain;";
+const LOGIT: &str = "OPTIONAL FLOAT logit;";
 
 /// Rows that are kept before they are written together.
 const ROW_GROUP: usize = 1 << 16;
 
 pub(super) struct Parquet {
     file: SerializedFileWriter<Sink>,
+    extra: Extra,
     rows: Rows,
 }
 
@@ -48,6 +49,8 @@ struct Rows {
     index: Column<i32>,
     probability: Column<f32>,
     error: Column<ByteArray>,
+    uncertain: Column<bool>,
+    logit: Column<f32>,
 }
 
 impl<T> Default for Column<T> {
@@ -67,14 +70,18 @@ impl<T> Column<T> {
 }
 
 impl Parquet {
-    pub(super) fn new(sink: Sink) -> Result<Self> {
-        let schema = parse_message_type(SCHEMA)?;
+    pub(super) fn new(sink: Sink, extra: Extra) -> Result<Self> {
+        let uncertain = if extra.uncertain { UNCERTAIN } else { "" };
+        let logit = if extra.logits { LOGIT } else { "" };
+        let schema = format!("message predictions {{ {COLUMNS} {uncertain} {logit} }}");
+        let schema = parse_message_type(&schema)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .build();
         let file = SerializedFileWriter::new(sink, Arc::new(schema), Arc::new(properties)).map_err(cause)?;
         Ok(Self {
             file,
+            extra,
             rows: Rows::default(),
         })
     }
@@ -96,6 +103,13 @@ impl Parquet {
             Some(&rows.probability.levels),
         )?;
         write::<ByteArrayType>(&mut group, &rows.error.values, Some(&rows.error.levels))?;
+        if self.extra.uncertain {
+            let Column { values, levels } = &rows.uncertain;
+            write::<BoolType>(&mut group, values, Some(levels))?;
+        }
+        if self.extra.logits {
+            write::<FloatType>(&mut group, &rows.logit.values, Some(&rows.logit.levels))?;
+        }
         group.close()?;
         Ok(())
     }
@@ -115,6 +129,18 @@ fn write<T: DataType>(
 }
 
 impl Rows {
+    fn add(&mut self, path: &str, rank: i32, prediction: &Prediction<'_>, found: &Classified<'_>) {
+        self.push(path, rank, Some(prediction), None);
+        self.uncertain.push(found.is_uncertain);
+        self.logit.push(found.logit(prediction));
+    }
+
+    fn fail(&mut self, path: &str, error: &str) {
+        self.push(path, 0, None, Some(error));
+        self.uncertain.push(None);
+        self.logit.push(None);
+    }
+
     fn push(&mut self, path: &str, rank: i32, prediction: Option<&Prediction<'_>>, error: Option<&str>) {
         self.path.push(Some(path.into()));
         self.rank.push(prediction.map(|_| rank));
@@ -126,15 +152,15 @@ impl Rows {
 }
 
 impl Writer for Parquet {
-    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
+    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
         let path = path_text(path);
         match outcome {
-            Ok(predictions) => {
-                for (rank, prediction) in (1..).zip(predictions) {
-                    self.rows.push(&path, rank, Some(prediction), None);
+            Ok(found) => {
+                for (rank, prediction) in (1..).zip(found.predictions) {
+                    self.rows.add(&path, rank, prediction, found);
                 }
             }
-            Err(error) => self.rows.push(&path, 0, None, Some(error)),
+            Err(error) => self.rows.fail(&path, error),
         }
         if self.rows.path.levels.len() >= ROW_GROUP {
             self.write_rows().map_err(cause)?;

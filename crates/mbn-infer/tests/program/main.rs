@@ -6,6 +6,7 @@ mod classify;
 mod common;
 #[cfg(target_os = "linux")]
 mod cuda;
+mod extra;
 mod foreign;
 mod html;
 mod inputs;
