@@ -13,7 +13,7 @@ WEB_MODULES := examples/web/node_modules/.package-lock.json
 SERVING_PYTHON ?= python3.11
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test
+.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test html-test
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -51,6 +51,10 @@ interop: onnxruntime build $(WEB_MODULES) .venv-interop/ready interop/oldest/nod
 
 web-test: onnxruntime build $(WEB_MODULES) ## Test the page in examples/web in Chromium (needs Node, and Debian's chromium)
 	PYTHON="$(PYTHON)" node examples/web/test.mjs target/release/mbn-export target/release/mbn-infer
+
+html-test: onnxruntime build ## Test the page of `mbn-infer --html` in Chromium (needs Node, and Debian's chromium)
+	@command -v node > /dev/null || { echo "error: node is missing: install Debian's package \`nodejs\`" >&2; exit 1; }
+	node tests/html/test.mjs target/release/mbn-infer
 
 serving: onnxruntime build .venv-serving/ready ## Serve exported models with Triton on the CPU, and compare clients' answers with mbn-infer's
 	.venv-serving/bin/python scripts/serving/check.py target/release/mbn-export target/release/mbn-infer

@@ -39,6 +39,11 @@ pub fn resize_exactly(image: &RgbImage, preprocess: &Preprocess) -> Result<RgbIm
     resize_region_with(image, region, size, interpolation, Arithmetic::Pillow)
 }
 
+/// Resizes a whole picture that has pixels to width x height. The error says why not.
+pub(crate) fn resize_to(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage, String> {
+    bilinear::resize(image, region::whole(image), (width, height))
+}
+
 #[cfg(test)]
 mod tests {
     use mbn_spec::{Interpolation, Resize};

@@ -30,4 +30,22 @@ pub trait Engine {
     /// # Errors
     /// `images` does not hold `n` pictures of the network's size and type, or the engine fails.
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError>;
+
+    /// Number of pooled features of an image, if the engine can give them.
+    fn features(&self) -> Option<usize> {
+        None
+    }
+
+    /// Logits as [`Engine::logits`], and pooled features, row-major `[n, features]`.
+    ///
+    /// # Errors
+    /// As [`Engine::logits`]; the engine gives no features.
+    fn logits_and_features(
+        &mut self,
+        images: Pixels<'_>,
+        n: usize,
+    ) -> Result<(Vec<f32>, Vec<f32>), EngineError> {
+        let _ = (images, n);
+        Err(EngineError::NoFeatures)
+    }
 }

@@ -9,6 +9,9 @@ use crate::images::{MAX_BATCH, PixelType};
 /// A network that cannot be run as an image classifier. The caller adds the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
+    /// Features are asked of an engine that has none.
+    #[error("the engine gives no features")]
+    NoFeatures,
     /// The file cannot be read.
     #[error(transparent)]
     Read(std::io::Error),

@@ -20,6 +20,7 @@ pub type Build = Box<dyn FnOnce() -> Result<Box<dyn Engine>, EngineError> + Send
 pub struct Lanes {
     lanes: VecDeque<Lane>,
     facts: Facts,
+    with_features: bool,
 }
 
 /// What all engines have in common.
@@ -27,6 +28,7 @@ struct Facts {
     description: String,
     classes: usize,
     pixel_type: PixelType,
+    features: Option<usize>,
 }
 
 struct Lane {
@@ -38,6 +40,7 @@ struct Job {
     images: Arc<Images>,
     values: Range<usize>,
     n: usize,
+    with_features: bool,
     done: Sender<Done>,
 }
 
@@ -52,6 +55,8 @@ pub struct Batch {
 pub struct Done {
     /// Row-major `[n, classes]`.
     pub logits: Result<Vec<f32>, EngineError>,
+    /// Row-major `[n, features]`; empty unless they are wanted.
+    pub features: Vec<f32>,
     /// Time that the engine took.
     pub elapsed: Duration,
 }
@@ -77,7 +82,11 @@ impl Lanes {
             facts = Some(started.recv().map_err(|_| EngineError::ThreadEnded)??);
         }
         let facts = facts.ok_or(EngineError::NoEngine)?;
-        Ok(Self { lanes, facts })
+        Ok(Self {
+            lanes,
+            facts,
+            with_features: false,
+        })
     }
 
     /// As [`Engine::describe`].
@@ -95,6 +104,18 @@ impl Lanes {
         self.facts.pixel_type
     }
 
+    /// As [`Engine::features`].
+    pub fn features(&self) -> Option<usize> {
+        self.facts.features
+    }
+
+    /// The same; the engines give features beside the logits if they are `wanted`.
+    #[must_use]
+    pub fn with_features(mut self, wanted: bool) -> Self {
+        self.with_features = wanted;
+        self
+    }
+
     /// Number of engines.
     pub fn count(&self) -> usize {
         self.lanes.len()
@@ -110,6 +131,7 @@ impl Lanes {
                 images: images.clone(),
                 values: values.clone(),
                 n,
+                with_features: self.with_features,
                 done: sender,
             });
         }
@@ -122,6 +144,7 @@ impl Batch {
     pub fn wait(&self) -> Done {
         self.done.recv().unwrap_or_else(|_| Done {
             logits: Err(EngineError::ThreadEnded),
+            features: Vec::new(),
             elapsed: Duration::ZERO,
         })
     }
@@ -166,13 +189,26 @@ fn run(build: Build, ready: &Sender<Result<Facts, EngineError>>, queue: &Receive
         description: engine.describe(),
         classes: engine.classes(),
         pixel_type: engine.pixel_type(),
+        features: engine.features(),
     }));
     for job in queue {
         let start = Instant::now();
-        let logits = engine.logits(job.images.pixels().range(job.values), job.n);
+        let pixels = job.images.pixels().range(job.values);
+        let found = match job.with_features {
+            true => engine.logits_and_features(pixels, job.n),
+            false => engine.logits(pixels, job.n).map(|logits| (logits, Vec::new())),
+        };
         let elapsed = start.elapsed();
+        let (logits, features) = match found {
+            Ok((logits, features)) => (Ok(logits), features),
+            Err(error) => (Err(error), Vec::new()),
+        };
         // Nobody waits for a batch after an error.
-        let _ = job.done.send(Done { logits, elapsed });
+        let _ = job.done.send(Done {
+            logits,
+            features,
+            elapsed,
+        });
     }
 }
 

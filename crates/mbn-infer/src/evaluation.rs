@@ -24,6 +24,15 @@ pub struct Evaluation {
     /// How often images of the first class were taken for the second.
     confusion: BTreeMap<(usize, usize), u64>,
     bins: [Bin; BINS],
+    certain: Option<Certain>,
+}
+
+/// Images whose likeliest class has a probability of at least a threshold.
+#[derive(Clone, Copy, Debug)]
+struct Certain {
+    threshold: f32,
+    images: u64,
+    right: u64,
 }
 
 /// Images whose confidence is within one range.
@@ -43,7 +52,19 @@ impl Evaluation {
             top5: 0,
             confusion: BTreeMap::new(),
             bins: [Bin::default(); BINS],
+            certain: None,
         }
+    }
+
+    /// The same, which also counts the images whose likeliest class has a probability of at least `threshold`.
+    #[must_use]
+    pub fn with_threshold(self, threshold: Option<f32>) -> Self {
+        let certain = threshold.map(|threshold| Certain {
+            threshold,
+            images: 0,
+            right: 0,
+        });
+        Self { certain, ..self }
     }
 
     /// Counts an image of class `class`, for which the network has these probabilities.
@@ -60,6 +81,12 @@ impl Evaluation {
         bin.images += 1;
         bin.right += u64::from(predicted == class);
         bin.confidence += confidence;
+        if let Some(certain) = &mut self.certain
+            && probabilities[predicted] >= certain.threshold
+        {
+            certain.images += 1;
+            certain.right += u64::from(predicted == class);
+        }
     }
 
     /// Number of images.
@@ -99,6 +126,12 @@ impl Evaluation {
         })
     }
 
+    /// Class, predicted class and number of images, for every pair that occurs.
+    pub fn confused(&self) -> impl Iterator<Item = (usize, usize, u64)> {
+        let pairs = self.confusion.iter();
+        pairs.map(|(&(class, predicted), &images)| (class, predicted, images))
+    }
+
     /// `matrix[t][p]` counts the images of class `t` that were taken for class `p`.
     fn matrix(&self) -> Vec<Vec<u64>> {
         let mut matrix = vec![vec![0; self.classes]; self.classes];
@@ -126,7 +159,17 @@ impl std::fmt::Display for Evaluation {
             100.0 * recall,
             100.0 * f1,
             100.0 * self.calibration_error()
-        )
+        )?;
+        if let Some(certain) = &self.certain {
+            write!(
+                f,
+                "\nat a probability of {} or more: {:.2} % of the images, top-1 {:.2} % of them",
+                certain.threshold,
+                100.0 * part(certain.images, self.images),
+                100.0 * part(certain.right, certain.images)
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ pub mod evaluation;
 pub mod feed;
 pub mod given;
 mod hints;
+pub mod html;
 pub mod inputs;
 pub mod made_by;
 pub mod model;
@@ -24,6 +25,7 @@ mod run;
 pub mod scores;
 pub mod setup;
 pub mod sorter;
+pub mod stages;
 mod work;
 
 pub use run::run;

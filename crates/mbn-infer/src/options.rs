@@ -14,7 +14,7 @@ use mbn_engine::images::MAX_BATCH;
 use mbn_spec::Preset;
 
 use crate::inputs::ShardArg;
-use crate::output::OutputFormat;
+use crate::output::{Extra, Form, OutputFormat};
 
 pub use values::{BadImages, CudnnSearchName, EngineKind, ParityScope};
 
@@ -25,6 +25,8 @@ Examples:
   find photos -name '*.png' -print0 | mbn-infer --list - --null --format csv
   mbn-infer --format csv --output result-{shard}.csv --shard 0/4 --resume photos/
   mbn-infer --evaluate --evaluation results data/val
+  mbn-infer --html results.html photos/
+  mbn-infer --threshold 0.5 --logits --features --format json photos/
   mbn-infer --sort-into sorted --sort-links photos/
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
@@ -122,6 +124,19 @@ pub struct Options {
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub top_k: usize,
 
+    /// Probability from 0 to 1 under which a picture's likeliest class makes the result uncertain, and under which other
+    /// classes are left out
+    #[arg(long, value_name = "P", value_parser = parse_probability, help_heading = "Output")]
+    pub threshold: Option<f32>,
+
+    /// Write the logits, of which softmax makes the probabilities (JSON, CSV and Parquet)
+    #[arg(long, help_heading = "Output")]
+    pub logits: bool,
+
+    /// Write the pooled features, the input of the classifier (JSON and CSV)
+    #[arg(long, help_heading = "Output")]
+    pub features: bool,
+
     /// Format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     pub format: OutputFormat,
@@ -134,6 +149,10 @@ pub struct Options {
     /// Continue `FILE.partial` of an interrupted run with the same inputs and options; if there is none, begin it
     #[arg(long, requires = "output", help_heading = "Output")]
     pub resume: bool,
+
+    /// Page with thumbnails and results to look through in a browser; it needs no network
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub html: Option<PathBuf>,
 
     /// Folder that gets a copy of each picture, in a folder named like its likeliest class
     #[arg(long, value_name = "DIR", help_heading = "Output")]
@@ -232,6 +251,26 @@ impl Options {
         self.batch_size.unwrap_or(CUDA_BATCH)
     }
 
+    /// How results are written.
+    pub fn form(&self) -> Form {
+        Form {
+            format: self.format,
+            extra: Extra {
+                uncertain: self.threshold.is_some(),
+                logits: self.logits,
+                features: self.features,
+            },
+        }
+    }
+
+    /// Whether the likeliest class reaches the threshold, if there is one.
+    pub fn is_certain(&self, probabilities: &[f32]) -> bool {
+        let Some(threshold) = self.threshold else {
+            return true;
+        };
+        probabilities.iter().any(|probability| *probability >= threshold)
+    }
+
     /// An option for ONNX Runtime's CUDA provider alone, if one is given.
     fn provider_option(&self) -> Option<&'static str> {
         let given = [
@@ -283,6 +322,12 @@ impl Options {
                 );
             }
         }
+        if self.logits && self.format == OutputFormat::Text {
+            return wrong("`--logits` needs `--format json`, `csv` or `parquet`");
+        }
+        if self.features && !matches!(self.format, OutputFormat::Json | OutputFormat::Csv) {
+            return wrong("`--features` needs `--format json` or `csv`");
+        }
         let on_cpu = self.device.device == DeviceChoice::Cpu;
         if self.tf32 && on_cpu {
             return wrong("`--tf32` has no effect with `--device cpu`");
@@ -305,6 +350,13 @@ impl Options {
             ));
         }
         Ok(())
+    }
+}
+
+fn parse_probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("expected a number from 0 to 1".to_owned()),
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::predictions::Prediction;
+use crate::predictions::Classified;
 
 pub use destination::{Beginning, Destination, cannot_continue};
 pub use earlier::{Counts, Earlier, Lines, Results};
@@ -41,29 +41,6 @@ impl OutputFormat {
     pub fn is_binary(self) -> bool {
         self == Self::Parquet
     }
-
-    /// How an unfinished file holds the results, unless they cannot be told in it from each other. An image has `rows` rows in CSV.
-    pub fn partial_lines(self, rows: usize) -> Option<Lines> {
-        match self {
-            Self::Text => None,
-            Self::Json | Self::Parquet => Some(Lines::Json),
-            Self::Csv => Some(Lines::Csv(rows)),
-        }
-    }
-
-    fn writer(self, sink: Sink) -> Result<Box<dyn Writer>> {
-        self.writer_after(sink, false)
-    }
-
-    /// What writes after other results, if it `continues` them.
-    fn writer_after(self, sink: Sink, continues: bool) -> Result<Box<dyn Writer>> {
-        Ok(match self {
-            Self::Text => Box::new(text::Text(sink)),
-            Self::Json => Box::new(json::Json(sink)),
-            Self::Csv => Box::new(csv::Csv::new(sink, continues)?),
-            Self::Parquet => Box::new(parquet::Parquet::new(sink)?),
-        })
-    }
 }
 
 impl fmt::Display for OutputFormat {
@@ -73,13 +50,59 @@ impl fmt::Display for OutputFormat {
     }
 }
 
+/// What is written besides the predictions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// Whether the result is uncertain.
+    pub uncertain: bool,
+    /// Logits.
+    pub logits: bool,
+    /// Pooled features.
+    pub features: bool,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The format.
+    pub format: OutputFormat,
+    /// What is written besides the predictions.
+    pub extra: Extra,
+}
+
+impl Form {
+    /// How an unfinished file holds the results, unless they cannot be told in it from each other. An image has `rows` rows in CSV.
+    pub fn partial_lines(self, rows: usize) -> Option<Lines> {
+        match self.format {
+            OutputFormat::Text => None,
+            OutputFormat::Json | OutputFormat::Parquet => Some(Lines::Json),
+            // Under a threshold, images have different numbers of rows.
+            OutputFormat::Csv => (self.extra == Extra::default()).then_some(Lines::Csv(rows)),
+        }
+    }
+
+    fn writer(self, sink: Sink) -> Result<Box<dyn Writer>> {
+        self.writer_after(sink, false)
+    }
+
+    /// What writes after other results, if it `continues` them.
+    fn writer_after(self, sink: Sink, continues: bool) -> Result<Box<dyn Writer>> {
+        Ok(match self.format {
+            OutputFormat::Text => Box::new(text::Text::new(sink)),
+            OutputFormat::Json => Box::new(json::Json(sink)),
+            OutputFormat::Csv => Box::new(csv::Csv::new(sink, self.extra, continues)?),
+            OutputFormat::Parquet => Box::new(parquet::Parquet::new(sink, self.extra)?),
+        })
+    }
+}
+
 /// What writes the results in a format.
 pub trait Writer {
     /// Adds an image: its likeliest classes, or why there are none.
     ///
     /// # Errors
     /// What has been written so far cannot be passed on.
-    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()>;
+    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()>;
 
     /// Passes on what has been written so far, if the format allows it.
     ///

@@ -9,13 +9,14 @@ use anyhow::{Result, bail};
 use image::RgbImage;
 use mbn_data::{
     DecodeErrorKind, DecodeOptions, DecodeWarning, Normalizer, ResizeError, decode_file_with, resize,
-    resize_exactly,
+    resize_exactly, thumbnail,
 };
 use mbn_engine::images::{Images, Picture, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use rayon::prelude::*;
 
 use crate::feed::{Feed, Taken};
+use crate::html::{THUMBNAIL_BYTES, THUMBNAIL_SIDE};
 use crate::inputs::{Input, describe};
 
 /// Chunks that are decoded or being decoded ahead of the one in use: while one waits for its last image, another keeps the
@@ -25,8 +26,17 @@ const AHEAD: usize = 3;
 /// How long the pipeline waits before it tells its consumer, who may have been asked to stop.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Whether an input was decoded, perhaps with a warning, or why not.
-pub type Outcome = Result<Option<DecodeWarning>, String>;
+/// What was found in an input besides the network's pixels, or why it was not decoded.
+pub type Outcome = Result<Found, String>;
+
+/// What was found in an input besides the network's pixels.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What is odd about the file.
+    pub warning: Option<DecodeWarning>,
+    /// A small JPEG copy, if those are wanted.
+    pub thumbnail: Option<Vec<u8>>,
+}
 
 /// What the pipeline tells its consumer.
 pub enum Event {
@@ -69,6 +79,7 @@ pub struct Pipeline {
     chunk_len: usize,
     /// What is not decoded yet need not be.
     is_stopped: AtomicBool,
+    thumbnails: AtomicBool,
     decode_nanos: AtomicU64,
     preprocess_nanos: AtomicU64,
 }
@@ -98,6 +109,7 @@ impl Pipeline {
             // Enough for each thread, however small the batch.
             chunk_len: batch * (2 * threads).div_ceil(batch),
             is_stopped: AtomicBool::new(false),
+            thumbnails: AtomicBool::new(false),
             decode_nanos: AtomicU64::new(0),
             preprocess_nanos: AtomicU64::new(0),
         }
@@ -110,6 +122,11 @@ impl Pipeline {
             resize: resize_exactly,
             ..self
         }
+    }
+
+    /// Makes thumbnails, as `html` wants them, from now on or no more.
+    pub fn want_thumbnails(&self, wanted: bool) {
+        self.thumbnails.store(wanted, Ordering::Relaxed);
     }
 
     /// Inputs that should wait for the pipeline, so that it never waits for those that are at hand.
@@ -256,9 +273,16 @@ impl Pipeline {
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
         let file = file.map_err(|error| problem(&error.kind))?;
+        let wanted = self.thumbnails.load(Ordering::Relaxed);
+        let thumbnail = wanted
+            .then(|| thumbnail(&file.image, THUMBNAIL_SIDE, THUMBNAIL_BYTES))
+            .flatten();
         prepare(file.image)?;
         add(&self.preprocess_nanos, decoded.elapsed());
-        Ok(file.warning)
+        Ok(Found {
+            warning: file.warning,
+            thumbnail,
+        })
     }
 }
 

@@ -13,6 +13,37 @@ pub struct Prediction<'a> {
     pub probability: f32,
 }
 
+/// What is written about an image that was classified.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Classified<'a> {
+    /// Its likeliest classes, likeliest first; at least one.
+    pub predictions: &'a [Prediction<'a>],
+    /// Whether the likeliest class is under the threshold, if there is one.
+    pub is_uncertain: Option<bool>,
+    /// The logits of all classes in their order, if they are wanted.
+    pub logits: Option<&'a [f32]>,
+    /// The pooled features, if they are wanted.
+    pub features: Option<&'a [f32]>,
+}
+
+impl<'a> Classified<'a> {
+    /// The predictions from `threshold` on, and the likeliest in any case.
+    pub fn new(predictions: &'a [Prediction<'a>], threshold: Option<f32>) -> Self {
+        let reach = |threshold| predictions.partition_point(|p| p.probability >= threshold);
+        let certain = threshold.map(reach);
+        Self {
+            predictions: &predictions[..certain.unwrap_or(predictions.len()).max(1).min(predictions.len())],
+            is_uncertain: certain.map(|n| n == 0),
+            ..Self::default()
+        }
+    }
+
+    /// The logit of a prediction's class.
+    pub fn logit(&self, prediction: &Prediction<'_>) -> Option<f32> {
+        self.logits?.get(prediction.index).copied()
+    }
+}
+
 /// The `k` likeliest classes, likeliest first; ties keep the order of the classes.
 pub fn top_k<'a>(probabilities: &[f32], class_names: &'a [String], k: usize) -> Vec<Prediction<'a>> {
     let mut order: Vec<usize> = (0..probabilities.len()).collect();
@@ -51,6 +82,26 @@ mod tests {
         assert_eq!(top.iter().map(|p| p.index).collect::<Vec<_>>(), [1, 3, 0]);
         assert_eq!((top[0].label, top[0].probability), ("name 1", 0.4));
         assert_eq!(top_k(&[0.5, 0.5], &names, 9).len(), 2);
+    }
+
+    #[test]
+    fn a_threshold_leaves_out_all_but_the_likeliest() {
+        let names = names(4);
+        let all = top_k(&[0.1, 0.4, 0.2, 0.3], &names, 3);
+        for (threshold, kept, is_uncertain) in [
+            (None, 3, None),
+            (Some(0.0), 3, Some(false)),
+            (Some(0.3), 2, Some(false)),
+            (Some(0.4), 1, Some(false)),
+            (Some(0.5), 1, Some(true)),
+        ] {
+            let found = Classified::new(&all, threshold);
+            assert_eq!(
+                (found.predictions.len(), found.is_uncertain),
+                (kept, is_uncertain)
+            );
+        }
+        assert_eq!(Classified::new(&[], Some(0.5)).predictions.len(), 0);
     }
 
     #[test]

@@ -9,11 +9,13 @@ use mbn_spec::text::counted;
 
 use crate::check::Check;
 use crate::evaluation::Evaluation;
+use crate::html::Page;
 use crate::options::BadImages;
 use crate::output::Counts;
 use crate::pipeline::WorkerTimes;
 use crate::setup::Classifier;
 use crate::sorter::Sorter;
+use crate::stages::Stages;
 
 /// Counts and times of a run.
 #[derive(Debug, Default)]
@@ -24,20 +26,28 @@ pub struct Report {
     pub classified: usize,
     /// Paths that could not be classified.
     pub failed: usize,
+    /// Classified images whose likeliest class is under the threshold.
+    pub uncertain: usize,
     /// Time in the engine.
     pub inference: Duration,
+    /// Time in the comparison with candle.
+    pub checking: Duration,
+    /// Time in writing results.
+    pub writing: Duration,
     /// Of the images of known class, if there were any.
     pub evaluation: Option<Evaluation>,
     /// Puts pictures into class folders, if that is asked for.
     pub sorter: Option<Sorter>,
+    /// Shows the results in a browser, if that is asked for.
+    pub page: Option<Page>,
 }
 
 impl Report {
-    /// Counts an image of known class.
-    pub fn count_class(&mut self, probabilities: &[f32], class: usize) {
+    /// Counts an image of known class. A result is certain from `threshold` on.
+    pub fn count_class(&mut self, probabilities: &[f32], class: usize, threshold: Option<f32>) {
         let evaluation = self
             .evaluation
-            .get_or_insert_with(|| Evaluation::new(probabilities.len()));
+            .get_or_insert_with(|| Evaluation::new(probabilities.len()).with_threshold(threshold));
         evaluation.add(probabilities, class);
     }
 
@@ -60,22 +70,32 @@ impl Report {
         classifier: &Classifier,
         bad_images: BadImages,
     ) {
-        let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
-        let rate = self.classified as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
+        let seconds = elapsed.as_secs_f64();
         log::info!(
-            "{} in {}, {rate:.1} images/s; inference {}{} by {}, meanwhile on {} decoding {} and preprocessing {}",
+            "{} in {seconds:.2} s: {:.1} images/s, {:.1} ms an image",
             counted(self.classified, "image"),
-            seconds(elapsed),
-            seconds(self.inference),
-            match classifier.lanes.count() {
-                1 => String::new(),
-                lanes => format!(" on {lanes} threads"),
-            },
-            classifier.lanes.describe(),
-            counted(threads, "thread"),
-            seconds(workers.decode),
-            seconds(workers.preprocess)
+            self.classified as f64 / seconds.max(f64::MIN_POSITIVE),
+            1e3 * seconds / self.classified.max(1) as f64
         );
+        let stages = Stages {
+            elapsed,
+            threads,
+            decoding: workers.decode,
+            preprocessing: workers.preprocess,
+            lanes: classifier.lanes.count(),
+            inference: self.inference,
+            checking: self.checking,
+            writing: self.writing,
+            engine: classifier.lanes.describe().to_owned(),
+        };
+        log::info!("{stages}");
+        if self.uncertain > 0 {
+            log::info!(
+                "{} of {} uncertain",
+                self.uncertain,
+                counted(self.classified, "image")
+            );
+        }
         if let Some(sorter) = &self.sorter {
             log::info!("{}", sorter.describe());
         }

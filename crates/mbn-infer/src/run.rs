@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use log::Level;
-use mbn_cli::{Outcome, interrupt, progress};
+use mbn_cli::{Outcome, check_output_file, interrupt, progress};
 use mbn_data::{DecodeOptions, LeftOut};
 use mbn_spec::text::counted;
 
 use crate::check::Check;
 use crate::evaluation::{self, Evaluation};
 use crate::feed::Feed;
+use crate::html::{About, Page};
 use crate::inputs;
 use crate::made_by::{MadeBy, Unfinished};
 use crate::options::Options;
@@ -26,6 +27,9 @@ use crate::work::{Interrupted, Work};
 const BAR: &str = "{bar:30} {pos}/{len} images, {per_sec}, {eta} left";
 const BAR_WITHOUT_LENGTH: &str = "{spinner} {pos} images, {per_sec}";
 
+/// Folder of `--sort-into` for the pictures under the threshold.
+const UNCERTAIN: &str = "uncertain";
+
 /// Classifies as the options say.
 ///
 /// # Errors
@@ -38,11 +42,14 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     let shard = options.resolve_shard()?;
     let destination = Destination::open(options.output.as_deref())?;
     let unfinished = Unfinished::of(&destination);
+    if let Some(page) = &options.html {
+        check_output_file(page)?;
+    }
     let mut classifier = setup::classifier(&options)?;
     let is_shown = progress::are_shown() && (options.output.is_some() || !stdout().is_terminal());
     let mut inputs = inputs::inputs(&options, &classifier.class_names, shard, is_shown)?;
     let made_by = match &unfinished {
-        Some(_) if options.format.partial_lines(1).is_some() => {
+        Some(_) if options.form().partial_lines(1).is_some() => {
             Some(MadeBy::of(&options, &classifier, shard)?)
         }
         _ => None,
@@ -51,9 +58,9 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     let beginning = match &made_by {
         Some(made_by) if options.resume => {
             let rows = options.top_k.min(classifier.class_names.names().len());
-            destination.resume(options.format, rows, made_by)?
+            destination.resume(options.form(), rows, made_by)?
         }
-        _ => Beginning::New(destination.begin(options.format, made_by.as_ref())?),
+        _ => Beginning::New(destination.begin(options.form(), made_by.as_ref())?),
     };
     let writer = match beginning {
         Beginning::New(writer) => writer,
@@ -83,9 +90,11 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     };
     drop(preparing);
     if let Some(folder) = &options.sort_into {
-        let names = classifier.class_names.names();
-        report.sorter = Some(Sorter::new(folder, names, options.sort_links)?);
+        let mut names = classifier.class_names.names().to_vec();
+        names.extend(options.threshold.map(|_| UNCERTAIN.to_owned()));
+        report.sorter = Some(Sorter::new(folder, &names, options.sort_links)?);
     }
+    report.page = page(&options, &classifier)?;
     if !is_shown {
         // The results themselves show the progress.
         progress::hide();
@@ -106,9 +115,13 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         bar,
         in_flight: VecDeque::new(),
     };
-    let result = pipeline
-        .run(&feed, |event| work.on(event))
-        .and_then(|()| work.finish_all());
+    pipeline.want_thumbnails(work.report.page.is_some());
+    let on = |event| {
+        work.on(event)?;
+        pipeline.want_thumbnails(work.report.page.as_ref().is_some_and(Page::wants_thumbnails));
+        Ok(())
+    };
+    let result = pipeline.run(&feed, on).and_then(|()| work.finish_all());
     work.bar.finish_and_clear();
     match result {
         Err(error) if error.is::<Interrupted>() => {
@@ -121,7 +134,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         }
         other => other?,
     }
-    let (writer, report) = (work.writer, work.report);
+    let (writer, mut report) = (work.writer, work.report);
     let elapsed = start.elapsed();
     log_left_out(&feed.left_out());
     let written = writer.finish();
@@ -130,6 +143,10 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         let names = classifier.class_names.names();
         let none = Evaluation::new(names.len());
         evaluation::write(report.evaluation.as_ref().unwrap_or(&none), names, folder)?;
+    }
+    if let (Some(page), Some(path)) = (report.page.take(), &options.html) {
+        let finished = page.finish(report.evaluation.as_ref());
+        finished.with_context(|| output::cannot_write(Some(path)))?;
     }
     report.log(
         elapsed,
@@ -161,6 +178,22 @@ fn pipeline(options: &Options, classifier: &Classifier) -> Pipeline {
         true => pipeline.exactly(),
         false => pipeline,
     }
+}
+
+/// The page that the options ask for.
+fn page(options: &Options, classifier: &Classifier) -> Result<Option<Page>> {
+    let Some(path) = &options.html else {
+        return Ok(None);
+    };
+    let about = About {
+        model: &classifier.model,
+        engine: classifier.lanes.describe(),
+        classes: classifier.class_names.names(),
+        evaluated: options.evaluate,
+        threshold: options.threshold,
+    };
+    let page = Page::create(path, &about);
+    Ok(Some(page.with_context(|| output::cannot_write(Some(path)))?))
 }
 
 /// Says what the folders hold besides pictures.

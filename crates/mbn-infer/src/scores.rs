@@ -89,6 +89,11 @@ impl Scores {
         found
     }
 
+    /// Whether the values are logits, and not probabilities already.
+    pub fn are_logits(self) -> bool {
+        self.apply != Apply::Nothing
+    }
+
     /// Number of classes of an output.
     pub fn classes(self, values: usize) -> usize {
         if self.is_binary { 2 } else { values }

@@ -6,8 +6,8 @@ mod onnx_runtime;
 mod parity;
 mod threads;
 
-use anyhow::{Context, Result};
-use mbn_cli::{DeviceChoice, start_threads};
+use anyhow::{Context, Result, anyhow, bail};
+use mbn_cli::{DeviceChoice, Hint, start_threads};
 use mbn_engine::images::PixelType;
 use mbn_engine::lanes::Lanes;
 use mbn_onnx::foreign::Ending;
@@ -32,6 +32,8 @@ const MAX_PICTURES: usize = 8;
 
 /// A model in its engine, ready to classify.
 pub struct Classifier {
+    /// The model, for a person to read.
+    pub model: String,
     /// The engines that run the network.
     pub lanes: Lanes,
     /// Images that an engine takes at once.
@@ -105,11 +107,13 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     let takes_bytes = loaded.lanes.pixel_type() == PixelType::Uint8;
     let preprocess = preprocessing.settle(loaded.input_size, takes_bytes)?;
     let (scores, class_names) = outputs(&model, options, &loaded, classes)?;
+    require_extra(&model, options, &loaded, scores)?;
     let check = match &runtime {
         Some(_) => parity::check(&model, options, &loaded, &preprocess)?,
         None => None,
     };
     Ok(Classifier {
+        model: model.to_string(),
         class_names,
         preprocess,
         is_foreign: model.foreign().is_some(),
@@ -124,9 +128,31 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
             PixelType::Float | PixelType::Uint8 => loaded.batch,
         },
         threads,
-        lanes: loaded.lanes,
+        lanes: loaded.lanes.with_features(options.features),
         check,
     })
+}
+
+/// Refuses to write what the model and its engine do not give.
+fn require_extra(model: &Model, options: &Options, loaded: &Loaded, scores: Scores) -> Result<()> {
+    let name = model.name();
+    if options.logits && !scores.are_logits() {
+        bail!(
+            "`--logits` cannot be written: the output `{}` of {name} has probabilities",
+            loaded.output
+        );
+    }
+    if options.features && loaded.lanes.features().is_none() {
+        let (engine, on_cuda) = (loaded.lanes.describe(), loaded.on_cuda);
+        return Err(anyhow!("`--features` cannot be written: {engine} gets no features from {name}")).hint(|| {
+            let device = if on_cuda { "; ONNX Runtime gives them on the CPU alone" } else { "" };
+            format!(
+                "`mbn-export --features OUT.onnx` writes a model that gives them, and `--engine candle` computes them \
+                 for models that are not int8{device}"
+            )
+        });
+    }
+    Ok(())
 }
 
 /// How the outputs are read, and what the classes are called.

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use mbn_cli::interrupt;
 use mbn_engine::images::Images;
@@ -12,11 +13,12 @@ use mbn_engine::lanes::Batch;
 use mbn_model::first_class;
 
 use crate::hints;
+use crate::html::{self, Shown};
 use crate::inputs::Input;
 use crate::options::Options;
 use crate::output::{self, Writer};
-use crate::pipeline::{self, Chunk, Event};
-use crate::predictions::top_k;
+use crate::pipeline::{self, Chunk, Event, Found};
+use crate::predictions::{Classified, top_k};
 use crate::report::{self, Report};
 use crate::scores::Scores;
 use crate::setup::Classifier;
@@ -103,61 +105,147 @@ impl Work<'_> {
 
     /// Waits for a chunk's batches, and writes what was found.
     fn finish(&mut self, chunk: InFlight) -> Result<()> {
+        let (mut outputs, features) = self.outputs(&chunk)?;
+        let start = Instant::now();
         let classifier = &mut self.classifier;
+        let mut rows = outputs.chunks_mut(classifier.lanes.classes());
+        let mut features = classifier.lanes.features().map(|len| features.chunks(len));
+        for (input, outcome) in chunk.inputs.iter().zip(chunk.outcomes) {
+            match outcome {
+                Ok(found) => {
+                    if let Some(warning) = &found.warning {
+                        log::warn!("`{}`: {warning}", name(input));
+                    }
+                    let features = features.as_mut().and_then(Iterator::next);
+                    self.image(input, rows.next(), features, found)?;
+                }
+                Err(problem) => self.record(input, Err(problem), Classified::default(), Found::default())?,
+            }
+        }
+        let written = self.writer.flush();
+        written.with_context(|| output::cannot_write(self.options.output.as_deref()))?;
+        self.report.writing += start.elapsed();
+        self.bar.inc(chunk.inputs.len() as u64);
+        Ok(())
+    }
+
+    /// The engines' outputs for a chunk, [images, classes], and its pooled features, if they are wanted.
+    fn outputs(&mut self, chunk: &InFlight) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (classifier, report) = (&mut self.classifier, &mut self.report);
         let classes = classifier.lanes.classes();
         let mut outputs = Vec::with_capacity(chunk.outcomes.len() * classes);
+        let mut features = Vec::new();
         for batch in &chunk.batches {
             let done = batch.wait();
-            self.report.inference += done.elapsed;
+            report.inference += done.elapsed;
             let found = done
                 .logits
                 .with_context(|| format!("{} failed", classifier.lanes.describe()));
             let found = hints::with_engine_hint(found)?;
             if let Some(check) = &mut classifier.check {
                 let images = chunk.images.pixels().range(batch.values());
+                let start = Instant::now();
                 check.compare(images, batch.len(), &found)?;
+                report.checking += start.elapsed();
             }
             outputs.extend(found);
+            features.extend(done.features);
         }
         if classifier.scores.correct(&outputs, classes) {
             log::info!("output: its values are in [0, 1] and sum to 1: they are taken for probabilities");
-        }
-        let mut rows = outputs.chunks_mut(classes);
-        for (input, outcome) in chunk.inputs.iter().zip(chunk.outcomes) {
-            let probabilities = match outcome {
-                Ok(warning) => {
-                    if let Some(warning) = warning {
-                        log::warn!("`{}`: {warning}", name(input));
-                    }
-                    probabilities(rows.next(), self.classifier.scores)
-                }
-                Err(problem) => Err(problem),
-            };
-            let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
-            let first = probabilities.as_deref().ok().and_then(first_class);
-            if let (Some(sorter), Some(class)) = (&mut self.report.sorter, first) {
-                sorter.add(&input.path, class)?;
+            if self.options.logits {
+                bail!("`--logits` cannot be written: the model's output has probabilities");
             }
-            let written = self.write(input, probabilities);
-            written.with_context(|| output::cannot_write(self.options.output.as_deref()))?;
         }
-        let written = self.writer.flush();
-        written.with_context(|| output::cannot_write(self.options.output.as_deref()))?;
-        self.bar.inc(chunk.inputs.len() as u64);
-        Ok(())
+        Ok((outputs, features))
     }
 
-    fn write(&mut self, input: &Input, probabilities: Result<&[f32], String>) -> Result<()> {
+    /// Records a decoded image with the engine's row of outputs for it.
+    fn image(
+        &mut self,
+        input: &Input,
+        row: Option<&mut [f32]>,
+        features: Option<&[f32]>,
+        found: Found,
+    ) -> Result<()> {
+        // Probabilities are computed in place.
+        let logits = row
+            .as_deref()
+            .filter(|_| self.options.logits)
+            .map(<[f32]>::to_vec);
+        let probabilities = probabilities(row, self.classifier.scores);
+        let extra = Classified {
+            logits: logits.as_deref(),
+            features,
+            ..Classified::default()
+        };
+        self.record(input, probabilities, extra, found)
+    }
+
+    /// Gives a result to everything that wants it.
+    fn record(
+        &mut self,
+        input: &Input,
+        probabilities: Result<Cow<'_, [f32]>, String>,
+        extra: Classified<'_>,
+        found: Found,
+    ) -> Result<()> {
+        let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
+        let first = probabilities.as_deref().ok().and_then(first_class);
+        if let (Some(sorter), Some(class)) = (&mut self.report.sorter, first) {
+            let is_certain = self
+                .options
+                .is_certain(probabilities.as_deref().unwrap_or_default());
+            // Uncertain pictures have a folder behind those of the classes.
+            let uncertain = self.classifier.class_names.names().len();
+            sorter.add(&input.path, if is_certain { class } else { uncertain })?;
+        }
+        self.show(input, probabilities.as_deref(), found)
+            .with_context(|| output::cannot_write(self.options.html.as_deref()))?;
+        let written = self.write(input, probabilities, extra);
+        written.with_context(|| output::cannot_write(self.options.output.as_deref()))
+    }
+
+    /// Adds a result to the page, if there is one.
+    fn show(&mut self, input: &Input, probabilities: Result<&[f32], &String>, found: Found) -> Result<()> {
+        let Some(page) = &mut self.report.page else {
+            return Ok(());
+        };
+        let names = self.classifier.class_names.names();
+        let listed = self.options.top_k.max(html::CLASSES);
+        let predictions = probabilities.map(|found| top_k(found, names, listed));
+        page.add(Shown {
+            path: &input.path,
+            outcome: predictions.as_deref().map_err(|problem| problem.as_str()),
+            class: input.class,
+            is_uncertain: probabilities.is_ok_and(|found| !self.options.is_certain(found)),
+            warning: found.warning.map(|warning| warning.to_string()),
+            thumbnail: found.thumbnail,
+        })
+    }
+
+    fn write(
+        &mut self,
+        input: &Input,
+        probabilities: Result<&[f32], String>,
+        extra: Classified<'_>,
+    ) -> Result<()> {
         let (options, report) = (self.options, &mut self.report);
         match probabilities {
             Ok(probabilities) => {
                 report.classified += 1;
                 if let Some(class) = input.class {
-                    report.count_class(probabilities, class);
+                    report.count_class(probabilities, class, options.threshold);
                 }
+                report.uncertain += usize::from(!options.is_certain(probabilities));
                 let class_names = self.classifier.class_names.names();
                 let predictions = top_k(probabilities, class_names, options.top_k);
-                self.writer.image(&input.path, Ok(&predictions))
+                let found = Classified {
+                    logits: extra.logits,
+                    features: extra.features,
+                    ..Classified::new(&predictions, options.threshold)
+                };
+                self.writer.image(&input.path, Ok(&found))
             }
             Err(problem) => {
                 report.failed += 1;

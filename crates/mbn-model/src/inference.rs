@@ -73,11 +73,19 @@ impl InferenceNetwork {
     /// # Errors
     /// If the images have another shape or are too small.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
+        Ok(self.forward_with_features(images)?.0)
+    }
+
+    /// As [`Self::forward`], and the pooled features `[N, features]` that the classifier takes.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_with_features(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
         // Taken, so that a pass on another thread makes its own.
         let mut buffers = std::mem::take(&mut *self.buffers.lock().unwrap_or_else(PoisonError::into_inner));
         let features = self.features(&images.contiguous()?, &mut buffers)?;
         *self.buffers.lock().unwrap_or_else(PoisonError::into_inner) = buffers;
-        linear(&features, &self.fc_weight, &self.fc_bias)
+        Ok((linear(&features, &self.fc_weight, &self.fc_bias)?, features))
     }
 
     fn features(&self, images: &Tensor, buffers: &mut Buffers) -> Result<Tensor> {

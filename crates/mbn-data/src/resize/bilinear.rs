@@ -14,14 +14,18 @@ thread_local! {
     static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
 }
 
-/// Resizes a box of a picture that has pixels to side x side, within a level of Pillow's result. The error says why not.
-pub(super) fn resize(image: &RgbImage, region: Region, side: u32) -> Result<RgbImage, String> {
-    let mut resized = RgbImage::new(side, side);
+/// Resizes a box of a picture that has pixels to width x height, within a level of Pillow's result. The error says why not.
+pub(super) fn resize(
+    image: &RgbImage,
+    region: Region,
+    (width, height): (u32, u32),
+) -> Result<RgbImage, String> {
+    let mut resized = RgbImage::new(width, height);
     // Naming the pixel type here avoids code for all others, which takes minutes to compile.
     let source = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.as_raw())
         .map_err(|error| error.to_string())?;
     let mut target =
-        TypedImage::<U8x3>::from_buffer(side, side, &mut resized).map_err(|error| error.to_string())?;
+        TypedImage::<U8x3>::from_buffer(width, height, &mut resized).map_err(|error| error.to_string())?;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .crop(region.left, region.top, region.width, region.height)

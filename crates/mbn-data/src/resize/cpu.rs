@@ -70,7 +70,9 @@ pub(crate) fn resize_region_with(
         return Ok(image.clone());
     }
     match (interpolation, arithmetic) {
-        (Interpolation::Bilinear, Arithmetic::Fast) => bilinear::resize(image, region, side).map_err(error),
+        (Interpolation::Bilinear, Arithmetic::Fast) => {
+            bilinear::resize(image, region, (side, side)).map_err(error)
+        }
         _ => Ok(pillow::resize(image, region, side, interpolation)),
     }
 }

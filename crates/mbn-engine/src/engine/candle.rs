@@ -58,6 +58,23 @@ impl Engine for CandleEngine {
             None => Ok(Vec::new()),
         }
     }
+
+    fn features(&self) -> Option<usize> {
+        Some(self.network.architecture().features())
+    }
+
+    fn logits_and_features(
+        &mut self,
+        images: Pixels<'_>,
+        n: usize,
+    ) -> Result<(Vec<f32>, Vec<f32>), EngineError> {
+        let Some(images) = square(images, n, &self.device)? else {
+            return Ok(Default::default());
+        };
+        let (logits, features) = self.network.forward_with_features(&images)?;
+        let values = |tensor: Tensor| tensor.flatten_all()?.to_vec1();
+        Ok((values(logits)?, values(features)?))
+    }
 }
 
 /// `n` square images of floats as a tensor `[n, 3, size, size]`, or `None` if there is none.

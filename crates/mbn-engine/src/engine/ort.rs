@@ -10,7 +10,7 @@ use std::path::Path;
 
 use half::f16;
 use mbn_onnx::foreign::{Heads, Layout};
-use mbn_onnx::{LOGITS, RESIZE_INSIDE};
+use mbn_onnx::{FEATURES, LOGITS, RESIZE_INSIDE};
 use mbn_spec::{Metadata, ModelMetadata};
 use ort::session::Session;
 use ort::value::TensorRef;
@@ -52,6 +52,8 @@ pub struct OrtEngine {
     batch: Option<usize>,
     input: Input,
     output: Output,
+    /// Values of an image in the output of pooled features, if the file has one.
+    features: Option<usize>,
     metadata: Metadata,
     properties: BTreeMap<String, String>,
     runtime_version: String,
@@ -118,7 +120,7 @@ impl OrtEngine {
         let n = engine.input.batch.unwrap_or(1);
         let blank = PixelBuffer::blank(engine.input.pixel_type(), n, size);
         match blank.pixels() {
-            Pixels::Pictures(pictures) => engine.run_pictures(pictures)?,
+            Pixels::Pictures(pictures) => engine.run_pictures(pictures, None)?,
             pixels => engine.run_fixed(pixels, n)?,
         };
         let profile = engine.session.end_profiling().map_err(EngineError::options)?;
@@ -148,6 +150,11 @@ impl OrtEngine {
             ..reading.clone()
         };
         let (input, output) = interface(&session, &reading, resizes)?;
+        // Buffers that are bound once hold the logits alone.
+        let features = match is_ours && options.batch.is_none() {
+            true => output::features(session.outputs()),
+            false => None,
+        };
         // Of another tool's metadata, the caller decides what to believe.
         if is_ours {
             agree(&metadata, &input, &output)?;
@@ -159,6 +166,7 @@ impl OrtEngine {
             batch: options.batch,
             input,
             output,
+            features,
             metadata,
             properties,
             runtime_version: runtime.version().to_owned(),
@@ -212,16 +220,26 @@ impl OrtEngine {
         logits.map_err(failed)
     }
 
-    fn run(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
+    fn run(
+        &mut self,
+        images: Pixels<'_>,
+        n: usize,
+        features: Option<&mut Vec<f32>>,
+    ) -> Result<Vec<f32>, EngineError> {
         let shape = self.input.shape(images.len(), n);
         let arranged = self.input.arrange(images, n)?;
-        self.run_shaped(shape, &arranged)
+        self.run_shaped(shape, &arranged, features)
     }
 
     /// Runs whole pictures, those of one size in a row together.
-    fn run_pictures(&mut self, pictures: &[Picture]) -> Result<Vec<f32>, EngineError> {
+    fn run_pictures(
+        &mut self,
+        pictures: &[Picture],
+        mut features: Option<&mut Vec<f32>>,
+    ) -> Result<Vec<f32>, EngineError> {
         let most = self.input.batch.or(self.batch).unwrap_or(MAX_BATCH);
         let mut logits = Vec::with_capacity(pictures.len() * self.output.classes);
+        let mut done = 0;
         for alike in pictures.chunk_by(Picture::is_as_large_as) {
             for part in alike.chunks(most) {
                 let n = self.input.batch.unwrap_or(part.len());
@@ -239,14 +257,30 @@ impl OrtEngine {
                 }
                 // A file with a fixed batch takes no other number: black pictures fill it up.
                 bytes.resize(n * 3 * height * width, 0);
-                let found = self.run_shaped([n, height, width, 3], &Arranged::Uint8(bytes.into()))?;
+                let arranged = Arranged::Uint8(bytes.into());
+                let found = self.run_shaped([n, height, width, 3], &arranged, features.as_deref_mut())?;
                 logits.extend_from_slice(&found[..part.len() * self.output.classes]);
+                done += part.len();
+                self.cut(features.as_deref_mut(), done);
             }
         }
         Ok(logits)
     }
 
-    fn run_shaped(&mut self, shape: [usize; 4], arranged: &Arranged<'_>) -> Result<Vec<f32>, EngineError> {
+    /// Removes the features of images beyond `n`, which only filled up a batch.
+    fn cut(&self, features: Option<&mut Vec<f32>>, n: usize) {
+        if let (Some(features), Some(len)) = (features, self.features) {
+            features.truncate(n * len);
+        }
+    }
+
+    /// Runs once. `features` gets those of all images, if they are wanted.
+    fn run_shaped(
+        &mut self,
+        shape: [usize; 4],
+        arranged: &Arranged<'_>,
+        features: Option<&mut Vec<f32>>,
+    ) -> Result<Vec<f32>, EngineError> {
         let (n, name) = (shape[0], self.input.name.as_str());
         let value = match arranged {
             Arranged::Float(values) => {
@@ -283,6 +317,60 @@ impl OrtEngine {
                 classes: self.output.classes,
             });
         }
+        if let (Some(features), Some(len)) = (features, self.features) {
+            let found = outputs[FEATURES].try_extract_tensor::<f32>();
+            let (shape, values) = found.map_err(EngineError::run)?;
+            if values.len() != n * len {
+                return Err(EngineError::OutputShape {
+                    name: FEATURES.to_owned(),
+                    found: shape.to_vec(),
+                    images: n,
+                    classes: len,
+                });
+            }
+            features.extend_from_slice(values);
+        }
+        Ok(logits)
+    }
+
+    fn outputs(
+        &mut self,
+        images: Pixels<'_>,
+        n: usize,
+        mut features: Option<&mut Vec<f32>>,
+    ) -> Result<Vec<f32>, EngineError> {
+        if n == 0 {
+            return Ok(Vec::new());
+        }
+        if let (PixelType::Pictures, Pixels::Pictures(pictures)) = (self.input.pixel_type(), images) {
+            return self.run_pictures(pictures, features);
+        }
+        let image_len = self.input.image_len(images.len(), n)?;
+        let parts = |batch: usize| {
+            let starts = (0..n).step_by(batch);
+            starts.map(move |start| {
+                let end = n.min(start + batch);
+                (images.range(start * image_len..end * image_len), end - start)
+            })
+        };
+        if let Some(batch) = self.batch {
+            let batch = self.input.batch.unwrap_or(batch);
+            let logits: Result<Vec<_>, _> = parts(batch)
+                .map(|(part, rows)| self.run_fixed(part, rows))
+                .collect();
+            return Ok(logits?.concat());
+        }
+        let Some(batch) = self.input.batch.filter(|batch| *batch != n) else {
+            return self.run(images, n, features);
+        };
+        // A file with a fixed batch takes no other number: zeros fill up the last one.
+        let mut logits = Vec::with_capacity(n * self.output.classes);
+        for (part, rows) in parts(batch) {
+            let padded = part.padded(batch * image_len);
+            let part = self.run(padded.pixels(), batch, features.as_deref_mut())?;
+            logits.extend_from_slice(&part[..rows * self.output.classes]);
+        }
+        self.cut(features, n);
         Ok(logits)
     }
 }
@@ -305,38 +393,22 @@ impl Engine for OrtEngine {
     }
 
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
-        if n == 0 {
-            return Ok(Vec::new());
-        }
-        if let (PixelType::Pictures, Pixels::Pictures(pictures)) = (self.input.pixel_type(), images) {
-            return self.run_pictures(pictures);
-        }
-        let image_len = self.input.image_len(images.len(), n)?;
-        let parts = |batch: usize| {
-            let starts = (0..n).step_by(batch);
-            starts.map(move |start| {
-                let end = n.min(start + batch);
-                (images.range(start * image_len..end * image_len), end - start)
-            })
-        };
-        if let Some(batch) = self.batch {
-            let batch = self.input.batch.unwrap_or(batch);
-            let logits: Result<Vec<_>, _> = parts(batch)
-                .map(|(part, rows)| self.run_fixed(part, rows))
-                .collect();
-            return Ok(logits?.concat());
-        }
-        let Some(batch) = self.input.batch.filter(|batch| *batch != n) else {
-            return self.run(images, n);
-        };
-        // A file with a fixed batch takes no other number: zeros fill up the last one.
-        let mut logits = Vec::with_capacity(n * self.output.classes);
-        for (part, rows) in parts(batch) {
-            let padded = part.padded(batch * image_len);
-            let part = self.run(padded.pixels(), batch)?;
-            logits.extend_from_slice(&part[..rows * self.output.classes]);
-        }
-        Ok(logits)
+        self.outputs(images, n, None)
+    }
+
+    fn features(&self) -> Option<usize> {
+        self.features
+    }
+
+    fn logits_and_features(
+        &mut self,
+        images: Pixels<'_>,
+        n: usize,
+    ) -> Result<(Vec<f32>, Vec<f32>), EngineError> {
+        let len = self.features.ok_or(EngineError::NoFeatures)?;
+        let mut features = Vec::with_capacity(n * len);
+        let logits = self.outputs(images, n, Some(&mut features))?;
+        Ok((logits, features))
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use mbn_spec::text::counted;
 use serde::Serialize;
 
-use super::{ClassScore, Evaluation, Means};
+use super::{ClassScore, Evaluation, Means, part};
 
 /// With more classes the matrix would take more than 32 MB.
 const MOST_CLASSES: usize = 2000;
@@ -21,6 +21,8 @@ struct Summary<'a> {
     mean_recall: f64,
     mean_f1: f64,
     expected_calibration_error: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certain: Option<CertainImages>,
     classes: Vec<Class<'a>>,
     reliability: Vec<Range>,
     confusion: Vec<Confused<'a>>,
@@ -31,6 +33,14 @@ struct Class<'a> {
     label: &'a str,
     #[serde(flatten)]
     score: ClassScore,
+}
+
+/// Images with a probability of at least the threshold.
+#[derive(Serialize)]
+struct CertainImages {
+    threshold: f32,
+    images: u64,
+    top1: f64,
 }
 
 #[derive(Serialize)]
@@ -71,6 +81,11 @@ pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> 
         mean_recall: recall,
         mean_f1: f1,
         expected_calibration_error: evaluation.calibration_error(),
+        certain: evaluation.certain.map(|certain| CertainImages {
+            threshold: certain.threshold,
+            images: certain.images,
+            top1: part(certain.right, certain.images),
+        }),
         classes: scores
             .iter()
             .enumerate()

@@ -53,8 +53,11 @@ impl Options {
                 "`--resume` cannot be used with `--sort-into`, which can be repeated as it is".to_owned(),
             );
         }
-        if self.resume && self.format.partial_lines(1).is_none() {
-            return Some(output::cannot_continue(self.format).to_string());
+        if self.resume && self.html.is_some() {
+            return Some("`--resume` cannot be used with `--html`, which shows every picture".to_owned());
+        }
+        if self.resume && self.form().partial_lines(1).is_none() {
+            return Some(output::cannot_continue(self.form()).to_string());
         }
         if self.shard.is_none() && self.output.as_deref().is_some_and(has_shard) {
             return Some("`{shard}` in `--output` needs `--shard`".to_owned());

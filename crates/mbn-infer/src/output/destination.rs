@@ -9,7 +9,7 @@ use mbn_cli::{Hint, check_output};
 use mbn_files::{OutputKind, PartialError, PartialFile, PartialProblem};
 
 use super::earlier::{Counts, Lines, Results};
-use super::{OutputFormat, Sink, Writer, cannot_write, parquet};
+use super::{Form, OutputFormat, Sink, Writer, cannot_write, parquet};
 use crate::made_by::MadeBy;
 
 /// Where results go.
@@ -67,16 +67,16 @@ impl Destination {
     ///
     /// # Errors
     /// They cannot be written.
-    pub fn begin(self, format: OutputFormat, made_by: Option<&MadeBy>) -> Result<Box<dyn Writer>> {
+    pub fn begin(self, form: Form, made_by: Option<&MadeBy>) -> Result<Box<dyn Writer>> {
         match self {
-            Self::Stdout => format.writer(Sink::stdout()).with_context(|| cannot_write(None)),
+            Self::Stdout => form.writer(Sink::stdout()).with_context(|| cannot_write(None)),
             Self::Stream(path) => {
-                let begin = || format.writer(Sink::stream(&path)?);
+                let begin = || form.writer(Sink::stream(&path)?);
                 begin().with_context(|| cannot_write(Some(&path)))
             }
             Self::File(file) => {
                 let path = file.path().to_owned();
-                let begin = || anew(file, format, made_by);
+                let begin = || anew(file, form, made_by);
                 begin().with_context(|| cannot_write(Some(&path)))
             }
         }
@@ -86,7 +86,7 @@ impl Destination {
     ///
     /// # Errors
     /// It cannot be continued or read, was made by another run, or the output is no file.
-    pub fn resume(self, format: OutputFormat, rows: usize, made_by: &MadeBy) -> Result<Beginning> {
+    pub fn resume(self, form: Form, rows: usize, made_by: &MadeBy) -> Result<Beginning> {
         let file = match self {
             Self::File(file) => file,
             Self::Stdout => bail!("`--resume` needs `--output FILE`"),
@@ -99,15 +99,13 @@ impl Destination {
         let cannot_read = |path: &Path| format!("cannot read `{}`", path.display());
         if file.is_empty().with_context(|| cannot_read(&path))? {
             return Ok(match path.is_file() {
-                true => Beginning::Complete(complete(&path, format, rows)?),
-                false => Beginning::New(Self::File(file).begin(format, Some(made_by))?),
+                true => Beginning::Complete(complete(&path, form, rows)?),
+                false => Beginning::New(Self::File(file).begin(form, Some(made_by))?),
             });
         }
         let partial = file.partial_path().to_owned();
         made_by.check(&partial)?;
-        let lines = format
-            .partial_lines(rows)
-            .ok_or_else(|| cannot_continue(format))?;
+        let lines = form.partial_lines(rows).ok_or_else(|| cannot_continue(form))?;
         let open = || Results::open(&partial, lines);
         let counts = open()
             .and_then(Results::count)
@@ -122,7 +120,7 @@ impl Destination {
                 );
             }
             file.continue_at(counts.end)?;
-            anyhow::Ok((continued(file, format, counts.end > 0)?, open()?))
+            anyhow::Ok((continued(file, form, counts.end > 0)?, open()?))
         };
         let (writer, results) = begin().with_context(|| cannot_write(Some(&path)))?;
         Ok(Beginning::Continued {
@@ -133,21 +131,26 @@ impl Destination {
     }
 }
 
-/// That results in this format cannot be continued.
-pub fn cannot_continue(format: OutputFormat) -> anyhow::Error {
-    anyhow!(
-        "`--resume` cannot continue `--format {format}`, which does not show every input: use json, csv or parquet"
-    )
+/// That results in this form cannot be continued.
+pub fn cannot_continue(form: Form) -> anyhow::Error {
+    match form.format {
+        OutputFormat::Csv => anyhow!(
+            "`--resume` cannot continue `--format csv` with `--threshold`, `--logits` or `--features`: use json"
+        ),
+        format => anyhow!(
+            "`--resume` cannot continue `--format {format}`, which does not show every input: use json, csv or parquet"
+        ),
+    }
 }
 
 /// Begins a file anew, over what an earlier run left.
-fn anew(mut file: PartialFile, format: OutputFormat, made_by: Option<&MadeBy>) -> Result<Box<dyn Writer>> {
+fn anew(mut file: PartialFile, form: Form, made_by: Option<&MadeBy>) -> Result<Box<dyn Writer>> {
     let partial = file.partial_path().to_owned();
     if !file.is_empty()? {
         log::warn!(
             "`{}`, which an interrupted run left, is written anew{}",
             partial.display(),
-            match format.partial_lines(1) {
+            match form.partial_lines(1) {
                 Some(_) => "\nhint: `--resume` would have continued it",
                 None => "",
             }
@@ -161,23 +164,23 @@ fn anew(mut file: PartialFile, format: OutputFormat, made_by: Option<&MadeBy>) -
             _ => {}
         },
     }
-    continued(file, format, false)
+    continued(file, form, false)
 }
 
-fn continued(file: PartialFile, format: OutputFormat, continues: bool) -> Result<Box<dyn Writer>> {
-    Ok(match format {
-        OutputFormat::Parquet => Box::new(parquet::Spooled::new(file)),
-        _ => format.writer_after(Sink::file(file), continues)?,
+fn continued(file: PartialFile, form: Form, continues: bool) -> Result<Box<dyn Writer>> {
+    Ok(match form.format {
+        OutputFormat::Parquet => Box::new(parquet::Spooled::new(file, form.extra)),
+        _ => form.writer_after(Sink::file(file), continues)?,
     })
 }
 
 /// Counts what a finished output holds.
-fn complete(path: &Path, format: OutputFormat, rows: usize) -> Result<Counts> {
+fn complete(path: &Path, form: Form, rows: usize) -> Result<Counts> {
     let cannot_read = || format!("cannot read `{}`", path.display());
-    let counts = match format.partial_lines(rows) {
-        _ if format == OutputFormat::Parquet => parquet::count(path),
+    let counts = match form.partial_lines(rows) {
+        _ if form.format == OutputFormat::Parquet => parquet::count(path, form.extra),
         Some(lines) => count_all(path, lines),
-        None => return Err(cannot_continue(format)),
+        None => return Err(cannot_continue(form)),
     };
     match counts.with_context(cannot_read)? {
         Some(counts) => Ok(counts),

@@ -1,4 +1,5 @@
-//! A JSON object on a line for each image: `path` and `predictions`, or `path` and `error`.
+//! A JSON object on a line for each image: `path` and `predictions`, or `path` and `error`; with the predictions also
+//! `uncertain`, `logits` and `features`, if they are wanted.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -8,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{Sink, Writer, path_text};
-use crate::predictions::Prediction;
+use crate::predictions::{Classified, Prediction};
 
 pub(super) struct Json(pub Sink);
 
@@ -18,6 +19,12 @@ enum Line<'a> {
     Image {
         path: Cow<'a, str>,
         predictions: &'a [Prediction<'a>],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        uncertain: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        logits: Option<&'a [f32]>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        features: Option<&'a [f32]>,
     },
     Failure {
         path: Cow<'a, str>,
@@ -26,10 +33,16 @@ enum Line<'a> {
 }
 
 impl Writer for Json {
-    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
+    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
         let path = path_text(path);
         let line = match outcome {
-            Ok(predictions) => Line::Image { path, predictions },
+            Ok(found) => Line::Image {
+                path,
+                predictions: found.predictions,
+                uncertain: found.is_uncertain,
+                logits: found.logits,
+                features: found.features,
+            },
             Err(error) => Line::Failure { path, error },
         };
         writeln!(self.0, "{}", serde_json::to_string(&line)?)?;

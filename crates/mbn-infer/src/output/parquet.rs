@@ -1,5 +1,5 @@
-//! Apache Parquet with the columns of the CSV format; `rank`, `label`, `index` and `probability` are null where
-//! `error` is not.
+//! Apache Parquet with the columns of the CSV format, without features; `rank`, `label`, `index` and `probability` are null
+//! where `error` is not.
 
 mod spool;
 
@@ -10,34 +10,36 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::record::RowAccessor;
 use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::Type;
 
-use super::{Counts, Sink, Writer, path_text};
-use crate::predictions::Prediction;
+use super::{Counts, Extra, Sink, Writer, path_text};
+use crate::predictions::{Classified, Prediction};
 
 pub(super) use spool::Spooled;
 
-const SCHEMA: &str = "
-    message predictions {
-        REQUIRED BYTE_ARRAY path (UTF8);
-        OPTIONAL INT32 rank;
-        OPTIONAL BYTE_ARRAY label (UTF8);
-        OPTIONAL INT32 index;
-        OPTIONAL FLOAT probability;
-        OPTIONAL BYTE_ARRAY error (UTF8);
-    }";
+const COLUMNS: &str = "
+    REQUIRED BYTE_ARRAY path (UTF8);
+    OPTIONAL INT32 rank;
+    OPTIONAL BYTE_ARRAY label (UTF8);
+    OPTIONAL INT32 index;
+    OPTIONAL FLOAT probability;
+    OPTIONAL BYTE_ARRAY error (UTF8);";
+const UNCERTAIN: &str = "OPTIONAL BOOLEAN uncertain;";
+const LOGIT: &str = "OPTIONAL FLOAT logit;";
 
 /// Rows that are kept before they are written together.
 const ROW_GROUP: usize = 1 << 16;
 
 pub(super) struct Parquet<W: Write + Send = Sink> {
     file: SerializedFileWriter<W>,
+    extra: Extra,
     rows: Rows,
 }
 
@@ -55,6 +57,8 @@ struct Rows {
     index: Column<i32>,
     probability: Column<f32>,
     error: Column<ByteArray>,
+    uncertain: Column<bool>,
+    logit: Column<f32>,
 }
 
 impl<T> Default for Column<T> {
@@ -74,14 +78,15 @@ impl<T> Column<T> {
 }
 
 impl<W: Write + Send> Parquet<W> {
-    pub(super) fn new(sink: W) -> Result<Self> {
-        let schema = parse_message_type(SCHEMA)?;
+    pub(super) fn new(sink: W, extra: Extra) -> Result<Self> {
+        let schema = schema(extra)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .build();
         let file = SerializedFileWriter::new(sink, Arc::new(schema), Arc::new(properties)).map_err(cause)?;
         Ok(Self {
             file,
+            extra,
             rows: Rows::default(),
         })
     }
@@ -103,6 +108,13 @@ impl<W: Write + Send> Parquet<W> {
             Some(&rows.probability.levels),
         )?;
         write::<ByteArrayType, _>(&mut group, &rows.error.values, Some(&rows.error.levels))?;
+        if self.extra.uncertain {
+            let Column { values, levels } = &rows.uncertain;
+            write::<BoolType, _>(&mut group, values, Some(levels))?;
+        }
+        if self.extra.logits {
+            write::<FloatType, _>(&mut group, &rows.logit.values, Some(&rows.logit.levels))?;
+        }
         group.close()?;
         Ok(())
     }
@@ -122,6 +134,18 @@ fn write<T: DataType, W: Write + Send>(
 }
 
 impl Rows {
+    fn add(&mut self, path: &str, rank: i32, prediction: &Prediction<'_>, found: &Classified<'_>) {
+        self.push(path, rank, Some(prediction), None);
+        self.uncertain.push(found.is_uncertain);
+        self.logit.push(found.logit(prediction));
+    }
+
+    fn fail(&mut self, path: &str, error: &str) {
+        self.push(path, 0, None, Some(error));
+        self.uncertain.push(None);
+        self.logit.push(None);
+    }
+
     fn push(&mut self, path: &str, rank: i32, prediction: Option<&Prediction<'_>>, error: Option<&str>) {
         self.path.push(Some(path.into()));
         self.rank.push(prediction.map(|_| rank));
@@ -134,14 +158,14 @@ impl Rows {
 
 impl<W: Write + Send> Parquet<W> {
     /// Adds an image, whose path is `path` as text.
-    fn add(&mut self, path: &str, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
+    fn add(&mut self, path: &str, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
         match outcome {
-            Ok(predictions) => {
-                for (rank, prediction) in (1..).zip(predictions) {
-                    self.rows.push(path, rank, Some(prediction), None);
+            Ok(found) => {
+                for (rank, prediction) in (1..).zip(found.predictions) {
+                    self.rows.add(path, rank, prediction, found);
                 }
             }
-            Err(error) => self.rows.push(path, 0, None, Some(error)),
+            Err(error) => self.rows.fail(path, error),
         }
         if self.rows.path.levels.len() >= ROW_GROUP {
             self.write_rows().map_err(cause)?;
@@ -157,7 +181,7 @@ impl<W: Write + Send> Parquet<W> {
 }
 
 impl Writer for Parquet {
-    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
+    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
         self.add(&path_text(path), outcome)
     }
 
@@ -171,16 +195,16 @@ impl Writer for Parquet {
     }
 }
 
-/// Counts the results in a file; `None` if it does not hold results.
+/// Counts the results in a file; `None` if it does not hold results with what is `extra`.
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn count(path: &Path) -> Result<Option<Counts>> {
+pub(super) fn count(path: &Path, extra: Extra) -> Result<Option<Counts>> {
     let file = File::open(path)?;
     let Ok(reader) = SerializedFileReader::new(file) else {
         return Ok(None);
     };
-    let schema = parse_message_type(SCHEMA)?;
+    let schema = schema(extra)?;
     if reader.metadata().file_metadata().schema() != &schema {
         return Ok(None);
     }
@@ -195,6 +219,13 @@ pub(super) fn count(path: &Path) -> Result<Option<Counts>> {
         }
     }
     Ok(Some(counts))
+}
+
+fn schema(extra: Extra) -> Result<Type> {
+    let uncertain = if extra.uncertain { UNCERTAIN } else { "" };
+    let logit = if extra.logits { LOGIT } else { "" };
+    let schema = format!("message predictions {{ {COLUMNS} {uncertain} {logit} }}");
+    Ok(parse_message_type(&schema)?)
 }
 
 /// The system's error inside, which `parquet` would print twice.

@@ -1,7 +1,7 @@
 //! Where results go.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Stdout, Write, stdout};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write, stdout};
 use std::path::Path;
 
 use mbn_files::PartialFile;
@@ -36,6 +36,15 @@ impl Sink {
     /// A file, written from where it is continued.
     pub fn file(file: PartialFile) -> Self {
         Self::File(BufWriter::new(file))
+    }
+
+    /// Whether a person sees what is written.
+    pub fn is_terminal(&self) -> bool {
+        match self {
+            Self::Stdout(out) => out.get_ref().is_terminal(),
+            Self::File(_) => false,
+            Self::Stream(stream) => stream.get_ref().is_terminal(),
+        }
     }
 
     /// Passes on all that was written, and gives a file its name.

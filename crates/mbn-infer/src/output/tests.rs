@@ -4,6 +4,7 @@ use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::RowAccessor;
 
 use super::*;
+use crate::predictions::Prediction;
 
 const PREDICTIONS: [Prediction<'_>; 2] = [
     Prediction {
@@ -19,7 +20,11 @@ const PREDICTIONS: [Prediction<'_>; 2] = [
 ];
 
 fn open(format: OutputFormat, path: &Path) -> Result<Box<dyn Writer>> {
-    Destination::open(Some(path))?.begin(format, None)
+    open_with(format, Extra::default(), path)
+}
+
+fn open_with(format: OutputFormat, extra: Extra, path: &Path) -> Result<Box<dyn Writer>> {
+    Destination::open(Some(path))?.begin(Form { format, extra }, None)
 }
 
 /// Writes an image, a failure and an image; gives the file's content.
@@ -34,11 +39,75 @@ fn written(format: OutputFormat) -> Vec<u8> {
 }
 
 fn fill(mut writer: Box<dyn Writer>) -> Box<dyn Writer> {
-    writer.image(Path::new("a.png"), Ok(&PREDICTIONS)).unwrap();
+    let all = Classified::new(&PREDICTIONS, None);
+    writer.image(Path::new("a.png"), Ok(&all)).unwrap();
     writer.image(Path::new("b, c.png"), Err("no image")).unwrap();
     writer.flush().unwrap();
-    writer.image(Path::new("d.png"), Ok(&PREDICTIONS[1..])).unwrap();
+    let second = Classified::new(&PREDICTIONS[1..], None);
+    writer.image(Path::new("d.png"), Ok(&second)).unwrap();
     writer
+}
+
+/// Writes an image under a threshold with everything that can be written, and a failure; gives the file's content.
+fn written_in_full(format: OutputFormat, features: bool) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results");
+    let extra = Extra {
+        uncertain: true,
+        logits: true,
+        features,
+    };
+    let mut writer = open_with(format, extra, &path).unwrap();
+    let found = Classified {
+        logits: Some(&[0.5, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 1.5]),
+        features: features.then_some(&[0.25, 3.0]),
+        ..Classified::new(&PREDICTIONS, Some(0.25))
+    };
+    writer.image(Path::new("a.png"), Ok(&found)).unwrap();
+    writer.image(Path::new("b.png"), Err("no image")).unwrap();
+    writer.finish().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn json_has_what_is_wanted_besides() {
+    let text = String::from_utf8(written_in_full(OutputFormat::Json, true)).unwrap();
+    let (first, second) = text.split_once('\n').unwrap();
+    let first: serde_json::Value = serde_json::from_str(first).unwrap();
+    assert_eq!(first["uncertain"], false);
+    assert_eq!(first["logits"][7], 1.5);
+    assert_eq!(first["features"], serde_json::json!([0.25, 3.0]));
+    assert_eq!(second, "{\"path\":\"b.png\",\"error\":\"no image\"}\n");
+}
+
+#[test]
+fn csv_has_columns_for_what_is_wanted_besides() {
+    let text = String::from_utf8(written_in_full(OutputFormat::Csv, true)).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "path,rank,label,index,probability,error,uncertain,logit,features",
+            "a.png,1,\"golf \"\"ball\"\", white\",7,0.75,,false,1.5,\"[0.25,3.0]\"",
+            "a.png,2,tench,0,0.25,,false,0.5,",
+            "b.png,,,,,no image,,,",
+        ]
+    );
+}
+
+#[test]
+fn parquet_has_columns_for_what_is_wanted_besides() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.parquet");
+    std::fs::write(&path, written_in_full(OutputFormat::Parquet, false)).unwrap();
+    let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+    let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+    assert!(!rows[0].get_bool(6).unwrap());
+    assert_eq!(
+        (rows[0].get_float(7).unwrap(), rows[1].get_float(7).unwrap()),
+        (1.5, 0.5)
+    );
+    assert!(rows[2].get_bool(6).is_err() && rows[2].get_float(7).is_err());
 }
 
 #[test]

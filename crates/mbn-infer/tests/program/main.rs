@@ -6,7 +6,9 @@ mod classify;
 mod common;
 #[cfg(target_os = "linux")]
 mod cuda;
+mod extra;
 mod foreign;
+mod html;
 mod inputs;
 mod int8;
 mod left_out;

@@ -50,7 +50,7 @@ impl Flat {
             let taken = self.bits(&ids);
             bits += taken;
             file.extend(vec![0; (taken / 8) as usize]);
-            if taken % 8 > 0 {
+            if !taken.is_multiple_of(8) {
                 file.push(0xff >> (taken % 8));
             }
         }

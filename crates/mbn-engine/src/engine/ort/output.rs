@@ -1,8 +1,8 @@
 //! The output of an ONNX file that has the classes' values, found once.
 
 use half::f16;
-use mbn_onnx::LOGITS;
 use mbn_onnx::foreign::{Ending, Heads};
+use mbn_onnx::{FEATURES, LOGITS};
 use ort::value::{Outlet, TensorElementType};
 
 use super::interface::known;
@@ -104,6 +104,17 @@ impl Output {
             true => TensorElementType::Float16,
             false => TensorElementType::Float32,
         }
+    }
+}
+
+/// Values of an image in the output of pooled features, as this project's files have it.
+pub(super) fn features(outputs: &[Outlet]) -> Option<usize> {
+    let outlet = outputs.iter().find(|outlet| outlet.name() == FEATURES)?;
+    let is_float = outlet.dtype().tensor_type()? == TensorElementType::Float32;
+    let shape = outlet.dtype().tensor_shape()?;
+    match **shape {
+        [_, len] if is_float => known(len),
+        _ => None,
     }
 }
 

@@ -10,16 +10,21 @@ use mbn_files::atomic::AtomicFile;
 use serde::Deserialize;
 
 use super::super::json::Json;
-use super::super::{Sink, Writer};
+use super::super::{Extra, Sink, Writer};
 use super::Parquet;
-use crate::predictions::Prediction;
+use crate::predictions::{Classified, Prediction};
 
-pub(in super::super) struct Spooled(Json);
+pub(in super::super) struct Spooled {
+    lines: Json,
+    extra: Extra,
+}
 
 #[derive(Deserialize)]
 struct Line {
     path: String,
     predictions: Option<Vec<Found>>,
+    uncertain: Option<bool>,
+    logits: Option<Vec<f32>>,
     error: Option<String>,
 }
 
@@ -31,28 +36,29 @@ struct Found {
 }
 
 impl Spooled {
-    pub(in super::super) fn new(file: PartialFile) -> Self {
-        Self(Json(Sink::file(file)))
+    pub(in super::super) fn new(file: PartialFile, extra: Extra) -> Self {
+        let lines = Json(Sink::file(file));
+        Self { lines, extra }
     }
 }
 
 impl Writer for Spooled {
-    fn image(&mut self, path: &Path, outcome: Result<&[Prediction<'_>], &str>) -> Result<()> {
-        self.0.image(path, outcome)
+    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
+        self.lines.image(path, outcome)
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.0.flush()
+        self.lines.flush()
     }
 
     /// Writes the Parquet file, and removes the lines.
     fn finish(self: Box<Self>) -> Result<()> {
-        let Sink::File(lines) = self.0.0 else {
+        let Sink::File(lines) = self.lines.0 else {
             bail!("the lines are not in a file");
         };
         let lines = lines.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         let partial = lines.partial_path();
-        let file = convert(partial, AtomicFile::create(lines.path())?);
+        let file = convert(partial, AtomicFile::create(lines.path())?, self.extra);
         let file = file.with_context(|| format!("cannot convert `{}`", partial.display()))?;
         file.commit()?;
         Ok(lines.discard()?)
@@ -60,8 +66,8 @@ impl Writer for Spooled {
 }
 
 /// Writes the results in the JSON lines `from` to `to`.
-fn convert(from: &Path, to: AtomicFile) -> Result<AtomicFile> {
-    let mut parquet = Parquet::new(to)?;
+fn convert(from: &Path, to: AtomicFile, extra: Extra) -> Result<AtomicFile> {
+    let mut parquet = Parquet::new(to, extra)?;
     for line in BufReader::new(File::open(from)?).lines() {
         let line: Line = serde_json::from_str(&line?)?;
         let predictions = line.predictions.unwrap_or_default();
@@ -73,7 +79,13 @@ fn convert(from: &Path, to: AtomicFile) -> Result<AtomicFile> {
                 probability: found.probability,
             })
             .collect();
-        let outcome = line.error.as_deref().map_or(Ok(&predictions[..]), Err);
+        let found = Classified {
+            predictions: &predictions,
+            is_uncertain: line.uncertain,
+            logits: line.logits.as_deref(),
+            features: None,
+        };
+        let outcome = line.error.as_deref().map_or(Ok(&found), Err);
         parquet.add(&line.path, outcome)?;
     }
     parquet.end()
