@@ -13,7 +13,7 @@ WEB_MODULES := examples/web/node_modules/.package-lock.json
 SERVING_PYTHON ?= python3.11
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test html-test
+.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test html-test scale
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -55,6 +55,9 @@ web-test: onnxruntime build $(WEB_MODULES) ## Test the page in examples/web in C
 html-test: onnxruntime build ## Test the page of `mbn-infer --html` in Chromium (needs Node, and Debian's chromium)
 	@command -v node > /dev/null || { echo "error: node is missing: install Debian's package \`nodejs\`" >&2; exit 1; }
 	node tests/html/test.mjs target/release/mbn-infer
+
+scale: onnxruntime build .venv-scale/ready ## Run the examples in examples/scale with Spark, Ray, Slurm, MPI and GNU parallel, and compare their results with one process's
+	.venv-scale/bin/python scripts/scale/check.py target/release/mbn-infer $(ENGINE)
 
 serving: onnxruntime build .venv-serving/ready ## Serve exported models with Triton on the CPU, and compare clients' answers with mbn-infer's
 	.venv-serving/bin/python scripts/serving/check.py target/release/mbn-export target/release/mbn-infer
@@ -160,6 +163,11 @@ $(WEB_MODULES): examples/web/package-lock.json
 	.venv-serving/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/serving/requirements.txt
 	touch $@
 
+.venv-scale/ready: scripts/scale/requirements.txt
+	$(PYTHON) -m venv .venv-scale
+	.venv-scale/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/scale/requirements.txt
+	touch $@
+
 .venv-wheel/ready: scripts/wheel/requirements.txt
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/wheel/requirements.txt
@@ -173,5 +181,5 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules .venv-serving .venv-wheel onnxruntime cuda-toolkit examples/web/node_modules model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules .venv-scale .venv-serving .venv-wheel onnxruntime cuda-toolkit examples/web/node_modules model.onnx
 	rm -rf packaging/wheel/Cargo.lock packaging/wheel/LICENSE-* packaging/wheel/THIRD-PARTY-NOTICES.txt packaging/wheel/data

@@ -4,7 +4,8 @@
     scripts/run_tests.py [CARGO_OPTION...]      `make test` first fetches what the tests need
 
 The options go to the first `cargo test`; without any, it tests the workspace. Exits with 1 if a test fails. If `CI` is set, a
-skipped test is a failure too, unless it needs a GPU, a large download or instructions that the processor lacks.
+skipped test is a failure too, unless it needs a GPU, a large download, instructions that the processor
+lacks, or a launcher of processes that is not installed.
 """
 import os
 import re
@@ -23,11 +24,12 @@ SHELL_TESTS = (ROOT / "scripts" / "gpu" / "tests" / "test_gpu_check.sh",)
 # The tests of the kernels run once more for each instruction set.
 INSTRUCTIONS = ("scalar", "avx2", "avx512")
 KERNEL_TESTS = ("instructions", "convolutions", "chain", "reference")
-# What a skipped test needs. Only the first three are allowed in CI.
+# What a skipped test needs. In CI all are allowed but the last.
 KINDS = {
     "gpu": "need a GPU or a machine without one",
     "download": "need a large download",
     "processor": "need instructions that this processor lacks",
+    "launcher": "need a launcher of processes, such as mpirun",
     "other": "need something else",
 }
 PASSED = re.compile(r"^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored")

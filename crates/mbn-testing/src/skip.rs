@@ -19,6 +19,8 @@ pub enum Needs {
     Download,
     /// Instructions that this processor lacks.
     Processor,
+    /// A launcher of many processes that is not installed, such as `mpirun`.
+    Launcher,
     /// Anything else: what `make test` gets, or a tool that a machine for tests must have.
     Other,
 }
@@ -29,6 +31,7 @@ impl Needs {
             Self::Gpu => "gpu",
             Self::Download => "download",
             Self::Processor => "processor",
+            Self::Launcher => "launcher",
             Self::Other => "other",
         }
     }
