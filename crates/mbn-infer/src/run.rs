@@ -14,12 +14,13 @@ use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
 use mbn_model::first_class;
 
+use crate::bench;
 use crate::check::Check;
 use crate::evaluation::{self, Evaluation};
 use crate::hints;
 use crate::html::{self, About, Page, Shown};
 use crate::inputs::{self, Input, Inputs};
-use crate::options::Options;
+use crate::options::{Command, Options};
 use crate::output::{self, Writer};
 use crate::pipeline::{self, Chunk, Found, Pipeline};
 use crate::predictions::{Classified, top_k};
@@ -47,6 +48,9 @@ struct Interrupted;
 /// The options, the model, the engine or the output cannot be used. An image that cannot be used is not an error: it is
 /// reported, and makes the outcome [`Outcome::Partial`].
 pub fn run(options: Options) -> Result<Outcome> {
+    if let Some(Command::Bench(bench)) = &options.command {
+        return bench::run(bench);
+    }
     options.validate()?;
     // Before the guard is dropped, the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
