@@ -3,6 +3,7 @@
 //! [`run`] is the program: [`setup`] puts together model, engine and check, [`inputs`] finds the images and [`feed`] hands them
 //! over, [`pipeline`] decodes ahead of the engine, [`output`] prints what it found.
 
+pub mod bench;
 pub mod builtin;
 pub mod check;
 pub mod classes;

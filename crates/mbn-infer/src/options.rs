@@ -7,14 +7,19 @@ use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use mbn_cli::{CommonArgs, DeviceArgs, DeviceChoice, PreprocessArgs, UsageError};
 use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_engine::images::MAX_BATCH;
 use mbn_spec::Preset;
 
+<<<<<<< HEAD
 use crate::inputs::ShardArg;
 use crate::output::{Extra, Form, OutputFormat};
+=======
+use crate::bench::BenchOptions;
+use crate::output::{Extra, OutputFormat};
+>>>>>>> html
 
 pub use values::{BadImages, CudnnSearchName, EngineKind, ParityScope};
 
@@ -30,6 +35,7 @@ Examples:
   mbn-infer --sort-into sorted --sort-links photos/
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
+  mbn-infer bench --batch-size 1,8 --threads 1,2 model.onnx half.onnx int8.onnx
   mbn-infer --model resnet.onnx --preprocess imagenet --classes synset.txt photos/
 
 ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
@@ -43,8 +49,21 @@ line; 3 some inputs, or all, could not be used; 130 interrupted.";
 
 /// Classify images
 #[derive(Clone, Debug, Parser)]
-#[command(name = "mbn-infer", version, after_help = EXAMPLES)]
+#[command(
+    name = "mbn-infer",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct Options {
+    #[command(subcommand)]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub command: Option<Command>,
+
     /// Image files, folders (with all folders inside) or glob patterns
     #[arg(value_name = "PATH", required_unless_present = "list", help_heading = "Input")]
     pub paths: Vec<PathBuf>,
@@ -227,6 +246,13 @@ pub struct Options {
         reason = "a comment here would replace the program's description"
     )]
     pub common: CommonArgs,
+}
+
+/// What the program does besides classifying.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Measure latency and throughput of models on this machine, on the CPU and without decoding
+    Bench(BenchOptions),
 }
 
 /// Default on CUDA: enough images to keep a card busy, few enough for the smallest.

@@ -8,8 +8,10 @@ mod threads;
 
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{DeviceChoice, Hint, start_threads};
+use mbn_engine::engine::{Engine, OrtEngine};
 use mbn_engine::images::PixelType;
 use mbn_engine::lanes::Lanes;
+use mbn_engine::runtime::Runtime;
 use mbn_onnx::foreign::Ending;
 use mbn_onnx::foreign::ultralytics::CLASSIFY;
 use mbn_spec::Preprocess;
@@ -153,6 +155,22 @@ fn require_extra(model: &Model, options: &Options, loaded: &Loaded, scores: Scor
         });
     }
     Ok(())
+}
+
+/// A model in ONNX Runtime on the CPU, for measuring.
+///
+/// # Errors
+/// ONNX Runtime cannot run it.
+pub(crate) fn onnx_runtime_on_cpu(model: &Model, runtime: &Runtime, threads: usize) -> Result<OrtEngine> {
+    onnx_runtime::engine_on_cpu(model, runtime, threads)
+}
+
+/// A model in candle on the CPU, for measuring.
+///
+/// # Errors
+/// candle cannot run it.
+pub(crate) fn candle_on_cpu(model: &Model) -> Result<Box<dyn Engine + Send>> {
+    candle::on_cpu(model)
 }
 
 /// How the outputs are read, and what the classes are called.

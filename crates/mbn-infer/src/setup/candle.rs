@@ -1,8 +1,10 @@
 //! candle as the engine: its device, and the weights that it runs in the model's place.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, anyhow};
 use mbn_cli::Hint;
-use mbn_engine::engine::{CandleEngine, IntegerEngine, Provider};
+use mbn_engine::engine::{CandleEngine, Engine, IntegerEngine, Provider};
 use mbn_engine::lanes::Lanes;
 use mbn_onnx::LOGITS;
 use mbn_onnx::foreign::Ending;
@@ -37,7 +39,10 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
             log::info!("weights: the integers in {}", model.name());
             built(IntegerEngine::new(integers)?)
         }
-        None => built(CandleEngine::on(&weights(model, options)?, &device)?),
+        None => built(CandleEngine::on(
+            &weights(model, options.weights.as_deref())?,
+            &device,
+        )?),
     };
     let loaded = Loaded {
         lanes: Lanes::start([engine])?,
@@ -55,14 +60,22 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
     Ok((loaded, why))
 }
 
+/// The network in candle on the CPU, in the number format that the model has.
+pub(super) fn on_cpu(model: &Model) -> Result<Box<dyn Engine + Send>> {
+    Ok(match model.integers() {
+        Some(integers) => Box::new(IntegerEngine::new(integers)?),
+        None => Box::new(CandleEngine::new(&weights(model, None)?)?),
+    })
+}
+
 /// The weights with which candle classifies in the model's place: those that the user names, else the model's own.
-fn weights(model: &Model, options: &Options) -> Result<Folded> {
+fn weights(model: &Model, given: Option<&Path>) -> Result<Folded> {
     let onnx = match model.content() {
-        Content::Onnx(_, onnx) if options.weights.is_none() => onnx,
+        Content::Onnx(_, onnx) if given.is_none() => onnx,
         _ => {
-            let found = reference::find(model, options.weights.as_deref())?;
+            let found = reference::find(model, given)?;
             let found = found.with_context(|| format!("{} has no weights", model.name()))?;
-            if options.weights.is_some() {
+            if given.is_some() {
                 log::info!("weights: {}", found.name);
             }
             return Ok(found.weights.fold());

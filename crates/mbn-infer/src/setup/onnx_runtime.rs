@@ -126,17 +126,33 @@ fn on_cuda(task: &Task<'_>, source: &ModelSource, device: usize) -> Result<Loade
     })
 }
 
+/// The network on the CPU, for measuring.
+pub(super) fn engine_on_cpu(model: &Model, runtime: &Runtime, threads: usize) -> Result<OrtEngine> {
+    let reading = model.reading(None, model.class_names().map(<[_]>::len));
+    session_on_cpu(model, &source(model)?, runtime, &reading, threads)
+}
+
+fn session_on_cpu(
+    model: &Model,
+    source: &ModelSource,
+    runtime: &Runtime,
+    reading: &Reading,
+    threads: usize,
+) -> Result<OrtEngine> {
+    let session = SessionOptions {
+        threads,
+        provider: Provider::Cpu,
+        batch: None,
+    };
+    let engine = OrtEngine::load(runtime, source, &session, reading)
+        .with_context(|| format!("{} cannot be used", model.name()));
+    hints::with_engine_hint(engine)
+}
+
 fn on_cpu(task: &Task<'_>, source: &ModelSource) -> Result<Loaded> {
     let Task { model, reading, .. } = task;
     let provider = Provider::Cpu;
-    let session = SessionOptions {
-        threads: task.threads,
-        provider,
-        batch: None,
-    };
-    let engine = OrtEngine::load(task.runtime, source, &session, reading)
-        .with_context(|| format!("{} cannot be used", model.name()));
-    let engine = hints::with_engine_hint(engine)?;
+    let engine = session_on_cpu(model, source, task.runtime, reading, task.threads)?;
     let (input_size, output) = (engine.input_size(), engine.output_name().to_owned());
     Ok(Loaded {
         lanes: Lanes::start([built(engine)])?,

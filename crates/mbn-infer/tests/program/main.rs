@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bad_images;
+mod bench;
 mod classify;
 mod common;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,102 @@
+//! `bench`, with candle as the engine: works on any machine.
+
+use serde_json::Value;
+
+use crate::common::{bare, failure, folder, library, success};
+
+const QUICK: [&str; 5] = ["bench", "--seconds", "0.02", "--warm-up", "1"];
+
+fn lines(stdout: &str) -> Vec<Value> {
+    stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn every_combination_has_a_row() {
+    let folder = folder();
+    let options = [
+        "--engine",
+        "candle",
+        "--batch-size",
+        "1,2",
+        "--threads",
+        "1,2",
+        "--format",
+        "json",
+    ];
+    let run = success(bare(&folder).args(QUICK).args(options));
+    let rows = lines(&run.stdout);
+    let combinations: Vec<_> = rows
+        .iter()
+        .map(|row| (row["threads"].as_u64().unwrap(), row["batch"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(combinations, [(1, 1), (1, 2), (2, 1), (2, 2)]);
+    for row in &rows {
+        let figure = |key: &str| row[key].as_f64().unwrap();
+        assert_eq!(row["precision"], "fp32");
+        assert!(row["calls"].as_u64().unwrap() >= 15, "{row}");
+        assert!(
+            figure("p50_ms") > 0.0 && figure("p50_ms") <= figure("p90_ms"),
+            "{row}"
+        );
+        assert!(
+            figure("p90_ms") <= figure("p95_ms") && figure("p95_ms") <= figure("p99_ms"),
+            "{row}"
+        );
+        // Calls follow one another, so the rate is what their mean time gives, less what passes between them.
+        let most = 1e3 * figure("batch") / figure("mean_ms");
+        assert!(
+            figure("images_per_s") > 0.0 && figure("images_per_s") <= 1.0001 * most,
+            "{row}"
+        );
+    }
+    assert!(run.stderr.contains("the machine was "), "{}", run.stderr);
+}
+
+#[test]
+fn the_table_has_a_line_for_each_model() {
+    let folder = folder();
+    crate::common::export(&folder, "a.onnx", &Default::default());
+    crate::common::other_weights(&folder, "b.safetensors");
+    std::fs::write(folder.path().join("c.onnx"), "no model").unwrap();
+    let options = ["--engine", "candle", "--batch-size", "1", "--threads", "1"];
+    let run = success(
+        bare(&folder)
+            .args(QUICK)
+            .args(options)
+            .args(["a.onnx", "b.safetensors"]),
+    );
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", run.stdout);
+    assert!(lines[0].contains("P99") && lines[2].contains("a.onnx") && lines[3].contains("b.safetensors"));
+    let run = failure(bare(&folder).args(QUICK).args(options).arg("c.onnx"), 1);
+    assert!(run.stderr.contains("c.onnx"), "{}", run.stderr);
+    failure(bare(&folder).args(["bench", "--seconds", "0"]), 2);
+}
+
+#[test]
+fn both_engines_are_measured() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    let mut command = bare(&folder);
+    command.env("ORT_DYLIB_PATH", library);
+    let options = [
+        "--engine",
+        "ort,candle",
+        "--batch-size",
+        "2",
+        "--threads",
+        "1",
+        "--format",
+        "json",
+    ];
+    let rows = lines(&success(command.args(QUICK).args(options)).stdout);
+    let engines: Vec<_> = rows.iter().map(|row| row["engine"].as_str().unwrap()).collect();
+    assert!(
+        engines[0].starts_with("ONNX Runtime") && engines[1].starts_with("candle"),
+        "{engines:?}"
+    );
+    assert_eq!(engines.len(), 2);
+}
