@@ -13,13 +13,9 @@ use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_engine::images::MAX_BATCH;
 use mbn_spec::Preset;
 
-<<<<<<< HEAD
+use crate::bench::BenchOptions;
 use crate::inputs::ShardArg;
 use crate::output::{Extra, Form, OutputFormat};
-=======
-use crate::bench::BenchOptions;
-use crate::output::{Extra, OutputFormat};
->>>>>>> html
 
 pub use values::{BadImages, CudnnSearchName, EngineKind, ParityScope};
 

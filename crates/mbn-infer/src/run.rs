@@ -13,26 +13,14 @@ use mbn_spec::text::counted;
 use crate::bench;
 use crate::check::Check;
 use crate::evaluation::{self, Evaluation};
-<<<<<<< HEAD
 use crate::feed::Feed;
 use crate::html::{About, Page};
 use crate::inputs;
 use crate::made_by::{MadeBy, Unfinished};
-use crate::options::Options;
+use crate::options::{Command, Options};
 use crate::output::{self, Beginning, Destination};
 use crate::pipeline::Pipeline;
 use crate::report::Report;
-=======
-use crate::hints;
-use crate::html::{self, About, Page, Shown};
-use crate::inputs::{self, Input, Inputs};
-use crate::options::{Command, Options};
-use crate::output::{self, Writer};
-use crate::pipeline::{self, Chunk, Found, Pipeline};
-use crate::predictions::{Classified, top_k};
-use crate::report::{self, Report};
-use crate::scores::Scores;
->>>>>>> html
 use crate::setup::{self, Classifier};
 use crate::sorter::Sorter;
 use crate::work::{Interrupted, Work};
@@ -48,14 +36,10 @@ const UNCERTAIN: &str = "uncertain";
 /// # Errors
 /// The options, the model, the engine or the output cannot be used. An image that cannot be used is not an error: it is
 /// reported, and makes the outcome [`Outcome::Partial`].
-<<<<<<< HEAD
 pub fn run(mut options: Options) -> Result<Outcome> {
-=======
-pub fn run(options: Options) -> Result<Outcome> {
     if let Some(Command::Bench(bench)) = &options.command {
         return bench::run(bench);
     }
->>>>>>> html
     options.validate()?;
     // Before the guard is dropped, the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
