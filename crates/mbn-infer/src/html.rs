@@ -24,7 +24,7 @@ pub use content::About;
 /// Longer side of a thumbnail in pixels: a little less than the width of a card.
 pub const THUMBNAIL_SIDE: u32 = 160;
 
-/// Most bytes of a thumbnail. Ten thousand of them come to 51 MB in base64, see [`Limits`].
+/// Most bytes of a thumbnail. Ten thousand of them come to 51 MB in base64.
 pub const THUMBNAIL_BYTES: usize = 3840;
 
 /// The likeliest classes that the page lists for a picture, at least.
