@@ -42,7 +42,7 @@ line; 3 some inputs, or all, could not be used; 130 interrupted.";
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mbn-infer", version, after_help = EXAMPLES)]
 pub struct Options {
-    /// Image files, folders (with all folders inside) or glob patterns
+    /// Image files, folders (with all folders inside), glob patterns, tar archives (`-` is one on stdin) or Parquet files with images
     #[arg(value_name = "PATH", required_unless_present = "list", help_heading = "Input")]
     pub paths: Vec<PathBuf>,
 

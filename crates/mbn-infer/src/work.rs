@@ -136,7 +136,7 @@ impl Work<'_> {
             let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
             let first = probabilities.as_deref().ok().and_then(first_class);
             if let (Some(sorter), Some(class)) = (&mut self.report.sorter, first) {
-                sorter.add(&input.path, class)?;
+                sorter.add(&input.path, input.bytes.as_deref(), class)?;
             }
             let written = self.write(input, probabilities);
             written.with_context(|| output::cannot_write(self.options.output.as_deref()))?;
