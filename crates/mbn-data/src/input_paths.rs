@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use glob_pattern::{Glob, Matches};
 
-use crate::decode::FORMAT_NAMES;
+use crate::decode::{DecodeErrorKind, FORMAT_NAMES};
 use crate::picture_files::{IsForeign, LeftOut, Walk, nothing_is_foreign};
 
 /// A path without a picture.
@@ -39,9 +39,28 @@ pub enum CollectErrorKind {
     /// The path is a folder without pictures.
     #[error("the folder has no images ({FORMAT_NAMES}){}", .0.instead())]
     NoImages(LeftOut),
+    /// The path is an archive without pictures.
+    #[error("the archive has no images ({FORMAT_NAMES}){}", .0.instead())]
+    NoImagesInArchive(LeftOut),
+    /// The path is an archive that lacks its end.
+    #[error("the archive ends early, more may be missing")]
+    ArchiveEnds,
+    /// A picture in an archive cannot be used.
+    #[error(transparent)]
+    Picture(DecodeErrorKind),
     /// The path cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl CollectErrorKind {
+    /// That this is wrong with a path.
+    pub(crate) fn of(self, path: &Path) -> CollectError {
+        CollectError {
+            path: path.to_owned(),
+            kind: self,
+        }
+    }
 }
 
 /// Picture files, and what was left out of the folders that hold them.
@@ -99,7 +118,7 @@ struct Folder<'a> {
 impl Pictures<'static> {
     /// The pictures of a path.
     pub fn of(path: &Path) -> Self {
-        let failed = |kind| vec![Err(failure(path, kind))];
+        let failed = |kind: CollectErrorKind| vec![Err(kind.of(path))];
         let mut left_out = LeftOut::default();
         let paths = match path.metadata() {
             Ok(_) => vec![Ok(path.to_owned())],
@@ -108,7 +127,7 @@ impl Pictures<'static> {
                     left_out = found.left_out;
                     let paths = found.paths.into_iter();
                     paths
-                        .map(|found| found.map_err(|(path, error)| failure(&path, error.into())))
+                        .map(|found| found.map_err(|(path, error)| CollectErrorKind::from(error).of(&path)))
                         .collect()
                 }
                 Err(kind) => failed(kind),
@@ -119,6 +138,13 @@ impl Pictures<'static> {
             left_out,
             ..Self::at(paths, &nothing_is_foreign)
         }
+    }
+}
+
+impl Pictures<'static> {
+    /// No pictures.
+    pub fn none() -> Self {
+        Self::at(Vec::new(), &nothing_is_foreign)
     }
 }
 
@@ -149,14 +175,14 @@ impl Iterator for Pictures<'_> {
             if let Some(folder) = &mut self.folder {
                 if let Some(image) = folder.walk.next() {
                     folder.is_empty = false;
-                    return Some(image.map_err(|(path, error)| failure(&path, error.into())));
+                    return Some(image.map_err(|(path, error)| CollectErrorKind::from(error).of(&path)));
                 }
                 let folder = self.folder.take()?;
                 let left_out = folder.walk.into_left_out();
                 self.left_out.merge(left_out.clone());
                 if folder.is_empty {
                     let kind = CollectErrorKind::NoImages(left_out);
-                    return Some(Err(failure(&folder.path, kind)));
+                    return Some(Err(kind.of(&folder.path)));
                 }
             }
             match self.paths.next()? {
@@ -171,11 +197,6 @@ impl Iterator for Pictures<'_> {
             }
         }
     }
-}
-
-fn failure(path: &Path, kind: CollectErrorKind) -> CollectError {
-    let path = path.to_owned();
-    CollectError { path, kind }
 }
 
 /// The files and folders that a pattern matches, at least one.

@@ -37,6 +37,7 @@ mod picture;
 mod picture_files;
 mod random;
 mod resize;
+mod tar_pictures;
 mod thumbnail;
 
 pub use augment::{Augment, AugmentError, ColorJitter, EraseValue, Erasing, Mixing, Policy};
@@ -60,4 +61,5 @@ pub use picture::Picture;
 pub use picture_files::LeftOut;
 pub use random::{sample_stream, shuffled};
 pub use resize::{Crop, Filter, ResizeError, resize, resize_exactly};
+pub use tar_pictures::{Embedded, TarPictures};
 pub use thumbnail::thumbnail;

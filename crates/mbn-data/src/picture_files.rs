@@ -146,6 +146,16 @@ fn reason_to_leave_out(entry: &DirEntry) -> Option<Reason> {
 
 /// Why a file is no picture, if it is none. `is_regular` is false for pipes and the like, which must not be opened.
 pub(crate) fn other_kind(path: &Path, is_regular: bool) -> Option<Reason> {
+    // A file that cannot be read may be anything.
+    other_kind_by(path, is_regular, || first_bytes(path).unwrap_or_default())
+}
+
+/// As [`other_kind`], of a file whose first bytes `first_bytes` reads.
+pub(crate) fn other_kind_by(
+    path: &Path,
+    is_regular: bool,
+    first_bytes: impl FnOnce() -> Vec<u8>,
+) -> Option<Reason> {
     let extension = extension(path);
     if extension.is_some_and(PictureFormat::has_extension) {
         return None;
@@ -160,8 +170,7 @@ pub(crate) fn other_kind(path: &Path, is_regular: bool) -> Option<Reason> {
     {
         return Some(Reason::File(kind.clone()));
     }
-    // A file that cannot be read may be anything.
-    let bytes = first_bytes(path).unwrap_or_default();
+    let bytes = first_bytes();
     let format = PictureFormat::recognise(&bytes);
     let by_content = || FileKind::of_bytes(&bytes).filter(FileKind::is_picture);
     let kind = match (by_name, extension) {

@@ -11,6 +11,9 @@ use mbn_data::LeftOut;
 
 use crate::inputs::{Input, Source};
 
+/// Inputs whose content comes with them wait until there are fewer bytes than this.
+const MAX_BYTES: usize = 64 << 20;
+
 /// The inputs that wait, filled by a thread of its own.
 pub struct Feed(Arc<Shared>);
 
@@ -23,6 +26,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     inputs: VecDeque<Input>,
+    /// Bytes of their content, if it came with them.
+    bytes: usize,
     supply: Supply,
     error: Option<Error>,
     left_out: LeftOut,
@@ -84,8 +89,10 @@ impl Feed {
         let mut state = self.0.lock();
         loop {
             let found = state.inputs.len();
-            if found >= n || (found > 0 && state.supply != Supply::Coming) {
-                let taken = state.inputs.drain(..found.min(n)).collect();
+            let is_ready = found >= n || state.supply != Supply::Coming || state.bytes >= MAX_BYTES;
+            if found > 0 && is_ready {
+                let taken: Vec<_> = state.inputs.drain(..found.min(n)).collect();
+                state.bytes -= taken.iter().map(content_len).sum::<usize>();
                 self.0.changed.notify_all();
                 return Ok(Taken::Inputs(taken));
             }
@@ -143,10 +150,12 @@ impl Shared {
     fn push(&self, input: Input) -> bool {
         let mut state = self.lock();
         state.supply = Supply::Coming;
-        while state.inputs.len() >= self.capacity && !state.is_closed {
+        let is_full = |state: &State| state.inputs.len() >= self.capacity || state.bytes >= MAX_BYTES;
+        while is_full(&state) && !state.is_closed {
             let waited = self.changed.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
+        state.bytes += content_len(&input);
         state.inputs.push_back(input);
         self.changed.notify_all();
         !state.is_closed
@@ -156,6 +165,10 @@ impl Shared {
         self.lock().supply = supply;
         self.changed.notify_all();
     }
+}
+
+fn content_len(input: &Input) -> usize {
+    input.bytes.as_ref().map_or(0, Vec::len)
 }
 
 /// Ends the supply even if the thread panics: else the program would wait forever.

@@ -1,5 +1,6 @@
 //! The images to classify, in the order of the paths that lead to them.
 
+mod container;
 mod continued;
 mod list;
 mod named;
@@ -30,6 +31,8 @@ pub struct Input {
     pub class: Option<usize>,
     /// Why it leads to no image.
     pub problem: Option<String>,
+    /// The image file's content, if it is not a file of its own.
+    pub bytes: Option<Vec<u8>>,
 }
 
 impl Input {
@@ -39,6 +42,7 @@ impl Input {
             path,
             class: None,
             problem: None,
+            bytes: None,
         }
     }
 

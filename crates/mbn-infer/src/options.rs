@@ -60,7 +60,7 @@ pub struct Options {
     )]
     pub command: Option<Command>,
 
-    /// Image files, folders (with all folders inside) or glob patterns
+    /// Image files, folders (with all folders inside), glob patterns, tar archives (`-` is one on stdin) or Parquet files with images
     #[arg(value_name = "PATH", required_unless_present = "list", help_heading = "Input")]
     pub paths: Vec<PathBuf>,
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use image::RgbImage;
 use mbn_data::{
-    DecodeErrorKind, DecodeOptions, DecodeWarning, Normalizer, ResizeError, decode_file_with, resize,
-    resize_exactly, thumbnail,
+    DecodeErrorKind, DecodeOptions, DecodeWarning, Normalizer, ResizeError, decode_bytes_with,
+    decode_file_with, resize, resize_exactly, thumbnail,
 };
 use mbn_engine::images::{Images, Picture, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
@@ -139,7 +139,7 @@ impl Pipeline {
     /// `consume` keeps only a few chunks.
     ///
     /// # Errors
-    /// The first error of `feed` or `consume`, after which nothing more is decoded.
+    /// The first error of `consume`, after which nothing more is decoded; that of `feed`, after the inputs before it.
     pub fn run(&self, feed: &Feed, mut consume: impl FnMut(Event) -> Result<()>) -> Result<()> {
         let (recycle, empty) = channel();
         // The threads that decode also wait for nothing but decoding, so that no further threads are needed.
@@ -159,10 +159,14 @@ impl Pipeline {
             };
             let mut decoding = VecDeque::new();
             let mut patience = Duration::ZERO;
-            let mut has_ended = false;
+            let (mut has_ended, mut failure) = (false, None);
             loop {
                 while !has_ended && decoding.len() < AHEAD {
-                    match feed.take(self.chunk_len, patience)? {
+                    let taken = feed.take(self.chunk_len, patience);
+                    match taken.unwrap_or_else(|error| {
+                        failure = Some(error);
+                        Taken::End
+                    }) {
                         Taken::Inputs(inputs) => decoding.push_back(begin(inputs)),
                         Taken::End => has_ended = true,
                         Taken::Nothing if decoding.is_empty() => {
@@ -176,7 +180,9 @@ impl Pipeline {
                     }
                 }
                 let Some(decoded) = decoding.pop_front() else {
-                    return Ok(());
+                    // What was found before a failure counts.
+                    consume(Event::Idle)?;
+                    return failure.map_or(Ok(()), Err);
                 };
                 let (inputs, Decoded { outcomes, mut images }) = wait(&decoded, &mut consume)?;
                 let n = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
@@ -269,10 +275,13 @@ impl Pipeline {
             return Err("the program was stopped before it was decoded".to_owned());
         }
         let start = Instant::now();
-        let file = decode_file_with(&input.path, &self.options);
+        let file = match &input.bytes {
+            Some(bytes) => decode_bytes_with(bytes, &self.options),
+            None => decode_file_with(&input.path, &self.options).map_err(|error| error.kind),
+        };
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
-        let file = file.map_err(|error| problem(&error.kind))?;
+        let file = file.map_err(|kind| problem(&kind))?;
         let wanted = self.thumbnails.load(Ordering::Relaxed);
         let thumbnail = wanted
             .then(|| thumbnail(&file.image, THUMBNAIL_SIDE, THUMBNAIL_BYTES))

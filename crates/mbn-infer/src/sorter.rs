@@ -6,7 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use mbn_cli::Hint;
 
 use names::folder_names;
 
@@ -52,8 +53,15 @@ impl Sorter {
     /// there already, nothing changes, so that a run can be repeated.
     ///
     /// # Errors
-    /// The picture cannot be copied.
-    pub fn add(&mut self, picture: &Path, class: usize) -> Result<()> {
+    /// The picture cannot be copied. One that is not a file of its own, but `content`, is neither linked nor copied.
+    pub fn add(&mut self, picture: &Path, content: Option<&[u8]>, class: usize) -> Result<()> {
+        if content.is_some() {
+            return Err(anyhow!(
+                "cannot sort `{}`: it is not a file of its own",
+                picture.display()
+            ))
+            .hint(|| "unpack the archive, or leave `--sort-into` out".to_owned());
+        }
         let Some(folder) = self.folders.get(class) else {
             bail!("class {class} has no folder")
         };

@@ -198,7 +198,8 @@ impl Work<'_> {
                 .is_certain(probabilities.as_deref().unwrap_or_default());
             // Uncertain pictures have a folder behind those of the classes.
             let uncertain = self.classifier.class_names.names().len();
-            sorter.add(&input.path, if is_certain { class } else { uncertain })?;
+            let folder = if is_certain { class } else { uncertain };
+            sorter.add(&input.path, input.bytes.as_deref(), folder)?;
         }
         self.show(input, probabilities.as_deref(), found)
             .with_context(|| output::cannot_write(self.options.html.as_deref()))?;

@@ -1,10 +1,11 @@
 //! Images named by paths and by a list, found as they are needed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use mbn_data::{LeftOut, Pictures};
 
+use super::container::Container;
 use super::list::List;
 use super::{Input, Shard, Source};
 
@@ -16,6 +17,8 @@ pub(super) struct Named {
     shard: Shard,
     /// The path whose pictures come now, and whether the shard takes all of them.
     current: Option<(Pictures<'static>, bool)>,
+    /// The file whose pictures come before the next one of `current`.
+    inside: Option<Container>,
     /// Images of the paths and lines of the list so far.
     images: u64,
     lines: u64,
@@ -29,19 +32,25 @@ impl Named {
             list,
             shard: shard.unwrap_or_default(),
             current: None,
+            inside: None,
             images: 0,
             lines: 0,
             left_out: LeftOut::default(),
         }
     }
 
-    /// Number of images, unless a list names them.
+    /// Number of images, unless a list names them or they are in archives.
     pub(super) fn count(&self) -> Option<u64> {
         if self.list.is_some() {
             return None;
         }
-        let paths = self.paths.as_slice().iter();
-        let all = paths.map(|path| Pictures::of(path).count() as u64).sum();
+        let mut all = 0;
+        for found in self.paths.as_slice().iter().flat_map(|path| Pictures::of(path)) {
+            if found.is_ok_and(|path| is_stdin(&path) || Container::has_name(&path)) {
+                return None;
+            }
+            all += 1;
+        }
         Some(self.shard.count_of(all))
     }
 
@@ -52,6 +61,10 @@ impl Named {
         }
         if let Some(path) = self.paths.next() {
             self.current = Some((Pictures::of(&path), false));
+            if is_stdin(&path) {
+                self.current = Some((Pictures::none(), false));
+                self.inside = Some(Container::stdin());
+            }
             return Ok(true);
         }
         let Some(list) = &mut self.list else {
@@ -68,15 +81,41 @@ impl Named {
     }
 }
 
+impl Named {
+    /// The next image of the current path, and whether the shard has all of that path.
+    fn found(&mut self, wait: &mut dyn FnMut()) -> Option<(Input, bool)> {
+        let (pictures, all) = self.current.as_mut()?;
+        loop {
+            if let Some(container) = &mut self.inside {
+                if let Some(input) = container.next(wait) {
+                    return Some((input, *all));
+                }
+                let left_out = self.inside.take().map(Container::into_left_out);
+                self.left_out.merge(left_out.unwrap_or_default());
+            }
+            let found = pictures.next()?;
+            match found.as_ref().ok().and_then(|path| Container::open(path)) {
+                None => return Some((Input::new(found, None), *all)),
+                Some(Err(failed)) => return Some((failed, *all)),
+                Some(Ok(container)) => self.inside = Some(container),
+            }
+        }
+    }
+}
+
+/// Whether a path means stdin.
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 impl Source for Named {
     fn next(&mut self, wait: &mut dyn FnMut()) -> Result<Option<Input>> {
         loop {
-            while let Some((pictures, all)) = &mut self.current {
-                let Some(found) = pictures.next() else { break };
-                let is_taken = *all || self.shard.has(self.images);
-                self.images += u64::from(!*all);
+            while let Some((found, all)) = self.found(wait) {
+                let is_taken = all || self.shard.has(self.images);
+                self.images += u64::from(!all);
                 if is_taken {
-                    return Ok(Some(Input::new(found, None)));
+                    return Ok(Some(found));
                 }
             }
             if !self.advance(wait)? {

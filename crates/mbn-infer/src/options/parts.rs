@@ -62,6 +62,10 @@ impl Options {
         if self.shard.is_none() && self.output.as_deref().is_some_and(has_shard) {
             return Some("`{shard}` in `--output` needs `--shard`".to_owned());
         }
+        let stdin = Path::new("-");
+        if self.list.as_deref() == Some(stdin) && self.paths.iter().any(|path| path == stdin) {
+            return Some("stdin cannot be both an archive and the list of `--list -`".to_owned());
+        }
         None
     }
 }

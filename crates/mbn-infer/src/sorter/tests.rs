@@ -46,7 +46,7 @@ fn pictures_of_one_name_are_kept_apart_and_a_run_can_be_repeated() {
         for run in 0..2 {
             let mut sorter = folders.sorter(links);
             for (picture, class) in [(&a, 1), (&b, 1), (&c, 1), (&a, 0)] {
-                sorter.add(picture, class).unwrap();
+                sorter.add(picture, None, class).unwrap();
             }
             assert_eq!((sorter.sorted, sorter.there), [(4, 0), (0, 4)][run]);
             assert_eq!((folders.count("golf ball"), folders.count("church")), (3, 1));
@@ -62,10 +62,10 @@ fn pictures_of_one_name_are_kept_apart_and_a_run_can_be_repeated() {
 fn what_cannot_be_copied_is_named_and_leaves_nothing() {
     let folders = Folders::new();
     let gone = folders.root.path().join("in/gone.png");
-    let error = format!("{:#}", folders.sorter(false).add(&gone, 0).unwrap_err());
+    let error = format!("{:#}", folders.sorter(false).add(&gone, None, 0).unwrap_err());
     assert!(error.contains("gone.png") && error.contains("church"), "{error}");
     assert_eq!(folders.count("church"), 0);
-    assert!(folders.sorter(false).add(&gone, 9).is_err());
+    assert!(folders.sorter(false).add(&gone, None, 9).is_err());
     let file = folders.write("file", "");
     assert!(Sorter::new(&file.join("below"), &folders.names, false).is_err());
 }

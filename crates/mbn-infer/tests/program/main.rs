@@ -1,6 +1,7 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod archives;
 mod bad_images;
 mod bench;
 mod classify;

@@ -1,0 +1,237 @@
+//! Pictures in tar archives and in Parquet files.
+
+use std::sync::Arc;
+
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{Run, failure, folder, picture, program, success};
+
+const NAMES: [&str; 3] = ["a.png", "b.jpg", "c.png"];
+
+/// Pictures as files, the second of which is broken.
+fn pictures() -> TempDir {
+    let folder = folder();
+    NAMES.iter().for_each(|name| picture(&folder, name));
+    std::fs::write(folder.path().join("b.jpg"), "no picture").unwrap();
+    folder
+}
+
+/// Writes an archive of the pictures with a label beside each.
+fn archive(folder: &TempDir, name: &str) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for name in NAMES {
+        archive
+            .append_path_with_name(folder.path().join(name), format!("in/{name}"))
+            .unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.set_size(1);
+        archive
+            .append_data(&mut header, format!("in/{name}.cls"), &b"7"[..])
+            .unwrap();
+    }
+    let bytes = archive.into_inner().unwrap();
+    std::fs::write(folder.path().join(name), &bytes).unwrap();
+    bytes
+}
+
+/// Path and predictions, or the error, of each result.
+fn results(run: &Run) -> Vec<(String, Value)> {
+    let result = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let found = line.get("predictions").or(line.get("error")).unwrap().clone();
+        (line["path"].as_str().unwrap().to_owned(), found)
+    };
+    run.stdout.lines().map(result).collect()
+}
+
+fn json(folder: &TempDir) -> assert_cmd::Command {
+    let mut command = program(folder);
+    command.args(["--format", "json", "--batch-size", "1"]);
+    command
+}
+
+/// The results of the pictures as files, below `base`.
+fn expected(folder: &TempDir, base: &str) -> Vec<(String, Value)> {
+    let found = results(&failure(json(folder).args(NAMES), 3)).into_iter();
+    found
+        .map(|(path, found)| (format!("{base}/{path}"), found))
+        .collect()
+}
+
+#[test]
+fn pictures_in_a_tar_archive_are_classified_as_files_are() {
+    let folder = pictures();
+    let bytes = archive(&folder, "1.tar");
+    archive(&folder, "2.TAR");
+    let (one, two) = (expected(&folder, "1.tar/in"), expected(&folder, "2.TAR/in"));
+    let both = [one.clone(), two].concat();
+    let run = failure(json(&folder).args(["1.tar", "2.TAR"]), 3);
+    assert_eq!(results(&run), both);
+    assert!(run.stderr.contains("left out: 6 "), "{}", run.stderr);
+    assert_eq!(results(&failure(json(&folder).arg("*.[tT][aA][rR]"), 3)), both);
+    let list = json(&folder)
+        .args(["--list", "-"])
+        .write_stdin("1.tar\n2.TAR\n")
+        .output()
+        .unwrap();
+    assert_eq!(results(&Run::of(list)), both);
+    let stdin = failure(json(&folder).arg("-").write_stdin(bytes.clone()), 3);
+    assert_eq!(results(&stdin), expected(&folder, "-/in"));
+    let shard = failure(json(&folder).args(["--shard", "1/3", "1.tar", "2.TAR"]), 3);
+    assert_eq!(results(&shard), [both[1].clone(), both[4].clone()]);
+    failure(json(&folder).args(["--list", "-", "-"]), 2);
+
+    // One that ends early: what is there is classified.
+    std::fs::write(folder.path().join("1.tar"), &bytes[..bytes.len() / 2]).unwrap();
+    let run = failure(json(&folder).args(["1.tar", "a.png"]), 3);
+    let found = results(&run);
+    let cut = found.iter().position(|(path, _)| path == "1.tar").unwrap();
+    assert_eq!(found[..cut], one[..cut]);
+    assert_eq!(found[cut].1, "the archive ends early, more may be missing");
+    assert_eq!(found.len(), cut + 2);
+    let run = failure(program(&folder).args(["--sort-into", "sorted", "2.TAR"]), 1);
+    assert!(
+        run.stderr.contains("it is not a file of its own\nhint: unpack"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn an_archive_is_continued_where_it_was_interrupted() {
+    let folder = pictures();
+    archive(&folder, "1.tar");
+    let arguments = ["--bad-images", "report", "--output", "out"];
+    success(json(&folder).args(arguments).arg("1.tar"));
+    let whole = std::fs::read_to_string(folder.path().join("out")).unwrap();
+    // The results of the first picture, from a run that ends with an error after it.
+    std::fs::remove_file(folder.path().join("out")).unwrap();
+    std::fs::write(folder.path().join("list"), "1.tar\n\0\n").unwrap();
+    let run = failure(json(&folder).args(arguments).args(["--list", "list"]), 1);
+    assert!(run.stderr.contains("null byte"), "{}", run.stderr);
+    assert!(folder.path().join("out.partial").exists());
+    success(json(&folder).args(arguments).args(["--resume", "1.tar"]));
+    assert_eq!(std::fs::read_to_string(folder.path().join("out")).unwrap(), whole);
+}
+
+/// Writes a Parquet file with one column of pictures; `None` is null.
+fn table(folder: &TempDir, name: &str, schema: &str, rows: &[Option<(Vec<u8>, Option<&str>)>]) {
+    let file = std::fs::File::create(folder.path().join(name)).unwrap();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let is_struct = rows.iter().flatten().any(|(_, path)| path.is_some());
+    let columns: Vec<Vec<Option<ByteArray>>> = vec![
+        rows.iter()
+            .map(|row| row.as_ref().map(|(bytes, _)| bytes.clone().into()))
+            .collect(),
+        rows.iter()
+            .map(|row| row.as_ref().and_then(|(_, path)| path.map(ByteArray::from)))
+            .collect(),
+    ];
+    for (place, column) in columns.iter().enumerate().take(if is_struct { 2 } else { 1 }) {
+        let depth = if is_struct { 2 } else { 1 };
+        let _ = place;
+        let levels: Vec<i16> = rows
+            .iter()
+            .zip(column)
+            .map(|(row, value)| match (row, value) {
+                (_, Some(_)) => depth,
+                (Some(_), None) => depth - 1,
+                (None, None) => 0,
+            })
+            .collect();
+        let values: Vec<ByteArray> = column.iter().flatten().cloned().collect();
+        let mut writer = group.next_column().unwrap().unwrap();
+        writer
+            .typed::<ByteArrayType>()
+            .write_batch(&values, Some(&levels), None)
+            .unwrap();
+        writer.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+const STRUCT: &str =
+    "message m { OPTIONAL GROUP image { OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); } }";
+const BINARY: &str = "message m { OPTIONAL BYTE_ARRAY photo; }";
+
+#[test]
+fn pictures_in_a_parquet_file_are_classified_as_files_are() {
+    let folder = pictures();
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let rows = |named: bool| -> Vec<_> {
+        let row = |name: &'static str| Some((read(name), named.then_some(name)));
+        vec![row(NAMES[0]), None, row(NAMES[1]), row(NAMES[2])]
+    };
+    table(&folder, "struct.parquet", STRUCT, &rows(true));
+    table(&folder, "binary.parquet", BINARY, &rows(false));
+    let files = results(&failure(json(&folder).args(NAMES), 3));
+    for (file, names) in [
+        ("struct.parquet", ["a.png", "1", "b.jpg", "c.png"]),
+        ("binary.parquet", ["0", "1", "2", "3"]),
+    ] {
+        let run = failure(json(&folder).arg(file), 3);
+        let found = results(&run);
+        let paths: Vec<_> = found.iter().map(|(path, _)| path.clone()).collect();
+        assert_eq!(paths, names.map(|name| format!("{file}/{name}")));
+        assert_eq!(found[1].1, "row 1 has no picture");
+        let pictures = [0, 2, 3].map(|row: usize| found[row].1.clone());
+        assert_eq!(
+            pictures.to_vec(),
+            files.iter().map(|(_, found)| found.clone()).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn parquet_files_that_cannot_be_read_are_inputs_that_cannot_be_used() {
+    let folder = pictures();
+    let row = || {
+        vec![Some((
+            std::fs::read(folder.path().join("a.png")).unwrap(),
+            Some("a.png"),
+        ))]
+    };
+    table(&folder, "whole.parquet", STRUCT, &row());
+    table(
+        &folder,
+        "text.parquet",
+        "message m { OPTIONAL BYTE_ARRAY label (UTF8); }",
+        &[],
+    );
+    let two = "message m { OPTIONAL BYTE_ARRAY before; OPTIONAL BYTE_ARRAY after; }";
+    let whole = std::fs::read(folder.path().join("whole.parquet")).unwrap();
+    std::fs::write(folder.path().join("cut.parquet"), &whole[..whole.len() - 20]).unwrap();
+    let mut broken = whole.clone();
+    broken[8..60].fill(0xff);
+    std::fs::write(folder.path().join("broken.parquet"), &broken).unwrap();
+    let schema = Arc::new(parse_message_type(two).unwrap());
+    let file = std::fs::File::create(folder.path().join("two.parquet")).unwrap();
+    SerializedFileWriter::new(file, schema, Arc::default())
+        .unwrap()
+        .close()
+        .unwrap();
+    for (file, part) in [
+        ("cut.parquet", "it is no whole Parquet file"),
+        ("text.parquet", "no column of images"),
+        (
+            "two.parquet",
+            "several of its columns may hold images, `before`, `after`",
+        ),
+        ("broken.parquet", "row 0 and those after it cannot be read"),
+        ("gone.parquet", "no such file"),
+    ] {
+        let run = failure(json(&folder).args([file, "a.png"]), 3);
+        let found = results(&run);
+        assert!(
+            found.len() == 2 && found[0].1.as_str().unwrap().contains(part),
+            "{file}: {found:?}"
+        );
+    }
+}
