@@ -2,6 +2,8 @@
 """Classifies a list of pictures with Ray Data: each actor keeps a process of `mbn-infer`.
 
     ray_data.py --list paths.txt --output results.jsonl [--actors N] [--address ADDRESS] -- mbn-infer OPTION...
+
+Paths must be absolute, and the same on every machine.
 """
 import argparse
 import os
@@ -11,6 +13,8 @@ import ray
 from worker import Worker, WorkerDied
 
 BATCH = 500
+# Part of a core for reading the list.
+READING = 0.1
 
 
 class Classifier:
@@ -41,13 +45,14 @@ def main():
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
     ray.init(address=arguments.address, runtime_env={"working_dir": os.path.dirname(os.path.abspath(__file__))})
-    paths = ray.data.read_text(arguments.list)
+    # Reading the list takes little, but Ray reserves a whole core for it, which the actors would have taken already.
+    paths = ray.data.read_text(arguments.list, ray_remote_args={"num_cpus": READING})
     lines = paths.map_batches(
         Classifier,
         fn_constructor_args=[arguments.command],
         batch_size=BATCH,
         concurrency=arguments.actors,
-        num_cpus=1,
+        num_cpus=1 - READING,
     )
     unfinished = f"{arguments.output}.partial"
     with open(unfinished, "w", encoding="utf-8") as file:
