@@ -4,7 +4,6 @@
 
 mod figures;
 mod machine;
-mod options;
 mod subject;
 mod table;
 
@@ -14,12 +13,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use mbn_cli::{Outcome, interrupt};
 
+use crate::options::{BenchFormat, BenchOptions};
 use crate::output::cannot_write;
 use figures::{Figures, Measured};
 use machine::Load;
 use subject::Subject;
-
-pub use options::{BenchFormat, BenchOptions};
 
 /// Rounds over all combinations: what changes on the machine meanwhile changes them all, and shows.
 const ROUNDS: usize = 5;

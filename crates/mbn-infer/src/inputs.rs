@@ -4,7 +4,6 @@ mod container;
 mod continued;
 mod list;
 mod named;
-mod shard;
 
 use std::path::{Path, PathBuf};
 
@@ -16,11 +15,10 @@ use mbn_spec::text::listed;
 use crate::classes::ClassNames;
 use crate::options::Options;
 use crate::output::Results;
+use crate::shard::Shard;
 use continued::Continued;
 use list::{End, List};
 use named::Named;
-
-pub use shard::{Shard, ShardArg};
 
 /// An image file, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,6 +25,7 @@ pub mod report;
 mod run;
 pub mod scores;
 pub mod setup;
+pub mod shard;
 pub mod sorter;
 pub mod stages;
 mod work;

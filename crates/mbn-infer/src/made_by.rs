@@ -1,155 +1,48 @@
-//! What makes an output, kept beside it while it is unfinished: a run that continues it must be the same.
+//! What the results of a run depend on.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
-use mbn_cli::Hint;
-use serde_json::{Value, json};
+use anyhow::{Context, Result};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::inputs::Shard;
+use crate::model::ModelId;
 use crate::options::Options;
-use crate::output::Destination;
+use crate::output::MadeBy;
 use crate::setup::Classifier;
+use crate::shard::Shard;
 
-/// What tells a model from others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ModelId {
-    /// A file.
-    File(PathBuf),
-    /// The hash of weights.
-    Weights(String),
-}
-
-/// What the results depend on, by name. Threads, batches, engine and device change at most their last digits, and are not in it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MadeBy(BTreeMap<String, Value>);
-
-impl MadeBy {
-    /// What this run's results depend on.
-    ///
-    /// # Errors
-    /// The model cannot be read.
-    pub fn of(options: &Options, classifier: &Classifier, shard: Option<Shard>) -> Result<Self> {
-        let model = match &classifier.model_id {
-            ModelId::Weights(sha256) => sha256.clone(),
-            ModelId::File(path) => {
-                sha256(path).with_context(|| format!("cannot read the model `{}`", path.display()))?
-            }
-        };
-        let shard = shard.unwrap_or_default().to_string();
-        let values = [
-            ("version", json!(env!("CARGO_PKG_VERSION"))),
-            ("model", json!(model)),
-            ("classes", json!(classifier.class_names.names())),
-            ("preprocessing", serde_json::to_value(classifier.preprocess)?),
-            ("scores", json!(format!("{:?}", classifier.scores))),
-            ("--output-name", json!(options.output_name)),
-            ("--format", json!(options.format.to_string())),
-            ("--top-k", json!(options.top_k)),
-            ("--threshold", json!(options.threshold)),
-            ("--logits", json!(options.logits)),
-            ("--features", json!(options.features)),
-            ("--max-pixels", json!(options.max_pixels)),
-            ("--full-decode", json!(options.full_decode)),
-            ("--shard", json!(shard)),
-        ];
-        Ok(Self(values.map(|(name, value)| (name.to_owned(), value)).into()))
-    }
-
-    /// The file beside the unfinished output `partial`.
-    pub fn path(partial: &Path) -> PathBuf {
-        let mut name = OsString::from(partial);
-        name.push(".json");
-        name.into()
-    }
-
-    /// Writes it beside an unfinished output.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn save(&self, partial: &Path) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(&self.0)?;
-        text.push(b'\n');
-        mbn_files::atomic::write(&Self::path(partial), &text)
-    }
-
-    /// Checks that the unfinished output `partial` was made by the same.
-    ///
-    /// # Errors
-    /// It was not, or there is nothing that says it.
-    pub fn check(&self, partial: &Path) -> Result<()> {
-        let (path, shown) = (Self::path(partial), partial.display());
-        let anew = || "leave `--resume` out to classify all inputs anew".to_owned();
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(anyhow!(
-                    "`{shown}` cannot be continued: `{}`, which says what made it, is missing",
-                    path.display()
-                ))
-                .hint(anew);
-            }
-            Err(error) => bail!("cannot read `{}`: {error}", path.display()),
-        };
-        let earlier: BTreeMap<String, Value> = serde_json::from_slice(&text)
-            .with_context(|| format!("`{}` does not say what made `{shown}`", path.display()))
-            .hint(anew)?;
-        let differs = |(name, value): (&String, &Value)| {
-            let before = earlier.get(name).unwrap_or(&Value::Null);
-            (before != value).then(|| difference(name, before, value))
-        };
-        match self.0.iter().find_map(differs) {
-            None => Ok(()),
-            Some(difference) => Err(anyhow!(
-                "`{shown}` cannot be continued: it was made by {difference}"
-            ))
-            .hint(anew),
+/// What this run's results depend on.
+///
+/// # Errors
+/// The model cannot be read.
+pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>) -> Result<MadeBy> {
+    let model = match &classifier.model_id {
+        ModelId::Weights(sha256) => sha256.clone(),
+        ModelId::File(path) => {
+            sha256(path).with_context(|| format!("cannot read the model `{}`", path.display()))?
         }
-    }
-}
-
-/// The unfinished output of a run. When it is gone, whatever ended the run, so is what says what made it.
-#[derive(Debug)]
-pub struct Unfinished(PathBuf);
-
-impl Unfinished {
-    /// That of a file; other destinations have none.
-    pub fn of(destination: &Destination) -> Option<Self> {
-        match destination {
-            Destination::File(file) => Some(Self(file.partial_path().to_owned())),
-            Destination::Stdout | Destination::Stream(_) => None,
-        }
-    }
-
-    /// Its name.
-    pub fn partial(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if !self.0.exists() {
-            // Usually it is not there.
-            let _ = fs::remove_file(MadeBy::path(&self.0));
-        }
-    }
-}
-
-/// What differs, for a person to read.
-fn difference(name: &str, before: &Value, now: &Value) -> String {
-    match (name, before.is_null() || now.is_null()) {
-        ("model", _) => "another model".to_owned(),
-        ("classes", _) => "a model with other classes".to_owned(),
-        ("scores", _) => "another reading of the model's output".to_owned(),
-        (name, false) if !before.is_array() => format!("{name} {before}, now it is {now}"),
-        (name, _) => format!("another {name}"),
-    }
+    };
+    let shard = shard.unwrap_or_default().to_string();
+    let values = [
+        ("version", json!(env!("CARGO_PKG_VERSION"))),
+        ("model", json!(model)),
+        ("classes", json!(classifier.class_names.names())),
+        ("preprocessing", serde_json::to_value(classifier.preprocess)?),
+        ("scores", json!(format!("{:?}", classifier.scores))),
+        ("--output-name", json!(options.output_name)),
+        ("--format", json!(options.format.to_string())),
+        ("--top-k", json!(options.top_k)),
+        ("--threshold", json!(options.threshold)),
+        ("--logits", json!(options.logits)),
+        ("--features", json!(options.features)),
+        ("--max-pixels", json!(options.max_pixels)),
+        ("--full-decode", json!(options.full_decode)),
+        ("--shard", json!(shard)),
+    ];
+    Ok(MadeBy::new(values))
 }
 
 fn sha256(path: &Path) -> io::Result<String> {
@@ -169,44 +62,5 @@ impl io::Write for Hasher<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn made_by(values: &[(&str, Value)]) -> MadeBy {
-        let values = values
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()));
-        MadeBy(values.collect())
-    }
-
-    #[test]
-    fn only_the_same_run_continues() {
-        let folder = tempfile::tempdir().unwrap();
-        let partial = folder.path().join("out.partial");
-        let ours = made_by(&[("model", json!("abc")), ("--top-k", json!(3))]);
-        let missing = ours.check(&partial).unwrap_err().to_string();
-        assert!(
-            missing.contains("out.partial.json`, which says what made it, is missing"),
-            "{missing}"
-        );
-        ours.save(&partial).unwrap();
-        ours.check(&partial).unwrap();
-        for (other, part) in [
-            (made_by(&[("model", json!("abd"))]), "made by another model"),
-            (
-                made_by(&[("--top-k", json!(5))]),
-                "made by --top-k 3, now it is 5",
-            ),
-            (made_by(&[("--new", json!(5))]), "made by another --new"),
-        ] {
-            let message = other.check(&partial).unwrap_err().to_string();
-            assert!(message.ends_with(part), "{message}");
-        }
-        fs::write(MadeBy::path(&partial), "{").unwrap();
-        assert!(ours.check(&partial).is_err());
     }
 }

@@ -254,6 +254,15 @@ impl fmt::Display for Model {
     }
 }
 
+/// What tells a model from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelId {
+    /// A file.
+    File(PathBuf),
+    /// The hash of weights.
+    Weights(String),
+}
+
 #[cfg(test)]
 mod tests {
     use mbn_onnx::{ExportOptions, export};

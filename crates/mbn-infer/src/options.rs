@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod parts;
 mod values;
 
@@ -13,10 +14,10 @@ use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_engine::images::MAX_BATCH;
 use mbn_spec::Preset;
 
-use crate::bench::BenchOptions;
-use crate::inputs::ShardArg;
 use crate::output::{Extra, Form, OutputFormat};
+use crate::shard::ShardArg;
 
+pub use bench::{BenchFormat, BenchOptions};
 pub use values::{BadImages, CudnnSearchName, EngineKind, ParityScope};
 
 const EXAMPLES: &str = "\

@@ -4,6 +4,7 @@ mod csv;
 mod destination;
 mod earlier;
 mod json;
+mod made_by;
 mod parquet;
 mod path_text;
 mod sink;
@@ -20,6 +21,7 @@ use crate::predictions::Classified;
 
 pub use destination::{Beginning, Destination, cannot_continue};
 pub use earlier::{Counts, Earlier, Lines, Results};
+pub use made_by::{MadeBy, Unfinished};
 pub use path_text::path_text;
 pub use sink::Sink;
 

@@ -16,9 +16,9 @@ use crate::evaluation::{self, Evaluation};
 use crate::feed::Feed;
 use crate::html::{About, Page};
 use crate::inputs;
-use crate::made_by::{MadeBy, Unfinished};
+use crate::made_by::made_by;
 use crate::options::{Command, Options};
-use crate::output::{self, Beginning, Destination};
+use crate::output::{self, Beginning, Destination, Unfinished};
 use crate::pipeline::Pipeline;
 use crate::report::Report;
 use crate::setup::{self, Classifier};
@@ -53,9 +53,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     let is_shown = progress::are_shown() && (options.output.is_some() || !stdout().is_terminal());
     let mut inputs = inputs::inputs(&options, &classifier.class_names, shard, is_shown)?;
     let made_by = match &unfinished {
-        Some(_) if options.form().partial_lines(1).is_some() => {
-            Some(MadeBy::of(&options, &classifier, shard)?)
-        }
+        Some(_) if options.form().partial_lines(1).is_some() => Some(made_by(&options, &classifier, shard)?),
         _ => None,
     };
     let mut report = Report::default();

@@ -12,11 +12,10 @@ use mbn_engine::runtime::{self, Runtime, RuntimeError};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::figures::Described;
-use super::options::BenchOptions;
 use crate::given::Given;
 use crate::hints;
 use crate::model::Model;
-use crate::options::EngineKind;
+use crate::options::{BenchOptions, EngineKind};
 use crate::preprocessing::Preprocessing;
 use crate::setup;
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::Options;
-use crate::inputs::Shard;
 use crate::output;
+use crate::shard::Shard;
 
 /// Stands for the number of the shard in the name of the output.
 const SHARD: &str = "{shard}";

@@ -9,8 +9,7 @@ use mbn_cli::{Hint, check_output};
 use mbn_files::{OutputKind, PartialError, PartialFile, PartialProblem};
 
 use super::earlier::{Counts, Lines, Results};
-use super::{Form, OutputFormat, Sink, Writer, cannot_write, parquet};
-use crate::made_by::MadeBy;
+use super::{Form, MadeBy, OutputFormat, Sink, Writer, cannot_write, parquet};
 
 /// Where results go.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use mbn_cli::UsageError;
 use mbn_engine::images::MAX_BATCH;
 
-use crate::options::EngineKind;
+use super::EngineKind;
 
 /// What is measured, and how the figures are printed.
 #[derive(Clone, Debug, Args)]
