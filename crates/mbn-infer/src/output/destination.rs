@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use mbn_cli::{Hint, check_output};
+use mbn_cli::{Hint, check_output, interrupt};
 use mbn_files::{OutputKind, PartialError, PartialFile, PartialProblem};
 
 use super::earlier::{Counts, Lines, Results};
@@ -154,7 +154,7 @@ fn anew(mut file: PartialFile, form: Form, made_by: Option<&MadeBy>) -> Result<B
         file.continue_at(0)?;
     }
     match made_by {
-        Some(made_by) => made_by.save(&partial)?,
+        Some(made_by) => interrupt::finishing(|| made_by.save(&partial))?,
         None => match fs::remove_file(MadeBy::path(&partial)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
