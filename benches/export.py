@@ -141,8 +141,9 @@ def processor():
     for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
         key, _, value = line.partition(":")
         found.setdefault(key.strip(), value.strip())
-    sets = [name for name, flag in [("AVX2", "avx2"), ("AVX-512", "avx512f"), ("VNNI", "avx512_vnni"), ("VNNI", "avx_vnni")]
-            if flag in found.get("flags", "").split()]
+    flags = set(found.get("flags", "").split())
+    sets = [name for name, *any_of in [("AVX2", "avx2"), ("AVX-512", "avx512f"), ("VNNI", "avx512_vnni", "avx_vnni")]
+            if flags.intersection(any_of)]
     return f"{found.get('model name', platform.machine())} ({', '.join(sets) or 'no AVX2'})"
 
 
