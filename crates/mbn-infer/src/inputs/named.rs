@@ -35,14 +35,14 @@ pub(super) struct Named {
 /// Where the pictures of a path are.
 enum PathPictures {
     Stdin,
-    Files(Walked),
+    Files(Box<Walked>),
 }
 
 impl PathPictures {
     fn of(path: &Path) -> Self {
         match path == Path::new("-") {
             true => Self::Stdin,
-            false => Self::Files(Walked::new(Pictures::of(path))),
+            false => Self::Files(Box::new(Walked::new(Pictures::of(path)))),
         }
     }
 }
@@ -95,7 +95,7 @@ impl Named {
         let counted = self.counted.pop_front();
         if let Some(pictures) = counted.or_else(|| Some(PathPictures::of(&self.paths.next()?))) {
             let walked = match pictures {
-                PathPictures::Files(walked) => walked,
+                PathPictures::Files(walked) => *walked,
                 PathPictures::Stdin => {
                     self.inside = Some(Container::stdin());
                     Walked::new(Pictures::none())

@@ -124,7 +124,8 @@ fn figures_follow_from_the_recorded_latencies() {
     let calls: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     for row in lines(&run.stdout) {
         let figure = |key: &str| row[key].as_f64().unwrap();
-        let own = calls.iter().filter(|call| call[4] == row["batch"].to_string());
+        let batch = row["batch"].to_string();
+        let own = calls.iter().filter(|call| call[4] == *batch);
         let (mut rounds, mut sorted) = (std::collections::BTreeSet::new(), Vec::new());
         for call in own {
             assert_eq!(
