@@ -3,15 +3,15 @@
 mod place;
 
 use std::cell::Cell;
-use std::ops::Not;
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Result, anyhow};
 use log::LevelFilter;
-use mbn_cli::Outcome;
+use mbn_cli::{Hint, Outcome, progress};
 use mbn_collectives::{Collectives, CollectivesError};
 use mbn_data::BatchPart;
 
 use self::place::Place;
+use crate::options::{Distributed, Options};
 
 /// This process among those that train together. Rank 0, the main one, writes the run and talks to the user.
 pub(crate) struct Ranks {
@@ -36,7 +36,7 @@ impl Ranks {
         }
     }
 
-    /// Joins the others. Ranks but the main one are silent from now on.
+    /// Joins the others.
     pub fn join(collectives: Box<dyn Collectives>) -> Result<Self> {
         let own = Place::of_this_process(collectives.host());
         let mut ranks = Self {
@@ -92,7 +92,9 @@ impl Ranks {
     fn like_this(&self, is_like: impl Fn(&Place, &Place) -> bool) -> (usize, usize) {
         let rank = self.rank();
         let places = self.others.as_ref().map_or(&[][..], |others| &others.places);
-        let Some(own) = places.get(rank) else { return (1, 0) };
+        let Some(own) = places.get(rank) else {
+            return (1, 0);
+        };
         let count = |places: &[Place]| places.iter().filter(|other| is_like(own, other)).count();
         (count(places), count(&places[..rank]))
     }
@@ -106,7 +108,10 @@ impl Ranks {
         let (size, hosts) = (self.size(), hosts.len());
         let machines = if hosts == 1 { "machine" } else { "machines" };
         let ranks = if size == 1 { "rank" } else { "ranks" };
-        Some(format!("{size} {ranks} on {hosts} {machines}, by {}", others.collectives.describe()))
+        Some(format!(
+            "{size} {ranks} on {hosts} {machines}, by {}",
+            others.collectives.describe()
+        ))
     }
 
     /// Replaces `values` by their sums over all ranks.
@@ -170,9 +175,11 @@ impl Ranks {
         let message = made.as_ref().err().map_or_else(String::new, mbn_cli::message);
         let messages = self.exchange(message.as_bytes())?;
         self.is_known.set(true);
-        let own = made?;
-        drop(own);
-        let failed = messages.iter().position(|message| !message.is_empty()).unwrap_or_default();
+        made?;
+        let failed = messages
+            .iter()
+            .position(|message| !message.is_empty())
+            .unwrap_or_default();
         let message = String::from_utf8_lossy(&messages[failed]).into_owned();
         Err(anyhow!("{}: {message}", self.name(failed)))
     }
@@ -192,7 +199,7 @@ impl Ranks {
     pub fn leave(self, ended: Result<Outcome>) -> Result<Outcome> {
         let Some(others) = &self.others else { return ended };
         match ended {
-            Err(error) if self.is_known.get().not() => {
+            Err(error) if !self.is_known.get() => {
                 // The main rank's is printed by its own means, which are the same but for the name.
                 log::set_max_level(LevelFilter::Error);
                 log::error!("{}: {}", self.name(self.rank()), mbn_cli::message(&error));
@@ -213,27 +220,44 @@ impl Ranks {
     }
 }
 
-/// Why processes cannot train together, with advice.
-pub(crate) fn hint(error: CollectivesError) -> Error {
-    let hint = match &error {
-        CollectivesError::NotFound { .. } | CollectivesError::NotLoaded { .. } => {
-            "`--mpi-lib FILE` names the library of MPI, such as the `libmpi.so.40` or `libmpi.so.12` beside the `mpirun` that is \
-             used"
-        }
-        CollectivesError::OtherSize { .. } => {
-            "start the processes with the `mpirun` of that library, or name the launcher's library with `--mpi-lib FILE`; with \
-             `srun`, `--mpi=pmix` or `--mpi=pmi2` is the one that the library is built for"
-        }
-        CollectivesError::NotMpi { .. } | CollectivesError::UnknownAbi { .. } => {
-            "name another library with `--mpi-lib FILE`: Open MPI 4 or 5, MPICH, Intel MPI, or one with the standard ABI"
-        }
-        _ => return error.into(),
+/// The processes of the run: those that the launcher started, or this one.
+pub(crate) fn of(options: &Options) -> Result<Ranks> {
+    let Some(Distributed::Mpi) = options.distributed else {
+        return Ok(Ranks::alone());
     };
-    match mbn_cli::Hint::hint(Err::<(), _>(error), || hint.to_owned()) {
-        Err(error) => error,
-        Ok(()) => unreachable!("an error stays one"),
+    let joined = mbn_collectives::join(options.mpi_lib.as_deref());
+    let collectives = match joined.as_ref().err().and_then(advice) {
+        Some(advice) => joined.hint(|| advice.to_owned())?,
+        None => joined?,
+    };
+    let ranks = Ranks::join(collectives)?;
+    if !ranks.is_main() {
+        // The main rank says it for all.
+        log::set_max_level(LevelFilter::Off);
+        progress::hide();
+    }
+    if let Some(description) = ranks.describe() {
+        log::info!("Training on {description}");
+    }
+    Ok(ranks)
+}
+
+/// What the user can do about processes that cannot join.
+fn advice(error: &CollectivesError) -> Option<&'static str> {
+    match error {
+        CollectivesError::NotFound { .. } | CollectivesError::NotLoaded { .. } => Some(
+            "`--mpi-lib FILE` names the library of MPI: the `libmpi.so.40` or `libmpi.so.12` that belongs to the `mpirun` in use",
+        ),
+        CollectivesError::OtherSize { .. } => Some(
+            "start the processes with the `mpirun` that belongs to the library, or name the launcher's library with `--mpi-lib \
+             FILE`; with `srun`, choose the `--mpi` that the library is built for, such as `--mpi=pmix`",
+        ),
+        CollectivesError::NotMpi { .. } | CollectivesError::UnknownAbi { .. } => Some(
+            "name a library of Open MPI 4 or 5, MPICH, Intel MPI, or one with the standard ABI, with `--mpi-lib FILE`",
+        ),
+        _ => None,
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

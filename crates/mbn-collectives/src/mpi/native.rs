@@ -72,7 +72,8 @@ impl Loaded {
             let function: Text = symbol(&library, path, "MPI_Get_library_version")?;
             text(|buffer, length| function(buffer, length))
         };
-        let version = version.lines().next().unwrap_or_default().trim().to_owned();
+        // The rest is how it was built.
+        let version = version.split(['\n', ',']).next().unwrap_or_default();
         let version = version.split_whitespace().collect::<Vec<_>>().join(" ");
         let kind = kind(&library, path, &version)?;
         Ok(Self {

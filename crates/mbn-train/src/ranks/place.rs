@@ -33,7 +33,9 @@ impl Place {
 
 /// The list of cores in `/proc/PID/status`.
 fn allowed_cores(status: &str) -> &str {
-    let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let cores = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     cores.unwrap_or_default().trim()
 }
 
