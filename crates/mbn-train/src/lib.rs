@@ -82,9 +82,9 @@ fn start_together(options: &Options, device: &Device, ranks: &Rc<Ranks>) -> Resu
         return Ok(started);
     }
     let state = started.as_ref().map(Trainer::to_bytes).transpose()?;
-    let state = ranks.from_main(&state.unwrap_or_default())?;
+    let state = ranks.ask_main(&state.unwrap_or_default())?;
     let folder = started.as_ref().map(|trainer| trainer.folder().to_string_lossy());
-    let folder = ranks.from_main(folder.unwrap_or_default().as_bytes())?;
+    let folder = ranks.ask_main(folder.unwrap_or_default().as_bytes())?;
     if state.is_empty() {
         return Ok(None);
     }

@@ -146,7 +146,7 @@ impl Ranks {
     }
 
     /// What the main rank gives.
-    pub fn from_main(&self, own: &[u8]) -> Result<Vec<u8>> {
+    pub fn ask_main(&self, own: &[u8]) -> Result<Vec<u8>> {
         let mut length = [if self.is_main() { own.len() as f64 } else { 0.0 }];
         self.sum_counts(&mut length)?;
         self.send(0, length[0] as usize, own)

@@ -20,7 +20,7 @@ fn ranks_tell_each_other_what_they_have() {
     let found = on_ranks(3, |ranks| {
         let own = vec![ranks.rank() as u8; 5 * ranks.rank()];
         let main = ranks
-            .from_main(format!("rank {}", ranks.rank()).as_bytes())
+            .ask_main(format!("rank {}", ranks.rank()).as_bytes())
             .unwrap();
         (
             ranks.exchange(&own).unwrap(),

@@ -32,7 +32,7 @@ impl Trainer {
         if let Some(average) = &self.average {
             own += &average.to_weights(&self.network, Metadata::default())?.sha256();
         }
-        let checked = match self.ranks.from_main(own.as_bytes())? == own.as_bytes() {
+        let checked = match self.ranks.ask_main(own.as_bytes())? == own.as_bytes() {
             true => Ok(()),
             false => Err(anyhow!(
                 "its weights differ from the main rank's after epoch {}",

@@ -10,7 +10,7 @@ use mbn_weights::Weights;
 use super::*;
 use crate::ranks::tests::on_ranks;
 use crate::run::LAST;
-use crate::{Command, start_together};
+use crate::start_together;
 
 /// Trains on so many ranks.
 fn train(ranks: usize, options: &Options) -> Vec<anyhow::Result<Outcome>> {
@@ -234,7 +234,6 @@ fn a_run_goes_on_with_any_number_of_ranks() {
         ]
         .map(str::to_owned);
         let resumed = Options::try_parse_from(line).unwrap();
-        assert!(matches!(resumed.command, None::<Command>));
         for outcome in train(ranks, &resumed) {
             assert_eq!(outcome.unwrap(), Outcome::Success);
         }
