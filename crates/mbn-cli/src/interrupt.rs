@@ -88,6 +88,20 @@ impl Drop for Preparing {
     }
 }
 
+/// Does a short piece of work that must not be left in the middle, while a signal would end the program at once, see
+/// [`install_preparing`]: then a signal ends it afterwards.
+pub fn finishing<T>(work: impl FnOnce() -> T) -> T {
+    let is_preparing = PREPARING.swap(false, Ordering::SeqCst);
+    let done = work();
+    if is_preparing {
+        PREPARING.store(true, Ordering::SeqCst);
+        if requested() {
+            signal_hook::low_level::exit(INTERRUPTED.into());
+        }
+    }
+    done
+}
+
 /// Whether the user asked the program to stop.
 pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)

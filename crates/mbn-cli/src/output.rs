@@ -24,6 +24,14 @@ pub fn check_output_file(path: &Path) -> Result<PathBuf> {
     mbn_files::check_output_file(path, Folders::Present).map_err(advise)
 }
 
+/// As [`check_output`], for a folder that gets files, and that the program creates if it is missing.
+///
+/// # Errors
+/// It or the nearest folder above it cannot be written to, or is no folder.
+pub fn check_output_folder(path: &Path) -> Result<()> {
+    mbn_files::check_output_folder(path).map_err(advise)
+}
+
 fn advise(error: OutputError) -> Error {
     let hint = match &error.problem {
         OutputProblem::IsFolder => {

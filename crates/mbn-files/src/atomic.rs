@@ -74,11 +74,12 @@ impl AtomicFile {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        // The file itself: errors of `tempfile` have the temporary name, which tells a user nothing.
+        self.file.as_file_mut().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.as_file_mut().flush()
     }
 }
 
@@ -90,7 +91,7 @@ impl Write for AtomicFile {
 pub fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut file = temporary(&folder_of(to))?;
-    io::copy(&mut source, &mut file)?;
+    io::copy(&mut source, file.as_file_mut())?;
     file.persist_noclobber(to).map_err(|error| error.error)?;
     Ok(())
 }
@@ -99,12 +100,9 @@ pub fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
 fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666)); // less what the umask removes
-    }
-    builder.tempfile_in(folder)
+    // The mode is that of any new file, where `tempfile` would keep it from others.
+    let create = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
+    builder.make_in(folder, create)
 }
 
 /// Makes the rename itself durable. Only Unix opens folders as files.

@@ -12,6 +12,8 @@ pub mod whole_file;
 
 pub use file_kind::{FileKind, HEAD};
 pub use folder::AtomicFolder;
-pub use output::{Folders, OutputError, OutputKind, OutputProblem, check_output, check_output_file};
+pub use output::{
+    Folders, OutputError, OutputKind, OutputProblem, check_output, check_output_file, check_output_folder,
+};
 pub use partial::{PartialError, PartialFile, PartialProblem};
 pub use temporaries::remove_temporaries;

@@ -102,6 +102,14 @@ pub fn check_output_file(path: &Path, folders: Folders) -> Result<PathBuf, Outpu
     }
 }
 
+/// Checks that files can be written in the folder `path`, which the caller creates if it is missing. Creates nothing that stays.
+///
+/// # Errors
+/// It or the nearest folder above it cannot be written to, or is no folder.
+pub fn check_output_folder(path: &Path) -> Result<(), OutputError> {
+    check_folder(or_current(path), Folders::Created).map_err(|problem| error(path, problem))
+}
+
 impl OutputKind {
     /// Finds what `path` leads to. Opens nothing, and does not check that the folder exists.
     ///

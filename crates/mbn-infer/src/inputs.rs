@@ -4,6 +4,7 @@ mod container;
 mod continued;
 mod list;
 mod named;
+mod walked;
 
 use std::path::{Path, PathBuf};
 
@@ -118,7 +119,7 @@ pub fn inputs(
     }
     let end = if options.null { End::Null } else { End::Line };
     let list = options.list.as_deref().map(|list| List::open(list, end));
-    let named = Named::new(options.paths.clone(), list.transpose()?, shard);
+    let mut named = Named::new(options.paths.clone(), list.transpose()?, shard);
     Ok(Inputs {
         total: if count { named.count() } else { None },
         source: Box::new(named),

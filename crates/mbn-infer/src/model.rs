@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -82,7 +82,9 @@ impl Model {
         let model = match mbn_onnx::Model::load(path) {
             Ok(model) => model,
             Err(error) => {
-                let advice = advice(path, &error.kind);
+                let Some(advice) = advice(path, &error.kind) else {
+                    return Err(error.into());
+                };
                 return Err(error).hint(|| advice);
             }
         };
@@ -231,16 +233,18 @@ fn holds_weights(path: &Path) -> bool {
     matches!(kind, Some(FileKind::Safetensors | FileKind::PytorchZip))
 }
 
-/// What a user can do about a file that is no ONNX model.
-fn advice(path: &Path, kind: &ModelErrorKind) -> String {
+/// What a user can do about a file that is no ONNX model. The system's error says enough about one that is there and cannot be read.
+fn advice(path: &Path, kind: &ModelErrorKind) -> Option<String> {
     let known = match kind {
+        ModelErrorKind::Io(error) if error.kind() != ErrorKind::NotFound => return None,
         ModelErrorKind::OtherKind(kind) => other_kind(path, *kind),
         _ => None,
     };
     // What a converted checkpoint makes is weights, which `--model` takes as well.
-    known.unwrap_or_else(|| {
-        "`mbn-export --weights FILE OUT.onnx` makes a model of weights; `--model` takes it, or the weights themselves"
-            .to_owned()
+    known.or_else(|| {
+        let advice =
+            "`mbn-export --weights FILE OUT.onnx` makes a model of weights; `--model` takes it, or the weights themselves";
+        Some(advice.to_owned())
     })
 }
 

@@ -166,11 +166,11 @@ pub struct Options {
     #[arg(long, requires = "output", help_heading = "Output")]
     pub resume: bool,
 
-    /// Page with thumbnails and results to look through in a browser; it needs no network
+    /// Page with thumbnails and results to look through in a browser; it needs no network. `{shard}` as in `--output`
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub html: Option<PathBuf>,
 
-    /// Folder that gets a copy of each picture, in a folder named like its likeliest class
+    /// Folder that gets a copy of each picture, in a folder named like its likeliest class; `{shard}` as in `--output`
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub sort_into: Option<PathBuf>,
 

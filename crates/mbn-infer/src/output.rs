@@ -20,7 +20,7 @@ use clap::ValueEnum;
 use crate::predictions::Classified;
 
 pub use destination::{Beginning, Destination, cannot_continue};
-pub use earlier::{Counts, Earlier, Lines, Results};
+pub use earlier::{Counts, Earlier, Lines, Results, RowCount};
 pub use made_by::{MadeBy, Unfinished};
 pub use path_text::path_text;
 pub use sink::Sink;
@@ -73,13 +73,19 @@ pub struct Form {
 }
 
 impl Form {
-    /// How an unfinished file holds the results, unless they cannot be told in it from each other. An image has `rows` rows in CSV.
+    /// How an unfinished file holds the results, unless it does not show every input. An image has at most `rows` rows in CSV.
     pub fn partial_lines(self, rows: usize) -> Option<Lines> {
         match self.format {
             OutputFormat::Text => None,
             OutputFormat::Json | OutputFormat::Parquet => Some(Lines::Json),
-            // Under a threshold, images have different numbers of rows.
-            OutputFormat::Csv => (self.extra == Extra::default()).then_some(Lines::Csv(rows)),
+            OutputFormat::Csv => {
+                let count = match self.extra.uncertain {
+                    // Under a threshold, images have different numbers of rows.
+                    true => RowCount::UpTo(rows),
+                    false => RowCount::Always(rows),
+                };
+                Some(Lines::Csv(self.extra, count))
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use log::Level;
-use mbn_cli::{Outcome, check_output_file, interrupt, progress};
+use mbn_cli::{Outcome, check_output_file, check_output_folder, interrupt, progress};
 use mbn_data::{DecodeOptions, LeftOut};
 use mbn_spec::text::counted;
 
@@ -48,6 +48,9 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     let unfinished = Unfinished::of(&destination);
     if let Some(page) = &options.html {
         check_output_file(page)?;
+    }
+    for folder in [&options.sort_into, &options.evaluation].into_iter().flatten() {
+        check_output_folder(folder)?;
     }
     let mut classifier = setup::classifier(&options)?;
     let is_shown = progress::are_shown() && (options.output.is_some() || !stdout().is_terminal());

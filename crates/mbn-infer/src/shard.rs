@@ -32,6 +32,11 @@ impl Shard {
         (index < count).then_some(Self { index, count })
     }
 
+    /// Whether there are others.
+    pub fn is_part(self) -> bool {
+        self.count > 1
+    }
+
     /// Its number, from 0 on.
     pub fn index(self) -> u64 {
         self.index
@@ -82,10 +87,13 @@ impl FromStr for ShardArg {
 const RANKS: &[(&str, &str)] = &[
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("PMI_RANK", "PMI_SIZE"),
-    ("SLURM_PROCID", SLURM_TASKS),
+    ("SLURM_PROCID", SLURM_STEP_TASKS),
 ];
 
-/// Slurm sets it for a single process too, such as one of an array.
+/// `srun` sets it, for a single process too, such as one of an array.
+const SLURM_STEP_TASKS: &str = "SLURM_STEP_NUM_TASKS";
+
+/// How many processes `srun` would start: a batch script has it too, and runs once, as process 0.
 const SLURM_TASKS: &str = "SLURM_NTASKS";
 
 /// Environment variables that number the parts of a job that are started one by one. How many there are is not known: Slurm's
@@ -112,7 +120,7 @@ impl ShardArg {
         let mut rank = None;
         for &(name, size) in RANKS {
             if let (Some((_, index)), Some((_, size_found))) = (number(name)?, number(size)?)
-                && (size != SLURM_TASKS || size_found > 1)
+                && (size != SLURM_STEP_TASKS || size_found > 1)
             {
                 rank = Some((name, index, size, size_found));
                 break;
@@ -141,6 +149,14 @@ impl ShardArg {
                     "{name} numbers this process, but nothing says how many there are"
                 ))
                 .hint(|| "`--shard launcher/N` says it".to_owned());
+            }
+            (None, None, _) if number(SLURM_TASKS)?.is_some_and(|(_, tasks)| tasks > 1) => {
+                return Err(anyhow::anyhow!(
+                    "Slurm allocated several tasks, but did not start this process as one of them"
+                ))
+                .hint(|| {
+                    "`srun mbn-infer ...` starts one for each task; `--shard I/N` names the shard".to_owned()
+                });
             }
             (None, None, _) => {
                 let names = RANKS.iter().map(|(name, _)| *name).chain(INDEXES.iter().copied());
@@ -178,8 +194,22 @@ mod tests {
 
     #[test]
     fn launchers_number_their_processes() {
-        let slurm = [("SLURM_PROCID", "1"), ("SLURM_NTASKS", "4")];
-        let alone = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1")];
+        let step = |rank, tasks| {
+            [
+                ("SLURM_PROCID", rank),
+                ("SLURM_NTASKS", tasks),
+                ("SLURM_STEP_NUM_TASKS", tasks),
+            ]
+        };
+        let (slurm, alone) = (step("1", "4"), step("0", "1"));
+        // A batch script, the shell of an allocation, and what a single process of a larger allocation has.
+        let batch = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")];
+        let shell = [("SLURM_NTASKS", "4")];
+        let one = [
+            ("SLURM_PROCID", "0"),
+            ("SLURM_NTASKS", "4"),
+            ("SLURM_STEP_NUM_TASKS", "1"),
+        ];
         let array = [("SLURM_ARRAY_TASK_ID", "7"), ("SLURM_ARRAY_TASK_COUNT", "3")];
         let ompi = [("OMPI_COMM_WORLD_RANK", "2"), ("OMPI_COMM_WORLD_SIZE", "3")];
         let of = |parts: &[&[(&'static str, &'static str)]]| parts.concat();
@@ -193,6 +223,8 @@ mod tests {
             ("launcher/100", of(&[&array, &alone]), "7/100"),
             ("launcher/8", of(&[&[("JOB_COMPLETION_INDEX", "5")]]), "5/8"),
             ("launcher", of(&[&slurm, &array]), "1/4"),
+            ("launcher", of(&[&ompi, &batch]), "2/3"),
+            ("launcher/100", of(&[&array, &batch]), "7/100"),
         ] {
             assert_eq!(resolved(argument, &variables).unwrap().0, expected, "{argument}");
         }
@@ -205,7 +237,21 @@ mod tests {
                 of(&[&array, &slurm]),
                 "both SLURM_PROCID and SLURM_ARRAY_TASK_ID",
             ),
-            ("launcher/3", of(&[&slurm]), "SLURM_NTASKS says 4"),
+            (
+                "launcher",
+                of(&[&batch]),
+                "did not start this process as one of them",
+            ),
+            ("launcher/4", of(&[&batch]), "did not start this process"),
+            ("launcher", of(&[&shell]), "did not start this process"),
+            ("launcher", of(&[&one]), "did not start this process"),
+            ("launcher", of(&[&array, &batch]), "nothing says how many"),
+            (
+                "launcher",
+                of(&[&[("PBS_JOBID", "1"), ("PBS_NP", "4")]]),
+                "no launcher numbers this process",
+            ),
+            ("launcher/3", of(&[&slurm]), "SLURM_STEP_NUM_TASKS says 4"),
             ("launcher/7", of(&[&array]), "is 7, expected a number from 0 to 6"),
             ("launcher/8", of(&[&[("JOB_COMPLETION_INDEX", "x")]]), "is `x`"),
         ] {

@@ -143,14 +143,25 @@ fn classifier(nodes: &mut Nodes, architecture: &Architecture, options: &ExportOp
         true => ("features.half", "logits.half"),
         false => (FEATURES, LOGITS),
     };
-    nodes.add_named("Flatten", "flatten", &[], features, [("axis", Attribute::Int(1))]);
+    let flattened = [("axis", Attribute::Int(1))];
+    let on_bytes = options.on_bytes(architecture.convs().len());
+    if on_bytes && !options.features {
+        // Rounding comes first, so that ONNX Runtime averages bytes in the order in which the convolutions leave them.
+        nodes.to_bytes(FEATURES, BYTE_ZERO);
+        nodes.add("Flatten", "flatten", &[], flattened);
+        nodes.to_floats(FEATURES, BYTE_ZERO);
+    } else {
+        nodes.add_named("Flatten", "flatten", &[], features, flattened);
+    }
+    if on_bytes && options.features {
+        nodes.through_bytes(FEATURES, BYTE_ZERO);
+    }
     if half && options.features {
         nodes.add("Cast", FEATURES, &[], [cast_to(DataType::Float)]);
         features.clone_into(&mut nodes.value);
     }
     let transposed = [("transB", Attribute::Int(1))];
-    if options.on_bytes(architecture.convs().len()) {
-        nodes.through_bytes(FEATURES, BYTE_ZERO);
+    if on_bytes {
         // Without a zero point ONNX Runtime leaves the classifier on floats.
         let weight = nodes.constant_of_bytes("fc.weight", Some(CLASSIFIER_ZERO), "classifier.weight");
         let bias = nodes.constant_of_bytes("fc.bias", None, "classifier.bias");
@@ -211,12 +222,24 @@ impl Nodes<'_> {
 
     /// The value as bytes, and what they stand for: engines that compute on bytes leave both out.
     fn through_bytes(&mut self, name: &str, zero: &str) {
-        let (scale, bytes) = (scale_name(name), format!("{name}.bytes"));
-        self.add("QuantizeLinear", &bytes, &[&scale, zero], []);
+        self.to_bytes(name, zero);
+        self.to_floats(name, zero);
+    }
+
+    fn to_bytes(&mut self, name: &str, zero: &str) {
+        self.add(
+            "QuantizeLinear",
+            &format!("{name}.bytes"),
+            &[&scale_name(name), zero],
+            [],
+        );
+    }
+
+    fn to_floats(&mut self, name: &str, zero: &str) {
         self.add(
             "DequantizeLinear",
             &format!("{name}.rounded"),
-            &[&scale, zero],
+            &[&scale_name(name), zero],
             [],
         );
     }

@@ -102,3 +102,18 @@ fn an_open_file_is_a_stream() {
     std::os::unix::fs::symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), &link).unwrap();
     assert_eq!(OutputKind::of(&link).unwrap(), OutputKind::Stream);
 }
+
+#[test]
+fn a_folder_that_is_not_there_yet_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    for name in ["", "new", "new/below"] {
+        check_output_folder(&folder.path().join(name)).unwrap();
+    }
+    check_output_folder(Path::new("")).unwrap();
+    for name in ["file", "file/below"] {
+        let error = check_output_folder(&folder.path().join(name)).unwrap_err();
+        assert!(matches!(error.problem, OutputProblem::NotAFolder(_)), "{error:?}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}

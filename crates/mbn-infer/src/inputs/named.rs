@@ -1,5 +1,6 @@
 //! Images named by paths and by a list, found as they are needed.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -7,16 +8,22 @@ use mbn_data::{LeftOut, Pictures};
 
 use super::container::Container;
 use super::list::List;
+use super::walked::Walked;
 use super::{Input, Shard, Source};
+
+/// Names that are kept in memory, about 100 bytes each, to count the inputs before the first one is taken.
+const MOST_COUNTED: usize = 1 << 20;
 
 /// The images of some paths and of a list, or those of one shard: of a list every N-th line, so that a shard need not look at the
 /// files of others, and of the paths every N-th image.
 pub(super) struct Named {
+    /// Paths whose pictures have been counted, at least in part.
+    counted: VecDeque<PathPictures>,
     paths: std::vec::IntoIter<PathBuf>,
     list: Option<List>,
     shard: Shard,
     /// The path whose pictures come now, and whether the shard takes all of them.
-    current: Option<(Pictures<'static>, bool)>,
+    current: Option<(Walked, bool)>,
     /// The file whose pictures come before the next one of `current`.
     inside: Option<Container>,
     /// Images of the paths and lines of the list so far.
@@ -25,9 +32,25 @@ pub(super) struct Named {
     left_out: LeftOut,
 }
 
+/// Where the pictures of a path are.
+enum PathPictures {
+    Stdin,
+    Files(Walked),
+}
+
+impl PathPictures {
+    fn of(path: &Path) -> Self {
+        match path == Path::new("-") {
+            true => Self::Stdin,
+            false => Self::Files(Walked::new(Pictures::of(path))),
+        }
+    }
+}
+
 impl Named {
     pub(super) fn new(paths: Vec<PathBuf>, list: Option<List>, shard: Option<Shard>) -> Self {
         Self {
+            counted: VecDeque::new(),
             paths: paths.into_iter(),
             list,
             shard: shard.unwrap_or_default(),
@@ -39,19 +62,29 @@ impl Named {
         }
     }
 
-    /// Number of images, unless a list names them or they are in archives.
-    pub(super) fn count(&self) -> Option<u64> {
+    /// Number of images, unless a list names them, they are in archives, or there are very many. What was found is kept, so that no
+    /// folder is searched twice.
+    pub(super) fn count(&mut self) -> Option<u64> {
+        self.count_up_to(MOST_COUNTED)
+    }
+
+    fn count_up_to(&mut self, most: usize) -> Option<u64> {
         if self.list.is_some() {
             return None;
         }
         let mut all = 0;
-        for found in self.paths.as_slice().iter().flat_map(|path| Pictures::of(path)) {
-            if found.is_ok_and(|path| is_stdin(&path) || Container::has_name(&path)) {
-                return None;
-            }
-            all += 1;
+        for path in self.paths.by_ref() {
+            let mut pictures = PathPictures::of(&path);
+            let found = match &mut pictures {
+                PathPictures::Stdin => None,
+                PathPictures::Files(walked) => {
+                    walked.look_ahead(most - all, |path| !Container::has_name(path))
+                }
+            };
+            self.counted.push_back(pictures);
+            all += found?;
         }
-        Some(self.shard.count_of(all))
+        Some(self.shard.count_of(all as u64))
     }
 
     /// Goes to the next path; false after the last.
@@ -59,12 +92,16 @@ impl Named {
         if let Some((pictures, _)) = self.current.take() {
             self.left_out.merge(pictures.into_left_out());
         }
-        if let Some(path) = self.paths.next() {
-            self.current = Some((Pictures::of(&path), false));
-            if is_stdin(&path) {
-                self.current = Some((Pictures::none(), false));
-                self.inside = Some(Container::stdin());
-            }
+        let counted = self.counted.pop_front();
+        if let Some(pictures) = counted.or_else(|| Some(PathPictures::of(&self.paths.next()?))) {
+            let walked = match pictures {
+                PathPictures::Files(walked) => walked,
+                PathPictures::Stdin => {
+                    self.inside = Some(Container::stdin());
+                    Walked::new(Pictures::none())
+                }
+            };
+            self.current = Some((walked, false));
             return Ok(true);
         }
         let Some(list) = &mut self.list else {
@@ -73,7 +110,7 @@ impl Named {
         while let Some(path) = list.next(wait)? {
             self.lines += 1;
             if self.shard.has(self.lines - 1) {
-                self.current = Some((Pictures::of(&path), true));
+                self.current = Some((Walked::new(Pictures::of(&path)), true));
                 return Ok(true);
             }
         }
@@ -101,11 +138,6 @@ impl Named {
             }
         }
     }
-}
-
-/// Whether a path means stdin.
-fn is_stdin(path: &Path) -> bool {
-    path == Path::new("-")
 }
 
 impl Source for Named {
@@ -136,10 +168,49 @@ mod tests {
     fn found(paths: &[PathBuf], shard: Option<Shard>) -> Vec<PathBuf> {
         let mut named = Named::new(paths.to_vec(), None, shard);
         let count = named.count().unwrap();
-        let inputs = std::iter::from_fn(|| named.next(&mut || {}).unwrap());
-        let found: Vec<_> = inputs.map(|input| input.path).collect();
+        let found = rest(&mut named);
         assert_eq!(found.len() as u64, count);
         found
+    }
+
+    fn rest(named: &mut Named) -> Vec<PathBuf> {
+        let inputs = std::iter::from_fn(|| named.next(&mut || {}).unwrap());
+        inputs.map(|input| input.path).collect()
+    }
+
+    fn named(paths: &[&Path]) -> Named {
+        Named::new(paths.iter().map(|path| (*path).to_owned()).collect(), None, None)
+    }
+
+    /// What was counted is found no second time, and comes with the rest, in order.
+    #[test]
+    fn folders_are_searched_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (photos, other) = (folder.path().join("photos"), folder.path().join("z.png"));
+        std::fs::create_dir(&photos).unwrap();
+        let files: Vec<_> = (0..5).map(|i| photos.join(format!("{i}.png"))).collect();
+        files.iter().for_each(|file| std::fs::write(file, "").unwrap());
+        std::fs::write(photos.join("notes.txt"), "").unwrap();
+        std::fs::write(&other, "").unwrap();
+        let paths = [&photos, &other].map(PathBuf::as_path);
+        let all: Vec<_> = files.iter().chain([&other]).cloned().collect();
+        // More than may be kept.
+        for most in [0, 3, 5] {
+            let mut few = named(&paths);
+            assert_eq!(few.count_up_to(most), None);
+            assert_eq!(rest(&mut few), all, "{most}");
+            assert!(!few.left_out().is_empty());
+        }
+        std::fs::write(folder.path().join("a.tar"), "").unwrap();
+        let archive = folder.path().join("a.tar");
+        for unknown in [archive.as_path(), Path::new("-")] {
+            assert_eq!(named(&[&other, unknown, &photos]).count(), None);
+        }
+        let mut once = named(&paths);
+        assert_eq!(once.count(), Some(6));
+        std::fs::remove_dir_all(&photos).unwrap();
+        assert_eq!(rest(&mut once), all);
+        assert!(!once.left_out().is_empty());
     }
 
     #[test]

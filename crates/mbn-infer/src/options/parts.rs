@@ -1,23 +1,51 @@
 //! Options for parts of the work: shards, and outputs that are continued.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use mbn_files::OutputKind;
 
 use super::Options;
 use crate::output;
 use crate::shard::Shard;
 
-/// Stands for the number of the shard in the name of the output.
+/// Stands for the number of the shard in the name of an output.
 const SHARD: &str = "{shard}";
 
 fn has_shard(output: &Path) -> bool {
     output.to_str().is_some_and(|name| name.contains(SHARD))
 }
 
+/// Puts the number of the shard into the name of an output, if it has a place for it.
+fn put_number(output: &mut PathBuf, shard: Shard) {
+    if has_shard(output) {
+        let name = output.to_string_lossy();
+        *output = name.replace(SHARD, &shard.index().to_string()).into();
+    }
+}
+
+/// Whether each shard seems to have a file of its own: the name has its number, as a script may write it.
+fn has_number(output: &Path, shard: Shard) -> bool {
+    let name = output.to_string_lossy();
+    let mut numbers = name.split(|c: char| !c.is_ascii_digit());
+    numbers.any(|number| number.parse() == Ok(shard.index()))
+}
+
+/// Says that shards may replace each other's file. This is no error: on machines of their own they do not.
+fn warn_of_others(output: &Path, shard: Shard) {
+    let is_file = matches!(OutputKind::of(output), Ok(OutputKind::File(_)));
+    if shard.is_part() && is_file && !has_number(output, shard) {
+        log::warn!(
+            "`{}` has the same name for every shard: in one folder, each replaces what another has written\n\
+             hint: `{SHARD}` in the name becomes the number of the shard",
+            output.display()
+        );
+    }
+}
+
 impl Options {
     /// The shard of the inputs that this process takes, if it does not take all, by the launcher's environment if need be. Puts
-    /// its number into the name of the output.
+    /// its number into the names of outputs.
     ///
     /// # Errors
     /// No launcher says which one it is, or what it says cannot be.
@@ -29,9 +57,13 @@ impl Options {
         if let Some(variable) = by {
             log::info!("shard: {shard}, by {variable}");
         }
-        if let Some(output) = self.output.as_mut().filter(|output| has_shard(output)) {
-            let name = output.to_string_lossy();
-            *output = name.replace(SHARD, &shard.index().to_string()).into();
+        let outputs = [&mut self.output, &mut self.html, &mut self.sort_into];
+        for output in outputs.into_iter().flatten() {
+            put_number(output, shard);
+        }
+        // Shards may sort into one folder.
+        for file in [&self.output, &self.html].into_iter().flatten() {
+            warn_of_others(file, shard);
         }
         Ok(Some(shard))
     }
@@ -59,8 +91,15 @@ impl Options {
         if self.resume && self.form().partial_lines(1).is_none() {
             return Some(output::cannot_continue(self.form()).to_string());
         }
-        if self.shard.is_none() && self.output.as_deref().is_some_and(has_shard) {
-            return Some("`{shard}` in `--output` needs `--shard`".to_owned());
+        let outputs = [
+            ("--output", &self.output),
+            ("--html", &self.html),
+            ("--sort-into", &self.sort_into),
+        ];
+        for (option, output) in outputs {
+            if self.shard.is_none() && output.as_deref().is_some_and(has_shard) {
+                return Some(format!("`{SHARD}` in `{option}` needs `--shard`"));
+            }
         }
         let stdin = Path::new("-");
         if self.list.as_deref() == Some(stdin) && self.paths.iter().any(|path| path == stdin) {

@@ -10,7 +10,28 @@ use serde::Serialize;
 use super::{Extra, Sink, Writer, path_text};
 use crate::predictions::Classified;
 
-pub(super) const HEADER: [&str; 6] = ["path", "rank", "label", "index", "probability", "error"];
+const ALWAYS: [&str; 6] = ["path", "rank", "label", "index", "probability", "error"];
+const WANTED: [&str; 3] = ["uncertain", "logit", "features"];
+
+/// The names of the columns.
+pub(super) fn header(extra: Extra) -> Vec<&'static str> {
+    let mut names = ALWAYS.to_vec();
+    names.extend(wanted(extra, WANTED));
+    names
+}
+
+/// Those of the other columns that are wanted.
+fn wanted<T>(extra: Extra, others: [T; 3]) -> Vec<T> {
+    let Extra {
+        uncertain,
+        logits,
+        features,
+    } = extra;
+    let others = others.into_iter().zip([uncertain, logits, features]);
+    others
+        .filter_map(|(field, wanted)| wanted.then_some(field))
+        .collect()
+}
 
 pub(super) struct Csv {
     writer: csv::Writer<Sink>,
@@ -34,23 +55,13 @@ impl Csv {
             extra,
         };
         if !continues {
-            let others = csv.wanted(["uncertain", "logit", "features"].map(Field::Text));
-            csv.writer.serialize((HEADER, others)).map_err(cause)?;
+            csv.writer.serialize(header(extra)).map_err(cause)?;
         }
         Ok(csv)
     }
 
-    /// Those of the other columns that are wanted.
     fn wanted<'a>(&self, others: [Field<'a>; 3]) -> Vec<Field<'a>> {
-        let Extra {
-            uncertain,
-            logits,
-            features,
-        } = self.extra;
-        let others = others.into_iter().zip([uncertain, logits, features]);
-        others
-            .filter_map(|(field, wanted)| wanted.then_some(field))
-            .collect()
+        wanted(self.extra, others)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use mbn_cli::{Hint, check_output};
+use mbn_cli::{Hint, check_output, interrupt};
 use mbn_files::{OutputKind, PartialError, PartialFile, PartialProblem};
 
 use super::earlier::{Counts, Lines, Results};
@@ -81,7 +81,7 @@ impl Destination {
         }
     }
 
-    /// Continues what an earlier run wrote, if it wrote anything. An image has `rows` rows in CSV.
+    /// Continues what an earlier run wrote, if it wrote anything. An image has at most `rows` rows in CSV.
     ///
     /// # Errors
     /// It cannot be continued or read, was made by another run, or the output is no file.
@@ -105,21 +105,22 @@ impl Destination {
         let partial = file.partial_path().to_owned();
         made_by.check(&partial)?;
         let lines = form.partial_lines(rows).ok_or_else(|| cannot_continue(form))?;
-        let open = || Results::open(&partial, lines);
-        let counts = open()
-            .and_then(Results::count)
-            .with_context(|| cannot_read(&partial))?;
+        let counts = Results::open_cut(&partial, lines).and_then(Results::count);
+        let counts = counts.with_context(|| cannot_read(&partial))?;
         let mut file = file;
         let begin = || {
             let cut = file.len()? - counts.end;
             if cut > 0 {
                 log::info!(
-                    "`{}`: its last {cut} bytes are no whole result, and are written anew",
+                    "`{}`: its last {cut} bytes may not be a whole result, and are written anew",
                     partial.display()
                 );
             }
             file.continue_at(counts.end)?;
-            anyhow::Ok((continued(file, form, counts.end > 0)?, open()?))
+            anyhow::Ok((
+                continued(file, form, counts.end > 0)?,
+                Results::open(&partial, lines)?,
+            ))
         };
         let (writer, results) = begin().with_context(|| cannot_write(Some(&path)))?;
         Ok(Beginning::Continued {
@@ -132,14 +133,10 @@ impl Destination {
 
 /// That results in this form cannot be continued.
 pub fn cannot_continue(form: Form) -> anyhow::Error {
-    match form.format {
-        OutputFormat::Csv => anyhow!(
-            "`--resume` cannot continue `--format csv` with `--threshold`, `--logits` or `--features`: use json"
-        ),
-        format => anyhow!(
-            "`--resume` cannot continue `--format {format}`, which does not show every input: use json, csv or parquet"
-        ),
-    }
+    anyhow!(
+        "`--resume` cannot continue `--format {}`, which does not show every input: use json, csv or parquet",
+        form.format
+    )
 }
 
 /// Begins a file anew, over what an earlier run left.
@@ -157,7 +154,7 @@ fn anew(mut file: PartialFile, form: Form, made_by: Option<&MadeBy>) -> Result<B
         file.continue_at(0)?;
     }
     match made_by {
-        Some(made_by) => made_by.save(&partial)?,
+        Some(made_by) => interrupt::finishing(|| made_by.save(&partial))?,
         None => match fs::remove_file(MadeBy::path(&partial)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}

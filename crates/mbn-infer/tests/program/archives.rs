@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
@@ -86,6 +87,16 @@ fn pictures_in_a_tar_archive_are_classified_as_files_are() {
     failure(json(&folder).args(["--list", "-", "-"]), 2);
 
     // One that ends early: what is there is classified.
+    let stdin = failure(json(&folder).arg("-").write_stdin(&bytes[..bytes.len() / 2]), 3);
+    let found = results(&stdin);
+    assert_eq!(
+        found.last().unwrap(),
+        &(
+            "-".to_owned(),
+            Value::from("the archive ends early, more may be missing")
+        )
+    );
+    assert_eq!(found[0], expected(&folder, "-/in")[0]);
     std::fs::write(folder.path().join("1.tar"), &bytes[..bytes.len() / 2]).unwrap();
     let run = failure(json(&folder).args(["1.tar", "a.png"]), 3);
     let found = results(&run);
@@ -118,11 +129,24 @@ fn an_archive_is_continued_where_it_was_interrupted() {
     assert_eq!(std::fs::read_to_string(folder.path().join("out")).unwrap(), whole);
 }
 
-/// Writes a Parquet file with one column of pictures; `None` is null.
-fn table(folder: &TempDir, name: &str, schema: &str, rows: &[Option<(Vec<u8>, Option<&str>)>]) {
+/// A picture and its name, or null.
+type Row<'a> = Option<(Vec<u8>, Option<&'a str>)>;
+
+/// Rows that a file has together.
+const ROW_GROUP: usize = 2;
+
+/// Writes a Parquet file with one column of pictures.
+fn table(folder: &TempDir, name: &str, schema: &str, rows: &[Row<'_>]) {
     let file = std::fs::File::create(folder.path().join(name)).unwrap();
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    for rows in rows.chunks(ROW_GROUP) {
+        add_rows(&mut writer, rows);
+    }
+    writer.close().unwrap();
+}
+
+fn add_rows(writer: &mut SerializedFileWriter<std::fs::File>, rows: &[Row<'_>]) {
     let mut group = writer.next_row_group().unwrap();
     let is_struct = rows.iter().flatten().any(|(_, path)| path.is_some());
     let columns: Vec<Vec<Option<ByteArray>>> = vec![
@@ -133,9 +157,8 @@ fn table(folder: &TempDir, name: &str, schema: &str, rows: &[Option<(Vec<u8>, Op
             .map(|row| row.as_ref().and_then(|(_, path)| path.map(ByteArray::from)))
             .collect(),
     ];
-    for (place, column) in columns.iter().enumerate().take(if is_struct { 2 } else { 1 }) {
-        let depth = if is_struct { 2 } else { 1 };
-        let _ = place;
+    let depth = if is_struct { 2 } else { 1 };
+    for column in &columns[..depth as usize] {
         let levels: Vec<i16> = rows
             .iter()
             .zip(column)
@@ -154,7 +177,6 @@ fn table(folder: &TempDir, name: &str, schema: &str, rows: &[Option<(Vec<u8>, Op
         writer.close().unwrap();
     }
     group.close().unwrap();
-    writer.close().unwrap();
 }
 
 const STRUCT: &str =
@@ -234,4 +256,32 @@ fn parquet_files_that_cannot_be_read_are_inputs_that_cannot_be_used() {
             "{file}: {found:?}"
         );
     }
+}
+
+/// The rows before one that cannot be read are classified.
+#[test]
+fn a_broken_row_of_a_parquet_file_ends_it() {
+    let folder = pictures();
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let row = |name| Some((read(name), Some(name)));
+    let rows = [row("a.png"), row("c.png"), row("a.png"), row("c.png")];
+    table(&folder, "t.parquet", STRUCT, &rows);
+    let whole = results(&success(json(&folder).arg("t.parquet")));
+    let file = std::fs::File::open(folder.path().join("t.parquet")).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let (start, length) = reader.metadata().row_group(1).column(0).byte_range();
+    let mut broken = read("t.parquet");
+    broken[start as usize..][..length as usize].fill(0xff);
+    std::fs::write(folder.path().join("t.parquet"), broken).unwrap();
+    let run = failure(json(&folder).args(["t.parquet", "a.png"]), 3);
+    let found = results(&run);
+    assert_eq!(found[..2], whole[..2]);
+    assert_eq!((found.len(), found[2].0.as_str()), (4, "t.parquet"));
+    let problem = found[2].1.as_str().unwrap();
+    assert!(
+        problem.starts_with("row 2 and those after it cannot be read: "),
+        "{problem}"
+    );
+    let said = format!("error: `t.parquet`: {problem}\n");
+    assert!(run.stderr.contains(&said), "{}", run.stderr);
 }

@@ -9,6 +9,8 @@ mod common;
 #[cfg(target_os = "linux")]
 mod cuda;
 mod extra;
+#[cfg(unix)]
+mod faults;
 mod foreign;
 mod html;
 mod inputs;

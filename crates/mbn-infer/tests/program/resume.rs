@@ -43,13 +43,30 @@ const FIXED: [&str; 10] = [
     "2",
 ];
 
-fn start(folder: &TempDir, format: &str) -> Child {
+/// Forms of results that can be continued. With this threshold, some images have one row in CSV and others two.
+const FORMS: [&[&str]; 6] = [
+    &["--format", "json"],
+    &["--format", "csv"],
+    &["--format", "parquet"],
+    VARYING,
+    &["--format", "csv", "--logits", "--features"],
+    &[
+        "--format",
+        "csv",
+        "--threshold",
+        "0.145",
+        "--logits",
+        "--features",
+    ],
+];
+const VARYING: &[&str] = &["--format", "csv", "--threshold", "0.145"];
+
+fn start(folder: &TempDir, form: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mbn-infer"));
     without_library(&mut command)
         .current_dir(folder.path())
-        .args([
-            "--engine", "candle", "--resume", "--format", format, "--output", "out",
-        ])
+        .args(["--engine", "candle", "--resume", "--output", "out"])
+        .args(form)
         .args(FIXED)
         .arg("photos")
         .stdout(Stdio::null())
@@ -80,21 +97,22 @@ fn a_run_that_is_killed_at_any_instant_is_continued() {
     let (out, partial) = (folder.path().join("out"), folder.path().join("out.partial"));
     let mut random = Random(1);
     let (mut killed, mut whole_runs) = (0, 0);
-    for format in ["json", "csv", "parquet"].into_iter().cycle() {
-        if killed >= kills && whole_runs >= 3 {
+    for form in FORMS.into_iter().cycle() {
+        if killed >= kills && whole_runs >= FORMS.len() {
             break;
         }
         let begin = Instant::now();
-        let arguments = ["--format", format, "--output", "expected", "photos"];
-        success(program(&folder).args(FIXED).args(arguments));
+        let arguments = ["--output", "expected", "photos"];
+        success(program(&folder).args(FIXED).args(form).args(arguments));
         let whole = begin.elapsed();
+        let expected = std::fs::read(folder.path().join("expected")).unwrap();
         loop {
-            let mut child = start(&folder, format);
+            let mut child = start(&folder, form);
             if random.below(2) == 0 {
                 std::thread::sleep(Duration::from_micros(random.below(whole.as_micros() as u64)));
             } else {
                 // While it writes.
-                let length = random.below(3000);
+                let length = random.below(expected.len() as u64);
                 let written = || partial.metadata().map_or(0, |partial| partial.len());
                 while written() < length && child.try_wait().unwrap().is_none() {
                     std::thread::sleep(Duration::from_micros(200));
@@ -115,10 +133,9 @@ fn a_run_that_is_killed_at_any_instant_is_continued() {
             break;
         }
         whole_runs += 1;
-        let expected = std::fs::read(folder.path().join("expected")).unwrap();
         assert!(
             std::fs::read(&out).unwrap() == expected,
-            "{format}: {killed} kills"
+            "{form:?}: {killed} kills"
         );
         let left: Vec<_> = std::fs::read_dir(folder.path())
             .unwrap()
@@ -131,6 +148,36 @@ fn a_run_that_is_killed_at_any_instant_is_continued() {
         std::fs::remove_file(&out).unwrap();
     }
     println!("{killed} runs were killed, {whole_runs} outputs are whole");
+}
+
+/// A finished output of which the last image has fewer rows than others is complete, and not continued once more.
+#[test]
+fn an_output_whose_images_have_different_numbers_of_rows_is_known_to_be_complete() {
+    let folder = pictures();
+    let run = || {
+        let arguments = ["--resume", "--output", "out", "photos"];
+        success(program(&folder).args(FIXED).args(VARYING).args(arguments))
+    };
+    run();
+    let read = || std::fs::read_to_string(folder.path().join("out")).unwrap();
+    let text = read();
+    let second = csv::Reader::from_reader(text.as_bytes())
+        .records()
+        .filter(|row| &row.as_ref().unwrap()[1] == "2")
+        .count();
+    assert!(
+        (1..PICTURES - 1).contains(&second),
+        "the threshold leaves all images alike"
+    );
+    let again = run();
+    assert!(
+        again
+            .stderr
+            .contains("`out` is complete, with 31 inputs: nothing is left to do"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(read(), text);
 }
 
 /// Leaves an output of which `keep` bytes are written.

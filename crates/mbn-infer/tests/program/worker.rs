@@ -254,8 +254,79 @@ fn a_launcher_says_which_shard() {
         &["--shard", "2/2", "a.png"][..],
         &["--shard", "x", "a.png"],
         &["--output", "{shard}", "a.png"],
+        &["--html", "{shard}.html", "a.png"],
+        &["--sort-into", "{shard}", "a.png"],
         &["--shard", "0/2", "--evaluate", "val"],
     ] {
         failure(program(&folder).args(wrong), 2);
+    }
+}
+
+/// In a batch script the process is number 0 of the tasks that `srun` would start, but there are no others.
+#[test]
+fn one_process_for_several_tasks_of_slurm_is_refused() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    let slurm = |step: &[(&str, &str)]| {
+        let mut command = program(&folder);
+        command.args(["--shard", "launcher", "--format", "csv", "a.png"]);
+        command.env("SLURM_PROCID", "0").env("SLURM_NTASKS", "2");
+        common::run(command.envs(step.iter().copied()))
+    };
+    let batch = slurm(&[]);
+    assert_eq!((batch.code, batch.stdout.as_str()), (1, ""));
+    let expected = "error: Slurm allocated several tasks, but did not start this process as one of them\n\
+                    hint: `srun mbn-infer ...` starts one for each task; `--shard I/N` names the shard\n";
+    assert_eq!(batch.stderr, expected);
+    let step = slurm(&[("SLURM_STEP_NUM_TASKS", "2")]);
+    assert_eq!(step.code, 0, "{}", step.stderr);
+    assert!(
+        step.stderr.contains("shard: 0/2, by SLURM_PROCID"),
+        "{}",
+        step.stderr
+    );
+}
+
+/// Every file and folder that a shard writes can have its number, and one that cannot be told from the others' is warned of.
+#[test]
+fn outputs_of_shards_have_their_number() {
+    let folder = folder();
+    for name in ["a.png", "b.png"] {
+        picture(&folder, name);
+    }
+    let shard = |arguments: &[&str]| {
+        let arguments = [&["--shard", "1/2"], arguments, &["a.png", "b.png"]].concat();
+        success(program(&folder).args(arguments))
+    };
+    let run = shard(&[
+        "--output",
+        "out-{shard}.txt",
+        "--html",
+        "page-{shard}.html",
+        "--sort-into",
+        "sorted-{shard}",
+    ]);
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+    let page = std::fs::read_to_string(folder.path().join("page-1.html")).unwrap();
+    assert!(page.contains("b.png") && !page.contains("a.png"));
+    assert!(lines(&folder, "out-1.txt")[0].contains("b.png"));
+    assert!(folder.path().join("sorted-1").is_dir());
+    let warning = |name: &str| {
+        format!(
+            "warning: `{name}` has the same name for every shard: in one folder, each replaces what another has written\n\
+             hint: `{{shard}}` in the name becomes the number of the shard\n"
+        )
+    };
+    for arguments in [["--output", "out.txt"], ["--html", "2024-11.html"]] {
+        let run = shard(&arguments);
+        assert!(run.stderr.contains(&warning(arguments[1])), "{}", run.stderr);
+    }
+    for arguments in [
+        ["--output", "results-1.txt"],
+        ["--output", "/dev/null"],
+        ["--sort-into", "sorted"],
+    ] {
+        let run = shard(&arguments);
+        assert!(!run.stderr.contains("warning"), "{}", run.stderr);
     }
 }

@@ -257,7 +257,7 @@ fn an_int8_graph_has_bytes_around_every_layer() {
     };
     for conv in nodes(&model)
         .iter()
-        .filter(|node| ["Conv", "Gemm"].contains(&node.op_type()))
+        .filter(|node| ["Conv", "Gemm", "GlobalAveragePool"].contains(&node.op_type()))
     {
         assert!(
             conv.input.iter().all(|input| maker(input) == "DequantizeLinear"),
@@ -265,6 +265,29 @@ fn an_int8_graph_has_bytes_around_every_layer() {
             conv.name()
         );
     }
+    let readers = |value: &str| {
+        let reads = |node: &&NodeProto| node.input.iter().any(|input| input == value);
+        nodes(&model)
+            .iter()
+            .filter(reads)
+            .map(|node| node.op_type().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(readers("pool"), ["QuantizeLinear"]);
+    let features = ExportOptions {
+        features: true,
+        ..options
+    };
+    let with_features = fixtures::export_any(&small(), &features);
+    let features: Vec<_> = nodes(&with_features)
+        .iter()
+        .filter(|node| node.output[0] == "features")
+        .collect();
+    assert_eq!(
+        (features.len(), features[0].op_type()),
+        (1, "Flatten"),
+        "the features are floats"
+    );
     let description = model.proto().doc_string();
     assert!(
         description.ends_with("weights are int8, values between layers uint8."),
