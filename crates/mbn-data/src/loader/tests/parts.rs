@@ -1,17 +1,21 @@
 //! Parts of batches: what several processes make is what one makes.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
-/// The pictures of whole batches, each with its values and its shares of the classes, by its index.
-fn by_picture(batches: &[Batch]) -> Vec<(usize, Vec<f32>, Vec<(u32, f32)>)> {
-    let mut found = Vec::new();
+/// Values and shares of the classes of a picture.
+type Content = (Vec<f32>, Vec<(u32, f32)>);
+
+/// The pictures of batches by their index.
+fn by_picture(batches: &[Batch]) -> BTreeMap<usize, Content> {
+    let mut found = BTreeMap::new();
     for batch in batches {
         let values = batch.images.chunks_exact(3 * batch.size * batch.size);
         for (i, values) in values.enumerate() {
-            found.push((batch.indices[i], values.to_vec(), batch.shares(i)));
+            found.insert(batch.indices[i], (values.to_vec(), batch.shares(i)));
         }
     }
-    found.sort_by_key(|(index, ..)| *index);
     found
 }
 
