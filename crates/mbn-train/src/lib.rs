@@ -52,11 +52,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
 
 /// Trains on this rank.
 fn train(options: &Options, ranks: &Rc<Ranks>) -> Result<Outcome> {
-    mbn_cli::start_threads(options.common.thread_count())?;
-    mbn_cli::interrupt::install()?;
-    device::check_options(options.device.device, options.run.precision)?;
-    let (_, ranks_before) = ranks.on_this_machine();
-    let device = device::open(options.device.device, ranks_before)?;
+    let device = ranks.agree(prepare(options, ranks))?;
     if options.profile {
         profile::run(options, &device)?;
         return Ok(Outcome::Success);
@@ -69,6 +65,15 @@ fn train(options: &Options, ranks: &Rc<Ranks>) -> Result<Outcome> {
         trainer.finish()?;
     }
     Ok(outcome)
+}
+
+/// What this rank computes on.
+fn prepare(options: &Options, ranks: &Ranks) -> Result<Device> {
+    mbn_cli::start_threads(options.common.thread_count())?;
+    mbn_cli::interrupt::install()?;
+    device::check_options(options.device.device, options.run.precision)?;
+    let (_, ranks_before) = ranks.on_this_machine();
+    device::open(options.device.device, ranks_before)
 }
 
 /// The run on this rank. The main rank starts or resumes it, and the others get its state. `None` if the user stopped it.
