@@ -9,6 +9,7 @@ use std::fmt;
 use mbn_spec::text::counted;
 
 use crate::engine::Engine;
+use crate::error::EngineError;
 use crate::images::Pixels;
 
 use comparison::require_sizes;
@@ -18,15 +19,51 @@ pub use tolerance::Tolerance;
 
 /// Compares an engine's outputs with candle's on the same images.
 pub struct Parity {
-    candle: Box<dyn Engine + Send>,
+    candle: Candle,
     comparison: Comparison,
+}
+
+/// Makes candle's engine.
+type Build = Box<dyn FnOnce() -> Result<Box<dyn Engine + Send>, EngineError> + Send>;
+
+/// candle's engine, which is made when it is first needed.
+enum Candle {
+    Ready(Box<dyn Engine + Send>),
+    Later(Option<Build>),
+}
+
+impl Candle {
+    fn engine(&mut self) -> Result<&mut dyn Engine, EngineError> {
+        if let Self::Later(build) = self {
+            let build = build.take().ok_or(EngineError::NoEngine)?;
+            *self = Self::Ready(build()?);
+        }
+        match self {
+            Self::Ready(engine) => Ok(engine.as_mut()),
+            Self::Later(_) => Err(EngineError::NoEngine),
+        }
+    }
 }
 
 impl Parity {
     /// A check against `candle` of an engine that gives logits, or `probabilities`.
     pub fn new(candle: impl Engine + Send + 'static, tolerance: Tolerance, probabilities: bool) -> Self {
+        Self::against(Candle::Ready(Box::new(candle)), tolerance, probabilities)
+    }
+
+    /// As [`Parity::new`], against the engine that `build` makes for the first comparison.
+    pub fn later<E: Engine + Send + 'static>(
+        build: impl FnOnce() -> Result<E, EngineError> + Send + 'static,
+        tolerance: Tolerance,
+        probabilities: bool,
+    ) -> Self {
+        let build: Build = Box::new(|| Ok(Box::new(build()?)));
+        Self::against(Candle::Later(Some(build)), tolerance, probabilities)
+    }
+
+    fn against(candle: Candle, tolerance: Tolerance, probabilities: bool) -> Self {
         Self {
-            candle: Box::new(candle),
+            candle,
             comparison: Comparison::new(tolerance, probabilities),
         }
     }
@@ -34,10 +71,11 @@ impl Parity {
     /// Compares the outputs `found` for `n` images, row-major `[n, 3, size, size]` and normalised.
     ///
     /// # Errors
-    /// candle fails, or has another number of classes.
+    /// candle fails, cannot be made, or has another number of classes.
     pub fn compare(&mut self, images: &[f32], n: usize, found: &[f32]) -> Result<(), ParityError> {
-        require_sizes(n, found.len(), n * self.candle.classes())?;
-        let expected = self.candle.logits(Pixels::Float(images), n)?;
+        let candle = self.candle.engine()?;
+        require_sizes(n, found.len(), n * candle.classes())?;
+        let expected = candle.logits(Pixels::Float(images), n)?;
         self.comparison.add(n, found, &expected)
     }
 
@@ -106,5 +144,20 @@ mod tests {
         let (head, tail) = found.split_at(found.len() / 2);
         parity.compare(&images, 2, &[tail, head].concat()).unwrap();
         assert!(!parity.passed(), "{parity}");
+        // The same with an engine that is made when it is needed, and once.
+        let made = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let (counted, of) = (made.clone(), weights.clone());
+        let build = move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            CandleEngine::new(&of)
+        };
+        let mut later = Parity::later(build, tolerance, false);
+        assert_eq!(made.load(std::sync::atomic::Ordering::Relaxed), 0);
+        for _ in 0..2 {
+            later.compare(&images, 2, &found).unwrap();
+        }
+        assert!(later.passed() && made.load(std::sync::atomic::Ordering::Relaxed) == 1);
+        let mut failing = Parity::later(|| Err::<CandleEngine, _>(EngineError::NoEngine), tolerance, false);
+        assert!(failing.compare(&images, 2, &found).is_err());
     }
 }

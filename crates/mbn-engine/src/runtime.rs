@@ -5,8 +5,10 @@ mod probe;
 mod search;
 mod version;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use ort::environment::Environment;
 use ort::ep::ExecutionProvider;
@@ -53,6 +55,43 @@ pub fn find(explicit: Option<&Path>) -> Result<Runtime, RuntimeError> {
 /// As [`find`].
 pub fn find_with_cuda(explicit: Option<&Path>) -> Result<Runtime, RuntimeError> {
     find_in(explicit, true)
+}
+
+/// A search on a thread of its own: loading the library and starting it takes longer than much that a program does before it needs it.
+#[derive(Debug)]
+pub struct Search(Option<JoinHandle<Result<Runtime, RuntimeError>>>);
+
+impl Search {
+    /// Starts to search as [`find`] does, or as [`find_with_cuda`] if `cuda`.
+    ///
+    /// # Errors
+    /// The system refuses to start a thread.
+    pub fn start(explicit: Option<&Path>, cuda: bool) -> io::Result<Self> {
+        // While nothing else happens in the process: this changes its environment.
+        probe::decline_telemetry();
+        let explicit = explicit.map(Path::to_owned);
+        let search = thread::Builder::new().name("onnxruntime".to_owned());
+        let search = search.spawn(move || find_in(explicit.as_deref(), cuda))?;
+        Ok(Self(Some(search)))
+    }
+
+    /// Waits for the library.
+    ///
+    /// # Errors
+    /// As [`find`].
+    pub fn wait(mut self) -> Result<Runtime, RuntimeError> {
+        let found = self.0.take().map(JoinHandle::join);
+        found.and_then(Result::ok).unwrap_or(Err(RuntimeError::Ended))
+    }
+}
+
+impl Drop for Search {
+    /// Waits: a program that ends while the library starts can crash on the way out.
+    fn drop(&mut self) {
+        if let Some(search) = self.0.take() {
+            let _ = search.join();
+        }
+    }
 }
 
 fn find_in(explicit: Option<&Path>, cuda: bool) -> Result<Runtime, RuntimeError> {

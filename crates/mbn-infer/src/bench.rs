@@ -3,6 +3,7 @@
 //! What the figures mean is in `docs/bench.md`: the definitions are those of ONNX Runtime's `onnxruntime_perf_test`.
 
 mod figures;
+mod latencies;
 mod machine;
 mod subject;
 mod table;
@@ -11,7 +12,7 @@ use std::io::{Write, stdout};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use mbn_cli::{Outcome, interrupt};
+use mbn_cli::{Outcome, check_output_file, interrupt};
 
 use crate::options::{BenchFormat, BenchOptions};
 use crate::output::cannot_write;
@@ -31,6 +32,9 @@ const FEWEST: usize = 3;
 /// No combination can be run, an engine fails, or stdout cannot be written to.
 pub fn run(options: &BenchOptions) -> Result<Outcome> {
     options.validate()?;
+    if let Some(file) = &options.latencies {
+        check_output_file(file)?;
+    }
     let preparing = interrupt::install_preparing()?;
     let mut subjects = subject::subjects(options)?;
     if subjects.is_empty() {
@@ -41,6 +45,9 @@ pub fn run(options: &BenchOptions) -> Result<Outcome> {
     let Some(measured) = measured else {
         return Ok(Outcome::Interrupted);
     };
+    if let Some(file) = &options.latencies {
+        latencies::write(&measured, file)?;
+    }
     let figures: Vec<_> = measured.into_iter().map(Figures::of).collect();
     let text = match options.format {
         BenchFormat::Table => format!("{}\n", table::table(&figures)),

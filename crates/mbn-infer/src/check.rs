@@ -30,17 +30,21 @@ impl Check {
         }
     }
 
+    /// Whether the next images are in the scope.
+    pub fn is_wanted(&self) -> bool {
+        match self.scope {
+            ParityScope::Off => false,
+            ParityScope::First => self.parity.differences().images == 0,
+            ParityScope::All => true,
+        }
+    }
+
     /// Compares the outputs `found` for `n` images, if they are in the scope.
     ///
     /// # Errors
     /// As [`Parity::compare`].
     pub fn compare(&mut self, images: Pixels<'_>, n: usize, found: &[f32]) -> Result<()> {
-        let wanted = match self.scope {
-            ParityScope::Off => false,
-            ParityScope::First => self.parity.differences().images == 0,
-            ParityScope::All => true,
-        };
-        if wanted {
+        if self.is_wanted() {
             let floats = self.floats(images)?;
             self.parity.compare(&floats, n, found)?;
         }

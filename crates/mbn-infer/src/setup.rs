@@ -60,21 +60,30 @@ pub struct Classifier {
 /// # Errors
 /// A model, engine, device or reference that the options name cannot be used.
 pub fn classifier(options: &Options) -> Result<Classifier> {
+    let search = onnx_runtime::search(options)?;
     let given = Given::by(options);
     let model = Model::open(options.model.as_deref(), &given)?;
     let preprocessing = Preprocessing::of(&model, given)?;
     let classes = ClassSources::of(&model, options.classes.as_deref())?;
-    let runtime = onnx_runtime::find(options)?;
+    let runtime = match search {
+        // Weights are exported while the library starts.
+        Some(search) => {
+            let source = onnx_runtime::source(&model);
+            onnx_runtime::found(search, options)?.map(|runtime| (runtime, source))
+        }
+        None => None,
+    };
     log::info!("model: {model}");
     let all = options.common.thread_count();
-    let (loaded, device, threads) = match &runtime {
-        Some(runtime) => {
+    let (loaded, device, threads, from) = match runtime {
+        Some((runtime, source)) => {
             let split = Split::new(all, model.multiply_adds(preprocessing.size()));
             let task = Task {
                 model: &model,
+                source: source?,
                 reading: model.reading(options.output_name.as_deref(), classes.count()),
                 size: preprocessing.size(),
-                runtime,
+                runtime: &runtime,
                 options,
                 threads: split.engine,
             };
@@ -85,17 +94,16 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
             };
             let threads = if loaded.on_cuda { all } else { split.decoding };
             start_threads(threads)?;
-            (loaded, device, threads)
+            (loaded, device, threads, Some(runtime))
         }
         None => {
             start_threads(all)?;
             let (loaded, device) = candle::load(&model, options)?;
-            (loaded, device, all)
+            (loaded, device, all, None)
         }
     };
-    let from = runtime
-        .as_ref()
-        .map(|runtime| format!(" from `{}`", runtime.path_from_here().display()));
+    let has_runtime = from.is_some();
+    let from = from.map(|runtime| format!(" from `{}`", runtime.path_from_here().display()));
     log::info!("engine: {}{}", loaded.lanes.describe(), from.unwrap_or_default());
     if options.device.device == DeviceChoice::Auto {
         log::info!("device: {device}");
@@ -109,9 +117,9 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     let preprocess = preprocessing.settle(loaded.input_size, takes_bytes)?;
     let (scores, class_names) = outputs(&model, options, &loaded, classes)?;
     require_extra(&model, options, &loaded, scores)?;
-    let check = match &runtime {
-        Some(_) => parity::check(&model, options, &loaded, &preprocess)?,
-        None => None,
+    let check = match has_runtime {
+        true => parity::check(&model, options, &loaded, &preprocess)?,
+        false => None,
     };
     Ok(Classifier {
         model: model.to_string(),

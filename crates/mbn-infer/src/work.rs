@@ -106,6 +106,9 @@ impl Work<'_> {
     /// Waits for a chunk's batches, and writes what was found.
     fn finish(&mut self, chunk: InFlight) -> Result<()> {
         let (mut outputs, features) = self.outputs(&chunk)?;
+        let check = self.classifier.check.as_ref();
+        // Probabilities are computed in place.
+        let to_check = check.filter(|check| check.is_wanted()).map(|_| outputs.clone());
         let start = Instant::now();
         let classifier = &mut self.classifier;
         let mut rows = outputs.chunks_mut(classifier.lanes.classes());
@@ -126,6 +129,23 @@ impl Work<'_> {
         written.with_context(|| output::cannot_write(self.options.output.as_deref()))?;
         self.report.writing += start.elapsed();
         self.bar.inc(chunk.inputs.len() as u64);
+        match to_check {
+            Some(outputs) => self.check(&chunk.images, &chunk.batches, &outputs),
+            None => Ok(()),
+        }
+    }
+
+    /// Compares the outputs of a chunk's batches with candle's.
+    fn check(&mut self, images: &Images, batches: &[Batch], mut outputs: &[f32]) -> Result<()> {
+        let classes = self.classifier.lanes.classes();
+        let start = Instant::now();
+        for batch in batches {
+            let found = outputs.split_off(..batch.len() * classes).unwrap_or_default();
+            if let Some(check) = &mut self.classifier.check {
+                check.compare(images.pixels().range(batch.values()), batch.len(), found)?;
+            }
+        }
+        self.report.checking += start.elapsed();
         Ok(())
     }
 
@@ -142,12 +162,6 @@ impl Work<'_> {
                 .logits
                 .with_context(|| format!("{} failed", classifier.lanes.describe()));
             let found = hints::with_engine_hint(found)?;
-            if let Some(check) = &mut classifier.check {
-                let images = chunk.images.pixels().range(batch.values());
-                let start = Instant::now();
-                check.compare(images, batch.len(), &found)?;
-                report.checking += start.elapsed();
-            }
             outputs.extend(found);
             features.extend(done.features);
         }

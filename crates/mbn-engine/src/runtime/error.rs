@@ -47,6 +47,9 @@ pub enum RuntimeError {
         /// The library in use.
         loaded: PathBuf,
     },
+    /// The thread that searched ended early.
+    #[error("the thread that loads ONNX Runtime ended early")]
+    Ended,
     /// The library's version is right, but it does not start.
     #[error("ONNX Runtime in `{}` does not start: {reason}", path.display())]
     Start {

@@ -42,6 +42,10 @@ pub struct BenchOptions {
     #[arg(long, value_enum, default_value = "table")]
     pub format: BenchFormat,
 
+    /// CSV file for the latency of every call that counts
+    #[arg(long, value_name = "FILE")]
+    pub latencies: Option<PathBuf>,
+
     /// ONNX Runtime's library
     #[arg(long, value_name = "FILE")]
     pub ort_lib: Option<PathBuf>,

@@ -8,7 +8,7 @@ use mbn_engine::CudaNetwork;
 use mbn_engine::cuda::Folders;
 use mbn_engine::engine::{CudaOptions, ModelSource, OrtEngine, Provider, Reading, SessionOptions};
 use mbn_engine::lanes::Lanes;
-use mbn_engine::runtime::{self, Runtime, RuntimeError};
+use mbn_engine::runtime::{Runtime, RuntimeError, Search};
 use mbn_onnx::{ExportOptions, export};
 
 use super::loaded::{Loaded, built};
@@ -16,16 +16,23 @@ use crate::hints;
 use crate::model::{Content, Model};
 use crate::options::{EngineKind, Options, ParityScope};
 
-/// ONNX Runtime; `None` if candle classifies alone.
-pub(super) fn find(options: &Options) -> Result<Option<Runtime>> {
+/// Starts to load ONNX Runtime beside what else is to be prepared; `None` if candle classifies alone.
+pub(super) fn search(options: &Options) -> Result<Option<Search>> {
     if options.engine == Some(EngineKind::Candle) {
         return Ok(None);
     }
-    let (device, library) = (options.device.device, options.ort_lib.as_deref());
-    let found = match device {
-        DeviceChoice::Cpu => runtime::find(library),
-        DeviceChoice::Auto | DeviceChoice::Cuda(_) => runtime::find_with_cuda(library),
+    let wants_cuda = match options.device.device {
+        DeviceChoice::Cpu => false,
+        DeviceChoice::Auto | DeviceChoice::Cuda(_) => true,
     };
+    let search = Search::start(options.ort_lib.as_deref(), wants_cuda);
+    Ok(Some(search.context("cannot start a thread")?))
+}
+
+/// ONNX Runtime when it is loaded; `None` if it was not found and candle may classify alone.
+pub(super) fn found(search: Search, options: &Options) -> Result<Option<Runtime>> {
+    let device = options.device.device;
+    let found = search.wait();
     let optional =
         options.engine.is_none() && !wants_parity(options) && !matches!(device, DeviceChoice::Cuda(_));
     match found {
@@ -63,6 +70,8 @@ fn not_available(device: DeviceChoice) -> String {
 /// A model, and how it is run.
 pub(super) struct Task<'a> {
     pub(super) model: &'a Model,
+    /// What ONNX Runtime loads for it.
+    pub(super) source: ModelSource,
     /// What its graph shows.
     pub(super) reading: Reading,
     /// Height and width of the images, unless its input fixes them.
@@ -75,21 +84,20 @@ pub(super) struct Task<'a> {
 
 /// The network in ONNX Runtime, and the device with the reason for it.
 pub(super) fn load(task: &Task<'_>) -> Result<(Loaded, String)> {
-    let source = source(task.model)?;
-    let options = task.options;
+    let (source, options) = (&task.source, task.options);
     let choice = options.device.device;
     match choice {
-        DeviceChoice::Cpu => Ok((on_cpu(task, &source)?, String::new())),
+        DeviceChoice::Cpu => Ok((on_cpu(task, source)?, String::new())),
         DeviceChoice::Cuda(device) => {
-            let loaded = on_cuda(task, &source, device);
+            let loaded = on_cuda(task, source, device);
             let loaded = loaded.with_context(|| not_available(choice));
             Ok((hints::with_cuda_hint(loaded)?, String::new()))
         }
-        DeviceChoice::Auto => match on_cuda(task, &source, 0) {
+        DeviceChoice::Auto => match on_cuda(task, source, 0) {
             Ok(loaded) => Ok((loaded, "cuda:0, the first CUDA device".to_owned())),
             Err(error) => {
                 let why = format!("cpu, since {error:#}");
-                Ok((on_cpu(task, &source)?, why))
+                Ok((on_cpu(task, source)?, why))
             }
         },
     }
@@ -166,7 +174,7 @@ fn on_cpu(task: &Task<'_>, source: &ModelSource) -> Result<Loaded> {
 }
 
 /// What ONNX Runtime loads for the model.
-fn source(model: &Model) -> Result<ModelSource> {
+pub(super) fn source(model: &Model) -> Result<ModelSource> {
     match model.content() {
         Content::Onnx(path, _) => Ok(ModelSource::File(path.clone())),
         Content::Weights(weights) => {

@@ -53,14 +53,15 @@ pub(super) fn check(
         log::warn!("parity is not checked: {missing}\nhint: {hint}");
         return Ok(None);
     };
-    let candle = CandleEngine::on(&reference.weights.fold(), &device(&loaded.provider))?;
-    log::debug!(
-        "parity is checked with {} by {}",
-        reference.name,
-        candle.describe()
-    );
+    let (name, weights, device) = (reference.name, reference.weights, device(&loaded.provider));
+    // Results do not wait for the check, nor for this.
+    let candle = move || {
+        let candle = CandleEngine::on(&weights.fold(), &device)?;
+        log::debug!("parity is checked with {name} by {}", candle.describe());
+        Ok(candle)
+    };
     let usual = Tolerance::of(model.precision(), &loaded.provider);
-    let parity = Parity::new(
+    let parity = Parity::later(
         candle,
         tolerance(options, loaded, usual),
         loaded.gives_probabilities(),

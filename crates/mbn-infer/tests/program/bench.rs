@@ -100,3 +100,70 @@ fn both_engines_are_measured() {
     );
     assert_eq!(engines.len(), 2);
 }
+
+/// The figures follow from the latencies of the calls by the definitions of `onnxruntime_perf_test`: of the latencies in ascending
+/// order the one at the place `size_t(total * 0.95)`, and runs divided by the time from the first to the last.
+#[test]
+fn figures_follow_from_the_recorded_latencies() {
+    let folder = folder();
+    let options = ["--engine", "candle", "--batch-size", "1,2", "--threads", "1"];
+    let run = success(
+        bare(&folder)
+            .args([
+                "bench",
+                "--seconds",
+                "1",
+                "--format",
+                "json",
+                "--latencies",
+                "calls.csv",
+            ])
+            .args(options),
+    );
+    let mut reader = csv::Reader::from_path(folder.path().join("calls.csv")).unwrap();
+    let calls: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    for row in lines(&run.stdout) {
+        let figure = |key: &str| row[key].as_f64().unwrap();
+        let own = calls.iter().filter(|call| call[4] == row["batch"].to_string());
+        let (mut rounds, mut sorted) = (std::collections::BTreeSet::new(), Vec::new());
+        for call in own {
+            assert_eq!(
+                (&call[0], &call[2]),
+                (row["model"].as_str().unwrap(), row["engine"].as_str().unwrap())
+            );
+            rounds.insert(call[5].to_owned());
+            sorted.push(call[7].parse::<f64>().unwrap());
+        }
+        let (total, sum) = (sorted.len(), sorted.iter().sum::<f64>());
+        sorted.sort_by(f64::total_cmp);
+        assert_eq!((Some(total as u64), rounds.len()), (row["calls"].as_u64(), 5));
+        for (key, part) in [
+            ("p50_ms", 0.5),
+            ("p90_ms", 0.9),
+            ("p95_ms", 0.95),
+            ("p99_ms", 0.99),
+        ] {
+            let place = (total as f64 * part).floor() as usize;
+            let expected = 1e3 * sorted[place];
+            assert!(
+                (figure(key) - expected).abs() < 1e-9 * expected,
+                "{key}: {row}, expected {expected}"
+            );
+        }
+        assert!(
+            (figure("mean_ms") - 1e3 * sum / total as f64).abs() < 1e-9 * figure("mean_ms"),
+            "{row}"
+        );
+        let most = figure("batch") * total as f64 / sum;
+        assert!(
+            figure("images_per_s") > 0.0 && figure("images_per_s") <= 1.0001 * most,
+            "{row}"
+        );
+    }
+    let refused = failure(bare(&folder).args(["bench", "--latencies", "gone/calls.csv"]), 1);
+    assert!(
+        refused.stderr.contains("there is no folder `gone`"),
+        "{}",
+        refused.stderr
+    );
+}
