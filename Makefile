@@ -13,7 +13,7 @@ WEB_MODULES := examples/web/node_modules/.package-lock.json
 SERVING_PYTHON ?= python3.11
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test html-test scale
+.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test html-test scale scale-train scale-throughput
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -58,6 +58,12 @@ html-test: onnxruntime build ## Test the page of `mbn-infer --html` in Chromium 
 
 scale: onnxruntime build .venv-scale/ready ## Run the examples in examples/scale with Spark, Ray, Slurm, MPI and GNU parallel, and compare their results with one process's
 	.venv-scale/bin/python scripts/scale/check.py target/release/mbn-infer $(ENGINE)
+
+scale-train: build ## Train with two ranks of MPI in a real Slurm, and kill one (needs Debian's openmpi-bin, slurm-wlm, munge and libpmix-dev)
+	$(PYTHON) scripts/scale/train.py target/release/mbn-train
+
+scale-throughput: build ## Compare two ranks of MPI of one thread with one process of two threads
+	$(PYTHON) scripts/scale/throughput.py target/release/mbn-train
 
 serving: onnxruntime build .venv-serving/ready ## Serve exported models with Triton on the CPU, and compare clients' answers with mbn-infer's
 	.venv-serving/bin/python scripts/serving/check.py target/release/mbn-export target/release/mbn-infer

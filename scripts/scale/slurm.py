@@ -10,6 +10,7 @@ from job import ENGINE_SECONDS, fresh
 
 PATH = f"/usr/sbin:/sbin:{os.environ['PATH']}"
 START_SECONDS = 30
+UNFINISHED = ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED")
 CONFIGURATION = """\
 ClusterName=check
 SlurmctldHost={host}(127.0.0.1)
@@ -106,24 +107,35 @@ class Slurm:
         return subprocess.run(command, env=self._environment, capture_output=True, text=True).stdout
 
     def submit(self, job, arguments):
-        """Submits a job and waits for its end. Returns the tasks of the array that failed (0 for a job without an array)."""
-        output = job.out / "slurm-%A_%a.out"
-        command = ["sbatch", "--parsable", "--export=ALL", f"--output={output}", f"--chdir={job.out}", *map(str, arguments)]
-        environment = {**job.environment(), **self._environment}
-        for name in ("MBN_INFER", "LIST", "OUT", "SHARDS"):
-            environment[name] = job.environment()[name]
+        """Submits a job of mbn-infer and waits for its end. Returns the tasks of the array that failed (0 without an array)."""
+        return self.wait(self.start(job.out, job.environment(), arguments))
+
+    def start(self, out, variables, arguments):
+        """Submits a job that writes into a folder. Returns its number."""
+        output = out / "slurm-%A_%a.out"
+        command = ["sbatch", "--parsable", "--export=ALL", f"--output={output}", f"--chdir={out}", *map(str, arguments)]
+        environment = {**variables, **self._environment}
+        for name in ("MBN_INFER", "MBN_TRAIN", "LAUNCH", "LIST", "OUT", "SHARDS"):
+            if name in variables:
+                environment[name] = variables[name]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"sbatch fails: {done.stderr}")
-        number = done.stdout.strip()
+        return done.stdout.strip()
+
+    def wait(self, number):
+        """Waits for the end of a job. Returns its tasks that failed."""
         end = time.monotonic() + ENGINE_SECONDS
-        while True:
-            states = self._states(number)
-            if states and all(state not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED") for state in states.values()):
-                return [task for task, state in states.items() if state != "COMPLETED"]
+        while not self.has_ended(number):
             if time.monotonic() > end:
-                raise RuntimeError(f"job {number} does not end: {states}\n{self.log()}")
+                raise RuntimeError(f"job {number} does not end: {self._states(number)}\n{self.log()}")
             time.sleep(0.5)
+        return [task for task, state in self._states(number).items() if state != "COMPLETED"]
+
+    def has_ended(self, number):
+        """Whether no task of a job waits or runs."""
+        states = self._states(number).values()
+        return bool(states) and all(state not in UNFINISHED for state in states)
 
     def _states(self, number):
         """The state of each task."""

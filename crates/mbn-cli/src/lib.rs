@@ -33,6 +33,6 @@ pub use mbn_fetch::hub::{HubName, Wanted};
 pub use output::{check_output, check_output_file, check_output_folder};
 pub use overrides::Overrides;
 pub use preprocess_args::{PreprocessArgs, options_of};
-pub use run::{Outcome, UsageError, run, start_threads};
+pub use run::{Outcome, UsageError, message, run, start_threads};
 pub use shell::quote;
 pub use weights::{LoadedWeights, load_start, load_weights, load_weights_with};

@@ -89,12 +89,17 @@ fn parse<A: Parser>() -> A {
     parsed.unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
-fn report(error: &Error) -> u8 {
+/// What the user reads about an error, with the advice that it carries.
+pub fn message(error: &Error) -> String {
     let hints = error.chain().filter_map(|cause| cause.downcast_ref::<Hinted>());
     let hints = hints
         .map(|hinted| format!("\nhint: {}", hinted.hint))
         .collect::<String>();
-    log::error!("{error:#}{hints}");
+    format!("{error:#}{hints}")
+}
+
+fn report(error: &Error) -> u8 {
+    log::error!("{}", message(error));
     let is_usage = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<UsageError>()
             || cause

@@ -55,7 +55,9 @@ pub use decode::{
 };
 pub use image_source::ImageSource;
 pub use input_paths::{CollectError, CollectErrorKind, Collected, Pictures, collect};
-pub use loader::{BadPictures, Batch, Epoch, Example, Loader, LoaderConfig, LoaderError, Order, Unusable};
+pub use loader::{
+    BadPictures, Batch, BatchPart, Epoch, Example, Loader, LoaderConfig, LoaderError, Order, Unusable,
+};
 pub use normalize::{Normalizer, normalize_into};
 pub use picture::Picture;
 pub use picture_files::LeftOut;

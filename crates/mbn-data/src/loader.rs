@@ -5,6 +5,7 @@ mod batch_builder;
 mod config;
 mod epoch;
 mod error;
+mod part;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ pub use batch::{Batch, Example, Unusable};
 pub use config::{BadPictures, LoaderConfig, Order};
 pub use epoch::Epoch;
 pub use error::LoaderError;
+pub use part::BatchPart;
 
 use batch_builder::{BatchBuilder, Shared};
 
@@ -84,14 +86,14 @@ impl Loader {
         Ok(self.config.preprocess.with_size(size).validate()?)
     }
 
-    /// The pictures of an epoch's first batch exactly as the network sees them at `size` (cropped, jittered, erased and
+    /// The pictures of an epoch's whole first batch exactly as the network sees them at `size` (cropped, jittered, erased and
     /// mixed), converted back to RGB.
     ///
     /// # Errors
     /// [`LoaderError`] if the network does not support that size or a picture cannot be loaded.
     pub fn preview(&self, epoch: u64, size: usize) -> Result<Vec<Example>, LoaderError> {
         self.require_valid(size)?;
-        let batch = self.builder(epoch, size).with_images().build(0)?;
+        let batch = self.builder(epoch, size).with_images().whole().build(0)?;
         let normalizer = Normalizer::new(&self.config.preprocess);
         let pictures = batch.images.chunks_exact(3 * batch.size * batch.size).enumerate();
         let examples = pictures.map(|(i, picture)| Example {
@@ -107,7 +109,7 @@ impl Loader {
         &self.config
     }
 
-    /// Number of pictures in the batches of an epoch.
+    /// Number of pictures in the batches of an epoch, all parts together.
     pub fn samples_per_epoch(&self) -> usize {
         self.config.samples_per_epoch(self.shared.source.len())
     }

@@ -139,7 +139,13 @@ impl Layer {
         Normalization::new(statistics, self.gamma.tensor(), self.beta.tensor(), epsilon, max)
     }
 
-    /// Inserts the gradients of this layer's parameters. For all layers but the first writes to `out` the gradient
+    /// Inserts the gradients of batch norm's parameters.
+    pub fn insert_normalization(&self, parameters: &ParameterGradients, gradients: &mut Gradients) {
+        gradients.insert(&self.gamma, parameters.gamma.clone());
+        gradients.insert(&self.beta, parameters.beta.clone());
+    }
+
+    /// Inserts the gradient of the convolution's weight. For all layers but the first writes to `out` the gradient
     /// of batch norm's result in the layer before, and returns the gradients of that batch norm's parameters.
     pub fn backward(
         &self,
@@ -148,8 +154,6 @@ impl Layer {
         out: Option<&Tensor>,
         gradients: &mut Gradients,
     ) -> Result<Option<ParameterGradients>> {
-        gradients.insert(&self.gamma, upstream.parameters.gamma.clone());
-        gradients.insert(&self.beta, upstream.parameters.beta.clone());
         let weight = self.weight.tensor();
         let conv = self.conv(input)?;
         let (dw, before) = match (input, out, self.spec.kind) {

@@ -27,7 +27,7 @@ pub use init::{fresh_weights, random_weights};
 pub use loss::{cross_entropy, scores, soft_cross_entropy, weigh_targets};
 pub use mbn_ops::{CrossEntropy, Scores};
 pub use meter::{Meter, Reading};
-pub use network::{LayerRange, Network, Observed, Ranges};
+pub use network::{LayerRange, Network, Observed, Ranges, RunningStatistics};
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerState};
 pub use parameters::{Parameter, conv3x3};
 pub use pass::{Gradients, Pass};

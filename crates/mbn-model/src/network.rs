@@ -3,6 +3,7 @@
 mod observe;
 mod passes;
 mod ranges;
+mod shared;
 mod weights;
 
 use candle_core::{DType, Device};
@@ -15,6 +16,7 @@ use crate::profile::Profile;
 
 pub use observe::Observed;
 pub use ranges::{LayerRange, Ranges};
+pub use shared::RunningStatistics;
 
 /// MobileNetV1 with trained parameters and running statistics.
 pub struct Network {
@@ -26,6 +28,8 @@ pub struct Network {
     precision: DType,
     /// Blocks at the beginning that do not train, the stem being the first.
     frozen: usize,
+    /// Whether batch norm uses the running statistics while the network trains.
+    has_fixed_statistics: bool,
     buffers: Buffers,
     profile: Option<Profile>,
 }
@@ -42,6 +46,12 @@ impl Network {
     /// leaves them as they are, and they get no gradients. With all 14, only the classifier trains.
     pub fn freeze(&mut self, blocks: usize) {
         self.frozen = blocks;
+    }
+
+    /// Keeps the running statistics of batch norm as they are, and uses them in training too. All parameters train: with fixed
+    /// statistics no image of a batch affects another.
+    pub fn fix_statistics(&mut self) {
+        self.has_fixed_statistics = true;
     }
 
     /// Measures the time of each layer from now on.

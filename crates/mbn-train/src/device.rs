@@ -3,18 +3,33 @@
 use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{DeviceChoice, Hint, UsageError};
+use mbn_ops::CudaUnavailable;
 
 use crate::settings::StepPrecision;
 
-/// Opens the device and logs which one it is; with `auto` also why.
-pub(crate) fn open(choice: DeviceChoice) -> Result<Device> {
-    let opened = choice.open()?;
+/// Opens the device and logs which one it is; with `auto` also why. `before` is the number of processes of the run on this
+/// machine that come before this one: each takes a CUDA device of its own.
+pub(crate) fn open(choice: DeviceChoice, before: usize) -> Result<Device> {
+    let opened = of_process(choice, before).open()?;
     match (opened.index, &opened.unavailable) {
         (Some(index), _) => log::info!("Training on {} (CUDA device {index})", opened.name()),
         (None, Some(cause)) => log::info!("Training on the CPU: {cause}"),
         (None, None) => {}
     }
     Ok(opened.device)
+}
+
+/// The device for a process with so many before it. If there are fewer devices, or the launcher shows each process its own,
+/// processes start from the first again.
+fn of_process(choice: DeviceChoice, before: usize) -> DeviceChoice {
+    if before == 0 || !matches!(choice, DeviceChoice::Auto | DeviceChoice::Cuda(0)) {
+        return choice;
+    }
+    match mbn_ops::open_cuda(before) {
+        Ok(_) => DeviceChoice::Cuda(before),
+        Err(CudaUnavailable::Index { count, .. }) if count > 0 => DeviceChoice::Cuda(before % count),
+        Err(_) => choice,
+    }
 }
 
 /// The kind of `device`, as in `--device`.

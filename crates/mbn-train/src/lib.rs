@@ -7,12 +7,13 @@ mod data;
 mod device;
 mod options;
 mod profile;
+mod ranks;
 mod report;
 mod run;
 mod settings;
 mod trainer;
 
-pub use options::{Command, Options};
+pub use options::{Command, Distributed, Options};
 pub use settings::{
     BLOCKS, BadImages, BetaParameter, ClassWeights, CropScale, Fraction, Freeze, NonNegative, OptimizerName,
     Part, Positive, Probability, RandAugment, Recipe, ResizeName, RunArgs, Settings, Size, StartSize,
@@ -20,10 +21,14 @@ pub use settings::{
 };
 pub use trainer::Schedule;
 
+use std::rc::Rc;
+
 use anyhow::Result;
+use candle_core::Device;
 use mbn_cli::Outcome;
 
 use crate::data::download;
+use crate::ranks::Ranks;
 use crate::run::RunDir;
 use crate::trainer::Trainer;
 
@@ -31,39 +36,88 @@ use crate::trainer::Trainer;
 ///
 /// # Errors
 /// Why training cannot start or continue, with the file concerned and what to do.
-pub fn run(options: Options) -> Result<Outcome> {
+pub fn run(mut options: Options) -> Result<Outcome> {
     if let Some(Command::Report { runs }) = &options.command {
         return report::print(runs);
     }
     options.check_resume()?;
-    mbn_cli::start_threads(options.common.thread_count())?;
-    mbn_cli::interrupt::install()?;
-    device::check_options(options.device.device, options.run.precision)?;
-    let device = device::open(options.device.device)?;
+    let ranks = Rc::new(ranks::of(&options)?);
+    options.share_cores(ranks.on_these_cores());
+    let ended = train(&options, &ranks);
+    match Rc::into_inner(ranks) {
+        Some(ranks) => ranks.leave(ended),
+        None => ended,
+    }
+}
+
+/// Trains on this rank.
+fn train(options: &Options, ranks: &Rc<Ranks>) -> Result<Outcome> {
+    let device = ranks.agree(prepare(options, ranks))?;
     if options.profile {
-        profile::run(&options, &device)?;
+        profile::run(options, &device)?;
         return Ok(Outcome::Success);
     }
-    if options.download {
-        // Refuse what cannot be trained before gigabytes are downloaded.
-        Trainer::check(&options, &device)?;
-        if !download::run(&options)? {
-            return Ok(Outcome::Interrupted);
-        }
-    }
-    let mut trainer = match &options.resume {
-        Some(folder) => Trainer::resume(RunDir::open(folder)?, &options, &device)?,
-        None => match Trainer::start(&options, &device)? {
-            Some(trainer) => trainer,
-            None => {
-                log::warn!("interrupted before the first step; there is nothing to resume");
-                return Ok(Outcome::Interrupted);
-            }
-        },
+    let Some(mut trainer) = start_together(options, &device, ranks)? else {
+        return Ok(Outcome::Interrupted);
     };
     let outcome = trainer.train()?;
     if outcome == Outcome::Success {
         trainer.finish()?;
     }
     Ok(outcome)
+}
+
+/// What this rank computes on.
+fn prepare(options: &Options, ranks: &Ranks) -> Result<Device> {
+    mbn_cli::start_threads(options.common.thread_count())?;
+    mbn_cli::interrupt::install()?;
+    device::check_options(options.device.device, options.run.precision)?;
+    let (_, ranks_before) = ranks.on_this_machine();
+    device::open(options.device.device, ranks_before)
+}
+
+/// The run on this rank. The main rank starts or resumes it, and the others get its state. `None` if the user stopped it.
+fn start_together(options: &Options, device: &Device, ranks: &Rc<Ranks>) -> Result<Option<Trainer>> {
+    let started = match ranks.is_main() {
+        true => start(options, device, ranks),
+        false => Ok(None),
+    };
+    let started = ranks.agree(started)?;
+    if ranks.are_one() {
+        return Ok(started);
+    }
+    let state = started.as_ref().map(Trainer::to_bytes).transpose()?;
+    let state = ranks.ask_main(&state.unwrap_or_default())?;
+    let folder = started.as_ref().map(|trainer| trainer.folder().to_string_lossy());
+    let folder = ranks.ask_main(folder.unwrap_or_default().as_bytes())?;
+    if state.is_empty() {
+        return Ok(None);
+    }
+    let joined = match started {
+        Some(trainer) => Ok(trainer),
+        None => {
+            let folder = String::from_utf8_lossy(&folder).into_owned();
+            Trainer::join(folder.as_ref(), &state, options, device, ranks)
+        }
+    };
+    ranks.agree(joined).map(Some)
+}
+
+/// Starts or resumes the run; `None` if the user stopped it before there was anything to save.
+fn start(options: &Options, device: &Device, ranks: &Rc<Ranks>) -> Result<Option<Trainer>> {
+    if options.download {
+        // Refuse what cannot be trained before gigabytes are downloaded.
+        Trainer::check(options, device, ranks)?;
+        if !download::run(options)? {
+            return Ok(None);
+        }
+    }
+    if let Some(folder) = &options.resume {
+        return Trainer::resume(RunDir::open(folder)?, options, device, ranks).map(Some);
+    }
+    let started = Trainer::start(options, device, ranks)?;
+    if started.is_none() {
+        log::warn!("interrupted before the first step; there is nothing to resume");
+    }
+    Ok(started)
 }

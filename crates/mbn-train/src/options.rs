@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use mbn_cli::{CommonArgs, DeviceArgs, Hint, UsageError};
 use mbn_spec::Alpha;
 use mbn_spec::text::joined;
@@ -23,6 +23,7 @@ Examples:
   mbn-train --resume runs/plain
   mbn-train report runs/*
   mbn-train --profile --alpha 0.5 --batch-size 32
+  mpirun -n 4 mbn-train --distributed mpi --data photos
 
 An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
 The CLASS folders name the classes. Without `val` and `test`, or with `CLASS/*`
@@ -100,6 +101,25 @@ pub struct Options {
         value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
 
+    /// Train with the other processes that `mpirun` or `srun` started: each takes its part of every batch
+    #[arg(
+        long,
+        value_name = "mpi",
+        help_heading = "Device and performance",
+        conflicts_with = "profile",
+        hide_possible_values = true
+    )]
+    pub distributed: Option<Distributed>,
+
+    /// Library of MPI [default: the launcher's own]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Device and performance",
+        requires = "distributed"
+    )]
+    pub mpi_lib: Option<PathBuf>,
+
     #[command(flatten, next_help_heading = "Device and performance")]
     #[expect(
         missing_docs,
@@ -113,6 +133,13 @@ pub struct Options {
         reason = "a comment here would replace the program's description"
     )]
     pub common: CommonArgs,
+}
+
+/// How the processes of a run reach each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Distributed {
+    /// By the library of MPI that belongs to their launcher.
+    Mpi,
 }
 
 /// Reads an MD5 checksum, and returns it in lower case.
@@ -183,6 +210,13 @@ impl Options {
     /// It is not TOML, or has an unknown key or a value out of range.
     pub fn read_config(text: &str) -> Result<RunArgs> {
         file::parse(text, &Self::command())
+    }
+
+    /// Divides the cores among so many processes that may use the same ones, unless the user says how many threads to start.
+    pub(crate) fn share_cores(&mut self, processes: usize) {
+        if self.common.threads.is_none() && processes > 1 {
+            self.common.threads = Some((self.common.thread_count() / processes).max(1));
+        }
     }
 
     /// Threads that decode images. By default on CUDA, every core that `--threads` allows but one, which the step needs to

@@ -11,8 +11,11 @@ mod progress_bar;
 mod resume;
 mod save;
 mod schedule;
+mod shared_step;
 mod start;
+mod together;
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -27,12 +30,16 @@ pub use schedule::Schedule;
 
 use self::feed::Feed;
 use self::pace::Pace;
-use crate::data;
+use crate::data::{self, Loading};
 use crate::options::Options;
+use crate::ranks::Ranks;
 use crate::run::{BEST, Best, Progress, RunDir};
 
 /// A run in memory.
 pub(crate) struct Trainer {
+    ranks: Rc<Ranks>,
+    /// Whether the user asked any rank to stop.
+    is_stopping: bool,
     run: RunDir,
     progress: Progress,
     data: Splits,
@@ -60,6 +67,7 @@ impl Trainer {
         weights: &Weights,
         options: &Options,
         device: &Device,
+        ranks: &Rc<Ranks>,
     ) -> Result<Self> {
         let settings = &progress.settings;
         let architecture = weights.architecture();
@@ -77,8 +85,13 @@ impl Trainer {
         let workers = options.worker_count(device.is_cuda());
         log::debug!("{workers} threads decode images");
         let left_out = &progress.left_out;
+        let loading = Loading {
+            workers,
+            part: ranks.part(),
+            processes: ranks.on_this_machine().0,
+        };
         let (train_loader, test_loader) =
-            data::loaders(&data, settings, progress.preprocess, workers, device, left_out)?;
+            data::loaders(&data, settings, progress.preprocess, loading, device, left_out)?;
         let mut network = Network::from_weights(weights, device)?;
         network.set_precision(settings.precision.dtype());
         network.freeze(settings.freeze.blocks());
@@ -89,7 +102,11 @@ impl Trainer {
                 #[cfg(feature = "cuda")]
                 progress.preprocess,
             )?,
-            meter: Meter::new(device),
+            // The ranks exchange what it reads in every step.
+            meter: match ranks.are_one() {
+                true => Meter::new(device),
+                false => Meter::every(1),
+            },
             network,
             average: None,
             best: None,
@@ -101,6 +118,8 @@ impl Trainer {
             saved: Instant::now(),
             saved_position: progress.describe_position(),
             pace: Pace::new(0.0),
+            ranks: Rc::clone(ranks),
+            is_stopping: false,
             run,
             progress,
             data,
@@ -120,6 +139,8 @@ impl Trainer {
                 self.save_state()?;
                 let (position, run) = (self.progress.describe_position(), quote(self.run.path()));
                 log::warn!("interrupted; saved {position}, continue with `mbn-train --resume {run}`");
+                // A launcher ends all ranks when the first ends.
+                self.ranks.wait()?;
                 return Ok(Outcome::Interrupted);
             }
         }
@@ -128,6 +149,14 @@ impl Trainer {
 
     /// Publishes the best weights and reports their accuracy.
     pub fn finish(&self) -> Result<()> {
+        if self.ranks.is_main() {
+            self.publish()?;
+        }
+        // A launcher ends all ranks when the first ends.
+        self.ranks.wait()
+    }
+
+    fn publish(&self) -> Result<()> {
         let (Some(row), Some(best)) = (self.progress.best(), &self.best) else {
             return Ok(());
         };

@@ -13,6 +13,7 @@ use rayon::slice::ParallelSliceMut;
 use super::batch::{Batch, Unusable};
 use super::config::{BadPictures, LoaderConfig, Order};
 use super::error::LoaderError;
+use super::part::BatchPart;
 use crate::augment::{Augment, erase, mix};
 use crate::image_source::ImageSource;
 use crate::normalize::Normalizer;
@@ -31,6 +32,7 @@ pub(super) struct BatchBuilder {
     shared: Arc<Shared>,
     order: Vec<usize>,
     batch_size: usize,
+    part: BatchPart,
     seed: u64,
     epoch: u64,
     preprocess: Preprocess,
@@ -58,6 +60,7 @@ impl BatchBuilder {
             shared,
             order,
             batch_size: config.batch_size,
+            part: config.part,
             seed: config.seed,
             epoch,
             preprocess,
@@ -75,6 +78,12 @@ impl BatchBuilder {
         Self { crops: false, ..self }
     }
 
+    /// Makes whole batches, whatever the configuration says.
+    pub fn whole(self) -> Self {
+        let part = BatchPart::default();
+        Self { part, ..self }
+    }
+
     /// The workers.
     pub fn pool(&self) -> &ThreadPool {
         &self.shared.pool
@@ -85,11 +94,15 @@ impl BatchBuilder {
         self.order.len().div_ceil(self.batch_size)
     }
 
-    /// Makes a batch. Returns the error of the first picture in the batch that fails, unless such pictures are skipped.
+    /// Makes a batch, or its part. Returns the error of the first picture in the batch that fails, unless such pictures are skipped.
     pub fn build(&self, batch: usize) -> Result<Batch, LoaderError> {
         let start = batch * self.batch_size;
         let end = self.order.len().min(start + self.batch_size);
-        let planned = &self.order[start..end];
+        let is_mixed = self
+            .augment
+            .as_ref()
+            .is_some_and(|augment| augment.mixing.is_on());
+        let planned = &self.part.of(&self.order[start..end], is_mixed)[..];
         let size = self.preprocess.size;
         let picture = 3 * size * size;
         let (mut images, mut crops) = (Vec::new(), None);

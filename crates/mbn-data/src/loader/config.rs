@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mbn_spec::Preprocess;
 
 use super::error::LoaderError;
+use super::part::BatchPart;
 use crate::augment::Augment;
 
 /// Number of batches that are ready or in progress while the training step uses another.
@@ -31,8 +32,10 @@ pub enum BadPictures {
 /// How a loader makes batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoaderConfig {
-    /// Number of pictures in a batch.
+    /// Number of pictures in a batch, all parts together.
     pub batch_size: usize,
+    /// The part of each batch that the loader makes.
+    pub part: BatchPart,
     /// Order of the pictures.
     pub order: Order,
     /// Whether to drop the last batch if it is not full, unless it is the only one.
@@ -61,6 +64,7 @@ impl LoaderConfig {
     pub fn training(preprocess: Preprocess, batch_size: usize, seed: u64) -> Self {
         Self {
             batch_size,
+            part: BatchPart::default(),
             order: Order::Shuffled,
             drop_last: true,
             without: BTreeSet::new(),
@@ -105,6 +109,13 @@ impl LoaderConfig {
         self
     }
 
+    /// Sets the part of each batch that the loader makes.
+    #[must_use]
+    pub fn with_part(mut self, part: BatchPart) -> Self {
+        self.part = part;
+        self
+    }
+
     /// Sets the number of decoding threads; 0 means one per core.
     #[must_use]
     pub fn with_workers(mut self, workers: usize) -> Self {
@@ -125,6 +136,10 @@ impl LoaderConfig {
     pub(super) fn validate(&self) -> Result<(), LoaderError> {
         if self.batch_size == 0 {
             return Err(LoaderError::BatchSize);
+        }
+        let BatchPart { index, count } = self.part;
+        if index >= count {
+            return Err(LoaderError::Part { index, count });
         }
         self.preprocess.validate()?;
         if let Some(augment) = &self.augment {

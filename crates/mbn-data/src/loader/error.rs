@@ -16,6 +16,14 @@ pub enum LoaderError {
     /// The batch size is 0.
     #[error("the batch size is 0, expected at least 1")]
     BatchSize,
+    /// There is no such part of a batch.
+    #[error("part {index} of a batch is asked for, expected one from 0 to {}", count.saturating_sub(1))]
+    Part {
+        /// Its number.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
     /// The source has no pictures.
     #[error("the data set has no images")]
     EmptySource,

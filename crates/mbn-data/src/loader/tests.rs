@@ -2,6 +2,7 @@
 
 mod bad_pictures;
 mod crops;
+mod parts;
 mod threads;
 
 use mbn_spec::Preprocess;

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use candle_core::{Result, Tensor, bail};
-use mbn_ops::{CrossEntropy, Upstream, global_average_pool, global_average_pool_backward};
+use mbn_ops::{CrossEntropy, ParameterGradients, Upstream};
+use mbn_ops::{global_average_pool, global_average_pool_backward};
 use mbn_ops::{linear, linear_backward};
 
 use super::Network;
@@ -13,7 +14,7 @@ use crate::profile::Phase;
 
 impl Network {
     /// A pass over images `[N, 3, H, W]` in training mode: batch norm uses the batch's statistics, which enter
-    /// the running ones.
+    /// the running ones, unless those are fixed.
     ///
     /// # Errors
     /// If the images have another shape or are too small.
@@ -70,6 +71,14 @@ impl Network {
                 Some(below) => Input::Activation(below.activation()),
                 None => Input::Image(&images),
             };
+            self.layers[i].insert_normalization(&parameters, &mut gradients);
+            if self.has_fixed_statistics {
+                // The two sums are how the batch's statistics depend on the convolution's result.
+                parameters = ParameterGradients {
+                    gamma: parameters.gamma.zeros_like()?,
+                    beta: parameters.beta.zeros_like()?,
+                };
+            }
             let upstream = Upstream {
                 activation: record.activation(),
                 gradient: &gradient,
@@ -123,7 +132,7 @@ impl Network {
             let shape = self.layers[i].out_shape(input)?;
             let out = self.buffers.take(shape, self.precision, &self.device)?;
             let mode = match mode {
-                Mode::Train if i < self.first_trainable() => Mode::Evaluate,
+                Mode::Train if self.has_fixed_statistics || i < self.first_trainable() => Mode::Evaluate,
                 mode => mode,
             };
             let record = self.timed(Phase::Forward, i, |layer| layer.forward(input, out, mode))?;

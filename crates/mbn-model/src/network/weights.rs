@@ -61,6 +61,7 @@ impl Network {
             fc_bias: parameter("fc.bias".into(), TensorKind::Bias)?,
             precision: DType::F32,
             frozen: 0,
+            has_fixed_statistics: false,
             buffers: Buffers::default(),
             profile: None,
         })

@@ -100,6 +100,16 @@ impl RunDir {
         Ok(run)
     }
 
+    /// The folder of a run that another process writes, for messages.
+    pub fn of_another(path: PathBuf) -> Self {
+        Self {
+            path,
+            resumed: true,
+            is_new: false,
+            _lock: None,
+        }
+    }
+
     /// Removes half-written files of a killed process.
     fn clean(&self) -> Result<()> {
         let folder = &self.path;

@@ -40,6 +40,9 @@ pub(crate) struct Progress {
     pub broken: ImageSet,
     /// Number of CPU threads; sums over another number may round differently.
     pub threads: usize,
+    /// Number of processes that train together; batch norm of each sees its part of a batch.
+    #[serde(default = "one")]
+    pub ranks: usize,
     /// Kind of device: `cpu` or `cuda`.
     #[serde(default)]
     pub device: Option<String>,
@@ -50,6 +53,10 @@ pub(crate) struct Progress {
     pub position: Position,
     /// The most confident mistakes of the best weights.
     pub mistakes: Vec<Mistake>,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// Some images of a data set, by their indices.

@@ -79,7 +79,8 @@ impl State {
         read().with_context(|| format!("cannot resume from `{}`", path.display()))
     }
 
-    fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self> {
+    /// Reads the content of the file, without a look at whether its parts belong together.
+    pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
         let progress = header.metadata().as_ref().and_then(|pairs| pairs.get(PROGRESS));
         let progress = progress.context("it is not the state of a run: metadata `progress` is missing")?;

@@ -3,6 +3,8 @@
 use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::Hint;
+use mbn_data::BatchPart;
+use mbn_spec::text::counted;
 use mbn_spec::{Architecture, Variant};
 use mbn_weights::Weights;
 
@@ -23,6 +25,7 @@ pub(super) fn require_usable(
     settings: &Settings,
     init: Option<&Weights>,
     device: &Device,
+    ranks: usize,
 ) -> Result<Publish> {
     device::set_products(device, settings.precision)?;
     if let (Some(init), Some(path)) = (init, &settings.init) {
@@ -33,25 +36,41 @@ pub(super) fn require_usable(
         variant: settings.overrides().variant(Variant::default()),
         ..Architecture::new(settings.alpha, 1)
     };
-    require_statistics(settings, init.map_or(&random, Weights::architecture))?;
+    require_statistics(settings, init.map_or(&random, Weights::architecture), ranks)?;
     let publish = Publish::asked_for(options.publish.as_deref(), options.no_publish)?.unwrap_or_default();
     publish.require_writable(settings.alpha)?;
     Ok(publish)
 }
 
-/// Refuses steps in which batch norm of the last block would see one value per channel. That value is its own mean, so no
-/// layer before it could learn.
-fn require_statistics(settings: &Settings, architecture: &Architecture) -> Result<()> {
+/// Refuses steps in which one of the ranks has no images, or in which batch norm of its last block would see one value per
+/// channel. That value is its own mean, so no layer before it could learn.
+pub(super) fn require_statistics(
+    settings: &Settings,
+    architecture: &Architecture,
+    ranks: usize,
+) -> Result<()> {
+    let (batch, mixed) = (settings.batch_size.get(), settings.augment().mixing.is_on());
+    let parts = (0..ranks).map(|index| BatchPart { index, count: ranks }.len_of(batch, mixed));
+    let images = parts.min().unwrap_or(batch);
+    if images == 0 {
+        let each = if mixed { "two, which are mixed," } else { "one" };
+        return Err(anyhow!(
+            "a batch of {} has not {each} for each of {ranks} ranks",
+            counted(batch, "image")
+        ))
+        .hint(|| "raise `--batch-size`, which is that of all ranks together, or start fewer".to_owned());
+    }
     let smallest = settings.train_size_of(0);
     let layers = architecture.convs();
     let last = layers.iter().fold(smallest, |size, layer| {
         layer.out_size(size, &architecture.variant)
     });
-    if settings.batch_size.get() * last * last > 1 || settings.freeze.blocks() == BLOCKS {
+    if images * last * last > 1 || settings.freeze.blocks() == BLOCKS {
         return Ok(());
     }
+    let of_rank = if ranks > 1 { " for a rank" } else { "" };
     Err(anyhow!(
-        "a batch of one image of {smallest} x {smallest} pixels leaves one value per channel in the last block, and batch \
+        "a batch of one image{of_rank} of {smallest} x {smallest} pixels leaves one value per channel in the last block, and batch \
          norm learns nothing from one value"
     ))
     .hint(|| format!("raise `--batch-size` or `{}`", settings.option_of_first_size()))

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail};
 use candle_core::{Device, Tensor};
 use mbn_cli::{Hint, interrupt};
-use mbn_data::Batch;
-use mbn_model::{Reading, cross_entropy, soft_cross_entropy, weigh_targets};
+use mbn_data::{Batch, LoaderError};
+use mbn_model::{CrossEntropy, Gradients, Pass, Reading, cross_entropy, soft_cross_entropy, weigh_targets};
 
 use super::Trainer;
 use super::bad_images::Part;
@@ -31,17 +31,15 @@ impl Trainer {
         let mut start = Instant::now();
         let first = self.progress.position.step;
         for batch in self.train_loader.epoch_from(epoch as u64, size, first)? {
-            if interrupt::requested() {
+            if self.must_stop() {
                 self.record_rest(&bar, &mut start)?;
                 bar.clear();
                 return Ok(false);
             }
             let learning_rate = schedule.learning_rate(epoch * steps + self.progress.position.step);
-            let batch = data::usable(batch, self.run.path())?;
-            self.note_unusable(&batch.unusable, Part::Train);
-            let reading = match batch.labels.is_empty() {
-                true => None,
-                false => self.step(batch, learning_rate)?,
+            let reading = match self.ranks.are_one() {
+                true => self.step(batch, learning_rate)?,
+                false => self.shared_step(batch, learning_rate)?,
             };
             self.progress.position.step += 1;
             if let Some(reading) = reading {
@@ -56,7 +54,7 @@ impl Trainer {
                     position.step
                 );
             }
-            if self.saved.elapsed() >= self.save_every {
+            if self.ranks.is_main() && self.saved.elapsed() >= self.save_every {
                 self.record_rest(&bar, &mut start)?;
                 self.save_state()?;
                 // Images/s covers training only.
@@ -65,11 +63,16 @@ impl Trainer {
         }
         self.record_rest(&bar, &mut start)?;
         bar.clear();
-        ensure!(
-            self.progress.position.seen > 0,
-            "no training image can be used any more"
-        );
-        Ok(!interrupt::requested())
+        if self.progress.position.seen == 0 {
+            self.ranks.all_fail();
+            bail!("no training image can be used any more");
+        }
+        Ok(!self.must_stop())
+    }
+
+    /// Whether the user asked this process to stop; with others, whether all of them know that one was asked.
+    fn must_stop(&self) -> bool {
+        self.is_stopping || self.ranks.are_one() && interrupt::requested()
     }
 
     /// Adds a reading; an error if its loss is not finite.
@@ -77,6 +80,7 @@ impl Trainer {
         let mean = reading.loss / reading.images as f64;
         if !mean.is_finite() {
             bar.clear();
+            self.ranks.all_fail();
             let what = match reading.steps {
                 1 => format!("the loss became {mean}"),
                 steps => format!("the loss became {mean} within {steps} steps that end"),
@@ -121,7 +125,23 @@ impl Trainer {
     }
 
     /// One step. Returns a reading of the last steps if one is due.
-    fn step(&mut self, batch: Batch, learning_rate: f64) -> Result<Option<Reading>> {
+    fn step(&mut self, batch: Result<Batch, LoaderError>, learning_rate: f64) -> Result<Option<Reading>> {
+        let batch = data::usable(batch, self.run.path())?;
+        self.note_unusable(&batch.unusable, Part::Train);
+        if batch.labels.is_empty() {
+            return Ok(None);
+        }
+        let (pass, loss) = self.forward(batch)?;
+        let reading = self.meter.read_if_due()?;
+        if reading.is_none_or(|reading| reading.loss.is_finite()) {
+            let gradients = self.network.backward(pass, &loss)?;
+            self.descend(gradients, learning_rate)?;
+        }
+        Ok(reading)
+    }
+
+    /// A pass over a batch and its loss, which the meter gets.
+    pub(super) fn forward(&mut self, batch: Batch) -> Result<(Pass, CrossEntropy)> {
         let targets = self.targets(&batch, self.network.device())?;
         let partners = prevailing_partners(&batch);
         let (images, labels) = self.feed.tensors(batch)?;
@@ -139,20 +159,21 @@ impl Trainer {
             None => labels,
         };
         self.meter.add(&loss, &prevailing)?;
-        let reading = self.meter.read_if_due()?;
-        if reading.is_none_or(|reading| reading.loss.is_finite()) {
-            let mut gradients = self.network.backward(pass, &loss)?;
-            let clip_norm = self.progress.settings.clip_norm.get();
-            if clip_norm > 0.0 {
-                gradients.clip_norm(clip_norm)?;
-            }
-            self.optimizer
-                .step(self.network.trainable_parameters(), &gradients, learning_rate)?;
-            if let Some(average) = &mut self.average {
-                average.update(&self.network, self.optimizer.state().steps)?;
-            }
+        Ok((pass, loss))
+    }
+
+    /// Moves the weights by the gradients of a batch, and their average.
+    pub(super) fn descend(&mut self, mut gradients: Gradients, learning_rate: f64) -> Result<()> {
+        let clip_norm = self.progress.settings.clip_norm.get();
+        if clip_norm > 0.0 {
+            gradients.clip_norm(clip_norm)?;
         }
-        Ok(reading)
+        self.optimizer
+            .step(self.network.trainable_parameters(), &gradients, learning_rate)?;
+        if let Some(average) = &mut self.average {
+            average.update(&self.network, self.optimizer.state().steps)?;
+        }
+        Ok(())
     }
 
     /// The target probabilities, if they do not follow from labels and smoothing.

@@ -1,5 +1,8 @@
 //! Resuming a run that was stopped.
 
+use std::path::Path;
+use std::rc::Rc;
+
 use anyhow::{Result, bail};
 use candle_core::Device;
 use mbn_cli::{Hint, Hinted, quote};
@@ -8,8 +11,9 @@ use mbn_model::WeightAverage;
 use mbn_spec::text::counted;
 
 use super::Trainer;
-use super::checks::WEIGHTS_ON_DISK;
+use super::checks::{WEIGHTS_ON_DISK, require_statistics};
 use crate::options::Options;
+use crate::ranks::Ranks;
 use crate::run::{
     AUGMENTED, BEST, Progress, Publish, RunDir, SETTINGS, STATE, State, train_on, write_augmented,
 };
@@ -18,15 +22,10 @@ use crate::{data, device};
 
 impl Trainer {
     /// Resumes a run where its saved state ends.
-    pub fn resume(run: RunDir, options: &Options, device: &Device) -> Result<Self> {
+    pub fn resume(run: RunDir, options: &Options, device: &Device, ranks: &Rc<Ranks>) -> Result<Self> {
         let path = run.file(STATE);
-        let State {
-            mut progress,
-            weights,
-            average,
-            best,
-            optimizer,
-        } = State::load(&path, device)?;
+        let mut state = State::load(&path, device)?;
+        let progress = &mut state.progress;
         device::set_products(device, progress.settings.precision)?;
         let has_other_settings = run.has_other_settings(&progress.settings)?;
         if let Some(publish) = Publish::asked_for(options.publish.as_deref(), options.no_publish)? {
@@ -37,7 +36,8 @@ impl Trainer {
             progress.settings.bad_images = bad_images;
         }
         let data = moved_data(options, &mut progress.settings)?;
-        require_the_same(&data, &progress).hint(|| {
+        require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
+        require_the_same(&data, progress).hint(|| {
             let weights = quote(&run.file(BEST));
             format!(
                 "put back the images that the run was started with, or start a new run from its weights with \
@@ -52,8 +52,8 @@ impl Trainer {
         if progress.data_set.is_empty() {
             progress.data_set.clone_from(&data.name);
         }
-        warn_of_other_sums(&progress, options, device);
-        run.require_space(WEIGHTS_ON_DISK / 2 * weights.to_bytes()?.len())?;
+        warn_of_other_sums(progress, options, device, ranks);
+        run.require_space(WEIGHTS_ON_DISK / 2 * state.weights.to_bytes()?.len())?;
         log::info!(
             "Resuming `{}` {}",
             run.path().display(),
@@ -64,12 +64,7 @@ impl Trainer {
             let command = train_on(run.path(), None, &more);
             log::info!("The run is finished; to train on from its best weights for N epochs: `{command}`");
         }
-        let mut trainer = Self::new(run, progress, data, &weights, options, device)?;
-        trainer.optimizer.set_state(optimizer);
-        let ema = trainer.progress.settings.ema.get();
-        let average = average.map(|average| WeightAverage::from_weights(&average, &trainer.network, ema));
-        trainer.average = average.transpose()?;
-        trainer.best = best;
+        let mut trainer = Self::restored(run, state, data, options, device, ranks)?;
         // Includes what the command line changed: a run that is killed before it saves again must not forget it.
         trainer.save_state()?;
         if has_other_settings {
@@ -84,6 +79,52 @@ impl Trainer {
         if !trainer.run.file(AUGMENTED).exists() {
             write_augmented(&trainer.run, &trainer.progress, &trainer.train_loader)?;
         }
+        Ok(trainer)
+    }
+
+    /// The run in `folder` that the main rank has started or resumed, given what [`Trainer::to_bytes`] gives there.
+    pub fn join(
+        folder: &Path,
+        state: &[u8],
+        options: &Options,
+        device: &Device,
+        ranks: &Rc<Ranks>,
+    ) -> Result<Self> {
+        let state = State::from_bytes(state, device)?;
+        let settings = &state.progress.settings;
+        device::set_products(device, settings.precision)?;
+        let data = data::open_again(settings)?;
+        require_the_same(&data, &state.progress).hint(|| {
+            "every rank reads the data set in the folder that the main rank names, on a disk that all machines share or in a \
+             copy"
+                .to_owned()
+        })?;
+        let run = RunDir::of_another(folder.to_owned());
+        Self::restored(run, state, data, options, device, ranks)
+    }
+
+    /// The run where its state was saved.
+    fn restored(
+        run: RunDir,
+        state: State,
+        data: Splits,
+        options: &Options,
+        device: &Device,
+        ranks: &Rc<Ranks>,
+    ) -> Result<Self> {
+        let State {
+            progress,
+            weights,
+            average,
+            best,
+            optimizer,
+        } = state;
+        let mut trainer = Self::new(run, progress, data, &weights, options, device, ranks)?;
+        trainer.optimizer.set_state(optimizer);
+        let ema = trainer.progress.settings.ema.get();
+        let average = average.map(|average| WeightAverage::from_weights(&average, &trainer.network, ema));
+        trainer.average = average.transpose()?;
+        trainer.best = best;
         Ok(trainer)
     }
 }
@@ -110,7 +151,14 @@ fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
 }
 
 /// Warns if sums may round differently from now on.
-fn warn_of_other_sums(progress: &Progress, options: &Options, device: &Device) {
+fn warn_of_other_sums(progress: &Progress, options: &Options, device: &Device, ranks: &Ranks) {
+    if ranks.size() != progress.ranks {
+        log::warn!(
+            "the run was started with {} and continues with {}: batch norm sees parts of batches of another size",
+            counted(progress.ranks, "rank"),
+            ranks.size()
+        );
+    }
     let (kind, threads) = (device::kind(device), options.common.thread_count());
     match &progress.device {
         Some(started) if started != kind => log::warn!(

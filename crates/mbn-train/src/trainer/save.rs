@@ -11,7 +11,7 @@ use mbn_weights::Weights;
 use super::Trainer;
 use super::bad_images::Part;
 use super::evaluate::evaluate;
-use crate::run::{Best, Epoch, LAST, Position, Results, STATE, State};
+use crate::run::{Best, Epoch, LAST, Position, Progress, Results, STATE, State};
 
 impl Trainer {
     /// Evaluates and saves; `false` if the user stopped it first.
@@ -21,18 +21,21 @@ impl Trainer {
             let done = (self.progress.history.len() + 1) * steps;
             self.schedule().learning_rate(done.saturating_sub(1))
         };
+        self.require_equal_weights()?;
         let weights = self.evaluated_weights()?;
         let Some(evaluation) = evaluate(
             &weights,
             &self.test_loader,
             self.network.device(),
             self.run.path(),
+            &self.ranks,
         )?
         else {
             return Ok(false);
         };
         self.note_unusable(&evaluation.unusable, Part::Test);
         if !evaluation.loss.is_finite() {
+            self.ranks.all_fail();
             return self.diverged(&format!("the test loss became {}", evaluation.loss));
         }
         let Position {
@@ -101,9 +104,18 @@ impl Trainer {
         Ok(weights.with_metadata(metadata)?.to_bytes()?)
     }
 
-    /// Saves everything that resuming needs.
+    /// Saves everything that resuming needs, if this rank writes the run.
     pub(super) fn save_state(&mut self) -> Result<()> {
-        self.progress.steps = self.optimizer.state().steps;
+        if self.ranks.is_main() {
+            self.run.write(STATE, &self.state()?.to_bytes()?)?;
+        }
+        self.saved = Instant::now();
+        self.saved_position = self.progress.describe_position();
+        Ok(())
+    }
+
+    /// Everything that resuming needs.
+    pub(super) fn state(&self) -> Result<State> {
         let weights = self.network.to_weights(Metadata::default())?;
         let average = self.average.as_ref();
         let average = average.map(|average| average.to_weights(&self.network, Metadata::default()));
@@ -120,17 +132,16 @@ impl Trainer {
         if let Some(bad) = bad {
             return self.diverged(&format!("{bad} is no longer finite"));
         }
-        let state = State {
-            progress: self.progress.clone(),
+        Ok(State {
+            progress: Progress {
+                steps: optimizer.steps,
+                ..self.progress.clone()
+            },
             weights,
             average,
             best: self.best.clone(),
             optimizer,
-        };
-        self.run.write(STATE, &state.to_bytes()?)?;
-        self.saved = Instant::now();
-        self.saved_position = self.progress.describe_position();
-        Ok(())
+        })
     }
 
     /// Writes the files that are missing if the run died after it saved its state.
@@ -143,10 +154,10 @@ impl Trainer {
         self.save_files_of_epoch(last.as_deref(), true)
     }
 
-    /// Writes the files that follow from the state after an epoch; with `all` also those of an earlier best epoch. The
+    /// Writes the files that follow from the state after an epoch, if this rank writes the run; with `all` also those of an earlier best epoch. The
     /// state is saved first, so that no file is newer than it.
     fn save_files_of_epoch(&self, last: Option<&[u8]>, all: bool) -> Result<()> {
-        let Some(best) = &self.best else {
+        let Some(best) = self.best.as_ref().filter(|_| self.ranks.is_main()) else {
             return Ok(());
         };
         if let Some(last) = last {

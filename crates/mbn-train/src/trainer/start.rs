@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::Result;
 use candle_core::Device;
@@ -13,27 +14,34 @@ use mbn_spec::text::counted;
 use mbn_weights::Weights;
 
 use super::Trainer;
-use super::checks::{WEIGHTS_ON_DISK, require_usable};
+use super::checks::{WEIGHTS_ON_DISK, require_statistics, require_usable};
 use super::init::{self, Init, Start};
 use crate::options::Options;
+use crate::ranks::Ranks;
 use crate::run::{ImageSet, Position, Progress, RunDir, write_augmented};
 use crate::settings::{DEFAULT_DATA, Freeze, Part, Recipe, RunArgs, Settings, Size};
 use crate::{data, device};
 
 impl Trainer {
     /// Makes every check of a new run that does not need its data.
-    pub fn check(options: &Options, device: &Device) -> Result<()> {
+    pub fn check(options: &Options, device: &Device, ranks: &Ranks) -> Result<()> {
         let mut args = options.run_args()?;
         let init = init(options, &mut args)?;
         let init_alpha = init.as_ref().map(|init| init.weights.architecture().alpha);
         let folder = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
         let settings = options.resolve(args, folder, init_alpha)?;
-        require_usable(options, &settings, weights_of(init.as_ref()), device)?;
+        require_usable(
+            options,
+            &settings,
+            weights_of(init.as_ref()),
+            device,
+            ranks.size(),
+        )?;
         RunDir::check(options.out.as_deref(), &settings)
     }
 
     /// Starts a new run; `None` if the user stopped it before there was anything to save.
-    pub fn start(options: &Options, device: &Device) -> Result<Option<Self>> {
+    pub fn start(options: &Options, device: &Device, ranks: &Rc<Ranks>) -> Result<Option<Self>> {
         let mut args = options.run_args()?;
         let folder = data::locate(args.data.as_deref())?;
         let init = init(options, &mut args)?;
@@ -45,7 +53,13 @@ impl Trainer {
             .get();
         let settings = fitted(options, args.clone(), &folder, init_alpha, data.train.len())?;
         data::log_left_out(&data.left_out);
-        let publish = require_usable(options, &settings, weights_of(init.as_ref()), device)?;
+        let publish = require_usable(
+            options,
+            &settings,
+            weights_of(init.as_ref()),
+            device,
+            ranks.size(),
+        )?;
         let Start { weights, preprocess } = initial_weights(init.as_ref(), &settings, &data.class_names)?;
         let left_out = data::check_images(&data, settings.bad_images, &ImageSet::default())
             .hint(|| "replace them with images that can be read, remove them, or leave them out with `--bad-images skip`".to_owned())?;
@@ -56,6 +70,7 @@ impl Trainer {
         data::require_enough(&data, &left_out)?;
         let usable = data.train.len() - left_out.train.len();
         let settings = fitted(options, args, &folder, init_alpha, usable)?;
+        require_statistics(&settings, weights.architecture(), ranks.size())?;
         warn_of_smaller_batch(asked, usable, &settings);
         data::list_classes(&data, &left_out, settings.class_weights);
         let run = RunDir::create(options.out.as_deref(), &settings)?;
@@ -74,13 +89,14 @@ impl Trainer {
             left_out,
             broken: ImageSet::default(),
             threads: options.common.thread_count(),
+            ranks: ranks.size(),
             device: Some(device::kind(device).to_owned()),
             steps: 0,
             history: Vec::new(),
             position: Position::default(),
             mistakes: Vec::new(),
         };
-        let mut trainer = Self::new(run, progress, data, &weights, options, device)?;
+        let mut trainer = Self::new(run, progress, data, &weights, options, device, ranks)?;
         let ema = trainer.progress.settings.ema.get();
         if ema > 0.0 {
             trainer.average = Some(WeightAverage::new(&trainer.network, ema)?);

@@ -1,6 +1,9 @@
 //! Runs that diverge on a device whose losses are read only every few steps.
 
+mod together;
+
 use std::path::Path;
+use std::rc::Rc;
 
 use candle_core::{Device, Tensor};
 use clap::Parser;
@@ -10,13 +13,14 @@ use tempfile::TempDir;
 
 use super::Trainer;
 use crate::options::Options;
+use crate::ranks::Ranks;
 use crate::run::{STATE, State};
 
 /// More steps than an epoch of these runs has.
 const STEPS_BETWEEN_READINGS: usize = 16;
 
-/// A run of two epochs of four steps on the CPU that reads losses as seldom as on a GPU.
-fn trainer(folder: &Path) -> Trainer {
+/// Two classes of pictures in `data`.
+fn pictures(folder: &Path) {
     for (split, count) in [("train", 8), ("val", 2)] {
         for class in ["blue", "red"] {
             let pictures = folder.join("data").join(split).join(class);
@@ -28,12 +32,25 @@ fn trainer(folder: &Path) -> Trainer {
             }
         }
     }
+}
+
+/// Options of a run in `out` on [`pictures`].
+fn options(folder: &Path, out: &str, more: &str) -> Options {
     let path = |name: &str| folder.join(name).into_os_string().into_string().unwrap();
-    let (data, out) = (path("data"), path("run"));
-    let arguments = "mbn-train --alpha 0.25 --size 32 --batch-size 4 --epochs 2 --device cpu --optimizer adamw --no-publish";
-    let arguments = arguments.split(' ').chain(["--data", &data, "--out", &out]);
-    let options = Options::try_parse_from(arguments).unwrap();
-    let mut trainer = Trainer::start(&options, &Device::Cpu).unwrap().unwrap();
+    let (data, out) = (path("data"), path(out));
+    let arguments = "mbn-train --alpha 0.25 --size 32 --epochs 2 --device cpu --no-publish";
+    let arguments = arguments.split(' ').chain(more.split(' '));
+    let arguments = arguments.chain(["--data", &data, "--out", &out]);
+    Options::try_parse_from(arguments).unwrap()
+}
+
+/// A run of two epochs of four steps on the CPU that reads losses as seldom as on a GPU.
+fn trainer(folder: &Path) -> Trainer {
+    pictures(folder);
+    let options = options(folder, "run", "--batch-size 4 --optimizer adamw");
+    let mut trainer = Trainer::start(&options, &Device::Cpu, &Rc::new(Ranks::alone()))
+        .unwrap()
+        .unwrap();
     trainer.meter = Meter::every(STEPS_BETWEEN_READINGS);
     trainer
 }

@@ -31,6 +31,7 @@ fn state(settings: &Settings) -> State {
             fingerprint: Some("f".into()),
             left_out: ImageSet::default(),
             broken: ImageSet::default(),
+            ranks: 2,
             threads: 1,
             device: Some("cpu".into()),
             steps: 0,

@@ -1,0 +1,179 @@
+//! A step that several ranks take together, each on its part of the batch.
+
+use anyhow::{Error, Result};
+use mbn_cli::interrupt;
+use mbn_data::{Batch, LoaderError, Unusable};
+use mbn_model::Reading;
+
+use super::Trainer;
+use super::bad_images::Part;
+use crate::data;
+
+/// What a rank makes of its part of a batch. A part without images is zeros.
+#[derive(Default)]
+struct Share {
+    /// Gradients and running statistics, as [`mbn_model::Network::share`] gives them.
+    values: Vec<f32>,
+    totals: Totals,
+    unusable: Vec<Unusable>,
+}
+
+/// What is added up beside gradients and running statistics. Counts of a batch are exact in float32.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    /// The images' weights in the loss.
+    weight: f32,
+    /// The losses times these weights.
+    loss: f32,
+    /// Images that were classified correctly.
+    right: f32,
+    images: f32,
+    /// Images that cannot be used.
+    unusable: f32,
+    /// Ranks that have an error.
+    failures: f32,
+    /// Ranks that the user asked to stop.
+    stops: f32,
+}
+
+impl Totals {
+    const COUNT: usize = 7;
+
+    fn to_array(self) -> [f32; Self::COUNT] {
+        let Self {
+            weight,
+            loss,
+            right,
+            images,
+            unusable,
+            failures,
+            stops,
+        } = self;
+        [weight, loss, right, images, unusable, failures, stops]
+    }
+
+    fn from_array(array: [f32; Self::COUNT]) -> Self {
+        let [weight, loss, right, images, unusable, failures, stops] = array;
+        Self {
+            weight,
+            loss,
+            right,
+            images,
+            unusable,
+            failures,
+            stops,
+        }
+    }
+
+    /// What the meter would read had one process passed the whole batch.
+    fn reading(&self) -> Reading {
+        let mean = f64::from(self.loss) / f64::from(self.weight);
+        Reading {
+            loss: mean * f64::from(self.images),
+            right: self.right as usize,
+            images: self.images as usize,
+            steps: 1,
+        }
+    }
+}
+
+impl Trainer {
+    /// One step of all ranks, given this rank's part of the batch; they add up everything at once. Returns the reading of the
+    /// whole batch.
+    ///
+    /// If a rank has an error, none of them steps: the main rank saves the run as it was before, and all of them return the error.
+    pub(super) fn shared_step(
+        &mut self,
+        batch: Result<Batch, LoaderError>,
+        learning_rate: f64,
+    ) -> Result<Option<Reading>> {
+        let statistics = self.network.running_statistics()?;
+        let (share, failure) = match self.share_of(batch) {
+            Ok(share) => (share, None),
+            Err(error) => (Share::default(), Some(error)),
+        };
+        let Share {
+            mut values,
+            mut totals,
+            unusable,
+        } = share;
+        let has_images = totals.images > 0.0;
+        totals.unusable = unusable.len() as f32;
+        totals.failures = if failure.is_some() { 1.0 } else { 0.0 };
+        totals.stops = if interrupt::requested() { 1.0 } else { 0.0 };
+        let len = self.network.shared_len();
+        values.resize(len, 0.0);
+        values.extend(totals.to_array());
+        self.ranks.sum(&mut values)?;
+        let mut sums = [0.0; Totals::COUNT];
+        sums.copy_from_slice(&values[len..]);
+        let totals = Totals::from_array(sums);
+
+        if totals.failures > 0.0 {
+            self.network.set_running_statistics(statistics);
+            return self.end_together(failure);
+        }
+        if totals.unusable > 0.0 {
+            self.share_unusable(unusable, Part::Train)?;
+        }
+        self.is_stopping |= totals.stops > 0.0;
+        if totals.images == 0.0 {
+            return Ok(None);
+        }
+        if !has_images {
+            self.network.count_batch();
+        }
+        let reading = totals.reading();
+        if reading.loss.is_finite() {
+            let gradients = self.network.take(&values[..len], totals.weight, reading.images)?;
+            self.descend(gradients, learning_rate)?;
+        }
+        Ok(Some(reading))
+    }
+
+    /// What this rank makes of its part of a batch.
+    fn share_of(&mut self, batch: Result<Batch, LoaderError>) -> Result<Share> {
+        let mut batch = data::usable(batch, self.run.path())?;
+        let unusable = std::mem::take(&mut batch.unusable);
+        if batch.labels.is_empty() {
+            return Ok(Share {
+                unusable,
+                ..Share::default()
+            });
+        }
+        let images = batch.labels.len();
+        // The loss of a part is divided by the part's weight, see `weigh_targets`.
+        let weight = match &self.class_weights {
+            Some(weights) => batch.weights(weights).iter().sum(),
+            None => images as f32,
+        };
+        let (pass, loss) = self.forward(batch)?;
+        let reading = self.meter.read()?;
+        let gradients = self.network.backward(pass, &loss)?;
+        let mut values = Vec::with_capacity(self.network.shared_len() + Totals::COUNT);
+        self.network.share(&gradients, weight, images, &mut values)?;
+        let (sum, right) = reading.map_or((0.0, 0), |reading| (reading.loss, reading.right));
+        let totals = Totals {
+            weight,
+            loss: (sum / images as f64) as f32 * weight,
+            right: right as f32,
+            images: images as f32,
+            ..Totals::default()
+        };
+        Ok(Share {
+            values,
+            totals,
+            unusable,
+        })
+    }
+
+    /// Saves the run, and returns this rank's error or that of another.
+    fn end_together<T>(&mut self, failure: Option<Error>) -> Result<Option<T>> {
+        // The error that ends the run matters more.
+        if let Err(error) = self.save_state() {
+            log::error!("the run could not be saved: {error:#}");
+        }
+        let failed = failure.map_or(Ok(None), Err);
+        self.ranks.agree(failed)
+    }
+}

@@ -1,0 +1,279 @@
+//! Runs of several ranks, which are threads here.
+
+use std::collections::BTreeMap;
+
+use mbn_cli::{Outcome, message};
+use mbn_model::random_weights;
+use mbn_spec::{Alpha, Architecture};
+use mbn_weights::Weights;
+
+use super::*;
+use crate::ranks::tests::on_ranks;
+use crate::run::LAST;
+use crate::start_together;
+
+/// Trains on so many ranks.
+fn train(ranks: usize, options: &Options) -> Vec<anyhow::Result<Outcome>> {
+    on_ranks(ranks, |ranks| {
+        let ranks = Rc::new(ranks);
+        let trainer = start_together(options, &Device::Cpu, &ranks)?;
+        let mut trainer = trainer.unwrap();
+        let outcome = trainer.train()?;
+        trainer.finish()?;
+        Ok(outcome)
+    })
+}
+
+fn losses(state: &State) -> Vec<[f64; 4]> {
+    let rows = state.progress.history.iter();
+    rows.map(|row| {
+        [
+            row.train_loss,
+            row.train_accuracy,
+            row.test_loss,
+            row.test_accuracy,
+        ]
+    })
+    .collect()
+}
+
+fn load(folder: &Path, out: &str) -> State {
+    State::load(&folder.join(out).join(STATE), &Device::Cpu).unwrap()
+}
+
+/// Where batch norm is fixed, ranks do what one process does, whatever happens to images and to the loss: only sums round
+/// differently.
+#[test]
+fn ranks_train_the_classifier_as_one_process_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    for i in 0..3 {
+        std::fs::remove_file(path.join(format!("data/train/red/{i}.png"))).unwrap();
+    }
+    let init = path.join("init.safetensors");
+    let weights = random_weights(Architecture::new(Alpha::Quarter, 2), 1, &Device::Cpu).unwrap();
+    weights.save(&init).unwrap();
+    let init = init.to_str().unwrap();
+    let more = format!(
+        "--init {init} --freeze all --batch-size 5 --mixup 0.4 --cutmix 1 --label-smoothing 0.1 --class-weights balanced \
+         --trivial-augment --erasing 0.5 --ema 0.9 --clip-norm 0.5 --lr 0.5 --progressive 32"
+    );
+    let results: BTreeMap<usize, State> = [0, 1, 2]
+        .into_iter()
+        .map(|ranks| {
+            let out = format!("run{ranks}");
+            let options = options(path, &out, &more);
+            match ranks {
+                0 => {
+                    let alone = Rc::new(Ranks::alone());
+                    let mut trainer = Trainer::start(&options, &Device::Cpu, &alone).unwrap().unwrap();
+                    trainer.train().unwrap();
+                }
+                _ => drop(train(ranks, &options)),
+            }
+            (ranks, load(path, &out))
+        })
+        .collect();
+    let one = &results[&0];
+    let moved = |state: &State| {
+        let values = state.weights.values("fc.weight").to_vec();
+        let average = state.average.as_ref().unwrap().values("fc.weight").to_vec();
+        [values, average].concat()
+    };
+    assert!(weights.values("fc.weight") != one.weights.values("fc.weight"));
+    let largest = moved(one).into_iter().fold(0.0, f32::max);
+    for (ranks, state) in &results {
+        assert_eq!(state.progress.ranks, (*ranks).max(1));
+        for (found, expected) in moved(state).into_iter().zip(moved(one)) {
+            assert!(
+                (found - expected).abs() < 1e-5 * largest,
+                "{ranks} ranks: {found} {expected}"
+            );
+        }
+        for (found, expected) in losses(state)
+            .as_flattened()
+            .iter()
+            .zip(losses(one).as_flattened())
+        {
+            assert!(
+                (found - expected).abs() < 1e-4,
+                "{ranks} ranks: {found} {expected}"
+            );
+        }
+        let images = |state: &State| {
+            let mistakes = state.progress.mistakes.iter();
+            mistakes.map(|mistake| mistake.image).collect::<Vec<_>>()
+        };
+        assert_eq!(images(state), images(one));
+    }
+}
+
+#[test]
+fn weights_that_differ_end_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    let options = options(path, "run", "--batch-size 4");
+    let ended = on_ranks(2, |ranks| {
+        let ranks = Rc::new(ranks);
+        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        if ranks.rank() == 1 {
+            let parameter = trainer.network.parameters().next().unwrap();
+            let other = (parameter.tensor() * 1.0001).unwrap();
+            parameter.var.set(&other).unwrap();
+        }
+        message(&trainer.train().unwrap_err())
+    });
+    let expected =
+        "its weights differ from the main rank's after epoch 1\nhint: processors of different kinds";
+    assert!(ended[1].starts_with(expected), "{}", ended[1]);
+    assert!(
+        ended[0].starts_with(&format!("rank 1 on `localhost`: {expected}")),
+        "{}",
+        ended[0]
+    );
+    assert!(!path.join("run").join(LAST).exists());
+}
+
+/// One rank cannot read an image: none takes the step, and the run is saved as it was before.
+#[test]
+fn an_error_of_one_rank_saves_the_run_before_the_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    let options = options(path, "run", "--batch-size 4 --seed 3 --no-flip");
+    let broken = path.join("data/train/red/5.png");
+    let ended = on_ranks(2, |ranks| {
+        let ranks = Rc::new(ranks);
+        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        if ranks.is_main() {
+            std::fs::remove_file(&broken).unwrap();
+        }
+        ranks.wait().unwrap();
+        let statistics = trainer.network.to_weights(mbn_spec::Metadata::default()).unwrap();
+        let error = message(&trainer.train().unwrap_err());
+        (error, trainer.progress.position.step, statistics)
+    });
+    for (error, ..) in &ended {
+        assert!(error.contains("5.png") && error.contains("--resume"), "{error}");
+    }
+    assert_eq!(
+        ended
+            .iter()
+            .filter(|(error, ..)| error.starts_with("rank "))
+            .count(),
+        1
+    );
+    let steps = ended[0].1;
+    assert_eq!(ended[1].1, steps);
+    let state = load(path, "run");
+    assert_eq!(
+        (state.progress.position.step, state.progress.steps as usize),
+        (steps, steps)
+    );
+    assert_eq!(
+        state.weights.counter("model.0.1.num_batches_tracked"),
+        steps as i64
+    );
+    if steps == 0 {
+        assert!(state.weights == ended[0].2);
+    }
+}
+
+#[test]
+fn images_that_are_skipped_are_known_to_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    for name in ["train/red/5", "train/blue/2", "val/red/1"] {
+        let file = path.join(format!("data/{name}.png"));
+        let mut bytes = std::fs::read(&file).unwrap();
+        // The pixels break, and the structure stays.
+        let at = bytes.windows(4).position(|part| part == b"IDAT").unwrap() + 8;
+        bytes[at] ^= 0xff;
+        std::fs::write(&file, bytes).unwrap();
+    }
+    let options = options(path, "run", "--batch-size 8 --bad-images skip");
+    for outcome in train(2, &options) {
+        assert_eq!(outcome.unwrap(), Outcome::Success);
+    }
+    let progress = load(path, "run").progress;
+    assert_eq!((progress.broken.train.len(), progress.broken.test.len()), (2, 1));
+    assert_eq!(progress.history.len(), 2);
+}
+
+/// A rank joins with what the main rank has saved, at the start and later.
+#[test]
+fn a_run_goes_on_with_any_number_of_ranks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    let more = "--batch-size 8 --optimizer adamw --ema 0.9";
+    let mut started = options(path, "run", more);
+    started.save_every = "0".parse().unwrap();
+    // The run ends within its second epoch.
+    let files = on_ranks(2, |ranks| {
+        let ranks = Rc::new(ranks);
+        let mut trainer = start_together(&started, &Device::Cpu, &ranks).unwrap().unwrap();
+        assert!(trainer.train_epoch().unwrap() && trainer.finish_epoch().unwrap());
+        (ranks.is_main(), trainer.to_bytes().unwrap())
+    });
+    // Both know everything but the clock of the other.
+    let state = |bytes: &[u8]| State::from_bytes(bytes, &Device::Cpu).unwrap();
+    let (one, other) = (state(&files[0].1), state(&files[1].1));
+    assert!(one.weights == other.weights && one.average == other.average && one.best == other.best);
+    assert_eq!(losses(&one), losses(&other));
+    for ranks in [1, 3, 2] {
+        let line = [
+            "mbn-train",
+            "--device",
+            "cpu",
+            "--resume",
+            path.join("run").to_str().unwrap(),
+        ]
+        .map(str::to_owned);
+        let resumed = Options::try_parse_from(line).unwrap();
+        for outcome in train(ranks, &resumed) {
+            assert_eq!(outcome.unwrap(), Outcome::Success);
+        }
+        assert_eq!(load(path, "run").progress.history.len(), 2);
+    }
+    let last = Weights::load(&path.join("run").join(LAST)).unwrap();
+    assert_eq!(last.not_finite(), None);
+}
+
+#[test]
+fn batches_without_an_image_for_each_rank_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    for (ranks, more, expected) in [
+        (
+            3,
+            "--batch-size 2",
+            "a batch of 2 images has not one for each of 3 ranks",
+        ),
+        (
+            3,
+            "--batch-size 4 --mixup 0.2",
+            "a batch of 4 images has not two, which are mixed, for each of 3 ranks",
+        ),
+        (
+            2,
+            "--batch-size 3",
+            "a batch of one image for a rank of 32 x 32 pixels leaves one value per channel",
+        ),
+    ] {
+        let ended = train(ranks, &options(path, "run", more));
+        for (rank, ended) in ended.into_iter().enumerate() {
+            let error = message(&ended.unwrap_err());
+            assert!(
+                error.contains(expected) && error.contains("`--batch-size`"),
+                "{error}"
+            );
+            assert_eq!(error.starts_with("rank 0 on"), rank > 0);
+        }
+        assert!(!path.join("run").exists());
+    }
+}

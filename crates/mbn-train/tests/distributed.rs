@@ -1,0 +1,239 @@
+//! Runs of two processes that `mpirun` starts.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use common::{LONG, assert_same, data, pictures, run, train, wait_for_steps, words};
+use mbn_testing::mpirun;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+/// The tests take turns: ranks that wait for each other keep their cores busy.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn take_turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long all ranks may live on without one of them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `mpirun` with the program for two processes of one thread, which `arguments` are for; `None` where there is no MPI.
+fn two_ranks(folder: &Path, arguments: &str) -> Option<Command> {
+    let mut command = mpirun(2)?;
+    command
+        .current_dir(folder)
+        .arg(assert_cmd::cargo::cargo_bin!("mbn-train"))
+        .args(["--distributed", "mpi", "--threads", "1"])
+        .args(words(&arguments.replace("--threads 2", "")))
+        .env("NO_COLOR", "1");
+    Some(command)
+}
+
+fn successful(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    stderr
+}
+
+/// Training loss and accuracy of the last epoch.
+fn last_epoch(run: &Path) -> [f64; 2] {
+    let rows = common::history(run);
+    let columns: Vec<&str> = rows.last().unwrap().split(',').collect();
+    [columns[1], columns[2]].map(|column| column.parse().unwrap())
+}
+
+/// Batch norm sees half the batch, so two ranks learn a little differently, but as well.
+#[test]
+fn two_ranks_learn_what_one_process_learns() {
+    let _turn = take_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (split, count) in [("train", 24), ("val", 5)] {
+        pictures(&path.join("data"), split, "blue", [0, 30, 180], count);
+        pictures(&path.join("data"), split, "red", [180, 30, 0], count);
+    }
+    let settings =
+        "--data data --alpha 0.25 --size 32 --batch-size 16 --epochs 6 --lr 0.01 --recipe plain --no-publish";
+    let Some(ranks) = two_ranks(path, &format!("{settings} --out two")) else {
+        return;
+    };
+    let stderr = successful(ranks);
+    for once in [
+        "Training on 2 ranks on 1 machine",
+        "Writing to `two`",
+        "epoch   6/6",
+        "Best test accuracy",
+    ] {
+        assert_eq!(stderr.matches(once).count(), 1, "{once}: {stderr}");
+    }
+    run(path, &format!("{settings} --threads 1 --out one")).success();
+    for out in ["one", "two"] {
+        let [loss, accuracy] = last_epoch(&path.join(out));
+        assert!(loss < 0.4 && accuracy > 85.0, "{out}: {loss} {accuracy} %");
+    }
+    let files = |out: &str| {
+        let entries = std::fs::read_dir(path.join(out)).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(files("one"), files("two"));
+    let augmented = |out: &str| common::read(path.join(out).join("augmented.png"));
+    assert!(
+        augmented("one") == augmented("two"),
+        "the picture shows the whole batch"
+    );
+}
+
+/// The processes of the program that work in `folder`. Some launchers start them through a helper.
+fn ranks_in(folder: &Path) -> Vec<String> {
+    let folder = folder.canonicalize().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let ranks = processes.filter(|process| {
+        let is_there = std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder);
+        let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        is_there && name.trim() == "mbn-train"
+    });
+    let mut ranks: Vec<_> = ranks
+        .filter_map(|process| process.file_name().into_string().ok())
+        .collect();
+    ranks.sort();
+    ranks
+}
+
+fn signal(name: &str, process: &str) {
+    let status = Command::new("kill").args([name, process]).status();
+    assert!(status.unwrap().success());
+}
+
+/// Starts two ranks, and sends a signal to the second when the run has saved so many steps.
+fn stopped(folder: &Path, arguments: &str, out: &str, steps: u64, name: &str) -> Option<Output> {
+    let mut command = two_ranks(folder, arguments)?;
+    let launcher = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_steps(&folder.join(out), steps);
+    let rank = ranks_in(folder).pop().unwrap();
+    let start = Instant::now();
+    signal(name, &rank);
+    let output = launcher.wait_with_output().unwrap();
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    assert!(!output.status.success());
+    Some(output)
+}
+
+/// The folder of a [`LONG`] run of two ranks that nobody stopped.
+fn whole(folder: &Path) -> Option<PathBuf> {
+    successful(two_ranks(folder, &format!("{LONG} --out whole"))?);
+    Some(folder.join("whole"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn a_killed_rank_ends_all_and_the_run_resumes() {
+    let _turn = take_turn();
+    let folder = data();
+    let path = folder.path();
+    let arguments = format!("{LONG} --out killed --save-every 0");
+    if stopped(path, &arguments, "killed", 3, "-KILL").is_none() {
+        return;
+    }
+    copy(&path.join("killed"), &path.join("alone"));
+    successful(two_ranks(path, "--resume killed").unwrap());
+    assert_same(&whole(path).unwrap(), &path.join("killed"));
+    run(path, "--resume alone --threads 1")
+        .success()
+        .stderr(contains("started with 2 ranks and continues with 1").and(contains("Best test accuracy")));
+}
+
+#[test]
+fn an_interrupt_of_one_rank_stops_all_and_saves() {
+    let _turn = take_turn();
+    let folder = data();
+    let arguments = format!("{LONG} --out stopped --save-every 10").replace("--epochs 4", "--epochs 400");
+    let Some(output) = stopped(folder.path(), &arguments, "stopped", 0, "-INT") else {
+        return;
+    };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        stderr.matches("warning: interrupted; saved after ").count(),
+        1,
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("continue with `mbn-train --resume stopped`"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn an_error_of_a_rank_is_told_once() {
+    let _turn = take_turn();
+    let folder = data();
+    let path = folder.path();
+    let Some(mut command) = two_ranks(path, "--data nowhere --out run") else {
+        return;
+    };
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert_eq!(stderr.matches("error: ").count(), 1, "{stderr}");
+    assert!(stderr.contains("nowhere"), "{stderr}");
+}
+
+/// The library is there, but the processes were not started by its launcher.
+#[test]
+fn processes_that_do_not_find_each_other_are_refused() {
+    let folder = data();
+    if mpirun(2).is_none() {
+        return;
+    }
+    train()
+        .current_dir(folder.path())
+        .args(words("--distributed mpi --data data --out run"))
+        .env("PMI_SIZE", "2")
+        .assert()
+        .code(1)
+        .stderr(
+            contains("the launcher started 2 processes (PMI_SIZE), but ")
+                .and(contains("hint: start the processes with")),
+        );
+    assert!(!folder.path().join("run").exists());
+}
+
+#[test]
+fn a_library_must_be_one_of_mpi() {
+    let folder = data();
+    let path = folder.path();
+    std::fs::write(path.join("libmpi.so"), "INPUT(libmpi.so.12)").unwrap();
+    for (library, part) in [("nowhere.so", "nowhere.so"), ("./libmpi.so", "libmpi.so")] {
+        run(
+            path,
+            &format!("--distributed mpi --mpi-lib {library} --data data"),
+        )
+        .code(1)
+        .stderr(contains(format!("{part}` cannot be loaded")).and(contains("`--mpi-lib FILE` names")));
+    }
+    run(path, "--mpi-lib libmpi.so.40 --data data")
+        .code(2)
+        .stderr(contains("--distributed"));
+    run(path, "--distributed mpi --profile").code(2);
+}
