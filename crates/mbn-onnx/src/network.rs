@@ -147,9 +147,9 @@ fn classifier(nodes: &mut Nodes, architecture: &Architecture, options: &ExportOp
     let on_bytes = options.on_bytes(architecture.convs().len());
     if on_bytes && !options.features {
         // Rounding comes first, so that ONNX Runtime averages bytes in the order in which the convolutions leave them.
-        nodes.to_bytes(FEATURES, BYTE_ZERO);
+        nodes.quantize(FEATURES, BYTE_ZERO);
         nodes.add("Flatten", "flatten", &[], flattened);
-        nodes.to_floats(FEATURES, BYTE_ZERO);
+        nodes.dequantize(FEATURES, BYTE_ZERO);
     } else {
         nodes.add_named("Flatten", "flatten", &[], features, flattened);
     }
@@ -222,11 +222,11 @@ impl Nodes<'_> {
 
     /// The value as bytes, and what they stand for: engines that compute on bytes leave both out.
     fn through_bytes(&mut self, name: &str, zero: &str) {
-        self.to_bytes(name, zero);
-        self.to_floats(name, zero);
+        self.quantize(name, zero);
+        self.dequantize(name, zero);
     }
 
-    fn to_bytes(&mut self, name: &str, zero: &str) {
+    fn quantize(&mut self, name: &str, zero: &str) {
         self.add(
             "QuantizeLinear",
             &format!("{name}.bytes"),
@@ -235,7 +235,7 @@ impl Nodes<'_> {
         );
     }
 
-    fn to_floats(&mut self, name: &str, zero: &str) {
+    fn dequantize(&mut self, name: &str, zero: &str) {
         self.add(
             "DequantizeLinear",
             &format!("{name}.rounded"),
