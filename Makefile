@@ -13,7 +13,7 @@ WEB_MODULES := examples/web/node_modules/.package-lock.json
 SERVING_PYTHON ?= python3.11
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
-.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test html-test scale scale-train scale-throughput
+.PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test html-test scale scale-train scale-throughput cloud-test
 .PHONY: cuda cuda-toolkit cuda-check cuda-stub-check cuda-calls gpu-bundle
 
 help: ## List the targets
@@ -59,6 +59,10 @@ html-test: onnxruntime build ## Test the page of `mbn-infer --html` in Chromium 
 scale: onnxruntime build .venv-scale/ready ## Run the examples in examples/scale with Spark, Ray, Slurm, MPI and GNU parallel, and compare their results with one process's
 	.venv-scale/bin/python scripts/scale/check.py target/release/mbn-infer $(ENGINE)
 
+cloud-test: .venv-cloud/ready .cloud-node/node_modules/.bin/azurite-blob ## Classify objects in S3 and Azure (emulated) and on a web server, and compare with files (needs Node)
+	$(CARGO) build --release --locked --workspace --bins --features mbn-infer/cloud
+	.venv-cloud/bin/python scripts/cloud/check.py target/release/mbn-infer
+
 scale-train: build ## Train with two ranks of MPI in a real Slurm, and kill one (needs Debian's openmpi-bin, slurm-wlm, munge and libpmix-dev)
 	$(PYTHON) scripts/scale/train.py target/release/mbn-train
 
@@ -77,6 +81,7 @@ wheel-test: wheel ## Install the wheel with pip, pip --user, pipx and uv, and cl
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --features mbn-infer/cloud --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
 bench: onnxruntime $(BENCH_PYTHON) ## Compare with PyTorch and ONNX Runtime, write docs/benchmarks.md (DATA=DIR: the loader too)
@@ -174,6 +179,15 @@ $(WEB_MODULES): examples/web/package-lock.json
 	.venv-scale/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/scale/requirements.txt
 	touch $@
 
+.venv-cloud/ready: scripts/cloud/requirements.txt
+	$(PYTHON) -m venv .venv-cloud
+	.venv-cloud/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/cloud/requirements.txt
+	touch $@
+
+.cloud-node/node_modules/.bin/azurite-blob:
+	@command -v npm > /dev/null || { echo "error: npm is missing: install Debian's packages \`nodejs\` and \`npm\`" >&2; exit 1; }
+	npm install --prefix .cloud-node --no-save --no-audit --no-fund --loglevel=error azurite@3.37.0
+
 .venv-wheel/ready: scripts/wheel/requirements.txt
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/wheel/requirements.txt
@@ -187,5 +201,5 @@ $(VENV)/ready: scripts/requirements.txt
 
 clean: ## Remove everything that was built or downloaded
 	$(CARGO) clean
-	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules .venv-scale .venv-serving .venv-wheel onnxruntime cuda-toolkit examples/web/node_modules model.onnx
+	rm -rf $(VENV) .fuzz-tools fuzz/target .venv-bench .venv-reference .venv-families .venv-foreign .venv-keras .venv-interop interop/target interop/oldest/node_modules .venv-scale .venv-serving .venv-cloud .cloud-node .venv-wheel onnxruntime cuda-toolkit examples/web/node_modules model.onnx
 	rm -rf packaging/wheel/Cargo.lock packaging/wheel/LICENSE-* packaging/wheel/THIRD-PARTY-NOTICES.txt packaging/wheel/data

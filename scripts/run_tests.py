@@ -117,6 +117,9 @@ def main(options):
     for instructions in INSTRUCTIONS:
         if not results.failed:
             results.cargo(f"{instructions} kernels", ["--workspace", *kernel_tests], {"MBN_SIMD": instructions})
+    if not results.failed:
+        cloud = ["--workspace", "--features", "mbn-infer/cloud", "--test", "program", "--", "cloud::"]
+        results.cargo("inputs from stores", cloud, {})
     print(f"\n{results.summary()}")
     forbidden = results.forbidden() if "CI" in os.environ else []
     for test in forbidden:

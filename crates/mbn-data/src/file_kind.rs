@@ -7,7 +7,7 @@ use std::path::Path;
 use file_format::{FileFormat, Kind};
 
 /// Number of bytes at a file's start that tell what it is.
-pub(crate) const FIRST_BYTES: u64 = 512;
+pub const FIRST_BYTES: u64 = 512;
 
 /// Picture formats with the extensions of their files, in the order of messages. A format that can be decoded is known
 /// by `PictureFormat` before this table is asked, so an entry may stay here.

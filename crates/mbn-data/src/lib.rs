@@ -53,6 +53,7 @@ pub use decode::{
     PictureFormat, check_bytes, check_bytes_with, check_file, check_file_with, decode_bytes,
     decode_bytes_with, decode_file, decode_file_with, decode_with_libjpeg, decode_with_png_crate,
 };
+pub use file_kind::FIRST_BYTES;
 pub use image_source::ImageSource;
 pub use input_paths::{CollectError, CollectErrorKind, Collected, Pictures, collect};
 pub use loader::{
@@ -60,7 +61,7 @@ pub use loader::{
 };
 pub use normalize::{Normalizer, normalize_into};
 pub use picture::Picture;
-pub use picture_files::LeftOut;
+pub use picture_files::{LeftOut, is_picture_name};
 pub use random::{sample_stream, shuffled};
 pub use resize::{Crop, Filter, ResizeError, resize, resize_exactly};
 pub use tar_pictures::{Embedded, TarPictures};

@@ -4,9 +4,10 @@ mod clutter;
 mod left_out;
 mod links;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
@@ -185,6 +186,38 @@ pub(crate) fn other_kind_by(
         }
     };
     Some(Reason::File(kind))
+}
+
+/// Whether a file in an archive or a store is a picture, by its name there, else by its first bytes. One that is not is added to
+/// `left_out`.
+pub fn is_picture_name(name: &Path, first_bytes: impl FnOnce() -> Vec<u8>, left_out: &mut LeftOut) -> bool {
+    let reason = reason_by_name(name, true, first_bytes);
+    let is_picture = reason.is_none();
+    reason.into_iter().for_each(|reason| left_out.add(reason));
+    is_picture
+}
+
+/// Why a file with this name in an archive or a store is no picture, if it is none: the folders in the name count too.
+pub(crate) fn reason_by_name(
+    name: &Path,
+    is_regular: bool,
+    first_bytes: impl FnOnce() -> Vec<u8>,
+) -> Option<Reason> {
+    let parts: Vec<_> = normal_parts(name).collect();
+    let (file, folders) = parts.split_last()?;
+    let folder = folders.iter().find_map(|folder| Clutter::of_folder(folder));
+    match folder.or_else(|| Clutter::of_file(file)) {
+        Some(clutter) => Some(Reason::ClutterFile(clutter)),
+        None => other_kind_by(name, is_regular, first_bytes),
+    }
+}
+
+/// The names of a path, without what leads up or to the root.
+pub(crate) fn normal_parts(path: &Path) -> impl Iterator<Item = &OsStr> {
+    path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name),
+        _ => None,
+    })
 }
 
 fn first_bytes(path: &Path) -> io::Result<Vec<u8>> {

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use tar::{Archive, EntryType};
 
 use crate::decode::{DecodeErrorKind, MAX_FILE_BYTES};
 use crate::file_kind::FIRST_BYTES;
 use crate::input_paths::{CollectError, CollectErrorKind};
-use crate::picture_files::{Clutter, LeftOut, Reason, other_kind_by};
+use crate::picture_files::{LeftOut, Reason, normal_parts, reason_by_name};
 
 /// Archives consist of blocks of this many bytes.
 const BLOCK: u64 = 512;
@@ -154,23 +154,12 @@ fn found(archive: &Path, name: &Path, kind: EntryType, size: u64, bytes: &[u8]) 
     if kind.is_dir() || kind.is_pax_global_extensions() {
         return Found::Nothing;
     }
-    let parts = name.components().filter_map(|part| match part {
-        Component::Normal(name) => Some(name),
-        _ => None,
-    });
-    let parts: Vec<_> = parts.collect();
-    let clutter = match parts.split_last() {
-        Some((file, folders)) => {
-            let folder = folders.iter().find_map(|folder| Clutter::of_folder(folder));
-            folder.or_else(|| Clutter::of_file(file))
-        }
-        None => return Found::Nothing,
-    };
-    if let Some(clutter) = clutter {
-        return Found::LeftOut(Reason::ClutterFile(clutter));
-    }
     let is_link = kind.is_symlink() || kind.is_hard_link();
-    if let Some(reason) = other_kind_by(name, kind.is_file() || is_link, || bytes.to_vec()) {
+    let parts: Vec<_> = normal_parts(name).collect();
+    if parts.is_empty() {
+        return Found::Nothing;
+    }
+    if let Some(reason) = reason_by_name(name, kind.is_file() || is_link, || bytes.to_vec()) {
         return Found::LeftOut(reason);
     }
     let mut path = OsString::from(archive);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result, anyhow};
 use mbn_data::LeftOut;
 
-use crate::inputs::{Input, Source};
+use crate::inputs::{Download, Input, Source};
 
 /// Inputs whose content comes with them wait until there are fewer bytes than this.
 const MAX_BYTES: usize = 64 << 20;
@@ -25,7 +25,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    inputs: VecDeque<Input>,
+    inputs: VecDeque<Waiting>,
     /// Bytes of their content, if it came with them.
     bytes: usize,
     supply: Supply,
@@ -33,6 +33,12 @@ struct State {
     left_out: LeftOut,
     /// Nobody takes any more.
     is_closed: bool,
+}
+
+/// An input that waits, and its content on its way, if it has to be fetched.
+struct Waiting {
+    input: Input,
+    download: Option<Download>,
 }
 
 /// What the thread that finds inputs does.
@@ -88,15 +94,21 @@ impl Feed {
         let n = n.min(self.0.capacity);
         let mut state = self.0.lock();
         loop {
-            let found = state.inputs.len();
-            let is_ready = found >= n || state.supply != Supply::Coming || state.bytes >= MAX_BYTES;
+            let found = state
+                .inputs
+                .iter()
+                .take(n)
+                .take_while(|waiting| waiting.is_here())
+                .count();
+            let is_ready = found >= n || state.bytes >= MAX_BYTES || state.is_stuck(found);
             if found > 0 && is_ready {
-                let taken: Vec<_> = state.inputs.drain(..found.min(n)).collect();
-                state.bytes -= taken.iter().map(content_len).sum::<usize>();
+                let taken = state.take(found);
                 self.0.changed.notify_all();
-                return Ok(Taken::Inputs(taken));
+                if !taken.is_empty() {
+                    return Ok(Taken::Inputs(taken));
+                }
             }
-            if state.supply == Supply::Ended {
+            if state.supply == Supply::Ended && state.inputs.is_empty() {
                 return state.error.take().map_or(Ok(Taken::End), Err);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -127,7 +139,7 @@ impl Shared {
     }
 
     /// Finds all inputs, as long as somebody takes them.
-    fn fill(&self, source: &mut dyn Source) {
+    fn fill(self: &Arc<Self>, source: &mut dyn Source) {
         let error = loop {
             match source.next(&mut || self.set(Supply::Waiting)) {
                 Ok(Some(input)) => {
@@ -141,29 +153,97 @@ impl Shared {
         };
         let mut state = self.lock();
         state.left_out = source.left_out();
-        state.error = error;
+        state.error = state.error.take().or(error);
         state.supply = Supply::Ended;
         self.changed.notify_all();
     }
 
     /// Adds an input when there is room; false if nobody takes it.
-    fn push(&self, input: Input) -> bool {
+    fn push(self: &Arc<Self>, input: Input) -> bool {
         let mut state = self.lock();
-        state.supply = Supply::Coming;
+        if !state.is_closed {
+            state.supply = Supply::Coming;
+        }
         let is_full = |state: &State| state.inputs.len() >= self.capacity || state.bytes >= MAX_BYTES;
         while is_full(&state) && !state.is_closed {
             let waited = self.changed.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
+        if state.is_closed {
+            return false;
+        }
         state.bytes += content_len(&input);
-        state.inputs.push_back(input);
+        state.inputs.push_back(self.waiting(input));
         self.changed.notify_all();
-        !state.is_closed
+        true
+    }
+
+    /// Begins to fetch an input's content, if need be.
+    fn waiting(self: &Arc<Self>, mut input: Input) -> Waiting {
+        let download = input.content.take().map(|content| {
+            let shared = Arc::downgrade(self);
+            content.start(move || {
+                if let Some(shared) = shared.upgrade() {
+                    // Whoever looked before waits by now.
+                    drop(shared.lock());
+                    shared.changed.notify_all();
+                }
+            })
+        });
+        Waiting { input, download }
     }
 
     fn set(&self, supply: Supply) {
-        self.lock().supply = supply;
+        let mut state = self.lock();
+        if !state.is_closed {
+            state.supply = supply;
+        }
         self.changed.notify_all();
+    }
+}
+
+impl State {
+    /// Whether nothing joins the first `found` inputs for now.
+    fn is_stuck(&self, found: usize) -> bool {
+        match (
+            self.inputs
+                .get(found)
+                .and_then(|waiting| waiting.download.as_ref()),
+            self.supply,
+        ) {
+            (Some(download), Supply::Coming | Supply::Ended) => download.is_held_back(),
+            (None, Supply::Coming) => false,
+            (_, Supply::Waiting) | (None, Supply::Ended) => true,
+        }
+    }
+
+    /// Takes the first inputs, up to one whose store cannot be used. That is the end.
+    fn take(&mut self, n: usize) -> Vec<Input> {
+        let mut taken = Vec::with_capacity(n);
+        for Waiting { mut input, download } in self.inputs.drain(..n) {
+            match download.map(Download::take).transpose() {
+                Ok(None) => self.bytes -= content_len(&input),
+                Ok(Some(Ok(bytes))) => input.bytes = Some(bytes),
+                Ok(Some(Err(problem))) => input.problem = Some(problem),
+                Err(error) => {
+                    self.error = Some(error);
+                    break;
+                }
+            }
+            taken.push(input);
+        }
+        if self.error.is_some() && taken.len() < n {
+            self.inputs.clear();
+            self.supply = Supply::Ended;
+            self.is_closed = true;
+        }
+        taken
+    }
+}
+
+impl Waiting {
+    fn is_here(&self) -> bool {
+        self.download.as_ref().is_none_or(Download::is_done)
     }
 }
 

@@ -4,6 +4,7 @@ mod container;
 mod continued;
 mod list;
 mod named;
+mod remote;
 mod walked;
 
 use std::path::{Path, PathBuf};
@@ -17,9 +18,13 @@ use crate::classes::ClassNames;
 use crate::options::Options;
 use crate::output::Results;
 use crate::shard::Shard;
+use container::Container;
 use continued::Continued;
 use list::{End, List};
 use named::Named;
+use remote::{Content, Remote, is_url};
+
+pub use remote::Download;
 
 /// An image file, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +37,16 @@ pub struct Input {
     pub problem: Option<String>,
     /// The image file's content, if it is not a file of its own.
     pub bytes: Option<Vec<u8>>,
+    /// Where the content comes from, if it has to be fetched.
+    pub content: Option<Content>,
+}
+
+/// What is found at a path.
+enum Found {
+    /// An image file, or a path that leads to none.
+    Input(Box<Input>),
+    /// A file that holds many.
+    Container(Container),
 }
 
 impl Input {
@@ -42,6 +57,7 @@ impl Input {
             class: None,
             problem: None,
             bytes: None,
+            content: None,
         }
     }
 
@@ -108,6 +124,13 @@ pub fn inputs(
     count: bool,
 ) -> Result<Inputs> {
     if options.evaluate {
+        if let Some(url) = options.paths.iter().find(|path| is_url(path)) {
+            return Err(anyhow!(
+                "`--evaluate` needs folders on this machine, `{}` is a URL",
+                url.display()
+            ))
+            .hint(|| "copy the folders of the classes to a disk".to_owned());
+        }
         let mut all = Labelled::default();
         for path in &options.paths {
             all.add(path, class_names)?;
@@ -117,9 +140,20 @@ pub fn inputs(
             source: Box::new(all),
         });
     }
+    for url in options.paths.iter().filter(|path| is_url(path)) {
+        Remote::check(url)?;
+    }
     let end = if options.null { End::Null } else { End::Line };
-    let list = options.list.as_deref().map(|list| List::open(list, end));
-    let mut named = Named::new(options.paths.clone(), list.transpose()?, shard);
+    let list = options.list.as_deref().map(|list| match is_url(list) {
+        true => List::fetched(list, end, Remote::default().list(list)),
+        false => List::open(list, end),
+    });
+    let mut named = Named::new(
+        options.paths.clone(),
+        list.transpose()?,
+        shard,
+        options.column.clone(),
+    );
     Ok(Inputs {
         total: if count { named.count() } else { None },
         source: Box::new(named),

@@ -40,6 +40,7 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("--features", json!(options.features)),
         ("--max-pixels", json!(options.max_pixels)),
         ("--full-decode", json!(options.full_decode)),
+        ("--column", json!(options.column)),
         ("--shard", json!(shard)),
     ];
     Ok(MadeBy::new(values))

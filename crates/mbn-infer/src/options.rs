@@ -61,7 +61,8 @@ pub struct Options {
     )]
     pub command: Option<Command>,
 
-    /// Image files, folders (with all folders inside), glob patterns, tar archives (`-` is one on stdin) or Parquet files with images
+    /// Image files, folders (with all folders inside), glob patterns, tar archives (`-` is one on stdin), or Parquet and Arrow files with a
+    /// column of images
     #[arg(value_name = "PATH", required_unless_present = "list", help_heading = "Input")]
     pub paths: Vec<PathBuf>,
 
@@ -77,6 +78,15 @@ pub struct Options {
     /// The paths of `--list` end in null bytes, as `find -print0` prints them, instead of at the ends of lines
     #[arg(long, requires = "list", help_heading = "Input")]
     pub null: bool,
+
+    /// Column of Parquet and Arrow files that holds the images [default: the only one that can, or the one called `image`]
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "evaluate",
+        help_heading = "Input"
+    )]
+    pub column: Option<String>,
 
     /// Take only every N-th input, from the I-th on, counted from 0, as one of N processes; `launcher` asks Open MPI, PMI or Slurm
     /// for I and N; `launcher/N` asks a Slurm array or a Kubernetes Indexed Job for I alone

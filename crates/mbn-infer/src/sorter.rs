@@ -60,7 +60,9 @@ impl Sorter {
                 "cannot sort `{}`: it is not a file of its own",
                 picture.display()
             ))
-            .hint(|| "unpack the archive, or leave `--sort-into` out".to_owned());
+            .hint(|| {
+                "unpack the archive, or copy the objects to a folder, or leave `--sort-into` out".to_owned()
+            });
         }
         let Some(folder) = self.folders.get(class) else {
             bail!("class {class} has no folder")

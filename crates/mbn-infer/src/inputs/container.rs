@@ -1,85 +1,149 @@
-//! Files that hold many pictures: tar archives and Parquet files.
+//! Files that hold many pictures: tar archives, and Parquet and Arrow files.
 
-mod table;
+mod arrow;
+mod column;
+mod parquet;
+mod rows;
 
 use std::fs::File;
 use std::io::{BufReader, Read, stdin};
 use std::path::Path;
 
+use ::parquet::file::reader::ChunkReader;
+use anyhow::Result;
 use mbn_data::{CollectError, Embedded, LeftOut, TarPictures};
 
 use super::Input;
-use table::Table;
+use arrow::ArrowTable;
+use parquet::ParquetTable;
 
-/// Bytes read from an archive at a time.
+/// Bytes read from a file at a time.
 const CHUNK: usize = 1 << 20;
 
 /// A file that holds many pictures.
-pub(super) enum Container {
+pub(super) struct Container {
+    content: Content,
+    /// Tells whether what was found last can be believed, or the file could not be read.
+    check: Option<Box<dyn FnMut() -> Result<()> + Send>>,
+}
+
+enum Content {
     /// A tar archive, and whether reading may wait for whoever writes it.
     Tar(Box<TarPictures<Box<dyn Read + Send>>>, bool),
-    /// A Parquet file.
-    Table(Box<Table>),
+    /// A table with a column of pictures.
+    Table(Box<dyn Iterator<Item = Input> + Send>),
+}
+
+/// What a file is taken for, by its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Tar,
+    Parquet,
+    Arrow,
+}
+
+impl Kind {
+    /// By its extension; `None` for a picture, or something else.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        match &*path.extension()?.to_ascii_lowercase().to_string_lossy() {
+            "tar" => Some(Self::Tar),
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "arrows" | "feather" => Some(Self::Arrow),
+            _ => None,
+        }
+    }
 }
 
 impl Container {
     /// Whether a file is taken for one, by its name.
     pub(super) fn has_name(path: &Path) -> bool {
-        ["tar", "parquet"]
-            .iter()
-            .any(|extension| has_extension(path, extension))
+        Kind::of(path).is_some()
     }
 
-    /// Opens the file `path`, unless it is not taken for one.
-    pub(super) fn open(path: &Path) -> Option<Result<Self, Input>> {
-        let opened = if has_extension(path, "tar") {
-            Self::tar(path).map_err(|error| Input::failed(path, &error))
-        } else if has_extension(path, "parquet") {
-            let table = Table::open(path).map(|table| Self::Table(Box::new(table)));
-            table.map_err(|problem| Input {
-                problem: Some(format!("{problem:#}")),
-                ..Input::file(path.to_owned())
-            })
-        } else {
-            return None;
+    /// Opens the file `path`, unless it is not taken for one. The pictures of a table are in the column called `column`, if that is given.
+    pub(super) fn open(path: &Path, column: Option<&str>) -> Option<Result<Self, Input>> {
+        let kind = Kind::of(path)?;
+        let opened = || {
+            let file = File::open(path)?;
+            match kind {
+                Kind::Tar => {
+                    let may_wait = !file.metadata()?.is_file();
+                    Ok(Self::tar(Box::new(file), path, may_wait))
+                }
+                Kind::Parquet => Self::parquet(file, path, column),
+                Kind::Arrow => Self::arrow(Box::new(file), path, column),
+            }
         };
-        Some(opened)
+        Some(opened().map_err(|error: anyhow::Error| Input {
+            problem: Some(format!("{error:#}")),
+            ..Input::file(path.to_owned())
+        }))
     }
 
-    fn tar(path: &Path) -> std::io::Result<Self> {
-        let file = File::open(path)?;
-        let may_wait = !file.metadata()?.is_file();
-        Ok(Self::new_tar(Box::new(file), path, may_wait))
+    /// A tar archive. Reading it may wait for whoever writes it.
+    pub(super) fn tar(content: Box<dyn Read + Send>, path: &Path, may_wait: bool) -> Self {
+        let content: Box<dyn Read + Send> = Box::new(BufReader::with_capacity(CHUNK, content));
+        Self::of(Content::Tar(Box::new(TarPictures::new(content, path)), may_wait))
+    }
+
+    /// A Parquet file.
+    pub(super) fn parquet(
+        content: impl ChunkReader + 'static,
+        path: &Path,
+        column: Option<&str>,
+    ) -> Result<Self> {
+        let table = ParquetTable::open(content, path, column)?;
+        Ok(Self::of(Content::Table(Box::new(table))))
+    }
+
+    /// An Arrow file or stream.
+    pub(super) fn arrow(content: Box<dyn Read + Send>, path: &Path, column: Option<&str>) -> Result<Self> {
+        let content = BufReader::with_capacity(CHUNK, content);
+        let table = ArrowTable::open(content, path, column)?;
+        Ok(Self::of(Content::Table(Box::new(table))))
     }
 
     /// The tar archive on stdin.
     pub(super) fn stdin() -> Self {
-        Self::new_tar(Box::new(stdin()), Path::new("-"), true)
+        Self::tar(Box::new(stdin()), Path::new("-"), true)
     }
 
-    fn new_tar(content: Box<dyn Read + Send>, path: &Path, may_wait: bool) -> Self {
-        let content = Box::new(BufReader::with_capacity(CHUNK, content));
-        Self::Tar(Box::new(TarPictures::new(content, path)), may_wait)
+    fn of(content: Content) -> Self {
+        Self { content, check: None }
+    }
+
+    /// The same. Each time that it has been read, `check` tells whether it could be.
+    #[cfg(feature = "cloud")]
+    pub(super) fn with_check(self, check: impl FnMut() -> Result<()> + Send + 'static) -> Self {
+        Self {
+            check: Some(Box::new(check)),
+            ..self
+        }
     }
 
     /// The next picture. Calls `wait` if that may take long.
-    pub(super) fn next(&mut self, wait: &mut dyn FnMut()) -> Option<Input> {
-        match self {
-            Self::Tar(pictures, may_wait) => {
+    ///
+    /// # Errors
+    /// What the check found.
+    pub(super) fn next(&mut self, wait: &mut dyn FnMut()) -> Result<Option<Input>> {
+        let next = match &mut self.content {
+            Content::Tar(pictures, may_wait) => {
                 if *may_wait {
                     wait();
                 }
                 pictures.next().map(input)
             }
-            Self::Table(table) => table.next(),
-        }
+            Content::Table(rows) => rows.next(),
+        };
+        self.check.as_mut().map_or(Ok(()), |check| check())?;
+        Ok(next)
     }
 
     /// What it holds besides.
     pub(super) fn into_left_out(self) -> LeftOut {
-        match self {
-            Self::Tar(pictures, _) => pictures.into_left_out(),
-            Self::Table(_) => LeftOut::default(),
+        match self.content {
+            Content::Tar(pictures, _) => pictures.into_left_out(),
+            Content::Table(_) => LeftOut::default(),
         }
     }
 }
@@ -92,9 +156,4 @@ fn input(found: Result<Embedded, CollectError>) -> Input {
         },
         Err(error) => Input::new(Err(error), None),
     }
-}
-
-fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension()
-        .is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }

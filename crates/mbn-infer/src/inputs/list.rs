@@ -59,6 +59,13 @@ impl List {
         Ok(Self::new(Box::new(file), may_wait, &name, &quote(list), end))
     }
 
+    /// The list `list`, which is not on this machine, with its content.
+    pub(super) fn fetched(list: &Path, end: End, content: Result<Box<dyn Read + Send>>) -> Result<Self> {
+        let name = format!("the list `{}`", list.display());
+        let content = content.with_context(|| format!("cannot read {name}"))?;
+        Ok(Self::new(content, true, &name, &quote(list), end))
+    }
+
     fn new(content: Box<dyn Read + Send>, may_wait: bool, name: &str, quoted: &str, end: End) -> Self {
         Self {
             content: BufReader::with_capacity(MAX_PATH as usize, content),

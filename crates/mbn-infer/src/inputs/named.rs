@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use mbn_data::{LeftOut, Pictures};
+use mbn_data::{CollectError, LeftOut, Pictures};
 
 use super::container::Container;
 use super::list::List;
+use super::remote::{Objects, Remote, is_url};
 use super::walked::Walked;
-use super::{Input, Shard, Source};
+use super::{Found, Input, Shard, Source};
 
 /// Names that are kept in memory, about 100 bytes each, to count the inputs before the first one is taken.
 const MOST_COUNTED: usize = 1 << 20;
@@ -18,70 +19,88 @@ const MOST_COUNTED: usize = 1 << 20;
 /// files of others, and of the paths every N-th image.
 pub(super) struct Named {
     /// Paths whose pictures have been counted, at least in part.
-    counted: VecDeque<PathPictures>,
+    counted: VecDeque<Way>,
     paths: std::vec::IntoIter<PathBuf>,
     list: Option<List>,
     shard: Shard,
-    /// The path whose pictures come now, and whether the shard takes all of them.
-    current: Option<(Walked, bool)>,
+    /// The column of tables that holds pictures.
+    column: Option<String>,
+    /// What the current path leads to, and whether the shard takes all of it.
+    current: Option<(Way, bool)>,
     /// The file whose pictures come before the next one of `current`.
     inside: Option<Container>,
     /// Images of the paths and lines of the list so far.
     images: u64,
     lines: u64,
     left_out: LeftOut,
+    remote: Remote,
 }
 
 /// Where the pictures of a path are.
-enum PathPictures {
+enum Way {
     Stdin,
     Files(Box<Walked>),
+    Objects(Box<Objects>),
 }
 
-impl PathPictures {
-    fn of(path: &Path) -> Self {
-        match path == Path::new("-") {
-            true => Self::Stdin,
-            false => Self::Files(Box::new(Walked::new(Pictures::of(path)))),
+impl Way {
+    fn into_left_out(self) -> LeftOut {
+        match self {
+            Self::Stdin => LeftOut::default(),
+            Self::Files(walked) => walked.into_left_out(),
+            Self::Objects(objects) => objects.into_left_out(),
         }
     }
 }
 
+/// Where the pictures of a path on this machine are.
+fn files(path: &Path) -> Way {
+    Way::Files(Box::new(Walked::new(Pictures::of(path))))
+}
+
+/// Whether a path means stdin.
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 impl Named {
-    pub(super) fn new(paths: Vec<PathBuf>, list: Option<List>, shard: Option<Shard>) -> Self {
+    pub(super) fn new(
+        paths: Vec<PathBuf>,
+        list: Option<List>,
+        shard: Option<Shard>,
+        column: Option<String>,
+    ) -> Self {
         Self {
             counted: VecDeque::new(),
             paths: paths.into_iter(),
             list,
             shard: shard.unwrap_or_default(),
+            column,
             current: None,
             inside: None,
             images: 0,
             lines: 0,
             left_out: LeftOut::default(),
+            remote: Remote::default(),
         }
     }
 
-    /// Number of images, unless a list names them, they are in archives, or there are very many. What was found is kept, so that no
-    /// folder is searched twice.
+    /// Number of images, unless a list names them, they are in archives or not on this machine, or there are very many. What was
+    /// found is kept, so that no folder is searched twice.
     pub(super) fn count(&mut self) -> Option<u64> {
         self.count_up_to(MOST_COUNTED)
     }
 
     fn count_up_to(&mut self, most: usize) -> Option<u64> {
-        if self.list.is_some() {
+        let is_here = |path: &PathBuf| !is_url(path) && !is_stdin(path);
+        if self.list.is_some() || !self.paths.as_slice().iter().all(is_here) {
             return None;
         }
         let mut all = 0;
         for path in self.paths.by_ref() {
-            let mut pictures = PathPictures::of(&path);
-            let found = match &mut pictures {
-                PathPictures::Stdin => None,
-                PathPictures::Files(walked) => {
-                    walked.look_ahead(most - all, |path| !Container::has_name(path))
-                }
-            };
-            self.counted.push_back(pictures);
+            let mut walked = Box::new(Walked::new(Pictures::of(&path)));
+            let found = walked.look_ahead(most - all, |path| !Container::has_name(path));
+            self.counted.push_back(Way::Files(walked));
             all += found?;
         }
         Some(self.shard.count_of(all as u64))
@@ -89,19 +108,23 @@ impl Named {
 
     /// Goes to the next path; false after the last.
     fn advance(&mut self, wait: &mut dyn FnMut()) -> Result<bool> {
-        if let Some((pictures, _)) = self.current.take() {
-            self.left_out.merge(pictures.into_left_out());
+        if let Some((way, _)) = self.current.take() {
+            self.left_out.merge(way.into_left_out());
         }
-        let counted = self.counted.pop_front();
-        if let Some(pictures) = counted.or_else(|| Some(PathPictures::of(&self.paths.next()?))) {
-            let walked = match pictures {
-                PathPictures::Files(walked) => *walked,
-                PathPictures::Stdin => {
-                    self.inside = Some(Container::stdin());
-                    Walked::new(Pictures::none())
-                }
-            };
-            self.current = Some((walked, false));
+        let mut next = self.counted.pop_front();
+        if next.is_none()
+            && let Some(path) = self.paths.next()
+        {
+            next = Some(match is_stdin(&path) {
+                true => Way::Stdin,
+                false => self.way(&path)?,
+            });
+        }
+        if let Some(way) = next {
+            if matches!(way, Way::Stdin) {
+                self.inside = Some(Container::stdin());
+            }
+            self.current = Some((way, false));
             return Ok(true);
         }
         let Some(list) = &mut self.list else {
@@ -110,40 +133,67 @@ impl Named {
         while let Some(path) = list.next(wait)? {
             self.lines += 1;
             if self.shard.has(self.lines - 1) {
-                self.current = Some((Walked::new(Pictures::of(&path)), true));
+                let way = self.way(&path)?;
+                self.current = Some((way, true));
                 return Ok(true);
             }
         }
         Ok(false)
     }
+
+    /// Where the pictures of a path are that is not stdin.
+    fn way(&mut self, path: &Path) -> Result<Way> {
+        match is_url(path) {
+            true => {
+                let objects = self.remote.objects(path, self.column.as_deref())?;
+                Ok(Way::Objects(Box::new(objects)))
+            }
+            false => Ok(files(path)),
+        }
+    }
 }
 
 impl Named {
     /// The next image of the current path, and whether the shard has all of that path.
-    fn found(&mut self, wait: &mut dyn FnMut()) -> Option<(Input, bool)> {
-        let (pictures, all) = self.current.as_mut()?;
+    fn found(&mut self, wait: &mut dyn FnMut()) -> Result<Option<(Input, bool)>> {
+        let Some((way, all)) = &mut self.current else {
+            return Ok(None);
+        };
         loop {
             if let Some(container) = &mut self.inside {
-                if let Some(input) = container.next(wait) {
-                    return Some((input, *all));
+                if let Some(input) = container.next(wait)? {
+                    return Ok(Some((input, *all)));
                 }
                 let left_out = self.inside.take().map(Container::into_left_out);
                 self.left_out.merge(left_out.unwrap_or_default());
             }
-            let found = pictures.next()?;
-            match found.as_ref().ok().and_then(|path| Container::open(path)) {
-                None => return Some((Input::new(found, None), *all)),
-                Some(Err(failed)) => return Some((failed, *all)),
-                Some(Ok(container)) => self.inside = Some(container),
+            let found = match way {
+                Way::Stdin => None,
+                Way::Files(walked) => walked.next().map(|found| opened(found, self.column.as_deref())),
+                Way::Objects(objects) => objects.next()?,
+            };
+            match found {
+                None => return Ok(None),
+                Some(Found::Input(input)) => return Ok(Some((*input, *all))),
+                Some(Found::Container(container)) => self.inside = Some(container),
             }
         }
+    }
+}
+
+/// A file as an input, or opened if it is taken for one that holds pictures.
+fn opened(found: Result<PathBuf, CollectError>, column: Option<&str>) -> Found {
+    match found.as_ref().ok().and_then(|path| Container::open(path, column)) {
+        None => Found::Input(Box::new(Input::new(found, None))),
+        Some(Err(failed)) => Found::Input(Box::new(failed)),
+        Some(Ok(container)) => Found::Container(container),
     }
 }
 
 impl Source for Named {
     fn next(&mut self, wait: &mut dyn FnMut()) -> Result<Option<Input>> {
         loop {
-            while let Some((found, all)) = self.found(wait) {
+            while let Some((found, all)) = self.found(wait)? {
                 let is_taken = all || self.shard.has(self.images);
                 self.images += u64::from(!all);
                 if is_taken {
@@ -166,7 +216,7 @@ mod tests {
     use super::*;
 
     fn found(paths: &[PathBuf], shard: Option<Shard>) -> Vec<PathBuf> {
-        let mut named = Named::new(paths.to_vec(), None, shard);
+        let mut named = Named::new(paths.to_vec(), None, shard, None);
         let count = named.count().unwrap();
         let found = rest(&mut named);
         assert_eq!(found.len() as u64, count);
@@ -179,7 +229,12 @@ mod tests {
     }
 
     fn named(paths: &[&Path]) -> Named {
-        Named::new(paths.iter().map(|path| (*path).to_owned()).collect(), None, None)
+        Named::new(
+            paths.iter().map(|path| (*path).to_owned()).collect(),
+            None,
+            None,
+            None,
+        )
     }
 
     /// What was counted is found no second time, and comes with the rest, in order.

@@ -1,8 +1,12 @@
-//! Pictures in tar archives and in Parquet files.
+//! Pictures in tar archives, and in Parquet and Arrow files.
 
 use std::sync::Arc;
 
+use arrow_array::{ArrayRef, BinaryArray, RecordBatch};
+use arrow_ipc::writer::{FileWriter, StreamWriter};
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -255,6 +259,201 @@ fn parquet_files_that_cannot_be_read_are_inputs_that_cannot_be_used() {
             found.len() == 2 && found[0].1.as_str().unwrap().contains(part),
             "{file}: {found:?}"
         );
+    }
+}
+
+/// Arrow's stream of a column `image`, in batches of two rows.
+pub fn arrow(images: &[Vec<u8>]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    let batches: Vec<_> = images.chunks(2).map(batch).collect();
+    let mut writer = StreamWriter::try_new(&mut stream, &batches[0].schema()).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.finish().unwrap();
+    stream
+}
+
+fn batch(images: &[Vec<u8>]) -> RecordBatch {
+    let column: ArrayRef = Arc::new(BinaryArray::from_iter_values(images));
+    RecordBatch::try_from_iter([("image", column)]).unwrap()
+}
+
+/// A Parquet file with a column `image`.
+pub fn parquet(images: &[Vec<u8>]) -> Vec<u8> {
+    compressed(images, Compression::UNCOMPRESSED)
+}
+
+fn compressed(images: &[Vec<u8>], compression: Compression) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type("message m { REQUIRED BYTE_ARRAY image; }").unwrap());
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let mut file = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let values: Vec<ByteArray> = images.iter().cloned().map(Into::into).collect();
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&values, None, None)
+        .unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    file
+}
+
+/// Pictures' content, and their results as files.
+fn images() -> (TempDir, Vec<Vec<u8>>, Vec<Value>) {
+    let folder = pictures();
+    let images = NAMES.map(|name| std::fs::read(folder.path().join(name)).unwrap());
+    let files = results(&failure(json(&folder).args(NAMES), 3));
+    (
+        folder,
+        images.into(),
+        files.into_iter().map(|(_, found)| found).collect(),
+    )
+}
+
+#[test]
+fn parquet_files_of_every_compression_are_read() {
+    let (folder, images, files) = images();
+    for compression in [
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::BROTLI(BrotliLevel::default()),
+    ] {
+        std::fs::write(folder.path().join("t.parquet"), compressed(&images, compression)).unwrap();
+        let found = results(&failure(json(&folder).arg("t.parquet"), 3));
+        let found: Vec<_> = found.into_iter().map(|(_, found)| found).collect();
+        assert_eq!(found, files, "{compression:?}");
+    }
+}
+
+#[test]
+fn pictures_in_an_arrow_file_or_stream_are_classified_as_files_are() {
+    let (folder, images, files) = images();
+    let stream = arrow(&images);
+    let mut file = Vec::new();
+    let batch = batch(&images);
+    let mut writer = FileWriter::try_new(&mut file, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    drop(writer);
+    for (name, content) in [
+        ("t.arrow", &stream),
+        ("T.ARROWS", &stream),
+        ("u.arrow", &file),
+        ("t.feather", &file),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        let found = results(&failure(json(&folder).arg(name), 3)).into_iter();
+        let expected = files
+            .iter()
+            .enumerate()
+            .map(|(row, found)| (format!("{name}/{row}"), found.clone()));
+        assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+    let list = json(&folder)
+        .args(["--list", "-"])
+        .write_stdin("t.arrow\na.png\n")
+        .output()
+        .unwrap();
+    assert_eq!(results(&Run::of(list)).len(), 4);
+    let shard = results(&failure(
+        json(&folder).args(["--shard", "1/2", "t.arrow", "u.arrow"]),
+        3,
+    ));
+    assert_eq!(
+        shard.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
+        ["t.arrow/1", "u.arrow/0", "u.arrow/2"]
+    );
+
+    // One that ends early: the pictures of whole batches are there.
+    std::fs::write(folder.path().join("t.arrow"), &stream[..stream.len() - 100]).unwrap();
+    let found = results(&failure(json(&folder).args(["t.arrow", "a.png"]), 3));
+    assert_eq!(found.len(), 4);
+    assert_eq!(found[2].0, "t.arrow");
+    assert_eq!(found[2].1, "it ends early, after 2 rows; more may be missing");
+    std::fs::write(folder.path().join("t.arrow"), "no stream").unwrap();
+    let found = results(&failure(
+        json(&folder).args(["t.arrow", "gone.arrow", "a.png"]),
+        3,
+    ));
+    assert!(
+        found[0]
+            .1
+            .as_str()
+            .unwrap()
+            .contains("it is no Arrow stream or file"),
+        "{found:?}"
+    );
+    assert_eq!(found.len(), 3);
+}
+
+#[test]
+fn an_option_chooses_the_column() {
+    let (folder, images, files) = images();
+    let after: ArrayRef = Arc::new(BinaryArray::from_iter_values(&images));
+    let before: ArrayRef = Arc::new(BinaryArray::from_iter_values([b"x"; 3]));
+    let label: ArrayRef = Arc::new(arrow_array::Int32Array::from(vec![1, 2, 3]));
+    let batch = RecordBatch::try_from_iter([("label", label), ("before", before), ("after", after)]).unwrap();
+    let mut writer = FileWriter::try_new(
+        std::fs::File::create(folder.path().join("t.arrow")).unwrap(),
+        &batch.schema(),
+    )
+    .unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    let two = "message m { OPTIONAL BYTE_ARRAY before; OPTIONAL BYTE_ARRAY after; OPTIONAL INT32 label; }";
+    let file = std::fs::File::create(folder.path().join("t.parquet")).unwrap();
+    let mut parquet =
+        SerializedFileWriter::new(file, Arc::new(parse_message_type(two).unwrap()), Arc::default()).unwrap();
+    let mut group = parquet.next_row_group().unwrap();
+    for values in [vec![b"x".to_vec(); 3], images.clone()] {
+        let mut column = group.next_column().unwrap().unwrap();
+        let values: Vec<ByteArray> = values.into_iter().map(Into::into).collect();
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(&values, Some(&[1; 3]), None)
+            .unwrap();
+        column.close().unwrap();
+    }
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<parquet::data_type::Int32Type>()
+        .write_batch(&[1, 2, 3], Some(&[1; 3]), None)
+        .unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    parquet.close().unwrap();
+    for table in ["t.arrow", "t.parquet"] {
+        let found = results(&failure(json(&folder).args(["--column", "after", table]), 3)).into_iter();
+        assert_eq!(
+            found.map(|(_, found)| found).collect::<Vec<_>>(),
+            files,
+            "{table}"
+        );
+        for (arguments, part) in [
+            (
+                &[table][..],
+                "several of its columns may hold images, `before`, `after`",
+            ),
+            (
+                &["--column", "label", table][..],
+                "its column `label` holds no images",
+            ),
+            (
+                &["--column", "picture", table][..],
+                "it has no column `picture`; its columns are ",
+            ),
+        ] {
+            let found = results(&failure(json(&folder).args(arguments), 3));
+            assert!(
+                found.len() == 1 && found[0].1.as_str().unwrap().contains(part),
+                "{found:?}"
+            );
+        }
     }
 }
 

@@ -257,3 +257,38 @@ fn evaluate_reports_what_cannot_be_read_and_classifies_the_others() {
         run.stderr
     );
 }
+
+/// One error says which build is needed, before anything is written.
+#[cfg(not(feature = "cloud"))]
+#[test]
+fn urls_need_another_build() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    for url in [
+        "s3://b/a.png",
+        "gs://b/",
+        "az://b/*.png",
+        "http://h/a.png",
+        "https://h/a.tar",
+    ] {
+        let run = failure(program(&folder).args(["a.png", url]), 1);
+        let message = format!("cannot read `{url}`: this program was built without the feature `cloud`");
+        assert!(run.stderr.contains(&message), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("--features cloud") && run.stdout.is_empty(),
+            "{}",
+            run.stderr
+        );
+    }
+    let list = program(&folder)
+        .args(["--list", "-"])
+        .write_stdin("a.png\ns3://b/a.png\n")
+        .output()
+        .unwrap();
+    let run = common::Run::of(list);
+    assert!(
+        run.code == 1 && run.stdout.contains("a.png") && run.stderr.contains("`cloud`"),
+        "{}",
+        run.stderr
+    );
+}

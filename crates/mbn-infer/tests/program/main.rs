@@ -5,6 +5,8 @@ mod archives;
 mod bad_images;
 mod bench;
 mod classify;
+#[cfg(feature = "cloud")]
+mod cloud;
 mod common;
 #[cfg(target_os = "linux")]
 mod cuda;

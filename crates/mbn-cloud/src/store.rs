@@ -1,0 +1,147 @@
+//! Connections to stores, made as the environment says.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::{HttpClient, HttpConnector};
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::http::HttpBuilder;
+use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, Result, RetryConfig};
+
+use crate::location::Scheme;
+
+/// Variables of which one shows that the environment has credentials for S3, or that none are needed.
+const S3: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_SKIP_SIGNATURE",
+];
+
+/// The same for Google Cloud Storage.
+const GOOGLE: [&str; 6] = [
+    "GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_SERVICE_ACCOUNT_PATH",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_SKIP_SIGNATURE",
+    "SERVICE_ACCOUNT",
+];
+
+/// The same for Azure.
+const AZURE: [&str; 11] = [
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_MASTER_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_TOKEN",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_STORAGE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_STORAGE_USE_EMULATOR",
+    "AZURE_SKIP_SIGNATURE",
+];
+
+/// Variables that may give the address of a server without TLS, which then is what the user wants.
+const ENDPOINTS: [&str; 5] = [
+    "AWS_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_ENDPOINT",
+];
+
+/// A bucket, or a file on a web server.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// The environment names credentials.
+    pub(crate) has_credentials: bool,
+}
+
+/// Connects to a bucket.
+pub(crate) fn bucket(scheme: Scheme, bucket: &str) -> Result<Store> {
+    let (store, variables): (Arc<dyn ObjectStore>, &[&str]) = match scheme {
+        Scheme::S3 => {
+            let builder = AmazonS3Builder::from_env()
+                .with_bucket_name(bucket)
+                .with_retry(retries());
+            (Arc::new(builder.with_allow_http(is_plain()).build()?), &S3)
+        }
+        Scheme::Google => {
+            let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
+            (Arc::new(builder.with_retry(retries()).build()?), &GOOGLE)
+        }
+        Scheme::Azure => {
+            let builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket);
+            let builder = builder.with_retry(retries()).with_allow_http(is_plain());
+            (Arc::new(builder.build()?), &AZURE)
+        }
+        Scheme::Http => {
+            return Err(Error::NotImplemented {
+                operation: "buckets".to_owned(),
+                implementer: "a web server".to_owned(),
+            });
+        }
+    };
+    Ok(Store {
+        store,
+        has_credentials: variables.iter().any(|name| std::env::var_os(name).is_some()),
+    })
+}
+
+/// A file on a web server. All of them share the connections of `client`.
+pub(crate) fn web(url: &str, client: &SharedClient) -> Result<Store> {
+    let builder = HttpBuilder::new().with_url(url).with_retry(retries());
+    let options = ClientOptions::new().with_allow_http(true);
+    let builder = builder
+        .with_client_options(options)
+        .with_http_connector(client.clone());
+    Ok(Store {
+        store: Arc::new(builder.build()?),
+        has_credentials: true,
+    })
+}
+
+/// One HTTP client for many stores.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedClient(Arc<OnceLock<HttpClient>>);
+
+impl HttpConnector for SharedClient {
+    fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
+        if let Some(client) = self.0.get() {
+            return Ok(client.clone());
+        }
+        let client = object_store::client::ReqwestConnector::default().connect(options)?;
+        Ok(self.0.get_or_init(|| client).clone())
+    }
+}
+
+/// Half a minute of patience with a server that fails: it may be busy, but one that is not there should be known soon.
+fn retries() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(5),
+            base: 2.0,
+        },
+        max_retries: 8,
+        retry_timeout: Duration::from_secs(60),
+    }
+}
+
+/// Whether a server without TLS may be used.
+fn is_plain() -> bool {
+    let is_set = |name: &&str| std::env::var(name).is_ok_and(|value| value.starts_with("http://"));
+    let is_allowed =
+        |name| std::env::var(name).is_ok_and(|value| value.eq_ignore_ascii_case("true") || value == "1");
+    ENDPOINTS.iter().any(is_set)
+        || ["AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "AZURE_STORAGE_USE_EMULATOR"]
+            .into_iter()
+            .any(is_allowed)
+}

@@ -1,0 +1,61 @@
+//! From the rows of a table to inputs.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use super::Input;
+
+/// Makes inputs of a table's rows, one after another.
+pub(super) struct Rows {
+    table: PathBuf,
+    /// Rows so far.
+    number: u64,
+}
+
+impl Rows {
+    /// Those of the file `table`.
+    pub(super) fn of(table: &Path) -> Self {
+        Self {
+            table: table.to_owned(),
+            number: 0,
+        }
+    }
+
+    /// The next row, which holds the picture `bytes`, called `name`.
+    pub(super) fn next(&mut self, bytes: Option<Vec<u8>>, name: Option<String>) -> Input {
+        let number = self.number;
+        self.number += 1;
+        let mut path = OsString::from(&self.table);
+        path.push("/");
+        path.push(name.unwrap_or_else(|| number.to_string()));
+        Input {
+            problem: bytes.is_none().then(|| format!("row {number} has no picture")),
+            bytes,
+            ..Input::file(path.into())
+        }
+    }
+
+    /// What stands for the rows that cannot be read.
+    pub(super) fn unreadable(&self, why: &dyn Display) -> Input {
+        self.failed(format!(
+            "row {} and those after it cannot be read: {why}",
+            self.number
+        ))
+    }
+
+    /// What stands for the rows that are missing because the file is cut off.
+    pub(super) fn cut(&self) -> Input {
+        self.failed(format!(
+            "it ends early, after {} rows; more may be missing",
+            self.number
+        ))
+    }
+
+    fn failed(&self, problem: String) -> Input {
+        Input {
+            problem: Some(problem),
+            ..Input::file(self.table.clone())
+        }
+    }
+}
