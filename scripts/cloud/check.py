@@ -99,8 +99,9 @@ class Program:
         self.compared += 1
         if found != expected:
             self.failures.append(what)
-            differs = next((pair for pair in zip(found, expected) if pair[0] != pair[1]), (len(found), len(expected)))
-            print(f"DIFFERENT: {what}: {differs[0]} is not {differs[1]}", flush=True)
+            pairs = zip(found, expected) if isinstance(found, list) else [(found, expected)]
+            differs = next((pair for pair in pairs if pair[0] != pair[1]), (f"{len(found)} lines", f"{len(expected)} lines"))
+            print(f"DIFFERENT: {what}: {str(differs[0])[:1000]} is not {str(differs[1])[:1000]}", flush=True)
 
     def fails(self, what, arguments, code, part, environment=None):
         """Ends with this exit code, and says so in one line."""

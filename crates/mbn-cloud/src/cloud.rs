@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::download::Download;
 use crate::error::{CloudError, CloudErrorKind};
@@ -26,10 +26,23 @@ pub struct Cloud(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    runtime: Runtime,
+    runtime: Handle,
+    _threads: Threads,
     buckets: Mutex<HashMap<(Scheme, String), Arc<Store>>>,
     web: SharedClient,
     gate: Arc<Gate>,
+}
+
+/// The threads of the runtime. Nobody waits for their end: what they do last may want a lock that is held by whoever drops this.
+#[derive(Debug)]
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// An object, whether it exists or not.
@@ -91,7 +104,8 @@ impl Cloud {
             .enable_all()
             .build()?;
         Ok(Self(Arc::new(Inner {
-            runtime,
+            runtime: runtime.handle().clone(),
+            _threads: Threads(Some(runtime)),
             buckets: Mutex::default(),
             web: SharedClient::default(),
             gate: Arc::default(),
@@ -186,7 +200,7 @@ impl Cloud {
         Ranges::open(object.clone(), self.clone())
     }
 
-    pub(crate) fn runtime(&self) -> &Runtime {
+    pub(crate) fn runtime(&self) -> &Handle {
         &self.0.runtime
     }
 
@@ -202,5 +216,28 @@ impl Cloud {
         let store = Arc::new(store);
         buckets.insert(key, Arc::clone(&store));
         Ok(store)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn threads_may_want_a_lock_that_is_held_when_they_are_dropped() {
+        let cloud = Cloud::new().unwrap();
+        let lock = Arc::new(Mutex::new(()));
+        let held = lock.lock().unwrap();
+        let (begins, has_begun) = channel();
+        let other = Arc::clone(&lock);
+        cloud.runtime().spawn(async move {
+            begins.send(()).unwrap();
+            drop(other.lock());
+        });
+        has_begun.recv().unwrap();
+        drop(cloud);
+        drop(held);
     }
 }

@@ -138,10 +138,10 @@ fn kind(scheme: Option<Scheme>, has_credentials: bool, error: &Error) -> CloudEr
         None => {}
     }
     match status(&text) {
-        Some(500..) | Some(429) => CloudErrorKind::Failed(last),
+        _ if is_about_bucket(&text) => CloudErrorKind::MissingBucket,
+        Some(401 | 403) => CloudErrorKind::Denied,
+        Some(500.. | 429) | None => CloudErrorKind::Failed(last),
         Some(_) => CloudErrorKind::Refused(last),
-        None if is_about_bucket(&text) => CloudErrorKind::MissingBucket,
-        None => CloudErrorKind::Failed(last),
     }
 }
 

@@ -14,7 +14,7 @@ pub(in super::super) enum Never {}
 
 /// The way to stores, which is not there.
 #[derive(Default)]
-pub(in super::super) struct Remote;
+pub(in super::super) struct Remote(());
 
 /// There are no objects.
 pub(in super::super) enum Objects {}

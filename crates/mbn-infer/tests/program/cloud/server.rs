@@ -140,7 +140,7 @@ fn serve(connection: TcpStream, state: &Mutex<State>) -> Option<()> {
             state.asked.push(target.clone());
             state.now += 1;
             state.most = state.most.max(state.now);
-            state.stall_every > 0 && state.asked.len() % state.stall_every == 0
+            state.stall_every > 0 && state.asked.len().is_multiple_of(state.stall_every)
         };
         if stalls {
             thread::sleep(Duration::from_millis(50));

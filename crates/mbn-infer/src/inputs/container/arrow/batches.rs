@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
@@ -124,10 +125,14 @@ impl<R: Read> Batches<R> {
     fn column(&self, message: &Message<'_>, batch: RecordBatch<'_>, body: &Buffer) -> Result<Found> {
         check(&batch, body)?;
         let (dictionaries, version) = (HashMap::new(), message.version());
-        let decoder = RecordBatchDecoder::try_new(body, batch, self.schema(), &dictionaries, &version)?;
-        let batch = decoder
-            .with_projection(Some(&[self.column]))
-            .read_record_batch()?;
+        let decode = || {
+            RecordBatchDecoder::try_new(body, batch, self.schema(), &dictionaries, &version)?
+                .with_projection(Some(&[self.column]))
+                .read_record_batch()
+        };
+        // Buffers whose place or length suits no element make the decoder panic.
+        let decoded = catch_unwind(AssertUnwindSafe(decode));
+        let batch = decoded.map_err(|_| anyhow!("a batch contradicts its schema"))??;
         let column = batch.columns().first();
         Ok(Found::Column(Arc::clone(
             column.context("a batch without columns")?,
