@@ -278,6 +278,7 @@ fn batch(images: &[Vec<u8>]) -> RecordBatch {
 }
 
 /// A Parquet file with a column `image`.
+#[cfg(feature = "cloud")]
 pub fn parquet(images: &[Vec<u8>]) -> Vec<u8> {
     compressed(images, Compression::UNCOMPRESSED)
 }
