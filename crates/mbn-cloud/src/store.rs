@@ -3,12 +3,12 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpClient, HttpConnector};
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
-use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, Result, RetryConfig};
+use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, Error, ObjectStore, Result, RetryConfig};
 
 use crate::location::Scheme;
 
@@ -56,6 +56,12 @@ const ENDPOINTS: [&str; 5] = [
     "AZURE_ENDPOINT",
 ];
 
+/// A server may pause so long, but a whole request may take any time: an archive is read as fast as its pictures are classified.
+const PATIENCE: [(ClientConfigKey, &str); 2] = [
+    (ClientConfigKey::Timeout, "365 days"),
+    (ClientConfigKey::ReadTimeout, "30 seconds"),
+];
+
 /// A bucket, or a file on a web server.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -68,17 +74,25 @@ pub(crate) struct Store {
 pub(crate) fn bucket(scheme: Scheme, bucket: &str) -> Result<Store> {
     let (store, variables): (Arc<dyn ObjectStore>, &[&str]) = match scheme {
         Scheme::S3 => {
-            let builder = AmazonS3Builder::from_env()
-                .with_bucket_name(bucket)
-                .with_retry(retries());
-            (Arc::new(builder.with_allow_http(is_plain()).build()?), &S3)
+            let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+            let builder = PATIENCE.into_iter().fold(builder, |builder, (key, value)| {
+                builder.with_config(AmazonS3ConfigKey::Client(key), value)
+            });
+            let builder = builder.with_retry(retries()).with_allow_http(is_plain());
+            (Arc::new(builder.build()?), &S3)
         }
         Scheme::Google => {
             let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
+            let builder = PATIENCE.into_iter().fold(builder, |builder, (key, value)| {
+                builder.with_config(GoogleConfigKey::Client(key), value)
+            });
             (Arc::new(builder.with_retry(retries()).build()?), &GOOGLE)
         }
         Scheme::Azure => {
             let builder = MicrosoftAzureBuilder::from_env().with_container_name(bucket);
+            let builder = PATIENCE.into_iter().fold(builder, |builder, (key, value)| {
+                builder.with_config(AzureConfigKey::Client(key), value)
+            });
             let builder = builder.with_retry(retries()).with_allow_http(is_plain());
             (Arc::new(builder.build()?), &AZURE)
         }
@@ -99,6 +113,9 @@ pub(crate) fn bucket(scheme: Scheme, bucket: &str) -> Result<Store> {
 pub(crate) fn web(url: &str, client: &SharedClient) -> Result<Store> {
     let builder = HttpBuilder::new().with_url(url).with_retry(retries());
     let options = ClientOptions::new().with_allow_http(true);
+    let options = PATIENCE
+        .into_iter()
+        .fold(options, |options, (key, value)| options.with_config(key, value));
     let builder = builder
         .with_client_options(options)
         .with_http_connector(client.clone());

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
 use futures_util::TryStreamExt;
-use object_store::ObjectStoreExt;
+use futures_util::stream::BoxStream;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::cloud::{Cloud, Object};
@@ -13,6 +14,9 @@ use crate::error::{CloudError, CloudErrorKind};
 
 /// Pieces that wait, of some kilobytes each.
 const AHEAD: usize = 256;
+
+/// How often a transfer goes on without a byte in between.
+const BREAKS: u32 = 3;
 
 /// What went wrong with the store while an object was read. It is kept apart from the errors of reading, which those who parse an
 /// object take for errors in it.
@@ -47,17 +51,83 @@ pub struct ObjectStream {
     _cloud: Cloud,
 }
 
+/// An object on its way. The store continues a transfer that breaks off, but only in its first minute; this one does so at any time.
+struct Transfer {
+    object: Object,
+    content: BoxStream<'static, object_store::Result<Bytes>>,
+    /// Shows that it is still the same object.
+    tag: Option<String>,
+    size: u64,
+    /// Bytes that have come.
+    place: u64,
+    /// How often it broke off since the last byte came.
+    breaks: u32,
+}
+
+impl Transfer {
+    async fn start(object: Object) -> Result<Self, CloudError> {
+        let got = object.store.store.get(&object.path).await;
+        let got = got.map_err(|error| object.error(&error))?;
+        Ok(Self {
+            object,
+            tag: got.meta.e_tag.clone(),
+            size: got.meta.size,
+            content: got.into_stream(),
+            place: 0,
+            breaks: 0,
+        })
+    }
+
+    /// The next bytes; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, CloudError> {
+        loop {
+            match self.content.try_next().await {
+                Ok(Some(piece)) => {
+                    self.place += piece.len() as u64;
+                    self.breaks = 0;
+                    return Ok(Some(piece));
+                }
+                Ok(None) => return Ok(None),
+                Err(_) if self.place == self.size => return Ok(None),
+                Err(error) if self.tag.is_none() || self.breaks == BREAKS => {
+                    return Err(self.object.broken(&error));
+                }
+                Err(error) => {
+                    self.breaks += 1;
+                    self.go_on(&error).await?;
+                }
+            }
+        }
+    }
+
+    /// Asks for the rest, after `broken`.
+    async fn go_on(&mut self, broken: &object_store::Error) -> Result<(), CloudError> {
+        let options = GetOptions {
+            range: Some(GetRange::Offset(self.place)),
+            ..GetOptions::default()
+        };
+        let got = self.object.store.store.get_opts(&self.object.path, options).await;
+        let got = got.map_err(|error| self.object.error(&error))?;
+        // Another object has taken its place.
+        if got.meta.e_tag != self.tag {
+            return Err(self.object.broken(broken));
+        }
+        self.content = got.into_stream();
+        Ok(())
+    }
+}
+
 impl ObjectStream {
     pub(crate) fn start(object: Object, cloud: Cloud) -> Self {
         let (sender, pieces) = channel(AHEAD);
         let url = Arc::clone(&object.url);
         cloud.runtime().spawn(async move {
-            let mut content = match object.store.store.get(&object.path).await {
-                Ok(got) => got.into_stream(),
-                Err(error) => return drop(sender.send(Err(object.error(&error))).await),
+            let mut transfer = match Transfer::start(object).await {
+                Ok(transfer) => transfer,
+                Err(error) => return drop(sender.send(Err(error)).await),
             };
             loop {
-                let piece = content.try_next().await.map_err(|error| object.broken(&error));
+                let piece = transfer.next().await;
                 let is_over = !matches!(piece, Ok(Some(_)));
                 // Nobody may want the rest.
                 if sender.send(piece).await.is_err() || is_over {

@@ -155,9 +155,9 @@ fn transfers_that_break_off_are_repeated() {
         );
         assert_eq!(server.cuts_left(), 0);
     }
-    // An archive goes on where it broke off.
+    // An archive goes on where it broke off, however often that happens, as long as some of it comes each time.
     let tar = format!("{base}all.tar");
-    server.cut("photos/all.tar", 2);
+    server.cut("photos/all.tar", 11);
     let found = failure(json(&folder, &server).arg(&tar), 3);
     assert_eq!(results(&found), expected(&folder, &server, &format!("{tar}/")));
     // A server without tags may have put another file in its place.
