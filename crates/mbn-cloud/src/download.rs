@@ -6,9 +6,10 @@ use std::time::Duration;
 use object_store::{Error, ObjectStoreExt};
 use tokio::task::JoinHandle;
 
-use crate::cloud::{Cloud, Object};
 use crate::error::{CloudError, CloudErrorKind};
 use crate::gate::Ticket;
+use crate::object::Object;
+use crate::threads::Threads;
 
 /// How often a transfer that broke off begins anew, where the store cannot continue it.
 const TRANSFERS: u32 = 4;
@@ -23,8 +24,8 @@ pub struct Download {
     result: Slot,
     task: JoinHandle<()>,
     url: Arc<str>,
-    /// Its threads fetch.
-    _cloud: Cloud,
+    /// They fetch.
+    _threads: Threads,
 }
 
 /// The content, once it has come.
@@ -35,14 +36,14 @@ impl Download {
         object: Object,
         ticket: Ticket,
         limit: u64,
-        cloud: Cloud,
+        threads: Threads,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let (ticket, result) = (Arc::new(ticket), Slot::default());
         let url = Arc::clone(&object.url);
         let task = {
             let (ticket, result) = (Arc::clone(&ticket), Arc::clone(&result));
-            cloud.runtime().spawn(async move {
+            threads.runtime().spawn(async move {
                 let found = fetch(&object, &ticket, limit, &wake).await;
                 *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
                 wake();
@@ -53,7 +54,7 @@ impl Download {
             result,
             task,
             url,
-            _cloud: cloud,
+            _threads: threads,
         }
     }
 
@@ -78,7 +79,7 @@ impl Download {
     /// It could not be fetched.
     pub fn take(self) -> Result<Vec<u8>, CloudError> {
         let found = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
-        found.unwrap_or_else(|| Err(CloudErrorKind::Broken("it was given up".to_owned()).of(&self.url)))
+        found.unwrap_or_else(|| Err(CloudError::given_up(&self.url)))
     }
 }
 
@@ -121,5 +122,5 @@ async fn fetch(
             Err(error) => return Err(object.broken(&error)),
         }
     }
-    Err(CloudErrorKind::Broken("it was given up".to_owned()).of(&object.url))
+    Err(CloudError::given_up(&object.url))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
-use crate::location::{Scheme, scheme};
+use crate::scheme::{Scheme, scheme};
 
 /// The most characters of a server's answer in a message.
 const SHOWN: usize = 200;
@@ -104,6 +104,11 @@ impl CloudError {
                     | CloudErrorKind::Failed(_)
                     | CloudErrorKind::Broken(_)
             )
+    }
+
+    /// Whoever should have fetched it has ended.
+    pub(crate) fn given_up(url: &str) -> Self {
+        CloudErrorKind::Broken("it was given up".to_owned()).of(url)
     }
 
     /// What went wrong with `url`. `has_credentials` is false if the environment names none, so that the machine was asked for them.

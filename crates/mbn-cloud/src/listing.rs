@@ -7,9 +7,10 @@ use glob::{MatchOptions, Pattern};
 use object_store::path::Path;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use crate::cloud::{Cloud, Object};
 use crate::error::{CloudError, CloudErrorKind};
+use crate::object::Object;
 use crate::store::Store;
+use crate::threads::Threads;
 
 /// Objects that wait: as many as stores list at once.
 const AHEAD: usize = 1000;
@@ -43,8 +44,8 @@ pub struct Listing {
     url: String,
     is_empty: bool,
     is_over: bool,
-    /// Its threads list.
-    _cloud: Cloud,
+    /// They list.
+    _threads: Threads,
 }
 
 /// Which objects are listed.
@@ -91,11 +92,11 @@ impl Filter {
 }
 
 impl Listing {
-    pub(crate) fn start(cloud: Cloud, store: &Arc<Store>, base: &str, url: &str, filter: Filter) -> Self {
+    pub(crate) fn start(threads: Threads, store: &Arc<Store>, base: &str, url: &str, filter: Filter) -> Self {
         let (sender, found) = channel(AHEAD);
         let (store, base, own) = (Arc::clone(store), base.to_owned(), filter.clone());
         let given: Arc<str> = url.into();
-        cloud.runtime().spawn(async move {
+        threads.runtime().spawn(async move {
             let failed =
                 |error: &object_store::Error| Err(CloudError::new(&given, store.has_credentials, error));
             let prefix = Path::parse(own.prefix.trim_end_matches('/'));
@@ -138,7 +139,7 @@ impl Listing {
             url: url.to_owned(),
             is_empty: true,
             is_over: false,
-            _cloud: cloud,
+            _threads: threads,
         }
     }
 }
@@ -151,7 +152,7 @@ impl Iterator for Listing {
         if self.is_over {
             return None;
         }
-        let given_up = || Err(CloudErrorKind::Broken("it was given up".to_owned()).of(&self.url));
+        let given_up = || Err(CloudError::given_up(&self.url));
         let next = self.found.blocking_recv().unwrap_or_else(given_up).transpose();
         self.is_over = !matches!(next, Some(Ok(_)));
         if next.is_none() && self.is_empty {

@@ -1,23 +1,7 @@
 //! URLs of objects and of the folders that their names form.
 
 use crate::error::CloudErrorKind;
-
-/// Where an object is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Scheme {
-    S3,
-    Google,
-    Azure,
-    Http,
-}
-
-const SCHEMES: [(&str, Scheme); 5] = [
-    ("s3://", Scheme::S3),
-    ("gs://", Scheme::Google),
-    ("az://", Scheme::Azure),
-    ("http://", Scheme::Http),
-    ("https://", Scheme::Http),
-];
+use crate::scheme::{Scheme, scheme};
 
 /// What a URL names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,16 +14,6 @@ pub(crate) enum Location {
     Folder { bucket: String, key: String },
     /// The objects whose keys match.
     Pattern { bucket: String, pattern: String },
-}
-
-/// Whether a path is the URL of an object: `s3://`, `gs://`, `az://`, `http://` or `https://`.
-pub fn is_url(path: &str) -> bool {
-    SCHEMES.iter().any(|(start, _)| path.starts_with(start))
-}
-
-pub(crate) fn scheme(url: &str) -> Option<Scheme> {
-    let (_, scheme) = SCHEMES.iter().find(|(start, _)| url.starts_with(start))?;
-    Some(*scheme)
 }
 
 impl Location {
@@ -78,7 +52,7 @@ mod tests {
     #[test]
     fn urls_are_taken_apart() {
         let own = str::to_owned;
-        for (url, scheme, location) in [
+        for (url, kind, location) in [
             ("https://a.org/x%20y.jpg?sig=a%2Fb", Scheme::Http, Location::Web),
             (
                 "s3://b/x/y z%20.jpg",
@@ -113,8 +87,8 @@ mod tests {
                 },
             ),
         ] {
-            assert!(is_url(url));
-            assert_eq!(Location::parse(url).unwrap(), (scheme, location), "{url}");
+            assert_eq!(scheme(url), Some(kind));
+            assert_eq!(Location::parse(url).unwrap(), (kind, location), "{url}");
         }
     }
 
@@ -129,6 +103,6 @@ mod tests {
             let error = Location::parse(url).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
-        assert!(!is_url("photos/s3://x") && !is_url("s3:x"));
+        assert_eq!((scheme("photos/s3://x"), scheme("s3:x")), (None, None));
     }
 }

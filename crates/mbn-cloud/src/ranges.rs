@@ -8,9 +8,10 @@ use bytes::{Bytes, BytesMut};
 use object_store::ObjectStoreExt;
 use tokio::task::JoinHandle;
 
-use crate::cloud::{Cloud, Object};
-use crate::error::{CloudError, CloudErrorKind};
+use crate::error::CloudError;
+use crate::object::Object;
 use crate::stream::Trouble;
+use crate::threads::Threads;
 
 /// Bytes of a block.
 const BLOCK: u64 = 4 << 20;
@@ -23,7 +24,7 @@ const AHEAD: u64 = 3;
 pub struct Ranges {
     object: Object,
     len: u64,
-    cloud: Cloud,
+    threads: Threads,
     blocks: Mutex<BTreeMap<u64, Block>>,
     trouble: Trouble,
 }
@@ -35,13 +36,13 @@ enum Block {
 }
 
 impl Ranges {
-    pub(crate) fn open(object: Object, cloud: Cloud) -> Result<Self, CloudError> {
-        let found = cloud.runtime().block_on(object.store.store.head(&object.path));
+    pub(crate) fn open(object: Object, threads: Threads) -> Result<Self, CloudError> {
+        let found = threads.runtime().block_on(object.store.store.head(&object.path));
         let len = found.map_err(|error| object.error(&error))?.size;
         Ok(Self {
             object,
             len,
-            cloud,
+            threads,
             blocks: Mutex::default(),
             trouble: Trouble::default(),
         })
@@ -112,9 +113,8 @@ impl Ranges {
         let found = match blocks.remove(&number) {
             Some(Block::Here(bytes)) => bytes,
             Some(Block::Coming(task)) => {
-                let given_up =
-                    |_| Err(CloudErrorKind::Broken("it was given up".to_owned()).of(self.object.url()));
-                self.cloud.runtime().block_on(task).unwrap_or_else(given_up)?
+                let given_up = |_| Err(CloudError::given_up(self.object.url()));
+                self.threads.runtime().block_on(task).unwrap_or_else(given_up)?
             }
             None => Bytes::new(),
         };
@@ -125,7 +125,7 @@ impl Ranges {
     fn fetch(&self, number: u64) -> Block {
         let (object, start) = (self.object.clone(), number * BLOCK);
         let end = self.len.min(start + BLOCK);
-        Block::Coming(self.cloud.runtime().spawn(async move {
+        Block::Coming(self.threads.runtime().spawn(async move {
             let got = object.store.store.get_range(&object.path, start..end).await;
             got.map_err(|error| object.error(&error))
         }))

@@ -10,7 +10,7 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
 use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, Error, ObjectStore, Result, RetryConfig};
 
-use crate::location::Scheme;
+use crate::scheme::Scheme;
 
 /// Variables of which one shows that the environment has credentials for S3, or that none are needed.
 const S3: [&str; 6] = [

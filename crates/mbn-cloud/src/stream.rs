@@ -9,8 +9,9 @@ use futures_util::stream::BoxStream;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use crate::cloud::{Cloud, Object};
-use crate::error::{CloudError, CloudErrorKind};
+use crate::error::CloudError;
+use crate::object::Object;
+use crate::threads::Threads;
 
 /// Pieces that wait, of some kilobytes each.
 const AHEAD: usize = 256;
@@ -47,8 +48,8 @@ pub struct ObjectStream {
     trouble: Trouble,
     url: Arc<str>,
     is_over: bool,
-    /// Its threads fetch the pieces.
-    _cloud: Cloud,
+    /// They fetch the pieces.
+    _threads: Threads,
 }
 
 /// An object on its way. The store continues a transfer that breaks off, but only in its first minute; this one does so at any time.
@@ -118,10 +119,10 @@ impl Transfer {
 }
 
 impl ObjectStream {
-    pub(crate) fn start(object: Object, cloud: Cloud) -> Self {
+    pub(crate) fn start(object: Object, threads: Threads) -> Self {
         let (sender, pieces) = channel(AHEAD);
         let url = Arc::clone(&object.url);
-        cloud.runtime().spawn(async move {
+        threads.runtime().spawn(async move {
             let mut transfer = match Transfer::start(object).await {
                 Ok(transfer) => transfer,
                 Err(error) => return drop(sender.send(Err(error)).await),
@@ -141,7 +142,7 @@ impl ObjectStream {
             trouble: Trouble::default(),
             url,
             is_over: false,
-            _cloud: cloud,
+            _threads: threads,
         }
     }
 
@@ -154,7 +155,7 @@ impl ObjectStream {
 impl Read for ObjectStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() && !into.is_empty() && !self.is_over {
-            let given_up = || Err(CloudErrorKind::Broken("it was given up".to_owned()).of(&self.url));
+            let given_up = || Err(CloudError::given_up(&self.url));
             match self.pieces.blocking_recv().unwrap_or_else(given_up) {
                 Ok(Some(piece)) => self.current = piece,
                 Ok(None) => self.is_over = true,
