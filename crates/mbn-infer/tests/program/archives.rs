@@ -13,17 +13,7 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{Run, failure, folder, picture, program, success};
-
-const NAMES: [&str; 3] = ["a.png", "b.jpg", "c.png"];
-
-/// Pictures as files, the second of which is broken.
-fn pictures() -> TempDir {
-    let folder = folder();
-    NAMES.iter().for_each(|name| picture(&folder, name));
-    std::fs::write(folder.path().join("b.jpg"), "no picture").unwrap();
-    folder
-}
+use crate::common::{NAMES, Run, failure, pictures, program, results, success};
 
 /// Writes an archive of the pictures with a label beside each.
 fn archive(folder: &TempDir, name: &str) -> Vec<u8> {
@@ -41,16 +31,6 @@ fn archive(folder: &TempDir, name: &str) -> Vec<u8> {
     let bytes = archive.into_inner().unwrap();
     std::fs::write(folder.path().join(name), &bytes).unwrap();
     bytes
-}
-
-/// Path and predictions, or the error, of each result.
-fn results(run: &Run) -> Vec<(String, Value)> {
-    let result = |line: &str| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let found = line.get("predictions").or(line.get("error")).unwrap().clone();
-        (line["path"].as_str().unwrap().to_owned(), found)
-    };
-    run.stdout.lines().map(result).collect()
 }
 
 fn json(folder: &TempDir) -> assert_cmd::Command {

@@ -5,18 +5,8 @@ mod server;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{Run, failure, folder, picture, program, success};
+use crate::common::{NAMES, Run, failure, pictures, program, results, success};
 use server::Server;
-
-const NAMES: [&str; 3] = ["a.png", "b.jpg", "c.png"];
-
-/// Pictures as files, the second of which is broken.
-fn pictures() -> TempDir {
-    let folder = folder();
-    NAMES.iter().for_each(|name| picture(&folder, name));
-    std::fs::write(folder.path().join("b.jpg"), "no picture").unwrap();
-    folder
-}
 
 fn read(folder: &TempDir, name: &str) -> Vec<u8> {
     std::fs::read(folder.path().join(name)).unwrap()
@@ -46,16 +36,6 @@ fn json(folder: &TempDir, server: &Server) -> assert_cmd::Command {
         command.env_remove(proxy);
     }
     command
-}
-
-/// Path and predictions, or the error, of each result.
-fn results(run: &Run) -> Vec<(String, Value)> {
-    let result = |line: &str| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let found = line.get("predictions").or(line.get("error")).unwrap().clone();
-        (line["path"].as_str().unwrap().to_owned(), found)
-    };
-    run.stdout.lines().map(result).collect()
 }
 
 /// The results of the pictures as files, with `base` before their names.

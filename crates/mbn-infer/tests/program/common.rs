@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use mbn_onnx::ExportOptions;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// How a run ended.
@@ -45,6 +46,27 @@ pub fn picture(folder: &TempDir, name: &str) {
     image::RgbImage::from_fn(60, 40, pixel)
         .save(folder.path().join(name))
         .unwrap();
+}
+
+/// Files of [`pictures`].
+pub const NAMES: [&str; 3] = ["a.png", "b.jpg", "c.png"];
+
+/// Pictures as files, the second of which is broken.
+pub fn pictures() -> TempDir {
+    let folder = folder();
+    NAMES.iter().for_each(|name| picture(&folder, name));
+    std::fs::write(folder.path().join("b.jpg"), "no picture").unwrap();
+    folder
+}
+
+/// Path and predictions, or the error, of each result in JSON.
+pub fn results(run: &Run) -> Vec<(String, Value)> {
+    let result = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let found = line.get("predictions").or(line.get("error")).unwrap().clone();
+        (line["path"].as_str().unwrap().to_owned(), found)
+    };
+    run.stdout.lines().map(result).collect()
 }
 
 /// Variables that name a library, or a Python environment that may have one.

@@ -150,6 +150,16 @@ fn a_run_that_is_killed_at_any_instant_is_continued() {
     println!("{killed} runs were killed, {whole_runs} outputs are whole");
 }
 
+/// That a run found a finished output.
+fn assert_complete(run: &Run) {
+    assert!(
+        run.stderr
+            .contains("`out` is complete, with 31 inputs: nothing is left to do"),
+        "{}",
+        run.stderr
+    );
+}
+
 /// A finished output of which the last image has fewer rows than others is complete, and not continued once more.
 #[test]
 fn an_output_whose_images_have_different_numbers_of_rows_is_known_to_be_complete() {
@@ -170,13 +180,7 @@ fn an_output_whose_images_have_different_numbers_of_rows_is_known_to_be_complete
         "the threshold leaves all images alike"
     );
     let again = run();
-    assert!(
-        again
-            .stderr
-            .contains("`out` is complete, with 31 inputs: nothing is left to do"),
-        "{}",
-        again.stderr
-    );
+    assert_complete(&again);
     assert_eq!(read(), text);
 }
 
@@ -304,13 +308,7 @@ fn only_the_same_run_is_continued() {
     // Once more: nothing is left to do.
     let again = resume(&["photos"]);
     assert_eq!((again.code, again.stdout.as_str()), (0, ""), "{}", again.stderr);
-    assert!(
-        again
-            .stderr
-            .contains("`out` is complete, with 31 inputs: nothing is left to do"),
-        "{}",
-        again.stderr
-    );
+    assert_complete(&again);
     assert_eq!(std::fs::read_to_string(folder.path().join("out")).unwrap(), found);
     // What the first run reported still counts.
     let mut command = program(&folder);
