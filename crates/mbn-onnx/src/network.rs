@@ -145,16 +145,18 @@ fn classifier(nodes: &mut Nodes, architecture: &Architecture, options: &ExportOp
     };
     let flattened = [("axis", Attribute::Int(1))];
     let on_bytes = options.on_bytes(architecture.convs().len());
-    if on_bytes && !options.features {
+    match (on_bytes, options.features) {
         // Rounding comes first, so that ONNX Runtime averages bytes in the order in which the convolutions leave them.
-        nodes.quantize(FEATURES, BYTE_ZERO);
-        nodes.add("Flatten", "flatten", &[], flattened);
-        nodes.dequantize(FEATURES, BYTE_ZERO);
-    } else {
-        nodes.add_named("Flatten", "flatten", &[], features, flattened);
-    }
-    if on_bytes && options.features {
-        nodes.through_bytes(FEATURES, BYTE_ZERO);
+        (true, false) => {
+            nodes.quantize(FEATURES, BYTE_ZERO);
+            nodes.add("Flatten", "flatten", &[], flattened);
+            nodes.dequantize(FEATURES, BYTE_ZERO);
+        }
+        (true, true) => {
+            nodes.add_named("Flatten", "flatten", &[], features, flattened);
+            nodes.through_bytes(FEATURES, BYTE_ZERO);
+        }
+        (false, _) => nodes.add_named("Flatten", "flatten", &[], features, flattened),
     }
     if half && options.features {
         nodes.add("Cast", FEATURES, &[], [cast_to(DataType::Float)]);

@@ -154,8 +154,8 @@ impl Trainer {
         self.save_files_of_epoch(last.as_deref(), true)
     }
 
-    /// Writes the files that follow from the state after an epoch, if this rank writes the run; with `all` also those of an earlier best epoch. The
-    /// state is saved first, so that no file is newer than it.
+    /// Writes the files that follow from the state after an epoch, if this rank writes the run; with `all` also those of an earlier
+    /// best epoch. The state is saved first, so that no file is newer than it.
     fn save_files_of_epoch(&self, last: Option<&[u8]>, all: bool) -> Result<()> {
         let Some(best) = self.best.as_ref().filter(|_| self.ranks.is_main()) else {
             return Ok(());
