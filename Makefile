@@ -116,7 +116,7 @@ cuda: ## Build the three programs for CUDA into target/cuda/release
 # Type-checks with a stand-in for nvcc: compiling candle's kernels would take minutes.
 cuda-check: cuda-toolkit ## Check the CUDA code: types, lints, and the resources of each kernel
 	NVCC="$(CURDIR)/scripts/nvcc_stand_in.sh" CUDA_COMPUTE_CAP=80 CUDARC_CUDA_VERSION=13000 \
-	  $(CARGO) clippy --locked --workspace --features cuda --all-targets -- -D warnings
+	  $(CARGO) clippy --locked --workspace --features cuda,nccl --all-targets -- -D warnings
 	. ./cuda-toolkit/env.sh && $(PYTHON) scripts/check_kernels.py
 
 cuda-stub-check: ## Build for CUDA and run it without a GPU, on stub libraries (takes minutes)

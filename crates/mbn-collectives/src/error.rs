@@ -39,6 +39,20 @@ pub enum CollectivesError {
         /// The files that were looked for by the loader.
         names: Vec<String>,
     },
+    /// NCCL is not installed where the system's loader looks.
+    #[error("NCCL was not found: {}", reasons.join("; "))]
+    NcclNotFound {
+        /// The loader's words for each of the library's names.
+        reasons: Vec<String>,
+    },
+    /// The library is another, or too old.
+    #[error("`{}` is no NCCL library: it has no `{symbol}`", path.display())]
+    NotNccl {
+        /// The file.
+        path: PathBuf,
+        /// What it lacks.
+        symbol: &'static str,
+    },
     /// The library refuses.
     #[error("{function} failed: {reason}")]
     Failed {

@@ -64,15 +64,15 @@ fn train_in_parts(ranks: &dyn Collectives, fix: bool) -> Weights {
         let mut values = vec![0.0; network.shared_len()];
         if from < to {
             let gradients = pass(&mut network, step, from, to);
-            values.clear();
-            network
-                .share(&gradients, (to - from) as f32, to - from, &mut values)
-                .unwrap();
+            let shared = network.share(&gradients, (to - from) as f32, to - from);
+            values = shared.unwrap().to_vec1().unwrap();
         } else {
             network.count_batch();
         }
         ranks.sum(&mut values).unwrap();
-        let gradients = network.take(&values, IMAGES as f32, IMAGES).unwrap();
+        let len = values.len();
+        let sums = Tensor::from_vec(values, len, &Device::Cpu).unwrap();
+        let gradients = network.take(&sums, IMAGES as f32, IMAGES).unwrap();
         optimizer
             .step(network.trainable_parameters(), &gradients, LEARNING_RATE)
             .unwrap();
@@ -171,5 +171,6 @@ fn a_pass_can_be_undone() {
     assert!(network.to_weights(Metadata::default()).unwrap() != before);
     network.set_running_statistics(statistics);
     assert!(network.to_weights(Metadata::default()).unwrap() == before);
-    assert!(network.take(&[0.0; 3], 1.0, 1).is_err());
+    let few = Tensor::new(&[0f32; 3], &Device::Cpu).unwrap();
+    assert!(network.take(&few, 1.0, 1).is_err());
 }

@@ -57,6 +57,7 @@ fn train(options: &Options, ranks: &Rc<Ranks>) -> Result<Outcome> {
         profile::run(options, &device)?;
         return Ok(Outcome::Success);
     }
+    ranks.connect(&device)?;
     let Some(mut trainer) = start_together(options, &device, ranks)? else {
         return Ok(Outcome::Interrupted);
     };

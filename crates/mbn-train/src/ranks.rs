@@ -1,21 +1,30 @@
 //! The processes that train together, and what they tell each other.
 
+#[cfg(any(test, feature = "nccl"))]
+mod connect;
+mod devices;
+#[cfg(feature = "nccl")]
+mod nccl;
 mod place;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use anyhow::{Result, anyhow};
+use candle_core::{Device, Tensor};
 use log::LevelFilter;
 use mbn_cli::{Hint, Outcome, progress};
 use mbn_collectives::{Collectives, CollectivesError};
 use mbn_data::BatchPart;
 
+use self::devices::DeviceSums;
 use self::place::Place;
 use crate::options::{Distributed, Options};
 
 /// This process among those that train together. Rank 0, the main one, writes the run and talks to the user.
 pub(crate) struct Ranks {
     others: Option<Others>,
+    /// How the devices add up without the memory of the CPU, if they do.
+    devices: OnceCell<Box<dyn DeviceSums>>,
     /// Whether all ranks know the error that ends them.
     is_known: Cell<bool>,
 }
@@ -32,6 +41,7 @@ impl Ranks {
     pub fn alone() -> Self {
         Self {
             others: None,
+            devices: OnceCell::new(),
             is_known: Cell::new(false),
         }
     }
@@ -44,6 +54,7 @@ impl Ranks {
                 collectives,
                 places: Vec::new(),
             }),
+            devices: OnceCell::new(),
             is_known: Cell::new(false),
         };
         let places = ranks.exchange(&own.to_bytes())?;
@@ -114,9 +125,53 @@ impl Ranks {
         ))
     }
 
-    /// Replaces `values` by their sums over all ranks.
-    pub fn sum(&self, values: &mut [f32]) -> Result<()> {
-        self.ask(|collectives| collectives.sum(values))
+    /// Chooses how [`Ranks::sum`] adds up what is on the ranks' devices, and says it. `device` is this rank's.
+    pub fn connect(&self, device: &Device) -> Result<()> {
+        #[cfg(feature = "nccl")]
+        if let Some(sums) = connect::connect(self, nccl::identity(device), || nccl::load(device))? {
+            self.add_up_by(sums, device)?;
+        }
+        #[cfg(not(feature = "nccl"))]
+        let _ = device;
+        if self.size() > 1 {
+            let by = self.devices.get().map(|devices| devices.describe());
+            let by = by.unwrap_or_else(|| "MPI, in the memory of the CPU".to_owned());
+            log::info!("The ranks add up gradients by {by}");
+        }
+        Ok(())
+    }
+
+    /// Adds up by `sums` from now on, if they are right.
+    #[cfg(any(test, feature = "nccl"))]
+    fn add_up_by(&self, sums: Box<dyn DeviceSums>, device: &Device) -> Result<()> {
+        let ones = Tensor::new(&[1f32], device)?;
+        sums.sum(&ones)?;
+        let found = f64::from(ones.to_vec1::<f32>()?[0]);
+        let checked = match found == self.size() as f64 {
+            true => Ok(()),
+            false => Err(CollectivesError::WrongSum {
+                library: sums.describe(),
+                size: self.size(),
+                found,
+            }),
+        };
+        self.agree(checked.map_err(Into::into))?;
+        self.devices.get_or_init(|| sums);
+        Ok(())
+    }
+
+    /// The sums of the vectors `values` of all ranks, on their devices.
+    pub fn sum(&self, values: Tensor) -> Result<Tensor> {
+        if self.size() == 1 {
+            return Ok(values);
+        }
+        if let Some(devices) = self.devices.get() {
+            devices.sum(&values)?;
+            return Ok(values);
+        }
+        let mut sums = values.to_vec1::<f32>()?;
+        self.ask(|collectives| collectives.sum(&mut sums))?;
+        Ok(Tensor::from_vec(sums, values.shape(), values.device())?)
     }
 
     /// Replaces `values` by their sums over all ranks; for counts and sums of many values.

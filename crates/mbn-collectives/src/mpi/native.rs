@@ -1,4 +1,4 @@
-//! The library's functions. All of the crate's unsafe code is here.
+//! The library's functions.
 //!
 //! The functions have the types of MPI's C interface, in which handles are pointers or integers; [`Loaded::open`] finds out
 //! which. They are called by the thread that started MPI alone: [`Mpi`] can be neither sent to another thread nor shared, since
@@ -7,9 +7,11 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
 
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use libloading::Library;
+use libloading::os::unix::{self, RTLD_GLOBAL, RTLD_NOW};
 
 use super::abi::{self, Handles};
+use crate::library::{self, open};
 use crate::{Collectives, CollectivesError};
 
 /// Room for any text of MPI: `MPI_MAX_LIBRARY_VERSION_STRING`, the longest, is at most 8192.
@@ -62,11 +64,8 @@ impl Loaded {
     pub fn open(path: &Path) -> Result<Self, CollectivesError> {
         // SAFETY: loading runs the library's initialisers. That is what naming or installing a library asks for; those of MPI
         // have no requirements. Open MPI's own plug-ins look for its symbols among the global ones.
-        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) };
-        let library = library.map_err(|error| CollectivesError::NotLoaded {
-            path: path.to_owned(),
-            reason: loader_message(&error),
-        })?;
+        let global = |path: &Path| unsafe { unix::Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) };
+        let library = open(path, |path| global(path).map(Library::from))?;
         // SAFETY: the type of `MPI_Get_library_version`, which may be called before MPI is started.
         let version = unsafe {
             let function: Text = symbol(&library, path, "MPI_Get_library_version")?;
@@ -98,14 +97,11 @@ impl Loaded {
 /// # Safety
 /// `T` must be the type of the function, or a pointer for a variable, and must not be used after the library is unloaded.
 unsafe fn symbol<T: Copy>(library: &Library, path: &Path, name: &'static str) -> Result<T, CollectivesError> {
-    let missing = |_| CollectivesError::NotMpi {
+    // SAFETY: as the caller says.
+    unsafe { library::symbol(library, name) }.ok_or_else(|| CollectivesError::NotMpi {
         path: path.to_owned(),
         symbol: name,
-    };
-    // SAFETY: as the caller says.
-    unsafe { library.get::<T>(name.as_bytes()) }
-        .map(|found| *found)
-        .map_err(missing)
+    })
 }
 
 /// The text that a function writes.
@@ -155,12 +151,6 @@ fn kind(library: &Library, path: &Path, version: &str) -> Result<Kind, Collectiv
         path: path.to_owned(),
         version: version.to_owned(),
     })
-}
-
-/// The loader's own words, without libloading's prefix.
-fn loader_message(error: &libloading::Error) -> String {
-    let source = std::error::Error::source(error);
-    source.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Starts MPI, whose handles are `H`.

@@ -1,7 +1,8 @@
 //! What networks with the same weights share after each has passed a part of a batch: gradients and running statistics.
 
-use candle_core::{Result, Tensor, bail};
-use mbn_ops::BatchStatistics;
+use candle_core::{DType, Result, Tensor, bail};
+use mbn_ops::optim::AveragedTensors;
+use mbn_ops::{BatchStatistics, average_all};
 
 use super::Network;
 use crate::layer::Layer;
@@ -39,41 +40,36 @@ impl Network {
 
     /// Number of values that [`Network::share`] gives.
     pub fn shared_len(&self) -> usize {
-        let parameters = self
-            .trainable_parameters()
-            .map(|parameter| parameter.tensor().elem_count());
         let statistics = self.with_statistics().map(|layer| 2 * layer.spec.out_channels);
-        parameters.chain(statistics).sum()
+        self.gradients_len() + statistics.sum::<usize>()
     }
 
-    /// Appends to `values` the gradients times `weight`, the share of this part of the batch in the loss, and the running
-    /// statistics times `images`, the number of its images. Their sums over all parts are for [`Network::take`].
+    fn gradients_len(&self) -> usize {
+        let parameters = self.trainable_parameters();
+        parameters.map(|parameter| parameter.tensor().elem_count()).sum()
+    }
+
+    /// One vector on the network's device: the gradients times `weight`, the share of this part of the batch in the loss, and
+    /// the running statistics times `images`, the number of its images. Sums over all parts are for [`Network::take`].
     ///
     /// # Errors
     /// If a gradient is missing or the device fails.
-    pub fn share(
-        &self,
-        gradients: &Gradients,
-        weight: f32,
-        images: usize,
-        values: &mut Vec<f32>,
-    ) -> Result<()> {
-        let mut append = |tensor: &Tensor, factor: f32| {
-            let tensor = tensor.flatten_all()?.to_vec1::<f32>()?;
-            values.extend(tensor.into_iter().map(|value| value * factor));
-            Ok::<_, candle_core::Error>(())
-        };
+    pub fn share(&self, gradients: &Gradients, weight: f32, images: usize) -> Result<Tensor> {
+        let shared = Tensor::zeros(self.shared_len(), DType::F32, self.device())?;
+        let mut of_parameters = Vec::new();
         for parameter in self.trainable_parameters() {
             match gradients.get(parameter) {
-                Some(gradient) => append(gradient, weight)?,
+                Some(gradient) => of_parameters.push(gradient),
                 None => bail!("parameter `{}` has no gradient", parameter.name),
             }
         }
-        for layer in self.with_statistics() {
-            append(&layer.running.mean, images as f32)?;
-            append(&layer.running.variance, images as f32)?;
-        }
-        Ok(())
+        let running = self.with_statistics().map(|layer| &layer.running);
+        let statistics: Vec<_> = running
+            .flat_map(|running| [&running.mean, &running.variance])
+            .collect();
+        write_scaled(&shared, 0, &of_parameters, weight.into())?;
+        write_scaled(&shared, self.gradients_len(), &statistics, images as f64)?;
+        Ok(shared)
     }
 
     /// The gradients of the whole batch, given the sums of what [`Network::share`] gives over all parts, of their weights and of
@@ -81,30 +77,37 @@ impl Network {
     ///
     /// # Errors
     /// If there are fewer or more values than of this network, or the device fails.
-    pub fn take(&mut self, sums: &[f32], weight: f32, images: usize) -> Result<Gradients> {
-        if sums.len() != self.shared_len() {
-            bail!(
-                "{} values of all parts, expected {}",
-                sums.len(),
-                self.shared_len()
-            );
+    pub fn take(&mut self, sums: &Tensor, weight: f32, images: usize) -> Result<Gradients> {
+        let len = self.shared_len();
+        if sums.dims() != [len] {
+            bail!("values of all parts have the shape {:?}, expected [{len}]", sums.dims());
         }
-        let mut rest = sums;
-        let mut next = |like: &Tensor, divisor: f32| {
-            let (values, after) = rest.split_at(like.elem_count());
-            rest = after;
-            let values: Vec<f32> = values.iter().map(|value| value / divisor).collect();
-            Tensor::from_vec(values, like.shape(), like.device())
+        let means = Tensor::zeros(len, DType::F32, self.device())?;
+        let of_gradients = self.gradients_len();
+        for (start, end, divisor) in [
+            (0, of_gradients, f64::from(weight)),
+            (of_gradients, len, images as f64),
+        ] {
+            if start < end {
+                write_scaled(&means, start, &[&sums.narrow(0, start, end - start)?], divisor.recip())?;
+            }
+        }
+        let mut start = 0;
+        let mut next = |like: &Tensor| {
+            let values = means.narrow(0, start, like.elem_count())?;
+            start += like.elem_count();
+            values.reshape(like.shape())
         };
         let mut gradients = Gradients::default();
         for parameter in self.trainable_parameters() {
-            gradients.insert(parameter, next(parameter.tensor(), weight)?);
+            gradients.insert(parameter, next(parameter.tensor())?);
         }
         let first = self.first_with_statistics();
         for layer in &mut self.layers[first..] {
+            // Memory of their own: they outlive the gradients.
             layer.running = BatchStatistics {
-                mean: next(&layer.running.mean, images as f32)?,
-                variance: next(&layer.running.variance, images as f32)?,
+                mean: next(&layer.running.mean)?.force_contiguous()?,
+                variance: next(&layer.running.variance)?.force_contiguous()?,
             };
         }
         Ok(gradients)
@@ -128,5 +131,24 @@ impl Network {
             true => self.layers.len(),
             false => self.first_trainable(),
         }
+    }
+}
+
+/// Writes `values`, one after the other and each times `factor`, into the vector `zeros` from `start` on: zeros that move by
+/// `factor` of their distance to a value become the value times `factor`. On CUDA one launch for all of them.
+fn write_scaled(zeros: &Tensor, mut start: usize, values: &[&Tensor], factor: f64) -> Result<()> {
+    let mut places = Vec::with_capacity(values.len());
+    for value in values {
+        let place = zeros.narrow(0, start, value.elem_count())?;
+        places.push(place.reshape(value.shape())?);
+        start += value.elem_count();
+    }
+    let pairs = places.iter().zip(values);
+    let pairs: Vec<_> = pairs
+        .map(|(average, value)| AveragedTensors { average, value })
+        .collect();
+    match pairs.is_empty() {
+        true => Ok(()),
+        false => average_all(&pairs, factor),
     }
 }

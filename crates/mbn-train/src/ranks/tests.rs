@@ -1,5 +1,8 @@
 //! Ranks that are threads.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod devices;
+
 use anyhow::bail;
 use mbn_collectives::threads;
 

@@ -1,6 +1,7 @@
 //! A step that several ranks take together, each on its part of the batch.
 
 use anyhow::{Error, Result};
+use candle_core::{DType, Tensor};
 use mbn_cli::interrupt;
 use mbn_data::{Batch, LoaderError, Unusable};
 use mbn_model::Reading;
@@ -9,11 +10,11 @@ use super::Trainer;
 use super::bad_images::Part;
 use crate::data;
 
-/// What a rank makes of its part of a batch. A part without images is zeros.
+/// What a rank makes of its part of a batch.
 #[derive(Default)]
 struct Share {
-    /// Gradients and running statistics, as [`mbn_model::Network::share`] gives them.
-    values: Vec<f32>,
+    /// Gradients and running statistics, as [`mbn_model::Network::share`] gives them; `None` for zeros, of a part without images.
+    values: Option<Tensor>,
     totals: Totals,
     unusable: Vec<Unusable>,
 }
@@ -52,9 +53,15 @@ impl Totals {
         [weight, loss, right, images, unusable, failures, stops]
     }
 
-    fn from_array(array: [f32; Self::COUNT]) -> Self {
+    /// The last values of a vector.
+    fn from_end_of(values: &Tensor) -> Result<Self> {
+        let start = values.elem_count() - Self::COUNT;
+        // A copy, so that a device gives no more than these to the CPU.
+        let values = values.narrow(0, start, Self::COUNT)?.force_contiguous()?;
+        let mut array = [0.0; Self::COUNT];
+        array.copy_from_slice(&values.to_vec1::<f32>()?);
         let [weight, loss, right, images, unusable, failures, stops] = array;
-        Self {
+        Ok(Self {
             weight,
             loss,
             right,
@@ -62,7 +69,7 @@ impl Totals {
             unusable,
             failures,
             stops,
-        }
+        })
     }
 
     /// What the meter would read had one process passed the whole batch.
@@ -93,7 +100,7 @@ impl Trainer {
             Err(error) => (Share::default(), Some(error)),
         };
         let Share {
-            mut values,
+            values,
             mut totals,
             unusable,
         } = share;
@@ -101,13 +108,14 @@ impl Trainer {
         totals.unusable = unusable.len() as f32;
         totals.failures = if failure.is_some() { 1.0 } else { 0.0 };
         totals.stops = if interrupt::requested() { 1.0 } else { 0.0 };
-        let len = self.network.shared_len();
-        values.resize(len, 0.0);
-        values.extend(totals.to_array());
-        self.ranks.sum(&mut values)?;
-        let mut sums = [0.0; Totals::COUNT];
-        sums.copy_from_slice(&values[len..]);
-        let totals = Totals::from_array(sums);
+        let (len, device) = (self.network.shared_len(), self.network.device());
+        let values = match values {
+            Some(values) => values,
+            None => Tensor::zeros(len, DType::F32, device)?,
+        };
+        let sums = Tensor::cat(&[values, Tensor::new(&totals.to_array(), device)?], 0)?;
+        let sums = self.ranks.sum(sums)?;
+        let totals = Totals::from_end_of(&sums)?;
 
         if totals.failures > 0.0 {
             self.network.set_running_statistics(statistics);
@@ -125,7 +133,8 @@ impl Trainer {
         }
         let reading = totals.reading();
         if reading.loss.is_finite() {
-            let gradients = self.network.take(&values[..len], totals.weight, reading.images)?;
+            let values = sums.narrow(0, 0, len)?;
+            let gradients = self.network.take(&values, totals.weight, reading.images)?;
             self.descend(gradients, learning_rate)?;
         }
         Ok(Some(reading))
@@ -148,10 +157,10 @@ impl Trainer {
             None => images as f32,
         };
         let (pass, loss) = self.forward(batch)?;
-        let reading = self.meter.read()?;
         let gradients = self.network.backward(pass, &loss)?;
-        let mut values = Vec::with_capacity(self.network.shared_len() + Totals::COUNT);
-        self.network.share(&gradients, weight, images, &mut values)?;
+        let values = self.network.share(&gradients, weight, images)?;
+        // After what keeps the device busy, since this waits for it.
+        let reading = self.meter.read()?;
         let (sum, right) = reading.map_or((0.0, 0), |reading| (reading.loss, reading.right));
         let totals = Totals {
             weight,
@@ -161,7 +170,7 @@ impl Trainer {
             ..Totals::default()
         };
         Ok(Share {
-            values,
+            values: Some(values),
             totals,
             unusable,
         })

@@ -41,6 +41,32 @@ fn load(folder: &Path, out: &str) -> State {
     State::load(&folder.join(out).join(STATE), &Device::Cpu).unwrap()
 }
 
+/// Two numbers have one sum, whoever adds them.
+#[cfg(target_os = "linux")]
+#[test]
+fn sums_on_the_devices_train_as_those_of_the_cpu() {
+    use crate::ranks::tests::devices::{connect_by, stand_in};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let Some(nccl) = stand_in(path) else { return };
+    pictures(path);
+    let more = "--batch-size 6 --optimizer adamw --ema 0.9 --clip-norm 0.5";
+    for outcome in train(2, &options(path, "cpu", more)) {
+        assert_eq!(outcome.unwrap(), Outcome::Success);
+    }
+    let options = options(path, "devices", more);
+    on_ranks(2, |ranks| {
+        connect_by(nccl, &ranks);
+        let ranks = Rc::new(ranks);
+        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        assert_eq!(trainer.train().unwrap(), Outcome::Success);
+    });
+    let (cpu, devices) = (load(path, "cpu"), load(path, "devices"));
+    assert!(cpu.weights == devices.weights && cpu.average == devices.average);
+    assert_eq!(losses(&cpu), losses(&devices));
+}
+
 /// Where batch norm is fixed, ranks do what one process does, whatever happens to images and to the loss: only sums round
 /// differently.
 #[test]
