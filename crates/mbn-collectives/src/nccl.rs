@@ -170,7 +170,8 @@ impl NcclRank {
         let values = values as *mut c_void;
         // SAFETY: the values are as the caller says, NCCL adds in place if both addresses are the same, and the communicator
         // lives as long as `self`.
-        let code = unsafe { (self.nccl.all_reduce)(values, values, len, FLOAT, SUM, self.communicator, stream) };
+        let code =
+            unsafe { (self.nccl.all_reduce)(values, values, len, FLOAT, SUM, self.communicator, stream) };
         self.nccl.require("ncclAllReduce", code)
     }
 }

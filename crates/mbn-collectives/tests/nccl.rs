@@ -56,7 +56,10 @@ fn libraries_that_are_no_nccl_are_refused() {
     assert!(matches!(missing, CollectivesError::NotLoaded { .. }), "{missing}");
     if cfg!(target_env = "gnu") {
         let other = Nccl::load(Path::new("libc.so.6")).unwrap_err().to_string();
-        assert_eq!(other, "`libc.so.6` is no NCCL library: it has no `ncclGetVersion`");
+        assert_eq!(
+            other,
+            "`libc.so.6` is no NCCL library: it has no `ncclGetVersion`"
+        );
     }
 }
 

@@ -19,6 +19,17 @@ pub fn open_cuda(index: usize) -> Result<Device, CudaUnavailable> {
     }
 }
 
+/// The number of CUDA devices, none of which it opens.
+///
+/// # Errors
+/// [`CudaUnavailable`] if there is none.
+pub fn count_cuda() -> Result<usize, CudaUnavailable> {
+    #[cfg(feature = "cuda")]
+    return crate::cuda::device::count();
+    #[cfg(not(feature = "cuda"))]
+    Err(CudaUnavailable::NotBuilt)
+}
+
 /// The driver's name for a device; `CPU` for the CPU.
 pub fn device_name(device: &Device) -> String {
     match device {
@@ -45,6 +56,7 @@ mod tests {
     #[test]
     fn a_build_without_cuda_says_so() {
         assert_eq!(open_cuda(0).unwrap_err(), CudaUnavailable::NotBuilt);
+        assert_eq!(count_cuda().unwrap_err(), CudaUnavailable::NotBuilt);
         assert_eq!(device_name(&Device::Cpu), "CPU");
     }
 }

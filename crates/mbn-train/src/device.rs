@@ -3,14 +3,18 @@
 use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{DeviceChoice, Hint, UsageError};
-use mbn_ops::CudaUnavailable;
 
 use crate::settings::StepPrecision;
 
 /// Opens the device and logs which one it is; with `auto` also why. `before` is the number of processes of the run on this
 /// machine that come before this one: each takes a CUDA device of its own.
 pub(crate) fn open(choice: DeviceChoice, before: usize) -> Result<Device> {
-    let opened = of_process(choice, before).open()?;
+    let own = of_process(choice, before, || mbn_ops::count_cuda().unwrap_or(0));
+    let opened = match own.open() {
+        // This takes what there is, as for one process.
+        Err(_) if choice == DeviceChoice::Auto => choice.open()?,
+        opened => opened?,
+    };
     match (opened.index, &opened.unavailable) {
         (Some(index), _) => log::info!("Training on {} (CUDA device {index})", opened.name()),
         (None, Some(cause)) => log::info!("Training on the CPU: {cause}"),
@@ -19,16 +23,15 @@ pub(crate) fn open(choice: DeviceChoice, before: usize) -> Result<Device> {
     Ok(opened.device)
 }
 
-/// The device for a process with so many before it. If there are fewer devices, or the launcher shows each process its own,
-/// processes start from the first again.
-fn of_process(choice: DeviceChoice, before: usize) -> DeviceChoice {
+/// The device for a process with so many before it, where there are `count` CUDA devices. If these are fewer, or the launcher shows
+/// each process its own, processes start from the first again.
+fn of_process(choice: DeviceChoice, before: usize, count: impl FnOnce() -> usize) -> DeviceChoice {
     if before == 0 || !matches!(choice, DeviceChoice::Auto | DeviceChoice::Cuda(0)) {
         return choice;
     }
-    match mbn_ops::open_cuda(before) {
-        Ok(_) => DeviceChoice::Cuda(before),
-        Err(CudaUnavailable::Index { count, .. }) if count > 0 => DeviceChoice::Cuda(before % count),
-        Err(_) => choice,
+    match count() {
+        0 => choice,
+        count => DeviceChoice::Cuda(before % count),
     }
 }
 
@@ -57,4 +60,32 @@ pub(crate) fn set_products(device: &Device, precision: StepPrecision) -> Result<
     }
     mbn_ops::allow_tf32(tf32);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_process_of_a_machine_has_its_device() {
+        use DeviceChoice::{Auto, Cpu, Cuda};
+
+        for (choice, before, count, expected) in [
+            (Auto, 0, 4, Auto),
+            (Auto, 3, 4, Cuda(3)),
+            (Cuda(0), 1, 4, Cuda(1)),
+            // More processes than devices, and one device that each process sees.
+            (Cuda(0), 5, 4, Cuda(1)),
+            (Auto, 3, 1, Cuda(0)),
+            // No device: opening says why.
+            (Auto, 1, 0, Auto),
+            (Cuda(0), 1, 0, Cuda(0)),
+            // The user's own choice.
+            (Cpu, 2, 4, Cpu),
+            (Cuda(2), 1, 4, Cuda(2)),
+        ] {
+            let found = of_process(choice, before, || count);
+            assert_eq!(found, expected, "{choice}, {before} before, {count} devices");
+        }
+    }
 }

@@ -80,7 +80,10 @@ impl Network {
     pub fn take(&mut self, sums: &Tensor, weight: f32, images: usize) -> Result<Gradients> {
         let len = self.shared_len();
         if sums.dims() != [len] {
-            bail!("values of all parts have the shape {:?}, expected [{len}]", sums.dims());
+            bail!(
+                "values of all parts have the shape {:?}, expected [{len}]",
+                sums.dims()
+            );
         }
         let means = Tensor::zeros(len, DType::F32, self.device())?;
         let of_gradients = self.gradients_len();
@@ -89,7 +92,12 @@ impl Network {
             (of_gradients, len, images as f64),
         ] {
             if start < end {
-                write_scaled(&means, start, &[&sums.narrow(0, start, end - start)?], divisor.recip())?;
+                write_scaled(
+                    &means,
+                    start,
+                    &[&sums.narrow(0, start, end - start)?],
+                    divisor.recip(),
+                )?;
             }
         }
         let mut start = 0;

@@ -11,13 +11,17 @@ use crate::unavailable::CudaUnavailable;
 const CAPABILITY: (i32, i32) = (8, 0);
 const CAPABILITY_NAME: &str = "8.0";
 
-pub(crate) fn open(index: usize) -> Result<Device, CudaUnavailable> {
+pub(crate) fn count() -> Result<usize, CudaUnavailable> {
     result::init().map_err(cause)?;
     check_driver()?;
-    let count = usize::try_from(result::device::get_count().map_err(cause)?).unwrap_or(0);
-    if count == 0 {
-        return Err(CudaUnavailable::NoDevice);
+    match usize::try_from(result::device::get_count().map_err(cause)?) {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(CudaUnavailable::NoDevice),
     }
+}
+
+pub(crate) fn open(index: usize) -> Result<Device, CudaUnavailable> {
+    let count = count()?;
     if index >= count {
         return Err(CudaUnavailable::Index { index, count });
     }

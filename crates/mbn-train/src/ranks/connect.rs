@@ -44,10 +44,14 @@ pub(super) fn connect<T: Transport>(
 /// Refuses ranks that compute on one device, which NCCL does not connect.
 fn require_own_devices(ranks: &Ranks, devices: &[Vec<u8>]) -> Result<()> {
     let shared = (0..devices.len()).find_map(|rank| {
-        let first = devices[..rank].iter().position(|device| *device == devices[rank])?;
+        let first = devices[..rank]
+            .iter()
+            .position(|device| *device == devices[rank])?;
         Some((ranks.name(first), ranks.name(rank)))
     });
-    let Some((first, second)) = shared else { return Ok(()) };
+    let Some((first, second)) = shared else {
+        return Ok(());
+    };
     Err(anyhow!(
         "{first} and {second} compute on the same GPU, but NCCL needs one for each rank"
     ))

@@ -19,7 +19,11 @@ impl Transport for StandIn {
     }
 
     fn join(self, id: &[u8], rank: usize, size: usize) -> Result<Box<dyn DeviceSums>> {
-        Ok(Box::new(Joined(self.0.join(NcclId(id.try_into()?), rank, size)?)))
+        Ok(Box::new(Joined(self.0.join(
+            NcclId(id.try_into()?),
+            rank,
+            size,
+        )?)))
     }
 }
 
@@ -63,7 +67,9 @@ pub(crate) fn connect_by(nccl: Nccl, ranks: &Ranks) {
 #[test]
 fn ranks_connect_by_the_main_ranks_identifier() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(nccl) = stand_in(folder.path()) else { return };
+    let Some(nccl) = stand_in(folder.path()) else {
+        return;
+    };
     let sums = on_ranks(3, |ranks| {
         connect_by(nccl, &ranks);
         let own = Tensor::new(&[ranks.rank() as f32, 0.5], &Device::Cpu).unwrap();
@@ -130,7 +136,9 @@ fn ranks_on_one_gpu_are_named() {
 #[test]
 fn a_rank_that_cannot_connect_tells_the_others() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(nccl) = stand_in(folder.path()) else { return };
+    let Some(nccl) = stand_in(folder.path()) else {
+        return;
+    };
     let fails_at_one = |rank: usize, what: &'static str| match rank {
         1 => Err(anyhow!(what)),
         _ => Ok(StandIn(nccl)),
@@ -172,5 +180,8 @@ fn wrong_sums_are_refused() {
         let error = ranks.add_up_by(Box::new(Wrong), &Device::Cpu).unwrap_err();
         (error.to_string(), ranks.devices.get().is_none())
     });
-    assert_eq!(refused, [0, 1].map(|_| ("NCCL 2 adds up 2 ranks to 1".to_owned(), true)));
+    assert_eq!(
+        refused,
+        [0, 1].map(|_| ("NCCL 2 adds up 2 ranks to 1".to_owned(), true))
+    );
 }
