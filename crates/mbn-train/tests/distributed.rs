@@ -69,6 +69,7 @@ fn two_ranks_learn_what_one_process_learns() {
     let stderr = successful(ranks);
     for once in [
         "Training on 2 ranks on 1 machine",
+        "The ranks add up gradients by MPI, in the memory of the CPU",
         "Writing to `two`",
         "epoch   6/6",
         "Best test accuracy",

@@ -1,7 +1,7 @@
 //! Sums over GPUs by NCCL.
 
 use anyhow::{Context, Result};
-use candle_core::backend::BackendStorage;
+use candle_core::backend::{BackendDevice, BackendStorage};
 use candle_core::cuda_backend::cudarc::driver::DevicePtrMut;
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
 use candle_core::{CpuStorage, CudaStorage, Device, Error, InplaceOp1, Layout, Tensor, bail};
