@@ -1,5 +1,5 @@
-//! MobileNetV1 in candle: training and inference networks, initial weights, losses, optimisers and the meter of
-//! their steps.
+//! MobileNetV1 in candle: training and inference networks, initial weights, losses, distillation, optimisers and the meter
+//! of their steps.
 //!
 //! [`Network`] trains and evaluates with batch norm as layers of its own; [`InferenceNetwork`] runs the
 //! folded network, and [`QuantizedNetwork`] one on bytes, exactly as engines on integers do. All are built from
@@ -7,6 +7,7 @@
 
 mod average;
 mod buffers;
+mod distillation;
 mod first_class;
 mod inference;
 mod init;
@@ -19,8 +20,11 @@ mod parameters;
 mod pass;
 mod profile;
 mod quantized;
+mod resample;
+mod teacher;
 
 pub use average::WeightAverage;
+pub use distillation::Distillation;
 pub use first_class::first_class;
 pub use inference::InferenceNetwork;
 pub use init::{fresh_weights, random_weights};
@@ -33,3 +37,4 @@ pub use parameters::{Parameter, conv3x3};
 pub use pass::{Gradients, Pass};
 pub use profile::{Phase, Profile};
 pub use quantized::{Bias, QuantizedNetwork, Sums, Values};
+pub use teacher::Teacher;

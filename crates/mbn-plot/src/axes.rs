@@ -20,6 +20,8 @@ pub(crate) struct Axes<'a> {
     /// Ends of the vertical axis.
     pub(crate) y: (f64, f64),
     pub(crate) x_ticks: Vec<f64>,
+    /// The label of a tick of the horizontal axis.
+    pub(crate) x_tick: fn(f64) -> String,
     /// The part of the picture inside the frame.
     pub(crate) area: Area,
 }
@@ -44,7 +46,7 @@ impl Axes<'_> {
             canvas.line((x, area.y), (x, area.bottom()), GRID, 1.0);
             canvas.line((x, area.bottom()), (x, area.bottom() + TICK_LENGTH), INK, 1.5);
             let style = TextStyle::new(TICK_LABEL_SIZE, Align::Middle);
-            canvas.text(&format!("{tick:.0}"), (x, area.bottom() + 24.0), style);
+            canvas.text(&(self.x_tick)(tick), (x, area.bottom() + 24.0), style);
         }
         let step = y_ticks.get(1).map_or(1.0, |second| second - y_ticks[0]);
         for &tick in &y_ticks {

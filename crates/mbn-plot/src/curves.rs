@@ -3,10 +3,11 @@
 use crate::{
     PlotError,
     axes::{Axes, LABEL_SIZE},
-    canvas::{Align, Area, Canvas, INK, MUTED, Rgb, TextStyle, WHITE},
+    canvas::{Align, Area, Canvas, INK, MUTED, TextStyle, WHITE},
     panels::{self, BLUE, RED},
     placement::clearest,
-    ticks::epoch_ticks,
+    series::{Series, is_drawn, value_range},
+    ticks::{epoch_ticks, whole},
 };
 
 /// One row of the history. Values that are not finite are not drawn.
@@ -28,8 +29,6 @@ const LINE_WIDTH: f32 = 2.6;
 const DOT_RADIUS: f32 = 4.0;
 /// With more epochs than this, dots would overlap.
 const MOST_EPOCHS_WITH_DOTS: usize = 30;
-/// Larger values would flatten everything else, and pixels are computed in single precision.
-const LARGEST_DRAWN: f64 = 1e30;
 
 /// Draws accuracy (per cent) and loss by epoch, side by side, as PNG.
 ///
@@ -45,13 +44,17 @@ pub fn curves(history: &[EpochPoint], title: &str) -> Result<Vec<u8>, PlotError>
     };
     let mut canvas = panels::canvas(title)?;
 
+    let series = |name, color, value: fn(&EpochPoint) -> f64| {
+        let points = history.iter().map(|point| (f64::from(point.epoch), value(point)));
+        Series::new(name, color, points)
+    };
     let accuracy = [
-        Series::new("train", BLUE, history, |point| point.train_accuracy),
-        Series::new("test", RED, history, |point| point.test_accuracy),
+        series("train", BLUE, |point| point.train_accuracy),
+        series("test", RED, |point| point.test_accuracy),
     ];
     let loss = [
-        Series::new("train", RED, history, |point| point.train_loss),
-        Series::new("test", BLUE, history, |point| point.test_loss),
+        series("train", RED, |point| point.train_loss),
+        series("test", BLUE, |point| point.test_loss),
     ];
     let axes = |index: usize, title, y_label, y| Axes {
         title,
@@ -60,6 +63,7 @@ pub fn curves(history: &[EpochPoint], title: &str) -> Result<Vec<u8>, PlotError>
         x: epoch_range(first, last),
         y,
         x_ticks: epoch_ticks(first, last),
+        x_tick: whole,
         area: panels::area(index),
     };
     // The first of several equal ones counts, as in training.
@@ -88,39 +92,6 @@ pub fn curves(history: &[EpochPoint], title: &str) -> Result<Vec<u8>, PlotError>
     canvas.into_png()
 }
 
-/// One curve, in pieces: values are missing between them.
-struct Series {
-    name: &'static str,
-    color: Rgb,
-    pieces: Vec<Vec<(f64, f64)>>,
-}
-
-impl Series {
-    fn new(
-        name: &'static str,
-        color: Rgb,
-        history: &[EpochPoint],
-        value: impl Fn(&EpochPoint) -> f64,
-    ) -> Self {
-        let points: Vec<_> = history
-            .iter()
-            .map(|point| (f64::from(point.epoch), value(point)))
-            .collect();
-        let pieces = points
-            .split(|&(_, value)| !is_drawn(value))
-            .filter(|piece| !piece.is_empty());
-        Self {
-            name,
-            color,
-            pieces: pieces.map(<[_]>::to_vec).collect(),
-        }
-    }
-}
-
-fn is_drawn(value: f64) -> bool {
-    value.abs() < LARGEST_DRAWN
-}
-
 /// Draws the frame, the curves, the mark of the best epoch and the legend.
 fn panel(canvas: &mut Canvas, axes: &Axes, series: &[Series], best: Option<&EpochPoint>) {
     axes.draw(canvas);
@@ -141,7 +112,10 @@ fn panel(canvas: &mut Canvas, axes: &Axes, series: &[Series], best: Option<&Epoc
     if let Some(best) = best {
         lines.push(mark_best(canvas, axes, best, &lines));
     }
-    let entries: Vec<_> = series.iter().map(|series| (series.name, series.color)).collect();
+    let entries: Vec<_> = series
+        .iter()
+        .map(|series| (series.name.as_str(), series.color))
+        .collect();
     axes.legend(canvas, &entries, &lines);
 }
 
@@ -195,32 +169,4 @@ fn epoch_range(first: u32, last: u32) -> (f64, f64) {
     let (first, last) = (f64::from(first), f64::from(last));
     let margin = (0.03 * (last - first)).max(if last > first { 0.1 } else { 1.0 });
     (first - margin, last + margin)
-}
-
-/// Ends of an axis that shows all values with a margin, within `natural` unless a value is outside it.
-fn value_range(series: &[Series], natural: (f64, f64)) -> (f64, f64) {
-    let values = || {
-        series
-            .iter()
-            .flat_map(|series| &series.pieces)
-            .flatten()
-            .map(|&(_, value)| value)
-    };
-    let low = values().fold(f64::INFINITY, f64::min);
-    let high = values().fold(f64::NEG_INFINITY, f64::max);
-    if low > high {
-        return (0.0, if natural.1.is_finite() { natural.1 } else { 1.0 });
-    }
-    let margin = (0.06 * (high - low)).max(0.02 * high.abs()).max(1e-3);
-    let bottom = if low >= natural.0 {
-        (low - margin).max(natural.0)
-    } else {
-        low - margin
-    };
-    let top = if high <= natural.1 {
-        (high + margin).min(natural.1)
-    } else {
-        high + margin
-    };
-    (bottom, top)
 }

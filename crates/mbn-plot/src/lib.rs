@@ -1,7 +1,8 @@
 //! The pictures of a training run and of an evaluation: plain data in, PNG bytes out.
 //!
 //! [`curves`] draws accuracy and loss by epoch, [`confusion`] which classes are taken for which, [`reliability`] whether a
-//! network is as often right as it is sure, and [`gallery`] images with captions. Nothing is read from the machine: the font (DejaVu Sans) is built in. The caller writes the bytes.
+//! network is as often right as it is sure, [`rates`] the losses of short trainings at several learning rates, and [`gallery`] images
+//! with captions. Nothing is read from the machine: the font (DejaVu Sans) is built in. The caller writes the bytes.
 //!
 //! ```
 //! use mbn_plot::{EpochPoint, curves};
@@ -20,12 +21,15 @@ mod font;
 mod gallery;
 mod panels;
 mod placement;
+mod rates;
 mod reliability;
+mod series;
 mod ticks;
 
 pub use confusion::{MAX_MATRIX_CLASSES, confusion};
 pub use curves::{EpochPoint, curves};
 pub use gallery::{Caption, Tile, Tone, gallery};
+pub use rates::{RateTrial, rates};
 pub use reliability::{ReliabilityBin, reliability};
 
 /// Why a picture cannot be drawn.
@@ -34,6 +38,9 @@ pub enum PlotError {
     /// Curves need at least one epoch.
     #[error("no epochs to draw: the history is empty")]
     EmptyHistory,
+    /// A comparison of learning rates needs at least one above 0.
+    #[error("no learning rates to draw")]
+    NoRates,
     /// A reliability diagram needs at least one image.
     #[error("no images to draw: all ranges of confidence are empty")]
     NoImages,

@@ -5,6 +5,7 @@ use crate::{
     axes::{Axes, LABEL_SIZE},
     canvas::{Align, Area, Canvas, INK, MUTED, Rgb, TextStyle},
     panels::{self, BLUE, RED},
+    ticks::whole,
 };
 
 /// The images whose first class has a probability within one of several equal ranges from 0 to 1.
@@ -42,6 +43,7 @@ pub fn reliability(bins: &[ReliabilityBin], title: &str, note: &str) -> Result<V
         x: (0.0, 100.0),
         y,
         x_ticks: (0..=10).map(|tick| 10.0 * f64::from(tick)).collect(),
+        x_tick: whole,
         area: panels::area(index),
     };
     let accuracy = axes(0, "Accuracy by confidence", "accuracy (%)", (0.0, 100.0));

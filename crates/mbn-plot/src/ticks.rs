@@ -23,6 +23,11 @@ pub(crate) fn epoch_ticks(first: u32, last: u32) -> Vec<f64> {
     ticks
 }
 
+/// The label of a whole number.
+pub(crate) fn whole(value: f64) -> String {
+    format!("{value:.0}")
+}
+
 /// `value` with as many decimals as ticks that are `step` apart need.
 pub(crate) fn label(value: f64, step: f64) -> String {
     if step >= 1e6 || (step < 1e-4 && step > 0.0) {

@@ -2,7 +2,8 @@
 
 use image::RgbImage;
 use mbn_plot::{
-    Caption, EpochPoint, PlotError, ReliabilityBin, Tile, Tone, confusion, curves, gallery, reliability,
+    Caption, EpochPoint, PlotError, RateTrial, ReliabilityBin, Tile, Tone, confusion, curves, gallery, rates,
+    reliability,
 };
 
 const BLUE: [u8; 3] = [31, 84, 196];
@@ -291,4 +292,98 @@ fn a_reliability_diagram_shows_what_is_missing() {
     );
     let empty = [ReliabilityBin::default(); 15];
     assert!(matches!(reliability(&empty, "", ""), Err(PlotError::NoImages)));
+}
+
+/// Trainings at rates from 0.001, each three times the one before, of which the middle one is best.
+fn trials(count: i32) -> Vec<RateTrial> {
+    let trial = |index: i32| {
+        let score = 1.4 + 0.05 * f64::from(index - count / 2).powi(2);
+        let loss = |step: i32| {
+            let noise = 0.2 * f64::from(step % 3 - 1);
+            (
+                step as usize,
+                2.3 + (score - 2.3) * f64::from(step) / 80.0 + noise,
+            )
+        };
+        RateTrial {
+            rate: 0.001 * 10f64.powf(0.5 * f64::from(index)),
+            losses: (1..=80).map(loss).collect(),
+            score: Some(score),
+            error: 0.03,
+        }
+    };
+    (0..count).map(trial).collect()
+}
+
+/// The lowest and the highest rate's colours.
+const ENDS: [[u8; 3]; 2] = [[68, 1, 110], [200, 30, 40]];
+
+#[test]
+fn every_rate_has_a_colour_in_both_charts_and_one_is_marked() {
+    let trials = trials(5);
+    let (left, right) = (0..800, 800..1600);
+    let marked = decode(&rates(&trials, Some(0.01), "MobileNetV1 0.25").unwrap());
+    assert_eq!(marked.dimensions(), (1600, 640));
+    for color in [ENDS[0], ENDS[1], BLUE] {
+        let (dots, lines) = (
+            pixels_of(&marked, color, left.clone()),
+            pixels_of(&marked, color, right.clone()),
+        );
+        assert!(dots > 60 && lines > 40, "{color:?}: {dots} {lines}");
+    }
+    let unmarked = decode(&rates(&trials, None, "MobileNetV1 0.25").unwrap());
+    // The mark is a line from top to bottom, 430 pixels high.
+    let differ = |half: &std::ops::Range<u32>| {
+        let pairs = marked.enumerate_pixels().zip(unmarked.pixels());
+        pairs
+            .filter(|((x, _, one), other)| half.contains(x) && one != other)
+            .count()
+    };
+    assert!(differ(&left) > 400 && differ(&right) == 0);
+}
+
+#[test]
+fn a_training_that_diverged_has_a_curve_but_no_dot() {
+    let mut trials = trials(5);
+    let last = &mut trials[4];
+    (last.score, last.error) = (None, 0.0);
+    last.losses.truncate(20);
+    last.losses.extend([(21, 50.0), (22, f64::INFINITY)]);
+    let picture = decode(&rates(&trials, Some(0.01), "").unwrap());
+    assert_eq!(pixels_of(&picture, ENDS[1], 0..800), 0);
+    let curve = pixels_of(&picture, ENDS[1], 800..1600);
+    assert!(curve > 100, "{curve}");
+    // What explodes does not flatten the other curves.
+    let rows = |picture: &RgbImage| {
+        let of_first = picture
+            .enumerate_pixels()
+            .filter(|(x, _, pixel)| *x > 800 && pixel.0 == ENDS[0])
+            .map(|(_, y, _)| y);
+        of_first.clone().max().unwrap() - of_first.min().unwrap()
+    };
+    assert!(rows(&picture) > 150, "{}", rows(&picture));
+}
+
+#[test]
+fn odd_rates_do_not_panic() {
+    assert!(matches!(rates(&[], None, ""), Err(PlotError::NoRates)));
+    rates(&trials(1), Some(0.001), "one rate").unwrap();
+    rates(&trials(40), Some(1e9), "many rates, and a mark beyond the axis").unwrap();
+    let odd = RateTrial {
+        rate: 0.1,
+        losses: vec![(0, f64::NAN), (usize::MAX, 1e300)],
+        score: Some(f64::INFINITY),
+        error: f64::NAN,
+    };
+    rates(std::slice::from_ref(&odd), Some(0.0), "no values").unwrap();
+    let empty = RateTrial {
+        losses: Vec::new(),
+        score: None,
+        ..odd.clone()
+    };
+    rates(&[empty, odd.clone()], Some(f64::NAN), "no steps").unwrap();
+    for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let odd = RateTrial { rate, ..odd.clone() };
+        assert!(matches!(rates(&[odd], None, ""), Err(PlotError::NoRates)));
+    }
 }

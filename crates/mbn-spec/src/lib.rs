@@ -21,7 +21,9 @@ pub use alpha::{Alpha, ParseAlphaError};
 pub use architecture::{Architecture, BLOCKS, STEM_CHANNELS};
 pub use layer::{ConvLayer, LayerKind, Padding};
 pub use layer_set::{CLASSIFIER, LayerNameError, LayerSet};
-pub use metadata::{ARCHITECTURE, Metadata, MetadataError, ModelMetadata, Training, default_class_names};
+pub use metadata::{
+    ARCHITECTURE, Distilled, Metadata, MetadataError, ModelMetadata, Training, default_class_names,
+};
 pub use names::{Channels, ParseNameError};
 pub use preprocess::partial::PartialPreprocess;
 pub use preprocess::preset::Preset;

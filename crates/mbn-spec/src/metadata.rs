@@ -34,8 +34,32 @@ pub struct Training {
     /// Hash of the weights that training started from; `None` for random ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_sha256: Option<String>,
+    /// What the network learned from beside the labels; `None` if from nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distilled: Option<Distilled>,
     /// Version of the program that trained.
     pub version: String,
+}
+
+/// A network whose answers another one learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Distilled {
+    /// Name of the teacher's weights on the Hugging Face Hub: `hf:OWNER/NAME@COMMIT:FILE`; `None` for a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<String>,
+    /// Hash of the teacher's weights.
+    pub teacher_sha256: String,
+    /// The teacher's width multiplier.
+    pub teacher_alpha: Alpha,
+    /// Height and width of the teacher's images.
+    pub teacher_size: usize,
+    /// The teacher's accuracy on the same test set in per cent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher_accuracy: Option<f64>,
+    /// Share of the teacher in the loss.
+    pub weight: f64,
+    /// What the logits were divided by.
+    pub temperature: f64,
 }
 
 /// The metadata of a model file; each part may be missing.
@@ -212,6 +236,15 @@ mod tests {
             }),
             training: Some(Training {
                 accuracy: 79.5,
+                distilled: Some(Distilled {
+                    teacher: Some("hf:a/b@c:d".into()),
+                    teacher_sha256: "e".into(),
+                    teacher_alpha: Alpha::One,
+                    teacher_size: 192,
+                    teacher_accuracy: Some(91.25),
+                    weight: 0.9,
+                    temperature: 4.0,
+                }),
                 ..Training::default()
             }),
         };

@@ -7,6 +7,6 @@ mod loaders;
 mod open;
 
 pub(crate) use check::{check_images, require_enough, usable};
-pub(crate) use classes::list_classes;
+pub(crate) use classes::{largest_share, list_classes};
 pub(crate) use loaders::{Loading, class_weights, loaders};
 pub(crate) use open::{locate, log_left_out, open_again, open_new};

@@ -41,6 +41,8 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         return report::print(runs);
     }
     options.check_resume()?;
+    // A search for a rate has nothing to publish.
+    options.no_publish |= options.lr_find;
     let ranks = Rc::new(ranks::of(&options)?);
     options.share_cores(ranks.on_these_cores());
     let ended = train(&options, &ranks);
@@ -56,6 +58,9 @@ fn train(options: &Options, ranks: &Rc<Ranks>) -> Result<Outcome> {
     if options.profile {
         profile::run(options, &device)?;
         return Ok(Outcome::Success);
+    }
+    if options.lr_find {
+        return Trainer::find_rate(options, &device);
     }
     ranks.connect(&device)?;
     let Some(mut trainer) = start_together(options, &device, ranks)? else {

@@ -18,8 +18,10 @@ Examples:
   mbn-train --data photos --val-fraction 0.1 --bad-images skip
   mbn-train --data photos --mixup 0.2 --cutmix 1 --trivial-augment --ema 0.9995
   mbn-train --data photos --init models/mobilenet_v1_0.25.safetensors --freeze all --epochs 5
+  mbn-train --data photos --alpha 0.25 --teacher runs/large/best.safetensors
   mbn-train --config runs/plain/settings.toml --seed 1
   mbn-train --download --recipe plain
+  mbn-train --data photos --alpha 0.25 --lr-find
   mbn-train --resume runs/plain
   mbn-train report runs/*
   mbn-train --profile --alpha 0.5 --batch-size 32
@@ -29,8 +31,9 @@ An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
 The CLASS folders name the classes. Without `val` and `test`, or with `CLASS/*`
 alone, a fifth of each class is held out to test on (--val-fraction).";
 
-/// Settings that may change when a run is resumed: where the data is, and what happens to images that cannot be used.
-const WITH_RESUME: [&str; 2] = ["data", "bad-images"];
+/// Settings that may change when a run is resumed: where the data and the teacher are, and what happens to images that cannot
+/// be used.
+const WITH_RESUME: [&str; 3] = ["data", "bad-images", "teacher"];
 
 /// Default of `--workers` on the CPU, where the step needs the cores itself: two threads decode more images than it takes.
 const CPU_WORKERS: usize = 2;
@@ -72,8 +75,13 @@ pub struct Options {
 
     /// Do not train: time a step on noise, layer by layer
     #[arg(long, help_heading = "Run",
-        conflicts_with_all = ["data", "resume", "out", "publish", "init", "init_classes"])]
+        conflicts_with_all = ["data", "resume", "out", "publish", "init", "init_classes", "teacher"])]
     pub profile: bool,
+
+    /// Do not train: compare short trainings at several learning rates, and print the rate that suits
+    #[arg(long, help_heading = "Run",
+        conflicts_with_all = ["resume", "download", "profile", "publish", "distributed"])]
+    pub lr_find: bool,
 
     /// Run folder to write [default: runs/DATA_ALPHA]
     #[arg(long, value_name = "RUN", help_heading = "Output")]
@@ -190,6 +198,11 @@ impl Options {
             let command = train_on(&RunDir::folder(run), self.out.as_deref(), &given);
             format!("to train on from its best weights with other settings, start a run from it: `{command}`")
         })
+    }
+
+    /// What the default name of the run folder ends in.
+    pub(crate) fn suffix(&self) -> &'static str {
+        if self.lr_find { "_rates" } else { "" }
     }
 
     /// The settings from the command line and, overridden by it, from `--config`.

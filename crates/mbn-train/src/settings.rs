@@ -6,6 +6,7 @@
 mod choices;
 mod command_line;
 mod define;
+mod distillation;
 pub(crate) mod file;
 mod images;
 mod layers;

@@ -1,18 +1,22 @@
 //! A run in memory: its parts, its epochs, and its end.
 
+mod advice;
 mod bad_images;
 mod checks;
 mod epoch;
 mod evaluate;
 mod feed;
+mod find_rate;
 mod init;
 mod pace;
 mod progress_bar;
+mod rate_search;
 mod resume;
 mod save;
 mod schedule;
 mod shared_step;
 mod start;
+mod teacher;
 mod together;
 
 use std::rc::Rc;
@@ -30,10 +34,12 @@ pub use schedule::Schedule;
 
 use self::feed::Feed;
 use self::pace::Pace;
+use self::teacher::Teacher;
 use crate::data::{self, Loading};
 use crate::options::Options;
 use crate::ranks::Ranks;
 use crate::run::{BEST, Best, Progress, RunDir};
+use crate::settings::Settings;
 
 /// A run in memory.
 pub(crate) struct Trainer {
@@ -50,6 +56,7 @@ pub(crate) struct Trainer {
     best: Option<Best>,
     optimizer: Optimizer,
     class_weights: Option<Vec<f32>>,
+    teacher: Option<Teacher>,
     train_loader: Loader,
     test_loader: Loader,
     save_every: Duration,
@@ -92,9 +99,7 @@ impl Trainer {
         };
         let (train_loader, test_loader) =
             data::loaders(&data, settings, progress.preprocess, loading, device, left_out)?;
-        let mut network = Network::from_weights(weights, device)?;
-        network.set_precision(settings.precision.dtype());
-        network.freeze(settings.freeze.blocks());
+        let network = network(weights, settings, device)?;
         let class_weights = data::class_weights(&data, settings, left_out);
         Ok(Self {
             feed: Feed::new(
@@ -110,8 +115,9 @@ impl Trainer {
             network,
             average: None,
             best: None,
-            optimizer: Optimizer::new(settings.optimizer.kind(), settings.weight_decay.get(), false),
+            optimizer: optimizer(settings),
             class_weights,
+            teacher: None,
             train_loader,
             test_loader,
             save_every: Duration::try_from_secs_f64(60.0 * options.save_every.get()).unwrap_or(Duration::MAX),
@@ -128,6 +134,9 @@ impl Trainer {
 
     /// Runs the remaining epochs.
     pub fn train(&mut self) -> Result<Outcome> {
+        if !self.introduce_teacher()? {
+            return self.interrupted();
+        }
         self.pace = Pace::new(self.epochs_done());
         while self.progress.history.len() < self.progress.settings.epochs.get() {
             if self.progress.out_of_patience() {
@@ -136,15 +145,20 @@ impl Trainer {
                 break;
             }
             if !(self.train_epoch()? && self.finish_epoch()?) {
-                self.save_state()?;
-                let (position, run) = (self.progress.describe_position(), quote(self.run.path()));
-                log::warn!("interrupted; saved {position}, continue with `mbn-train --resume {run}`");
-                // A launcher ends all ranks when the first ends.
-                self.ranks.wait()?;
-                return Ok(Outcome::Interrupted);
+                return self.interrupted();
             }
         }
         Ok(Outcome::Success)
+    }
+
+    /// Saves the run that the user stopped.
+    fn interrupted(&mut self) -> Result<Outcome> {
+        self.save_state()?;
+        let (position, run) = (self.progress.describe_position(), quote(self.run.path()));
+        log::warn!("interrupted; saved {position}, continue with `mbn-train --resume {run}`");
+        // A launcher ends all ranks when the first ends.
+        self.ranks.wait()?;
+        Ok(Outcome::Interrupted)
     }
 
     /// Publishes the best weights and reports their accuracy.
@@ -173,6 +187,19 @@ impl Trainer {
         }
         self.progress.publish.publish(&Weights::from_bytes(&best.file)?)
     }
+}
+
+/// The network that a run trains, with the given weights.
+fn network(weights: &Weights, settings: &Settings, device: &Device) -> Result<Network> {
+    let mut network = Network::from_weights(weights, device)?;
+    network.set_precision(settings.precision.dtype());
+    network.freeze(settings.freeze.blocks());
+    Ok(network)
+}
+
+/// The optimiser of a run before its first step.
+fn optimizer(settings: &Settings) -> Optimizer {
+    Optimizer::new(settings.optimizer.kind(), settings.weight_decay.get(), false)
 }
 
 #[cfg(test)]

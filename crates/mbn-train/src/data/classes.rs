@@ -32,6 +32,14 @@ pub(crate) fn list_classes(data: &Splits, left_out: &ImageSet, weights: ClassWei
     }
 }
 
+/// The largest class's part of the training images.
+pub(crate) fn largest_share(data: &Splits, left_out: &ImageSet) -> f64 {
+    let counts = counts(data, left_out);
+    let images = counts.iter().map(|count| count.train);
+    let largest = images.clone().max().unwrap_or(0);
+    largest as f64 / images.sum::<usize>().max(1) as f64
+}
+
 fn counts<'a>(data: &'a Splits, left_out: &ImageSet) -> Vec<Count<'a>> {
     let count = |name| Count {
         name,

@@ -26,6 +26,9 @@ pub(crate) const CONFUSION: &str = "confusion.png";
 pub(crate) const MISTAKES: &str = "mistakes.png";
 pub(crate) const AUGMENTED: &str = "augmented.png";
 pub(crate) const SUMMARY: &str = "summary.json";
+/// The losses of short trainings at several learning rates.
+pub(crate) const RATES: &str = "rates.csv";
+pub(crate) const RATES_PLOT: &str = "rates.png";
 
 /// The hint for a new run that cannot be written.
 const ELSEWHERE: &str = "choose another folder, on a disk that has room, with `--out`";
@@ -43,9 +46,9 @@ pub(crate) struct RunDir {
 }
 
 impl RunDir {
-    /// A folder for a new run: `out`, which must not hold a run, or a free name in `runs/`.
-    pub fn create(out: Option<&Path>, settings: &Settings) -> Result<Self> {
-        let folder = out.map_or_else(|| free_name(settings), Path::to_owned);
+    /// A folder for a new run: `out`, which must not hold a run, or a free name in `runs/` that ends in `suffix`.
+    pub fn create(out: Option<&Path>, settings: &Settings, suffix: &str) -> Result<Self> {
+        let folder = out.map_or_else(|| free_name(settings, suffix), Path::to_owned);
         require_no_run(&folder)?;
         let is_new = !folder.exists();
         std::fs::create_dir_all(&folder)
@@ -61,7 +64,7 @@ impl RunDir {
 
     /// Refuses what [`RunDir::create`] refuses, before any other work for the run.
     pub fn check(out: Option<&Path>, settings: &Settings) -> Result<()> {
-        let folder = out.map_or_else(|| free_name(settings), Path::to_owned);
+        let folder = out.map_or_else(|| free_name(settings, ""), Path::to_owned);
         require_no_run(&folder)?;
         require_writable(&folder.join(STATE))
             .with_context(|| format!("cannot create run folder `{}`", folder.display()))
@@ -198,6 +201,7 @@ impl RunDir {
         let fixed = |settings: Settings| Settings {
             data: PathBuf::new(),
             bad_images: BadImages::Fail,
+            teacher: None,
             ..settings
         };
         let found: Option<Settings> = toml::from_str(&String::from_utf8_lossy(&found)).ok();
@@ -267,8 +271,8 @@ fn require_no_run(folder: &Path) -> Result<()> {
     }
 }
 
-/// `runs/DATA_ALPHA`, with a number from 2 on if that is taken.
-fn free_name(settings: &Settings) -> PathBuf {
+/// `runs/DATA_ALPHA` and `suffix`, with a number from 2 on if that is taken.
+fn free_name(settings: &Settings, suffix: &str) -> PathBuf {
     let data = settings
         .data
         .canonicalize()
@@ -276,7 +280,7 @@ fn free_name(settings: &Settings) -> PathBuf {
     let data = data
         .file_name()
         .map_or("data".into(), |name| name.to_string_lossy());
-    let base = format!("runs/{data}_{}", settings.alpha);
+    let base = format!("runs/{data}_{}{suffix}", settings.alpha);
     let numbered = (2..).map(|i| format!("{base}_{i}"));
     let mut names = std::iter::once(base.clone()).chain(numbered).map(PathBuf::from);
     names.find(|name| !name.exists()).unwrap_or_else(|| base.into())

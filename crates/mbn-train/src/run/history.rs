@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Epoch {
     /// Number of the epoch, from 1.
     pub epoch: usize,
-    /// Mean training loss, label smoothing included, while the weights changed.
+    /// Mean training loss, label smoothing and the share of a teacher included, while the weights changed.
     pub train_loss: f64,
     /// Accuracy on the augmented training images, while the weights changed; the larger share of a mixed image counts.
     pub train_accuracy: f64,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use mbn_cli::HubName;
-use mbn_spec::{Metadata, Preprocess, Training};
+use mbn_spec::{Alpha, Distilled, Metadata, Preprocess, Training};
 use serde::{Deserialize, Serialize};
 
 use super::{Epoch, Publish};
@@ -24,6 +24,9 @@ pub(crate) struct Progress {
     /// Hash of the weights of `--init`.
     #[serde(default)]
     pub init_sha256: Option<String>,
+    /// What the run learns from beside the labels.
+    #[serde(default)]
+    pub teacher: Option<TeacherRecord>,
     /// Number of training images; another number would change the order of the remaining batches.
     pub train_images: usize,
     /// Number of test images; `mistakes` holds indices into them.
@@ -53,6 +56,18 @@ pub(crate) struct Progress {
     pub position: Position,
     /// The most confident mistakes of the best weights.
     pub mistakes: Vec<Mistake>,
+}
+
+/// The teacher of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TeacherRecord {
+    /// Hash of its weights.
+    pub sha256: String,
+    pub alpha: Alpha,
+    /// Height and width of its images.
+    pub size: usize,
+    /// Its accuracy on the test set in per cent, once it is known.
+    pub accuracy: Option<f64>,
 }
 
 fn one() -> usize {
@@ -153,10 +168,19 @@ impl Progress {
         }
     }
 
-    /// The name on the Hub, with its commit, of the weights of `--init`. A path on this machine would say nothing elsewhere.
-    fn init_name(&self) -> Option<String> {
-        let name = self.settings.init.as_deref().and_then(Path::to_str);
-        name.filter(|name| HubName::is_meant(name)).map(str::to_owned)
+    /// What the weights say about the run's teacher.
+    fn distilled(&self) -> Option<Distilled> {
+        let teacher = self.teacher.as_ref()?;
+        let distillation = self.settings.distillation()?;
+        Some(Distilled {
+            teacher: self.settings.teacher.as_deref().and_then(name_on_hub),
+            teacher_sha256: teacher.sha256.clone(),
+            teacher_alpha: teacher.alpha,
+            teacher_size: teacher.size,
+            teacher_accuracy: teacher.accuracy,
+            weight: distillation.weight,
+            temperature: distillation.temperature,
+        })
     }
 
     /// Metadata of the weights after the last epoch in the history.
@@ -173,10 +197,17 @@ impl Progress {
                 accuracy: self.history.last().map_or(0.0, |epoch| epoch.test_accuracy),
                 seed: self.settings.seed,
                 val_fraction: self.settings.val_fraction.map(Part::get),
-                init: self.init_name(),
+                init: self.settings.init.as_deref().and_then(name_on_hub),
                 init_sha256: self.init_sha256.clone(),
+                distilled: self.distilled(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             }),
         }
     }
+}
+
+/// The name on the Hub, with its commit, of weights that the user named. A path on this machine would say nothing elsewhere.
+fn name_on_hub(weights: &Path) -> Option<String> {
+    let name = weights.to_str().filter(|name| HubName::is_meant(name));
+    name.map(str::to_owned)
 }

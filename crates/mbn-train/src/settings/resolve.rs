@@ -22,6 +22,7 @@ impl Settings {
         // Giving `size` again as `train-size` is the same as leaving it out.
         settings.train_size = settings.train_size.filter(|train| *train != settings.size);
         settings.check()?;
+        settings.set_distillation();
         Ok(settings)
     }
 
@@ -44,6 +45,7 @@ impl Settings {
                 "{asks} keeps the weights of `--init`, which is not given: random weights would stay"
             ));
         }
+        self.check_distillation()?;
         let (start, size) = (self.progressive.get(), self.largest_train_size());
         if start > size {
             let option = self.train_size.map_or("--size", |_| "--train-size");
@@ -61,7 +63,11 @@ impl Settings {
     /// Refuses paths that the files of the run, which are UTF-8, cannot name.
     pub(crate) fn require_utf8(&self) -> Result<()> {
         require_utf8("--data", &self.data)?;
-        for (option, path) in [("--init", &self.init), ("--init-classes", &self.init_classes)] {
+        for (option, path) in [
+            ("--init", &self.init),
+            ("--init-classes", &self.init_classes),
+            ("--teacher", &self.teacher),
+        ] {
             if let Some(path) = path {
                 require_utf8(option, path)?;
             }

@@ -177,6 +177,18 @@ settings! {
     label_smoothing: Fraction {
         group: Training, value: "X", example: "0.2", derived: |run| run.recipe.label_smoothing(),
     }
+    /// Network to learn from beside the labels: a file, or hf:OWNER/NAME
+    teacher: PathBuf {
+        group: Training, value: "WEIGHTS", example: "teacher.safetensors", unset: "none",
+    }
+    /// Share of --teacher in the loss, 0 to 1
+    distill_weight: Probability {
+        group: Training, value: "X", example: "0.5", unset: "0.9",
+    }
+    /// What logits are divided by to learn from --teacher
+    temperature: Positive {
+        group: Training, value: "T", example: "2", unset: "4",
+    }
     /// Let every class count the same in the loss
     class_weights: ClassWeights {
         group: Training, value: "none|balanced", example: "balanced", default: ClassWeights::None,

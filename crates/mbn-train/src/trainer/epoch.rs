@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use mbn_cli::{Hint, interrupt};
 use mbn_data::{Batch, LoaderError};
 use mbn_model::{CrossEntropy, Gradients, Pass, Reading, cross_entropy, soft_cross_entropy, weigh_targets};
@@ -125,9 +125,12 @@ impl Trainer {
     }
 
     /// One step. Returns a reading of the last steps if one is due.
-    fn step(&mut self, batch: Result<Batch, LoaderError>, learning_rate: f64) -> Result<Option<Reading>> {
-        let batch = data::usable(batch, self.run.path())?;
-        self.note_unusable(&batch.unusable, Part::Train);
+    pub(super) fn step(
+        &mut self,
+        batch: Result<Batch, LoaderError>,
+        learning_rate: f64,
+    ) -> Result<Option<Reading>> {
+        let batch = self.usable(batch)?;
         if batch.labels.is_empty() {
             return Ok(None);
         }
@@ -140,9 +143,17 @@ impl Trainer {
         Ok(reading)
     }
 
+    /// A batch of training images, without those that cannot be used, which are reported.
+    pub(super) fn usable(&mut self, batch: Result<Batch, LoaderError>) -> Result<Batch> {
+        let batch = data::usable(batch, self.run.path())?;
+        self.note_unusable(&batch.unusable, Part::Train);
+        Ok(batch)
+    }
+
     /// A pass over a batch and its loss, which the meter gets.
     pub(super) fn forward(&mut self, batch: Batch) -> Result<(Pass, CrossEntropy)> {
-        let targets = self.targets(&batch, self.network.device())?;
+        let weights = self.class_weights.as_ref().map(|weights| batch.weights(weights));
+        let targets = self.targets(&batch, weights.as_deref())?;
         let partners = prevailing_partners(&batch);
         let (images, labels) = self.feed.tensors(batch)?;
         let pass = self.network.forward_train(&images)?;
@@ -153,6 +164,10 @@ impl Trainer {
                 &labels,
                 self.progress.settings.label_smoothing.get(),
             )?,
+        };
+        let loss = match &mut self.teacher {
+            Some(teacher) => teacher.blend(loss, pass.logits(), &images, weights)?,
+            None => loss,
         };
         let prevailing = match partners {
             Some(labels) => Tensor::new(labels, self.network.device())?,
@@ -176,18 +191,18 @@ impl Trainer {
         Ok(())
     }
 
-    /// The target probabilities, if they do not follow from labels and smoothing.
-    fn targets(&self, batch: &Batch, device: &Device) -> Result<Option<Tensor>> {
-        if batch.mixed.is_none() && self.class_weights.is_none() {
+    /// The target probabilities, if they do not follow from labels and smoothing. `weights` are the images', if they differ.
+    fn targets(&self, batch: &Batch, weights: Option<&[f32]>) -> Result<Option<Tensor>> {
+        if batch.mixed.is_none() && weights.is_none() {
             return Ok(None);
         }
         let classes = self.progress.classes.len();
         let mut targets = batch.targets(classes, self.progress.settings.label_smoothing.get() as f32);
-        if let Some(weights) = &self.class_weights {
-            weigh_targets(&mut targets, &batch.weights(weights));
+        if let Some(weights) = weights {
+            weigh_targets(&mut targets, weights);
         }
         let shape = (batch.labels.len(), classes);
-        Ok(Some(Tensor::from_vec(targets, shape, device)?))
+        Ok(Some(Tensor::from_vec(targets, shape, self.network.device())?))
     }
 
     /// The error that ends a run whose loss or weights stopped being finite in its last step.

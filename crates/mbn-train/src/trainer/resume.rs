@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use candle_core::Device;
 use mbn_cli::{Hint, Hinted, quote};
 use mbn_data::Splits;
@@ -12,6 +12,7 @@ use mbn_spec::text::counted;
 
 use super::Trainer;
 use super::checks::{WEIGHTS_ON_DISK, require_statistics};
+use super::teacher::TeacherFile;
 use crate::options::Options;
 use crate::ranks::Ranks;
 use crate::run::{
@@ -36,6 +37,10 @@ impl Trainer {
             progress.settings.bad_images = bad_images;
         }
         let data = moved_data(options, &mut progress.settings)?;
+        if progress.settings.teacher.is_some() && options.run.teacher.is_some() {
+            progress.settings.teacher.clone_from(&options.run.teacher);
+            progress.settings.require_utf8()?;
+        }
         require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
         require_the_same(&data, progress).hint(|| {
             let weights = quote(&run.file(BEST));
@@ -119,7 +124,9 @@ impl Trainer {
             best,
             optimizer,
         } = state;
+        let teacher = same_teacher(&progress)?;
         let mut trainer = Self::new(run, progress, data, &weights, options, device, ranks)?;
+        trainer.set_teacher(teacher)?;
         trainer.optimizer.set_state(optimizer);
         let ema = trainer.progress.settings.ema.get();
         let average = average.map(|average| WeightAverage::from_weights(&average, &trainer.network, ema));
@@ -148,6 +155,32 @@ fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
         let folder = settings.data.display();
         format!("the data was in `{folder}`{relative}; if it has moved, give its folder with `--data DIR`")
     })
+}
+
+/// The teacher that the run was started with, if there are epochs left in which it teaches.
+fn same_teacher(progress: &Progress) -> Result<Option<TeacherFile>> {
+    let (Some(path), Some(known)) = (&progress.settings.teacher, &progress.teacher) else {
+        return Ok(None);
+    };
+    if progress.is_finished() {
+        return Ok(None);
+    }
+    let moved = || "if its file has moved, give its place with `--teacher WEIGHTS`".to_owned();
+    let loaded = TeacherFile::load(path);
+    let teacher = match loaded.as_ref().is_err_and(|error| error.is::<Hinted>()) {
+        true => loaded?,
+        false => loaded.hint(moved)?,
+    };
+    let found = teacher.record().sha256;
+    if found != known.sha256 {
+        return Err(anyhow!(
+            "the teacher `{}` holds other weights than the run was started with: SHA-256 {found}, expected {}",
+            path.display(),
+            known.sha256
+        ))
+        .hint(moved);
+    }
+    teacher.for_classes(&progress.classes).map(Some)
 }
 
 /// Warns if sums may round differently from now on.

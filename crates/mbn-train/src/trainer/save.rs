@@ -57,6 +57,7 @@ impl Trainer {
         };
         self.log(&row);
         self.progress.history.push(row);
+        self.warn_of_chance(right, seen);
         self.progress.position = Position::default();
         let last = self.file_of(weights)?;
         if self.progress.best() == Some(&row) {

@@ -14,8 +14,10 @@ use mbn_spec::text::counted;
 use mbn_weights::Weights;
 
 use super::Trainer;
+use super::advice::advise_to_start_from_weights;
 use super::checks::{WEIGHTS_ON_DISK, require_statistics, require_usable};
 use super::init::{self, Init, Start};
+use super::teacher::TeacherFile;
 use crate::options::Options;
 use crate::ranks::Ranks;
 use crate::run::{ImageSet, Position, Progress, RunDir, write_augmented};
@@ -27,6 +29,7 @@ impl Trainer {
     pub fn check(options: &Options, device: &Device, ranks: &Ranks) -> Result<()> {
         let mut args = options.run_args()?;
         let init = init(options, &mut args)?;
+        teacher(&mut args)?;
         let init_alpha = init.as_ref().map(|init| init.weights.architecture().alpha);
         let folder = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
         let settings = options.resolve(args, folder, init_alpha)?;
@@ -42,9 +45,22 @@ impl Trainer {
 
     /// Starts a new run; `None` if the user stopped it before there was anything to save.
     pub fn start(options: &Options, device: &Device, ranks: &Rc<Ranks>) -> Result<Option<Self>> {
+        let Some(mut trainer) = Self::prepare(options, device, ranks)? else {
+            return Ok(None);
+        };
+        // From here on the run can be resumed, whatever happens.
+        trainer.save_state()?;
+        trainer.run.write_settings(&trainer.progress.settings)?;
+        write_augmented(&trainer.run, &trainer.progress, &trainer.train_loader)?;
+        Ok(Some(trainer))
+    }
+
+    /// A new run in memory, with its folder; `None` if the user stopped it before.
+    pub(super) fn prepare(options: &Options, device: &Device, ranks: &Rc<Ranks>) -> Result<Option<Self>> {
         let mut args = options.run_args()?;
         let folder = data::locate(args.data.as_deref())?;
         let init = init(options, &mut args)?;
+        let teacher = teacher(&mut args)?;
         let init_alpha = init.as_ref().map(|init| init.weights.architecture().alpha);
         let (args, data) = args_and_data(options, args, &folder, init.as_ref(), init_alpha)?;
         let asked = options
@@ -60,6 +76,8 @@ impl Trainer {
             device,
             ranks.size(),
         )?;
+        let teacher = teacher.map(|teacher| teacher.for_classes(&data.class_names));
+        let teacher = teacher.transpose()?;
         let Start { weights, preprocess } = initial_weights(init.as_ref(), &settings, &data.class_names)?;
         let left_out = data::check_images(&data, settings.bad_images, &ImageSet::default())
             .hint(|| "replace them with images that can be read, remove them, or leave them out with `--bad-images skip`".to_owned())?;
@@ -73,11 +91,13 @@ impl Trainer {
         require_statistics(&settings, weights.architecture(), ranks.size())?;
         warn_of_smaller_batch(asked, usable, &settings);
         data::list_classes(&data, &left_out, settings.class_weights);
-        let run = RunDir::create(options.out.as_deref(), &settings)?;
+        advise_to_start_from_weights(usable, init.is_some());
+        let run = RunDir::create(options.out.as_deref(), &settings, options.suffix())?;
         run.require_space(WEIGHTS_ON_DISK * weights.to_bytes()?.len())?;
         log::info!("Writing to `{}`", run.path().display());
         let progress = Progress {
             init_sha256: weights_of(init.as_ref()).map(Weights::sha256),
+            teacher: teacher.as_ref().map(TeacherFile::record),
             settings,
             publish,
             preprocess,
@@ -97,14 +117,11 @@ impl Trainer {
             mistakes: Vec::new(),
         };
         let mut trainer = Self::new(run, progress, data, &weights, options, device, ranks)?;
+        trainer.set_teacher(teacher)?;
         let ema = trainer.progress.settings.ema.get();
         if ema > 0.0 {
             trainer.average = Some(WeightAverage::new(&trainer.network, ema)?);
         }
-        // From here on the run can be resumed, whatever happens.
-        trainer.save_state()?;
-        trainer.run.write_settings(&trainer.progress.settings)?;
-        write_augmented(&trainer.run, &trainer.progress, &trainer.train_loader)?;
         Ok(Some(trainer))
     }
 }
@@ -128,6 +145,15 @@ fn init(options: &Options, args: &mut RunArgs) -> Result<Option<Init>> {
         args.init = Some(name.to_string().into());
     }
     Ok(Some(init))
+}
+
+/// The weights of `--teacher`. A name on the Hub gets the commit that they were fetched at, as that of `--init` does.
+fn teacher(args: &mut RunArgs) -> Result<Option<TeacherFile>> {
+    let teacher = args.teacher.as_deref().map(TeacherFile::load).transpose()?;
+    if let Some(name) = teacher.as_ref().and_then(TeacherFile::hub) {
+        args.teacher = Some(name.to_string().into());
+    }
+    Ok(teacher)
 }
 
 fn weights_of(init: Option<&Init>) -> Option<&Weights> {

@@ -97,6 +97,9 @@ pub(crate) fn example(setting: &Setting) -> Settings {
     if ["init_classes", "freeze"].contains(&setting.name) {
         line.push("--init=start.safetensors".to_owned());
     }
+    if ["distill_weight", "temperature"].contains(&setting.name) {
+        line.push("--teacher=teacher.safetensors".to_owned());
+    }
     let args = Options::try_parse_from(line).unwrap().run_args().unwrap();
     let data = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
     Settings::resolve(args, data, None).unwrap()

@@ -7,7 +7,9 @@ use mbn_spec::{Architecture, Metadata, Preprocess};
 
 use super::page::example;
 use crate::options::Options;
-use crate::run::{ImageSet, Position, Progress, Publish, RunDir, SETTINGS as SETTINGS_FILE, STATE, State};
+use crate::run::{
+    ImageSet, Position, Progress, Publish, RunDir, SETTINGS as SETTINGS_FILE, STATE, State, TeacherRecord,
+};
 use crate::settings::{SETTINGS, Settings};
 
 /// A run with these settings before its first step.
@@ -25,6 +27,12 @@ fn state(settings: &Settings) -> State {
             preprocess: Preprocess::default(),
             data_set: "d".into(),
             init_sha256: Some("0".into()),
+            teacher: Some(TeacherRecord {
+                sha256: "1".into(),
+                alpha: settings.alpha,
+                size: 160,
+                accuracy: Some(90.5),
+            }),
             classes: vec!["a".into(), "b".into()],
             train_images: 2,
             test_images: Some(2),
@@ -57,7 +65,7 @@ fn every_setting_survives_its_file_and_a_saved_state() {
         );
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
-        let run = RunDir::create(Some(&out), &settings).unwrap();
+        let run = RunDir::create(Some(&out), &settings, "").unwrap();
         run.write_settings(&settings).unwrap();
         run.write(STATE, &state(&settings).to_bytes().unwrap()).unwrap();
         let text = std::fs::read_to_string(run.file(SETTINGS_FILE)).unwrap();

@@ -59,7 +59,8 @@ fn resolved_settings_are_a_configuration_again() {
     let full = "data = 'd'\nfold = 3\ninit = 'w'\ninit-classes = 'n'\nalpha = 0.5\nmixup = 0.2\nrand-augment = [2, 9]\nfreeze = 'all'\n\
         ema = 0.99\ncrop = false\nprogressive = 128\nlr = 0.1\nrecipe = 'plain'\nclass-weights = 'balanced'\n\
         train-size = 160\nresize = 'crop'\nval-fraction = 0.3\nshorter = 300\ninterpolation = 'bicubic'\n\
-        mean = [0.5, 0.25, 0.5]\nstd = [1, 1, 1]\nactivation = 'relu6'\nepsilon = 0.001\npadding = 'same'";
+        mean = [0.5, 0.25, 0.5]\nstd = [1, 1, 1]\nactivation = 'relu6'\nepsilon = 0.001\npadding = 'same'\n\
+        teacher = 't'\ndistill-weight = 0.5\ntemperature = 2";
     let resolve = |text: &str| {
         let args = read(text).unwrap();
         let data = args.data.clone().unwrap_or_default();

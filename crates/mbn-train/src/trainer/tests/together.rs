@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mbn_cli::{Outcome, message};
 use mbn_model::random_weights;
-use mbn_spec::{Alpha, Architecture};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
 use mbn_weights::Weights;
 
 use super::*;
@@ -81,9 +81,18 @@ fn ranks_train_the_classifier_as_one_process_does() {
     let weights = random_weights(Architecture::new(Alpha::Quarter, 2), 1, &Device::Cpu).unwrap();
     weights.save(&init).unwrap();
     let init = init.to_str().unwrap();
+    let teacher = path.join("teacher.safetensors");
+    let metadata = Metadata {
+        preprocess: Some(Preprocess::default().with_size(48)),
+        ..Metadata::default()
+    };
+    let answers = random_weights(Architecture::new(Alpha::Half, 2), 2, &Device::Cpu).unwrap();
+    answers.with_metadata(metadata).unwrap().save(&teacher).unwrap();
+    let teacher = teacher.to_str().unwrap();
     let more = format!(
         "--init {init} --freeze all --batch-size 5 --mixup 0.4 --cutmix 1 --label-smoothing 0.1 --class-weights balanced \
-         --trivial-augment --erasing 0.5 --ema 0.9 --clip-norm 0.5 --lr 0.5 --progressive 32"
+         --trivial-augment --erasing 0.5 --ema 0.9 --clip-norm 0.5 --lr 0.5 --progressive 32 --teacher {teacher} \
+         --distill-weight 0.6"
     );
     let results: BTreeMap<usize, State> = [0, 1, 2]
         .into_iter()
@@ -111,6 +120,7 @@ fn ranks_train_the_classifier_as_one_process_does() {
     let largest = moved(one).into_iter().fold(0.0, f32::max);
     for (ranks, state) in &results {
         assert_eq!(state.progress.ranks, (*ranks).max(1));
+        assert_eq!(state.progress.teacher, one.progress.teacher);
         for (found, expected) in moved(state).into_iter().zip(moved(one)) {
             assert!(
                 (found - expected).abs() < 1e-5 * largest,

@@ -1,0 +1,128 @@
+//! `--lr-find`: short trainings at several learning rates.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use common::{data, pictures, read, run};
+use predicates::prelude::*;
+use predicates::str::{contains, is_match};
+
+/// A run of 20 steps: no trial is shorter.
+const SMALL: &str =
+    "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 10 --recipe plain --threads 2 --lr-find";
+
+/// The losses of each rate, which is its text in the file.
+fn losses(run: &Path) -> BTreeMap<String, Vec<f64>> {
+    let text = String::from_utf8(read(run.join("rates.csv"))).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("learning_rate,step,loss"));
+    let mut losses = BTreeMap::<_, Vec<f64>>::new();
+    for line in lines {
+        let [rate, step, loss] = line.split(',').collect::<Vec<_>>().try_into().unwrap();
+        let of_rate = losses.entry(rate.to_owned()).or_default();
+        of_rate.push(loss.parse().unwrap());
+        assert_eq!(step, of_rate.len().to_string());
+    }
+    losses
+}
+
+#[test]
+fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
+    let folder = data();
+    let path = folder.path();
+    let assert = run(path, SMALL)
+        .success()
+        .stdout(is_match(r"^[0-9.]+\n$").unwrap())
+        .stderr(contains("| initial weights |").and(contains("|          0.0125 |")))
+        .stderr(contains(
+            "is the highest whose loss is within noise of the lowest",
+        ))
+        .stderr(contains(
+            "Suggested: `mbn-train --config runs/data_0.25_rates/settings.toml --lr ",
+        ))
+        .stderr(contains("train loss").not());
+    let rate = String::from_utf8_lossy(&assert.get_output().stdout)
+        .trim()
+        .to_owned();
+    let folder = path.join("runs/data_0.25_rates");
+    let losses = losses(&folder);
+    // The usual rate, which is 0.0125 for batches of 8, and some beside it.
+    assert!(losses.len() >= 3 && losses.contains_key("0.0125"), "{losses:?}");
+    let suggested = &losses[&rate];
+    let end = |losses: &[f64]| losses[15..].iter().sum::<f64>() / 5.0;
+    assert!(
+        suggested.len() == 20 && end(suggested) < 0.5 * suggested[0],
+        "{suggested:?}"
+    );
+    // Every rate begins with the same weights and the same batch.
+    assert!(losses.values().all(|losses| losses[0] == suggested[0]));
+    assert!(losses.values().flatten().all(|loss| loss.is_finite()));
+
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!(
+        files,
+        ["augmented.png", "rates.csv", "rates.png", "settings.toml"]
+    );
+    let picture = image::load_from_memory(&read(folder.join("rates.png"))).unwrap();
+    assert_eq!((picture.width(), picture.height()), (1600, 640));
+    assert!(!path.join("models").exists());
+
+    // Another search writes elsewhere, and finds the same for a rate that they have in common, whatever was tried before it. A run
+    // may take the settings and the folder.
+    run(path, &format!("{SMALL} --lr {rate} --ema 0.9")).success();
+    assert_eq!(
+        self::losses(&path.join("runs/data_0.25_rates_2"))[&rate],
+        *suggested
+    );
+    let line = format!(
+        "--config runs/data_0.25_rates/settings.toml --lr {rate} --epochs 1 --no-publish --out runs/data_0.25_rates"
+    );
+    run(path, &line).success().stderr(contains("train loss"));
+    run(path, &format!("{SMALL} --out runs/data_0.25_rates"))
+        .code(1)
+        .stderr(contains("`runs/data_0.25_rates` already holds a run"));
+}
+
+#[test]
+fn nothing_is_suggested_if_nothing_is_learned() {
+    let folder = data();
+    let path = folder.path();
+    for class in ["one", "two"] {
+        pictures(&path.join("same"), "train", class, [20, 90, 150], 8);
+        pictures(&path.join("same"), "val", class, [20, 90, 150], 1);
+    }
+    let line = SMALL
+        .replace("--data data", "--data same")
+        .replace("--batch-size 8", "--batch-size 4");
+    run(path, &format!("{line} --lr 1e-12 --out none"))
+        .code(1)
+        .stdout("")
+        .stderr(
+            contains("the loss falls at no learning rate around")
+                .and(contains("hint: see in `none/augmented.png`")),
+        );
+    assert!(path.join("none/rates.png").exists());
+}
+
+#[test]
+fn a_search_is_no_run() {
+    let folder = data();
+    for option in [
+        "--resume x",
+        "--download",
+        "--profile",
+        "--publish w.safetensors",
+        "--distributed mpi",
+    ] {
+        run(folder.path(), &format!("{SMALL} {option}"))
+            .code(2)
+            .stderr(contains("cannot be used with"));
+    }
+}
