@@ -61,17 +61,17 @@ fn train_in_parts(ranks: &dyn Collectives, fix: bool) -> Weights {
         _ => [IMAGES, IMAGES],
     };
     for step in 0..STEPS {
-        let mut values = vec![0.0; network.shared_len()];
-        if from < to {
-            let gradients = pass(&mut network, step, from, to);
-            let shared = network.share(&gradients, (to - from) as f32, to - from);
-            values = shared.unwrap().to_vec1().unwrap();
-        } else {
+        let part = to - from;
+        let gradients = (part > 0).then(|| pass(&mut network, step, from, to));
+        if gradients.is_none() {
             network.count_batch();
         }
+        let shared = network.share(gradients.as_ref(), part as f32, part, &[part as f32, 0.5]);
+        let mut values = shared.unwrap().to_vec1().unwrap();
         ranks.sum(&mut values).unwrap();
-        let len = values.len();
-        let sums = Tensor::from_vec(values, len, &Device::Cpu).unwrap();
+        let len = network.shared_len();
+        assert_eq!(values[len..], [IMAGES as f32, 0.5 * ranks.size() as f32]);
+        let sums = Tensor::new(&values[..len], &Device::Cpu).unwrap();
         let gradients = network.take(&sums, IMAGES as f32, IMAGES).unwrap();
         optimizer
             .step(network.trainable_parameters(), &gradients, LEARNING_RATE)

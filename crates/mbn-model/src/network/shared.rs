@@ -38,7 +38,7 @@ impl Network {
         }
     }
 
-    /// Number of values that [`Network::share`] gives.
+    /// Number of gradients and running statistics that [`Network::share`] gives.
     pub fn shared_len(&self) -> usize {
         let statistics = self.with_statistics().map(|layer| 2 * layer.spec.out_channels);
         self.gradients_len() + statistics.sum::<usize>()
@@ -49,13 +49,25 @@ impl Network {
         parameters.map(|parameter| parameter.tensor().elem_count()).sum()
     }
 
-    /// One vector on the network's device: the gradients times `weight`, the share of this part of the batch in the loss, and
-    /// the running statistics times `images`, the number of its images. Sums over all parts are for [`Network::take`].
+    /// One vector on the network's device: the gradients times `weight`, the share of this part of the batch in the loss, the
+    /// running statistics times `images`, the number of its images, and `totals` as they are. A part without images has no
+    /// gradients, and zeros in their place. Sums over all parts are for [`Network::take`], but for those of the totals.
     ///
     /// # Errors
     /// If a gradient is missing or the device fails.
-    pub fn share(&self, gradients: &Gradients, weight: f32, images: usize) -> Result<Tensor> {
-        let shared = Tensor::zeros(self.shared_len(), DType::F32, self.device())?;
+    pub fn share(
+        &self,
+        gradients: Option<&Gradients>,
+        weight: f32,
+        images: usize,
+        totals: &[f32],
+    ) -> Result<Tensor> {
+        let len = self.shared_len();
+        let shared = Tensor::zeros(len + totals.len(), DType::F32, self.device())?;
+        write_scaled(&shared, len, &[&Tensor::new(totals, self.device())?], 1.0)?;
+        let Some(gradients) = gradients else {
+            return Ok(shared);
+        };
         let mut of_parameters = Vec::new();
         for parameter in self.trainable_parameters() {
             match gradients.get(parameter) {
@@ -73,7 +85,7 @@ impl Network {
     }
 
     /// The gradients of the whole batch, given the sums of what [`Network::share`] gives over all parts, of their weights and of
-    /// their images. The running statistics become the mean over the images.
+    /// their images; without the totals. The running statistics become the mean over the images.
     ///
     /// # Errors
     /// If there are fewer or more values than of this network, or the device fails.

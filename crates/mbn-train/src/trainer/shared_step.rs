@@ -1,20 +1,19 @@
 //! A step that several ranks take together, each on its part of the batch.
 
 use anyhow::{Error, Result};
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use mbn_cli::interrupt;
 use mbn_data::{Batch, LoaderError, Unusable};
-use mbn_model::Reading;
+use mbn_model::{Gradients, Reading};
 
 use super::Trainer;
 use super::bad_images::Part;
 use crate::data;
 
-/// What a rank makes of its part of a batch.
+/// What a rank makes of its part of a batch. A part without images has no gradients, and zeros as totals.
 #[derive(Default)]
 struct Share {
-    /// Gradients and running statistics, as [`mbn_model::Network::share`] gives them; `None` for zeros, of a part without images.
-    values: Option<Tensor>,
+    gradients: Option<Gradients>,
     totals: Totals,
     unusable: Vec<Unusable>,
 }
@@ -100,7 +99,7 @@ impl Trainer {
             Err(error) => (Share::default(), Some(error)),
         };
         let Share {
-            values,
+            gradients,
             mut totals,
             unusable,
         } = share;
@@ -108,13 +107,11 @@ impl Trainer {
         totals.unusable = unusable.len() as f32;
         totals.failures = if failure.is_some() { 1.0 } else { 0.0 };
         totals.stops = if interrupt::requested() { 1.0 } else { 0.0 };
-        let (len, device) = (self.network.shared_len(), self.network.device());
-        let values = match values {
-            Some(values) => values,
-            None => Tensor::zeros(len, DType::F32, device)?,
-        };
-        let sums = Tensor::cat(&[values, Tensor::new(&totals.to_array(), device)?], 0)?;
-        let sums = self.ranks.sum(sums)?;
+        let (weight, images) = (totals.weight, totals.images as usize);
+        let shared = self
+            .network
+            .share(gradients.as_ref(), weight, images, &totals.to_array())?;
+        let sums = self.ranks.sum(shared)?;
         let totals = Totals::from_end_of(&sums)?;
 
         if totals.failures > 0.0 {
@@ -133,7 +130,7 @@ impl Trainer {
         }
         let reading = totals.reading();
         if reading.loss.is_finite() {
-            let values = sums.narrow(0, 0, len)?;
+            let values = sums.narrow(0, 0, self.network.shared_len())?;
             let gradients = self.network.take(&values, totals.weight, reading.images)?;
             self.descend(gradients, learning_rate)?;
         }
@@ -158,8 +155,7 @@ impl Trainer {
         };
         let (pass, loss) = self.forward(batch)?;
         let gradients = self.network.backward(pass, &loss)?;
-        let values = self.network.share(&gradients, weight, images)?;
-        // After what keeps the device busy, since this waits for it.
+        // This waits for the device, which by now has all of its work.
         let reading = self.meter.read()?;
         let (sum, right) = reading.map_or((0.0, 0), |reading| (reading.loss, reading.right));
         let totals = Totals {
@@ -170,7 +166,7 @@ impl Trainer {
             ..Totals::default()
         };
         Ok(Share {
-            values: Some(values),
+            gradients: Some(gradients),
             totals,
             unusable,
         })
