@@ -42,6 +42,9 @@ class Texts(unittest.TestCase):
         self.assertIn("Copyright (c) A. Author", text)
         self.assertIn("Permission is hereby granted", text)
         self.assertNotIn("MobileNet", text)
+        [(_, _, [(name, text)])] = notices.of_crates([crate(self.folder, licence="BSD-3-Clause")], ROOT)
+        self.assertEqual(name, "BSD-3-Clause.txt")
+        self.assertTrue(text.startswith("Copyright (c) A. Author\n\nRedistribution and use"))
 
     def test_a_crate_without_any_licence_is_an_error_that_names_it(self):
         for licence in ("Nonsense-1.0", None):

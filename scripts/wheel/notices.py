@@ -15,7 +15,9 @@ SOURCE = re.compile(r"\.(rs|c|h|py|html|toml)$", re.IGNORECASE)
 # Folders of a crate that are not built into a program.
 UNBUILT = {"tests", "test", "benches", "examples", "target", "docs", "fuzz"}
 # Licences that a text of ours gives in full, and what that text calls the authors.
-STANDARD = {"Apache-2.0": "LICENSE-APACHE", "MIT": "LICENSE-MIT"}
+STANDARD = {"Apache-2.0": "LICENSE-APACHE", "MIT": "LICENSE-MIT", "BSD-3-Clause": "scripts/wheel/BSD-3-Clause.txt"}
+# Licences whose text names the authors.
+NAMES_AUTHORS = {"MIT", "BSD-3-Clause"}
 OUR_COPYRIGHT = re.compile(r"^Copyright .*$", re.MULTILINE)
 
 HEADER = """\
@@ -62,7 +64,9 @@ def standard_text(package, root):
         if name.strip() in STANDARD:
             file = STANDARD[name.strip()]
             text = (root / file).read_text(encoding="utf-8")
-            return file, OUR_COPYRIGHT.sub(lambda _: f"Copyright (c) {authors}", text, count=1) if name.strip() == "MIT" else text
+            if name.strip() in NAMES_AUTHORS:
+                text = OUR_COPYRIGHT.sub(lambda _: f"Copyright (c) {authors}", text, count=1)
+            return Path(file).name, text
     raise Missing(f"{package['name']} {package['version']} has no licence text, and its licence is {package.get('license')!r}")
 
 

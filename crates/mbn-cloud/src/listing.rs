@@ -1,9 +1,11 @@
 //! The objects in a folder, or those that match a pattern, one after another as the store lists them.
 
+mod walk;
+
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use glob::{MatchOptions, Pattern};
+use object_store::ObjectStore;
 use object_store::path::Path;
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -11,6 +13,7 @@ use crate::error::{CloudError, CloudErrorKind};
 use crate::object::Object;
 use crate::store::Store;
 use crate::threads::Threads;
+use walk::Walk;
 
 /// Objects that wait: as many as stores list at once.
 const AHEAD: usize = 1000;
@@ -104,9 +107,16 @@ impl Listing {
                 Ok(prefix) => prefix,
                 Err(error) => return drop(sender.send(failed(&error.into())).await),
             };
-            let mut objects = store.store.list(Some(&prefix));
+            let mut objects = Walk::start(|last: Option<&Path>| match last {
+                Some(last) => store.store.list_with_offset(Some(&prefix), last),
+                None => store.store.list(Some(&prefix)),
+            });
+            let is_broken = |error: &object_store::Error| {
+                let error = CloudError::new(&given, store.has_credentials, error);
+                matches!(error.kind, CloudErrorKind::Broken(_))
+            };
             loop {
-                let listed = match objects.try_next().await {
+                let listed = match objects.next(is_broken).await {
                     Ok(Some(meta)) => {
                         let key = meta.location.as_ref();
                         let Some((name, is_matched)) = own.name(key) else {

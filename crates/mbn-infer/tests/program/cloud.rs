@@ -176,8 +176,10 @@ fn a_bucket_is_read_like_a_folder() {
     let everything = [&all[..], &below[..]].concat();
     for page in [2, 1000] {
         server.page(page);
-        for bucket in ["s3://photos", "s3://photos/"] {
+        for (bucket, cuts) in [("s3://photos", 0), ("s3://photos/", 3)] {
+            server.cut("photos", cuts);
             let run = failure(json(&folder, &server).arg(bucket), 3);
+            assert_eq!(server.cuts_left(), 0);
             assert_eq!(results(&run), everything, "{bucket} {page}");
             assert!(
                 run.stderr.contains("left out: 1 archive, 1 text, 1 hidden file"),

@@ -43,23 +43,36 @@ const FIXED: [&str; 10] = [
     "2",
 ];
 
-/// Forms of results that can be continued. With this threshold, some images have one row in CSV and others two.
-const FORMS: [&[&str]; 6] = [
-    &["--format", "json"],
-    &["--format", "csv"],
-    &["--format", "parquet"],
-    VARYING,
-    &["--format", "csv", "--logits", "--features"],
-    &[
-        "--format",
-        "csv",
-        "--threshold",
-        "0.145",
-        "--logits",
-        "--features",
-    ],
-];
-const VARYING: &[&str] = &["--format", "csv", "--threshold", "0.145"];
+/// Forms of results that can be continued.
+fn forms(threshold: &str) -> [Vec<&str>; 6] {
+    let extra = ["--logits", "--features"];
+    [
+        vec!["--format", "json"],
+        vec!["--format", "csv"],
+        vec!["--format", "parquet"],
+        varying(threshold).to_vec(),
+        [&["--format", "csv"][..], &extra].concat(),
+        [&varying(threshold)[..], &extra].concat(),
+    ]
+}
+
+fn varying(threshold: &str) -> [&str; 4] {
+    ["--format", "csv", "--threshold", threshold]
+}
+
+/// A threshold with which some images have one row in CSV and others two: half of the second classes are less probable.
+fn threshold(folder: &TempDir) -> String {
+    let arguments = ["--format", "json", "photos"];
+    let run = success(program(folder).args(FIXED).args(arguments));
+    let second = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["predictions"][1]["probability"].as_f64()
+    };
+    let mut seconds: Vec<f64> = run.stdout.lines().filter_map(second).collect();
+    seconds.sort_by(f64::total_cmp);
+    let middle = seconds.len() / 2;
+    (0.5 * (seconds[middle - 1] + seconds[middle])).to_string()
+}
 
 fn start(folder: &TempDir, form: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mbn-infer"));
@@ -94,11 +107,13 @@ impl Random {
 fn a_run_that_is_killed_at_any_instant_is_continued() {
     let kills = std::env::var(KILLS).map_or(12, |kills| kills.parse().unwrap());
     let folder = pictures();
+    let threshold = threshold(&folder);
+    let forms = forms(&threshold);
     let (out, partial) = (folder.path().join("out"), folder.path().join("out.partial"));
     let mut random = Random(1);
     let (mut killed, mut whole_runs) = (0, 0);
-    for form in FORMS.into_iter().cycle() {
-        if killed >= kills && whole_runs >= FORMS.len() {
+    for form in forms.iter().cycle() {
+        if killed >= kills && whole_runs >= forms.len() {
             break;
         }
         let begin = Instant::now();
@@ -164,9 +179,15 @@ fn assert_complete(run: &Run) {
 #[test]
 fn an_output_whose_images_have_different_numbers_of_rows_is_known_to_be_complete() {
     let folder = pictures();
+    let threshold = threshold(&folder);
     let run = || {
         let arguments = ["--resume", "--output", "out", "photos"];
-        success(program(&folder).args(FIXED).args(VARYING).args(arguments))
+        success(
+            program(&folder)
+                .args(FIXED)
+                .args(varying(&threshold))
+                .args(arguments),
+        )
     };
     run();
     let read = || std::fs::read_to_string(folder.path().join("out")).unwrap();

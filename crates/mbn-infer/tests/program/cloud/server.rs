@@ -173,7 +173,10 @@ impl State {
         let (name, query) = target.split_once('?').unwrap_or((target, ""));
         let name = name.trim_start_matches('/');
         if query.contains("list-type=2") {
-            return self.list(name.trim_end_matches('/'), query);
+            let bucket = name.trim_end_matches('/');
+            let page = self.list(bucket, query);
+            let sent = self.sent(bucket, page.sent);
+            return Answer { sent, ..page };
         }
         let plain = |status, body: &str| Answer {
             status,
@@ -201,17 +204,21 @@ impl State {
             headers += &format!("content-range: bytes {start}-{}/{}\r\n", end - 1, content.len());
             body = content[start..end].to_vec();
         }
-        let mut sent = body.len();
-        if self.cut.0 == name && self.cut.1 > 0 {
-            self.cut.1 -= 1;
-            sent /= 2;
-        }
         Answer {
             status,
             headers,
+            sent: self.sent(name, body.len()),
             body,
-            sent,
         }
+    }
+
+    /// How many of an answer's bytes are sent.
+    fn sent(&mut self, name: &str, bytes: usize) -> usize {
+        if self.cut.0 != name || self.cut.1 == 0 {
+            return bytes;
+        }
+        self.cut.1 -= 1;
+        bytes / 2
     }
 
     /// A page of a bucket's names.
@@ -222,10 +229,9 @@ impl State {
             Some(found.replace("%2F", "/"))
         };
         let base = format!("{bucket}/");
-        let (prefix, token) = (
-            value("prefix").unwrap_or_default(),
-            value("continuation-token").unwrap_or_default(),
-        );
+        let prefix = value("prefix").unwrap_or_default();
+        let token = value("continuation-token").or_else(|| value("start-after"));
+        let token = token.unwrap_or_default();
         let keys = self
             .files
             .iter()
