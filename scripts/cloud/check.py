@@ -167,7 +167,7 @@ def killed_and_resumed(program, store, root):
 
 def breaks(program, folder, store):
     """Connections that end early are no matter."""
-    proxy = BreakingProxy(store.port, 12)
+    proxy = BreakingProxy(store.port, 9)
     with closing(proxy):
         found = moved(program.run([store.base], store.environment(proxy.port))[0], "", "")
         expected = moved(program.run([store.base], store.environment())[0], "", "")

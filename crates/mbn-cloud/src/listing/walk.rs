@@ -5,8 +5,9 @@ use futures_util::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, Result};
 
-/// How often a listing goes on without an object in between.
-const BREAKS: u32 = 3;
+/// How often a listing goes on without an object in between: as often as a store's other requests are repeated, since a page that
+/// breaks off gives no object.
+const BREAKS: u32 = 10;
 
 /// A store's objects as it lists them. A store asks anew for a page that it refuses, but not for one that breaks off: this does.
 pub(super) struct Walk<F> {
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn other_errors_and_too_many_breaks_end_it() {
-        let (found, failure) = walk(&["a", "b"], &[1, 0, 0, 0], broken);
+        let (found, failure) = walk(&["a", "b"], &[&[1][..], &[0; BREAKS as usize]].concat(), broken);
         assert_eq!(found, ["a"]);
         assert!(failure.is_some_and(|error| error.contains("broken")));
         let (found, failure) = walk(&["a", "b"], &[1], refused);
