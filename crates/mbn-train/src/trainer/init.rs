@@ -12,6 +12,7 @@ use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Variant};
 use mbn_weights::Weights;
 
 use classifier::Classifier;
+pub(super) use classifier::with_classifier;
 
 /// The weights of `--init`.
 pub(crate) struct Init {

@@ -143,11 +143,7 @@ fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
         settings.require_utf8()?;
         return data::open_again(settings);
     }
-    let opened = data::open_again(settings);
-    if opened.as_ref().is_err_and(|error| error.is::<Hinted>()) {
-        return opened;
-    }
-    opened.hint(|| {
+    hint_if_none(data::open_again(settings), || {
         let relative = match settings.data.is_relative() {
             true => ", relative to the folder where the run was started",
             false => "",
@@ -155,6 +151,14 @@ fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
         let folder = settings.data.display();
         format!("the data was in `{folder}`{relative}; if it has moved, give its folder with `--data DIR`")
     })
+}
+
+/// Adds a hint to an error that has none.
+fn hint_if_none<T>(result: Result<T>, hint: impl FnOnce() -> String) -> Result<T> {
+    match result.as_ref().is_err_and(|error| error.is::<Hinted>()) {
+        true => result,
+        false => result.hint(hint),
+    }
 }
 
 /// The teacher that the run was started with, if there are epochs left in which it teaches.
@@ -166,11 +170,7 @@ fn same_teacher(progress: &Progress) -> Result<Option<TeacherFile>> {
         return Ok(None);
     }
     let moved = || "if its file has moved, give its place with `--teacher WEIGHTS`".to_owned();
-    let loaded = TeacherFile::load(path);
-    let teacher = match loaded.as_ref().is_err_and(|error| error.is::<Hinted>()) {
-        true => loaded?,
-        false => loaded.hint(moved)?,
-    };
+    let teacher = hint_if_none(TeacherFile::load(path), moved)?;
     let found = teacher.record().sha256;
     if found != known.sha256 {
         return Err(anyhow!(

@@ -78,20 +78,9 @@ impl<'a> Classifier<'a> {
             ..*init.architecture()
         };
         let fresh = fresh_weights(architecture, seed, Metadata::default())?;
-        let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
-        for spec in architecture.tensors() {
-            let name = spec.name;
-            if spec.kind == TensorKind::Counter {
-                counters.insert(name.clone(), init.counter(&name));
-                continue;
-            }
-            let values = match name.starts_with("fc.") {
-                true => self.rows(init.values(&name), fresh.values(&name)),
-                false => init.values(&name).to_vec(),
-            };
-            floats.insert(name, values);
-        }
-        Ok(Weights::new(architecture, Metadata::default(), floats, counters)?)
+        with_classifier(init, architecture, Metadata::default(), |name, old| {
+            self.rows(old, fresh.values(name))
+        })
     }
 
     /// `fresh`, one row per class, with the kept rows of `old`.
@@ -105,6 +94,31 @@ impl<'a> Classifier<'a> {
         }
         values
     }
+}
+
+/// Weights of `architecture` that are those of `weights`, but for the classifier: `rows` makes each of its tensors from its name and
+/// its values there.
+pub(in super::super) fn with_classifier(
+    weights: &Weights,
+    architecture: Architecture,
+    metadata: Metadata,
+    rows: impl Fn(&str, &[f32]) -> Vec<f32>,
+) -> Result<Weights> {
+    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
+    for spec in architecture.tensors() {
+        let name = spec.name;
+        if spec.kind == TensorKind::Counter {
+            counters.insert(name.clone(), weights.counter(&name));
+            continue;
+        }
+        let values = weights.values(&name);
+        let values = match name.starts_with("fc.") {
+            true => rows(&name, values),
+            false => values.to_vec(),
+        };
+        floats.insert(name, values);
+    }
+    Ok(Weights::new(architecture, metadata, floats, counters)?)
 }
 
 #[cfg(test)]

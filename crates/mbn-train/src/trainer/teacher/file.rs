@@ -1,15 +1,15 @@
 //! The weights of `--teacher`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use mbn_cli::{Hint, HubName, LoadedWeights, Overrides, load_start, quote};
 use mbn_spec::class_names::normal;
 use mbn_spec::text::{counted, listed};
-use mbn_spec::{Metadata, Preprocess, TensorKind};
+use mbn_spec::{Metadata, Preprocess};
 use mbn_weights::Weights;
 
+use super::super::init::with_classifier;
 use crate::run::TeacherRecord;
 
 /// Classes that a message lists before it counts the others.
@@ -163,30 +163,15 @@ fn order(names: &[String], classes: &[String]) -> Result<Vec<usize>, String> {
 
 /// `weights` with the rows of the classifier in another order: row `i` is the old row `order[i]`.
 fn reordered(weights: &Weights, order: &[usize], classes: &[String]) -> Result<Weights> {
-    let architecture = *weights.architecture();
-    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
-    for spec in architecture.tensors() {
-        let name = spec.name;
-        if spec.kind == TensorKind::Counter {
-            counters.insert(name.clone(), weights.counter(&name));
-            continue;
-        }
-        let values = weights.values(&name);
-        let values = match name.starts_with("fc.") {
-            true => {
-                let row = values.len() / order.len();
-                let rows = order.iter().flat_map(|from| &values[from * row..][..row]);
-                rows.copied().collect()
-            }
-            false => values.to_vec(),
-        };
-        floats.insert(name, values);
-    }
     let metadata = Metadata {
         classes: Some(classes.to_vec()),
         ..weights.metadata().clone()
     };
-    Ok(Weights::new(architecture, metadata, floats, counters)?)
+    with_classifier(weights, *weights.architecture(), metadata, |_, values| {
+        let row = values.len() / order.len();
+        let rows = order.iter().flat_map(|from| &values[from * row..][..row]);
+        rows.copied().collect()
+    })
 }
 
 #[cfg(test)]
