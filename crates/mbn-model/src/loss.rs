@@ -92,12 +92,22 @@ fn differentiated(logits: &Tensor, loss: impl FnOnce(&Tensor) -> Result<Tensor>)
 /// With smoothing PyTorch weighs the classes within a target instead: the small share of a rare class becomes large, which
 /// changes what the network learns. Weights of rows do not.
 pub fn weigh_targets(targets: &mut [f32], weights: &[f32]) {
-    let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
     let classes = targets.len() / weights.len().max(1);
-    for (row, weight) in targets.chunks_exact_mut(classes.max(1)).zip(weights) {
-        let weight = (f64::from(*weight) * weights.len() as f64 / total) as f32;
+    for (row, weight) in targets
+        .chunks_exact_mut(classes.max(1))
+        .zip(relative_weights(weights))
+    {
         row.iter_mut().for_each(|target| *target *= weight);
     }
+}
+
+/// `weights` divided by their mean, so that a mean over rows that they multiply is the weighted mean.
+pub fn relative_weights(weights: &[f32]) -> impl Iterator<Item = f32> {
+    let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+    let mean = total / weights.len() as f64;
+    weights
+        .iter()
+        .map(move |weight| (f64::from(*weight) / mean) as f32)
 }
 
 #[cfg(test)]

@@ -227,6 +227,17 @@ fn defaults_are_saved_with_the_run_and_a_run_without_a_teacher_says_nothing() {
     );
     let last = Weights::load(&path.join("alone/last.safetensors")).unwrap();
     assert_eq!(last.metadata().training.as_ref().unwrap().distilled, None);
+    // A resumed run keeps its settings: it takes no teacher either.
+    run(path, "--resume alone --teacher t.safetensors")
+        .code(2)
+        .stderr(
+        contains(
+            "`--teacher` does not go with `--resume` here, because the run was started without a teacher",
+        )
+        .and(contains(
+            "`mbn-train --config alone/settings.toml --init alone/best.safetensors --teacher t.safetensors`",
+        )),
+    );
     // A teacher without a share changes nothing about the weights.
     run(
         path,

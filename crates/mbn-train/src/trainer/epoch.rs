@@ -166,7 +166,7 @@ impl Trainer {
             )?,
         };
         let loss = match &mut self.teacher {
-            Some(teacher) => teacher.blend(loss, pass.logits(), &images, weights)?,
+            Some(teacher) => teacher.blend(loss, pass.logits(), &images, weights.as_deref())?,
             None => loss,
         };
         let prevailing = match partners {

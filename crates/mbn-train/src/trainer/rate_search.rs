@@ -102,6 +102,12 @@ impl RateSearch {
         self.trials().filter(suits).last().map(Trial::rate)
     }
 
+    /// Whether the suggestion is the lowest or the highest rate of the range, beyond which a better one may lie.
+    pub fn suggests_an_end(&self) -> bool {
+        let ends = EXPONENTS.map(|exponent| self.rate(exponent));
+        self.suggestion().is_some_and(|rate| ends.contains(&rate))
+    }
+
     /// Whether the first two of `trials` are clearly worse than the best.
     fn are_worse<'a>(&self, trials: impl Iterator<Item = &'a Trial>) -> bool {
         trials.take(2).filter(|trial| self.is_worse(trial)).count() == 2

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use anyhow::{Result, anyhow, bail};
 use candle_core::Device;
-use mbn_cli::{Hint, Hinted, quote};
+use mbn_cli::{Hint, Hinted, UsageError, quote};
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
 use mbn_spec::text::counted;
@@ -36,11 +36,8 @@ impl Trainer {
         if let Some(bad_images) = options.run.bad_images {
             progress.settings.bad_images = bad_images;
         }
+        move_teacher(options, &run, &mut progress.settings)?;
         let data = moved_data(options, &mut progress.settings)?;
-        if progress.settings.teacher.is_some() && options.run.teacher.is_some() {
-            progress.settings.teacher.clone_from(&options.run.teacher);
-            progress.settings.require_utf8()?;
-        }
         require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
         require_the_same(&data, progress).hint(|| {
             let weights = quote(&run.file(BEST));
@@ -151,6 +148,23 @@ fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
         let folder = settings.data.display();
         format!("the data was in `{folder}`{relative}; if it has moved, give its folder with `--data DIR`")
     })
+}
+
+/// Puts the place of the teacher that `--teacher` gives into the settings of a resumed run.
+fn move_teacher(options: &Options, run: &RunDir, settings: &mut Settings) -> Result<()> {
+    let Some(teacher) = &options.run.teacher else {
+        return Ok(());
+    };
+    if settings.teacher.is_none() {
+        let message =
+            "`--teacher` does not go with `--resume` here, because the run was started without a teacher";
+        return Err(UsageError(message.to_owned())).hint(|| {
+            let command = train_on(run.path(), options.out.as_deref(), &options.run.given());
+            format!("to train on from its best weights with a teacher, start a run from it: `{command}`")
+        });
+    }
+    settings.teacher = Some(teacher.clone());
+    settings.require_utf8()
 }
 
 /// Adds a hint to an error that has none.

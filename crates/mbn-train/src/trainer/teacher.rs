@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use mbn_data::LoaderConfig;
-use mbn_model::{CrossEntropy, Distillation};
+use mbn_model::{CrossEntropy, Distillation, relative_weights};
 use mbn_spec::Preprocess;
 
 pub(super) use self::file::TeacherFile;
@@ -44,12 +44,11 @@ impl Teacher {
         loss: CrossEntropy,
         logits: &Tensor,
         images: &Tensor,
-        weights: Option<Vec<f32>>,
+        weights: Option<&[f32]>,
     ) -> Result<CrossEntropy> {
         let answers = self.network.logits(images)?;
         let weights = weights.map(|weights| {
-            let mean = weights.iter().sum::<f32>() / weights.len() as f32;
-            let weights: Vec<f32> = weights.into_iter().map(|weight| weight / mean).collect();
+            let weights: Vec<f32> = relative_weights(weights).collect();
             Tensor::new(weights, images.device())
         });
         let weights = weights.transpose()?;

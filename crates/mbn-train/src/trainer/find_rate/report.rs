@@ -65,6 +65,12 @@ impl Trainer {
             "A learning rate of {rate} is the highest whose loss is within noise of the lowest; see `{}`",
             self.run.file(RATES_PLOT).display(),
         );
+        if search.suggests_an_end() {
+            log::warn!(
+                "{rate} is at the end of the range that was searched, so a better rate may lie beyond it; search on with \
+                 `--lr-find --lr {rate}`"
+            );
+        }
         log::info!(
             "Suggested: `mbn-train --config {} --lr {rate}`",
             quote(&self.run.file(SETTINGS))

@@ -158,3 +158,11 @@ fn noise_alone_suggests_nothing() {
     assert_eq!(search(0.1, 1, |_| 2.29, 0.0).0.suggestion(), None);
     assert_eq!(search(0.1, 1, |rate| 2.5 + rate, 0.02).0.suggestion(), None);
 }
+
+#[test]
+fn a_suggestion_at_an_end_of_the_range_is_known_as_such() {
+    for (best, end) in [(5e-5, true), (0.1, false), (20.0, true)] {
+        let (found, _) = search(0.1, 1, valley(best), 0.0);
+        assert_eq!(found.suggests_an_end(), end, "{best}: {:?}", found.suggestion());
+    }
+}
