@@ -146,15 +146,20 @@ impl Pipeline {
         rayon::in_place_scope(|scope| {
             self.is_stopped.store(false, Ordering::Relaxed);
             let _stop = StopOnDrop(&self.is_stopped);
-            let begin = |inputs: Vec<Input>| {
+            let begin = |inputs: Vec<Input>, is_awaited: bool| {
                 let images = empty.try_recv();
                 let images = images.unwrap_or_else(|_| PixelBuffer::zeros(self.pixel_type, 0));
                 let (done, decoded) = sync_channel(1);
-                scope.spawn(move |_| {
+                let decode = move || {
                     let result = self.decode_chunk(&inputs, images);
                     // Nobody waits for it after an error.
                     let _ = done.send((inputs, result));
-                });
+                };
+                // Two threads take longer to wake up than one image to decode.
+                match is_awaited {
+                    true => decode(),
+                    false => scope.spawn(move |_| decode()),
+                }
                 decoded
             };
             let mut decoding = VecDeque::new();
@@ -167,7 +172,10 @@ impl Pipeline {
                         failure = Some(error);
                         Taken::End
                     }) {
-                        Taken::Inputs(inputs) => decoding.push_back(begin(inputs)),
+                        Taken::Inputs(inputs) => {
+                            let is_awaited = decoding.is_empty() && !patience.is_zero() && inputs.len() == 1;
+                            decoding.push_back(begin(inputs, is_awaited));
+                        }
                         Taken::End => has_ended = true,
                         Taken::Nothing if decoding.is_empty() => {
                             consume(Event::Idle)?;
@@ -237,7 +245,10 @@ impl Pipeline {
             });
             (outcome, picture)
         };
-        let decoded: Vec<_> = inputs.par_iter().with_max_len(1).map(decode).collect();
+        let decoded = match inputs {
+            [input] => vec![decode(input)],
+            _ => inputs.par_iter().with_max_len(1).map(decode).collect(),
+        };
         let (outcomes, found): (Vec<_>, Vec<_>) = decoded.into_iter().unzip();
         *pictures = found.into_iter().flatten().collect();
         outcomes
@@ -251,17 +262,20 @@ impl Pipeline {
         write: impl Fn(&RgbImage, &mut [T]) + Sync,
     ) -> Vec<Outcome> {
         let len = self.image_len();
-        let slots = inputs.par_iter().zip(values.par_chunks_mut(len)).with_max_len(1);
-        let outcomes: Vec<_> = slots
-            .map(|(input, slot)| {
-                self.decode(input, |image| {
-                    let resized =
-                        (self.resize)(&image, &self.preprocess).map_err(|error| describe(&error))?;
-                    write(&resized, slot);
-                    Ok(())
-                })
+        let decode = |(input, slot): (_, &mut _)| {
+            self.decode(input, |image| {
+                let resized = (self.resize)(&image, &self.preprocess).map_err(|error| describe(&error))?;
+                write(&resized, slot);
+                Ok(())
             })
-            .collect();
+        };
+        let outcomes = match inputs {
+            [input] => vec![decode((input, &mut *values))],
+            _ => {
+                let slots = inputs.par_iter().zip(values.par_chunks_mut(len));
+                slots.with_max_len(1).map(decode).collect()
+            }
+        };
         close_gaps(values, len, &outcomes);
         outcomes
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 use mbn_ops::{FusedConv, FusedPointwise};
-use mbn_ops::{global_average_pool_stored, linear, separable_fused, stem_fused};
+use mbn_ops::{global_average_pool_stored, linear, on_workers, separable_fused, stem_fused};
 use mbn_spec::{Architecture, ConvLayer, LayerKind};
 use mbn_weights::Folded;
 
@@ -83,9 +83,12 @@ impl InferenceNetwork {
     pub fn forward_with_features(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
         // Taken, so that a pass on another thread makes its own.
         let mut buffers = std::mem::take(&mut *self.buffers.lock().unwrap_or_else(PoisonError::into_inner));
-        let features = self.features(&images.contiguous()?, &mut buffers)?;
+        let found = on_workers(&self.device, || {
+            let features = self.features(&images.contiguous()?, &mut buffers)?;
+            Ok((linear(&features, &self.fc_weight, &self.fc_bias)?, features))
+        });
         *self.buffers.lock().unwrap_or_else(PoisonError::into_inner) = buffers;
-        Ok((linear(&features, &self.fc_weight, &self.fc_bias)?, features))
+        found
     }
 
     fn features(&self, images: &Tensor, buffers: &mut Buffers) -> Result<Tensor> {

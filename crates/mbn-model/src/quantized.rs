@@ -11,7 +11,7 @@ mod rounding;
 mod values;
 
 use candle_core::{Device, Result, Tensor, bail};
-use mbn_ops::{BatchStatistics, LazyActivation, Normalization, depthwise, pointwise, stem};
+use mbn_ops::{BatchStatistics, LazyActivation, Normalization, depthwise, on_workers, pointwise, stem};
 use mbn_spec::{Architecture, ConvLayer, LayerKind};
 use mbn_weights::{ByteLayer, Quantized, QuantizedLayer, keeps_bytes};
 
@@ -81,12 +81,14 @@ impl QuantizedNetwork {
     /// # Errors
     /// If the images have another shape or are too small.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        let mut values = self.input(images)?;
-        for layer in 0..self.convs.len() {
-            let sums = self.convolve(layer, &values)?;
-            values = self.finish(layer, sums)?;
-        }
-        self.classify(&self.features(&values)?)
+        on_workers(images.device(), || {
+            let mut values = self.input(images)?;
+            for layer in 0..self.convs.len() {
+                let sums = self.convolve(layer, &values)?;
+                values = self.finish(layer, sums)?;
+            }
+            self.classify(&self.features(&values)?)
+        })
     }
 
     /// What the first convolution reads: images `[N, 3, H, W]`, normalised.

@@ -60,3 +60,15 @@ mod tests {
         assert_eq!(device_name(&Device::Cpu), "CPU");
     }
 }
+
+/// Runs `work`, many operations on tensors of `device`, and gives what it gives.
+///
+/// On the CPU it runs on one of rayon's threads: there an operation begins at once and shares its work with the threads that
+/// are free, whereas one called from any other thread waits until a thread of rayon's has woken up, and has no part in the work.
+pub fn on_workers<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R {
+    match device.is_cpu() {
+        true => rayon::scope(|_| work()),
+        // What CUDA needs is bound to the calling thread.
+        false => work(),
+    }
+}

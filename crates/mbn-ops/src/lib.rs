@@ -35,7 +35,7 @@ pub use cpu::simd::instructions;
 #[cfg(feature = "cuda")]
 pub use cuda::{Uploader, Work, cross_entropy, scores, soft_cross_entropy, work_so_far};
 pub use descriptors::inference::FusedPointwise;
-pub use device::{allow_tf32, count_cuda, device_name, open_cuda};
+pub use device::{allow_tf32, count_cuda, device_name, on_workers, open_cuda};
 pub use kernels::{Filter, Picture};
 pub use operands::conv3x3::Conv3x3;
 pub use operands::fused::FusedConv;
