@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, bail};
+use mbn_ops::average_all;
 use mbn_ops::optim::AveragedTensors;
-use mbn_ops::{average_all, on_workers};
 use mbn_spec::Metadata;
 use mbn_weights::Weights;
 
@@ -61,10 +61,7 @@ impl WeightAverage {
             };
             Ok(AveragedTensors { average, value })
         });
-        let tensors = tensors.collect::<Result<Vec<_>>>()?;
-        on_workers(network.device(), || {
-            average_all(&tensors, 1.0 - self.decay_at(steps))
-        })
+        average_all(&tensors.collect::<Result<Vec<_>>>()?, 1.0 - self.decay_at(steps))
     }
 
     fn decay_at(&self, steps: u32) -> f64 {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, bail};
-use mbn_ops::on_workers;
 use mbn_ops::optim::{AdamW, Sgd, StepTensors};
 use mbn_spec::TensorKind;
 
@@ -90,10 +89,7 @@ impl Optimizer {
             .map(|parameter| self.tensors(parameter, gradients))
             .collect::<Result<_>>()?;
         let weight_decay = self.weight_decay;
-        let Some(first) = tensors.first() else {
-            return Ok(());
-        };
-        on_workers(first.parameter.device(), || match self.kind {
+        match self.kind {
             OptimizerKind::Sgd { momentum, nesterov } => Sgd {
                 learning_rate,
                 momentum,
@@ -114,7 +110,7 @@ impl Optimizer {
                 step: self.state.steps as i32,
             }
             .step_all(&tensors),
-        })
+        }
     }
 
     /// What a parameter's step needs.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use candle_core::{Result, Tensor, bail};
 use mbn_ops::{CrossEntropy, ParameterGradients, Upstream};
 use mbn_ops::{global_average_pool, global_average_pool_backward};
-use mbn_ops::{linear, linear_backward, on_workers};
+use mbn_ops::{linear, linear_backward};
 
 use super::Network;
 use crate::layer::{Input, Layer, Mode};
@@ -19,10 +19,6 @@ impl Network {
     /// # Errors
     /// If the images have another shape or are too small.
     pub fn forward_train(&mut self, images: &Tensor) -> Result<Pass> {
-        on_workers(images.device(), || self.pass_train(images))
-    }
-
-    fn pass_train(&mut self, images: &Tensor) -> Result<Pass> {
         let images = images.detach().contiguous()?;
         let records = self.convolutions(&images, Mode::Train)?;
         let features = self.pool(&records)?;
@@ -43,10 +39,6 @@ impl Network {
     /// # Errors
     /// If the pass is another network's.
     pub fn backward(&mut self, pass: Pass, loss: &CrossEntropy) -> Result<Gradients> {
-        on_workers(loss.gradient.device(), || self.pass_back(pass, loss))
-    }
-
-    fn pass_back(&mut self, pass: Pass, loss: &CrossEntropy) -> Result<Gradients> {
         let Pass {
             images,
             mut records,
@@ -116,12 +108,10 @@ impl Network {
     /// # Errors
     /// If the images have another shape or are too small.
     pub fn forward_eval(&mut self, images: &Tensor) -> Result<Tensor> {
-        on_workers(images.device(), || {
-            let records = self.convolutions(&images.detach().contiguous()?, Mode::Evaluate)?;
-            let features = self.pool(&records)?;
-            self.give_back(records);
-            Ok(self.linear(&features)?.detach())
-        })
+        let records = self.convolutions(&images.detach().contiguous()?, Mode::Evaluate)?;
+        let features = self.pool(&records)?;
+        self.give_back(records);
+        Ok(self.linear(&features)?.detach())
     }
 
     /// Sets every running statistic to the batch's, and forgets what was there.
