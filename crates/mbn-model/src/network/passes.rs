@@ -31,8 +31,8 @@ impl Network {
         self.forward_part(images, None)
     }
 
-    /// [`Network::forward_train`] of a part of a batch, of which other ranks pass the rest; batch norm uses the statistics of the
-    /// whole batch. Every rank makes the sums of [`Network::sums_over_ranks`].
+    /// [`Network::forward_train`] of a part of `batch`, of which other ranks pass the rest: batch norm uses the statistics of the whole.
+    /// Every rank makes the sums of [`Network::sums_over_ranks`]. Without a `batch` the images are a whole one.
     ///
     /// # Errors
     /// As [`Network::forward_train`], or if the sums fail.
@@ -60,7 +60,7 @@ impl Network {
         self.backward_part(pass, loss, None)
     }
 
-    /// [`Network::backward`] for [`Network::forward_part`] of the same batch. The gradients of all ranks times the weights of their
+    /// [`Network::backward`] for [`Network::forward_part`] of the same `batch`. The gradients of all ranks times the weights of their
     /// parts add up to those of the whole batch times the sum of the weights.
     ///
     /// # Errors
