@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Images per second of two ranks of one thread, and of one process of two threads, at a batch of 64 in all.
+"""Images per second of two ranks of one thread, the same with --sync-batch-norm, and of one process of two threads, at a batch of
+64 in all.
 
     throughput.py MBN_TRAIN [ROUNDS]       `make scale-throughput` builds the program; use a machine that does nothing else
 
-Both train on the same pictures in turn. The first epoch of a run decodes and caches them; the second is measured.
+All train on the same pictures in turn. The first epoch of a run decodes and caches them; the second is measured.
 """
 import csv
 import os
@@ -41,15 +42,19 @@ def main():
             for label, colour in (("blue", (0, 30, 180)), ("red", (180, 30, 0))):
                 for number in range(count):
                     write_picture(folder / "data" / split / label / f"{number}.png", colour, number, SIZE)
-        print("| alpha | two ranks | one process | two ranks / one process |\n| --- | ---: | ---: | ---: |")
+        print("| alpha | two ranks | synchronised | one process | two ranks / one process | synchronised / two ranks |")
+        print("| --- | ---: | ---: | ---: | ---: | ---: |")
         for alpha in ("1.0", "0.25"):
-            pairs = []
+            found = []
             for _ in range(rounds):
-                two = rate(folder, [*RANKS, program, "--distributed", "mpi"], alpha, 1)
+                ranks = [*RANKS, program, "--distributed", "mpi"]
+                two = rate(folder, ranks, alpha, 1)
+                synchronised = rate(folder, [*ranks, "--sync-batch-norm"], alpha, 1)
                 one = rate(folder, [program], alpha, 2)
-                pairs.append((two, one, two / one))
-            two, one, ratio = (statistics.median(column) for column in zip(*pairs))
-            print(f"| {alpha} | {two:.1f} | {one:.1f} | {ratio:.2f} |", flush=True)
+                found.append((two, synchronised, one, two / one, synchronised / two))
+            two, synchronised, one, *ratios = (statistics.median(column) for column in zip(*found))
+            gain, cost = ratios
+            print(f"| {alpha} | {two:.1f} | {synchronised:.1f} | {one:.1f} | {gain:.2f} | {cost:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Tensor};
 use mbn_ops::{
-    BatchNorm, BatchStatistics, Conv3x3, LazyActivation, Normalization, ParameterGradients, Upstream,
+    BatchNorm, BatchStatistics, Conv3x3, LazyActivation, Normalization, ParameterGradients, SumOverRanks,
+    Upstream,
 };
 use mbn_ops::{depthwise, depthwise_backward, depthwise_normalized, pointwise, pointwise_backward};
 use mbn_ops::{pointwise_normalized, stem, stem_backward, stem_normalized};
@@ -35,10 +36,10 @@ pub(crate) enum Input<'a> {
 }
 
 /// Where the statistics of a batch norm come from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// From the batch, which enters the running ones.
-    Train,
+#[derive(Clone, Copy)]
+pub(crate) enum Mode<'a> {
+    /// From the batch, which enters the running ones; with ranks, from the batch of all of them.
+    Train(Option<&'a dyn SumOverRanks>),
     /// The running ones.
     Evaluate,
     /// From the batch, which replaces the running ones.
@@ -82,13 +83,13 @@ impl Layer {
     /// Writes the convolution's result to `out`.
     pub fn forward(&mut self, input: Input, out: Tensor, mode: Mode) -> Result<Record> {
         let normalization = match mode {
-            Mode::Train => {
+            Mode::Train(ranks) => {
                 self.batches += 1;
-                self.forward_train(input, &out)?
+                self.forward_train(input, &out, ranks)?
             }
             Mode::Measure => {
                 let batch = self.convolve(input, &out)?;
-                self.running = batch.unbiased(out.elem_count() / self.spec.out_channels)?;
+                self.running = batch.unbiased(self.rows(&out))?;
                 self.batches = 1;
                 self.normalization(&self.running)?
             }
@@ -104,7 +105,16 @@ impl Layer {
     }
 
     /// The convolution with the batch norm after it, whose statistics enter the running ones.
-    fn forward_train(&mut self, input: Input, out: &Tensor) -> Result<Normalization> {
+    fn forward_train(
+        &mut self,
+        input: Input,
+        out: &Tensor,
+        ranks: Option<&dyn SumOverRanks>,
+    ) -> Result<Normalization> {
+        let shared = match ranks {
+            Some(ranks) => Some(self.convolve(input, out)?.over_ranks(self.rows(out), ranks)?),
+            None => None,
+        };
         let norm = BatchNorm {
             gamma: self.gamma.tensor(),
             beta: self.beta.tensor(),
@@ -112,6 +122,9 @@ impl Layer {
             max: self.variant.activation.max(),
             momentum: MOMENTUM,
         };
+        if let Some((batch, rows)) = shared {
+            return norm.apply(&batch, rows, &mut self.running);
+        }
         let conv = self.conv(input)?;
         let (weight, running) = (self.weight.tensor(), &mut self.running);
         match (input, self.spec.kind) {
@@ -121,6 +134,11 @@ impl Layer {
             }
             (Input::Activation(x), _) => depthwise_normalized(x, weight, conv, &norm, running, out),
         }
+    }
+
+    /// Number of values in each channel of the convolution's result.
+    pub fn rows(&self, out: &Tensor) -> usize {
+        out.elem_count() / self.spec.out_channels
     }
 
     fn convolve(&self, input: Input, out: &Tensor) -> Result<BatchStatistics> {

@@ -15,6 +15,7 @@ use crate::parameters::Parameter;
 use crate::profile::Profile;
 
 pub use observe::Observed;
+pub use passes::SharedBatch;
 pub use ranges::{LayerRange, Ranges};
 pub use shared::RunningStatistics;
 

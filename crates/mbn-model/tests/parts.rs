@@ -3,7 +3,8 @@
 
 use candle_core::{Device, Tensor};
 use mbn_collectives::{Collectives, threads};
-use mbn_model::{Gradients, Network, Optimizer, OptimizerKind, cross_entropy, random_weights};
+use mbn_model::{Gradients, Network, Optimizer, OptimizerKind, SharedBatch, SumOverRanks};
+use mbn_model::{cross_entropy, random_weights};
 use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
 use mbn_weights::Weights;
 
@@ -11,7 +12,6 @@ const STEPS: usize = 20;
 const LEARNING_RATE: f64 = 2e-4;
 const IMAGES: usize = 4;
 const CLASSES: usize = 3;
-const SIZE: usize = 32;
 const SGD: OptimizerKind = OptimizerKind::Sgd {
     momentum: 0.9,
     nesterov: true,
@@ -22,8 +22,21 @@ fn weights() -> Weights {
     random_weights(Architecture::new(Alpha::Quarter, CLASSES), 4, &Device::Cpu).unwrap()
 }
 
+/// The same with shifts that keep most activations away from the kink of ReLU: one that rounding takes across would move the
+/// gradients of all layers before it.
+fn shifted_weights() -> Weights {
+    let network = Network::from_weights(&weights(), &Device::Cpu).unwrap();
+    let shifts = network
+        .parameters()
+        .filter(|parameter| parameter.name.starts_with("model.") && parameter.name.ends_with(".bias"));
+    for shift in shifts {
+        shift.var.set(&(shift.tensor() + 3.0).unwrap()).unwrap();
+    }
+    network.to_weights(Metadata::default()).unwrap()
+}
+
 /// Images of noise, by a linear congruential generator, and their classes.
-fn batch(step: usize) -> (Tensor, Vec<u32>) {
+fn batch(step: usize, size: usize) -> (Tensor, Vec<u32>) {
     let mut state = step as u64;
     let mut noise = || {
         state = state
@@ -31,26 +44,70 @@ fn batch(step: usize) -> (Tensor, Vec<u32>) {
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1 << 23) as f32 * 2.0 - 2.0
     };
-    let values: Vec<f32> = (0..IMAGES * 3 * SIZE * SIZE).map(|_| noise()).collect();
-    let images = Tensor::from_vec(values, (IMAGES, 3, SIZE, SIZE), &Device::Cpu).unwrap();
+    let values: Vec<f32> = (0..IMAGES * 3 * size * size).map(|_| noise()).collect();
+    let images = Tensor::from_vec(values, (IMAGES, 3, size, size), &Device::Cpu).unwrap();
     let labels = (0..IMAGES).map(|i| ((i + step) % CLASSES) as u32).collect();
     (images, labels)
 }
 
+/// What batch norm sees of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Statistics {
+    /// Nothing.
+    Fixed,
+    /// The part that a rank has.
+    OfParts,
+    /// The batch of all ranks.
+    OfAll,
+}
+
+impl Statistics {
+    /// The weights to start from.
+    fn start(self) -> Weights {
+        match self {
+            Self::OfAll => shifted_weights(),
+            _ => weights(),
+        }
+    }
+
+    /// Height and width of the images. The last layers normalise as many values as there are images if these have less than 33
+    /// pixels; so few make batch norm amplify rounding.
+    fn size(self) -> usize {
+        match self {
+            Self::OfAll => 48,
+            _ => 32,
+        }
+    }
+}
+
+struct Sums<'a>(&'a dyn Collectives);
+
+impl SumOverRanks for Sums<'_> {
+    fn sum(&self, values: &mut [f64]) -> candle_core::Result<()> {
+        self.0.sum_counts(values).map_err(candle_core::Error::wrap)
+    }
+}
+
 /// A pass over the images `from..to` of a batch, in both directions.
-fn pass(network: &mut Network, step: usize, from: usize, to: usize) -> Gradients {
-    let (images, labels) = batch(step);
+fn pass(
+    network: &mut Network,
+    statistics: Statistics,
+    step: usize,
+    [from, to]: [usize; 2],
+    shared: Option<SharedBatch>,
+) -> Gradients {
+    let (images, labels) = batch(step, statistics.size());
     let images = images.narrow(0, from, to - from).unwrap();
     let labels = Tensor::new(&labels[from..to], &Device::Cpu).unwrap();
-    let pass = network.forward_train(&images).unwrap();
+    let pass = network.forward_part(&images, shared).unwrap();
     let loss = cross_entropy(pass.logits(), &labels, 0.1).unwrap();
-    network.backward(pass, &loss).unwrap()
+    network.backward_part(pass, &loss, shared).unwrap()
 }
 
 /// Trains on the parts that the ranks take, which are not of the same size. The last rank of more than two has none.
-fn train_in_parts(ranks: &dyn Collectives, fix: bool) -> Weights {
-    let mut network = Network::from_weights(&weights(), &Device::Cpu).unwrap();
-    if fix {
+fn train_in_parts(ranks: &dyn Collectives, statistics: Statistics) -> Weights {
+    let mut network = Network::from_weights(&statistics.start(), &Device::Cpu).unwrap();
+    if statistics == Statistics::Fixed {
         network.fix_statistics();
     }
     let mut optimizer = Optimizer::new(SGD, 1e-4, false);
@@ -62,9 +119,17 @@ fn train_in_parts(ranks: &dyn Collectives, fix: bool) -> Weights {
     };
     for step in 0..STEPS {
         let part = to - from;
-        let gradients = (part > 0).then(|| pass(&mut network, step, from, to));
+        let sums = Sums(ranks);
+        let shared = (statistics == Statistics::OfAll).then_some(SharedBatch {
+            ranks: &sums,
+            weight: part as f64,
+        });
+        let gradients = (part > 0).then(|| pass(&mut network, statistics, step, [from, to], shared));
         if gradients.is_none() {
             network.count_batch();
+            for len in shared.map(|_| network.sums_over_ranks()).unwrap_or_default() {
+                sums.sum(&mut vec![0.0; len]).unwrap();
+            }
         }
         let shared = network.share(gradients.as_ref(), part as f32, part, &[part as f32, 0.5]);
         let mut values = shared.unwrap().to_vec1().unwrap();
@@ -80,25 +145,25 @@ fn train_in_parts(ranks: &dyn Collectives, fix: bool) -> Weights {
     network.to_weights(Metadata::default()).unwrap()
 }
 
-fn on_ranks(size: usize, fix: bool) -> Vec<Weights> {
+fn on_ranks(size: usize, statistics: Statistics) -> Vec<Weights> {
     std::thread::scope(|scope| {
         let ranks = threads(size).into_iter();
         let running: Vec<_> = ranks
-            .map(|rank| scope.spawn(move || train_in_parts(&rank, fix)))
+            .map(|rank| scope.spawn(move || train_in_parts(&rank, statistics)))
             .collect();
         running.into_iter().map(|rank| rank.join().unwrap()).collect()
     })
 }
 
 /// Trains on whole batches, without what parts need.
-fn train_whole(fix: bool) -> Weights {
-    let mut network = Network::from_weights(&weights(), &Device::Cpu).unwrap();
-    if fix {
+fn train_whole(statistics: Statistics) -> Weights {
+    let mut network = Network::from_weights(&statistics.start(), &Device::Cpu).unwrap();
+    if statistics == Statistics::Fixed {
         network.fix_statistics();
     }
     let mut optimizer = Optimizer::new(SGD, 1e-4, false);
     for step in 0..STEPS {
-        let gradients = pass(&mut network, step, 0, IMAGES);
+        let gradients = pass(&mut network, statistics, step, [0, IMAGES], None);
         optimizer
             .step(network.trainable_parameters(), &gradients, LEARNING_RATE)
             .unwrap();
@@ -121,7 +186,7 @@ fn difference(one: &Weights, other: &Weights) -> f32 {
 
 #[test]
 fn with_fixed_statistics_parts_train_as_the_whole() {
-    let whole = train_whole(true);
+    let whole = train_whole(Statistics::Fixed);
     let start = weights();
     assert_eq!(whole.not_finite(), None);
     assert!(difference(&start, &whole) > 1e-2, "the weights hardly moved");
@@ -130,7 +195,7 @@ fn with_fixed_statistics_parts_train_as_the_whole() {
         whole.values("model.3.1.running_mean")
     );
     for ranks in [2, 3] {
-        let found = on_ranks(ranks, true);
+        let found = on_ranks(ranks, Statistics::Fixed);
         for other in &found {
             let apart = difference(&whole, other);
             assert!(apart < 1e-4, "{ranks} ranks: {apart}");
@@ -139,15 +204,40 @@ fn with_fixed_statistics_parts_train_as_the_whole() {
     }
 }
 
+#[test]
+fn with_the_statistics_of_all_parts_train_as_the_whole() {
+    let whole = train_whole(Statistics::OfAll);
+    let start = shifted_weights();
+    for name in ["model.0.0.weight", "model.7.3.weight", "fc.weight"] {
+        let largest = start.values(name).iter().fold(0.0, |a: f32, b| a.max(b.abs()));
+        let moved = start.values(name).iter().zip(whole.values(name));
+        let moved = moved.fold(0.0, |a: f32, (b, c)| a.max((b - c).abs()));
+        assert!(
+            moved > 3e-3 * largest,
+            "{name} hardly moved: {moved} of {largest}"
+        );
+    }
+    for ranks in [2, 3] {
+        let found = on_ranks(ranks, Statistics::OfAll);
+        for other in &found {
+            let apart = difference(&whole, other);
+            assert!(apart < 1e-4, "{ranks} ranks: {apart}");
+            assert!(*other == found[0], "{ranks} ranks differ");
+            let counter = "model.3.1.num_batches_tracked";
+            assert_eq!(other.counter(counter), whole.counter(counter));
+        }
+    }
+}
+
 /// Batch norm sees the part alone, so several ranks learn something else than one, but all of them the same.
 #[test]
 fn ranks_stay_equal_and_one_rank_is_the_whole() {
-    let whole = train_whole(false);
-    let alone = on_ranks(1, false);
+    let whole = train_whole(Statistics::OfParts);
+    let alone = on_ranks(1, Statistics::OfParts);
     // Gradients and statistics are multiplied and divided by a power of two.
     assert!(alone[0] == whole);
     for ranks in [2, 3] {
-        let found = on_ranks(ranks, false);
+        let found = on_ranks(ranks, Statistics::OfParts);
         assert!(
             found.iter().all(|other| *other == found[0]),
             "{ranks} ranks differ"
@@ -167,7 +257,7 @@ fn a_pass_can_be_undone() {
     network.freeze(2);
     let before = network.to_weights(Metadata::default()).unwrap();
     let statistics = network.running_statistics().unwrap();
-    pass(&mut network, 0, 0, IMAGES);
+    pass(&mut network, Statistics::OfParts, 0, [0, IMAGES], None);
     assert!(network.to_weights(Metadata::default()).unwrap() != before);
     network.set_running_statistics(statistics);
     assert!(network.to_weights(Metadata::default()).unwrap() == before);

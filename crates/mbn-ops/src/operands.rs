@@ -8,4 +8,5 @@ pub(crate) mod layer;
 pub(crate) mod linear;
 pub(crate) mod loss;
 pub mod optim;
+pub(crate) mod ranks;
 pub(crate) mod shapes;

@@ -9,4 +9,5 @@ mod normalization;
 pub(crate) mod optim;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
+pub(crate) mod ranks;
 pub(crate) mod stem;

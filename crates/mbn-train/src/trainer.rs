@@ -2,6 +2,7 @@
 
 mod advice;
 mod bad_images;
+mod batch_norm_sums;
 mod checks;
 mod epoch;
 mod evaluate;
@@ -88,6 +89,9 @@ impl Trainer {
         );
         if settings.freeze.blocks() > 0 {
             log::info!("Frozen: {}", settings.freeze);
+        }
+        if settings.sync_batch_norm {
+            log::info!("{}", describe_sync(ranks.size()));
         }
         let workers = options.worker_count(device.is_cuda());
         log::debug!("{workers} threads decode images");
@@ -186,6 +190,14 @@ impl Trainer {
             log::warn!("{} {images} could not be used", left_out + broken);
         }
         self.progress.publish.publish(&Weights::from_bytes(&best.file)?)
+    }
+}
+
+/// What `--sync-batch-norm` does with so many ranks.
+fn describe_sync(ranks: usize) -> String {
+    match ranks {
+        1 => "`--sync-batch-norm` has no effect: batch norm of one process sees whole batches".to_owned(),
+        _ => format!("Batch norm uses the statistics of the images of all {ranks} ranks"),
     }
 }
 

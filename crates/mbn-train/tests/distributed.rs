@@ -9,8 +9,12 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use candle_core::Device;
 use common::{LONG, assert_same, data, pictures, run, train, wait_for_steps, words};
-use mbn_testing::mpirun;
+use mbn_model::{Network, random_weights};
+use mbn_spec::{Alpha, Architecture, TensorKind};
+use mbn_testing::{Tolerance, assert_close, mpirun};
+use mbn_weights::Weights;
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -26,7 +30,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `mpirun` with the program for two processes of one thread, which `arguments` are for; `None` where there is no MPI.
 fn two_ranks(folder: &Path, arguments: &str) -> Option<Command> {
-    let mut command = mpirun(2)?;
+    ranks(2, folder, arguments)
+}
+
+fn ranks(count: usize, folder: &Path, arguments: &str) -> Option<Command> {
+    let mut command = mpirun(count)?;
     command
         .current_dir(folder)
         .arg(assert_cmd::cargo::cargo_bin!("mbn-train"))
@@ -93,6 +101,71 @@ fn two_ranks_learn_what_one_process_learns() {
         augmented("one") == augmented("two"),
         "the picture shows the whole batch"
     );
+}
+
+/// Random weights with shifts that keep most activations away from the kink of ReLU: one that rounding takes across would move the
+/// gradients of all layers before it.
+fn shifted_weights(path: &Path) -> Weights {
+    let weights = random_weights(Architecture::new(Alpha::Quarter, 2), 4, &Device::Cpu).unwrap();
+    let network = Network::from_weights(&weights, &Device::Cpu).unwrap();
+    let is_shift = |name: &str| name.starts_with("model.") && name.ends_with(".bias");
+    for shift in network.parameters().filter(|parameter| is_shift(&parameter.name)) {
+        shift.var.set(&(shift.tensor() + 3.0).unwrap()).unwrap();
+    }
+    let weights = network.to_weights(weights.metadata().clone()).unwrap();
+    weights.save(path).unwrap();
+    weights
+}
+
+/// What the weights of one process and of several ranks may be apart.
+const APART: Tolerance = Tolerance {
+    absolute: 0.0,
+    relative_to_max: 1e-4,
+};
+
+/// With the statistics of all ranks' images, two and three ranks take the steps of one process: 20 with batches of five images, which
+/// make parts of different sizes, and 30 with batches of four. The images of the two classes have different weights.
+#[test]
+fn ranks_with_synchronised_batch_norm_train_as_one_process() {
+    let _turn = take_turn();
+    let folder = data();
+    let path = folder.path();
+    for image in 0..2 {
+        std::fs::remove_file(path.join(format!("data/train/red/{image}.png"))).unwrap();
+    }
+    let start = shifted_weights(&path.join("start.safetensors"));
+    for (batch, counts) in [(4, &[2][..]), (5, &[2, 3])] {
+        let settings = format!(
+            "--data data --init start.safetensors --recipe plain --size 48 --batch-size {batch} --epochs 10 --lr 0.001 \
+             --class-weights balanced --flip 0.5 --sync-batch-norm --no-publish"
+        );
+        let last = |out: &str| Weights::load(&path.join(out).join("last.safetensors")).unwrap();
+        let out = format!("one-{batch}");
+        run(path, &format!("{settings} --threads 1 --out {out}"))
+            .success()
+            .stderr(contains("`--sync-batch-norm` has no effect"));
+        let one = last(&out);
+        for name in ["model.0.0.weight", "model.7.3.weight", "fc.weight"] {
+            let pairs = start.values(name).iter().zip(one.values(name));
+            let moved = pairs.fold(0.0, |most: f32, (a, b)| most.max((a - b).abs()));
+            assert!(moved > 1e-3, "{name} hardly moved: {moved}");
+        }
+        for count in counts {
+            let out = format!("ranks-{batch}-{count}");
+            let Some(command) = ranks(*count, path, &format!("{settings} --out {out}")) else {
+                return;
+            };
+            let stderr = successful(command);
+            let line = format!("Batch norm uses the statistics of the images of all {count} ranks");
+            assert_eq!(stderr.matches(&line).count(), 1, "{stderr}");
+            let several = last(&out);
+            let tensors = one.architecture().tensors().into_iter();
+            for spec in tensors.filter(|spec| spec.kind != TensorKind::Counter) {
+                let name = format!("{} of {count} ranks, batches of {batch}", spec.name);
+                assert_close(&name, several.values(&spec.name), one.values(&spec.name), APART);
+            }
+        }
+    }
 }
 
 /// The processes of the program that work in `folder`. Some launchers start them through a helper.
@@ -183,6 +256,31 @@ fn an_interrupt_of_one_rank_stops_all_and_saves() {
         stderr.contains("continue with `mbn-train --resume stopped`"),
         "{stderr}"
     );
+}
+
+/// The other rank waits in the sums of batch norm.
+#[test]
+fn an_image_that_one_rank_cannot_read_ends_a_synchronised_run_that_resumes() {
+    let _turn = take_turn();
+    let folder = data();
+    let path = folder.path();
+    common::spoil(&path.join("data/train/red/5.png"));
+    let arguments = "--data data --alpha 0.25 --size 32 --batch-size 5 --epochs 2 --sync-batch-norm --no-publish --out run";
+    let Some(mut command) = two_ranks(path, arguments) else {
+        return;
+    };
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert_eq!(stderr.matches("error: ").count(), 1, "{stderr}");
+    assert!(
+        stderr.contains("5.png") && stderr.contains("--resume run"),
+        "{stderr}"
+    );
+    let resumed = two_ranks(path, "--resume run --bad-images skip").unwrap();
+    assert!(successful(resumed).contains("Best test accuracy"));
+    let settings = std::fs::read_to_string(path.join("run/settings.toml")).unwrap();
+    assert!(settings.contains("sync-batch-norm = true"), "{settings}");
 }
 
 #[test]

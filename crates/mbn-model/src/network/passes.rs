@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use candle_core::{Result, Tensor, bail};
-use mbn_ops::{CrossEntropy, ParameterGradients, Upstream};
+use mbn_ops::{CrossEntropy, ParameterGradients, SumOverRanks, Upstream};
 use mbn_ops::{global_average_pool, global_average_pool_backward};
 use mbn_ops::{linear, linear_backward};
 
@@ -12,6 +12,15 @@ use crate::layer::{Input, Layer, Mode};
 use crate::pass::{Gradients, Pass, Record};
 use crate::profile::Phase;
 
+/// A batch of which each rank passes a part.
+#[derive(Clone, Copy)]
+pub struct SharedBatch<'a> {
+    /// The other ranks.
+    pub ranks: &'a dyn SumOverRanks,
+    /// The share of this rank's part in the loss, in any unit that all ranks have: with equal weights of the images their number.
+    pub weight: f64,
+}
+
 impl Network {
     /// A pass over images `[N, 3, H, W]` in training mode: batch norm uses the batch's statistics, which enter
     /// the running ones, unless those are fixed.
@@ -19,8 +28,17 @@ impl Network {
     /// # Errors
     /// If the images have another shape or are too small.
     pub fn forward_train(&mut self, images: &Tensor) -> Result<Pass> {
+        self.forward_part(images, None)
+    }
+
+    /// [`Network::forward_train`] of a part of `batch`, of which other ranks pass the rest: batch norm uses the statistics of the whole.
+    /// Every rank makes the sums of [`Network::sums_over_ranks`]. Without a `batch` the images are a whole one.
+    ///
+    /// # Errors
+    /// As [`Network::forward_train`], or if the sums fail.
+    pub fn forward_part(&mut self, images: &Tensor, batch: Option<SharedBatch>) -> Result<Pass> {
         let images = images.detach().contiguous()?;
-        let records = self.convolutions(&images, Mode::Train)?;
+        let records = self.convolutions(&images, Mode::Train(batch.map(|batch| batch.ranks)))?;
         let features = self.pool(&records)?;
         let logits = self.linear(&features)?.detach();
         Ok(Pass {
@@ -39,6 +57,20 @@ impl Network {
     /// # Errors
     /// If the pass is another network's.
     pub fn backward(&mut self, pass: Pass, loss: &CrossEntropy) -> Result<Gradients> {
+        self.backward_part(pass, loss, None)
+    }
+
+    /// [`Network::backward`] for [`Network::forward_part`] of the same `batch`. The gradients of all ranks times the weights of their
+    /// parts add up to those of the whole batch times the sum of the weights.
+    ///
+    /// # Errors
+    /// As [`Network::backward`], or if the sums fail.
+    pub fn backward_part(
+        &mut self,
+        pass: Pass,
+        loss: &CrossEntropy,
+        batch: Option<SharedBatch>,
+    ) -> Result<Gradients> {
         let Pass {
             images,
             mut records,
@@ -78,6 +110,9 @@ impl Network {
                     gamma: parameters.gamma.zeros_like()?,
                     beta: parameters.beta.zeros_like()?,
                 };
+            } else if let Some(SharedBatch { ranks, weight }) = batch {
+                let rows = self.layers[i].rows(&record.raw);
+                parameters = parameters.over_ranks(rows, weight, ranks)?;
             }
             let upstream = Upstream {
                 activation: record.activation(),
@@ -132,7 +167,7 @@ impl Network {
             let shape = self.layers[i].out_shape(input)?;
             let out = self.buffers.take(shape, self.precision, &self.device)?;
             let mode = match mode {
-                Mode::Train if self.has_fixed_statistics || i < self.first_trainable() => Mode::Evaluate,
+                Mode::Train(_) if self.has_fixed_statistics || i < self.first_trainable() => Mode::Evaluate,
                 mode => mode,
             };
             let record = self.timed(Phase::Forward, i, |layer| layer.forward(input, out, mode))?;

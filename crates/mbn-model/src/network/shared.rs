@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Result, Tensor, bail};
 use mbn_ops::optim::AveragedTensors;
-use mbn_ops::{BatchStatistics, average_all};
+use mbn_ops::{BatchStatistics, average_all, summed_over_ranks};
 
 use super::Network;
 use crate::layer::Layer;
@@ -131,6 +131,17 @@ impl Network {
             };
         }
         Ok(gradients)
+    }
+
+    /// Numbers of values in the sums over ranks that [`Network::forward_part`] and then [`Network::backward_part`] ask for, in
+    /// their order. A rank without images makes them with zeros.
+    pub fn sums_over_ranks(&self) -> Vec<usize> {
+        let forward = self.with_statistics();
+        let forward: Vec<_> = forward
+            .map(|layer| summed_over_ranks(layer.spec.out_channels))
+            .collect();
+        let backward = forward.iter().rev();
+        forward.iter().chain(backward).copied().collect()
     }
 
     /// Counts a batch of which this network has passed no part.

@@ -189,6 +189,11 @@ settings! {
     temperature: Positive {
         group: Training, value: "T", example: "2", unset: "4",
     }
+    /// Batch norm over the images of all ranks; no effect with one process
+    sync_batch_norm: bool {
+        group: Training, value: "BOOL", example: "true", default: false,
+        option: |option| option.num_args(0..=1).require_equals(true).default_missing_value("true"),
+    }
     /// Let every class count the same in the loss
     class_weights: ClassWeights {
         group: Training, value: "none|balanced", example: "balanced", default: ClassWeights::None,

@@ -65,10 +65,15 @@ pub(super) fn require_statistics(
     let last = layers.iter().fold(smallest, |size, layer| {
         layer.out_size(size, &architecture.variant)
     });
+    let images = if settings.sync_batch_norm { batch } else { images };
     if images * last * last > 1 || settings.freeze.blocks() == BLOCKS {
         return Ok(());
     }
-    let of_rank = if ranks > 1 { " for a rank" } else { "" };
+    let of_rank = if ranks > 1 && !settings.sync_batch_norm {
+        " for a rank"
+    } else {
+        ""
+    };
     Err(anyhow!(
         "a batch of one image{of_rank} of {smallest} x {smallest} pixels leaves one value per channel in the last block, and batch \
          norm learns nothing from one value"

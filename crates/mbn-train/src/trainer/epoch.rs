@@ -6,7 +6,8 @@ use anyhow::{Result, anyhow, bail};
 use candle_core::Tensor;
 use mbn_cli::{Hint, interrupt};
 use mbn_data::{Batch, LoaderError};
-use mbn_model::{CrossEntropy, Gradients, Pass, Reading, cross_entropy, soft_cross_entropy, weigh_targets};
+use mbn_model::{CrossEntropy, Gradients, Pass, Reading, SharedBatch};
+use mbn_model::{cross_entropy, soft_cross_entropy, weigh_targets};
 
 use super::Trainer;
 use super::bad_images::Part;
@@ -134,7 +135,7 @@ impl Trainer {
         if batch.labels.is_empty() {
             return Ok(None);
         }
-        let (pass, loss) = self.forward(batch)?;
+        let (pass, loss) = self.forward(batch, None)?;
         let reading = self.meter.read_if_due()?;
         if reading.is_none_or(|reading| reading.loss.is_finite()) {
             let gradients = self.network.backward(pass, &loss)?;
@@ -150,13 +151,17 @@ impl Trainer {
         Ok(batch)
     }
 
-    /// A pass over a batch and its loss, which the meter gets.
-    pub(super) fn forward(&mut self, batch: Batch) -> Result<(Pass, CrossEntropy)> {
+    /// A pass over a batch, or over this rank's part of one that is shared, and its loss, which the meter gets.
+    pub(super) fn forward(
+        &mut self,
+        batch: Batch,
+        shared: Option<SharedBatch>,
+    ) -> Result<(Pass, CrossEntropy)> {
         let weights = self.class_weights.as_ref().map(|weights| batch.weights(weights));
         let targets = self.targets(&batch, weights.as_deref())?;
         let partners = prevailing_partners(&batch);
         let (images, labels) = self.feed.tensors(batch)?;
-        let pass = self.network.forward_train(&images)?;
+        let pass = self.network.forward_part(&images, shared)?;
         let loss = match targets {
             Some(targets) => soft_cross_entropy(pass.logits(), &targets)?,
             None => cross_entropy(

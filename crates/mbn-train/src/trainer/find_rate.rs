@@ -136,7 +136,7 @@ impl Trainer {
         if batch.labels.is_empty() {
             return Ok(None);
         }
-        self.forward(batch)?;
+        self.forward(batch, None)?;
         let reading = self.meter.read()?;
         Ok(reading.map(|reading| reading.loss / reading.images as f64))
     }

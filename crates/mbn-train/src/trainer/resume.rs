@@ -200,8 +200,12 @@ fn same_teacher(progress: &Progress) -> Result<Option<TeacherFile>> {
 /// Warns if sums may round differently from now on.
 fn warn_of_other_sums(progress: &Progress, options: &Options, device: &Device, ranks: &Ranks) {
     if ranks.size() != progress.ranks {
+        let effect = match progress.settings.sync_batch_norm {
+            true => "sums round differently",
+            false => "batch norm sees parts of batches of another size",
+        };
         log::warn!(
-            "the run was started with {} and continues with {}: batch norm sees parts of batches of another size",
+            "the run was started with {} and continues with {}: {effect}",
             counted(progress.ranks, "rank"),
             ranks.size()
         );

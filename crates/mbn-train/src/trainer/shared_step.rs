@@ -1,13 +1,16 @@
 //! A step that several ranks take together, each on its part of the batch.
 
+use std::rc::Rc;
+
 use anyhow::{Error, Result};
 use candle_core::Tensor;
 use mbn_cli::interrupt;
 use mbn_data::{Batch, LoaderError, Unusable};
-use mbn_model::{Gradients, Reading};
+use mbn_model::{Gradients, Reading, SharedBatch};
 
 use super::Trainer;
 use super::bad_images::Part;
+use super::batch_norm_sums::BatchNormSums;
 use crate::data;
 
 /// What a rank makes of its part of a batch. A part without images has no gradients, and zeros as totals.
@@ -84,8 +87,8 @@ impl Totals {
 }
 
 impl Trainer {
-    /// One step of all ranks, given this rank's part of the batch; they add up everything at once. Returns the reading of the
-    /// whole batch.
+    /// One step of all ranks, given this rank's part of the batch; they add up everything at once, after the sums of batch norm if
+    /// it is over the whole batch. Returns the reading of the whole batch.
     ///
     /// If a rank has an error, none of them steps: the main rank saves the run as it was before, and all of them return the error.
     pub(super) fn shared_step(
@@ -94,7 +97,15 @@ impl Trainer {
         learning_rate: f64,
     ) -> Result<Option<Reading>> {
         let statistics = self.network.running_statistics()?;
-        let (share, failure) = match self.share_of(batch) {
+        let ranks = Rc::clone(&self.ranks);
+        let sums = self
+            .syncs_batch_norm()
+            .then(|| BatchNormSums::new(&ranks, &self.network));
+        let share = self.share_of(batch, sums.as_ref());
+        if let Some(sums) = sums {
+            sums.finish()?;
+        }
+        let (share, failure) = match share {
             Ok(share) => (share, None),
             Err(error) => (Share::default(), Some(error)),
         };
@@ -138,7 +149,7 @@ impl Trainer {
     }
 
     /// What this rank makes of its part of a batch.
-    fn share_of(&mut self, batch: Result<Batch, LoaderError>) -> Result<Share> {
+    fn share_of(&mut self, batch: Result<Batch, LoaderError>, sums: Option<&BatchNormSums>) -> Result<Share> {
         let mut batch = data::usable(batch, self.run.path())?;
         let unusable = std::mem::take(&mut batch.unusable);
         if batch.labels.is_empty() {
@@ -153,8 +164,12 @@ impl Trainer {
             Some(weights) => batch.weights(weights).iter().sum(),
             None => images as f32,
         };
-        let (pass, loss) = self.forward(batch)?;
-        let gradients = self.network.backward(pass, &loss)?;
+        let shared = sums.map(|ranks| SharedBatch {
+            ranks,
+            weight: weight.into(),
+        });
+        let (pass, loss) = self.forward(batch, shared)?;
+        let gradients = self.network.backward_part(pass, &loss, shared)?;
         // This waits for the device, which by now has all of its work.
         let reading = self.meter.read()?;
         let (sum, right) = reading.map_or((0.0, 0), |reading| (reading.loss, reading.right));
@@ -170,6 +185,11 @@ impl Trainer {
             totals,
             unusable,
         })
+    }
+
+    /// Whether batch norm uses the statistics of the batch of several ranks.
+    pub(super) fn syncs_batch_norm(&self) -> bool {
+        self.progress.settings.sync_batch_norm && self.ranks.size() > 1
     }
 
     /// Saves the run, and returns this rank's error or that of another.

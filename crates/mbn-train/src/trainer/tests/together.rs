@@ -145,6 +145,71 @@ fn ranks_train_the_classifier_as_one_process_does() {
     }
 }
 
+/// A rank of a synchronised step fails between the sums of the forward and of the backward pass, because it believes in another
+/// number of classes: the others end with it, and none takes the step.
+#[test]
+fn an_error_between_the_sums_of_batch_norm_saves_the_run_before_the_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    let options = options(
+        path,
+        "run",
+        "--batch-size 5 --class-weights balanced --sync-batch-norm",
+    );
+    let ended = on_ranks(3, |ranks| {
+        let ranks = Rc::new(ranks);
+        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        assert!(trainer.train_epoch().unwrap() && trainer.finish_epoch().unwrap());
+        let before = trainer.network.to_weights(Metadata::default()).unwrap();
+        if ranks.rank() == 1 {
+            trainer.progress.classes.push("green".to_owned());
+        }
+        let error = message(&trainer.train().unwrap_err());
+        assert!(trainer.network.to_weights(Metadata::default()).unwrap() == before);
+        error
+    });
+    assert!(!ended[1].starts_with("rank "), "{}", ended[1]);
+    for rank in [0, 2] {
+        assert_eq!(ended[rank], format!("rank 1 on `localhost`: {}", ended[1]));
+    }
+    let state = load(path, "run");
+    assert_eq!((state.progress.steps, state.progress.position.step), (3, 0));
+    let resumed = [
+        "mbn-train",
+        "--device",
+        "cpu",
+        "--resume",
+        path.join("run").to_str().unwrap(),
+    ]
+    .map(str::to_owned);
+    for outcome in train(2, &Options::try_parse_from(resumed).unwrap()) {
+        assert_eq!(outcome.unwrap(), Outcome::Success);
+    }
+}
+
+/// A rank whose images cannot be used passes none, and makes the sums of batch norm with zeros.
+#[test]
+fn a_rank_without_images_takes_part_in_synchronised_batch_norm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    for image in 2..6 {
+        spoil_pixels(path, &format!("train/red/{image}"));
+    }
+    let options = options(path, "run", "--batch-size 2 --sync-batch-norm --bad-images skip");
+    let ended = on_ranks(2, |ranks| {
+        let ranks = Rc::new(ranks);
+        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        assert_eq!(trainer.train().unwrap(), Outcome::Success);
+        trainer.network.to_weights(Metadata::default()).unwrap()
+    });
+    assert!(ended[0] == ended[1]);
+    assert_eq!(ended[0].not_finite(), None);
+    let progress = load(path, "run").progress;
+    assert_eq!((progress.broken.train.len(), progress.history.len()), (4, 2));
+}
+
 #[test]
 fn weights_that_differ_end_the_run() {
     let folder = tempfile::tempdir().unwrap();
@@ -217,18 +282,22 @@ fn an_error_of_one_rank_saves_the_run_before_the_step() {
     }
 }
 
+/// Breaks the pixels of an image, whose structure stays.
+fn spoil_pixels(folder: &Path, name: &str) {
+    let file = folder.join(format!("data/{name}.png"));
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.windows(4).position(|part| part == b"IDAT").unwrap() + 8;
+    bytes[at] ^= 0xff;
+    std::fs::write(&file, bytes).unwrap();
+}
+
 #[test]
 fn images_that_are_skipped_are_known_to_all() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     pictures(path);
     for name in ["train/red/5", "train/blue/2", "val/red/1"] {
-        let file = path.join(format!("data/{name}.png"));
-        let mut bytes = std::fs::read(&file).unwrap();
-        // The pixels break, and the structure stays.
-        let at = bytes.windows(4).position(|part| part == b"IDAT").unwrap() + 8;
-        bytes[at] ^= 0xff;
-        std::fs::write(&file, bytes).unwrap();
+        spoil_pixels(path, name);
     }
     let options = options(path, "run", "--batch-size 8 --bad-images skip");
     for outcome in train(2, &options) {
@@ -299,6 +368,11 @@ fn batches_without_an_image_for_each_rank_are_refused() {
             2,
             "--batch-size 3",
             "a batch of one image for a rank of 32 x 32 pixels leaves one value per channel",
+        ),
+        (
+            2,
+            "--batch-size 1 --sync-batch-norm",
+            "a batch of 1 image has not one for each of 2 ranks",
         ),
     ] {
         let ended = train(ranks, &options(path, "run", more));
