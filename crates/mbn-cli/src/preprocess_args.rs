@@ -33,6 +33,20 @@ pub struct PreprocessArgs {
 }
 
 impl PreprocessArgs {
+    /// The options that the user gives.
+    pub fn given(&self) -> Vec<&'static str> {
+        let options = [
+            (self.size.is_some(), "--size"),
+            (self.resize.is_some(), "--resize"),
+            (self.shorter.is_some(), "--shorter"),
+            (self.interpolation.is_some(), "--interpolation"),
+            (self.mean.is_some(), "--mean"),
+            (self.std.is_some(), "--std"),
+        ];
+        let given = options.into_iter().filter(|(is_given, _)| *is_given);
+        given.map(|(_, option)| option).collect()
+    }
+
     /// What these say.
     pub fn stated(&self) -> PartialPreprocess {
         PartialPreprocess {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use mbn_cli::{Hint, Overrides, Wanted, load_weights_with, named_file, other_kind};
 use mbn_engine::engine::Reading;
+use mbn_engine::images::PixelType;
 use mbn_engine::precision::ModelPrecision;
 use mbn_files::{FileKind, HEAD};
 use mbn_onnx::ModelErrorKind;
@@ -168,6 +169,17 @@ impl Model {
             layout,
             output: output.map(str::to_owned),
             classes,
+        }
+    }
+
+    /// What its input takes. candle takes floats in its place.
+    pub fn pixel_type(&self) -> PixelType {
+        match &self.content {
+            Content::Onnx(_, onnx) if onnx.takes_bytes() => match onnx.resizes_inside() {
+                true => PixelType::Pictures,
+                false => PixelType::Uint8,
+            },
+            Content::Onnx(..) | Content::Weights(_) => PixelType::Float,
         }
     }
 

@@ -113,8 +113,12 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     {
         log::warn!("{settings} no effect, since no CUDA device is used");
     }
-    let takes_bytes = loaded.lanes.pixel_type() == PixelType::Uint8;
-    let preprocess = preprocessing.settle(loaded.input_size, takes_bytes)?;
+    let pixel_type = match has_runtime {
+        true => loaded.lanes.pixel_type(),
+        // candle stands in for the model, which would not listen either.
+        false => model.pixel_type(),
+    };
+    let preprocess = preprocessing.settle(loaded.input_size, pixel_type)?;
     let (scores, class_names) = outputs(&model, options, &loaded, classes)?;
     require_extra(&model, options, &loaded, scores)?;
     let check = match has_runtime {

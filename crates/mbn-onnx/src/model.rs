@@ -8,7 +8,8 @@ use prost::Message;
 
 use crate::foreign::ultralytics::Ultralytics;
 use crate::limits::{self, TooLarge};
-use crate::proto::{GraphProto, ModelProto};
+use crate::proto::{DataType, GraphProto, ModelProto};
+use crate::types::TensorType;
 
 /// Bytes of the largest protocol buffer.
 const MAX_BYTES: u64 = 1 << 31;
@@ -135,6 +136,19 @@ impl Model {
     /// Whether the graph itself resizes pictures of any size, as the model's `Preprocess` says.
     pub fn resizes_inside(&self) -> bool {
         self.property(RESIZE_INSIDE) == Some("true")
+    }
+
+    /// Whether the first input takes bytes, which the graph itself normalises.
+    pub fn takes_bytes(&self) -> bool {
+        let Some(graph) = self.graph() else {
+            return false;
+        };
+        // Old files list their constants among the inputs.
+        let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name() == name);
+        let mut inputs = graph.input.iter();
+        let input = inputs.find(|input| !is_constant(input.name()));
+        let stated = input.and_then(|input| TensorType::stated(input).ok());
+        stated.is_some_and(|stated| stated.elem == DataType::Uint8)
     }
 
     /// The value of a key of the metadata.

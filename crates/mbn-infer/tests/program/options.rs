@@ -1,6 +1,9 @@
 //! Options that contradict each other, or that need a device that the machine lacks.
 
-use crate::common::{self, failure, folder, picture, program, success};
+use mbn_onnx::{ANTIALIASED_RESIZE, ExportOptions, InputKind, InputSize};
+use tempfile::TempDir;
+
+use crate::common::{self, bare, failure, folder, library, picture, program, success};
 
 #[test]
 fn mistakes_on_the_command_line_are_exit_code_2() {
@@ -40,4 +43,77 @@ fn cuda_is_refused_where_it_is_not_available() {
         "{}",
         run.stderr
     );
+}
+
+/// Both engines refuse what the model does by itself, since candle stands in for the model.
+#[test]
+fn preprocessing_that_the_model_does_itself_is_refused() {
+    let folder = folder();
+    refuses_preprocessing(&folder, || program(&folder));
+    let Some(library) = library() else { return };
+    refuses_preprocessing(&folder, || {
+        let mut command = bare(&folder);
+        command.arg("--ort-lib").arg(&library);
+        command.args(["--device", "cpu", "--parity", "all"]);
+        command
+    });
+}
+
+fn refuses_preprocessing(folder: &TempDir, command: impl Fn() -> assert_cmd::Command) {
+    picture(folder, "a.png");
+    let bytes = ExportOptions {
+        input: InputKind::Uint8,
+        ..ExportOptions::default()
+    };
+    let pictures = ExportOptions {
+        opset: ANTIALIASED_RESIZE,
+        size: InputSize::Resized,
+        ..bytes
+    };
+    common::export(folder, "bytes.onnx", &bytes);
+    common::export(folder, "pictures.onnx", &pictures);
+    let run = |model: &str, options: &str, code| {
+        let mut command = command();
+        command.args(["--model", model, "a.png"]);
+        failure(command.args(options.split_whitespace()), code)
+    };
+    for option in [
+        "--resize crop",
+        "--interpolation bicubic",
+        "--preprocess clip",
+        "--preprocess bytes",
+        "--size 224",
+        "--mean 0.5",
+        "--std 0.5",
+    ] {
+        let refused = run("pictures.onnx", option, 1);
+        let name = option.split(' ').next().unwrap();
+        assert!(refused.stdout.is_empty(), "{option}");
+        assert!(
+            refused.stderr.contains(&format!("`{name}"))
+                && refused.stderr.contains("resizes and normalises pictures itself"),
+            "{}",
+            refused.stderr
+        );
+    }
+    for option in [
+        "--mean 0.5",
+        "--std 0.5",
+        "--preprocess half",
+        "--preprocess unit",
+    ] {
+        let refused = run("bytes.onnx", option, 1);
+        assert!(
+            refused.stderr.contains("which it normalises itself"),
+            "{}",
+            refused.stderr
+        );
+    }
+    let plain = run("bytes.onnx", "--format csv", 0).stdout;
+    let cropped = run("bytes.onnx", "--format csv --resize crop", 0).stdout;
+    assert_ne!(plain, cropped);
+    // The resize of a preset counts, and the model's own mean and standard deviation, for candle too.
+    let preset = run("bytes.onnx", "--format csv --preprocess bytes", 0).stdout;
+    assert_eq!(preset, cropped);
+    run("pictures.onnx", "", 0);
 }
