@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use mbn_cli::Hint;
 use mbn_data::{ClassFolders, CollectError, LeftOut, class_folders};
-use mbn_spec::text::listed;
+use mbn_spec::text::{joined, listed};
 
 use crate::classes::ClassNames;
 use crate::options::Options;
@@ -208,11 +208,12 @@ impl Labelled {
 
 /// The model's indexes of the classes that the folders name. Says which classes of the model have no folder.
 fn indices(folder: &Path, folders: &ClassFolders, classes: &ClassNames) -> Result<Vec<usize>> {
-    let (mut indices, mut unknown) = (Vec::new(), Vec::new());
+    let (mut indices, mut unknown, mut ambiguous) = (Vec::new(), Vec::new(), Vec::new());
     for (name, _) in &folders.classes {
-        match classes.index_of(name) {
-            Some(index) => indices.push(index),
-            None => unknown.push(name.clone()),
+        match classes.indices_of(name).as_slice() {
+            [] => unknown.push(name.clone()),
+            [index] => indices.push(*index),
+            several => ambiguous.push((name, several.to_vec())),
         }
     }
     let class_names = classes.names();
@@ -224,6 +225,20 @@ fn indices(folder: &Path, folders: &ClassFolders, classes: &ClassNames) -> Resul
         ))
         .hint(|| format!("the model's classes are {known}"));
     }
+    if let Some((_, first)) = ambiguous.first() {
+        let of_several = ambiguous
+            .iter()
+            .map(|(name, indices)| format!("`{name}` (indexes {})", joined(indices)));
+        let of_several = listed(of_several, LISTED);
+        return Err(anyhow!(
+            "these folders in `{shown}` are named like several classes of the model: {of_several}"
+        ))
+        .hint(|| match classes.id(first[0]) {
+            Some(id) => format!("name the folders by the identifiers of their classes, such as `{id}`"),
+            None => "`--classes FILE` gives each class a name of its own, by which the folders can be named"
+                .to_owned(),
+        });
+    }
     let without = (0..class_names.len()).filter(|index| !indices.contains(index));
     let without: Vec<_> = without.map(|index| class_names[index].clone()).collect();
     if !without.is_empty() {
@@ -233,8 +248,10 @@ fn indices(folder: &Path, folders: &ClassFolders, classes: &ClassNames) -> Resul
     Ok(indices)
 }
 
+/// Classes that a message names.
+const LISTED: usize = 12;
+
 fn named(classes: &[String]) -> String {
-    const LISTED: usize = 12;
     listed(classes.iter().map(|class| format!("`{class}`")), LISTED)
 }
 
@@ -281,5 +298,28 @@ mod tests {
             message.contains("`tench`") && !message.contains("`church`"),
             "{message}"
         );
+    }
+
+    /// Which of the classes the pictures are of is not known: an accuracy would be wrong.
+    #[test]
+    fn a_folder_named_like_several_classes_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["a", "ball", "church", "ball"].map(str::to_owned);
+        for name in ["a", "church"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+            std::fs::write(folder.path().join(name).join("1.png"), b"").unwrap();
+        }
+        let found = labelled(folder.path(), &names).unwrap();
+        let classes: Vec<_> = found.iter().map(|input| input.class).collect();
+        assert_eq!(classes, [Some(0), Some(2)]);
+        std::fs::create_dir(folder.path().join("ball")).unwrap();
+        let error = labelled(folder.path(), &names).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains("`ball` (indexes 1 and 3)") && !message.contains("`church`"),
+            "{message}"
+        );
+        let hint = &error.downcast_ref::<mbn_cli::Hinted>().unwrap().hint;
+        assert!(hint.contains("`--classes FILE`"), "{hint}");
     }
 }
