@@ -5,6 +5,7 @@ mod continued;
 mod list;
 mod named;
 mod remote;
+mod tables;
 mod walked;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use named::Named;
 use remote::{Content, Remote, is_url};
 
 pub use remote::Download;
+pub use tables::require_table;
 
 /// An image file, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -183,6 +183,14 @@ impl Model {
         }
     }
 
+    /// The number of images that it takes at once, if it fixes that.
+    pub fn fixed_batch(&self) -> Option<usize> {
+        match &self.content {
+            Content::Onnx(_, onnx) => onnx.fixed_batch(),
+            Content::Weights(_) => None,
+        }
+    }
+
     /// Multiply-adds for an image of this size, if the model is a MobileNetV1.
     pub fn multiply_adds(&self, size: usize) -> Option<u64> {
         let architecture = Architecture::new(self.metadata.alpha?, 1);

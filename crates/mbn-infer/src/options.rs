@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod check;
 mod parts;
 mod values;
 
@@ -349,11 +350,9 @@ impl Options {
             if self.output_name.is_some() {
                 return wrong("`--output-name` has no effect with `--engine candle`");
             }
-            if self.parity.is_some_and(|scope| scope != ParityScope::Off) {
-                return wrong(
-                    "`--parity` compares ONNX Runtime with candle, `--engine candle` runs candle alone",
-                );
-            }
+        }
+        if let Some(text) = self.wrong_check() {
+            return wrong(text);
         }
         if self.logits && self.format == OutputFormat::Text {
             return wrong("`--logits` needs `--format json`, `csv` or `parquet`");

@@ -41,6 +41,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         return bench::run(bench);
     }
     options.validate()?;
+    inputs::require_table(&options)?;
     // Before the guard is dropped, the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
     let shard = options.resolve_shard()?;

@@ -9,7 +9,7 @@ use prost::Message;
 use crate::foreign::ultralytics::Ultralytics;
 use crate::limits::{self, TooLarge};
 use crate::proto::{DataType, GraphProto, ModelProto};
-use crate::types::TensorType;
+use crate::types::{Dim, TensorType};
 
 /// Bytes of the largest protocol buffer.
 const MAX_BYTES: u64 = 1 << 31;
@@ -140,15 +140,24 @@ impl Model {
 
     /// Whether the first input takes bytes, which the graph itself normalises.
     pub fn takes_bytes(&self) -> bool {
-        let Some(graph) = self.graph() else {
-            return false;
-        };
+        self.first_input()
+            .is_some_and(|input| input.elem == DataType::Uint8)
+    }
+
+    /// The number of images that the first input takes at once, if the graph fixes it.
+    pub fn fixed_batch(&self) -> Option<usize> {
+        match self.first_input()?.shape.first()? {
+            Dim::Fixed(batch) => Some(*batch),
+            _ => None,
+        }
+    }
+
+    fn first_input(&self) -> Option<TensorType> {
+        let graph = self.graph()?;
         // Old files list their constants among the inputs.
         let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name() == name);
         let mut inputs = graph.input.iter();
-        let input = inputs.find(|input| !is_constant(input.name()));
-        let stated = input.and_then(|input| TensorType::stated(input).ok());
-        stated.is_some_and(|stated| stated.elem == DataType::Uint8)
+        TensorType::stated(inputs.find(|input| !is_constant(input.name()))?).ok()
     }
 
     /// The value of a key of the metadata.

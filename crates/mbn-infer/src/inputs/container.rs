@@ -121,6 +121,11 @@ impl Container {
         }
     }
 
+    /// Whether it has columns.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.content, Content::Table(_))
+    }
+
     /// The next picture. Calls `wait` if that may take long.
     ///
     /// # Errors

@@ -117,3 +117,69 @@ fn refuses_preprocessing(folder: &TempDir, command: impl Fn() -> assert_cmd::Com
     assert_eq!(preset, cropped);
     run("pictures.onnx", "", 0);
 }
+
+#[test]
+fn a_column_that_no_input_has_is_told() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    let run = failure(program(&folder).args(["--column", "image", "a.png"]), 2);
+    assert!(
+        run.stderr.contains("no PATH is a Parquet or Arrow file"),
+        "{}",
+        run.stderr
+    );
+    // What a folder or a list holds is known at the end.
+    let warning = "`--column` had no effect: no input is a Parquet or Arrow file";
+    std::fs::write(folder.path().join("list.txt"), "a.png\n").unwrap();
+    for arguments in [&["."][..], &["--list", "list.txt"]] {
+        let run = success(program(&folder).args(["--column", "image"]).args(arguments));
+        assert_eq!(run.stderr.matches(warning).count(), 1, "{}", run.stderr);
+    }
+    std::fs::write(folder.path().join("b.parquet"), "no table").unwrap();
+    for arguments in [&["a.png", "b.parquet"][..], &["a.png", "*.parquet"]] {
+        let run = failure(program(&folder).args(["--column", "image"]).args(arguments), 3);
+        assert!(!run.stderr.contains("had no effect"), "{}", run.stderr);
+    }
+}
+
+/// A file that does not exist is not missed: nothing would read it.
+#[test]
+fn options_of_a_check_that_is_off_are_mistakes() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    for (arguments, option) in [
+        (
+            &["--parity", "off", "--weights", "gone.safetensors"][..],
+            "--weights",
+        ),
+        (&["--parity", "off", "--tolerance", "1"], "--tolerance"),
+        (&["--engine", "candle", "--tolerance", "1"], "--tolerance"),
+    ] {
+        let run = failure(bare(&folder).args(arguments).arg("a.png"), 2);
+        let message = format!("`{option}` has no effect");
+        assert!(run.stderr.contains(&message), "{}", run.stderr);
+    }
+    // candle reads them to classify.
+    let weights = ["--parity", "off", "--weights", "gone.safetensors", "a.png"];
+    let run = failure(program(&folder).args(weights), 1);
+    assert!(run.stderr.contains("gone.safetensors"), "{}", run.stderr);
+}
+
+#[test]
+fn a_batch_size_that_the_model_does_not_take_is_told() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    picture(&folder, "a.png");
+    let four = ExportOptions {
+        batch: Some(4),
+        ..ExportOptions::default()
+    };
+    common::export(&folder, "model.onnx", &four);
+    for (size, is_told) in [("2", true), ("4", false)] {
+        let mut command = bare(&folder);
+        command.arg("--ort-lib").arg(&library);
+        let run = success(command.args(["--device", "cpu", "--batch-size", size, "a.png"]));
+        let told = run.stderr.contains("`model.onnx`, which takes 4 at once");
+        assert_eq!(told, is_told, "{}", run.stderr);
+    }
+}
