@@ -337,6 +337,15 @@ impl Options {
         }
     }
 
+    /// What is given about images, with the resize of a preset.
+    fn given_images(&self) -> PreprocessArgs {
+        let of_preset = || self.preprocess.map(|preset| preset.preprocess().resize);
+        PreprocessArgs {
+            resize: self.images.resize.or_else(of_preset),
+            ..self.images
+        }
+    }
+
     /// Refuses options that contradict each other.
     ///
     /// # Errors
@@ -351,6 +360,7 @@ impl Options {
                 return wrong("`--output-name` has no effect with `--engine candle`");
             }
         }
+        self.given_images().validate()?;
         if let Some(text) = self.wrong_check() {
             return wrong(text);
         }

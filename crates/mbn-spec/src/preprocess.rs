@@ -87,6 +87,8 @@ pub struct Preprocess {
     pub std: [f32; 3],
 }
 
+/// The smallest height and width of a network's input.
+pub const SMALLEST_SIZE: usize = 32;
 /// The longest shorter side that is accepted.
 const LONGEST_SHORTER: usize = 8192;
 
@@ -185,7 +187,7 @@ impl Preprocess {
     /// # Errors
     /// [`PreprocessError`] for the first value out of range.
     pub fn validate(&self) -> Result<(), PreprocessError> {
-        if !(32..=4096).contains(&self.size) {
+        if !(SMALLEST_SIZE..=4096).contains(&self.size) {
             return Err(PreprocessError::Size(self.size));
         }
         if let Some(shorter) = self.shorter

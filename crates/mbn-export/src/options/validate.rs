@@ -11,6 +11,7 @@ impl Options {
     /// # Errors
     /// [`UsageError`], for exit code 2.
     pub fn validate(&self) -> Result<()> {
+        self.overrides.images.validate()?;
         if self.allow_overflow && self.precision != PrecisionName::Fp16 {
             let message = "`--allow-overflow` has no effect without `--precision fp16`";
             return Err(UsageError(message.to_owned()).into());

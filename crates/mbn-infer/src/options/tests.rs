@@ -75,6 +75,13 @@ fn contradictions_are_refused() {
         "--engine candle --output-name logits a.png",
         "--preprocess resnet a.png",
         "--mean 1,2 a.png",
+        "--mean nan a.png",
+        "--mean 123.675,116.28,103.53 a.png",
+        "--std 0 a.png",
+        "--resize square --shorter 300 a.png",
+        "--preprocess keras --shorter 300 a.png",
+        "--size 224 --shorter 200 a.png",
+        "--size 8 a.png",
         "--device cuda --cudnn-search default a.png",
     ] {
         assert!(parse(arguments).is_err(), "{arguments}");
@@ -99,6 +106,8 @@ fn contradictions_are_refused() {
         "--device cuda --prefer-nhwc --fuse-conv-bias a.png",
         "--engine candle --tf32 a.png",
         "--preprocess imagenet --size 224 --resize crop --shorter 232 --interpolation bicubic --mean 0.5 --std 1,1,1 a.png",
+        "--preprocess keras --resize crop --shorter 300 a.png",
+        "--shorter 96 a.png",
         "--classes a.txt --output-name probs --multi-label a.png",
         "--device cuda:1 --cudnn-search exhaustive --cuda-libs /lib a.png",
     ] {
