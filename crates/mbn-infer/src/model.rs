@@ -237,8 +237,16 @@ impl Foreign {
         let folders = [Some(folder), above].into_iter().flatten();
         Self {
             ultralytics,
-            folders: folders.map(Path::to_owned).collect(),
+            folders: folders.map(shown).collect(),
         }
+    }
+}
+
+/// The folder under a name that messages can show: the parent of a mere name has none.
+fn shown(folder: &Path) -> PathBuf {
+    match folder.as_os_str().is_empty() {
+        true => ".".into(),
+        false => folder.to_owned(),
     }
 }
 
