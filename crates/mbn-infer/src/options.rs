@@ -168,7 +168,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     pub format: OutputFormat,
 
-    /// File to write instead of stdout; `{shard}` in its name is the number of the shard. Until it is complete, it is called
+    /// File to write instead of stdout, or `-` for stdout; `{shard}` in its name is the number of the shard. Until it is complete, it is called
     /// `FILE.partial`
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
