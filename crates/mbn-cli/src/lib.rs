@@ -30,7 +30,7 @@ pub use generate::Generated;
 pub use hint::{Hint, Hinted};
 pub use hub::{NamedFile, named_file};
 pub use mbn_fetch::hub::{HubName, Wanted};
-pub use output::{check_output, check_output_file, check_output_folder};
+pub use output::{check_output, check_output_file, check_output_folder, refuse_stdout};
 pub use overrides::Overrides;
 pub use preprocess_args::{PreprocessArgs, options_of};
 pub use run::{Outcome, UsageError, message, run, start_threads};

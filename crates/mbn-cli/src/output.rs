@@ -5,7 +5,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Error, Result};
 use mbn_files::{Folders, OutputError, OutputProblem};
 
-use crate::{Hinted, quote};
+use crate::{Hinted, UsageError, quote};
+
+/// Refuses `-`, which a user may mean as stdout, for an output that cannot go there.
+///
+/// # Errors
+/// [`UsageError`], for exit code 2.
+pub fn refuse_stdout(output: &Path) -> Result<(), UsageError> {
+    match output == Path::new("-") {
+        true => Err(UsageError(
+            "`-` stands for stdout, where this output cannot go; `./-` is a file or folder of that name"
+                .to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
 
 /// Checks before the work begins that the output `path` can be written. Errors carry advice.
 ///
@@ -19,16 +33,18 @@ pub fn check_output(path: &Path) -> Result<()> {
 /// As [`check_output`], for an output that must be a file; returns the file's own name, links followed.
 ///
 /// # Errors
-/// As [`check_output`], and if it is a device, a pipe or an open file.
+/// As [`check_output`], and if it is a device, a pipe, an open file, or `-`.
 pub fn check_output_file(path: &Path) -> Result<PathBuf> {
+    refuse_stdout(path)?;
     mbn_files::check_output_file(path, Folders::Present).map_err(advise)
 }
 
 /// As [`check_output`], for a folder that gets files, and that the program creates if it is missing.
 ///
 /// # Errors
-/// It or the nearest folder above it cannot be written to, or is no folder.
+/// It or the nearest folder above it cannot be written to, or is no folder, or `-`.
 pub fn check_output_folder(path: &Path) -> Result<()> {
+    refuse_stdout(path)?;
     mbn_files::check_output_folder(path).map_err(advise)
 }
 

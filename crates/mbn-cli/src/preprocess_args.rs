@@ -2,7 +2,11 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use mbn_spec::{Channels, Interpolation, PartialPreprocess, Preprocess, Resize};
+use mbn_spec::{Channels, Interpolation, PartialPreprocess, Preprocess, Resize, SMALLEST_SIZE};
+
+use crate::UsageError;
+
+const SHORTER_OF_SQUARE: &str = "`--shorter` has no effect without `--resize crop`";
 
 /// What a user says about the preprocessing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Args)]
@@ -33,6 +37,20 @@ pub struct PreprocessArgs {
 }
 
 impl PreprocessArgs {
+    /// The options that the user gives.
+    pub fn given(&self) -> Vec<&'static str> {
+        let options = [
+            (self.size.is_some(), "--size"),
+            (self.resize.is_some(), "--resize"),
+            (self.shorter.is_some(), "--shorter"),
+            (self.interpolation.is_some(), "--interpolation"),
+            (self.mean.is_some(), "--mean"),
+            (self.std.is_some(), "--std"),
+        ];
+        let given = options.into_iter().filter(|(is_given, _)| *is_given);
+        given.map(|(_, option)| option).collect()
+    }
+
     /// What these say.
     pub fn stated(&self) -> PartialPreprocess {
         PartialPreprocess {
@@ -46,6 +64,23 @@ impl PreprocessArgs {
         }
     }
 
+    /// Refuses what no picture can follow, whatever is said elsewhere.
+    ///
+    /// # Errors
+    /// [`UsageError`], for exit code 2.
+    pub fn validate(&self) -> Result<(), UsageError> {
+        if self.resize == Some(Resize::Square) && self.shorter.is_some() {
+            return Err(UsageError(SHORTER_OF_SQUARE.to_owned()));
+        }
+        // Where the user does not give the size, any shorter side from the smallest on may be right.
+        let rest = Preprocess {
+            resize: Resize::Crop,
+            ..Preprocess::default().with_size(SMALLEST_SIZE)
+        };
+        let valid = self.stated().over(rest).validate();
+        valid.map_err(|error| UsageError(error.to_string()))
+    }
+
     /// `usual`, with what these say.
     ///
     /// # Errors
@@ -53,7 +88,7 @@ impl PreprocessArgs {
     pub fn over(&self, usual: Preprocess) -> Result<Preprocess> {
         let preprocess = self.stated().over(usual);
         if preprocess.resize == Resize::Square && self.shorter.is_some() {
-            bail!("`--shorter` has no effect without `--resize crop`");
+            bail!(SHORTER_OF_SQUARE);
         }
         preprocess.validate()?;
         Ok(preprocess)
@@ -94,6 +129,61 @@ mod tests {
     use mbn_spec::Preset;
 
     use super::*;
+
+    #[test]
+    fn what_no_model_can_follow_is_a_mistake_on_the_command_line() {
+        let none = PreprocessArgs::default();
+        let channels = |text: &str| text.parse().ok();
+        for wrong in [
+            PreprocessArgs {
+                size: Some(8),
+                ..none
+            },
+            PreprocessArgs {
+                shorter: Some(8),
+                ..none
+            },
+            PreprocessArgs {
+                std: channels("0"),
+                ..none
+            },
+            PreprocessArgs {
+                mean: channels("nan"),
+                ..none
+            },
+            PreprocessArgs {
+                mean: channels("123.675,116.28,103.53"),
+                ..none
+            },
+            PreprocessArgs {
+                resize: Some(Resize::Square),
+                shorter: Some(300),
+                ..none
+            },
+            PreprocessArgs {
+                size: Some(224),
+                shorter: Some(200),
+                ..none
+            },
+        ] {
+            assert!(wrong.validate().is_err(), "{wrong:?}");
+        }
+        for right in [
+            none,
+            PreprocessArgs {
+                shorter: Some(40),
+                ..none
+            },
+            PreprocessArgs {
+                size: Some(224),
+                resize: Some(Resize::Square),
+                mean: channels("0.5"),
+                ..none
+            },
+        ] {
+            assert!(right.validate().is_ok(), "{right:?}");
+        }
+    }
 
     #[test]
     fn the_usual_shorter_side_needs_no_option() {

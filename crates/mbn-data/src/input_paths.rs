@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use glob_pattern::{Glob, Matches};
+use mbn_files::FileKind;
 
 use crate::decode::{DecodeErrorKind, FORMAT_NAMES};
 use crate::picture_files::{IsForeign, LeftOut, Walk, nothing_is_foreign};
@@ -45,6 +46,12 @@ pub enum CollectErrorKind {
     /// The path is an archive that lacks its end.
     #[error("the archive ends early, more may be missing")]
     ArchiveEnds,
+    /// The path is said to be an archive, and is something else.
+    #[error("it is {0}, expected a tar archive")]
+    OtherThanArchive(FileKind),
+    /// The path is said to be an archive, and does not begin like one.
+    #[error("not a tar archive")]
+    NotAnArchive,
     /// A picture in an archive cannot be used.
     #[error(transparent)]
     Picture(DecodeErrorKind),

@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use tar::{Archive, EntryType};
+use mbn_files::FileKind;
+use tar::{Archive, EntryType, Header};
 
 use crate::decode::{DecodeErrorKind, MAX_FILE_BYTES};
 use crate::file_kind::FIRST_BYTES;
@@ -13,6 +15,9 @@ use crate::picture_files::{LeftOut, Reason, normal_parts, reason_by_name};
 
 /// Archives consist of blocks of this many bytes.
 const BLOCK: u64 = 512;
+
+/// Where the checksum is in a header. It is the sum of all bytes, with spaces in its own place.
+const CHECKSUM: Range<usize> = 148..156;
 
 /// A picture in an archive, or in another file that holds several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +42,16 @@ pub struct TarPictures<R> {
 struct Counted<R> {
     inner: R,
     read: u64,
+    /// The first block, as far as it was read.
+    first: Vec<u8>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(into)?;
         self.read += n as u64;
+        let missing = (BLOCK as usize).saturating_sub(self.first.len());
+        self.first.extend(into.iter().take(n.min(missing)));
         Ok(n)
     }
 }
@@ -65,6 +74,7 @@ impl<R: Read> TarPictures<R> {
             content: Counted {
                 inner: content,
                 read: 0,
+                first: Vec::new(),
             },
             archive: archive.to_owned(),
             left_out: LeftOut::default(),
@@ -123,7 +133,11 @@ impl<R: Read> Iterator for TarPictures<R> {
         while !self.is_over {
             let found = self.entry().unwrap_or_else(|kind| {
                 self.is_over = true;
-                Found::Failure(kind.of(&self.archive))
+                Found::Failure(
+                    of_no_archive(&self.content.first)
+                        .unwrap_or(kind)
+                        .of(&self.archive),
+                )
             });
             let result = match found {
                 Found::Picture(picture) => Ok(picture),
@@ -147,6 +161,29 @@ impl<R: Read> Iterator for TarPictures<R> {
         }
         None
     }
+}
+
+/// What a file is that begins so and is no archive; `None` if it may be one.
+fn of_no_archive(first: &[u8]) -> Option<CollectErrorKind> {
+    let is_whole = first.len() == BLOCK as usize;
+    if is_whole && is_header(first) {
+        return None;
+    }
+    match FileKind::recognise(first) {
+        Some(FileKind::Tar | FileKind::Empty) => None,
+        Some(kind) => Some(CollectErrorKind::OtherThanArchive(kind)),
+        None => is_whole.then_some(CollectErrorKind::NotAnArchive),
+    }
+}
+
+/// Whether a block has the checksum of a header.
+fn is_header(block: &[u8]) -> bool {
+    let checksum = Header::from_byte_slice(block).cksum().ok();
+    let byte = |(at, byte): (usize, &u8)| match CHECKSUM.contains(&at) {
+        true => u32::from(b' '),
+        false => u32::from(*byte),
+    };
+    checksum == Some(block.iter().enumerate().map(byte).sum())
 }
 
 /// What an entry is, by its first bytes. A picture gets its content later.
@@ -268,8 +305,21 @@ mod tests {
 
     #[test]
     fn what_is_no_archive_or_has_no_picture_is_said() {
+        let mut damaged = archive(&[("a.png", PNG)]);
+        damaged[0] = b'b';
         for (content, part) in [
-            (&[b'x'; 2000][..], "a.tar: "),
+            (&[b'x'; 2000][..], "a.tar: not a tar archive"),
+            (
+                &[b"\x1f\x8b\x08\x00".as_slice(), &[7; 1000]].concat(),
+                "a.tar: it is a file compressed by gzip, expected a tar archive",
+            ),
+            (b"\x1f\x8b\x08\x00", "a.tar: it is a file compressed by gzip"),
+            (
+                &[b"\xff\xd8\xff\xe0\0\x10JFIF\0".as_slice(), &[7; 1000]].concat(),
+                "a.tar: it is a JPEG picture, expected a tar archive",
+            ),
+            // A damaged archive is one.
+            (&damaged, "a.tar: archive header checksum mismatch"),
             (b"", "a.tar: the archive ends early"),
             (
                 &archive(&[("a.json", b"{}")]),

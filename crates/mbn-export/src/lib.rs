@@ -75,8 +75,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     start_threads(options.common.thread_count())?;
     let weights = weights::get(&source, classes, &options.overrides)?;
     if options.summary {
-        let preprocess = weights.metadata().preprocess.unwrap_or_default();
-        print(&summary::table(weights.architecture(), preprocess.size))?;
+        print_summary(&weights)?;
     }
     match (options.weights_out(), target(&weights, &options)?) {
         (Some(out), _) => write_weights(&weights, out)?,
@@ -146,10 +145,18 @@ fn examine(command: Command, threads: usize) -> Result<Outcome> {
     })
 }
 
-/// Prints what each layer costs, and no more.
+fn print_summary(weights: &Weights) -> Result<()> {
+    let preprocess = weights.metadata().preprocess.unwrap_or_default();
+    print(&summary::table(weights.architecture(), preprocess.size))
+}
+
+/// Prints the tables that are asked for, at least what each layer costs, and no more.
 fn costs(source: &WeightsSource, options: &Options) -> Result<Outcome> {
     start_threads(options.common.thread_count())?;
     let weights = weights::get(source, options.classes.as_deref(), &options.overrides)?;
+    if options.summary {
+        print_summary(&weights)?;
+    }
     if let Some(recipe) = options.recipe() {
         print(&calibrate::quantise(&weights, &recipe)?.table.unwrap_or_default())?;
     }

@@ -63,23 +63,22 @@ pub fn run(options: &BenchOptions) -> Result<Outcome> {
 fn measure(subjects: &mut [Subject], options: &BenchOptions) -> Result<Option<Vec<Measured>>> {
     let mut all = Vec::new();
     for subject in subjects.iter() {
-        all.extend(
-            options
-                .batch_size
-                .iter()
-                .map(|batch| Measured::new(subject.described(*batch))),
-        );
+        let batches = subject.batches().iter();
+        all.extend(batches.map(|batch| Measured::new(subject.described(*batch))));
     }
     let time = Duration::from_secs_f64(options.seconds / ROUNDS as f64);
     for round in 0..ROUNDS {
         let mut measured = all.iter_mut();
         for subject in subjects.iter_mut() {
-            for (batch, measured) in options.batch_size.iter().zip(&mut measured) {
+            for batch in subject.batches().to_vec() {
+                let Some(measured) = measured.next() else {
+                    break;
+                };
                 if interrupt::requested() {
                     return Ok(None);
                 }
                 let warm_up = if round == 0 { options.warm_up } else { 1 };
-                measured.rounds.push(self::round(subject, *batch, warm_up, time)?);
+                measured.rounds.push(self::round(subject, batch, warm_up, time)?);
             }
         }
     }

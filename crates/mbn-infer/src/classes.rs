@@ -54,23 +54,31 @@ impl ClassNames {
         &self.names
     }
 
-    /// The index of the class that is called `name`, or has it as its identifier. For a model of another tool, one of the
-    /// synonyms in a name will do too, unless several classes have it.
-    pub fn index_of(&self, name: &str) -> Option<usize> {
-        let exact = |names: &[String]| names.iter().position(|known| known == name);
-        exact(&self.names)
-            .or_else(|| exact(&self.ids))
-            .or_else(|| self.by_synonym(&normal(name)))
+    /// The indexes of the classes that are called `name`; if there are none, of the class that has it as its identifier. For a
+    /// model of another tool, one of the synonyms in a name will do too.
+    pub fn indices_of(&self, name: &str) -> Vec<usize> {
+        let exact = |names: &[String]| positions(names, |known| known == name);
+        let found = exact(&self.names);
+        if !found.is_empty() {
+            return found;
+        }
+        let found = exact(&self.ids);
+        if !found.is_empty() || !self.by_synonyms {
+            return found;
+        }
+        let name = normal(name);
+        let has = |class: &str| normal(class) == name || class.split(',').any(|part| normal(part) == name);
+        positions(&self.names, has)
     }
 
-    fn by_synonym(&self, name: &str) -> Option<usize> {
-        if !self.by_synonyms {
-            return None;
-        }
-        let has = |class: &str| normal(class) == name || class.split(',').any(|part| normal(part) == name);
-        let mut found = (0..self.names.len()).filter(|index| has(&self.names[*index]));
-        found.next().filter(|_| found.next().is_none())
+    /// WordNet's identifier of a class, if the names come with them.
+    pub fn id(&self, index: usize) -> Option<&str> {
+        self.ids.get(index).map(String::as_str)
     }
+}
+
+fn positions(names: &[String], is: impl Fn(&str) -> bool) -> Vec<usize> {
+    (0..names.len()).filter(|index| is(&names[*index])).collect()
 }
 
 /// `n01440764` and `tench, Tinca tinca`.
@@ -234,7 +242,7 @@ mod tests {
     fn identifiers_are_taken_off_if_every_line_has_one() {
         let names = ClassNames::of_lines(lines(&["n01440764 tench, Tinca tinca", "n01443537\tgoldfish"]));
         assert_eq!(names.names(), ["tench, Tinca tinca", "goldfish"]);
-        assert_eq!(names.index_of("n01443537"), Some(1));
+        assert_eq!(names.indices_of("n01443537"), [1]);
         for kept in [
             &["n01440764 tench", "goldfish"][..],
             &["n01440764", "n01443537"],
@@ -253,14 +261,14 @@ mod tests {
             "n02012849 crane",
             "n03126707 crane",
         ]));
-        assert_eq!(names.index_of("tench"), None);
+        assert!(names.indices_of("tench").is_empty());
         names.by_synonyms = true;
-        assert_eq!(names.index_of("tench"), Some(0));
-        assert_eq!(names.index_of("English_springer"), Some(1));
-        assert_eq!(names.index_of("n03126707"), Some(3));
-        // An exact name is the first that has it; a synonym must be one class's alone.
-        assert_eq!(names.index_of("crane"), Some(2));
-        assert_eq!(names.index_of("Crane"), None);
-        assert_eq!(names.index_of("spaniel"), None);
+        assert_eq!(names.indices_of("tench"), [0]);
+        assert_eq!(names.indices_of("English_springer"), [1]);
+        assert_eq!(names.indices_of("n03126707"), [3]);
+        assert_eq!((names.id(3), names.id(4)), (Some("n03126707"), None));
+        assert_eq!(names.indices_of("crane"), [2, 3]);
+        assert_eq!(names.indices_of("Crane"), [2, 3]);
+        assert!(names.indices_of("spaniel").is_empty());
     }
 }

@@ -161,13 +161,16 @@ impl std::fmt::Display for Evaluation {
             100.0 * self.calibration_error()
         )?;
         if let Some(certain) = &self.certain {
+            let share = 100.0 * part(certain.images, self.images);
             write!(
                 f,
-                "\nat a probability of {} or more: {:.2} % of the images, top-1 {:.2} % of them",
-                certain.threshold,
-                100.0 * part(certain.images, self.images),
-                100.0 * part(certain.right, certain.images)
+                "\nat a probability of {} or more: {share:.2} % of the images",
+                certain.threshold
             )?;
+            if certain.images > 0 {
+                let right = 100.0 * part(certain.right, certain.images);
+                write!(f, ", top-1 {right:.2} % of them")?;
+            }
         }
         Ok(())
     }

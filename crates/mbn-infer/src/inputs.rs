@@ -2,17 +2,18 @@
 
 mod container;
 mod continued;
+mod labelled;
 mod list;
 mod named;
 mod remote;
+mod tables;
 mod walked;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use mbn_cli::Hint;
-use mbn_data::{ClassFolders, CollectError, LeftOut, class_folders};
-use mbn_spec::text::listed;
+use mbn_data::{CollectError, LeftOut};
 
 use crate::classes::ClassNames;
 use crate::options::Options;
@@ -20,11 +21,13 @@ use crate::output::Results;
 use crate::shard::Shard;
 use container::Container;
 use continued::Continued;
+use labelled::Labelled;
 use list::{End, List};
 use named::Named;
 use remote::{Content, Remote, is_url};
 
 pub use remote::Download;
+pub use tables::require_table;
 
 /// An image file, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +139,7 @@ pub fn inputs(
             all.add(path, class_names)?;
         }
         return Ok(Inputs {
-            total: Some(all.inputs.len() as u64),
+            total: Some(all.len()),
             source: Box::new(all),
         });
     }
@@ -164,122 +167,4 @@ pub fn inputs(
 pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// The images of folders of `CLASS/*`, with the model's indexes of their classes.
-#[derive(Default)]
-struct Labelled {
-    inputs: std::collections::VecDeque<Input>,
-    left_out: LeftOut,
-}
-
-impl Source for Labelled {
-    fn next(&mut self, _: &mut dyn FnMut()) -> Result<Option<Input>> {
-        Ok(self.inputs.pop_front())
-    }
-
-    fn left_out(&mut self) -> LeftOut {
-        std::mem::take(&mut self.left_out)
-    }
-}
-
-impl Labelled {
-    /// Adds a folder. One without classes gives one failed input.
-    fn add(&mut self, folder: &Path, class_names: &ClassNames) -> Result<()> {
-        let folders = match class_folders(folder) {
-            Ok(folders) => folders,
-            Err(error) => {
-                self.inputs.push_back(Input::failed(folder, &error));
-                return Ok(());
-            }
-        };
-        let indices = indices(folder, &folders, class_names)?;
-        self.left_out.merge(folders.left_out.clone());
-        for (place, class) in indices.into_iter().enumerate() {
-            let found = folders.collect(place);
-            self.left_out.merge(found.left_out);
-            let pictures = found.pictures.into_iter();
-            self.inputs
-                .extend(pictures.map(|picture| Input::new(picture, Some(class))));
-        }
-        Ok(())
-    }
-}
-
-/// The model's indexes of the classes that the folders name. Says which classes of the model have no folder.
-fn indices(folder: &Path, folders: &ClassFolders, classes: &ClassNames) -> Result<Vec<usize>> {
-    let (mut indices, mut unknown) = (Vec::new(), Vec::new());
-    for (name, _) in &folders.classes {
-        match classes.index_of(name) {
-            Some(index) => indices.push(index),
-            None => unknown.push(name.clone()),
-        }
-    }
-    let class_names = classes.names();
-    let shown = folder.display();
-    if !unknown.is_empty() {
-        let (unknown, known) = (named(&unknown), named(class_names));
-        return Err(anyhow!(
-            "these folders in `{shown}` are not named like classes of the model: {unknown}"
-        ))
-        .hint(|| format!("the model's classes are {known}"));
-    }
-    let without = (0..class_names.len()).filter(|index| !indices.contains(index));
-    let without: Vec<_> = without.map(|index| class_names[index].clone()).collect();
-    if !without.is_empty() {
-        let (n, all, names) = (without.len(), class_names.len(), named(&without));
-        log::info!("`{shown}` has no folder for {n} of the model's {all} classes: {names}");
-    }
-    Ok(indices)
-}
-
-fn named(classes: &[String]) -> String {
-    const LISTED: usize = 12;
-    listed(classes.iter().map(|class| format!("`{class}`")), LISTED)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn labelled(folder: &Path, class_names: &[String]) -> Result<Vec<Input>> {
-        let mut all = Labelled::default();
-        all.add(folder, &ClassNames::new(class_names.to_vec()))?;
-        Ok(all.inputs.into())
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_evaluated_is_one_failed_input() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = ["church", "tench"].map(str::to_owned);
-        let gone = labelled(&folder.path().join("gone"), &names).unwrap();
-        assert_eq!(gone.len(), 1);
-        assert!(gone[0].problem.is_some() && gone[0].path.ends_with("gone"));
-        for name in &names {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        std::fs::write(folder.path().join("tench/1.png"), b"").unwrap();
-        let found = labelled(folder.path(), &names).unwrap();
-        assert!(found[0].path.ends_with("church") && found[0].problem.is_some());
-        assert!(found[1].path.ends_with("tench/1.png") && found[1].class == Some(1));
-        assert_eq!(found.len(), 2);
-    }
-
-    #[test]
-    fn classes_get_the_models_indexes() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["church", "tench"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-            std::fs::write(folder.path().join(name).join("1.png"), b"").unwrap();
-        }
-        let names = ["tench", "golf ball", "church"].map(str::to_owned);
-        let found = labelled(folder.path(), &names).unwrap();
-        let classes: Vec<_> = found.iter().map(|i| i.class).collect();
-        assert_eq!(classes, [Some(2), Some(0)]);
-        let message = labelled(folder.path(), &names[1..]).unwrap_err().to_string();
-        assert!(
-            message.contains("`tench`") && !message.contains("`church`"),
-            "{message}"
-        );
-    }
 }

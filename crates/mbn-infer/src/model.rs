@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use mbn_cli::{Hint, Overrides, Wanted, load_weights_with, named_file, other_kind};
 use mbn_engine::engine::Reading;
+use mbn_engine::images::PixelType;
 use mbn_engine::precision::ModelPrecision;
 use mbn_files::{FileKind, HEAD};
 use mbn_onnx::ModelErrorKind;
@@ -171,6 +172,25 @@ impl Model {
         }
     }
 
+    /// What its input takes. candle takes floats in its place.
+    pub fn pixel_type(&self) -> PixelType {
+        match &self.content {
+            Content::Onnx(_, onnx) if onnx.takes_bytes() => match onnx.resizes_inside() {
+                true => PixelType::Pictures,
+                false => PixelType::Uint8,
+            },
+            Content::Onnx(..) | Content::Weights(_) => PixelType::Float,
+        }
+    }
+
+    /// The number of images that it takes at once, if it fixes that.
+    pub fn fixed_batch(&self) -> Option<usize> {
+        match &self.content {
+            Content::Onnx(_, onnx) => onnx.fixed_batch(),
+            Content::Weights(_) => None,
+        }
+    }
+
     /// Multiply-adds for an image of this size, if the model is a MobileNetV1.
     pub fn multiply_adds(&self, size: usize) -> Option<u64> {
         let architecture = Architecture::new(self.metadata.alpha?, 1);
@@ -217,8 +237,16 @@ impl Foreign {
         let folders = [Some(folder), above].into_iter().flatten();
         Self {
             ultralytics,
-            folders: folders.map(Path::to_owned).collect(),
+            folders: folders.map(shown).collect(),
         }
+    }
+}
+
+/// The folder under a name that messages can show: the parent of a mere name has none.
+fn shown(folder: &Path) -> PathBuf {
+    match folder.as_os_str().is_empty() {
+        true => ".".into(),
+        false => folder.to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod check;
 mod parts;
 mod values;
 
@@ -167,7 +168,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     pub format: OutputFormat,
 
-    /// File to write instead of stdout; `{shard}` in its name is the number of the shard. Until it is complete, it is called
+    /// File to write instead of stdout, or `-` for stdout; `{shard}` in its name is the number of the shard. Until it is complete, it is called
     /// `FILE.partial`
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
@@ -336,6 +337,15 @@ impl Options {
         }
     }
 
+    /// What is given about images, with the resize of a preset.
+    fn given_images(&self) -> PreprocessArgs {
+        let of_preset = || self.preprocess.map(|preset| preset.preprocess().resize);
+        PreprocessArgs {
+            resize: self.images.resize.or_else(of_preset),
+            ..self.images
+        }
+    }
+
     /// Refuses options that contradict each other.
     ///
     /// # Errors
@@ -349,11 +359,10 @@ impl Options {
             if self.output_name.is_some() {
                 return wrong("`--output-name` has no effect with `--engine candle`");
             }
-            if self.parity.is_some_and(|scope| scope != ParityScope::Off) {
-                return wrong(
-                    "`--parity` compares ONNX Runtime with candle, `--engine candle` runs candle alone",
-                );
-            }
+        }
+        self.given_images().validate()?;
+        if let Some(text) = self.wrong_check() {
+            return wrong(text);
         }
         if self.logits && self.format == OutputFormat::Text {
             return wrong("`--logits` needs `--format json`, `csv` or `parquet`");

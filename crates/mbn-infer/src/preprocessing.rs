@@ -1,8 +1,10 @@
 //! How images become the input of a model: what the user gives, what the model or a file beside it says, and what is assumed
 //! where none of them says anything.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, options_of};
+use mbn_engine::images::PixelType;
+use mbn_spec::text::joined;
 use mbn_spec::{PartialPreprocess, Preprocess, Preset};
 use mbn_weights::model_preprocess;
 
@@ -15,6 +17,8 @@ const ASSUMED: Preset = Preset::Imagenet;
 /// Everything that is said about a model's preprocessing, before its input is known.
 pub struct Preprocessing {
     given: Given,
+    /// What the model says about itself in this project's terms.
+    stated: Option<Preprocess>,
     /// What the model or a file beside it says.
     read: PartialPreprocess,
     /// Where that is from.
@@ -57,6 +61,7 @@ impl Preprocessing {
         };
         Ok(Self {
             given,
+            stated,
             read: match given.preset {
                 Some(_) => PartialPreprocess {
                     size: read.size,
@@ -76,30 +81,91 @@ impl Preprocessing {
         size.unwrap_or(self.usual.size)
     }
 
-    /// The preprocessing for an input that may fix the size, and may take bytes, which the model normalises itself. Logs what
-    /// was read and assumed about a model of another tool.
+    /// The preprocessing for an input that may fix the size, and may take bytes, which the model normalises itself, or whole
+    /// pictures, which it resizes as well. Logs what was read and assumed about a model of another tool.
     ///
     /// # Errors
     /// The user gives what the input does not allow, or no picture can follow the result.
-    pub fn settle(&self, input_size: Option<usize>, takes_bytes: bool) -> Result<Preprocess> {
+    pub fn settle(&self, input_size: Option<usize>, pixel_type: PixelType) -> Result<Preprocess> {
         let parts = &self.given.parts;
+        match pixel_type {
+            PixelType::Float => {}
+            PixelType::Uint8 => self.refuse_statistics()?,
+            PixelType::Pictures => self.refuse_all()?,
+        }
         if let (Some(size), Some(input)) = (parts.size, input_size)
             && size != input
         {
             bail!("`--size {size}` does not fit the model, whose input takes images of {input} x {input}");
         }
-        if takes_bytes && (parts.mean.is_some() || parts.std.is_some()) {
-            bail!(
-                "`--mean` and `--std` have no effect: the model's input takes bytes, which it normalises itself"
-            );
-        }
         let said = self.read.over(self.usual);
         let sized = input_size.map_or(said, |size| said.with_size(size));
-        let preprocess = parts.over(sized)?;
+        let mut preprocess = parts.over(sized)?;
+        let takes_bytes = pixel_type != PixelType::Float;
+        if let Some(inside) = self.stated.filter(|_| takes_bytes) {
+            // What the model computes, whatever a preset has: candle needs it.
+            (preprocess.mean, preprocess.std) = (inside.mean, inside.std);
+        }
         if self.is_foreign {
             self.log(&preprocess, input_size, takes_bytes);
         }
         Ok(preprocess)
+    }
+
+    /// Refuses what the user gives about a model that takes whole pictures.
+    fn refuse_all(&self) -> Result<()> {
+        let preset = self.given.preset.map(|preset| format!("`--preprocess {preset}`"));
+        let parts = self.given.parts.given().into_iter();
+        let given: Vec<_> = preset
+            .into_iter()
+            .chain(parts.map(|option| format!("`{option}`")))
+            .collect();
+        match given.as_slice() {
+            [] => Ok(()),
+            given => Err(anyhow!(
+                "{} no effect: the model resizes and normalises pictures itself",
+                having(given)
+            ))
+            .hint(|| "`mbn-export --resize-inside` takes these options when it writes the model".to_owned()),
+        }
+    }
+
+    /// Refuses what the user gives about the normalisation of a model that takes bytes.
+    fn refuse_statistics(&self) -> Result<()> {
+        let parts = self.given.parts.given().into_iter();
+        let given: Vec<_> = parts
+            .filter(|option| ["--mean", "--std"].contains(option))
+            .map(|option| format!("`{option}`"))
+            .collect();
+        if !given.is_empty() {
+            bail!(
+                "{} no effect: the model's input takes bytes, which it normalises itself",
+                having(&given)
+            );
+        }
+        let Some(preset) = self.given.preset else {
+            return Ok(());
+        };
+        let statistics = |preprocess: Preprocess| (preprocess.mean, preprocess.std);
+        let own = self.stated.map(statistics);
+        let named = statistics(preset.preprocess());
+        if named == statistics(Preset::Bytes.preprocess()) || Some(named) == own {
+            return Ok(());
+        }
+        Err(anyhow!(
+            "the mean and the standard deviation of `--preprocess {preset}` have no effect: the model's input takes \
+             bytes, which it normalises itself"
+        ))
+        .hint(|| {
+            let resize = PartialPreprocess {
+                size: Some(0),
+                mean: Some([0.0; 3]),
+                std: Some([1.0; 3]),
+                ..PartialPreprocess::default()
+            };
+            let options = options_of(&preset.preprocess().with_size(self.size()), &resize).join(" ");
+            format!("`--preprocess {} {options}` resizes as it does", Preset::Bytes)
+        })
     }
 
     fn log(&self, preprocess: &Preprocess, input_size: Option<usize>, takes_bytes: bool) {
@@ -147,6 +213,12 @@ fn of_foreign(foreign: &Foreign) -> Result<(PartialPreprocess, String)> {
         }
     }
     Ok(Default::default())
+}
+
+/// The options, and the verb that follows them.
+fn having(options: &[String]) -> String {
+    let verb = if options.len() == 1 { "has" } else { "have" };
+    format!("{} {verb}", joined(options))
 }
 
 #[cfg(test)]

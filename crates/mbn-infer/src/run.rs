@@ -40,7 +40,9 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     if let Some(Command::Bench(bench)) = &options.command {
         return bench::run(bench);
     }
+    options.resolve_stdout()?;
     options.validate()?;
+    inputs::require_table(&options)?;
     // Before the guard is dropped, the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
     let shard = options.resolve_shard()?;

@@ -113,8 +113,15 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     {
         log::warn!("{settings} no effect, since no CUDA device is used");
     }
-    let takes_bytes = loaded.lanes.pixel_type() == PixelType::Uint8;
-    let preprocess = preprocessing.settle(loaded.input_size, takes_bytes)?;
+    let pixel_type = match has_runtime {
+        true => loaded.lanes.pixel_type(),
+        // candle stands in for the model, which would not listen either.
+        false => model.pixel_type(),
+    };
+    let preprocess = preprocessing.settle(loaded.input_size, pixel_type)?;
+    if let Some(given) = options.batch_size.filter(|_| has_runtime) {
+        warn_of_batch(given, &model, pixel_type);
+    }
     let (scores, class_names) = outputs(&model, options, &loaded, classes)?;
     require_extra(&model, options, &loaded, scores)?;
     let check = match has_runtime {
@@ -140,6 +147,21 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         lanes: loaded.lanes.with_features(options.features),
         check,
     })
+}
+
+/// Says where ONNX Runtime does not get as many images at once as the user says.
+fn warn_of_batch(given: usize, model: &Model, pixel_type: PixelType) {
+    let name = model.name();
+    match (model.fixed_batch(), pixel_type) {
+        (Some(fixed), _) if fixed != given => log::warn!(
+            "`--batch-size {given}` does not change {name}, which takes {fixed} at once, filled up if there are fewer"
+        ),
+        (None, PixelType::Pictures) if given > MAX_PICTURES => log::warn!(
+            "`--batch-size {given}` is more than the {MAX_PICTURES} whole pictures that {name} gets at once, since they take \
+             much memory"
+        ),
+        _ => {}
+    }
 }
 
 /// Refuses to write what the model and its engine do not give.

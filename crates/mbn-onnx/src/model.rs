@@ -8,7 +8,8 @@ use prost::Message;
 
 use crate::foreign::ultralytics::Ultralytics;
 use crate::limits::{self, TooLarge};
-use crate::proto::{GraphProto, ModelProto};
+use crate::proto::{DataType, GraphProto, ModelProto};
+use crate::types::{Dim, TensorType};
 
 /// Bytes of the largest protocol buffer.
 const MAX_BYTES: u64 = 1 << 31;
@@ -135,6 +136,28 @@ impl Model {
     /// Whether the graph itself resizes pictures of any size, as the model's `Preprocess` says.
     pub fn resizes_inside(&self) -> bool {
         self.property(RESIZE_INSIDE) == Some("true")
+    }
+
+    /// Whether the first input takes bytes, which the graph itself normalises.
+    pub fn takes_bytes(&self) -> bool {
+        self.first_input()
+            .is_some_and(|input| input.elem == DataType::Uint8)
+    }
+
+    /// The number of images that the first input takes at once, if the graph fixes it.
+    pub fn fixed_batch(&self) -> Option<usize> {
+        match self.first_input()?.shape.first()? {
+            Dim::Fixed(batch) => Some(*batch),
+            _ => None,
+        }
+    }
+
+    fn first_input(&self) -> Option<TensorType> {
+        let graph = self.graph()?;
+        // Old files list their constants among the inputs.
+        let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name() == name);
+        let mut inputs = graph.input.iter();
+        TensorType::stated(inputs.find(|input| !is_constant(input.name()))?).ok()
     }
 
     /// The value of a key of the metadata.

@@ -28,7 +28,7 @@ pub use names::{Channels, ParseNameError};
 pub use preprocess::partial::PartialPreprocess;
 pub use preprocess::preset::Preset;
 pub use preprocess::{
-    Centre, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess, PreprocessError, Resize,
+    Centre, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess, PreprocessError, Resize, SMALLEST_SIZE,
 };
 pub use quantization::{LARGEST_WEIGHT, Quantization, WEIGHT_BITS};
 pub use summary::{LayerSummary, Summary};

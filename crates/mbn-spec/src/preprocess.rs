@@ -87,6 +87,8 @@ pub struct Preprocess {
     pub std: [f32; 3],
 }
 
+/// The smallest height and width of a network's input.
+pub const SMALLEST_SIZE: usize = 32;
 /// The longest shorter side that is accepted.
 const LONGEST_SHORTER: usize = 8192;
 
@@ -109,6 +111,17 @@ pub enum PreprocessError {
     /// A mean is not finite, or a standard deviation is not finite and positive.
     #[error("mean {mean:?} and std {std:?} must be finite, and std positive")]
     Statistics {
+        /// The mean found.
+        mean: [f32; 3],
+        /// The standard deviation found.
+        std: [f32; 3],
+    },
+    /// A mean or a standard deviation is none of channels scaled to `[0, 1]`.
+    #[error(
+        "mean {mean:?} and std {std:?} are not of channels scaled to [0, 1], where no mean is beyond 1 and no std above 1: \
+         divide those of channels from 0 to 255 by 255"
+    )]
+    Scale {
         /// The mean found.
         mean: [f32; 3],
         /// The standard deviation found.
@@ -168,12 +181,13 @@ impl Preprocess {
         (1.0 / (255.0 * self.std[c]), -self.mean[c] / self.std[c])
     }
 
-    /// Refuses sizes and statistics that no picture can follow.
+    /// Refuses sizes and statistics that no picture can follow, and statistics of another scale than this description's. A
+    /// standard deviation of 1 leaves the channels as they are, and a smaller one may spread them up to 255 or further.
     ///
     /// # Errors
     /// [`PreprocessError`] for the first value out of range.
     pub fn validate(&self) -> Result<(), PreprocessError> {
-        if !(32..=4096).contains(&self.size) {
+        if !(SMALLEST_SIZE..=4096).contains(&self.size) {
             return Err(PreprocessError::Size(self.size));
         }
         if let Some(shorter) = self.shorter
@@ -186,6 +200,12 @@ impl Preprocess {
         let sound = |(mean, std): (&f32, &f32)| mean.is_finite() && std.is_finite() && *std > 0.0;
         if !self.mean.iter().zip(&self.std).all(sound) {
             return Err(PreprocessError::Statistics {
+                mean: self.mean,
+                std: self.std,
+            });
+        }
+        if self.mean.iter().any(|mean| mean.abs() > 1.0) || self.std.iter().any(|std| *std > 1.0) {
+            return Err(PreprocessError::Scale {
                 mean: self.mean,
                 std: self.std,
             });
@@ -251,6 +271,31 @@ mod tests {
             .is_err()
         );
         assert!(base.validate().is_ok());
+        let scaled = |mean, std| Preprocess { mean, std, ..base };
+        for (mean, std) in [
+            ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]),
+            ([123.675, 116.28, 103.53], [1.0; 3]),
+            ([0.0; 3], [255.0; 3]),
+            ([127.5; 3], [127.5; 3]),
+            ([0.485, 0.456, -103.53], [0.229; 3]),
+            ([0.0; 3], [1.0, 1.0, 1.5]),
+        ] {
+            let error = scaled(mean, std).validate().unwrap_err();
+            assert_eq!(error, PreprocessError::Scale { mean, std });
+            assert!(error.to_string().contains("by 255"), "{error}");
+            // What the message says to do.
+            let divided = |values: [f32; 3]| values.map(|value| value / 255.0);
+            assert!(scaled(divided(mean), divided(std)).validate().is_ok());
+        }
+        for (mean, std) in [
+            ([0.0; 3], [1.0; 3]),
+            ([1.0; 3], [1.0; 3]),
+            ([-1.0; 3], [0.5; 3]),
+            // ImageNet's mean off channels from 0 to 255.
+            ([0.485, 0.456, 0.406], [1.0 / 255.0; 3]),
+        ] {
+            assert_eq!(scaled(mean, std).validate(), Ok(()));
+        }
         let crop = |shorter| Preprocess {
             resize: Resize::Crop,
             shorter: Some(shorter),

@@ -301,7 +301,7 @@ fn a_start_without_a_classifier_gets_one_and_options_override_the_file() {
     run(
         path,
         &format!(
-            "{still} --init w.safetensors --activation relu6 --epsilon 0.001 --padding same --mean 0.25 --std 0.5,1,2 \
+            "{still} --init w.safetensors --activation relu6 --epsilon 0.001 --padding same --mean 0.25 --std 0.5,1,0.75 \
              --resize crop --shorter 40 --interpolation bicubic --out start"
         ),
     )
@@ -316,7 +316,7 @@ fn a_start_without_a_classifier_gets_one_and_options_override_the_file() {
     );
     assert_eq!(variant.stride2_padding, Stride2Padding::Same);
     let preprocess = last.metadata().preprocess.unwrap();
-    assert_eq!((preprocess.mean, preprocess.std), ([0.25; 3], [0.5, 1.0, 2.0]));
+    assert_eq!((preprocess.mean, preprocess.std), ([0.25; 3], [0.5, 1.0, 0.75]));
     assert_eq!((preprocess.size, preprocess.shorter_side()), (32, 40));
     assert_eq!(preprocess.interpolation, Interpolation::Bicubic);
     // A run resumes with them.

@@ -58,6 +58,51 @@ fn contradictions_are_refused() {
 }
 
 #[test]
+fn what_tables_do_not_depend_on_is_refused_without_a_file_to_write() {
+    let validate = |line: &str| {
+        let parsed = parse(&format!("mbn-export --alpha 1 {line}"));
+        parsed.unwrap().validate()
+    };
+    let int8 = "--precision int8 --calibration d";
+    let costs = format!("{int8} --sensitivity");
+    for option in [
+        "--opset 18",
+        "--batch 2",
+        "--resize-inside",
+        "--dynamic-size",
+        "--features",
+        "--report r.json",
+        "--keep-rejected",
+        "--check-images d",
+        "--input uint8",
+        "--softmax",
+        "--ort-lib f",
+        "--no-verify",
+    ] {
+        for tables in ["--summary", &costs, &format!("{costs} --summary")] {
+            let message = validate(&format!("{tables} {option}")).unwrap_err().to_string();
+            let name = option.split(' ').next().unwrap();
+            assert!(message.contains(&format!("`{name}` has no effect")), "{message}");
+        }
+    }
+    for line in [
+        "--summary --no-fold",
+        "--summary --precision fp16",
+        &format!("--summary {int8}"),
+    ] {
+        assert!(validate(line).is_err(), "{line}");
+    }
+    for line in [
+        "--summary --size 96 --activation relu6",
+        &format!("{costs} --summary --calibrate-by minmax --keep-float stem"),
+        "--summary --opset 18 --softmax out.onnx",
+        "--summary --softmax --triton r",
+    ] {
+        assert!(validate(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
 fn int8_needs_pictures_and_its_options_need_int8() {
     let message = |line: &str| parse(line).unwrap().validate().unwrap_err().to_string();
     for (line, named) in [

@@ -11,6 +11,7 @@ impl Options {
     /// # Errors
     /// [`UsageError`], for exit code 2.
     pub fn validate(&self) -> Result<()> {
+        self.overrides.images.validate()?;
         if self.allow_overflow && self.precision != PrecisionName::Fp16 {
             let message = "`--allow-overflow` has no effect without `--precision fp16`";
             return Err(UsageError(message.to_owned()).into());
@@ -19,9 +20,26 @@ impl Options {
             let message = "`--check-images` has no effect with `--no-verify`, but for `--precision fp16`";
             return Err(UsageError(message.to_owned()).into());
         }
+        self.validate_tables()?;
         self.validate_int8()?;
         self.validate_triton()?;
-        let of_graph = [
+        let given = self.of_graph().into_iter().find(|(given, _)| *given);
+        if let (Some(out), Some((_, option))) = (self.weights_out(), given) {
+            let message = format!(
+                "`{option}` has no effect on weights, as `{}` is to be",
+                out.display()
+            );
+            return Err(UsageError(message).into());
+        }
+        let valid = self.export_options().validate();
+        valid
+            .map_err(|error| UsageError(error.to_string()))
+            .hint(|| "`--resize-inside` needs `--input uint8`, and opset 18 or newer".to_owned())
+    }
+
+    /// The options that say how the graph is written and checked, and whether they are given.
+    fn of_graph(&self) -> [(bool, &'static str); 14] {
+        [
             (self.precision != PrecisionName::Fp32, "--precision"),
             (self.opset.is_some(), "--opset"),
             (self.batch.is_some(), "--batch"),
@@ -36,19 +54,27 @@ impl Options {
             (self.softmax, "--softmax"),
             (self.ort_lib.is_some(), "--ort-lib"),
             (self.no_verify, "--no-verify"),
-        ];
-        let given = of_graph.iter().find(|(given, _)| *given);
-        if let (Some(out), Some((_, option))) = (self.weights_out(), given) {
-            let message = format!(
-                "`{option}` has no effect on weights, as `{}` is to be",
-                out.display()
-            );
-            return Err(UsageError(message).into());
+        ]
+    }
+
+    /// Refuses what tables do not depend on, where only tables are printed.
+    fn validate_tables(&self) -> Result<()> {
+        if self.out.is_some() || self.triton.triton.is_some() {
+            return Ok(());
         }
-        let valid = self.export_options().validate();
-        valid
-            .map_err(|error| UsageError(error.to_string()))
-            .hint(|| "`--resize-inside` needs `--input uint8`, and opset 18 or newer".to_owned())
+        let (of_table, table) = match self.sensitivity {
+            true => (Some("--precision"), "--sensitivity"),
+            false => (None, "--summary"),
+        };
+        let given = self.of_graph().into_iter();
+        let mut unused = given.filter(|(given, option)| *given && Some(*option) != of_table);
+        match unused.next() {
+            None => Ok(()),
+            Some((_, option)) => Err(UsageError(format!(
+                "`{option}` has no effect on what `{table}` prints"
+            )))
+            .hint(|| "OUT.onnx, which is missing, would be a file to write as well".to_owned()),
+        }
     }
 
     fn validate_triton(&self) -> Result<()> {

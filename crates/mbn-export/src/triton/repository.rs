@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
-use mbn_cli::{Hint, quote};
+use mbn_cli::{Hint, quote, refuse_stdout};
 use mbn_files::{AtomicFolder, Folders, atomic, check_output_file};
 use mbn_onnx::Model;
 
@@ -20,6 +20,7 @@ const MODEL: &str = "model.onnx";
 /// # Errors
 /// It is a file, or cannot be written to.
 pub fn check_out(repository: &Path) -> Result<()> {
+    refuse_stdout(repository)?;
     // Any file in it will do.
     check_output_file(&repository.join(MODEL), Folders::Created)?;
     Ok(())

@@ -49,6 +49,42 @@ fn mistakes_on_the_command_line_are_code_2() {
 }
 
 #[test]
+fn preprocessing_that_nothing_can_follow_is_a_mistake() {
+    let folder = folder_with_weights();
+    let folder = &folder;
+    for (options, message) in [
+        (&["--std", "0"][..], "std positive"),
+        (&["--mean", "nan"], "must be finite"),
+        (
+            &["--resize", "square", "--shorter", "300"],
+            "`--shorter` has no effect",
+        ),
+        (
+            &["--mean", "123.675,116.28,103.53", "--std", "58.4,57.1,57.4"],
+            "divide those of channels from 0 to 255 by 255",
+        ),
+    ] {
+        let arguments = [&["--weights", "w.safetensors", "out.onnx"], options].concat();
+        fails(folder, &arguments, 2, &[message]);
+    }
+}
+
+#[test]
+fn what_a_table_does_not_depend_on_is_a_mistake() {
+    let folder = folder_with_weights();
+    let folder = &folder;
+    for option in [
+        &["--softmax"][..],
+        &["--report", "r.json"],
+        &["--precision", "fp16"],
+    ] {
+        let arguments = [&["--alpha", "0.25", "--summary"], option].concat();
+        let message = format!("`{}` has no effect on what `--summary` prints", option[0]);
+        fails(folder, &arguments, 2, &[&message]);
+    }
+}
+
+#[test]
 fn summary_alone_needs_no_weights_and_writes_nothing() {
     let folder = TempDir::new().unwrap();
     let names: String = (0..1000).map(|i| format!("class {i}\n")).collect();

@@ -25,6 +25,22 @@ fn places_that_cannot_be_written_to_are_named() {
     );
 }
 
+/// `-` is stdin in other places, so that it may be meant as stdout.
+#[test]
+fn a_dash_is_no_file() {
+    let folder = folder_with_weights();
+    let stdout = ["`-` stands for stdout"];
+    for arguments in [&["-"][..], &["--report", "-", "out.onnx"], &["--triton", "-"]] {
+        fails(
+            &folder,
+            &[&["--weights=w.safetensors"], arguments].concat(),
+            2,
+            &stdout,
+        );
+    }
+    fails(&folder, &["check", "--report", "-", "m.onnx"], 2, &stdout);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_stays_and_pipes_are_refused() {

@@ -9,6 +9,7 @@ use mbn_engine::engine::Engine;
 use mbn_engine::images::{Picture, PixelBuffer, PixelType};
 use mbn_engine::precision::ModelPrecision;
 use mbn_engine::runtime::{self, Runtime, RuntimeError};
+use mbn_spec::text::counted;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::figures::Described;
@@ -28,6 +29,8 @@ pub(super) struct Subject {
     precision: &'static str,
     threads: usize,
     size: usize,
+    /// Images of a call, of each measurement.
+    batches: Vec<usize>,
 }
 
 /// Every model in every engine with every number of threads. What an engine cannot run is left out with a warning.
@@ -49,8 +52,9 @@ pub(super) fn subjects(options: &BenchOptions) -> Result<Vec<Subject>> {
     let mut subjects = Vec::new();
     for model in &models {
         for kind in &engines {
+            let batches = batches(model, *kind, &options.batch_size);
             for threads in &threads {
-                match Subject::new(model, *kind, runtime.as_ref(), *threads) {
+                match Subject::new(model, *kind, runtime.as_ref(), *threads, &batches) {
                     Ok(subject) => subjects.push(subject),
                     Err(error) => {
                         log::warn!("left out: {error:#}");
@@ -61,6 +65,21 @@ pub(super) fn subjects(options: &BenchOptions) -> Result<Vec<Subject>> {
         }
     }
     Ok(subjects)
+}
+
+/// The wanted images of a call, or as many as the model takes: ONNX Runtime would compute more pictures than the figures are of.
+fn batches(model: &Model, kind: EngineKind, wanted: &[usize]) -> Vec<usize> {
+    match model.fixed_batch().filter(|_| kind == EngineKind::Ort) {
+        Some(fixed) if wanted != [fixed] => {
+            log::warn!(
+                "{} takes {} at once in ONNX Runtime and is measured with that batch alone",
+                model.name(),
+                counted(fixed, "image")
+            );
+            vec![fixed]
+        }
+        _ => wanted.to_vec(),
+    }
 }
 
 /// ONNX Runtime, if it is wanted, and the engines to measure.
@@ -92,7 +111,13 @@ fn engines(options: &BenchOptions) -> Result<(Option<Runtime>, Vec<EngineKind>)>
 }
 
 impl Subject {
-    fn new(model: &Model, kind: EngineKind, runtime: Option<&Runtime>, threads: usize) -> Result<Self> {
+    fn new(
+        model: &Model,
+        kind: EngineKind,
+        runtime: Option<&Runtime>,
+        threads: usize,
+        batches: &[usize],
+    ) -> Result<Self> {
         let (engine, input_size, pool) = match (kind, runtime) {
             (EngineKind::Ort, Some(runtime)) => {
                 let engine = setup::onnx_runtime_on_cpu(model, runtime, threads)?;
@@ -120,7 +145,13 @@ impl Subject {
                 ModelPrecision::Int8 => "int8",
             },
             threads,
+            batches: batches.to_vec(),
         })
+    }
+
+    /// Images of a call, of each measurement.
+    pub(super) fn batches(&self) -> &[usize] {
+        &self.batches
     }
 
     pub(super) fn described(&self, batch: usize) -> Described {

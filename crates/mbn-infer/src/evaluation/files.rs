@@ -11,16 +11,16 @@ use super::{ClassScore, Evaluation, Means, part};
 /// With more classes the matrix would take more than 32 MB.
 const MOST_CLASSES: usize = 2000;
 
-/// All figures.
+/// All figures. Those that need images are `null` without any.
 #[derive(Serialize)]
 struct Summary<'a> {
     images: u64,
-    top1: f64,
-    top5: f64,
-    mean_precision: f64,
-    mean_recall: f64,
-    mean_f1: f64,
-    expected_calibration_error: f64,
+    top1: Option<f64>,
+    top5: Option<f64>,
+    mean_precision: Option<f64>,
+    mean_recall: Option<f64>,
+    mean_f1: Option<f64>,
+    expected_calibration_error: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certain: Option<CertainImages>,
     classes: Vec<Class<'a>>,
@@ -40,14 +40,14 @@ struct Class<'a> {
 struct CertainImages {
     threshold: f32,
     images: u64,
-    top1: f64,
+    top1: Option<f64>,
 }
 
 #[derive(Serialize)]
 struct Range {
     images: u64,
-    confidence: f64,
-    accuracy: f64,
+    confidence: Option<f64>,
+    accuracy: Option<f64>,
 }
 
 /// Images of one class that were taken for another.
@@ -73,18 +73,19 @@ pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> 
         f1,
     } = evaluation.means();
     let bins = evaluation.reliability();
+    let known = |value: f64| of(evaluation.images, value);
     let summary = Summary {
         images: evaluation.images,
-        top1: evaluation.top1(),
-        top5: evaluation.top5(),
-        mean_precision: precision,
-        mean_recall: recall,
-        mean_f1: f1,
-        expected_calibration_error: evaluation.calibration_error(),
+        top1: known(evaluation.top1()),
+        top5: known(evaluation.top5()),
+        mean_precision: known(precision),
+        mean_recall: known(recall),
+        mean_f1: known(f1),
+        expected_calibration_error: known(evaluation.calibration_error()),
         certain: evaluation.certain.map(|certain| CertainImages {
             threshold: certain.threshold,
             images: certain.images,
-            top1: part(certain.right, certain.images),
+            top1: of(certain.images, part(certain.right, certain.images)),
         }),
         classes: scores
             .iter()
@@ -98,8 +99,8 @@ pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> 
             .iter()
             .map(|bin| Range {
                 images: bin.images,
-                confidence: bin.confidence,
-                accuracy: bin.accuracy,
+                confidence: of(bin.images, bin.confidence),
+                accuracy: of(bin.images, bin.accuracy),
             })
             .collect(),
         confusion: evaluation
@@ -140,6 +141,11 @@ pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> 
             Ok(())
         }
     }
+}
+
+/// A figure of so many images.
+fn of(images: u64, figure: f64) -> Option<f64> {
+    (images > 0).then_some(figure)
 }
 
 /// A row for each class.

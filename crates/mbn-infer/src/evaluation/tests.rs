@@ -105,3 +105,20 @@ proptest! {
         prop_assert!((recalled / n as f64 - evaluation.top1()).abs() < ROUNDING);
     }
 }
+
+#[test]
+fn no_certain_image_has_no_accuracy() {
+    let mut evaluation = Evaluation::new(2).with_threshold(Some(0.9));
+    evaluation.add(&[0.6, 0.4], 0);
+    let text = evaluation.to_string();
+    assert!(
+        text.ends_with("at a probability of 0.9 or more: 0.00 % of the images"),
+        "{text}"
+    );
+    evaluation.add(&[0.95, 0.05], 0);
+    let text = evaluation.to_string();
+    assert!(
+        text.ends_with("50.00 % of the images, top-1 100.00 % of them"),
+        "{text}"
+    );
+}

@@ -9,6 +9,7 @@ use mbn_data::{CollectError, LeftOut, Pictures};
 use super::container::Container;
 use super::list::List;
 use super::remote::{Objects, Remote, is_url};
+use super::tables::is_table;
 use super::walked::Walked;
 use super::{Found, Input, Shard, Source};
 
@@ -25,6 +26,8 @@ pub(super) struct Named {
     shard: Shard,
     /// The column of tables that holds pictures.
     column: Option<String>,
+    /// There was a table, even if it could not be read.
+    has_table: bool,
     /// What the current path leads to, and whether the shard takes all of it.
     current: Option<(Way, bool)>,
     /// The file whose pictures come before the next one of `current`.
@@ -76,6 +79,7 @@ impl Named {
             list,
             shard: shard.unwrap_or_default(),
             column,
+            has_table: false,
             current: None,
             inside: None,
             images: 0,
@@ -174,8 +178,14 @@ impl Named {
             };
             match found {
                 None => return Ok(None),
-                Some(Found::Input(input)) => return Ok(Some((*input, *all))),
-                Some(Found::Container(container)) => self.inside = Some(container),
+                Some(Found::Input(input)) => {
+                    self.has_table |= is_table(&input.path);
+                    return Ok(Some((*input, *all)));
+                }
+                Some(Found::Container(container)) => {
+                    self.has_table |= container.is_table();
+                    self.inside = Some(container);
+                }
             }
         }
     }
@@ -201,6 +211,10 @@ impl Source for Named {
                 }
             }
             if !self.advance(wait)? {
+                // Other shards may have tables.
+                if !self.has_table && !self.shard.is_part() && self.column.take().is_some() {
+                    log::warn!("`--column` had no effect: no input is a Parquet or Arrow file");
+                }
                 return Ok(None);
             }
         }

@@ -64,17 +64,22 @@ pub enum BenchFormat {
 const MOST_SECONDS: f64 = 86_400.0;
 
 impl BenchOptions {
-    /// Refuses a time that cannot be measured.
+    /// Refuses a time that cannot be measured, and a library that is not used.
     ///
     /// # Errors
     /// [`UsageError`], for exit code 2.
     pub fn validate(&self) -> Result<()> {
-        match self.seconds > 0.0 && self.seconds <= MOST_SECONDS {
-            true => Ok(()),
-            false => Err(anyhow!(UsageError(format!(
+        let wrong = |text: String| Err(anyhow!(UsageError(text)));
+        if !(self.seconds > 0.0 && self.seconds <= MOST_SECONDS) {
+            return wrong(format!(
                 "`--seconds {}` is not between 0 and {MOST_SECONDS}",
                 self.seconds
-            )))),
+            ));
         }
+        let is_candle_alone = !self.engine.is_empty() && !self.engine.contains(&EngineKind::Ort);
+        if self.ort_lib.is_some() && is_candle_alone {
+            return wrong("`--ort-lib` has no effect with `--engine candle`".to_owned());
+        }
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use mbn_cli::UsageError;
 use mbn_files::OutputKind;
 
 use super::Options;
@@ -44,6 +45,22 @@ fn warn_of_others(output: &Path, shard: Shard) {
 }
 
 impl Options {
+    /// Takes `--output -` as no other output than stdout.
+    ///
+    /// # Errors
+    /// [`UsageError`] if the output is to be continued, which stdout cannot be.
+    pub fn resolve_stdout(&mut self) -> Result<()> {
+        if self.output.as_deref() != Some(Path::new("-")) {
+            return Ok(());
+        }
+        if self.resume {
+            let message = "`--resume` needs a file, `--output -` is stdout";
+            return Err(UsageError(message.to_owned()).into());
+        }
+        self.output = None;
+        Ok(())
+    }
+
     /// The shard of the inputs that this process takes, if it does not take all, by the launcher's environment if need be. Puts
     /// its number into the names of outputs.
     ///

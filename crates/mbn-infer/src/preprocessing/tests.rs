@@ -18,6 +18,7 @@ const NONE: PartialPreprocess = PartialPreprocess {
 fn preprocessing(given: Given, read: PartialPreprocess) -> Preprocessing {
     Preprocessing {
         given,
+        stated: None,
         read,
         source: "a file".to_owned(),
         usual: given.preset.unwrap_or(ASSUMED).preprocess(),
@@ -41,7 +42,7 @@ fn options_go_before_what_is_read_and_that_before_assumptions() {
         interpolation: Some(Interpolation::Bicubic),
         ..PreprocessArgs::default()
     });
-    let found = preprocessing(given, read).settle(None, false).unwrap();
+    let found = preprocessing(given, read).settle(None, PixelType::Float).unwrap();
     assert_eq!(
         (found.size, found.shorter_side(), found.resize),
         (192, 216, Resize::Crop)
@@ -52,7 +53,7 @@ fn options_go_before_what_is_read_and_that_before_assumptions() {
         size: Some(96),
         ..PreprocessArgs::default()
     });
-    let found = preprocessing(given, read).settle(None, false).unwrap();
+    let found = preprocessing(given, read).settle(None, PixelType::Float).unwrap();
     assert_eq!((found.size, found.shorter_side()), (96, 108));
 }
 
@@ -64,7 +65,7 @@ fn the_input_decides_about_the_size() {
         ..NONE
     };
     let plain = preprocessing(Given::default(), read);
-    let found = plain.settle(Some(128), false).unwrap();
+    let found = plain.settle(Some(128), PixelType::Float).unwrap();
     assert_eq!((found.size, found.shorter_side()), (128, 128));
     assert_eq!(plain.size(), 224);
     let given = parts(PreprocessArgs {
@@ -73,12 +74,25 @@ fn the_input_decides_about_the_size() {
     });
     let sized = preprocessing(given, read);
     assert_eq!(sized.size(), 160);
-    let error = sized.settle(Some(224), false).unwrap_err().to_string();
+    let error = sized.settle(Some(224), PixelType::Float).unwrap_err().to_string();
     assert!(
         error.contains("`--size 160`") && error.contains("224 x 224"),
         "{error}"
     );
-    assert_eq!(sized.settle(None, false).unwrap().size, 160);
+    assert_eq!(sized.settle(None, PixelType::Float).unwrap().size, 160);
+}
+
+/// What a model of bytes says about itself.
+fn stating(given: Given) -> Preprocessing {
+    let inside = Preprocess {
+        size: 96,
+        ..Preprocess::default()
+    };
+    Preprocessing {
+        stated: Some(inside),
+        is_foreign: false,
+        ..preprocessing(given, NONE)
+    }
 }
 
 #[test]
@@ -87,8 +101,85 @@ fn bytes_are_not_normalised() {
         mean: Some("0.5".parse().unwrap()),
         ..PreprocessArgs::default()
     });
-    assert!(preprocessing(given, NONE).settle(None, true).is_err());
-    assert!(preprocessing(Given::default(), NONE).settle(None, true).is_ok());
+    let error = preprocessing(given, NONE).settle(None, PixelType::Uint8);
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("`--mean` has no effect"), "{error}");
+    assert!(
+        preprocessing(Given::default(), NONE)
+            .settle(None, PixelType::Uint8)
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_presets_statistics_are_refused_unless_they_are_the_models_own() {
+    for preset in Preset::ALL {
+        let given = Given {
+            preset: Some(preset),
+            ..Given::default()
+        };
+        let takes = |preprocessing: Preprocessing| preprocessing.settle(None, PixelType::Uint8);
+        let is_bytes = preset == Preset::Bytes;
+        let is_imagenet = matches!(preset, Preset::Imagenet | Preset::Timm);
+        assert_eq!(takes(preprocessing(given, NONE)).is_ok(), is_bytes, "{preset}");
+        match takes(stating(given)) {
+            // candle gets what the model computes, and the preset's resize.
+            Ok(found) => {
+                assert!(is_bytes || is_imagenet, "{preset}");
+                let usual = Preprocess::default();
+                assert_eq!((found.mean, found.std), (usual.mean, usual.std));
+                assert_eq!(found.interpolation, preset.preprocess().interpolation);
+                assert_eq!(found.resize, Resize::Crop);
+            }
+            Err(error) => {
+                assert!(!is_bytes && !is_imagenet, "{preset}");
+                let text = error.to_string();
+                assert!(text.contains(&format!("`--preprocess {preset}`")), "{text}");
+            }
+        }
+    }
+    let given = Given {
+        preset: Some(Preset::Keras),
+        ..Given::default()
+    };
+    let error = preprocessing(given, NONE).settle(None, PixelType::Uint8);
+    let error = error.unwrap_err();
+    let hint = &error.downcast_ref::<mbn_cli::Hinted>().unwrap().hint;
+    let options = "`--preprocess bytes --resize square --interpolation bilinear`";
+    assert!(hint.starts_with(options), "{hint}");
+}
+
+#[test]
+fn a_model_of_whole_pictures_takes_no_option() {
+    let all = PreprocessArgs {
+        size: Some(128),
+        resize: Some(Resize::Crop),
+        shorter: Some(150),
+        interpolation: Some(Interpolation::Bicubic),
+        mean: Some("0.5".parse().unwrap()),
+        std: Some("0.5".parse().unwrap()),
+    };
+    let none = PreprocessArgs::default();
+    let (size, resize) = (all.size, all.resize);
+    for (preset, parts, named) in [
+        (Some(Preset::Bytes), none, "`--preprocess bytes` has"),
+        (None, PreprocessArgs { size, ..none }, "`--size` has"),
+        (None, PreprocessArgs { resize, ..none }, "`--resize` has"),
+        (
+            None,
+            all,
+            "`--size`, `--resize`, `--shorter`, `--interpolation`, `--mean` and `--std` have",
+        ),
+    ] {
+        let error = stating(Given { preset, parts }).settle(None, PixelType::Pictures);
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{named} no effect")), "{error}");
+    }
+    assert!(
+        stating(Given::default())
+            .settle(None, PixelType::Pictures)
+            .is_ok()
+    );
 }
 
 #[test]
@@ -100,7 +191,9 @@ fn parts_go_before_the_preset() {
             ..PreprocessArgs::default()
         },
     };
-    let found = preprocessing(given, NONE).settle(Some(160), false).unwrap();
+    let found = preprocessing(given, NONE)
+        .settle(Some(160), PixelType::Float)
+        .unwrap();
     assert_eq!((found.size, found.shorter_side()), (160, 160));
     assert_eq!((found.mean, found.std), ([0.5; 3], [1.0; 3]));
     let usual = Preprocess::default().with_size(96);

@@ -14,7 +14,7 @@ use mbn_onnx::{ExportOptions, export};
 use super::loaded::{Loaded, built};
 use crate::hints;
 use crate::model::{Content, Model};
-use crate::options::{EngineKind, Options, ParityScope};
+use crate::options::{EngineKind, Options};
 
 /// Starts to load ONNX Runtime beside what else is to be prepared; `None` if candle classifies alone.
 pub(super) fn search(options: &Options) -> Result<Option<Search>> {
@@ -33,8 +33,7 @@ pub(super) fn search(options: &Options) -> Result<Option<Search>> {
 pub(super) fn found(search: Search, options: &Options) -> Result<Option<Runtime>> {
     let device = options.device.device;
     let found = search.wait();
-    let optional =
-        options.engine.is_none() && !wants_parity(options) && !matches!(device, DeviceChoice::Cuda(_));
+    let optional = !options.needs_onnx_runtime() && !matches!(device, DeviceChoice::Cuda(_));
     match found {
         Ok(runtime) => Ok(Some(runtime)),
         Err(error @ RuntimeError::NotFound) if optional => {
@@ -56,11 +55,6 @@ pub(super) fn found(search: Search, options: &Options) -> Result<Option<Runtime>
             Err(error).hint(|| hint)
         }
     }
-}
-
-/// Whether the user asked for the check, which needs both engines.
-fn wants_parity(options: &Options) -> bool {
-    options.parity.is_some_and(|scope| scope != ParityScope::Off)
 }
 
 fn not_available(device: DeviceChoice) -> String {

@@ -23,7 +23,7 @@ pub(super) fn check(
 ) -> Result<Option<Check>> {
     let scope = options.parity.unwrap_or(ParityScope::First);
     // candle runs this project's network; nobody expects it to check another tool's model.
-    let is_unasked = options.parity.is_none() && options.weights.is_none();
+    let is_unasked = options.parity.is_none() && options.weights.is_none() && options.tolerance.is_none();
     if scope == ParityScope::Off || (is_unasked && model.foreign().is_some()) {
         return Ok(None);
     }

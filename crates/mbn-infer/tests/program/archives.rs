@@ -13,7 +13,7 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{NAMES, Run, failure, pictures, program, results, success};
+use crate::common::{NAMES, Run, failure, folder, picture, pictures, program, results, success};
 
 /// Writes an archive of the pictures with a label beside each.
 fn archive(folder: &TempDir, name: &str) -> Vec<u8> {
@@ -118,6 +118,26 @@ type Row<'a> = Option<(Vec<u8>, Option<&'a str>)>;
 
 /// Rows that a file has together.
 const ROW_GROUP: usize = 2;
+
+#[test]
+fn what_is_no_tar_archive_is_said_with_what_to_do() {
+    let folder = folder();
+    picture(&folder, "a.jpg");
+    let jpeg = std::fs::read(folder.path().join("a.jpg")).unwrap();
+    let gzip = [b"\x1f\x8b\x08\x00".as_slice(), &[7; 1000]].concat();
+    std::fs::write(folder.path().join("a.tar"), &gzip).unwrap();
+    let of_gzip =
+        "it is a file compressed by gzip, expected a tar archive; `gzip -dc FILE | mbn-infer -` unpacks it";
+    let of_jpeg = "it is a JPEG picture, expected a tar archive; give its path to classify it";
+    for (path, stdin, problem) in [
+        ("a.tar", b"".as_slice(), of_gzip),
+        ("-", &gzip, of_gzip),
+        ("-", &jpeg, of_jpeg),
+    ] {
+        let run = failure(json(&folder).arg(path).write_stdin(stdin), 3);
+        assert_eq!(results(&run), [(path.to_owned(), problem.into())]);
+    }
+}
 
 /// Writes a Parquet file with one column of pictures.
 fn table(folder: &TempDir, name: &str, schema: &str, rows: &[Row<'_>]) {

@@ -55,6 +55,36 @@ fn every_combination_has_a_row() {
     assert!(run.stderr.contains("the machine was "), "{}", run.stderr);
 }
 
+/// ONNX Runtime computes four pictures however few are wanted; candle as many as are wanted.
+#[test]
+fn a_fixed_batch_is_measured_as_it_is() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    let four = mbn_onnx::ExportOptions {
+        batch: Some(4),
+        ..Default::default()
+    };
+    crate::common::export(&folder, "four.onnx", &four);
+    let options = [
+        "--engine",
+        "ort,candle",
+        "--batch-size",
+        "1,2",
+        "--threads",
+        "1",
+        "--format",
+        "json",
+    ];
+    let mut command = bare(&folder);
+    command.args(QUICK).args(options).arg("--ort-lib").arg(library);
+    let run = success(command.arg("four.onnx"));
+    let rows = lines(&run.stdout);
+    let batches: Vec<_> = rows.iter().map(|row| row["batch"].as_u64().unwrap()).collect();
+    assert_eq!(batches, [4, 1, 2], "{}", run.stdout);
+    let warning = "`four.onnx` takes 4 images at once in ONNX Runtime";
+    assert_eq!(run.stderr.matches(warning).count(), 1, "{}", run.stderr);
+}
+
 #[test]
 fn the_table_has_a_line_for_each_model() {
     let folder = folder();

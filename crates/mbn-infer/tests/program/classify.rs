@@ -154,3 +154,23 @@ fn without_onnx_runtime_candle_classifies_and_says_so() {
     let unchecked = run(&["--parity", "all", "a.png"]);
     assert_eq!(unchecked.code, 1, "{}", unchecked.stderr);
 }
+
+/// Predictions of the second class of a name would count as wrong.
+#[test]
+fn a_folder_of_several_classes_is_not_evaluated() {
+    let folder = folder();
+    std::fs::create_dir_all(folder.path().join("ev/ball")).unwrap();
+    picture(&folder, "ev/ball/a.png");
+    let evaluate = |names: &str, code| {
+        std::fs::write(folder.path().join("names.txt"), names).unwrap();
+        let mut command = program(&folder);
+        failure(command.args(["--classes", "names.txt", "--evaluate", "ev"]), code)
+    };
+    let run = evaluate("a\nb\nc\nd\ne\nf\ng\nball\ni\nball\n", 1);
+    let message =
+        "these folders in `ev` are named like several classes of the model: `ball` (indexes 7 and 9)";
+    assert!(run.stderr.contains(message), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: `--classes FILE`"), "{}", run.stderr);
+    assert!(run.stdout.is_empty(), "{}", run.stdout);
+    evaluate("a\nb\nc\nd\ne\nf\ng\nball\ni\nother ball\n", 0);
+}

@@ -219,7 +219,25 @@ fn an_evaluation_is_written_as_files() {
         program(&folder).args(["--evaluate", "--evaluation", "none", "empty"]),
         3,
     );
-    assert!(folder.path().join("none/evaluation.json").is_file());
+    let none = std::fs::read(folder.path().join("none/evaluation.json")).unwrap();
+    let none: Value = serde_json::from_slice(&none).unwrap();
+    assert_eq!(none["images"], 0);
+    for figure in [
+        "top1",
+        "top5",
+        "mean_precision",
+        "mean_recall",
+        "mean_f1",
+        "expected_calibration_error",
+    ] {
+        assert!(none.get(figure).unwrap().is_null(), "{figure}: {none}");
+        assert!(json[figure].is_f64(), "{figure}: {json}");
+    }
+    let is_known = |range: &Value| range["images"] != 0;
+    for range in json["reliability"].as_array().unwrap() {
+        assert_eq!(range["accuracy"].is_f64(), is_known(range), "{range}");
+        assert_eq!(range["confidence"].is_f64(), is_known(range), "{range}");
+    }
     assert!(!folder.path().join("none/reliability.png").exists());
     failure(program(&folder).args(["--evaluation", "none", "val"]), 2);
 }

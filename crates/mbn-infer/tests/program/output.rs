@@ -166,3 +166,30 @@ fn pictures_are_sorted_into_folders_of_their_classes() {
         run.stderr
     );
 }
+
+#[test]
+fn a_dash_is_stdout_and_never_a_file() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    picture(&folder, "in/a.png");
+    let expected = success(program(&folder).args(["--format", "csv", "in"])).stdout;
+    let run = success(program(&folder).args(["--format", "csv", "--output", "-", "in"]));
+    assert_eq!(run.stdout, expected);
+    for (arguments, message) in [
+        (&["--html", "-"][..], "`-` stands for stdout"),
+        (&["--sort-into", "-"], "`-` stands for stdout"),
+        (&["--evaluate", "--evaluation", "-"], "`-` stands for stdout"),
+        (
+            &["--format", "json", "--output", "-", "--resume"],
+            "`--resume` needs a file",
+        ),
+    ] {
+        let run = failure(program(&folder).args(arguments).arg("in"), 2);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
+    }
+    // A path says that it is a file.
+    success(program(&folder).args(["--format", "csv", "--output", "./-", "in"]));
+    let written = std::fs::read_to_string(folder.path().join("-")).unwrap();
+    assert_eq!(written, expected);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}

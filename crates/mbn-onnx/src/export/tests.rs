@@ -355,7 +355,7 @@ fn size_and_statistics_come_from_the_preprocessing() {
     let preprocess = Preprocess {
         size: 96,
         mean: [0.5, 0.25, 0.125],
-        std: [0.5, 1.0, 2.0],
+        std: [0.5, 1.0, 0.25],
         ..Preprocess::default()
     };
     let metadata = Metadata {
@@ -378,9 +378,9 @@ fn size_and_statistics_come_from_the_preprocessing() {
     };
     assert_eq!(
         constant("preprocess.scale"),
-        [1.0 / 127.5, 1.0 / 255.0, 1.0 / 510.0]
+        [1.0 / 127.5, 1.0 / 255.0, 1.0 / 63.75]
     );
-    assert_eq!(constant("preprocess.offset"), [-1.0, -0.25, -0.0625]);
+    assert_eq!(constant("preprocess.offset"), [-1.0, -0.25, -0.5]);
 }
 
 #[test]

@@ -54,6 +54,7 @@ impl Settings {
         if self.trivial_augment && self.rand_augment.operations > 0 {
             return usage("`--trivial-augment` and `--rand-augment` exclude each other".into());
         }
+        self.overrides().images.validate()?;
         self.augment()
             .validate()
             .map_err(|error| UsageError(error.to_string()))?;

@@ -87,14 +87,14 @@ fn timms_file_describes_the_preprocessing() {
     };
     let content = config(
         r#""input_size": [3, 256, 256], "crop_pct": 0.95, "crop_mode": "center", "interpolation": "bilinear",
-           "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3], "fixed_input_size": false"#,
+           "mean": [0.1, 0.2, 0.3], "std": [1, 0.5, 0.25], "fixed_input_size": false"#,
         r#""label_names": ["a", "b"], "model_args": {"act_layer": "relu", "global_pool": "avg"},"#,
     );
     let described = read(timm::read, &[(CONFIG, &content)]).unwrap();
     let preprocess = described.preprocess.unwrap();
     assert_eq!((preprocess.size, preprocess.shorter_side()), (256, 269));
     assert_eq!(preprocess.interpolation, Interpolation::Bilinear);
-    assert_eq!(preprocess.std, [1.0, 2.0, 3.0]);
+    assert_eq!(preprocess.std, [1.0, 0.5, 0.25]);
     assert_eq!(described.activation, Some(Activation::Relu));
     assert_eq!(described.class_names(2).unwrap().unwrap(), ["a", "b"]);
     let usual = config(r#""input_size": [3, 224, 224], "crop_pct": 0.875"#, "");

@@ -159,6 +159,19 @@ fn a_file_that_cannot_be_followed_is_an_error_unless_the_user_says_it() {
     assert_eq!(found.code, 1);
     says(&found, "`resample` 1");
     says(&found, "hint: `--preprocess PRESET`");
+    let in_folder = "the preprocessing in `.` cannot be used";
+    says(&found, in_folder);
+    // The folder above one that is called so.
+    std::fs::create_dir(folder.path().join("onnx")).unwrap();
+    std::fs::copy(
+        folder.path().join("model.onnx"),
+        folder.path().join("onnx/m.onnx"),
+    )
+    .unwrap();
+    let Some(found) = run(&folder, "--model onnx/m.onnx a.png") else {
+        return;
+    };
+    says(&found, in_folder);
     let Some(found) = run(&folder, "--preprocess half a.png") else {
         return;
     };

@@ -111,21 +111,22 @@ fn symbolic_sizes_are_given_or_assumed() {
     build
         .graph
         .node("ReduceL1", "sum", ["planes"], "sums", [axes, flat]);
-    build.output("sums", 3);
+    build.product("sums", &IDENTITY.map(|value| 1e-5 * value), "scores");
+    build.output("scores", 3);
     build.save(&folder);
     let expected = |size: f64| {
-        let channels = normalised(COLOUR, [0.0; 3], [10_000.0; 3]);
-        softmax(&channels.map(|value| value * size * size))
+        let channels = normalised(COLOUR, [0.0; 3], [1.0; 3]);
+        softmax(&channels.map(|value| 1e-5 * value * size * size))
     };
     for (options, size) in [("", 224.0), ("--size 64", 64.0), ("--preprocess unit", 224.0)] {
-        let line = format!("{options} --mean 0 --std 10000 a.png");
+        let line = format!("{options} --mean 0 --std 1 a.png");
         let Some(run) = run(&folder, &line) else { return };
         assert_close(&probabilities(&run), &expected(size), &run);
         let is_said = run.stderr.contains("(assumed): --size 224");
         assert_eq!(is_said, !options.contains("size"), "{}", run.stderr);
     }
     std::fs::write(folder.path().join("config.json"), r#"{"image_size": [96, 96]}"#).unwrap();
-    let Some(run) = run(&folder, "--mean 0 --std 10000 a.png") else {
+    let Some(run) = run(&folder, "--mean 0 --std 1 a.png") else {
         return;
     };
     assert_close(&probabilities(&run), &expected(96.0), &run);
