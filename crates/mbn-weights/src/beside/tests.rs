@@ -128,7 +128,7 @@ fn models_of_any_network_are_described() {
             ..Preprocess::default()
         };
         let found = model::model_preprocess(folder(files).path(), usual).unwrap()?;
-        Some((found.value.over(usual), found.file))
+        Some((found.value.preprocess.over(usual), found.file))
     };
     let size_and_shorter = |preprocessor: &str| {
         let (found, _) = preprocess(&[(PREPROCESSOR, preprocessor)]).unwrap();
