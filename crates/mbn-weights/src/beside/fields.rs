@@ -79,6 +79,11 @@ impl Object {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether there is a field, other than null.
+    pub fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
     fn get<'a, T>(
         &'a self,
         name: &str,

@@ -95,7 +95,7 @@ pub fn model_classes(folder: &Path) -> Result<Option<FromFile<Vec<String>>>, Bes
         return Ok(None);
     };
     let names = match timm::label_names(&config)? {
-        Some(names) => Some(names),
+        Some((_, names)) => Some(names),
         None => transformers::class_names(&config)?,
     };
     Ok(names.map(|value| FromFile { value, file: CONFIG }))
