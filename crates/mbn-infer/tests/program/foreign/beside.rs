@@ -140,7 +140,7 @@ fn transformers_files_beside_it_are_read() {
     write(
         &folder,
         "config.json",
-        r#"{"model_type": "resnet", "id2label": {"0": "red", "1": "green", "2": "blue"}}"#,
+        r#"{"model_type": "focalnet", "id2label": {"0": "red", "1": "green", "2": "blue"}}"#,
     );
     write(
         &folder,
