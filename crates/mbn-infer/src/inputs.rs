@@ -2,6 +2,7 @@
 
 mod container;
 mod continued;
+mod kept;
 mod list;
 mod named;
 mod remote;
@@ -10,7 +11,7 @@ mod walked;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use mbn_cli::Hint;
+use mbn_cli::{Hint, Outputs};
 use mbn_data::{ClassFolders, CollectError, LeftOut, class_folders};
 use mbn_spec::text::listed;
 
@@ -20,6 +21,7 @@ use crate::output::Results;
 use crate::shard::Shard;
 use container::Container;
 use continued::Continued;
+use kept::Kept;
 use list::{End, List};
 use named::Named;
 use remote::{Content, Remote, is_url};
@@ -102,6 +104,15 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// The same, if none of them is one of the `outputs`; else the first such one is an error.
+    #[must_use]
+    pub fn beside(self, outputs: Outputs) -> Self {
+        Self {
+            source: Box::new(Kept::new(self.source, outputs)),
+            ..self
+        }
+    }
+
     /// Leaves out the first ones, which have `results` in the file called `name`.
     #[must_use]
     pub fn after(self, results: Results, name: String) -> Self {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod files;
 mod parts;
 mod values;
 
