@@ -66,7 +66,7 @@ impl Outputs {
         let Some(output) = id.and_then(|id| self.0.iter().find(|output| output.id == id)) else {
             return Ok(());
         };
-        let other = match output.path == path {
+        let other = match output.path.as_os_str() == path.as_os_str() {
             true => String::new(),
             false => format!(" as `{}`", path.display()),
         };
