@@ -3,6 +3,7 @@
 //!
 //! A program's `main` is one call of [`run`] with a function from its options to an [`Outcome`].
 
+mod arguments;
 mod class_names;
 mod common;
 mod conversion;
