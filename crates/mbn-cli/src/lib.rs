@@ -3,6 +3,7 @@
 //!
 //! A program's `main` is one call of [`run`] with a function from its options to an [`Outcome`].
 
+mod arguments;
 mod class_names;
 mod common;
 mod conversion;
@@ -14,6 +15,7 @@ pub mod interrupt;
 mod logging;
 pub mod onnx_runtime;
 mod output;
+mod outputs;
 mod overrides;
 mod preprocess_args;
 pub mod progress;
@@ -31,6 +33,7 @@ pub use hint::{Hint, Hinted};
 pub use hub::{NamedFile, named_file};
 pub use mbn_fetch::hub::{HubName, Wanted};
 pub use output::{check_output, check_output_file, check_output_folder, refuse_stdout};
+pub use outputs::Outputs;
 pub use overrides::Overrides;
 pub use preprocess_args::{PreprocessArgs, options_of};
 pub use run::{Outcome, UsageError, message, run, start_threads};

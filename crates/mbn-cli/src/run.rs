@@ -8,7 +8,7 @@ use clap::Parser;
 use mbn_fetch::hub::HubError;
 use mbn_spec::text::counted;
 
-use crate::{CommonArgs, Hinted, logging, progress};
+use crate::{CommonArgs, Hinted, arguments, logging, progress};
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
@@ -85,7 +85,10 @@ fn parse<A: Parser>() -> A {
             arg
         }
     });
-    let parsed = A::from_arg_matches_mut(&mut command.get_matches_mut());
+    let given = arguments::reordered(&command, std::env::args_os().collect());
+    let matches = command.try_get_matches_from_mut(given.clone());
+    let matches = matches.map_err(|error| arguments::explained(error, &mut command, &given));
+    let parsed = matches.and_then(|mut matches| A::from_arg_matches_mut(&mut matches));
     parsed.unwrap_or_else(|error| error.format(&mut command).exit())
 }
 

@@ -25,7 +25,7 @@ pub struct LoadedWeights {
 /// not say itself. Errors carry advice.
 ///
 /// # Errors
-/// It cannot be fetched or read, or does not hold the weights of a MobileNetV1.
+/// It cannot be fetched or read, or does not hold the weights of a MobileNetV1, or they hold what no network can compute with.
 pub fn load_weights(path: &Path) -> Result<Weights> {
     load_weights_with(path, &Overrides::default())
 }
@@ -35,7 +35,13 @@ pub fn load_weights(path: &Path) -> Result<Weights> {
 /// # Errors
 /// As [`load_weights`], and if no picture can follow the preprocessing.
 pub fn load_weights_with(path: &Path, overrides: &Overrides) -> Result<Weights> {
-    Ok(load(path, overrides, Head::Required)?.weights)
+    let weights = load(path, overrides, Head::Required)?.weights;
+    let usable = weights.require_computable();
+    let usable = usable.with_context(|| format!("`{}` cannot be used", path.display()));
+    usable.hint(|| {
+        "the training that wrote them diverged, or the file is damaged: take earlier weights".to_owned()
+    })?;
+    Ok(weights)
 }
 
 /// As [`load_weights_with`], of weights to train on from, which may lack the classifier.

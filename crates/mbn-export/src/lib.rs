@@ -28,7 +28,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use mbn_cli::{Outcome, check_output_file, interrupt, start_threads};
+use mbn_cli::{Outcome, Outputs, check_output_file, interrupt, start_threads};
 use mbn_files::{atomic, remove_temporaries};
 use mbn_onnx::{ExportOptions, Exporter, Precision};
 use mbn_spec::text::thousands;
@@ -55,12 +55,11 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     let source = options.source()?;
     options.validate()?;
+    options.require_distinct_files(weights::path(&source).as_deref())?;
     let classes = options.classes.as_deref();
     match (&options.out, &options.triton.triton) {
         (_, Some(repository)) => triton::check_out(repository)?,
-        (Some(out), None) if is_weight_file(out) => {
-            check_weights_out(out, weights::path(&source).as_deref())?
-        }
+        (Some(out), None) if is_weight_file(out) => drop(check_output_file(out)?),
         (Some(out), None) => check_out(out)?,
         (None, None) if options.sensitivity => return costs(&source, &options),
         (None, None) => {
@@ -88,9 +87,24 @@ pub fn run(options: Options) -> Result<Outcome> {
 /// What the program does with files that exist.
 fn examine(command: Command, threads: usize) -> Result<Outcome> {
     if let Command::Check {
-        report: Some(report), ..
+        file,
+        weights,
+        check_images,
+        report: Some(report),
+        ort_lib,
+        ..
     } = &command
     {
+        let outputs = Outputs::new([("--report", report)])?;
+        for path in [Some(file), weights.as_ref(), ort_lib.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            outputs.require_not_read(path)?;
+        }
+        if let Some(folder) = check_images {
+            options::require_pictures_stay(&outputs, folder)?;
+        }
         check_output_file(report)?;
     }
     start_threads(threads)?;
@@ -161,19 +175,6 @@ fn costs(source: &WeightsSource, options: &Options) -> Result<Outcome> {
         print(&calibrate::quantise(&weights, &recipe)?.table.unwrap_or_default())?;
     }
     Ok(Outcome::Success)
-}
-
-/// Checks before the work begins that OUT can be replaced and is not the file that is read, by whatever path.
-fn check_weights_out(out: &Path, source: Option<&Path>) -> Result<()> {
-    let file = check_output_file(out)?;
-    let real = |path: &Path| path.canonicalize().ok();
-    if source.is_some_and(|source| real(source).is_some() && real(source) == real(&file)) {
-        bail!(
-            "`{}` is the file that is read, and would be replaced",
-            out.display()
-        );
-    }
-    Ok(())
 }
 
 /// Writes the weights under this project's names, with their description, and reads them again.
@@ -270,7 +271,7 @@ fn write(weights: &Weights, options: &Options, target: &Target) -> Result<()> {
     }
     if let Some(error) = failed {
         if options.keep_rejected {
-            let rejected = out.with_extension("rejected.onnx");
+            let rejected = options::rejected(out);
             atomic::write(&rejected, &bytes)
                 .with_context(|| format!("cannot write `{}`", rejected.display()))?;
             log::warn!("The file that does not pass is kept as `{}`", rejected.display());

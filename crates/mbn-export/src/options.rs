@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use mbn_cli::{CommonArgs, Overrides, UsageError};
+use mbn_cli::{CommonArgs, Outputs, Overrides, UsageError};
+use mbn_data::Pictures;
 use mbn_engine::images::MAX_BATCH;
 use mbn_onnx::{ANTIALIASED_RESIZE, DEFAULT_OPSET, ExportOptions, InputKind, InputSize, OPSETS, Precision};
 use mbn_quant::Method;
@@ -263,6 +264,32 @@ impl Options {
         }
     }
 
+    /// The files that are written, of which none may be `weights` or another file that is read.
+    ///
+    /// # Errors
+    /// [`UsageError`] if one is, or if two are one file.
+    pub fn require_distinct_files(&self, weights: Option<&Path>) -> Result<()> {
+        let rejected = self.out.as_deref().filter(|_| self.keep_rejected).map(rejected);
+        let outputs = [
+            ("", self.out.clone()),
+            ("--report", self.report.clone()),
+            ("--keep-rejected", rejected),
+        ];
+        let outputs = Outputs::new(
+            outputs
+                .into_iter()
+                .filter_map(|(option, path)| Some((option, path?))),
+        )?;
+        let inputs = [weights, self.classes.as_deref(), self.ort_lib.as_deref()];
+        for path in inputs.into_iter().flatten() {
+            outputs.require_not_read(path)?;
+        }
+        for folder in [&self.check_images, &self.calibration].into_iter().flatten() {
+            require_pictures_stay(&outputs, folder)?;
+        }
+        Ok(())
+    }
+
     /// How weights are quantised, if they are.
     pub fn recipe(&self) -> Option<Recipe<'_>> {
         let folder = self.calibration.as_deref()?;
@@ -282,17 +309,8 @@ impl Options {
     /// Where the weights come from.
     ///
     /// # Errors
-    /// [`UsageError`] if neither an alpha nor a weight file is named, or OUT is the file that is read.
+    /// [`UsageError`] if neither an alpha nor a weight file is named.
     pub fn source(&self) -> Result<WeightsSource> {
-        if let (Some(out), Some(weights)) = (&self.out, &self.weights)
-            && out == weights
-        {
-            let message = format!(
-                "`{}` is the file that is read, and would be replaced",
-                out.display()
-            );
-            return Err(UsageError(message).into());
-        }
         match (&self.weights, self.random_weights, self.alpha) {
             (Some(path), _, alpha) => Ok(WeightsSource::File(path.clone(), alpha)),
             (None, Some(seed), Some(alpha)) => Ok(WeightsSource::Random(alpha, seed)),
@@ -303,6 +321,17 @@ impl Options {
             }
         }
     }
+}
+
+/// The name of a file that does not pass verification and is kept.
+pub fn rejected(out: &Path) -> PathBuf {
+    out.with_extension("rejected.onnx")
+}
+
+/// Refuses to replace a picture of a folder that is read.
+pub(crate) fn require_pictures_stay(outputs: &Outputs, folder: &Path) -> Result<()> {
+    let mut pictures = Pictures::of(folder).flatten();
+    pictures.try_for_each(|picture| outputs.require_not_read(&picture))
 }
 
 #[cfg(test)]

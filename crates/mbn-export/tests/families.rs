@@ -278,7 +278,7 @@ fn weights_are_written_in_our_own_form_and_keep_their_logits() {
         assert_eq!(file.weights, WeightFile::load(&path).unwrap().weights);
         // Neither its own input nor a link to it is replaced.
         mbn_export(folder.path(), "--weights ours.safetensors ./ours.safetensors")
-            .code(1)
+            .code(2)
             .stderr(contains("is the file that is read"));
     }
 }

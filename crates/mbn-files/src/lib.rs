@@ -3,6 +3,7 @@
 //! is by its first bytes.
 
 pub mod atomic;
+mod file_id;
 mod file_kind;
 mod folder;
 mod output;
@@ -10,6 +11,7 @@ mod partial;
 mod temporaries;
 pub mod whole_file;
 
+pub use file_id::FileId;
 pub use file_kind::{FileKind, HEAD};
 pub use folder::AtomicFolder;
 pub use output::{

@@ -82,6 +82,14 @@ impl PartialFile {
         })
     }
 
+    /// The name of the unfinished output of `path`, if that is or can be a file.
+    pub fn name_of(path: &Path) -> Option<PathBuf> {
+        match OutputKind::of(path) {
+            Ok(OutputKind::File(path)) => Some(with_suffix(&path)),
+            _ => None,
+        }
+    }
+
     /// Name of the unfinished output.
     pub fn partial_path(&self) -> &Path {
         &self.partial

@@ -9,11 +9,13 @@ mod subject;
 mod table;
 
 use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use mbn_cli::{Outcome, check_output_file, interrupt};
+use mbn_cli::{Outcome, Outputs, check_output_file, interrupt};
 
+use crate::model::DEFAULT_MODEL;
 use crate::options::{BenchFormat, BenchOptions};
 use crate::output::cannot_write;
 use figures::{Figures, Measured};
@@ -33,6 +35,12 @@ const FEWEST: usize = 3;
 pub fn run(options: &BenchOptions) -> Result<Outcome> {
     options.validate()?;
     if let Some(file) = &options.latencies {
+        let outputs = Outputs::new([("--latencies", file)])?;
+        let default = Path::new(DEFAULT_MODEL);
+        let models = options.models.iter().map(PathBuf::as_path);
+        let default = models.clone().next().is_none().then_some(default);
+        let mut inputs = models.chain(default).chain(options.ort_lib.as_deref());
+        inputs.try_for_each(|path| outputs.require_not_read(path))?;
         check_output_file(file)?;
     }
     let preparing = interrupt::install_preparing()?;

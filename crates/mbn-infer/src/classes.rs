@@ -12,7 +12,7 @@ use mbn_weights::model_classes;
 use crate::model::{Foreign, Model};
 
 /// Files of class names that people keep beside a model.
-const BESIDE: [&str; 2] = ["labels.txt", "synset.txt"];
+pub(crate) const BESIDE: [&str; 2] = ["labels.txt", "synset.txt"];
 
 /// The names of a model's classes, in the order of its outputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

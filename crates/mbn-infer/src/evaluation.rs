@@ -9,7 +9,7 @@ use mbn_model::first_class;
 use mbn_plot::ReliabilityBin;
 
 use crate::predictions::rank;
-pub use files::write;
+pub use files::{FILES, write};
 pub use scores::{ClassScore, Means};
 
 /// Ranges of confidence, as in Guo et al. 2017, "On calibration of modern neural networks".

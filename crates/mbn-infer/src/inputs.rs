@@ -2,6 +2,7 @@
 
 mod container;
 mod continued;
+mod kept;
 mod labelled;
 mod list;
 mod named;
@@ -12,7 +13,7 @@ mod walked;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use mbn_cli::Hint;
+use mbn_cli::{Hint, Outputs};
 use mbn_data::{CollectError, LeftOut};
 
 use crate::classes::ClassNames;
@@ -21,6 +22,7 @@ use crate::output::Results;
 use crate::shard::Shard;
 use container::Container;
 use continued::Continued;
+use kept::Kept;
 use labelled::Labelled;
 use list::{End, List};
 use named::Named;
@@ -105,6 +107,15 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// The same, if none of them is one of the `outputs`; else the first such one is an error.
+    #[must_use]
+    pub fn beside(self, outputs: Outputs) -> Self {
+        Self {
+            source: Box::new(Kept::new(self.source, outputs)),
+            ..self
+        }
+    }
+
     /// Leaves out the first ones, which have `results` in the file called `name`.
     #[must_use]
     pub fn after(self, results: Results, name: String) -> Self {

@@ -21,7 +21,7 @@ use crate::builtin;
 use crate::given::Given;
 
 /// The model to use if the user names none and this file exists.
-const DEFAULT_MODEL: &str = "model.onnx";
+pub(crate) const DEFAULT_MODEL: &str = "model.onnx";
 
 /// A model and its metadata.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod files;
 mod parts;
 mod values;
 

@@ -209,7 +209,11 @@ fn of_foreign(foreign: &Foreign) -> Result<(PartialPreprocess, String)> {
             .with_context(|| format!("the preprocessing in `{}` cannot be used", folder.display()))
             .hint(|| "`--preprocess PRESET` says it in the file's place".to_owned())?;
         if let Some(found) = found {
-            return Ok((found.value, format!("`{}` beside it", found.file)));
+            let source = format!("`{}` beside it", found.file);
+            if let Some(name) = &found.value.unknown_type {
+                log::warn!("{source} names the unknown type `{name}` and is read as most types are");
+            }
+            return Ok((found.value.preprocess, source));
         }
     }
     Ok(Default::default())

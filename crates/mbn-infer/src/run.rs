@@ -46,6 +46,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     // Before the guard is dropped, the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
     let shard = options.resolve_shard()?;
+    let outputs = options.outputs()?;
     let destination = Destination::open(options.output.as_deref())?;
     let unfinished = Unfinished::of(&destination);
     if let Some(page) = &options.html {
@@ -56,7 +57,8 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     }
     let mut classifier = setup::classifier(&options)?;
     let is_shown = progress::are_shown() && (options.output.is_some() || !stdout().is_terminal());
-    let mut inputs = inputs::inputs(&options, &classifier.class_names, shard, is_shown)?;
+    let inputs = inputs::inputs(&options, &classifier.class_names, shard, is_shown)?;
+    let mut inputs = inputs.beside(outputs);
     let made_by = match &unfinished {
         Some(_) if options.form().partial_lines(1).is_some() => Some(made_by(&options, &classifier, shard)?),
         _ => None,

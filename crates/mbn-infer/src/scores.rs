@@ -6,8 +6,9 @@ use anyhow::{Result, bail};
 use mbn_engine::softmax::{sigmoid, softmax};
 use mbn_onnx::foreign::Ending;
 
-/// How far the sum of a thousand probabilities in float16 is from 1.
-const SUM_ROUNDING: f32 = 5e-3;
+mod guess;
+
+pub use guess::Guess;
 
 /// How a row of outputs becomes probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,8 @@ pub struct Scores {
     apply: Apply,
     /// The only value is the probability of the second of two classes.
     is_binary: bool,
-    /// Nothing in the graph shows that the values are logits.
-    is_assumed: bool,
+    /// Nothing in the graph shows what the values are.
+    is_guessed: bool,
 }
 
 /// What the model leaves to do.
@@ -67,26 +68,25 @@ impl Scores {
         Ok(Self {
             apply,
             is_binary,
-            is_assumed: apply == Apply::Softmax && *ending == Ending::Other && head.is_foreign,
+            is_guessed: apply == Apply::Softmax && *ending == Ending::Other && head.is_foreign,
         })
     }
 
-    /// Corrects an assumption by the first images' outputs, row-major `[images, values]`: logits are not all in `[0, 1]` with a sum
-    /// of 1 for each image. Returns whether that changes how rows are read.
-    pub fn correct(&mut self, outputs: &[f32], values: usize) -> bool {
-        if !self.is_assumed || outputs.is_empty() || values < 2 {
-            return false;
+    /// Whether nothing in the graph shows what the values are, so that they have to be looked at.
+    pub fn are_guessed(self) -> bool {
+        self.is_guessed
+    }
+
+    /// The same, with what was guessed from values.
+    #[must_use]
+    pub fn guessed(self, guess: Guess) -> Self {
+        match guess {
+            Guess::Probabilities if self.is_guessed => Self {
+                apply: Apply::Nothing,
+                ..self
+            },
+            _ => self,
         }
-        self.is_assumed = false;
-        let is_distribution = |row: &[f32]| {
-            let within = row.iter().all(|value| (0.0..=1.0).contains(value));
-            within && (row.iter().sum::<f32>() - 1.0).abs() <= SUM_ROUNDING
-        };
-        let found = outputs.chunks(values).all(is_distribution);
-        if found {
-            self.apply = Apply::Nothing;
-        }
-        found
     }
 
     /// Whether the values are logits, and not probabilities already.
@@ -100,16 +100,24 @@ impl Scores {
     }
 
     /// An image's probabilities, one for each class.
-    pub fn probabilities(self, row: &mut [f32]) -> Cow<'_, [f32]> {
+    ///
+    /// # Errors
+    /// The values are not what they were guessed to be.
+    pub fn probabilities(self, row: &mut [f32]) -> Result<Cow<'_, [f32]>, String> {
         match self.apply {
+            Apply::Nothing if self.is_guessed && !guess::are_parts(row) => {
+                return Err(
+                    "the network's output for it has values outside [0, 1], for test pictures it had probabilities".to_owned(),
+                );
+            }
             Apply::Nothing => {}
             Apply::Softmax => softmax(row),
             Apply::Sigmoid => sigmoid(row),
         }
-        match row {
+        Ok(match row {
             [second] if self.is_binary => vec![1.0 - *second, *second].into(),
             row => (&*row).into(),
-        }
+        })
     }
 
     /// What was found about the output and is done with it, for a message.
@@ -117,6 +125,9 @@ impl Scores {
         let Head { output, ending, .. } = head;
         let how = match (self.apply, ending) {
             (Apply::Nothing, Ending::Softmax) => "it ends in softmax, its values are the probabilities",
+            (Apply::Nothing, Ending::Other) => {
+                "for test pictures its values are in [0, 1] and sum to 1, they are taken for probabilities"
+            }
             (Apply::Nothing, _) if self.is_binary => {
                 "it ends in sigmoid, its value is the probability of the second of two classes"
             }
@@ -146,7 +157,7 @@ mod tests {
         let scores = Scores::of(&head(ending, row.len()), multi_label).unwrap();
         let mut row = row.to_vec();
         let classes = scores.classes(row.len());
-        let found = scores.probabilities(&mut row).into_owned();
+        let found = scores.probabilities(&mut row).unwrap().into_owned();
         assert_eq!(found.len(), classes);
         found
     }
@@ -166,25 +177,25 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_without_a_softmax_are_recognised() {
-        let rows = [0.25, 0.75, 1.0, 0.0];
-        let mut scores = Scores::of(&head(Ending::Other, 2), false).unwrap();
-        assert!(scores.correct(&rows, 2));
-        assert_eq!(*scores.probabilities(&mut [0.25, 0.75]), [0.25, 0.75]);
-        for (ending, multi_label, rows) in [
-            // One image has logits.
-            (Ending::Other, false, [0.25, 0.75, 1.0, 1.0]),
-            (Ending::Other, false, [0.25, 0.75, 1.5, -0.5]),
-            (Ending::Other, false, [f32::NAN, 0.75, 1.0, 0.0]),
+    fn a_guess_counts_where_the_graph_shows_nothing() {
+        for (ending, multi_label, guess, is_changed) in [
+            (Ending::Other, false, Guess::Probabilities, true),
+            (Ending::Other, false, Guess::Logits, false),
+            (Ending::Other, false, Guess::Unclear, false),
             // The graph shows logits, or the user says that classes go by themselves.
-            (Ending::Linear, false, rows),
-            (Ending::Other, true, rows),
+            (Ending::Linear, false, Guess::Probabilities, false),
+            (Ending::Other, true, Guess::Probabilities, false),
         ] {
-            let mut scores = Scores::of(&head(ending, 2), multi_label).unwrap();
-            assert!(!scores.correct(&rows, 2), "{rows:?}");
-            // The first images decide for all.
-            assert!(!scores.correct(&[0.25, 0.75], 2));
+            let before = Scores::of(&head(ending, 2), multi_label).unwrap();
+            let after = before.guessed(guess);
+            assert_eq!(after != before, is_changed, "{ending:?} {multi_label} {guess:?}");
+            assert_eq!(after.are_logits(), !is_changed);
         }
+        let scores = Scores::of(&head(Ending::Other, 2), false).unwrap();
+        let scores = scores.guessed(Guess::Probabilities);
+        assert_eq!(*scores.probabilities(&mut [0.25, 0.75]).unwrap(), [0.25, 0.75]);
+        let error = scores.probabilities(&mut [1.5, -0.5]).unwrap_err();
+        assert!(error.contains("outside [0, 1]"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod candle;
 mod loaded;
 mod onnx_runtime;
 mod parity;
+mod probe;
 mod threads;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -23,7 +24,7 @@ use crate::given::Given;
 use crate::model::{Content, Model, ModelId};
 use crate::options::Options;
 use crate::preprocessing::Preprocessing;
-use crate::scores::{Head, Scores};
+use crate::scores::{Guess, Head, Scores};
 use loaded::Loaded;
 use onnx_runtime::Task;
 use threads::Split;
@@ -75,7 +76,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     };
     log::info!("model: {model}");
     let all = options.common.thread_count();
-    let (loaded, device, threads, from) = match runtime {
+    let (mut loaded, device, threads, from) = match runtime {
         Some((runtime, source)) => {
             let split = Split::new(all, model.multiply_adds(preprocessing.size()));
             let task = Task {
@@ -122,7 +123,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     if let Some(given) = options.batch_size.filter(|_| has_runtime) {
         warn_of_batch(given, &model, pixel_type);
     }
-    let (scores, class_names) = outputs(&model, options, &loaded, classes)?;
+    let (scores, class_names) = outputs(&model, options, &mut loaded, &preprocess, classes)?;
     require_extra(&model, options, &loaded, scores)?;
     let check = match has_runtime {
         true => parity::check(&model, options, &loaded, &preprocess)?,
@@ -206,7 +207,8 @@ pub(crate) fn candle_on_cpu(model: &Model) -> Result<Box<dyn Engine + Send>> {
 fn outputs(
     model: &Model,
     options: &Options,
-    loaded: &Loaded,
+    loaded: &mut Loaded,
+    preprocess: &Preprocess,
     classes: ClassSources,
 ) -> Result<(Scores, ClassNames)> {
     let cannot_use = || format!("{} cannot be used", model.name());
@@ -217,9 +219,24 @@ fn outputs(
         is_foreign: model.foreign().is_some(),
     };
     let scores = Scores::of(&head, options.multi_label || is_stated_multi_label(model, &head));
-    let scores = scores.with_context(cannot_use)?;
+    let mut scores = scores.with_context(cannot_use)?;
+    let guess = match scores.are_guessed() {
+        true => {
+            let found = probe::outputs(&mut loaded.lanes, preprocess, loaded.batch)?;
+            Some(Guess::of(&found, head.values))
+        }
+        false => None,
+    };
+    scores = guess.map_or(scores, |guess| scores.guessed(guess));
     if head.is_foreign {
         log::info!("{}", scores.describe(&head));
+    }
+    if guess == Some(Guess::Unclear) {
+        log::warn!(
+            "the values of the output `{}` may be logits or probabilities: neither the graph nor test pictures show it. Softmax is \
+             taken of them, which keeps their order; `--logits` writes the values themselves",
+            head.output
+        );
     }
     let names = classes.settle(scores.classes(head.values))?;
     Ok((scores, names))

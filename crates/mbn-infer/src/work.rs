@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use mbn_cli::interrupt;
 use mbn_engine::images::Images;
@@ -165,12 +165,6 @@ impl Work<'_> {
             outputs.extend(found);
             features.extend(done.features);
         }
-        if classifier.scores.correct(&outputs, classes) {
-            log::info!("output: its values are in [0, 1] and sum to 1: they are taken for probabilities");
-            if self.options.logits {
-                bail!("`--logits` cannot be written: the model's output has probabilities");
-            }
-        }
         Ok((outputs, features))
     }
 
@@ -280,7 +274,7 @@ fn probabilities(row: Option<&mut [f32]>, scores: Scores) -> Result<Cow<'_, [f32
     if !row.iter().all(|value| value.is_finite()) {
         return Err("the network's output for it is not finite".to_owned());
     }
-    Ok(scores.probabilities(row))
+    scores.probabilities(row)
 }
 
 /// An input's path, for a message.

@@ -1,6 +1,7 @@
 //! Errors of an export.
 
 use mbn_spec::PreprocessError;
+use mbn_weights::ValueError;
 
 use crate::Precision;
 use crate::check_error::CheckError;
@@ -24,7 +25,10 @@ pub enum ExportError {
     /// The weights' preprocessing is out of range.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
-    /// A weight is not finite, or too large for the precision.
+    /// No network can compute with the weights.
+    #[error(transparent)]
+    Values(#[from] ValueError),
+    /// A weight is too large for the precision.
     #[error("`{tensor}` has the value {value:e}, which {precision} cannot hold (largest {:e})", precision.max())]
     Range {
         /// The tensor; after folding, if batch norm is folded.

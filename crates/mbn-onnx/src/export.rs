@@ -79,6 +79,7 @@ impl<'a> Exporter<'a> {
     pub fn export(&self, options: &ExportOptions) -> Result<Model, ExportError> {
         let weights = self.weights;
         options.validate()?;
+        weights.require_computable()?;
         let ir_version = ir_version(options.opset).map_err(OptionsError::from)?;
         let mut metadata = weights.metadata().clone();
         metadata.classes = Some(weights.class_names());

@@ -52,6 +52,18 @@ fn cuda_is_refused_by_a_build_without_it() {
 }
 
 #[test]
+fn options_of_all_commands_may_stand_before_a_subcommand() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| train().current_dir(folder.path()).args(line.split(' ')).assert();
+    for line in ["report gone", "-q report gone", "--log-level warn report gone"] {
+        run(line).code(1).stderr(contains("gone"));
+    }
+    run("--alpha 0.25 report gone").code(2).stderr(contains(
+        "`--alpha` does not go with the subcommand `report`, whose own options follow its name",
+    ));
+}
+
+#[test]
 fn a_negative_number_is_a_value_out_of_range() {
     for option in ["--mixup", "--warmup", "--patience", "--seed", "--erasing"] {
         let assert = train().args(["--data", "d", option, "-1"]).assert();

@@ -48,6 +48,45 @@ fn a_place_where_nothing_can_be_published_is_refused() {
     run(path, &format!("{SMALL} --out run")).success();
 }
 
+#[test]
+fn a_file_that_is_read_is_not_written() {
+    let folder = data();
+    let path = folder.path();
+    run(path, &format!("{SMALL} --out first")).success();
+    std::fs::copy(path.join("first/best.safetensors"), path.join("w.safetensors")).unwrap();
+    std::fs::create_dir(path.join("own")).unwrap();
+    std::fs::copy(path.join("first/settings.toml"), path.join("own/settings.toml")).unwrap();
+    let kept = ["w.safetensors", "own/settings.toml", "first/state.safetensors"];
+    let before = kept.map(|name| read(path.join(name)));
+    let published = SMALL.replace("--no-publish", "--publish w.safetensors");
+    for (arguments, message) in [
+        (
+            format!("{published} --init ./w.safetensors --out run"),
+            "`--publish w.safetensors` is the file that is read as `./w.safetensors`",
+        ),
+        (
+            format!("{published} --teacher w.safetensors --out run"),
+            "`--publish w.safetensors` is the file that is read, and would be replaced",
+        ),
+        (
+            "--config own/settings.toml --no-publish --out own".to_owned(),
+            "`--out own/settings.toml` is the file that is read",
+        ),
+        (
+            SMALL.replace("--no-publish", "--publish run/best.safetensors --out run"),
+            "`--publish run/best.safetensors` and `--out run/best.safetensors` are the same file",
+        ),
+        (
+            "--resume first --publish first/state.safetensors".to_owned(),
+            "are the same file",
+        ),
+    ] {
+        run(path, &arguments).code(2).stderr(contains(message));
+        assert!(!path.join("run").exists(), "{arguments}");
+        assert!(kept.map(|name| read(path.join(name))) == before, "{arguments}");
+    }
+}
+
 /// The files of the run are UTF-8 and could not name it.
 #[cfg(target_os = "linux")]
 #[test]

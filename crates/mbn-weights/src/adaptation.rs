@@ -25,6 +25,8 @@ pub enum Adaptation {
     },
     /// The configuration beside it describes this other network, and was not used.
     OtherConfig(String),
+    /// The preprocessing beside it is of this unknown type, and read as most types are.
+    UnknownProcessor(String),
 }
 
 impl fmt::Display for Adaptation {
@@ -42,6 +44,10 @@ impl fmt::Display for Adaptation {
                     "the `config.json` beside it describes `{model}` and is not used"
                 )
             }
+            Self::UnknownProcessor(name) => write!(
+                f,
+                "the `preprocessor_config.json` beside it names the unknown type `{name}` and is read as most types are"
+            ),
             Self::Converted(types) => write!(f, "its {} tensors are converted to F32", joined(types)),
             Self::Chosen { key, others } => {
                 match key {

@@ -25,6 +25,8 @@ pub(crate) struct Described {
     pub epsilon: Option<f64>,
     pub padding: Option<Stride2Padding>,
     pub preprocess: Option<Preprocess>,
+    /// The type of processor that a file names, if it is unknown and read as most types are.
+    pub unknown_processor: Option<String>,
     /// Class names, and the field that has them.
     pub classes: Option<(&'static str, Vec<String>)>,
     /// The files that say something about activation, epsilon or padding.

@@ -26,6 +26,27 @@ pub struct WeightsError {
     pub kind: WeightsErrorKind,
 }
 
+/// Weights with which no network can compute.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ValueError {
+    /// A tensor has an infinity or a NaN.
+    #[error("`{tensor}` holds {value}, expected finite numbers")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+        /// Its first value that is not finite.
+        value: f32,
+    },
+    /// A running variance is negative, and stays so with batch norm's epsilon.
+    #[error("`{tensor}` holds the negative variance {value}")]
+    NegativeVariance {
+        /// The tensor.
+        tensor: String,
+        /// Its first value that is negative.
+        value: f32,
+    },
+}
+
 /// Why a weight file cannot be read, used or written.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsErrorKind {

@@ -195,6 +195,9 @@ impl Family {
         if let Some(other) = &described.other_model {
             adaptations.push(Adaptation::OtherConfig(other.clone()));
         }
+        if let Some(name) = &described.unknown_processor {
+            adaptations.push(Adaptation::UnknownProcessor(name.clone()));
+        }
         described.require_alpha(architecture.alpha)?;
         let source = |files: &[&'static str]| match files {
             [] => Source::Family,

@@ -28,9 +28,9 @@ mod views;
 
 pub use adaptation::Adaptation;
 pub use beside::fields::BesideError;
-pub use beside::model::{FromFile, is_multi_label, model_classes, model_preprocess};
+pub use beside::model::{FromFile, StatedPreprocess, is_multi_label, model_classes, model_preprocess};
 pub use contents::{Head, Source, Taken, WeightFile};
-pub use error::{MismatchError, Problem, WeightsError, WeightsErrorKind};
+pub use error::{MismatchError, Problem, ValueError, WeightsError, WeightsErrorKind};
 pub use file::MAX_FILE_BYTES;
 pub use folded::{Folded, FoldedConv};
 pub use lookalikes::Lookalike;

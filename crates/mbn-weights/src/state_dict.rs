@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mbn_spec::text::counted;
-use mbn_spec::{Architecture, Metadata, TensorKind, TensorSpec, Variant, default_class_names};
+use mbn_spec::{
+    Architecture, Metadata, NormTensor, TensorKind, TensorRole, TensorSpec, Variant, default_class_names,
+};
 use safetensors::Dtype;
 
 use crate::MismatchError;
-use crate::error::Problem;
+use crate::error::{Problem, ValueError};
 
 /// A state dict of MobileNetV1 with its metadata.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,6 +138,28 @@ impl Weights {
         let mut floats = self.floats.iter();
         let bad = floats.find(|(_, values)| !values.iter().all(|value| value.is_finite()));
         bad.map(|(name, _)| name.as_str())
+    }
+
+    /// Checks that a network with these weights can compute.
+    ///
+    /// # Errors
+    /// [`ValueError`] with the first value that it cannot.
+    pub fn require_computable(&self) -> Result<(), ValueError> {
+        let epsilon = self.architecture.variant.batch_norm_epsilon;
+        for spec in self.architecture.tensors() {
+            let values = self.values(&spec.name);
+            let tensor = spec.name.clone();
+            if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(ValueError::NotFinite { tensor, value });
+            }
+            let is_negative = |value: &&f32| f64::from(**value) + epsilon <= 0.0;
+            if let TensorRole::Norm(_, NormTensor::Variance) = spec.role
+                && let Some(&value) = values.iter().find(is_negative)
+            {
+                return Err(ValueError::NegativeVariance { tensor, value });
+            }
+        }
+        Ok(())
     }
 
     /// A counter's value; 0 if there is no such counter.

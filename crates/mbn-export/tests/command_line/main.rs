@@ -6,6 +6,7 @@ mod common;
 mod files;
 mod graphs;
 mod int8;
+mod kept_files;
 mod options;
 mod other_files;
 mod output;

@@ -85,6 +85,26 @@ fn what_a_table_does_not_depend_on_is_a_mistake() {
 }
 
 #[test]
+fn options_of_all_commands_may_stand_before_a_subcommand() {
+    let folder = TempDir::new().unwrap();
+    let made = ["--alpha=0.25", "--random-weights=1", "--no-verify", "m.onnx"];
+    export(folder.path(), &made).success();
+    let shown = export(folder.path(), &["show", "m.onnx"]).success();
+    let expected = String::from_utf8(shown.get_output().stdout.clone()).unwrap();
+    for arguments in [
+        &["-q", "show", "m.onnx"][..],
+        &["--log-level", "error", "show", "m.onnx"],
+    ] {
+        export(folder.path(), arguments)
+            .success()
+            .stdout(expected.clone());
+    }
+    let arguments = ["--threads", "2", "show", "m.onnx"];
+    let message = "`--threads` does not go with the subcommand `show`, whose own options follow its name";
+    fails(&folder, &arguments, 2, &[message]);
+}
+
+#[test]
 fn summary_alone_needs_no_weights_and_writes_nothing() {
     let folder = TempDir::new().unwrap();
     let names: String = (0..1000).map(|i| format!("class {i}\n")).collect();

@@ -76,8 +76,28 @@ fn weights_that_are_not_numbers_are_named() {
         &folder,
         &["--weights=nan.safetensors", "out.onnx"],
         1,
-        &["`model.7.0.weight`", "NaN"],
+        &[
+            "`nan.safetensors` cannot be used: `model.7.0.weight` holds NaN",
+            "hint:",
+        ],
     );
+}
+
+/// Whether or not batch norm is folded, which would spread it over a convolution.
+#[test]
+fn a_negative_variance_is_named_as_such() {
+    let folder = folder_with_weights();
+    let negative = |name: &str, i| match (name, i) {
+        ("model.3.4.running_var", 7) => -0.25,
+        _ => small(name, i),
+    };
+    let path = folder.path().join("negative.safetensors");
+    weights(Alpha::Quarter, 3, negative).save(&path).unwrap();
+    for more in [&[][..], &["--no-fold"], &["--precision=fp16", "--allow-overflow"]] {
+        let arguments = [&["--weights=negative.safetensors", "out.onnx"], more].concat();
+        let message = "`negative.safetensors` cannot be used: `model.3.4.running_var` holds the negative variance -0.25";
+        fails(&folder, &arguments, 1, &[message]);
+    }
 }
 
 #[test]

@@ -11,6 +11,14 @@ use super::{ClassScore, Evaluation, Means, part};
 /// With more classes the matrix would take more than 32 MB.
 const MOST_CLASSES: usize = 2000;
 
+const SUMMARY: &str = "evaluation.json";
+const TABLE: &str = "classes.csv";
+const RELIABILITY: &str = "reliability.png";
+const CONFUSION: &str = "confusion.png";
+
+/// The files, some of which may be left out.
+pub const FILES: [&str; 4] = [SUMMARY, TABLE, RELIABILITY, CONFUSION];
+
 /// All figures. Those that need images are `null` without any.
 #[derive(Serialize)]
 struct Summary<'a> {
@@ -117,8 +125,8 @@ pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> 
         let path = folder.join(file);
         mbn_files::atomic::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
     };
-    save("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
-    save("classes.csv", &table(&scores, name)?)?;
+    save(SUMMARY, &serde_json::to_vec_pretty(&summary)?)?;
+    save(TABLE, &table(&scores, name)?)?;
     if evaluation.images == 0 {
         return Ok(());
     }
@@ -127,10 +135,10 @@ pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> 
         100.0 * evaluation.calibration_error()
     );
     let title = format!("Reliability on {}", counted(evaluation.images as usize, "image"));
-    save("reliability.png", &mbn_plot::reliability(&bins, &title, &error)?)?;
+    save(RELIABILITY, &mbn_plot::reliability(&bins, &title, &error)?)?;
     match evaluation.classes <= MOST_CLASSES {
         true => save(
-            "confusion.png",
+            CONFUSION,
             &mbn_plot::confusion(&evaluation.matrix(), class_names)?,
         ),
         false => {

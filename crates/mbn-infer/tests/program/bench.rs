@@ -86,6 +86,18 @@ fn a_fixed_batch_is_measured_as_it_is() {
 }
 
 #[test]
+fn options_of_all_commands_may_stand_before_it() {
+    let folder = folder();
+    let wrong = ["bench", "--seconds", "0"];
+    let expected = failure(bare(&folder).args(wrong), 2).stderr;
+    assert!(expected.contains("`--seconds 0`"), "{expected}");
+    for before in [&["-q"][..], &["--log-level", "error"]] {
+        let run = failure(bare(&folder).args(before).args(wrong), 2);
+        assert_eq!(run.stderr, expected);
+    }
+}
+
+#[test]
 fn the_table_has_a_line_for_each_model() {
     let folder = folder();
     crate::common::export(&folder, "a.onnx", &Default::default());

@@ -17,6 +17,7 @@ mod foreign;
 mod html;
 mod inputs;
 mod int8;
+mod kept_files;
 mod left_out;
 mod models;
 mod options;

@@ -182,13 +182,18 @@ impl<'a> Scope<'a> {
         match node.op_type() {
             "Cast" | "CastLike" | "Identity" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze"
             | "Transpose" | "Dropout" | "QuantizeLinear" | "DequantizeLinear" => Kind::Same,
-            "Softmax" => Kind::Activation(Ending::Softmax),
-            "Sigmoid" | "HardSigmoid" => Kind::Activation(Ending::Sigmoid),
+            // ONNX Runtime's operators of 8 bits have their input first too.
+            "Softmax" | "QLinearSoftmax" | "BiasSoftmax" => Kind::Activation(Ending::Softmax),
+            "Sigmoid" | "HardSigmoid" | "QLinearSigmoid" => Kind::Activation(Ending::Sigmoid),
             // Softmax of the logarithm of probabilities gives the probabilities back.
             "LogSoftmax" => Kind::Activation(Ending::Linear),
             op if is_product(op) => Kind::Ending(Ending::Linear),
             // The bias of a product.
-            "Add" if self.any_input(node, is_product) => Kind::Ending(Ending::Linear),
+            "Add" | "QLinearAdd" if self.any_input(node, Self::is_product_made) => {
+                Kind::Ending(Ending::Linear)
+            }
+            // The scale of a product of integers.
+            "Mul" if self.any_input(node, Self::is_integer_product) => Kind::Ending(Ending::Linear),
             "Div" => match self.softmax_in_parts(node) {
                 Some(input) => Kind::Written(Ending::Softmax, input),
                 None => Kind::Ending(Ending::Other),
@@ -197,9 +202,22 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn any_input(&self, node: &NodeProto, is_meant: fn(&str) -> bool) -> bool {
+    fn any_input(&self, node: &NodeProto, is_meant: fn(&Self, &NodeProto) -> bool) -> bool {
         let mut producers = node.input.iter().filter_map(|input| self.producer(input));
-        producers.any(|producer| is_meant(producer.op_type()))
+        producers.any(|producer| is_meant(self, producer))
+    }
+
+    /// Whether a node is a product, with its scale if it is one of integers.
+    fn is_product_made(&self, node: &NodeProto) -> bool {
+        is_product(node.op_type())
+            || (node.op_type() == "Mul" && self.any_input(node, Self::is_integer_product))
+    }
+
+    /// Whether a node is a product of integers, also as a float.
+    fn is_integer_product(&self, node: &NodeProto) -> bool {
+        let is_product =
+            |_: &Self, node: &NodeProto| matches!(node.op_type(), "MatMulInteger" | "ConvInteger");
+        is_product(self, node) || (node.op_type() == "Cast" && self.any_input(node, is_product))
     }
 
     /// The logits of `exp(x - max) / sum(exp(x - max))`, if `node` is that quotient.
@@ -242,6 +260,8 @@ fn is_product(op: &str) -> bool {
         "FusedMatMul",
         "FusedConv",
         "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "DynamicQuantizeMatMul",
         "MatMulNBits",
         "QGemm",
         "QLinearMatMul",

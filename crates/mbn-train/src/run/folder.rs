@@ -30,6 +30,11 @@ pub(crate) const SUMMARY: &str = "summary.json";
 pub(crate) const RATES: &str = "rates.csv";
 pub(crate) const RATES_PLOT: &str = "rates.png";
 
+/// All files of a run that is started or resumed.
+const FILES: [&str; 10] = [
+    STATE, LAST, BEST, HISTORY, SETTINGS, CURVES, CONFUSION, MISTAKES, AUGMENTED, SUMMARY,
+];
+
 /// The hint for a new run that cannot be written.
 const ELSEWHERE: &str = "choose another folder, on a disk that has room, with `--out`";
 
@@ -79,6 +84,11 @@ impl RunDir {
             Some(folder) => folder.to_owned(),
             None => path.to_owned(),
         }
+    }
+
+    /// The files that a run in `folder` writes.
+    pub fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+        FILES.into_iter().map(|name| folder.join(name))
     }
 
     /// The folder of a run to resume; `path` is the folder or a file in it.

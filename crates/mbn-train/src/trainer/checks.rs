@@ -1,8 +1,10 @@
 //! Checks before the first step of a new run.
 
+use std::path::Path;
+
 use anyhow::{Result, anyhow};
 use candle_core::Device;
-use mbn_cli::Hint;
+use mbn_cli::{Hint, Outputs};
 use mbn_data::BatchPart;
 use mbn_spec::text::counted;
 use mbn_spec::{Architecture, Variant};
@@ -11,7 +13,7 @@ use mbn_weights::Weights;
 use super::init;
 use crate::device;
 use crate::options::Options;
-use crate::run::Publish;
+use crate::run::{Publish, RunDir};
 use crate::settings::{BLOCKS, Settings};
 
 /// The most that a run keeps on disk, in multiples of the size of its weights: the state (weights, average, best weights, two moments of the
@@ -38,8 +40,39 @@ pub(super) fn require_usable(
     };
     require_statistics(settings, init.map_or(&random, Weights::architecture), ranks)?;
     let publish = Publish::asked_for(options.publish.as_deref(), options.no_publish)?.unwrap_or_default();
+    require_distinct_files(options, options.out.as_deref(), &publish, settings)?;
     publish.require_writable(settings.alpha)?;
     Ok(publish)
+}
+
+/// Refuses to replace a file that is read, and to write one file twice. `folder` is that of the run, if the user names it: others are
+/// new.
+pub(super) fn require_distinct_files(
+    options: &Options,
+    folder: Option<&Path>,
+    publish: &Publish,
+    settings: &Settings,
+) -> Result<()> {
+    let published = match publish {
+        Publish::To(path) => Some(("--publish", path.clone())),
+        // Weights are replaced only by better ones.
+        Publish::Improvement | Publish::Never => None,
+    };
+    let of_run = folder.into_iter().flat_map(RunDir::files);
+    let option = if options.resume.is_some() {
+        "--resume"
+    } else {
+        "--out"
+    };
+    let outputs = Outputs::new(published.into_iter().chain(of_run.map(|path| (option, path))))?;
+    let inputs = [
+        &settings.init,
+        &settings.teacher,
+        &options.config,
+        &options.mpi_lib,
+    ];
+    let mut inputs = inputs.into_iter().flatten();
+    inputs.try_for_each(|path| outputs.require_not_read(path))
 }
 
 /// Refuses steps in which one of the ranks has no images, or in which batch norm of its last block would see one value per

@@ -4,7 +4,7 @@ mod classifier;
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, HubName, LoadedWeights, Overrides, load_start, rename_classes};
 use mbn_model::fresh_weights;
 use mbn_spec::text::counted;
@@ -114,12 +114,8 @@ pub(crate) fn load(path: &Path, names_path: Option<&Path>, overrides: &Overrides
         has_classifier,
         hub,
     } = load_start(path, overrides)?;
-    if let Some(name) = weights.not_finite() {
-        bail!(
-            "`--init {}` cannot be used: `{name}` holds infinite values or NaN",
-            path.display()
-        );
-    }
+    let usable = weights.require_computable();
+    usable.with_context(|| format!("`--init {}` cannot be used", path.display()))?;
     let weights = match names_path {
         Some(names_path) if !has_classifier => bail!(
             "`--init-classes {}` names the classes of `{}`, which has no classifier",

@@ -11,7 +11,7 @@ use mbn_model::WeightAverage;
 use mbn_spec::text::counted;
 
 use super::Trainer;
-use super::checks::{WEIGHTS_ON_DISK, require_statistics};
+use super::checks::{WEIGHTS_ON_DISK, require_distinct_files, require_statistics};
 use super::teacher::TeacherFile;
 use crate::options::Options;
 use crate::ranks::Ranks;
@@ -37,6 +37,12 @@ impl Trainer {
             progress.settings.bad_images = bad_images;
         }
         move_teacher(options, &run, &mut progress.settings)?;
+        // The weights that the run was started from are not read again.
+        let settings = Settings {
+            init: None,
+            ..progress.settings.clone()
+        };
+        require_distinct_files(options, Some(run.path()), &progress.publish, &settings)?;
         let data = moved_data(options, &mut progress.settings)?;
         require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
         require_the_same(&data, progress).hint(|| {

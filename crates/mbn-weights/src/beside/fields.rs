@@ -60,12 +60,14 @@ impl Object {
 
     /// The error for a value that cannot be used.
     pub fn wrong(&self, name: &str, expected: &str) -> BesideError {
-        let value = self.fields.get(name).map(ToString::to_string).unwrap_or_default();
+        let path = &self.path;
+        let Some(value) = self.fields.get(name).map(ToString::to_string) else {
+            return BesideError::new(self.file, format!("has no `{path}{name}`, expected {expected}"));
+        };
         let mut shown: String = value.chars().take(SHOWN).collect();
         if shown.len() < value.len() {
             shown.push_str("...");
         }
-        let path = &self.path;
         BesideError::new(
             self.file,
             format!("has `{path}{name}` {shown}, expected {expected}"),
@@ -75,6 +77,11 @@ impl Object {
     /// A field, unless it is missing or null.
     fn value(&self, name: &str) -> Option<&Value> {
         self.fields.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Whether there is a field, other than null.
+    pub fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
     }
 
     fn get<'a, T>(
@@ -136,6 +143,17 @@ impl Object {
             }
             Some(_) => Err(self.wrong(name, "a square")),
             None => self.side(name),
+        }
+    }
+
+    /// The side of a square: a number, or a height and an equal width.
+    pub fn square(&self, name: &str) -> Result<Option<usize>, BesideError> {
+        let Some(sides) = self.as_object(name) else {
+            return self.square_side(name);
+        };
+        match (sides.side("height")?, sides.side("width")?) {
+            (Some(height), Some(width)) if height == width => Ok(Some(height)),
+            _ => Err(self.wrong(name, "an equal `height` and `width`")),
         }
     }
 

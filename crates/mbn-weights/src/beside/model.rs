@@ -5,6 +5,7 @@ use std::path::Path;
 use mbn_spec::{PartialPreprocess, Preprocess};
 
 use super::fields::{BesideError, Object};
+use super::transformers::preprocessor;
 use super::{CONFIG, PREPROCESSOR, timm, transformers};
 
 /// What a transformers configuration calls a network whose classes do not exclude each other.
@@ -19,6 +20,24 @@ pub struct FromFile<T> {
     pub file: &'static str,
 }
 
+/// The preprocessing that a file beside a model describes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatedPreprocess {
+    /// What it says.
+    pub preprocess: PartialPreprocess,
+    /// The type of processor that it names, if that is unknown and read as most types are.
+    pub unknown_type: Option<String>,
+}
+
+impl From<PartialPreprocess> for StatedPreprocess {
+    fn from(preprocess: PartialPreprocess) -> Self {
+        Self {
+            preprocess,
+            unknown_type: None,
+        }
+    }
+}
+
 /// The preprocessing that the files of `folder` describe. `usual` is taken for what they leave to their library.
 ///
 /// # Errors
@@ -26,34 +45,44 @@ pub struct FromFile<T> {
 pub fn model_preprocess(
     folder: &Path,
     usual: Preprocess,
-) -> Result<Option<FromFile<PartialPreprocess>>, BesideError> {
-    let found = stated(folder, usual)?.filter(|found| !found.value.is_empty());
+) -> Result<Option<FromFile<StatedPreprocess>>, BesideError> {
+    let found = stated(folder, usual)?.filter(|found| !found.value.preprocess.is_empty());
     if let Some(FromFile { value, file }) = &found {
-        let valid = value.over(usual).validate();
+        let valid = value.preprocess.over(usual).validate();
         valid.map_err(|error| BesideError::new(file, format!("cannot be followed: {error}")))?;
     }
     Ok(found)
 }
 
-fn stated(folder: &Path, usual: Preprocess) -> Result<Option<FromFile<PartialPreprocess>>, BesideError> {
+fn stated(folder: &Path, usual: Preprocess) -> Result<Option<FromFile<StatedPreprocess>>, BesideError> {
     let config = Object::read(folder, CONFIG)?;
     if let Some(config) = &config
         && let Some(value) = timm::stated(config, usual)?
     {
+        let value = value.into();
         return Ok(Some(FromFile { value, file: CONFIG }));
     }
-    if let Some(config) = Object::read(folder, PREPROCESSOR)? {
-        let value = transformers::preprocessing(&config, usual)?;
-        let file = PREPROCESSOR;
-        return Ok(Some(FromFile { value, file }));
+    if let Some(preprocessor) = Object::read(folder, PREPROCESSOR)? {
+        let model = config.as_ref().map(|config| config.text("model_type"));
+        let model = model.transpose()?.flatten();
+        let read = preprocessor::read(&preprocessor, model, usual)?;
+        return Ok(Some(FromFile {
+            value: StatedPreprocess {
+                preprocess: read.preprocess,
+                unknown_type: read.unknown_type,
+            },
+            file: PREPROCESSOR,
+        }));
     }
     let Some(config) = config else {
         return Ok(None);
     };
+    let size = config.square_side("image_size")?;
     let value = PartialPreprocess {
-        size: config.square_side("image_size")?,
+        size,
         ..PartialPreprocess::default()
     };
+    let value = value.into();
     Ok(Some(FromFile { value, file: CONFIG }))
 }
 
@@ -66,7 +95,7 @@ pub fn model_classes(folder: &Path) -> Result<Option<FromFile<Vec<String>>>, Bes
         return Ok(None);
     };
     let names = match timm::label_names(&config)? {
-        Some(names) => Some(names),
+        Some((_, names)) => Some(names),
         None => transformers::class_names(&config)?,
     };
     Ok(names.map(|value| FromFile { value, file: CONFIG }))

@@ -103,6 +103,54 @@ fn timms_file_describes_the_preprocessing() {
     assert_eq!(described.class_names(2).unwrap(), None);
 }
 
+/// As files on the Hub were before `pretrained_cfg`.
+#[test]
+fn timms_flat_file_describes_the_same() {
+    let flat = |architecture: &str| {
+        format!(
+            r#"{{"architecture": "{architecture}", "num_classes": 2, "input_size": [3, 192, 192], "pool_size": null,
+                "crop_pct": 0.9, "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.25, 0.5],
+                "first_conv": "patch_embed.proj", "labels": ["a", "b"]}}"#
+        )
+    };
+    let usual = Preprocess::default();
+    let vit = folder(&[(CONFIG, &flat("vit_small_patch16_224"))]);
+    let found = model::model_preprocess(vit.path(), usual).unwrap().unwrap();
+    let found = found.value.preprocess.over(usual);
+    // floor(192 / 0.9) = floor(213.3)
+    assert_eq!(
+        (found.size, found.shorter_side(), found.resize),
+        (192, 213, Resize::Crop)
+    );
+    assert_eq!(found.interpolation, Interpolation::Bicubic);
+    assert_eq!((found.mean, found.std), ([0.5; 3], [0.5, 0.25, 0.5]));
+    let names = model::model_classes(vit.path()).unwrap().unwrap();
+    assert_eq!(names.value, ["a", "b"]);
+
+    let described = read(timm::read, &[(CONFIG, &flat("mobilenetv1_100"))]).unwrap();
+    assert_eq!(described.preprocess, Some(found));
+    let error = described.class_names(3).unwrap_err().to_string();
+    assert!(error.contains("2 classes in `labels`"), "{error}");
+
+    // Both fields tell that it is such a file.
+    for other in [
+        r#"{"architecture": "vit", "crop_pct": 0.9}"#,
+        r#"{"input_size": [3, 192, 192], "labels": ["a"]}"#,
+    ] {
+        let other = folder(&[(CONFIG, other)]);
+        assert_eq!(model::model_preprocess(other.path(), usual).unwrap(), None);
+        assert_eq!(model::model_classes(other.path()).unwrap(), None);
+    }
+    let wrong = folder(&[(CONFIG, r#"{"architecture": "vit", "input_size": [1, 28, 28]}"#)]);
+    let error = model::model_preprocess(wrong.path(), usual)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`input_size` [1,28,28], expected [3, size, size]"),
+        "{error}"
+    );
+}
+
 #[test]
 fn configurations_of_other_networks_are_not_used() {
     for (library, content) in [
@@ -128,7 +176,7 @@ fn models_of_any_network_are_described() {
             ..Preprocess::default()
         };
         let found = model::model_preprocess(folder(files).path(), usual).unwrap()?;
-        Some((found.value.over(usual), found.file))
+        Some((found.value.preprocess.over(usual), found.file))
     };
     let size_and_shorter = |preprocessor: &str| {
         let (found, _) = preprocess(&[(PREPROCESSOR, preprocessor)]).unwrap();

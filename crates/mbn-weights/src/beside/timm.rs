@@ -1,4 +1,4 @@
-//! timm: `config.json` with `pretrained_cfg`.
+//! timm: `config.json`, with `pretrained_cfg` or in the older flat form.
 
 use std::path::Path;
 
@@ -11,8 +11,9 @@ use super::{CONFIG, Described, note};
 const ARCHITECTURE: &str = "mobilenetv1";
 /// The field that describes the preprocessing.
 const PRETRAINED: &str = "pretrained_cfg";
-/// The field that names the classes.
+/// The field that names the classes, and that of the flat form.
 const LABEL_NAMES: &str = "label_names";
+const LABELS: &str = "labels";
 
 /// Reads the file of a folder. `usual` is the preprocessing of the published weights.
 pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, BesideError> {
@@ -35,7 +36,7 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
         described.preprocess = Some(preprocess);
         note(&mut described.preprocess_files, CONFIG);
     }
-    described.classes = label_names(&config)?.map(|names| (LABEL_NAMES, names));
+    described.classes = label_names(&config)?;
     if described.classes.is_some() {
         note(&mut described.class_files, CONFIG);
     }
@@ -58,13 +59,15 @@ fn network(args: &Object, described: &mut Described) -> Result<(), BesideError> 
     Ok(())
 }
 
-/// The class names of a configuration of any network.
-pub(super) fn label_names(config: &Object) -> Result<Option<Vec<String>>, BesideError> {
+/// The class names of a configuration of any network, and the field that has them.
+pub(super) fn label_names(config: &Object) -> Result<Option<(&'static str, Vec<String>)>, BesideError> {
+    let named = |field| move |names| (field, names);
     if let Some(names) = config.texts(LABEL_NAMES)? {
-        return Ok(Some(names));
+        return Ok(Some((LABEL_NAMES, names)));
     }
     match config.object(PRETRAINED)? {
-        Some(pretrained) => pretrained.texts(LABEL_NAMES),
+        Some(pretrained) => Ok(pretrained.texts(LABEL_NAMES)?.map(named(LABEL_NAMES))),
+        None if is_flat(config)? => Ok(config.texts(LABELS)?.map(named(LABELS))),
         None => Ok(None),
     }
 }
@@ -73,8 +76,14 @@ pub(super) fn label_names(config: &Object) -> Result<Option<Vec<String>>, Beside
 pub(super) fn stated(config: &Object, usual: Preprocess) -> Result<Option<PartialPreprocess>, BesideError> {
     match config.object(PRETRAINED)? {
         Some(pretrained) => preprocessing(&pretrained, usual).map(Some),
+        None if is_flat(config)? => preprocessing(config, usual).map(Some),
         None => Ok(None),
     }
+}
+
+/// Whether a configuration without `pretrained_cfg` has its fields at the top, as files on the Hub once had.
+fn is_flat(config: &Object) -> Result<bool, BesideError> {
+    Ok(config.text("architecture")?.is_some() && config.has("input_size"))
 }
 
 fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess, BesideError> {

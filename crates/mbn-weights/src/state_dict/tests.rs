@@ -44,6 +44,29 @@ fn values_that_are_not_finite_are_found() {
 }
 
 #[test]
+fn values_that_no_network_computes_with_are_named() {
+    let with = |name: &str, value: f32| {
+        let mut weights = sample(2);
+        weights.floats.get_mut(name).unwrap()[5] = value;
+        weights.require_computable().map_err(|error| error.to_string())
+    };
+    let error = |name: &str, value| with(name, value).unwrap_err();
+    assert_eq!(sample(2).require_computable(), Ok(()));
+    assert_eq!(
+        error("model.3.0.weight", f32::NAN),
+        "`model.3.0.weight` holds NaN, expected finite numbers"
+    );
+    assert!(error("fc.weight", f32::NEG_INFINITY).contains("holds -inf"));
+    assert_eq!(
+        error("model.3.1.running_var", -0.5),
+        "`model.3.1.running_var` holds the negative variance -0.5"
+    );
+    // Less than the epsilon of 1e-5 below 0, and values that may be negative.
+    assert_eq!(with("model.3.1.running_var", -1e-6), Ok(()));
+    assert_eq!(with("model.3.1.running_mean", -0.5), Ok(()));
+}
+
+#[test]
 fn a_classifier_without_classes_is_refused() {
     let mut weights = sample(1);
     weights.architecture.classes = 0;

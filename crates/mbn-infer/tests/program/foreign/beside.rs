@@ -95,12 +95,52 @@ fn keys_that_collide_with_ours_are_a_warning() {
 }
 
 #[test]
+fn the_type_of_a_preprocessor_counts() {
+    let folder = start();
+    let fields = r#""size": 32, "crop_size": 32, "do_center_crop": true, "do_normalize": false"#;
+    let of = |name: &str| format!(r#"{{"image_processor_type": "{name}", {fields}}}"#);
+    // 256/224 of 32 pixels are 36.
+    for (name, expected, is_known) in [
+        (
+            "LevitImageProcessor",
+            "--resize crop --shorter 36 --interpolation bicubic",
+            true,
+        ),
+        (
+            "ViTImageProcessor",
+            "--resize square --interpolation bilinear",
+            true,
+        ),
+        ("NewImageProcessor", "--resize crop --shorter 32", false),
+    ] {
+        write(&folder, "preprocessor_config.json", &of(name));
+        let Some(found) = run(&folder, "a.png") else {
+            return;
+        };
+        says(&found, expected);
+        let warning = format!("`preprocessor_config.json` beside it names the unknown type `{name}`");
+        assert_eq!(found.stderr.contains(&warning), !is_known, "{}", found.stderr);
+    }
+    write(
+        &folder,
+        "preprocessor_config.json",
+        &of("PerceiverImageProcessor"),
+    );
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_eq!((found.code, found.stdout.as_str()), (1, ""));
+    says(&found, "cuts the centre out before it resizes");
+    says(&found, "hint: `--preprocess PRESET`");
+}
+
+#[test]
 fn transformers_files_beside_it_are_read() {
     let folder = start();
     write(
         &folder,
         "config.json",
-        r#"{"model_type": "resnet", "id2label": {"0": "red", "1": "green", "2": "blue"}}"#,
+        r#"{"model_type": "focalnet", "id2label": {"0": "red", "1": "green", "2": "blue"}}"#,
     );
     write(
         &folder,

@@ -114,14 +114,21 @@ impl Build {
             key: Some(key.to_owned()),
             value: Some(value.to_owned()),
         };
+        let mut graph = self.graph.finish();
+        for node in &mut graph.node {
+            if node.op_type().starts_with("QLinear") {
+                node.domain = Some("com.microsoft".to_owned());
+            }
+        }
+        let opset = |(domain, version): (&str, i64)| OperatorSetIdProto {
+            domain: Some(domain.to_owned()),
+            version: Some(version),
+        };
         let model = Model::from(ModelProto {
             ir_version: Some(8),
             producer_name: Some("another tool".to_owned()),
-            graph: Some(self.graph.finish()),
-            opset_import: vec![OperatorSetIdProto {
-                domain: Some(String::new()),
-                version: Some(17),
-            }],
+            graph: Some(graph),
+            opset_import: [("", 17), ("com.microsoft", 1)].map(opset).to_vec(),
             metadata_props: self.metadata.into_iter().map(entry).collect(),
             ..ModelProto::default()
         });

@@ -75,6 +75,49 @@ fn the_last_node_that_makes_values_counts() {
             &[("Exp", "x", "e"), ("ReduceSum", "x", "s"), ("Div", "e s", "out")],
             Ending::Other,
         ),
+        // Models of 8 bits.
+        (
+            &[
+                ("QGemm", "x xs xz w ws wz b ys yz", "y"),
+                ("QLinearSoftmax", "y ys yz ps pz", "p"),
+                ("DequantizeLinear", "p ps pz", "out"),
+            ],
+            Ending::Softmax,
+        ),
+        (
+            &[
+                ("QLinearMatMul", "x xs xz w ws wz ys yz", "y"),
+                ("QLinearSigmoid", "y ys yz ps pz", "p"),
+                ("DequantizeLinear", "p ps pz", "out"),
+            ],
+            Ending::Sigmoid,
+        ),
+        (
+            &[
+                ("QLinearMatMul", "x xs xz w ws wz ys yz", "y"),
+                ("QLinearAdd", "y ys yz b bs bz zs zz", "z"),
+                ("DequantizeLinear", "z zs zz", "out"),
+            ],
+            Ending::Linear,
+        ),
+        (
+            &[
+                ("MatMulInteger", "x w xz wz", "i"),
+                ("Cast", "i", "f"),
+                ("Mul", "f scales", "y"),
+                ("Add", "y b", "out"),
+            ],
+            Ending::Linear,
+        ),
+        (
+            &[
+                ("ConvInteger", "x w", "i"),
+                ("Cast", "i", "f"),
+                ("Mul", "scales f", "out"),
+            ],
+            Ending::Linear,
+        ),
+        (&[("MatMul", "x w", "y"), ("Mul", "y y", "out")], Ending::Other),
         (&[], Ending::Other),
         (&[("Identity", "out", "out")], Ending::Other),
     ] {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use mbn_cli::{Hint, HubName, LoadedWeights, Overrides, load_start, quote};
 use mbn_spec::class_names::normal;
 use mbn_spec::text::{counted, listed};
@@ -41,9 +41,8 @@ impl TeacherFile {
             ))
             .hint(|| train_first(path));
         }
-        if let Some(tensor) = weights.not_finite() {
-            bail!("`--teacher {name}` cannot be used: `{tensor}` holds infinite values or NaN");
-        }
+        let usable = weights.require_computable();
+        usable.with_context(|| format!("`--teacher {name}` cannot be used"))?;
         Ok(Self {
             preprocess: weights.metadata().preprocess.unwrap_or_default(),
             sha256: weights.sha256(),

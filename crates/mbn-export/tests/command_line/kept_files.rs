@@ -1,0 +1,61 @@
+//! Files that are read stay as they are, whatever output is named like one.
+
+use std::fs;
+
+use crate::common::{fails, folder_with_weights};
+
+#[test]
+fn no_output_replaces_a_file_that_is_read() {
+    let folder = folder_with_weights();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("photos")).unwrap();
+    for name in ["w.pth", "names.txt", "m.onnx", "photos/a.png", "m.rejected.onnx"] {
+        fs::write(at(name), name).unwrap();
+    }
+    let whole = fs::read(at("w.safetensors")).unwrap();
+    for arguments in [
+        "--weights w.pth w.pth",
+        "--weights w.pth ./w.pth",
+        "--weights w.safetensors photos/../w.safetensors",
+        "--weights w.safetensors --report w.safetensors out.onnx",
+        "--weights w.safetensors --classes names.txt names.txt",
+        "--weights w.safetensors --ort-lib m.onnx m.onnx",
+        "--weights w.safetensors --check-images photos --report photos/a.png out.onnx",
+        "--weights m.rejected.onnx --keep-rejected m.onnx",
+        "check m.onnx --report m.onnx",
+        "check m.onnx --weights w.safetensors --report ./w.safetensors",
+        "check m.onnx --check-images photos --report photos/a.png",
+    ] {
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        let messages = ["is the file that is read", "would be replaced"];
+        fails(&folder, &arguments, 2, &messages);
+        assert_eq!(fs::read(at("w.safetensors")).unwrap(), whole);
+        for name in ["w.pth", "names.txt", "m.onnx", "photos/a.png"] {
+            assert_eq!(fs::read(at(name)).unwrap(), name.as_bytes(), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn two_outputs_are_two_files() {
+    let folder = folder_with_weights();
+    for report in ["out.onnx", "./out.onnx"] {
+        let arguments = ["--weights=w.safetensors", "--report", report, "out.onnx"];
+        let message = format!("`out.onnx` and `--report {report}` are the same file, expected two");
+        fails(&folder, &arguments, 2, &[&message]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_the_file_that_they_lead_to() {
+    let folder = folder_with_weights();
+    let at = |name: &str| folder.path().join(name);
+    fs::rename(at("w.safetensors"), at("w.pth")).unwrap();
+    std::os::unix::fs::symlink("w.pth", at("soft.onnx")).unwrap();
+    fs::hard_link(at("w.pth"), at("hard.onnx")).unwrap();
+    for out in ["soft.onnx", "hard.onnx"] {
+        let message = format!("`{out}` is the file that is read as `w.pth`");
+        fails(&folder, &["--weights=w.pth", out], 2, &[&message]);
+    }
+}

@@ -1,0 +1,96 @@
+//! Tells whether two paths lead to one file.
+
+use std::fs::{self, Metadata};
+use std::path::{Component, Path, PathBuf};
+
+use crate::output::{OutputKind, folder_of, nearest};
+
+/// A file, whatever the path that leads to it: equal for all its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileId(Id);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Id {
+    /// Device and inode of a file that exists.
+    #[cfg(unix)]
+    Inode(u64, u64),
+    /// The only path without links.
+    Path(PathBuf),
+}
+
+impl FileId {
+    /// The file that `path` leads to, or the one that would be created there, in folders that may be missing too. `None` for what is
+    /// no regular file.
+    pub fn of(path: &Path) -> Option<Self> {
+        let Ok(OutputKind::File(file)) = OutputKind::of(path) else {
+            return None;
+        };
+        match fs::metadata(&file) {
+            Ok(found) => Self::existing(&file, &found),
+            Err(_) => {
+                let folder = folder_of(&file);
+                let there = nearest(&folder);
+                // Those above a relative path are the current one.
+                let missing = folder.strip_prefix(there).unwrap_or(&folder);
+                let is_plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+                if !missing.components().all(is_plain) || !there.is_dir() {
+                    return None;
+                }
+                let folder = there.canonicalize().ok()?;
+                let name = file.file_name()?;
+                Some(Self(Id::Path(folder.join(missing).join(name))))
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn existing(_: &Path, found: &Metadata) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        Some(Self(Id::Inode(found.dev(), found.ino())))
+    }
+
+    #[cfg(not(unix))]
+    fn existing(file: &Path, _: &Metadata) -> Option<Self> {
+        file.canonicalize().ok().map(|path| Self(Id::Path(path)))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn all_names_of_a_file_are_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["a", "other"] {
+            fs::write(at(name), name).unwrap();
+        }
+        fs::create_dir(at("sub")).unwrap();
+        fs::hard_link(at("a"), at("hard")).unwrap();
+        symlink("a", at("soft")).unwrap();
+        symlink("soft", at("softer")).unwrap();
+        symlink(".", at("here")).unwrap();
+        let id = |name: &str| FileId::of(&at(name));
+        assert!(id("a").is_some());
+        for name in ["./a", "sub/../a", "hard", "soft", "softer", "here/a"] {
+            assert_eq!(id(name), id("a"), "{name}");
+        }
+        assert_ne!(id("other"), id("a"));
+        // Files that are not there yet.
+        symlink("new", at("dangling")).unwrap();
+        assert!(id("new").is_some());
+        for name in ["here/new", "sub/../new", "dangling"] {
+            assert_eq!(id(name), id("new"), "{name}");
+        }
+        assert_ne!(id("sub/new"), id("new"));
+        assert!(id("gone/deep/new").is_some());
+        assert_eq!(id("here/gone/./deep/new"), id("gone/deep/new"));
+        for none in ["sub", "a/b", "gone/../a"] {
+            assert_eq!(id(none), None, "{none}");
+        }
+        assert_eq!(FileId::of(Path::new("/dev/null")), None);
+    }
+}

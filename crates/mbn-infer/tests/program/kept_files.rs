@@ -1,0 +1,157 @@
+//! Files that are read stay as they are, whatever output is named like one.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::common::{Run, bare, failure, folder, picture, program, success};
+
+/// A picture, a list of it, and names of classes.
+fn start() -> TempDir {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("photos")).unwrap();
+    for name in ["a.png", "photos/b.png"] {
+        picture(&folder, name);
+    }
+    std::fs::write(folder.path().join("list.txt"), "photos/b.png\n").unwrap();
+    let names: String = (0..10).map(|i| format!("{i}\n")).collect();
+    std::fs::write(folder.path().join("names.txt"), names).unwrap();
+    folder
+}
+
+/// All files below a folder, with what they hold.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all.extend(files(&path)),
+            false => all.push((path.display().to_string(), std::fs::read(&path).unwrap())),
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Runs the program, which must refuse the options and leave all files alone.
+fn refused(folder: &TempDir, options: &str) -> Run {
+    let before = files(folder.path());
+    let run = failure(program(folder).args(options.split(' ')), 2);
+    assert_eq!(run.stdout, "");
+    assert!(files(folder.path()) == before, "{options}");
+    run
+}
+
+#[test]
+fn no_output_replaces_a_file_that_is_named() {
+    let folder = start();
+    let taken = [
+        "--output a.png a.png",
+        "--html ./a.png a.png",
+        "--output photos/../a.png a.png",
+    ];
+    let named = [
+        "--list list.txt --output list.txt",
+        "--classes names.txt --html names.txt a.png",
+        "--weights w.safetensors --output w.safetensors a.png",
+        "--model m.onnx --format json --output m.onnx a.png",
+        "--output model.onnx a.png",
+        // The results are called so until they are complete.
+        "--output r --list r.partial",
+    ];
+    for name in ["w.safetensors", "m.onnx", "model.onnx", "r.partial"] {
+        std::fs::write(folder.path().join(name), "a.png\n").unwrap();
+    }
+    for options in taken.iter().chain(&named) {
+        let run = refused(&folder, options);
+        assert!(
+            run.stderr.contains("is the file that is read"),
+            "{options}: {}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains("would be replaced"),
+            "{options}: {}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn a_measurement_replaces_no_model() {
+    let folder = start();
+    for name in ["m.onnx", "model.onnx"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    for options in [
+        "bench --latencies ./m.onnx m.onnx",
+        "bench --latencies model.onnx",
+    ] {
+        let before = files(folder.path());
+        let run = failure(bare(&folder).args(options.split(' ')), 2);
+        assert!(
+            run.stderr.contains("is the file that is read"),
+            "{options}: {}",
+            run.stderr
+        );
+        assert!(files(folder.path()) == before, "{options}");
+    }
+}
+
+#[test]
+fn no_output_replaces_a_picture_of_a_folder_a_pattern_or_a_list() {
+    let folder = start();
+    for options in [
+        "--output photos/b.png photos",
+        "--html photos/b.png photos/*.png",
+        "--output photos/b.png --list list.txt",
+        "--output photos/b.png a.png photos",
+    ] {
+        let before = files(folder.path());
+        let run = failure(program(&folder).args(options.split(' ')), 2);
+        assert!(
+            run.stderr.contains("is the file that is read"),
+            "{options}: {}",
+            run.stderr
+        );
+        let after = files(folder.path());
+        let is_kept = |file: &(String, Vec<u8>)| after.contains(file);
+        assert!(before.iter().all(is_kept), "{options}");
+    }
+    // Other files of the folder may be replaced.
+    for _ in 0..2 {
+        success(program(&folder).args(["--output", "photos/results.txt", "photos"]));
+    }
+}
+
+#[test]
+fn two_outputs_are_two_files() {
+    let folder = start();
+    for options in [
+        "--output r --html r a.png",
+        "--output r --html photos/../r a.png",
+        "--output e/classes.csv --evaluate --evaluation e photos",
+    ] {
+        std::fs::create_dir_all(folder.path().join("e")).unwrap();
+        let run = refused(&folder, options);
+        assert!(
+            run.stderr.contains("are the same file"),
+            "{options}: {}",
+            run.stderr
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_the_file_that_they_lead_to() {
+    let folder = start();
+    let at = |name: &str| folder.path().join(name);
+    std::os::unix::fs::symlink("a.png", at("soft")).unwrap();
+    std::fs::hard_link(at("a.png"), at("hard")).unwrap();
+    for output in ["soft", "hard"] {
+        let run = refused(&folder, &format!("--output {output} a.png"));
+        let expected = format!("`--output {output}` is the file that is read as `a.png`");
+        assert!(run.stderr.contains(&expected), "{}", run.stderr);
+    }
+}

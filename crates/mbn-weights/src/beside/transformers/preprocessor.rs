@@ -1,0 +1,283 @@
+//! `preprocessor_config.json` of any network. How its fields are meant depends on the type of processor.
+
+use mbn_spec::{Centre, PartialPreprocess, Preprocess, Resize};
+
+use super::processor::{self, Found, Number, Processor, Sides, Steps};
+use crate::beside::fields::{BesideError, Object};
+
+/// The factor that scales bytes to `[0, 1]`.
+const TO_ONE: f64 = 1.0 / 255.0;
+/// Relative rounding of a factor that is written in decimals.
+const ROUNDING: f64 = 1e-6;
+/// Steps that change the picture in a way that there is no option for.
+const NO_STEPS: [&str; 9] = [
+    // Blue before red, and a value range that depends on another step.
+    "do_flip_channel_order",
+    "rescale_offset",
+    "do_grayscale",
+    "do_pad",
+    "do_thumbnail",
+    "do_align_long_axis",
+    "do_pan_and_scan",
+    "do_color_quantize",
+    "use_square_size",
+];
+
+/// What a file says.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::beside) struct Read {
+    pub preprocess: PartialPreprocess,
+    /// The type that the file names, if it is unknown and read as most types are.
+    pub unknown_type: Option<String>,
+}
+
+/// The preprocessing that a file describes. `model`: the network's type in `config.json`, for files that name no processor.
+/// `usual` is what its library takes for mean and standard deviation where neither file nor type has one.
+pub(in crate::beside) fn read(
+    config: &Object,
+    model: Option<&str>,
+    usual: Preprocess,
+) -> Result<Read, BesideError> {
+    let found = processor::of(config, model)?;
+    let known = match &found {
+        Found::Known(known) => Some(*known),
+        Found::Unknown(_) | Found::Unnamed => None,
+    };
+    require_steps(config, known)?;
+    let mut stated = match known {
+        Some(known) => resizing(config, known)?,
+        None => unnamed_resizing(config)?,
+    };
+    let interpolation = config.resample("resample")?;
+    stated.interpolation = interpolation.or(known.map(|known| known.interpolation));
+    (stated.mean, stated.std) = normalising(config, known, usual)?;
+    Ok(Read {
+        preprocess: stated,
+        unknown_type: match found {
+            Found::Unknown(name) => Some(name),
+            Found::Known(_) | Found::Unnamed => None,
+        },
+    })
+}
+
+/// Refuses what a processor leaves out or does besides.
+fn require_steps(config: &Object, known: Option<&Processor>) -> Result<(), BesideError> {
+    for step in ["do_resize", "do_rescale"] {
+        if config.boolean(step)? == Some(false) {
+            return Err(config.wrong(step, "true"));
+        }
+    }
+    for step in NO_STEPS {
+        let is_done = config.boolean(step)?;
+        if is_done == Some(true) {
+            return Err(config.wrong(step, "false"));
+        }
+        if let Some(known) = known
+            && is_done.is_none()
+            && known.steps == Steps::MobileVit
+            && step == "do_flip_channel_order"
+        {
+            let name = known.name;
+            return Err(config.wrong(step, &format!("false, since {name} takes true without it")));
+        }
+    }
+    Ok(())
+}
+
+/// Mean and standard deviation of channels scaled to `[0, 1]`; the file has those of channels scaled by its factor.
+fn normalising(
+    config: &Object,
+    known: Option<&Processor>,
+    usual: Preprocess,
+) -> Result<(Option<[f32; 3]>, Option<[f32; 3]>), BesideError> {
+    let (mean, std) = (config.channels("image_mean")?, config.channels("image_std")?);
+    let (mean, std) = match known {
+        Some(known) => {
+            let range = known.range.preprocess();
+            (mean.or(Some(range.mean)), std.or(Some(range.std)))
+        }
+        None => (mean, std),
+    };
+    let normalises = config.boolean("do_normalize")?.unwrap_or(true);
+    let steps = known.map(|known| known.steps);
+    let include_top = config.boolean("include_top")?;
+    let divides_again = match steps {
+        Some(Steps::EfficientNet) => include_top.unwrap_or(true),
+        _ if include_top == Some(true) => return Err(config.wrong("include_top", "false")),
+        _ => false,
+    };
+    let none = (Some([0.0; 3]), Some([1.0; 3]));
+    let (mean, std) = match (normalises && steps != Some(Steps::MobileVit), divides_again) {
+        (false, false) => none,
+        (false, true) => (none.0, std),
+        (true, false) => (mean, std),
+        // Divided by the standard deviation twice.
+        (true, true) => (
+            mean,
+            std.map(|std| std.map(|value| (f64::from(value) * f64::from(value)) as f32)),
+        ),
+    };
+    let factor = config.positive("rescale_factor")?.unwrap_or(TO_ONE) / TO_ONE;
+    if (factor - 1.0).abs() < ROUNDING {
+        return Ok((mean, std));
+    }
+    let rescaled = |values: [f32; 3]| values.map(|value| (f64::from(value) / factor) as f32);
+    let (mean, std) = (mean.unwrap_or(usual.mean), std.unwrap_or(usual.std));
+    Ok((Some(rescaled(mean)), Some(rescaled(std))))
+}
+
+/// Size and crop as a known processor takes them.
+fn resizing(config: &Object, known: &Processor) -> Result<PartialPreprocess, BesideError> {
+    let crops = config.boolean("do_center_crop")?.unwrap_or(known.crops);
+    let cropped = match crops {
+        true => config.square("crop_size")?.or(known.crop_size),
+        false => None,
+    };
+    let sides = sides(config, known)?;
+    let part = config.positive("crop_pct")?;
+    match (known.steps, sides) {
+        (Steps::Refused(reason), _) => return Err(processor::refused(config, known, reason)),
+        (Steps::Perceiver, _) if crops => {
+            return Err(config.wrong(
+                "do_center_crop",
+                &format!(
+                    "false, since {} cuts the centre out before it resizes",
+                    known.name
+                ),
+            ));
+        }
+        (Steps::ConvNext, Sides::Shorter(side)) => {
+            if cropped.is_some_and(|cropped| cropped != side) {
+                return Err(config.wrong("crop_size", &format!("{side} x {side}, as `size`")));
+            }
+            return proportional(config, side, part.unwrap_or(224.0 / 256.0));
+        }
+        (Steps::ConvNext, Sides::Square(_)) => return Err(config.wrong("size", "a `shortest_edge`")),
+        (Steps::PoolFormer, Sides::Square(side) | Sides::Shorter(side)) => {
+            let shorter = scaled(config, side, part.unwrap_or(0.9))?;
+            return resized(config, Sides::Shorter(shorter), cropped);
+        }
+        (Steps::Levit, Sides::Shorter(side)) => {
+            let shorter = (256.0 / 224.0 * side as f64) as usize;
+            return resized(config, Sides::Shorter(shorter), cropped);
+        }
+        _ => {}
+    }
+    resized(config, sides, cropped)
+}
+
+/// What the picture is resized to.
+fn sides(config: &Object, known: &Processor) -> Result<Sides, BesideError> {
+    if let Some(shorter) = shortest(config)? {
+        return Ok(Sides::Shorter(shorter));
+    }
+    if config.as_object("size").is_some() {
+        return Ok(config.square("size")?.map_or(known.size, Sides::Square));
+    }
+    let number = config.side("size").ok().flatten();
+    Ok(match (number, known.number) {
+        (Some(side), Number::Square) => Sides::Square(side),
+        (Some(side), Number::Shorter) => Sides::Shorter(side),
+        // Two numbers, or nothing.
+        (None, _) => config.square_side("size")?.map_or(known.size, Sides::Square),
+    })
+}
+
+/// The shorter side, if the file has an object that says it.
+fn shortest(config: &Object) -> Result<Option<usize>, BesideError> {
+    let Some(size) = config.as_object("size") else {
+        return Ok(None);
+    };
+    let shortest = size.side("shortest_edge")?;
+    if shortest.is_some() && size.side("longest_edge")?.is_some() {
+        return Err(size.wrong("longest_edge", "none beside `shortest_edge`"));
+    }
+    Ok(shortest)
+}
+
+/// Resizing to a square or by the shorter side, and the centre of it.
+fn resized(config: &Object, sides: Sides, cropped: Option<usize>) -> Result<PartialPreprocess, BesideError> {
+    match (sides, cropped) {
+        (Sides::Square(side), Some(cropped)) if cropped != side => {
+            Err(config.wrong("crop_size", &format!("{side} x {side}, as the resized square")))
+        }
+        (Sides::Square(side), _) => Ok(PartialPreprocess {
+            size: Some(side),
+            resize: Some(Resize::Square),
+            ..PartialPreprocess::default()
+        }),
+        (Sides::Shorter(_), None) => Err(config.wrong(
+            "do_center_crop",
+            "true, since the shorter side alone makes no square",
+        )),
+        (Sides::Shorter(shorter), size) => Ok(PartialPreprocess {
+            size,
+            resize: Some(Resize::Crop),
+            shorter: Some(shorter),
+            centre: Some(Centre::Down),
+            ..PartialPreprocess::default()
+        }),
+    }
+}
+
+/// Size and crop where the type is not known. `size` is a shorter side or a square, `crop_size` what is cut out.
+fn unnamed_resizing(config: &Object) -> Result<PartialPreprocess, BesideError> {
+    let crop = config.boolean("do_center_crop")?;
+    let cropped = match crop.unwrap_or(true) {
+        true => config.square("crop_size")?,
+        false => None,
+    };
+    let part = config.positive("crop_pct")?;
+    let is_object = config.as_object("size").is_some();
+    // Older files have a number alone. Without a crop, the picture is squeezed to it.
+    let number = match is_object {
+        true => None,
+        false => config.square_side("size")?,
+    };
+    let squeezes = part.is_none() && cropped.is_none() && crop != Some(true);
+    let shorter = shortest(config)?.or(number.filter(|_| !squeezes));
+    match (shorter, part) {
+        (Some(side), Some(part)) => return proportional(config, side, part),
+        (Some(shorter), None) if cropped.is_none() && crop != Some(false) => {
+            // The size is that of the model's input, or the usual one.
+            return Ok(PartialPreprocess {
+                size: None,
+                ..resized(config, Sides::Shorter(shorter), Some(shorter))?
+            });
+        }
+        (Some(shorter), None) => return resized(config, Sides::Shorter(shorter), cropped),
+        (None, _) => {}
+    }
+    let square = match is_object {
+        true => config.square("size")?,
+        false => number,
+    };
+    match square {
+        Some(side) => resized(config, Sides::Square(side), cropped),
+        None => Ok(PartialPreprocess {
+            size: cropped,
+            ..PartialPreprocess::default()
+        }),
+    }
+}
+
+/// Resizing by ConvNeXt's processor: below 384 pixels the centre is a part of the shorter side, above the picture is squeezed.
+fn proportional(config: &Object, side: usize, part: f64) -> Result<PartialPreprocess, BesideError> {
+    const SQUEEZED: usize = 384;
+    let shorter = scaled(config, side, part)?;
+    match side < SQUEEZED {
+        true => resized(config, Sides::Shorter(shorter), Some(side)),
+        false => resized(config, Sides::Square(side), None),
+    }
+}
+
+/// The shorter side of which `side` is a part.
+fn scaled(config: &Object, side: usize, part: f64) -> Result<usize, BesideError> {
+    match part <= 1.0 {
+        true => Ok((side as f64 / part) as usize),
+        false => Err(config.wrong("crop_pct", "a number above 0 and at most 1")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
