@@ -1,5 +1,6 @@
 //! Defaults, layers of settings, and contradictions on the command line.
 
+mod layers;
 mod page;
 mod round_trip;
 

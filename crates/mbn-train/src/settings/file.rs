@@ -14,7 +14,7 @@ const SIMILAR: f64 = 0.8;
 
 /// Reads a configuration file. `above` is the layer that overrides it. A saved file has every value, so if `above` sets the
 /// recipe, the optimiser, the epochs or the batch size, values that equal the file's own defaults are left out and follow
-/// that layer. Hints for unknown keys recognise the options of `command`.
+/// that layer. A file that lacks one of these four keeps all its values. Hints for unknown keys recognise the options of `command`.
 ///
 /// # Errors
 /// The file cannot be read, is not TOML, or has an unknown key or a value out of range.

@@ -45,7 +45,9 @@ impl RunArgs {
     }
 
     /// Leaves out values that are the default under this layer's own recipe, optimiser, epochs and batch size, so that they
-    /// follow a layer above that changes one of these.
+    /// follow a layer above that changes one of these. Only a layer that states all four, as every saved one does, has
+    /// defaults of its own: without a recipe they follow from the weights and the images, and the batch may have to fit
+    /// these. What any other layer states, somebody wrote there.
     pub(super) fn without_defaults(self) -> Self {
         let deciding = Self {
             recipe: self.recipe,
@@ -53,6 +55,11 @@ impl RunArgs {
             epochs: self.epochs,
             batch_size: self.batch_size,
             ..Self::default()
+        };
+        let (Some(_), Some(_), Some(_), Some(_)) =
+            (self.recipe, self.optimizer, self.epochs, self.batch_size)
+        else {
+            return self;
         };
         let Ok(defaults) = super::Settings::fill(&deciding) else {
             return self;
