@@ -1,6 +1,6 @@
 //! What a file states counts, whatever else the file and the command line state.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
@@ -99,4 +99,22 @@ fn a_value_in_a_file_is_kept_unless_it_is_the_default_of_a_complete_file() {
             }
         }
     }
+}
+
+#[test]
+fn class_names_go_with_the_weights_that_they_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = |text: &str, words: &str| {
+        let found = args(folder.path(), &text.parse().unwrap(), &line(words));
+        (found.init.unwrap(), found.init_classes)
+    };
+    let (w, v, n) = (PathBuf::from("w"), PathBuf::from("v"), PathBuf::from("n"));
+    let file = "init = 'w'\ninit-classes = 'n'";
+    assert_eq!(names(file, ""), (w.clone(), Some(n.clone())));
+    assert_eq!(names(file, "--init w"), (w.clone(), Some(n.clone())));
+    assert_eq!(names(file, "--init v"), (v.clone(), None));
+    let other = names(file, "--init v --init-classes m");
+    assert_eq!(other, (v.clone(), Some("m".into())));
+    assert_eq!(names(file, "--init-classes m"), (w, Some("m".into())));
+    assert_eq!(names("init-classes = 'n'", "--init v"), (v, Some(n)));
 }
