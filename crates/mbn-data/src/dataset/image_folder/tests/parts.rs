@@ -197,6 +197,12 @@ fn what_might_be_a_part_is_not_a_class() {
             .to_string();
         assert!(error.contains(message), "{error}");
     }
+    // A file beside classes.
+    let root = tree(&["a/1.png", "a/2.png", "b/1.png", "b/2.png", "val"]);
+    assert_eq!(
+        with(&root, HoldOut::IfMissing(SHARE)).unwrap().class_names,
+        ["a", "b"]
+    );
     // A class of vehicles.
     let root = tree(&["bus/1.png", "car/1.png", "train/1.png"]);
     let splits = with(&root, HoldOut::IfMissing(SHARE)).unwrap();
