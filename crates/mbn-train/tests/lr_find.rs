@@ -90,6 +90,23 @@ fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
         .stderr(contains("`runs/data_0.25_rates` already holds a run"));
 }
 
+/// The rate must suit the images of the last epochs too.
+#[test]
+fn images_do_not_grow_in_a_search() {
+    let folder = data();
+    let path = folder.path();
+    let line = SMALL.replace("--size 32", "--size 40");
+    run(path, &format!("{line} --out whole"))
+        .success()
+        .stderr(contains("`--progressive`").not());
+    run(path, &format!("{line} --progressive 32 --out growing"))
+        .success()
+        .stderr(contains(
+            "The search trains at 40 pixels throughout, the size to which `--progressive` grows",
+        ));
+    assert_eq!(losses(&path.join("whole")), losses(&path.join("growing")));
+}
+
 #[test]
 fn nothing_is_suggested_if_nothing_is_learned() {
     let folder = data();

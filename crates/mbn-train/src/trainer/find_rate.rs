@@ -39,6 +39,13 @@ impl Trainer {
 
     /// The finished search; `None` if the user stopped it.
     fn try_rates(&mut self) -> Result<Option<RateSearch>> {
+        let settings = &self.progress.settings;
+        if settings.train_size_of(0) < settings.largest_train_size() {
+            log::info!(
+                "The search trains at {} pixels throughout, the size to which `--progressive` grows",
+                settings.largest_train_size()
+            );
+        }
         let initial = self.network.to_weights(Metadata::default())?;
         let batches = self.train_loader.batches_per_epoch();
         let steps = Steps::of_run(self.progress.settings.epochs.get() * batches);
