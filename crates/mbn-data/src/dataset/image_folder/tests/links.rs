@@ -64,6 +64,22 @@ fn a_broken_link_that_may_be_a_folder_is_an_error() {
         );
         assert!(error.to_string().contains("is a link to `/gone/away`"), "{error}");
     }
+    // Whoever goes on without what cannot be read gets the link in place of the class's pictures.
+    let root = tree(&["a/1.png"]);
+    link(&root, "gone", "b");
+    let folders = class_folders(root.path()).unwrap();
+    let paths = |class| {
+        folders
+            .collect(class)
+            .pictures
+            .into_iter()
+            .map(|found| found.unwrap().exists())
+    };
+    assert_eq!(folders.classes.len(), 2);
+    assert_eq!(
+        (paths(0).collect::<Vec<_>>(), paths(1).collect::<Vec<_>>()),
+        (vec![true], vec![false])
+    );
     // No part of the data set.
     let root = tree(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
     link(&root, "gone", "backup");
