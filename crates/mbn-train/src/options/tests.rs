@@ -260,10 +260,19 @@ fn contradictions_are_refused() {
         "mbn-train --size 64 --progressive 128",
         "mbn-train --train-size 64 --progressive 128",
         "mbn-train --freeze 3",
+        "mbn-train --batch-size 1 --mixup 0.2",
+        "mbn-train --batch-size 1 --cutmix",
+        "mbn-train --std 0,0,0",
+        "mbn-train --std 0,0,0 --init w",
+        "mbn-train --shorter 256",
+        "mbn-train --resize crop --shorter 160",
     ] {
         let error = resolve(line).unwrap_err();
         assert!(error.is::<mbn_cli::UsageError>(), "{line}: {error}");
     }
+    // The weights decide.
+    resolve("mbn-train --shorter 160 --init w").unwrap();
+    resolve("mbn-train --batch-size 1 --mixup 0").unwrap();
     let options = Options::try_parse_from(["mbn-train", "report", "a", "b"]).unwrap();
     let Some(Command::Report { runs }) = options.command else {
         panic!("no report");
