@@ -21,6 +21,8 @@ pub(super) struct Layout {
     pub train: PathBuf,
     /// Folder of the test images, unless they have to be taken from the others.
     pub test: Option<PathBuf>,
+    /// Names of folders of [`OTHER_PARTS`] beside those.
+    pub others: Vec<String>,
 }
 
 impl Layout {
@@ -32,6 +34,7 @@ impl Layout {
             return Ok(Self {
                 train: dir.to_owned(),
                 test: None,
+                others: Vec::new(),
             });
         }
         let train = one_of(TRAIN, dir, &listing)?;
@@ -41,7 +44,12 @@ impl Layout {
             None => one_of(TEST, dir, &listing)?,
             val => val,
         };
-        Ok(Self { train, test })
+        let others = listing
+            .folders
+            .iter()
+            .filter(|folder| is_named(folder, OTHER_PARTS));
+        let others = others.map(|folder| name(folder)).collect();
+        Ok(Self { train, test, others })
     }
 }
 
