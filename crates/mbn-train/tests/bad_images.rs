@@ -65,6 +65,25 @@ fn images_with_bad_headers_are_left_out_and_named() {
     assert_eq!(history(&path.join("stopped")), history(&path.join("whole")));
 }
 
+/// All pictures of a class have good headers and broken pixels.
+#[test]
+fn a_class_that_runs_out_of_images_is_named_once() {
+    let folder = data();
+    let path = folder.path();
+    for image in 0..8 {
+        spoil(&path.join(format!("data/train/red/{image}.png")));
+    }
+    for image in 0..2 {
+        spoil(&path.join(format!("data/val/blue/{image}.png")));
+    }
+    let assert = run(path, &format!("{SMALL} --bad-images skip --out run")).success();
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert_eq!(message.matches("warning: left out `").count(), 10, "{message}");
+    let warning = "warning: class `red` has no training images left";
+    assert_eq!(message.matches(warning).count(), 1, "{message}");
+    assert_eq!(message.matches("images left").count(), 1, "{message}");
+}
+
 /// A broken link to a picture is a picture that cannot be read.
 #[cfg(unix)]
 #[test]
