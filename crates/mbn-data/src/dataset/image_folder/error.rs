@@ -26,7 +26,7 @@ pub enum FolderError {
     },
     /// A link leads to what is not there, or cannot be reached.
     #[error(
-        "`{}` is a link to `{}`, which cannot be read; put that in its place, or remove the link",
+        "`{}` is a link to `{}`, which cannot be read ({reason}); put that back, or remove the link",
         path.display(),
         target.display()
     )]
@@ -36,8 +36,7 @@ pub enum FolderError {
         /// Where it leads.
         target: PathBuf,
         /// Why that cannot be read.
-        #[source]
-        source: io::Error,
+        reason: io::Error,
     },
     /// A file has the name of the folder of training or test images.
     #[error("`{}` is a file, expected a folder of `CLASS/*`; rename the file", path.display())]
@@ -161,10 +160,10 @@ pub enum FolderError {
 
 impl FolderError {
     /// The error for a folder or a link that cannot be read.
-    pub(super) fn unread(path: PathBuf, source: io::Error) -> Self {
+    pub(super) fn unread(path: PathBuf, reason: io::Error) -> Self {
         match path.read_link() {
-            Ok(target) if is_broken_link(&path) => Self::BrokenLink { path, target, source },
-            _ => Self::Io { path, source },
+            Ok(target) if is_broken_link(&path) => Self::BrokenLink { path, target, reason },
+            _ => Self::Io { path, source: reason },
         }
     }
 }
