@@ -18,6 +18,13 @@ const SIZES: [(&str, Option<Family>); 3] = [
     ("SLURM_STEP_NUM_TASKS", None),
 ];
 
+/// How many processes the launcher of this one started, with the environment variable that tells. `None` without a launcher, or
+/// if the variable holds no number.
+pub fn launched() -> Option<(&'static str, usize)> {
+    let launcher = Launcher::find(|name| std::env::var(name).ok());
+    launcher.ok().and_then(|launcher| launcher.size)
+}
+
 /// A launcher.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Launcher {

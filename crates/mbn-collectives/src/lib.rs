@@ -21,6 +21,7 @@ mod threads;
 
 pub use collectives::Collectives;
 pub use error::CollectivesError;
+pub use launcher::launched;
 pub use mpi::join;
 pub use nccl::{Nccl, NcclId, NcclRank};
 pub use threads::{ThreadRank, threads};

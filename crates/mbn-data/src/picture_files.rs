@@ -87,9 +87,9 @@ impl<'a> Walk<'a> {
                     .unwrap_or_else(|| io::Error::other("it cannot be listed"));
                 // A broken link, or a folder that cannot be read.
                 let name = path.file_name().filter(|_| path != self.folder);
-                match name.and_then(|name| Clutter::of_folder(name).or_else(|| Clutter::of_file(name))) {
-                    Some(clutter) => {
-                        self.left_out.add(Reason::ClutterFile(clutter));
+                match name.and_then(|name| reason_unread(&path, name)) {
+                    Some(reason) => {
+                        self.left_out.add(reason);
                         None
                     }
                     None => Some(Err((path, error))),
@@ -110,6 +110,28 @@ impl Iterator for Walk<'_> {
             }
         }
     }
+}
+
+/// Whether a path is a link to what is not there, or cannot be reached.
+pub(crate) fn is_broken_link(path: &Path) -> bool {
+    path.is_symlink() && path.metadata().is_err()
+}
+
+/// Whether a path has the extension of a picture.
+pub(crate) fn has_picture_extension(path: &Path) -> bool {
+    extension(path).is_some_and(PictureFormat::has_extension)
+}
+
+/// Why a broken link, or a folder that cannot be read, is left out by its name. `None` if it may stand for a picture or for a
+/// folder of pictures.
+pub(crate) fn reason_unread(path: &Path, name: &OsStr) -> Option<Reason> {
+    if let Some(clutter) = Clutter::of_folder(name).or_else(|| Clutter::of_file(name)) {
+        return Some(Reason::ClutterFile(clutter));
+    }
+    if !path.is_symlink() || has_picture_extension(path) {
+        return None;
+    }
+    extension(path).and_then(FileKind::of_extension).map(Reason::File)
 }
 
 /// All picture files below a folder, as [`Walk`] finds them.
@@ -157,10 +179,10 @@ pub(crate) fn other_kind_by(
     is_regular: bool,
     first_bytes: impl FnOnce() -> Vec<u8>,
 ) -> Option<Reason> {
-    let extension = extension(path);
-    if extension.is_some_and(PictureFormat::has_extension) {
+    if has_picture_extension(path) {
         return None;
     }
+    let extension = extension(path);
     if !is_regular {
         return Some(Reason::Special);
     }

@@ -32,8 +32,7 @@ const MOST_EPOCHS_WITH_DOTS: usize = 30;
 
 /// Draws accuracy (per cent) and loss by epoch, side by side, as PNG.
 ///
-/// Accuracy is blue for training and red for test, and loss the other way round, as in the experiment that this project
-/// starts from. The best test accuracy is marked.
+/// Training is blue and test red in both. The best test accuracy is marked.
 ///
 /// # Errors
 /// [`PlotError::EmptyHistory`] for an empty `history`; [`PlotError::Encode`] if PNG encoding fails.
@@ -53,8 +52,8 @@ pub fn curves(history: &[EpochPoint], title: &str) -> Result<Vec<u8>, PlotError>
         series("test", RED, |point| point.test_accuracy),
     ];
     let loss = [
-        series("train", RED, |point| point.train_loss),
-        series("test", BLUE, |point| point.test_loss),
+        series("train", BLUE, |point| point.train_loss),
+        series("test", RED, |point| point.test_loss),
     ];
     let axes = |index: usize, title, y_label, y| Axes {
         title,

@@ -43,12 +43,26 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     options.check_resume()?;
     // A search for a rate has nothing to publish.
     options.no_publish |= options.lr_find;
+    warn_of_other_processes(&options);
     let ranks = Rc::new(ranks::of(&options)?);
     options.share_cores(ranks.on_these_cores());
     let ended = train(&options, &ranks);
     match Rc::into_inner(ranks) {
         Some(ranks) => ranks.leave(ended),
         None => ended,
+    }
+}
+
+/// Warns if the launcher started several processes that do not train together. They may be meant to be runs of their own.
+fn warn_of_other_processes(options: &Options) {
+    if options.distributed.is_some() || options.profile || options.lr_find {
+        return;
+    }
+    if let Some((variable, processes)) = mbn_collectives::launched().filter(|(_, processes)| *processes > 1) {
+        log::warn!(
+            "the launcher started {processes} processes ({variable}), and each trains a run of its own; with `--distributed mpi` \
+             they train one together"
+        );
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use candle_core::Device;
-use mbn_spec::Architecture;
 use mbn_spec::text::counted;
+use mbn_spec::{Architecture, Variant};
 
 use self::machine::Machine;
 use self::measure::CLASSES;
@@ -28,7 +28,7 @@ const FARTHEST: usize = 3;
 pub(crate) fn run(options: &Options, device: &Device) -> Result<()> {
     let settings = Settings::resolve(options.run_args()?, PathBuf::new(), None)?;
     device::set_products(device, settings.precision)?;
-    let architecture = Architecture::new(settings.alpha, CLASSES);
+    let architecture = architecture(&settings);
     let (batch, size) = (settings.batch_size.get(), settings.largest_train_size());
     let machine = Machine::measure(device, settings.precision.dtype())?;
     let measured = measure::measure(&settings, architecture, device, batch, size)?;
@@ -81,6 +81,14 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<()> {
     Ok(())
 }
 
+/// The network that the settings describe.
+fn architecture(settings: &Settings) -> Architecture {
+    Architecture {
+        variant: settings.overrides().variant(Variant::default()),
+        ..Architecture::new(settings.alpha, CLASSES)
+    }
+}
+
 /// The device, or the threads and instructions of the CPU.
 fn describe(device: &Device) -> String {
     if device.is_cuda() {
@@ -92,4 +100,31 @@ fn describe(device: &Device) -> String {
 
 fn milliseconds(time: Duration) -> f64 {
     1e3 * time.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use mbn_spec::{Activation, Alpha, Stride2Padding};
+
+    use super::*;
+    use crate::settings::RunArgs;
+
+    #[test]
+    fn the_network_is_that_of_the_settings() {
+        let args = RunArgs {
+            alpha: Some(Alpha::Half),
+            activation: Some(Activation::Relu6),
+            epsilon: "0.001".parse().ok(),
+            padding: Some(Stride2Padding::Same),
+            ..RunArgs::default()
+        };
+        let settings = Settings::resolve(args, "d".into(), None).unwrap();
+        let found = architecture(&settings);
+        let variant = Variant {
+            activation: Activation::Relu6,
+            batch_norm_epsilon: 0.001,
+            stride2_padding: Stride2Padding::Same,
+        };
+        assert_eq!((found.alpha, found.variant), (Alpha::Half, variant));
+    }
 }

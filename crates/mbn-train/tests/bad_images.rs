@@ -65,6 +65,55 @@ fn images_with_bad_headers_are_left_out_and_named() {
     assert_eq!(history(&path.join("stopped")), history(&path.join("whole")));
 }
 
+/// All pictures of a class have good headers and broken pixels.
+#[test]
+fn a_class_that_runs_out_of_images_is_named_once() {
+    let folder = data();
+    let path = folder.path();
+    for image in 0..8 {
+        spoil(&path.join(format!("data/train/red/{image}.png")));
+    }
+    for image in 0..2 {
+        spoil(&path.join(format!("data/val/blue/{image}.png")));
+    }
+    let assert = run(path, &format!("{SMALL} --bad-images skip --out run")).success();
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert_eq!(message.matches("warning: left out `").count(), 10, "{message}");
+    let warning = "warning: class `red` has no training images left";
+    assert_eq!(message.matches(warning).count(), 1, "{message}");
+    assert_eq!(message.matches("images left").count(), 1, "{message}");
+}
+
+/// A broken link to a picture is a picture that cannot be read.
+#[cfg(unix)]
+#[test]
+fn broken_links_to_images_are_left_out_and_named() {
+    use std::os::unix::fs::symlink;
+    let folder = data();
+    let path = folder.path();
+    for name in ["train/red/gone.png", "val/blue/gone.jpg", "train/red/labels.txt"] {
+        symlink("/gone/away", path.join("data").join(name)).unwrap();
+    }
+    refused(
+        path,
+        SMALL,
+        1,
+        &["2 of 24 images in `data` cannot be used:", "`--bad-images skip`"],
+    );
+    run(path, &format!("{SMALL} --bad-images skip --out run"))
+        .success()
+        .stderr(
+            contains("\n  `data/train/red/gone.png`: ")
+                .and(contains("\n  `data/val/blue/gone.jpg`: "))
+                .and(contains("16 training and 6 test images"))
+                .and(contains("left out: 1 text")),
+        );
+    assert_eq!(
+        bad_images(&path.join("run")),
+        serde_json::json!({"train": 1, "test": 1})
+    );
+}
+
 /// Pixels are decoded when their batch comes. An image is named once.
 #[test]
 fn images_with_bad_pixels_are_left_out_when_they_come() {

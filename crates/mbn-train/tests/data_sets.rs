@@ -68,6 +68,25 @@ fn a_link_to_a_folder_above_is_not_followed() {
         )));
 }
 
+/// A link to a disk that is not mounted takes no class and no test images away.
+#[cfg(unix)]
+#[test]
+fn a_broken_link_to_a_folder_is_refused() {
+    use std::os::unix::fs::symlink;
+    for name in ["train/green", "val"] {
+        let folder = data();
+        let link = folder.path().join("data").join(name);
+        if name == "val" {
+            std::fs::remove_dir_all(&link).unwrap();
+        }
+        symlink("/gone/away", &link).unwrap();
+        let message = format!("`data/{name}` is a link to `/gone/away`, which cannot be read");
+        for more in ["", " --bad-images skip"] {
+            refused(folder.path(), &format!("{SMALL}{more}"), 1, &[&message]);
+        }
+    }
+}
+
 #[test]
 fn other_tools_names_for_val_are_taken_and_two_refused() {
     let folder = data();

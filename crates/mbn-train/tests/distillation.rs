@@ -288,7 +288,27 @@ fn a_run_resumes_with_the_same_teacher() {
         settings(&path.join("stopped"))["teacher"].as_str(),
         Some("moved.safetensors")
     );
-    // A finished run needs its teacher no more.
+    // A finished run needs its teacher no more, but takes no other.
+    let saved = settings(&path.join("stopped"));
+    teacher(&["blue", "red"], 2)
+        .save(&path.join("other.safetensors"))
+        .unwrap();
+    for (name, message) in [
+        ("gone.safetensors", "`gone.safetensors`"),
+        ("other.safetensors", "holds other weights"),
+    ] {
+        run(path, &format!("--resume stopped --teacher {name}"))
+            .code(1)
+            .stderr(contains(message));
+        assert_eq!(settings(&path.join("stopped")), saved);
+    }
+    std::fs::copy(path.join("moved.safetensors"), path.join("again.safetensors")).unwrap();
+    run(path, "--resume stopped --teacher again.safetensors").success();
+    assert_eq!(
+        settings(&path.join("stopped"))["teacher"].as_str(),
+        Some("again.safetensors")
+    );
+    std::fs::remove_file(path.join("again.safetensors")).unwrap();
     std::fs::remove_file(path.join("moved.safetensors")).unwrap();
     let rows = history(&path.join("stopped"));
     run(path, "--resume stopped").success();

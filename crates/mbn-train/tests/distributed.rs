@@ -298,6 +298,47 @@ fn an_error_of_a_rank_is_told_once() {
     assert!(stderr.contains("nowhere"), "{stderr}");
 }
 
+/// Processes of one launcher that do not train together may be meant to be runs of their own. What a batch script of several
+/// tasks starts without a launcher is one process.
+#[test]
+fn processes_of_a_launcher_that_train_alone_are_warned() {
+    let folder = data();
+    let warned = |variable: &str, processes: &str| {
+        let mut command = train();
+        for launcher in ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"] {
+            command.env_remove(launcher);
+        }
+        command
+            .current_dir(folder.path())
+            .env(variable, processes)
+            .args(words(
+                "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1 --no-publish",
+            ))
+            .args(["--out", &format!("{variable}{processes}")]);
+        let assert = command.assert().success();
+        let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        let expected = format!(
+            "warning: the launcher started {processes} processes ({variable}), and each trains a run of its own"
+        );
+        assert_eq!(
+            message.contains("--distributed mpi"),
+            message.contains(&expected),
+            "{message}"
+        );
+        message.contains(&expected)
+    };
+    for (variable, processes, expected) in [
+        ("OMPI_COMM_WORLD_SIZE", "2", true),
+        ("PMI_SIZE", "3", true),
+        ("SLURM_STEP_NUM_TASKS", "4", true),
+        ("SLURM_STEP_NUM_TASKS", "1", false),
+        ("SLURM_NTASKS", "4", false),
+        ("PMI_SIZE", "many", false),
+    ] {
+        assert_eq!(warned(variable, processes), expected, "{variable}={processes}");
+    }
+}
+
 /// The library is there, but the processes were not started by its launcher.
 #[test]
 fn processes_that_do_not_find_each_other_are_refused() {

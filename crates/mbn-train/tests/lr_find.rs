@@ -81,13 +81,37 @@ fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
         self::losses(&path.join("runs/data_0.25_rates_2"))[&rate],
         *suggested
     );
+    let found = read(folder.join("rates.csv"));
+    self::run(path, &format!("{SMALL} --lr 0.3 --out runs/data_0.25_rates"))
+        .code(1)
+        .stderr(contains(
+            "`runs/data_0.25_rates` already holds results of a search for a learning rate: `rates.csv`",
+        ));
+    assert!(read(folder.join("rates.csv")) == found);
     let line = format!(
         "--config runs/data_0.25_rates/settings.toml --lr {rate} --epochs 1 --no-publish --out runs/data_0.25_rates"
     );
     run(path, &line).success().stderr(contains("train loss"));
     run(path, &format!("{SMALL} --out runs/data_0.25_rates"))
         .code(1)
-        .stderr(contains("`runs/data_0.25_rates` already holds a run"));
+        .stderr(contains("`runs/data_0.25_rates` already holds"));
+}
+
+/// The rate must suit the images of the last epochs too.
+#[test]
+fn images_do_not_grow_in_a_search() {
+    let folder = data();
+    let path = folder.path();
+    let line = SMALL.replace("--size 32 --batch-size 8", "--size 40 --batch-size 4");
+    run(path, &format!("{line} --out whole"))
+        .success()
+        .stderr(contains("`--progressive`").not());
+    run(path, &format!("{line} --progressive 32 --out growing"))
+        .success()
+        .stderr(contains(
+            "The search trains at 40 pixels throughout, the size to which `--progressive` grows",
+        ));
+    assert_eq!(losses(&path.join("whole")), losses(&path.join("growing")));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod common;
 
 use common::{data, history, read, run, train};
+use mbn_model::fresh_weights;
+use mbn_spec::{Alpha, Architecture, Metadata};
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -61,6 +63,62 @@ fn a_finished_run_says_how_to_train_on() {
         .assert()
         .success();
     assert!(read(path.join("my run/last.safetensors")) == before);
+}
+
+/// Whatever a run was started with, the command starts another from its weights, with its classifier and its settings.
+#[test]
+fn every_run_can_be_trained_on() {
+    let folder = data();
+    let path = folder.path();
+    common::pictures(&path.join("undivided"), "", "blue", [0, 30, 180], 8);
+    common::pictures(&path.join("undivided"), "", "red", [180, 30, 0], 8);
+    for (name, classes) in [("two", 2), ("three", 3)] {
+        let names: String = (0..classes).map(|class| format!("{name}{class}\n")).collect();
+        std::fs::write(path.join(format!("{name}.txt")), names).unwrap();
+        let architecture = Architecture::new(Alpha::Quarter, classes);
+        let weights = fresh_weights(architecture, 3, Metadata::default()).unwrap();
+        weights.save(&path.join(format!("{name}.safetensors"))).unwrap();
+    }
+    for (number, options) in [
+        "--init two.safetensors --init-classes two.txt",
+        "--init three.safetensors --init-classes three.txt --freeze 3",
+        "--data undivided --val-fraction 0.3 --class-weights balanced --optimizer adamw --train-size 64 --progressive 32 \
+         --rand-augment 2,9 --warmup 1",
+        "--resize crop --shorter 40 --interpolation bicubic --mean 0.5,0.5,0.5 --std 0.2,0.2,0.2 --activation relu6 \
+         --epsilon 0.001 --padding same --no-flip --no-crop --teacher two.safetensors --distill-weight 0.5",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (first, next) = (format!("first {number}"), format!("next {number}"));
+        let mut started = train();
+        let small = SMALL
+            .split(' ')
+            .skip(if options.contains("--data") { 2 } else { 0 });
+        started.current_dir(path).args(small).args(common::words(options));
+        started.args(["--out", &first]).assert().success();
+
+        let mut resumed = train();
+        let assert = resumed.current_dir(path).args(["--resume", &first]).assert();
+        let words = command(&assert.success().get_output().stderr, "mbn-train --config");
+        let words = words
+            .iter()
+            .map(|word| if word == "N" { "1" } else { word.as_str() });
+        let mut on = train();
+        on.current_dir(path)
+            .args(words)
+            .args(["--no-publish", "--out", &next]);
+        on.assert().success().stderr(contains("new classifier").not());
+
+        let settings = |run: &str| -> toml::Table {
+            let text = String::from_utf8(read(path.join(run).join("settings.toml"))).unwrap();
+            let mut settings: toml::Table = text.parse().unwrap();
+            settings.remove("init");
+            settings.remove("init-classes");
+            settings
+        };
+        assert_eq!(settings(&first), settings(&next), "{options}");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::splits::{OpenOptions, Splits, folder_name, hex};
 use crate::decode::{DEFAULT_MAX_PIXELS, DecodeError, DecodeOptions, check_file_with, decode_file_with};
 use crate::image_source::ImageSource;
 use crate::picture::Picture;
-use crate::picture_files::LeftOut;
+use crate::picture_files::{LeftOut, Reason, has_picture_extension, is_broken_link};
 
 /// The files of a data set, as messages describe them.
 pub(super) const LAYOUT: &str = "`train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`";
@@ -56,7 +56,10 @@ pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderEr
         }
         (None, hold_out) => {
             let share = hold_out.share().ok_or_else(|| without_test(dir, &layout))?;
-            let (train, test) = all(dir, &layout)?.hold_out(share);
+            let (mut train, test) = all(dir, &layout)?.hold_out(share);
+            for name in &layout.others {
+                train.left_out.add_named(Reason::OtherPart, name);
+            }
             (train, test, Some(share))
         }
     };
@@ -168,8 +171,12 @@ impl ImageFolder {
                 .position(|known| known == name)
                 .unwrap_or(class) as u32;
             let found = folders.images(class);
-            let images = found.images.into_iter().collect::<Result<Vec<_>, _>>();
-            let images = images.map_err(|(path, source)| FolderError::Io { path, source })?;
+            // A broken link to a picture is a picture that cannot be read.
+            let images = found.images.into_iter().map(|image| match image {
+                Err((path, _)) if is_broken_link(&path) && has_picture_extension(&path) => Ok(path),
+                image => image.map_err(|(path, source)| FolderError::unread(path, source)),
+            });
+            let images = images.collect::<Result<Vec<_>, _>>()?;
             left_out.merge(found.left_out.clone());
             if images.is_empty() {
                 let error = FolderError::NoImages {

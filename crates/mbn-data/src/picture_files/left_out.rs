@@ -35,6 +35,8 @@ pub(crate) enum Reason {
     LinkAbove,
     /// A link to the folder of another class.
     LinkToClass,
+    /// A folder that may hold test images, in a data set whose own are held out of the others.
+    OtherPart,
 }
 
 /// How many, and the names of some.
@@ -93,7 +95,7 @@ impl LeftOut {
         self.0.keys().any(|reason| match reason {
             Reason::File(FileKind::NoExtension | FileKind::PictureNamed(_)) => true,
             Reason::File(kind) => kind.is_picture(),
-            Reason::OutsideClasses | Reason::LinkAbove | Reason::LinkToClass => true,
+            Reason::OutsideClasses | Reason::LinkAbove | Reason::LinkToClass | Reason::OtherPart => true,
             _ => false,
         })
     }
@@ -155,6 +157,10 @@ fn part(reason: &Reason, group: &Group) -> String {
         Reason::LinkToClass => (
             "link to another class's folder",
             "links to other classes' folders",
+        ),
+        Reason::OtherPart => (
+            "folder that is not called `val` or `test`",
+            "folders that are not called `val` or `test`",
         ),
     };
     let text = format!("{n} {}", if n == 1 { one } else { many });

@@ -76,6 +76,11 @@ impl RunDir {
             .hint(|| ELSEWHERE.to_owned())
     }
 
+    /// Refuses a folder with the results of a search for a learning rate, which another would replace.
+    pub fn require_no_search(folder: &Path) -> Result<()> {
+        require_none(folder, &[RATES, RATES_PLOT], "a search for a learning rate")
+    }
+
     /// The folder of the run that `path` means: the folder itself, or the folder of a file beside a run's state.
     pub fn folder(path: &Path) -> PathBuf {
         let beside_state = path.is_file() && path.with_file_name(STATE).is_file();
@@ -270,11 +275,15 @@ fn require_no_run(folder: &Path) -> Result<()> {
             )
         });
     }
-    let results = [BEST, LAST, HISTORY, SUMMARY];
-    match results.into_iter().find(|name| folder.join(name).exists()) {
+    require_none(folder, &[BEST, LAST, HISTORY, SUMMARY], "a run")
+}
+
+/// Refuses a folder with results, which would be replaced.
+fn require_none(folder: &Path, results: &[&str], of: &str) -> Result<()> {
+    match results.iter().find(|name| folder.join(name).exists()) {
         None => Ok(()),
         Some(found) => Err(anyhow!(
-            "run folder `{}` already holds results of a run: `{found}`",
+            "run folder `{}` already holds results of {of}: `{found}`",
             folder.display()
         ))
         .hint(|| "choose another `--out`, or move them away".to_owned()),

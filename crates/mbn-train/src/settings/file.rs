@@ -7,14 +7,14 @@ use clap::Command;
 use mbn_cli::Hint;
 
 use super::table::SETTINGS;
-use super::{RunArgs, Settings};
+use super::{Recipe, RunArgs, Settings};
 
 /// Jaro-Winkler similarity below which two words have little in common.
 const SIMILAR: f64 = 0.8;
 
 /// Reads a configuration file. `above` is the layer that overrides it. A saved file has every value, so if `above` sets the
 /// recipe, the optimiser, the epochs or the batch size, values that equal the file's own defaults are left out and follow
-/// that layer. Hints for unknown keys recognise the options of `command`.
+/// that layer. A file that lacks one of these four keeps all its values. Hints for unknown keys recognise the options of `command`.
 ///
 /// # Errors
 /// The file cannot be read, is not TOML, or has an unknown key or a value out of range.
@@ -46,7 +46,24 @@ pub(crate) fn parse(text: &str, command: &Command) -> Result<RunArgs> {
         let keys = if unknown.len() == 1 { "key" } else { "keys" };
         return Err(anyhow!("unknown {keys} {}", quoted.join(", "))).hint(|| advice.join("; "));
     }
-    toml::from_str(text).map_err(without_trailing_newline)
+    let args = toml::from_str(text).map_err(without_trailing_newline)?;
+    require_one_on_cropping(&args)?;
+    Ok(args)
+}
+
+/// Refuses a scale beside `crop = false`, which would have no effect. A saved file has both, with the recipe's scale.
+fn require_one_on_cropping(args: &RunArgs) -> Result<()> {
+    let (Some(false), Some(scale)) = (args.crop, args.crop_scale) else {
+        return Ok(());
+    };
+    let mut recipes = Recipe::ALL.into_iter();
+    let is_default =
+        |recipe: Recipe| args.recipe.is_none_or(|own| own == recipe) && recipe.crop_scale() == scale.get();
+    match recipes.any(is_default) {
+        true => Ok(()),
+        false => Err(anyhow!("`crop-scale` has no effect beside `crop = false`"))
+            .hint(|| "leave out one of them".to_owned()),
+    }
 }
 
 /// The keys that a file may have, sorted.

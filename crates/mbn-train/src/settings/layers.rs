@@ -3,10 +3,11 @@
 use super::{Probability, Recipe, RunArgs};
 
 impl RunArgs {
-    /// These settings, and the settings of `below` that this layer does not state. Two rules are special:
+    /// These settings, and the settings of `below` that this layer does not state. Three rules are special:
     /// - a layer that states anything about cropping decides whether to crop: `--no-crop` overrides the file's
     ///   `crop-scale`, and `--crop-scale` overrides its `crop = false`;
-    /// - `trivial-augment` and `rand-augment` exclude each other, so the upper layer's policy replaces the lower one's.
+    /// - `trivial-augment` and `rand-augment` exclude each other, so the upper layer's policy replaces the lower one's;
+    /// - `init-classes` names the classes of the `init` beside it, so it goes when other weights replace those.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
         let (above, mut below) = (self.with_switches(), below.with_switches());
@@ -15,6 +16,9 @@ impl RunArgs {
         }
         if above.trivial_augment == Some(true) {
             below.rand_augment = None;
+        }
+        if above.init.is_some() && below.init.is_some() && above.init != below.init {
+            below.init_classes = None;
         }
         above.or(below)
     }
@@ -45,7 +49,9 @@ impl RunArgs {
     }
 
     /// Leaves out values that are the default under this layer's own recipe, optimiser, epochs and batch size, so that they
-    /// follow a layer above that changes one of these.
+    /// follow a layer above that changes one of these. Only a layer that states all four, as every saved one does, has
+    /// defaults of its own: without a recipe they follow from the weights and the images, and the batch may have to fit
+    /// these. What any other layer states, somebody wrote there.
     pub(super) fn without_defaults(self) -> Self {
         let deciding = Self {
             recipe: self.recipe,
@@ -53,6 +59,11 @@ impl RunArgs {
             epochs: self.epochs,
             batch_size: self.batch_size,
             ..Self::default()
+        };
+        let (Some(_), Some(_), Some(_), Some(_)) =
+            (self.recipe, self.optimizer, self.epochs, self.batch_size)
+        else {
+            return self;
         };
         let Ok(defaults) = super::Settings::fill(&deciding) else {
             return self;

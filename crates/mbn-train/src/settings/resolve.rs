@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use mbn_cli::UsageError;
-use mbn_spec::Alpha;
+use mbn_cli::{Overrides, PreprocessArgs, UsageError};
+use mbn_spec::{Alpha, Preprocess};
 
 use super::{Freeze, Recipe, RunArgs, Settings};
 
@@ -21,6 +21,10 @@ impl Settings {
         let mut settings = Self::fill(&args)?;
         // Giving `size` again as `train-size` is the same as leaving it out.
         settings.train_size = settings.train_size.filter(|train| *train != settings.size);
+        // A scale without a crop counts for nothing, and a file must not state both.
+        if !settings.crop {
+            settings.crop_scale = settings.recipe.crop_scale().try_into().map_err(UsageError)?;
+        }
         settings.check()?;
         settings.set_distillation();
         Ok(settings)
@@ -46,6 +50,15 @@ impl Settings {
             ));
         }
         self.check_distillation()?;
+        let mixing = [("--mixup", self.mixup.get()), ("--cutmix", self.cutmix.get())];
+        if self.batch_size.get() == 1
+            && let Some((option, _)) = mixing.iter().find(|(_, parameter)| *parameter > 0.0)
+        {
+            return usage(format!(
+                "`{option}` mixes the images of a batch, and `--batch-size 1` has one"
+            ));
+        }
+        self.check_preprocessing()?;
         let (start, size) = (self.progressive.get(), self.largest_train_size());
         if start > size {
             let option = self.train_size.map_or("--size", |_| "--train-size");
@@ -59,6 +72,27 @@ impl Settings {
             .validate()
             .map_err(|error| UsageError(error.to_string()))?;
         Ok(())
+    }
+
+    /// Refuses a preprocessing that no picture can follow. Without `--init` it is all in the settings; with it, what follows from
+    /// the weights is checked once they are there.
+    fn check_preprocessing(&self) -> Result<()> {
+        let stated = self.overrides();
+        let known = match self.init {
+            None => stated,
+            Some(_) => Overrides {
+                images: PreprocessArgs {
+                    mean: stated.images.mean,
+                    std: stated.images.std,
+                    ..PreprocessArgs::default()
+                },
+                ..Overrides::default()
+            },
+        };
+        match known.preprocess(Preprocess::default()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(UsageError(format!("{error:#}")).into()),
+        }
     }
 
     /// Refuses paths that the files of the run, which are UTF-8, cannot name.

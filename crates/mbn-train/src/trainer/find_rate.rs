@@ -17,11 +17,14 @@ use super::Trainer;
 use super::rate_search::{RateSearch, Steps, Trial};
 use crate::options::Options;
 use crate::ranks::Ranks;
-use crate::run::write_augmented;
+use crate::run::{RunDir, write_augmented};
 
 impl Trainer {
     /// Trains for a short while at each of several rates, prints the one that suits the run, and writes what it found.
     pub fn find_rate(options: &Options, device: &Device) -> Result<Outcome> {
+        if let Some(folder) = &options.out {
+            RunDir::require_no_search(folder)?;
+        }
         let Some(mut trainer) = Self::prepare(options, device, &Rc::new(Ranks::alone()))? else {
             return Ok(Outcome::Interrupted);
         };
@@ -39,6 +42,13 @@ impl Trainer {
 
     /// The finished search; `None` if the user stopped it.
     fn try_rates(&mut self) -> Result<Option<RateSearch>> {
+        let settings = &self.progress.settings;
+        if settings.train_size_of(0) < settings.largest_train_size() {
+            log::info!(
+                "The search trains at {} pixels throughout, the size to which `--progressive` grows",
+                settings.largest_train_size()
+            );
+        }
         let initial = self.network.to_weights(Metadata::default())?;
         let batches = self.train_loader.batches_per_epoch();
         let steps = Steps::of_run(self.progress.settings.epochs.get() * batches);

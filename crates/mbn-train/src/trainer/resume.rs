@@ -36,7 +36,7 @@ impl Trainer {
         if let Some(bad_images) = options.run.bad_images {
             progress.settings.bad_images = bad_images;
         }
-        move_teacher(options, &run, &mut progress.settings)?;
+        move_teacher(options, &run, progress)?;
         // The weights that the run was started from are not read again.
         let settings = Settings {
             init: None,
@@ -156,11 +156,12 @@ fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
     })
 }
 
-/// Puts the place of the teacher that `--teacher` gives into the settings of a resumed run.
-fn move_teacher(options: &Options, run: &RunDir, settings: &mut Settings) -> Result<()> {
+/// Puts the place of the teacher that `--teacher` gives into the settings of a resumed run, if it is the run's teacher.
+fn move_teacher(options: &Options, run: &RunDir, progress: &mut Progress) -> Result<()> {
     let Some(teacher) = &options.run.teacher else {
         return Ok(());
     };
+    let settings = &mut progress.settings;
     if settings.teacher.is_none() {
         let message =
             "`--teacher` does not go with `--resume` here, because the run was started without a teacher";
@@ -170,7 +171,9 @@ fn move_teacher(options: &Options, run: &RunDir, settings: &mut Settings) -> Res
         });
     }
     settings.teacher = Some(teacher.clone());
-    settings.require_utf8()
+    settings.require_utf8()?;
+    // A finished run does not load it again.
+    recorded_teacher(progress).map(|_| ())
 }
 
 /// Adds a hint to an error that has none.
@@ -183,12 +186,17 @@ fn hint_if_none<T>(result: Result<T>, hint: impl FnOnce() -> String) -> Result<T
 
 /// The teacher that the run was started with, if there are epochs left in which it teaches.
 fn same_teacher(progress: &Progress) -> Result<Option<TeacherFile>> {
+    match progress.is_finished() {
+        true => Ok(None),
+        false => recorded_teacher(progress),
+    }
+}
+
+/// The teacher in its place. Refuses other weights than the run was started with.
+fn recorded_teacher(progress: &Progress) -> Result<Option<TeacherFile>> {
     let (Some(path), Some(known)) = (&progress.settings.teacher, &progress.teacher) else {
         return Ok(None);
     };
-    if progress.is_finished() {
-        return Ok(None);
-    }
     let moved = || "if its file has moved, give its place with `--teacher WEIGHTS`".to_owned();
     let teacher = hint_if_none(TeacherFile::load(path), moved)?;
     let found = teacher.record().sha256;

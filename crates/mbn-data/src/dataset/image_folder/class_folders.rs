@@ -1,13 +1,13 @@
 //! The folders that name the classes.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::error::{FolderError, list};
-use crate::decode::PictureFormat;
-use crate::file_kind::extension;
 use crate::input_paths::Collected;
 use crate::picture_files::{
-    Clutter, Found, LeftOut, Reason, barred, images_below, link_name, nothing_is_foreign, other_kind,
+    Clutter, Found, LeftOut, Reason, barred, has_picture_extension, images_below, is_broken_link, link_name,
+    nothing_is_foreign, other_kind, reason_unread,
 };
 
 /// The folders of classes in a folder of `CLASS/*`.
@@ -22,7 +22,7 @@ pub struct ClassFolders {
 }
 
 /// The folders of classes in a folder of `CLASS/*`. Leaves out hidden folders, those of systems, and links to a folder
-/// above.
+/// above. A broken link is a class whose images cannot be read, unless its name is that of a file.
 ///
 /// # Errors
 /// [`FolderError`] if there are no classes, one class's folder lies in another's, the folder cannot be read, or a class name is not
@@ -107,7 +107,7 @@ impl ClassFolders {
 /// The folders in a folder, without those that are left out.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    /// Sorted, links to folders included.
+    /// Sorted, links to folders included, and broken links that may have led to one.
     pub folders: Vec<PathBuf>,
     pub left_out: LeftOut,
 }
@@ -119,10 +119,10 @@ impl Listing {
         }
         let mut listing = Self::default();
         for path in entries(dir)? {
-            if !path.is_dir() {
+            let name = path.file_name().unwrap_or_default();
+            if !path.is_dir() && !is_broken_folder(&path, name) {
                 continue;
             }
-            let name = path.file_name().unwrap_or_default();
             if let Some(clutter) = Clutter::of_folder(name) {
                 let name = name.to_string_lossy();
                 listing.left_out.add_named(Reason::ClutterFolder(clutter), name);
@@ -161,26 +161,28 @@ impl Listing {
 fn files_beside(dir: &Path) -> Result<LeftOut, FolderError> {
     let mut left_out = LeftOut::default();
     for path in entries(dir)? {
-        // A link that leads nowhere is no file.
-        let Ok(metadata) = path.metadata() else { continue };
-        if metadata.is_dir() {
-            continue;
-        }
-        let clutter = path.file_name().and_then(Clutter::of_file);
-        left_out.add(match clutter {
-            Some(clutter) => Reason::ClutterFile(clutter),
-            None => other_kind(&path, metadata.is_file()).unwrap_or(Reason::OutsideClasses),
-        });
+        let name = path.file_name().unwrap_or_default();
+        let reason = match path.metadata() {
+            Ok(metadata) if metadata.is_dir() => continue,
+            Ok(metadata) => Clutter::of_file(name)
+                .map(Reason::ClutterFile)
+                .or_else(|| other_kind(&path, metadata.is_file())),
+            Err(_) if is_broken_folder(&path, name) => continue,
+            Err(_) => reason_unread(&path, name),
+        };
+        left_out.add(reason.unwrap_or(Reason::OutsideClasses));
     }
     Ok(left_out)
 }
 
+/// Whether a path is a broken link that may have led to a folder: its name is not that of a file.
+fn is_broken_folder(path: &Path, name: &OsStr) -> bool {
+    is_broken_link(path) && !has_picture_extension(path) && reason_unread(path, name).is_none()
+}
+
 /// The paths in a folder, sorted.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, FolderError> {
-    let io_error = |source| FolderError::Io {
-        path: dir.to_owned(),
-        source,
-    };
+pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    let io_error = |source| FolderError::unread(dir.to_owned(), source);
     let paths = dir.read_dir().map_err(io_error)?.map(|entry| Ok(entry?.path()));
     let mut paths = paths.collect::<std::io::Result<Vec<_>>>().map_err(io_error)?;
     paths.sort();
@@ -190,9 +192,7 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, FolderError> {
 /// Whether a folder holds images itself, outside folders in it.
 pub(super) fn has_images(dir: &Path) -> bool {
     let is_image = |path: &PathBuf| {
-        path.file_name().and_then(Clutter::of_file).is_none()
-            && extension(path).is_some_and(PictureFormat::has_extension)
-            && path.is_file()
+        path.file_name().and_then(Clutter::of_file).is_none() && has_picture_extension(path) && path.is_file()
     };
     entries(dir).is_ok_and(|paths| paths.iter().any(is_image))
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use mbn_spec::text::listed;
 
 use crate::decode::FORMAT_NAMES;
-use crate::picture_files::LeftOut;
+use crate::picture_files::{LeftOut, is_broken_link};
 
 /// How many names a message lists.
 const LISTED: usize = 8;
@@ -23,6 +23,26 @@ pub enum FolderError {
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// A link leads to what is not there, or cannot be reached.
+    #[error(
+        "`{}` is a link to `{}`, which cannot be read ({reason}); put that back, or remove the link",
+        path.display(),
+        target.display()
+    )]
+    BrokenLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+        /// Why that cannot be read.
+        reason: io::Error,
+    },
+    /// A file has the name of the folder of training or test images.
+    #[error("`{}` is a file, expected a folder of `CLASS/*`; rename the file", path.display())]
+    PartIsFile {
+        /// The file.
+        path: PathBuf,
     },
     /// The path is a file.
     #[error("data set `{}` is a file, expected a folder", path.display())]
@@ -136,6 +156,16 @@ pub enum FolderError {
         /// Classes in the test folder only.
         only_test: Vec<String>,
     },
+}
+
+impl FolderError {
+    /// The error for a folder or a link that cannot be read.
+    pub(super) fn unread(path: PathBuf, reason: io::Error) -> Self {
+        match path.read_link() {
+            Ok(target) if is_broken_link(&path) => Self::BrokenLink { path, target, reason },
+            _ => Self::Io { path, source: reason },
+        }
+    }
 }
 
 /// Names in backticks, shortened to the first few.

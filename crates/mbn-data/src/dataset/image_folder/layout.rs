@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::class_folders::{Listing, has_images};
+use super::class_folders::{Listing, entries, has_images};
 use super::error::FolderError;
 
 /// Names of the folder of training images, in any case.
@@ -21,6 +21,8 @@ pub(super) struct Layout {
     pub train: PathBuf,
     /// Folder of the test images, unless they have to be taken from the others.
     pub test: Option<PathBuf>,
+    /// Names of folders of [`OTHER_PARTS`] beside those.
+    pub others: Vec<String>,
 }
 
 impl Layout {
@@ -32,6 +34,7 @@ impl Layout {
             return Ok(Self {
                 train: dir.to_owned(),
                 test: None,
+                others: Vec::new(),
             });
         }
         let train = one_of(TRAIN, dir, &listing)?;
@@ -41,7 +44,12 @@ impl Layout {
             None => one_of(TEST, dir, &listing)?,
             val => val,
         };
-        Ok(Self { train, test })
+        let others = listing
+            .folders
+            .iter()
+            .filter(|folder| is_named(folder, OTHER_PARTS));
+        let others = others.map(|folder| name(folder)).collect();
+        Ok(Self { train, test, others })
     }
 }
 
@@ -84,7 +92,7 @@ fn require_no_sets_within(dir: &Path, listing: &Listing) -> Result<(), FolderErr
     Ok(())
 }
 
-/// The folder with one of these names. An error if there are several.
+/// The folder with one of these names. An error if there are several, or a file has one of them.
 fn one_of(names: &[&str], dir: &Path, listing: &Listing) -> Result<Option<PathBuf>, FolderError> {
     let mut found = listing.folders.iter().filter(|folder| is_named(folder, names));
     match (found.next(), found.next()) {
@@ -93,7 +101,14 @@ fn one_of(names: &[&str], dir: &Path, listing: &Listing) -> Result<Option<PathBu
             one: name(one),
             other: name(other),
         }),
-        (one, _) => Ok(one.cloned()),
+        (Some(one), None) => Ok(Some(one.clone())),
+        (None, _) => {
+            let is_part = |path: &PathBuf| is_named(path, names) && !path.is_dir();
+            match entries(dir)?.into_iter().find(is_part) {
+                Some(path) => Err(FolderError::PartIsFile { path }),
+                None => Ok(None),
+            }
+        }
     }
 }
 

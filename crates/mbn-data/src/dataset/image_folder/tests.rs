@@ -169,6 +169,21 @@ fn a_path_that_is_not_a_folder_is_refused() {
 }
 
 #[test]
+fn a_file_named_like_a_part_is_refused() {
+    for name in ["val", "test", "Valid", "train"] {
+        let part = if name == "train" { "val" } else { "train" };
+        let (a, b) = (format!("{part}/a/1.png"), format!("{part}/b/1.png"));
+        let error = error_of(&[&a, &b, name]);
+        assert!(
+            matches!(&error, DataError::Folder(FolderError::PartIsFile { path }) if path.ends_with(name)),
+            "{error}"
+        );
+    }
+    // Test images are in `val`.
+    open(tree(&["train/a/1.png", "val/a/1.png", "test"]).path()).unwrap();
+}
+
+#[test]
 fn the_error_names_the_image_that_cannot_be_read() {
     let root = tree(&["a/1.png"]);
     let folder = labelled_folder(root.path()).unwrap();

@@ -97,6 +97,9 @@ pub(crate) fn example(setting: &Setting) -> Settings {
     if ["init_classes", "freeze"].contains(&setting.name) {
         line.push("--init=start.safetensors".to_owned());
     }
+    if setting.name == "shorter" {
+        line.push("--resize=crop".to_owned());
+    }
     if ["distill_weight", "temperature"].contains(&setting.name) {
         line.push("--teacher=teacher.safetensors".to_owned());
     }

@@ -55,6 +55,30 @@ fn values_out_of_range_name_the_line() {
 }
 
 #[test]
+fn a_scale_without_a_crop_is_refused() {
+    for text in [
+        "crop = false\ncrop-scale = [0.5, 1]",
+        "recipe = 'plain'\ncrop = false\ncrop-scale = [0.7, 1]",
+        "recipe = 'fine-tune'\ncrop = false\ncrop-scale = [0.35, 1]",
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(
+            error.contains("`crop-scale` has no effect beside `crop = false`"),
+            "{text}: {error}"
+        );
+    }
+    // What the command line switches off is not saved.
+    let args = RunArgs {
+        no_crop: true,
+        ..RunArgs::default()
+    };
+    let args = args.over(read("crop-scale = [0.5, 1]").unwrap());
+    let settings = Settings::resolve(args, "d".into(), None).unwrap();
+    assert_eq!((settings.crop, settings.crop_scale.get()), (false, [0.35, 1.0]));
+    read(&settings.to_toml().unwrap()).unwrap();
+}
+
+#[test]
 fn resolved_settings_are_a_configuration_again() {
     let full = "data = 'd'\nfold = 3\ninit = 'w'\ninit-classes = 'n'\nalpha = 0.5\nmixup = 0.2\nrand-augment = [2, 9]\nfreeze = 'all'\n\
         ema = 0.99\ncrop = false\nprogressive = 128\nlr = 0.1\nrecipe = 'plain'\nclass-weights = 'balanced'\n\
@@ -72,7 +96,7 @@ fn resolved_settings_are_a_configuration_again() {
         "recipe = 'plain'",
         "lr = 0.30000000000000004",
         "recipe = 'plain'\ncrop-scale = [0.35, 1.0]",
-        "recipe = 'plain'\ncrop = false\ncrop-scale = [0.5, 1.0]",
+        "recipe = 'fine-tune'\ninit = 'w'\ncrop = false\ncrop-scale = [0.7, 1.0]",
         "crop = false\nflip = 0.5",
     ] {
         let settings = resolve(text);

@@ -13,12 +13,78 @@ fn links_are_followed_and_broken_ones_reported() {
     let root = tree(&["elsewhere/1.png", "train/a/1.png", "val/a/1.png", "val/b/1.png"]);
     symlink(root.path().join("elsewhere"), root.path().join("train/b")).unwrap();
     assert_eq!(open(root.path()).unwrap().train.len(), 2);
+    // A picture that cannot be read, which the check of all pictures finds.
     symlink(root.path().join("nowhere.png"), root.path().join("train/a/2.png")).unwrap();
-    let error = open(root.path()).err().unwrap();
-    assert!(
-        matches!(&error, DataError::Folder(FolderError::Io { path, .. }) if path.ends_with("train/a/2.png")),
-        "{error}"
+    let splits = open(root.path()).unwrap();
+    assert_eq!(splits.train.len(), 3);
+    assert!(splits.train.check(1).unwrap_err().path.ends_with("train/a/2.png"));
+    // Names of files that are no pictures.
+    for name in [
+        "train/a/labels.txt",
+        "train/notes.md",
+        "train/.hidden",
+        "train/photo.png",
+    ] {
+        link(&root, "nowhere", name);
+    }
+    let splits = open(root.path()).unwrap();
+    assert_eq!(splits.train.len(), 3);
+    assert_eq!(
+        splits.left_out.to_string(),
+        "2 text, 1 image outside class folders, 1 hidden file"
     );
+}
+
+/// A disk that is not mounted must not take classes or test images away unseen.
+#[test]
+fn a_broken_link_that_may_be_a_folder_is_an_error() {
+    for name in [
+        "train/c",
+        "val/a",
+        "train/a/more",
+        "train/v1.0",
+        "val",
+        "train",
+        "c",
+    ] {
+        let root = tree(match name {
+            "train" => &["val/a/1.png", "val/b/1.png"],
+            "val" | "val/a" => &["train/a/1.png", "train/b/1.png", "val/b/1.png"][..],
+            "c" => &["a/1.png", "b/1.png"],
+            _ => &["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"],
+        });
+        if name == "val" {
+            fs::remove_dir_all(root.path().join(name)).unwrap();
+        }
+        link(&root, "/gone/away", name);
+        let error = open(root.path()).err().unwrap();
+        assert!(
+            matches!(&error, DataError::Folder(FolderError::BrokenLink { path, .. }) if path.ends_with(name)),
+            "{name}: {error}"
+        );
+        assert!(error.to_string().contains("is a link to `/gone/away`"), "{error}");
+    }
+    // Whoever goes on without what cannot be read gets the link in place of the class's pictures.
+    let root = tree(&["a/1.png"]);
+    link(&root, "gone", "b");
+    let folders = class_folders(root.path()).unwrap();
+    let paths = |class| {
+        folders
+            .collect(class)
+            .pictures
+            .into_iter()
+            .map(|found| found.unwrap().exists())
+    };
+    assert_eq!(folders.classes.len(), 2);
+    assert_eq!(
+        (paths(0).collect::<Vec<_>>(), paths(1).collect::<Vec<_>>()),
+        (vec![true], vec![false])
+    );
+    // No part of the data set.
+    let root = tree(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"]);
+    link(&root, "gone", "backup");
+    link(&root, "gone", "test");
+    assert_eq!(open(root.path()).unwrap().class_names, ["a", "b"]);
 }
 
 /// Each would give the images of other classes this class's label, or never end.

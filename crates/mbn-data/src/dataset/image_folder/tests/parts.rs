@@ -197,6 +197,35 @@ fn what_might_be_a_part_is_not_a_class() {
             .to_string();
         assert!(error.contains(message), "{error}");
     }
+    // Images that may be meant as test images go unused, which is said where others are held out.
+    let files = [
+        "train/a/1.png",
+        "train/a/2.png",
+        "train/b/1.png",
+        "train/b/2.png",
+        "Holdout/a/1.png",
+        "eval/a/1.png",
+    ];
+    let splits = with(&tree(&files), HoldOut::IfMissing(SHARE)).unwrap();
+    assert_eq!(splits.test.len(), 2);
+    assert_eq!(
+        splits.left_out.to_string(),
+        "2 folders that are not called `val` or `test` (`Holdout`, `eval`)"
+    );
+    assert!(splits.left_out.may_be_missed());
+    let with_val = [&files[..], &["val/a/1.png"]].concat();
+    assert!(
+        with(&tree(&with_val), HoldOut::IfMissing(SHARE))
+            .unwrap()
+            .left_out
+            .is_empty()
+    );
+    // A file beside classes.
+    let root = tree(&["a/1.png", "a/2.png", "b/1.png", "b/2.png", "val"]);
+    assert_eq!(
+        with(&root, HoldOut::IfMissing(SHARE)).unwrap().class_names,
+        ["a", "b"]
+    );
     // A class of vehicles.
     let root = tree(&["bus/1.png", "car/1.png", "train/1.png"]);
     let splits = with(&root, HoldOut::IfMissing(SHARE)).unwrap();
