@@ -309,10 +309,10 @@ fn options_override_what_the_files_say() {
     };
     assert_eq!(weights.metadata().preprocess, Some(expected));
     for (options, code, message) in [
-        ("--size 20", 1, "32 to 4096"),
+        ("--size 20", 2, "32 to 4096"),
         (
             "--resize square --shorter 256",
-            1,
+            2,
             "no effect without `--resize crop`",
         ),
         ("--activation swish", 2, "`relu` or `relu6`"),

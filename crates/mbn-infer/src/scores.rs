@@ -1,12 +1,12 @@
 //! From a row of a model's outputs to probabilities.
 
+mod guess;
+
 use std::borrow::Cow;
 
 use anyhow::{Result, bail};
 use mbn_engine::softmax::{sigmoid, softmax};
 use mbn_onnx::foreign::Ending;
-
-mod guess;
 
 pub use guess::Guess;
 

@@ -125,7 +125,8 @@ fn teachers_that_cannot_teach_are_refused() {
     let (start, _) = metadata.info("fc.weight").unwrap().data_offsets;
     bytes[8 + header + start..][..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
     std::fs::write(path.join("bad.safetensors"), bytes).unwrap();
-    let messages = ["`--teacher bad.safetensors` cannot be used: `fc.weight` holds infinite values"];
+    let messages =
+        ["`--teacher bad.safetensors` cannot be used: `fc.weight` holds inf, expected finite numbers"];
     refused(path, &with("--teacher bad.safetensors"), 1, &messages);
 
     for option in ["--distill-weight 0.5", "--temperature 2"] {

@@ -54,12 +54,13 @@ fn a_link_stays_and_pipes_are_refused() {
     assert!(made.success());
     for (to, link) in [
         ("pipe", "p.onnx"),
-        ("w.safetensors", "w.onnx"),
+        ("other.safetensors", "w.onnx"),
         ("real.onnx", "a.onnx"),
     ] {
         symlink(to, path(link)).unwrap();
     }
-    let weights = std::fs::read(path("w.safetensors")).unwrap();
+    std::fs::copy(path("w.safetensors"), path("other.safetensors")).unwrap();
+    let weights = std::fs::read(path("other.safetensors")).unwrap();
     for out in ["pipe", "p.onnx"] {
         let message = format!("cannot write `{out}`: it is a device, a pipe");
         fails(
@@ -78,7 +79,7 @@ fn a_link_stays_and_pipes_are_refused() {
     .success();
     assert!(path("a.onnx").is_symlink() && path("real.onnx").is_file());
     assert!(path("pipe").metadata().unwrap().file_type().is_fifo() && path("p.onnx").is_symlink());
-    assert_eq!(std::fs::read(path("w.safetensors")).unwrap(), weights);
+    assert_eq!(std::fs::read(path("other.safetensors")).unwrap(), weights);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod beside;
 mod inputs;
 mod model;
 mod outputs;
+mod probabilities;
 
 use image::Rgb;
 use serde_json::Value;
