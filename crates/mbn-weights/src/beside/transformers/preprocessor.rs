@@ -84,12 +84,15 @@ fn require_steps(config: &Object, known: Option<&Processor>) -> Result<(), Besid
     Ok(())
 }
 
+/// A value for each of red, green and blue.
+type Channels = [f32; 3];
+
 /// Mean and standard deviation of channels scaled to `[0, 1]`; the file has those of channels scaled by its factor.
 fn normalising(
     config: &Object,
     known: Option<&Processor>,
     usual: Preprocess,
-) -> Result<(Option<[f32; 3]>, Option<[f32; 3]>), BesideError> {
+) -> Result<(Option<Channels>, Option<Channels>), BesideError> {
     let (mean, std) = (config.channels("image_mean")?, config.channels("image_std")?);
     let (mean, std) = match known {
         Some(known) => {
@@ -121,7 +124,7 @@ fn normalising(
     if (factor - 1.0).abs() < ROUNDING {
         return Ok((mean, std));
     }
-    let rescaled = |values: [f32; 3]| values.map(|value| (f64::from(value) / factor) as f32);
+    let rescaled = |values: Channels| values.map(|value| (f64::from(value) / factor) as f32);
     let (mean, std) = (mean.unwrap_or(usual.mean), std.unwrap_or(usual.std));
     Ok((Some(rescaled(mean)), Some(rescaled(std))))
 }
