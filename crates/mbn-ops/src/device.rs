@@ -71,4 +71,14 @@ pub fn on_workers<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> 
         // What CUDA needs is bound to the calling thread.
         false => work(),
     }
+
+    /// Benchmarks call engines on a pool's threads, programs on any: both must compute in the same way.
+    #[test]
+    fn work_on_the_cpu_runs_on_a_thread_that_computes() {
+        assert_eq!(rayon::current_thread_index(), None);
+        assert!(on_workers(&Device::Cpu, rayon::current_thread_index).is_some());
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let threads = pool.install(|| on_workers(&Device::Cpu, rayon::current_num_threads));
+        assert_eq!(threads, 1, "of the pool that it is called in");
+    }
 }
