@@ -49,18 +49,6 @@ pub fn allow_tf32(allow: bool) {
     let _ = allow;
 }
 
-#[cfg(all(test, not(feature = "cuda")))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_build_without_cuda_says_so() {
-        assert_eq!(open_cuda(0).unwrap_err(), CudaUnavailable::NotBuilt);
-        assert_eq!(count_cuda().unwrap_err(), CudaUnavailable::NotBuilt);
-        assert_eq!(device_name(&Device::Cpu), "CPU");
-    }
-}
-
 /// Runs `work`, many operations on tensors of `device`, and gives what it gives.
 ///
 /// On the CPU it runs on one of rayon's threads: there an operation begins at once and shares its work with the threads that
@@ -70,6 +58,18 @@ pub fn on_workers<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> 
         true => rayon::scope(|_| work()),
         // What CUDA needs is bound to the calling thread.
         false => work(),
+    }
+}
+
+#[cfg(all(test, not(feature = "cuda")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_cuda_says_so() {
+        assert_eq!(open_cuda(0).unwrap_err(), CudaUnavailable::NotBuilt);
+        assert_eq!(count_cuda().unwrap_err(), CudaUnavailable::NotBuilt);
+        assert_eq!(device_name(&Device::Cpu), "CPU");
     }
 
     /// Benchmarks call engines on a pool's threads, programs on any: both must compute in the same way.
