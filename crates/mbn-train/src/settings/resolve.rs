@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use mbn_cli::{Overrides, PreprocessArgs, UsageError};
+use mbn_cli::{PreprocessArgs, UsageError};
 use mbn_spec::{Alpha, Preprocess};
 
 use super::{Freeze, Recipe, RunArgs, Settings};
@@ -67,29 +67,20 @@ impl Settings {
         if self.trivial_augment && self.rand_augment.operations > 0 {
             return usage("`--trivial-augment` and `--rand-augment` exclude each other".into());
         }
-        self.overrides().images.validate()?;
         self.augment()
             .validate()
             .map_err(|error| UsageError(error.to_string()))?;
         Ok(())
     }
 
-    /// Refuses a preprocessing that no picture can follow. Without `--init` it is all in the settings; with it, what follows from
-    /// the weights is checked once they are there.
+    /// Refuses a preprocessing that no picture can follow. Without `--init` it is all in the settings. With it, the weights may still
+    /// decide the size, and what follows from them is checked once they are there.
     fn check_preprocessing(&self) -> Result<()> {
-        let stated = self.overrides();
-        let known = match self.init {
-            None => stated,
-            Some(_) => Overrides {
-                images: PreprocessArgs {
-                    mean: stated.images.mean,
-                    std: stated.images.std,
-                    ..PreprocessArgs::default()
-                },
-                ..Overrides::default()
-            },
-        };
-        match known.preprocess(Preprocess::default()) {
+        let images = self.overrides().images;
+        if self.init.is_some() {
+            return Ok(PreprocessArgs { size: None, ..images }.validate()?);
+        }
+        match images.over(Preprocess::default()) {
             Ok(_) => Ok(()),
             Err(error) => Err(UsageError(format!("{error:#}")).into()),
         }

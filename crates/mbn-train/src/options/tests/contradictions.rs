@@ -51,7 +51,7 @@ fn contradictions_are_refused() {
         let error = resolve(line).unwrap_err();
         assert!(error.is::<mbn_cli::UsageError>(), "{line}: {error}");
     }
-    // The weights decide.
+    // The size of the weights, which is not known yet, decides.
     resolve("mbn-train --shorter 160 --init w").unwrap();
     resolve("mbn-train --batch-size 1 --mixup 0").unwrap();
     let options = Options::try_parse_from(["mbn-train", "report", "a", "b"]).unwrap();
