@@ -89,7 +89,7 @@ fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
         ));
     assert!(read(folder.join("rates.csv")) == found);
     let line = format!(
-        "--config runs/data_0.25_rates/settings.toml --lr {rate} --epochs 1 --no-publish --out runs/data_0.25_rates"
+        "--config runs/data_0.25_rates/settings.toml --lr {rate} --epochs 1 --no-publish --out runs/trained"
     );
     run(path, &line).success().stderr(contains("train loss"));
     run(path, &format!("{SMALL} --out runs/data_0.25_rates"))
