@@ -27,7 +27,7 @@ pub trait Collectives {
     ///
     /// # Errors
     /// As [`Collectives::sum`].
-    fn sum_counts(&self, values: &mut [f64]) -> Result<(), CollectivesError>;
+    fn sum_f64(&self, values: &mut [f64]) -> Result<(), CollectivesError>;
 
     /// Replaces `bytes` by those of the rank `root`.
     ///

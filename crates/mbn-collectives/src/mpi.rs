@@ -68,7 +68,7 @@ fn first_that_loads(launcher: &crate::launcher::Launcher) -> Result<native::Load
 fn require_sums(ranks: &dyn Collectives) -> Result<(), CollectivesError> {
     let (mut floats, mut counts) = ([1.0], [1.0]);
     ranks.sum(&mut floats)?;
-    ranks.sum_counts(&mut counts)?;
+    ranks.sum_f64(&mut counts)?;
     for found in [f64::from(floats[0]), counts[0]] {
         if found != ranks.size() as f64 {
             return Err(CollectivesError::WrongSum {

@@ -161,7 +161,7 @@ impl Collectives for ThreadRank {
         Ok(())
     }
 
-    fn sum_counts(&self, values: &mut [f64]) -> Result<(), CollectivesError> {
+    fn sum_f64(&self, values: &mut [f64]) -> Result<(), CollectivesError> {
         if let Values::Counts(sums) = self.meeting.meet(self.rank, Values::Counts(values.to_vec()))? {
             values.copy_from_slice(&sums);
         }
@@ -228,7 +228,7 @@ mod tests {
                 let mut values = [ranks.rank() as f32, round as f32];
                 ranks.sum(&mut values).unwrap();
                 let mut counts = [(1u64 << 40) as f64 + ranks.rank() as f64];
-                ranks.sum_counts(&mut counts).unwrap();
+                ranks.sum_f64(&mut counts).unwrap();
                 let mut bytes = [ranks.rank() as u8; 3];
                 ranks.broadcast(round % 3, &mut bytes).unwrap();
                 ranks.barrier().unwrap();

@@ -49,7 +49,7 @@ fn two_processes_work_together() {
         let mut counts: Vec<f64> = (0..len)
             .map(|i| (1u64 << 50) as f64 + (i + rank) as f64)
             .collect();
-        ranks.sum_counts(&mut counts).unwrap();
+        ranks.sum_f64(&mut counts).unwrap();
         let expected = (0..len).map(|i| (1u64 << 51) as f64 + (2 * i + 1) as f64);
         assert!(counts.into_iter().eq(expected));
         for root in 0..RANKS {

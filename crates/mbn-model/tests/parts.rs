@@ -84,7 +84,7 @@ struct Sums<'a>(&'a dyn Collectives);
 
 impl SumOverRanks for Sums<'_> {
     fn sum(&self, values: &mut [f64]) -> candle_core::Result<()> {
-        self.0.sum_counts(values).map_err(candle_core::Error::wrap)
+        self.0.sum_f64(values).map_err(candle_core::Error::wrap)
     }
 }
 

@@ -175,8 +175,8 @@ impl Ranks {
     }
 
     /// Replaces `values` by their sums over all ranks; for counts and sums of many values.
-    pub fn sum_counts(&self, values: &mut [f64]) -> Result<()> {
-        self.ask(|collectives| collectives.sum_counts(values))
+    pub fn sum_f64(&self, values: &mut [f64]) -> Result<()> {
+        self.ask(|collectives| collectives.sum_f64(values))
     }
 
     /// Returns when all ranks have called it.
@@ -195,7 +195,7 @@ impl Ranks {
     pub fn exchange(&self, own: &[u8]) -> Result<Vec<Vec<u8>>> {
         let mut lengths = vec![0.0; self.size()];
         lengths[self.rank()] = own.len() as f64;
-        self.sum_counts(&mut lengths)?;
+        self.sum_f64(&mut lengths)?;
         let from = |(root, length): (usize, f64)| self.send(root, length as usize, own);
         lengths.into_iter().enumerate().map(from).collect()
     }
@@ -203,7 +203,7 @@ impl Ranks {
     /// What the main rank gives.
     pub fn ask_main(&self, own: &[u8]) -> Result<Vec<u8>> {
         let mut length = [if self.is_main() { own.len() as f64 } else { 0.0 }];
-        self.sum_counts(&mut length)?;
+        self.sum_f64(&mut length)?;
         self.send(0, length[0] as usize, own)
     }
 
@@ -223,7 +223,7 @@ impl Ranks {
             return made;
         }
         let mut failures = [if made.is_err() { 1.0 } else { 0.0 }];
-        self.sum_counts(&mut failures)?;
+        self.sum_f64(&mut failures)?;
         if failures[0] == 0.0 {
             return made;
         }

@@ -274,7 +274,7 @@ impl<H: Copy> Collectives for Mpi<H> {
         self.sum_of(values, self.handles.float)
     }
 
-    fn sum_counts(&self, values: &mut [f64]) -> Result<(), CollectivesError> {
+    fn sum_f64(&self, values: &mut [f64]) -> Result<(), CollectivesError> {
         self.sum_of(values, self.handles.double)
     }
 

@@ -34,7 +34,7 @@ impl<'a> BatchNormSums<'a> {
             return Err(error);
         }
         for length in &self.lengths[self.done.get()..] {
-            self.ranks.sum_counts(&mut vec![0.0; *length])?;
+            self.ranks.sum_f64(&mut vec![0.0; *length])?;
         }
         Ok(())
     }
@@ -50,7 +50,7 @@ impl SumOverRanks for BatchNormSums<'_> {
                 self.lengths
             )
         }
-        if let Err(error) = self.ranks.sum_counts(values) {
+        if let Err(error) = self.ranks.sum_f64(values) {
             let message = error.to_string();
             self.lost.replace(Some(error));
             bail!("{message}")

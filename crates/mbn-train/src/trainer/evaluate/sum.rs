@@ -25,7 +25,7 @@ pub(super) fn over_ranks(ranks: &Ranks, own: Result<Option<Tally>>, classes: usi
             counts.for_each(|(sum, count)| *sum = *count as f64);
         }
     }
-    ranks.sum_counts(&mut sums)?;
+    ranks.sum_f64(&mut sums)?;
     if sums[0] > 0.0 {
         return ranks.agree(own);
     }
