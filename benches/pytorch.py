@@ -17,6 +17,7 @@ import time
 
 try:
     import torch
+    from torch import nn
     from pytorch_network import mobilenet_v1
 except ImportError as error:
     print(json.dumps({"skipped": f"this Python has no {error.name}"}))
