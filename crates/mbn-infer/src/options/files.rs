@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use mbn_cli::Outputs;
 use mbn_files::PartialFile;
+use mbn_weights::is_weight_file;
 
 use super::Options;
 use crate::classes;
@@ -61,5 +62,6 @@ impl Options {
 fn beside(model: &Path) -> Vec<PathBuf> {
     let names = [BESIDE, classes::BESIDE].concat();
     let described = names.into_iter().map(|name| model.with_file_name(name));
-    described.chain([reference::beside(model)]).collect()
+    let weights = (!is_weight_file(model)).then(|| reference::beside(model));
+    described.chain(weights).collect()
 }
