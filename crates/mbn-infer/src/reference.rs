@@ -31,11 +31,15 @@ pub fn find(model: &Model, named: Option<&Path>) -> Result<Option<Reference>> {
             name: model.name().to_owned(),
         }),
         (None, Content::Onnx(path, _)) => {
-            let beside = path.with_extension("safetensors");
-            beside_model(model, &beside).or_else(|| by_hash(model.sha256()?))
+            beside_model(model, &beside(path)).or_else(|| by_hash(model.sha256()?))
         }
     };
     Ok(found.map(|found| in_the_models_variant(model, found)))
+}
+
+/// Where the weights of the ONNX file `model` lie beside it.
+pub fn beside(model: &Path) -> PathBuf {
+    model.with_extension("safetensors")
 }
 
 /// The hash is of the tensors alone. Activation, epsilon and padding are as the model was exported with, which the user may have

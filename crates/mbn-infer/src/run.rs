@@ -57,8 +57,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     }
     let mut classifier = setup::classifier(&options)?;
     let is_shown = progress::are_shown() && (options.output.is_some() || !stdout().is_terminal());
-    let inputs = inputs::inputs(&options, &classifier.class_names, shard, is_shown)?;
-    let mut inputs = inputs.beside(outputs);
+    let mut inputs = inputs::inputs(&options, &classifier.class_names, shard, is_shown)?;
     let made_by = match &unfinished {
         Some(_) if options.form().partial_lines(1).is_some() => Some(made_by(&options, &classifier, shard)?),
         _ => None,
@@ -97,6 +96,8 @@ pub fn run(mut options: Options) -> Result<Outcome> {
             return Ok(report.outcome(None, options.bad_images));
         }
     };
+    // Those that have results are not read again.
+    let inputs = inputs.beside(outputs);
     drop(preparing);
     if let Some(folder) = &options.sort_into {
         let mut names = classifier.class_names.names().to_vec();

@@ -114,9 +114,12 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     {
         log::warn!("{settings} no effect, since no CUDA device is used");
     }
+    if has_runtime && options.leaves_out_weights() {
+        log::warn!("`--weights` has no effect with `--parity off`, since ONNX Runtime classifies");
+    }
     let pixel_type = match has_runtime {
         true => loaded.lanes.pixel_type(),
-        // candle stands in for the model, which would not listen either.
+        // candle stands in for the model, which would ignore these options too.
         false => model.pixel_type(),
     };
     let preprocess = preprocessing.settle(loaded.input_size, pixel_type)?;

@@ -18,12 +18,16 @@ impl Options {
         }
         match is_off {
             true if self.tolerance.is_some() => Some("`--tolerance` has no effect with `--parity off`"),
-            true if self.weights.is_some() => Some(
-                "`--weights` has no effect with `--parity off`: only candle reads them, to compare, or to classify with \
-                 `--engine candle`",
+            true if self.weights.is_some() && self.engine == Some(EngineKind::Ort) => Some(
+                "`--weights` has no effect with `--engine ort` and `--parity off`: only candle reads them, to compare or to classify",
             ),
             _ => None,
         }
+    }
+
+    /// Whether nothing reads the weights that are named once ONNX Runtime classifies.
+    pub fn leaves_out_weights(&self) -> bool {
+        self.weights.is_some() && self.parity == Some(ParityScope::Off)
     }
 
     /// Whether the user asked for something that only ONNX Runtime does: candle may not stand in for it.

@@ -148,6 +148,10 @@ fn without_onnx_runtime_candle_classifies_and_says_so() {
     assert!(found.stdout.starts_with("a.png: "));
     assert!(stderr(&found).contains("ONNX Runtime was not found, candle classifies alone"));
     assert!(stderr(&found).contains("make onnxruntime"));
+    // candle reads the weights that are named.
+    let weights = run(&["--parity", "off", "--weights", "gone.safetensors", "a.png"]);
+    assert_eq!(weights.code, 1, "{}", weights.stderr);
+    assert!(weights.stderr.contains("gone.safetensors"), "{}", weights.stderr);
     let refused = run(&["--engine", "ort", "a.png"]);
     assert_eq!(refused.code, 1);
     assert!(stderr(&refused).contains("make onnxruntime"));

@@ -56,10 +56,17 @@ fn no_output_replaces_a_file_that_is_named() {
         "--weights w.safetensors --output w.safetensors a.png",
         "--model m.onnx --format json --output m.onnx a.png",
         "--output model.onnx a.png",
-        // The results are called so until they are complete.
+        // The check reads it.
+        "--model m.onnx --output m.safetensors a.png",
         "--output r --list r.partial",
     ];
-    for name in ["w.safetensors", "m.onnx", "model.onnx", "r.partial"] {
+    for name in [
+        "w.safetensors",
+        "m.onnx",
+        "m.safetensors",
+        "model.onnx",
+        "r.partial",
+    ] {
         std::fs::write(folder.path().join(name), "a.png\n").unwrap();
     }
     for options in taken.iter().chain(&named) {
@@ -75,6 +82,21 @@ fn no_output_replaces_a_file_that_is_named() {
             run.stderr
         );
     }
+    // The results are called so until they are complete.
+    let run = refused(&folder, "--output r --list r.partial");
+    let message = "`r.partial`, the unfinished `--output`, is the file that is read";
+    assert!(run.stderr.contains(message), "{}", run.stderr);
+}
+
+/// Without them, the model is built into the program.
+#[test]
+fn an_output_may_be_called_like_files_that_would_be_read_if_they_existed() {
+    let folder = start();
+    std::fs::write(folder.path().join("config.json"), "{}").unwrap();
+    for output in ["config.json", "model.onnx"] {
+        success(program(&folder).args(["--output", output, "a.png"]));
+    }
+    refused(&folder, "--output model.onnx a.png");
 }
 
 #[test]
@@ -101,14 +123,23 @@ fn a_measurement_replaces_no_model() {
 #[test]
 fn no_output_replaces_a_picture_of_a_folder_a_pattern_or_a_list() {
     let folder = start();
+    let mut archive = tar::Builder::new(std::fs::File::create(folder.path().join("photos/c.tar")).unwrap());
+    for name in ["in/a.png", "in/b.png"] {
+        archive
+            .append_path_with_name(folder.path().join("a.png"), name)
+            .unwrap();
+    }
+    archive.finish().unwrap();
     for options in [
         "--output photos/b.png photos",
         "--html photos/b.png photos/*.png",
         "--output photos/b.png --list list.txt",
         "--output photos/b.png a.png photos",
+        "--output photos/c.tar photos/*.tar",
     ] {
         let before = files(folder.path());
-        let run = failure(program(&folder).args(options.split(' ')), 2);
+        // The command line alone does not show it.
+        let run = failure(program(&folder).args(options.split(' ')), 1);
         assert!(
             run.stderr.contains("is the file that is read"),
             "{options}: {}",
@@ -149,9 +180,15 @@ fn links_are_the_file_that_they_lead_to() {
     let at = |name: &str| folder.path().join(name);
     std::os::unix::fs::symlink("a.png", at("soft")).unwrap();
     std::fs::hard_link(at("a.png"), at("hard")).unwrap();
-    for output in ["soft", "hard"] {
+    for (output, message) in [
+        (
+            "soft",
+            "is the file that is read as `a.png`, and would be replaced",
+        ),
+        ("hard", "is the same file as `a.png`, which is read"),
+    ] {
         let run = refused(&folder, &format!("--output {output} a.png"));
-        let expected = format!("`--output {output}` is the file that is read as `a.png`");
+        let expected = format!("`--output {output}` {message}");
         assert!(run.stderr.contains(&expected), "{}", run.stderr);
     }
 }

@@ -149,7 +149,14 @@ fn options_of_a_check_that_is_off_are_mistakes() {
     picture(&folder, "a.png");
     for (arguments, option) in [
         (
-            &["--parity", "off", "--weights", "gone.safetensors"][..],
+            &[
+                "--engine",
+                "ort",
+                "--parity",
+                "off",
+                "--weights",
+                "gone.safetensors",
+            ][..],
             "--weights",
         ),
         (&["--parity", "off", "--tolerance", "1"], "--tolerance"),
@@ -163,6 +170,23 @@ fn options_of_a_check_that_is_off_are_mistakes() {
     let weights = ["--parity", "off", "--weights", "gone.safetensors", "a.png"];
     let run = failure(program(&folder).args(weights), 1);
     assert!(run.stderr.contains("gone.safetensors"), "{}", run.stderr);
+}
+
+/// Whether candle stands in for ONNX Runtime, and reads the weights, is not known before.
+#[test]
+fn weights_of_a_check_that_is_off_are_told_with_onnx_runtime() {
+    let Some(library) = library() else { return };
+    let folder = folder();
+    picture(&folder, "a.png");
+    let arguments = [
+        "--device=cpu",
+        "--parity=off",
+        "--weights=gone.safetensors",
+        "a.png",
+    ];
+    let run = success(bare(&folder).arg("--ort-lib").arg(&library).args(arguments));
+    let warning = "`--weights` has no effect with `--parity off`, since ONNX Runtime classifies";
+    assert_eq!(run.stderr.matches(warning).count(), 1, "{}", run.stderr);
 }
 
 #[test]
