@@ -78,7 +78,8 @@ wheel: .venv-wheel/ready ## Build a Python wheel with the three programs, man pa
 wheel-test: wheel ## Install the wheel with pip, pip --user, pipx and uv, and classify pictures with it
 	.venv-wheel/bin/python scripts/wheel/check.py
 
-check: ## Formatting, lints and documentation
+check: $(VENV)/ready ## Formatting, lints and documentation
+	$(VENV)/bin/python -m pyflakes $$(git ls-files '*.py')
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --workspace --features mbn-infer/cloud --all-targets -- -D warnings

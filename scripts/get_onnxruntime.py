@@ -12,7 +12,6 @@ import glob
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile

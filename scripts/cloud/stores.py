@@ -1,7 +1,6 @@
 """Stores on this machine that hold a folder: S3 (moto), Azure (azurite), a web server, and a proxy that breaks connections."""
 import functools
 import http.server
-import os
 import random
 import socket
 import subprocess

@@ -6,12 +6,12 @@ import argparse
 import collections
 from pathlib import Path
 
-import common  # noqa: F401, before torch
+import common
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
-OUT = Path(__file__).parent / "checkpoint"
+OUT = Path(common.__file__).parent / "checkpoint"
 TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
          torch.uint8)
 

@@ -89,6 +89,10 @@ pub struct Preprocess {
 
 /// The smallest height and width of a network's input.
 pub const SMALLEST_SIZE: usize = 32;
+
+/// Largest standard deviation of channels scaled to `[0, 1]`: 1 leaves them as they are, and 256/255, that of channels divided by
+/// 256, is a little more. Those of channels from 0 to 255 are above 50.
+const LARGEST_STD: f32 = 2.0;
 /// The longest shorter side that is accepted.
 const LONGEST_SHORTER: usize = 8192;
 
@@ -118,7 +122,7 @@ pub enum PreprocessError {
     },
     /// A mean or a standard deviation is none of channels scaled to `[0, 1]`.
     #[error(
-        "mean {mean:?} and std {std:?} are not of channels scaled to [0, 1], where no mean is beyond 1 and no std above 1: \
+        "mean {mean:?} and std {std:?} are not of channels scaled to [0, 1], where no mean is beyond 1 and no std above 2: \
          divide those of channels from 0 to 255 by 255"
     )]
     Scale {
@@ -204,7 +208,7 @@ impl Preprocess {
                 std: self.std,
             });
         }
-        if self.mean.iter().any(|mean| mean.abs() > 1.0) || self.std.iter().any(|std| *std > 1.0) {
+        if self.mean.iter().any(|mean| mean.abs() > 1.0) || self.std.iter().any(|std| *std > LARGEST_STD) {
             return Err(PreprocessError::Scale {
                 mean: self.mean,
                 std: self.std,
@@ -278,7 +282,7 @@ mod tests {
             ([0.0; 3], [255.0; 3]),
             ([127.5; 3], [127.5; 3]),
             ([0.485, 0.456, -103.53], [0.229; 3]),
-            ([0.0; 3], [1.0, 1.0, 1.5]),
+            ([0.0; 3], [1.0, 1.0, 2.5]),
         ] {
             let error = scaled(mean, std).validate().unwrap_err();
             assert_eq!(error, PreprocessError::Scale { mean, std });
@@ -290,6 +294,8 @@ mod tests {
         for (mean, std) in [
             ([0.0; 3], [1.0; 3]),
             ([1.0; 3], [1.0; 3]),
+            // Channels divided by 256.
+            ([0.0; 3], [256.0 / 255.0; 3]),
             ([-1.0; 3], [0.5; 3]),
             // ImageNet's mean off channels from 0 to 255.
             ([0.485, 0.456, 0.406], [1.0 / 255.0; 3]),

@@ -94,7 +94,9 @@ fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
     run(path, &line).success().stderr(contains("train loss"));
     run(path, &format!("{SMALL} --out runs/data_0.25_rates"))
         .code(1)
-        .stderr(contains("`runs/data_0.25_rates` already holds"));
+        .stderr(contains(
+            "`runs/data_0.25_rates` already holds results of a search",
+        ));
 }
 
 /// The rate must suit the images of the last epochs too.

@@ -35,7 +35,7 @@ pub(crate) enum Reason {
     LinkAbove,
     /// A link to the folder of another class.
     LinkToClass,
-    /// A folder that may hold test images, in a data set whose own are held out of the others.
+    /// A folder that looks like a part of the data set but is not used.
     OtherPart,
 }
 

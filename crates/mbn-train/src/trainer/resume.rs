@@ -37,9 +37,10 @@ impl Trainer {
             progress.settings.bad_images = bad_images;
         }
         move_teacher(options, &run, progress)?;
-        // The weights that the run was started from are not read again.
+        // The weights that the run was started from are not read again, nor their classes.
         let settings = Settings {
             init: None,
+            init_classes: None,
             ..progress.settings.clone()
         };
         require_distinct_files(options, Some(run.path()), &progress.publish, &settings)?;

@@ -2,7 +2,6 @@
 
 python pillow.py > pillow.rs   (Pillow 13.0; the same calls as torchvision makes for PIL images)
 """
-import math
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
