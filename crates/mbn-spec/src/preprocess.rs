@@ -91,6 +91,8 @@ pub struct Preprocess {
 pub const SMALLEST_SIZE: usize = 32;
 /// The longest shorter side that is accepted.
 const LONGEST_SHORTER: usize = 8192;
+/// The largest standard deviation that is accepted: well above 256/255, well below those of channels from 0 to 255.
+const LARGEST_STD: f32 = 2.0;
 
 /// A preprocessing description that no picture can follow.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -118,7 +120,7 @@ pub enum PreprocessError {
     },
     /// A mean or a standard deviation is none of channels scaled to `[0, 1]`.
     #[error(
-        "mean {mean:?} and std {std:?} are not of channels scaled to [0, 1], where no mean is beyond 1 and no std above 1: \
+        "mean {mean:?} and std {std:?} are not of channels scaled to [0, 1], where no mean is beyond 1 and no std above 2: \
          divide those of channels from 0 to 255 by 255"
     )]
     Scale {
@@ -182,7 +184,8 @@ impl Preprocess {
     }
 
     /// Refuses sizes and statistics that no picture can follow, and statistics of another scale than this description's. A
-    /// standard deviation of 1 leaves the channels as they are, and a smaller one may spread them up to 255 or further.
+    /// standard deviation of 1 leaves the channels as they are, one of 256/255 divides bytes by 256, and a smaller one may spread
+    /// them up to 255 or further. Those of channels from 0 to 255 are above 50.
     ///
     /// # Errors
     /// [`PreprocessError`] for the first value out of range.
@@ -204,7 +207,7 @@ impl Preprocess {
                 std: self.std,
             });
         }
-        if self.mean.iter().any(|mean| mean.abs() > 1.0) || self.std.iter().any(|std| *std > 1.0) {
+        if self.mean.iter().any(|mean| mean.abs() > 1.0) || self.std.iter().any(|std| *std > LARGEST_STD) {
             return Err(PreprocessError::Scale {
                 mean: self.mean,
                 std: self.std,
@@ -278,7 +281,7 @@ mod tests {
             ([0.0; 3], [255.0; 3]),
             ([127.5; 3], [127.5; 3]),
             ([0.485, 0.456, -103.53], [0.229; 3]),
-            ([0.0; 3], [1.0, 1.0, 1.5]),
+            ([0.0; 3], [1.0, 1.0, 2.5]),
         ] {
             let error = scaled(mean, std).validate().unwrap_err();
             assert_eq!(error, PreprocessError::Scale { mean, std });
@@ -291,6 +294,10 @@ mod tests {
             ([0.0; 3], [1.0; 3]),
             ([1.0; 3], [1.0; 3]),
             ([-1.0; 3], [0.5; 3]),
+            // Bytes divided by 256, or multiplied by a rounded 1/255.
+            ([0.0; 3], [256.0 / 255.0; 3]),
+            ([0.0; 3], [1.0 / (255.0 * 0.0039); 3]),
+            ([0.0; 3], [2.0; 3]),
             // ImageNet's mean off channels from 0 to 255.
             ([0.485, 0.456, 0.406], [1.0 / 255.0; 3]),
         ] {
