@@ -56,7 +56,8 @@ fn a_file_that_is_read_is_not_written() {
     std::fs::copy(path.join("first/best.safetensors"), path.join("w.safetensors")).unwrap();
     std::fs::create_dir(path.join("own")).unwrap();
     std::fs::copy(path.join("first/settings.toml"), path.join("own/settings.toml")).unwrap();
-    let kept = ["w.safetensors", "own/settings.toml", "first/state.safetensors"];
+    std::fs::write(path.join("names.txt"), "blue\nred\n").unwrap();
+    let kept = ["w.safetensors", "names.txt", "own/settings.toml", "first/state.safetensors"];
     let before = kept.map(|name| read(path.join(name)));
     let published = SMALL.replace("--no-publish", "--publish w.safetensors");
     for (arguments, message) in [
@@ -67,6 +68,10 @@ fn a_file_that_is_read_is_not_written() {
         (
             format!("{published} --teacher w.safetensors --out run"),
             "`--publish w.safetensors` is the file that is read, and would be replaced",
+        ),
+        (
+            SMALL.replace("--no-publish", "--publish names.txt --init w.safetensors --init-classes names.txt --out run"),
+            "`--publish names.txt` is the file that is read",
         ),
         (
             "--config own/settings.toml --no-publish --out own".to_owned(),

@@ -67,6 +67,7 @@ pub(super) fn require_distinct_files(
     let outputs = Outputs::new(published.into_iter().chain(of_run.map(|path| (option, path))))?;
     let inputs = [
         &settings.init,
+        &settings.init_classes,
         &settings.teacher,
         &options.config,
         &options.mpi_lib,

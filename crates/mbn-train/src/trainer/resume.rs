@@ -40,6 +40,7 @@ impl Trainer {
         // The weights that the run was started from are not read again.
         let settings = Settings {
             init: None,
+            init_classes: None,
             ..progress.settings.clone()
         };
         require_distinct_files(options, Some(run.path()), &progress.publish, &settings)?;
