@@ -230,7 +230,7 @@ fn defaults_are_saved_with_the_run_and_a_run_without_a_teacher_says_nothing() {
     assert_eq!(last.metadata().training.as_ref().unwrap().distilled, None);
     // A resumed run keeps its settings: it takes no teacher either.
     run(path, "--resume alone --teacher t.safetensors")
-        .code(2)
+        .code(1)
         .stderr(
         contains(
             "`--teacher` does not go with `--resume` here, because the run was started without a teacher",

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use anyhow::{Result, anyhow, bail};
 use candle_core::Device;
-use mbn_cli::{Hint, Hinted, UsageError, quote};
+use mbn_cli::{Hint, Hinted, quote};
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
 use mbn_spec::text::counted;
@@ -164,9 +164,10 @@ fn move_teacher(options: &Options, run: &RunDir, progress: &mut Progress) -> Res
     };
     let settings = &mut progress.settings;
     if settings.teacher.is_none() {
-        let message =
-            "`--teacher` does not go with `--resume` here, because the run was started without a teacher";
-        return Err(UsageError(message.to_owned())).hint(|| {
+        return Err(anyhow!(
+            "`--teacher` does not go with `--resume` here, because the run was started without a teacher"
+        ))
+        .hint(|| {
             let command = train_on(run.path(), options.out.as_deref(), &options.run.given());
             format!("to train on from its best weights with a teacher, start a run from it: `{command}`")
         });
