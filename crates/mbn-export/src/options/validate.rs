@@ -73,7 +73,7 @@ impl Options {
             Some((_, option)) => Err(UsageError(format!(
                 "`{option}` has no effect on what `{table}` prints"
             )))
-            .hint(|| "OUT.onnx, which is missing, would be a file to write as well".to_owned()),
+            .hint(|| "give OUT.onnx to write a file as well".to_owned()),
         }
     }
 
