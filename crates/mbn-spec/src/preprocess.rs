@@ -89,12 +89,10 @@ pub struct Preprocess {
 
 /// The smallest height and width of a network's input.
 pub const SMALLEST_SIZE: usize = 32;
-
-/// Largest standard deviation of channels scaled to `[0, 1]`: 1 leaves them as they are, and 256/255, that of channels divided by
-/// 256, is a little more. Those of channels from 0 to 255 are above 50.
-const LARGEST_STD: f32 = 2.0;
 /// The longest shorter side that is accepted.
 const LONGEST_SHORTER: usize = 8192;
+/// The largest standard deviation that is accepted: well above 256/255, well below those of channels from 0 to 255.
+const LARGEST_STD: f32 = 2.0;
 
 /// A preprocessing description that no picture can follow.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -186,7 +184,8 @@ impl Preprocess {
     }
 
     /// Refuses sizes and statistics that no picture can follow, and statistics of another scale than this description's. A
-    /// standard deviation of 1 leaves the channels as they are, and a smaller one may spread them up to 255 or further.
+    /// standard deviation of 1 leaves the channels as they are, one of 256/255 divides bytes by 256, and a smaller one may spread
+    /// them up to 255 or further. Those of channels from 0 to 255 are above 50.
     ///
     /// # Errors
     /// [`PreprocessError`] for the first value out of range.
@@ -294,9 +293,11 @@ mod tests {
         for (mean, std) in [
             ([0.0; 3], [1.0; 3]),
             ([1.0; 3], [1.0; 3]),
-            // Channels divided by 256.
-            ([0.0; 3], [256.0 / 255.0; 3]),
             ([-1.0; 3], [0.5; 3]),
+            // Bytes divided by 256, or multiplied by a rounded 1/255.
+            ([0.0; 3], [256.0 / 255.0; 3]),
+            ([0.0; 3], [1.0 / (255.0 * 0.0039); 3]),
+            ([0.0; 3], [2.0; 3]),
             // ImageNet's mean off channels from 0 to 255.
             ([0.485, 0.456, 0.406], [1.0 / 255.0; 3]),
         ] {

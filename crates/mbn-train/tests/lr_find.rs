@@ -75,7 +75,7 @@ fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
     assert!(!path.join("models").exists());
 
     // Another search writes elsewhere, and finds the same for a rate that they have in common, whatever was tried before it. A run
-    // may take the settings and the folder.
+    // may take the settings.
     run(path, &format!("{SMALL} --lr {rate} --ema 0.9")).success();
     assert_eq!(
         self::losses(&path.join("runs/data_0.25_rates_2"))[&rate],
@@ -92,11 +92,9 @@ fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
         "--config runs/data_0.25_rates/settings.toml --lr {rate} --epochs 1 --no-publish --out runs/trained"
     );
     run(path, &line).success().stderr(contains("train loss"));
-    run(path, &format!("{SMALL} --out runs/data_0.25_rates"))
+    run(path, &format!("{SMALL} --out runs/trained"))
         .code(1)
-        .stderr(contains(
-            "`runs/data_0.25_rates` already holds results of a search",
-        ));
+        .stderr(contains("`runs/trained` already holds a run"));
 }
 
 /// The rate must suit the images of the last epochs too.

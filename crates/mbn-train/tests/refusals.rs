@@ -59,9 +59,9 @@ fn a_file_that_is_read_is_not_written() {
     std::fs::write(path.join("names.txt"), "blue\nred\n").unwrap();
     let kept = [
         "w.safetensors",
+        "names.txt",
         "own/settings.toml",
         "first/state.safetensors",
-        "names.txt",
     ];
     let before = kept.map(|name| read(path.join(name)));
     let published = SMALL.replace("--no-publish", "--publish w.safetensors");
@@ -75,8 +75,10 @@ fn a_file_that_is_read_is_not_written() {
             "`--publish w.safetensors` is the file that is read, and would be replaced",
         ),
         (
-            SMALL.replace("--no-publish", "--publish names.txt")
-                + " --init w.safetensors --init-classes names.txt --out run",
+            SMALL.replace(
+                "--no-publish",
+                "--publish names.txt --init w.safetensors --init-classes names.txt --out run",
+            ),
             "`--publish names.txt` is the file that is read",
         ),
         (

@@ -35,7 +35,7 @@ pub(crate) enum Reason {
     LinkAbove,
     /// A link to the folder of another class.
     LinkToClass,
-    /// A folder that looks like a part of the data set but is not used.
+    /// A folder that looks like a part of the data set but is not used: test images are held out of the others.
     OtherPart,
 }
 
@@ -159,8 +159,8 @@ fn part(reason: &Reason, group: &Group) -> String {
             "links to other classes' folders",
         ),
         Reason::OtherPart => (
-            "folder that is not called `val` or `test`",
-            "folders that are not called `val` or `test`",
+            "folder that looks like a part but is not used",
+            "folders that look like a part but are not used",
         ),
     };
     let text = format!("{n} {}", if n == 1 { one } else { many });

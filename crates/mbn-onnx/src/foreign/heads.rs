@@ -189,7 +189,7 @@ impl<'a> Scope<'a> {
             "LogSoftmax" => Kind::Activation(Ending::Linear),
             op if is_product(op) => Kind::Ending(Ending::Linear),
             // The bias of a product.
-            "Add" | "QLinearAdd" if self.any_input(node, Self::is_product_made) => {
+            "Add" | "QLinearAdd" if self.any_input(node, Self::is_scaled_product) => {
                 Kind::Ending(Ending::Linear)
             }
             // The scale of a product of integers.
@@ -208,16 +208,16 @@ impl<'a> Scope<'a> {
     }
 
     /// Whether a node is a product, with its scale if it is one of integers.
-    fn is_product_made(&self, node: &NodeProto) -> bool {
+    fn is_scaled_product(&self, node: &NodeProto) -> bool {
         is_product(node.op_type())
             || (node.op_type() == "Mul" && self.any_input(node, Self::is_integer_product))
     }
 
-    /// Whether a node is a product of integers, also as a float.
+    /// Whether a node is a product of integers, or its cast to float.
     fn is_integer_product(&self, node: &NodeProto) -> bool {
-        let is_product =
+        let is_integer =
             |_: &Self, node: &NodeProto| matches!(node.op_type(), "MatMulInteger" | "ConvInteger");
-        is_product(self, node) || (node.op_type() == "Cast" && self.any_input(node, is_product))
+        is_integer(self, node) || (node.op_type() == "Cast" && self.any_input(node, is_integer))
     }
 
     /// The logits of `exp(x - max) / sum(exp(x - max))`, if `node` is that quotient.

@@ -128,7 +128,7 @@ impl Trainer {
             best,
             optimizer,
         } = state;
-        let teacher = same_teacher(&progress)?;
+        let teacher = same_teacher(&progress, options.run.teacher.is_some())?;
         let mut trainer = Self::new(run, progress, data, &weights, options, device, ranks)?;
         trainer.set_teacher(teacher)?;
         trainer.optimizer.set_state(optimizer);
@@ -164,17 +164,21 @@ fn move_teacher(options: &Options, run: &RunDir, progress: &mut Progress) -> Res
     };
     let settings = &mut progress.settings;
     if settings.teacher.is_none() {
-        let message =
-            "`--teacher` does not go with `--resume` here, because the run was started without a teacher";
-        return Err(anyhow!(message)).hint(|| {
+        return Err(anyhow!(
+            "`--teacher` does not go with `--resume` here, because the run was started without a teacher"
+        ))
+        .hint(|| {
             let command = train_on(run.path(), options.out.as_deref(), &options.run.given());
             format!("to train on from its best weights with a teacher, start a run from it: `{command}`")
         });
     }
     settings.teacher = Some(teacher.clone());
     settings.require_utf8()?;
-    // A finished run does not load it again.
-    recorded_teacher(progress).map(|_| ())
+    // A run with epochs left loads it later; a finished one only checks that it is the same.
+    match progress.is_finished() {
+        true => recorded_teacher(progress, true).map(|_| ()),
+        false => Ok(()),
+    }
 }
 
 /// Adds a hint to an error that has none.
@@ -186,19 +190,25 @@ fn hint_if_none<T>(result: Result<T>, hint: impl FnOnce() -> String) -> Result<T
 }
 
 /// The teacher that the run was started with, if there are epochs left in which it teaches.
-fn same_teacher(progress: &Progress) -> Result<Option<TeacherFile>> {
+fn same_teacher(progress: &Progress, is_named: bool) -> Result<Option<TeacherFile>> {
     match progress.is_finished() {
         true => Ok(None),
-        false => recorded_teacher(progress),
+        false => recorded_teacher(progress, is_named),
     }
 }
 
-/// The teacher in its place. Refuses other weights than the run was started with.
-fn recorded_teacher(progress: &Progress) -> Result<Option<TeacherFile>> {
+/// The teacher in its place, which the command line may name. Refuses other weights than the run was started with.
+fn recorded_teacher(progress: &Progress, is_named: bool) -> Result<Option<TeacherFile>> {
     let (Some(path), Some(known)) = (&progress.settings.teacher, &progress.teacher) else {
         return Ok(None);
     };
-    let moved = || "if its file has moved, give its place with `--teacher WEIGHTS`".to_owned();
+    let moved = || {
+        let hint = match is_named {
+            true => "`--teacher` names the weights that the run was started with, wherever they are now",
+            false => "if its file has moved, give its place with `--teacher WEIGHTS`",
+        };
+        hint.to_owned()
+    };
     let teacher = hint_if_none(TeacherFile::load(path), moved)?;
     let found = teacher.record().sha256;
     if found != known.sha256 {

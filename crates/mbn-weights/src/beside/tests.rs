@@ -76,6 +76,9 @@ fn forms_of_older_and_newer_preprocessors_are_understood() {
         r#"{"size": 256, "crop_size": 224, "rescale_factor": 0.00784313725490196, "image_mean": [1, 1, 1], "image_std": [1, 1, 1]}"#,
     );
     assert_eq!((factor.mean, factor.std), ([0.5; 3], [0.5; 3]));
+    // Bytes divided by 256.
+    let factor = preprocess(r#"{"size": 256, "rescale_factor": 0.00390625, "do_normalize": false}"#);
+    assert_eq!(factor.std, [256.0 / 255.0; 3]);
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn what_might_be_a_part_is_not_a_class() {
     assert_eq!(splits.test.len(), 2);
     assert_eq!(
         splits.left_out.to_string(),
-        "2 folders that are not called `val` or `test` (`Holdout`, `eval`)"
+        "2 folders that look like a part but are not used (`Holdout`, `eval`)"
     );
     assert!(splits.left_out.may_be_missed());
     let with_val = [&files[..], &["val/a/1.png"]].concat();
