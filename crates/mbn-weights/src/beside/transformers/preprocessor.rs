@@ -23,12 +23,22 @@ const NO_STEPS: [&str; 9] = [
     "use_square_size",
 ];
 
-/// What a file says.
+/// The preprocessing that a file beside a model describes.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::beside) struct Read {
+pub struct StatedPreprocess {
+    /// What it says.
     pub preprocess: PartialPreprocess,
-    /// The type that the file names, if it is unknown and read as most types are.
+    /// The type of processor that it names, if that is unknown and read as most types are.
     pub unknown_type: Option<String>,
+}
+
+impl From<PartialPreprocess> for StatedPreprocess {
+    fn from(preprocess: PartialPreprocess) -> Self {
+        Self {
+            preprocess,
+            unknown_type: None,
+        }
+    }
 }
 
 /// The preprocessing that a file describes. `model`: the network's type in `config.json`, for files that name no processor.
@@ -37,7 +47,7 @@ pub(in crate::beside) fn read(
     config: &Object,
     model: Option<&str>,
     usual: Preprocess,
-) -> Result<Read, BesideError> {
+) -> Result<StatedPreprocess, BesideError> {
     let found = processor::of(config, model)?;
     let known = match &found {
         Found::Known(known) => Some(*known),
@@ -51,7 +61,7 @@ pub(in crate::beside) fn read(
     let interpolation = config.resample("resample")?;
     stated.interpolation = interpolation.or(known.map(|known| known.interpolation));
     (stated.mean, stated.std) = normalising(config, known, usual)?;
-    Ok(Read {
+    Ok(StatedPreprocess {
         preprocess: stated,
         unknown_type: match found {
             Found::Unknown(name) => Some(name),
