@@ -286,8 +286,9 @@ fn a_run_resumes_with_the_same_teacher() {
     run(path, "--resume stopped --threads 2 --teacher other.safetensors")
         .code(1)
         .stderr(
-            contains("the teacher `other.safetensors` holds other weights")
-                .and(contains("`--teacher` names the weights that the run was started with")),
+            contains("the teacher `other.safetensors` holds other weights").and(contains(
+                "`--teacher` names the weights that the run was started with",
+            )),
         );
     weights.save(&path.join("moved.safetensors")).unwrap();
     run(path, "--resume stopped --threads 2 --teacher moved.safetensors")

@@ -57,7 +57,12 @@ fn a_file_that_is_read_is_not_written() {
     std::fs::create_dir(path.join("own")).unwrap();
     std::fs::copy(path.join("first/settings.toml"), path.join("own/settings.toml")).unwrap();
     std::fs::write(path.join("names.txt"), "blue\nred\n").unwrap();
-    let kept = ["w.safetensors", "names.txt", "own/settings.toml", "first/state.safetensors"];
+    let kept = [
+        "w.safetensors",
+        "names.txt",
+        "own/settings.toml",
+        "first/state.safetensors",
+    ];
     let before = kept.map(|name| read(path.join(name)));
     let published = SMALL.replace("--no-publish", "--publish w.safetensors");
     for (arguments, message) in [
@@ -70,7 +75,10 @@ fn a_file_that_is_read_is_not_written() {
             "`--publish w.safetensors` is the file that is read, and would be replaced",
         ),
         (
-            SMALL.replace("--no-publish", "--publish names.txt --init w.safetensors --init-classes names.txt --out run"),
+            SMALL.replace(
+                "--no-publish",
+                "--publish names.txt --init w.safetensors --init-classes names.txt --out run",
+            ),
             "`--publish names.txt` is the file that is read",
         ),
         (

@@ -57,7 +57,7 @@ fn stated(folder: &Path, usual: Preprocess) -> Result<Option<FromFile<StatedPrep
     let Some(config) = config else {
         return Ok(None);
     };
-    let size = config.square_side("image_size")?;
+    let size = config.square("image_size")?;
     let value = PartialPreprocess {
         size,
         ..PartialPreprocess::default()

@@ -184,15 +184,11 @@ fn sides(config: &Object, known: &Processor) -> Result<Sides, BesideError> {
     if let Some(shorter) = shortest(config)? {
         return Ok(Sides::Shorter(shorter));
     }
-    if config.as_object("size").is_some() {
-        return Ok(config.square("size")?.map_or(known.size, Sides::Square));
-    }
-    let number = config.side("size").ok().flatten();
-    Ok(match (number, known.number) {
-        (Some(side), Number::Square) => Sides::Square(side),
-        (Some(side), Number::Shorter) => Sides::Shorter(side),
-        // Two numbers, or nothing.
-        (None, _) => config.square_side("size")?.map_or(known.size, Sides::Square),
+    let means_shorter = known.number == Number::Shorter && config.is_number("size");
+    Ok(match config.square("size")? {
+        Some(side) if means_shorter => Sides::Shorter(side),
+        Some(side) => Sides::Square(side),
+        None => known.size,
     })
 }
 
@@ -241,14 +237,15 @@ fn unnamed_resizing(config: &Object) -> Result<PartialPreprocess, BesideError> {
         false => None,
     };
     let part = config.positive("crop_pct")?;
-    let is_object = config.as_object("size").is_some();
-    // Older files have a number alone. Without a crop, the picture is squeezed to it.
-    let number = match is_object {
-        true => None,
-        false => config.square_side("size")?,
+    let shortest = shortest(config)?;
+    let square = match shortest {
+        Some(_) => None,
+        None => config.square("size")?,
     };
+    // Older files have a number alone. Without a crop, the picture is squeezed to it.
     let squeezes = part.is_none() && cropped.is_none() && crop != Some(true);
-    let shorter = shortest(config)?.or(number.filter(|_| !squeezes));
+    let is_shorter = !squeezes && config.as_object("size").is_none();
+    let shorter = shortest.or(square.filter(|_| is_shorter));
     match (shorter, part) {
         (Some(side), Some(part)) => return proportional(config, side, part),
         (Some(shorter), None) if cropped.is_none() && crop != Some(false) => {
@@ -261,10 +258,6 @@ fn unnamed_resizing(config: &Object) -> Result<PartialPreprocess, BesideError> {
         (Some(shorter), None) => return resized(config, Sides::Shorter(shorter), cropped),
         (None, _) => {}
     }
-    let square = match is_object {
-        true => config.square("size")?,
-        false => number,
-    };
     match square {
         Some(side) => resized(config, Sides::Square(side), cropped),
         None => Ok(PartialPreprocess {
