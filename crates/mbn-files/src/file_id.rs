@@ -43,6 +43,12 @@ impl FileId {
         }
     }
 
+    /// As [`FileId::of`], for a file that is there: `None` if nothing is. It looks the file up once.
+    pub fn of_existing(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        found.is_file().then(|| Self::existing(path, &found)).flatten()
+    }
+
     #[cfg(unix)]
     fn existing(_: &Path, found: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
@@ -77,6 +83,7 @@ mod tests {
         assert!(id("a").is_some());
         for name in ["./a", "sub/../a", "hard", "soft", "softer", "here/a"] {
             assert_eq!(id(name), id("a"), "{name}");
+            assert_eq!(FileId::of_existing(&at(name)), id("a"), "{name}");
         }
         assert_ne!(id("other"), id("a"));
         // Files that are not there yet.
@@ -90,6 +97,9 @@ mod tests {
         assert_eq!(id("here/gone/./deep/new"), id("gone/deep/new"));
         for none in ["sub", "a/b", "gone/../a"] {
             assert_eq!(id(none), None, "{none}");
+        }
+        for none in [at("new"), at("sub"), PathBuf::from("/dev/null")] {
+            assert_eq!(FileId::of_existing(&none), None, "{}", none.display());
         }
         assert_eq!(FileId::of(Path::new("/dev/null")), None);
     }
