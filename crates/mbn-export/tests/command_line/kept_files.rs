@@ -54,8 +54,11 @@ fn links_are_the_file_that_they_lead_to() {
     fs::rename(at("w.safetensors"), at("w.pth")).unwrap();
     std::os::unix::fs::symlink("w.pth", at("soft.onnx")).unwrap();
     fs::hard_link(at("w.pth"), at("hard.onnx")).unwrap();
-    for out in ["soft.onnx", "hard.onnx"] {
-        let message = format!("`{out}` is the file that is read as `w.pth`");
+    for (out, message) in [
+        ("soft.onnx", "is the file that is read as `w.pth`"),
+        ("hard.onnx", "is the same file as `w.pth`, which is read"),
+    ] {
+        let message = format!("`{out}` {message}");
         fails(&folder, &["--weights=w.pth", out], 2, &[&message]);
     }
 }
