@@ -1,6 +1,7 @@
 //! The command line.
 
 mod commands;
+mod files;
 mod keep_float;
 mod recipe;
 mod triton;
@@ -10,8 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use mbn_cli::{CommonArgs, Outputs, Overrides, UsageError};
-use mbn_data::Pictures;
+use mbn_cli::{CommonArgs, Overrides, UsageError};
 use mbn_engine::images::MAX_BATCH;
 use mbn_onnx::{ANTIALIASED_RESIZE, DEFAULT_OPSET, ExportOptions, InputKind, InputSize, OPSETS, Precision};
 use mbn_quant::Method;
@@ -19,6 +19,8 @@ use mbn_spec::{Alpha, LayerSet};
 use mbn_weights::is_weight_file;
 
 pub use commands::Command;
+pub use files::rejected;
+pub(crate) use files::require_pictures_stay;
 pub use keep_float::KeepFloat;
 pub use recipe::Recipe;
 pub use triton::TritonArgs;
@@ -264,32 +266,6 @@ impl Options {
         }
     }
 
-    /// The files that are written, of which none may be `weights` or another file that is read.
-    ///
-    /// # Errors
-    /// [`UsageError`] if one is, or if two are one file.
-    pub fn require_distinct_files(&self, weights: Option<&Path>) -> Result<()> {
-        let rejected = self.out.as_deref().filter(|_| self.keep_rejected).map(rejected);
-        let outputs = [
-            ("", self.out.clone()),
-            ("--report", self.report.clone()),
-            ("--keep-rejected", rejected),
-        ];
-        let outputs = Outputs::new(
-            outputs
-                .into_iter()
-                .filter_map(|(option, path)| Some((option, path?))),
-        )?;
-        let inputs = [weights, self.classes.as_deref(), self.ort_lib.as_deref()];
-        for path in inputs.into_iter().flatten() {
-            outputs.require_not_read(path)?;
-        }
-        for folder in [&self.check_images, &self.calibration].into_iter().flatten() {
-            require_pictures_stay(&outputs, folder)?;
-        }
-        Ok(())
-    }
-
     /// How weights are quantised, if they are.
     pub fn recipe(&self) -> Option<Recipe<'_>> {
         let folder = self.calibration.as_deref()?;
@@ -321,17 +297,6 @@ impl Options {
             }
         }
     }
-}
-
-/// The name of a file that does not pass verification and is kept.
-pub fn rejected(out: &Path) -> PathBuf {
-    out.with_extension("rejected.onnx")
-}
-
-/// Refuses to replace a picture of a folder that is read.
-pub(crate) fn require_pictures_stay(outputs: &Outputs, folder: &Path) -> Result<()> {
-    let mut pictures = Pictures::of(folder).flatten();
-    pictures.try_for_each(|picture| outputs.require_not_read(&picture))
 }
 
 #[cfg(test)]

@@ -126,34 +126,32 @@ impl Object {
 
     /// A number of pixels.
     pub fn side(&self, name: &str) -> Result<Option<usize>, BesideError> {
-        let side = |value: &Value| {
-            let side = value.as_u64().filter(|side| (1..=MAX_SIDE).contains(side))?;
-            usize::try_from(side).ok()
-        };
-        self.get(name, &format!("a number of pixels from 1 to {MAX_SIDE}"), side)
+        self.get(name, &format!("a number of pixels from 1 to {MAX_SIDE}"), pixels)
     }
 
-    /// The side of a square: a number of pixels, or two equal ones.
-    pub fn square_side(&self, name: &str) -> Result<Option<usize>, BesideError> {
-        match self.value(name).and_then(Value::as_array).map(Vec::as_slice) {
-            Some([height, width]) if height == width => {
-                let side = height.as_u64().filter(|side| (1..=MAX_SIDE).contains(side));
-                let side = side.and_then(|side| usize::try_from(side).ok());
-                side.map(Some).ok_or_else(|| self.wrong(name, "a square"))
-            }
-            Some(_) => Err(self.wrong(name, "a square")),
-            None => self.side(name),
-        }
+    /// Whether a field is a number.
+    pub fn is_number(&self, name: &str) -> bool {
+        self.value(name).is_some_and(Value::is_number)
     }
 
-    /// The side of a square: a number, or a height and an equal width.
+    /// The side of a square: a number of pixels, two equal ones, or a height and an equal width.
     pub fn square(&self, name: &str) -> Result<Option<usize>, BesideError> {
-        let Some(sides) = self.as_object(name) else {
-            return self.square_side(name);
-        };
-        match (sides.side("height")?, sides.side("width")?) {
-            (Some(height), Some(width)) if height == width => Ok(Some(height)),
-            _ => Err(self.wrong(name, "an equal `height` and `width`")),
+        match self.value(name) {
+            Some(Value::Array(sides)) => match sides.as_slice() {
+                [height, width] if height == width => pixels(height),
+                _ => None,
+            }
+            .map(Some)
+            .ok_or_else(|| self.wrong(name, "a square")),
+            Some(Value::Object(_)) => {
+                let sides = self.object(name)?;
+                let side = |side| sides.as_ref().map_or(Ok(None), |sides| sides.side(side));
+                match (side("height")?, side("width")?) {
+                    (Some(height), Some(width)) if height == width => Ok(Some(height)),
+                    _ => Err(self.wrong(name, "an equal `height` and `width`")),
+                }
+            }
+            _ => self.side(name),
         }
     }
 
@@ -220,4 +218,10 @@ impl Object {
             }
         })
     }
+}
+
+/// A number of pixels, if it is one.
+fn pixels(value: &Value) -> Option<usize> {
+    let side = value.as_u64().filter(|side| (1..=MAX_SIDE).contains(side))?;
+    usize::try_from(side).ok()
 }

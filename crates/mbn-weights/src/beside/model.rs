@@ -8,6 +8,8 @@ use super::fields::{BesideError, Object};
 use super::transformers::preprocessor;
 use super::{CONFIG, PREPROCESSOR, timm, transformers};
 
+pub use super::transformers::preprocessor::StatedPreprocess;
+
 /// What a transformers configuration calls a network whose classes do not exclude each other.
 const MULTI_LABEL: &str = "multi_label_classification";
 
@@ -18,24 +20,6 @@ pub struct FromFile<T> {
     pub value: T,
     /// The file's name.
     pub file: &'static str,
-}
-
-/// The preprocessing that a file beside a model describes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StatedPreprocess {
-    /// What it says.
-    pub preprocess: PartialPreprocess,
-    /// The type of processor that it names, if that is unknown and read as most types are.
-    pub unknown_type: Option<String>,
-}
-
-impl From<PartialPreprocess> for StatedPreprocess {
-    fn from(preprocess: PartialPreprocess) -> Self {
-        Self {
-            preprocess,
-            unknown_type: None,
-        }
-    }
 }
 
 /// The preprocessing that the files of `folder` describe. `usual` is taken for what they leave to their library.
@@ -65,19 +49,15 @@ fn stated(folder: &Path, usual: Preprocess) -> Result<Option<FromFile<StatedPrep
     if let Some(preprocessor) = Object::read(folder, PREPROCESSOR)? {
         let model = config.as_ref().map(|config| config.text("model_type"));
         let model = model.transpose()?.flatten();
-        let read = preprocessor::read(&preprocessor, model, usual)?;
         return Ok(Some(FromFile {
-            value: StatedPreprocess {
-                preprocess: read.preprocess,
-                unknown_type: read.unknown_type,
-            },
+            value: preprocessor::read(&preprocessor, model, usual)?,
             file: PREPROCESSOR,
         }));
     }
     let Some(config) = config else {
         return Ok(None);
     };
-    let size = config.square_side("image_size")?;
+    let size = config.square("image_size")?;
     let value = PartialPreprocess {
         size,
         ..PartialPreprocess::default()

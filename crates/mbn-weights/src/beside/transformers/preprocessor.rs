@@ -23,12 +23,22 @@ const NO_STEPS: [&str; 9] = [
     "use_square_size",
 ];
 
-/// What a file says.
+/// The preprocessing that a file beside a model describes.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::beside) struct Read {
+pub struct StatedPreprocess {
+    /// What it says.
     pub preprocess: PartialPreprocess,
-    /// The type that the file names, if it is unknown and read as most types are.
+    /// The type of processor that it names, if that is unknown and read as most types are.
     pub unknown_type: Option<String>,
+}
+
+impl From<PartialPreprocess> for StatedPreprocess {
+    fn from(preprocess: PartialPreprocess) -> Self {
+        Self {
+            preprocess,
+            unknown_type: None,
+        }
+    }
 }
 
 /// The preprocessing that a file describes. `model`: the network's type in `config.json`, for files that name no processor.
@@ -37,7 +47,7 @@ pub(in crate::beside) fn read(
     config: &Object,
     model: Option<&str>,
     usual: Preprocess,
-) -> Result<Read, BesideError> {
+) -> Result<StatedPreprocess, BesideError> {
     let found = processor::of(config, model)?;
     let known = match &found {
         Found::Known(known) => Some(*known),
@@ -51,7 +61,7 @@ pub(in crate::beside) fn read(
     let interpolation = config.resample("resample")?;
     stated.interpolation = interpolation.or(known.map(|known| known.interpolation));
     (stated.mean, stated.std) = normalising(config, known, usual)?;
-    Ok(Read {
+    Ok(StatedPreprocess {
         preprocess: stated,
         unknown_type: match found {
             Found::Unknown(name) => Some(name),
@@ -174,15 +184,11 @@ fn sides(config: &Object, known: &Processor) -> Result<Sides, BesideError> {
     if let Some(shorter) = shortest(config)? {
         return Ok(Sides::Shorter(shorter));
     }
-    if config.as_object("size").is_some() {
-        return Ok(config.square("size")?.map_or(known.size, Sides::Square));
-    }
-    let number = config.side("size").ok().flatten();
-    Ok(match (number, known.number) {
-        (Some(side), Number::Square) => Sides::Square(side),
-        (Some(side), Number::Shorter) => Sides::Shorter(side),
-        // Two numbers, or nothing.
-        (None, _) => config.square_side("size")?.map_or(known.size, Sides::Square),
+    let means_shorter = known.number == Number::Shorter && config.is_number("size");
+    Ok(match config.square("size")? {
+        Some(side) if means_shorter => Sides::Shorter(side),
+        Some(side) => Sides::Square(side),
+        None => known.size,
     })
 }
 
@@ -231,14 +237,15 @@ fn unnamed_resizing(config: &Object) -> Result<PartialPreprocess, BesideError> {
         false => None,
     };
     let part = config.positive("crop_pct")?;
-    let is_object = config.as_object("size").is_some();
-    // Older files have a number alone. Without a crop, the picture is squeezed to it.
-    let number = match is_object {
-        true => None,
-        false => config.square_side("size")?,
+    let shortest = shortest(config)?;
+    let square = match shortest {
+        Some(_) => None,
+        None => config.square("size")?,
     };
+    // Older files have a number alone. Without a crop, the picture is squeezed to it.
     let squeezes = part.is_none() && cropped.is_none() && crop != Some(true);
-    let shorter = shortest(config)?.or(number.filter(|_| !squeezes));
+    let is_shorter = !squeezes && config.as_object("size").is_none();
+    let shorter = shortest.or(square.filter(|_| is_shorter));
     match (shorter, part) {
         (Some(side), Some(part)) => return proportional(config, side, part),
         (Some(shorter), None) if cropped.is_none() && crop != Some(false) => {
@@ -251,10 +258,6 @@ fn unnamed_resizing(config: &Object) -> Result<PartialPreprocess, BesideError> {
         (Some(shorter), None) => return resized(config, Sides::Shorter(shorter), cropped),
         (None, _) => {}
     }
-    let square = match is_object {
-        true => config.square("size")?,
-        false => number,
-    };
     match square {
         Some(side) => resized(config, Sides::Square(side), cropped),
         None => Ok(PartialPreprocess {

@@ -6,7 +6,7 @@ use super::*;
 const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 const HALF: ([f32; 3], [f32; 3]) = ([0.5; 3], [0.5; 3]);
 
-fn read(content: &str, model: Option<&str>) -> Result<Read, BesideError> {
+fn read(content: &str, model: Option<&str>) -> Result<StatedPreprocess, BesideError> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("preprocessor_config.json"), content).unwrap();
     let config = Object::read(folder.path(), "preprocessor_config.json")?.unwrap();
