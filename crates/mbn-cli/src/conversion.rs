@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mbn_files::FileKind;
+use mbn_files::{FileKind, folder_of};
 use mbn_weights::pickle::PickleError;
 
 use crate::quote;
@@ -58,9 +58,8 @@ const TRUST: &str = "; it runs what the file says, so use it only on a file that
 pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
     match kind {
         FileKind::GitLfsPointer => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let name = path.file_name().map_or(Path::new(""), Path::new);
-            let (folder, name) = (quote(folder.unwrap_or(Path::new("."))), quote(name));
+            let (folder, name) = (quote(folder_of(path)), quote(name));
             Some(format!(
                 "`git -C {folder} lfs pull --include {name}` fetches the file itself"
             ))
@@ -72,10 +71,7 @@ pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
             Some(converts_as(FROM_TENSORFLOW, &checkpoint_name(path), "TensorFlow"))
         }
         FileKind::TensorflowGraph => Some(converts(FROM_GRAPH, path, "TensorFlow")),
-        FileKind::TensorflowSavedModel => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            Some(converts_saved_model(folder.unwrap_or(Path::new("."))))
-        }
+        FileKind::TensorflowSavedModel => Some(converts_saved_model(folder_of(path))),
         FileKind::TensorflowLite => Some(
             "batch norm is folded into its convolutions: take the checkpoint that it was made from"
                 .to_owned(),

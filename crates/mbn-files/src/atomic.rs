@@ -48,7 +48,7 @@ impl AtomicFile {
         let OutputKind::File(path) = OutputKind::of(path)? else {
             return Err(OutputProblem::IsStream.into());
         };
-        let file = temporary(&folder_of(&path))?;
+        let file = temporary(folder_of(&path))?;
         Ok(Self {
             _living: Living::new(file.path()),
             file,
@@ -68,7 +68,7 @@ impl AtomicFile {
     pub fn commit(self) -> io::Result<()> {
         self.file.as_file().sync_all()?;
         self.file.persist(&self.path).map_err(|error| error.error)?;
-        sync_folder(&folder_of(&self.path))
+        sync_folder(folder_of(&self.path))
     }
 }
 
@@ -90,7 +90,7 @@ impl Write for AtomicFile {
 /// The file cannot be read or the copy not written; [`io::ErrorKind::AlreadyExists`] if the name is taken, which then stays as it is.
 pub fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
-    let mut file = temporary(&folder_of(to))?;
+    let mut file = temporary(folder_of(to))?;
     io::copy(&mut source, file.as_file_mut())?;
     file.persist_noclobber(to).map_err(|error| error.error)?;
     Ok(())

@@ -29,9 +29,9 @@ impl FileId {
             Ok(found) => Self::existing(&file, &found),
             Err(_) => {
                 let folder = folder_of(&file);
-                let there = nearest(&folder);
+                let there = nearest(folder);
                 // Those above a relative path are the current one.
-                let missing = folder.strip_prefix(there).unwrap_or(&folder);
+                let missing = folder.strip_prefix(there).unwrap_or(folder);
                 let is_plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
                 if !missing.components().all(is_plain) || !there.is_dir() {
                     return None;

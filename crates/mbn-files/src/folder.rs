@@ -33,7 +33,7 @@ impl AtomicFolder {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(fs::Permissions::from_mode(0o777)); // less what the umask removes
         }
-        let folder = builder.tempdir_in(nearest(&folder_of(path)))?;
+        let folder = builder.tempdir_in(nearest(folder_of(path)))?;
         Ok(Self {
             _living: Living::new(folder.path()),
             folder,
@@ -53,8 +53,8 @@ impl AtomicFolder {
     pub fn commit(self) -> io::Result<()> {
         sync_all(self.folder.path())?;
         let above = folder_of(&self.path);
-        let existing = nearest(&above).to_owned();
-        fs::create_dir_all(&above)?;
+        let existing = nearest(above).to_owned();
+        fs::create_dir_all(above)?;
         // Renaming would replace an empty folder, and no other.
         if self.path.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());

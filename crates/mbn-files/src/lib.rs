@@ -16,6 +16,7 @@ pub use file_kind::{FileKind, HEAD};
 pub use folder::AtomicFolder;
 pub use output::{
     Folders, OutputError, OutputKind, OutputProblem, check_output, check_output_file, check_output_folder,
+    folder_of, or_current,
 };
 pub use partial::{PartialError, PartialFile, PartialProblem};
 pub use temporaries::remove_temporaries;

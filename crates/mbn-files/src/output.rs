@@ -84,7 +84,7 @@ pub fn check_output(path: &Path, folders: Folders) -> Result<OutputKind, OutputE
     let check = || {
         let kind = OutputKind::of(path)?;
         if let OutputKind::File(file) = &kind {
-            check_folder(&folder_of(file), folders)?;
+            check_folder(folder_of(file), folders)?;
         }
         Ok(kind)
     };
@@ -172,13 +172,13 @@ pub(crate) fn nearest(folder: &Path) -> &Path {
     folders.find(|folder| folder.exists()).unwrap_or(Path::new("."))
 }
 
-/// The folder that `path` is in.
-pub(crate) fn folder_of(path: &Path) -> PathBuf {
-    path.parent().map_or(Path::new("."), or_current).to_owned()
+/// The folder that `path` is in: the current one for a mere name.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().map_or(Path::new("."), or_current)
 }
 
 /// The folder; an empty path means the current one.
-pub(crate) fn or_current(folder: &Path) -> &Path {
+pub fn or_current(folder: &Path) -> &Path {
     match folder.as_os_str().is_empty() {
         true => Path::new("."),
         false => folder,

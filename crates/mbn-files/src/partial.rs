@@ -138,7 +138,7 @@ impl PartialFile {
         self.file.sync_all()?;
         fs::rename(&self.partial, &self.path)?;
         self.is_done = true;
-        sync_folder(&folder_of(&self.path))
+        sync_folder(folder_of(&self.path))
     }
 
     /// Removes it.

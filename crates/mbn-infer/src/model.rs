@@ -10,7 +10,7 @@ use mbn_cli::{Hint, Overrides, Wanted, load_weights_with, named_file, other_kind
 use mbn_engine::engine::Reading;
 use mbn_engine::images::PixelType;
 use mbn_engine::precision::ModelPrecision;
-use mbn_files::{FileKind, HEAD};
+use mbn_files::{FileKind, HEAD, or_current};
 use mbn_onnx::ModelErrorKind;
 use mbn_onnx::foreign::ultralytics::Ultralytics;
 use mbn_onnx::foreign::{Heads, Layout};
@@ -237,16 +237,8 @@ impl Foreign {
         let folders = [Some(folder), above].into_iter().flatten();
         Self {
             ultralytics,
-            folders: folders.map(shown).collect(),
+            folders: folders.map(|folder| or_current(folder).to_owned()).collect(),
         }
-    }
-}
-
-/// The folder under a name that messages can show: the parent of a mere name has none.
-fn shown(folder: &Path) -> PathBuf {
-    match folder.as_os_str().is_empty() {
-        true => ".".into(),
-        false => folder.to_owned(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern, PatternError};
+use mbn_files::or_current;
 
 use crate::picture_files::{Clutter, LeftOut, Reason, link_name};
 
@@ -112,9 +113,9 @@ fn expand(base: PathBuf, parts: &[Part], matches: &mut Matches) {
         }
         // A trailing `**` yields the folder, which includes all below it.
         Part::Folders if rest.is_empty() => {
-            let folder = folder_of(&base);
+            let folder = or_current(&base);
             if folder.is_dir() {
-                matches.paths.push(Ok(folder));
+                matches.paths.push(Ok(folder.to_owned()));
             }
         }
         Part::Folders => expand_below(&base, rest, &mut Vec::new(), matches),
@@ -125,7 +126,7 @@ fn expand(base: PathBuf, parts: &[Part], matches: &mut Matches) {
 /// `above` holds the canonical paths of the folders that led here; a link to one of them, or to a folder above one, is
 /// not followed.
 fn expand_below(base: &Path, parts: &[Part], above: &mut Vec<PathBuf>, matches: &mut Matches) {
-    let real = match folder_of(base).canonicalize() {
+    let real = match or_current(base).canonicalize() {
         Ok(real) => real,
         Err(error) => return add_failure(base.to_owned(), error, matches),
     };
@@ -176,9 +177,9 @@ fn is_clutter(pattern: &Pattern, path: &Path, matches: &mut Matches) -> bool {
 
 /// The entries of a folder, sorted by name; empty if it is not a folder.
 fn sorted(folder: &Path, matches: &mut Matches) -> Vec<DirEntry> {
-    let entries = folder_of(folder).read_dir().and_then(Iterator::collect);
+    let entries = or_current(folder).read_dir().and_then(Iterator::collect);
     let mut entries: Vec<DirEntry> = entries.unwrap_or_else(|error| {
-        add_failure(folder_of(folder), error, matches);
+        add_failure(or_current(folder).to_owned(), error, matches);
         Vec::new()
     });
     entries.sort_by_key(DirEntry::file_name);
@@ -198,14 +199,6 @@ fn add_failure(path: PathBuf, error: io::Error, matches: &mut Matches) {
     };
     if is_there && !is_known() {
         matches.paths.push(Err((path, error)));
-    }
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    if path.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        path.to_owned()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use mbn_files::or_current;
+
 use super::left_out::Reason;
 
 /// Tells whether a folder, given with all links resolved, belongs to another class.
@@ -21,7 +23,7 @@ pub(crate) fn barred(link: &Path, depth: usize, is_foreign: IsForeign) -> Option
     // The last of these is the folder in which the walk began.
     let mut folders = link.ancestors().skip(1).take(depth);
     let leads_up = |folder: &Path| {
-        folder_of(folder)
+        or_current(folder)
             .canonicalize()
             .is_ok_and(|real| real.starts_with(&target))
     };
@@ -29,12 +31,4 @@ pub(crate) fn barred(link: &Path, depth: usize, is_foreign: IsForeign) -> Option
         return Some(Reason::LinkAbove);
     }
     is_foreign(&target).then_some(Reason::LinkToClass)
-}
-
-/// A path's parent is empty if the path is one name.
-fn folder_of(path: &Path) -> &Path {
-    match path.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => path,
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use mbn_files::folder_of;
+
 /// Whether the page can link to a path: it names a file, in characters that an address can spell.
 pub(super) fn is_linked(path: &Path) -> bool {
     path.to_str().is_some() && path.is_file()
@@ -9,11 +11,10 @@ pub(super) fn is_linked(path: &Path) -> bool {
 
 /// The current folder as seen from the folder of `page`, with `/` between folders; `None` if no relative path leads there.
 pub(super) fn folder_from(page: &Path) -> Option<String> {
-    let folder = match page.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let (from, to) = (folder.canonicalize().ok()?, Path::new(".").canonicalize().ok()?);
+    let (from, to) = (
+        folder_of(page).canonicalize().ok()?,
+        Path::new(".").canonicalize().ok()?,
+    );
     relative(&from, &to)
 }
 

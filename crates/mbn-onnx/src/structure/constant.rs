@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use mbn_files::or_current;
+
 use crate::check_error::CheckError;
 use crate::proto::{DataType, TensorProto};
 use crate::types::TypeError;
@@ -105,10 +107,7 @@ fn external(tensor: &TensorProto, folder: &Path, bytes: u64) -> Result<External,
         path.canonicalize()
             .map_err(|error| fail(location, error.to_string()))
     };
-    let folder = real(match folder.as_os_str().is_empty() {
-        true => PathBuf::from("."),
-        false => folder.to_owned(),
-    })?;
+    let folder = real(or_current(folder).to_owned())?;
     let file = real(folder.join(path))?;
     if !file.starts_with(&folder) {
         return Err(fail(
