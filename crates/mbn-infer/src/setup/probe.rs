@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use image::{Rgb, RgbImage};
+use mbn_data::Normalizer;
 use mbn_engine::images::{Images, Picture, PixelBuffer, PixelType};
 use mbn_engine::lanes::Lanes;
 use mbn_spec::Preprocess;
@@ -37,39 +39,42 @@ pub(super) fn outputs(lanes: &mut Lanes, preprocess: &Preprocess, batch: usize) 
     Ok(outputs)
 }
 
-/// Blocks of different colours.
+/// The test pictures as an input of this kind.
 fn pictures(pixel_type: PixelType, preprocess: &Preprocess) -> PixelBuffer {
     let size = preprocess.size;
-    let byte = |picture: usize, y: usize, x: usize, channel: usize| {
-        let block = (y * BLOCKS / size) * BLOCKS + x * BLOCKS / size;
-        let value = (picture * BLOCKS * BLOCKS + block) * 3 + channel;
-        // Multiplicative hashing: the upper bits of neighbours differ.
-        DARKEST[picture][channel] + ((value as u32).wrapping_mul(2_654_435_769) >> 25) as u8
-    };
-    let bytes = |picture: usize| {
-        let pixels = (0..size).flat_map(move |y| (0..size).map(move |x| (y, x)));
-        pixels.flat_map(move |(y, x)| (0..3).map(move |channel| byte(picture, y, x, channel)))
-    };
+    let all = (0..PICTURES).map(|number| picture(number, size));
     match pixel_type {
-        PixelType::Uint8 => PixelBuffer::Uint8((0..PICTURES).flat_map(bytes).collect()),
+        PixelType::Uint8 => PixelBuffer::Uint8(all.flat_map(RgbImage::into_raw).collect()),
         PixelType::Pictures => {
-            let whole = |picture| Picture {
+            let whole = |image: RgbImage| Picture {
                 height: size,
                 width: size,
-                bytes: bytes(picture).collect(),
+                bytes: image.into_raw(),
             };
-            PixelBuffer::Pictures((0..PICTURES).map(whole).collect())
+            PixelBuffer::Pictures(all.map(whole).collect())
         }
         PixelType::Float => {
-            let mut values = Vec::with_capacity(PICTURES * pixel_type.image_len(size));
-            for (picture, channel) in (0..PICTURES).flat_map(|picture| (0..3).map(move |c| (picture, c))) {
-                let (mean, std) = (preprocess.mean[channel], preprocess.std[channel]);
-                let plane = bytes(picture).skip(channel).step_by(3);
-                values.extend(plane.map(|byte| (f32::from(byte) / 255.0 - mean) / std));
+            let (normalizer, len) = (Normalizer::new(preprocess), pixel_type.image_len(size));
+            let mut values = vec![0.0; PICTURES * len];
+            for (image, planes) in all.zip(values.chunks_exact_mut(len)) {
+                normalizer.apply(&image, planes);
             }
             PixelBuffer::Float(values)
         }
     }
+}
+
+/// Blocks of different colours.
+fn picture(number: usize, size: usize) -> RgbImage {
+    RgbImage::from_fn(size as u32, size as u32, |x, y| {
+        let block = |at: u32| at as usize * BLOCKS / size;
+        let first = ((number * BLOCKS + block(y)) * BLOCKS + block(x)) * 3;
+        Rgb(std::array::from_fn(|channel| {
+            // Multiplicative hashing: the upper bits of neighbours differ.
+            let hash = ((first + channel) as u32).wrapping_mul(2_654_435_769);
+            DARKEST[number][channel] + (hash >> 25) as u8
+        }))
+    })
 }
 
 #[cfg(test)]
