@@ -34,7 +34,7 @@ struct Table {
 #[derive(Clone, Debug, PartialEq)]
 enum Values {
     Floats(Vec<f32>),
-    Counts(Vec<f64>),
+    Doubles(Vec<f64>),
     Bytes { root: usize, bytes: Vec<u8> },
     Nothing,
 }
@@ -112,7 +112,7 @@ fn combine(all: Vec<Values>) -> Option<Values> {
     let first = all.next()?;
     all.try_fold(first, |sum, values| match (sum, values) {
         (Values::Floats(sum), Values::Floats(more)) => add(sum, &more).map(Values::Floats),
-        (Values::Counts(sum), Values::Counts(more)) => add(sum, &more).map(Values::Counts),
+        (Values::Doubles(sum), Values::Doubles(more)) => add(sum, &more).map(Values::Doubles),
         (
             Values::Bytes { root, bytes },
             Values::Bytes {
@@ -162,7 +162,7 @@ impl Collectives for ThreadRank {
     }
 
     fn sum_f64(&self, values: &mut [f64]) -> Result<(), CollectivesError> {
-        if let Values::Counts(sums) = self.meeting.meet(self.rank, Values::Counts(values.to_vec()))? {
+        if let Values::Doubles(sums) = self.meeting.meet(self.rank, Values::Doubles(values.to_vec()))? {
             values.copy_from_slice(&sums);
         }
         Ok(())

@@ -20,6 +20,14 @@ fn command(stderr: &[u8], start: &str) -> Vec<String> {
     shlex::split(command).unwrap().split_off(1)
 }
 
+/// The command that trains on for N epochs, for one.
+fn one_epoch_more(stderr: &[u8]) -> Vec<String> {
+    let words = command(stderr, "mbn-train --config").into_iter();
+    words
+        .map(|word| if word == "N" { "1".to_owned() } else { word })
+        .collect()
+}
+
 #[test]
 fn a_finished_run_says_how_to_train_on() {
     let folder = data();
@@ -52,10 +60,7 @@ fn a_finished_run_says_how_to_train_on() {
     let mut resumed = train();
     resumed.current_dir(path).args(["--resume", "my run"]);
     let assert = resumed.assert().success().stderr(contains("The run is finished"));
-    let words = command(&assert.get_output().stderr, "mbn-train --config");
-    let words = words
-        .iter()
-        .map(|word| if word == "N" { "1" } else { word.as_str() });
+    let words = one_epoch_more(&assert.get_output().stderr);
     let mut on = train();
     on.current_dir(path)
         .args(words)
@@ -100,10 +105,7 @@ fn every_run_can_be_trained_on() {
 
         let mut resumed = train();
         let assert = resumed.current_dir(path).args(["--resume", &first]).assert();
-        let words = command(&assert.success().get_output().stderr, "mbn-train --config");
-        let words = words
-            .iter()
-            .map(|word| if word == "N" { "1" } else { word.as_str() });
+        let words = one_epoch_more(&assert.success().get_output().stderr);
         let mut on = train();
         on.current_dir(path)
             .args(words)

@@ -24,6 +24,15 @@ fn train(ranks: usize, options: &Options) -> Vec<anyhow::Result<Outcome>> {
     })
 }
 
+/// Resumes the run in `run` on so many ranks, all of which must succeed.
+fn resume(ranks: usize, folder: &Path) {
+    let run = folder.join("run");
+    let line = ["mbn-train", "--device", "cpu", "--resume", run.to_str().unwrap()];
+    for outcome in train(ranks, &Options::try_parse_from(line).unwrap()) {
+        assert_eq!(outcome.unwrap(), Outcome::Success);
+    }
+}
+
 fn losses(state: &State) -> Vec<[f64; 4]> {
     let rows = state.progress.history.iter();
     rows.map(|row| {
@@ -175,17 +184,7 @@ fn an_error_between_the_sums_of_batch_norm_saves_the_run_before_the_step() {
     }
     let state = load(path, "run");
     assert_eq!((state.progress.steps, state.progress.position.step), (3, 0));
-    let resumed = [
-        "mbn-train",
-        "--device",
-        "cpu",
-        "--resume",
-        path.join("run").to_str().unwrap(),
-    ]
-    .map(str::to_owned);
-    for outcome in train(2, &Options::try_parse_from(resumed).unwrap()) {
-        assert_eq!(outcome.unwrap(), Outcome::Success);
-    }
+    resume(2, path);
 }
 
 /// A rank whose images cannot be used passes none, and makes the sums of batch norm with zeros.
@@ -330,18 +329,7 @@ fn a_run_goes_on_with_any_number_of_ranks() {
     assert!(one.weights == other.weights && one.average == other.average && one.best == other.best);
     assert_eq!(losses(&one), losses(&other));
     for ranks in [1, 3, 2] {
-        let line = [
-            "mbn-train",
-            "--device",
-            "cpu",
-            "--resume",
-            path.join("run").to_str().unwrap(),
-        ]
-        .map(str::to_owned);
-        let resumed = Options::try_parse_from(line).unwrap();
-        for outcome in train(ranks, &resumed) {
-            assert_eq!(outcome.unwrap(), Outcome::Success);
-        }
+        resume(ranks, path);
         assert_eq!(load(path, "run").progress.history.len(), 2);
     }
     let last = Weights::load(&path.join("run").join(LAST)).unwrap();
