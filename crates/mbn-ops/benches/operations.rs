@@ -1,5 +1,5 @@
 //! Time of each operation, forward and backward, float32 and bfloat16, at sizes from the network's beginning, middle
-//! and end (alpha 1, images of 224 x 224).
+//! and end (alpha 1, images of 224 x 224), and of the first convolution at alpha 0.25 too.
 
 use candle_core::{DType, Device, Result, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -10,6 +10,8 @@ const BATCH: usize = 8;
 const EPSILON: f64 = 1e-5;
 /// Height and width, input and output channels of pointwise convolutions.
 const POINTWISE: [(usize, usize, usize); 3] = [(112, 32, 64), (14, 512, 512), (7, 1024, 1024)];
+/// Output channels of the convolution on the image, at alpha 1 and 0.25.
+const STEM: [usize; 2] = [32, 8];
 /// Height and width, channels and stride of depthwise convolutions.
 const DEPTHWISE: [(usize, usize, usize); 3] = [(112, 64, 2), (14, 512, 1), (7, 1024, 1)];
 
@@ -116,16 +118,19 @@ fn operations_in(c: &mut Criterion, dtype: DType) -> Result<()> {
         });
     }
     let conv = Conv3x3::symmetric(2);
-    let (image, weight) = (noise(&[BATCH, 3, 224, 224])?, noise(&[32, 3, 3, 3])?);
-    let above = Layer::new(112, 32, dtype)?;
-    let products = BATCH * 112 * 112 * 32 * 27;
-    let out = above.raw.zeros_like()?;
-    bench(c, &format!("stem {format} forward"), products, || {
-        stem(&image, &weight, conv, &out).map(drop)
-    });
-    bench(c, &format!("stem {format} backward"), products, || {
-        stem_backward(above.upstream(), &image, &weight, conv).map(drop)
-    });
+    let image = noise(&[BATCH, 3, 224, 224])?;
+    for channels in STEM {
+        let (weight, above) = (noise(&[channels, 3, 3, 3])?, Layer::new(112, channels, dtype)?);
+        let products = BATCH * 112 * 112 * channels * 27;
+        let title = format!("stem {channels} {format}");
+        let out = above.raw.zeros_like()?;
+        bench(c, &format!("{title} forward"), products, || {
+            stem(&image, &weight, conv, &out).map(drop)
+        });
+        bench(c, &format!("{title} backward"), products, || {
+            stem_backward(above.upstream(), &image, &weight, conv).map(drop)
+        });
+    }
     Ok(())
 }
 

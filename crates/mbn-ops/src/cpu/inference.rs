@@ -65,10 +65,10 @@ pub(crate) fn stem(
     rows.for_each_init(
         || ImageRows::new(conv, s),
         |rows, (row, out)| {
-            rows.read(image, row);
             vectorised(
                 #[inline(always)]
                 |simd| {
+                    rows.read(image, row);
                     rows.convolve(simd, out, taps, epilogue);
                 },
             );

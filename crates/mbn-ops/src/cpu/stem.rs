@@ -12,8 +12,8 @@ use crate::operands::shapes::StemShape;
 
 /// Input channels times rows of the kernel: the image's rows that a pixel of the output reads.
 const ROWS: usize = 9;
-/// Pixels whose sums are in registers at once.
-const PIXELS: usize = 4;
+/// Most pixels whose sums are in registers at once.
+const MOST_PIXELS: usize = 8;
 
 /// PyTorch's `[out, 3, 3, 3]` to `[27, out]`.
 pub(crate) fn taps_first(w: &[f32], cout: usize) -> Vec<f64> {
@@ -36,10 +36,10 @@ pub(crate) fn forward<T: Element>(
         let mut sums = Sums::new(s.cout);
         let mut rows = ImageRows::new(conv, s);
         for (j, out) in out.chunks_exact_mut(len).enumerate() {
-            rows.read(image, i * part + j);
             vectorised(
                 #[inline(always)]
                 |simd| {
+                    rows.read(image, i * part + j);
                     rows.convolve(simd, out, taps, AsStored);
                     sums.add_squares(simd, out, s.cout);
                 },
@@ -62,7 +62,7 @@ pub(super) struct ImageRows<V> {
 impl<V: From<f32> + Copy> ImageRows<V> {
     pub fn new(conv: Conv3x3, s: StemShape) -> Self {
         // The last pixels that are computed together may reach past the row's end.
-        let len = s.ow.next_multiple_of(PIXELS) * conv.stride + 3;
+        let len = s.ow.next_multiple_of(MOST_PIXELS) * conv.stride + 3;
         Self {
             values: vec![0.0.into(); ROWS * len],
             len,
@@ -72,38 +72,34 @@ impl<V: From<f32> + Copy> ImageRows<V> {
     }
 
     /// Reads the rows for row `row` of all `n oh` output rows.
+    #[inline(always)]
     pub fn read(&mut self, image: &[f32], row: usize) {
         let StemShape { h, w, oh, .. } = self.s;
         let (n, oy) = (row / oh, row % oh);
         for (i, out) in self.values.chunks_exact_mut(self.len).enumerate() {
             let (channel, ky) = (i / 3, i % 3);
-            out.fill(0.0.into());
-            if let Some(iy) = self.conv.input(oy, ky, h) {
-                let source = &image[((n * 3 + channel) * h + iy) * w..][..w];
-                let out = out[self.conv.pad_begin..].iter_mut();
-                out.zip(source).for_each(|(out, value)| *out = (*value).into());
+            // What lies around these values stays zero.
+            let out = &mut out[self.conv.pad_begin..][..w];
+            match self.conv.input(oy, ky, h) {
+                Some(iy) => {
+                    let source = &image[((n * 3 + channel) * h + iy) * w..][..w];
+                    let values = out.iter_mut().zip(source);
+                    values.for_each(|(out, value)| *out = (*value).into());
+                }
+                None => out.fill(0.0.into()),
             }
         }
     }
 
-    /// The three neighbours in row `row` that output pixel `ox` meets.
+    /// The `len` values of row `row` from the first that output pixel `ox` meets on.
     #[inline(always)]
-    pub fn neighbours(&self, row: usize, ox: usize) -> [V; 3] {
-        let at = row * self.len + ox * self.conv.stride;
-        let values = &self.values[at..at + 3];
-        [values[0], values[1], values[2]]
+    pub fn window(&self, row: usize, ox: usize, len: usize) -> &[V] {
+        &self.values[row * self.len + ox * self.conv.stride..][..len]
     }
-}
 
-impl ImageRows<f32> {
-    /// The 27 values that output pixel `ox` meets, and zeros.
-    #[inline(always)]
-    pub fn patch(&self, ox: usize, out: &mut [f32]) {
-        let (taps, rest) = out.split_at_mut(3 * ROWS);
-        for (row, taps) in taps.chunks_exact_mut(3).enumerate() {
-            taps.copy_from_slice(&self.neighbours(row, ox));
-        }
-        rest.fill(0.0);
+    /// Whether neighbouring pixels of the output meet neighbouring pixels of the image; else every other one.
+    pub fn is_dense(&self) -> bool {
+        self.conv.stride == 1
     }
 }
 
@@ -114,19 +110,17 @@ impl ImageRows<f64> {
     /// of the network's arithmetic.
     #[inline(always)]
     pub fn convolve<T: Element>(&self, simd: Simd, out: &mut [T], taps: &[f64], epilogue: impl Map) {
-        for_lanes(
-            simd,
-            self.s.cout,
-            &mut Convolve {
-                out,
-                taps,
-                rows: self,
-                epilogue,
-            },
-        );
+        let mut row = Convolve {
+            out,
+            taps,
+            rows: self,
+            epilogue,
+        };
+        for_lanes(simd, self.s.cout, &mut row);
     }
 }
 
+/// One row of the output.
 struct Convolve<'a, T, E> {
     out: &'a mut [T],
     taps: &'a [f64],
@@ -137,20 +131,32 @@ struct Convolve<'a, T, E> {
 impl<T: Element, E: Map> Lanes for Convolve<'_, T, E> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        // Eight sums in registers at once: fewer would wait for each other.
+        match (simd.wide && L == 8, self.rows.is_dense()) {
+            (true, true) => self.pixels::<L, MOST_PIXELS, 1>(simd, at),
+            (true, false) => self.pixels::<L, MOST_PIXELS, 2>(simd, at),
+            (false, true) => self.pixels::<L, 4, 1>(simd, at),
+            (false, false) => self.pixels::<L, 4, 2>(simd, at),
+        }
+    }
+}
+
+impl<T: Element, E: Map> Convolve<'_, T, E> {
+    /// The channels `at..at + L`, `P` pixels at a time, of a convolution of stride `S`.
+    #[inline(always)]
+    fn pixels<const L: usize, const P: usize, const S: usize>(&mut self, simd: Simd, at: usize) {
         let StemShape { cout, .. } = self.rows.s;
         let epilogue = self.epilogue.prepare::<L>(at);
-        for (i, out) in self.out.chunks_mut(PIXELS * cout).enumerate() {
-            let mut sums = [[0.0f64; L]; PIXELS];
+        for (i, out) in self.out.chunks_mut(P * cout).enumerate() {
+            let mut sums = [[0.0f64; L]; P];
             for row in 0..ROWS {
-                let mut neighbours = [[0.0; 3]; PIXELS];
-                for (pixel, neighbours) in neighbours.iter_mut().enumerate() {
-                    *neighbours = self.rows.neighbours(row, PIXELS * i + pixel);
-                }
+                let window = self.rows.window(row, P * i, (P - 1) * S + 3);
                 for kx in 0..3 {
                     let weights = &self.taps[(3 * row + kx) * cout + at..][..L];
-                    for (sums, neighbours) in sums.iter_mut().zip(&neighbours) {
+                    for (pixel, sums) in sums.iter_mut().enumerate() {
+                        let value = window[pixel * S + kx];
                         for lane in 0..L {
-                            sums[lane] = mul_add(simd, weights[lane], neighbours[kx], sums[lane]);
+                            sums[lane] = mul_add(simd, weights[lane], value, sums[lane]);
                         }
                     }
                 }

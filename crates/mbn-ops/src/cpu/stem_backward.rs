@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 
 use super::depthwise::PARTS;
-use super::product::{Arithmetic, Finish, Left, Right, Single, TILE_ROWS, padded};
+use super::product::{Single, padded};
 use super::scratch::with_scratch;
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, vectorised};
 use super::stem::ImageRows;
 use super::sum_in_order;
 use super::upstream::{Layout, Upstream, write};
@@ -12,11 +13,8 @@ use crate::operands::conv3x3::Conv3x3;
 use crate::operands::element::Element;
 use crate::operands::shapes::StemShape;
 
-/// Values of a patch, and one that is zero: a multiple of the rows that products compute together.
-const PATCH: usize = 2 * TILE_ROWS;
-
-/// `[28, cout]`: the sum over all patches of the patch times the gradient of the convolution's result there; the
-/// last row is zero.
+/// `[27, cout]`: the sum over all pixels of the 27 values of the image that the pixel meets, each times the gradient of the
+/// convolution's result there.
 pub(crate) fn weight_gradient<T: Element>(
     image: &[f32],
     upstream: Upstream<T>,
@@ -30,10 +28,10 @@ pub(crate) fn weight_gradient<T: Element>(
         .par_chunks(part * len)
         .zip(upstream.gradient.par_chunks(part * len));
     let parts = parts.enumerate().map(|(i, (raw, gradient))| {
-        let mut dw = vec![0.0; PATCH * s.cout];
+        let mut dw = vec![0.0; 27 * s.cout];
         let mut rows = ImageRows::<f32>::new(conv, s);
         let stride = padded(s.cout);
-        with_scratch([s.ow * stride, s.ow * PATCH], |[dy, patches]| {
+        with_scratch([s.ow * stride], |[dy]| {
             let part_of_upstream = Upstream {
                 raw,
                 gradient,
@@ -45,21 +43,72 @@ pub(crate) fn weight_gradient<T: Element>(
                     stacked: None,
                 };
                 write(upstream, layout);
-                rows.read(image, i * part + j);
-                for (ox, patch) in patches.chunks_exact_mut(PATCH).enumerate() {
-                    rows.patch(ox, patch);
-                }
-                Single::multiply(
-                    &mut dw,
-                    s.cout,
-                    s.ow,
-                    Left::transposed(patches, PATCH),
-                    Right::rows(dy, stride),
-                    Finish::Add,
+                vectorised(
+                    #[inline(always)]
+                    |simd| {
+                        rows.read(image, i * part + j);
+                        let mut row = Row {
+                            dw: &mut dw,
+                            dy: (dy, stride),
+                            rows: &rows,
+                            cout: s.cout,
+                        };
+                        for_lanes(simd, s.cout, &mut row);
+                    },
                 );
             }
         });
         dw
     });
     sum_in_order(parts.collect::<Vec<_>>())
+}
+
+/// One row of the result.
+struct Row<'a> {
+    dw: &'a mut [f32],
+    /// The gradient, and the distance of its pixels.
+    dy: (&'a [f32], usize),
+    rows: &'a ImageRows<f32>,
+    cout: usize,
+}
+
+impl Lanes for Row<'_> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        if self.rows.is_dense() {
+            self.channels::<L, 1>(simd, at);
+        } else {
+            self.channels::<L, 2>(simd, at);
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The channels `at..at + L` for a convolution of stride `S`. The nine sums of one channel of the image stay in registers.
+    #[inline(always)]
+    fn channels<const L: usize, const S: usize>(&mut self, simd: Simd, at: usize) {
+        let (dy, stride) = self.dy;
+        let pixels = dy.len() / stride;
+        for channel in 0..3 {
+            let rows = [0, 1, 2].map(|ky| self.rows.window(3 * channel + ky, 0, (pixels - 1) * S + 3));
+            let mut sums = [[[0.0; L]; 3]; 3];
+            for (ox, dy) in dy.chunks_exact(stride).enumerate() {
+                let dy = load::<f32, L>(dy, at);
+                for ky in 0..3 {
+                    let values = &rows[ky][ox * S..ox * S + 3];
+                    for kx in 0..3 {
+                        sums[ky][kx] = mul_add_lanes(simd, [values[kx]; L], dy, sums[ky][kx]);
+                    }
+                }
+            }
+            for ky in 0..3 {
+                for kx in 0..3 {
+                    let start = (9 * channel + 3 * ky + kx) * self.cout + at;
+                    for (dw, sum) in self.dw[start..start + L].iter_mut().zip(sums[ky][kx]) {
+                        *dw += sum;
+                    }
+                }
+            }
+        }
+    }
 }
