@@ -63,7 +63,8 @@ fn defaults_follow_from_recipe_optimiser_and_batch() {
     let settings = resolve("mbn-train --data d --batch-size 32").unwrap();
     assert_eq!((settings.lr.get(), settings.label_smoothing.get()), (0.05, 0.1));
     assert_eq!((settings.warmup.get(), settings.epochs.get()), (2.5, 50));
-    assert!(settings.crop && settings.flip.get() == 0.5 && settings.ema.get() == 0.999);
+    assert!(settings.crop && settings.flip.get() == 0.5);
+    assert_eq!((settings.ema.get(), settings.weight_decay.get()), (0.0, 5e-4));
     let settings = resolve("mbn-train --data d --optimizer adamw --recipe plain --epochs 200").unwrap();
     assert_eq!((settings.lr.get(), settings.label_smoothing.get()), (0.002, 0.0));
     assert_eq!((settings.warmup.get(), settings.weight_decay.get()), (5.0, 0.05));
@@ -77,6 +78,7 @@ fn recipes_for_trained_weights_are_short() {
     assert_eq!((settings.lr.get(), settings.label_smoothing.get()), (0.025, 0.0));
     assert_eq!((settings.warmup.get(), settings.epochs.get()), (0.5, 10));
     assert_eq!((settings.freeze, settings.ema.get()), (Freeze::ALL, 0.0));
+    assert_eq!(settings.weight_decay.get(), 1e-4);
     assert!(settings.crop && settings.flip.get() == 0.5);
     let settings = resolve("mbn-train --data d --init w --recipe fine-tune --epochs 40").unwrap();
     assert_eq!((settings.warmup.get(), settings.epochs.get()), (2.0, 40));
@@ -85,6 +87,7 @@ fn recipes_for_trained_weights_are_short() {
         (Freeze::NONE, 0.05)
     );
     assert_eq!(settings.crop_scale.get(), [0.7, 1.0]);
+    assert_eq!((settings.ema.get(), settings.weight_decay.get()), (0.99, 1e-4));
     let message = resolve("mbn-train --data d --recipe classifier")
         .unwrap_err()
         .to_string();

@@ -13,7 +13,7 @@ use super::{Freeze, OptimizerName};
 pub enum Recipe {
     /// The whole image, resized, nothing else.
     Plain,
-    /// Random resized crop, horizontal flip, label smoothing, moving average of the weights.
+    /// Random resized crop, horizontal flip, label smoothing, weight decay five times that of the others.
     Strong,
     /// For weights that are trained already, and many images: short, at a low rate, with mild crops.
     FineTune,
@@ -77,14 +77,20 @@ impl Recipe {
         }
     }
 
+    /// Weight decay of convolutions and classifier. `docs/experiments.md` has the comparison that chose the one of `strong`.
+    pub(super) fn weight_decay(self, optimizer: OptimizerName) -> f64 {
+        match self {
+            Self::Strong => optimizer.sgd_or_adamw(5e-4, 0.05),
+            Self::Plain | Self::FineTune | Self::Classifier => optimizer.sgd_or_adamw(1e-4, 0.05),
+        }
+    }
+
     /// Decay of the averaged weights.
     pub(super) fn ema(self) -> f64 {
         match self {
-            Self::Plain => 0.0,
-            Self::Strong => 0.999,
+            // The schedule ends at a rate of 0, where the last steps hardly differ.
+            Self::Plain | Self::Strong | Self::Classifier => 0.0,
             Self::FineTune => 0.99,
-            // The schedule ends at a rate of 0, and there are too few steps to average.
-            Self::Classifier => 0.0,
         }
     }
 

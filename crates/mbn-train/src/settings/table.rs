@@ -159,11 +159,10 @@ settings! {
         says: "a twentieth, at most 5",
         option: |option| option.alias("warmup-epochs"),
     }
-    /// Weight decay of convolutions and classifier
+    /// Weight decay of convolutions and classifier; adamw: 0.05
     weight_decay: NonNegative {
         group: Training, value: "X", example: "0.01",
-        derived: |run| run.optimizer.sgd_or_adamw(1e-4, 0.05),
-        says: "0.0001, adamw: 0.05",
+        derived: |run| run.recipe.weight_decay(run.optimizer),
     }
     /// Clip gradients to this global norm, 0: do not
     clip_norm: NonNegative {
