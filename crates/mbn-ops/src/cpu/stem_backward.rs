@@ -86,6 +86,10 @@ impl Lanes for Row<'_> {
 impl Row<'_> {
     /// The channels `at..at + L` for a convolution of stride `S`. The nine sums of one channel of the image stay in registers.
     #[inline(always)]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "an iterator over the sums would keep them in memory throughout"
+    )]
     fn channels<const L: usize, const S: usize>(&mut self, simd: Simd, at: usize) {
         let (dy, stride) = self.dy;
         let pixels = dy.len() / stride;
