@@ -41,6 +41,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         return report::print(runs);
     }
     options.check_resume()?;
+    options.check_outputs()?;
     // A search for a rate has nothing to publish.
     options.no_publish |= options.lr_find;
     warn_of_other_processes(&options);

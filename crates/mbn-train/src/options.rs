@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use mbn_cli::{CommonArgs, DeviceArgs, Hint, UsageError};
+use mbn_cli::{CommonArgs, DeviceArgs, Hint, UsageError, refuse_stdout};
 use mbn_spec::Alpha;
 use mbn_spec::text::joined;
 
@@ -198,6 +198,17 @@ impl Options {
             let command = train_on(&RunDir::folder(run), self.out.as_deref(), &given);
             format!("to train on from its best weights with other settings, start a run from it: `{command}`")
         })
+    }
+
+    /// Refuses `-`, which other programs take for stdout, as the run folder or the published file.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub(crate) fn check_outputs(&self) -> Result<(), UsageError> {
+        [&self.out, &self.publish]
+            .into_iter()
+            .flatten()
+            .try_for_each(|path| refuse_stdout(path))
     }
 
     /// What the default name of the run folder ends in.

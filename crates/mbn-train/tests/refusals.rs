@@ -49,6 +49,25 @@ fn a_place_where_nothing_can_be_published_is_refused() {
 }
 
 #[test]
+fn no_run_goes_to_stdout() {
+    let folder = data();
+    let path = folder.path();
+    let published = SMALL.replace("--no-publish", "");
+    for command in [
+        format!("{SMALL} --out -"),
+        format!("{published} --publish -"),
+        format!("{SMALL} --lr-find --out -"),
+        "--resume run --publish -".to_owned(),
+    ] {
+        run(path, &command)
+            .code(2)
+            .stdout("")
+            .stderr(contains("`-` stands for stdout").and(contains("`./-`")));
+    }
+    assert!(!path.join("-").exists());
+}
+
+#[test]
 fn a_file_that_is_read_is_not_written() {
     let folder = data();
     let path = folder.path();
