@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::normalization::{AsStored, Constants, Map};
-use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, store, vectorised};
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, prefetch, store, vectorised};
 use super::sums::Sums;
 use crate::operands::conv3x3::Conv3x3;
 use crate::operands::element::Element;
@@ -127,7 +127,17 @@ impl<T: Element, P: Map, E: Map, const S: usize> Lanes for Strided<'_, T, P, E, 
             at,
         };
         let (mut left, mut middle) = (column.get(ix), column.get(ix + 1));
-        for out in self.0.out.chunks_mut(self.0.stride) {
+        let row = self.0.s.ow * self.0.stride;
+        for (ox, out) in self.0.out.chunks_mut(self.0.stride).enumerate() {
+            // While this row is computed, the lines that the next one adds are loaded, in the order of memory. A group of
+            // channels touches one line of each pixel, an order that the processor does not foresee.
+            let line = (at / L * self.0.s.ow + ox) * L;
+            for next in 0..S {
+                for part in 0..S {
+                    prefetch(rows[2], (next + 1) * w * c + S * line + part * L);
+                }
+            }
+            prefetch(out, row - ox * self.0.stride + line);
             let right = column.get(ix + 2);
             let mut sums = [[0.0; L]; 3];
             for ky in 0..3 {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::depthwise::PARTS;
 use super::normalization::{ConstantLanes, Constants, InputGradientLanes};
-use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, store, vectorised};
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, prefetch, store, vectorised};
 use super::sum_in_order;
 use super::sums::Sums;
 use super::upstream::Upstream;
@@ -149,11 +149,19 @@ impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
         };
         let constants = self.context.constants.lanes::<L>(at);
         let (input, out) = (self.context.raw, &mut *self.context.out);
+        // While this row is computed, the lines of the next one are loaded in the order of memory. A group of channels touches
+        // one line of each pixel, an order that the processor does not foresee.
+        let (next, next_upstream) = (w * c, self.starts[0] + ow * c);
         if S == 1 {
             // Tap kx of input column ix belongs to output column ix + pad - kx.
             let zero = [[0.0; L]; R];
             let (mut left, mut middle) = (zero, if pad == 1 { column.get(0) } else { zero });
             for ix in 0..w {
+                let line = (at / L * w + ix) * L;
+                prefetch(input, next + line);
+                prefetch(out, next + line);
+                prefetch(raw, next_upstream + line);
+                prefetch(gradient, next_upstream + line);
                 let right = column.get(ix + pad);
                 let taps = [(0, &right), (1, &middle), (2, &left)];
                 pixels.meet(simd, out, input, ix * c + at, &constants, taps);
@@ -162,6 +170,13 @@ impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
         } else {
             let mut before = [[0.0; L]; R];
             for ox in 0..=w.div_ceil(2) {
+                let line = (at / L * ow + ox) * L;
+                for line in [2 * line, 2 * line + L] {
+                    prefetch(input, next + line);
+                    prefetch(out, next + line);
+                }
+                prefetch(raw, next_upstream + line);
+                prefetch(gradient, next_upstream + line);
                 let here = column.get(ox);
                 if 2 * ox >= pad && 2 * ox - pad < w {
                     let at = (2 * ox - pad) * c + at;
