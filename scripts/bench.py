@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -133,10 +134,14 @@ def threads(count):
 
 
 def processor():
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor() or platform.machine()
+    """Its name, with family and model: one name may stand for several generations."""
+    path = Path("/proc/cpuinfo")
+    first = path.read_text().split("\n\n")[0] if path.exists() else ""
+    fields = dict(re.findall(r"^(.*?)\s*: (.*)$", first, re.MULTILINE))
+    if "model name" not in fields:
+        return platform.processor() or platform.machine()
+    widest = "AVX-512" if "avx512f" in fields.get("flags", "").split() else "no AVX-512"
+    return f"{fields['model name']} (family {fields.get('cpu family')}, model {fields.get('model')}, {widest})"
 
 
 def main():
