@@ -13,6 +13,7 @@ pub(crate) mod packed;
 pub(crate) mod pointwise;
 pub(crate) mod pointwise_backward;
 pub(crate) mod pool;
+mod prefetch;
 pub(crate) mod product;
 mod scratch;
 pub(crate) mod simd;

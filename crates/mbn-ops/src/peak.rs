@@ -6,7 +6,7 @@ use candle_core::DType;
 use rayon::prelude::*;
 
 use crate::cpu::packed::Packed;
-use crate::cpu::product::{Arithmetic, Finish, Left, Paired, Single, padded};
+use crate::cpu::product::{Ahead, Arithmetic, Finish, Left, Paired, Single, padded};
 use crate::cpu::simd::has_bf16_products;
 
 /// Repetitions. The fastest counts: other programs can only slow one down.
@@ -40,7 +40,15 @@ fn rate<F: Arithmetic>() -> f64 {
         results.par_iter_mut().for_each(|out| {
             for _ in 0..PRODUCTS {
                 let left = Left::rows(&left, stride);
-                F::multiply(out, COLS, F::words(DEPTH), left, right.right(), Finish::Store);
+                F::multiply(
+                    out,
+                    COLS,
+                    F::words(DEPTH),
+                    left,
+                    right.right(),
+                    Finish::Store,
+                    Ahead::NOTHING,
+                );
             }
         });
     })

@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::normalization::{AsStored, Constants, Map};
-use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, prefetch, store, vectorised};
+use super::prefetch::prefetch_value;
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, store, vectorised};
 use super::sums::Sums;
 use crate::operands::conv3x3::Conv3x3;
 use crate::operands::element::Element;
@@ -134,10 +135,10 @@ impl<T: Element, P: Map, E: Map, const S: usize> Lanes for Strided<'_, T, P, E, 
             let line = (at / L * self.0.s.ow + ox) * L;
             for next in 0..S {
                 for part in 0..S {
-                    prefetch(rows[2], (next + 1) * w * c + S * line + part * L);
+                    prefetch_value(rows[2], (next + 1) * w * c + S * line + part * L);
                 }
             }
-            prefetch(out, row - ox * self.0.stride + line);
+            prefetch_value(out, row - ox * self.0.stride + line);
             let right = column.get(ix + 2);
             let mut sums = [[0.0; L]; 3];
             for ky in 0..3 {

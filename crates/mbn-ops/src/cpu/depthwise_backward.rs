@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use super::depthwise::PARTS;
 use super::normalization::{ConstantLanes, Constants, InputGradientLanes};
-use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, prefetch, store, vectorised};
+use super::prefetch::prefetch_value;
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, store, vectorised};
 use super::sum_in_order;
 use super::sums::Sums;
 use super::upstream::Upstream;
@@ -158,10 +159,10 @@ impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
             let (mut left, mut middle) = (zero, if pad == 1 { column.get(0) } else { zero });
             for ix in 0..w {
                 let line = (at / L * w + ix) * L;
-                prefetch(input, next + line);
-                prefetch(out, next + line);
-                prefetch(raw, next_upstream + line);
-                prefetch(gradient, next_upstream + line);
+                prefetch_value(input, next + line);
+                prefetch_value(out, next + line);
+                prefetch_value(raw, next_upstream + line);
+                prefetch_value(gradient, next_upstream + line);
                 let right = column.get(ix + pad);
                 let taps = [(0, &right), (1, &middle), (2, &left)];
                 pixels.meet(simd, out, input, ix * c + at, &constants, taps);
@@ -172,11 +173,11 @@ impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
             for ox in 0..=w.div_ceil(2) {
                 let line = (at / L * ow + ox) * L;
                 for line in [2 * line, 2 * line + L] {
-                    prefetch(input, next + line);
-                    prefetch(out, next + line);
+                    prefetch_value(input, next + line);
+                    prefetch_value(out, next + line);
                 }
-                prefetch(raw, next_upstream + line);
-                prefetch(gradient, next_upstream + line);
+                prefetch_value(raw, next_upstream + line);
+                prefetch_value(gradient, next_upstream + line);
                 let here = column.get(ox);
                 if 2 * ox >= pad && 2 * ox - pad < w {
                     let at = (2 * ox - pad) * c + at;

@@ -9,7 +9,7 @@ use super::depthwise::{InputRows, convolve_row};
 use super::normalization::{AsStored, Map};
 use super::packed::Packed;
 use super::pointwise::block_rows;
-use super::product::{Arithmetic, Finish, Left, PANEL, Single, padded};
+use super::product::{Ahead, Arithmetic, Finish, Left, PANEL, Single, padded};
 use super::scratch::with_scratch;
 use super::simd::{Simd, activate, load, vectorised};
 use super::stem::ImageRows;
@@ -95,6 +95,15 @@ impl Depthwise<'_> {
             |simd| convolve_row(simd, (out, stride), &rows, maps, self.taps, self.conv, self.shape),
         );
     }
+
+    /// About the part of `x` from which `count` rows of the output are computed, from `row` on.
+    fn input<'a>(&self, x: &'a [f32], row: usize, count: usize) -> &'a [f32] {
+        let DepthwiseShape { h, w, c, oh, .. } = self.shape;
+        let len = w * c;
+        let start = (row / oh * h + row % oh * self.conv.stride) * len;
+        let rest = x.get(start..).unwrap_or_default();
+        &rest[..rest.len().min(count * self.conv.stride * len)]
+    }
 }
 
 /// A pointwise convolution: weights `[cin, cout]`, and what follows it.
@@ -106,7 +115,7 @@ pub(crate) struct Pointwise<'a> {
 
 impl Pointwise<'_> {
     /// The output channels `start..start + out.len() / pixels` of the pixels in `x`, `stride` apart.
-    fn multiply(&self, out: &mut [f32], channels: Range<usize>, x: &[f32], stride: usize) {
+    fn multiply(&self, out: &mut [f32], channels: Range<usize>, x: &[f32], stride: usize, ahead: Ahead) {
         let Epilogue { bias, max } = self.epilogue;
         Single::multiply(
             out,
@@ -118,6 +127,7 @@ impl Pointwise<'_> {
                 bias: &bias[channels],
                 max,
             },
+            ahead,
         );
     }
 }
@@ -137,7 +147,8 @@ pub(crate) fn separable(out: &mut [f32], x: &[f32], depthwise: &Depthwise, point
             for (i, between) in between.chunks_exact_mut(ow * stride).enumerate() {
                 depthwise.row(between, stride, x, block * rows + i);
             }
-            pointwise.multiply(out, 0..cout, between, stride);
+            let ahead = Ahead::of(depthwise.input(x, (block + 1) * rows, rows));
+            pointwise.multiply(out, 0..cout, between, stride, ahead);
         });
     });
 }
@@ -156,7 +167,7 @@ fn separable_by_output_channels(out: &mut [f32], x: &[f32], depthwise: &Depthwis
         let chunks = columns.par_chunks_mut(CHANNELS * pixels).enumerate();
         chunks.for_each(|(i, out)| {
             let channels = i * CHANNELS..i * CHANNELS + out.len() / pixels;
-            pointwise.multiply(out, channels, between, stride);
+            pointwise.multiply(out, channels, between, stride, Ahead::NOTHING);
         });
         for (i, columns) in columns.chunks(CHANNELS * pixels).enumerate() {
             let width = columns.len() / pixels;

@@ -2,6 +2,7 @@
 //! and add to sums in float32.
 
 use super::machine::Machine;
+use super::prefetch::{Ahead, Cache, prefetch};
 use super::simd::activate;
 
 /// What happens to a finished sum.
@@ -28,6 +29,7 @@ pub(crate) struct Job<'a, W> {
     pub right_depth: usize,
     pub out: *mut f32,
     pub finish: Finish<'a>,
+    pub ahead: Ahead,
 }
 
 /// Columns that lie side by side in the right factor; every tile's width divides it.
@@ -43,18 +45,6 @@ const TILE: usize = TILE_ROWS * PANEL;
 #[repr(align(64))]
 struct Aligned([f32; TILE]);
 
-/// Starts to load the cache line of `address`, which may be any address.
-#[inline(always)]
-fn prefetch(address: *const f32) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: SSE is part of every x86-64 processor, and a prefetch never faults.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
-}
-
 impl<W: Copy> Job<'_, W> {
     /// Runs in tiles of at most `R` rows and `V` registers of columns.
     ///
@@ -64,15 +54,16 @@ impl<W: Copy> Job<'_, W> {
     /// of `out`; `cols` elements of the bias, if there is one.
     #[inline(always)]
     pub(super) unsafe fn run<M: Machine<Word = W>, const R: usize, const V: usize>(&self, machine: M) {
+        let mut ahead = self.ahead;
         let mut col = 0;
         while col < self.cols {
             // SAFETY: the caller upholds the contract; `col` stays inside the product.
             unsafe {
                 if self.cols - col > M::LANES {
-                    self.columns::<M, R, V>(machine, col);
+                    self.columns::<M, R, V>(machine, col, &mut ahead);
                     col += V * M::LANES;
                 } else {
-                    self.columns::<M, R, 1>(machine, col);
+                    self.columns::<M, R, 1>(machine, col, &mut ahead);
                     col += M::LANES;
                 }
             }
@@ -84,7 +75,12 @@ impl<W: Copy> Job<'_, W> {
     /// # Safety
     /// See [`Self::run`]; the column `col` exists.
     #[inline(always)]
-    unsafe fn columns<M: Machine<Word = W>, const R: usize, const V: usize>(&self, machine: M, col: usize) {
+    unsafe fn columns<M: Machine<Word = W>, const R: usize, const V: usize>(
+        &self,
+        machine: M,
+        col: usize,
+        ahead: &mut Ahead,
+    ) {
         let mut row = 0;
         // SAFETY: the caller upholds the contract; `row` stays inside the product.
         unsafe {
@@ -93,19 +89,19 @@ impl<W: Copy> Job<'_, W> {
                     // The rest goes by tiles of four: with two rows, a tile waits for its own sums. So a tile and two rows are
                     // fours as well.
                     left if left >= R && left != R + 2 => {
-                        self.tile::<M, R, V>(machine, row, col);
+                        self.tile::<M, R, V>(machine, row, col, ahead);
                         R
                     }
                     4.. => {
-                        self.tile::<M, 4, V>(machine, row, col);
+                        self.tile::<M, 4, V>(machine, row, col, ahead);
                         4
                     }
                     2.. => {
-                        self.tile::<M, 2, V>(machine, row, col);
+                        self.tile::<M, 2, V>(machine, row, col, ahead);
                         2
                     }
                     _ => {
-                        self.tile::<M, 1, V>(machine, row, col);
+                        self.tile::<M, 1, V>(machine, row, col, ahead);
                         1
                     }
                 };
@@ -121,6 +117,7 @@ impl<W: Copy> Job<'_, W> {
         machine: M,
         row: usize,
         col: usize,
+        ahead: &mut Ahead,
     ) {
         let width = V * M::LANES;
         // SAFETY: the caller guarantees every address below to be valid, by the contract of `run`.
@@ -130,13 +127,15 @@ impl<W: Copy> Job<'_, W> {
             if matches!(self.finish, Finish::Add) {
                 for i in 0..R {
                     let start = self.out.wrapping_add((row + i) * self.cols + col);
-                    prefetch(start);
+                    prefetch(Cache::First, start);
                     // Past the end of the product where a tile is wider than what is left.
-                    prefetch(start.wrapping_add((V - 1) * M::LANES));
+                    prefetch(Cache::First, start.wrapping_add((V - 1) * M::LANES));
                 }
             }
+            let load_ahead = ahead.loader();
             let mut sums = [[machine.zero(); V]; R];
             for p in 0..self.depth {
+                load_ahead(p);
                 let (left, right) = (left.add(p * self.left_depth), right.add(p * self.right_depth));
                 let mut columns = [machine.load(right); V];
                 for (v, columns) in columns.iter_mut().enumerate().skip(1) {
@@ -149,6 +148,7 @@ impl<W: Copy> Job<'_, W> {
                     }
                 }
             }
+            ahead.advance(self.depth);
             let cols = (self.cols - col).min(width);
             let out = self.out.add(row * self.cols + col);
             if cols < width {

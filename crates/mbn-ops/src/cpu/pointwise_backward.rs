@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::normalization::Constants;
-use super::packed::Packed;
+use super::packed::{pack, packed_len};
 use super::pointwise::{block_rows, is_paired, own_result};
-use super::product::{Arithmetic, Finish, Left, Paired, Right, Single, TILE_ROWS, padded, words};
+use super::product::{Ahead, Arithmetic, Finish, Left, Paired, Right, Single, TILE_ROWS, padded, words};
 use super::scratch::with_scratch;
 use super::simd::vectorised;
 use super::sums::Sums;
@@ -48,13 +48,25 @@ fn backward_as<T: Element, F: Arithmetic>(
     cin: usize,
     cout: usize,
 ) -> (Vec<f32>, Sums) {
+    with_scratch([packed_len::<F>(cout, cin)], |[memory]| {
+        let weights = pack::<F>(words::<F>(memory), cout, cin, |p, col| w[p * cin + col]);
+        backward_packed::<T, F>(out, input, upstream, weights)
+    })
+}
+
+fn backward_packed<T: Element, F: Arithmetic>(
+    out: &mut [T],
+    input: Activated<T>,
+    upstream: Upstream<T>,
+    weights: Right<F::Word>,
+) -> (Vec<f32>, Sums) {
+    let (cin, cout) = (input.constants.mean.len(), upstream.map.channels());
     let rows = input.raw.len() / cin;
     let parts = (PARTS_VALUES / (cin * cout)).clamp(1, PARTS);
     let part = rows.div_ceil(parts).next_multiple_of(TILE_ROWS);
     // Blocks of one size, or the last of each part would hardly be worth its overhead.
     let blocks = part.div_ceil(block_rows(cin + cout));
     let block = part.div_ceil(blocks).next_multiple_of(TILE_ROWS);
-    let weights = Packed::new::<F>(cout, cin, |p, col| w[p * cin + col]);
     let parts = out
         .par_chunks_mut(part * cin)
         .zip(input.raw.par_chunks(part * cin))
@@ -71,9 +83,10 @@ fn backward_as<T: Element, F: Arithmetic>(
             gradient,
             map: upstream.map,
         };
-        let blocks = out.chunks_mut(block * cin).zip(raw.chunks(block * cin));
-        for ((out, raw), upstream) in blocks.zip(upstream.chunks(block * cout)) {
-            gradients.add_block::<T, F>(out, Activated { raw, ..input }, upstream, &weights);
+        let reads = raw.chunks(block * cin).zip(upstream.chunks(block * cout));
+        let next = reads.clone().skip(1).map(Some).chain([None]);
+        for (out, ((raw, upstream), next)) in out.chunks_mut(block * cin).zip(reads.zip(next)) {
+            gradients.add_block::<T, F>(out, Activated { raw, ..input }, upstream, next, weights);
         }
         (gradients.dw, gradients.sums)
     });
@@ -94,7 +107,8 @@ impl Gradients {
         out: &mut [T],
         input: Activated<T>,
         upstream: Upstream<T>,
-        weights: &Packed<F::Word>,
+        next: Option<(&[T], Upstream<T>)>,
+        weights: Right<F::Word>,
     ) {
         let cin = input.constants.mean.len();
         let cout = upstream.map.channels();
@@ -126,6 +140,10 @@ impl Gradients {
                 },
             );
             let columns = if is_single { &*dy } else { dy_stacked };
+            let [ahead, further_ahead] = match next {
+                Some((raw, upstream)) => [Ahead::both(upstream.raw, raw), Ahead::of(upstream.gradient)],
+                None => [Ahead::NOTHING; 2],
+            };
             let finish = if std::mem::take(&mut self.is_first) {
                 Finish::Store
             } else {
@@ -138,6 +156,7 @@ impl Gradients {
                 Left::transposed(columns, stride_out),
                 Right::rows(a, stride_in),
                 finish,
+                ahead,
             );
             let result = T::as_f32_mut(out);
             let is_own = result.is_none();
@@ -146,8 +165,9 @@ impl Gradients {
                 cin,
                 F::words(cout),
                 Left::rows(dy, stride),
-                weights.right(),
+                weights,
                 Finish::Store,
+                further_ahead,
             );
             let product = is_own.then_some(&*product);
             vectorised(

@@ -8,6 +8,7 @@ use pulp::{Simd, WithSimd};
 use super::machine::Floats;
 use super::microkernel::Job;
 pub(crate) use super::microkernel::{Finish, PANEL, TILE_ROWS};
+pub(crate) use super::prefetch::Ahead;
 use super::simd::{dispatch, has_bf16_products};
 use crate::operands::element::Element;
 
@@ -89,7 +90,7 @@ pub(crate) trait Arithmetic {
     /// [`job`] must have checked the job.
     unsafe fn run(job: &Job<Self::Word>);
 
-    /// `left * right`, `[rows, cols]`, into `out`.
+    /// `left * right`, `[rows, cols]`, into `out`; starts to load what is `ahead`.
     ///
     /// # Panics
     /// If words are missing: a fault of the calling kernel.
@@ -100,9 +101,14 @@ pub(crate) trait Arithmetic {
         left: Left<Self::Word>,
         right: Right<Self::Word>,
         finish: Finish,
+        ahead: Ahead,
     ) {
+        let job = Job {
+            ahead,
+            ..job(out, cols, depth, left, right, finish)
+        };
         // SAFETY: `job` checks that all words are there.
-        unsafe { Self::run(&job(out, cols, depth, left, right, finish)) }
+        unsafe { Self::run(&job) }
     }
 
     /// Words of a row of `len` values.
@@ -217,6 +223,7 @@ fn job<'a, W>(
         right_depth: right.depth_stride,
         out: out.as_mut_ptr(),
         finish,
+        ahead: Ahead::NOTHING,
     }
 }
 

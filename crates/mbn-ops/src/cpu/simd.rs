@@ -138,19 +138,6 @@ pub(crate) fn mul_add_lanes<const L: usize>(simd: Simd, a: [f32; L], b: [f32; L]
     out
 }
 
-/// Starts to load the cache line of `values[at]` into the second-level cache; `at` may be past the end.
-#[inline(always)]
-pub(crate) fn prefetch<T>(values: &[T], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: SSE is part of every x86-64 processor, and a prefetch never faults, whatever the address.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().wrapping_add(at).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, at);
-}
-
 /// `L` values from `at` on.
 #[inline(always)]
 pub(crate) fn load<T: Element, const L: usize>(values: &[T], at: usize) -> [f32; L] {

@@ -15,7 +15,7 @@ pub(crate) struct Upstream<'a, T> {
 
 impl<'a, T: Element> Upstream<'a, T> {
     /// Blocks of `len` values.
-    pub fn chunks(self, len: usize) -> impl Iterator<Item = Self> {
+    pub fn chunks(self, len: usize) -> impl Iterator<Item = Self> + Clone {
         let Self { raw, gradient, map } = self;
         let chunks = raw.chunks(len).zip(gradient.chunks(len));
         chunks.map(move |(raw, gradient)| Self { raw, gradient, map })

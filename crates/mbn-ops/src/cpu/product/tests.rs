@@ -58,6 +58,7 @@ fn agrees_with_the_definition<F: Arithmetic>() {
                 Left::rows(&words, stride),
                 packed.right(),
                 finish,
+                Ahead::both(&a, &b),
             );
             out.clone()
         };
@@ -85,7 +86,15 @@ fn agrees_with_the_definition<F: Arithmetic>() {
             Left::transposed(&left, left_stride),
             Right::rows(&right, right_stride),
         );
-        F::multiply(&mut out, cols, F::words(depth), left, right, Finish::Store);
+        F::multiply(
+            &mut out,
+            cols,
+            F::words(depth),
+            left,
+            right,
+            Finish::Store,
+            Ahead::NOTHING,
+        );
         assert_eq!(out, expected);
     }
 }
@@ -109,5 +118,5 @@ fn bfloat16_products_are_their_definition() {
 #[should_panic(expected = "last < left.words.len()")]
 fn too_few_words_are_noticed() {
     let (left, right) = (Left::rows(&[1.0; 4], 2), Right::rows(&[1.0; 64], 32));
-    Single::multiply(&mut [0.0; 6], 2, 2, left, right, Finish::Store);
+    Single::multiply(&mut [0.0; 6], 2, 2, left, right, Finish::Store, Ahead::NOTHING);
 }
