@@ -1,7 +1,5 @@
 //! Gradients of the 1x1 convolution, block by block while it is in the cache.
 
-use std::sync::{Mutex, PoisonError};
-
 use rayon::prelude::*;
 
 use super::normalization::Constants;
@@ -17,9 +15,6 @@ use crate::operands::element::Element;
 /// Most parts of the weight gradient, a sum over all rows, and the most values of all parts together.
 const PARTS: usize = 32;
 const PARTS_VALUES: usize = 4 * 1024 * 1024;
-
-/// Memory of parts for the next call: fresh pages would cost as much as the sums.
-static KEPT: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 /// Writes to `out`, `[rows, cin]`, the gradient of batch norm's result in the layer before, given its `raw` input
 /// and constants. Returns the weights' gradient `[cout, cin]`, and the sums of `out` and of `out (raw - mean)`.
@@ -48,33 +43,42 @@ fn backward_as<T: Element, F: Arithmetic>(
     cin: usize,
     cout: usize,
 ) -> (Vec<f32>, Sums) {
-    with_scratch([packed_len::<F>(cout, cin)], |[memory]| {
-        let weights = pack::<F>(words::<F>(memory), cout, cin, |p, col| w[p * cin + col]);
-        backward_packed::<T, F>(out, input, upstream, weights)
-    })
-}
-
-fn backward_packed<T: Element, F: Arithmetic>(
-    out: &mut [T],
-    input: Activated<T>,
-    upstream: Upstream<T>,
-    weights: Right<F::Word>,
-) -> (Vec<f32>, Sums) {
-    let (cin, cout) = (input.constants.mean.len(), upstream.map.channels());
     let rows = input.raw.len() / cin;
     let parts = (PARTS_VALUES / (cin * cout)).clamp(1, PARTS);
     let part = rows.div_ceil(parts).next_multiple_of(TILE_ROWS);
+    let parts = rows.div_ceil(part);
+    with_scratch(
+        [packed_len::<F>(cout, cin), parts * cin * cout],
+        |[memory, dw]| {
+            let weights = pack::<F>(words::<F>(memory), cout, cin, |p, col| w[p * cin + col]);
+            let sums = backward_packed::<T, F>(out, dw, input, upstream, weights, part);
+            (sum_of_parts(dw, cin * cout), sums)
+        },
+    )
+}
+
+/// [`backward`] in parts of `part` rows; writes each part's gradient of the weights to `dw`.
+fn backward_packed<T: Element, F: Arithmetic>(
+    out: &mut [T],
+    dw: &mut [f32],
+    input: Activated<T>,
+    upstream: Upstream<T>,
+    weights: Right<F::Word>,
+    part: usize,
+) -> Sums {
+    let (cin, cout) = (input.constants.mean.len(), upstream.map.channels());
     // Blocks of one size, or the last of each part would hardly be worth its overhead.
     let blocks = part.div_ceil(block_rows(cin + cout));
     let block = part.div_ceil(blocks).next_multiple_of(TILE_ROWS);
     let parts = out
         .par_chunks_mut(part * cin)
+        .zip(dw.par_chunks_exact_mut(cin * cout))
         .zip(input.raw.par_chunks(part * cin))
         .zip(upstream.raw.par_chunks(part * cout))
         .zip(upstream.gradient.par_chunks(part * cout));
-    let parts = parts.map(|(((out, raw), raw_above), gradient)| {
+    let sums = parts.map(|((((out, dw), raw), raw_above), gradient)| {
         let mut gradients = Gradients {
-            dw: take(cout * cin),
+            dw,
             is_first: true,
             sums: Sums::new(cin),
         };
@@ -88,20 +92,19 @@ fn backward_packed<T: Element, F: Arithmetic>(
         for (out, ((raw, upstream), next)) in out.chunks_mut(block * cin).zip(reads.zip(next)) {
             gradients.add_block::<T, F>(out, Activated { raw, ..input }, upstream, next, weights);
         }
-        (gradients.dw, gradients.sums)
+        gradients.sums
     });
-    let (dw, sums): (Vec<_>, Vec<_>) = parts.collect::<Vec<_>>().into_iter().unzip();
-    (sum_and_keep(dw), Sums::in_order(sums))
+    Sums::in_order(sums.collect::<Vec<_>>())
 }
 
 /// What is summed over blocks.
-struct Gradients {
-    dw: Vec<f32>,
+struct Gradients<'a> {
+    dw: &'a mut [f32],
     is_first: bool,
     sums: Sums,
 }
 
-impl Gradients {
+impl Gradients<'_> {
     fn add_block<T: Element, F: Arithmetic>(
         &mut self,
         out: &mut [T],
@@ -150,7 +153,7 @@ impl Gradients {
                 Finish::Add
             };
             F::multiply(
-                &mut self.dw,
+                self.dw,
                 cin,
                 stacked,
                 Left::transposed(columns, stride_out),
@@ -181,28 +184,24 @@ impl Gradients {
     }
 }
 
-/// A vector of `len` values of any content.
-fn take(len: usize) -> Vec<f32> {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut part = kept.pop().unwrap_or_default();
-    drop(kept);
-    part.resize(len, 0.0);
-    part
-}
+/// Adds parts of `len` values in their order.
+fn sum_of_parts(parts: &[f32], len: usize) -> Vec<f32> {
+    /// Values that are added together.
+    const LANES: usize = 16;
+    /// Fewest of these groups that a thread adds.
+    const GROUPS: usize = 1024;
 
-/// Adds `parts` in their order.
-fn sum_and_keep(parts: Vec<Vec<f32>>) -> Vec<f32> {
-    /// Values that a thread sums at a time.
-    const CHUNK: usize = 16 * 1024;
-    let mut parts = parts.into_iter();
-    let mut total = parts.next().unwrap_or_default();
-    let parts: Vec<_> = parts.collect();
-    total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
-        for part in &parts {
-            let part = &part[i * CHUNK..][..total.len()];
-            total.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+    // Collected, so that no thread alone touches the new memory first.
+    let groups = (0..len / LANES).into_par_iter().with_min_len(GROUPS).map(|i| {
+        let mut sums = [0.0; LANES];
+        for part in parts.chunks_exact(len) {
+            let values = &part[i * LANES..][..LANES];
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
         }
+        sums
     });
-    KEPT.lock().unwrap_or_else(PoisonError::into_inner).extend(parts);
+    let mut total = groups.collect::<Vec<_>>().into_flattened();
+    let rest = total.len()..len;
+    total.extend(rest.map(|i| parts.iter().skip(i).step_by(len).sum::<f32>()));
     total
 }
