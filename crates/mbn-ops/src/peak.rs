@@ -32,7 +32,7 @@ fn rate<F: Arithmetic>() -> f64 {
 
     let stride = padded(F::words(DEPTH));
     let left = vec![F::word(0.5, 0.5); ROWS * stride];
-    let right = Packed::new::<F>(DEPTH, COLS, |_, _| 0.25);
+    let right = Packed::columns::<F>(&vec![0.25; DEPTH * COLS], DEPTH);
     let threads = rayon::current_num_threads();
     let flops = (2 * ROWS * COLS * DEPTH * PRODUCTS * threads) as f64;
     let mut results = vec![vec![0.0; ROWS * COLS]; threads];

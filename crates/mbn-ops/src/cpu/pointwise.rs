@@ -4,7 +4,7 @@ use candle_core::DType;
 use rayon::prelude::*;
 
 use super::normalization::Constants;
-use super::packed::{pack, packed_len};
+use super::packed::{pack_columns, packed_len};
 use super::product::{Ahead, Arithmetic, Finish, Left, Paired, Right, Single, TILE_ROWS, padded, words};
 use super::scratch::with_scratch;
 use super::simd::{has_bf16_products, vectorised};
@@ -53,7 +53,7 @@ fn forward_as<T: Element, F: Arithmetic>(
     cout: usize,
 ) -> Sums {
     with_scratch([packed_len::<F>(cin, cout)], |[memory]| {
-        let weights = pack::<F>(words::<F>(memory), cin, cout, |p, col| w[col * cin + p]);
+        let weights = pack_columns::<F>(words::<F>(memory), w, cin);
         forward_packed::<T, F>(out, x, constants, weights, cout)
     })
 }

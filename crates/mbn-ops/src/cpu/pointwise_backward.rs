@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::normalization::Constants;
-use super::packed::{pack, packed_len};
+use super::packed::{pack_rows, packed_len};
 use super::pointwise::{block_rows, is_paired, own_result};
 use super::product::{Ahead, Arithmetic, Finish, Left, Paired, Right, Single, TILE_ROWS, padded, words};
 use super::scratch::with_scratch;
@@ -50,7 +50,7 @@ fn backward_as<T: Element, F: Arithmetic>(
     with_scratch(
         [packed_len::<F>(cout, cin), parts * cin * cout],
         |[memory, dw]| {
-            let weights = pack::<F>(words::<F>(memory), cout, cin, |p, col| w[p * cin + col]);
+            let weights = pack_rows::<F>(words::<F>(memory), w, cin);
             let sums = backward_packed::<T, F>(out, dw, input, upstream, weights, part);
             (sum_of_parts(dw, cin * cout), sums)
         },

@@ -41,9 +41,8 @@ impl FusedPointwise {
 
     fn packed(&self, weight: &[f32]) -> &Packed<f32> {
         self.packed.get_or_init(|| {
-            let cout = self.channels();
-            let cin = weight.len() / cout;
-            Packed::new::<Single>(cin, cout, |p, col| weight[col * cin + p])
+            let cin = weight.len() / self.channels();
+            Packed::columns::<Single>(weight, cin)
         })
     }
 }

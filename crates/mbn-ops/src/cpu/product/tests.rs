@@ -1,6 +1,8 @@
 //! Products against their definition.
 
-use super::super::packed::Packed;
+use pulp::bytemuck::cast_slice;
+
+use super::super::packed::{pack_columns, pack_rows, packed_len};
 use super::*;
 
 /// Values that bfloat16 holds exactly, so that both types give the same sums.
@@ -48,7 +50,14 @@ fn agrees_with_the_definition<F: Arithmetic>() {
             |i: usize, j: usize| -> f32 { (0..depth).map(|p| a[i * depth + p] * b[p * cols + j]).sum() };
         let expected: Vec<f32> = (0..rows * cols).map(|k| sum(k / cols, k % cols)).collect();
         let (words, stride, ..) = lay_out::<F>(&a, depth);
-        let packed = Packed::new::<F>(depth, cols, |p, col| b[p * cols + col]);
+        let b_transposed: Vec<f32> = (0..b.len()).map(|k| b[k % depth * cols + k / depth]).collect();
+        let mut memory = [(); 2].map(|()| vec![F::word(7.0, 7.0); packed_len::<F>(depth, cols)]);
+        let [rows_packed, columns_packed] = &mut memory;
+        pack_columns::<F>(columns_packed, &b_transposed, depth);
+        pack_rows::<F>(rows_packed, &b, cols);
+        let bits = |words| cast_slice::<F::Word, u32>(words).to_vec();
+        assert_eq!(bits(rows_packed), bits(columns_packed));
+        let packed = Right::panels(rows_packed, F::words(depth));
         let mut out = vec![7.0; rows * cols];
         let mut multiply = |finish| {
             F::multiply(
@@ -56,7 +65,7 @@ fn agrees_with_the_definition<F: Arithmetic>() {
                 cols,
                 F::words(depth),
                 Left::rows(&words, stride),
-                packed.right(),
+                packed,
                 finish,
                 Ahead::both(&a, &b),
             );
