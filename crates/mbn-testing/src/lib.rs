@@ -22,6 +22,6 @@ pub use projections::{PROJECTIONS, projections, uniform};
 pub use python::Python;
 pub use reference::{Tensors, reference_path};
 pub use skip::{Needs, skip};
-pub use threads::most_threads;
+pub use threads::{expect_threads, most_threads};
 pub use turn::{Turn, Turns};
 pub use weight_file::{StoredTensors, save_tensors, stored_tensors};

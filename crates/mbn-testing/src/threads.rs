@@ -17,3 +17,27 @@ pub fn most_threads(child: &mut Child) -> usize {
     }
     most
 }
+
+/// Fails unless a program has at least `threads` threads, and at most four more: the main one, and some for other work than
+/// computing. `run` starts it and returns [`most_threads`].
+///
+/// On a busy machine samples can miss threads that live for a moment, so that only several runs together show too few.
+///
+/// # Panics
+/// If there are more or fewer, with `what` in the message.
+pub fn expect_threads(threads: usize, what: &str, mut run: impl FnMut() -> usize) {
+    const MORE: usize = 4;
+    const RUNS: usize = 5;
+
+    let mut most = 0;
+    for _ in 0..RUNS {
+        most = most.max(run());
+        if most >= threads {
+            break;
+        }
+    }
+    assert!(
+        (threads..=threads + MORE).contains(&most),
+        "{what}: {most} threads, {threads} asked for"
+    );
+}

@@ -148,23 +148,24 @@ fn the_state_of_a_run_stands_for_its_folder_and_not_for_weights() {
 fn training_starts_few_threads_more_than_asked_for() {
     let folder = data();
     for threads in [1, 12] {
-        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
-            .args(common::words(SMALL))
-            .args([
-                "--threads",
-                &threads.to_string(),
-                "--out",
-                &format!("run{threads}"),
-            ])
-            .current_dir(folder.path())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let most = mbn_testing::most_threads(&mut child);
-        assert!(child.wait().unwrap().success());
-        assert!(
-            (threads..=threads + 4).contains(&most),
-            "{most} threads, {threads} asked for"
-        );
+        let mut runs = 0;
+        mbn_testing::expect_threads(threads, "training", || {
+            runs += 1;
+            let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
+                .args(common::words(SMALL))
+                .args([
+                    "--threads",
+                    &threads.to_string(),
+                    "--out",
+                    &format!("run{threads}-{runs}"),
+                ])
+                .current_dir(folder.path())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            let most = mbn_testing::most_threads(&mut child);
+            assert!(child.wait().unwrap().success());
+            most
+        });
     }
 }

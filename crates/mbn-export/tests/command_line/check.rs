@@ -118,24 +118,23 @@ fn a_few_threads_more_than_asked_for_are_started() {
         (1, "--no-fold"),
         (12, "--no-fold"),
     ] {
-        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mbn-export"))
-            .args([
-                "--weights=w.safetensors",
-                more,
-                "--threads",
-                &threads.to_string(),
-                "out.onnx",
-            ])
-            .current_dir(folder.path())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let most = mbn_testing::most_threads(&mut child);
-        // Without ONNX Runtime the second pair ends with an error, on as many threads.
-        child.wait().unwrap();
-        assert!(
-            (threads..=threads + 4).contains(&most),
-            "{most} threads, {threads} asked for"
-        );
+        mbn_testing::expect_threads(threads, more, || {
+            let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mbn-export"))
+                .args([
+                    "--weights=w.safetensors",
+                    more,
+                    "--threads",
+                    &threads.to_string(),
+                    "out.onnx",
+                ])
+                .current_dir(folder.path())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            let most = mbn_testing::most_threads(&mut child);
+            // Without ONNX Runtime the second pair ends with an error, on as many threads.
+            child.wait().unwrap();
+            most
+        });
     }
 }
