@@ -3,6 +3,7 @@
 
 pub(crate) mod depthwise;
 pub(crate) mod depthwise_backward;
+mod gradient_rows;
 pub(crate) mod inference;
 pub(crate) mod loss;
 mod machine;

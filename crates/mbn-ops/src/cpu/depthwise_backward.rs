@@ -3,8 +3,10 @@
 use rayon::prelude::*;
 
 use super::depthwise::PARTS;
-use super::normalization::{ConstantLanes, Constants, InputGradientLanes};
+use super::gradient_rows::GradientRows;
+use super::normalization::{ConstantLanes, Constants};
 use super::prefetch::prefetch_value;
+use super::scratch::with_scratch;
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, store, vectorised};
 use super::sum_in_order;
 use super::sums::Sums;
@@ -30,24 +32,35 @@ pub(crate) fn backward<T: Element>(
     let parts = parts.enumerate().map(|(i, (out, raw))| {
         let mut sums = Sums::new(s.c);
         let mut dw = vec![0.0; 9 * s.c];
-        let rows = out.chunks_exact_mut(len).zip(raw.chunks_exact(len));
-        for (j, (out, raw)) in rows.enumerate() {
-            let context = Context {
-                raw,
-                constants,
-                upstream,
-                taps,
-                conv,
-                s,
-                out,
-                dw: &mut dw,
-                sums: &mut sums,
-            };
-            vectorised(
-                #[inline(always)]
-                |simd| context.run(simd, i * part + j),
-            );
-        }
+        with_scratch([GradientRows::values(s)], |[memory]| {
+            let mut gradients = GradientRows::new(memory, s);
+            let rows = out.chunks_exact_mut(len).zip(raw.chunks_exact(len));
+            for (j, (out, raw)) in rows.enumerate() {
+                let (image, iy) = ((i * part + j) / s.h, (i * part + j) % s.h);
+                let met = [0, 1, 2].map(|ky| conv.output(iy, ky, s.oh).map(|oy| image * s.oh + oy));
+                met.into_iter()
+                    .flatten()
+                    .for_each(|row| gradients.compute(row, upstream));
+                let context = Context {
+                    raw,
+                    constants,
+                    gradients: met.map(|row| gradients.row(row)),
+                    present: met.map(|row| row.is_some()),
+                    upstream,
+                    next_upstream: met[0].or(met[1]).map_or(0, |row| (row + 1) * s.ow * s.c),
+                    taps,
+                    conv,
+                    s,
+                    out,
+                    dw: &mut dw,
+                    sums: &mut sums,
+                };
+                vectorised(
+                    #[inline(always)]
+                    |simd| context.run(simd, iy),
+                );
+            }
+        });
         (dw, sums)
     });
     let (dw, sums): (Vec<_>, Vec<_>) = parts.collect::<Vec<_>>().into_iter().unzip();
@@ -59,7 +72,13 @@ struct Context<'a, T> {
     out: &'a mut [T],
     raw: &'a [T],
     constants: Constants<'a>,
+    /// The gradient of the convolution's result in the output rows that each row of the kernel leads to; zeros where
+    /// there is none.
+    gradients: [&'a [f32]; 3],
+    present: [bool; 3],
+    /// What the next of these rows is computed from, and where it starts there.
     upstream: Upstream<'a, T>,
+    next_upstream: usize,
     taps: &'a [f32],
     conv: Conv3x3,
     s: DepthwiseShape,
@@ -68,20 +87,19 @@ struct Context<'a, T> {
 }
 
 impl<T: Element> Context<'_, T> {
-    /// Row `row` of all `n h` input rows.
+    /// Row `iy` of an image.
     #[inline(always)]
-    fn run(self, simd: Simd, row: usize) {
-        let (image, iy) = (row / self.s.h, row % self.s.h);
+    fn run(self, simd: Simd, iy: usize) {
         let padded = iy + self.conv.pad_begin;
         let c = self.s.c;
         // With stride 2, even rows (counted from the padding) meet the first and last row of the kernel, odd ones
         // the middle row.
         if self.conv.stride == 1 {
-            for_lanes(simd, c, &mut Row::<T, 3, 1>::new(self, image, iy, [0, 1, 2]));
+            for_lanes(simd, c, &mut Row::<T, 3, 1>::new(self, [0, 1, 2]));
         } else if padded.is_multiple_of(2) {
-            for_lanes(simd, c, &mut Row::<T, 2, 2>::new(self, image, iy, [0, 2]));
+            for_lanes(simd, c, &mut Row::<T, 2, 2>::new(self, [0, 2]));
         } else {
-            for_lanes(simd, c, &mut Row::<T, 1, 2>::new(self, image, iy, [1]));
+            for_lanes(simd, c, &mut Row::<T, 1, 2>::new(self, [1]));
         }
     }
 }
@@ -90,34 +108,20 @@ impl<T: Element> Context<'_, T> {
 struct Row<'a, T, const R: usize, const S: usize> {
     context: Context<'a, T>,
     kys: [usize; R],
-    /// Where the output row that meets each of them starts; any row, with weights that count as zero, if there is
-    /// none.
-    starts: [usize; R],
-    present: [bool; R],
 }
 
 impl<'a, T: Element, const R: usize, const S: usize> Row<'a, T, R, S> {
     #[inline(always)]
-    fn new(context: Context<'a, T>, image: usize, iy: usize, kys: [usize; R]) -> Self {
-        let DepthwiseShape { oh, ow, c, .. } = context.s;
-        let conv = context.conv;
-        let rows = kys.map(|ky| conv.output(iy, ky, oh));
-        Self {
-            starts: rows.map(|oy| (image * oh + oy.unwrap_or(0)) * ow * c),
-            present: rows.map(|oy| oy.is_some()),
-            kys,
-            context,
-        }
+    fn new(context: Context<'a, T>, kys: [usize; R]) -> Self {
+        Self { context, kys }
     }
 
     #[inline(always)]
     fn weights<const L: usize>(&self, at: usize) -> [[[f32; L]; 3]; R] {
         let mut weights = [[[0.0; L]; 3]; R];
-        for r in 0..R {
-            if self.present[r] {
-                for (kx, weights) in weights[r].iter_mut().enumerate() {
-                    *weights = load(self.context.taps, (3 * self.kys[r] + kx) * self.context.s.c + at);
-                }
+        for (weights, ky) in weights.iter_mut().zip(self.kys) {
+            for (kx, weights) in weights.iter_mut().enumerate() {
+                *weights = load(self.context.taps, (3 * ky + kx) * self.context.s.c + at);
             }
         }
         weights
@@ -135,15 +139,8 @@ impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
             sums: [0.0; L],
             products: [0.0; L],
         };
-        let Upstream { raw, gradient, map } = self.context.upstream;
-        let mut rows = [(raw, gradient); R];
-        for (rows, start) in rows.iter_mut().zip(self.starts) {
-            *rows = (&raw[start..start + ow * c], &gradient[start..start + ow * c]);
-        }
-        let column = Columns::<T, L, R> {
-            simd,
-            map: map.lanes(at),
-            rows,
+        let column = Columns::<R> {
+            rows: self.kys.map(|ky| self.context.gradients[ky]),
             ow,
             c,
             at,
@@ -152,7 +149,8 @@ impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
         let (input, out) = (self.context.raw, &mut *self.context.out);
         // While this row is computed, the lines of the next one are loaded in the order of memory. A group of channels touches
         // one line of each pixel, an order that the processor does not foresee.
-        let (next, next_upstream) = (w * c, self.starts[0] + ow * c);
+        let (next, next_upstream) = (w * c, self.context.next_upstream);
+        let Upstream { raw, gradient, .. } = self.context.upstream;
         if S == 1 {
             // Tap kx of input column ix belongs to output column ix + pad - kx.
             let zero = [[0.0; L]; R];
@@ -172,12 +170,12 @@ impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
             let mut before = [[0.0; L]; R];
             for ox in 0..=w.div_ceil(2) {
                 let line = (at / L * ow + ox) * L;
+                prefetch_value(raw, next_upstream + line);
+                prefetch_value(gradient, next_upstream + line);
                 for line in [2 * line, 2 * line + L] {
                     prefetch_value(input, next + line);
                     prefetch_value(out, next + line);
                 }
-                prefetch_value(raw, next_upstream + line);
-                prefetch_value(gradient, next_upstream + line);
                 let here = column.get(ox);
                 if 2 * ox >= pad && 2 * ox - pad < w {
                     let at = (2 * ox - pad) * c + at;
@@ -199,9 +197,10 @@ impl<T: Element, const R: usize, const S: usize> Row<'_, T, R, S> {
     fn flush<const L: usize>(&mut self, pixels: &Pixels<L, R>, at: usize) {
         let c = self.context.s.c;
         for r in 0..R {
-            if self.present[r] {
+            let ky = self.kys[r];
+            if self.context.present[ky] {
                 for kx in 0..3 {
-                    let start = (3 * self.kys[r] + kx) * c + at;
+                    let start = (3 * ky + kx) * c + at;
                     for (dw, sum) in self.context.dw[start..start + L].iter_mut().zip(pixels.dw[r][kx]) {
                         *dw += sum;
                     }
@@ -253,25 +252,22 @@ impl<const L: usize, const R: usize> Pixels<L, R> {
     }
 }
 
-/// The gradient of the convolution's result for `L` channels in `R` rows of the output.
-struct Columns<'a, T, const L: usize, const R: usize> {
-    simd: Simd,
-    map: InputGradientLanes<L>,
-    /// The result, and the gradient of what batch norm makes of it.
-    rows: [(&'a [T], &'a [T]); R],
+/// The gradient of the convolution's result in `R` rows of the output.
+struct Columns<'a, const R: usize> {
+    rows: [&'a [f32]; R],
     ow: usize,
     c: usize,
     at: usize,
 }
 
-impl<T: Element, const L: usize, const R: usize> Columns<'_, T, L, R> {
-    /// Those of column `ox`; zero beside the output.
+impl<const R: usize> Columns<'_, R> {
+    /// Those of column `ox` for `L` channels; zero beside the output.
     #[inline(always)]
-    fn get(&self, ox: usize) -> [[f32; L]; R] {
+    fn get<const L: usize>(&self, ox: usize) -> [[f32; L]; R] {
         let mut column = [[0.0; L]; R];
         if ox < self.ow {
-            for (values, (raw, gradient)) in column.iter_mut().zip(self.rows) {
-                *values = self.map.load(self.simd, raw, gradient, ox * self.c + self.at);
+            for (values, row) in column.iter_mut().zip(self.rows) {
+                *values = load(row, ox * self.c + self.at);
             }
         }
         column
