@@ -103,12 +103,8 @@ pub(crate) trait Arithmetic {
         finish: Finish,
         ahead: Ahead,
     ) {
-        let job = Job {
-            ahead,
-            ..job(out, cols, depth, left, right, finish)
-        };
         // SAFETY: `job` checks that all words are there.
-        unsafe { Self::run(&job) }
+        unsafe { Self::run(&job(out, cols, depth, left, right, finish, ahead)) }
     }
 
     /// Words of a row of `len` values.
@@ -198,6 +194,7 @@ fn job<'a, W>(
     left: Left<W>,
     right: Right<W>,
     finish: Finish<'a>,
+    ahead: Ahead,
 ) -> Job<'a, W> {
     let rows = out.len() / cols;
     assert_eq!(out.len(), rows * cols);
@@ -223,7 +220,7 @@ fn job<'a, W>(
         right_depth: right.depth_stride,
         out: out.as_mut_ptr(),
         finish,
-        ahead: Ahead::NOTHING,
+        ahead,
     }
 }
 
