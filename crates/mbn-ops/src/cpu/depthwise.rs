@@ -1,11 +1,13 @@
-//! Depthwise 3x3 convolution, row by row; a group of channels keeps its nine weights in registers along a row.
+//! Depthwise 3x3 convolution: two rows of the output at a time, whose sums stay in registers.
+
+use std::array;
 
 use rayon::prelude::*;
 
-use super::normalization::{AsStored, Constants, Map};
+use super::normalization::{Constants, Map};
 use super::prefetch::prefetch_value;
-use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, store, vectorised};
-use super::sums::Sums;
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, rounded, store, unrolled, vectorised};
+use super::sums::{Sums, SumsOfResults};
 use crate::operands::conv3x3::Conv3x3;
 use crate::operands::element::Element;
 use crate::operands::shapes::DepthwiseShape;
@@ -28,181 +30,242 @@ pub(crate) fn forward<T: Element>(
     conv: Conv3x3,
     s: DepthwiseShape,
 ) -> Sums {
-    let part = (s.n * s.oh).div_ceil(PARTS);
+    // Two rows are computed together.
+    let part = (s.n * s.oh).div_ceil(PARTS).next_multiple_of(2);
     let parts = out.par_chunks_mut(part * s.ow * s.c).enumerate();
     let parts = parts.map(|(i, out)| {
         let mut sums = Sums::new(s.c);
-        for (j, out) in out.chunks_exact_mut(s.ow * s.c).enumerate() {
-            let rows = InputRows::new(x, i * part + j, conv, s);
-            vectorised(
-                #[inline(always)]
-                |simd| {
-                    convolve_row(simd, (out, s.c), &rows, (input, AsStored), taps, conv, s);
-                    sums.add_squares(simd, out, s.c);
-                },
-            );
-        }
+        let convolution = Convolution {
+            x,
+            prologue: input,
+            taps,
+            conv,
+            s,
+        };
+        convolution.rows(out, s.c, i * part, &mut SumsOfResults(&mut sums));
         sums
     });
     Sums::in_order(parts.collect::<Vec<_>>())
 }
 
-/// The rows that the taps of one output row meet.
-pub(super) struct InputRows<'a, T> {
-    /// A row in the padding is replaced by any other, whose weights count as zero.
-    rows: [&'a [T]; 3],
-    present: [bool; 3],
+/// What becomes of the results of a convolution.
+pub(super) trait Results {
+    /// What is known of `L` channels.
+    type Lanes<const L: usize>;
+
+    fn start<const L: usize>(&self, at: usize) -> Self::Lanes<L>;
+    /// What is stored in place of a result.
+    fn map<const L: usize>(&self, simd: Simd, lanes: &Self::Lanes<L>, x: [f32; L]) -> [f32; L];
+    /// Takes note of a value that was stored.
+    fn note<const L: usize>(&self, simd: Simd, lanes: &mut Self::Lanes<L>, stored: [f32; L]);
+    /// Ends a block of at most `2 BLOCK` values.
+    fn finish<const L: usize>(&mut self, lanes: Self::Lanes<L>, at: usize);
 }
 
-impl<'a, T> InputRows<'a, T> {
-    /// For row `row` of all `n oh` output rows.
-    pub fn new(x: &'a [T], row: usize, conv: Conv3x3, s: DepthwiseShape) -> Self {
-        let (image, oy) = (row / s.oh, row % s.oh);
-        let inside = [0, 1, 2].map(|ky| conv.input(oy, ky, s.h));
-        let at = |iy: usize| &x[(image * s.h + iy) * s.w * s.c..][..s.w * s.c];
-        Self {
-            rows: inside.map(|iy| at(iy.unwrap_or(0))),
-            present: inside.map(|iy| iy.is_some()),
+/// Columns of the output between two calls of [`Results::finish`].
+const BLOCK: usize = 16;
+
+/// A convolution of `x`, `[n, h, w, c]`, whose values the prologue maps.
+#[derive(Clone, Copy)]
+pub(super) struct Convolution<'a, T, P> {
+    pub x: &'a [T],
+    pub prologue: P,
+    /// `[9, c]`
+    pub taps: &'a [f32],
+    pub conv: Conv3x3,
+    pub s: DepthwiseShape,
+}
+
+impl<T: Element, P: Map> Convolution<'_, T, P> {
+    /// Rows of the output from row `row` of all `n oh` on, their pixels `stride` apart.
+    pub fn rows(&self, mut out: &mut [T], stride: usize, mut row: usize, results: &mut impl Results) {
+        let len = self.s.ow * stride;
+        while out.len() >= len {
+            let in_image = self.s.oh - row % self.s.oh;
+            let count = (out.len() / len).min(in_image).min(2);
+            let (now, rest) = out.split_at_mut(count * len);
+            vectorised(
+                #[inline(always)]
+                |simd| match (count, self.conv.stride) {
+                    (2, 1) => self.run::<2, 4, 1>(simd, now, stride, row, results),
+                    (2, _) => self.run::<2, 5, 2>(simd, now, stride, row, results),
+                    (_, 1) => self.run::<1, 3, 1>(simd, now, stride, row, results),
+                    _ => self.run::<1, 3, 2>(simd, now, stride, row, results),
+                },
+            );
+            out = rest;
+            row += count;
         }
     }
-}
 
-/// One output row, whose pixels lie `stride` apart, with a prologue for loaded values and an epilogue for stored ones.
-#[inline(always)]
-pub(super) fn convolve_row<T: Element, P: Map, E: Map>(
-    simd: Simd,
-    (out, stride): (&mut [T], usize),
-    rows: &InputRows<T>,
-    (prologue, epilogue): (P, E),
-    taps: &[f32],
-    conv: Conv3x3,
-    s: DepthwiseShape,
-) {
-    let row = Row {
-        out,
-        stride,
-        rows,
-        prologue,
-        epilogue,
-        taps,
-        conv,
-        s,
-    };
-    if conv.stride == 1 {
-        for_lanes(simd, s.c, &mut Strided::<T, P, E, 1>(row));
-    } else {
-        for_lanes(simd, s.c, &mut Strided::<T, P, E, 2>(row));
-    }
-}
-
-/// One output row.
-struct Row<'a, T, P, E> {
-    out: &'a mut [T],
-    stride: usize,
-    rows: &'a InputRows<'a, T>,
-    prologue: P,
-    epilogue: E,
-    taps: &'a [f32],
-    conv: Conv3x3,
-    s: DepthwiseShape,
-}
-
-/// One output row of a convolution of stride `S`.
-struct Strided<'a, T, P, E, const S: usize>(Row<'a, T, P, E>);
-
-impl<T: Element, P: Map, E: Map, const S: usize> Lanes for Strided<'_, T, P, E, S> {
     #[inline(always)]
-    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let DepthwiseShape { w, c, .. } = self.0.s;
-        let lanes = self.0.prologue.prepare::<L>(at);
-        let epilogue = self.0.epilogue.prepare::<L>(at);
-        let weights = masked_weights::<L>(self.0.taps, self.0.rows.present, c, at);
-        let rows = self.0.rows.rows;
-        let mut ix = -(self.0.conv.pad_begin as isize);
-        let column = Columns::<T, P, L> {
-            simd,
-            lanes,
-            rows,
-            w,
-            c,
-            at,
+    fn run<const K: usize, const R: usize, const S: usize>(
+        &self,
+        simd: Simd,
+        out: &mut [T],
+        stride: usize,
+        row: usize,
+        results: &mut impl Results,
+    ) {
+        let DepthwiseShape { h, w, c, oh, ow, .. } = self.s;
+        let (image, oy, pad) = (row / oh, row % oh, self.conv.pad_begin);
+        let top = (image * h + oy * S).wrapping_sub(pad);
+        let mut out = out.chunks_exact_mut(ow * stride);
+        let mut rows = Rows::<T, P, _, K, R, S> {
+            convolution: self,
+            input: Input {
+                x: self.x,
+                start: top.wrapping_mul(w * c),
+                has_first: oy * S >= pad,
+                has_last: oy * S + R - 1 < h + pad,
+                w,
+                c,
+                pad,
+            },
+            out: array::from_fn(|_| out.next().unwrap_or_default()),
+            stride,
+            results,
         };
-        let (mut left, mut middle) = (column.get(ix), column.get(ix + 1));
-        let row = self.0.s.ow * self.0.stride;
-        for (ox, out) in self.0.out.chunks_mut(self.0.stride).enumerate() {
-            // While this row is computed, the lines that the next one adds are loaded, in the order of memory. A group of
-            // channels touches one line of each pixel, an order that the processor does not foresee.
-            let line = (at / L * self.0.s.ow + ox) * L;
-            for next in 0..S {
-                for part in 0..S {
-                    prefetch_value(rows[2], (next + 1) * w * c + S * line + part * L);
-                }
-            }
-            prefetch_value(out, row - ox * self.0.stride + line);
-            let right = column.get(ix + 2);
-            let mut sums = [[0.0; L]; 3];
-            for ky in 0..3 {
-                sums[ky] = mul_add_lanes(simd, left[ky], weights[ky][0], sums[ky]);
-                sums[ky] = mul_add_lanes(simd, middle[ky], weights[ky][1], sums[ky]);
-                sums[ky] = mul_add_lanes(simd, right[ky], weights[ky][2], sums[ky]);
-            }
-            let mut sum = sums[0];
-            for lane in 0..L {
-                sum[lane] += sums[1][lane] + sums[2][lane];
-            }
-            store(out, at, E::apply(simd, &epilogue, sum));
-            ix += S as isize;
-            (left, middle) = if S == 1 {
-                (middle, right)
-            } else {
-                (right, column.get(ix + 1))
-            };
-        }
+        for_lanes(simd, c, &mut rows);
     }
 }
 
-/// Activations of `L` channels in three rows of the input.
-struct Columns<'a, T, P: Map, const L: usize> {
-    simd: Simd,
-    lanes: P::Lanes<L>,
-    rows: [&'a [T]; 3],
+/// The rows of the input that one or two rows of the output meet.
+#[derive(Clone, Copy)]
+struct Input<'a, T> {
+    x: &'a [T],
+    /// Where they start; the first may lie in the padding, and so before all of `x`.
+    start: usize,
+    /// Whether the first and the last of them are part of the image, as all others are.
+    has_first: bool,
+    has_last: bool,
     w: usize,
     c: usize,
-    at: usize,
+    pad: usize,
 }
 
-impl<T: Element, P: Map, const L: usize> Columns<'_, T, P, L> {
-    /// The activations of column `ix`; zero in the padding.
+/// `K` rows of the output of a convolution of stride `S`, which meet `R` rows of the input.
+struct Rows<'a, T, P, E, const K: usize, const R: usize, const S: usize> {
+    convolution: &'a Convolution<'a, T, P>,
+    input: Input<'a, T>,
+    out: [&'a mut [T]; K],
+    stride: usize,
+    results: &'a mut E,
+}
+
+impl<T: Element, P: Map, E: Results, const K: usize, const R: usize, const S: usize> Lanes
+    for Rows<'_, T, P, E, K, R, S>
+{
     #[inline(always)]
-    fn get(&self, ix: isize) -> [[f32; L]; 3] {
-        let mut column = [[0.0; L]; 3];
-        if ix >= 0 && (ix as usize) < self.w {
-            for (values, row) in column.iter_mut().zip(self.rows) {
-                *values = P::apply(
-                    self.simd,
-                    &self.lanes,
-                    load::<T, L>(row, ix as usize * self.c + self.at),
-                );
-            }
+    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
+        let DepthwiseShape { w, c, ow, .. } = self.convolution.s;
+        let mut pixels = Pixels::<P, K, R, S, L> {
+            simd,
+            prologue: self.convolution.prologue.prepare(at),
+            weights: kernel(self.convolution.taps, [0, 1, 2], c, at),
+            first: [[0.0; L]; K],
+            second: [[0.0; L]; K],
+            third: [[0.0; L]; K],
+        };
+        let input = self.input;
+        let next_input = input.start.wrapping_add(R * w * c);
+        let next_out = K * ow * self.stride;
+        pixels.meet(input, 0, 0, at);
+        if S == 1 {
+            pixels.meet(input, 0, 1, at);
         }
-        column
+        for start in (0..ow).step_by(BLOCK) {
+            let mut lanes = self.results.start::<L>(at);
+            for ox in start..(start + BLOCK).min(ow) {
+                // While these rows are computed, the lines that the next ones add are loaded, in the order of memory. A group
+                // of channels touches one line of each pixel, an order that the processor does not foresee.
+                let line = (at / L * ow + ox) * L;
+                for next in 0..K * S {
+                    for part in 0..S {
+                        prefetch_value(
+                            input.x,
+                            next_input.wrapping_add(next * w * c + S * line + part * L),
+                        );
+                    }
+                }
+                for k in 0..K {
+                    prefetch_value(self.out[0], next_out + k * ow * self.stride + line);
+                }
+                if S == 2 {
+                    pixels.meet(input, ox, 1, at);
+                }
+                pixels.meet(input, ox, 2, at);
+                unrolled!(k in [0 1] {
+                    if k < K {
+                        let value = self.results.map(simd, &lanes, pixels.first[k]);
+                        store(self.out[k], ox * self.stride + at, value);
+                        self.results.note(simd, &mut lanes, rounded::<T, L>(value));
+                        pixels.first[k] = pixels.second[k];
+                        pixels.second[k] = pixels.third[k];
+                        pixels.third[k] = [0.0; L];
+                    }
+                });
+            }
+            self.results.finish(lanes, at);
+        }
     }
 }
 
-/// Weights of the channels `at..at + L` by row and column; zero in rows that are not present.
+/// What is known along `K` rows of the output for `L` channels.
+struct Pixels<P: Map, const K: usize, const R: usize, const S: usize, const L: usize> {
+    simd: Simd,
+    prologue: P::Lanes<L>,
+    weights: [[[f32; L]; 3]; 3],
+    /// Of the next three columns of each row; of two, if the stride is 2.
+    first: [[f32; L]; K],
+    second: [[f32; L]; K],
+    third: [[f32; L]; K],
+}
+
+impl<P: Map, const K: usize, const R: usize, const S: usize, const L: usize> Pixels<P, K, R, S, L> {
+    /// Adds column `j` of those that column `ox` of the output meets.
+    #[inline(always)]
+    fn meet<T: Element>(&mut self, input: Input<T>, ox: usize, j: usize, at: usize) {
+        let ix = (ox * S + j).wrapping_sub(input.pad);
+        if ix >= input.w {
+            return;
+        }
+        let at = input.start.wrapping_add(ix * input.c + at);
+        unrolled!(r in [0 1 2 3 4] {
+            let present = (r > 0 || input.has_first) && (r + 1 < R || input.has_last);
+            let mut value = [0.0; L];
+            if r < R && present {
+                let x = load::<T, L>(input.x, at.wrapping_add(r * input.w * input.c));
+                value = P::apply(self.simd, &self.prologue, x);
+            }
+            unrolled!(k in [0 1] {
+                if k < K && r < R && r >= k * S && r < k * S + 3 {
+                    let weights = &self.weights[r - k * S];
+                    self.first[k] = mul_add_lanes(self.simd, value, weights[j], self.first[k]);
+                    if j >= S {
+                        self.second[k] = mul_add_lanes(self.simd, value, weights[j - S], self.second[k]);
+                    }
+                    if j >= 2 * S {
+                        self.third[k] = mul_add_lanes(self.simd, value, weights[j - 2 * S], self.third[k]);
+                    }
+                }
+            });
+        });
+    }
+}
+
+/// Weights of the channels `at..at + L` in rows `kys` of the kernel.
 #[inline(always)]
-fn masked_weights<const L: usize>(
+pub(super) fn kernel<const L: usize, const R: usize>(
     taps: &[f32],
-    present: [bool; 3],
+    kys: [usize; R],
     c: usize,
     at: usize,
-) -> [[[f32; L]; 3]; 3] {
-    let mut weights = [[[0.0; L]; 3]; 3];
-    for (ky, weights) in weights.iter_mut().enumerate() {
-        if present[ky] {
-            for (kx, weights) in weights.iter_mut().enumerate() {
-                *weights = load(taps, (3 * ky + kx) * c + at);
-            }
+) -> [[[f32; L]; 3]; R] {
+    let mut weights = [[[0.0; L]; 3]; R];
+    for (weights, ky) in weights.iter_mut().zip(kys) {
+        for (kx, weights) in weights.iter_mut().enumerate() {
+            *weights = load(taps, (3 * ky + kx) * c + at);
         }
     }
     weights

@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::depthwise::PARTS;
+use super::depthwise::{PARTS, kernel};
 use super::gradient_rows::GradientRows;
 use super::normalization::{ConstantLanes, Constants};
 use super::prefetch::prefetch_value;
 use super::scratch::with_scratch;
-use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, store, vectorised};
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add, mul_add_lanes, store, unrolled, vectorised};
 use super::sum_in_order;
 use super::sums::Sums;
 use super::upstream::Upstream;
@@ -41,11 +41,10 @@ pub(crate) fn backward<T: Element>(
                 met.into_iter()
                     .flatten()
                     .for_each(|row| gradients.compute(row, upstream));
-                let context = Context {
+                let row = Row {
                     raw,
                     constants,
                     gradients: met.map(|row| gradients.row(row)),
-                    present: met.map(|row| row.is_some()),
                     upstream,
                     next_upstream: met[0].or(met[1]).map_or(0, |row| (row + 1) * s.ow * s.c),
                     taps,
@@ -57,7 +56,7 @@ pub(crate) fn backward<T: Element>(
                 };
                 vectorised(
                     #[inline(always)]
-                    |simd| context.run(simd, iy),
+                    |simd| row.run(simd, iy),
                 );
             }
         });
@@ -68,14 +67,13 @@ pub(crate) fn backward<T: Element>(
 }
 
 /// One row of the input.
-struct Context<'a, T> {
+struct Row<'a, T> {
     out: &'a mut [T],
     raw: &'a [T],
     constants: Constants<'a>,
     /// The gradient of the convolution's result in the output rows that each row of the kernel leads to; zeros where
     /// there is none.
     gradients: [&'a [f32]; 3],
-    present: [bool; 3],
     /// What the next of these rows is computed from, and where it starts there.
     upstream: Upstream<'a, T>,
     next_upstream: usize,
@@ -86,7 +84,7 @@ struct Context<'a, T> {
     sums: &'a mut Sums,
 }
 
-impl<T: Element> Context<'_, T> {
+impl<T: Element> Row<'_, T> {
     /// Row `iy` of an image.
     #[inline(always)]
     fn run(self, simd: Simd, iy: usize) {
@@ -95,181 +93,183 @@ impl<T: Element> Context<'_, T> {
         // With stride 2, even rows (counted from the padding) meet the first and last row of the kernel, odd ones
         // the middle row.
         if self.conv.stride == 1 {
-            for_lanes(simd, c, &mut Row::<T, 3, 1>::new(self, [0, 1, 2]));
+            let kys = [0, 1, 2];
+            for_lanes(simd, c, &mut Meeting::<T, 3, 1> { row: self, kys });
         } else if padded.is_multiple_of(2) {
-            for_lanes(simd, c, &mut Row::<T, 2, 2>::new(self, [0, 2]));
+            let kys = [0, 2];
+            for_lanes(simd, c, &mut Meeting::<T, 2, 2> { row: self, kys });
         } else {
-            for_lanes(simd, c, &mut Row::<T, 1, 2>::new(self, [1]));
+            let kys = [1];
+            for_lanes(simd, c, &mut Meeting::<T, 1, 2> { row: self, kys });
         }
     }
 }
 
-/// One row of the input, to which `R` rows of the kernel of stride `S` lead.
-struct Row<'a, T, const R: usize, const S: usize> {
-    context: Context<'a, T>,
+/// A row of the input that meets rows `kys` of a kernel of stride `S`.
+struct Meeting<'a, T, const R: usize, const S: usize> {
+    row: Row<'a, T>,
     kys: [usize; R],
 }
 
-impl<'a, T: Element, const R: usize, const S: usize> Row<'a, T, R, S> {
-    #[inline(always)]
-    fn new(context: Context<'a, T>, kys: [usize; R]) -> Self {
-        Self { context, kys }
-    }
-
-    #[inline(always)]
-    fn weights<const L: usize>(&self, at: usize) -> [[[f32; L]; 3]; R] {
-        let mut weights = [[[0.0; L]; 3]; R];
-        for (weights, ky) in weights.iter_mut().zip(self.kys) {
-            for (kx, weights) in weights.iter_mut().enumerate() {
-                *weights = load(self.context.taps, (3 * ky + kx) * self.context.s.c + at);
-            }
-        }
-        weights
-    }
-}
-
-impl<T: Element, const R: usize, const S: usize> Lanes for Row<'_, T, R, S> {
+impl<T: Element, const R: usize, const S: usize> Lanes for Meeting<'_, T, R, S> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let DepthwiseShape { w, c, ow, .. } = self.context.s;
-        let pad = self.context.conv.pad_begin;
+        let Row {
+            s, raw, ref mut out, ..
+        } = self.row;
+        let DepthwiseShape { w, c, ow, .. } = s;
+        let pad = self.row.conv.pad_begin;
+        let rows = self.kys.map(|ky| self.row.gradients[ky]);
         let mut pixels = Pixels::<L, R> {
-            weights: self.weights(at),
+            simd,
+            constants: self.row.constants.lanes(at),
+            weights: kernel(self.row.taps, self.kys, c, at),
             dw: [[[0.0; L]; 3]; R],
+            first: Pixel::zero(),
+            second: Pixel::zero(),
+            third: Pixel::zero(),
             sums: [0.0; L],
             products: [0.0; L],
         };
-        let column = Columns::<R> {
-            rows: self.kys.map(|ky| self.context.gradients[ky]),
-            ow,
-            c,
-            at,
-        };
-        let constants = self.context.constants.lanes::<L>(at);
-        let (input, out) = (self.context.raw, &mut *self.context.out);
-        // While this row is computed, the lines of the next one are loaded in the order of memory. A group of channels touches
-        // one line of each pixel, an order that the processor does not foresee.
-        let (next, next_upstream) = (w * c, self.context.next_upstream);
-        let Upstream { raw, gradient, .. } = self.context.upstream;
+        // The lines of the next row, which are loaded while this one is computed.
+        let (next, next_upstream) = (w * c, self.row.next_upstream);
+        let Upstream {
+            raw: next_raw,
+            gradient: next_gradient,
+            ..
+        } = self.row.upstream;
+        pixels.first.a = pixels.activation(raw, 0usize.wrapping_sub(pad), (w, c), at);
         if S == 1 {
-            // Tap kx of input column ix belongs to output column ix + pad - kx.
-            let zero = [[0.0; L]; R];
-            let (mut left, mut middle) = (zero, if pad == 1 { column.get(0) } else { zero });
-            for ix in 0..w {
-                let line = (at / L * w + ix) * L;
-                prefetch_value(input, next + line);
-                prefetch_value(out, next + line);
-                prefetch_value(raw, next_upstream + line);
-                prefetch_value(gradient, next_upstream + line);
-                let right = column.get(ix + pad);
-                let taps = [(0, &right), (1, &middle), (2, &left)];
-                pixels.meet(simd, out, input, ix * c + at, &constants, taps);
-                (left, middle) = (middle, right);
+            pixels.second.a = pixels.activation(raw, 1 - pad, (w, c), at);
+        }
+        // Column `ox` of the output meets `ix` and the two columns after it.
+        for ox in 0..ow {
+            // In the order of memory. A group of channels touches one line of each pixel, an order that the processor does not
+            // foresee.
+            let line = (at / L * ow + ox) * L;
+            prefetch_value(next_raw, next_upstream + line);
+            prefetch_value(next_gradient, next_upstream + line);
+            for part in 0..S {
+                prefetch_value(raw, next + S * line + part * L);
+                prefetch_value(out, next + S * line + part * L);
             }
-        } else {
-            let mut before = [[0.0; L]; R];
-            for ox in 0..=w.div_ceil(2) {
-                let line = (at / L * ow + ox) * L;
-                prefetch_value(raw, next_upstream + line);
-                prefetch_value(gradient, next_upstream + line);
-                for line in [2 * line, 2 * line + L] {
-                    prefetch_value(input, next + line);
-                    prefetch_value(out, next + line);
-                }
-                let here = column.get(ox);
-                if 2 * ox >= pad && 2 * ox - pad < w {
-                    let at = (2 * ox - pad) * c + at;
-                    pixels.meet(simd, out, input, at, &constants, [(0, &here), (2, &before)]);
-                }
-                if 2 * ox + 1 - pad < w {
-                    let at = (2 * ox + 1 - pad) * c + at;
-                    pixels.meet(simd, out, input, at, &constants, [(1, &here)]);
-                }
-                before = here;
+            let ix = (S * ox).wrapping_sub(pad);
+            if S == 2 {
+                pixels.second.a = pixels.activation(raw, ix.wrapping_add(1), (w, c), at);
             }
+            pixels.third.a = pixels.activation(raw, ix.wrapping_add(2), (w, c), at);
+            unrolled!(r in [0 1 2] {
+                if r < R {
+                    pixels.meet(r, load(rows[r], ox * c + at));
+                }
+            });
+            if ix < w {
+                pixels.finish(pixels.first, raw, out, ix * c + at);
+            }
+            if S == 2 {
+                if ix.wrapping_add(1) < w {
+                    pixels.finish(pixels.second, raw, out, ix.wrapping_add(1) * c + at);
+                }
+                (pixels.first, pixels.second) = (pixels.third, Pixel::zero());
+            } else {
+                (pixels.first, pixels.second) = (pixels.second, pixels.third);
+            }
+            pixels.third = Pixel::zero();
+        }
+        // Columns that later columns of the output would meet.
+        for ix in S * ow - pad..w {
+            if S == 2 {
+                pixels.first.a = pixels.activation(raw, ix, (w, c), at);
+            }
+            pixels.finish(pixels.first, raw, out, ix * c + at);
+            (pixels.first, pixels.second) = (pixels.second, Pixel::zero());
         }
         self.flush(&pixels, at);
     }
 }
 
-impl<T: Element, const R: usize, const S: usize> Row<'_, T, R, S> {
+impl<T: Element, const R: usize, const S: usize> Meeting<'_, T, R, S> {
     #[inline(always)]
     fn flush<const L: usize>(&mut self, pixels: &Pixels<L, R>, at: usize) {
-        let c = self.context.s.c;
-        for r in 0..R {
-            let ky = self.kys[r];
-            if self.context.present[ky] {
-                for kx in 0..3 {
-                    let start = (3 * ky + kx) * c + at;
-                    for (dw, sum) in self.context.dw[start..start + L].iter_mut().zip(pixels.dw[r][kx]) {
+        let Row { s, dw, sums, .. } = &mut self.row;
+        unrolled!(r in [0 1 2] {
+            if r < R {
+                unrolled!(kx in [0 1 2] {
+                    let dw = &mut dw[(3 * self.kys[r] + kx) * s.c + at..][..L];
+                    for (dw, sum) in dw.iter_mut().zip(pixels.dw[r][kx]) {
                         *dw += sum;
                     }
-                }
+                });
             }
+        });
+        sums.add_lanes(at, pixels.sums, pixels.products);
+    }
+}
+
+/// The activation of a pixel of the input and its gradient as far as it is known.
+#[derive(Clone, Copy)]
+struct Pixel<const L: usize> {
+    a: [f32; L],
+    gradient: [f32; L],
+}
+
+impl<const L: usize> Pixel<L> {
+    #[inline(always)]
+    fn zero() -> Self {
+        Self {
+            a: [0.0; L],
+            gradient: [0.0; L],
         }
-        self.context.sums.add_lanes(at, pixels.sums, pixels.products);
     }
 }
 
 /// What is known along a row for `L` channels: the weights, and sums in registers.
 struct Pixels<const L: usize, const R: usize> {
+    simd: Simd,
+    constants: ConstantLanes<L>,
     weights: [[[f32; L]; 3]; R],
     dw: [[[f32; L]; 3]; R],
+    /// The three columns of the input that a column of the output meets.
+    first: Pixel<L>,
+    second: Pixel<L>,
+    third: Pixel<L>,
     sums: [f32; L],
     products: [f32; L],
 }
 
 impl<const L: usize, const R: usize> Pixels<L, R> {
-    /// The input pixel whose channels start at `at` meets columns of gradients with the given taps: adds to the
-    /// weights' gradient, and writes the gradient of batch norm's result.
+    /// The activation of column `ix` of `w`; zero in the padding.
     #[inline(always)]
-    fn meet<T: Element, const N: usize>(
-        &mut self,
-        simd: Simd,
-        out: &mut [T],
-        input: &[T],
-        at: usize,
-        constants: &ConstantLanes<L>,
-        taps: [(usize, &[[f32; L]; R]); N],
-    ) {
-        let raw = load::<T, L>(input, at);
-        let normalised = constants.normalise(simd, raw);
-        let a = constants.clamp(normalised);
-        let mut gradient = [0.0; L];
-        for (kx, column) in taps {
-            for (r, column) in column.iter().enumerate() {
-                gradient = mul_add_lanes(simd, *column, self.weights[r][kx], gradient);
-                self.dw[r][kx] = mul_add_lanes(simd, *column, a, self.dw[r][kx]);
-            }
+    fn activation<T: Element>(&self, input: &[T], ix: usize, (w, c): (usize, usize), at: usize) -> [f32; L] {
+        if ix >= w {
+            return [0.0; L];
         }
-        let passed = constants.pass(normalised, gradient);
-        let centred = constants.centre(raw);
+        self.constants
+            .activate(self.simd, load::<T, L>(input, ix * c + at))
+    }
+
+    /// The three columns meet the gradient of the convolution's result in row `r`.
+    #[inline(always)]
+    fn meet(&mut self, r: usize, dy: [f32; L]) {
+        let (weights, dw, simd) = (&self.weights[r], &mut self.dw[r], self.simd);
+        self.first.gradient = mul_add_lanes(simd, dy, weights[0], self.first.gradient);
+        self.second.gradient = mul_add_lanes(simd, dy, weights[1], self.second.gradient);
+        self.third.gradient = mul_add_lanes(simd, dy, weights[2], self.third.gradient);
+        dw[0] = mul_add_lanes(simd, dy, self.first.a, dw[0]);
+        dw[1] = mul_add_lanes(simd, dy, self.second.a, dw[1]);
+        dw[2] = mul_add_lanes(simd, dy, self.third.a, dw[2]);
+    }
+
+    /// Writes the gradient of batch norm's result, given that of its activation.
+    #[inline(always)]
+    fn finish<T: Element>(&mut self, pixel: Pixel<L>, input: &[T], out: &mut [T], at: usize) {
+        // The activation tells as well as batch norm's result whether the gradient passes.
+        let passed = self.constants.pass(pixel.a, pixel.gradient);
+        let centred = self.constants.centre(load::<T, L>(input, at));
         for lane in 0..L {
             self.sums[lane] += passed[lane];
-            self.products[lane] = mul_add(simd, passed[lane], centred[lane], self.products[lane]);
+            self.products[lane] = mul_add(self.simd, passed[lane], centred[lane], self.products[lane]);
         }
         store(out, at, passed);
-    }
-}
-
-/// The gradient of the convolution's result in `R` rows of the output.
-struct Columns<'a, const R: usize> {
-    rows: [&'a [f32]; R],
-    ow: usize,
-    c: usize,
-    at: usize,
-}
-
-impl<const R: usize> Columns<'_, R> {
-    /// Those of column `ox` for `L` channels; zero beside the output.
-    #[inline(always)]
-    fn get<const L: usize>(&self, ox: usize) -> [[f32; L]; R] {
-        let mut column = [[0.0; L]; R];
-        if ox < self.ow {
-            for (values, row) in column.iter_mut().zip(self.rows) {
-                *values = load(row, ox * self.c + self.at);
-            }
-        }
-        column
     }
 }

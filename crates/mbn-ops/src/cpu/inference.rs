@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::depthwise::{InputRows, convolve_row};
+use super::depthwise::{Convolution, Results};
 use super::normalization::{AsStored, Map};
 use super::packed::Packed;
 use super::pointwise::block_rows;
@@ -51,6 +51,26 @@ impl Map for Epilogue<'_> {
     }
 }
 
+impl Results for Epilogue<'_> {
+    type Lanes<const L: usize> = EpilogueLanes<L>;
+
+    #[inline(always)]
+    fn start<const L: usize>(&self, at: usize) -> EpilogueLanes<L> {
+        self.prepare(at)
+    }
+
+    #[inline(always)]
+    fn map<const L: usize>(&self, simd: Simd, lanes: &EpilogueLanes<L>, x: [f32; L]) -> [f32; L] {
+        Self::apply(simd, lanes, x)
+    }
+
+    #[inline(always)]
+    fn note<const L: usize>(&self, _: Simd, _: &mut EpilogueLanes<L>, _: [f32; L]) {}
+
+    #[inline(always)]
+    fn finish<const L: usize>(&mut self, _: EpilogueLanes<L>, _: usize) {}
+}
+
 /// The convolution on the image, `[n, 3, h, w]` to `[n, oh, ow, cout]`; `taps` are `[27, cout]`.
 pub(crate) fn stem(
     out: &mut [f32],
@@ -86,14 +106,16 @@ pub(crate) struct Depthwise<'a> {
 }
 
 impl Depthwise<'_> {
-    /// One row of the output, its pixels `stride` apart.
-    fn row(&self, out: &mut [f32], stride: usize, x: &[f32], row: usize) {
-        let rows = InputRows::new(x, row, self.conv, self.shape);
-        let maps = (AsStored, self.epilogue);
-        vectorised(
-            #[inline(always)]
-            |simd| convolve_row(simd, (out, stride), &rows, maps, self.taps, self.conv, self.shape),
-        );
+    /// Rows of the output from row `row` of all on, their pixels `stride` apart.
+    fn rows(&self, out: &mut [f32], stride: usize, x: &[f32], row: usize) {
+        let convolution = Convolution {
+            x,
+            prologue: AsStored,
+            taps: self.taps,
+            conv: self.conv,
+            s: self.shape,
+        };
+        convolution.rows(out, stride, row, &mut { self.epilogue });
     }
 
     /// About the part of `x` from which `count` rows of the output are computed, from `row` on.
@@ -144,9 +166,7 @@ pub(crate) fn separable(out: &mut [f32], x: &[f32], depthwise: &Depthwise, point
     let blocks = out.par_chunks_mut(rows * ow * cout).enumerate();
     blocks.for_each(|(block, out)| {
         with_scratch([out.len() / cout * stride], |[between]| {
-            for (i, between) in between.chunks_exact_mut(ow * stride).enumerate() {
-                depthwise.row(between, stride, x, block * rows + i);
-            }
+            depthwise.rows(between, stride, x, block * rows);
             let ahead = Ahead::of(depthwise.input(x, (block + 1) * rows, rows));
             pointwise.multiply(out, 0..cout, between, stride, ahead);
         });
@@ -162,7 +182,7 @@ fn separable_by_output_channels(out: &mut [f32], x: &[f32], depthwise: &Depthwis
     let (pixels, stride) = (out.len() / cout, padded(c));
     with_scratch([pixels * stride, out.len()], |[between, columns]| {
         let rows = between.par_chunks_exact_mut(ow * stride).enumerate();
-        rows.for_each(|(row, between)| depthwise.row(between, stride, x, row));
+        rows.for_each(|(row, between)| depthwise.rows(between, stride, x, row));
         let between = &*between;
         let chunks = columns.par_chunks_mut(CHANNELS * pixels).enumerate();
         chunks.for_each(|(i, out)| {

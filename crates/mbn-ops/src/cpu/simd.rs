@@ -114,6 +114,18 @@ pub(crate) fn for_lanes(simd: Simd, channels: usize, work: &mut impl Lanes) {
     }
 }
 
+/// Repeats a block for each number. LLVM unrolls a loop only if few instructions are in it, and it counts every lane; arrays
+/// that a loop indexes stay in memory.
+macro_rules! unrolled {
+    ($i:ident in [$($n:literal)*] $body:block) => {
+        $({
+            let $i: usize = $n;
+            $body
+        })*
+    };
+}
+pub(crate) use unrolled;
+
 /// `a b + c`. Without the instruction, fusing would be a call of a slow function.
 #[inline(always)]
 pub(crate) fn mul_add(simd: Simd, a: f32, b: f32, c: f32) -> f32 {
@@ -146,6 +158,15 @@ pub(crate) fn load<T: Element, const L: usize>(values: &[T], at: usize) -> [f32;
         *out = value.to_f32();
     }
     out
+}
+
+/// `lanes` as they are once they are stored.
+#[inline(always)]
+pub(crate) fn rounded<T: Element, const L: usize>(mut lanes: [f32; L]) -> [f32; L] {
+    for lane in &mut lanes {
+        *lane = T::from_f32(*lane).to_f32();
+    }
+    lanes
 }
 
 /// Writes `L` values from `at` on.

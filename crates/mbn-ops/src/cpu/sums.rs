@@ -4,6 +4,7 @@
 //! A few rows at a time are added in float32, as differences from the first of them: where a channel's mean is
 //! large against its deviation, float32 sums of the values' own squares would lose the variance.
 
+use super::depthwise::Results;
 use super::normalization::Constants;
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add, store};
 use super::sum_in_order;
@@ -84,19 +85,103 @@ impl Sums {
     /// Adds `first` and `second` to the channels `at..at + L`.
     #[inline(always)]
     pub fn add_lanes<const L: usize>(&mut self, at: usize, first: [f32; L], second: [f32; L]) {
-        add_lanes(&mut self.0, at, first, second);
+        add_lanes(&mut self.0, at, widen(first), widen(second));
     }
 }
 
 #[inline(always)]
-fn add_lanes<const L: usize>(sums: &mut [f64], at: usize, first: [f32; L], second: [f32; L]) {
-    let c = sums.len() / 2;
-    let (sums, others) = sums.split_at_mut(c);
-    for (sum, value) in sums[at..at + L].iter_mut().zip(first) {
-        *sum += f64::from(value);
+fn add_lanes<const L: usize>(sums: &mut [f64], at: usize, first: [f64; L], second: [f64; L]) {
+    let (sums, others) = sums.split_at_mut(sums.len() / 2);
+    for (sums, values) in [(sums, first), (others, second)] {
+        let sums = &mut sums[at..at + L];
+        for lane in 0..L {
+            sums[lane] += values[lane];
+        }
     }
-    for (sum, value) in others[at..at + L].iter_mut().zip(second) {
-        *sum += f64::from(value);
+}
+
+/// `lanes` in float64.
+#[inline(always)]
+fn widen<const L: usize>(lanes: [f32; L]) -> [f64; L] {
+    // If LLVM sees the conversion after the loop that adds to the sums, it keeps them in halves of registers there.
+    let lanes = std::hint::black_box(lanes);
+    let mut wide = [0.0; L];
+    for lane in 0..L {
+        wide[lane] = f64::from(lanes[lane]);
+    }
+    wide
+}
+
+/// Adds the results of a convolution and their squares.
+pub(super) struct SumsOfResults<'a>(pub &'a mut Sums);
+
+impl Results for SumsOfResults<'_> {
+    type Lanes<const L: usize> = Moments<L>;
+
+    #[inline(always)]
+    fn start<const L: usize>(&self, _: usize) -> Moments<L> {
+        Moments::new()
+    }
+
+    #[inline(always)]
+    fn map<const L: usize>(&self, _: Simd, _: &Moments<L>, x: [f32; L]) -> [f32; L] {
+        x
+    }
+
+    #[inline(always)]
+    fn note<const L: usize>(&self, simd: Simd, lanes: &mut Moments<L>, stored: [f32; L]) {
+        lanes.add(simd, stored);
+    }
+
+    #[inline(always)]
+    fn finish<const L: usize>(&mut self, lanes: Moments<L>, at: usize) {
+        lanes.flush(&mut self.0.0, at);
+    }
+}
+
+/// Sums of a few values of `L` channels in float32, as differences from the first of them.
+pub(super) struct Moments<const L: usize> {
+    count: usize,
+    pivot: [f32; L],
+    sums: [f32; L],
+    squares: [f32; L],
+}
+
+impl<const L: usize> Moments<L> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            count: 0,
+            pivot: [0.0; L],
+            sums: [0.0; L],
+            squares: [0.0; L],
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, simd: Simd, values: [f32; L]) {
+        if self.count == 0 {
+            self.pivot = values;
+        }
+        self.count += 1;
+        for (lane, value) in values.into_iter().enumerate() {
+            let difference = value - self.pivot[lane];
+            self.sums[lane] += difference;
+            self.squares[lane] = mul_add(simd, difference, difference, self.squares[lane]);
+        }
+    }
+
+    /// Adds the values and their squares to `sums`.
+    #[inline(always)]
+    fn flush(self, sums: &mut [f64], at: usize) {
+        let count = self.count as f64;
+        let (pivot, sum, square) = (widen(self.pivot), widen(self.sums), widen(self.squares));
+        let (mut first, mut second) = ([0.0; L], [0.0; L]);
+        for lane in 0..L {
+            first[lane] = sum[lane] + count * pivot[lane];
+            second[lane] = square[lane] + pivot[lane] * (2.0 * sum[lane] + count * pivot[lane]);
+        }
+        add_lanes(sums, at, first, second);
     }
 }
 
@@ -109,27 +194,11 @@ struct Squares<'a, T> {
 impl<T: Element> Lanes for Squares<'_, T> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let pivot = load::<T, L>(self.rows, at);
-        let (mut sums, mut squares) = ([0.0; L], [0.0; L]);
+        let mut moments = Moments::<L>::new();
         for row in self.rows.chunks_exact(self.c) {
-            let values = load::<T, L>(row, at);
-            for lane in 0..L {
-                let difference = values[lane] - pivot[lane];
-                sums[lane] += difference;
-                squares[lane] = mul_add(simd, difference, difference, squares[lane]);
-            }
+            moments.add(simd, load::<T, L>(row, at));
         }
-        let rows = (self.rows.len() / self.c) as f64;
-        let (all, all_squares) = self.sums.split_at_mut(self.c);
-        for lane in 0..L {
-            let (pivot, sum, square) = (
-                f64::from(pivot[lane]),
-                f64::from(sums[lane]),
-                f64::from(squares[lane]),
-            );
-            all[at + lane] += sum + rows * pivot;
-            all_squares[at + lane] += square + pivot * (2.0 * sum + rows * pivot);
-        }
+        moments.flush(self.sums, at);
     }
 }
 
@@ -162,6 +231,6 @@ impl<T: Element> Lanes for Passed<'_, T> {
             }
             store(out, at, passed);
         }
-        add_lanes(self.sums, at, sums, products);
+        add_lanes(self.sums, at, widen(sums), widen(products));
     }
 }
