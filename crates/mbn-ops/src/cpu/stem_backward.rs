@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::depthwise::PARTS;
+use super::prefetch::Ahead;
 use super::product::{Single, padded};
 use super::scratch::with_scratch;
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, vectorised};
@@ -37,12 +38,14 @@ pub(crate) fn weight_gradient<T: Element>(
                 gradient,
                 map: upstream.map,
             };
-            for (j, upstream) in part_of_upstream.chunks(len).enumerate() {
+            let mut all = part_of_upstream.chunks(len).enumerate().peekable();
+            while let Some((j, upstream)) = all.next() {
                 let layout = Layout::<Single> {
                     rows: Some((dy, stride)),
                     stacked: None,
                 };
                 write(upstream, layout);
+                let next = all.peek().map(|(_, next)| Ahead::both(next.raw, next.gradient));
                 vectorised(
                     #[inline(always)]
                     |simd| {
@@ -52,6 +55,7 @@ pub(crate) fn weight_gradient<T: Element>(
                             dy: (dy, stride),
                             rows: &rows,
                             cout: s.cout,
+                            ahead: next.unwrap_or(Ahead::NOTHING),
                         };
                         for_lanes(simd, s.cout, &mut row);
                     },
@@ -70,6 +74,8 @@ struct Row<'a> {
     dy: (&'a [f32], usize),
     rows: &'a ImageRows<f32>,
     cout: usize,
+    /// What the gradient of the next row is computed from.
+    ahead: Ahead,
 }
 
 impl Lanes for Row<'_> {
@@ -96,7 +102,9 @@ impl Row<'_> {
         for channel in 0..3 {
             let rows = [0, 1, 2].map(|ky| self.rows.window(3 * channel + ky, 0, (pixels - 1) * S + 3));
             let mut sums = [[[0.0; L]; 3]; 3];
+            let load_ahead = self.ahead.loader();
             for (ox, dy) in dy.chunks_exact(stride).enumerate() {
+                load_ahead(ox);
                 let dy = load::<f32, L>(dy, at);
                 for ky in 0..3 {
                     let values = &rows[ky][ox * S..ox * S + 3];
@@ -105,6 +113,7 @@ impl Row<'_> {
                     }
                 }
             }
+            self.ahead.advance(pixels);
             for ky in 0..3 {
                 for kx in 0..3 {
                     let start = (9 * channel + 3 * ky + kx) * self.cout + at;
