@@ -16,6 +16,7 @@ pub(crate) mod pointwise_backward;
 pub(crate) mod pool;
 mod prefetch;
 pub(crate) mod product;
+mod results;
 mod scratch;
 pub(crate) mod simd;
 pub(crate) mod stem;

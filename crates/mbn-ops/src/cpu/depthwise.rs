@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::normalization::{Constants, Map};
 use super::prefetch::prefetch_value;
+use super::results::Results;
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add_lanes, rounded, store, unrolled, vectorised};
 use super::sums::{Sums, SumsOfResults};
 use crate::operands::conv3x3::Conv3x3;
@@ -46,20 +47,6 @@ pub(crate) fn forward<T: Element>(
         sums
     });
     Sums::in_order(parts.collect::<Vec<_>>())
-}
-
-/// What becomes of the results of a convolution.
-pub(super) trait Results {
-    /// What is known of `L` channels.
-    type Lanes<const L: usize>;
-
-    fn start<const L: usize>(&self, at: usize) -> Self::Lanes<L>;
-    /// What is stored in place of a result.
-    fn map<const L: usize>(&self, simd: Simd, lanes: &Self::Lanes<L>, x: [f32; L]) -> [f32; L];
-    /// Takes note of a value that was stored.
-    fn note<const L: usize>(&self, simd: Simd, lanes: &mut Self::Lanes<L>, stored: [f32; L]);
-    /// Ends a block of at most `2 BLOCK` values.
-    fn finish<const L: usize>(&mut self, lanes: Self::Lanes<L>, at: usize);
 }
 
 /// Columns of the output between two calls of [`Results::finish`].

@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::depthwise::{Convolution, Results};
+use super::depthwise::Convolution;
 use super::normalization::{AsStored, Map};
 use super::packed::Packed;
 use super::pointwise::block_rows;
 use super::product::{Ahead, Arithmetic, Finish, Left, PANEL, Single, padded};
+use super::results::Results;
 use super::scratch::with_scratch;
 use super::simd::{Simd, activate, load, vectorised};
 use super::stem::ImageRows;

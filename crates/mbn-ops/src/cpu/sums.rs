@@ -4,8 +4,8 @@
 //! A few rows at a time are added in float32, as differences from the first of them: where a channel's mean is
 //! large against its deviation, float32 sums of the values' own squares would lose the variance.
 
-use super::depthwise::Results;
 use super::normalization::Constants;
+use super::results::Results;
 use super::simd::{Lanes, Simd, for_lanes, load, mul_add, store};
 use super::sum_in_order;
 use crate::operands::element::Element;
