@@ -76,7 +76,7 @@ impl Results for Epilogue<'_> {
 pub(crate) fn stem(
     out: &mut [f32],
     image: &[f32],
-    taps: &[f64],
+    taps: &[f32],
     epilogue: Epilogue,
     conv: Conv3x3,
     s: StemShape,

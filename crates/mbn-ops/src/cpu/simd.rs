@@ -68,6 +68,17 @@ pub(crate) struct Simd {
     pub wide: bool,
 }
 
+impl Simd {
+    #[inline(always)]
+    pub fn register_bytes(self) -> usize {
+        match self {
+            Self { wide: true, .. } => 64,
+            Self { fused: true, .. } => 32,
+            _ => 16,
+        }
+    }
+}
+
 /// Runs `f` compiled for the widest vector instructions that the processor has. The closure has to be marked
 /// `#[inline(always)]`, or it is compiled without them.
 #[inline(always)]

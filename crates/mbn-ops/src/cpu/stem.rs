@@ -1,10 +1,11 @@
 //! The dense 3x3 convolution on the image, directly: a pixel's 27 values each times a row of weights.
 
+use candle_core::DType;
 use rayon::prelude::*;
 
 use super::depthwise::PARTS;
 use super::normalization::{AsStored, Map};
-use super::simd::{Lanes, Simd, for_lanes, store, vectorised};
+use super::simd::{self, Lanes, Simd, for_lanes, store, unrolled, vectorised};
 use super::sums::Sums;
 use crate::operands::conv3x3::Conv3x3;
 use crate::operands::element::Element;
@@ -16,17 +17,71 @@ const ROWS: usize = 9;
 const MOST_PIXELS: usize = 8;
 
 /// PyTorch's `[out, 3, 3, 3]` to `[27, out]`.
-pub(crate) fn taps_first(w: &[f32], cout: usize) -> Vec<f64> {
+pub(crate) fn taps_first<V: Precision>(w: &[f32], cout: usize) -> Vec<V> {
     (0..27 * cout)
-        .map(|i| f64::from(w[i % cout * 27 + i / cout]))
+        .map(|i| w[i % cout * 27 + i / cout].into())
         .collect()
 }
 
-/// `out[n, oy, ox, o] = sum over the patch of image * w[o]`; the sums of the results and of their squares.
+/// The precision in which the convolution multiplies and sums.
+pub(crate) trait Precision: From<f32> + Copy + Send + Sync {
+    const ZERO: Self;
+
+    /// `a b + c`
+    fn mul_add(simd: Simd, a: Self, b: Self, c: Self) -> Self;
+    fn round(self) -> f32;
+}
+
+impl Precision for f32 {
+    const ZERO: Self = 0.0;
+
+    #[inline(always)]
+    fn mul_add(simd: Simd, a: Self, b: Self, c: Self) -> Self {
+        simd::mul_add(simd, a, b, c)
+    }
+
+    #[inline(always)]
+    fn round(self) -> f32 {
+        self
+    }
+}
+
+impl Precision for f64 {
+    const ZERO: Self = 0.0;
+
+    #[inline(always)]
+    fn mul_add(simd: Simd, a: Self, b: Self, c: Self) -> Self {
+        if simd.fused { a.mul_add(b, c) } else { a * b + c }
+    }
+
+    #[inline(always)]
+    fn round(self) -> f32 {
+        self as f32
+    }
+}
+
+/// `out[n, oy, ox, o] = sum over the patch of image * w[o]`, for `w` `[out, 3, 3, 3]`; the sums of the results and of their
+/// squares.
+///
+/// Results in float32 are summed in float64: every batch norm after them amplifies their rounding, and they take a fiftieth
+/// of the network's arithmetic. Beside the rounding of results to bfloat16, that of sums in float32 is nothing.
 pub(crate) fn forward<T: Element>(
     out: &mut [T],
     image: &[f32],
-    taps: &[f64],
+    w: &[f32],
+    conv: Conv3x3,
+    s: StemShape,
+) -> Sums {
+    match T::DTYPE {
+        DType::F32 => forward_in::<T, f64>(out, image, &taps_first(w, s.cout), conv, s),
+        _ => forward_in::<T, f32>(out, image, &taps_first(w, s.cout), conv, s),
+    }
+}
+
+fn forward_in<T: Element, V: Precision>(
+    out: &mut [T],
+    image: &[f32],
+    taps: &[V],
     conv: Conv3x3,
     s: StemShape,
 ) -> Sums {
@@ -59,12 +114,12 @@ pub(super) struct ImageRows<V> {
     s: StemShape,
 }
 
-impl<V: From<f32> + Copy> ImageRows<V> {
+impl<V: Precision> ImageRows<V> {
     pub fn new(conv: Conv3x3, s: StemShape) -> Self {
         // The last pixels that are computed together may reach past the row's end.
         let len = s.ow.next_multiple_of(MOST_PIXELS) * conv.stride + 3;
         Self {
-            values: vec![0.0.into(); ROWS * len],
+            values: vec![V::ZERO; ROWS * len],
             len,
             conv,
             s,
@@ -86,7 +141,7 @@ impl<V: From<f32> + Copy> ImageRows<V> {
                     let values = out.iter_mut().zip(source);
                     values.for_each(|(out, value)| *out = (*value).into());
                 }
-                None => out.fill(0.0.into()),
+                None => out.fill(V::ZERO),
             }
         }
     }
@@ -103,13 +158,10 @@ impl<V: From<f32> + Copy> ImageRows<V> {
     }
 }
 
-impl ImageRows<f64> {
+impl<V: Precision> ImageRows<V> {
     /// One row of the output, with an epilogue for its values.
-    ///
-    /// Summed in float64: every batch norm after it amplifies the rounding of the first layer, and it is a fiftieth
-    /// of the network's arithmetic.
     #[inline(always)]
-    pub fn convolve<T: Element>(&self, simd: Simd, out: &mut [T], taps: &[f64], epilogue: impl Map) {
+    pub fn convolve<T: Element>(&self, simd: Simd, out: &mut [T], taps: &[V], epilogue: impl Map) {
         let mut row = Convolve {
             out,
             taps,
@@ -121,18 +173,19 @@ impl ImageRows<f64> {
 }
 
 /// One row of the output.
-struct Convolve<'a, T, E> {
+struct Convolve<'a, T, V, E> {
     out: &'a mut [T],
-    taps: &'a [f64],
-    rows: &'a ImageRows<f64>,
+    taps: &'a [V],
+    rows: &'a ImageRows<V>,
     epilogue: E,
 }
 
-impl<T: Element, E: Map> Lanes for Convolve<'_, T, E> {
+impl<T: Element, V: Precision, E: Map> Lanes for Convolve<'_, T, V, E> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
         // Eight sums in registers at once: fewer would wait for each other.
-        match (simd.wide && L == 8, self.rows.is_dense()) {
+        let is_one_register = L * size_of::<V>() <= simd.register_bytes();
+        match (is_one_register, self.rows.is_dense()) {
             (true, true) => self.pixels::<L, MOST_PIXELS, 1>(simd, at),
             (true, false) => self.pixels::<L, MOST_PIXELS, 2>(simd, at),
             (false, true) => self.pixels::<L, 4, 1>(simd, at),
@@ -141,39 +194,36 @@ impl<T: Element, E: Map> Lanes for Convolve<'_, T, E> {
     }
 }
 
-impl<T: Element, E: Map> Convolve<'_, T, E> {
+impl<T: Element, V: Precision, E: Map> Convolve<'_, T, V, E> {
     /// The channels `at..at + L`, `P` pixels at a time, of a convolution of stride `S`.
     #[inline(always)]
     fn pixels<const L: usize, const P: usize, const S: usize>(&mut self, simd: Simd, at: usize) {
         let StemShape { cout, .. } = self.rows.s;
         let epilogue = self.epilogue.prepare::<L>(at);
         for (i, out) in self.out.chunks_mut(P * cout).enumerate() {
-            let mut sums = [[0.0f64; L]; P];
+            let mut sums = [[V::ZERO; L]; P];
             for row in 0..ROWS {
                 let window = self.rows.window(row, P * i, (P - 1) * S + 3);
                 for kx in 0..3 {
-                    let weights = &self.taps[(3 * row + kx) * cout + at..][..L];
-                    for (pixel, sums) in sums.iter_mut().enumerate() {
-                        let value = window[pixel * S + kx];
-                        for lane in 0..L {
-                            sums[lane] = mul_add(simd, weights[lane], value, sums[lane]);
+                    let mut weights = [V::ZERO; L];
+                    weights.copy_from_slice(&self.taps[(3 * row + kx) * cout + at..][..L]);
+                    unrolled!(pixel in [0 1 2 3 4 5 6 7] {
+                        if pixel < P {
+                            let value = window[pixel * S + kx];
+                            for lane in 0..L {
+                                sums[pixel][lane] = V::mul_add(simd, weights[lane], value, sums[pixel][lane]);
+                            }
                         }
-                    }
+                    });
                 }
             }
             for (out, sums) in out.chunks_exact_mut(cout).zip(sums) {
-                let mut narrow = [0.0; L];
-                for (narrow, sum) in narrow.iter_mut().zip(sums) {
-                    *narrow = sum as f32;
+                let mut rounded = [0.0; L];
+                for (rounded, sum) in rounded.iter_mut().zip(sums) {
+                    *rounded = sum.round();
                 }
-                store(out, at, E::apply(simd, &epilogue, narrow));
+                store(out, at, E::apply(simd, &epilogue, rounded));
             }
         }
     }
-}
-
-/// `a b + c` in float64.
-#[inline(always)]
-fn mul_add(simd: Simd, a: f64, b: f64, c: f64) -> f64 {
-    if simd.fused { a.mul_add(b, c) } else { a * b + c }
 }

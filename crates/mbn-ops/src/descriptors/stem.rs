@@ -5,7 +5,7 @@ use half::bf16;
 
 use super::kernel::{Kernel, Reader};
 use super::readers::{UpstreamReader, statistics};
-use crate::cpu::stem::{self as cpu, taps_first};
+use crate::cpu::stem as cpu;
 use crate::cpu::stem_backward as cpu_backward;
 use crate::operands::checks::{expect_shape, expect_type};
 use crate::operands::conv3x3::Conv3x3;
@@ -65,8 +65,7 @@ impl Kernel for Forward<'_> {
         let Stem { image, conv, shape } = self.op;
         let weight = Reader::new(Self::NAME, self.weight)?;
         let image = Reader::new(Self::NAME, image)?;
-        let taps = taps_first(weight.values()?, shape.cout);
-        let sums = cpu::forward(out, image.values()?, &taps, conv, shape);
+        let sums = cpu::forward(out, image.values()?, weight.values()?, conv, shape);
         statistics(&sums, out.len() / shape.cout)
     }
 }

@@ -7,7 +7,7 @@ use super::columns::bias as add_bias;
 use super::depthwise::{forward_shared, forward_tiles};
 use super::geometry::{ConvShape, is_wide};
 use super::pointwise::multiply;
-use super::stem::forward as stem_tiles;
+use super::stem::{Precision, forward as stem_tiles};
 use super::stream::{ElementType, Launch, Pointer, Stream, variant};
 
 /// Convolves `image` `[N, 3, H, W]`, float32, with a weight `[C, 3, 3, 3]`; writes `out`, `[N, OH, OW, C]`.
@@ -24,7 +24,7 @@ pub fn stem_fused(
     out: Pointer,
 ) -> Result<()> {
     let wide = is_wide(element, shape.c, &[out]);
-    let (tiles, bytes) = stem_tiles(stream, element, shape, wide);
+    let (tiles, bytes) = stem_tiles(stream, Precision::Float32, shape, wide);
     let (module, kernel) = match tiles.known {
         true => variant!("stem", "stem_fused_s2_8x16", element, wide),
         false => variant!("stem", "stem_fused", element, wide),

@@ -2,11 +2,10 @@
 // thread keeps the 27 weights of its channels in registers.
 #include "tiles.cuh"
 
-// What sums are formed in: for a float32 result float64, since every batch norm after it amplifies the rounding of the
-// first layer.
-template <class T> struct Sum;
-template <> struct Sum<float> { using Type = double; };
-template <> struct Sum<bf16> { using Type = float; };
+// What sums are formed in: in training with float32 results float64, since every batch norm after them amplifies the
+// rounding of the first layer.
+template <class T, bool FUSED> struct Sum { using Type = float; };
+template <> struct Sum<float, false> { using Type = double; };
 
 DEVICE double multiply_add(double a, double b, double c) { return fma(a, b, c); }
 DEVICE float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
@@ -40,7 +39,7 @@ DEVICE void convolve(const float *__restrict__ image, const float *__restrict__ 
                      T *__restrict__ out, double *__restrict__ parts, Shape s, int given_stride, int given_h,
                      int given_w, float max) {
     const int stride = STRIDE ? STRIDE : given_stride, tile_h = H ? H : given_h, tile_w = W ? W : given_w;
-    using A = typename Sum<T>::Type;
+    using A = typename Sum<T, FUSED>::Type;
     A *tile = reinterpret_cast<A *>(shared_memory());
     const int channel = (blockIdx.x * blockDim.x + threadIdx.x) * V;
     const bool inside = channel < s.c;
@@ -153,8 +152,9 @@ DEVICE void backward(const T *__restrict__ raw, const T *__restrict__ gradient, 
         sum_rows(dw[tap], parts + (static_cast<size_t>(blockIdx.y) * 27 + tap) * s.c, s.c);
 }
 
-// V: channels of a thread. Sums in float64 need twice the registers.
-template <class T, int LV> constexpr int EACH = sizeof(T) == 4 || LV == 1 ? 1 : 2;
+// Channels of a thread. Sums in float64 need twice the registers.
+template <class T, int LV, bool FUSED>
+constexpr int EACH = LV == 1 || sizeof(typename Sum<T, FUSED>::Type) == sizeof(double) ? 1 : 2;
 
 // SIZE: what the variant's name says of stride and tile.
 #define DEFINE_TILE(SIZE, STRIDE, H, W, SUFFIX, T, LV)                                                                \
@@ -162,15 +162,16 @@ template <class T, int LV> constexpr int EACH = sizeof(T) == 4 || LV == 1 ? 1 : 
            (const float *__restrict__ image, const float *__restrict__ weight, T *__restrict__ out,                   \
             double *__restrict__ parts, int n, int h, int w, int c, int oh, int ow, int pad, int stride, int tile_h,  \
             int tile_w)) {                                                                                            \
-        convolve<T, EACH<T, LV>, false, STRIDE, H, W>(image, weight, nullptr, out, parts,                           \
-                                                        {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w, 0.0f);     \
+        convolve<T, EACH<T, LV, false>, false, STRIDE, H, W>(image, weight, nullptr, out, parts,                      \
+                                                             {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w,       \
+                                                             0.0f);                                                   \
     }                                                                                                                 \
     KERNEL(stem_fused##SIZE##SUFFIX,                                                                                  \
            (const float *__restrict__ image, const float *__restrict__ weight, const float *__restrict__ bias,        \
             T *__restrict__ out, int n, int h, int w, int c, int oh, int ow, int pad, int stride, int tile_h,         \
             int tile_w, float max)) {                                                                                 \
-        convolve<T, EACH<T, LV>, true, STRIDE, H, W>(image, weight, bias, out, nullptr, {n, h, w, c, oh, ow, pad},  \
-                                                       stride, tile_h, tile_w, max);                                  \
+        convolve<T, EACH<T, LV, true>, true, STRIDE, H, W>(image, weight, bias, out, nullptr,                         \
+                                                           {n, h, w, c, oh, ow, pad}, stride, tile_h, tile_w, max);   \
     }                                                                                                                 \
     KERNEL(stem_backward##SIZE##SUFFIX,                                                                               \
            (const T *__restrict__ raw, const T *__restrict__ gradient, const float *__restrict__ constants,           \

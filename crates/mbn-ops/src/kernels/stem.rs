@@ -30,18 +30,25 @@ fn shared(tiles: &Tiles, stride: usize, bytes: usize) -> usize {
     3 * height * width * bytes
 }
 
-/// The tiles of the forward pass and the shared memory of a block. Sums are float64 for a float32 result, as on the
-/// CPU: every batch norm after it amplifies the rounding of the first layer. A thread then takes one channel.
+/// The precision of the forward pass's sums.
+#[derive(Clone, Copy)]
+pub(super) enum Precision {
+    /// A thread takes one channel.
+    Float64,
+    Float32,
+}
+
+/// The tiles of the forward pass and the shared memory of a block.
 pub(super) fn forward(
     stream: &impl Stream,
-    element: ElementType,
+    precision: Precision,
     shape: ConvShape,
     wide: bool,
 ) -> (Tiles, usize) {
-    let (each, bytes) = match element {
-        ElementType::F32 => (1, size_of::<f64>()),
-        ElementType::Bf16 if wide => (2, size_of::<f32>()),
-        ElementType::Bf16 => (1, size_of::<f32>()),
+    let (each, bytes) = match precision {
+        Precision::Float64 => (1, size_of::<f64>()),
+        Precision::Float32 if wide => (2, size_of::<f32>()),
+        Precision::Float32 => (1, size_of::<f32>()),
     };
     let tiles = tiles(stream, shape, each, wide);
     let bytes = shared(&tiles, shape.conv.stride, bytes).max(tiles.shared());
@@ -61,7 +68,12 @@ pub fn stem(
     out: Pointer,
 ) -> Result<Sums> {
     let wide = is_wide(element, shape.c, &[out]);
-    let (tiles, bytes) = forward(stream, element, shape, wide);
+    // As on the CPU: every batch norm after a float32 result amplifies the rounding of the first layer.
+    let precision = match element {
+        ElementType::F32 => Precision::Float64,
+        ElementType::Bf16 => Precision::Float32,
+    };
+    let (tiles, bytes) = forward(stream, precision, shape, wide);
     let pointer = parts(stream, tiles.grid[1], 2, shape.c)?;
     let (module, kernel) = match tiles.known {
         true => variant!("stem", "stem_s2_8x16", element, wide),
