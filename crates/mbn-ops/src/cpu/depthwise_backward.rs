@@ -45,6 +45,7 @@ pub(crate) fn backward<T: Element>(
                     raw,
                     constants,
                     gradients: met.map(|row| gradients.row(row)),
+                    stride: gradients.stride(),
                     upstream,
                     next_upstream: met[0].or(met[1]).map_or(0, |row| (row + 1) * s.ow * s.c),
                     taps,
@@ -74,6 +75,8 @@ struct Row<'a, T> {
     /// The gradient of the convolution's result in the output rows that each row of the kernel leads to; zeros where
     /// there is none.
     gradients: [&'a [f32]; 3],
+    /// Distance of their pixels.
+    stride: usize,
     /// What the next of these rows is computed from, and where it starts there.
     upstream: Upstream<'a, T>,
     next_upstream: usize,
@@ -160,7 +163,7 @@ impl<T: Element, const R: usize, const S: usize> Lanes for Meeting<'_, T, R, S> 
             pixels.third.a = pixels.activation(raw, ix.wrapping_add(2), (w, c), at);
             unrolled!(r in [0 1 2] {
                 if r < R {
-                    pixels.meet(r, load(rows[r], ox * c + at));
+                    pixels.meet(r, load(rows[r], ox * self.row.stride + at));
                 }
             });
             if ix < w {
