@@ -1,5 +1,6 @@
 //! Command lines that are accepted and refused.
 
+use anyhow::Result;
 use clap::CommandFactory;
 
 use super::*;

@@ -1,0 +1,144 @@
+//! The work on a chunk.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use image::RgbImage;
+use mbn_data::{DecodeErrorKind, decode_bytes_with, decode_file_with, thumbnail};
+use mbn_engine::images::{Picture, PixelBuffer};
+use rayon::prelude::*;
+
+use super::{Found, Outcome, Pipeline};
+use crate::html::{THUMBNAIL_BYTES, THUMBNAIL_SIDE};
+use crate::inputs::{Input, describe};
+
+/// Inputs that were decoded.
+pub(super) struct Decoded {
+    pub outcomes: Vec<Outcome>,
+    /// Of those that could be decoded, followed by unused ones.
+    pub images: PixelBuffer,
+}
+
+impl Pipeline {
+    pub(super) fn image_len(&self) -> usize {
+        self.pixel_type.image_len(self.preprocess.size)
+    }
+
+    /// Decodes inputs with `images` as memory.
+    pub(super) fn decode_chunk(&self, inputs: &[Input], mut images: PixelBuffer) -> Decoded {
+        images.resize(inputs.len() * self.image_len());
+        let outcomes = match &mut images {
+            PixelBuffer::Float(values) => self.decode_into(values, inputs, |image, slot| {
+                self.normalizer.apply(image, slot);
+            }),
+            PixelBuffer::Uint8(values) => self.decode_into(values, inputs, |image, slot| {
+                slot.copy_from_slice(image.as_raw());
+            }),
+            PixelBuffer::Pictures(pictures) => self.decode_whole(pictures, inputs),
+        };
+        Decoded { outcomes, images }
+    }
+
+    /// Decodes the inputs to whole pictures. Those that cannot be decoded are left out.
+    fn decode_whole(&self, pictures: &mut Vec<Picture>, inputs: &[Input]) -> Vec<Outcome> {
+        let decode = |input| {
+            let mut picture = None;
+            let outcome = self.decode(input, |image| {
+                picture = Some(Picture {
+                    height: image.height() as usize,
+                    width: image.width() as usize,
+                    bytes: image.into_raw(),
+                });
+                Ok(())
+            });
+            (outcome, picture)
+        };
+        let decoded = match inputs {
+            [input] => vec![decode(input)],
+            _ => inputs.par_iter().with_max_len(1).map(decode).collect(),
+        };
+        let (outcomes, found): (Vec<_>, Vec<_>) = decoded.into_iter().unzip();
+        *pictures = found.into_iter().flatten().collect();
+        outcomes
+    }
+
+    /// Decodes each input into its part of `values` by `write`, and moves the images that are good to the front.
+    fn decode_into<T: Copy + Send>(
+        &self,
+        values: &mut [T],
+        inputs: &[Input],
+        write: impl Fn(&RgbImage, &mut [T]) + Sync,
+    ) -> Vec<Outcome> {
+        let len = self.image_len();
+        let decode = |(input, slot): (_, &mut _)| {
+            self.decode(input, |image| {
+                let resized = (self.resize)(&image, &self.preprocess).map_err(|error| describe(&error))?;
+                write(&resized, slot);
+                Ok(())
+            })
+        };
+        let outcomes = match inputs {
+            [input] => vec![decode((input, &mut *values))],
+            _ => {
+                let slots = inputs.par_iter().zip(values.par_chunks_mut(len));
+                slots.with_max_len(1).map(decode).collect()
+            }
+        };
+        close_gaps(values, len, &outcomes);
+        outcomes
+    }
+
+    /// Decodes an input for `prepare`.
+    fn decode(&self, input: &Input, prepare: impl FnOnce(RgbImage) -> Result<(), String>) -> Outcome {
+        if let Some(problem) = &input.problem {
+            return Err(problem.clone());
+        }
+        if self.is_stopped.load(Ordering::Relaxed) {
+            return Err("the program was stopped before it was decoded".to_owned());
+        }
+        let start = Instant::now();
+        let file = match &input.bytes {
+            Some(bytes) => decode_bytes_with(bytes, &self.options),
+            None => decode_file_with(&input.path, &self.options).map_err(|error| error.kind),
+        };
+        let decoded = Instant::now();
+        add(&self.decode_nanos, decoded - start);
+        let file = file.map_err(|kind| problem(&kind))?;
+        let wanted = self.thumbnails.load(Ordering::Relaxed);
+        let thumbnail = wanted
+            .then(|| thumbnail(&file.image, THUMBNAIL_SIDE, THUMBNAIL_BYTES))
+            .flatten();
+        prepare(file.image)?;
+        add(&self.preprocess_nanos, decoded.elapsed());
+        Ok(Found {
+            warning: file.warning,
+            thumbnail,
+        })
+    }
+}
+
+/// What is wrong with a file, and the option that would allow it.
+fn problem(kind: &DecodeErrorKind) -> String {
+    let text = describe(kind);
+    match kind.is_too_large() {
+        true => format!("{text}; `--max-pixels` sets the limit"),
+        false => text,
+    }
+}
+
+fn add(nanos: &AtomicU64, time: Duration) {
+    nanos.fetch_add(
+        u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
+        Ordering::Relaxed,
+    );
+}
+
+/// Moves the decoded images to the front.
+fn close_gaps<T: Copy>(images: &mut [T], len: usize, outcomes: &[Outcome]) {
+    let decoded = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_ok());
+    for (to, (from, _)) in decoded.enumerate() {
+        if from != to {
+            images.copy_within(from * len..(from + 1) * len, to * len);
+        }
+    }
+}
