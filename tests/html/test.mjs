@@ -166,6 +166,13 @@ async function testEvaluation(browser, infer, folder, shots) {
   // One picture, by keyboard alone.
   await page.evaluate('document.querySelector("#grid .card").focus()');
   await press(page, "ArrowRight");
+  // The page lays its cards out anew when it becomes narrower: the focus stays.
+  const columns = await page.evaluate("shape.columns");
+  await page.evaluate('document.getElementById("results").style.width = "50%"');
+  await page.until(`shape.columns < ${columns}`);
+  same(await page.evaluate("document.activeElement.dataset.place"), "1", "the card that keeps the focus");
+  await page.evaluate('document.getElementById("results").style.width = ""');
+  await page.until(`shape.columns === ${columns}`);
   await press(page, "Enter");
   await page.until('document.getElementById("detail").open');
   same(await page.evaluate('document.getElementById("detail-path").textContent'), known[1].path, "the second picture");

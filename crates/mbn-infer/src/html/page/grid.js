@@ -114,12 +114,14 @@ function draw() {
   if (current < shown.length && !cards.has(current)) put(current);
 }
 
-/** Draws everything anew, for other pictures or another width. */
+/** Draws everything anew, for other pictures or another width. A card that has the focus gives it to the current one. */
 function redraw() {
+  const hasFocus = grid.contains(document.activeElement);
   for (const item of cards.values()) item.remove();
   cards.clear();
   measure();
   draw();
+  if (hasFocus) cards.get(current)?.firstChild.focus({ preventScroll: true });
 }
 
 /** Makes a card the one that the keyboard reaches. */
