@@ -85,28 +85,22 @@ fn forward_packed<T: Element, F: Arithmetic>(
                     stacked: None,
                 };
                 write(Activated { raw, constants }, layout);
-                let result = T::as_f32_mut(out);
-                let is_own = result.is_none();
-                F::multiply(
-                    result.unwrap_or(&mut *product),
-                    cout,
-                    depth,
-                    Left::rows(a, stride),
-                    weights,
-                    Finish::Store,
-                    Ahead::of(next),
-                );
-                vectorised(
-                    #[inline(always)]
-                    |simd| {
-                        if is_own {
-                            sums.add_rounded(simd, out, product, cout);
-                        } else {
-                            sums.add_squares(simd, out, cout);
-                        }
-                    },
-                );
+                into_result(out, product, |out| {
+                    F::multiply(
+                        out,
+                        cout,
+                        depth,
+                        Left::rows(a, stride),
+                        weights,
+                        Finish::Store,
+                        Ahead::of(next),
+                    );
+                });
             },
+        );
+        vectorised(
+            #[inline(always)]
+            |simd| sums.add_squares(simd, out, cout),
         );
         sums
     });
@@ -116,4 +110,27 @@ fn forward_packed<T: Element, F: Arithmetic>(
 /// Floats that a product needs for `len` results beside `out`: none where they are stored as float32.
 pub(super) fn own_result<T: Element>(len: usize) -> usize {
     if T::DTYPE == DType::F32 { 0 } else { len }
+}
+
+/// Lets `multiply` write to `out` itself, or to `product`, and rounds that.
+fn into_result<T: Element>(out: &mut [T], product: &mut [f32], multiply: impl FnOnce(&mut [f32])) {
+    match T::as_f32_mut(out) {
+        Some(out) => multiply(out),
+        None => {
+            multiply(product);
+            narrow(out, product);
+        }
+    }
+}
+
+/// Rounds `values` to the type of `out`.
+fn narrow<T: Element>(out: &mut [T], values: &[f32]) {
+    vectorised(
+        #[inline(always)]
+        |_| {
+            for (out, value) in out.iter_mut().zip(values) {
+                *out = T::from_f32(*value);
+            }
+        },
+    );
 }

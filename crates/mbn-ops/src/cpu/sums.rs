@@ -6,7 +6,7 @@
 
 use super::normalization::Constants;
 use super::results::Results;
-use super::simd::{Lanes, Simd, for_lanes, load, mul_add, rounded, store};
+use super::simd::{Lanes, Simd, for_lanes, load, mul_add, store};
 use super::sum_in_order;
 use crate::operands::element::Element;
 
@@ -54,27 +54,6 @@ impl Sums {
                     c,
                 },
             );
-        }
-    }
-
-    /// Rounds `values` to `out`; adds what is stored there and its squares.
-    #[inline(always)]
-    pub fn add_rounded<T: Element>(&mut self, simd: Simd, out: &mut [T], values: &[f32], c: usize) {
-        if simd.wide {
-            // To write half a register costs more than to read the results again.
-            for (out, value) in out.iter_mut().zip(values) {
-                *out = T::from_f32(*value);
-            }
-            return self.add_squares(simd, out, c);
-        }
-        for (out, values) in out.chunks_mut(ROWS * c).zip(values.chunks(ROWS * c)) {
-            let mut rounded = Rounded {
-                sums: &mut self.0,
-                out,
-                values,
-                c,
-            };
-            for_lanes(simd, c, &mut rounded);
         }
     }
 
@@ -218,30 +197,6 @@ impl<T: Element> Lanes for Squares<'_, T> {
         let mut moments = Moments::<L>::new();
         for row in self.rows.chunks_exact(self.c) {
             moments.add(simd, load::<T, L>(row, at));
-        }
-        moments.flush(self.sums, at);
-    }
-}
-
-struct Rounded<'a, T> {
-    sums: &'a mut [f64],
-    out: &'a mut [T],
-    values: &'a [f32],
-    c: usize,
-}
-
-impl<T: Element> Lanes for Rounded<'_, T> {
-    #[inline(always)]
-    fn run<const L: usize>(&mut self, simd: Simd, at: usize) {
-        let mut moments = Moments::<L>::new();
-        let rows = self
-            .out
-            .chunks_exact_mut(self.c)
-            .zip(self.values.chunks_exact(self.c));
-        for (out, values) in rows {
-            let values = load::<f32, L>(values, at);
-            store(out, at, values);
-            moments.add(simd, rounded::<T, L>(values));
         }
         moments.flush(self.sums, at);
     }
