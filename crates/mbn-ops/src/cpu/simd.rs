@@ -69,6 +69,7 @@ pub(crate) struct Simd {
 }
 
 impl Simd {
+    /// Length of a vector register.
     #[inline(always)]
     pub fn register_bytes(self) -> usize {
         match self {
