@@ -133,7 +133,8 @@ fn a_part_is_held_out_where_there_are_no_test_images() {
     );
 
     stop_after(path, &format!("{two} --out stopped"), "stopped", 2);
-    run(path, "--resume stopped --threads 2").success();
+    // Another number of threads gives the same bits.
+    run(path, "--resume stopped --threads 3").success();
     let last = |run: &str| read(path.join(run).join("last.safetensors"));
     assert!(last("stopped") == last("whole"));
     assert_eq!(history(&path.join("stopped")), history(&path.join("whole")));

@@ -41,8 +41,6 @@ pub(crate) struct Progress {
     /// Images that turned out not to be usable later. Their batches lack them.
     #[serde(default)]
     pub broken: ImageSet,
-    /// Number of CPU threads; sums over another number may round differently.
-    pub threads: usize,
     /// Number of processes that train together; batch norm of each sees its part of a batch.
     #[serde(default = "one")]
     pub ranks: usize,

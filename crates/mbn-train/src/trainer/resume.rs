@@ -235,18 +235,12 @@ fn warn_of_other_sums(progress: &Progress, options: &Options, device: &Device, r
             ranks.size()
         );
     }
-    let (kind, threads) = (device::kind(device), options.common.thread_count());
-    match &progress.device {
-        Some(started) if started != kind => log::warn!(
+    let kind = device::kind(device);
+    if let Some(started) = progress.device.as_ref().filter(|started| *started != kind) {
+        log::warn!(
             "the run was started with `--device {started}` and continues with `--device {kind}`, where sums round \
              differently"
-        ),
-        _ if threads != progress.threads && !device.is_cuda() => log::warn!(
-            "the run was started with {} and continues with {threads}; for the same bits use `--threads {}`",
-            counted(progress.threads, "thread"),
-            progress.threads
-        ),
-        _ => {}
+        );
     }
 }
 

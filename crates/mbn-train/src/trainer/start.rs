@@ -108,7 +108,6 @@ impl Trainer {
             fingerprint: Some(data.fingerprint.clone()),
             left_out,
             broken: ImageSet::default(),
-            threads: options.common.thread_count(),
             ranks: ranks.size(),
             device: Some(device::kind(device).to_owned()),
             steps: 0,
