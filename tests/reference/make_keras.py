@@ -109,7 +109,8 @@ def main():
     for name, value in keras.weights.items():
         if name.endswith("moving_variance"):
             value *= torch.empty_like(value).uniform_(0.8, 1.25)
-    weights = stored(keras.weights)
+    # Halves the file. The logits are those of the rounded weights.
+    weights = {name: value.half().numpy() for name, value in keras.weights.items()}
     save(weights, OUT / "weights.safetensors")
     weights = {name: torch.from_numpy(value).double() for name, value in weights.items()}
 

@@ -11,10 +11,6 @@ use super::files::{Reference, images, labels, values};
 /// AdamW's first step is a formula of the gradient, so that there the elements agree as closely as gradients do:
 /// all but those whose gradient is about as small as epsilon.
 pub const ADAMW_CLOSE: f32 = 1e-5;
-/// After three steps, activations across a kink decide how many elements are that close: chance in float32, as
-/// docs/numerics.md shows, and all of them in float64, which has a test of its own. An element moves by about the learning
-/// rate in each step; twice that in three steps is the other sign in all.
-pub const ADAMW_FARTHEST: f32 = 6e-3;
 pub const ADAMW_RATE: f64 = 1e-3;
 pub const ADAMW_DECAY: f64 = 1e-2;
 pub const ADAMW: OptimizerKind = OptimizerKind::AdamW {
@@ -113,7 +109,7 @@ pub fn train_steps(
 }
 
 /// Part of the elements within [`ADAMW_CLOSE`] of `expected`, and the largest difference.
-pub fn element_errors(
+fn element_errors(
     reference: &Reference,
     found: &Weights,
     expected: impl Fn(&str) -> Vec<f32>,
