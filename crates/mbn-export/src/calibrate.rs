@@ -173,10 +173,7 @@ fn photos(folder: &Path, preprocess: Preprocess) -> Result<Photos> {
             folder.display()
         );
     }
-    let images = pictures::load(&chosen, &preprocess)
-        .into_iter()
-        .map(|(_, resized)| resized)
-        .collect::<Vec<_>>();
+    let images = pictures::load_resized(&chosen, &preprocess);
     if images.is_empty() {
         return Err(pictures::none_usable(folder, OPTION, chosen.len()));
     }

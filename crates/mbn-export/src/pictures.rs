@@ -114,14 +114,15 @@ fn picture(image: &RgbImage) -> Picture {
     }
 }
 
-/// Gives the pictures of a folder to `use_sample`, at most `batch` at once, and returns how many there are. Those that cannot be
-/// used are reported and left out.
+/// Gives the pictures of a folder to `use_sample`, at most `batch` at once, and returns how many there are: whole as well if a
+/// network with this kind of input takes them so. Those that cannot be used are reported and left out.
 ///
 /// # Errors
 /// There is none that can be used; an error of `use_sample`.
 pub(crate) fn read(
     folder: &Path,
     preprocess: &Preprocess,
+    pixel_type: PixelType,
     batch: usize,
     mut use_sample: impl FnMut(Sample) -> Result<()>,
 ) -> Result<usize> {
@@ -130,7 +131,17 @@ pub(crate) fn read(
     let mut used = 0;
     for batch in paths.chunks(batch) {
         let mut sample = Sample::of_resized(Vec::new(), preprocess);
-        (sample.whole, sample.resized) = load(batch, preprocess).into_iter().unzip();
+        match pixel_type {
+            PixelType::Float | PixelType::Uint8 => sample.resized = load_resized(batch, preprocess),
+            PixelType::Pictures => {
+                let pairs = load(batch, |path| {
+                    let whole = decode_file(path)?;
+                    let resized = resize(&whole, preprocess)?;
+                    Ok((whole, resized))
+                });
+                (sample.whole, sample.resized) = pairs.into_iter().unzip();
+            }
+        }
         if sample.len() > 0 {
             used += sample.len();
             use_sample(sample)?;
@@ -153,14 +164,15 @@ pub(crate) fn paths(folder: &Path, option: &str) -> Result<Vec<PathBuf>> {
     named.collect()
 }
 
-/// Pictures, whole and as the preprocessing makes them. Those that cannot be used are reported and left out.
-pub(crate) fn load(paths: &[PathBuf], preprocess: &Preprocess) -> Vec<(RgbImage, RgbImage)> {
-    let load = |path: &PathBuf| -> Result<(RgbImage, RgbImage)> {
-        let whole = decode_file(path)?;
-        let resized = resize(&whole, preprocess)?;
-        Ok((whole, resized))
-    };
-    let loaded: Vec<_> = paths.par_iter().map(load).collect();
+/// Pictures as the preprocessing makes them. Photos from a camera are large: each is whole only while it is resized. Those that
+/// cannot be used are reported and left out.
+pub(crate) fn load_resized(paths: &[PathBuf], preprocess: &Preprocess) -> Vec<RgbImage> {
+    load(paths, |path| Ok(resize(&decode_file(path)?, preprocess)?))
+}
+
+/// What `read` makes of each file. Those that cannot be used are reported and left out.
+fn load<T: Send>(paths: &[PathBuf], read: impl Fn(&Path) -> Result<T> + Sync) -> Vec<T> {
+    let loaded: Vec<_> = paths.par_iter().map(|path| read(path)).collect();
     let usable = loaded
         .into_iter()
         .filter_map(|picture| picture.inspect_err(|error| log::warn!("{error:#}")).ok());

@@ -193,7 +193,7 @@ pub fn prove(
     if let Some(folder) = subject.pictures {
         let batch = subject.batch.unwrap_or(PICTURES);
         let mut case = references.case(false, batch, usual);
-        pictures::read(folder, preprocess, batch, |sample| {
+        pictures::read(folder, preprocess, engine.pixel_type(), batch, |sample| {
             references.compare(engine, &sample, &mut case)
         })?;
         cases.push(case);

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use candle_core::{Device, Tensor};
 use mbn_cli::Hint;
+use mbn_engine::images::PixelType;
 use mbn_model::{Network, Ranges};
 use mbn_onnx::{ExportOptions, Precision};
 use mbn_spec::text::counted;
@@ -63,7 +64,7 @@ pub fn check(weights: &Weights, options: &ExportOptions, pictures: Option<&Path>
     let mut ranges = measure(Sample::of_resized(noise, &preprocess).floats())?;
     let mut on = counted(NOISE, "noise picture");
     if let Some(folder) = pictures {
-        let n = pictures::read(folder, &preprocess, BATCH, |sample| {
+        let n = pictures::read(folder, &preprocess, PixelType::Float, BATCH, |sample| {
             ranges.extend(&measure(sample.floats())?);
             Ok(())
         })?;

@@ -9,6 +9,9 @@ use mbn_weights::{Folded, Quantized, Weights};
 
 use crate::pictures::Sample;
 
+/// Pictures that candle runs at once.
+const AT_ONCE: usize = 16;
+
 /// Weights in candle.
 pub enum Reference {
     /// The weights that the file was made from, with batch norm.
@@ -45,14 +48,27 @@ impl Reference {
         Ok(Self::Bytes(Box::new(IntegerEngine::new(weights)?)))
     }
 
-    /// candle's logits.
+    /// candle's logits. A file may take a thousand pictures at once; candle, which keeps every value between layers, would need
+    /// tens of gigabytes for them.
     pub(crate) fn logits(&mut self, sample: &Sample) -> Result<Vec<f32>> {
-        let (n, size, floats) = (sample.len(), sample.size(), sample.floats());
-        let images = |floats| Tensor::from_vec(floats, (n, 3, size, size), &Device::Cpu);
+        let size = sample.size();
+        let len = 3 * size * size;
+        let mut logits = Vec::new();
+        for floats in sample.floats().chunks(AT_ONCE * len) {
+            logits.extend(self.part(floats, floats.len() / len, size)?);
+        }
+        Ok(logits)
+    }
+
+    /// The logits of `n` pictures.
+    fn part(&mut self, floats: &[f32], n: usize, size: usize) -> Result<Vec<f32>> {
         match self {
-            Self::Weights(network) => Ok(network.forward_eval(&images(floats)?)?.flatten_all()?.to_vec1()?),
-            Self::Constants(engine) => Ok(engine.logits(Pixels::Float(&floats), n)?),
-            Self::Bytes(engine) => Ok(engine.logits(Pixels::Float(&floats), n)?),
+            Self::Weights(network) => {
+                let images = Tensor::from_slice(floats, (n, 3, size, size), &Device::Cpu)?;
+                Ok(network.forward_eval(&images)?.flatten_all()?.to_vec1()?)
+            }
+            Self::Constants(engine) => Ok(engine.logits(Pixels::Float(floats), n)?),
+            Self::Bytes(engine) => Ok(engine.logits(Pixels::Float(floats), n)?),
         }
     }
 }
