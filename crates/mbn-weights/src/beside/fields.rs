@@ -84,6 +84,12 @@ impl Object {
         self.value(name).is_some()
     }
 
+    /// The names of all fields that are not null.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let given = self.fields.iter().filter(|(_, value)| !value.is_null());
+        given.map(|(name, _)| name.as_str())
+    }
+
     fn get<'a, T>(
         &'a self,
         name: &str,

@@ -106,6 +106,39 @@ fn timms_file_describes_the_preprocessing() {
     assert_eq!(described.class_names(2).unwrap(), None);
 }
 
+/// Other networks of the same tensors.
+#[test]
+fn timms_arguments_that_make_another_network_are_refused() {
+    let read_with = |fields: &str| {
+        let content = format!(r#"{{"architecture": "mobilenetv1_100", {fields}}}"#);
+        read(timm::read, &[(CONFIG, &content)])
+    };
+    for (fields, named) in [
+        (r#""global_pool": "max""#, "`global_pool` \"max\", expected `avg`"),
+        (
+            r#""model_args": {"global_pool": "avgmax"}"#,
+            "`model_args.global_pool` \"avgmax\", expected `avg`",
+        ),
+        (
+            r#""model_args": {"output_stride": 16}"#,
+            "`model_args.output_stride` 16, expected 32",
+        ),
+        (
+            r#""model_args": {"num_classes": 5, "aa_layer": "blurpool"}"#,
+            "`model_args.aa_layer` \"blurpool\", expected no such argument",
+        ),
+    ] {
+        let error = read_with(fields).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`config.json`") && error.contains(named),
+            "{error}"
+        );
+    }
+    let usual = r#""global_pool": "avg", "model_args": {"in_chans": 3, "drop_rate": 0.2, "output_stride": 32,
+        "aa_layer": null, "global_pool": "avg"}"#;
+    assert_eq!(read_with(usual).unwrap(), Described::default());
+}
+
 /// As files on the Hub were before `pretrained_cfg`.
 #[test]
 fn timms_flat_file_describes_the_same() {

@@ -2,13 +2,38 @@
 
 use std::path::Path;
 
-use mbn_spec::{PartialPreprocess, Preprocess, Resize, Stride2Padding};
+use mbn_spec::{Interpolation, PartialPreprocess, Preprocess, Resize, Stride2Padding};
 
 use super::fields::{BesideError, Object};
 use super::{CONFIG, Described, note};
 
 /// What the names of timm's variants of this network begin with.
 const ARCHITECTURE: &str = "mobilenetv1";
+/// What makes a row of features of the last values, at the top and among the arguments.
+const POOL: &str = "global_pool";
+/// How far the stages together shrink a picture.
+const OUTPUT_STRIDE: f64 = 32.0;
+/// Arguments that the tensors show, or that change nothing after training.
+const WITHOUT_EFFECT: [&str; 14] = [
+    "num_classes",
+    "in_chans",
+    "stem_size",
+    "stem_kernel_size",
+    "fix_stem_head",
+    "head_conv",
+    "num_features",
+    "channel_multiplier",
+    "depth_multiplier",
+    "group_size",
+    "bn_momentum",
+    "drop_rate",
+    "drop_path_rate",
+    "pretrained_strict",
+];
+/// The arguments that [`network`] reads.
+const READ: [&str; 5] = ["act_layer", "bn_eps", "pad_type", POOL, "output_stride"];
+/// The part of a side that the crop keeps, where `crop_pct` is missing.
+const CROP_PCT: f64 = 0.875;
 /// The field that describes the preprocessing.
 const PRETRAINED: &str = "pretrained_cfg";
 /// The field that names the classes, and that of the flat form.
@@ -26,6 +51,7 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
         described.other_model = Some(other.to_owned());
         return Ok(described);
     }
+    require_average(&config)?;
     if let Some(args) = config.object("model_args")? {
         network(&args, &mut described)?;
     }
@@ -43,8 +69,29 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
     Ok(described)
 }
 
-/// Arguments with which the network was made.
+/// Refuses features that are not averages of the last values.
+fn require_average(object: &Object) -> Result<(), BesideError> {
+    match object.text(POOL)? {
+        None | Some("avg" | "fast" | "fastavg") => Ok(()),
+        Some(_) => Err(object.wrong(POOL, "`avg`: the network averages")),
+    }
+}
+
+/// Arguments with which the network was made. One that is not known here may make another network of the same tensors, as
+/// `aa_layer` does.
 fn network(args: &Object, described: &mut Described) -> Result<(), BesideError> {
+    require_average(args)?;
+    if args
+        .positive("output_stride")?
+        .is_some_and(|stride| stride != OUTPUT_STRIDE)
+    {
+        return Err(args.wrong("output_stride", "32"));
+    }
+    let known = |name: &&str| READ.contains(name) || WITHOUT_EFFECT.contains(name);
+    if let Some(name) = args.names().find(|name| !known(name)) {
+        let expected = "no such argument, with which the same tensors may make another network";
+        return Err(args.wrong(name, expected));
+    }
     described.activation = args.activation("act_layer")?;
     described.epsilon = args.positive("bn_eps")?;
     described.padding = match args.text("pad_type")? {
@@ -86,31 +133,33 @@ fn is_flat(config: &Object) -> Result<bool, BesideError> {
     Ok(config.text("architecture")?.is_some() && config.has("input_size"))
 }
 
+/// What the configuration says, and timm's own default where it says nothing, as `timm.data.resolve_data_config` takes it.
 fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess, BesideError> {
     let size = match config.whole_numbers("input_size")?.as_deref() {
         None => usual.size,
         Some([3, height, width]) if height == width => usize::try_from(*height).unwrap_or(usize::MAX),
         Some(_) => return Err(config.wrong("input_size", "[3, size, size]")),
     };
-    let part = config.positive("crop_pct")?;
-    if part.is_some_and(|part| part > 1.0) {
+    let part = config.positive("crop_pct")?.unwrap_or(CROP_PCT);
+    if part > 1.0 {
         return Err(config.wrong("crop_pct", "a number above 0 and at most 1"));
     }
     // As timm computes it.
-    let shorter = part.map(|part| (size as f64 / part).floor() as usize);
+    let shorter = (size as f64 / part).floor() as usize;
     let resize = match config.text("crop_mode")? {
         None | Some("center") => Resize::Crop,
-        Some("squash") if shorter == Some(size) => Resize::Square,
+        Some("squash") if shorter == size => Resize::Square,
         Some("squash") => return Err(config.wrong("crop_mode", "`center`, or `crop_pct` 1")),
         Some(_) => return Err(config.wrong("crop_mode", "`center`")),
     };
+    let imagenet = Preprocess::default();
     Ok(PartialPreprocess {
         size: Some(size),
         resize: Some(resize),
-        shorter: shorter.filter(|_| resize == Resize::Crop),
+        shorter: (resize == Resize::Crop).then_some(shorter),
         centre: None,
-        interpolation: config.interpolation("interpolation")?,
-        mean: config.channels("mean")?,
-        std: config.channels("std")?,
+        interpolation: config.interpolation("interpolation")?.or(Some(Interpolation::Bicubic)),
+        mean: config.channels("mean")?.or(Some(imagenet.mean)),
+        std: config.channels("std")?.or(Some(imagenet.std)),
     })
 }
