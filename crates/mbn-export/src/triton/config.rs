@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result, bail};
 use mbn_onnx::proto::{DataType, ValueInfoProto};
-use mbn_onnx::{Dim, LOGITS, Model, PROBABILITIES, TensorType};
+use mbn_onnx::{Dim, LOGITS, Model, PROBABILITIES, RESIZE_INSIDE, TensorType};
 
 use super::name::ModelName;
 use super::pbtxt::{Message, Value};
@@ -22,6 +22,8 @@ const PREFERRED: [i64; 3] = [8, 16, 32];
 const DELAY_US: i64 = 1000;
 /// Height and width of the picture that warms a graph up that takes any: different, and larger than what networks take.
 const PICTURE: [i64; 2] = [480, 640];
+/// The property that says how pictures become the input.
+const PREPROCESS: &str = "preprocess";
 
 const HEAD: &str = "\
 # Configuration of a model for Triton Inference Server. `docs/serving.md` explains the choices.
@@ -42,6 +44,8 @@ pub struct Interface {
     input: Tensor,
     outputs: Vec<Tensor>,
     preprocess: Option<String>,
+    /// Whether the graph resizes. A graph that takes any size may also compute on every pixel that it gets.
+    resizes: bool,
 }
 
 impl Interface {
@@ -57,7 +61,8 @@ impl Interface {
         Ok(Self {
             input: Tensor::of(input)?,
             outputs: graph.output.iter().map(Tensor::of).collect::<Result<_>>()?,
-            preprocess: model.property("preprocess").map(str::to_owned),
+            preprocess: model.property(PREPROCESS).map(str::to_owned),
+            resizes: model.resizes_inside(),
         })
     }
 
@@ -79,7 +84,13 @@ impl Interface {
             let (one, two) = (text(&self.preprocess), text(&other.preprocess));
             return Some(format!("its preprocessing is {one}, this one's {two}"));
         }
-        None
+        match (self.resizes, other.resizes) {
+            (true, false) => Some("it resizes and crops pictures itself, this one does not".to_owned()),
+            (false, true) => {
+                Some("it takes pictures as they are, this one resizes and crops them".to_owned())
+            }
+            _ => None,
+        }
     }
 
     /// The text of the configuration.
@@ -116,7 +127,15 @@ impl Interface {
                     .map(|batch| self.warmup(max_batch, batch))
                     .collect::<Vec<_>>(),
             )
-            .with_some("parameters", self.preprocess.as_deref().map(parameter));
+            .with_some(
+                "parameters",
+                self.preprocess.as_deref().map(|text| parameter(PREPROCESS, text)),
+            )
+            // Without it, a client that follows the preprocessing would crop a second time.
+            .with_some(
+                "parameters",
+                self.resizes.then(|| parameter(RESIZE_INSIDE, "true")),
+            );
         format!("{HEAD}{message}")
     }
 
@@ -195,10 +214,10 @@ fn batching(max_batch: i64, sides_vary: bool) -> Option<Message> {
     }
 }
 
-/// What a client must do with a picture, for those who ask the server for the configuration.
-fn parameter(preprocess: &str) -> Message {
-    let value = Message::default().with("string_value", preprocess);
-    Message::default().with("key", "preprocess").with("value", value)
+/// What a client must know, for those who ask the server for the configuration: a property of the model under its own name.
+fn parameter(name: &str, text: &str) -> Message {
+    let value = Message::default().with("string_value", text);
+    Message::default().with("key", name).with("value", value)
 }
 
 impl Tensor {

@@ -157,6 +157,25 @@ fn the_next_version_joins_the_ones_that_are_there() {
         .stderr(contains("Wrote `r/birds/1/model.onnx`"));
 }
 
+/// Shapes and preprocessing are the same; the sides of the pictures that are meant are not.
+#[test]
+fn a_version_that_resizes_does_not_follow_one_that_does_not() {
+    let folder = folder_with_weights();
+    let (resizes, any) = (["--size=64", "--resize-inside"], ["--size=64", "--dynamic-size"]);
+    let (name, other) = ("--triton-name=resizes", "--triton-name=any");
+    serve(&folder, &[&resizes[..], &[name]].concat()).success();
+    serve(&folder, &[&any[..], &[other]].concat()).success();
+    for args in [
+        [&any[..], &["--opset=18", name]].concat(),
+        [&resizes[..], &[other]].concat(),
+    ] {
+        serve(&folder, &args)
+            .code(1)
+            .stderr(contains("holds another model").and(contains("resizes")));
+    }
+    serve(&folder, &[&resizes[..], &[name]].concat()).success();
+}
+
 #[test]
 fn folders_of_other_models_are_refused() {
     let folder = folder_with_weights();

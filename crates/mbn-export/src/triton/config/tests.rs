@@ -128,3 +128,21 @@ fn what_clients_see_is_compared() {
     other.preprocess = Some("{}".to_owned());
     assert!(first.difference(&other).unwrap().ends_with("this one's {}"));
 }
+
+/// Both take pictures of any size. What one makes of a picture is not what the other does.
+#[test]
+fn whether_the_graph_resizes_is_part_of_what_clients_see() {
+    let of = |size| ExportOptions {
+        size,
+        opset: 18,
+        ..bytes()
+    };
+    let (resized, any) = (interface(of(InputSize::Resized)), interface(of(InputSize::Any)));
+    let found = resized.difference(&any).unwrap();
+    assert_eq!(found, "it resizes and crops pictures itself, this one does not");
+    let found = any.difference(&resized).unwrap();
+    assert!(found.ends_with("this one resizes and crops them"), "{found}");
+    let said = "parameters {\n  key: \"resize_inside\"\n  value {\n    string_value: \"true\"\n";
+    assert!(config(of(InputSize::Resized)).contains(said));
+    assert!(!config(of(InputSize::Any)).contains("resize_inside"));
+}
