@@ -162,7 +162,7 @@ pub(crate) fn value(info: &mbn_onnx::proto::ValueInfoProto) -> String {
 }
 
 /// The start of a long text.
-fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     let text = printable(text);
     match text.char_indices().nth(LONGEST) {
         None => text,

@@ -46,7 +46,8 @@ pub enum Command {
         b: PathBuf,
 
         /// Largest difference that counts as none, as a fraction of a value's largest element, or of 1
-        /// [default: 1e-4, and 0.05 if one is float16 or resizes pictures and the other does not]
+        /// [default: 1e-4; 0.05 if one is float16 or resizes pictures and the other does not; 0.5 if one is int8 and the other
+        /// is not; 0.01 if both are, and 0.05 if some layers of theirs stay float32]
         #[arg(long, value_name = "X", value_parser = tolerance)]
         tolerance: Option<f32>,
 

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
+use mbn_onnx::builder::{Attribute, GraphBuilder};
+use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto};
+use mbn_onnx::{Model, TensorType};
 use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
+use mbn_testing::{Needs, skip};
 use mbn_weights::Weights;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -69,4 +73,58 @@ pub fn folder_with_weights() -> TempDir {
         .save(&folder.path().join("w.safetensors"))
         .unwrap();
     folder
+}
+
+/// The option that names ONNX Runtime's library, if there is one.
+pub fn library() -> Option<String> {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/lib");
+    if !library.is_dir() {
+        skip(Needs::Other, "`make onnxruntime` has not been run");
+        return None;
+    }
+    Some(format!("--ort-lib={}", library.display()))
+}
+
+/// A folder with weights and the file `model.onnx` of them.
+pub fn folder_with_model(args: &[&str]) -> TempDir {
+    let folder = folder_with_weights();
+    write(&folder, "model.onnx", args);
+    folder
+}
+
+pub fn write(folder: &TempDir, name: &str, args: &[&str]) {
+    let mut line = vec!["--weights=w.safetensors", "--size=64", "--no-verify", name];
+    line.extend(args);
+    export(folder.path(), &line).success();
+}
+
+/// Changes a file.
+pub fn change(folder: &TempDir, name: &str, change: impl FnOnce(&mut ModelProto)) {
+    let path = folder.path().join(name);
+    let mut proto = Model::load(&path).unwrap().proto().clone();
+    change(&mut proto);
+    std::fs::write(&path, Model::from(proto).to_bytes()).unwrap();
+}
+
+pub fn save(folder: &TempDir, name: &str, proto: ModelProto) {
+    std::fs::write(folder.path().join(name), Model::from(proto).to_bytes()).unwrap();
+}
+
+/// A model of another program: a sigmoid.
+pub fn sigmoid() -> ModelProto {
+    let mut graph = GraphBuilder::new("other");
+    let ty = TensorType::new(DataType::Float, [mbn_onnx::Dim::Symbol("n".into()), 3.into()]);
+    graph.input("x", &ty);
+    graph.output("y", &ty);
+    graph.node("Sigmoid", "s", ["x"], "y", [("unused", Attribute::Int(1)); 0]);
+    ModelProto {
+        ir_version: Some(8),
+        producer_name: Some("another".into()),
+        graph: Some(graph.finish()),
+        opset_import: vec![OperatorSetIdProto {
+            domain: None,
+            version: Some(15),
+        }],
+        ..ModelProto::default()
+    }
 }

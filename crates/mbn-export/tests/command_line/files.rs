@@ -1,72 +1,17 @@
-//! `check`, `diff` and `show` on files of this program, of others, and of people who mean harm.
+//! `check` and `show` on files of this program, of others, and of people who mean harm.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use mbn_onnx::TensorType;
 use mbn_onnx::builder::{Attribute, GraphBuilder};
-use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto};
-use mbn_onnx::{Model, TensorType};
+use mbn_onnx::proto::{DataType, ModelProto, StringStringEntryProto, TensorProto};
 use mbn_spec::Alpha;
-use mbn_testing::{Needs, skip};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{export, fails, folder_with_weights, small, weights};
-
-/// The option that names ONNX Runtime's library, if there is one.
-fn library() -> Option<String> {
-    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../onnxruntime/lib");
-    if !library.is_dir() {
-        skip(Needs::Other, "`make onnxruntime` has not been run");
-        return None;
-    }
-    Some(format!("--ort-lib={}", library.display()))
-}
-
-/// A folder with weights and the file `model.onnx` of them.
-fn folder_with_model(args: &[&str]) -> TempDir {
-    let folder = folder_with_weights();
-    write(&folder, "model.onnx", args);
-    folder
-}
-
-fn write(folder: &TempDir, name: &str, args: &[&str]) {
-    let mut line = vec!["--weights=w.safetensors", "--size=64", "--no-verify", name];
-    line.extend(args);
-    export(folder.path(), &line).success();
-}
-
-/// Changes a file.
-fn change(folder: &TempDir, name: &str, change: impl FnOnce(&mut ModelProto)) {
-    let path = folder.path().join(name);
-    let mut proto = Model::load(&path).unwrap().proto().clone();
-    change(&mut proto);
-    std::fs::write(&path, Model::from(proto).to_bytes()).unwrap();
-}
-
-/// A model of another program: a sigmoid.
-fn sigmoid() -> ModelProto {
-    let mut graph = GraphBuilder::new("other");
-    let ty = TensorType::new(DataType::Float, [mbn_onnx::Dim::Symbol("n".into()), 3.into()]);
-    graph.input("x", &ty);
-    graph.output("y", &ty);
-    graph.node("Sigmoid", "s", ["x"], "y", [("unused", Attribute::Int(1)); 0]);
-    ModelProto {
-        ir_version: Some(8),
-        producer_name: Some("another".into()),
-        graph: Some(graph.finish()),
-        opset_import: vec![OperatorSetIdProto {
-            domain: None,
-            version: Some(15),
-        }],
-        ..ModelProto::default()
-    }
-}
-
-fn save(folder: &TempDir, name: &str, proto: ModelProto) {
-    std::fs::write(folder.path().join(name), Model::from(proto).to_bytes()).unwrap();
-}
+use crate::common::{change, export, fails, folder_with_model, library, save, sigmoid, small, weights};
 
 #[test]
 fn a_proof_is_repeated_with_the_weights_or_without() {
@@ -159,49 +104,6 @@ fn a_rejected_file_is_kept_only_if_asked_for() {
         .code(1)
         .stderr(contains("kept as `out.rejected.onnx`"));
     assert!(!folder.path().join("out.onnx").exists() && folder.path().join("out.rejected.onnx").exists());
-}
-
-#[test]
-fn the_first_value_that_differs_is_named() {
-    let Some(library) = library() else { return };
-    let folder = folder_with_model(&[]);
-    let diff =
-        |other: &str, code: i32| export(folder.path(), &["diff", "model.onnx", other, &library]).code(code);
-    for (name, args) in [
-        ("unfolded.onnx", &["--no-fold"][..]),
-        ("half.onnx", &["--precision=fp16", "--allow-overflow"]),
-        ("bytes.onnx", &["--input=uint8", "--softmax"]),
-        ("batch.onnx", &["--batch=3", "--opset=22"]),
-        ("resized.onnx", &["--input=uint8", "--resize-inside"]),
-    ] {
-        write(&folder, name, args);
-        diff(name, 0).stdout(contains(" agree; largest relative difference"));
-    }
-    diff("model.onnx", 0).stdout(contains("the graphs have the same structure"));
-    diff("unfolded.onnx", 0).stdout(contains(
-        "only the second file has these nodes: `blocks.1.depthwise.conv`",
-    ));
-
-    std::fs::copy(
-        folder.path().join("model.onnx"),
-        folder.path().join("changed.onnx"),
-    )
-    .unwrap();
-    change(&folder, "changed.onnx", |proto| {
-        let tensors = &mut proto.graph.as_mut().unwrap().initializer;
-        let weight = tensors
-            .iter_mut()
-            .find(|tensor| tensor.name() == "model.3.0.weight")
-            .unwrap();
-        weight.raw_data.as_mut().unwrap()[..4].copy_from_slice(&3.0f32.to_le_bytes());
-    });
-    diff("changed.onnx", 1).stdout(
-        contains("they part at `blocks.3.depthwise`, the result of node `blocks.3.depthwise` (Conv)").and(
-            contains("these constants differ in their values: `model.3.0.weight`"),
-        ),
-    );
-    save(&folder, "other.onnx", sigmoid());
-    diff("other.onnx", 1).stderr(contains("share no value"));
 }
 
 #[test]

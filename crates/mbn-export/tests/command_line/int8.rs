@@ -240,3 +240,39 @@ fn layers_stay_float_and_each_has_its_cost() {
     .success();
     export(folder.path(), &["diff", &library, "float.onnx", "some.onnx"]).stdout(contains("1 shared value"));
 }
+
+/// What eight bits explain beside float32 they do not explain beside eight bits.
+#[test]
+fn two_int8_files_are_compared_more_closely_than_one_with_float32() {
+    let Some(library) = library() else { return };
+    let library = format!("--ort-lib={}", library.display());
+    let folder = TempDir::new().unwrap();
+    pictures(&folder.path().join("p"), 100);
+    save(&folder, "w.safetensors", Activation::Relu);
+    let path = folder.path().join("less.safetensors");
+    let mut tensors =
+        mbn_testing::stored_tensors(&std::fs::read(folder.path().join("w.safetensors")).unwrap());
+    for name in ["fc.weight", "fc.bias"] {
+        let (_, _, bytes) = tensors.get_mut(name).unwrap();
+        for value in bytes.as_chunks_mut::<4>().0 {
+            *value = (0.8 * f32::from_le_bytes(*value)).to_le_bytes();
+        }
+    }
+    mbn_testing::save_tensors(&path, &tensors);
+    let write = |weights: &str, args: &[&str]| {
+        let line = [&[weights, "--size=32", "--softmax", "--no-verify"], args].concat();
+        export(folder.path(), &line).success();
+    };
+    let int8 = ["--precision=int8", "--calibration=p"];
+    write("--weights=w.safetensors", &["float.onnx"]);
+    write("--weights=w.safetensors", &[&int8[..], &["int8.onnx"]].concat());
+    write(
+        "--weights=less.safetensors",
+        &[&int8[..], &["less.onnx"]].concat(),
+    );
+    let diff = |a: &str, b: &str, code: i32| export(folder.path(), &["diff", a, b, &library]).code(code);
+    diff("float.onnx", "int8.onnx", 0);
+    diff("int8.onnx", "int8.onnx", 0);
+    diff("float.onnx", "less.onnx", 0);
+    diff("int8.onnx", "less.onnx", 1).stdout(contains("they part at `logits`"));
+}

@@ -3,6 +3,7 @@
 
 mod check;
 mod common;
+mod diff;
 mod files;
 mod graphs;
 mod int8;

@@ -1,0 +1,79 @@
+//! In what two files differ beside their graphs: what they say of themselves.
+
+use std::collections::BTreeMap;
+
+use mbn_onnx::Model;
+use serde_json::Value;
+
+use crate::show::short;
+
+/// What gives numbers their meaning. Where it differs, two files are not the same model, whatever they compute.
+const MEANING: [&str; 7] = [
+    "alpha",
+    "architecture",
+    "classes",
+    "names",
+    "preprocess",
+    "problem_type",
+    "variant",
+];
+
+/// The differences, a line each.
+pub(super) struct Differences {
+    pub lines: Vec<String>,
+    /// Whether one of them is a difference in meaning.
+    pub part: bool,
+}
+
+pub(super) fn differences(a: &Model, b: &Model) -> Differences {
+    let (a, b) = (properties(a), properties(b));
+    let mut found = Differences {
+        lines: Vec::new(),
+        part: false,
+    };
+    let only_b = b.keys().filter(|key| !a.contains_key(*key));
+    for key in a.keys().chain(only_b) {
+        let what = match (a.get(key), b.get(key)) {
+            (Some(one), Some(other)) if is_same(one, other) => continue,
+            (Some(one), Some(other)) => name_that_differs(one, other).unwrap_or_else(|| {
+                format!("{} in the first file, {} in the second", short(one), short(other))
+            }),
+            (Some(one), None) => format!("{} in the first file alone", short(one)),
+            (None, other) => format!("{} in the second file alone", short(other.unwrap_or(&""))),
+        };
+        found
+            .lines
+            .push(format!("the metadata differs: `{}` is {what}", short(key)));
+        found.part |= MEANING.contains(key);
+    }
+    found
+}
+
+fn properties(model: &Model) -> BTreeMap<&str, &str> {
+    let entries = model.proto().metadata_props.iter();
+    entries.map(|entry| (entry.key(), entry.value())).collect()
+}
+
+/// Whether two values are the same, however JSON is spaced.
+fn is_same(a: &str, b: &str) -> bool {
+    let json = |text: &str| serde_json::from_str::<Value>(text).ok();
+    a == b || json(a).is_some_and(|a| Some(a) == json(b))
+}
+
+/// The first of two equally long lists of names that is another one.
+fn name_that_differs(a: &str, b: &str) -> Option<String> {
+    let names = |text: &str| serde_json::from_str::<Vec<String>>(text).ok();
+    let (a, b) = (names(a)?, names(b)?);
+    let at = (a.len() == b.len()).then(|| a.iter().zip(&b).position(|(a, b)| a != b))??;
+    let more = a.iter().zip(&b).filter(|(a, b)| a != b).count() - 1;
+    let more = if more > 0 {
+        format!(", and {more} more")
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "another list: number {at} is `{}` in the first file, `{}` in the second{more}",
+        short(&a[at]),
+        short(&b[at])
+    ))
+}

@@ -1,0 +1,122 @@
+//! `diff`: in what two files part.
+
+use mbn_onnx::Precision;
+use mbn_onnx::builder::GraphBuilder;
+use mbn_onnx::proto::{ModelProto, StringStringEntryProto};
+use predicates::prelude::*;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+use crate::common::{change, export, folder_with_model, library, save, sigmoid, write};
+
+#[test]
+fn the_first_value_that_differs_is_named() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&[]);
+    let diff =
+        |other: &str, code: i32| export(folder.path(), &["diff", "model.onnx", other, &library]).code(code);
+    for (name, args) in [
+        ("unfolded.onnx", &["--no-fold"][..]),
+        ("half.onnx", &["--precision=fp16", "--allow-overflow"]),
+        ("bytes.onnx", &["--input=uint8", "--softmax"]),
+        ("batch.onnx", &["--batch=3", "--opset=22"]),
+        ("resized.onnx", &["--input=uint8", "--resize-inside"]),
+    ] {
+        write(&folder, name, args);
+        diff(name, 0).stdout(contains(" agree; largest relative difference"));
+    }
+    diff("model.onnx", 0).stdout(contains("the graphs have the same structure"));
+    diff("unfolded.onnx", 0).stdout(contains(
+        "only the second file has these nodes: `blocks.1.depthwise.conv`",
+    ));
+
+    std::fs::copy(
+        folder.path().join("model.onnx"),
+        folder.path().join("changed.onnx"),
+    )
+    .unwrap();
+    change(&folder, "changed.onnx", |proto| {
+        let tensors = &mut proto.graph.as_mut().unwrap().initializer;
+        let weight = tensors
+            .iter_mut()
+            .find(|tensor| tensor.name() == "model.3.0.weight")
+            .unwrap();
+        weight.raw_data.as_mut().unwrap()[..4].copy_from_slice(&3.0f32.to_le_bytes());
+    });
+    diff("changed.onnx", 1).stdout(
+        contains("they part at `blocks.3.depthwise`, the result of node `blocks.3.depthwise` (Conv)").and(
+            contains("these constants differ in their values: `model.3.0.weight`"),
+        ),
+    );
+    save(&folder, "other.onnx", sigmoid());
+    diff("other.onnx", 1).stderr(contains("share no value"));
+}
+
+/// What a model says of itself, changed.
+fn set(proto: &mut ModelProto, key: &str, value: &str) {
+    proto.metadata_props.retain(|entry| entry.key() != key);
+    proto.metadata_props.push(StringStringEntryProto {
+        key: Some(key.into()),
+        value: Some(value.into()),
+    });
+}
+
+#[test]
+fn files_of_the_same_numbers_part_where_these_mean_something_else() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&[]);
+    let diff = |code: i32| {
+        export(folder.path(), &["diff", "model.onnx", "other.onnx", &library])
+            .code(code)
+            .stdout(contains(" agree; largest relative difference 0.0e0"))
+    };
+    let other = |key: &str, value: &str| {
+        let [from, to] = ["model.onnx", "other.onnx"].map(|name| folder.path().join(name));
+        std::fs::copy(from, to).unwrap();
+        change(&folder, "other.onnx", |proto| set(proto, key, value));
+    };
+    other("classes", r#"["class_0","class_2","class_1"]"#);
+    diff(1).stdout(
+        contains(
+            "the metadata differs: `classes` is another list: number 1 is `class_1` in the first file, `class_2` in the \
+             second, and 1 more",
+        )
+        .and(contains("they part in what they say of themselves")),
+    );
+    other("classes", r#"[ "class_0", "class_1", "class_2" ]"#);
+    diff(0);
+    // How the weights came about is said, and changes nothing.
+    other("training", r#"{"data_set":"photos"}"#);
+    diff(0).stdout(contains(
+        r#"the metadata differs: `training` is {"data_set":"photos"} in the second file alone"#,
+    ));
+    let mut names = sigmoid();
+    set(&mut names, "names", "{0: 'a'}");
+    save(&folder, "model.onnx", names);
+    save(&folder, "other.onnx", sigmoid());
+    diff(1).stdout(contains("`names` is {0: 'a'} in the first file alone"));
+}
+
+#[test]
+fn an_infinity_in_one_file_parts_it_from_another() {
+    let Some(library) = library() else { return };
+    let folder = TempDir::new().unwrap();
+    let adds = |addend: f32| {
+        let mut proto = sigmoid();
+        let graph = proto.graph.as_mut().unwrap();
+        graph.node[0].op_type = Some("Add".into());
+        graph.node[0].input.push("c".into());
+        let mut constants = GraphBuilder::new("constants");
+        constants.initializer("c", &[3], &[addend, 0.0, 0.0], Precision::Fp32);
+        graph.initializer = constants.finish().initializer;
+        proto
+    };
+    save(&folder, "a.onnx", adds(f32::INFINITY));
+    save(&folder, "b.onnx", adds(0.0));
+    for [a, b] in [["a.onnx", "b.onnx"], ["b.onnx", "a.onnx"]] {
+        export(folder.path(), &["diff", a, b, &library])
+            .code(1)
+            .stdout(contains("they part at `y`").and(contains("an element is not finite")));
+    }
+    export(folder.path(), &["diff", "a.onnx", "a.onnx", &library]).success();
+}
