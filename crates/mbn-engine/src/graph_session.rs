@@ -1,8 +1,9 @@
 //! Any ONNX graph in ONNX Runtime: values in by name, values out by name. [`OrtEngine`](crate::engine::OrtEngine) runs image
 //! classifiers instead, with their preprocessing and metadata.
 
+use half::{bf16, f16};
 use ort::session::{Session, SessionInputValue};
-use ort::value::{Tensor, TensorElementType};
+use ort::value::{DynValue, PrimitiveTensorElementType, Tensor, TensorElementType};
 
 use crate::engine::{ModelSource, Provider, SessionOptions, start};
 use crate::error::EngineError;
@@ -66,7 +67,7 @@ pub struct Feed {
     pub elements: Elements,
 }
 
-/// A float32 tensor that a graph gives.
+/// A tensor of floats that a graph gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// Name of the output.
@@ -125,7 +126,7 @@ impl GraphSession {
         self.session.inputs().iter().map(input).collect()
     }
 
-    /// The graph's outputs of float32, in its order.
+    /// The graph's outputs of floats, in its order, as float32: those of float16, bfloat16 and float64 are converted.
     ///
     /// # Errors
     /// [`EngineError::Run`].
@@ -155,16 +156,35 @@ impl GraphSession {
         let found = self.session.run(inputs).map_err(EngineError::run)?;
         let mut outputs = Vec::new();
         for name in names {
-            if let Some(value) = found.get(&name)
-                && let Ok((shape, values)) = value.try_extract_tensor::<f32>()
-            {
-                outputs.push(Output {
-                    shape: shape.to_vec(),
-                    values: values.to_vec(),
-                    name,
-                });
+            if let Some((shape, values)) = found.get(&name).and_then(floats) {
+                outputs.push(Output { name, shape, values });
             }
         }
         Ok(outputs)
     }
+}
+
+/// The dimensions and elements of a tensor of floats.
+fn floats(value: &DynValue) -> Option<(Vec<i64>, Vec<f32>)> {
+    let extracted = value.try_extract_tensor::<f32>();
+    extracted
+        .map(|(shape, values)| (shape.to_vec(), values.to_vec()))
+        .or_else(|_| converted(value, f16::to_f32))
+        .or_else(|_| converted(value, bf16::to_f32))
+        // What only float64 holds is finite all the same.
+        .or_else(|_| {
+            converted(value, |value: f64| match value.is_finite() {
+                true => value.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32,
+                false => value as f32,
+            })
+        })
+        .ok()
+}
+
+fn converted<T: PrimitiveTensorElementType + Copy>(
+    value: &DynValue,
+    convert: impl Fn(T) -> f32,
+) -> ort::Result<(Vec<i64>, Vec<f32>)> {
+    let (shape, values) = value.try_extract_tensor::<T>()?;
+    Ok((shape.to_vec(), values.iter().copied().map(convert).collect()))
 }

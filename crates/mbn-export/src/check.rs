@@ -258,10 +258,13 @@ fn foreign(
         "model      written by {producer}, opset {}",
         opsets.collect::<Vec<_>>().join(", ")
     ));
+    let checked = match outputs.len() {
+        0 => "none of its outputs holds floats, so that nothing of them was checked".to_owned(),
+        n => format!("{} of floats, all finite", counted(n, "output")),
+    };
     lines.push(format!(
-        "engine     ONNX Runtime {} runs it on noise: {} of float32, all finite",
-        runtime.version(),
-        counted(outputs.len(), "output")
+        "engine     ONNX Runtime {} runs it on noise: {checked}",
+        runtime.version()
     ));
     lines.push("not compared with candle: it is not a file of `mbn-export`".to_owned());
     Ok(())

@@ -119,12 +119,47 @@ fn files_of_other_programs_are_shown_and_checked_as_far_as_that_makes_sense() {
     let line = ["check", "s.onnx", &library];
     export(folder.path(), &line)
         .success()
-        .stdout(contains("1 output of float32, all finite").and(contains("not compared with candle")));
+        .stdout(contains("1 output of floats, all finite").and(contains("not compared with candle")));
     let line = ["check", "s.onnx", "--weights=w.safetensors", &library];
     fails(&folder, &line, 1, &["only files of `mbn-export`"]);
     export(folder.path(), &["diff", "s.onnx", "s.onnx", &library])
         .success()
         .stdout(contains("all of 1 shared value agree"));
+}
+
+/// Outputs of low precision are checked as others are, and those of integers are not said to be.
+#[test]
+fn outputs_of_every_type_are_checked() {
+    let Some(library) = library() else { return };
+    let folder = TempDir::new().unwrap();
+    let output_of = |elem: DataType, operator: &'static str| {
+        let mut proto = sigmoid();
+        let mut graph = GraphBuilder::new("other");
+        let ty = |elem| TensorType::new(elem, [mbn_onnx::Dim::Symbol("n".into()), 3.into()]);
+        graph.input("x", &ty(DataType::Float));
+        graph.output("y", &ty(elem));
+        graph.node(operator, "a", ["x"], "z", [("unused", Attribute::Int(1)); 0]);
+        let to = [("to", Attribute::Int(elem as i64))];
+        graph.node("Cast", "c", ["z"], "y", to);
+        proto.graph = Some(graph.finish());
+        proto
+    };
+    let check = |elem, operator| {
+        save(&folder, "m.onnx", output_of(elem, operator));
+        export(folder.path(), &["check", "m.onnx", &library])
+    };
+    for elem in [DataType::Float16, DataType::Bfloat16, DataType::Double] {
+        // Noise has values below 0, which have no square root.
+        check(elem, "Sqrt")
+            .code(1)
+            .stderr(contains("its output `y` has the value NaN"));
+        check(elem, "Sigmoid")
+            .success()
+            .stdout(contains("1 output of floats, all finite"));
+    }
+    check(DataType::Int64, "Sigmoid").success().stdout(contains(
+        "none of its outputs holds floats, so that nothing of them was checked",
+    ));
 }
 
 #[test]
