@@ -110,7 +110,11 @@ impl fmt::Display for Parity {
             "{what} differ from candle's by {largest:.1e} at most, {mean:.1e} on average (tolerance {allowed:.1e}); \
              the first class agrees on {same_class} of {}",
             counted(*images, "image")
-        )
+        )?;
+        match self.comparison.failure() {
+            Some(failure) => write!(f, " ({failure})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -144,6 +148,12 @@ mod tests {
         let (head, tail) = found.split_at(found.len() / 2);
         parity.compare(&images, 2, &[tail, head].concat()).unwrap();
         assert!(!parity.passed(), "{parity}");
+        assert!(
+            parity
+                .to_string()
+                .ends_with("(the largest difference is above the tolerance)"),
+            "{parity}"
+        );
         // The same with an engine that is made when it is needed, and once.
         let made = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let (counted, of) = (made.clone(), weights.clone());

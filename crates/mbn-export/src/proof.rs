@@ -77,8 +77,9 @@ impl Proof {
     /// # Errors
     /// Outputs that differ by more than is allowed.
     pub fn verdict(&self) -> Result<()> {
-        if !self.passed() {
-            bail!("its outputs differ from candle's: {self}");
+        let mut failures = self.cases.iter().map(|case| case.comparison.failure());
+        if let Some(failure) = failures.find_map(|failure| failure) {
+            bail!("its outputs differ from candle's: {failure}: {self}");
         }
         Ok(())
     }

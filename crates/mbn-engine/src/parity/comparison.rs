@@ -65,11 +65,26 @@ impl Comparison {
 
     /// Whether everything compared so far is within the tolerance.
     pub fn passed(&self) -> bool {
+        self.failure().is_none()
+    }
+
+    /// What is not within the tolerance, for a message.
+    pub fn failure(&self) -> Option<String> {
         let Differences {
             images, same_class, ..
         } = self.differences;
-        self.differences.largest <= self.allowed()
-            && images - same_class <= self.tolerance.other_classes(images)
+        // Where the reference is infinite, so is what would be allowed.
+        let largest = self.differences.largest;
+        let is_far = !largest.is_finite() || largest > self.allowed();
+        let (others, most) = (images - same_class, self.tolerance.other_classes(images));
+        match (is_far, others > most) {
+            (true, _) => Some("the largest difference is above the tolerance".to_owned()),
+            (false, true) => Some(format!(
+                "the first class differs on {others} of {}, of which {most} may differ",
+                counted(images, "image")
+            )),
+            (false, false) => None,
+        }
     }
 
     /// The largest difference that passes, for the outputs compared so far.

@@ -79,14 +79,17 @@ impl Tolerance {
         }
     }
 
-    /// The same tolerance for a graph that resizes pictures itself.
+    /// The same tolerance for a graph that resizes pictures itself. One that is wider already says nothing of the likeliest
+    /// class that it did not say before: eight bits turn near ties over in more images than rounding does.
     pub fn on_resized(self) -> Self {
-        let fraction = match self.difference {
-            Difference::Absolute(fraction) | Difference::OfLargest(fraction) => fraction.max(RESIZED),
-        };
+        let (Difference::Absolute(fraction) | Difference::OfLargest(fraction)) = self.difference;
         Self {
-            difference: Difference::OfLargest(fraction),
-            same_class: SAME_CLASS,
+            difference: Difference::OfLargest(fraction.max(RESIZED)),
+            same_class: if fraction > RESIZED {
+                self.same_class
+            } else {
+                SAME_CLASS
+            },
             ..self
         }
     }
@@ -148,6 +151,12 @@ mod tests {
         assert_eq!(float32.allowed(20.0), 20.0 * RESIZED);
         assert_eq!(float32.other_classes(300), 3);
         assert_eq!(float32.at_least(3.0).on_noise().allowed(20.0), 3.0);
+        // Of int8, which is wider, it asks no more than without resizing.
+        let int8 = Tolerance::of(ModelPrecision::Int8, &Provider::Cpu);
+        assert_eq!(int8.on_resized(), int8);
+        let integers = Tolerance::of_integers(false).on_resized();
+        assert_eq!(integers.allowed(20.0), 20.0 * RESIZED);
+        assert_eq!(integers.other_classes(300), 3);
     }
 
     #[test]

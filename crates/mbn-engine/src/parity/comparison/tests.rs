@@ -77,6 +77,11 @@ fn outputs_that_are_not_finite_do_not_pass() {
         found[0] = value;
         comparison.add(1, &found, &logits(1)).unwrap();
         assert!(!comparison.passed(), "{value}");
+        // Nor does a reference that is not finite, whatever fraction of it is allowed.
+        let tolerance = Tolerance::of(ModelPrecision::Int8, &Provider::Cpu);
+        let mut comparison = Comparison::new(tolerance, false);
+        comparison.add(1, &logits(1), &found).unwrap();
+        assert!(!comparison.passed(), "{value}");
     }
 }
 
@@ -109,4 +114,18 @@ fn too_many_other_classes_do_not_pass() {
         comparison.add(1, &found, &logits(1)).unwrap();
         assert_eq!(comparison.passed(), passes);
     }
+    let failure = comparison.failure().unwrap();
+    assert_eq!(
+        failure,
+        "the first class differs on 2 of 2 images, of which 1 may differ"
+    );
+    comparison
+        .add(
+            1,
+            &logits(1).iter().map(|x| x + 200.0).collect::<Vec<_>>(),
+            &logits(1),
+        )
+        .unwrap();
+    let failure = comparison.failure().unwrap();
+    assert!(failure.contains("largest difference"), "{failure}");
 }
