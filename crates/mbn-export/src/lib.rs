@@ -27,12 +27,12 @@ pub mod weights;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
-use mbn_cli::{Outcome, Outputs, check_output_file, interrupt, start_threads};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use mbn_cli::{CommonArgs, Hint, Outcome, Outputs, check_output_file, interrupt, start_threads};
 use mbn_files::{atomic, remove_temporaries};
 use mbn_onnx::{ExportOptions, Exporter, Precision};
 use mbn_spec::text::thousands;
-use mbn_weights::{Weights, is_weight_file};
+use mbn_weights::{Weights, is_weight_file, weight_file_kind};
 
 use crate::check::Check;
 use crate::diff::Diff;
@@ -201,12 +201,21 @@ fn write_weights(weights: &Weights, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks before the work begins that OUT can be replaced, and that no link leads from it to a weight file.
+/// Checks before the work begins that OUT can be replaced, that no link leads from it to a weight file, and that it is none by
+/// another name, which took long to train.
 fn check_out(out: &Path) -> Result<()> {
     let file = check_output_file(out)?;
     if is_weight_file(&file) {
         let (out, file) = (out.display(), file.display());
         bail!("`{out}` leads to `{file}`, which is named like a weight file and would be replaced");
+    }
+    // A file that cannot be read can be replaced all the same.
+    if let Ok(Some(kind)) = weight_file_kind(&file) {
+        return Err(anyhow!(
+            "`{}` is {kind}, which a model would replace",
+            out.display()
+        ))
+        .hint(|| "give the model another name, or remove that file first".to_owned());
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub use error::{MismatchError, Problem, ValueError, WeightsError, WeightsErrorKi
 pub use file::MAX_FILE_BYTES;
 pub use folded::{Folded, FoldedConv};
 pub use lookalikes::Lookalike;
-pub use published::{BEST_OF_RUN, LAST_OF_RUN, MODELS, is_weight_file, published_weights};
+pub use published::{BEST_OF_RUN, LAST_OF_RUN, MODELS, is_weight_file, published_weights, weight_file_kind};
 pub use quantized::{
     ByteLayer, ByteScale, Quantized, QuantizedError, QuantizedLayer, keeps_bytes, without_lonely,
 };

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::{fails, folder_with_weights};
+use crate::common::{export, fails, folder_with_weights};
 
 #[test]
 fn no_output_replaces_a_file_that_is_read() {
@@ -33,6 +33,46 @@ fn no_output_replaces_a_file_that_is_read() {
         for name in ["w.pth", "names.txt", "m.onnx", "photos/a.png"] {
             assert_eq!(fs::read(at(name)).unwrap(), name.as_bytes(), "{arguments:?}");
         }
+    }
+}
+
+/// Weights take long to train, a model a second to write.
+#[test]
+fn no_model_replaces_weights_of_another_name() {
+    let folder = folder_with_weights();
+    let at = |name: &str| folder.path().join(name);
+    let whole = fs::read(at("w.safetensors")).unwrap();
+    fs::write(
+        at("b.pth"),
+        b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0archive/data.pkl",
+    )
+    .unwrap();
+    for name in ["best", "best.onnx"] {
+        fs::write(at(name), &whole).unwrap();
+    }
+    for (out, kind) in [
+        ("b.pth", "a PyTorch checkpoint"),
+        ("best", "a safetensors file"),
+        ("best.onnx", "a safetensors file"),
+    ] {
+        let before = fs::read(at(out)).unwrap();
+        let message = format!("`{out}` is {kind}");
+        let arguments = ["--weights=w.safetensors", "--no-verify", out];
+        fails(
+            &folder,
+            &arguments,
+            1,
+            &[&message, "hint: give the model another name"],
+        );
+        assert_eq!(fs::read(at(out)).unwrap(), before);
+    }
+    // The extension says what is written, in large letters too.
+    export(folder.path(), &["--weights=w.safetensors", "NEW.SAFETENSORS"]).success();
+    mbn_weights::Weights::load(&at("NEW.SAFETENSORS")).unwrap();
+    // A model is replaced as before.
+    for _ in 0..2 {
+        let arguments = ["--weights=w.safetensors", "--no-verify", "out.onnx"];
+        export(folder.path(), &arguments).success();
     }
 }
 
