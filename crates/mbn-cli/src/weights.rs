@@ -5,7 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use mbn_files::FileKind;
 use mbn_spec::text::joined;
-use mbn_weights::{BEST_OF_RUN, Head, LAST_OF_RUN, Source, Taken, WeightFile, Weights, WeightsErrorKind};
+use mbn_weights::{
+    Adaptation, BEST_OF_RUN, Head, LAST_OF_RUN, Source, Taken, WeightFile, Weights, WeightsErrorKind,
+};
 
 use crate::conversion::{broken_checkpoint, other_kind, saved_model, tensorflow_checkpoint};
 use crate::{Hint, HubName, NamedFile, Overrides, Wanted, named_file, quote};
@@ -77,7 +79,11 @@ fn load_file(path: &Path, overrides: &Overrides, head: Head) -> Result<(Weights,
     match WeightFile::load_with(path, head) {
         Ok(file) => {
             for adaptation in &file.adaptations {
-                log::info!("`{}`: {adaptation}", path.display());
+                let level = match adaptation {
+                    Adaptation::ForeignMetadata(_) => log::Level::Warn,
+                    _ => log::Level::Info,
+                };
+                log::log!(level, "`{}`: {adaptation}", path.display());
             }
             if let Some(text) = taken(&file, overrides) {
                 log::info!("`{}`: {text}", path.display());

@@ -23,6 +23,8 @@ pub enum Adaptation {
         /// Keys of other weights in the checkpoint, which were left out.
         others: Vec<String>,
     },
+    /// Entries of its metadata that have the names of ours and are another program's, as messages; they were not used.
+    ForeignMetadata(Vec<String>),
     /// The configuration beside it describes this other network, and was not used.
     OtherConfig(String),
     /// The preprocessing beside it is of this unknown type, and read as most types are.
@@ -47,6 +49,11 @@ impl fmt::Display for Adaptation {
             Self::UnknownProcessor(name) => write!(
                 f,
                 "the `preprocessor_config.json` beside it names the unknown type `{name}` and is read as most types are"
+            ),
+            Self::ForeignMetadata(entries) => write!(
+                f,
+                "another program's metadata is not used: {}",
+                entries.join("; ")
             ),
             Self::Converted(types) => write!(f, "its {} tensors are converted to F32", joined(types)),
             Self::Chosen { key, others } => {

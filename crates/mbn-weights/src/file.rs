@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mbn_files::{FileKind, atomic, whole_file};
-use mbn_spec::Metadata;
+use mbn_spec::{ARCHITECTURE, Metadata, MetadataError};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{SafeTensors, TensorView};
 
@@ -75,12 +75,16 @@ impl WeightFile {
             return Err(WeightsErrorKind::RunState);
         }
         let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
-        let metadata = Metadata::from_pairs(pairs)?;
+        let (metadata, foreign) = read_metadata(pairs.collect())?;
         let views = tensors
             .iter()
             .map(|(name, view)| (name.to_owned(), view))
             .collect();
-        families::read(&views, metadata, context)
+        let mut read = families::read(&views, metadata, context)?;
+        if !foreign.is_empty() {
+            read.adaptations.push(Adaptation::ForeignMetadata(foreign));
+        }
+        Ok(read)
     }
 
     /// Reads the state dict of a PyTorch checkpoint as if it were a safetensors file.
@@ -154,6 +158,23 @@ impl Weights {
             kind,
         })
     }
+}
+
+/// The metadata of a file that any program may have written. What says that it is this project's must be readable; of other files
+/// the entries that are not of its form are another program's, with the names of ours, and come back as messages.
+fn read_metadata(mut pairs: Vec<(&str, &str)>) -> Result<(Metadata, Vec<String>), MetadataError> {
+    let mut foreign = Vec::new();
+    if !pairs.contains(&("architecture", ARCHITECTURE)) {
+        pairs.sort_unstable();
+        pairs.retain(|pair| match Metadata::from_pairs([*pair]) {
+            Ok(_) => true,
+            Err(error) => {
+                foreign.push(error.to_string());
+                false
+            }
+        });
+    }
+    Ok((Metadata::from_pairs(pairs)?, foreign))
 }
 
 /// Puts the metadata, in order, at the front of a header written without it. The safetensors crate would keep it in a

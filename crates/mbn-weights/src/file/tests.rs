@@ -109,3 +109,39 @@ fn the_state_of_a_run_is_named() {
         Err(WeightsErrorKind::RunState)
     ));
 }
+
+/// Other programs write what they like under the same names.
+#[test]
+fn metadata_of_other_programs_is_named_and_not_used() {
+    let weights = sample(3);
+    let read = |pairs: &[(&str, &str)]| {
+        let tensors = weights.tensor_bytes();
+        let views = tensors
+            .iter()
+            .map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()));
+        let owned = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        WeightFile::from_bytes(&safetensors::serialize(views, Some(owned.collect())).unwrap())
+    };
+    for (key, value) in [
+        ("architecture", "mobilenetv1_100"),
+        ("training", "imagenet"),
+        ("classes", "10"),
+        ("preprocess", "imagenet"),
+        ("variant", "small"),
+        ("alpha", "thin"),
+    ] {
+        let file = read(&[("format", "pt"), (key, value)]).unwrap();
+        assert_eq!(file.weights.class_names(), ["class_0", "class_1", "class_2"]);
+        let [Adaptation::ForeignMetadata(entries)] = file.adaptations.as_slice() else {
+            panic!("{:?}", file.adaptations);
+        };
+        assert!(entries.len() == 1 && entries[0].contains(key), "{entries:?}");
+        // A file of this project with such a value is damaged.
+        let ours = [("architecture", ARCHITECTURE), (key, value)];
+        assert!(key == "architecture" || read(&ours).is_err(), "{key}");
+    }
+    let both = [("classes", r#"["a", "b", "c"]"#), ("training", "imagenet")];
+    let file = read(&both).unwrap();
+    assert_eq!(file.weights.class_names(), ["a", "b", "c"]);
+    assert!(file.adaptations[0].to_string().contains("`training`"));
+}
