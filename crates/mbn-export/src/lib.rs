@@ -73,6 +73,13 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     start_threads(options.common.thread_count())?;
     let weights = weights::get(&source, classes, &options.overrides)?;
+    if options.softmax && weights.metadata().multi_label {
+        let message = "`--softmax` gives probabilities of classes that exclude each other, and those of the weights do not";
+        return Err(anyhow!(message)).hint(|| {
+            "leave it out: a probability is the sigmoid of its logit, as the model's `problem_type` tells"
+                .to_owned()
+        });
+    }
     if options.summary {
         print_summary(&weights)?;
     }

@@ -331,3 +331,27 @@ fn options_override_what_the_files_say() {
         .code(1)
         .stderr(contains("`config.json` beside it has `hidden_act` \"swish\""));
 }
+
+/// Probabilities of classes that do not exclude each other do not sum to 1: whoever runs the weights must know.
+#[test]
+fn classes_that_do_not_exclude_each_other_are_known_to_be_so() {
+    let (folder, path) = folder("transformers", &["config.json"], &reference());
+    let config = folder.path().join("config.json");
+    let usual = std::fs::read_to_string(&config).unwrap();
+    assert!(!WeightFile::load(&path).unwrap().weights.metadata().multi_label);
+    let problem = r#"{ "problem_type": "multi_label_classification","#;
+    std::fs::write(&config, usual.replacen('{', problem, 1)).unwrap();
+    mbn_export(folder.path(), "--weights model.safetensors ours.safetensors")
+        .success()
+        .stderr(contains("a probability is the sigmoid of its logit"));
+    for weights in ["model.safetensors", "ours.safetensors"] {
+        let weights = format!("--weights {weights} --no-verify out.onnx");
+        mbn_export(folder.path(), &weights).success();
+        let model = mbn_onnx::Model::load(&folder.path().join("out.onnx")).unwrap();
+        assert_eq!(model.property("problem_type"), Some("multi_label_classification"));
+        assert!(model.metadata().unwrap().multi_label);
+        mbn_export(folder.path(), &format!("{weights} --softmax"))
+            .code(1)
+            .stderr(contains("classes that exclude each other").and(contains("hint: leave it out")));
+    }
+}

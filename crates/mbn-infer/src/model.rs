@@ -207,6 +207,11 @@ impl Model {
         self.metadata.classes.as_deref()
     }
 
+    /// Whether it says in this project's terms that several classes may be right at once.
+    pub fn is_multi_label(&self) -> bool {
+        self.metadata.multi_label
+    }
+
     /// How pictures become its input, if the model says it in this project's terms.
     pub fn stated_preprocess(&self) -> Option<Preprocess> {
         self.metadata.preprocess

@@ -221,7 +221,8 @@ fn outputs(
         values: loaded.lanes.classes(),
         is_foreign: model.foreign().is_some(),
     };
-    let scores = Scores::of(&head, options.multi_label || is_stated_multi_label(model, &head));
+    let multi_label = options.multi_label || model.is_multi_label() || is_stated_multi_label(model, &head);
+    let scores = Scores::of(&head, multi_label);
     let mut scores = scores.with_context(cannot_use)?;
     let guess = match scores.are_guessed() {
         true => {

@@ -22,7 +22,8 @@ pub use architecture::{Architecture, BLOCKS, STEM_CHANNELS};
 pub use layer::{ConvLayer, LayerKind, Padding};
 pub use layer_set::{CLASSIFIER, LayerNameError, LayerSet};
 pub use metadata::{
-    ARCHITECTURE, Distilled, Metadata, MetadataError, ModelMetadata, Training, default_class_names,
+    ARCHITECTURE, Distilled, MULTI_LABEL, Metadata, MetadataError, ModelMetadata, Training,
+    default_class_names,
 };
 pub use names::{Channels, ParseNameError};
 pub use preprocess::partial::PartialPreprocess;

@@ -9,6 +9,9 @@ use crate::{Alpha, Preprocess, Variant};
 /// Value of the `architecture` key.
 pub const ARCHITECTURE: &str = "mobilenet_v1";
 
+/// Value of the `problem_type` key where several classes may be right at once, as transformers names it.
+pub const MULTI_LABEL: &str = "multi_label_classification";
+
 /// How the weights were trained.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -75,6 +78,8 @@ pub struct Metadata {
     pub variant: Option<Variant>,
     /// How the weights were trained.
     pub training: Option<Training>,
+    /// Whether several classes may be right at once: a probability is then the sigmoid of its logit.
+    pub multi_label: bool,
 }
 
 /// Metadata that is present but unusable.
@@ -118,6 +123,7 @@ impl Metadata {
                 .map(json),
         );
         add("training", self.training.as_ref().map(json));
+        add("problem_type", self.multi_label.then(|| MULTI_LABEL.to_owned()));
         pairs
     }
 
@@ -154,6 +160,7 @@ impl Metadata {
                 self.preprocess = Some(preprocess);
             }
             "variant" => self.variant = Some(parse("variant", value)?),
+            "problem_type" => self.multi_label = value == MULTI_LABEL,
             "training" => self.training = Some(parse("training", value)?),
             _ => {}
         }
@@ -247,6 +254,7 @@ mod tests {
                 }),
                 ..Training::default()
             }),
+            multi_label: true,
         };
         let pairs = metadata.to_pairs();
         let read = Metadata::from_pairs(pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())));

@@ -27,6 +27,8 @@ pub enum Adaptation {
     ForeignMetadata(Vec<String>),
     /// The configuration beside it describes this other network, and was not used.
     OtherConfig(String),
+    /// The configuration beside it says that several classes may be right at once.
+    MultiLabel,
     /// The preprocessing beside it is of this unknown type, and read as most types are.
     UnknownProcessor(String),
 }
@@ -46,6 +48,9 @@ impl fmt::Display for Adaptation {
                     "the `config.json` beside it describes `{model}` and is not used"
                 )
             }
+            Self::MultiLabel => f.write_str(
+                "the `config.json` beside it says that several classes may be right at once: a probability is the sigmoid of its logit",
+            ),
             Self::UnknownProcessor(name) => write!(
                 f,
                 "the `preprocessor_config.json` beside it names the unknown type `{name}` and is read as most types are"

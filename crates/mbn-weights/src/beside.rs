@@ -27,6 +27,8 @@ pub(crate) struct Described {
     pub preprocess: Option<Preprocess>,
     /// The type of processor that a file names, if it is unknown and read as most types are.
     pub unknown_processor: Option<String>,
+    /// Whether several classes may be right at once.
+    pub multi_label: bool,
     /// Class names, and the field that has them.
     pub classes: Option<(&'static str, Vec<String>)>,
     /// The files that say something about activation, epsilon or padding.

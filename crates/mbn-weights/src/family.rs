@@ -198,6 +198,11 @@ impl Family {
         if let Some(name) = &described.unknown_processor {
             adaptations.push(Adaptation::UnknownProcessor(name.clone()));
         }
+        // Without a classifier there are no classes to speak of.
+        if described.multi_label && classes.is_some() {
+            metadata.multi_label = true;
+            adaptations.push(Adaptation::MultiLabel);
+        }
         described.require_alpha(architecture.alpha)?;
         let source = |files: &[&'static str]| match files {
             [] => Source::Family,

@@ -44,6 +44,36 @@ fn candle_runs_our_own_onnx_files() {
     assert!(run.stderr.contains("model: `model.onnx`"), "{}", run.stderr);
 }
 
+/// As weights of transformers are of which `config.json` says so.
+#[test]
+fn weights_of_classes_that_do_not_exclude_each_other_give_sigmoids() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    let weights = common::small_weights();
+    let save = |name: &str, multi_label: bool| {
+        let metadata = mbn_spec::Metadata {
+            multi_label,
+            ..weights.metadata().clone()
+        };
+        let weights = weights.clone().with_metadata(metadata).unwrap();
+        weights.save(&folder.path().join(name)).unwrap();
+        let model = mbn_onnx::export(&weights, &mbn_onnx::ExportOptions::default()).unwrap();
+        let name = name.replace("safetensors", "onnx");
+        std::fs::write(folder.path().join(name), model.to_bytes()).unwrap();
+    };
+    save("one.safetensors", false);
+    save("many.safetensors", true);
+    let probabilities = |arguments: &[&str]| {
+        let mut command = program(&folder);
+        success(command.args(["--format", "csv", "a.png", "--model"]).args(arguments)).stdout
+    };
+    let expected = probabilities(&["one.safetensors", "--multi-label"]);
+    assert_ne!(probabilities(&["one.safetensors"]), expected);
+    for model in ["many.safetensors", "many.onnx"] {
+        assert_eq!(probabilities(&[model]), expected, "{model}");
+    }
+}
+
 #[test]
 fn models_that_cannot_be_used_are_named() {
     let folder = folder();

@@ -184,10 +184,8 @@ impl Progress {
     /// Metadata of the weights after the last epoch in the history.
     pub fn metadata(&self) -> Metadata {
         Metadata {
-            alpha: None,
             classes: Some(self.classes.clone()),
             preprocess: Some(self.preprocess),
-            variant: None,
             training: Some(Training {
                 data_set: self.data_set.clone(),
                 recipe: self.settings.recipe.name().to_owned(),
@@ -200,6 +198,7 @@ impl Progress {
                 distilled: self.distilled(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             }),
+            ..Metadata::default()
         }
     }
 }

@@ -10,9 +10,6 @@ use super::{CONFIG, PREPROCESSOR, timm, transformers};
 
 pub use super::transformers::preprocessor::StatedPreprocess;
 
-/// What a transformers configuration calls a network whose classes do not exclude each other.
-const MULTI_LABEL: &str = "multi_label_classification";
-
 /// What the files beside a model say about it, and which of them says it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FromFile<T> {
@@ -87,6 +84,5 @@ pub fn model_classes(folder: &Path) -> Result<Option<FromFile<Vec<String>>>, Bes
 /// [`BesideError`] if it cannot be used.
 pub fn is_multi_label(folder: &Path) -> Result<bool, BesideError> {
     let config = Object::read(folder, CONFIG)?;
-    let problem = config.as_ref().map(|config| config.text("problem_type"));
-    Ok(problem.transpose()?.flatten() == Some(MULTI_LABEL))
+    config.map_or(Ok(false), |config| transformers::is_multi_label(&config))
 }

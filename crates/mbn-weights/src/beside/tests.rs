@@ -21,7 +21,7 @@ fn read(library: Read, files: &[(&str, &str)]) -> Result<Described, BesideError>
 
 #[test]
 fn transformers_files_describe_network_and_preprocessing() {
-    let config = r#"{"model_type": "mobilenet_v1", "depth_multiplier": 0.75, "min_depth": 8, "hidden_act": "relu6",
+    let config = r#"{"model_type": "mobilenet_v1", "problem_type": "multi_label_classification", "depth_multiplier": 0.75, "min_depth": 8, "hidden_act": "relu6",
         "tf_padding": false, "layer_norm_eps": 0.002, "image_size": 192, "id2label": {"1": "tench", "0": "background"}}"#;
     let preprocessor = r#"{"crop_size": {"height": 192, "width": 192}, "do_center_crop": true, "do_normalize": true,
         "do_rescale": true, "do_resize": true, "image_mean": [0.5, 0.25, 0.5], "image_std": [0.5, 0.5, 1],
@@ -35,6 +35,7 @@ fn transformers_files_describe_network_and_preprocessing() {
     assert_eq!(variant.activation, Activation::Relu6);
     assert_eq!(variant.batch_norm_epsilon, 0.002);
     assert_eq!(variant.stride2_padding, Stride2Padding::Symmetric);
+    assert!(described.multi_label);
     assert_eq!(described.variant_files, [CONFIG]);
     assert_eq!(described.preprocess_files, [PREPROCESSOR]);
     let names = described.class_names(2).unwrap().unwrap();

@@ -5,7 +5,7 @@ mod processor;
 
 use std::path::Path;
 
-use mbn_spec::{PartialPreprocess, Preprocess, Stride2Padding};
+use mbn_spec::{MULTI_LABEL, PartialPreprocess, Preprocess, Stride2Padding};
 
 use super::fields::{BesideError, Object};
 use super::{CONFIG, Described, PREPROCESSOR, note};
@@ -57,6 +57,7 @@ fn network(config: &Object, described: &mut Described) -> Result<(), BesideError
     if described.activation.is_some() || described.epsilon.is_some() || described.padding.is_some() {
         note(&mut described.variant_files, CONFIG);
     }
+    described.multi_label = is_multi_label(config)?;
     described.alpha = config.positive("depth_multiplier")?;
     if let (Some(depth), Some(alpha)) = (config.positive("min_depth")?, described.alpha)
         && depth > STEM_QUARTER * alpha
@@ -77,6 +78,11 @@ fn network(config: &Object, described: &mut Described) -> Result<(), BesideError
         note(&mut described.class_files, CONFIG);
     }
     Ok(())
+}
+
+/// Whether several classes may be right at once, in a configuration of any network.
+pub(super) fn is_multi_label(config: &Object) -> Result<bool, BesideError> {
+    Ok(config.text("problem_type")? == Some(MULTI_LABEL))
 }
 
 /// The class names of a configuration of any network.
