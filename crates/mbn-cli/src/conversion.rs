@@ -3,22 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, folder_of};
-use mbn_weights::pickle::PickleError;
+use mbn_weights::pickle::{KEYS, PickleError};
 
 use crate::quote;
 
-/// Turns a PyTorch checkpoint of plain tensors into safetensors: a bare state dict, or one below `state_dict` or `model`.
+/// Turns a PyTorch checkpoint into safetensors. Takes the weights that [`mbn_weights::pickle`] takes of a checkpoint that it reads:
+/// KEYS in their order, else the only dictionary of tensors, or the checkpoint itself; else it fails and writes nothing. A value
+/// may be a model, as an object.
 const FROM_PYTORCH: &str = "import sys, torch; from safetensors.torch import save_file; \
-     c = torch.load(sys.argv[1], map_location=\"cpu\"); \
-     c = c.get(\"state_dict\", c.get(\"model\", c)); \
-     save_file({k: v.clone().contiguous() for k, v in c.items() if torch.is_tensor(v)}, sys.argv[2])";
-
-/// Turns a PyTorch checkpoint with objects of any kind into safetensors, which runs what the file says.
-const FROM_PYTORCH_OBJECT: &str = "import sys, torch; from safetensors.torch import save_file; \
-     c = torch.load(sys.argv[1], map_location=\"cpu\", weights_only=False); \
-     c = c.get(\"state_dict\", c.get(\"model\", c)) if isinstance(c, dict) else c; \
-     c = c if isinstance(c, dict) else c.state_dict(); \
-     save_file({k: v.clone().contiguous() for k, v in c.items() if torch.is_tensor(v)}, sys.argv[2])";
+     t = lambda d: t(d.state_dict()) if hasattr(d, \"state_dict\") else \
+     {k: v.clone().contiguous() for k, v in d.items() if isinstance(k, str) and torch.is_tensor(v)} \
+     if isinstance(d, dict) else {}; \
+     c = torch.load(sys.argv[1], map_location=\"cpu\"LOAD); w = t(c); \
+     s = {k: t(v) for k, v in c.items() if t(v)} if isinstance(c, dict) else {}; \
+     n = [k for k in [KEYS] if k in s][:1] or ([] if len(w) > len(s) else list(s)); \
+     len(n) > 1 and sys.exit(f\"several dictionaries of tensors: {n}\"); w = s[n[0]] if n else w; \
+     save_file(w, sys.argv[2]) if w else sys.exit(\"no dictionary of tensors in it\")";
 
 /// Turns a TorchScript program into safetensors.
 const FROM_TORCHSCRIPT: &str = "import sys, torch; from safetensors.torch import save_file; \
@@ -52,7 +52,15 @@ const FROM_GRAPH: &str = "import sys, tensorflow as tf; from safetensors.numpy i
      save_file({k: v for k, v in t.items() if v.dtype.kind == \"f\"}, sys.argv[2])";
 
 /// What to say of a command that runs what a file says.
-const TRUST: &str = "; it runs what the file says, so use it only on a file that you trust";
+const TRUST: &str = " runs what the file says, so use it only on a file that you trust";
+
+/// [`FROM_PYTORCH`], with more arguments for `torch.load`.
+fn from_pytorch(load: &str) -> String {
+    let keys = KEYS.map(|key| format!("\"{key}\""));
+    FROM_PYTORCH
+        .replace("LOAD", load)
+        .replace("KEYS", &keys.join(", "))
+}
 
 /// What a user can do about the file `path` of another kind than a program wants: how to get the right one.
 pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
@@ -64,8 +72,14 @@ pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
                 "`git -C {folder} lfs pull --include {name}` fetches the file itself"
             ))
         }
-        FileKind::PytorchPickle => Some(converts(FROM_PYTORCH, path, "PyTorch")),
-        FileKind::Pickle | FileKind::NumpyPickle => Some(converts(FROM_NUMPY_PICKLE, path, "NumPy") + TRUST),
+        FileKind::PytorchPickle => Some(
+            converts(&from_pytorch(""), path, "PyTorch")
+                + "; where PyTorch refuses an object in it, `map_location=\"cpu\", weights_only=False` loads that too, and"
+                + TRUST,
+        ),
+        FileKind::Pickle | FileKind::NumpyPickle => {
+            Some(converts(FROM_NUMPY_PICKLE, path, "NumPy") + "; it" + TRUST)
+        }
         FileKind::Hdf5 => Some(converts(FROM_HDF5, path, "h5py")),
         FileKind::TensorflowCheckpoint => {
             Some(converts_as(FROM_TENSORFLOW, &checkpoint_name(path), "TensorFlow"))
@@ -94,10 +108,11 @@ pub(crate) fn broken_checkpoint(path: &Path, error: &PickleError) -> Option<Stri
         PickleError::TorchScript => Some(converts(FROM_TORCHSCRIPT, path, "PyTorch")),
         PickleError::NotDictionary(_) | PickleError::NoStateDict(_) | PickleError::NotTensor { .. } => Some(
             converts(
-                FROM_PYTORCH_OBJECT,
+                &from_pytorch(", weights_only=False"),
                 path,
                 "PyTorch, the code of the objects that the file names",
-            ) + TRUST,
+            ) + "; it"
+                + TRUST,
         ),
         _ => None,
     }
@@ -176,7 +191,12 @@ mod tests {
         let path = Path::new("my models/it's.pth");
         let found = words(&other_kind(path, FileKind::PytorchPickle).unwrap());
         assert_eq!(found[..2], ["python3", "-c"]);
-        assert_eq!(found[2], FROM_PYTORCH);
+        assert_eq!(found[2], from_pytorch(""));
+        assert!(
+            found[2].contains("[\"state_dict_ema\", \"model_ema\", "),
+            "{}",
+            found[2]
+        );
         assert_eq!(found[3..], ["my models/it's.pth", "my models/it's.safetensors"]);
         let advice = other_kind(path, FileKind::GitLfsPointer).unwrap();
         let words = shlex::split(advice.split('`').nth(1).unwrap()).unwrap();

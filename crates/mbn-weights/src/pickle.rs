@@ -30,6 +30,7 @@ use mbn_files::FileKind;
 use safetensors::Dtype;
 
 use archive::Archive;
+pub use choice::KEYS;
 pub use error::PickleError;
 use tensors::Gather;
 use values::shortened;

@@ -251,26 +251,20 @@ def put(module, path, value):
 sd = load_file('w.safetensors'); net = torch.nn.Flatten(0)
 for name, value in sd.items():
     put(net, name.split('.'), value)
+other = {k: v + 1 for k, v in sd.items()}
+old = lambda c: torch.save(c, 'my w.pth', _use_new_zipfile_serialization=False)
 ";
     for save in [
-        "torch.save({'state_dict': sd, 'epoch': 3}, 'my w.pth', _use_new_zipfile_serialization=False)",
-        "torch.save(sd, 'my w.pth', _use_new_zipfile_serialization=False)",
+        "old({'state_dict': sd, 'epoch': 3})",
+        "old(sd)",
+        "old({'state_dict': other, 'state_dict_ema': sd, 'epoch': 3})",
+        "old({'model_state_dict': sd, 'loss': torch.tensor(0.3)})",
+        "old({'net': sd})",
         "torch.save({'model': net, 'epoch': 3}, 'my w.pth')",
         "torch.jit.save(torch.jit.trace(net, torch.ones(1)), 'my w.pth')",
     ] {
-        let script = format!("{prepare}{save}");
-        let saved = Command::new(&python)
-            .args(["-c", &script])
-            .current_dir(folder.path())
-            .status();
-        assert!(saved.unwrap().success());
-        let assert = export(folder.path(), &["--weights=my w.pth", "out.onnx"]).code(1);
-        let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-        let command = message
-            .split('`')
-            .find(|part| part.starts_with("python3 "))
-            .unwrap();
-        let words = shlex::split(command).unwrap();
+        let (_, command) = hint(&python, &folder, &format!("{prepare}{save}"));
+        let words = shlex::split(&command).unwrap();
         let run = Command::new(&python)
             .args(&words[1..])
             .current_dir(folder.path())
@@ -279,5 +273,50 @@ for name, value in sd.items():
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         let converted = Weights::load(&folder.path().join("my w.safetensors")).unwrap();
         assert_eq!(converted.sha256(), plain.sha256());
+        std::fs::remove_file(folder.path().join("my w.safetensors")).unwrap();
     }
+    // What has no weights, or several, or objects, is not converted; objects are with what the hint says beside it.
+    for save in [
+        "old({'epoch': 3})",
+        "old({'a': sd, 'b': other})",
+        "import argparse; old({'state_dict': sd, 'args': argparse.Namespace(lr=0.1)})",
+    ] {
+        let (message, command) = hint(&python, &folder, &format!("{prepare}{save}"));
+        let run = |script: &str| {
+            let mut words = shlex::split(&command).unwrap();
+            words[2] = script.to_owned();
+            let run = Command::new(&python)
+                .args(&words[1..])
+                .current_dir(folder.path())
+                .output();
+            run.unwrap().status.success()
+        };
+        let script = shlex::split(&command).unwrap()[2].clone();
+        assert!(!run(&script), "{save}");
+        assert!(!folder.path().join("my w.safetensors").exists(), "{save}");
+        if save.contains("Namespace") {
+            let more = "map_location=\"cpu\", weights_only=False";
+            assert!(message.contains(more) && message.contains("a file that you trust"));
+            assert!(run(&script.replace("map_location=\"cpu\"", more)));
+            let converted = Weights::load(&folder.path().join("my w.safetensors")).unwrap();
+            assert_eq!(converted.sha256(), plain.sha256());
+        }
+    }
+}
+
+/// What the program says of `my w.pth`, which the script makes, and the command in it.
+fn hint(python: &str, folder: &TempDir, script: &str) -> (String, String) {
+    let saved = Command::new(python)
+        .args(["-c", script])
+        .current_dir(folder.path())
+        .status();
+    assert!(saved.unwrap().success());
+    let assert = export(folder.path(), &["--weights=my w.pth", "out.onnx"]).code(1);
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    let mut parts = message.split('`');
+    let command = parts
+        .find(|part| part.starts_with("python3 "))
+        .unwrap()
+        .to_owned();
+    (message, command)
 }

@@ -7,7 +7,7 @@ use super::values::{Id, Value, Values, shortened};
 use super::{MAX_NAME_BYTES, MAX_TENSORS, PickleError};
 
 /// Keys of a state dict, the preferred first: a moving average is what a training script evaluates.
-const KEYS: [&str; 6] = [
+pub const KEYS: [&str; 6] = [
     "state_dict_ema",
     "model_ema",
     "ema",
