@@ -95,7 +95,7 @@ pub fn quantise(weights: &Weights, recipe: &Recipe<'_>) -> Result<Calibrated> {
         false => Vec::new(),
     };
     let (quantized, agreement) = match recipe.keep {
-        KeepFloat::Auto => keep_costliest(&calibration, recipe.method, &costs, keep)?,
+        KeepFloat::Auto => keep_costliest(&calibration, recipe.method, &without_cheapest(&costs), keep)?,
         KeepFloat::Layers(_) => calibration.quantise(recipe.method, keep)?,
     };
     let float = quantized.float_layers().names(&quantized.architecture);
@@ -180,6 +180,14 @@ fn photos(folder: &Path, preprocess: Preprocess) -> Result<Photos> {
     Ok(Photos { images, preprocess })
 }
 
+/// All layers but the cheapest, which stays int8 whatever is kept: a file whose layers are all float32 is none in int8.
+fn without_cheapest(costs: &[Cost]) -> Vec<Cost> {
+    let mut costs = costs.to_vec();
+    costs.sort_by(|a, b| b.agreement.relative_error.total_cmp(&a.agreement.relative_error));
+    costs.pop();
+    costs
+}
+
 /// What each layer costs, the costliest first.
 fn table(costs: &[Cost]) -> String {
     let mut table = Table::new();
@@ -202,4 +210,25 @@ fn table(costs: &[Cost]) -> String {
     format!(
         "Each layer alone in 8 bits, all others in float32: mean squared error of the logits, as a part of their mean square\n\n{table}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cheapest_layer_is_never_kept() {
+        let cost = |layer: usize, relative_error: f64| Cost {
+            layer,
+            name: layer.to_string(),
+            agreement: Agreement {
+                relative_error,
+                ..Agreement::default()
+            },
+        };
+        let costs = [cost(0, 0.5), cost(1, 0.1), cost(2, 0.9)];
+        let layers: Vec<_> = without_cheapest(&costs).iter().map(|cost| cost.layer).collect();
+        assert_eq!(layers, [2, 0]);
+        assert_eq!(without_cheapest(&[]), []);
+    }
 }

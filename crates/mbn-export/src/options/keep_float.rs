@@ -13,6 +13,18 @@ pub enum KeepFloat {
     Layers(LayerSet),
 }
 
+/// Layers have the same names in every network.
+fn any_architecture() -> Architecture {
+    Architecture::new(Alpha::One, 1)
+}
+
+impl KeepFloat {
+    /// Whether no layer is left for integers.
+    pub fn is_everything(self) -> bool {
+        matches!(self, Self::Layers(layers) if layers.len() == any_architecture().layer_names().len())
+    }
+}
+
 impl FromStr for KeepFloat {
     type Err = LayerNameError;
 
@@ -20,9 +32,7 @@ impl FromStr for KeepFloat {
         if text == "auto" {
             return Ok(Self::Auto);
         }
-        // Layers have the same names in every network.
-        let architecture = Architecture::new(Alpha::One, 1);
         let names = text.split(',').map(str::trim);
-        LayerSet::from_names(&architecture, names).map(Self::Layers)
+        LayerSet::from_names(&any_architecture(), names).map(Self::Layers)
     }
 }

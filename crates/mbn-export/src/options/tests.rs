@@ -111,6 +111,11 @@ fn int8_needs_pictures_and_its_options_need_int8() {
         let message = message(&format!("mbn-export --alpha 1 {line} out.onnx"));
         assert!(message.contains(named), "{line}: {message}");
     }
+    let blocks: Vec<_> = (1..=13).map(|block| format!("blocks.{block}")).collect();
+    let all = format!("stem,{},fc", blocks.join(","));
+    let line = format!("--precision int8 --calibration d --keep-float {all}");
+    let message = message(&format!("mbn-export --alpha 1 {line} out.onnx"));
+    assert!(message.contains("names every layer"), "{message}");
     let line = "mbn-export --alpha 1 --precision int8 --calibration d --keep-float stem,fc out.onnx";
     let options = parse(line).unwrap();
     options.validate().unwrap();

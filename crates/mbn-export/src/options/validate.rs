@@ -3,7 +3,7 @@
 use anyhow::Result;
 use mbn_cli::{Hint, UsageError};
 
-use super::{Options, PrecisionName};
+use super::{KeepFloat, Options, PrecisionName};
 
 impl Options {
     /// Refuses options that have no effect.
@@ -115,6 +115,13 @@ impl Options {
                 let message = "`--precision int8` measures the ranges of values on pictures: `--calibration DIR` is missing";
                 return Err(UsageError(message.to_owned()))
                     .hint(|| "some hundreds of training photos, of all classes, are enough".to_owned());
+            }
+            _ if self.keep_float.is_some_and(KeepFloat::is_everything) => {
+                let message = "`--keep-float` names every layer, so that none would be int8";
+                return Err(UsageError(message.to_owned())).hint(|| {
+                    "`--precision fp32` writes float32; `--sensitivity` shows which layers cost most"
+                        .to_owned()
+                });
             }
             _ => return Ok(()),
         };

@@ -229,6 +229,13 @@ fn layers_stay_float_and_each_has_its_cost() {
         2 + 28,
         "{table}"
     );
+    // All but one of the layers make an int8 file yet, and all of them none.
+    let blocks: Vec<_> = (1..=13).map(|block| format!("blocks.{block}")).collect();
+    let most = format!("--keep-float=stem,{}", blocks.join(","));
+    run(&[&most, &library, "most.onnx"]).success();
+    run(&[&format!("{most},fc"), &library, "all.onnx"])
+        .code(2)
+        .stderr(contains("`--keep-float` names every layer").and(contains("hint: `--precision fp32`")));
     run(&["--keep-float=stem,blocks.14", "x.onnx"])
         .code(2)
         .stderr(contains("`blocks.14`"));
