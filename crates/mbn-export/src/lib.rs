@@ -51,7 +51,11 @@ use crate::verify::{Verification, find_runtime};
 pub fn run(options: Options) -> Result<Outcome> {
     interrupt::install_ending(remove_temporaries)?;
     if let Some(command) = options.command {
-        return examine(command, options.common.thread_count());
+        let common = CommonArgs {
+            threads: command.threads(),
+            ..options.common
+        };
+        return examine(command, common.thread_count());
     }
     let source = options.source()?;
     options.validate()?;
@@ -127,6 +131,7 @@ fn examine(command: Command, threads: usize) -> Result<Outcome> {
             report,
             ort_lib,
             time_limit,
+            threads: _,
         } => {
             let check = Check {
                 file,
@@ -146,6 +151,7 @@ fn examine(command: Command, threads: usize) -> Result<Outcome> {
             tolerance,
             ort_lib,
             time_limit,
+            threads: _,
         } => {
             let diff = Diff {
                 a,

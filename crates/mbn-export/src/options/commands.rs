@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use clap::builder::RangedU64ValueParser;
 
 use crate::limits::SECONDS;
 
@@ -34,6 +35,10 @@ pub enum Command {
         /// Seconds that a file of another program may take
         #[arg(long, value_name = "N", default_value_t = SECONDS)]
         time_limit: u64,
+
+        /// Number of CPU threads [default: the cores that the program may use]
+        #[arg(long, value_name = "N", value_parser = threads())]
+        threads: Option<usize>,
     },
     /// Run two ONNX files on the same noise, and name the first value in which they differ
     Diff {
@@ -58,6 +63,10 @@ pub enum Command {
         /// Seconds that the files may take
         #[arg(long, value_name = "N", default_value_t = SECONDS)]
         time_limit: u64,
+
+        /// Number of CPU threads [default: the cores that the program may use]
+        #[arg(long, value_name = "N", value_parser = threads())]
+        threads: Option<usize>,
     },
     /// Print an ONNX file's graph, metadata and counts
     Show {
@@ -65,6 +74,20 @@ pub enum Command {
         #[arg(value_name = "FILE.onnx")]
         file: PathBuf,
     },
+}
+
+impl Command {
+    /// Number of CPU threads, if the user says so.
+    pub fn threads(&self) -> Option<usize> {
+        match self {
+            Self::Check { threads, .. } | Self::Diff { threads, .. } => *threads,
+            Self::Show { .. } => None,
+        }
+    }
+}
+
+fn threads() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=1024)
 }
 
 fn tolerance(text: &str) -> Result<f32, String> {

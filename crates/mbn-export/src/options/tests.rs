@@ -149,6 +149,19 @@ fn a_repository_takes_bytes_unless_floats_are_asked_for_and_no_file_beside_it() 
 }
 
 #[test]
+fn commands_that_run_files_take_threads() {
+    for files in ["check a.onnx", "diff a.onnx b.onnx"] {
+        let threads = |more: &str| {
+            let options = parse(&format!("mbn-export {files}{more}"))?;
+            Ok::<_, clap::Error>(options.command.unwrap().threads())
+        };
+        assert_eq!(threads("").unwrap(), None);
+        assert_eq!(threads(" --threads 3").unwrap(), Some(3));
+        assert!(threads(" --threads 0").is_err());
+    }
+}
+
+#[test]
 fn each_source_can_be_named() {
     let source = |line| parse(line).unwrap().source().unwrap();
     assert_eq!(
