@@ -180,6 +180,43 @@ fn a_parameter_is_its_tensor() {
     assert_eq!(values(&found.tensors["w"]), [0.0, 1.0]);
 }
 
+/// PyTorch saves a negated view with the storage that it is a view of.
+#[test]
+fn a_tensor_with_flags_is_refused_by_name() {
+    let with_metadata = |metadata: Object| {
+        let Call(rebuild, args) = float_view(&[3]).object() else {
+            panic!("no call");
+        };
+        let Tuple(mut args) = *args else {
+            panic!("no arguments");
+        };
+        args.push(metadata);
+        read_object(&StateDict(vec![(text("w"), Call(rebuild, Tuple(args).into()))]))
+    };
+    for plain in [Dict(vec![]), Object::None] {
+        assert_eq!(first(&with_metadata(plain).unwrap()), 0.0);
+    }
+    for (metadata, expected) in [
+        (with(vec![("neg", Bool(true))]), &["neg"][..]),
+        (
+            with(vec![("conj", Bool(true)), ("neg", Bool(true))]),
+            &["conj", "neg"],
+        ),
+        (Int(1), &["an integer"]),
+    ] {
+        let error = with_metadata(metadata).unwrap_err();
+        let flags = expected.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            error,
+            PickleError::Flagged {
+                name: "w".to_owned(),
+                flags
+            }
+        );
+        assert!(error.to_string().contains("the tensor `w`"), "{error}");
+    }
+}
+
 #[test]
 fn archives_that_are_no_checkpoints_are_told_apart() {
     let pickle = pickled(&state_dict(0), 2);

@@ -95,6 +95,18 @@ pub enum PickleError {
         /// What it is.
         found: String,
     },
+    /// A tensor of the state dict is a view that changes the elements of its storage, such as their sign.
+    #[error(
+        "the tensor `{name}` of its state dict is saved with {}, which is not read; expected plain values, as \
+         `tensor.resolve_neg()` gives them",
+        quoted(flags)
+    )]
+    Flagged {
+        /// The tensor's name.
+        name: String,
+        /// Names of what is set.
+        flags: Vec<String>,
+    },
     /// A tensor of the state dict contradicts itself or its storage.
     #[error("the tensor `{name}` of its state dict {problem}")]
     Tensor {
@@ -103,6 +115,11 @@ pub enum PickleError {
         /// What is wrong.
         problem: String,
     },
+}
+
+fn quoted(flags: &[String]) -> String {
+    let flags = flags.iter().map(|flag| format!("`{flag}`"));
+    listed(flags, NAMED)
 }
 
 fn keys(keys: &[String]) -> String {

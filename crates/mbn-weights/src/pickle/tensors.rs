@@ -3,7 +3,7 @@
 use safetensors::Dtype;
 
 use super::archive::Archive;
-use super::values::{Id, Value, Values};
+use super::values::{Id, Value, Values, shortened};
 use super::{MAX_DIMS, PickleError, Tensor};
 
 /// What makes a tensor of a storage.
@@ -85,6 +85,12 @@ impl<'v, 'a> Gather<'v, 'a> {
             name: name.to_owned(),
             problem,
         };
+        if let Some(flags) = self.flags(args) {
+            return Err(PickleError::Flagged {
+                name: name.to_owned(),
+                flags,
+            });
+        }
         let view = self.view(args).map_err(problem)?;
         let elements = view.shape.iter().try_fold(1usize, |n, dim| n.checked_mul(*dim));
         let bytes = elements.and_then(|n| n.checked_mul(view.width));
@@ -94,7 +100,24 @@ impl<'v, 'a> Gather<'v, 'a> {
         Ok(Some(view.gather()))
     }
 
-    /// Checks the arguments of `_rebuild_tensor_v2`: storage, offset, shape, strides, and three that do not matter.
+    /// What the seventh argument of `_rebuild_tensor_v2` says about the elements, as names for a message: under `neg`, for one, they
+    /// have the other sign than in the storage.
+    fn flags(&self, args: Id) -> Option<Vec<String>> {
+        let values = self.values;
+        let metadata = *values.tuple(args)?.get(6)?;
+        match values.get(metadata) {
+            Value::Dict(entries) if entries.is_empty() => None,
+            Value::Dict(entries) => {
+                let name =
+                    |(key, _): &(Id, Id)| values.text(*key).map_or_else(|| values.describe(*key), shortened);
+                Some(entries.iter().map(name).collect())
+            }
+            Value::Other("None") => None,
+            _ => Some(vec![values.describe(metadata)]),
+        }
+    }
+
+    /// Checks the first arguments of `_rebuild_tensor_v2`: storage, offset, shape and strides. The next two do not matter.
     fn view(&self, args: Id) -> Result<View<'a>, String> {
         let values = self.values;
         let Some([storage, offset, shape, strides, ..]) = values.tuple(args) else {
