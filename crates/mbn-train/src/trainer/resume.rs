@@ -61,7 +61,7 @@ impl Trainer {
         if progress.data_set.is_empty() {
             progress.data_set.clone_from(&data.name);
         }
-        warn_of_other_sums(progress, options, device, ranks);
+        warn_of_other_sums(progress, device, ranks);
         run.require_space(WEIGHTS_ON_DISK / 2 * state.weights.to_bytes()?.len())?;
         log::info!(
             "Resuming `{}` {}",
@@ -223,7 +223,7 @@ fn recorded_teacher(progress: &Progress, is_named: bool) -> Result<Option<Teache
 }
 
 /// Warns if sums may round differently from now on.
-fn warn_of_other_sums(progress: &Progress, options: &Options, device: &Device, ranks: &Ranks) {
+fn warn_of_other_sums(progress: &Progress, device: &Device, ranks: &Ranks) {
     if ranks.size() != progress.ranks {
         let effect = match progress.settings.sync_batch_norm {
             true => "sums round differently",

@@ -40,7 +40,6 @@ fn state(settings: &Settings) -> State {
             left_out: ImageSet::default(),
             broken: ImageSet::default(),
             ranks: 2,
-            threads: 1,
             device: Some("cpu".into()),
             steps: 0,
             history: Vec::new(),
