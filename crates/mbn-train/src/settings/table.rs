@@ -57,6 +57,7 @@ settings! {
     /// Most pixels of an image; larger ones cannot be used
     max_pixels: NonZeroUsize {
         group: Data, value: "N", example: "400000000", default: DEFAULT_MAX_PIXELS as usize,
+        option: |option| option.value_parser(storable::<NonZeroUsize>),
     }
     /// Width multiplier: 0.25, 0.5, 0.75, 1.0
     alpha: Alpha {

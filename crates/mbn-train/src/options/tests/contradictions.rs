@@ -21,6 +21,7 @@ fn contradictions_are_refused() {
         "mbn-train --fold 9223372036854775808",
         "mbn-train --epochs 9223372036854775808",
         "mbn-train --batch-size 9223372036854775808",
+        "mbn-train --max-pixels 9223372036854775808",
         "mbn-train --patience 9223372036854775808",
         "mbn-train --profile --init w",
         "mbn-train --download --download-url u --download-md5 zzz",
