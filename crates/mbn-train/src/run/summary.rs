@@ -48,9 +48,30 @@ fn rates(progress: &Progress) -> BTreeMap<usize, f64> {
         let size = progress.settings.train_size_of(row.epoch - 1);
         by_size.entry(size).or_default().push(row.images_per_s);
     }
-    let median = |(size, mut rates): (usize, Vec<f64>)| {
-        rates.sort_by(f64::total_cmp);
-        (size, rates[rates.len() / 2])
-    };
-    by_size.into_iter().map(median).collect()
+    let rates = by_size.into_iter();
+    rates.map(|(size, rates)| (size, median(rates))).collect()
+}
+
+/// The middle value, or the mean of the two in the middle. There is at least one.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let (below, above) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+    0.5 * (below + above)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle_of_any_number() {
+        for (values, expected) in [
+            (&[7.0][..], 7.0),
+            (&[9.0, 2.0], 5.5),
+            (&[9.0, 1.0, 2.0], 2.0),
+            (&[9.0, 1.0, 2.0, 4.0], 3.0),
+        ] {
+            assert_eq!(median(values.to_vec()), expected, "{values:?}");
+        }
+    }
 }
