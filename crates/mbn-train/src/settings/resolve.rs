@@ -6,7 +6,7 @@ use anyhow::Result;
 use mbn_cli::{PreprocessArgs, UsageError};
 use mbn_spec::{Alpha, Preprocess};
 
-use super::{Freeze, Recipe, RunArgs, Settings};
+use super::{ClassWeights, Freeze, Recipe, RunArgs, Settings};
 
 impl Settings {
     /// The settings that `args` state, and the defaults of the others. `init_alpha` is the width multiplier of the weights
@@ -57,6 +57,11 @@ impl Settings {
             return usage(format!(
                 "`{option}` mixes the images of a batch, and `--batch-size 1` has one"
             ));
+        }
+        if self.batch_size.get() == 1 && self.class_weights == ClassWeights::Balanced {
+            return usage(
+                "`--class-weights balanced` weighs the images of a batch against each other, and `--batch-size 1` has one".into(),
+            );
         }
         self.check_preprocessing()?;
         let (start, size) = (self.progressive.get(), self.largest_train_size());

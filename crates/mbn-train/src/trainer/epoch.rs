@@ -121,7 +121,8 @@ impl Trainer {
         Schedule {
             peak: settings.lr.get(),
             warmup_steps: settings.warmup.get() * steps as f64,
-            steps: (settings.epochs.get() * steps) as f64,
+            // The product may be more than an integer holds.
+            steps: settings.epochs.get() as f64 * steps as f64,
         }
     }
 

@@ -51,7 +51,7 @@ impl Trainer {
         }
         let initial = self.network.to_weights(Metadata::default())?;
         let batches = self.train_loader.batches_per_epoch();
-        let steps = Steps::of_run(self.progress.settings.epochs.get() * batches);
+        let steps = Steps::of_run(self.progress.settings.epochs.get().saturating_mul(batches));
         let Some(untrained) = self.measure(&initial, steps)? else {
             return Ok(None);
         };

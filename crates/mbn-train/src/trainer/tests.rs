@@ -2,6 +2,7 @@
 
 mod together;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -111,4 +112,13 @@ fn values_that_are_not_finite_are_not_saved() {
         "{message}"
     );
     assert!(saved(&trainer) == good);
+}
+
+/// The product of epochs and steps is more than an integer holds.
+#[test]
+fn any_number_of_epochs_has_a_schedule() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = trainer(folder.path());
+    trainer.progress.settings.epochs = NonZeroUsize::new(i64::MAX as usize).unwrap();
+    assert!(trainer.schedule().steps > 3e19);
 }

@@ -44,6 +44,7 @@ fn contradictions_are_refused() {
         "mbn-train --freeze 3",
         "mbn-train --batch-size 1 --mixup 0.2",
         "mbn-train --batch-size 1 --cutmix",
+        "mbn-train --batch-size 1 --class-weights balanced",
         "mbn-train --std 0,0,0",
         "mbn-train --std 0,0,0 --init w",
         "mbn-train --shorter 256",
