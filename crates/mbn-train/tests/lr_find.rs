@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{data, pictures, read, run};
+use common::{data, pictures, read, run, spoil};
 use predicates::prelude::*;
 use predicates::str::{contains, is_match};
 
@@ -133,6 +133,25 @@ fn nothing_is_suggested_if_nothing_is_learned() {
                 .and(contains("hint: see in `none/augmented.png`")),
         );
     assert!(path.join("none/rates.png").exists());
+}
+
+/// There is nothing to resume: the hint names a command that works.
+#[test]
+fn an_image_with_broken_pixels_ends_a_search_that_starts_again() {
+    let folder = data();
+    let path = folder.path();
+    let picture = path.join("data/train/blue/5.png");
+    let good = read(&picture);
+    spoil(&picture);
+    run(path, &format!("{SMALL} --out search")).code(1).stderr(
+        contains("image `data/train/blue/5.png` cannot be used")
+            .and(contains(
+                "put an image that can be read in its place, and run the same command again",
+            ))
+            .and(contains("--resume").not()),
+    );
+    std::fs::write(&picture, good).unwrap();
+    run(path, &format!("{SMALL} --out search")).success();
 }
 
 #[test]

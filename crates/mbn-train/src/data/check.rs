@@ -9,7 +9,7 @@ use mbn_data::{DecodeError, ImageSource, LoaderError, Splits};
 use mbn_spec::text::{listed, listed_lines};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::run::ImageSet;
+use crate::run::{ImageSet, STATE};
 use crate::settings::BadImages;
 
 /// Images that a message lists before it counts the others.
@@ -95,14 +95,16 @@ pub(crate) fn require_enough(data: &Splits, left_out: &ImageSet) -> Result<()> {
 }
 
 /// Unwraps what was made from images. If an image could not be read after all (its pixels are broken, or it is gone), the
-/// error says how to continue the run in `folder`.
+/// error says how to go on: with the run in `folder`, or from the start if there is nothing to resume.
 pub(crate) fn usable<T>(made: Result<T, LoaderError>, folder: &Path) -> Result<T> {
     match made {
         Err(error @ (LoaderError::Decode(_) | LoaderError::Resize { .. })) => Err(error).hint(|| {
+            let again = match folder.join(STATE).is_file() {
+                true => format!("continue with `mbn-train --resume {}`", quote(folder)),
+                false => "run the same command again".to_owned(),
+            };
             format!(
-                "put an image that can be read in its place, and continue with `mbn-train --resume {}`; with \
-                 `--bad-images skip` the run goes on without the image",
-                quote(folder)
+                "put an image that can be read in its place, and {again}; with `--bad-images skip` the run goes on without the image"
             )
         }),
         made => Ok(made?),
