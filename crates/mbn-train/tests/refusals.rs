@@ -119,6 +119,47 @@ fn a_file_that_is_read_is_not_written() {
     }
 }
 
+/// The weights cannot be published where the run's folder or a file in it will be, whoever chooses the folder.
+#[test]
+fn nothing_is_published_in_place_of_the_run() {
+    let folder = data();
+    let path = folder.path();
+    let published = SMALL.replace("--no-publish", "");
+    for (options, message) in [
+        (
+            "--out new --publish new",
+            "`--publish new` and `--out new` are the same file",
+        ),
+        (
+            "--out ./new/run --publish new",
+            "`--publish new` and `--out ./new` are the same file",
+        ),
+        (
+            "--publish runs/data_0.25/best.safetensors",
+            "`--publish runs/data_0.25/best.safetensors` and `runs/data_0.25/best.safetensors` are the same file",
+        ),
+        (
+            "--publish runs/data_0.25",
+            "`--publish runs/data_0.25` and `runs/data_0.25` are the same file",
+        ),
+    ] {
+        run(path, &format!("{published} {options}"))
+            .code(2)
+            .stderr(contains(message).and(contains("train loss").not()));
+        assert!(
+            !path.join("new").exists() && !path.join("runs").exists(),
+            "{options}"
+        );
+    }
+    // Beside them it is.
+    run(
+        path,
+        &format!("{published} --publish runs/other/best.safetensors"),
+    )
+    .success();
+    assert!(path.join("runs/other/best.safetensors").is_file());
+}
+
 /// The files of the run are UTF-8 and could not name it.
 #[cfg(target_os = "linux")]
 #[test]

@@ -51,9 +51,13 @@ pub(crate) struct RunDir {
 }
 
 impl RunDir {
-    /// A folder for a new run: `out`, which must not hold a run, or a free name in `runs/` that ends in `suffix`.
-    pub fn create(out: Option<&Path>, settings: &Settings, suffix: &str) -> Result<Self> {
-        let folder = out.map_or_else(|| free_name(settings, suffix), Path::to_owned);
+    /// The folder for a new run: `out`, or a free name in `runs/` that ends in `suffix`.
+    pub fn choose(out: Option<&Path>, settings: &Settings, suffix: &str) -> PathBuf {
+        out.map_or_else(|| free_name(settings, suffix), Path::to_owned)
+    }
+
+    /// Makes the folder for a new run, which must not hold one.
+    pub fn create(folder: PathBuf) -> Result<Self> {
         require_no_run(&folder)?;
         let is_new = !folder.exists();
         std::fs::create_dir_all(&folder)
@@ -68,9 +72,8 @@ impl RunDir {
     }
 
     /// Refuses what [`RunDir::create`] refuses, before any other work for the run.
-    pub fn check(out: Option<&Path>, settings: &Settings) -> Result<()> {
-        let folder = out.map_or_else(|| free_name(settings, ""), Path::to_owned);
-        require_no_run(&folder)?;
+    pub fn check(folder: &Path) -> Result<()> {
+        require_no_run(folder)?;
         require_writable(&folder.join(STATE))
             .with_context(|| format!("cannot create run folder `{}`", folder.display()))
             .hint(|| ELSEWHERE.to_owned())

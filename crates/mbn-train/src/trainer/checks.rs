@@ -40,16 +40,17 @@ pub(super) fn require_usable(
     };
     require_statistics(settings, init.map_or(&random, Weights::architecture), ranks)?;
     let publish = Publish::asked_for(options.publish.as_deref(), options.no_publish)?.unwrap_or_default();
-    require_distinct_files(options, options.out.as_deref(), &publish, settings)?;
+    let folder = RunDir::choose(options.out.as_deref(), settings, options.suffix());
+    require_distinct_files(options, &folder, &publish, settings)?;
     publish.require_writable(settings.alpha)?;
     Ok(publish)
 }
 
-/// Refuses to replace a file that is read, and to write one file twice. `folder` is that of the run, if the user names it: others are
-/// new.
+/// Refuses to replace a file that is read, and to write one file twice. `folder` is that of the run: no file can be written in its
+/// place, nor in that of one above it.
 pub(super) fn require_distinct_files(
     options: &Options,
-    folder: Option<&Path>,
+    folder: &Path,
     publish: &Publish,
     settings: &Settings,
 ) -> Result<()> {
@@ -58,11 +59,13 @@ pub(super) fn require_distinct_files(
         // Weights are replaced only by better ones.
         Publish::Improvement | Publish::Never => None,
     };
-    let of_run = folder.into_iter().flat_map(RunDir::files);
-    let option = if options.resume.is_some() {
-        "--resume"
-    } else {
-        "--out"
+    let folders = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+    let of_run = folders.map(Path::to_owned).chain(RunDir::files(folder));
+    let option = match (&options.resume, &options.out) {
+        (Some(_), _) => "--resume",
+        (None, Some(_)) => "--out",
+        // The program chose the folder.
+        (None, None) => "",
     };
     let outputs = Outputs::new(published.into_iter().chain(of_run.map(|path| (option, path))))?;
     let inputs = [

@@ -43,7 +43,7 @@ impl Trainer {
             init_classes: None,
             ..progress.settings.clone()
         };
-        require_distinct_files(options, Some(run.path()), &progress.publish, &settings)?;
+        require_distinct_files(options, run.path(), &progress.publish, &settings)?;
         let data = moved_data(options, &mut progress.settings)?;
         require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
         require_the_same(&data, progress).hint(|| {

@@ -15,7 +15,7 @@ use mbn_weights::Weights;
 
 use super::Trainer;
 use super::advice::advise_to_start_from_weights;
-use super::checks::{WEIGHTS_ON_DISK, require_statistics, require_usable};
+use super::checks::{WEIGHTS_ON_DISK, require_distinct_files, require_statistics, require_usable};
 use super::init::{self, Init, Start};
 use super::teacher::TeacherFile;
 use crate::options::Options;
@@ -40,7 +40,11 @@ impl Trainer {
             device,
             ranks.size(),
         )?;
-        RunDir::check(options.out.as_deref(), &settings)
+        RunDir::check(&RunDir::choose(
+            options.out.as_deref(),
+            &settings,
+            options.suffix(),
+        ))
     }
 
     /// Starts a new run; `None` if the user stopped it before there was anything to save.
@@ -92,7 +96,10 @@ impl Trainer {
         warn_of_smaller_batch(asked, usable, &settings);
         data::list_classes(&data, &left_out, settings.class_weights);
         advise_to_start_from_weights(usable, init.is_some());
-        let run = RunDir::create(options.out.as_deref(), &settings, options.suffix())?;
+        let folder = RunDir::choose(options.out.as_deref(), &settings, options.suffix());
+        // Another process may have taken the name of the first check.
+        require_distinct_files(options, &folder, &publish, &settings)?;
+        let run = RunDir::create(folder)?;
         run.require_space(WEIGHTS_ON_DISK * weights.to_bytes()?.len())?;
         log::info!("Writing to `{}`", run.path().display());
         let progress = Progress {

@@ -64,7 +64,7 @@ fn every_setting_survives_its_file_and_a_saved_state() {
         );
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
-        let run = RunDir::create(Some(&out), &settings, "").unwrap();
+        let run = RunDir::create(out.clone()).unwrap();
         run.write_settings(&settings).unwrap();
         run.write(STATE, &state(&settings).to_bytes().unwrap()).unwrap();
         let text = std::fs::read_to_string(run.file(SETTINGS_FILE)).unwrap();
