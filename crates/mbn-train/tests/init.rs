@@ -269,6 +269,26 @@ fn the_recipe_follows_from_the_images_and_classes() {
     }
 }
 
+/// The rate follows the batch, and the batch follows the images that can be used.
+#[test]
+fn the_rate_of_the_recipe_is_that_of_the_run() {
+    let folder = data();
+    let path = folder.path();
+    std::fs::write(path.join("data/train/blue/broken.png"), "no image").unwrap();
+    let weights = weights(&["a", "b", "c"]);
+    weights.save(&path.join("new.safetensors")).unwrap();
+    let line =
+        "--data data --init new.safetensors --size 32 --epochs 1 --bad-images skip --no-publish --out run";
+    run(path, line).success().stderr(contains(
+        "for 16 images of 2 classes: only the classifier trains for 1 epoch at a rate of 0.0125\n",
+    ));
+    let settings = String::from_utf8(read(path.join("run/settings.toml"))).unwrap();
+    assert!(
+        settings.contains("batch-size = 16\n") && settings.contains("lr = 0.0125\n"),
+        "{settings}"
+    );
+}
+
 #[test]
 fn images_have_the_size_that_the_weights_expect() {
     let folder = data();

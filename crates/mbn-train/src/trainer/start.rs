@@ -66,6 +66,7 @@ impl Trainer {
         let init = init(options, &mut args)?;
         let teacher = teacher(&mut args)?;
         let init_alpha = init.as_ref().map(|init| init.weights.architecture().alpha);
+        let has_recipe = args.recipe.is_some();
         let (args, data) = args_and_data(options, args, &folder, init.as_ref(), init_alpha)?;
         let asked = options
             .resolve(args.clone(), folder.clone(), init_alpha)?
@@ -94,6 +95,9 @@ impl Trainer {
         let settings = fitted(options, args, &folder, init_alpha, usable)?;
         require_statistics(&settings, weights.architecture(), ranks.size())?;
         warn_of_smaller_batch(asked, usable, &settings);
+        if init.is_some() && !has_recipe {
+            log::info!("{}", fine_tuning(&settings, usable, &data));
+        }
         data::list_classes(&data, &left_out, settings.class_weights);
         advise_to_start_from_weights(usable, init.is_some());
         let folder = RunDir::choose(options.out.as_deref(), &settings, options.suffix());
@@ -193,10 +197,7 @@ fn args_and_data(
     if let Some(init) = init
         && args.recipe.is_none()
     {
-        let recipe = recipe_from(init, args.freeze, &data);
-        args.recipe = Some(recipe);
-        let settings = options.resolve(args.clone(), folder.to_owned(), init_alpha)?;
-        log::info!("{}", fine_tuning(&settings, &data));
+        args.recipe = Some(recipe_from(init, args.freeze, &data));
     }
     Ok((args, data))
 }
@@ -211,8 +212,8 @@ fn recipe_from(init: &Init, freeze: Option<Freeze>, data: &Splits) -> Recipe {
     }
 }
 
-/// How weights that are trained already are trained on, in a line.
-fn fine_tuning(settings: &Settings, data: &Splits) -> String {
+/// How weights that are trained already are trained on with so many images, in a line.
+fn fine_tuning(settings: &Settings, images: usize, data: &Splits) -> String {
     let what = match settings.freeze {
         Freeze::NONE => "the whole network".to_owned(),
         Freeze::ALL => "only the classifier".to_owned(),
@@ -221,7 +222,7 @@ fn fine_tuning(settings: &Settings, data: &Splits) -> String {
     format!(
         "Recipe {} (`--recipe` takes another), for {} of {}: {what} trains for {} at a rate of {}",
         settings.recipe.name(),
-        counted(data.train.len(), "image"),
+        counted(images, "image"),
         counted(data.class_names.len(), "class"),
         counted(settings.epochs.get(), "epoch"),
         settings.lr.get(),
