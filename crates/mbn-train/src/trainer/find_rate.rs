@@ -57,7 +57,7 @@ impl Trainer {
         };
         let mut search = RateSearch::new(self.progress.settings.lr.get(), untrained);
         while let Some(rate) = search.next_rate() {
-            let Some(trial) = self.train_at(rate, &initial, steps)? else {
+            let Some(trial) = self.train_at(rate, search.untrained(), &initial)? else {
                 return Ok(None);
             };
             search.add(trial);
@@ -68,7 +68,7 @@ impl Trainer {
     /// The loss of the weights as they are, on the batches that count; `None` if the user stopped it.
     fn measure(&mut self, initial: &Weights, steps: Steps) -> Result<Option<Trial>> {
         self.restart(initial)?;
-        let mut trial = Trial::new(0.0, steps);
+        let mut trial = Trial::untrained(steps);
         let is_done = self.pass_batches(steps.before_scored(), steps.count(), |trainer, step, batch| {
             if let Some(loss) = trainer.loss_of(batch)? {
                 trial.add(step, loss);
@@ -82,9 +82,10 @@ impl Trainer {
     }
 
     /// A trial of a rate; `None` if the user stopped it.
-    fn train_at(&mut self, rate: f64, initial: &Weights, steps: Steps) -> Result<Option<Trial>> {
+    fn train_at(&mut self, rate: f64, untrained: &Trial, initial: &Weights) -> Result<Option<Trial>> {
         self.restart(initial)?;
-        let mut trial = Trial::new(rate, steps);
+        let mut trial = Trial::new(rate, untrained);
+        let steps = trial.steps();
         let bar = progress::bar(
             steps.count() as u64,
             &format!("learning rate {rate} {{wide_bar}} {{pos}}/{{len}}"),

@@ -8,7 +8,7 @@ const LEAST_STEPS: usize = 20;
 const WARMUP: f64 = 0.1;
 /// The last part of its steps, whose mean loss is a trial's score.
 const SCORED: f64 = 0.25;
-/// A trial has diverged when the mean of its last losses is so many times its first loss.
+/// A trial has diverged when the mean of its last losses is so many times that of the initial weights.
 const DIVERGED: f64 = 3.0;
 /// Losses in that mean. Single batches may be far off.
 const RECENT: usize = 5;
@@ -22,6 +22,8 @@ pub(in super::super) struct Steps(usize);
 pub(in super::super) struct Trial {
     rate: f64,
     steps: Steps,
+    /// Losses above this are those of a trial that has diverged.
+    limit: f64,
     losses: Vec<StepLoss>,
     has_diverged: bool,
 }
@@ -65,17 +67,37 @@ impl Steps {
 }
 
 impl Trial {
-    pub fn new(rate: f64, steps: Steps) -> Self {
+    /// A trial of the initial weights as they are, of which only a loss that is not finite says that they diverge.
+    pub fn untrained(steps: Steps) -> Self {
         Self {
-            rate,
+            rate: 0.0,
             steps,
+            limit: f64::INFINITY,
             losses: Vec::with_capacity(steps.count()),
             has_diverged: false,
         }
     }
 
+    /// A trial of a rate after that of the initial weights: single batches, such as its first, may be far off.
+    pub fn new(rate: f64, untrained: &Self) -> Self {
+        let losses = &untrained.losses;
+        let sum: f64 = losses.iter().map(|step| step.loss).sum();
+        Self {
+            rate,
+            limit: match losses.len() {
+                0 => f64::INFINITY,
+                count => DIVERGED * sum / count as f64,
+            },
+            ..Self::untrained(untrained.steps)
+        }
+    }
+
     pub fn rate(&self) -> f64 {
         self.rate
+    }
+
+    pub fn steps(&self) -> Steps {
+        self.steps
     }
 
     pub fn losses(&self) -> &[StepLoss] {
@@ -101,7 +123,7 @@ impl Trial {
         self.losses.push(StepLoss { step, loss });
         let recent = &self.losses[self.losses.len().saturating_sub(RECENT)..];
         let mean = recent.iter().map(|step| step.loss).sum::<f64>() / recent.len() as f64;
-        self.has_diverged |= mean > DIVERGED * self.losses[0].loss;
+        self.has_diverged |= mean > self.limit;
     }
 
     /// The mean loss of the last quarter of the steps; `None` if it has diverged.
@@ -151,7 +173,16 @@ mod tests {
     use super::*;
 
     fn trial(rate: f64, losses: impl IntoIterator<Item = f64>) -> Trial {
-        let mut trial = Trial::new(rate, Steps::of_run(1000));
+        trial_from(2.0, rate, losses)
+    }
+
+    /// A trial of initial weights whose loss is `untrained` for every batch.
+    fn trial_from(untrained: f64, rate: f64, losses: impl IntoIterator<Item = f64>) -> Trial {
+        let untrained = of(Trial::untrained(Steps::of_run(1000)), [untrained; 80]);
+        of(Trial::new(rate, &untrained), losses)
+    }
+
+    fn of(mut trial: Trial, losses: impl IntoIterator<Item = f64>) -> Trial {
         for (at, loss) in losses.into_iter().enumerate() {
             trial.add(at + 1, loss);
         }
@@ -191,8 +222,8 @@ mod tests {
     #[test]
     fn what_batches_have_in_common_cancels_out() {
         let batch = |step: i32| f64::from(step * 7919 % 31);
-        let one = trial(0.1, (1..=80).map(|step| 100.0 + batch(step)));
-        let other = trial(0.2, (1..=80).map(|step| 99.9 + batch(step)));
+        let one = trial_from(100.0, 0.1, (1..=80).map(|step| 100.0 + batch(step)));
+        let other = trial_from(100.0, 0.2, (1..=80).map(|step| 99.9 + batch(step)));
         let excess = one.excess_over(&other).unwrap();
         assert!(
             (excess.value - 0.1).abs() < 1e-9 && excess.error < 1e-9,
@@ -211,5 +242,17 @@ mod tests {
         let rising = trial(0.1, [2.0, 2.0, 5.0, 7.0, 8.0, 9.0]);
         assert!(rising.has_diverged());
         assert_eq!(rising.excess_over(&trial(0.2, [2.0; 80])), None);
+    }
+
+    /// The mean of the initial weights is the measure, and they have not moved.
+    #[test]
+    fn a_lucky_first_batch_says_nothing() {
+        let losses = || std::iter::once(0.1).chain([2.0; 79]);
+        let untrained = of(Trial::untrained(Steps::of_run(1000)), losses());
+        assert!(!untrained.has_diverged() && untrained.score().is_some());
+        let same = of(Trial::new(0.1, &untrained), losses());
+        assert!(!same.has_diverged());
+        let broken = of(Trial::untrained(Steps::of_run(1000)), [2.0, f64::NAN]);
+        assert!(broken.has_diverged());
     }
 }
