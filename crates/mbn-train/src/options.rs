@@ -8,7 +8,7 @@ use mbn_cli::{CommonArgs, DeviceArgs, Hint, UsageError, refuse_stdout};
 use mbn_spec::Alpha;
 use mbn_spec::text::joined;
 
-use crate::run::{RunDir, train_on};
+use crate::run::{RunDir, TrainOn};
 use crate::settings::{NonNegative, RunArgs, Settings, file};
 
 const EXAMPLES: &str = "\
@@ -184,9 +184,9 @@ impl Options {
         let Some(run) = &self.resume else {
             return Ok(());
         };
-        let mut given = self.run.given();
-        given.retain(|(key, _)| !WITH_RESUME.contains(key));
-        let mut names: Vec<_> = given.iter().map(|(key, _)| format!("`--{key}`")).collect();
+        let given = self.run.given();
+        let refused = given.iter().filter(|(key, _)| !WITH_RESUME.contains(key));
+        let mut names: Vec<_> = refused.map(|(key, _)| format!("`--{key}`")).collect();
         names.extend(self.out.is_some().then(|| "`--out`".to_owned()));
         if names.is_empty() {
             return Ok(());
@@ -194,10 +194,11 @@ impl Options {
         let (names, verb) = (joined(&names), if names.len() == 1 { "does" } else { "do" });
         let message =
             format!("{names} {verb} not go with `--resume`, which continues the run with its saved settings");
-        Err(UsageError(message)).hint(|| {
-            let command = train_on(&RunDir::folder(run), self.out.as_deref(), &given);
-            format!("to train on from its best weights with other settings, start a run from it: `{command}`")
-        })
+        let error = UsageError(message);
+        match TrainOn::new(&RunDir::folder(run), self.out.as_deref(), &given) {
+            Some(command) => Err(error).hint(|| command.advice("other settings")),
+            None => Err(error.into()),
+        }
     }
 
     /// Refuses `-`, which other programs take for stdout, as the run folder or the published file.

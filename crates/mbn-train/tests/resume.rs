@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{data, history, read, run, spoil};
+use common::{data, history, read, run, spoil, stop_after};
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -30,6 +30,36 @@ fn missing_test_images_are_noticed() {
     }
     std::fs::write(&state, bytes).unwrap();
     run(path, "--resume run").success();
+}
+
+/// Before the first epoch is finished there are no weights that another run could start from.
+#[test]
+fn hints_name_only_weights_that_are_there() {
+    let folder = data();
+    let path = folder.path();
+    let line = format!("{SMALL} --no-publish --save-every 0 --out run")
+        .replace("--epochs 1", "--epochs 50 --batch-size 4");
+    let line = line.replace("--batch-size 8 ", "");
+    stop_after(path, &line, "run", 1);
+    if path.join("run/best.safetensors").exists() {
+        // The first epoch was faster than the signal.
+        std::fs::remove_file(path.join("run/best.safetensors")).unwrap();
+    }
+    let refused = run(
+        path,
+        "--resume run --epochs 1 --data data --trivial-augment --sync-batch-norm=false",
+    );
+    let refused = refused.code(2).stderr(contains("--init").not());
+    let text = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    let command = text
+        .split('`')
+        .find(|part| part.starts_with("mbn-train --config"));
+    let command = command.unwrap().trim_start_matches("mbn-train ");
+    run(path, &format!("{command} --no-publish --out next")).success();
+    std::fs::remove_file(path.join("data/train/red/0.png")).unwrap();
+    run(path, "--resume run")
+        .code(1)
+        .stderr(contains("or start a new run\n").and(contains("--init").not()));
 }
 
 #[test]

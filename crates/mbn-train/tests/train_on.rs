@@ -39,9 +39,11 @@ fn a_finished_run_says_how_to_train_on() {
 
     // With other settings: the command in the hint takes them.
     let mut refused = train();
+    common::two_colours(&path.join("other data"));
     refused
         .current_dir(path)
-        .args(["--resume", "my run", "--epochs", "2", "--lr", "0.01"]);
+        .args(["--resume", "my run", "--epochs", "2", "--lr", "0.01"])
+        .args(["--data", "other data"]);
     let assert = refused.assert().code(2).stderr(contains(
         "`--epochs` and `--lr` do not go with `--resume`, which continues the run with its saved settings",
     ));
@@ -54,6 +56,8 @@ fn a_finished_run_says_how_to_train_on() {
         .assert()
         .success();
     assert_eq!(history(&path.join("on")).len(), 1 + 2);
+    let settings = String::from_utf8(read(path.join("on/settings.toml"))).unwrap();
+    assert!(settings.contains("data = \"other data\"\n"), "{settings}");
 
     // As it is: it changes nothing and says so.
     let before = read(path.join("my run/last.safetensors"));

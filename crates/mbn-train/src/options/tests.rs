@@ -20,20 +20,16 @@ fn command_line_is_well_formed() {
 }
 
 #[test]
-fn settings_beside_resume_are_named_with_the_command_that_takes_them() {
+fn settings_beside_resume_are_named() {
     let refused = |line: &str| {
         let options = Options::try_parse_from(line.split(' ')).unwrap();
         let error = options.check_resume().unwrap_err();
-        let hint = error.downcast_ref::<mbn_cli::Hinted>().unwrap().hint.clone();
-        (error.to_string(), hint)
+        error.to_string()
     };
-    let (message, hint) = refused("mbn-train --resume r --alpha 0.5 --no-flip --data d");
     assert!(
-        message.starts_with("`--alpha` and `--no-flip` do not go with `--resume`"),
-        "{message}"
+        refused("mbn-train --resume r --alpha 0.5 --no-flip --data d")
+            .starts_with("`--alpha` and `--no-flip` do not go with `--resume`")
     );
-    let command = "`mbn-train --config r/settings.toml --init r/best.safetensors --alpha 0.5 --no-flip`";
-    assert!(hint.ends_with(command), "{hint}");
     for option in [
         "--out o",
         "--fold 1",
@@ -43,9 +39,8 @@ fn settings_beside_resume_are_named_with_the_command_that_takes_them() {
         "--mixup 0.2",
     ] {
         let name = option.split(' ').next().unwrap();
-        let (message, hint) = refused(&format!("mbn-train --resume r {option}"));
+        let message = refused(&format!("mbn-train --resume r {option}"));
         assert!(message.starts_with(&format!("`{name}` does not go")), "{message}");
-        assert!(hint.contains(name), "{hint}");
     }
     for line in [
         "mbn-train --resume r --data d --threads 2",

@@ -248,26 +248,6 @@ impl RunDir {
     }
 }
 
-/// The command that starts a run with the settings of the run in `folder` from its best weights, with other values of the
-/// settings `given`, which are names of options and their values.
-pub(crate) fn train_on(folder: &Path, out: Option<&Path>, given: &[(&str, Option<String>)]) -> String {
-    let (settings, best) = (quote(&folder.join(SETTINGS)), quote(&folder.join(BEST)));
-    let mut command = format!("mbn-train --config {settings}");
-    if given.iter().all(|(key, _)| *key != "init") {
-        command += &format!(" --init {best}");
-    }
-    for (key, value) in given {
-        command += &format!(" --{key}");
-        if let Some(value) = value {
-            command += &format!(" {}", quote(Path::new(value)));
-        }
-    }
-    if let Some(out) = out {
-        command += &format!(" --out {}", quote(out));
-    }
-    command
-}
-
 /// Refuses a folder with files of a run, which a new run would replace.
 fn require_no_run(folder: &Path) -> Result<()> {
     if folder.join(STATE).exists() {

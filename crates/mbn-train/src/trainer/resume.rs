@@ -16,7 +16,7 @@ use super::teacher::TeacherFile;
 use crate::options::Options;
 use crate::ranks::Ranks;
 use crate::run::{
-    AUGMENTED, BEST, Progress, Publish, RunDir, SETTINGS, STATE, State, train_on, write_augmented,
+    AUGMENTED, BEST, Progress, Publish, RunDir, SETTINGS, STATE, State, TrainOn, write_augmented,
 };
 use crate::settings::Settings;
 use crate::{data, device};
@@ -47,11 +47,13 @@ impl Trainer {
         let data = moved_data(options, &mut progress.settings)?;
         require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
         require_the_same(&data, progress).hint(|| {
-            let weights = quote(&run.file(BEST));
-            format!(
-                "put back the images that the run was started with, or start a new run from its weights with \
-                 `--init {weights}`"
-            )
+            let weights = run.file(BEST);
+            let how = match weights.is_file() {
+                true => format!(" from its weights with `--init {}`", quote(&weights)),
+                // No epoch is finished.
+                false => String::new(),
+            };
+            format!("put back the images that the run was started with, or start a new run{how}")
         })?;
         let bad_images = progress.settings.bad_images;
         // Those that are not known yet are noted when their batches come.
@@ -70,8 +72,11 @@ impl Trainer {
         );
         if progress.is_finished() {
             let more = [("epochs", Some("N".to_owned()))];
-            let command = train_on(run.path(), None, &more);
-            log::info!("The run is finished; to train on from its best weights for N epochs: `{command}`");
+            if let Some(TrainOn { command, .. }) = TrainOn::new(run.path(), None, &more) {
+                log::info!(
+                    "The run is finished; to train on from its best weights for N epochs: `{command}`"
+                );
+            }
         }
         let mut trainer = Self::restored(run, state, data, options, device, ranks)?;
         // Includes what the command line changed: a run that is killed before it saves again must not forget it.
@@ -164,13 +169,13 @@ fn move_teacher(options: &Options, run: &RunDir, progress: &mut Progress) -> Res
     };
     let settings = &mut progress.settings;
     if settings.teacher.is_none() {
-        return Err(anyhow!(
+        let error = anyhow!(
             "`--teacher` does not go with `--resume` here, because the run was started without a teacher"
-        ))
-        .hint(|| {
-            let command = train_on(run.path(), options.out.as_deref(), &options.run.given());
-            format!("to train on from its best weights with a teacher, start a run from it: `{command}`")
-        });
+        );
+        return match TrainOn::new(run.path(), options.out.as_deref(), &options.run.given()) {
+            Some(command) => Err(error).hint(|| command.advice("a teacher")),
+            None => Err(error),
+        };
     }
     settings.teacher = Some(teacher.clone());
     settings.require_utf8()?;
