@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 pub use class_folders::{ClassFolders, class_folders};
 pub use error::FolderError;
+pub(super) use layout::has_train;
 
 use self::class_folders::Listing;
 use self::layout::{Layout, missing};

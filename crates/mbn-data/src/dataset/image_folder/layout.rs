@@ -53,6 +53,12 @@ impl Layout {
     }
 }
 
+/// Whether a folder has one of training images, as an image folder has.
+pub(in crate::dataset) fn has_train(dir: &Path) -> bool {
+    let is_train = |path: &PathBuf| is_named(path, TRAIN) && path.is_dir();
+    entries(dir).is_ok_and(|paths| paths.iter().any(is_train))
+}
+
 /// The error for a data set without the folder `expected`.
 pub(super) fn missing(dir: &Path, expected: &'static str, listing: &Listing) -> FolderError {
     FolderError::NoSplit {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::dataset::image_folder::has_train;
+
 /// The files of the data set, as messages describe them.
 pub(in crate::dataset) const LAYOUT: &str = "STL-10's binary files";
 
@@ -29,5 +31,5 @@ pub(in crate::dataset) fn find(dir: &Path) -> Option<PathBuf> {
         return Some(dir.to_owned());
     }
     let inner = dir.join(FOLDER);
-    (!dir.join("train").is_dir() && is_there(&inner)).then_some(inner)
+    (is_there(&inner) && !has_train(dir)).then_some(inner)
 }

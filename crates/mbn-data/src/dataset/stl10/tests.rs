@@ -85,6 +85,22 @@ fn is_recognised_in_its_folder_and_one_above() {
     assert!(error.to_string().contains("STL-10's binary files"), "{error}");
 }
 
+/// The names of parts may be in any case, as they may without those files.
+#[test]
+fn an_image_folder_beside_it_is_taken() {
+    for (train, val) in [("train", "val"), ("Train", "Val"), ("TRAIN", "valid")] {
+        let dir = small();
+        let parent = tempfile::tempdir().unwrap();
+        fs::rename(dir.path(), parent.path().join("stl10_binary")).unwrap();
+        for part in [train, val] {
+            let class = parent.path().join(part).join("cow");
+            fs::create_dir_all(&class).unwrap();
+            fs::write(class.join("1.png"), "").unwrap();
+        }
+        assert_eq!(open(parent.path()).unwrap().class_names, ["cow"], "{train}");
+    }
+}
+
 #[test]
 fn folds_are_lines_of_indices() {
     let dir = small();
