@@ -15,13 +15,13 @@ pub use error::FolderError;
 pub(super) use layout::has_train;
 
 use self::class_folders::Listing;
-use self::layout::{Layout, missing};
+use self::layout::{Layout, missing, name};
 use super::hold_out::{HoldOut, Share, update_with_path};
 use super::splits::{OpenOptions, Splits, folder_name, hex};
 use crate::decode::{DEFAULT_MAX_PIXELS, DecodeError, DecodeOptions, check_file_with, decode_file_with};
 use crate::image_source::ImageSource;
 use crate::picture::Picture;
-use crate::picture_files::{LeftOut, Reason, has_picture_extension, is_broken_link};
+use crate::picture_files::{LeftOut, has_picture_extension, is_broken_link};
 
 /// The files of a data set, as messages describe them.
 pub(super) const LAYOUT: &str = "`train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`";
@@ -57,10 +57,7 @@ pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderEr
         }
         (None, hold_out) => {
             let share = hold_out.share().ok_or_else(|| without_test(dir, &layout))?;
-            let (mut train, test) = all(dir, &layout)?.hold_out(share);
-            for name in &layout.others {
-                train.left_out.add_named(Reason::OtherPart, name);
-            }
+            let (train, test) = all(dir, &layout)?.hold_out(share);
             (train, test, Some(share))
         }
     };
@@ -69,6 +66,11 @@ pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderEr
     }
     (train.max_pixels, test.max_pixels) = (options.max_pixels, options.max_pixels);
     let mut left_out = std::mem::take(&mut train.left_out);
+    for (reason, folder) in layout.unused {
+        if !train.leads_to(&folder) && !test.leads_to(&folder) {
+            left_out.add_named(reason, name(&folder));
+        }
+    }
     left_out.merge(std::mem::take(&mut test.left_out));
     Ok(Splits {
         name: folder_name(dir),
@@ -213,6 +215,15 @@ impl ImageFolder {
     /// A path below the folder of the class folders.
     fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
+    }
+
+    /// Whether one of the images lies in a folder, perhaps by way of links.
+    fn leads_to(&self, folder: &Path) -> bool {
+        let is_within = |folder: PathBuf| {
+            let mut paths = self.items.iter().map(|(path, _)| path);
+            paths.any(|path| path.canonicalize().is_ok_and(|path| path.starts_with(&folder)))
+        };
+        folder.canonicalize().is_ok_and(is_within)
     }
 
     /// Divides the images into those to train on and those held out, class by class.

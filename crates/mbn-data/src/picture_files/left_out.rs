@@ -35,8 +35,10 @@ pub(crate) enum Reason {
     LinkAbove,
     /// A link to the folder of another class.
     LinkToClass,
-    /// A folder that looks like a part of the data set but is not used: test images are held out of the others.
-    OtherPart,
+    /// A folder of images beside those of training and test images.
+    UnusedFolder,
+    /// The folder of test images beside one of images to validate on.
+    TestBesideVal,
 }
 
 /// How many, and the names of some.
@@ -95,7 +97,7 @@ impl LeftOut {
         self.0.keys().any(|reason| match reason {
             Reason::File(FileKind::NoExtension | FileKind::PictureNamed(_)) => true,
             Reason::File(kind) => kind.is_picture(),
-            Reason::OutsideClasses | Reason::LinkAbove | Reason::LinkToClass | Reason::OtherPart => true,
+            Reason::OutsideClasses | Reason::LinkAbove | Reason::LinkToClass | Reason::UnusedFolder => true,
             _ => false,
         })
     }
@@ -158,9 +160,13 @@ fn part(reason: &Reason, group: &Group) -> String {
             "link to another class's folder",
             "links to other classes' folders",
         ),
-        Reason::OtherPart => (
-            "folder that looks like a part but is not used",
-            "folders that look like a part but are not used",
+        Reason::UnusedFolder => (
+            "folder of images that is not used",
+            "folders of images that are not used",
+        ),
+        Reason::TestBesideVal => (
+            "folder of test images beside those to validate on",
+            "folders of test images beside those to validate on",
         ),
     };
     let text = format!("{n} {}", if n == 1 { one } else { many });

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::error::{FolderError, list};
 use crate::input_paths::Collected;
 use crate::picture_files::{
-    Clutter, Found, LeftOut, Reason, barred, has_picture_extension, images_below, is_broken_link, link_name,
-    nothing_is_foreign, other_kind, reason_unread,
+    Clutter, Found, LeftOut, Reason, Walk, barred, has_picture_extension, images_below, is_broken_link,
+    link_name, nothing_is_foreign, other_kind, reason_unread,
 };
 
 /// The folders of classes in a folder of `CLASS/*`.
@@ -195,6 +195,11 @@ pub(super) fn has_images(dir: &Path) -> bool {
         path.file_name().and_then(Clutter::of_file).is_none() && has_picture_extension(path) && path.is_file()
     };
     entries(dir).is_ok_and(|paths| paths.iter().any(is_image))
+}
+
+/// Whether a folder, or one in it, holds images.
+pub(super) fn has_images_below(dir: &Path) -> bool {
+    Walk::new(dir, &nothing_is_foreign).any(|image| image.is_ok())
 }
 
 fn describe_files(dir: &Path) -> String {

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::class_folders::{Listing, entries, has_images};
+use super::class_folders::{Listing, entries, has_images, has_images_below};
 use super::error::FolderError;
+use crate::picture_files::Reason;
 
 /// Names of the folder of training images, in any case.
 const TRAIN: &[&str] = &["train"];
@@ -21,8 +22,8 @@ pub(super) struct Layout {
     pub train: PathBuf,
     /// Folder of the test images, unless they have to be taken from the others.
     pub test: Option<PathBuf>,
-    /// Names of folders of [`OTHER_PARTS`] beside those.
-    pub others: Vec<String>,
+    /// Other folders with images, and why they may not be used. Links may lead to them all the same.
+    pub unused: Vec<(Reason, PathBuf)>,
 }
 
 impl Layout {
@@ -34,22 +35,29 @@ impl Layout {
             return Ok(Self {
                 train: dir.to_owned(),
                 test: None,
-                others: Vec::new(),
+                unused: Vec::new(),
             });
         }
         let train = one_of(TRAIN, dir, &listing)?;
         let train = train.ok_or_else(|| missing(dir, "`train`", &listing))?;
         let val = one_of(VAL, dir, &listing)?;
+        let has_val = val.is_some();
         let test = match val {
             None => one_of(TEST, dir, &listing)?,
             val => val,
         };
-        let others = listing
-            .folders
-            .iter()
-            .filter(|folder| is_named(folder, OTHER_PARTS));
-        let others = others.map(|folder| name(folder)).collect();
-        Ok(Self { train, test, others })
+        let is_used = |folder: &&PathBuf| **folder == train || Some(*folder) == test.as_ref();
+        let others = listing.folders.iter().filter(|folder| !is_used(folder));
+        let unused = others.filter(|folder| has_images_below(folder));
+        let unused = unused.map(|folder| match has_val && is_named(folder, TEST) {
+            true => (Reason::TestBesideVal, folder.clone()),
+            false => (Reason::UnusedFolder, folder.clone()),
+        });
+        Ok(Self {
+            unused: unused.collect(),
+            train,
+            test,
+        })
     }
 }
 
@@ -123,7 +131,7 @@ fn is_named(folder: &Path, names: &[&str]) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(&name))
 }
 
-fn name(folder: &Path) -> String {
+pub(super) fn name(folder: &Path) -> String {
     folder
         .file_name()
         .unwrap_or_default()

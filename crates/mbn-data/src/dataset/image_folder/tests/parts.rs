@@ -197,29 +197,6 @@ fn what_might_be_a_part_is_not_a_class() {
             .to_string();
         assert!(error.contains(message), "{error}");
     }
-    // Images that may be meant as test images go unused, which is said where others are held out.
-    let files = [
-        "train/a/1.png",
-        "train/a/2.png",
-        "train/b/1.png",
-        "train/b/2.png",
-        "Holdout/a/1.png",
-        "eval/a/1.png",
-    ];
-    let splits = with(&tree(&files), HoldOut::IfMissing(SHARE)).unwrap();
-    assert_eq!(splits.test.len(), 2);
-    assert_eq!(
-        splits.left_out.to_string(),
-        "2 folders that look like a part but are not used (`Holdout`, `eval`)"
-    );
-    assert!(splits.left_out.may_be_missed());
-    let with_val = [&files[..], &["val/a/1.png"]].concat();
-    assert!(
-        with(&tree(&with_val), HoldOut::IfMissing(SHARE))
-            .unwrap()
-            .left_out
-            .is_empty()
-    );
     // A file beside classes.
     let root = tree(&["a/1.png", "a/2.png", "b/1.png", "b/2.png", "val"]);
     assert_eq!(
@@ -230,6 +207,44 @@ fn what_might_be_a_part_is_not_a_class() {
     let root = tree(&["bus/1.png", "car/1.png", "train/1.png"]);
     let splits = with(&root, HoldOut::IfMissing(SHARE)).unwrap();
     assert_eq!(splits.class_names, ["bus", "car", "train"]);
+}
+
+/// Whether test images are held out or there are some: nobody should find out later that a folder was not used.
+#[test]
+fn images_beside_the_parts_are_reported() {
+    let files = [
+        "train/a/1.png",
+        "train/a/2.png",
+        "train/b/1.png",
+        "train/b/2.png",
+        "Holdout/a/1.png",
+        "eval/a/1.png",
+    ];
+    let found = |more: &[&str]| {
+        let root = tree(&[&files[..], more].concat());
+        with(&root, HoldOut::IfMissing(SHARE)).unwrap().left_out
+    };
+    let left_out = found(&[]);
+    let parts = "2 folders of images that are not used (`Holdout`, `eval`)";
+    assert_eq!(left_out.to_string(), parts);
+    assert!(left_out.may_be_missed());
+    assert_eq!(found(&["val/a/1.png"]).to_string(), parts);
+    // A class that was put beside the others' folders; a folder without images.
+    for val in [&[][..], &["val/a/1.png"]] {
+        let left_out = found(&[val, &["c/deep/1.png", "notes/1.txt"]].concat());
+        assert_eq!(
+            left_out.to_string(),
+            "3 folders of images that are not used (`Holdout`, `c`, `eval`)"
+        );
+    }
+    // Test images that stay for later are nothing to worry about.
+    let root = tree(&["train/a/1.png", "val/a/1.png", "test/a/1.png"]);
+    let left_out = open(root.path()).unwrap().left_out;
+    assert_eq!(
+        left_out.to_string(),
+        "1 folder of test images beside those to validate on (`test`)"
+    );
+    assert!(!left_out.may_be_missed());
 }
 
 #[test]
