@@ -30,6 +30,9 @@ pub struct Training {
     /// test set of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub val_fraction: Option<f64>,
+    /// Hash that tells whether the accuracy of other weights was measured on the same images; `None` in files of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_fingerprint: Option<String>,
     /// Name on the Hugging Face Hub of the weights that training started from: `hf:OWNER/NAME@COMMIT:FILE`; `None` for a
     /// file, and for random weights.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -243,6 +246,7 @@ mod tests {
             }),
             training: Some(Training {
                 accuracy: 79.5,
+                test_fingerprint: Some("f".into()),
                 distilled: Some(Distilled {
                     teacher: Some("hf:a/b@c:d".into()),
                     teacher_sha256: "e".into(),

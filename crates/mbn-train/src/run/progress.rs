@@ -35,6 +35,9 @@ pub(crate) struct Progress {
     /// Tells whether the data set has the same images.
     #[serde(default)]
     pub fingerprint: Option<String>,
+    /// Tells other runs whether they measure their accuracy on the same images.
+    #[serde(default)]
+    pub test_fingerprint: Option<String>,
     /// Images that could not be used when the run started. No epoch has them.
     #[serde(default)]
     pub left_out: ImageSet,
@@ -193,6 +196,7 @@ impl Progress {
                 accuracy: self.history.last().map_or(0.0, |epoch| epoch.test_accuracy),
                 seed: self.settings.seed,
                 val_fraction: self.settings.val_fraction.map(Part::get),
+                test_fingerprint: self.test_fingerprint.clone(),
                 init: self.settings.init.as_deref().and_then(name_on_hub),
                 init_sha256: self.init_sha256.clone(),
                 distilled: self.distilled(),

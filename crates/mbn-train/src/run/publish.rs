@@ -135,6 +135,16 @@ fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
     if held_out(&old) != held_out(&new) {
         return Some("its accuracy was measured on other images; `--publish` replaces it".into());
     }
+    if let (Some(tests), Some(own)) = (&old.test_fingerprint, &new.test_fingerprint)
+        && tests != own
+    {
+        return Some(format!(
+            "its accuracy was measured on other images than this run's, perhaps those of another data set called `{}`; \
+             `--publish {}` replaces it",
+            old.data_set,
+            quote(path)
+        ));
+    }
     let (old, new) = (old.accuracy, new.accuracy);
     (old >= new).then(|| format!("its accuracy of {old:.2} % is at least the {new:.2} % of this run"))
 }
@@ -211,6 +221,31 @@ mod tests {
         for other in [held_out(None, 1), held_out(Some(0.1), 1), held_out(Some(0.2), 2)] {
             let reason = reason_to_keep(&other, &path).unwrap();
             assert!(reason.contains("measured on other images"), "{reason}");
+        }
+        // Another data set of that name. Files of earlier versions do not say which.
+        let tested_on = |tests: Option<&str>| {
+            let mut metadata = trained("a", 95.0).metadata().clone();
+            metadata.training.as_mut().unwrap().test_fingerprint = tests.map(str::to_owned);
+            fresh_weights(Architecture::new(Alpha::Quarter, 2), 0, metadata).unwrap()
+        };
+        for (published, own, is_kept) in [
+            (Some("f"), Some("g"), true),
+            (Some("f"), None, false),
+            (None, Some("g"), false),
+        ] {
+            let mut metadata = tested_on(published).metadata().clone();
+            metadata.training.as_mut().unwrap().accuracy = 50.0;
+            let old = tested_on(published).with_metadata(metadata).unwrap();
+            write(&old, &path).unwrap();
+            let reason = reason_to_keep(&tested_on(own), &path);
+            assert_eq!(reason.is_some(), is_kept, "{reason:?}");
+            if let Some(reason) = reason {
+                let replaces = format!("`--publish {}` replaces it", path.display());
+                assert!(
+                    reason.contains("measured on other images") && reason.contains(&replaces),
+                    "{reason}"
+                );
+            }
         }
         std::fs::write(&path, "broken").unwrap();
         assert!(

@@ -83,6 +83,7 @@ impl Trainer {
         )?;
         let teacher = teacher.map(|teacher| teacher.for_classes(&data.class_names));
         let teacher = teacher.transpose()?;
+        let test_fingerprint = data.test_fingerprint();
         let Start { weights, preprocess } = initial_weights(init.as_ref(), &settings, &data.class_names)?;
         let left_out = data::check_images(&data, settings.bad_images, &ImageSet::default())
             .hint(|| "replace them with images that can be read, remove them, or leave them out with `--bad-images skip`".to_owned())?;
@@ -117,6 +118,7 @@ impl Trainer {
             train_images: data.train.len(),
             test_images: Some(data.test.len()),
             fingerprint: Some(data.fingerprint.clone()),
+            test_fingerprint: Some(test_fingerprint),
             left_out,
             broken: ImageSet::default(),
             ranks: ranks.size(),

@@ -37,6 +37,7 @@ fn state(settings: &Settings) -> State {
             train_images: 2,
             test_images: Some(2),
             fingerprint: Some("f".into()),
+            test_fingerprint: Some("t".into()),
             left_out: ImageSet::default(),
             broken: ImageSet::default(),
             ranks: 2,
