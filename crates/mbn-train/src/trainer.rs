@@ -4,6 +4,7 @@ mod advice;
 mod bad_images;
 mod batch_norm_sums;
 mod checks;
+mod division;
 mod epoch;
 mod evaluate;
 mod feed;

@@ -166,6 +166,30 @@ fn a_part_is_held_out_where_there_are_no_test_images() {
     run(path, "--resume half").code(1).stderr(message);
 }
 
+/// Another seed holds out other images, so that weights of the first run know those that the second tests on.
+#[test]
+fn weights_that_may_know_the_test_images_are_a_warning() {
+    let folder = without_split();
+    let path = folder.path();
+    run(path, &format!("{SMALL} --out first")).success();
+    let known = contains("was trained on `data` with other test images");
+    for option in ["--init", "--teacher"] {
+        let from =
+            format!("--config first/settings.toml {option} first/last.safetensors --no-publish --threads 2");
+        let same = format!("{from} --out same{option}");
+        run(path, &same).success().stderr(known.clone().not());
+        let warning = format!("warning: `{option} first/last.safetensors` was trained on `data`");
+        let hint =
+            contains("hint: `--seed 0 --val-fraction 0.2` holds out the same images as its training did");
+        for (name, other) in [("seed", "--seed 1"), ("part", "--val-fraction 0.4")] {
+            let other = format!("{from} {other} --out {name}{option}");
+            run(path, &other)
+                .success()
+                .stderr(contains(&warning).and(hint.clone()));
+        }
+    }
+}
+
 #[test]
 fn test_images_of_its_own_are_not_ignored() {
     let folder = data();

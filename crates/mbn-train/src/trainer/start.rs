@@ -16,6 +16,7 @@ use mbn_weights::Weights;
 use super::Trainer;
 use super::advice::advise_to_start_from_weights;
 use super::checks::{WEIGHTS_ON_DISK, require_distinct_files, require_statistics, require_usable};
+use super::division::Division;
 use super::init::{self, Init, Start};
 use super::teacher::TeacherFile;
 use crate::options::Options;
@@ -84,6 +85,10 @@ impl Trainer {
         let teacher = teacher.map(|teacher| teacher.for_classes(&data.class_names));
         let teacher = teacher.transpose()?;
         let test_fingerprint = data.test_fingerprint();
+        let division = Division::of(&settings, &data, &test_fingerprint);
+        division.warn_of_seen("--init", settings.init.as_deref(), weights_of(init.as_ref()));
+        let weights = teacher.as_ref().map(|teacher| &teacher.weights);
+        division.warn_of_seen("--teacher", settings.teacher.as_deref(), weights);
         let Start { weights, preprocess } = initial_weights(init.as_ref(), &settings, &data.class_names)?;
         let left_out = data::check_images(&data, settings.bad_images, &ImageSet::default())
             .hint(|| "replace them with images that can be read, remove them, or leave them out with `--bad-images skip`".to_owned())?;
