@@ -1,4 +1,5 @@
-//! Ctrl-C, and SIGTERM, which Slurm and Kubernetes send: the first one asks the program to save and stop, the second one ends it.
+//! Ctrl-C, and SIGTERM, which Slurm and Kubernetes send: the first one asks the program to save and stop, a Ctrl-C after it ends the
+//! program.
 
 use std::ffi::c_int;
 use std::io;
@@ -29,7 +30,9 @@ const SIGNALS: &[c_int] = &[
     SIGHUP,
 ];
 
-/// Makes SIGINT, SIGTERM and SIGHUP set the flag that [`requested`] reads. On Linux, signals that the program was started to
+/// Makes SIGINT, SIGTERM and SIGHUP set the flag that [`requested`] reads. SIGINT after another signal ends the program. SIGTERM and
+/// SIGHUP after another signal change nothing: Slurm sends SIGTERM twice, and where `mpirun` and its batch system both send it, a rank
+/// gets two, which must not end it while it saves. On Linux, signals that the program was started to
 /// ignore (as by `nohup`) stay ignored.
 ///
 /// # Errors
@@ -41,8 +44,10 @@ pub fn install() -> io::Result<()> {
             continue;
         }
         flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&PREPARING))?;
-        // This order matters: the first signal must find the flag unset.
-        flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&REQUESTED))?;
+        if signal == SIGINT {
+            // This order matters: the first signal must find the flag unset.
+            flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&REQUESTED))?;
+        }
         flag::register(signal, Arc::clone(&REQUESTED))?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,12 +14,12 @@ use predicates::str::contains;
 const RESUME: &str = "--threads 2 --save-every 0";
 
 fn spawn(folder: &Path, arguments: &str) -> Child {
-    start(&["--default-signal=INT,HUP"], folder, arguments)
+    start(&["--default-signal=INT,HUP"], folder, arguments, Stdio::null())
 }
 
 /// Starts the program. On Linux, `env` sets the signals: background jobs of a shell ignore SIGINT, and children inherit
 /// that.
-fn start(signals: &[&str], folder: &Path, arguments: &str) -> Child {
+fn start(signals: &[&str], folder: &Path, arguments: &str, stderr: Stdio) -> Child {
     let program = assert_cmd::cargo::cargo_bin!("mbn-train");
     let mut command = Command::new("env");
     command.args(signals).arg(program);
@@ -28,7 +29,7 @@ fn start(signals: &[&str], folder: &Path, arguments: &str) -> Child {
     command
         .current_dir(folder)
         .args(words(arguments))
-        .stderr(Stdio::null())
+        .stderr(stderr)
         .spawn()
         .unwrap()
 }
@@ -148,7 +149,7 @@ fn a_signal_that_was_ignored_before_stays_ignored() {
     let folder = data();
     let settings = LONG.replace("--epochs 4", "--epochs 400");
     let arguments = format!("{settings} --out stopped --save-every 0");
-    let mut child = start(&["--ignore-signal=HUP"], folder.path(), &arguments);
+    let mut child = start(&["--ignore-signal=HUP"], folder.path(), &arguments, Stdio::null());
     let run_folder = folder.path().join("stopped");
     wait_for_steps(&run_folder, 2);
     signal(&child, "-HUP");
@@ -174,6 +175,26 @@ fn an_interrupt_saves_what_no_timer_saved() {
     assert!(code == Some(130) || code == Some(0), "{code:?}");
     run(folder.path(), "--resume stopped --threads 2").success();
     assert_same(&whole, &folder.path().join("stopped"));
+}
+
+/// As Slurm does, and `mpirun` beside a batch system. The run has no time to save between them.
+#[cfg(unix)]
+#[test]
+fn more_than_one_sigterm_does_not_keep_a_run_from_saving() {
+    let folder = data();
+    let settings = LONG.replace("--epochs 4", "--epochs 400");
+    let arguments = format!("{settings} --out stopped");
+    let mut child = start(&["--default-signal=INT,HUP"], folder.path(), &arguments, Stdio::piped());
+    wait_for_steps(&folder.path().join("stopped"), 0);
+    for name in ["-TERM", "-TERM", "-HUP"] {
+        signal(&child, name);
+        // So that they do not become one.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("continue with `mbn-train --resume stopped`"), "{said}");
 }
 
 /// Two processes in one folder would overwrite each other's files.
