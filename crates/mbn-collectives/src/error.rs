@@ -76,6 +76,21 @@ pub enum CollectivesError {
         /// How many it finds.
         found: usize,
     },
+    /// As [`Self::OtherSize`], of a launcher that does not say how many processes it started.
+    #[error(
+        "the launcher numbered this process {rank} from 0 on ({variable}), but {library} finds {found} in all: the library does \
+         not belong to the launcher"
+    )]
+    OtherRank {
+        /// The environment variable that tells.
+        variable: &'static str,
+        /// The number of this process.
+        rank: usize,
+        /// The library.
+        library: String,
+        /// How many it finds.
+        found: usize,
+    },
     /// The launcher's environment makes no sense.
     #[error("the environment variable {variable} is `{value}`, expected a number of processes")]
     Variable {

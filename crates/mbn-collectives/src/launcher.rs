@@ -12,11 +12,15 @@ pub(crate) enum Family {
 
 /// The environment variables in which launchers say how many processes they started, in the order in which they are asked: an
 /// `mpirun` that was started by Slurm knows better. Slurm's is the number of the step, not of the job.
-const SIZES: [(&str, Option<Family>); 3] = [
+const SIZES: [(&str, Option<Family>); 4] = [
     ("OMPI_COMM_WORLD_SIZE", Some(Family::OpenMpi)),
     ("PMI_SIZE", Some(Family::Mpich)),
+    ("MV2_COMM_WORLD_SIZE", Some(Family::Mpich)),
     ("SLURM_STEP_NUM_TASKS", None),
 ];
+
+/// The environment variables in which launchers number their processes from 0, some of which do not say how many there are.
+const RANKS: [&str; 2] = ["PMIX_RANK", "PMI_RANK"];
 
 /// How many processes the launcher of this one started, with the environment variable that tells. `None` without a launcher, or
 /// if the variable holds no number.
@@ -32,6 +36,8 @@ pub(crate) struct Launcher {
     pub family: Option<Family>,
     /// The number of processes, and the variable that tells.
     pub size: Option<(&'static str, usize)>,
+    /// The number of this process, and the variable that tells.
+    pub rank: Option<(&'static str, usize)>,
 }
 
 impl Launcher {
@@ -40,12 +46,16 @@ impl Launcher {
     /// # Errors
     /// [`CollectivesError::Variable`]
     pub fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Self, CollectivesError> {
+        let rank = RANKS
+            .iter()
+            .find_map(|name| Some((*name, variable(name)?.trim().parse().ok()?)));
         for (name, family) in SIZES {
             let Some(value) = variable(name) else { continue };
             return match value.trim().parse() {
                 Ok(size) if size > 0 => Ok(Self {
                     family,
                     size: Some((name, size)),
+                    rank,
                 }),
                 _ => Err(CollectivesError::Variable {
                     variable: name,
@@ -53,18 +63,27 @@ impl Launcher {
                 }),
             };
         }
-        Ok(Self::default())
+        Ok(Self {
+            rank,
+            ..Self::default()
+        })
     }
 
-    /// Refuses a library that finds another number of processes.
+    /// Refuses a library that finds another number of processes, or too few for the number of this one.
     ///
     /// # Errors
-    /// [`CollectivesError::OtherSize`]
+    /// [`CollectivesError::OtherSize`], [`CollectivesError::OtherRank`]
     pub fn require(&self, found: usize, library: impl FnOnce() -> String) -> Result<(), CollectivesError> {
-        match self.size {
-            Some((variable, launched)) if launched != found => Err(CollectivesError::OtherSize {
+        match (self.size, self.rank) {
+            (Some((variable, launched)), _) if launched != found => Err(CollectivesError::OtherSize {
                 variable,
                 launched,
+                library: library(),
+                found,
+            }),
+            (None, Some((variable, rank))) if rank >= found => Err(CollectivesError::OtherRank {
+                variable,
+                rank,
                 library: library(),
                 found,
             }),
@@ -97,6 +116,7 @@ mod tests {
                 Some(2),
             ),
             (&[slurm, ("PMI_SIZE", "3")], Some(Family::Mpich), Some(3)),
+            (&[("MV2_COMM_WORLD_SIZE", "5")], Some(Family::Mpich), Some(5)),
         ] {
             let found = find(variables).unwrap();
             assert_eq!((found.family, found.size.map(|(_, size)| size)), (family, size));
@@ -117,5 +137,14 @@ mod tests {
             "the launcher started 2 processes (PMI_SIZE), but Open MPI 5 finds 1: the library does not belong to the launcher"
         );
         assert!(Launcher::default().require(1, String::new).is_ok());
+        // A launcher that does not say how many there are.
+        let second = find(&[("PMIX_RANK", "1")]).unwrap();
+        assert!(second.require(2, String::new).is_ok());
+        let error = second.require(1, || "MPICH".to_owned()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the launcher numbered this process 1 from 0 on (PMIX_RANK), but MPICH finds 1 in all: the library does not belong to \
+             the launcher"
+        );
     }
 }

@@ -303,7 +303,7 @@ fn advice(error: &CollectivesError) -> Option<&'static str> {
         CollectivesError::NotFound { .. } | CollectivesError::NotLoaded { .. } => Some(
             "`--mpi-lib FILE` names the library of MPI: the `libmpi.so.40` or `libmpi.so.12` that belongs to the `mpirun` in use",
         ),
-        CollectivesError::OtherSize { .. } => Some(
+        CollectivesError::OtherSize { .. } | CollectivesError::OtherRank { .. } => Some(
             "start the processes with the `mpirun` that belongs to the library, or name the launcher's library with `--mpi-lib \
              FILE`; with `srun`, choose the `--mpi` that the library is built for, such as `--mpi=pmix`",
         ),

@@ -119,6 +119,21 @@ fn text(write: impl FnOnce(*mut c_char, *mut c_int) -> c_int) -> String {
 
 /// The binary interface of a library that has not been started.
 fn kind(library: &Library, path: &Path, version: &str) -> Result<Kind, CollectivesError> {
+    // SAFETY: the type of `MPI_Abi_get_version`, which may be called before MPI is started. A library of MPI 5 has it whatever
+    // its interface, and gives -1 if that is not the standard one.
+    let major = unsafe {
+        let function: Result<AbiVersion, _> = symbol(library, path, "MPI_Abi_get_version");
+        function.map_or(-1, |function| {
+            let (mut major, mut minor) = (-1, -1);
+            function(&raw mut major, &raw mut minor);
+            major
+        })
+    };
+    // This comes first: a library with the standard interface may be linked with one that has Open MPI's symbols, and symbols are
+    // looked for in both.
+    if major == 1 {
+        return Ok(Kind::Pointers(abi::standard()));
+    }
     let mut addresses = [std::ptr::null_mut(); 5];
     let found = abi::OPEN_MPI
         .iter()
@@ -130,19 +145,6 @@ fn kind(library: &Library, path: &Path, version: &str) -> Result<Kind, Collectiv
         });
     if found.is_ok() {
         return Ok(Kind::Pointers(abi::open_mpi(addresses)));
-    }
-    // SAFETY: the type of `MPI_Abi_get_version`, which may be called before MPI is started. A library of MPI 5 has it whatever
-    // its interface, and gives -1 if that is not the standard one.
-    let major = unsafe {
-        let function: Result<AbiVersion, _> = symbol(library, path, "MPI_Abi_get_version");
-        function.map_or(-1, |function| {
-            let (mut major, mut minor) = (-1, -1);
-            function(&raw mut major, &raw mut minor);
-            major
-        })
-    };
-    if major == 1 {
-        return Ok(Kind::Pointers(abi::standard()));
     }
     if major < 1 && abi::MPICH_RELATIVES.iter().any(|name| version.contains(name)) {
         return Ok(Kind::Integers(abi::mpich()));
