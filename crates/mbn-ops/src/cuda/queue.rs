@@ -14,7 +14,7 @@ use candle_core::{Result, bail};
 use super::{modules, work};
 use crate::kernels::{Arg, ElementType, Launch, Matrix, Pointer, Product, Slot, Stream};
 
-/// One for each device in use. They last as long as the program, as the devices do.
+/// One for each device in use. They last as long as the program.
 static QUEUES: LazyLock<Mutex<HashMap<DeviceId, Arc<Mutex<State>>>>> = LazyLock::new(Mutex::default);
 
 /// What operations on a device need beside its stream. One operation at a time holds it: scratch memory carries data from
@@ -25,6 +25,8 @@ pub(crate) struct Queue {
 }
 
 struct State {
+    /// Keeps candle's handles, whose destructors panic on a device that an earlier error has broken: that would hide the error.
+    _device: CudaDevice,
     modules: HashMap<&'static str, Arc<CudaModule>>,
     functions: HashMap<(&'static str, &'static str), CudaFunction>,
     scratch: HashMap<Slot, CudaSlice<u8>>,
@@ -75,6 +77,7 @@ impl State {
         let attribute = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
         let multiprocessors = context.attribute(attribute).w()?;
         Ok(Self {
+            _device: device.clone(),
             modules: HashMap::new(),
             functions: HashMap::new(),
             scratch: HashMap::new(),

@@ -271,7 +271,8 @@ pub trait Stream {
 }
 
 /// Module and name of a kernel's variant: for an element type, and for loads of 16 bytes or of one value. Variants of
-/// the second kind, which no network of this project needs, are in modules of their own.
+/// the second kind are in modules of their own; this project's networks need one, for a classifier's bias where the number of classes
+/// is not divisible by 4.
 macro_rules! variant {
     ($module:literal, $base:literal, $element:expr, $is_wide:expr) => {
         match ($element, $is_wide) {
