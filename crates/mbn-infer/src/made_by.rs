@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -21,14 +21,13 @@ use crate::shard::Shard;
 pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>) -> Result<MadeBy> {
     let model = match &classifier.model_id {
         ModelId::Weights(sha256) => sha256.clone(),
-        ModelId::File(path) => {
-            sha256(path).with_context(|| format!("cannot read the model `{}`", path.display()))?
-        }
+        ModelId::Files(paths) => sha256(paths)?,
     };
     let shard = shard.unwrap_or_default().to_string();
     let values = [
         ("version", json!(env!("CARGO_PKG_VERSION"))),
         ("model", json!(model)),
+        ("weights", json!(classifier.other_weights)),
         ("classes", json!(classifier.class_names.names())),
         ("preprocessing", serde_json::to_value(classifier.preprocess)?),
         ("scores", json!(format!("{:?}", classifier.scores))),
@@ -46,10 +45,13 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
     Ok(MadeBy::new(values))
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
+/// The hash of a model's files, one after the other.
+fn sha256(paths: &[PathBuf]) -> Result<String> {
     let mut hash = Sha256::new();
-    let mut file = fs::File::open(path)?;
-    io::copy(&mut file, &mut Hasher(&mut hash))?;
+    for path in paths {
+        let copied = fs::File::open(path).and_then(|mut file| io::copy(&mut file, &mut Hasher(&mut hash)));
+        copied.with_context(|| format!("cannot read the model `{}`", path.display()))?;
+    }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -13,7 +14,7 @@ use mbn_engine::precision::ModelPrecision;
 use mbn_files::{FileKind, HEAD, or_current};
 use mbn_onnx::ModelErrorKind;
 use mbn_onnx::foreign::ultralytics::Ultralytics;
-use mbn_onnx::foreign::{Heads, Layout};
+use mbn_onnx::foreign::{Heads, Layout, external_files};
 use mbn_spec::{Architecture, Metadata, ModelMetadata, Preprocess, Variant};
 use mbn_weights::{Quantized, Weights, is_weight_file};
 
@@ -152,6 +153,21 @@ impl Model {
         }
     }
 
+    /// What tells it from others.
+    pub fn id(&self) -> ModelId {
+        match &self.content {
+            Content::Onnx(path, onnx) => {
+                let beside = external_files(onnx)
+                    .into_iter()
+                    .map(|file| path.with_file_name(file));
+                // Those that are missing were not read: candle takes other weights then.
+                let files = iter::once(path.clone()).chain(beside.filter(|file| file.is_file()));
+                ModelId::Files(files.collect())
+            }
+            Content::Weights(weights) => ModelId::Weights(weights.sha256()),
+        }
+    }
+
     /// What is known about it if another tool wrote it.
     pub fn foreign(&self) -> Option<&Foreign> {
         self.foreign.as_ref()
@@ -286,8 +302,8 @@ impl fmt::Display for Model {
 /// What tells a model from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelId {
-    /// A file.
-    File(PathBuf),
+    /// An ONNX file, and the files beside it that hold its constants.
+    Files(Vec<PathBuf>),
     /// The hash of weights.
     Weights(String),
 }

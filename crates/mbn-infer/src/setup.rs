@@ -21,7 +21,7 @@ use mbn_weights::is_multi_label;
 use crate::check::Check;
 use crate::classes::{ClassNames, ClassSources};
 use crate::given::Given;
-use crate::model::{Content, Model, ModelId};
+use crate::model::{Model, ModelId};
 use crate::options::Options;
 use crate::preprocessing::Preprocessing;
 use crate::scores::{Guess, Head, Scores};
@@ -51,6 +51,8 @@ pub struct Classifier {
     /// How the engine's outputs become probabilities.
     pub scores: Scores,
     /// Threads that decode, on which candle computes too.
+    /// The hash of the weights with which candle classifies, if they are not those in the model's file.
+    pub other_weights: Option<String>,
     pub threads: usize,
     /// Compares the engine with candle.
     pub check: Option<Check>,
@@ -137,10 +139,8 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         class_names,
         preprocess,
         is_foreign: model.foreign().is_some(),
-        model_id: match model.content() {
-            Content::Onnx(path, _) => ModelId::File(path.clone()),
-            Content::Weights(weights) => ModelId::Weights(weights.sha256()),
-        },
+        model_id: model.id(),
+        other_weights: loaded.other_weights,
         scores,
         batch: match loaded.lanes.pixel_type() {
             // Whole pictures take much memory, and few in a row have one size.

@@ -106,6 +106,10 @@ impl Drop for Unfinished {
 fn difference(name: &str, before: &Value, now: &Value) -> String {
     match (name, before.is_null() || now.is_null()) {
         ("model", _) => "another model".to_owned(),
+        ("weights", _) => {
+            "other weights: candle takes those of `--weights`, if it is given, and not those in the model"
+                .to_owned()
+        }
         ("classes", _) => "a model with other classes".to_owned(),
         ("scores", _) => "another reading of the model's output".to_owned(),
         (name, false) if !before.is_array() => format!("{name} {before}, now it is {now}"),

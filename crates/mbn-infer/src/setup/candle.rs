@@ -13,7 +13,7 @@ use mbn_weights::Folded;
 use super::loaded::{Loaded, built};
 use crate::model::{Content, Model};
 use crate::options::Options;
-use crate::reference;
+use crate::reference::{self, Reference};
 
 /// The network in candle, and the device with the reason for it.
 pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)> {
@@ -26,6 +26,7 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
     let device = opened.device;
     mbn_ops::allow_tf32(options.tf32);
     let integers = model.integers().filter(|_| options.weights.is_none());
+    let mut other_weights = None;
     let engine = match integers {
         Some(_) if device.is_cuda() => {
             let text = format!(
@@ -39,10 +40,11 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
             log::info!("weights: the integers in {}", model.name());
             built(IntegerEngine::new(integers)?)
         }
-        None => built(CandleEngine::on(
-            &weights(model, options.weights.as_deref())?,
-            &device,
-        )?),
+        None => {
+            let taken = weights(model, options.weights.as_deref())?;
+            other_weights = taken.other;
+            built(CandleEngine::on(&taken.folded, &device)?)
+        }
     };
     let loaded = Loaded {
         lanes: Lanes::start([engine])?,
@@ -56,6 +58,7 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
         ending: Ending::Linear,
         provider: Provider::Cpu,
         on_cuda: device.is_cuda(),
+        other_weights,
     };
     Ok((loaded, why))
 }
@@ -64,12 +67,29 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
 pub(super) fn on_cpu(model: &Model) -> Result<Box<dyn Engine + Send>> {
     Ok(match model.integers() {
         Some(integers) => Box::new(IntegerEngine::new(integers)?),
-        None => Box::new(CandleEngine::new(&weights(model, None)?)?),
+        None => Box::new(CandleEngine::new(&weights(model, None)?.folded)?),
     })
 }
 
-/// The weights with which candle classifies in the model's place: those that the user names, else the model's own.
-fn weights(model: &Model, given: Option<&Path>) -> Result<Folded> {
+/// The weights with which candle classifies in the model's place.
+struct Taken {
+    folded: Folded,
+    /// Their hash, unless they are those in the model's own file.
+    other: Option<String>,
+}
+
+impl Taken {
+    fn of(found: &Reference, model: &Model) -> Self {
+        let is_onnx = matches!(model.content(), Content::Onnx(..));
+        Self {
+            folded: found.weights.fold(),
+            other: is_onnx.then(|| found.weights.sha256()),
+        }
+    }
+}
+
+/// Those that the user names, else the model's own.
+fn weights(model: &Model, given: Option<&Path>) -> Result<Taken> {
     let onnx = match model.content() {
         Content::Onnx(_, onnx) if given.is_none() => onnx,
         _ => {
@@ -78,13 +98,13 @@ fn weights(model: &Model, given: Option<&Path>) -> Result<Folded> {
             if given.is_some() {
                 log::info!("weights: {}", found.name);
             }
-            return Ok(found.weights.fold());
+            return Ok(Taken::of(&found, model));
         }
     };
     let error = match onnx.to_folded() {
-        Ok(weights) => {
+        Ok(folded) => {
             log::info!("weights: those in {}", model.name());
-            return Ok(weights);
+            return Ok(Taken { folded, other: None });
         }
         Err(error) => error,
     };
@@ -95,7 +115,7 @@ fn weights(model: &Model, given: Option<&Path>) -> Result<Folded> {
             found.name,
             model.name()
         );
-        return Ok(found.weights.fold());
+        return Ok(Taken::of(&found, model));
     }
     Err(error)
         .with_context(|| format!("candle cannot run {}", model.name()))

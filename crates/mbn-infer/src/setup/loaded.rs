@@ -18,6 +18,8 @@ pub(super) struct Loaded {
     /// What runs the network in ONNX Runtime.
     pub(super) provider: Provider,
     pub(super) on_cuda: bool,
+    /// The hash of the weights that candle takes instead of those in the model's file.
+    pub(super) other_weights: Option<String>,
 }
 
 impl Loaded {

@@ -125,6 +125,7 @@ fn on_cuda(task: &Task<'_>, source: &ModelSource, device: usize) -> Result<Loade
         output: network.output,
         provider: Provider::Cuda(cuda),
         on_cuda: true,
+        other_weights: None,
     })
 }
 
@@ -164,6 +165,7 @@ fn on_cpu(task: &Task<'_>, source: &ModelSource) -> Result<Loaded> {
         output,
         provider,
         on_cuda: false,
+        other_weights: None,
     })
 }
 

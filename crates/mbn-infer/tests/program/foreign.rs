@@ -3,7 +3,7 @@
 
 mod beside;
 mod inputs;
-mod model;
+pub mod model;
 mod outputs;
 mod probabilities;
 

@@ -36,7 +36,7 @@ impl Pictures for Gradients {
 }
 
 /// Writes `model.onnx` in 8 bits and `own.safetensors`, of random weights for small pictures.
-fn files(folder: &TempDir, float: LayerSet) {
+pub fn files(folder: &TempDir, float: LayerSet) {
     let architecture = *mbn_infer::builtin::weights().unwrap().architecture();
     let weights = mbn_model::random_weights(architecture, 8, &Device::Cpu).unwrap();
     let preprocess = Preprocess {

@@ -27,5 +27,6 @@ mod output;
 #[cfg(unix)]
 mod python_environment;
 mod resume;
+mod resumed_model;
 mod threads;
 mod worker;
