@@ -9,7 +9,7 @@ use glob_pattern::{Glob, Matches};
 use mbn_files::FileKind;
 
 use crate::decode::{DecodeErrorKind, FORMAT_NAMES};
-use crate::picture_files::{IsForeign, LeftOut, Walk, nothing_is_foreign};
+use crate::picture_files::{IsForeign, LeftOut, Reason, Walk, lies_in, name_of, nothing_is_foreign};
 
 /// A path without a picture.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,8 @@ pub struct Pictures<'a> {
     paths: std::vec::IntoIter<Result<PathBuf, CollectError>>,
     folder: Option<Folder<'a>>,
     is_foreign: IsForeign<'a>,
+    /// A folder whose pictures are left out.
+    written: Option<PathBuf>,
     left_out: LeftOut,
 }
 
@@ -161,7 +163,17 @@ impl<'a> Pictures<'a> {
             paths: paths.into_iter(),
             folder: None,
             is_foreign,
+            written: None,
             left_out: LeftOut::default(),
+        }
+    }
+
+    /// Leaves out what lies in `folder`, given with its links resolved: the run itself writes it.
+    #[must_use]
+    pub fn outside(self, folder: Option<PathBuf>) -> Self {
+        Self {
+            written: folder,
+            ..self
         }
     }
 
@@ -192,10 +204,14 @@ impl Iterator for Pictures<'_> {
                     return Some(Err(kind.of(&folder.path)));
                 }
             }
+            let written = self.written.as_deref();
             match self.paths.next()? {
+                Ok(path) if written.is_some_and(|written| lies_in(&path, written)) => {
+                    self.left_out.add_named(Reason::Written, name_of(&path));
+                }
                 Ok(path) if path.is_dir() => {
                     self.folder = Some(Folder {
-                        walk: Walk::new(&path, self.is_foreign),
+                        walk: Walk::new(&path, self.is_foreign).outside(self.written.clone()),
                         path,
                         is_empty: true,
                     });

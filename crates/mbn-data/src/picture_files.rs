@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
+use mbn_files::or_current;
 use walkdir::{DirEntry, WalkDir};
 
 pub(crate) use clutter::Clutter;
@@ -38,6 +39,8 @@ pub(crate) struct Walk<'a> {
     folder: PathBuf,
     entries: walkdir::IntoIter,
     is_foreign: IsForeign<'a>,
+    /// Not searched, given with its links resolved.
+    written: Option<PathBuf>,
     left_out: LeftOut,
 }
 
@@ -48,8 +51,14 @@ impl<'a> Walk<'a> {
             folder: folder.to_owned(),
             entries: entries.into_iter(),
             is_foreign,
+            written: None,
             left_out: LeftOut::default(),
         }
+    }
+
+    /// Leaves out a folder, given with its links resolved: the run itself writes it.
+    pub(crate) fn outside(self, written: Option<PathBuf>) -> Self {
+        Self { written, ..self }
     }
 
     /// What was left out so far.
@@ -62,7 +71,11 @@ impl<'a> Walk<'a> {
         match entry {
             Ok(entry) if entry.depth() == 0 && entry.file_type().is_dir() => None,
             Ok(entry) if entry.file_type().is_dir() => {
-                if let Some((reason, name)) = reason_to_skip(&entry, self.is_foreign) {
+                let reason = reason_to_skip(&entry, self.is_foreign).or_else(|| {
+                    let is_written = lies_in(entry.path(), self.written.as_deref()?);
+                    is_written.then(|| (Reason::Written, name_of(entry.path())))
+                });
+                if let Some((reason, name)) = reason {
                     self.left_out.add_named(reason, name);
                     self.entries.skip_current_dir();
                 }
@@ -115,6 +128,25 @@ impl Iterator for Walk<'_> {
 /// Whether a path is a link to what is not there, or cannot be reached.
 pub(crate) fn is_broken_link(path: &Path) -> bool {
     path.is_symlink() && path.metadata().is_err()
+}
+
+/// Whether a folder is `above` or lies in it, or a file or link lies in it. `above` has its links resolved.
+pub(crate) fn lies_in(path: &Path, above: &Path) -> bool {
+    let folder = match path.is_dir() {
+        true => path,
+        false => path.parent().unwrap_or(path),
+    };
+    or_current(folder)
+        .canonicalize()
+        .is_ok_and(|real| real.starts_with(above))
+}
+
+/// A name for [`LeftOut::add_named`].
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Whether a path has the extension of a picture.

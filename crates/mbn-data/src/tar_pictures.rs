@@ -11,7 +11,7 @@ use tar::{Archive, EntryType, Header};
 use crate::decode::{DecodeErrorKind, MAX_FILE_BYTES};
 use crate::file_kind::FIRST_BYTES;
 use crate::input_paths::{CollectError, CollectErrorKind};
-use crate::picture_files::{LeftOut, Reason, normal_parts, reason_by_name};
+use crate::picture_files::{LeftOut, Reason, name_of, normal_parts, reason_by_name};
 
 /// Archives consist of blocks of this many bytes.
 const BLOCK: u64 = 512;
@@ -44,11 +44,21 @@ struct Counted<R> {
     read: u64,
     /// The first block, as far as it was read.
     first: Vec<u8>,
+    /// A block that was read already, and comes next.
+    ahead: Option<Vec<u8>>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(into)?;
+        let n = match self.ahead.take() {
+            Some(mut ahead) => {
+                let n = ahead.as_slice().read(into)?;
+                ahead.drain(..n);
+                self.ahead = Some(ahead).filter(|ahead| !ahead.is_empty());
+                n
+            }
+            None => self.inner.read(into)?,
+        };
         self.read += n as u64;
         let missing = (BLOCK as usize).saturating_sub(self.first.len());
         self.first.extend(into.iter().take(n.min(missing)));
@@ -75,6 +85,7 @@ impl<R: Read> TarPictures<R> {
                 inner: content,
                 read: 0,
                 first: Vec::new(),
+                ahead: None,
             },
             archive: archive.to_owned(),
             left_out: LeftOut::default(),
@@ -97,7 +108,7 @@ impl<R: Read> TarPictures<R> {
             // A whole archive ends in blocks of zeros.
             return match self.content.read - start {
                 0 => Err(CollectErrorKind::ArchiveEnds),
-                _ => Ok(Found::End),
+                _ => self.after_end(),
             };
         };
         let mut entry = entry?;
@@ -122,6 +133,30 @@ impl<R: Read> TarPictures<R> {
         match io::copy(&mut rest, &mut io::sink())? {
             skipped if skipped == left => Ok(found),
             _ => Err(CollectErrorKind::ArchiveEnds),
+        }
+    }
+}
+
+impl<R: Read> TarPictures<R> {
+    /// What comes after an archive's end: nothing but zeros, or another archive, as `cat a.tar b.tar` and appending writers leave it.
+    fn after_end(&mut self) -> Result<Found, CollectErrorKind> {
+        loop {
+            let mut block = Vec::new();
+            self.content.by_ref().take(BLOCK).read_to_end(&mut block)?;
+            let is_whole = block.len() == BLOCK as usize;
+            if block.iter().all(|byte| *byte == 0) {
+                if is_whole {
+                    continue;
+                }
+                return Ok(Found::End);
+            }
+            if !is_whole || !is_header(&block) {
+                self.left_out.add_named(Reason::AfterEnd, name_of(&self.archive));
+                return Ok(Found::End);
+            }
+            self.content.read -= BLOCK;
+            self.content.ahead = Some(block);
+            return Ok(Found::Nothing);
         }
     }
 }
@@ -301,6 +336,47 @@ mod tests {
             assert_eq!(pictures, expected.collect::<Vec<_>>(), "{cut}");
         }
         assert_eq!(read(&whole).0, [end(700), end(16)]);
+    }
+
+    /// As `cat a.tar b.tar` leaves it, whatever padding the first one has.
+    #[test]
+    fn archives_one_after_another_are_read_as_one() {
+        let (one, other) = (
+            archive(&[("a.png", PNG)]),
+            archive(&[("b.png", PNG), ("c.txt", b"c")]),
+        );
+        let none = archive(&[]);
+        for padding in [0, 1, 17] {
+            let padding = vec![0; padding * BLOCK as usize];
+            let joined = [&*one, &padding, &none, &other].concat();
+            let (found, left_out) = read(&joined);
+            assert_eq!(found, ["a.tar/a.png: 16 bytes", "a.tar/b.png: 16 bytes"]);
+            assert_eq!(left_out, "1 text");
+            // The last one lacks its end.
+            let (found, _) = read(&joined[..joined.len() - 1024]);
+            assert_eq!(
+                found.last().unwrap(),
+                "a.tar: the archive ends early, more may be missing"
+            );
+        }
+    }
+
+    #[test]
+    fn what_follows_an_archive_and_is_none_is_said() {
+        for (rest, is_said) in [
+            (&[][..], false),
+            (&[0; 100], false),
+            (b"\n", true),
+            (&[7; 1024], true),
+        ] {
+            let content = [&*archive(&[("a.png", PNG)]), rest].concat();
+            let mut pictures = TarPictures::new(&*content, Path::new("x/a.tar"));
+            assert_eq!(pictures.by_ref().filter_map(Result::ok).count(), 1);
+            let left_out = pictures.into_left_out();
+            assert_eq!(left_out.may_be_missed(), is_said, "{left_out}");
+            let expected = "1 archive's data behind its end, which is no other archive (`a.tar`)";
+            assert_eq!(left_out.to_string(), if is_said { expected } else { "" });
+        }
     }
 
     #[test]

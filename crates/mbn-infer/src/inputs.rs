@@ -167,7 +167,8 @@ pub fn inputs(
         list.transpose()?,
         shard,
         options.column.clone(),
-    );
+    )
+    .outside(options.sort_folder());
     Ok(Inputs {
         total: if count { named.count() } else { None },
         source: Box::new(named),

@@ -286,6 +286,12 @@ impl Options {
     }
 
     /// How results are written.
+    /// Whether something besides the results is asked for, which needs all images.
+    pub fn wants_more_than_results(&self) -> bool {
+        let checks = self.parity.is_some_and(|scope| scope != ParityScope::Off);
+        self.html.is_some() || self.sort_into.is_some() || self.evaluate || checks
+    }
+
     pub fn form(&self) -> Form {
         Form {
             format: self.format,

@@ -47,7 +47,8 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     let preparing = interrupt::install_preparing()?;
     let shard = options.resolve_shard()?;
     let outputs = options.outputs()?;
-    let destination = Destination::open(options.output.as_deref())?;
+    options.require_sorted_apart()?;
+    let destination = Destination::open(options.output.as_deref(), options.wants_more_than_results())?;
     let unfinished = Unfinished::of(&destination);
     if let Some(page) = &options.html {
         check_output_file(page)?;

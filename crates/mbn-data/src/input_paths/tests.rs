@@ -180,3 +180,39 @@ fn a_link_to_a_folder_above_is_not_followed() {
         assert_eq!(collected.left_out.to_string(), expected, "{input}");
     }
 }
+
+/// However a path leads there: links in the folder to what lies elsewhere count as well.
+#[cfg(unix)]
+#[test]
+fn what_the_run_itself_writes_is_left_out() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    for name in ["in/a.png", "in/sorted/cat/a.png", "in/sorted-not/b.png"] {
+        fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+        fs::write(root.join(name), "").unwrap();
+    }
+    std::os::unix::fs::symlink("../../a.png", root.join("in/sorted/link.png")).unwrap();
+    std::os::unix::fs::symlink("in/sorted/cat", root.join("cats")).unwrap();
+    let written = root.join("in/sorted").canonicalize().unwrap();
+    for (path, expected, left_out) in [
+        ("in", &["in/a.png", "in/sorted-not/b.png"][..], "(`sorted`)"),
+        (
+            "in/**/*.png",
+            &["in/a.png", "in/sorted-not/b.png"],
+            "2 in a folder that this run writes (`a.png`, `link.png`)",
+        ),
+        ("in/sorted/cat/a.png", &[], "(`a.png`)"),
+        ("cats", &[], "(`cats`)"),
+        ("in/a.png", &["in/a.png"], ""),
+    ] {
+        let mut pictures = Pictures::of(&root.join(path)).outside(Some(written.clone()));
+        let mut collected = Collected::default();
+        collected.pictures.extend(pictures.by_ref());
+        assert_eq!(show(&collected, root), expected, "{path}");
+        let found = pictures.into_left_out().to_string();
+        assert!(
+            found.ends_with(left_out) && found.is_empty() == left_out.is_empty(),
+            "{path}: {found}"
+        );
+    }
+}

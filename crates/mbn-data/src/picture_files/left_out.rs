@@ -31,6 +31,10 @@ pub(crate) enum Reason {
     ClutterFile(Clutter),
     /// A folder of a system, or a hidden one, with all that is in it.
     ClutterFolder(Clutter),
+    /// What lies in a folder that the run itself writes.
+    Written,
+    /// Data after the end of an archive that is no other archive.
+    AfterEnd,
     /// A link to a folder above it.
     LinkAbove,
     /// A link to the folder of another class.
@@ -97,7 +101,11 @@ impl LeftOut {
         self.0.keys().any(|reason| match reason {
             Reason::File(FileKind::NoExtension | FileKind::PictureNamed(_)) => true,
             Reason::File(kind) => kind.is_picture(),
-            Reason::OutsideClasses | Reason::LinkAbove | Reason::LinkToClass | Reason::UnusedFolder => true,
+            Reason::OutsideClasses
+            | Reason::AfterEnd
+            | Reason::LinkAbove
+            | Reason::LinkToClass
+            | Reason::UnusedFolder => true,
             _ => false,
         })
     }
@@ -155,6 +163,14 @@ fn part(reason: &Reason, group: &Group) -> String {
         Reason::ClutterFile(Clutter::Hidden) => ("hidden file", "hidden files"),
         Reason::ClutterFolder(Clutter::System) => ("system folder", "system folders"),
         Reason::ClutterFolder(Clutter::Hidden) => ("hidden folder", "hidden folders"),
+        Reason::Written => (
+            "in a folder that this run writes",
+            "in a folder that this run writes",
+        ),
+        Reason::AfterEnd => (
+            "archive's data behind its end, which is no other archive",
+            "archives' data behind their ends, which is no other archive",
+        ),
         Reason::LinkAbove => ("link to a folder above it", "links to folders above them"),
         Reason::LinkToClass => (
             "link to another class's folder",

@@ -26,6 +26,8 @@ pub(super) struct Named {
     shard: Shard,
     /// The column of tables that holds pictures.
     column: Option<String>,
+    /// The folder that the run sorts into, whose pictures are none of its inputs.
+    written: Option<PathBuf>,
     /// There was a table, even if it could not be read.
     has_table: bool,
     /// What the current path leads to, and whether the shard takes all of it.
@@ -56,11 +58,6 @@ impl Way {
     }
 }
 
-/// Where the pictures of a path on this machine are.
-fn files(path: &Path) -> Way {
-    Way::Files(Box::new(Walked::new(Pictures::of(path))))
-}
-
 /// Whether a path means stdin.
 fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
@@ -79,6 +76,7 @@ impl Named {
             list,
             shard: shard.unwrap_or_default(),
             column,
+            written: None,
             has_table: false,
             current: None,
             inside: None,
@@ -87,6 +85,11 @@ impl Named {
             left_out: LeftOut::default(),
             remote: Remote::default(),
         }
+    }
+
+    /// Leaves out what lies in the folder that the run sorts into, given with its links resolved.
+    pub(super) fn outside(self, written: Option<PathBuf>) -> Self {
+        Self { written, ..self }
     }
 
     /// Number of images, unless a list names them, they are in archives or not on this machine, or there are very many. What was
@@ -101,8 +104,8 @@ impl Named {
             return None;
         }
         let mut all = 0;
-        for path in self.paths.by_ref() {
-            let mut walked = Box::new(Walked::new(Pictures::of(&path)));
+        while let Some(path) = self.paths.next() {
+            let mut walked = self.walked(&path);
             let found = walked.look_ahead(most - all, |path| !Container::has_name(path));
             self.counted.push_back(Way::Files(walked));
             all += found?;
@@ -152,8 +155,13 @@ impl Named {
                 let objects = self.remote.objects(path, self.column.as_deref())?;
                 Ok(Way::Objects(Box::new(objects)))
             }
-            false => Ok(files(path)),
+            false => Ok(Way::Files(self.walked(path))),
         }
+    }
+
+    /// The pictures of a path on this machine.
+    fn walked(&self, path: &Path) -> Box<Walked> {
+        Box::new(Walked::new(Pictures::of(path).outside(self.written.clone())))
     }
 }
 

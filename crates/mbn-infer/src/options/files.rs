@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use mbn_cli::Outputs;
+use mbn_cli::{Hint, Outputs, UsageError};
 use mbn_files::PartialFile;
 use mbn_weights::is_weight_file;
 
@@ -56,6 +56,48 @@ impl Options {
         }
         Ok(outputs)
     }
+
+    /// The folder of `--sort-into` with its links resolved. What lies in it is no input: a repeated run would take its own copies.
+    pub fn sort_folder(&self) -> Option<PathBuf> {
+        resolved(self.sort_into.as_deref()?)
+    }
+
+    /// Refuses to sort into a folder of which a path names all or a part as an input, or into a folder of an evaluation, whose
+    /// folders have the pictures of a class each.
+    ///
+    /// # Errors
+    /// [`UsageError`]
+    pub fn require_sorted_apart(&self) -> Result<()> {
+        let (Some(given), Some(sorted)) = (&self.sort_into, self.sort_folder()) else {
+            return Ok(());
+        };
+        for path in self.paths.iter().filter(|path| path.is_dir()) {
+            let Ok(folder) = path.canonicalize() else { continue };
+            if folder.starts_with(&sorted) || (self.evaluate && sorted.starts_with(&folder)) {
+                let text = format!(
+                    "`--sort-into {}` cannot be used with the input `{}`: the pictures there and their copies would be mixed",
+                    given.display(),
+                    path.display()
+                );
+                return Err(UsageError(text)).hint(|| "name a folder beside it".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a folder is that may be missing yet, with its links resolved as far as it is there.
+fn resolved(folder: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(folder).ok()?;
+    let real = |above: &Path| {
+        Some(
+            above
+                .canonicalize()
+                .ok()?
+                .join(absolute.strip_prefix(above).ok()?),
+        )
+    };
+    absolute.ancestors().find_map(real)
 }
 
 /// The files beside a model that may be read with it.

@@ -15,7 +15,10 @@ use super::{Form, MadeBy, OutputFormat, Sink, Writer, cannot_write, parquet};
 #[derive(Debug)]
 pub enum Destination {
     /// Stdout.
-    Stdout,
+    Stdout {
+        /// Results after its reader is gone are dropped, instead of ending the run.
+        outlives_reader: bool,
+    },
     /// A device, a pipe or an open file.
     Stream(PathBuf),
     /// A file, which no other process writes meanwhile.
@@ -40,13 +43,16 @@ pub enum Beginning {
 }
 
 impl Destination {
-    /// Stdout, or what `path` leads to. A file is locked.
+    /// Stdout, or what `path` leads to. A file is locked. `has_others`: the run has other outputs, for which it goes on when the
+    /// reader of stdout is gone.
     ///
     /// # Errors
     /// It cannot be written, or another process is writing it.
-    pub fn open(path: Option<&Path>) -> Result<Self> {
+    pub fn open(path: Option<&Path>, has_others: bool) -> Result<Self> {
         let Some(path) = path else {
-            return Ok(Self::Stdout);
+            return Ok(Self::Stdout {
+                outlives_reader: has_others,
+            });
         };
         check_output(path)?;
         if OutputKind::of(path).with_context(|| cannot_write(Some(path)))? == OutputKind::Stream {
@@ -68,7 +74,9 @@ impl Destination {
     /// They cannot be written.
     pub fn begin(self, form: Form, made_by: Option<&MadeBy>) -> Result<Box<dyn Writer>> {
         match self {
-            Self::Stdout => form.writer(Sink::stdout()).with_context(|| cannot_write(None)),
+            Self::Stdout { outlives_reader } => form
+                .writer(Sink::stdout(outlives_reader))
+                .with_context(|| cannot_write(None)),
             Self::Stream(path) => {
                 let begin = || form.writer(Sink::stream(&path)?);
                 begin().with_context(|| cannot_write(Some(&path)))
@@ -88,7 +96,7 @@ impl Destination {
     pub fn resume(self, form: Form, rows: usize, made_by: &MadeBy) -> Result<Beginning> {
         let file = match self {
             Self::File(file) => file,
-            Self::Stdout => bail!("`--resume` needs `--output FILE`"),
+            Self::Stdout { .. } => bail!("`--resume` needs `--output FILE`"),
             Self::Stream(path) => bail!(
                 "`--resume` cannot continue `{}`: it is a device, a pipe or an open file",
                 path.display()

@@ -83,7 +83,7 @@ impl Unfinished {
     pub fn of(destination: &Destination) -> Option<Self> {
         match destination {
             Destination::File(file) => Some(Self(file.partial_path().to_owned())),
-            Destination::Stdout | Destination::Stream(_) => None,
+            Destination::Stdout { .. } | Destination::Stream(_) => None,
         }
     }
 

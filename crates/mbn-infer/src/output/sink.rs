@@ -10,7 +10,7 @@ use mbn_files::PartialFile;
 #[derive(Debug)]
 pub enum Sink {
     /// Stdout.
-    Stdout(BufWriter<Stdout>),
+    Stdout(BufWriter<Listened>),
     /// A file that gets its name when all is written, and stays as `FILE.partial` until then.
     File(BufWriter<PartialFile>),
     /// A device, a pipe or an open file, which gets results as they come.
@@ -18,9 +18,12 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// Stdout.
-    pub fn stdout() -> Self {
-        Self::Stdout(BufWriter::new(stdout()))
+    /// Stdout. `outlives_reader`: what is written after its reader is gone is dropped, because other outputs go on.
+    pub fn stdout(outlives_reader: bool) -> Self {
+        Self::Stdout(BufWriter::new(Listened {
+            stdout: stdout(),
+            outlives_reader,
+        }))
     }
 
     /// A device, a pipe or an open file. A pipe opens as soon as somebody reads it.
@@ -41,7 +44,7 @@ impl Sink {
     /// Whether a person sees what is written.
     pub fn is_terminal(&self) -> bool {
         match self {
-            Self::Stdout(out) => out.get_ref().is_terminal(),
+            Self::Stdout(out) => out.get_ref().stdout.is_terminal(),
             Self::File(_) => false,
             Self::Stream(stream) => stream.get_ref().is_terminal(),
         }
@@ -68,6 +71,35 @@ impl Sink {
             Self::File(file) => file,
             Self::Stream(stream) => stream,
         }
+    }
+}
+
+/// Stdout, as long as somebody reads it.
+#[derive(Debug)]
+pub struct Listened {
+    stdout: Stdout,
+    /// What is written after the reader is gone is dropped.
+    outlives_reader: bool,
+}
+
+impl Listened {
+    fn unless_closed<T>(&self, result: io::Result<T>, dropped: T) -> io::Result<T> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && self.outlives_reader => Ok(dropped),
+            result => result,
+        }
+    }
+}
+
+impl Write for Listened {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stdout.write(bytes);
+        self.unless_closed(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.stdout.flush();
+        self.unless_closed(flushed, ())
     }
 }
 

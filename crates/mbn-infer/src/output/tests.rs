@@ -24,7 +24,7 @@ fn open(format: OutputFormat, path: &Path) -> Result<Box<dyn Writer>> {
 }
 
 fn open_with(format: OutputFormat, extra: Extra, path: &Path) -> Result<Box<dyn Writer>> {
-    Destination::open(Some(path))?.begin(Form { format, extra }, None)
+    Destination::open(Some(path), false)?.begin(Form { format, extra }, None)
 }
 
 /// Writes an image, a failure and an image; gives the file's content.

@@ -114,6 +114,82 @@ fn a_reader_that_stops_early_is_no_error() {
     );
 }
 
+/// Results that nobody reads any more, as with `| head -1`, end a run that has nothing else to do.
+#[test]
+fn other_outputs_are_whole_when_nobody_reads_the_results() {
+    let folder = folder();
+    let class = format!("in/{}", crate::common::class_names()[0]);
+    std::fs::create_dir_all(folder.path().join(&class)).unwrap();
+    for i in 0..9 {
+        picture(&folder, &format!("{class}/{i}.png"));
+    }
+    for (options, goes_on) in [
+        (&[][..], false),
+        (&["--html", "page.html"], true),
+        (&["--sort-into", "sorted"], true),
+        (&["--evaluate"], true),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mbn-infer"))
+            .args(["--engine", "candle", "--batch-size", "2", "--format", "json"])
+            .args(options)
+            .arg("in")
+            .current_dir(folder.path())
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let run = Run::of(output);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let is_whole = run.stderr.contains("9 images in ");
+        assert_eq!(is_whole, goes_on, "{options:?}: {}", run.stderr);
+    }
+    assert!(folder.path().join("page.html").is_file());
+}
+
+#[test]
+fn copies_in_the_folder_of_the_inputs_are_not_classified() {
+    let folder = folder();
+    std::fs::create_dir_all(folder.path().join("in/deep")).unwrap();
+    for name in ["in/a.png", "in/deep/b.png", "in/z.png"] {
+        picture(&folder, name);
+    }
+    for (options, input) in [
+        (&[][..], "in"),
+        (&["--sort-links"], "in"),
+        (&[], "in/**/*.png"),
+        (&[], "in/*"),
+    ] {
+        let sort = || {
+            let arguments = ["--format", "csv", "--sort-into", "in/sorted", input];
+            success(program(&folder).args(options).args(arguments))
+        };
+        let first = sort();
+        let again = sort();
+        assert_eq!(first.stdout, again.stdout, "{options:?} {input}");
+        let (done, left_out) = ("0 pictures", "in a folder that this run writes (`sorted`)");
+        assert!(
+            again.stderr.contains(done) && (input.contains("**") || again.stderr.contains(left_out)),
+            "{}",
+            again.stderr
+        );
+        std::fs::remove_dir_all(folder.path().join("in/sorted")).unwrap();
+    }
+    // Copies among the pictures themselves, or among those of a class.
+    for arguments in [
+        &["--sort-into", "in", "in"][..],
+        &["--sort-into", "in", "in/deep"],
+        &["--evaluate", "--sort-into", "in/deep/sorted", "in"],
+    ] {
+        let run = failure(program(&folder).args(arguments), 2);
+        assert!(
+            run.stderr.contains("cannot be used with the input `in") && run.stderr.contains("hint: "),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
 #[test]
 fn pictures_are_sorted_into_folders_of_their_classes() {
     let folder = folder();
