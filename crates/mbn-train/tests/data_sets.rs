@@ -190,6 +190,31 @@ fn weights_that_may_know_the_test_images_are_a_warning() {
     }
 }
 
+/// The name of its folder, the names of its classes and those of its files may be the same.
+#[test]
+fn weights_of_another_data_set_are_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    two_colours(&path.join("one/data"));
+    for (split, count) in [("train", 8), ("val", 3)] {
+        pictures(&path.join("other/data"), split, "blue", [90, 90, 90], count);
+        pictures(&path.join("other/data"), split, "red", [200, 240, 0], count);
+    }
+    let line = |data: &str| {
+        let line = SMALL.replace("--data data", &format!("--data {data}/data"));
+        line.replace("--no-publish", "--lr 1e-30")
+    };
+    run(path, &line("one")).success().stderr(contains("Published as"));
+    let published = path.join("models/mobilenet_v1_0.25.safetensors");
+    let before = read(&published);
+    run(path, &line("other")).success().stderr(
+        contains("stays as it is: its accuracy was measured on other images than this run's").and(contains(
+            "`--publish models/mobilenet_v1_0.25.safetensors` replaces it",
+        )),
+    );
+    assert!(read(&published) == before);
+}
+
 #[test]
 fn test_images_of_its_own_are_not_ignored() {
     let folder = data();

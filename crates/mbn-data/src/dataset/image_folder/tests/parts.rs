@@ -263,3 +263,15 @@ fn the_fingerprint_covers_names_but_not_the_place() {
         assert_ne!(first, fingerprint(&other), "{other:?}");
     }
 }
+
+/// Cameras and scripts number the files of every data set alike.
+#[test]
+fn test_images_are_told_apart_by_the_sizes_of_their_files() {
+    let files = ["train/a/1.png", "val/a/1.png"];
+    let (one, other) = (tree(&files), tree(&files));
+    let fingerprint = |root: &tempfile::TempDir| open(root.path()).unwrap().test_fingerprint();
+    fs::write(other.path().join("train/a/1.png"), "another image").unwrap();
+    assert_eq!(fingerprint(&one), fingerprint(&other));
+    fs::write(other.path().join("val/a/1.png"), "another image").unwrap();
+    assert_ne!(fingerprint(&one), fingerprint(&other));
+}
