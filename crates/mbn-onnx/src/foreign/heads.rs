@@ -18,7 +18,7 @@ pub enum Ending {
     Softmax,
     /// Sigmoid: probabilities, each by itself.
     Sigmoid,
-    /// A product or a convolution, or the logarithm of probabilities: logits.
+    /// A product or a convolution of other values than probabilities, or the logarithm of probabilities: logits.
     Linear,
     /// Anything else.
     Other,
@@ -179,45 +179,80 @@ impl<'a> Scope<'a> {
     }
 
     fn kind(&self, node: &'a NodeProto) -> Kind<'a> {
+        let linear = |product: &NodeProto| match self.takes_probabilities(product) {
+            // As likely as not it adds up the probabilities of classes: nothing shows it.
+            true => Kind::Ending(Ending::Other),
+            false => Kind::Ending(Ending::Linear),
+        };
         match node.op_type() {
-            "Cast" | "CastLike" | "Identity" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze"
-            | "Transpose" | "Dropout" | "QuantizeLinear" | "DequantizeLinear" => Kind::Same,
-            // ONNX Runtime's operators of 8 bits have their input first too.
-            "Softmax" | "QLinearSoftmax" | "BiasSoftmax" => Kind::Activation(Ending::Softmax),
-            "Sigmoid" | "HardSigmoid" | "QLinearSigmoid" => Kind::Activation(Ending::Sigmoid),
+            op if keeps_values(op) => Kind::Same,
             // Softmax of the logarithm of probabilities gives the probabilities back.
             "LogSoftmax" => Kind::Activation(Ending::Linear),
-            op if is_product(op) => Kind::Ending(Ending::Linear),
             // The bias of a product.
-            "Add" | "QLinearAdd" if self.any_input(node, Self::is_scaled_product) => {
-                Kind::Ending(Ending::Linear)
-            }
-            // The scale of a product of integers.
-            "Mul" if self.any_input(node, Self::is_integer_product) => Kind::Ending(Ending::Linear),
+            "Add" | "QLinearAdd" => match self.of_inputs(node, Self::scaled_product) {
+                Some(product) => linear(product),
+                None => Kind::Ending(Ending::Other),
+            },
             "Div" => match self.softmax_in_parts(node) {
                 Some(input) => Kind::Written(Ending::Softmax, input),
                 None => Kind::Ending(Ending::Other),
             },
-            _ => Kind::Ending(Ending::Other),
+            op => match (activation(op), self.scaled_product(node)) {
+                (Some(activation), _) => Kind::Activation(activation),
+                (None, Some(product)) => linear(product),
+                (None, None) => Kind::Ending(Ending::Other),
+            },
         }
     }
 
-    fn any_input(&self, node: &NodeProto, is_meant: fn(&Self, &NodeProto) -> bool) -> bool {
+    /// Whether a product is one of probabilities, with nothing between that changes a value.
+    fn takes_probabilities(&self, product: &NodeProto) -> bool {
+        product.input.iter().any(|input| {
+            let mut value = input.as_str();
+            for _ in 0..MAX_STEPS {
+                let Some(node) = self.producer(value) else {
+                    return false;
+                };
+                let op = node.op_type();
+                if activation(op).is_some() || self.softmax_in_parts(node).is_some() {
+                    return true;
+                }
+                match node.input.first() {
+                    Some(input) if keeps_values(op) || op == "DynamicQuantizeLinear" => value = input,
+                    _ => return false,
+                }
+            }
+            false
+        })
+    }
+
+    fn of_inputs(
+        &self,
+        node: &NodeProto,
+        find: fn(&Self, &'a NodeProto) -> Option<&'a NodeProto>,
+    ) -> Option<&'a NodeProto> {
         let mut producers = node.input.iter().filter_map(|input| self.producer(input));
-        producers.any(|producer| is_meant(self, producer))
+        producers.find_map(|producer| find(self, producer))
     }
 
-    /// Whether a node is a product, with its scale if it is one of integers.
-    fn is_scaled_product(&self, node: &NodeProto) -> bool {
-        is_product(node.op_type())
-            || (node.op_type() == "Mul" && self.any_input(node, Self::is_integer_product))
+    /// The product that a node is, or whose scale it is if that is one of integers.
+    fn scaled_product(&self, node: &'a NodeProto) -> Option<&'a NodeProto> {
+        match node.op_type() {
+            op if is_product(op) => Some(node),
+            "Mul" => self.of_inputs(node, Self::integer_product),
+            _ => None,
+        }
     }
 
-    /// Whether a node is a product of integers, or its cast to float.
-    fn is_integer_product(&self, node: &NodeProto) -> bool {
-        let is_integer =
-            |_: &Self, node: &NodeProto| matches!(node.op_type(), "MatMulInteger" | "ConvInteger");
-        is_integer(self, node) || (node.op_type() == "Cast" && self.any_input(node, is_integer))
+    /// The product of integers that a node is, or casts to float.
+    fn integer_product(&self, node: &'a NodeProto) -> Option<&'a NodeProto> {
+        let product = |_: &Self, node: &'a NodeProto| {
+            matches!(node.op_type(), "MatMulInteger" | "ConvInteger").then_some(node)
+        };
+        match node.op_type() {
+            "Cast" => self.of_inputs(node, product),
+            _ => product(self, node),
+        }
     }
 
     /// The logits of `exp(x - max) / sum(exp(x - max))`, if `node` is that quotient.
@@ -225,6 +260,9 @@ impl<'a> Scope<'a> {
         let [dividend, divisor] = node.input.as_slice() else {
             return None;
         };
+        if node.op_type() != "Div" {
+            return None;
+        }
         let (exp, sum) = (self.producer(dividend)?, self.producer(divisor)?);
         if exp.op_type() != "Exp" || sum.op_type() != "ReduceSum" || sum.input.first() != Some(dividend) {
             return None;
@@ -247,6 +285,33 @@ enum Kind<'a> {
     Written(Ending, &'a str),
     /// It makes new ones.
     Ending(Ending),
+}
+
+/// Nodes that change at most the type or shape of their first input, or round it.
+fn keeps_values(op: &str) -> bool {
+    [
+        "Cast",
+        "CastLike",
+        "Identity",
+        "Reshape",
+        "Flatten",
+        "Squeeze",
+        "Unsqueeze",
+        "Transpose",
+        "Dropout",
+        "QuantizeLinear",
+        "DequantizeLinear",
+    ]
+    .contains(&op)
+}
+
+/// What makes probabilities of its first input. ONNX Runtime's operators of 8 bits have that first too.
+fn activation(op: &str) -> Option<Ending> {
+    match op {
+        "Softmax" | "QLinearSoftmax" | "BiasSoftmax" => Some(Ending::Softmax),
+        "Sigmoid" | "HardSigmoid" | "QLinearSigmoid" => Some(Ending::Sigmoid),
+        _ => None,
+    }
 }
 
 /// Products by weights, of ONNX and of ONNX Runtime.

@@ -58,6 +58,14 @@ impl Output {
                 None => distinct.push(output),
             }
         }
+        // A single value beside the classes is a score of something else, unless it stands for two.
+        if classes != Some(2) {
+            let is_head = |output: &Self| heads.ending(&output.name) != Ending::Other;
+            let several = distinct
+                .iter()
+                .any(|output| output.classes > 1 && is_head(output));
+            distinct.retain(|output| !several || output.classes > 1);
+        }
         keep(&mut distinct, |output| is_probability(heads, &output.name));
         keep(&mut distinct, |output| {
             heads.ending(&output.name) != Ending::Other

@@ -169,6 +169,30 @@ fn of_several_outputs_the_classes_are_found() {
     }
 }
 
+/// Even if it is a probability, and the classes are logits. With two class names it has both.
+#[test]
+fn a_single_value_beside_the_classes_is_something_else() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    let mut build = Build::new(DataType::Float, first(32));
+    build.product("means", &tripled(), "classes");
+    build.product("means", &[1.0, 0.0, 0.0], "sure");
+    build.node("Sigmoid", "sure", "confidence");
+    build.output("classes", 3);
+    build.output("confidence", 1);
+    build.save(&folder);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &softmax(&logits()), &found);
+    std::fs::write(folder.path().join("names.txt"), "a\nb\n").unwrap();
+    let Some(found) = run(&folder, "--classes names.txt a.png") else {
+        return;
+    };
+    let second = sigmoid(&[imagenet(COLOUR)[0]])[0];
+    assert_close(&probabilities(&found), &[1.0 - second, second], &found);
+}
+
 #[test]
 fn outputs_that_stay_open_are_listed_and_named() {
     let folder = folder();

@@ -49,8 +49,36 @@ fn the_last_node_that_makes_values_counts() {
             ],
             Ending::Sigmoid,
         ),
-        // Softmax inside the network is not at its end.
-        (&[("Softmax", "x", "a"), ("MatMul", "a v", "out")], Ending::Linear),
+        // A product of probabilities may add up those of classes.
+        (&[("Softmax", "x", "a"), ("MatMul", "a v", "out")], Ending::Other),
+        (
+            &[
+                ("Sigmoid", "x", "p"),
+                ("Flatten", "p", "a"),
+                ("MatMul", "a v", "y"),
+                ("Add", "y b", "out"),
+            ],
+            Ending::Other,
+        ),
+        (
+            &[
+                ("Softmax", "x", "p"),
+                ("DynamicQuantizeLinear", "p", "a"),
+                ("MatMulInteger", "a v", "y"),
+                ("Cast", "y", "z"),
+                ("Mul", "z scale", "out"),
+            ],
+            Ending::Other,
+        ),
+        // Softmax further inside the network is not at its end.
+        (
+            &[
+                ("Softmax", "x", "a"),
+                ("MatMul", "a v", "y"),
+                ("Gemm", "y w b", "out"),
+            ],
+            Ending::Linear,
+        ),
         (&[("Sigmoid", "x", "a"), ("Mul", "a x", "out")], Ending::Other),
         (
             &[("GlobalAveragePool", "x", "y"), ("Flatten", "y", "out")],
