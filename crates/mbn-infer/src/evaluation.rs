@@ -5,10 +5,9 @@ mod scores;
 
 use std::collections::BTreeMap;
 
-use mbn_model::first_class;
 use mbn_plot::ReliabilityBin;
 
-use crate::predictions::rank;
+use crate::predictions::Ranked;
 pub use files::{FILES, write};
 pub use scores::{ClassScore, Means};
 
@@ -68,13 +67,13 @@ impl Evaluation {
     }
 
     /// Counts an image of class `class`, for which the network has these probabilities.
-    pub fn add(&mut self, probabilities: &[f32], class: usize) {
-        let Some(predicted) = first_class(probabilities) else {
+    pub fn add(&mut self, found: Ranked<'_>, class: usize) {
+        let Some(predicted) = found.first() else {
             return;
         };
-        let confidence = f64::from(probabilities[predicted]);
+        let confidence = f64::from(found.probabilities[predicted]);
         self.images += 1;
-        self.top5 += u64::from(rank(probabilities, class) < 5);
+        self.top5 += u64::from(found.rank(class) < 5);
         *self.confusion.entry((class, predicted)).or_default() += 1;
         // 1 belongs to the last range.
         let bin = &mut self.bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
@@ -82,7 +81,7 @@ impl Evaluation {
         bin.right += u64::from(predicted == class);
         bin.confidence += confidence;
         if let Some(certain) = &mut self.certain
-            && probabilities[predicted] >= certain.threshold
+            && found.probabilities[predicted] >= certain.threshold
         {
             certain.images += 1;
             certain.right += u64::from(predicted == class);

@@ -33,7 +33,7 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("scores", json!(format!("{:?}", classifier.scores))),
         ("--output-name", json!(options.output_name)),
         ("--format", json!(options.format.to_string())),
-        ("--top-k", json!(options.top_k)),
+        ("--top-k", json!(classifier.top_k(options))),
         ("--threshold", json!(options.threshold)),
         ("--logits", json!(options.logits)),
         ("--features", json!(options.features)),

@@ -146,10 +146,11 @@ pub struct Options {
     #[arg(long, help_heading = "Model")]
     pub multi_label: bool,
 
-    /// Number of classes to print for each image
-    #[arg(long, value_name = "K", default_value_t = 3, help_heading = "Output",
+    /// Number of classes to print for each image, at most [default: 3, or with `--threshold` and several right classes all that
+    /// reach it]
+    #[arg(long, value_name = "K", help_heading = "Output",
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
-    pub top_k: usize,
+    pub top_k: Option<usize>,
 
     /// Probability from 0 to 1 under which a picture's likeliest class makes the result uncertain, and under which other
     /// classes are left out
@@ -285,13 +286,13 @@ impl Options {
         self.batch_size.unwrap_or(CUDA_BATCH)
     }
 
-    /// How results are written.
     /// Whether something besides the results is asked for, which needs all images.
     pub fn wants_more_than_results(&self) -> bool {
         let checks = self.parity.is_some_and(|scope| scope != ParityScope::Off);
         self.html.is_some() || self.sort_into.is_some() || self.evaluate || checks
     }
 
+    /// How results are written.
     pub fn form(&self) -> Form {
         Form {
             format: self.format,

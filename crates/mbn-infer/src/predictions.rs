@@ -1,5 +1,6 @@
 //! From probabilities to classes.
 
+use mbn_model::first_class;
 use serde::Serialize;
 
 /// A class and its probability.
@@ -44,32 +45,63 @@ impl<'a> Classified<'a> {
     }
 }
 
-/// The `k` likeliest classes, likeliest first; ties keep the order of the classes.
-pub fn top_k<'a>(probabilities: &[f32], class_names: &'a [String], k: usize) -> Vec<Prediction<'a>> {
-    let mut order: Vec<usize> = (0..probabilities.len()).collect();
-    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-    let prediction = |index: usize| Prediction {
-        label: class_names.get(index).map_or("", String::as_str),
-        index,
-        probability: probabilities[index],
-    };
-    order.into_iter().take(k).map(prediction).collect()
+/// The classes of an image in the order of the model's outputs, and which of them are likelier.
+#[derive(Clone, Copy, Debug)]
+pub struct Ranked<'a> {
+    /// A probability for each class.
+    pub probabilities: &'a [f32],
+    /// What orders the classes.
+    values: &'a [f32],
 }
 
-/// How many classes come before `class` in the order of [`top_k`].
-pub fn rank(probabilities: &[f32], class: usize) -> usize {
-    let own = probabilities[class];
-    let before = |(i, value): (usize, &f32)| *value > own || (*value == own && i < class);
-    probabilities
-        .iter()
-        .enumerate()
-        .filter(|pair| before(*pair))
-        .count()
+impl<'a> Ranked<'a> {
+    /// Classes with these probabilities, in the order of the outputs that the probabilities were made of: those may differ
+    /// where the probabilities are rounded to the same number, as sigmoid is 1 from 17 on.
+    pub fn new(probabilities: &'a [f32], outputs: &'a [f32]) -> Self {
+        Self {
+            probabilities,
+            values: match outputs.len() == probabilities.len() {
+                true => outputs,
+                // One output stands for two classes.
+                false => probabilities,
+            },
+        }
+    }
+
+    /// The likeliest class; of equal ones the first.
+    pub fn first(self) -> Option<usize> {
+        first_class(self.values)
+    }
+
+    /// The `k` likeliest classes, likeliest first; ties keep the order of the classes.
+    pub fn top_k<'n>(self, class_names: &'n [String], k: usize) -> Vec<Prediction<'n>> {
+        let mut order: Vec<usize> = (0..self.values.len()).collect();
+        order.sort_by(|&a, &b| self.values[b].total_cmp(&self.values[a]));
+        let prediction = |index: usize| Prediction {
+            label: class_names.get(index).map_or("", String::as_str),
+            index,
+            probability: self.probabilities[index],
+        };
+        order.into_iter().take(k).map(prediction).collect()
+    }
+
+    /// How many classes come before `class` in the order of [`Ranked::top_k`].
+    pub fn rank(self, class: usize) -> usize {
+        let own = self.values[class];
+        let before = |(i, value): (usize, &f32)| *value > own || (*value == own && i < class);
+        let values = self.values.iter().enumerate();
+        values.filter(|pair| before(*pair)).count()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Probabilities that are as they come.
+    fn ranked(probabilities: &[f32]) -> Ranked<'_> {
+        Ranked::new(probabilities, probabilities)
+    }
 
     fn names(n: usize) -> Vec<String> {
         (0..n).map(|i| format!("name {i}")).collect()
@@ -78,16 +110,16 @@ mod tests {
     #[test]
     fn the_likeliest_come_first_and_ties_keep_their_order() {
         let names = names(4);
-        let top = top_k(&[0.1, 0.4, 0.1, 0.4], &names, 3);
+        let top = ranked(&[0.1, 0.4, 0.1, 0.4]).top_k(&names, 3);
         assert_eq!(top.iter().map(|p| p.index).collect::<Vec<_>>(), [1, 3, 0]);
         assert_eq!((top[0].label, top[0].probability), ("name 1", 0.4));
-        assert_eq!(top_k(&[0.5, 0.5], &names, 9).len(), 2);
+        assert_eq!(ranked(&[0.5, 0.5]).top_k(&names, 9).len(), 2);
     }
 
     #[test]
     fn a_threshold_leaves_out_all_but_the_likeliest() {
         let names = names(4);
-        let all = top_k(&[0.1, 0.4, 0.2, 0.3], &names, 3);
+        let all = ranked(&[0.1, 0.4, 0.2, 0.3]).top_k(&names, 3);
         for (threshold, kept, is_uncertain) in [
             (None, 3, None),
             (Some(0.0), 3, Some(false)),
@@ -107,8 +139,21 @@ mod tests {
     #[test]
     fn rank_agrees_with_top_k() {
         let probabilities = [0.1, 0.4, 0.1, 0.4, 0.0];
-        for (place, prediction) in top_k(&probabilities, &names(5), 5).iter().enumerate() {
-            assert_eq!(rank(&probabilities, prediction.index), place);
+        let found = ranked(&probabilities);
+        for (place, prediction) in found.top_k(&names(5), 5).iter().enumerate() {
+            assert_eq!(found.rank(prediction.index), place);
         }
+    }
+
+    #[test]
+    fn outputs_order_what_is_rounded_to_one_probability() {
+        let found = Ranked::new(&[1.0, 0.0, 1.0, 0.0], &[20.0, -120.0, 25.0, -110.0]);
+        let names = names(4);
+        let top = found.top_k(&names, 4);
+        assert_eq!(top.iter().map(|p| p.index).collect::<Vec<_>>(), [2, 0, 3, 1]);
+        assert_eq!((found.first(), found.rank(2), found.rank(1)), (Some(2), 0, 3));
+        // A sigmoid of two classes.
+        let found = Ranked::new(&[0.75, 0.25], &[0.25]);
+        assert_eq!((found.first(), found.rank(1)), (Some(0), 1));
     }
 }

@@ -13,6 +13,7 @@ use crate::html::Page;
 use crate::options::BadImages;
 use crate::output::Counts;
 use crate::pipeline::WorkerTimes;
+use crate::predictions::Ranked;
 use crate::setup::Classifier;
 use crate::sorter::Sorter;
 use crate::stages::Stages;
@@ -44,11 +45,11 @@ pub struct Report {
 
 impl Report {
     /// Counts an image of known class. A result is certain from `threshold` on.
-    pub fn count_class(&mut self, probabilities: &[f32], class: usize, threshold: Option<f32>) {
+    pub fn count_class(&mut self, found: Ranked<'_>, class: usize, threshold: Option<f32>) {
         let evaluation = self
             .evaluation
-            .get_or_insert_with(|| Evaluation::new(probabilities.len()).with_threshold(threshold));
-        evaluation.add(probabilities, class);
+            .get_or_insert_with(|| Evaluation::new(found.probabilities.len()).with_threshold(threshold));
+        evaluation.add(found, class);
     }
 
     /// Inputs of this run and of the one that it continues.

@@ -66,7 +66,9 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     let mut report = Report::default();
     let beginning = match &made_by {
         Some(made_by) if options.resume => {
-            let rows = options.top_k.min(classifier.class_names.names().len());
+            let rows = classifier
+                .top_k(&options)
+                .min(classifier.class_names.names().len());
             destination.resume(options.form(), rows, made_by)?
         }
         _ => Beginning::New(destination.begin(options.form(), made_by.as_ref())?),
@@ -125,6 +127,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         report,
         bar,
         in_flight: VecDeque::new(),
+        is_begun: false,
     };
     pipeline.want_thumbnails(work.report.page.is_some());
     let on = |event| {

@@ -18,6 +18,10 @@ pub struct Scores {
     is_binary: bool,
     /// Nothing in the graph shows what the values are.
     is_guessed: bool,
+    /// Several classes may be right at once.
+    are_independent: bool,
+    /// The graph shows that an image's values sum to 1.
+    sum_to_one: bool,
 }
 
 /// What the model leaves to do.
@@ -68,6 +72,8 @@ impl Scores {
         Ok(Self {
             apply,
             is_binary,
+            are_independent: apply == Apply::Sigmoid || (*ending == Ending::Sigmoid && !is_binary),
+            sum_to_one: *ending == Ending::Softmax,
             is_guessed: apply == Apply::Softmax && *ending == Ending::Other && head.is_foreign,
         })
     }
@@ -92,6 +98,19 @@ impl Scores {
     /// Whether the values are logits, and not probabilities already.
     pub fn are_logits(self) -> bool {
         self.apply != Apply::Nothing
+    }
+
+    /// Whether several classes may be right at once.
+    pub fn are_independent(self) -> bool {
+        self.are_independent
+    }
+
+    /// What the values of an image sum to that the graph shows to be probabilities, if that is not 1. `outputs` are a few rows of
+    /// `values`.
+    pub fn wrong_sum(self, outputs: &[f32], values: usize) -> Option<f32> {
+        self.sum_to_one
+            .then(|| guess::wrong_sum(outputs, values))
+            .flatten()
     }
 
     /// Number of classes of an output.

@@ -32,6 +32,9 @@ use threads::Split;
 /// The most whole pictures that an engine gets at once.
 const MAX_PICTURES: usize = 8;
 
+/// Classes that are written for an image, if nothing else decides.
+const TOP_K: usize = 3;
+
 /// A model in its engine, ready to classify.
 pub struct Classifier {
     /// The model, for a person to read.
@@ -48,14 +51,25 @@ pub struct Classifier {
     pub is_foreign: bool,
     /// Tells the model from others.
     pub model_id: ModelId,
+    /// The hash of the weights with which candle classifies, if they are not those in the model's file.
+    pub other_weights: Option<String>,
     /// How the engine's outputs become probabilities.
     pub scores: Scores,
     /// Threads that decode, on which candle computes too.
-    /// The hash of the weights with which candle classifies, if they are not those in the model's file.
-    pub other_weights: Option<String>,
     pub threads: usize,
     /// Compares the engine with candle.
     pub check: Option<Check>,
+}
+
+impl Classifier {
+    /// Classes of an image that are written, at most. A threshold alone decides where several may be right at once.
+    pub fn top_k(&self, options: &Options) -> usize {
+        let default = match options.threshold.is_some() && self.scores.are_independent() {
+            true => self.class_names.names().len(),
+            false => TOP_K,
+        };
+        options.top_k.unwrap_or(default)
+    }
 }
 
 /// Loads the model that the options name into the engine that they allow, and names both on stderr.

@@ -10,7 +10,6 @@ use indicatif::ProgressBar;
 use mbn_cli::interrupt;
 use mbn_engine::images::Images;
 use mbn_engine::lanes::Batch;
-use mbn_model::first_class;
 
 use crate::hints;
 use crate::html::{self, Shown};
@@ -18,7 +17,7 @@ use crate::inputs::Input;
 use crate::options::Options;
 use crate::output::{self, Writer};
 use crate::pipeline::{self, Chunk, Event, Found};
-use crate::predictions::{Classified, top_k};
+use crate::predictions::{Classified, Ranked};
 use crate::report::{self, Report};
 use crate::scores::Scores;
 use crate::setup::Classifier;
@@ -47,6 +46,8 @@ pub(crate) struct Work<'a> {
     pub(crate) report: Report,
     pub(crate) bar: ProgressBar,
     pub(crate) in_flight: VecDeque<InFlight>,
+    /// Outputs have been looked at.
+    pub(crate) is_begun: bool,
 }
 
 impl Work<'_> {
@@ -106,6 +107,7 @@ impl Work<'_> {
     /// Waits for a chunk's batches, and writes what was found.
     fn finish(&mut self, chunk: InFlight) -> Result<()> {
         let (mut outputs, features) = self.outputs(&chunk)?;
+        self.look_at(&outputs);
         let check = self.classifier.check.as_ref();
         // Probabilities are computed in place.
         let to_check = check.filter(|check| check.is_wanted()).map(|_| outputs.clone());
@@ -122,7 +124,7 @@ impl Work<'_> {
                     let features = features.as_mut().and_then(Iterator::next);
                     self.image(input, rows.next(), features, found)?;
                 }
-                Err(problem) => self.record(input, Err(problem), Classified::default(), Found::default())?,
+                Err(problem) => self.record(input, Err(&problem), Classified::default(), Found::default())?,
             }
         }
         let written = self.writer.flush();
@@ -132,6 +134,21 @@ impl Work<'_> {
         match to_check {
             Some(outputs) => self.check(&chunk.images, &chunk.batches, &outputs),
             None => Ok(()),
+        }
+    }
+
+    /// Looks at the first outputs, whether they are what the graph shows.
+    fn look_at(&mut self, outputs: &[f32]) {
+        if outputs.is_empty() || std::mem::replace(&mut self.is_begun, true) {
+            return;
+        }
+        let classifier = &self.classifier;
+        if let Some(sum) = classifier.scores.wrong_sum(outputs, classifier.lanes.classes()) {
+            log::warn!(
+                "the model's probabilities sum to {sum:.3} for an image, expected 1, so labels and probabilities are likely wrong: it \
+                 ends in softmax, perhaps over another axis than that of the classes\n\
+                 hint: export the model with softmax over the classes, or without softmax"
+            );
         }
     }
 
@@ -177,57 +194,64 @@ impl Work<'_> {
         found: Found,
     ) -> Result<()> {
         // Probabilities are computed in place.
-        let logits = row
-            .as_deref()
-            .filter(|_| self.options.logits)
-            .map(<[f32]>::to_vec);
+        let outputs = row.as_deref().unwrap_or_default().to_vec();
         let probabilities = probabilities(row, self.classifier.scores);
+        let ranked = match &probabilities {
+            Ok(probabilities) => Ok(Ranked::new(probabilities, &outputs)),
+            Err(problem) => Err(problem.as_str()),
+        };
         let extra = Classified {
-            logits: logits.as_deref(),
+            logits: self.options.logits.then_some(outputs.as_slice()),
             features,
             ..Classified::default()
         };
-        self.record(input, probabilities, extra, found)
+        self.record(input, ranked, extra, found)
     }
 
     /// Gives a result to everything that wants it.
     fn record(
         &mut self,
         input: &Input,
-        probabilities: Result<Cow<'_, [f32]>, String>,
+        ranked: Result<Ranked<'_>, &str>,
         extra: Classified<'_>,
         found: Found,
     ) -> Result<()> {
-        let probabilities = probabilities.as_ref().map(|found| &**found).map_err(Clone::clone);
-        let first = probabilities.as_deref().ok().and_then(first_class);
-        if let (Some(sorter), Some(class)) = (&mut self.report.sorter, first) {
-            let is_certain = self
-                .options
-                .is_certain(probabilities.as_deref().unwrap_or_default());
+        if let (Some(sorter), Ok(ranked)) = (&mut self.report.sorter, ranked)
+            && let Some(class) = ranked.first()
+        {
+            let is_certain = self.options.is_certain(ranked.probabilities);
             // Uncertain pictures have a folder behind those of the classes.
             let uncertain = self.classifier.class_names.names().len();
             let folder = if is_certain { class } else { uncertain };
             sorter.add(&input.path, input.bytes.as_deref(), folder)?;
         }
-        self.show(input, probabilities.as_deref(), found)
+        self.show(input, ranked, found)
             .with_context(|| output::cannot_write(self.options.html.as_deref()))?;
-        let written = self.write(input, probabilities, extra);
+        let written = self.write(input, ranked, extra);
         written.with_context(|| output::cannot_write(self.options.output.as_deref()))
     }
 
     /// Adds a result to the page, if there is one.
-    fn show(&mut self, input: &Input, probabilities: Result<&[f32], &String>, found: Found) -> Result<()> {
+    fn show(&mut self, input: &Input, ranked: Result<Ranked<'_>, &str>, found: Found) -> Result<()> {
         let Some(page) = &mut self.report.page else {
             return Ok(());
         };
         let names = self.classifier.class_names.names();
-        let listed = self.options.top_k.max(html::CLASSES);
-        let predictions = probabilities.map(|found| top_k(found, names, listed));
+        let top_k = self.classifier.top_k(self.options);
+        let listed = |ranked: Ranked<'_>| {
+            // The page lists what is written, and some classes more.
+            let top = ranked.top_k(names, top_k.max(html::CLASSES));
+            let written = Classified::new(&top[..top.len().min(top_k)], self.options.threshold)
+                .predictions
+                .len();
+            top[..top.len().min(written.max(html::CLASSES))].to_vec()
+        };
+        let predictions = ranked.map(listed);
         page.add(Shown {
             path: &input.path,
-            outcome: predictions.as_deref().map_err(|problem| problem.as_str()),
+            outcome: predictions.as_deref().map_err(|problem| *problem),
             class: input.class,
-            is_uncertain: probabilities.is_ok_and(|found| !self.options.is_certain(found)),
+            is_uncertain: ranked.is_ok_and(|ranked| !self.options.is_certain(ranked.probabilities)),
             warning: found.warning.map(|warning| warning.to_string()),
             thumbnail: found.thumbnail,
         })
@@ -236,19 +260,19 @@ impl Work<'_> {
     fn write(
         &mut self,
         input: &Input,
-        probabilities: Result<&[f32], String>,
+        ranked: Result<Ranked<'_>, &str>,
         extra: Classified<'_>,
     ) -> Result<()> {
         let (options, report) = (self.options, &mut self.report);
-        match probabilities {
-            Ok(probabilities) => {
+        match ranked {
+            Ok(ranked) => {
                 report.classified += 1;
                 if let Some(class) = input.class {
-                    report.count_class(probabilities, class, options.threshold);
+                    report.count_class(ranked, class, options.threshold);
                 }
-                report.uncertain += usize::from(!options.is_certain(probabilities));
+                report.uncertain += usize::from(!options.is_certain(ranked.probabilities));
                 let class_names = self.classifier.class_names.names();
-                let predictions = top_k(probabilities, class_names, options.top_k);
+                let predictions = ranked.top_k(class_names, self.classifier.top_k(options));
                 let found = Classified {
                     logits: extra.logits,
                     features: extra.features,
@@ -262,7 +286,7 @@ impl Work<'_> {
                 if !options.common.quiet {
                     log::log!(report::level(options.bad_images), "`{}`: {problem}", name(input));
                 }
-                self.writer.image(&input.path, Err(&problem))
+                self.writer.image(&input.path, Err(problem))
             }
         }
     }

@@ -14,12 +14,17 @@ fn row(predicted: usize, confidence: f32) -> [f32; 3] {
     row
 }
 
+/// Probabilities that are ordered as they are.
+fn ranked(probabilities: &[f32]) -> Ranked<'_> {
+    Ranked::new(probabilities, probabilities)
+}
+
 #[test]
 fn scores_are_those_of_the_textbook() {
     let mut evaluation = Evaluation::new(4);
     // True class, predicted class: three of class 0, two of class 1, none of class 2 and 3.
     for (class, predicted) in [(0, 0), (0, 0), (0, 1), (1, 1), (1, 2)] {
-        evaluation.add(&row(predicted, 0.9), class);
+        evaluation.add(ranked(&row(predicted, 0.9)), class);
     }
     let scores = evaluation.classes();
     let found: Vec<_> = scores
@@ -54,7 +59,7 @@ fn scores_are_those_of_the_textbook() {
 fn equal_probabilities_count_for_the_first_class() {
     let mut evaluation = Evaluation::new(6);
     for class in 0..6 {
-        evaluation.add(&[1.0 / 6.0; 6], class);
+        evaluation.add(ranked(&[1.0 / 6.0; 6]), class);
     }
     let close = |found: f64, expected: f64| (found - expected).abs() < ROUNDING;
     assert!(close(evaluation.top1(), 1.0 / 6.0) && close(evaluation.top5(), 5.0 / 6.0));
@@ -65,17 +70,17 @@ fn equal_probabilities_count_for_the_first_class() {
 fn calibration_compares_accuracy_with_confidence() {
     // Always right and always sure, to the last range.
     let mut sure = Evaluation::new(3);
-    (0..3).for_each(|class| sure.add(&row(class, 1.0), class));
+    (0..3).for_each(|class| sure.add(ranked(&row(class, 1.0)), class));
     assert_eq!(sure.calibration_error(), 0.0);
     assert_eq!(sure.reliability()[BINS - 1].images, 3);
     // Sure and always wrong.
     let mut wrong = Evaluation::new(3);
-    (0..3).for_each(|class| wrong.add(&row((class + 1) % 3, 1.0), class));
+    (0..3).for_each(|class| wrong.add(ranked(&row((class + 1) % 3, 1.0)), class));
     assert_eq!(wrong.calibration_error(), 1.0);
     // Eight of ten at 0.8, and one of two at 0.9: `(10 * 0 + 2 * 0.4) / 12`.
     let mut mixed = Evaluation::new(3);
-    (0..10).for_each(|i| mixed.add(&row(usize::from(i < 2), 0.8), 0));
-    (0..2).for_each(|i| mixed.add(&row(i, 0.9), 0));
+    (0..10).for_each(|i| mixed.add(ranked(&row(usize::from(i < 2), 0.8)), 0));
+    (0..2).for_each(|i| mixed.add(ranked(&row(i, 0.9)), 0));
     assert!(
         (mixed.calibration_error() - 0.8 / 12.0).abs() < 1e-7,
         "{}",
@@ -89,7 +94,7 @@ proptest! {
     fn nothing_is_lost(images in prop::collection::vec((prop::collection::vec(0.0f32..1.0, 7), 0usize..7), 1..60)) {
         let mut evaluation = Evaluation::new(7);
         for (probabilities, class) in &images {
-            evaluation.add(probabilities, *class);
+            evaluation.add(ranked(probabilities), *class);
         }
         let n = images.len() as u64;
         prop_assert_eq!(evaluation.images(), n);
@@ -98,7 +103,7 @@ proptest! {
         let scores = evaluation.classes();
         prop_assert_eq!(scores.iter().map(|score| score.images).sum::<u64>(), n);
         prop_assert_eq!(scores.iter().map(|score| score.predicted).sum::<u64>(), n);
-        let right = images.iter().filter(|(probabilities, class)| rank(probabilities, *class) == 0).count();
+        let right = images.iter().filter(|(probabilities, class)| ranked(probabilities).rank(*class) == 0).count();
         prop_assert!((evaluation.top1() - right as f64 / n as f64).abs() < ROUNDING);
         prop_assert!(evaluation.top5() >= evaluation.top1());
         let recalled: f64 = scores.iter().map(|score| score.recall.unwrap_or(0.0) * score.images as f64).sum();
@@ -109,13 +114,13 @@ proptest! {
 #[test]
 fn no_certain_image_has_no_accuracy() {
     let mut evaluation = Evaluation::new(2).with_threshold(Some(0.9));
-    evaluation.add(&[0.6, 0.4], 0);
+    evaluation.add(ranked(&[0.6, 0.4]), 0);
     let text = evaluation.to_string();
     assert!(
         text.ends_with("at a probability of 0.9 or more: 0.00 % of the images"),
         "{text}"
     );
-    evaluation.add(&[0.95, 0.05], 0);
+    evaluation.add(ranked(&[0.95, 0.05]), 0);
     let text = evaluation.to_string();
     assert!(
         text.ends_with("50.00 % of the images, top-1 100.00 % of them"),

@@ -1,6 +1,7 @@
 //! The page's file: what it holds, and how large it gets.
 
 use super::*;
+use crate::predictions::Ranked;
 
 const NAMES: [&str; 2] = ["tench", "</script><b>"];
 
@@ -172,7 +173,7 @@ fn an_evaluation_is_in_the_page() {
     let mut evaluation = Evaluation::new(2);
     let found = predictions(&names);
     for class in [0, 1, 1] {
-        evaluation.add(&[0.75, 0.25], class);
+        evaluation.add(Ranked::new(&[0.75, 0.25], &[0.75, 0.25]), class);
         page.add(Shown {
             class: Some(class),
             ..shown("a.png", Ok(&found))

@@ -25,22 +25,47 @@ pub enum Guess {
 impl Guess {
     /// What the outputs of a few different images look like, row-major `[images, values]`.
     pub fn of(outputs: &[f32], values: usize) -> Self {
-        let is_finite = |row: &&[f32]| row.iter().all(|value| value.is_finite());
-        let rows: Vec<_> = outputs.chunks(values.max(1)).filter(is_finite).collect();
+        let rows = rows(outputs, values);
         if values < 2 || rows.is_empty() {
             return Self::Unclear;
         }
         if !rows.iter().all(|row| are_parts(row)) {
             return Self::Logits;
         }
-        // Rounding to 8 bits moves each value by half a step at most.
-        let tolerance = SUM_ROUNDING + step(&rows) * values as f32 / 2.0;
-        let is_one = |row: &&[f32]| (row.iter().sum::<f32>() - 1.0).abs() <= tolerance;
-        match tolerance <= LARGEST_TOLERANCE && rows.iter().all(is_one) {
+        let tolerance = tolerance(&rows, values);
+        match tolerance <= LARGEST_TOLERANCE && sums(&rows).all(|sum| is_one(sum, tolerance)) {
             true => Self::Probabilities,
             false => Self::Unclear,
         }
     }
+}
+
+/// The first sum of a row that is not 1, as far as rounding lets it be seen.
+pub(super) fn wrong_sum(outputs: &[f32], values: usize) -> Option<f32> {
+    let rows = rows(outputs, values);
+    let tolerance = tolerance(&rows, values);
+    let wrong = sums(&rows).find(|sum| !is_one(*sum, tolerance));
+    wrong.filter(|_| tolerance <= LARGEST_TOLERANCE)
+}
+
+/// The rows that are finite; others say nothing.
+fn rows(outputs: &[f32], values: usize) -> Vec<&[f32]> {
+    let rows = outputs.chunks(values.max(1));
+    rows.filter(|row| row.iter().all(|value| value.is_finite()))
+        .collect()
+}
+
+/// How far a sum of probabilities may be from 1. Rounding to 8 bits moves each by half a step at most.
+fn tolerance(rows: &[&[f32]], values: usize) -> f32 {
+    SUM_ROUNDING + step(rows) * values as f32 / 2.0
+}
+
+fn sums(rows: &[&[f32]]) -> impl Iterator<Item = f32> {
+    rows.iter().map(|row| row.iter().sum())
+}
+
+fn is_one(sum: f32, tolerance: f32) -> bool {
+    (sum - 1.0).abs() <= tolerance
 }
 
 /// Whether all values are in `[0, 1]`.
@@ -91,6 +116,18 @@ mod tests {
             assert_eq!(Guess::of(rows, 2), expected, "{rows:?}");
         }
         assert_eq!(Guess::of(&[1.0, 1.0], 1), Guess::Unclear);
+    }
+
+    #[test]
+    fn a_sum_other_than_one_is_found() {
+        assert_eq!(wrong_sum(&[0.25, 0.75, 1.0, 0.0, f32::NAN, 1.0], 2), None);
+        assert_eq!(wrong_sum(&[0.25, 0.75, 1.0, 1.0], 2), Some(2.0));
+        // A thousand classes that are rounded to 8 bits, with 0.4 steps for most.
+        let mut row = vec![0.0; 1000];
+        row[0] = 153.0 / 255.0;
+        row[1] = 2.0 / 255.0;
+        assert_eq!(wrong_sum(&row, 1000), None);
+        assert_eq!(wrong_sum(&[1.0; 1000], 1000), Some(1000.0));
     }
 
     /// Ten classes, of which all but one have a probability of 1.4 steps: nine times 0.4 steps are missing.

@@ -65,7 +65,12 @@ fn weights_of_classes_that_do_not_exclude_each_other_give_sigmoids() {
     save("many.safetensors", true);
     let probabilities = |arguments: &[&str]| {
         let mut command = program(&folder);
-        success(command.args(["--format", "csv", "a.png", "--model"]).args(arguments)).stdout
+        success(
+            command
+                .args(["--format", "csv", "a.png", "--model"])
+                .args(arguments),
+        )
+        .stdout
     };
     let expected = probabilities(&["one.safetensors", "--multi-label"]);
     assert_ne!(probabilities(&["one.safetensors"]), expected);

@@ -3,11 +3,15 @@
 use mbn_onnx::Precision;
 use mbn_onnx::builder::Attribute;
 use mbn_onnx::proto::DataType;
+use serde_json::Value;
+use tempfile::TempDir;
 
 use super::model::{Build, IDENTITY, first};
 use super::outputs::{logits, tripled};
-use super::{COLOUR, assert_close, imagenet, picture, predictions, probabilities, run, sigmoid, softmax};
-use crate::common::folder;
+use super::{
+    COLOUR, assert_close, imagenet, picture, predictions, probabilities, program, run, sigmoid, softmax,
+};
+use crate::common::{Run, folder};
 
 /// Probabilities of 8 bits, which sum to 1 only roughly, whatever pictures are classified together.
 #[test]
@@ -118,5 +122,113 @@ fn test_pictures_show_what_the_graph_does_not() {
         let warning = "may be logits or probabilities";
         assert_eq!(found.stderr.contains(warning), is_unclear, "{}", found.stderr);
         assert!(found.stderr.contains("assumed to be logits"), "{}", found.stderr);
+    }
+}
+
+/// The probabilities of kinds add up to those of groups.
+#[test]
+fn groups_of_classes_are_not_taken_for_logits() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    let mut build = Build::new(DataType::Float, first(32));
+    build.product("means", &tripled(), "product");
+    build.node("Softmax", "product", "kinds");
+    build.product("kinds", &[1.0, 0.0, 1.0, 0.0, 0.0, 1.0], "groups");
+    build.output("groups", 2);
+    build.save(&folder);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    let kinds = softmax(&logits());
+    assert_close(&probabilities(&found), &[kinds[0] + kinds[1], kinds[2]], &found);
+}
+
+/// Exporters have written softmax with the axis that an earlier version of ONNX had by default.
+#[test]
+fn softmax_over_another_axis_is_said() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    for (is_wrong, order) in [(true, ["Softmax", "Flatten"]), (false, ["Flatten", "Softmax"])] {
+        let mut build = Build::new(DataType::Float, first(32));
+        let graph = &mut build.graph;
+        graph.initializer("w", &[3, 3, 1, 1], &tripled(), Precision::Fp32);
+        graph.node("Conv", "conv", ["pooled", "w"], "map", []);
+        build.node(order[0], "map", "between");
+        build.node(order[1], "between", "scores");
+        build.output("scores", 3);
+        build.save(&folder);
+        let Some(found) = run(&folder, "a.png") else {
+            return;
+        };
+        let warning = "warning: the model's probabilities sum to 3.000 for an image, expected 1";
+        assert_eq!(found.stderr.contains(warning), is_wrong, "{}", found.stderr);
+    }
+}
+
+/// Saves `model.onnx`, which has these logits for a white picture.
+fn with_logits(folder: &TempDir, logits: &[f32]) {
+    let mut matrix = logits.to_vec();
+    matrix.resize(3 * logits.len(), 0.0);
+    let mut build = Build::new(DataType::Float, first(32));
+    build.product("means", &matrix, "scores");
+    build.output("scores", logits.len());
+    build.save(folder);
+}
+
+/// The white picture `path`, with the mean 1 of each channel.
+fn classify(folder: &TempDir, options: &str, path: &str) -> Option<Run> {
+    let mut command = program(folder)?;
+    command.args("--format json --mean 0 --std 1".split_whitespace());
+    command.args(options.split_whitespace()).arg(path);
+    Some(Run::of(command.output().unwrap()))
+}
+
+/// Indexes of the classes in the order in which they are written.
+fn order(run: &Run) -> Vec<u64> {
+    let line: Value = serde_json::from_str(&run.stdout).unwrap();
+    let classes = line["predictions"].as_array().unwrap();
+    classes
+        .iter()
+        .map(|class| class["index"].as_u64().unwrap())
+        .collect()
+}
+
+/// Sigmoid is 1 from 17 on, and softmax 0 for what is 104 less than the largest.
+#[test]
+fn the_likeliest_class_is_first_where_probabilities_are_rounded_to_the_same() {
+    let folder = folder();
+    for (options, logits, expected) in [
+        ("--multi-label", [20.0, 18.0, 25.0], [2, 0, 1]),
+        ("", [-120.0, -110.0, 300.0], [2, 1, 0]),
+    ] {
+        with_logits(&folder, &logits);
+        picture(&folder, "class_2/a.png", [255; 3]);
+        let Some(run) = classify(&folder, options, "class_2/a.png") else {
+            return;
+        };
+        assert_eq!(order(&run), expected, "{}", run.stdout);
+        let Some(run) = classify(&folder, &format!("{options} --evaluate"), ".") else {
+            return;
+        };
+        assert!(run.stderr.contains("accuracy: top-1 100.00 %"), "{}", run.stderr);
+    }
+}
+
+/// A threshold alone decides how many classes are written of which several may be right; the most otherwise.
+#[test]
+fn all_right_classes_reach_the_threshold() {
+    let folder = folder();
+    picture(&folder, "a.png", [255; 3]);
+    with_logits(&folder, &[3.0, 2.0, 4.0, 2.5, -5.0, 1.0]);
+    for (options, expected) in [
+        ("--multi-label --threshold 0.5", &[2, 0, 3, 1, 5][..]),
+        ("--multi-label --threshold 0.5 --top-k 2", &[2, 0]),
+        ("--multi-label", &[2, 0, 3]),
+        ("--threshold 0", &[2, 0, 3]),
+    ] {
+        let Some(run) = classify(&folder, options, "a.png") else {
+            return;
+        };
+        assert_eq!(order(&run), expected, "{options}");
     }
 }
