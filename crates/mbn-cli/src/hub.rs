@@ -86,7 +86,9 @@ fn advice(name: &HubName, error: &HubError) -> Option<String> {
             "check `HF_TOKEN`, or the file `token` in the folder `HF_HOME`".to_owned()
         }
         HubError::NoRevision(_) => format!("`hf:{repository}` takes its branch `main`"),
-        HubError::NoFile { files, .. } | HubError::Ambiguous { files, .. } => {
+        HubError::NoFile { files, .. }
+        | HubError::Ambiguous { files, .. }
+        | HubError::Unnamed { files, .. } => {
             let file = files.first()?;
             let revision = match name.revision() {
                 "main" => String::new(),

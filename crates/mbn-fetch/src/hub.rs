@@ -25,6 +25,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use cache::Cache;
+use choice::Known;
 pub use choice::Wanted;
 use client::Client;
 pub use error::HubError;
@@ -120,7 +121,7 @@ pub fn fetch(
         }
         Err(error) => return Err(error),
     };
-    let file = choice::choose(name, wanted, &listing.files)?;
+    let file = choice::choose(name, wanted, &listing.files, Known::All)?;
     let pinned = name.pinned(&listing.commit, &file);
     let mut downloaded = false;
     for other in with(&file) {
@@ -145,7 +146,7 @@ fn cached(cache: &Cache, name: &HubName, wanted: Wanted) -> Result<Option<Fetche
         return Ok(None);
     };
     let files = cache.files(&commit);
-    let file = match choice::choose(name, wanted, &files) {
+    let file = match choice::choose(name, wanted, &files, Known::Some) {
         Ok(file) => file,
         // The repository may have more files than the cache.
         Err(HubError::NoFile { .. } | HubError::NoWeights { .. }) => return Ok(None),

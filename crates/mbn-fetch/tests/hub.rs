@@ -198,6 +198,38 @@ fn offline_the_cache_is_enough() {
     assert!(matches!(error, HubError::Connect { .. }), "{error}");
 }
 
+/// Without a name, the cache may have another file than the one that would be fetched.
+#[test]
+fn offline_no_other_file_stands_in_for_the_usual_one() {
+    let files: [(&str, &[u8]); 2] = [
+        ("onnx/model.onnx", b"whole"),
+        ("onnx/model_quantized.onnx", b"small"),
+    ];
+    let (server, folder) = (FakeHub::start(&files, Habits::default()), TempDir::new().unwrap());
+    let online = hub_at(&server.endpoint, &folder);
+    let offline = Hub {
+        offline: true,
+        ..online.clone()
+    };
+    let get = |hub: &Hub, rest: &str| {
+        fetch(
+            hub,
+            &name(rest),
+            Wanted::Model,
+            &mut |_| ControlFlow::Continue(()),
+        )
+    };
+    let small = get(&online, ":onnx/model_quantized.onnx").unwrap().path;
+    let nobody = hub_at("http://127.0.0.1:9", &folder);
+    for hub in [&offline, &nobody] {
+        let error = get(hub, "").unwrap_err();
+        assert!(matches!(error, HubError::Unnamed { .. }), "{error}");
+    }
+    assert_eq!(get(&offline, ":onnx/model_quantized.onnx").unwrap().path, small);
+    let whole = get(&online, "").unwrap().path;
+    assert_eq!(get(&offline, "").unwrap().path, whole);
+}
+
 /// The layout as Python's library writes it, with one file of the repository.
 #[cfg(unix)]
 #[test]

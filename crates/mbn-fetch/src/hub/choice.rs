@@ -41,8 +41,22 @@ const MODEL: &[Rule] = &[
     Rule::Only(&[".onnx"]),
 ];
 
+/// Which of a repository's files are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// All of them.
+    All,
+    /// Those that were fetched. Another may be meant where none is named.
+    Some,
+}
+
 /// The file of the repository that is named or, if none is, wanted.
-pub(super) fn choose(name: &HubName, wanted: Wanted, files: &BTreeSet<String>) -> Result<String, HubError> {
+pub(super) fn choose(
+    name: &HubName,
+    wanted: Wanted,
+    files: &BTreeSet<String>,
+    known: Known,
+) -> Result<String, HubError> {
     if let Some(file) = name.file() {
         return match files.contains(file) {
             true => Ok(file.to_owned()),
@@ -63,15 +77,15 @@ pub(super) fn choose(name: &HubName, wanted: Wanted, files: &BTreeSet<String>) -
             Rule::Only(extensions) => {
                 let fitting: Vec<_> = files.iter().filter(|file| ends(file, extensions)).collect();
                 match fitting[..] {
-                    [] => {}
-                    [only] => return Ok(only.clone()),
-                    _ => {
-                        return Err(HubError::Ambiguous {
-                            name: name.clone(),
-                            files: fitting.into_iter().cloned().collect(),
-                        });
-                    }
+                    [] => continue,
+                    [only] if known == Known::All => return Ok(only.clone()),
+                    _ => {}
                 }
+                let (name, files) = (name.clone(), fitting.into_iter().cloned().collect());
+                return Err(match known {
+                    Known::All => HubError::Ambiguous { name, files },
+                    Known::Some => HubError::Unnamed { name, files },
+                });
             }
         }
     }
@@ -103,7 +117,7 @@ mod tests {
     fn chosen(wanted: Wanted, files: &[&str]) -> Result<String, String> {
         let name = "hf:a/b".parse().unwrap();
         let files = files.iter().map(ToString::to_string).collect();
-        choose(&name, wanted, &files).map_err(|error| error.to_string())
+        choose(&name, wanted, &files, Known::All).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -125,6 +139,24 @@ mod tests {
         assert_eq!(chosen(Wanted::Model, &["x.pt"]).unwrap(), "x.pt");
     }
 
+    /// The repository may have `onnx/model.onnx`, which would be taken.
+    #[test]
+    fn of_some_files_none_is_taken_for_the_only_one() {
+        let chosen = |wanted, files: &[&str]| {
+            let files = files.iter().map(ToString::to_string).collect();
+            choose(&"hf:a/b".parse().unwrap(), wanted, &files, Known::Some).map_err(|error| error.to_string())
+        };
+        let files = ["onnx/model_quantized.onnx", "model.safetensors"];
+        let error = chosen(Wanted::Model, &files).unwrap_err();
+        assert!(
+            error.ends_with("the cache has `onnx/model_quantized.onnx`"),
+            "{error}"
+        );
+        assert_eq!(chosen(Wanted::Weights, &files).unwrap(), "model.safetensors");
+        let files = ["onnx/model.onnx", "onnx/model_quantized.onnx"];
+        assert_eq!(chosen(Wanted::Model, &files).unwrap(), "onnx/model.onnx");
+    }
+
     #[test]
     fn a_choice_is_left_to_the_user() {
         let error = chosen(Wanted::Weights, &["a.safetensors", "b.safetensors"]).unwrap_err();
@@ -138,6 +170,7 @@ mod tests {
             &"hf:a/b:c.pth".parse().unwrap(),
             Wanted::Weights,
             &["README.md".to_owned(), "d.pth".to_owned()].into(),
+            Known::All,
         );
         assert!(error.unwrap_err().to_string().contains("`d.pth`"));
     }

@@ -96,6 +96,17 @@ pub enum HubError {
         /// The files.
         files: Vec<String>,
     },
+    /// No file is named, and the cache has none that would be taken whatever else the repository has.
+    #[error(
+        "`{name}` names no file, and only the Hub can tell which is meant; the cache has {}",
+        listed(files)
+    )]
+    Unnamed {
+        /// The repository.
+        name: HubName,
+        /// Files in the cache that could be meant.
+        files: Vec<String>,
+    },
     /// The repository has no file that could be meant.
     #[error("`{}` at `{}` has no weights that can be read; it has {}", name.repository(), name.revision(), listed(files))]
     NoWeights {
