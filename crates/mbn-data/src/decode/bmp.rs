@@ -20,7 +20,45 @@ const OS2_COMPRESSIONS: [u32; 2] = [3, 4];
 
 /// Decodes a file to RGB.
 pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeErrorKind> {
-    image_crate::decode(PictureFormat::Bmp, &with_windows_header(bytes)?, request)
+    let bytes = with_windows_header(bytes)?;
+    let mut stored = image_crate::decode(PictureFormat::Bmp, &bytes, request)?;
+    if let Some(bits) = bits_of_channels(&bytes) {
+        let tables = bits.map(rounded_down);
+        for pixel in stored.image.pixels_mut() {
+            for (value, table) in pixel.0.iter_mut().zip(&tables) {
+                *value = table[usize::from(*value)];
+            }
+        }
+    }
+    Ok(stored)
+}
+
+/// Bits of red, green and blue in pixels of 16 bits.
+fn bits_of_channels(bytes: &[u8]) -> Option<[u32; 3]> {
+    const MASKED: [u32; 2] = [3, 6];
+    let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(HEADER + at..)?.first_chunk()?));
+    let has_16_bits = number(0)? >= WINDOWS && number(14)? & 0xffff == 16;
+    match number(16)? {
+        _ if !has_16_bits => None,
+        compression if MASKED.contains(&compression) => {
+            let masks = [number(40)?, number(44)?, number(48)?];
+            Some(masks.map(u32::count_ones))
+        }
+        _ => Some([5; 3]),
+    }
+}
+
+/// From the decoder's value of a channel to Pillow's: both spread 5 or 6 bits over 0 to 255, but Pillow rounds down.
+fn rounded_down(bits: u32) -> [u8; 256] {
+    let mut table = std::array::from_fn(|value| value as u8);
+    if let 5 | 6 = bits {
+        let most = (1u32 << bits) - 1;
+        for value in 0..=most {
+            let nearest = (value * 255 * 2 + most) / (2 * most);
+            table[nearest as usize] = (value * 255 / most) as u8;
+        }
+    }
+    table
 }
 
 /// The file with Windows' header, if it has that of OS/2 2.x.

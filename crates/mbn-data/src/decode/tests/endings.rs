@@ -76,6 +76,50 @@ fn a_bmp_may_have_the_header_of_os_2() {
     }
 }
 
+/// Every pixel of 16 bits, as Pillow reads it: `value * 255 / 31` or `/ 63` rounded down.
+#[test]
+fn pixels_of_16_bits_are_those_of_pillow() {
+    const WITHOUT_MASKS: u32 = 0;
+    const MASKED: u32 = 3;
+    for (compression, masks, bits) in [
+        (WITHOUT_MASKS, &[][..], [5, 5, 5]),
+        (MASKED, &[0x7c00u32, 0x3e0, 0x1f], [5, 5, 5]),
+        (MASKED, &[0xf800, 0x7e0, 0x1f], [5, 6, 5]),
+    ] {
+        let masks: Vec<u8> = masks.iter().flat_map(|mask| mask.to_le_bytes()).collect();
+        let offset = 14 + 40 + masks.len() as u32;
+        let mut file = b"BM".to_vec();
+        // Without compression and its size, the resolution and the colours may be 0; a negative height has the top row first.
+        let header = [
+            offset + 0x20000,
+            0,
+            offset,
+            40,
+            256,
+            256u32.wrapping_neg(),
+            1 | (16 << 16),
+        ];
+        file.extend(header.iter().flat_map(|number| number.to_le_bytes()));
+        file.extend(
+            [compression, 0, 0, 0, 0, 0]
+                .iter()
+                .flat_map(|number| number.to_le_bytes()),
+        );
+        file.extend(masks);
+        file.extend((0..=u16::MAX).flat_map(u16::to_le_bytes));
+        let image = decode_bytes(&file).unwrap();
+        for (pixel, value) in image.pixels().zip(0u32..) {
+            let [red, green, blue] = bits;
+            let channel = |shift: u32, bits: u32| {
+                let most = (1 << bits) - 1;
+                (((value >> shift) & most) * 255 / most) as u8
+            };
+            let expected = [channel(green + blue, red), channel(blue, green), channel(0, blue)];
+            assert_eq!(pixel.0, expected, "{value:#x} {bits:?}");
+        }
+    }
+}
+
 const PALETTE: [u8; 12] = [10, 20, 30, 200, 100, 50, 0, 255, 0, 1, 2, 3];
 
 /// A GIF of one 4 x 3 frame of colour 1.
