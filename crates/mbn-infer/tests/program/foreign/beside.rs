@@ -236,6 +236,20 @@ fn timms_file_beside_it_is_read() {
         &found,
         "--size 32 --resize crop --shorter 40 --interpolation bicubic",
     );
+    // timm's own defaults: 32 / 0.875 rounded down, bicubic, ImageNet's mean and standard deviation.
+    write(
+        &folder,
+        "config.json",
+        r#"{"architecture": "resnet18", "label_names": ["r", "g", "b"], "pretrained_cfg": {"input_size": [3, 32, 32]}}"#,
+    );
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &softmax(&imagenet(COLOUR)), &found);
+    says(
+        &found,
+        "--size 32 --resize crop --shorter 36 --interpolation bicubic --mean 0.485,0.456,0.406",
+    );
     // On the Hub, the model has a folder of its own.
     std::fs::create_dir(folder.path().join("onnx")).unwrap();
     std::fs::rename(
