@@ -139,6 +139,7 @@ impl BatchBuilder {
             indices: made.indices,
             mixed,
             unusable: made.unusable,
+            is_unreadable: made.is_unreadable,
         })
     }
 
@@ -181,10 +182,13 @@ impl BatchBuilder {
                 unreadable = unreadable.or(Some(error));
             }
         }
-        // When a disk is gone, no picture is left.
-        match unreadable {
-            Some(error) if good.is_empty() => Err(error),
-            _ => Ok((good, made)),
+        // When a disk is gone, no picture is left. A part may be so small that one missing file empties it.
+        match unreadable.filter(|_| good.is_empty()) {
+            Some(error) if self.part.count == 1 => Err(error),
+            unreadable => {
+                made.is_unreadable = unreadable.is_some();
+                Ok((good, made))
+            }
         }
     }
 
@@ -234,6 +238,8 @@ struct Made {
     places: Vec<usize>,
     /// The others.
     unusable: Vec<Unusable>,
+    /// Whether none could be made, one of them because its file could not be read.
+    is_unreadable: bool,
 }
 
 impl Made {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, anyhow};
 use candle_core::Tensor;
 use mbn_cli::interrupt;
 use mbn_data::{Batch, LoaderError, Unusable};
@@ -19,6 +19,8 @@ struct Share {
     gradients: Option<Gradients>,
     totals: Totals,
     unusable: Vec<Unusable>,
+    /// See [`Batch::is_unreadable`].
+    is_unreadable: bool,
 }
 
 /// What is added up beside gradients and running statistics. Counts of a batch are exact in float32.
@@ -113,6 +115,7 @@ impl Trainer {
             gradients,
             mut totals,
             unusable,
+            is_unreadable,
         } = share;
         let has_images = totals.images > 0.0;
         totals.unusable = unusable.len() as f32;
@@ -128,6 +131,15 @@ impl Trainer {
         if totals.failures > 0.0 {
             self.network.set_running_statistics(statistics);
             return self.end_together(failure);
+        }
+        if totals.images == 0.0 {
+            let lost = is_unreadable.then(|| unreadable(&unusable));
+            let mut losses = [if lost.is_some() { 1.0 } else { 0.0 }];
+            self.ranks.sum_f64(&mut losses)?;
+            if losses[0] > 0.0 {
+                self.network.set_running_statistics(statistics);
+                return self.end_together(lost);
+            }
         }
         if totals.unusable > 0.0 {
             self.share_unusable(unusable, Part::Train)?;
@@ -155,6 +167,7 @@ impl Trainer {
         if batch.labels.is_empty() {
             return Ok(Share {
                 unusable,
+                is_unreadable: batch.is_unreadable,
                 ..Share::default()
             });
         }
@@ -184,6 +197,7 @@ impl Trainer {
             gradients: Some(gradients),
             totals,
             unusable,
+            is_unreadable: false,
         })
     }
 
@@ -201,4 +215,12 @@ impl Trainer {
         let failed = failure.map_or(Ok(None), Err);
         self.ranks.agree(failed)
     }
+}
+
+/// No image of a batch is left, at least one because its file could not be read: the disk is likely gone.
+fn unreadable(images: &[Unusable]) -> Error {
+    let image = images.first().map_or_else(String::new, |image| {
+        format!(", such as `{}`: {}", image.path.display(), image.reason)
+    });
+    anyhow!("no image of a batch can be read{image}")
 }

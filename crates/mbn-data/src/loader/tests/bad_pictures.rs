@@ -156,10 +156,20 @@ fn a_batch_of_files_that_are_gone_is_an_error() {
     }
     let source = Arc::new(crate::labelled_folder(folder.path()).unwrap());
     let config = LoaderConfig::training(small(), 4, 0).with_bad_pictures(BTreeSet::new(), BadPictures::Skip);
-    let loader = Loader::new(source, config).unwrap();
+    let part = |index| {
+        let config = config.clone().with_part(BatchPart { index, count: 4 });
+        Loader::new(source.clone(), config).unwrap()
+    };
+    let parts: Vec<_> = (0..4).map(part).collect();
+    let loader = Loader::new(source.clone(), config.clone()).unwrap();
     std::fs::remove_file(folder.path().join("a/0.png")).unwrap();
     let made = batches(&loader, 0);
     assert_eq!(made.iter().map(|batch| batch.unusable.len()).sum::<usize>(), 1);
+    // One of the parts, each of a single picture, has nothing left, which is no error yet.
+    let made: Vec<_> = parts.iter().flat_map(|part| batches(part, 0)).collect();
+    let empty: Vec<_> = made.iter().filter(|part| part.is_unreadable).collect();
+    assert_eq!((made.len(), empty.len()), (8, 1));
+    assert!(empty[0].labels.is_empty() && empty[0].unusable.len() == 1);
     std::fs::remove_dir_all(folder.path().join("a")).unwrap();
     std::fs::remove_dir_all(folder.path().join("b")).unwrap();
     assert!(matches!(

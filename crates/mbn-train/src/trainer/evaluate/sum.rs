@@ -36,6 +36,10 @@ pub(super) fn over_ranks(ranks: &Ranks, own: Result<Option<Tally>>, classes: usi
     let rows = sums[FIRST..].chunks(classes);
     let whole = |row: &[f64]| row.iter().map(|count| *count as u64).collect();
     tally.confusion = rows.map(whole).collect();
+    if !tally.loss.is_finite() {
+        // All ranks see that the run has diverged, and JSON has no number for a mistake's probability then.
+        tally.mistakes.clear();
+    }
     let mistakes = ranks.exchange(&serde_json::to_vec(&tally.mistakes)?)?;
     tally.mistakes.clear();
     for bytes in mistakes {

@@ -307,6 +307,60 @@ fn images_that_are_skipped_are_known_to_all() {
     assert_eq!(progress.history.len(), 2);
 }
 
+/// All ranks see by themselves that the test loss is not finite, and say so.
+#[test]
+fn a_run_that_diverges_in_the_last_step_of_an_epoch_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    let options = options(path, "run", "--batch-size 4");
+    let ended = on_ranks(2, |ranks| {
+        let ranks = Rc::new(ranks);
+        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        assert!(trainer.train_epoch().unwrap());
+        let parameter = trainer.network.parameters().next().unwrap();
+        let broken = (parameter.tensor() * f64::NAN).unwrap();
+        parameter.var.set(&broken).unwrap();
+        message(&trainer.finish_epoch().unwrap_err())
+    });
+    for error in &ended {
+        assert!(error.contains("the test loss became NaN"), "{error}");
+    }
+}
+
+/// Files that are gone while the ranks train: a part that loses all of its images is left out, a batch that does ends the run.
+#[test]
+fn a_missing_file_is_skipped_and_a_lost_disk_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    // Each part is a single image.
+    let options = options(path, "run", "--batch-size 2 --sync-batch-norm --bad-images skip");
+    let ended = on_ranks(2, |ranks| {
+        let ranks = Rc::new(ranks);
+        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        if ranks.is_main() {
+            std::fs::remove_file(path.join("data/train/red/5.png")).unwrap();
+        }
+        ranks.wait().unwrap();
+        assert!(trainer.train_epoch().unwrap() && trainer.finish_epoch().unwrap());
+        ranks.wait().unwrap();
+        if ranks.is_main() {
+            std::fs::remove_dir_all(path.join("data/train")).unwrap();
+        }
+        ranks.wait().unwrap();
+        message(&trainer.train().unwrap_err())
+    });
+    for error in &ended {
+        assert!(
+            error.contains("no image of a batch can be read, such as `"),
+            "{error}"
+        );
+    }
+    let progress = load(path, "run").progress;
+    assert_eq!((progress.broken.train.len(), progress.history.len()), (1, 1));
+}
+
 /// A rank joins with what the main rank has saved, at the start and later.
 #[test]
 fn a_run_goes_on_with_any_number_of_ranks() {
