@@ -111,13 +111,38 @@ fn hint(cause: &CudaUnavailable) -> &'static str {
             "`nvidia-smi -L` lists the devices; `CUDA_VISIBLE_DEVICES` may hide them, and a container sees only the \
              devices that it is given"
         }
-        CudaUnavailable::Index { .. } => "`nvidia-smi -L` lists the devices; `--device cuda` takes the first",
+        CudaUnavailable::Index { .. } => {
+            "`nvidia-smi -L` lists the devices, in CUDA's order if `CUDA_DEVICE_ORDER` is `PCI_BUS_ID` (otherwise the fastest \
+             comes first); `--device cuda` takes the first"
+        }
         CudaUnavailable::OldDevice { .. } => {
             "use a card of the Ampere generation (2020) or newer, or `--device cpu`"
         }
         CudaUnavailable::Open { .. } => {
             "`nvidia-smi` shows whether another program holds it or its memory is full"
         }
+    }
+}
+
+/// The words of CUDA's driver and of cuBLAS for a device without enough memory.
+const OUT_OF_MEMORY: [&str; 2] = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED"];
+
+/// Adds what takes less memory to an error that says that a CUDA device has too little.
+///
+/// # Errors
+/// The error of `result`.
+pub fn advise_on_memory<T>(result: Result<T>, what_takes_less: &str) -> Result<T> {
+    let is_out_of_memory = result.as_ref().err().is_some_and(|error| {
+        let message = format!("{error:#}");
+        OUT_OF_MEMORY.iter().any(|words| message.contains(words))
+    });
+    match is_out_of_memory {
+        true => result.hint(|| {
+            format!(
+                "the CUDA device has too little memory for this: {what_takes_less}; `nvidia-smi` shows what else uses it"
+            )
+        }),
+        false => result,
     }
 }
 
@@ -180,6 +205,20 @@ mod tests {
         messages.sort();
         messages.dedup();
         assert_eq!(messages.len(), 2 * causes.len());
+    }
+
+    #[test]
+    fn too_little_memory_gets_advice() {
+        let failed = |words: &str| {
+            let result: Result<()> = Err(anyhow::anyhow!("{words}").context("step 1"));
+            crate::message(&advise_on_memory(result, "use a smaller `--batch-size`").unwrap_err())
+        };
+        let found = failed("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")");
+        assert!(
+            found.contains("hint: the CUDA device has too little memory for this: use a smaller"),
+            "{found}"
+        );
+        assert!(!failed("DriverError(CUDA_ERROR_ILLEGAL_ADDRESS)").contains("hint"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod weights;
 pub use class_names::{read_class_names, rename_classes};
 pub use common::{CommonArgs, DeviceArgs};
 pub use conversion::other_kind;
-pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError};
+pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError, advise_on_memory};
 pub use generate::Generated;
 pub use hint::{Hint, Hinted};
 pub use hub::{NamedFile, named_file};

@@ -47,7 +47,10 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     warn_of_other_processes(&options);
     let ranks = Rc::new(ranks::of(&options)?);
     options.share_cores(ranks.on_these_cores());
-    let ended = train(&options, &ranks);
+    let ended = mbn_cli::advise_on_memory(
+        train(&options, &ranks),
+        "use a smaller `--batch-size` or `--size`, or `--precision bf16`",
+    );
     match Rc::into_inner(ranks) {
         Some(ranks) => ranks.leave(ended),
         None => ended,
