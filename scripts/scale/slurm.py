@@ -115,7 +115,7 @@ class Slurm:
         output = out / "slurm-%A_%a.out"
         command = ["sbatch", "--parsable", "--export=ALL", f"--output={output}", f"--chdir={out}", *map(str, arguments)]
         environment = {**variables, **self._environment}
-        for name in ("MBN_INFER", "MBN_TRAIN", "LAUNCH", "LIST", "OUT", "SHARDS"):
+        for name in ("MBN_INFER", "MBN_TRAIN", "LAUNCH", "EVERY_TIME", "LIST", "OUT", "SHARDS"):
             if name in variables:
                 environment[name] = variables[name]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -131,6 +131,10 @@ class Slurm:
                 raise RuntimeError(f"job {number} does not end: {self._states(number)}\n{self.log()}")
             time.sleep(0.5)
         return [task for task, state in self._states(number).items() if state != "COMPLETED"]
+
+    def terminate(self, number, *options):
+        """Sends SIGTERM to a job."""
+        self._ask("scancel", "--signal=TERM", *options, str(number))
 
     def has_ended(self, number):
         """Whether no task of a job waits or runs."""
