@@ -123,7 +123,10 @@ fn weights_after_three_steps() {
 #[test]
 fn elements_after_one_step_of_adamw() {
     let close = step::close_after_adamw(&reference(), &Device::Cpu);
-    assert!(close >= ADAMW_CLOSE_AFTER_ONE_STEP, "{close} of the elements are close");
+    assert!(
+        close >= ADAMW_CLOSE_AFTER_ONE_STEP,
+        "{close} of the elements are close"
+    );
 }
 
 #[test]

@@ -184,7 +184,12 @@ fn more_than_one_sigterm_does_not_keep_a_run_from_saving() {
     let folder = data();
     let settings = LONG.replace("--epochs 4", "--epochs 400");
     let arguments = format!("{settings} --out stopped");
-    let mut child = start(&["--default-signal=INT,HUP"], folder.path(), &arguments, Stdio::piped());
+    let mut child = start(
+        &["--default-signal=INT,HUP"],
+        folder.path(),
+        &arguments,
+        Stdio::piped(),
+    );
     wait_for_steps(&folder.path().join("stopped"), 0);
     for name in ["-TERM", "-TERM", "-HUP"] {
         signal(&child, name);
@@ -194,7 +199,10 @@ fn more_than_one_sigterm_does_not_keep_a_run_from_saving() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("continue with `mbn-train --resume stopped`"), "{said}");
+    assert!(
+        said.contains("continue with `mbn-train --resume stopped`"),
+        "{said}"
+    );
 }
 
 /// Two processes in one folder would overwrite each other's files.

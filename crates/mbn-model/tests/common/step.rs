@@ -109,11 +109,7 @@ pub fn train_steps(
 }
 
 /// Part of the elements within [`ADAMW_CLOSE`] of `expected`, and the largest difference.
-fn element_errors(
-    reference: &Reference,
-    found: &Weights,
-    expected: impl Fn(&str) -> Vec<f32>,
-) -> (f64, f32) {
+fn element_errors(reference: &Reference, found: &Weights, expected: impl Fn(&str) -> Vec<f32>) -> (f64, f32) {
     let (mut close, mut all, mut largest) = (0, 0, 0f32);
     for parameter in reference.network(&Device::Cpu).parameters() {
         let expected = expected(&parameter.name);

@@ -158,7 +158,9 @@ fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess
         resize: Some(resize),
         shorter: (resize == Resize::Crop).then_some(shorter),
         centre: None,
-        interpolation: config.interpolation("interpolation")?.or(Some(Interpolation::Bicubic)),
+        interpolation: config
+            .interpolation("interpolation")?
+            .or(Some(Interpolation::Bicubic)),
         mean: config.channels("mean")?.or(Some(imagenet.mean)),
         std: config.channels("std")?.or(Some(imagenet.std)),
     })
