@@ -66,9 +66,16 @@ pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderEr
     }
     (train.max_pixels, test.max_pixels) = (options.max_pixels, options.max_pixels);
     let mut left_out = std::mem::take(&mut train.left_out);
-    for (reason, folder) in layout.unused {
-        if !train.leads_to(&folder) && !test.leads_to(&folder) {
-            left_out.add_named(reason, name(&folder));
+    if !layout.unused.is_empty() {
+        let used: BTreeSet<_> = [&train, &test]
+            .into_iter()
+            .flat_map(ImageFolder::places)
+            .collect();
+        for (reason, folder) in layout.unused {
+            let leads_to = |folder: PathBuf| used.iter().any(|place| place.starts_with(&folder));
+            if !folder.canonicalize().is_ok_and(leads_to) {
+                left_out.add_named(reason, name(&folder));
+            }
         }
     }
     left_out.merge(std::mem::take(&mut test.left_out));
@@ -217,13 +224,15 @@ impl ImageFolder {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
 
-    /// Whether one of the images lies in a folder, perhaps by way of links.
-    fn leads_to(&self, folder: &Path) -> bool {
-        let is_within = |folder: PathBuf| {
-            let mut paths = self.items.iter().map(|(path, _)| path);
-            paths.any(|path| path.canonicalize().is_ok_and(|path| path.starts_with(&folder)))
-        };
-        folder.canonicalize().is_ok_and(is_within)
+    /// Where the images lie, with links resolved: each folder, and its first image, which may be a link as the others then are.
+    /// Asking for every image would take long on a slow disk.
+    fn places(&self) -> BTreeSet<PathBuf> {
+        let folders = self
+            .items
+            .chunk_by(|(one, _), (other, _)| one.parent() == other.parent());
+        let firsts = folders.filter_map(|images| Some(images.first()?.0.as_path()));
+        let paths = firsts.flat_map(|image| image.parent().into_iter().chain([image]));
+        paths.filter_map(|path| path.canonicalize().ok()).collect()
     }
 
     /// Divides the images into those to train on and those held out, class by class.
