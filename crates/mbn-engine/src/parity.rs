@@ -17,6 +17,9 @@ pub use comparison::{Comparison, ParityError};
 pub use differences::Differences;
 pub use tolerance::Tolerance;
 
+/// Images that candle computes at once. The engine that is checked takes most of a device's memory for its larger batches.
+const AT_ONCE: usize = 16;
+
 /// Compares an engine's outputs with candle's on the same images.
 pub struct Parity {
     candle: Candle,
@@ -74,9 +77,17 @@ impl Parity {
     /// candle fails, cannot be made, or has another number of classes.
     pub fn compare(&mut self, images: &[f32], n: usize, found: &[f32]) -> Result<(), ParityError> {
         let candle = self.candle.engine()?;
-        require_sizes(n, found.len(), n * candle.classes())?;
-        let expected = candle.logits(Pixels::Float(images), n)?;
-        self.comparison.add(n, found, &expected)
+        let classes = candle.classes();
+        require_sizes(n, found.len(), n * classes)?;
+        let values = images.len().checked_div(n).unwrap_or_default();
+        for start in (0..n).step_by(AT_ONCE) {
+            let end = n.min(start + AT_ONCE);
+            let images = Pixels::Float(&images[start * values..end * values]);
+            let expected = candle.logits(images, end - start)?;
+            let found = &found[start * classes..end * classes];
+            self.comparison.add(end - start, found, &expected)?;
+        }
+        Ok(())
     }
 
     /// Whether the outputs compared so far are within the tolerance.
@@ -154,6 +165,16 @@ mod tests {
                 .ends_with("(the largest difference is above the tolerance)"),
             "{parity}"
         );
+        // More images than candle computes at once, of which the last has another one's outputs.
+        let n = AT_ONCE + 3;
+        let many: Vec<f32> = images.iter().copied().cycle().take(n * 3 * 32 * 32).collect();
+        let found_of_many: Vec<f32> = found.iter().copied().cycle().take(n * found.len() / 2).collect();
+        let mut parity = Parity::new(candle(), tolerance, false);
+        parity.compare(&many, n, &found_of_many).unwrap();
+        assert!(parity.passed() && parity.differences().images == n, "{parity}");
+        let wrong = [&found_of_many[..(n - 1) * found.len() / 2], tail].concat();
+        parity.compare(&many, n, &wrong).unwrap();
+        assert!(!parity.passed(), "{parity}");
         // The same with an engine that is made when it is needed, and once.
         let made = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let (counted, of) = (made.clone(), weights.clone());
