@@ -344,6 +344,7 @@ fn a_missing_file_is_skipped_and_a_lost_disk_is_not() {
         }
         ranks.wait().unwrap();
         assert!(trainer.train_epoch().unwrap() && trainer.finish_epoch().unwrap());
+        assert_eq!(trainer.progress.broken.train.len(), 1);
         ranks.wait().unwrap();
         if ranks.is_main() {
             std::fs::remove_dir_all(path.join("data/train")).unwrap();
@@ -357,8 +358,8 @@ fn a_missing_file_is_skipped_and_a_lost_disk_is_not() {
             "{error}"
         );
     }
-    let progress = load(path, "run").progress;
-    assert_eq!((progress.broken.train.len(), progress.history.len()), (1, 1));
+    // Each rank still holds the images in memory that it has read, so it took some steps before a batch had none.
+    assert_eq!(load(path, "run").progress.history.len(), 1);
 }
 
 /// A rank joins with what the main rank has saved, at the start and later.
