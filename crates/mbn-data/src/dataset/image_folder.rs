@@ -15,13 +15,13 @@ pub use error::FolderError;
 pub(super) use layout::has_train;
 
 use self::class_folders::Listing;
-use self::layout::{Layout, missing, name};
+use self::layout::{Layout, missing};
 use super::hold_out::{HoldOut, Share, update_with_path};
 use super::splits::{OpenOptions, Splits, folder_name, hex};
 use crate::decode::{DEFAULT_MAX_PIXELS, DecodeError, DecodeOptions, check_file_with, decode_file_with};
 use crate::image_source::ImageSource;
 use crate::picture::Picture;
-use crate::picture_files::{LeftOut, has_picture_extension, is_broken_link};
+use crate::picture_files::{LeftOut, has_picture_extension, is_broken_link, name_of};
 
 /// The files of a data set, as messages describe them.
 pub(super) const LAYOUT: &str = "`train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`";
@@ -74,7 +74,7 @@ pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderEr
         for (reason, folder) in layout.unused {
             let leads_to = |folder: PathBuf| used.iter().any(|place| place.starts_with(&folder));
             if !folder.canonicalize().is_ok_and(leads_to) {
-                left_out.add_named(reason, name(&folder));
+                left_out.add_named(reason, name_of(&folder));
             }
         }
     }

@@ -131,7 +131,6 @@ fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
             old.data_set
         ));
     }
-    let held_out = |training: &Training| training.val_fraction.map(|part| (part, training.seed));
     if held_out(&old) != held_out(&new) {
         return Some("its accuracy was measured on other images; `--publish` replaces it".into());
     }
@@ -147,6 +146,12 @@ fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
     }
     let (old, new) = (old.accuracy, new.accuracy);
     (old >= new).then(|| format!("its accuracy of {old:.2} % is at least the {new:.2} % of this run"))
+}
+
+/// The part of the images that a training held out to test on, and the seed that chose them; `None` of a data set with test images of
+/// its own.
+pub(crate) fn held_out(training: &Training) -> Option<(f64, u64)> {
+    training.val_fraction.map(|part| (part, training.seed))
 }
 
 #[cfg(test)]

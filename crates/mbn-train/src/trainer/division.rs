@@ -7,6 +7,7 @@ use mbn_data::Splits;
 use mbn_spec::{Metadata, Training};
 use mbn_weights::Weights;
 
+use crate::run::held_out;
 use crate::settings::Settings;
 
 /// How a run divides its data set.
@@ -17,8 +18,7 @@ pub(super) struct Division<'a> {
     test_fingerprint: &'a str,
 }
 
-/// The part of the images that is held out to test on, and the seed that chooses them; `None` of a data set with test images of its
-/// own.
+/// What [`held_out`] gives.
 type HeldOut = Option<(f64, u64)>;
 
 impl<'a> Division<'a> {
@@ -76,10 +76,6 @@ impl<'a> Division<'a> {
         training.data_set == self.data_set
             && classes.is_none_or(|classes| classes.iter().any(|class| self.classes.contains(class)))
     }
-}
-
-fn held_out(training: &Training) -> HeldOut {
-    training.val_fraction.map(|part| (part, training.seed))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::class_folders::{Listing, entries, has_images, has_images_below};
 use super::error::FolderError;
-use crate::picture_files::Reason;
+use crate::picture_files::{Reason, name_of};
 
 /// Names of the folder of training images, in any case.
 const TRAIN: &[&str] = &["train"];
@@ -112,8 +112,8 @@ fn one_of(names: &[&str], dir: &Path, listing: &Listing) -> Result<Option<PathBu
     match (found.next(), found.next()) {
         (Some(one), Some(other)) => Err(FolderError::TwoParts {
             path: dir.to_owned(),
-            one: name(one),
-            other: name(other),
+            one: name_of(one),
+            other: name_of(other),
         }),
         (Some(one), None) => Ok(Some(one.clone())),
         (None, _) => {
@@ -127,14 +127,6 @@ fn one_of(names: &[&str], dir: &Path, listing: &Listing) -> Result<Option<PathBu
 }
 
 fn is_named(folder: &Path, names: &[&str]) -> bool {
-    let name = name(folder);
+    let name = name_of(folder);
     names.iter().any(|known| known.eq_ignore_ascii_case(&name))
-}
-
-pub(super) fn name(folder: &Path) -> String {
-    folder
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
 }

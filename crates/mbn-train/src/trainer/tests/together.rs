@@ -24,6 +24,13 @@ fn train(ranks: usize, options: &Options) -> Vec<anyhow::Result<Outcome>> {
     })
 }
 
+/// The trainer of a rank, and the rank.
+fn joined(options: &Options, rank: Ranks) -> (Trainer, Rc<Ranks>) {
+    let rank = Rc::new(rank);
+    let trainer = start_together(options, &Device::Cpu, &rank).unwrap();
+    (trainer.unwrap(), rank)
+}
+
 /// Resumes the run in `run` on so many ranks, all of which must succeed.
 fn resume(ranks: usize, folder: &Path) {
     let run = folder.join("run");
@@ -67,8 +74,7 @@ fn sums_on_the_devices_train_as_those_of_the_cpu() {
     let options = options(path, "devices", more);
     on_ranks(2, |ranks| {
         connect_by(nccl, &ranks);
-        let ranks = Rc::new(ranks);
-        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        let (mut trainer, _) = joined(&options, ranks);
         assert_eq!(trainer.train().unwrap(), Outcome::Success);
     });
     let (cpu, devices) = (load(path, "cpu"), load(path, "devices"));
@@ -167,8 +173,7 @@ fn an_error_between_the_sums_of_batch_norm_saves_the_run_before_the_step() {
         "--batch-size 5 --class-weights balanced --sync-batch-norm",
     );
     let ended = on_ranks(3, |ranks| {
-        let ranks = Rc::new(ranks);
-        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        let (mut trainer, ranks) = joined(&options, ranks);
         assert!(trainer.train_epoch().unwrap() && trainer.finish_epoch().unwrap());
         let before = trainer.network.to_weights(Metadata::default()).unwrap();
         if ranks.rank() == 1 {
@@ -198,8 +203,7 @@ fn a_rank_without_images_takes_part_in_synchronised_batch_norm() {
     }
     let options = options(path, "run", "--batch-size 2 --sync-batch-norm --bad-images skip");
     let ended = on_ranks(2, |ranks| {
-        let ranks = Rc::new(ranks);
-        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        let (mut trainer, _) = joined(&options, ranks);
         assert_eq!(trainer.train().unwrap(), Outcome::Success);
         trainer.network.to_weights(Metadata::default()).unwrap()
     });
@@ -216,8 +220,7 @@ fn weights_that_differ_end_the_run() {
     pictures(path);
     let options = options(path, "run", "--batch-size 4");
     let ended = on_ranks(2, |ranks| {
-        let ranks = Rc::new(ranks);
-        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        let (mut trainer, ranks) = joined(&options, ranks);
         if ranks.rank() == 1 {
             let parameter = trainer.network.parameters().next().unwrap();
             let other = (parameter.tensor() * 1.0001).unwrap();
@@ -245,8 +248,7 @@ fn an_error_of_one_rank_saves_the_run_before_the_step() {
     let options = options(path, "run", "--batch-size 4 --seed 3 --no-flip");
     let broken = path.join("data/train/red/5.png");
     let ended = on_ranks(2, |ranks| {
-        let ranks = Rc::new(ranks);
-        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        let (mut trainer, ranks) = joined(&options, ranks);
         if ranks.is_main() {
             std::fs::remove_file(&broken).unwrap();
         }
@@ -315,8 +317,7 @@ fn a_run_that_diverges_in_the_last_step_of_an_epoch_says_so() {
     pictures(path);
     let options = options(path, "run", "--batch-size 4");
     let ended = on_ranks(2, |ranks| {
-        let ranks = Rc::new(ranks);
-        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        let (mut trainer, _) = joined(&options, ranks);
         assert!(trainer.train_epoch().unwrap());
         let parameter = trainer.network.parameters().next().unwrap();
         let broken = (parameter.tensor() * f64::NAN).unwrap();
@@ -337,8 +338,7 @@ fn a_missing_file_is_skipped_and_a_lost_disk_is_not() {
     // Each part is a single image.
     let options = options(path, "run", "--batch-size 2 --sync-batch-norm --bad-images skip");
     let ended = on_ranks(2, |ranks| {
-        let ranks = Rc::new(ranks);
-        let mut trainer = start_together(&options, &Device::Cpu, &ranks).unwrap().unwrap();
+        let (mut trainer, ranks) = joined(&options, ranks);
         if ranks.is_main() {
             std::fs::remove_file(path.join("data/train/red/5.png")).unwrap();
         }
@@ -373,8 +373,7 @@ fn a_run_goes_on_with_any_number_of_ranks() {
     started.save_every = "0".parse().unwrap();
     // The run ends within its second epoch.
     let files = on_ranks(2, |ranks| {
-        let ranks = Rc::new(ranks);
-        let mut trainer = start_together(&started, &Device::Cpu, &ranks).unwrap().unwrap();
+        let (mut trainer, ranks) = joined(&started, ranks);
         assert!(trainer.train_epoch().unwrap() && trainer.finish_epoch().unwrap());
         (ranks.is_main(), trainer.to_bytes().unwrap())
     });
