@@ -129,27 +129,35 @@ cuda-calls: cuda-toolkit ## Count what a training step asks of a CUDA device, wi
 gpu-bundle: ## Pack programs and tests for a machine with a GPU (DATA=DIR: its pictures, SM=90: the provider for that chip)
 	CARGO="$(CARGO)" PYTHON="$(PYTHON)" $(PYTHON) scripts/gpu/make_bundle.py $(if $(DATA),--data $(DATA)) $(if $(SM),--sm $(SM))
 
+# The Python of an environment, which is a link to an older file. The file `ready` says that all was installed.
+.venv-%/bin/python: .venv-%/ready ;
+
 # Downloads PyTorch (several gigabytes). To use a Python that has it, set BENCH_PYTHON, and REFERENCE_PYTHON below, to its path.
-.venv-bench/bin/python: benches/requirements.txt
+.venv-bench/ready: benches/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
+	touch $@
 
-.venv-reference/bin/python:
+.venv-reference/ready: tests/reference/requirements.txt
 	$(PYTHON) -m venv .venv-reference
 	.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -r tests/reference/requirements.txt
+	touch $@
 
-.venv-families/bin/python:
+.venv-families/ready: tests/reference/requirements.txt
 	$(PYTHON) -m venv .venv-families
 	.venv-families/bin/python -m pip install --quiet --disable-pip-version-check -r tests/reference/requirements.txt onnxruntime==1.31.1
+	touch $@
 
-.venv-foreign/bin/python: scripts/foreign_models_requirements.txt
+.venv-foreign/ready: scripts/foreign_models_requirements.txt
 	$(PYTHON) -m venv .venv-foreign
 	.venv-foreign/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/foreign_models_requirements.txt
+	touch $@
 
 # TensorFlow needs other versions of what it shares with PyTorch.
-.venv-keras/bin/python:
+.venv-keras/ready:
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 tf2onnx==1.17.0 pillow==13.0.0
+	touch $@
 
 .venv-interop/ready: scripts/interop_requirements.txt
 	$(PYTHON) -m venv .venv-interop

@@ -1,8 +1,11 @@
-//! Options before a subcommand. The parser takes what stands behind an option for a positional argument, also a subcommand's name.
+//! What the parser misunderstands: options before a subcommand, behind which it takes the subcommand's name for a positional
+//! argument, and a word that belongs to an option, which it takes for a subcommand.
 
 use std::ffi::{OsStr, OsString};
 
-use clap::error::ErrorKind;
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
 /// The options before a subcommand.
@@ -63,24 +66,72 @@ pub(crate) fn reordered(command: &Command, mut arguments: Vec<OsString>) -> Vec<
     arguments
 }
 
-/// The error about a conflict, or one that names the option that stands before the subcommand, if that is why.
+/// The parser's error, or one that says what is wrong: an option that stands before the subcommand, or a word that is none.
 pub(crate) fn explained(error: Error, command: &mut Command, arguments: &[OsString]) -> Error {
-    let leading = match error.kind() {
-        ErrorKind::ArgumentConflict | ErrorKind::UnknownArgument => Leading::of(command, arguments),
-        _ => None,
-    };
-    let Some((subcommand, option)) = leading.and_then(|leading| Some((leading.subcommand, leading.foreign?)))
-    else {
-        return error;
-    };
+    let is_conflict = matches!(
+        error.kind(),
+        ErrorKind::ArgumentConflict | ErrorKind::UnknownArgument
+    );
+    if is_conflict && let Some((subcommand, option)) = before_subcommand(command, arguments) {
+        let text = format!(
+            "`{option}` does not go with the subcommand `{subcommand}`, whose own options follow its name"
+        );
+        return command.error(ErrorKind::ArgumentConflict, text);
+    }
+    match stray(&error, command) {
+        Some(word) => {
+            let tip =
+                tip(command, arguments, &word).map_or_else(String::new, |tip| format!("\n\n  tip: {tip}"));
+            command.error(
+                ErrorKind::UnknownArgument,
+                format!("unexpected argument '{word}' found{tip}"),
+            )
+        }
+        None => error,
+    }
+}
+
+/// A subcommand's name, and the option before it that it does not have.
+fn before_subcommand(command: &Command, arguments: &[OsString]) -> Option<(String, String)> {
+    let leading = Leading::of(command, arguments)?;
     let name = arguments
-        .get(subcommand)
+        .get(leading.subcommand)
         .map(OsString::as_os_str)
         .map(OsStr::to_string_lossy);
-    let name = name.unwrap_or_default();
-    let text =
-        format!("`{option}` does not go with the subcommand `{name}`, whose own options follow its name");
-    command.error(ErrorKind::ArgumentConflict, text)
+    Some((name.unwrap_or_default().into_owned(), leading.foreign?))
+}
+
+/// The word that the parser takes for a subcommand although it is not like any. None if the program has positional arguments.
+fn stray(error: &Error, command: &Command) -> Option<String> {
+    let ContextValue::String(word) = error.get(ContextKind::InvalidSubcommand)? else {
+        return None;
+    };
+    let is_like_one = error.get(ContextKind::SuggestedSubcommand).is_some();
+    let is_other = !is_like_one && command.find_subcommand(word).is_none();
+    (is_other && command.get_positionals().next().is_none()).then(|| word.clone())
+}
+
+/// The option that the word is for: the one before it, which takes a value only after `=`, or the one that names a folder.
+fn tip(command: &Command, arguments: &[OsString], word: &str) -> Option<String> {
+    let at = arguments.iter().skip(1).position(|argument| argument == word)?;
+    let before = arguments.get(at).and_then(|argument| argument.to_str());
+    let before = before.and_then(|text| text.strip_prefix('-'));
+    let option = before.and_then(|option| find(command, option));
+    if let Some(name) = option
+        .filter(|(option, has_value)| option.is_require_equals_set() && !has_value)
+        .and_then(|(option, _)| option.get_long())
+    {
+        return Some(format!("write '--{name}={word}'"));
+    }
+    let names_folder = |option: &&Arg| {
+        option
+            .get_value_names()
+            .is_some_and(|names| names.iter().any(|name| name.as_str() == "DIR"))
+    };
+    let option = command.get_arguments().find(names_folder)?.get_long()?;
+    Path::new(word)
+        .is_dir()
+        .then(|| format!("write '--{option} {word}' for a folder"))
 }
 
 #[cfg(test)]
@@ -102,19 +153,35 @@ mod tests {
         common: CommonArgs,
     }
 
-    #[derive(Subcommand)]
+    #[derive(Debug, Subcommand)]
     enum Examine {
         /// Shows a file
         Show { file: String },
     }
 
-    fn parse(line: &str) -> Result<Options, String> {
-        let mut command = <Options as clap::CommandFactory>::command();
+    /// A program without positional arguments.
+    #[derive(Debug, Parser)]
+    #[command(name = "program", args_conflicts_with_subcommands = true)]
+    struct Named {
+        #[command(subcommand)]
+        command: Option<Examine>,
+        #[arg(long, value_name = "DIR")]
+        data: Option<String>,
+        #[arg(long, num_args(0..=1), require_equals(true), default_missing_value("true"))]
+        crop: Option<bool>,
+    }
+
+    fn parse_as<A: Parser>(line: &str) -> Result<A, String> {
+        let mut command = A::command();
         let arguments = line.split(' ').map(OsString::from).collect();
         let arguments = reordered(&command, arguments);
         let matches = command.try_get_matches_from_mut(arguments.clone());
         let matches = matches.map_err(|error| explained(error, &mut command, &arguments).to_string())?;
-        <Options as clap::FromArgMatches>::from_arg_matches(&matches).map_err(|error| error.to_string())
+        A::from_arg_matches(&matches).map_err(|error| error.to_string())
+    }
+
+    fn parse(line: &str) -> Result<Options, String> {
+        parse_as(line)
     }
 
     #[test]
@@ -156,5 +223,50 @@ mod tests {
         }
         let error = parse("program --gone show x").err().unwrap();
         assert!(error.contains("--gone"), "{error}");
+    }
+
+    #[test]
+    fn a_word_that_belongs_to_an_option_is_not_called_a_subcommand() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().display().to_string();
+        for (line, tip) in [
+            (
+                "program --crop false".to_owned(),
+                "write '--crop=false'".to_owned(),
+            ),
+            (
+                "program --data x --crop true".to_owned(),
+                "write '--crop=true'".to_owned(),
+            ),
+            (
+                format!("program {folder}"),
+                format!("write '--data {folder}' for a folder"),
+            ),
+            (
+                format!("program --crop=false {folder}"),
+                format!("write '--data {folder}'"),
+            ),
+        ] {
+            let error = parse_as::<Named>(&line).unwrap_err();
+            let word = line.rsplit(' ').next().unwrap();
+            assert!(
+                error.contains(&format!("unexpected argument '{word}' found")),
+                "{error}"
+            );
+            assert!(error.contains(&tip) && !error.contains("subcommand"), "{error}");
+        }
+        let error = parse_as::<Named>("program --data x gone").unwrap_err();
+        assert!(
+            error.contains("unexpected argument 'gone' found") && !error.contains("tip"),
+            "{error}"
+        );
+        // A subcommand's name with a letter wrong, and one behind another option.
+        let error = parse_as::<Named>("program shwo x").unwrap_err();
+        assert!(error.contains("a similar subcommand exists: 'show'"), "{error}");
+        let error = parse_as::<Named>("program --data x show y").unwrap_err();
+        assert!(
+            error.contains("`--data` does not go with the subcommand `show`"),
+            "{error}"
+        );
     }
 }

@@ -53,6 +53,7 @@ fn advise(error: OutputError) -> Error {
         OutputProblem::IsFolder => {
             format!("name a file in it, such as `{}`", quote(&error.path.join("NAME")))
         }
+        OutputProblem::NamesFolder => "leave out the end of the path, or add the name of a file".to_owned(),
         OutputProblem::NoFolder(folder) => format!("`mkdir -p {}` creates it", quote(folder)),
         OutputProblem::IsStream => {
             "name a file: the program writes a temporary file and renames it when it is complete".to_owned()

@@ -166,12 +166,20 @@ impl Batch {
 }
 
 impl Drop for Lanes {
-    /// Waits for the engines: a program that ends while a device computes for it can crash on the way out.
+    /// Ends the engines together, so that they are waited for together.
     fn drop(&mut self) {
         for lane in &mut self.lanes {
             lane.jobs = None;
         }
-        for thread in self.lanes.iter_mut().filter_map(|lane| lane.thread.take()) {
+    }
+}
+
+impl Drop for Lane {
+    /// Waits for the engine, also where a later one cannot be built: a program that ends while a device computes for it can crash on
+    /// the way out.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }

@@ -36,8 +36,8 @@ pub struct Runtime {
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
 /// Loads ONNX Runtime from the first of these places that has it: `explicit` (a file or folder that the user names),
-/// the environment variable `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the current folder or beside one of the
-/// program's parent folders, the same with `onnxruntime/cuda/lib/`, the program's own folder, the package `onnxruntime` in the
+/// the environment variable `ORT_DYLIB_PATH`, `onnxruntime/lib/` and `onnxruntime/cuda/lib/` in the repository
+/// that the program was built in, the program's own folder, the package `onnxruntime` in the
 /// Python environment that the program is installed in or that is active, the system's libraries.
 ///
 /// A library that cannot be used is an error where the user named it; elsewhere it is passed over with a

@@ -1,7 +1,7 @@
 //! Files that hold either the old content or the new, never a part of it.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ pub fn is_temporary(name: &OsStr) -> bool {
 /// Replaces `path` with `bytes`: writes them under a temporary name beside it, syncs and renames.
 ///
 /// # Errors
-/// As [`AtomicFile::create`]; any failure to write, sync or rename. The old file, if any, is then untouched.
+/// As [`AtomicFile::create`] and [`AtomicFile::commit`]; any failure to write, after which the old file, if any, is untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes)?;
@@ -40,7 +40,8 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Starts a file under a temporary name. It will replace `path`, or the file that the link `path` leads to.
+    /// Starts a file under a temporary name. It will replace `path`, or the file that the link `path` leads to, and then has the
+    /// permissions of the file that it replaces.
     ///
     /// # Errors
     /// The folder does not exist or cannot be written to, or `path` leads to something other than a file.
@@ -48,9 +49,10 @@ impl AtomicFile {
         let OutputKind::File(path) = OutputKind::of(path)? else {
             return Err(OutputProblem::IsStream.into());
         };
-        let file = temporary(folder_of(&path))?;
+        let (file, living) = temporary(folder_of(&path))?;
+        keep_permissions(&path, file.as_file());
         Ok(Self {
-            _living: Living::new(file.path()),
+            _living: living,
             file,
             path,
         })
@@ -61,10 +63,10 @@ impl AtomicFile {
         self.file.path()
     }
 
-    /// Syncs the file and gives it its name.
+    /// Syncs the file, gives it its name, and syncs the folder.
     ///
     /// # Errors
-    /// Any failure to sync or rename; the old file, if any, is then untouched.
+    /// Any failure to sync or rename; the old file, if any, is then untouched, unless the disk fails while the folder is synced.
     pub fn commit(self) -> io::Result<()> {
         self.file.as_file().sync_all()?;
         self.file.persist(&self.path).map_err(|error| error.error)?;
@@ -83,35 +85,81 @@ impl Write for AtomicFile {
     }
 }
 
-/// Copies a file to a name that must be free. The copy gets its name when it is whole. It is not synced: who copies many files can
-/// do it again.
+/// Copies a file to a name that must be free. The copy gets its name when it is whole. Nothing syncs it, which would take most of the
+/// time of many small copies.
 ///
 /// # Errors
 /// The file cannot be read or the copy not written; [`io::ErrorKind::AlreadyExists`] if the name is taken, which then stays as it is.
 pub fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
-    let mut file = temporary(folder_of(to))?;
+    let (mut file, _living) = temporary(folder_of(to))?;
     io::copy(&mut source, file.as_file_mut())?;
     file.persist_noclobber(to).map_err(|error| error.error)?;
     Ok(())
 }
 
-/// A file under a temporary name.
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+/// A file under a temporary name, which is locked while this process has it, so that others can tell it from a killed one's.
+fn temporary(folder: &Path) -> io::Result<(NamedTempFile, Living)> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
     // The mode is that of any new file, where `tempfile` would keep it from others.
     let create = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
-    builder.make_in(folder, create)
+    let file = builder.make_in(folder, create)?;
+    // Elsewhere than on Unix, a lock would keep this process's other readers out. Some network file systems have none.
+    if cfg!(unix) {
+        let _ = file.as_file().try_lock();
+    }
+    let living = Living::new(file.path());
+    Ok((file, living))
 }
 
-/// Makes the rename itself durable. Only Unix opens folders as files.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()
-    } else {
-        Ok(())
+/// Removes the temporary files in `folder` that killed processes left behind. Those that a process is writing stay.
+///
+/// # Errors
+/// The folder cannot be read. A file that cannot be removed does no harm.
+pub fn remove_abandoned(folder: &Path) -> io::Result<()> {
+    for entry in folder.read_dir()?.flatten() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && is_temporary(&entry.file_name()) && !is_in_use(&entry.path()) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
+    Ok(())
+}
+
+fn is_in_use(path: &Path) -> bool {
+    let locked = File::open(path).map(|file| file.try_lock());
+    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
+}
+
+/// Gives `file` the permissions of the file that it will replace, if there is one. They matter less than the content: where the
+/// system refuses, those of a new file stay.
+pub(crate) fn keep_permissions(replaced: &Path, file: &File) {
+    if let Ok(found) = replaced.metadata() {
+        let _ = file.set_permissions(found.permissions());
+    }
+}
+
+/// Makes a rename durable. Only Unix opens folders as files.
+///
+/// # Errors
+/// The disk fails. A folder that this process may not read, and a file system that does not sync folders, are no errors: the file
+/// has its name.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if cannot_sync(error.kind()) => Ok(()),
+        synced => synced,
+    }
+}
+
+fn cannot_sync(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Files, whatever they hold: reads a whole file under a limit, replaces a file atomically or by one that can be continued,
-//! makes a whole folder under a temporary name, checks that an output can be written before a program starts the work that makes it, and tells what a file
-//! is by its first bytes.
+//! makes a whole folder under a temporary name, checks that an output can be written before a program starts the work that makes
+//! it, and tells what a file is by its first bytes.
 
 pub mod atomic;
 mod file_id;

@@ -42,6 +42,9 @@ pub enum OutputProblem {
     /// The path is a folder's.
     #[error("it is a folder, expected a file")]
     IsFolder,
+    /// The path ends as only a folder's can, in `/` or `.`, although nothing has that name.
+    #[error("its end names a folder, expected the name of a file")]
+    NamesFolder,
     /// The path leads to something that cannot be replaced.
     #[error("it is a device, a pipe or an open file, expected a file that can be replaced")]
     IsStream,
@@ -114,7 +117,7 @@ impl OutputKind {
     /// Finds what `path` leads to. Opens nothing, and does not check that the folder exists.
     ///
     /// # Errors
-    /// It is a folder, leads through too many links, or the system does not say what it is.
+    /// It is a folder or ends as only a folder's path can, leads through too many links, or the system does not say what it is.
     pub fn of(path: &Path) -> Result<Self, OutputProblem> {
         let mut name = path.to_owned();
         for _ in 0..MAX_LINKS {
@@ -126,12 +129,23 @@ impl OutputKind {
                 Ok(found) if found.is_dir() => return Err(OutputProblem::IsFolder),
                 Ok(found) if !found.is_file() => return Ok(Self::Stream),
                 Ok(_) => return Ok(Self::File(name)),
+                Err(error) if is_absent(&error) && names_folder(&name) => {
+                    return Err(OutputProblem::NamesFolder);
+                }
                 Err(error) if is_absent(&error) => return Ok(Self::File(name)),
                 Err(error) => return Err(error.into()),
             }
         }
         Err(OutputProblem::TooManyLinks)
     }
+}
+
+/// Whether the path ends in a separator, `.` or `..`. [`Path`] leaves out the first two of them.
+fn names_folder(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
+    let last = text.rsplit(is_separator).next();
+    matches!(last, Some(b"" | b"." | b".."))
 }
 
 /// Whether the error means that nothing has this name, which is also true below something that is not a folder.

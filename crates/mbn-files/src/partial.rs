@@ -7,11 +7,20 @@ use std::path::{Path, PathBuf};
 
 use same_file::Handle;
 
-use crate::atomic::sync_folder;
+use crate::atomic::{keep_permissions, sync_folder};
 use crate::output::{OutputKind, OutputProblem, folder_of};
 
 /// What an unfinished output has after its name.
 const SUFFIX: &str = ".partial";
+
+/// `ENOLCK`, which NFS gives without its lock service and Rust has no kind for.
+const NO_LOCK_SERVICE: Option<i32> = if cfg!(target_os = "linux") {
+    Some(37)
+} else if cfg!(target_vendor = "apple") {
+    Some(77)
+} else {
+    None
+};
 
 /// Another process may finish and rename the file between opening and locking; then this one looks again, so often.
 const ATTEMPTS: usize = 100;
@@ -73,6 +82,13 @@ impl PartialFile {
         let partial = with_suffix(&path);
         let opened = open_locked(&partial).map_err(|problem| failed(&partial, problem));
         let (file, is_locked) = opened?;
+        // Not yet those of a file that only may be read, or nobody could continue this one.
+        if !path
+            .metadata()
+            .is_ok_and(|found| found.permissions().readonly())
+        {
+            keep_permissions(&path, &file);
+        }
         Ok(Self {
             file,
             partial,
@@ -130,11 +146,12 @@ impl PartialFile {
         self.file.seek(SeekFrom::Start(len)).map(drop)
     }
 
-    /// Syncs it and gives it its name.
+    /// Syncs it, gives it its name, and syncs the folder.
     ///
     /// # Errors
-    /// Any failure to sync or rename; the old file, if any, is then untouched.
+    /// Any failure to sync or rename; the old file, if any, is then untouched, unless the disk fails while the folder is synced.
     pub fn commit(mut self) -> io::Result<()> {
+        keep_permissions(&self.path, &self.file);
         self.file.sync_all()?;
         fs::rename(&self.partial, &self.path)?;
         self.is_done = true;
@@ -189,9 +206,7 @@ fn open_locked(partial: &Path) -> Result<(File, bool), PartialProblem> {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(PartialProblem::Locked),
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                return Ok((file, false));
-            }
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => return Ok((file, false)),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         // The process that held the lock may have given the file its name, or removed it.
@@ -200,6 +215,11 @@ fn open_locked(partial: &Path) -> Result<(File, bool), PartialProblem> {
         }
     }
     Err(PartialProblem::Locked)
+}
+
+/// Whether the file system has no locks, or the network's lock service does not run.
+fn has_no_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported || (NO_LOCK_SERVICE.is_some() && error.raw_os_error() == NO_LOCK_SERVICE)
 }
 
 fn still_has_its_name(file: &File, name: &Path) -> io::Result<bool> {

@@ -6,7 +6,7 @@ use crate::{Architecture, ConvLayer, LayerKind};
 pub const CLASSIFIER: &str = "fc";
 
 /// Some of a network's layers, by their place in [`Architecture::layer_names`]: the convolutions in running order, then
-/// the classifier.
+/// the classifier. No network has more than 32: a place beyond them is in no set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayerSet(u32);
 
@@ -28,19 +28,26 @@ impl LayerSet {
 
     /// Whether the layer is in the set.
     pub fn contains(self, layer: usize) -> bool {
-        layer < 32 && self.0 >> layer & 1 == 1
+        self.0 & Self::bit(layer) != 0
     }
 
     /// The set with one layer more.
     #[must_use]
     pub fn with(self, layer: usize) -> Self {
-        Self(self.0 | 1 << (layer & 31))
+        Self(self.0 | Self::bit(layer))
     }
 
     /// The set with one layer less.
     #[must_use]
     pub fn without(self, layer: usize) -> Self {
-        Self(self.0 & !(1 << (layer & 31)))
+        Self(self.0 & !Self::bit(layer))
+    }
+
+    fn bit(layer: usize) -> u32 {
+        u32::try_from(layer)
+            .ok()
+            .and_then(|layer| 1_u32.checked_shl(layer))
+            .unwrap_or(0)
     }
 
     /// Whether there is no layer in it.
@@ -143,5 +150,17 @@ mod tests {
         let one = LayerSet::from_names(&architecture, ["blocks.1"]).unwrap();
         assert_eq!(one, LayerSet::NONE.with(1).with(2));
         assert_eq!(LayerSet::first(28).len(), 28);
+    }
+
+    #[test]
+    fn a_place_that_no_network_has_is_in_no_set() {
+        let all = LayerSet::first(32);
+        assert_eq!(all.len(), 32);
+        for layer in [32, 33, 64, usize::MAX] {
+            assert!(!all.contains(layer));
+            assert_eq!((all.with(layer), all.without(layer)), (all, all));
+            assert!(LayerSet::NONE.with(layer).is_empty());
+        }
+        assert_eq!(LayerSet::first(40), all);
     }
 }

@@ -201,6 +201,15 @@ fn start<H: Copy>(
         )
     };
     require(&functions, "MPI_Init_thread", code)?;
+    // The levels are numbers that grow with what they allow.
+    if provided < handles.funneled {
+        return Err(CollectivesError::Failed {
+            function: "MPI_Init_thread",
+            reason: "this library allows no program with several threads, expected MPI_THREAD_FUNNELED; \
+                     use a library that was built with threads"
+                .to_owned(),
+        });
+    }
     let number = |function: &'static str, of: OfWorld<H>| {
         let mut number = 0;
         // SAFETY: MPI has been started, and the function writes one integer.

@@ -66,19 +66,16 @@ pub(super) fn implied(cuda: bool) -> Vec<(PathBuf, Origin)> {
         [DOWNLOAD, CUDA_DOWNLOAD]
     };
     let program = env::current_exe().and_then(|path| path.canonicalize()).ok();
-    let program_folders: Vec<_> = program.iter().flat_map(|path| path.ancestors().skip(1)).collect();
-    let in_each = |download: &'static str| {
-        absolute(download)
-            .into_iter()
-            .chain(program_folders.iter().map(move |folder| folder.join(download)))
-    };
+    let program = program.as_deref();
+    let roots: Vec<_> = program.into_iter().flat_map(repositories).collect();
+    let in_each = |download: &'static str| roots.iter().map(move |root| root.join(download));
     let downloads = downloads
         .into_iter()
         .flat_map(in_each)
         .map(|folder| (folder, Origin::Download));
-    let beside = program_folders
-        .first()
-        .map(|folder| (folder.to_path_buf(), Origin::BesideProgram));
+    let beside = program
+        .and_then(Path::parent)
+        .map(|folder| (folder.to_owned(), Origin::BesideProgram));
 
     let mut places: Vec<(PathBuf, Origin)> = downloads
         .chain(beside)
@@ -99,6 +96,15 @@ pub(super) fn implied(cuda: bool) -> Vec<(PathBuf, Origin)> {
         places.push((with_abi_version.into(), Origin::System));
     }
     places
+}
+
+/// The repository that a program is built in, and those around it: the folders with a `Cargo.toml` above the folder `target`. Other
+/// folders, such as the current one, are not trusted: whoever can write there could have a library loaded.
+fn repositories(program: &Path) -> impl Iterator<Item = &Path> {
+    let is_target = |folder: &&Path| folder.file_name() == Some(OsStr::new("target"));
+    let above = program.ancestors().skip(1).find(is_target).and_then(Path::parent);
+    let above = above.into_iter().flat_map(Path::ancestors);
+    above.take_while(|folder| folder.join("Cargo.toml").is_file())
 }
 
 /// The libraries in a Python environment: in the packages of each Python, the newest first, and conda's own.
@@ -224,6 +230,34 @@ mod tests {
         assert_eq!(in_packages(packages.path(), false), Some(version("1.32.0")));
         std::fs::remove_file(version("1.31.1")).unwrap();
         assert_eq!(in_packages(packages.path(), true), Some(version("1.32.0")));
+    }
+
+    #[test]
+    fn only_the_repository_of_a_built_program_is_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for package in ["a", "a/inner"] {
+            std::fs::create_dir_all(root.join(package)).unwrap();
+            std::fs::write(root.join(package).join("Cargo.toml"), "").unwrap();
+        }
+        let found = |program: &str| -> Vec<PathBuf> {
+            let program = root.join(program);
+            repositories(&program).map(Path::to_owned).collect()
+        };
+        assert_eq!(found("a/target/release/program"), [root.join("a")]);
+        assert_eq!(
+            found("a/inner/target/x86_64/debug/deps/program"),
+            [root.join("a/inner"), root.join("a")]
+        );
+        // Not a program's own folder, nor one where nothing is built.
+        for program in [
+            "a/program",
+            "a/bin/program",
+            "b/target/release/program",
+            "target/program",
+        ] {
+            assert!(found(program).is_empty(), "{program}");
+        }
     }
 
     #[test]

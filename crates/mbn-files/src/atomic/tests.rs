@@ -98,3 +98,50 @@ fn a_copy_takes_no_name_that_is_taken() {
     assert!(copy_new(&path("gone"), &path("d")).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
 }
+
+#[cfg(unix)]
+#[test]
+fn permissions_stay_those_of_the_replaced_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let (path, usual) = (folder.path().join("a"), folder.path().join("usual"));
+    fs::write(&usual, "").unwrap();
+    write(&path, b"one").unwrap();
+    assert_eq!(mode(&path), mode(&usual));
+    for kept in [0o600, 0o664, 0o400] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(kept)).unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(mode(&path), kept);
+        let mut partial = crate::PartialFile::open(&path).unwrap();
+        partial.write_all(b"three").unwrap();
+        partial.commit().unwrap();
+        assert_eq!((mode(&path), fs::read(&path).unwrap()), (kept, b"three".to_vec()));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn only_what_nobody_writes_any_more_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = AtomicFile::create(&folder.path().join("a")).unwrap();
+    file.write_all(b"one").unwrap();
+    let abandoned = folder.path().join(format!("{PREFIX}x{SUFFIX}"));
+    for path in [&abandoned, &folder.path().join("other.tmp")] {
+        fs::write(path, "").unwrap();
+    }
+    remove_abandoned(folder.path()).unwrap();
+    assert!(!abandoned.exists() && folder.path().join("other.tmp").exists());
+    file.commit().unwrap();
+    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"one");
+    assert!(remove_abandoned(&folder.path().join("gone")).is_err());
+}
+
+#[test]
+fn a_folder_that_cannot_be_synced_does_not_undo_the_rename() {
+    for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::InvalidInput] {
+        assert!(cannot_sync(kind));
+    }
+    // A disk that fails.
+    assert!(!cannot_sync(io::Error::from_raw_os_error(5).kind()));
+}

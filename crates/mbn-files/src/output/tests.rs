@@ -35,6 +35,26 @@ fn a_folder_and_a_path_below_a_file_are_refused() {
 }
 
 #[test]
+fn a_path_that_ends_like_a_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    for name in ["new/", "new//", "file/", "new/.", "new/..", "file/."] {
+        // `Path::join` keeps what a user typed.
+        let path = folder.path().join(name);
+        for folders in [Folders::Present, Folders::Created] {
+            let found = message(&path, folders);
+            assert!(
+                found.ends_with("its end names a folder, expected the name of a file"),
+                "{name}: {found}"
+            );
+        }
+        assert!(crate::atomic::write(&path, b"new").is_err(), "{name}");
+    }
+    assert!(check_output_file(&folder.path().join(".hidden"), Folders::Present).is_ok());
+    assert!(check_output_file(&folder.path().join("dot."), Folders::Present).is_ok());
+}
+
+#[test]
 fn a_missing_folder_is_refused_unless_the_caller_creates_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
