@@ -16,9 +16,10 @@ use crate::location::Location;
 use crate::object::Object;
 use crate::ranges::Ranges;
 use crate::scheme::Scheme;
-use crate::store::{self, SharedClient, Store};
+use crate::store::{self, Store};
 use crate::stream::ObjectStream;
 use crate::threads::Threads;
+use crate::web_client::SharedClient;
 
 /// The way to stores. Clones share connections and limits.
 #[derive(Clone, Debug)]

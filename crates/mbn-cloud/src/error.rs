@@ -61,6 +61,9 @@ pub enum CloudErrorKind {
     /// The transfer ended early, each time.
     #[error("the transfer broke off: {0}")]
     Broken(String),
+    /// It is not the object any more of which the first parts were read.
+    #[error("another object took its place while it was read")]
+    Replaced,
     /// The object is too large for its purpose.
     #[error("it has {bytes} bytes, the limit is {limit}")]
     TooLarge {

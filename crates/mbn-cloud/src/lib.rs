@@ -17,6 +17,7 @@ mod scheme;
 mod store;
 mod stream;
 mod threads;
+mod web_client;
 
 pub use bytes::Bytes;
 pub use cloud::{Cloud, Place};

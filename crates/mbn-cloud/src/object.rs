@@ -6,6 +6,7 @@ use object_store::Error;
 use object_store::path::Path;
 
 use crate::error::{CloudError, CloudErrorKind};
+use crate::scheme::{Scheme, scheme};
 use crate::store::Store;
 
 /// An object, whether it exists or not.
@@ -28,6 +29,11 @@ impl Object {
             "" => self.url.split(['?', '#']).next().unwrap_or_default(),
             _ => &self.url,
         }
+    }
+
+    /// Whether it is a file on a web server.
+    pub(crate) fn is_on_web(&self) -> bool {
+        scheme(&self.url) == Some(Scheme::Http)
     }
 
     pub(crate) fn error(&self, error: &Error) -> CloudError {

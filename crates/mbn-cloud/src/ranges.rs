@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use object_store::ObjectStoreExt;
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio::task::JoinHandle;
 
-use crate::error::CloudError;
+use crate::error::{CloudError, CloudErrorKind};
 use crate::object::Object;
 use crate::stream::Trouble;
 use crate::threads::Threads;
@@ -24,6 +25,8 @@ const AHEAD: u64 = 3;
 pub struct Ranges {
     object: Object,
     len: u64,
+    /// Shows that it is still the same object, if the store has such tags.
+    tag: Option<String>,
     threads: Threads,
     blocks: Mutex<BTreeMap<u64, Block>>,
     trouble: Trouble,
@@ -37,11 +40,11 @@ enum Block {
 
 impl Ranges {
     pub(crate) fn open(object: Object, threads: Threads) -> Result<Self, CloudError> {
-        let found = threads.runtime().block_on(object.store.store.head(&object.path));
-        let len = found.map_err(|error| object.error(&error))?.size;
+        let found = threads.runtime().block_on(about(&object))?;
         Ok(Self {
             object,
-            len,
+            len: found.size,
+            tag: found.e_tag,
             threads,
             blocks: Mutex::default(),
             trouble: Trouble::default(),
@@ -123,11 +126,83 @@ impl Ranges {
     }
 
     fn fetch(&self, number: u64) -> Block {
-        let (object, start) = (self.object.clone(), number * BLOCK);
+        let (object, tag, start) = (self.object.clone(), self.tag.clone(), number * BLOCK);
         let end = self.len.min(start + BLOCK);
         Block::Coming(self.threads.runtime().spawn(async move {
-            let got = object.store.store.get_range(&object.path, start..end).await;
-            got.map_err(|error| object.error(&error))
+            let options = part(start..end);
+            let got = object.store.store.get_opts(&object.path, options).await;
+            let got = got.map_err(|error| object.error(&error))?;
+            if got.meta.e_tag != tag {
+                return Err(CloudErrorKind::Replaced.of(object.url()));
+            }
+            got.bytes().await.map_err(|error| object.broken(&error))
         }))
+    }
+}
+
+/// The size and the tag of an object. A web server may refuse to tell them alone, as for an address that is signed for reading only.
+async fn about(object: &Object) -> Result<ObjectMeta, CloudError> {
+    let store = &object.store.store;
+    let found = store
+        .head(&object.path)
+        .await
+        .map_err(|error| object.error(&error));
+    match found {
+        Err(error) if object.is_on_web() && error.kind != CloudErrorKind::MissingFile => {
+            let got = store.get_opts(&object.path, part(0..1)).await;
+            got.map(|got| got.meta)
+                .map_err(|second| match object.error(&second).kind {
+                    CloudErrorKind::NoParts => CloudErrorKind::NoParts.of(object.url()),
+                    _ => error,
+                })
+        }
+        found => found,
+    }
+}
+
+fn part(range: Range<u64>) -> GetOptions {
+    GetOptions {
+        range: Some(GetRange::Bounded(range)),
+        ..GetOptions::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::ObjectStore;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn parts_of_two_objects_are_not_mixed() {
+        let threads = Threads::start().unwrap();
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let path = Path::from("a");
+        let put = |byte: u8, len: u64| {
+            let content = vec![byte; usize::try_from(len).unwrap()];
+            let put = store.put(&path, content.into());
+            threads.runtime().block_on(put).unwrap();
+        };
+        let len = (AHEAD + 3) * BLOCK;
+        put(1, len);
+        let object = Object {
+            url: "s3://bucket/a".into(),
+            store: Arc::new(Store {
+                store: Arc::clone(&store),
+                has_credentials: true,
+            }),
+            path: path.clone(),
+        };
+        let ranges = Ranges::open(object, threads.clone()).unwrap();
+        assert_eq!(ranges.len(), len);
+        assert!(ranges.read(BLOCK - 1, 2).unwrap().iter().all(|byte| *byte == 1));
+        put(2, len + 1);
+        let error = ranges.read(len - 2, 2).unwrap_err().to_string();
+        assert!(error.contains("another object took its place"), "{error}");
     }
 }

@@ -1,16 +1,16 @@
 //! Connections to stores, made as the environment says.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-use object_store::client::{HttpClient, HttpConnector};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
 use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, Error, ObjectStore, Result, RetryConfig};
 
 use crate::scheme::Scheme;
+use crate::web_client::SharedClient;
 
 /// Variables of which one shows that the environment has credentials for S3, or that none are needed.
 const S3: [&str; 6] = [
@@ -123,20 +123,6 @@ pub(crate) fn web(url: &str, client: &SharedClient) -> Result<Store> {
         store: Arc::new(builder.build()?),
         has_credentials: true,
     })
-}
-
-/// One HTTP client for many stores.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SharedClient(Arc<OnceLock<HttpClient>>);
-
-impl HttpConnector for SharedClient {
-    fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
-        if let Some(client) = self.0.get() {
-            return Ok(client.clone());
-        }
-        let client = object_store::client::ReqwestConnector::default().connect(options)?;
-        Ok(self.0.get_or_init(|| client).clone())
-    }
 }
 
 /// Half a minute of patience with a server that fails: it may be busy, but one that is not there should be known soon.

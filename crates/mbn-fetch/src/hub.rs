@@ -35,9 +35,10 @@ pub use settings::{Hub, Token};
 use crate::transfer::Tick;
 
 /// What stands beside weights and models and says how they are used.
-const BESIDE: [&str; 4] = [
+const BESIDE: [&str; 5] = [
     "config.json",
     "preprocessor_config.json",
+    "processor_config.json",
     "labels.txt",
     "synset.txt",
 ];

@@ -8,6 +8,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Component, Path};
 
 use flate2::read::MultiGzDecoder;
+use mbn_files::{AtomicFolder, folder_of};
 use tar::{Entry, EntryType};
 
 use crate::verify::Watched;
@@ -31,24 +32,19 @@ pub(crate) fn unpack(
     target: &Path,
     on_progress: &mut OnProgress,
 ) -> Result<(), FetchError> {
-    let parent = target.parent().unwrap_or(Path::new("."));
-    let prefix = format!(".{}-", archive.folder);
-    let folder = tempfile::Builder::new()
-        .prefix(&prefix)
-        .tempdir_in(parent)
-        .map_err(|error| FetchError::disk(parent, error))?;
+    let folder = AtomicFolder::create(target).map_err(|error| FetchError::disk(folder_of(target), error))?;
     let mut watched =
         Watched::open(path, Step::Unpack, on_progress).map_err(|error| FetchError::disk(path, error))?;
-    let result = members(archive, path, &mut watched, folder.path());
+    let result = members(archive, path, &mut watched, folder.temporary_path());
     if watched.stopped {
         return Err(FetchError::Interrupted);
     }
     result?;
-    if let Some(member) = missing(archive, folder.path()) {
+    if let Some(member) = missing(archive, folder.temporary_path()) {
         let member = format!("{}/{member}", archive.folder);
         return Err(FetchError::MissingMember { member });
     }
-    publish(folder, target, parent).map_err(|error| FetchError::disk(target, error))
+    folder.commit().map_err(|error| FetchError::disk(target, error))
 }
 
 /// Writes the listed members into `folder`.
@@ -73,7 +69,6 @@ fn members(archive: &Archive, path: &Path, reader: &mut impl Read, folder: &Path
             created => created.map_err(disk)?,
         };
         copy(&mut entry, &mut file, malformed, disk)?;
-        file.sync_all().map_err(disk)?;
     }
     Ok(())
 }
@@ -122,22 +117,4 @@ fn copy(
             bytes => to.write_all(&chunk[..bytes]).map_err(&disk)?,
         }
     }
-}
-
-/// Gives the folder its name.
-fn publish(folder: tempfile::TempDir, target: &Path, parent: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        // Temporary folders are private; this one gets the usual permissions.
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
-        File::open(folder.path())?.sync_all()?;
-    }
-    std::fs::rename(folder.path(), target)?;
-    // It has lost its temporary name, so there is nothing to remove.
-    let _ = folder.keep();
-    if cfg!(unix) {
-        File::open(parent)?.sync_all()?;
-    }
-    Ok(())
 }

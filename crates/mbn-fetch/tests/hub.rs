@@ -90,6 +90,16 @@ fn weights_and_what_stands_beside_them_get_the_layout_of_the_hubs_library() {
     if cfg!(unix) {
         assert_eq!(fs::read_link(&fetched.path).unwrap(), Path::new(&blob));
     }
+    // Others who share the cache may read what this process may write there.
+    let usual = repository.join("usual");
+    fs::write(&usual, "").unwrap();
+    let permissions = |path: &Path| path.metadata().unwrap().permissions();
+    for note in [
+        "refs/main".into(),
+        format!(".no_exist/{COMMIT}/preprocessor_config.json"),
+    ] {
+        assert_eq!(permissions(&repository.join(note)), permissions(&usual));
+    }
     let mut left: Vec<_> = fs::read_dir(repository.join("blobs"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -119,12 +129,13 @@ fn weights_and_what_stands_beside_them_get_the_layout_of_the_hubs_library() {
 /// What describes a model in the folder `onnx` stands above it; its constants may be in a file beside it.
 #[test]
 fn a_model_comes_with_its_constants_and_what_describes_it() {
-    let files: [(&str, &[u8]); 6] = [
+    let files: [(&str, &[u8]); 7] = [
         ("onnx/model.onnx", &weights()),
         ("onnx/model.onnx_data", &weights()[1..]),
         ("onnx/model_fp16.onnx", b"another"),
         ("config.json", CONFIG),
         ("preprocessor_config.json", b"{}"),
+        ("processor_config.json", b"{\"image_processor\": {}}"),
         ("labels.txt", b"cat"),
     ];
     let (server, folder) = (FakeHub::start(&files, Habits::default()), TempDir::new().unwrap());
@@ -287,6 +298,25 @@ fn a_download_resumes_where_another_process_left_it() {
         fs::write(blobs.join(format!("{}.incomplete", etag(&weights()))), left).unwrap();
         assert_eq!(fs::read(get(&hub, "").unwrap().path).unwrap(), weights());
         assert_eq!(server.ranges(), expected);
+    }
+}
+
+/// Without a size and a checksum, nothing would tell that another process left something else.
+#[test]
+fn a_part_that_nothing_can_check_is_fetched_again() {
+    let name = &etag(&weights())[..40];
+    let habits = Habits {
+        is_reticent: true,
+        ..Habits::default()
+    };
+    for left in [vec![1; 70_000], vec![1; 200_000]] {
+        let (server, folder) = (usual(habits.clone()), TempDir::new().unwrap());
+        let hub = hub_at(&server.endpoint, &folder);
+        let blobs = repository(&hub).join("blobs");
+        fs::create_dir_all(&blobs).unwrap();
+        fs::write(blobs.join(format!("{name}.incomplete")), left).unwrap();
+        assert!(fs::read(get(&hub, "").unwrap().path).unwrap() == weights());
+        assert_eq!(server.ranges(), [None]);
     }
 }
 

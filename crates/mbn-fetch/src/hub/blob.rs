@@ -55,11 +55,12 @@ fn download(
     let part = cache.part(&head.etag);
     let disk = |error| HubError::disk(&part, error);
     create_parent(&part).map_err(disk)?;
-    // More bytes than the file has are none of its.
-    if head
-        .size
-        .is_some_and(|size| part.metadata().is_ok_and(|part| part.len() > size))
-    {
+    // More bytes than the file has are none of its. With neither a length nor a checksum, nothing would notice that some are wrong.
+    let is_suspect = match head.size {
+        Some(size) => length(&part).map_err(disk)? > size,
+        None => !has_sum(head) && part.is_file(),
+    };
+    if is_suspect {
         std::fs::remove_file(&part).map_err(disk)?;
     }
     let finished = |have| head.size == Some(have) && part.is_file();
@@ -88,6 +89,11 @@ fn download(
     std::fs::rename(&part, &blob).map_err(|error| HubError::disk(&blob, error))
 }
 
+/// Whether the name of the content is its SHA-256.
+fn has_sum(head: &Head) -> bool {
+    head.etag.len() == 64
+}
+
 /// Compares the content with its size, and with its SHA-256 where that is its name. A wrong one is removed.
 fn verify(name: &HubName, part: &Path, head: &Head, tick: &mut Tick) -> Result<(), HubError> {
     let disk = |error| HubError::disk(part, error);
@@ -101,7 +107,7 @@ fn verify(name: &HubName, part: &Path, head: &Head, tick: &mut Tick) -> Result<(
             source: format!("the server sent {found} bytes, expected {expected}").into(),
         });
     }
-    if head.etag.len() != 64 {
+    if !has_sum(head) {
         return Ok(());
     }
     let mut file = File::open(part).map_err(disk)?;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tempfile::NamedTempFile;
+use mbn_files::atomic;
 
 use super::name::is_commit;
 use super::{Hub, HubError, HubName, wait_for};
@@ -189,8 +189,5 @@ pub(super) fn create_parent(path: &Path) -> io::Result<()> {
 /// Writes a small file, whole or not at all.
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     create_parent(path)?;
-    let mut file = NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-    file.write_all(content)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    atomic::write(path, content)
 }

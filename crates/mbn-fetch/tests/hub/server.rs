@@ -29,6 +29,8 @@ pub struct Habits {
     pub slow: bool,
     /// ETag of every file instead of its own.
     pub etag: Option<&'static str>,
+    /// Whether it keeps the size and the checksum of a large file to itself.
+    pub is_reticent: bool,
     /// Where every file is redirected to instead.
     pub redirect: Option<&'static str>,
 }
@@ -42,6 +44,7 @@ impl Default for Habits {
             lies: false,
             slow: false,
             etag: None,
+            is_reticent: false,
             redirect: None,
         }
     }
@@ -237,9 +240,13 @@ impl State {
         let head = match (self.habits.redirect, content.len() >= LARGE) {
             (Some(to), _) => format!("302 Found\r\nLocation: {to}"),
             (None, true) => {
-                let (name, size, store) = (self.etag(content), content.len(), &self.store);
+                let (name, store) = (self.etag(content), &self.store);
+                let size = match self.habits.is_reticent {
+                    true => String::new(),
+                    false => format!("\r\nX-Linked-Size: {}", content.len()),
+                };
                 format!(
-                    "302 Found\r\nLocation: {store}/{}?Signature=secret\r\nX-Linked-ETag: \"{name}\"\r\nX-Linked-Size: {size}",
+                    "302 Found\r\nLocation: {store}/{}?Signature=secret\r\nX-Linked-ETag: \"{name}\"{size}",
                     sha256(content)
                 )
             }
@@ -249,7 +256,11 @@ impl State {
     }
 
     fn etag(&self, content: &[u8]) -> String {
-        self.habits.etag.map_or_else(|| etag(content), str::to_owned)
+        let mut name = self.habits.etag.map_or_else(|| etag(content), str::to_owned);
+        if self.habits.is_reticent {
+            name.truncate(40);
+        }
+        name
     }
 
     /// Status line with headers, and body, of the second server.

@@ -16,11 +16,16 @@ pub use without::{Content, Download};
 #[cfg(not(feature = "cloud"))]
 pub(super) use without::{Objects, Remote};
 
-/// What the URLs of inputs begin with.
-const SCHEMES: [&str; 5] = ["s3://", "gs://", "az://", "http://", "https://"];
+/// What the URLs of inputs begin with: S3 and Google Cloud Storage by all their names, Azure, and web servers.
+const SCHEMES: [&[u8]; 8] = [b"s3", b"s3a", b"s3n", b"gs", b"gcs", b"az", b"http", b"https"];
 
 /// Whether a path is the URL of an input.
 pub(super) fn is_url(path: &Path) -> bool {
     let path = path.as_os_str().as_encoded_bytes();
-    SCHEMES.iter().any(|scheme| path.starts_with(scheme.as_bytes()))
+    let end = path.windows(3).position(|part| part == b"://");
+    end.is_some_and(|end| {
+        SCHEMES
+            .iter()
+            .any(|scheme| scheme.eq_ignore_ascii_case(&path[..end]))
+    })
 }

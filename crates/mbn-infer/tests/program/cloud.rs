@@ -6,7 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::{NAMES, Run, failure, pictures, program, results, success};
-use server::Server;
+use server::{Length, Server};
 
 fn read(folder: &TempDir, name: &str) -> Vec<u8> {
     std::fs::read(folder.path().join(name)).unwrap()
@@ -118,6 +118,40 @@ fn pictures_on_a_web_server_are_classified_as_files_are() {
     }
 }
 
+/// A server that makes its answers as they are sent does not know their length.
+#[test]
+fn servers_need_not_tell_a_length() {
+    let folder = pictures();
+    let server = served(&folder);
+    let base = server.url("photos/");
+    let tar = format!("{base}all.tar");
+    let urls = NAMES.map(|name| format!("{base}{name}"));
+    for length in [Length::Chunked, Length::Closed] {
+        server.tell_length(length);
+        let found = results(&failure(json(&folder, &server).args(&urls), 3));
+        assert_eq!(found, expected(&folder, &server, &base), "{length:?}");
+        let found = results(&failure(json(&folder, &server).arg(&tar), 3));
+        assert_eq!(
+            found,
+            expected(&folder, &server, &format!("{tar}/")),
+            "{length:?}"
+        );
+    }
+    // Such a file is in memory as a whole.
+    server.put("photos/large.tar", vec![0; (64 << 20) + 1]);
+    let large = format!("{base}large.tar");
+    let found = results(&failure(json(&folder, &server).args([&large, &urls[0]]), 3));
+    assert!(
+        found[0]
+            .1
+            .as_str()
+            .unwrap()
+            .contains("does not tell the file's length"),
+        "{found:?}"
+    );
+    assert_eq!(found[1], expected(&folder, &server, &base)[0]);
+}
+
 #[test]
 fn transfers_that_break_off_are_repeated() {
     let folder = pictures();
@@ -216,6 +250,38 @@ fn a_bucket_is_read_like_a_folder() {
     failure(json(&folder, &server).args(["--evaluate", "s3://photos/"]), 1);
 }
 
+/// What some tools leave in buckets, and what others call the scheme.
+#[test]
+fn empty_objects_cost_nothing_and_other_names_of_s3_are_known() {
+    let folder = pictures();
+    let server = served(&folder);
+    server.put("photos/photos.backup/", Vec::new());
+    server.put("photos/1.done", Vec::new());
+    server.put("photos/_SUCCESS", Vec::new());
+    for scheme in ["s3", "s3a", "S3"] {
+        let base = format!("{scheme}://photos/");
+        let found = results(&failure(json(&folder, &server).arg(&base), 3));
+        assert_eq!(found, expected(&folder, &server, &base));
+    }
+}
+
+/// A key that cannot be used ends the listing, and with it the run: what follows would be lost.
+#[test]
+fn a_listing_that_cannot_go_on_is_an_error() {
+    let folder = pictures();
+    let server = served(&folder);
+    server.put("photos/b//x.png", read(&folder, "a.png"));
+    for page in [1, 1000] {
+        server.page(page);
+        let run = failure(json(&folder, &server).arg("s3://photos/"), 1);
+        assert!(
+            run.stderr.contains("cannot list all of `s3://photos/`") && run.stderr.contains("b//x.png"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
 #[test]
 fn an_output_of_objects_is_continued() {
     let folder = pictures();
@@ -285,6 +351,11 @@ fn tables_are_read_in_parts() {
         let found = results(&failure(json(&folder, &server).arg(&url), 3));
         assert_eq!(found, numbered(&url.replace('*', "t")), "{url}");
     }
+    // An address that is signed for reading refuses to tell the size alone.
+    server.without_heads();
+    let url = server.url("photos/t.parquet");
+    let found = results(&failure(json(&folder, &server).arg(&url), 3));
+    assert_eq!(found, numbered(&url));
     server.without_ranges();
     let found = results(&failure(
         json(&folder, &server).arg(server.url("photos/t.parquet")),

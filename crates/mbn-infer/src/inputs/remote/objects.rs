@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use mbn_cli::Hint;
-use mbn_cloud::{Bytes, Cloud, CloudError, Listed, Listing, Object, Place, Ranges};
+use mbn_cloud::{Bytes, Cloud, CloudError, CloudErrorKind, Listed, Listing, Object, Place, Ranges};
 use mbn_data::{FIRST_BYTES, LeftOut, MAX_FILE_BYTES, is_picture_name};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
@@ -107,6 +107,9 @@ impl Objects {
                         return Ok(Some(Found::Input(Box::new(self.without_pictures()))));
                     }
                     None => break None,
+                    Some(Err(error)) if !self.is_empty || matches!(error.kind, CloudErrorKind::Name(_)) => {
+                        return Err(incomplete(&error));
+                    }
                     Some(Err(error)) => break Some(Err(error)),
                     Some(Ok(listed)) if is_wanted(&self.cloud, &listed, &mut self.left_out)? => {
                         break Some(Ok((listed.object, Some(listed.is_matched))));
@@ -194,6 +197,9 @@ fn is_wanted(cloud: &Cloud, listed: &Listed, left_out: &mut LeftOut) -> Result<b
     }
     let mut failure = None;
     let first_bytes = || {
+        if listed.size == 0 {
+            return Vec::new();
+        }
         let bytes = cloud.first_bytes(&listed.object, FIRST_BYTES.min(listed.size));
         bytes.unwrap_or_else(|error| {
             failure = Some(error);
@@ -220,6 +226,17 @@ fn failed(error: CloudError) -> Result<Input> {
             ..Input::file(PathBuf::from(&*error.url))
         }),
     }
+}
+
+/// The error that ends the run where a store lists some objects and not the others, which then would be lost.
+fn incomplete(error: &CloudError) -> anyhow::Error {
+    if error.is_of_store() {
+        return of_store(error);
+    }
+    let failed = Err::<(), _>(anyhow!("cannot list all of `{}`: {}", error.url, error.kind));
+    let hinted =
+        failed.hint(|| "name the objects in a list instead (`--list`), or rename this one".to_owned());
+    hinted.err().unwrap_or_else(|| anyhow!(error.clone()))
 }
 
 /// The error that ends the run.

@@ -20,11 +20,25 @@ struct State {
     cut: (String, usize),
     has_tags: bool,
     has_ranges: bool,
+    /// Whether it answers requests for an answer's head alone.
+    has_heads: bool,
+    length: Length,
     page: usize,
     stall_every: usize,
     asked: Vec<String>,
     now: usize,
     most: usize,
+}
+
+/// How the client knows where an answer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// The server tells it before the answer.
+    Told,
+    /// Each piece tells its own.
+    Chunked,
+    /// The connection ends with it.
+    Closed,
 }
 
 /// What is answered.
@@ -46,6 +60,8 @@ impl Server {
             cut: (String::new(), 0),
             has_tags: true,
             has_ranges: true,
+            has_heads: true,
+            length: Length::Told,
             page: 1000,
             stall_every: 0,
             asked: Vec::new(),
@@ -92,6 +108,14 @@ impl Server {
 
     pub fn without_ranges(&self) {
         self.state().has_ranges = false;
+    }
+
+    pub fn without_heads(&self) {
+        self.state().has_heads = false;
+    }
+
+    pub fn tell_length(&self, length: Length) {
+        self.state().length = length;
     }
 
     /// How many objects are listed at once.
@@ -145,31 +169,45 @@ fn serve(connection: TcpStream, state: &Mutex<State>) -> Option<()> {
         if stalls {
             thread::sleep(Duration::from_millis(50));
         }
-        let answer = state.lock().unwrap().answer(&target, range);
+        let (answer, length) = {
+            let mut state = state.lock().unwrap();
+            let answer = state.answer(&method, &target, range);
+            (answer, state.length)
+        };
         let Answer {
             status,
             headers,
-            body,
-            sent,
+            mut body,
+            mut sent,
         } = answer;
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n",
-            body.len()
-        );
         let is_cut = sent < body.len() && method == "GET";
+        let told = match length {
+            Length::Told => format!("content-length: {}", body.len()),
+            Length::Chunked => "transfer-encoding: chunked".to_owned(),
+            Length::Closed => "connection: close".to_owned(),
+        };
+        if length == Length::Chunked && !is_cut {
+            let half = body.len() / 2;
+            let pieces = [&body[..half], &body[half..]].into_iter();
+            let pieces = pieces.filter(|piece| !piece.is_empty());
+            let chunk = |piece: &[u8]| [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
+            body = pieces.flat_map(chunk).chain(*b"0\r\n\r\n").collect();
+            sent = body.len();
+        }
+        let head = format!("HTTP/1.1 {status}\r\n{told}\r\n{headers}\r\n");
         let sent = if method == "HEAD" { 0 } else { sent };
         // Before the answer: whoever has it may ask again at once.
         state.lock().unwrap().now -= 1;
         connection.write_all(head.as_bytes()).ok()?;
         connection.write_all(&body[..sent]).ok()?;
-        if is_cut {
+        if is_cut || length == Length::Closed {
             return None;
         }
     }
 }
 
 impl State {
-    fn answer(&mut self, target: &str, range: Option<(String, String)>) -> Answer {
+    fn answer(&mut self, method: &str, target: &str, range: Option<(String, String)>) -> Answer {
         let (name, query) = target.split_once('?').unwrap_or((target, ""));
         let name = name.trim_start_matches('/');
         if query.contains("list-type=2") {
@@ -184,7 +222,7 @@ impl State {
             sent: body.len(),
             body: body.as_bytes().to_vec(),
         };
-        if self.refused.contains(name) {
+        if self.refused.contains(name) || (method == "HEAD" && !self.has_heads) {
             return plain("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>");
         }
         let Some(content) = self.files.get(name) else {
