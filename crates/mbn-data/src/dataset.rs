@@ -9,7 +9,9 @@ mod stl10;
 use std::path::{Path, PathBuf};
 
 pub use hold_out::{HoldOut, Share};
-pub use image_folder::{ClassFolders, FolderError, ImageFolder, class_folders, labelled_folder};
+pub use image_folder::{
+    ClassFolders, FolderError, FolderWarning, ImageFolder, class_folders, labelled_folder,
+};
 pub use splits::{OpenOptions, Splits};
 pub use stl10::{Stl10, Stl10Error, Stl10ErrorKind};
 

@@ -1,9 +1,13 @@
 //! Picture files to upright RGB bytes. The content decides the format, not the name; a file that lacks pixels is an error.
 //!
+//! All threads share a budget of memory for the pictures that they decode at once, and wait for each other where it is used
+//! up. What a function has returned counts no more, unless [`holding_memory`] lets it.
+//!
 //! A new decoder is a file here and an arm in [`decode_bytes_with`] and [`check_bytes`]; a new format also needs entries in
 //! `picture_format` and `ending`.
 
 mod bmp;
+mod bmp_runs;
 mod ending;
 mod error;
 mod file;
@@ -14,6 +18,7 @@ mod limits;
 mod memory;
 mod options;
 mod orientation;
+mod panics;
 mod picture_format;
 mod png_checksums;
 mod png_fast;
@@ -21,6 +26,7 @@ mod png_pixels;
 mod request;
 mod rgb;
 mod tiff;
+mod tiff_chunks;
 mod tiff_fields;
 mod tiff_jpeg;
 mod tiff_pixels;
@@ -28,7 +34,6 @@ mod unrecognised;
 mod warning;
 mod webp;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::RgbImage;
@@ -37,13 +42,16 @@ use ending::Finished;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use limits::{DEFAULT_MAX_PIXELS, MAX_FILE_BYTES};
 pub(crate) use memory::Reservation;
+pub use memory::holding_memory;
+#[cfg(test)]
+pub(crate) use memory::is_holding;
 pub use options::DecodeOptions;
 pub(crate) use picture_format::FORMAT_NAMES;
 pub use picture_format::PictureFormat;
 use request::{Decoders, Request, Stored};
 pub use warning::DecodeWarning;
 
-/// A decoded picture. While it lives, large pictures on other threads may wait for its memory.
+/// A decoded picture. It can be kept like any other value, unless it was decoded within [`holding_memory`].
 #[derive(Debug)]
 pub struct Decoded {
     /// Upright pixels.
@@ -137,7 +145,7 @@ fn decode_by(
             warning,
         ) = decode_as_stored(format, bytes, &request)?;
         orientation::apply(&mut image, request.orientation);
-        memory.shrink_to(image.len() as u64);
+        memory.keep_decoded(image.len() as u64);
         Ok(Decoded {
             image,
             warning,
@@ -160,6 +168,7 @@ fn decode_as_stored(
         PictureFormat::Gif => gif::decode(&bytes, request).map(|stored| (stored, None)),
         PictureFormat::Png => png_checksums::decode(&bytes, request),
         PictureFormat::Bmp => bmp::decode(&bytes, request).map(|stored| (stored, None)),
+        PictureFormat::WebP => webp::decode(&bytes, request).map(|stored| (stored, None)),
         _ => image_crate::decode(format, &bytes, request).map(|stored| (stored, None)),
     };
     match decoded {
@@ -224,9 +233,8 @@ pub fn check_bytes_with(
         match format {
             PictureFormat::Gif => gif::open(bytes, request.limits).map(drop)?,
             PictureFormat::Png => png_pixels::open(bytes, request.limits).map(drop)?,
-            PictureFormat::Bmp => {
-                image_crate::open(format, &bmp::with_windows_header(bytes)?, request.limits).map(drop)?
-            }
+            PictureFormat::Bmp => bmp::check(bytes, &request)?,
+            PictureFormat::WebP => webp::check(bytes, request.limits)?,
             _ => image_crate::open(format, bytes, request.limits).map(drop)?,
         }
         Ok(None)
@@ -252,20 +260,23 @@ fn format_of(bytes: &[u8]) -> Result<PictureFormat, DecodeErrorKind> {
         return Err(DecodeErrorKind::Empty);
     }
     match PictureFormat::recognise(bytes) {
-        Some(PictureFormat::Tiff) if tiff::is_raw(bytes) || unrecognised::is_raw(bytes) => {
-            Err(DecodeErrorKind::OtherFormat("RAW".to_owned()))
-        }
+        Some(PictureFormat::Tiff) if is_raw(bytes) => Err(DecodeErrorKind::OtherFormat("RAW".to_owned())),
         Some(format) => Ok(format),
         None => Err(unrecognised::refuse(bytes)),
     }
 }
 
-/// Turns a panic into an error: the decoders are fuzzed but may still panic, and one bad file must not end a batch.
+/// Whether a TIFF file is a camera's. By its first bytes alone, every one whose first page is a small copy could be Sony's.
+fn is_raw(bytes: &[u8]) -> bool {
+    tiff::is_raw(bytes) || unrecognised::is_raw(bytes) && !tiff::begins_with_copy(bytes)
+}
+
+/// Turns a panic into an error.
 fn without_panic<T>(
     format: PictureFormat,
     decode: impl FnOnce() -> Result<T, DecodeErrorKind>,
 ) -> Result<T, DecodeErrorKind> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(DecodeErrorKind::Panicked { format }))
+    panics::caught(decode).unwrap_or(Err(DecodeErrorKind::Panicked { format }))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub trait ImageSource: Send + Sync {
     /// If there is no such image.
     fn path(&self, index: usize) -> &Path;
 
-    /// Decodes image `index`.
+    /// Decodes image `index`. A [`Loader`](crate::Loader) calls it within [`holding_memory`](crate::holding_memory).
     ///
     /// # Errors
     /// [`DecodeError`] with the file's path.

@@ -31,9 +31,9 @@ pub enum CollectErrorKind {
     /// The path is a pattern that matches no file.
     #[error("no file matches the pattern")]
     NoMatch,
-    /// The path does not exist, and might be meant as a pattern, which matches no file: it has brackets.
-    #[error("no such file or folder; taken as a pattern, it matches none")]
-    MissingOrNoMatch,
+    /// The path does not exist. It has brackets, which many file names have, and no other wildcard.
+    #[error("no such file or folder (a pattern has `*` or `?`)")]
+    MissingBrackets,
     /// The path does not exist and is not a valid pattern.
     #[error("no such file or folder, and not a valid pattern: {0}")]
     Pattern(String),
@@ -104,7 +104,7 @@ impl Collected {
 /// names in it and in those above.
 ///
 /// A path is a file with any name, a folder (searched with all its subfolders, following links, but not to a folder
-/// above) or, if it does not exist, a glob pattern. A path that cannot be used is an error at its place in the
+/// above) or, if it does not exist and has `*` or `?`, a glob pattern. A path that cannot be used is an error at its place in the
 /// order. Folders are searched for files with the extension of a picture, and for files without an extension that begin
 /// like a picture; hidden files and those of systems are left out.
 pub struct Pictures<'a> {
@@ -127,10 +127,22 @@ struct Folder<'a> {
 impl Pictures<'static> {
     /// The pictures of a path.
     pub fn of(path: &Path) -> Self {
+        Self::with_patterns(path, true)
+    }
+
+    /// The pictures of a path that is no pattern, whatever characters it has.
+    pub fn of_name(path: &Path) -> Self {
+        Self::with_patterns(path, false)
+    }
+
+    fn with_patterns(path: &Path, may_be_pattern: bool) -> Self {
         let failed = |kind: CollectErrorKind| vec![Err(kind.of(path))];
         let mut left_out = LeftOut::default();
         let paths = match path.metadata() {
             Ok(_) => vec![Ok(path.to_owned())],
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !may_be_pattern => {
+                failed(CollectErrorKind::Missing)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => match matches(path) {
                 Ok(found) => {
                     left_out = found.left_out;
@@ -224,10 +236,18 @@ impl Iterator for Pictures<'_> {
 
 /// The files and folders that a pattern matches, at least one.
 fn matches(path: &Path) -> Result<Matches, CollectErrorKind> {
-    let glob = Glob::new(path).map_err(|error| CollectErrorKind::Pattern(error.to_string()))?;
+    // Brackets alone are part of names such as `photo[1].jpg`, and would match `photo1.jpg` once that is gone.
+    let glob = Glob::new(path);
+    let text = path.as_os_str().as_encoded_bytes();
+    if !text.iter().any(|byte| b"*?".contains(byte)) {
+        return Err(match glob {
+            Ok(None) => CollectErrorKind::Missing,
+            _ => CollectErrorKind::MissingBrackets,
+        });
+    }
+    let glob = glob.map_err(|error| CollectErrorKind::Pattern(error.to_string()))?;
     let found = glob.ok_or(CollectErrorKind::Missing)?.matches();
     match found.paths.is_empty() {
-        true if !path.to_string_lossy().contains(['*', '?']) => Err(CollectErrorKind::MissingOrNoMatch),
         true => Err(CollectErrorKind::NoMatch),
         false => Ok(found),
     }

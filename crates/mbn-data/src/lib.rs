@@ -45,13 +45,14 @@ pub use cache_budget::default_cache_budget;
 pub use cached_source::CachedSource;
 pub use class_weights::class_weights;
 pub use dataset::{
-    ClassFolders, DataError, FolderError, HoldOut, ImageFolder, OpenOptions, Share, Splits, Stl10,
-    Stl10Error, Stl10ErrorKind, class_folders, is_stl10, labelled_folder, open, open_fold, open_with,
+    ClassFolders, DataError, FolderError, FolderWarning, HoldOut, ImageFolder, OpenOptions, Share, Splits,
+    Stl10, Stl10Error, Stl10ErrorKind, class_folders, is_stl10, labelled_folder, open, open_fold, open_with,
 };
 pub use decode::{
     DEFAULT_MAX_PIXELS, DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_FILE_BYTES,
     PictureFormat, check_bytes, check_bytes_with, check_file, check_file_with, decode_bytes,
     decode_bytes_with, decode_file, decode_file_with, decode_with_libjpeg, decode_with_png_crate,
+    holding_memory,
 };
 pub use file_kind::FIRST_BYTES;
 pub use image_source::ImageSource;

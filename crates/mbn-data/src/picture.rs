@@ -7,8 +7,8 @@ use image::RgbImage;
 
 use crate::decode::{Decoded, Reservation};
 
-/// The pixels of a picture, which others may share. If it was just decoded, it keeps its share of the memory for decoding:
-/// until it is dropped, large pictures on other threads may wait.
+/// The pixels of a picture, which others may share. If it was decoded within [`holding_memory`](crate::holding_memory), it keeps
+/// its share of the memory for decoding: until it is dropped, large pictures on other threads may wait.
 #[derive(Debug)]
 pub struct Picture {
     image: Arc<RgbImage>,

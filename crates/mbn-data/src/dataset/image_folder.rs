@@ -3,6 +3,9 @@
 mod class_folders;
 mod error;
 mod layout;
+mod outputs;
+mod pairing;
+mod warning;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,9 +16,11 @@ use sha2::{Digest, Sha256};
 pub use class_folders::{ClassFolders, class_folders};
 pub use error::FolderError;
 pub(super) use layout::has_train;
+pub use warning::FolderWarning;
 
-use self::class_folders::Listing;
+use self::class_folders::{Listing, describe_files};
 use self::layout::{Layout, missing};
+use self::pairing::{Labels, both};
 use super::hold_out::{HoldOut, Share, update_with_path};
 use super::splits::{OpenOptions, Splits, folder_name, hex};
 use crate::decode::{DEFAULT_MAX_PIXELS, DecodeError, DecodeOptions, check_file_with, decode_file_with};
@@ -39,6 +44,8 @@ pub struct ImageFolder {
     pub max_pixels: u64,
     /// The folder of the class folders.
     root: PathBuf,
+    /// The class folders, with links resolved.
+    folders: Vec<PathBuf>,
 }
 
 /// Opens a data set. Refuses a fold: image folders have none.
@@ -65,6 +72,8 @@ pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderEr
         return Err(FolderError::NoFolds { path: dir.to_owned() });
     }
     (train.max_pixels, test.max_pixels) = (options.max_pixels, options.max_pixels);
+    let mut warnings = layout.warnings();
+    warnings.extend(pairing::of_one_look(&train.class_names));
     let mut left_out = std::mem::take(&mut train.left_out);
     if !layout.unused.is_empty() {
         let used: BTreeSet<_> = [&train, &test]
@@ -79,40 +88,19 @@ pub(super) fn open(dir: &Path, options: &OpenOptions) -> Result<Splits, FolderEr
         }
     }
     left_out.merge(std::mem::take(&mut test.left_out));
+    let mut class_folders = train.folders.clone();
+    class_folders.extend(test.folders.iter().cloned());
     Ok(Splits {
         name: folder_name(dir),
         class_names: train.class_names.clone(),
+        class_folders,
+        warnings,
         fingerprint: fingerprint(&train, &test),
         train: Arc::new(train),
         test: Arc::new(test),
         left_out,
         held_out,
     })
-}
-
-/// The images of both parts. Classes without test images stay; test images of other classes are an error.
-fn both(train_dir: &Path, test_dir: &Path) -> Result<(ImageFolder, ImageFolder), FolderError> {
-    // Compare class names before listing the files, which may be many.
-    let (train_classes, test_classes) = (class_folders(train_dir)?, class_folders(test_dir)?);
-    let names = |folders: &ClassFolders| {
-        folders
-            .classes
-            .iter()
-            .map(|(name, _)| name.clone())
-            .collect::<BTreeSet<_>>()
-    };
-    let (train_names, test_names) = (names(&train_classes), names(&test_classes));
-    if !test_names.is_subset(&train_names) {
-        return Err(FolderError::ClassMismatch {
-            only_train: train_names.difference(&test_names).cloned().collect(),
-            only_test: test_names.difference(&train_names).cloned().collect(),
-            train: train_dir.to_owned(),
-            test: test_dir.to_owned(),
-        });
-    }
-    let train = ImageFolder::list(train_dir, train_classes, None)?;
-    let test = ImageFolder::list(test_dir, test_classes, Some(&train.class_names))?;
-    Ok((train, test))
 }
 
 /// The images of a data set without test images.
@@ -134,6 +122,12 @@ fn has_any_image(dir: &Path) -> Result<bool, FolderError> {
 
 /// The error for a data set without test images.
 fn without_test(dir: &Path, layout: &Layout) -> FolderError {
+    if let Some(path) = layout.unlabelled.first() {
+        return FolderError::NoClasses {
+            path: path.clone(),
+            found: describe_files(path),
+        };
+    }
     let expected = if layout.train == dir {
         "`train`"
     } else {
@@ -173,13 +167,11 @@ impl ImageFolder {
         let own_names = folders.classes.iter().map(|(name, _)| name.clone());
         let may_lack_classes = class_names.is_some();
         let class_names = class_names.map_or_else(|| own_names.collect(), <[String]>::to_vec);
+        let labels = Labels::of(&class_names);
         let (mut items, mut empty) = (Vec::new(), None);
         let mut left_out = folders.left_out.clone();
         for (class, (name, path)) in folders.classes.iter().enumerate() {
-            let label = class_names
-                .iter()
-                .position(|known| known == name)
-                .unwrap_or(class) as u32;
+            let label = labels.of_folder(name).unwrap_or(class) as u32;
             let found = folders.images(class);
             // A broken link to a picture is a picture that cannot be read.
             let images = found.images.into_iter().map(|image| match image {
@@ -209,6 +201,7 @@ impl ImageFolder {
             left_out,
             max_pixels: DEFAULT_MAX_PIXELS,
             root: root.to_owned(),
+            folders: folders.real,
         })
     }
 
@@ -252,6 +245,7 @@ impl ImageFolder {
             left_out: LeftOut::default(),
             max_pixels: self.max_pixels,
             root: self.root.clone(),
+            folders: self.folders.clone(),
         };
         self.items = train;
         (self, test)

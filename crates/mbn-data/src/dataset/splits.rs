@@ -1,11 +1,12 @@
 //! An opened data set: its training and its test images.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::hold_out::{HoldOut, Share};
+use super::image_folder::FolderWarning;
 use crate::decode::DEFAULT_MAX_PIXELS;
 use crate::image_source::ImageSource;
 use crate::picture_files::LeftOut;
@@ -41,6 +42,10 @@ pub struct Splits {
     pub train: Arc<dyn ImageSource>,
     /// Images to measure accuracy on: `val` if the data set has it, else `test`, else images held out of training.
     pub test: Arc<dyn ImageSource>,
+    /// The folders that hold the images of one class each, with links resolved; empty for STL-10's binary files.
+    pub class_folders: Vec<PathBuf>,
+    /// What the user may not expect of the data set.
+    pub warnings: Vec<FolderWarning>,
     /// What the data set's folders hold besides.
     pub left_out: LeftOut,
     /// The share of the images that was held out for `test`, if it was.

@@ -33,6 +33,8 @@ pub(super) fn open(dir: &Path, fold: Option<usize>) -> Result<Splits, Stl10Error
     Ok(Splits {
         name: folder_name(dir),
         class_names,
+        class_folders: Vec::new(),
+        warnings: Vec::new(),
         fingerprint: fingerprint(&train, &test),
         train: Arc::new(train),
         test: Arc::new(test),

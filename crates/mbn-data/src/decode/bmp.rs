@@ -1,11 +1,14 @@
-//! BMP, also with the header of OS/2 2.x.
+//! BMP, also in runs and with the header of OS/2 2.x.
 
 use std::borrow::Cow;
 
+use image::ImageDecoder;
+
 use super::error::DecodeErrorKind;
-use super::image_crate;
+use super::memory::Reservation;
 use super::picture_format::PictureFormat;
-use super::request::{Request, Stored};
+use super::request::{Request, Stored, rgb_bytes};
+use super::{bmp_runs, image_crate};
 
 /// Where the header begins that describes the pixels.
 const HEADER: usize = 14;
@@ -21,6 +24,11 @@ const OS2_COMPRESSIONS: [u32; 2] = [3, 4];
 /// Decodes a file to RGB.
 pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeErrorKind> {
     let bytes = with_windows_header(bytes)?;
+    if bmp_runs::has_runs(&bytes) {
+        let (bytes, memory) = unpacked(&bytes, request)?;
+        let image = image_crate::decode_reserved(PictureFormat::Bmp, &bytes, request.limits)?;
+        return Ok(Stored { image, memory });
+    }
     let mut stored = image_crate::decode(PictureFormat::Bmp, &bytes, request)?;
     if let Some(bits) = bits_of_channels(&bytes) {
         let tables = bits.map(rounded_down);
@@ -31,6 +39,26 @@ pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeEr
         }
     }
     Ok(stored)
+}
+
+/// Checks the header, and of runs that they fill the picture.
+pub(super) fn check(bytes: &[u8], request: &Request) -> Result<(), DecodeErrorKind> {
+    let bytes = with_windows_header(bytes)?;
+    match bmp_runs::has_runs(&bytes) {
+        true => unpacked(&bytes, request).map(drop),
+        false => image_crate::open(PictureFormat::Bmp, &bytes, request.limits).map(drop),
+    }
+}
+
+/// The file with a byte for each pixel instead of runs, and the memory to decode it.
+fn unpacked(bytes: &[u8], request: &Request) -> Result<(Vec<u8>, Reservation), DecodeErrorKind> {
+    let decoder = image_crate::open(PictureFormat::Bmp, bytes, request.limits)?;
+    let (width, height) = decoder.dimensions();
+    let indexes = bmp_runs::unpacked_bytes(bytes);
+    let total = rgb_bytes(width, height).saturating_add(indexes);
+    request.limits.check_bytes(PictureFormat::Bmp, "", total)?;
+    let memory = request.reserve(width, height, indexes);
+    Ok((bmp_runs::unpacked(bytes)?, memory))
 }
 
 /// Bits of red, green and blue in pixels of 16 bits.
@@ -62,7 +90,7 @@ fn rounded_down(bits: u32) -> [u8; 256] {
 }
 
 /// The file with Windows' header, if it has that of OS/2 2.x.
-pub(super) fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeErrorKind> {
+fn with_windows_header(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeErrorKind> {
     let number = |at: usize| -> Option<u32> {
         let bytes = bytes.get(at..)?.first_chunk()?;
         Some(u32::from_le_bytes(*bytes))

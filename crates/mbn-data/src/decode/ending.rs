@@ -153,24 +153,56 @@ fn bmp(bytes: &[u8]) -> Walk {
 /// Blocks of chained sub-blocks, up to the trailer. Only the first frame counts.
 fn gif(bytes: &[u8]) -> Walk {
     const TRAILER: u8 = 0x3b;
-    match first_frame_end(bytes) {
-        Some(end) => match ends_properly(bytes, end) {
+    match first_frame(bytes) {
+        FirstFrame::Ends(end) => match ends_properly(bytes, end) {
             true => Ok(None),
             false => Ok(Some(([&bytes[..end], &[TRAILER]].concat(), "trailer"))),
         },
-        None => Err("it ends within its first frame"),
+        FirstFrame::IsCut(at) => {
+            // The sub-block that is cut off becomes shorter; one without bytes ends the frame.
+            let rest = bytes.get(at + 1..).unwrap_or_default();
+            let ends: &[u8] = if rest.is_empty() {
+                &[TRAILER]
+            } else {
+                &[0, TRAILER]
+            };
+            let mended = [&bytes[..at], &[rest.len() as u8], rest, ends].concat();
+            Ok(Some((mended, "end of its first frame")))
+        }
+        FirstFrame::IsMissing => Err("it ends within its first frame"),
     }
 }
 
-/// Where the first frame's data end. A block of unknown kind ends the file, so that the decoder reports it.
-fn first_frame_end(bytes: &[u8]) -> Option<usize> {
-    let mut at = 13 + table(*bytes.get(10)?);
-    loop {
-        match bytes.get(at)? {
-            0x21 => at = sub_blocks_end(bytes, at + 2)?,
-            0x2c => return frame_end(bytes, at),
-            _ => return Some(bytes.len()),
+/// How far a GIF file goes.
+enum FirstFrame {
+    /// Where the data of the first frame end.
+    Ends(usize),
+    /// Where the sub-block of its data begins that is cut off or missing.
+    IsCut(usize),
+    /// It ends before these data.
+    IsMissing,
+}
+
+/// A block of unknown kind ends the file, so that the decoder reports it.
+fn first_frame(bytes: &[u8]) -> FirstFrame {
+    let start = || {
+        let mut at = 13 + table(*bytes.get(10)?);
+        loop {
+            match bytes.get(at)? {
+                0x21 => at = sub_blocks_end(bytes, at + 2).ok()?,
+                0x2c => return Some(Some(frame_data(bytes, at)?)),
+                _ => return Some(None),
+            }
         }
+    };
+    match start() {
+        Some(Some(data)) => match sub_blocks_end(bytes, data) {
+            Ok(end) => FirstFrame::Ends(end),
+            Err(at) if at <= bytes.len() => FirstFrame::IsCut(at),
+            Err(_) => FirstFrame::IsMissing,
+        },
+        Some(None) => FirstFrame::Ends(bytes.len()),
+        None => FirstFrame::IsMissing,
     }
 }
 
@@ -178,8 +210,8 @@ fn first_frame_end(bytes: &[u8]) -> Option<usize> {
 fn ends_properly(bytes: &[u8], mut at: usize) -> bool {
     loop {
         let next = match bytes.get(at) {
-            Some(0x21) => sub_blocks_end(bytes, at + 2),
-            Some(0x2c) => frame_end(bytes, at),
+            Some(0x21) => sub_blocks_end(bytes, at + 2).ok(),
+            Some(0x2c) => frame_data(bytes, at).and_then(|at| sub_blocks_end(bytes, at).ok()),
             Some(_) => return true,
             None => return at == bytes.len() && bytes.last() == Some(&0x3b),
         };
@@ -190,17 +222,24 @@ fn ends_properly(bytes: &[u8], mut at: usize) -> bool {
     }
 }
 
-/// Position and size, flags, colour table and code size, then sub-blocks.
-fn frame_end(bytes: &[u8], at: usize) -> Option<usize> {
-    sub_blocks_end(bytes, at + 11 + table(*bytes.get(at + 9)?))
+/// Where the sub-blocks of a frame begin: after position and size, flags, colour table and code size.
+fn frame_data(bytes: &[u8], at: usize) -> Option<usize> {
+    Some(at + 11 + table(*bytes.get(at + 9)?))
 }
 
-fn sub_blocks_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+/// Where a chain of sub-blocks ends. The error is where the one begins that is cut off or missing.
+fn sub_blocks_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
     loop {
-        let length = usize::from(*bytes.get(at)?);
-        at += 1 + length;
+        let Some(&length) = bytes.get(at) else {
+            return Err(at);
+        };
+        let next = at + 1 + usize::from(length);
+        if next > bytes.len() {
+            return Err(at);
+        }
+        at = next;
         if length == 0 {
-            return Some(at);
+            return Ok(at);
         }
     }
 }

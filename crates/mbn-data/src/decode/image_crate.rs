@@ -3,13 +3,13 @@
 use std::io::{Cursor, ErrorKind};
 
 use image::error::{ImageError, LimitErrorKind};
-use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
 use super::error::DecodeErrorKind;
 use super::limits::Limits;
 use super::picture_format::PictureFormat;
 use super::request::{Request, Stored, rgb_bytes};
-use super::{rgb, tiff, tiff_pixels, webp};
+use super::{rgb, tiff, tiff_chunks, tiff_pixels};
 
 /// Decodes a file to RGB, as it is stored.
 pub(super) fn decode(
@@ -21,18 +21,37 @@ pub(super) fn decode(
     let (width, height) = decoder.dimensions();
     let working = total_bytes(format, bytes, &decoder).saturating_sub(rgb_bytes(width, height));
     let memory = request.reserve(width, height, working);
+    let image = pixels(format, bytes, decoder, request.limits)?;
+    Ok(Stored { image, memory })
+}
+
+/// As [`decode`], of a file for which there is memory.
+pub(super) fn decode_reserved(
+    format: PictureFormat,
+    bytes: &[u8],
+    limits: Limits,
+) -> Result<RgbImage, DecodeErrorKind> {
+    pixels(format, bytes, open(format, bytes, limits)?, limits)
+}
+
+fn pixels(
+    format: PictureFormat,
+    bytes: &[u8],
+    decoder: impl ImageDecoder,
+    limits: Limits,
+) -> Result<RgbImage, DecodeErrorKind> {
+    let failed = |error| from_image_error(format, bytes, error, limits);
     let decoded = match format {
-        PictureFormat::Tiff if tiff::is_plain(bytes) => tiff_pixels::decode(bytes, request.limits),
-        _ => DynamicImage::from_decoder(decoder),
+        PictureFormat::Tiff if tiff_chunks::is_read_here(bytes) => tiff_chunks::decode(bytes)?,
+        PictureFormat::Tiff if tiff::is_plain(bytes) => tiff_pixels::decode(bytes, limits).map_err(failed)?,
+        _ => DynamicImage::from_decoder(decoder).map_err(failed)?,
     };
-    let decoded = decoded.map_err(|error| from_image_error(format, bytes, error, request.limits))?;
     let is_multiplied = format == PictureFormat::Tiff && tiff::has_associated_alpha(bytes);
-    let image = rgb::from_dynamic(if is_multiplied {
+    Ok(rgb::from_dynamic(if is_multiplied {
         rgb::undo_alpha(decoded)
     } else {
         decoded
-    });
-    Ok(Stored { image, memory })
+    }))
 }
 
 /// Reads the header and checks the size.
@@ -43,10 +62,10 @@ pub(super) fn open(
 ) -> Result<impl ImageDecoder, DecodeErrorKind> {
     match format {
         PictureFormat::Tiff if !tiff::is_understood(bytes) => return Err(unsupported(format, bytes)),
-        PictureFormat::WebP if !webp::has_one_size(bytes) => {
-            return Err(DecodeErrorKind::Malformed {
+        PictureFormat::Tiff if tiff::begins_with_copy(bytes) => {
+            return Err(DecodeErrorKind::Unsupported {
                 format,
-                reason: "its first frame has another size than its header says".to_owned(),
+                form: "its first page is a small copy of the picture".to_owned(),
             });
         }
         _ => {}
@@ -73,6 +92,11 @@ pub(super) fn open(
 pub(super) fn total_bytes(format: PictureFormat, bytes: &[u8], decoder: &impl ImageDecoder) -> u64 {
     let (width, height) = decoder.dimensions();
     let layout = decoder.total_bytes();
+    if format == PictureFormat::Tiff
+        && let Some(bytes) = tiff_chunks::total_bytes(bytes)
+    {
+        return bytes;
+    }
     let decoding = match format {
         // All pixels before they are copied.
         PictureFormat::Tiff if !tiff::is_plain(bytes) => layout.saturating_mul(2),

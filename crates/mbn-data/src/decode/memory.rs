@@ -1,5 +1,6 @@
 //! Bounds the memory of all pictures that are decoded at once, over all threads.
 
+use std::cell::Cell;
 use std::num::NonZero;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
@@ -15,9 +16,41 @@ static PROCESS: LazyLock<Arc<Budget>> = LazyLock::new(|| {
     Arc::new(Budget::new(LEAST_BUDGET.max(BUDGET_EACH * processors)))
 });
 
+thread_local! {
+    /// Whether the pictures that this thread decodes keep their reservations.
+    static IS_HOLDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets the pictures that `decode` decodes on this thread keep their share of the memory for decoding until they are dropped,
+/// so that the pictures that many threads work on are bounded too. Without it they give it back when they are decoded, and any
+/// number of them can be kept.
+///
+/// For a thread that works on one picture at a time: it must drop a picture before it decodes the next, and before it waits
+/// for another thread that decodes, because other threads, and the next picture, may wait for the memory.
+pub fn holding_memory<T>(decode: impl FnOnce() -> T) -> T {
+    /// Ends the scope even if a decoder panics.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            IS_HOLDING.set(self.0);
+        }
+    }
+    let _before = Before(IS_HOLDING.replace(true));
+    decode()
+}
+
+/// Whether pictures that are decoded now keep their reservations.
+pub(crate) fn is_holding() -> bool {
+    IS_HOLDING.get()
+}
+
 /// Waits until decoding may take `bytes` more. A thread that holds a reservation must not ask for another: two such threads
 /// would wait for each other.
 pub(super) fn reserve(bytes: u64) -> Reservation {
+    #[cfg(test)]
+    if let Some(budget) = tests::BUDGET.with_borrow(Option::clone) {
+        return budget.reserve(bytes);
+    }
     PROCESS.reserve(bytes)
 }
 
@@ -84,6 +117,11 @@ impl Budget {
 }
 
 impl Reservation {
+    /// Gives back what the picture of a decoder that is done, `bytes` large, does not keep.
+    pub(super) fn keep_decoded(&mut self, bytes: u64) {
+        self.shrink_to(if is_holding() { bytes } else { 0 });
+    }
+
     /// Gives back all but `bytes`.
     pub(super) fn shrink_to(&mut self, bytes: u64) {
         let less = self.bytes.saturating_sub(bytes);
@@ -109,10 +147,84 @@ impl Drop for Reservation {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::mpsc;
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
+    use crate::decode::{DecodeOptions, decode_bytes_with};
+    use crate::picture::Picture;
+
+    thread_local! {
+        /// The budget of this thread, instead of the process's.
+        pub(super) static BUDGET: RefCell<Option<Arc<Budget>>> = const { RefCell::new(None) };
+    }
+
+    /// A picture of 300 bytes of pixels in a file.
+    fn picture_file() -> Vec<u8> {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let image = image::RgbImage::from_fn(10, 10, |x, y| image::Rgb([x as u8, y as u8, 9]));
+        image.write_to(&mut file, image::ImageFormat::Bmp).unwrap();
+        file.into_inner()
+    }
+
+    /// Runs `work` on a thread with this budget; fails if it takes a minute.
+    fn within(budget: &Arc<Budget>, work: impl FnOnce() + Send + 'static) {
+        let (done, is_done) = mpsc::channel();
+        let budget = Arc::clone(budget);
+        thread::spawn(move || {
+            BUDGET.set(Some(budget));
+            work();
+            done.send(()).unwrap();
+        });
+        let waited = is_done.recv_timeout(Duration::from_secs(60));
+        waited.expect("the thread waits for memory, or failed");
+    }
+
+    /// The largest budget in which one picture is decoded at a time.
+    fn budget_of_one(file: &[u8]) -> Arc<Budget> {
+        Arc::new(Budget::new(file.len() as u64 + 301))
+    }
+
+    #[test]
+    fn any_number_of_decoded_pictures_can_be_kept_on_one_thread() {
+        let file = picture_file();
+        let budget = budget_of_one(&file);
+        let inside = Arc::clone(&budget);
+        within(&budget, move || {
+            let decode = || decode_bytes_with(&file, &DecodeOptions::default()).unwrap();
+            let decoded: Vec<_> = (0..20).map(|_| decode()).collect();
+            let pictures: Vec<_> = (0..20).map(|_| Picture::from(decode())).collect();
+            assert_eq!(inside.lock().used, 0);
+            assert!(pictures.iter().all(|picture| **picture == decoded[0].image));
+        });
+    }
+
+    #[test]
+    fn a_held_picture_counts_until_it_is_dropped() {
+        let file = picture_file();
+        let budget = budget_of_one(&file);
+        let inside = Arc::clone(&budget);
+        within(&budget, move || {
+            let decode = || decode_bytes_with(&file, &DecodeOptions::default()).unwrap();
+            for _ in 0..3 {
+                let held = holding_memory(decode);
+                assert_eq!(inside.lock().used, 300);
+                let picture = Picture::from(held);
+                assert_eq!(inside.lock().used, 300);
+                drop(picture);
+                assert_eq!(inside.lock().used, 0);
+            }
+            let shared = Picture::from(holding_memory(decode)).into_shared();
+            assert_eq!((inside.lock().used, shared.len()), (0, 300));
+            // The scope ends where it should, with a panic too.
+            assert!(holding_memory(|| holding_memory(is_holding) && is_holding()) && !is_holding());
+            assert!(std::panic::catch_unwind(|| holding_memory(|| panic!("a decoder's"))).is_err());
+            assert!(!is_holding());
+        });
+    }
 
     /// Runs `sizes` on a thread each and returns the most that they held at once.
     fn most_at_once(budget: &Arc<Budget>, sizes: &[u64]) -> u64 {

@@ -17,9 +17,9 @@ pub(super) fn of(format: PictureFormat, bytes: &[u8]) -> Orientation {
         PictureFormat::Jpeg => places::jpeg(bytes),
         PictureFormat::Png => places::png(bytes),
         PictureFormat::WebP => places::webp(bytes),
-        PictureFormat::Gif => places::gif(bytes),
         PictureFormat::Tiff => places::tiff(bytes),
-        PictureFormat::Bmp => places::Metadata::default(),
+        // Pillow does not read a GIF file's XMP.
+        PictureFormat::Gif | PictureFormat::Bmp => places::Metadata::default(),
     };
     let of_exif = found.exif.and_then(|exif| exif::orientation(&exif));
     // A tag with a value out of range means "as stored", and XMP is not asked.

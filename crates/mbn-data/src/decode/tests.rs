@@ -6,7 +6,9 @@ mod jpeg_files;
 mod large;
 mod pixels;
 mod refused;
+mod runs;
 mod tiff;
+mod tiff_chunks;
 pub(super) mod tiff_files;
 
 use std::io::Cursor;
@@ -119,5 +121,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     {
         files.push((name, file_of(format, picture(33, 17))));
     }
+    files.push(("BMP in runs", runs::runs_of_both_kinds()));
+    files.extend(tiff_chunks::tiled());
     files
 }

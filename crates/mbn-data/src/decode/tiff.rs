@@ -1,17 +1,15 @@
 //! What the image crate does not tell about a TIFF file: where it ends, and which form it has.
 
-use super::tiff_fields::{Directory, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS};
+use super::tiff_fields::{
+    BITS_PER_SAMPLE, COMPRESSION, Directory, EXTRA_SAMPLES, PHOTOMETRIC, PLANAR_CONFIGURATION, PREDICTOR,
+    SAMPLES_PER_PIXEL, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS,
+};
 use super::tiff_jpeg;
 
 const NEW_SUBFILE_TYPE: u16 = 254;
-const BITS_PER_SAMPLE: u16 = 258;
-const COMPRESSION: u16 = 259;
-const PHOTOMETRIC: u16 = 262;
 const FILL_ORDER: u16 = 266;
-const SAMPLES_PER_PIXEL: u16 = 277;
-const PLANAR_CONFIGURATION: u16 = 284;
-const PREDICTOR: u16 = 317;
-const EXTRA_SAMPLES: u16 = 338;
+const MAKE: u16 = 271;
+const MODEL: u16 = 272;
 const SAMPLE_FORMAT: u16 = 339;
 const DNG_VERSION: u16 = 50706;
 
@@ -34,29 +32,41 @@ pub(super) fn check_end(bytes: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether the decoder reads the form as other readers do. It does not know a reversed order of bits. It undoes a predictor
-/// where others ignore it (only LZW and deflate have one), and counts too few channels if one has no meaning. Readers
-/// differ over 16-bit grey where 0 is white. Of JPEG data it does not check the size.
+/// Whether the decoders read the form as other readers do. They do not know a reversed order of bits. The tiff crate undoes a
+/// predictor where others ignore it (only LZW and deflate have one). Readers differ over 16-bit grey where 0 is white. Of JPEG
+/// data it does not check the size, and it puts their tiles in wrong places if pixels have more channels than colours.
 pub(super) fn is_understood(bytes: &[u8]) -> bool {
     const WITH_PREDICTOR: [u64; 3] = [5, 8, 32946];
     // None, CCITT group 4, JPEG, PackBits.
     const OTHERS: [u64; 4] = [1, 4, JPEG, 32773];
     const JPEG: u64 = 7;
     const WHITE_IS_ZERO: u64 = 0;
-    const UNSPECIFIED: u64 = 0;
+    const HORIZONTAL: u64 = 2;
     let Some(directory) = Directory::new(bytes) else {
         return true;
     };
     let value = |tag| directory.integer(tag).unwrap_or(1);
     let compression = value(COMPRESSION);
-    let has_predictor = value(PREDICTOR) != 1;
-    let is_whole = !has_predictor
-        || WITH_PREDICTOR.contains(&compression) && directory.integer(EXTRA_SAMPLES) != Some(UNSPECIFIED);
+    let has_known_predictor = match value(PREDICTOR) {
+        1 => true,
+        HORIZONTAL => WITH_PREDICTOR.contains(&compression),
+        _ => false,
+    };
     value(FILL_ORDER) == 1
         && (WITH_PREDICTOR.contains(&compression) || OTHERS.contains(&compression))
-        && is_whole
-        && (compression != JPEG || tiff_jpeg::has_plain_parts(directory))
+        && has_known_predictor
+        && (compression != JPEG || tiff_jpeg::has_plain_parts(directory) && has_plain_tiles(directory))
         && !(value(BITS_PER_SAMPLE) == 16 && value(PHOTOMETRIC) == WHITE_IS_ZERO)
+}
+
+/// Whether tiles hold all channels of a pixel, and no channel but its colours and alpha. True for strips.
+fn has_plain_tiles(directory: Directory) -> bool {
+    const UNSPECIFIED: u64 = 0;
+    let is_together = directory.integer(SAMPLES_PER_PIXEL).unwrap_or(1) == 1
+        || directory.integer(PLANAR_CONFIGURATION) != Some(2);
+    let extra = directory.find(EXTRA_SAMPLES);
+    let has_alpha_alone = extra.is_none_or(|extra| extra.len() == 1 && extra.integer(0) != Some(UNSPECIFIED));
+    directory.find(TILE_OFFSETS).is_none() || is_together && has_alpha_alone
 }
 
 /// Whether the file holds 8-bit grey, RGB or RGBA, all channels of a pixel together.
@@ -74,13 +84,20 @@ pub(super) fn is_plain(bytes: &[u8]) -> bool {
     has_known_colours && has_bytes && value(PLANAR_CONFIGURATION) == 1 && value(SAMPLE_FORMAT) == 1
 }
 
-/// Whether the file is a camera's RAW file: these begin with a small copy of the picture, which would be taken for it.
+/// Whether the file is a camera's RAW file: these begin with a small copy of the picture, which would be taken for it, and name
+/// the camera.
 pub(super) fn is_raw(bytes: &[u8]) -> bool {
-    const REDUCED: u64 = 1;
     Directory::new(bytes).is_some_and(|directory| {
-        directory.integer(NEW_SUBFILE_TYPE).unwrap_or(0) & REDUCED != 0
-            || directory.find(DNG_VERSION).is_some()
+        directory.find(DNG_VERSION).is_some()
+            || directory.find(MAKE).or_else(|| directory.find(MODEL)).is_some() && begins_with_copy(bytes)
     })
+}
+
+/// Whether the first page is a small copy of another.
+pub(super) fn begins_with_copy(bytes: &[u8]) -> bool {
+    const REDUCED: u64 = 1;
+    let kind = Directory::new(bytes).and_then(|directory| directory.integer(NEW_SUBFILE_TYPE));
+    kind.is_some_and(|kind| kind & REDUCED != 0)
 }
 
 /// Whether colours were multiplied by alpha, which has to be undone before alpha is dropped.

@@ -1,13 +1,10 @@
 //! JPEG data in a TIFF file (TIFF Technical Note 2).
 
 use super::jpeg;
-use super::tiff_fields::{Directory, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS};
-
-const IMAGE_WIDTH: u16 = 256;
-const IMAGE_LENGTH: u16 = 257;
-const ROWS_PER_STRIP: u16 = 278;
-const TILE_WIDTH: u16 = 322;
-const TILE_LENGTH: u16 = 323;
+use super::tiff_fields::{
+    Directory, IMAGE_LENGTH, IMAGE_WIDTH, ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS,
+    TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH,
+};
 
 /// Whether each strip or tile is a JPEG picture of the right size in a form that decoders agree about. The decoder takes
 /// whatever size the JPEG data have: their pixels end up in wrong places, and a small file can ask for much memory.

@@ -39,7 +39,7 @@ fn files_folders_and_patterns_in_the_order_given() {
         "*.png",
         "z/*/*.webp",
         "*.gif",
-        "[a",
+        "[a*",
         "1.png",
         "z/d*",
     ];
@@ -63,7 +63,7 @@ fn files_folders_and_patterns_in_the_order_given() {
         ]
     );
     assert!(
-        found[9].starts_with("[a: no such file or folder, and not a valid pattern"),
+        found[9].starts_with("[a*: no such file or folder, and not a valid pattern"),
         "{}",
         found[9]
     );
@@ -98,8 +98,15 @@ fn folders_whose_names_look_like_patterns_are_those_folders() {
         ["what?/gone.jpg: no such file or folder"]
     );
     assert_eq!(found("photos [1-3]/*.png"), ["photos 2/b.png"]);
-    let nothing = "no such file or folder; taken as a pattern, it matches none";
-    assert_eq!(found("[ab].png"), [format!("[ab].png: {nothing}")]);
+    // A name with brackets that is gone is no pattern that matches another file.
+    fs::write(root.join("a1.png"), "").unwrap();
+    let nothing = "no such file or folder (a pattern has `*` or `?`)";
+    assert_eq!(found("a[1].png"), [format!("a[1].png: {nothing}")]);
+    assert_eq!(found("a[1].p*"), ["a1.png"]);
+    let mut named = Pictures::of_name(&root.join("a?.png"));
+    let error = named.next().unwrap().unwrap_err();
+    assert!(matches!(error.kind, CollectErrorKind::Missing), "{error}");
+    assert!(named.next().is_none());
     assert_eq!(
         found("photos [2024]/*.gif"),
         ["photos [2024]/*.gif: no file matches the pattern"]

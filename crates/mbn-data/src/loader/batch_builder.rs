@@ -15,8 +15,10 @@ use super::config::{BadPictures, LoaderConfig, Order};
 use super::error::LoaderError;
 use super::part::BatchPart;
 use crate::augment::{Augment, erase, mix};
+use crate::decode::holding_memory;
 use crate::image_source::ImageSource;
 use crate::normalize::Normalizer;
+use crate::picture::Picture;
 use crate::random::{batch_stream, sample_stream, shuffled};
 use crate::resize::{self, Crop, ResizeError};
 
@@ -196,9 +198,14 @@ impl BatchBuilder {
         sample_stream(self.seed, self.epoch, index)
     }
 
+    /// Decodes one picture, whose memory counts until it is dropped: each worker has one at a time.
+    fn load(&self, index: usize) -> Result<Picture, LoaderError> {
+        Ok(holding_memory(|| self.shared.source.load(index))?)
+    }
+
     /// Decodes, augments and resizes one picture.
     fn resized(&self, index: usize, stream: &mut Pcg64) -> Result<RgbImage, LoaderError> {
-        let image = self.shared.source.load(index)?;
+        let image = self.load(index)?;
         let resized = match &self.augment {
             Some(augment) => augment.apply(&image, &self.preprocess, stream),
             None => resize::resize(&image, &self.preprocess),
@@ -208,7 +215,7 @@ impl BatchBuilder {
 
     /// Decodes one picture and takes the part that the device resizes.
     fn crop(&self, index: usize) -> Result<Crop, LoaderError> {
-        let image = self.shared.source.load(index)?;
+        let image = self.load(index)?;
         let crop = match &self.augment {
             Some(augment) => augment.crop(&image, &self.preprocess, &mut self.stream(index)),
             None => Crop::new(

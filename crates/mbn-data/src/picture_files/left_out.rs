@@ -33,6 +33,8 @@ pub(crate) enum Reason {
     ClutterFolder(Clutter),
     /// What lies in a folder that the run itself writes.
     Written,
+    /// A folder of a run or of weights, with all that is in it.
+    Results,
     /// Data after the end of an archive that is no other archive.
     AfterEnd,
     /// A link to a folder above it.
@@ -167,6 +169,7 @@ fn part(reason: &Reason, group: &Group) -> String {
             "in a folder that this run writes",
             "in a folder that this run writes",
         ),
+        Reason::Results => ("folder of runs or weights", "folders of runs or weights"),
         Reason::AfterEnd => (
             "archive's data behind its end, which is no other archive",
             "archives' data behind their ends, which is no other archive",

@@ -63,9 +63,9 @@ pub(crate) fn resize_region_with(
     if image.is_empty() {
         return Err(error("it has no pixels".to_owned()));
     }
-    if !region.is_within(image) {
-        return Err(error("the box does not lie in it".to_owned()));
-    }
+    let region = region
+        .within(image.dimensions())
+        .ok_or_else(|| error("the box does not lie in it".to_owned()))?;
     if region == whole(image) && image.dimensions() == (side, side) {
         return Ok(image.clone());
     }

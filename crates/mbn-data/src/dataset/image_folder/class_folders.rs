@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::error::{FolderError, list};
+use super::outputs::holds_results;
 use crate::input_paths::Collected;
 use crate::picture_files::{
     Clutter, Found, LeftOut, Reason, Walk, barred, has_picture_extension, images_below, is_broken_link,
@@ -18,11 +19,11 @@ pub struct ClassFolders {
     /// What lies beside them: folders of systems, links to folders above, files.
     pub left_out: LeftOut,
     /// The folders with all links resolved, in the same order.
-    real: Vec<PathBuf>,
+    pub(super) real: Vec<PathBuf>,
 }
 
-/// The folders of classes in a folder of `CLASS/*`. Leaves out hidden folders, those of systems, and links to a folder
-/// above. A broken link is a class whose images cannot be read, unless its name is that of a file.
+/// The folders of classes in a folder of `CLASS/*`. Leaves out hidden folders, those of systems, those of runs and weights, and
+/// links to a folder above. A broken link is a class whose images cannot be read, unless its name is that of a file.
 ///
 /// # Errors
 /// [`FolderError`] if there are no classes, one class's folder lies in another's, the folder cannot be read, or a class name is not
@@ -132,6 +133,10 @@ impl Listing {
                 .flatten()
             {
                 listing.left_out.add_named(reason, link_name(&path));
+            } else if holds_results(&path) {
+                listing
+                    .left_out
+                    .add_named(Reason::Results, name.to_string_lossy());
             } else {
                 listing.folders.push(path);
             }
@@ -142,7 +147,7 @@ impl Listing {
     /// The names of the folders, for a message.
     pub fn describe(&self) -> String {
         if self.folders.is_empty() {
-            return "it has no folders".to_owned();
+            return format!("it has no folders{}", self.left_out.instead());
         }
         let name = |path: &PathBuf| {
             path.file_name()
@@ -202,7 +207,7 @@ pub(super) fn has_images_below(dir: &Path) -> bool {
     Walk::new(dir, &nothing_is_foreign).any(|image| image.is_ok())
 }
 
-fn describe_files(dir: &Path) -> String {
+pub(super) fn describe_files(dir: &Path) -> String {
     let found = images_below(dir, &nothing_is_foreign).images;
     match found.iter().filter(|image| image.is_ok()).count() {
         0 => "it has no images either".to_owned(),

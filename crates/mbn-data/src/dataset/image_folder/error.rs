@@ -141,10 +141,11 @@ pub enum FolderError {
     },
     /// The test folder has classes that the training folder lacks.
     #[error(
-        "`{}` and `{}` have different classes{}; each class needs a folder of that name in the first",
-        train.display(),
-        test.display(),
-        differences(only_train, only_test)
+        "`{train}` and `{test}` have different classes{}; each class needs a folder of that name in the first; if the classes of \
+         the images in `{test}` are not known, move it out of the data set, and a part of the others is held out to test on",
+        differences(only_train, only_test),
+        train = train.display(),
+        test = test.display()
     )]
     ClassMismatch {
         /// The training folder.

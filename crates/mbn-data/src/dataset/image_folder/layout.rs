@@ -1,9 +1,12 @@
 //! Where an image folder keeps its training and test images.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::class_folders::{Listing, entries, has_images, has_images_below};
+use super::class_folders::{Listing, describe_files, entries, has_images, has_images_below};
 use super::error::FolderError;
+use super::pairing::composed;
+use super::warning::FolderWarning;
 use crate::picture_files::{Reason, name_of};
 
 /// Names of the folder of training images, in any case.
@@ -22,8 +25,12 @@ pub(super) struct Layout {
     pub train: PathBuf,
     /// Folder of the test images, unless they have to be taken from the others.
     pub test: Option<PathBuf>,
+    /// Folders that have the name of test images but no class folders.
+    pub unlabelled: Vec<PathBuf>,
     /// Other folders with images, and why they may not be used. Links may lead to them all the same.
     pub unused: Vec<(Reason, PathBuf)>,
+    /// The data set that the folder is a part of, and the part beside it that is not used.
+    pub part_of: Option<(PathBuf, PathBuf)>,
 }
 
 impl Layout {
@@ -35,19 +42,28 @@ impl Layout {
             return Ok(Self {
                 train: dir.to_owned(),
                 test: None,
+                unlabelled: Vec::new(),
                 unused: Vec::new(),
+                part_of: part_of(dir, &listing),
             });
         }
         let train = one_of(TRAIN, dir, &listing)?;
         let train = train.ok_or_else(|| missing(dir, "`train`", &listing))?;
-        let val = one_of(VAL, dir, &listing)?;
-        let has_val = val.is_some();
-        let test = match val {
-            None => one_of(TEST, dir, &listing)?,
-            val => val,
+        let (mut test, mut unlabelled) = (None, Vec::new());
+        for names in [VAL, TEST] {
+            match one_of(names, dir, &listing)? {
+                Some(folder) if has_folders(&folder)? => {
+                    test = Some(folder);
+                    break;
+                }
+                folder => unlabelled.extend(folder),
+            }
+        }
+        let has_val = test.as_ref().is_some_and(|test| is_named(test, VAL));
+        let is_known = |folder: &&PathBuf| {
+            **folder == train || Some(*folder) == test.as_ref() || unlabelled.contains(*folder)
         };
-        let is_used = |folder: &&PathBuf| **folder == train || Some(*folder) == test.as_ref();
-        let others = listing.folders.iter().filter(|folder| !is_used(folder));
+        let others = listing.folders.iter().filter(|folder| !is_known(folder));
         let unused = others.filter(|folder| has_images_below(folder));
         let unused = unused.map(|folder| match has_val && is_named(folder, TEST) {
             true => (Reason::TestBesideVal, folder.clone()),
@@ -55,10 +71,65 @@ impl Layout {
         });
         Ok(Self {
             unused: unused.collect(),
+            unlabelled,
             train,
             test,
+            part_of: None,
         })
     }
+
+    /// What the user should know about the folders.
+    pub fn warnings(&self) -> Vec<FolderWarning> {
+        let unlabelled = self.unlabelled.iter().map(|path| FolderWarning::Unlabelled {
+            path: path.clone(),
+            found: describe_files(path),
+        });
+        let part_of = self.part_of.iter().map(|(whole, other)| FolderWarning::OnePart {
+            path: self.train.clone(),
+            whole: whole.clone(),
+            other: other.clone(),
+        });
+        unlabelled.chain(part_of).collect()
+    }
+}
+
+/// The data set that a folder of classes is a part of, and the part beside it, if they have a class in common.
+fn part_of(dir: &Path, listing: &Listing) -> Option<(PathBuf, PathBuf)> {
+    let real = dir.canonicalize().ok()?;
+    let others = match (
+        is_named(&real, TRAIN),
+        is_named(&real, VAL) || is_named(&real, TEST),
+    ) {
+        (true, _) => [VAL, TEST].concat(),
+        (_, true) => TRAIN.to_vec(),
+        _ => return None,
+    };
+    // As the user named it, if the last name is that of the folder.
+    let whole = match dir.file_name() {
+        Some(name) if real.file_name() == Some(name) => mbn_files::folder_of(dir),
+        _ => real.parent()?,
+    };
+    let classes: BTreeSet<_> = listing
+        .folders
+        .iter()
+        .map(|class| composed(&name_of(class)))
+        .collect();
+    let shares_class = |folder: &PathBuf| {
+        let found = Listing::of(folder).map_or_else(|_| Vec::new(), |listing| listing.folders);
+        found
+            .iter()
+            .any(|class| classes.contains(&composed(&name_of(class))))
+    };
+    let beside = entries(whole)
+        .ok()?
+        .into_iter()
+        .filter(|path| is_named(path, &others) && path.is_dir());
+    let other = beside.into_iter().find(shares_class)?;
+    Some((whole.to_owned(), other))
+}
+
+fn has_folders(dir: &Path) -> Result<bool, FolderError> {
+    Ok(!Listing::of(dir)?.folders.is_empty())
 }
 
 /// Whether a folder has one of training images, as an image folder has.

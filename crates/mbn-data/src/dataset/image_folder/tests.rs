@@ -3,7 +3,9 @@
 mod clutter;
 #[cfg(unix)]
 mod links;
+mod outputs;
 mod parts;
+mod unicode;
 
 use std::fs;
 

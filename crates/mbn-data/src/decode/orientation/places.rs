@@ -15,9 +15,9 @@ pub(super) struct Metadata<'a> {
     pub xmp: Option<Cow<'a, [u8]>>,
 }
 
-/// `APP1` segments before the first scan. The first with Exif counts: a second one belongs to it, or is from a program
-/// that did not look for the first.
+/// `APP1` segments before the first scan. Exif that one segment does not hold goes on in the next, which begins alike.
 pub(super) fn jpeg(bytes: &[u8]) -> Metadata<'_> {
+    const EXIF: &[u8] = b"Exif\0\0";
     const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
     let mut found = Metadata::default();
     let mut at = 2;
@@ -25,11 +25,13 @@ pub(super) fn jpeg(bytes: &[u8]) -> Metadata<'_> {
         at = next;
         match marker {
             0xda | 0xd9 => break,
-            0xe1 if content.starts_with(b"Exif\0\0") => {
-                found.exif.get_or_insert(Cow::Borrowed(content));
-            }
             0xe1 => {
-                if let Some(xmp) = content.strip_prefix(XMP) {
+                if let Some(more) = content.strip_prefix(EXIF) {
+                    match &mut found.exif {
+                        Some(exif) => exif.to_mut().extend_from_slice(more),
+                        None => found.exif = Some(Cow::Borrowed(content)),
+                    }
+                } else if let Some(xmp) = content.strip_prefix(XMP) {
                     found.xmp = Some(Cow::Borrowed(xmp));
                 }
             }
@@ -58,10 +60,17 @@ fn jpeg_segment(bytes: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
     }
 }
 
-/// Chunks of a RIFF file: name, length and data, padded to an even length.
+/// Chunks of a RIFF file: name, length and data, padded to an even length. Those count that the flags of `VP8X`, which is the
+/// first, announce.
 pub(super) fn webp(bytes: &[u8]) -> Metadata<'_> {
+    const HAS_XMP: u8 = 4;
+    const HAS_EXIF: u8 = 8;
     let mut found = Metadata::default();
     let mut rest = bytes.get(12..).unwrap_or_default();
+    let flags = match rest.strip_prefix(b"VP8X") {
+        Some([_, _, _, _, flags, ..]) => *flags,
+        _ => return found,
+    };
     while let Some((header, content)) = rest.split_first_chunk::<8>() {
         let [name @ .., a, b, c, d] = *header;
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
@@ -69,27 +78,13 @@ pub(super) fn webp(bytes: &[u8]) -> Metadata<'_> {
             break;
         };
         match &name {
-            b"EXIF" => found.exif = found.exif.or(Some(Cow::Borrowed(content))),
-            b"XMP " => found.xmp = found.xmp.or(Some(Cow::Borrowed(content))),
+            b"EXIF" if flags & HAS_EXIF != 0 => found.exif = found.exif.or(Some(Cow::Borrowed(content))),
+            b"XMP " if flags & HAS_XMP != 0 => found.xmp = found.xmp.or(Some(Cow::Borrowed(content))),
             _ => {}
         }
         rest = rest.get(8 + length.next_multiple_of(2)..).unwrap_or_default();
     }
     found
-}
-
-/// An application extension with text that ends at the first zero.
-pub(super) fn gif(bytes: &[u8]) -> Metadata<'_> {
-    const EXTENSION: &[u8] = b"\x21\xff\x0bXMP DataXMP";
-    let start = bytes
-        .windows(EXTENSION.len())
-        .position(|window| window == EXTENSION);
-    let xmp = start.map(|start| {
-        let text = &bytes[start + EXTENSION.len()..];
-        let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
-        Cow::Borrowed(&text[..end])
-    });
-    Metadata { exif: None, xmp }
 }
 
 /// The file itself has the layout of Exif.

@@ -195,12 +195,21 @@ fn the_first_exif_block_of_a_jpeg_counts_wherever_it_is() {
     let jfif = segment(0xe0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");
     let frame = segment(0xc0, &[8, 0, 8, 0, 8, 1, 1, 0x11, 0]);
     let exif = |value| exif_segment(&short(value));
-    let cases: [(&str, Vec<Vec<u8>>, u8); 7] = [
+    let cases: [(&str, Vec<Vec<u8>>, u8); 8] = [
         ("alone", vec![exif(6)], 6),
         ("after JFIF", vec![jfif.clone(), exif(8)], 8),
         ("after the frame", vec![jfif.clone(), frame, exif(3)], 3),
         ("1, then 6", vec![exif(1), exif(6)], 1),
         ("6, then 1", vec![exif(6), exif(1)], 6),
+        (
+            "in two segments",
+            vec![
+                exif_segment(&short(6)[..9]),
+                jfif.clone(),
+                exif_segment(&short(6)[9..]),
+            ],
+            6,
+        ),
         ("after stray bytes", vec![jfif, vec![0x17, 0x42], exif(7)], 7),
         (
             "a prefix twice",
@@ -301,15 +310,23 @@ fn the_texts_of_a_png_are_unpacked_up_to_a_limit_for_all_of_them() {
 }
 
 #[test]
-fn webp_gif_and_tiff_are_turned() {
+fn webp_and_tiff_are_turned_and_gif_is_not() {
     let exif = |prefix: &[u8]| [prefix, &short(5)].concat();
     for (name, data) in [
         (b"EXIF", exif(b"")),
         (b"EXIF", exif(b"Exif\0\0")),
         (b"XMP ", xmp_text(5, false)),
     ] {
-        let file = riff(&[(b"VP8X", vec![0; 10]), (b"VP8 ", vec![0; 7]), (name, data)]);
-        assert_eq!(orientation(PictureFormat::WebP, &file), 5);
+        // Only what the flags of the extended header announce is read.
+        for flags in 0..16 {
+            let announced = if name == b"EXIF" { 8 } else { 4 };
+            let header = [&[flags][..], &[0; 9]].concat();
+            let file = riff(&[(b"VP8X", header), (b"VP8 ", vec![0; 7]), (name, data.clone())]);
+            let expected = if flags & announced == 0 { 1 } else { 5 };
+            assert_eq!(orientation(PictureFormat::WebP, &file), expected, "{flags}");
+        }
+        let simple = riff(&[(b"VP8 ", vec![0; 7]), (name, data)]);
+        assert_eq!(orientation(PictureFormat::WebP, &simple), 1);
     }
     let gif = [
         b"GIF89a...\x21\xff\x0bXMP DataXMP".as_slice(),
@@ -317,7 +334,7 @@ fn webp_gif_and_tiff_are_turned() {
         &[1, 0xff, 0xfe, 0],
     ]
     .concat();
-    assert_eq!(orientation(PictureFormat::Gif, &gif), 2);
+    assert_eq!(orientation(PictureFormat::Gif, &gif), 1);
     assert_eq!(orientation(PictureFormat::Tiff, &short(7)), 7);
     let xmp = xmp_text(4, true);
     let tiff = tiff_of(false, &[Entry(700, 1, xmp.len() as u32, xmp)]);
@@ -336,7 +353,10 @@ fn cut_files_are_read_as_far_as_they_go() {
                 &[b"Raw profile type exif\0\0".as_slice(), &text].concat(),
             )]),
         ),
-        (PictureFormat::WebP, riff(&[(b"EXIF", short(6))])),
+        (
+            PictureFormat::WebP,
+            riff(&[(b"VP8X", vec![8, 0, 0, 0, 0, 0, 0, 0, 0, 0]), (b"EXIF", short(6))]),
+        ),
         (PictureFormat::Tiff, short(6)),
     ];
     for (format, file) in files {

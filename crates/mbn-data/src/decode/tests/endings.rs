@@ -175,3 +175,33 @@ fn a_gif_without_its_trailer_has_all_pixels() {
     assert!(matches!(found.warning, Some(DecodeWarning::NoEnd { .. })));
     assert_eq!(found.image, whole);
 }
+
+/// Whatever the end lacks, the picture is whole or the file refused.
+#[test]
+fn a_gif_cut_anywhere_has_all_pixels_or_is_refused() {
+    for (width, height) in [(4, 3), (40, 37)] {
+        let image = picture(width, height);
+        let file = file_of(PictureFormat::Gif, image);
+        let whole = decode_bytes(&file).unwrap();
+        let mut decoded_ends = Vec::new();
+        for end in 0..file.len() {
+            match decode_bytes_with(&file[..end], &DecodeOptions::default()) {
+                Ok(found) => {
+                    assert_eq!(found.image, whole, "cut at {end} of {}", file.len());
+                    assert!(matches!(found.warning, Some(DecodeWarning::NoEnd { .. })));
+                    decoded_ends.push(end);
+                }
+                Err(error) => {
+                    let is_named = !matches!(error, DecodeErrorKind::Malformed { .. });
+                    assert!(is_named, "cut at {end} of {}: {error}", file.len());
+                }
+            }
+        }
+        // Without the trailer, and without the frame's terminator too.
+        let length = file.len();
+        assert!(
+            decoded_ends.ends_with(&[length - 2, length - 1]),
+            "{decoded_ends:?}"
+        );
+    }
+}

@@ -102,13 +102,12 @@ fn what_the_decoder_would_read_wrongly_is_refused_by_name() {
         let grey = |photometric, bytes, changes: &[Tag]| {
             picture_of(form, [1, 1, 1, photometric], &vec![0; bytes], changes)
         };
-        let deflated = [short(259, 8), short(317, 2), short(338, 0)];
         let palette = [short(262, 3), short(320, 0)];
         let cases: [(Vec<u8>, &str); 8] = [
             (rgb(form, &[short(266, 2)]), "bits in reverse order"),
             (rgb(form, &[short(317, 2)]), "no compression with a predictor"),
             (
-                picture_of(form, [1, 1, 4, 2], &[0; 4], &deflated),
+                rgb(form, &[short(259, 8), short(317, 3)]),
                 "deflate compression with a predictor",
             ),
             (
@@ -178,15 +177,31 @@ fn a_strip_beyond_the_end_is_found_without_decoding() {
 
 #[test]
 fn a_cameras_raw_file_is_not_taken_for_its_preview() {
+    const MAKE: u16 = 271;
+    const MODEL: u16 = 272;
+    const REDUCED: Tag = Tag(254, LONG, 1);
     for form in Form::all() {
-        let reduced = rgb(form, &[Tag(254, LONG, 1)]);
-        let dng = rgb(form, &[Tag(50706, LONG, 0x0104)]);
-        for file in [reduced, dng] {
+        for tags in [
+            &[REDUCED, short(MAKE, 0)][..],
+            &[REDUCED, short(MODEL, 0)],
+            &[Tag(50706, LONG, 0x0104)],
+        ] {
+            let file = rgb(form, tags);
             for error in [decode_bytes(&file).unwrap_err(), check_bytes(&file).unwrap_err()] {
                 assert!(error.to_string().contains("RAW format"), "{form:?}: {error}");
             }
         }
-        // One page of several is a picture.
+        let file = rgb(form, &[REDUCED]);
+        for error in [decode_bytes(&file).unwrap_err(), check_bytes(&file).unwrap_err()] {
+            let message = error.to_string();
+            assert!(
+                message.contains("first page is a small copy"),
+                "{form:?}: {error}"
+            );
+            assert!(!message.contains("RAW"), "{form:?}: {error}");
+        }
+        // One page of several is a picture, also if it names a scanner.
         assert!(decode_bytes(&rgb(form, &[Tag(254, LONG, 2)])).is_ok());
+        assert!(decode_bytes(&rgb(form, &[short(MAKE, 0)])).is_ok());
     }
 }

@@ -54,10 +54,10 @@ fn only_the_prefetched_batches_are_made_ahead() {
     assert!(epoch.next().is_some());
 }
 
-/// Loads pictures until one of them panics.
-struct Panicking(Numbered);
+/// Looks at each picture that is loaded.
+struct Watched(Numbered, fn(usize));
 
-impl ImageSource for Panicking {
+impl ImageSource for Watched {
     fn len(&self) -> usize {
         self.0.len()
     }
@@ -79,15 +79,32 @@ impl ImageSource for Panicking {
     }
 
     fn load(&self, index: usize) -> Result<crate::Picture, crate::DecodeError> {
-        assert!(index < 6, "a bug in a decoder");
+        self.1(index);
         self.0.load(index)
     }
+}
+
+/// What the workers decode counts as memory for decoding until they have resized it, unlike what others decode.
+#[test]
+fn workers_hold_the_memory_of_their_pictures() {
+    for crops in [false, true] {
+        let config = LoaderConfig::evaluation(small(), 4)
+            .with_workers(2)
+            .with_crops(crops);
+        let source = Watched(Numbered::new(9), |_| assert!(crate::decode::is_holding()));
+        let loader = Loader::new(Arc::new(source), config).unwrap();
+        assert_eq!(batches(&loader, 0).len(), 3);
+    }
+    assert!(!crate::decode::is_holding());
 }
 
 #[test]
 fn a_panic_of_a_worker_is_an_error() {
     let config = LoaderConfig::evaluation(small(), 4).with_workers(2);
-    let loader = Loader::new(Arc::new(Panicking(Numbered::new(20))), config).unwrap();
+    let source = Watched(Numbered::new(20), |index| {
+        assert!(index < 6, "a bug in a decoder")
+    });
+    let loader = Loader::new(Arc::new(source), config).unwrap();
     let mut epoch = loader.epoch(0);
     assert!(epoch.next().unwrap().is_ok());
     assert!(matches!(epoch.next().unwrap(), Err(LoaderError::Stopped)));

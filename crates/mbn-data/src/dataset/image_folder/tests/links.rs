@@ -153,7 +153,7 @@ fn a_link_to_another_class_is_not_followed() {
         splits.left_out.to_string(),
         "2 links to other classes' folders (`a/b`, `a/deep`)"
     );
-    // The same pictures in both parts are the user's business.
+    // Links between the parts are followed; the training warns of pictures that both have.
     let root = tree(&["train/a/1.png", "train/b/1.png"]);
     link(&root, "train", "val");
     assert_eq!(open(root.path()).unwrap().test.len(), 2);

@@ -275,3 +275,101 @@ fn test_images_are_told_apart_by_the_sizes_of_their_files() {
     fs::write(other.path().join("val/a/1.png"), "another image").unwrap();
     assert_ne!(fingerprint(&one), fingerprint(&other));
 }
+
+/// Kaggle's layout: the labels of the test images are secret. Some archives have an empty folder.
+#[test]
+fn test_images_without_classes_are_no_test_set() {
+    let train = ["train/a/1.png", "train/a/2.png", "train/b/1.png", "train/b/2.png"];
+    for (more, folders) in [
+        (&["test/1.png", "test/2.png"][..], &["test"][..]),
+        (&["val/"], &["val"]),
+        (&["val/notes.txt", "Test/1.png"], &["val", "Test"]),
+    ] {
+        let root = tree(&[&train[..], more].concat());
+        for hold_out in [HoldOut::IfMissing(SHARE), HoldOut::Always(SHARE)] {
+            let splits = with(&root, hold_out).unwrap();
+            assert_eq!(splits.held_out, Some(SHARE));
+            assert_eq!((splits.train.len(), splits.test.len()), (2, 2));
+            let named = splits.warnings.iter().map(|warning| match warning {
+                FolderWarning::Unlabelled { path, .. } => name_of(path),
+                other => panic!("{other}"),
+            });
+            assert_eq!(named.collect::<Vec<_>>(), folders);
+            // Said once.
+            assert!(splits.left_out.is_empty(), "{}", splits.left_out);
+        }
+        let error = open(root.path()).err().unwrap();
+        assert!(
+            matches!(&error, DataError::Folder(FolderError::NoClasses { path, .. }) if path.ends_with(folders[0])),
+            "{error}"
+        );
+    }
+    // An empty `val` beside test images.
+    let root = tree(&[&train[..], &["val/", "test/a/1.png"]].concat());
+    let splits = open(root.path()).unwrap();
+    assert_eq!((splits.train.len(), splits.test.len()), (4, 1));
+    let message = splits.warnings[0].to_string();
+    assert!(
+        message.ends_with("/val` is not tested on: it has no class folders; it has no images either"),
+        "{message}"
+    );
+}
+
+#[test]
+fn one_folder_of_unknown_images_is_an_error_that_leads_out() {
+    let root = tree(&["train/a/1.png", "train/b/1.png", "test/unlabeled/1.png"]);
+    let error = with(&root, HoldOut::IfMissing(SHARE)).err().unwrap().to_string();
+    let test = root.path().join("test");
+    let way = format!(
+        "images in `{}` are not known, move it out of the data set, and a part of the others is held out",
+        test.display()
+    );
+    assert!(
+        error.contains("only in the second: `unlabeled`") && error.contains(&way),
+        "{error}"
+    );
+}
+
+#[test]
+fn one_part_of_a_data_set_is_a_warning() {
+    let files = [
+        "photos/train/a/1.png",
+        "photos/train/a/2.png",
+        "photos/val/a/1.png",
+        "photos/val/a/2.png",
+    ];
+    let root = tree(&files);
+    for (part, other) in [("train", "val"), ("val", "train")] {
+        let dir = root.path().join("photos").join(part);
+        let options = OpenOptions {
+            hold_out: HoldOut::IfMissing(SHARE),
+            ..OpenOptions::default()
+        };
+        let splits = open_with(&dir, &options).unwrap();
+        let whole = root.path().join("photos");
+        let expected = FolderWarning::OnePart {
+            path: dir,
+            other: whole.join(other),
+            whole,
+        };
+        assert_eq!(splits.warnings, [expected]);
+    }
+    let message = |files: &[&str], dir: &str| {
+        let root = tree(files);
+        let options = OpenOptions {
+            hold_out: HoldOut::IfMissing(SHARE),
+            ..OpenOptions::default()
+        };
+        open_with(&root.path().join(dir), &options).unwrap().warnings
+    };
+    // The whole, and folders that have nothing to do with each other.
+    assert_eq!(message(&files, "photos"), []);
+    assert_eq!(
+        message(&["train/a/1.png", "train/a/2.png", "val/b/1.png"], "train"),
+        []
+    );
+    assert_eq!(
+        message(&["sets/a/1.png", "sets/a/2.png", "val/a/1.png"], "sets"),
+        []
+    );
+}

@@ -1,0 +1,74 @@
+//! Turns a decoder's panic into an error, and keeps its message from being printed.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+use std::thread;
+
+thread_local! {
+    /// Whether this thread is in a decoder whose panics are caught.
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls a decoder, which may panic: they are fuzzed, but one bad file must not end a batch. `None` if it does.
+pub(super) fn caught<T>(decode: impl FnOnce() -> T) -> Option<T> {
+    if !thread::panicking() {
+        print_no_guarded_panics();
+    }
+    let before = IS_GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(decode));
+    IS_GUARDED.set(before);
+    result.ok()
+}
+
+/// Puts a hook before the one that prints panics. It passes on those of other threads and of other code.
+fn print_no_guarded_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| match IS_GUARDED.get() {
+            true => log::debug!("a decoder panicked: {panic}"),
+            false => print(panic),
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Only in the child process that the test below starts.
+    #[test]
+    #[ignore = "panics for the test of what is printed"]
+    fn panics_of_decoders_and_others() {
+        assert_eq!(caught(|| 3), Some(3));
+        let caught_one = caught(|| {
+            assert_eq!(caught::<()>(|| panic!("not shown, twice")), None);
+            panic!("not shown")
+        });
+        assert_eq!(caught_one, None::<()>);
+        // Another thread panics while this one is guarded.
+        let other = caught(|| thread::spawn(|| panic!("on another thread")).join());
+        assert!(other.is_some_and(|joined| joined.is_err()));
+        assert!(catch_unwind(|| panic!("after the decoder")).is_err());
+    }
+
+    #[test]
+    fn only_panics_of_decoders_are_not_printed() {
+        let name = "decode::panics::tests::panics_of_decoders_and_others";
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        let run = program
+            .args(["--exact", name, "--ignored", "--nocapture"])
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{printed}");
+        assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"));
+        assert!(!printed.contains("not shown"), "{printed}");
+        for message in ["on another thread", "after the decoder"] {
+            assert!(printed.contains(message), "{printed}");
+        }
+    }
+}
