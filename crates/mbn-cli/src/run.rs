@@ -8,7 +8,7 @@ use clap::Parser;
 use mbn_fetch::hub::HubError;
 use mbn_spec::text::counted;
 
-use crate::{CommonArgs, Hinted, arguments, logging, progress};
+use crate::{CommonArgs, Hinted, arguments, interrupt, logging, progress};
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
@@ -53,6 +53,7 @@ where
     let args = parse::<A>();
     let common = args.as_ref();
     logging::init(common.level());
+    interrupt::fail_at_file_limit();
     if common.quiet {
         progress::hide();
     }

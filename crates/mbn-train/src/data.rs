@@ -2,11 +2,13 @@
 
 mod check;
 mod classes;
+mod copies;
 pub(crate) mod download;
 mod loaders;
 mod open;
 
-pub(crate) use check::{check_images, require_enough, usable};
+pub(crate) use check::{Checked, check_images, require_enough, usable};
 pub(crate) use classes::{largest_share, list_classes};
+pub(crate) use copies::Prints;
 pub(crate) use loaders::{Loading, class_weights, loaders};
-pub(crate) use open::{locate, log_left_out, open_again, open_new};
+pub(crate) use open::{is_without_images, locate, log_left_out, open_again, open_new};

@@ -12,12 +12,15 @@ use mbn_spec::Alpha;
 use mbn_spec::text::thousands;
 use serde::Deserialize;
 
-use crate::run::SUMMARY;
+use crate::run::{RunDir, SUMMARY};
 
 /// The part of `summary.json` that the table shows.
 #[derive(Deserialize)]
 struct Summary {
     settings: Settings,
+    /// Missing in the summaries of earlier versions.
+    #[serde(default)]
+    data_set: String,
     parameters: u64,
     multiply_adds: u64,
     epochs: usize,
@@ -31,6 +34,9 @@ struct Summary {
 struct Settings {
     alpha: Alpha,
     size: usize,
+    /// Epochs that were asked for.
+    #[serde(default)]
+    epochs: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -38,8 +44,9 @@ struct Best {
     test_accuracy: f64,
 }
 
-/// Prints a table of `runs` in their order. Folders that are not runs are reported and skipped.
+/// Prints a table of `runs`, folders or files in them, in their order. Folders that are not runs are reported and skipped.
 pub(crate) fn print(runs: &[PathBuf]) -> Result<Outcome> {
+    let runs: Vec<_> = runs.iter().map(|run| RunDir::folder(run)).collect();
     let names: Vec<_> = runs.iter().map(|run| name(run)).collect();
     let mut rows = Vec::new();
     for (run, name) in runs.iter().zip(&names) {
@@ -94,6 +101,7 @@ fn table(rows: &[(String, Summary)]) -> Table {
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header([
         "Run",
+        "Data set",
         "Model",
         "Test accuracy (%)",
         "Parameters",
@@ -101,13 +109,17 @@ fn table(rows: &[(String, Summary)]) -> Table {
         "Epochs",
         "Images/s",
     ]);
-    for column in table.column_iter_mut().skip(2) {
+    for column in table.column_iter_mut().skip(3) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for (name, summary) in rows {
-        let Settings { alpha, size } = summary.settings;
+        let Settings { alpha, size, .. } = summary.settings;
         table.add_row([
             name.clone(),
+            match summary.data_set.as_str() {
+                "" => "-".to_owned(),
+                name => in_markdown(name.as_ref()),
+            },
             format!("{alpha} MobileNet-{size}"),
             summary
                 .best
@@ -115,11 +127,19 @@ fn table(rows: &[(String, Summary)]) -> Table {
                 .map_or("-".into(), |best| format!("{:.2}", best.test_accuracy)),
             thousands(summary.parameters),
             thousands(summary.multiply_adds),
-            summary.epochs.to_string(),
+            epochs(summary),
             rates(summary),
         ]);
     }
     table
+}
+
+/// Finished epochs, and those that were asked for if they are more: the run goes on, was stopped, or lost its patience.
+fn epochs(summary: &Summary) -> String {
+    match summary.settings.epochs {
+        Some(planned) if planned != summary.epochs => format!("{} of {planned}", summary.epochs),
+        _ => summary.epochs.to_string(),
+    }
 }
 
 /// Training images per second, by image size if the size differed from that of test images.
@@ -142,19 +162,24 @@ mod tests {
     fn a_row_for_each_run() {
         let summary = |text: &str| serde_json::from_str::<Summary>(text).unwrap();
         let first = summary(
-            r#"{"settings": {"alpha": 0.25, "size": 224}, "parameters": 215642, "multiply_adds": 41000000, "epochs": 50,
+            r#"{"settings": {"alpha": 0.25, "size": 224, "epochs": 50}, "data_set": "a|b", "parameters": 215642, "multiply_adds": 41000000, "epochs": 50,
                 "best": {"test_accuracy": 84.125}, "images_per_s": 301.4}"#,
         );
         let second = summary(
             r#"{"settings": {"alpha": 1.0, "size": 160}, "parameters": 3217226, "multiply_adds": 290000000, "epochs": 2,
                 "best": null, "images_per_s": 90, "images_per_s_by_size": {"128": 120.0, "160": 90.0}}"#,
         );
-        let text = table(&[("a".into(), first), ("b".into(), second)]).to_string();
-        let rows: Vec<Vec<&str>> = text
+        let third = summary(
+            r#"{"settings": {"alpha": 0.5, "size": 96, "epochs": 30}, "data_set": "photos", "parameters": 1, "multiply_adds": 2,
+                "epochs": 7, "best": {"test_accuracy": 50}, "images_per_s": 10}"#,
+        );
+        let text = table(&[("a".into(), first), ("b".into(), second), ("c".into(), third)]).to_string();
+        let rows: Vec<Vec<String>> = text
             .lines()
             .map(|line| {
-                line.split('|')
-                    .map(str::trim)
+                line.replace("\\|", "+")
+                    .split('|')
+                    .map(|cell| cell.trim().to_owned())
                     .filter(|cell| !cell.is_empty())
                     .collect()
             })
@@ -163,6 +188,7 @@ mod tests {
             rows[2],
             [
                 "a",
+                "a+b",
                 "0.25 MobileNet-224",
                 "84.12",
                 "215,642",
@@ -175,6 +201,7 @@ mod tests {
             rows[3],
             [
                 "b",
+                "-",
                 "1.0 MobileNet-160",
                 "-",
                 "3,217,226",
@@ -183,6 +210,8 @@ mod tests {
                 "120 at 128, 90 at 160"
             ]
         );
+        assert_eq!(rows[4][1..4], ["photos", "0.5 MobileNet-96", "50.00"]);
+        assert_eq!(rows[4][6], "7 of 30");
         assert!(text.lines().nth(1).unwrap().starts_with("|-"), "{text}");
     }
 }

@@ -6,14 +6,20 @@ mod pictures;
 mod progress;
 mod publish;
 mod results;
+mod space;
 mod state;
 mod summary;
+mod tables;
 mod train_on;
 
-pub(crate) use folder::{AUGMENTED, BEST, LAST, RATES, RATES_PLOT, RunDir, SETTINGS, STATE, SUMMARY};
+pub(crate) use folder::{
+    AUGMENTED, BEST, LAST, RATES, RATES_PLOT, RunDir, SETTINGS, STATE, SUMMARY, TEST_IMAGES,
+};
 pub(crate) use history::Epoch;
 pub(crate) use progress::{Best, ImageSet, Mistake, Position, Progress, TeacherRecord};
 pub(crate) use publish::{Publish, held_out};
-pub(crate) use results::{Results, write_augmented};
+pub(crate) use results::{Results, write_augmented, write_test_images};
+pub(crate) use space::Space;
 pub(crate) use state::State;
+pub(crate) use tables::size as size_of_tables;
 pub(crate) use train_on::TrainOn;

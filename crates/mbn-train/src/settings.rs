@@ -10,6 +10,7 @@ mod distillation;
 pub(crate) mod file;
 mod images;
 mod layers;
+mod named;
 mod recipe;
 mod resolve;
 mod setting;

@@ -2,6 +2,7 @@
 
 mod advice;
 mod bad_images;
+mod batch;
 mod batch_norm_sums;
 mod checks;
 mod division;

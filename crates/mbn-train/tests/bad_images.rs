@@ -11,6 +11,13 @@ use predicates::str::contains;
 
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 4 --epochs 2 --no-publish --threads 2";
 
+/// Numbers of training and test images in the summary.
+fn images(run: &Path) -> (u64, u64) {
+    let summary: serde_json::Value = serde_json::from_slice(&read(run.join("summary.json"))).unwrap();
+    let number = |key: &str| summary[key].as_u64().unwrap();
+    (number("train_images"), number("test_images"))
+}
+
 fn bad_images(run: &Path) -> serde_json::Value {
     let summary: serde_json::Value = serde_json::from_slice(&read(run.join("summary.json"))).unwrap();
     summary["bad_images"].clone()
@@ -82,6 +89,7 @@ fn a_class_that_runs_out_of_images_is_named_once() {
     let warning = "warning: class `red` has no training images left";
     assert_eq!(message.matches(warning).count(), 1, "{message}");
     assert_eq!(message.matches("images left").count(), 1, "{message}");
+    assert_eq!(images(&path.join("run")), (8, 4));
 }
 
 /// A broken link to a picture is a picture that cannot be read.
@@ -131,6 +139,7 @@ fn images_with_bad_pixels_are_left_out_when_they_come() {
         assert_eq!(message.matches(&line).count(), 1, "{message}");
     }
     assert!(message.contains("2 images could not be used"), "{message}");
+    assert_eq!(images(&path.join("whole")), (15, 5));
     assert_eq!(
         bad_images(&path.join("whole")),
         serde_json::json!({"train": 1, "test": 1})

@@ -39,7 +39,7 @@ fn a_place_that_cannot_be_written_to_is_refused_before_the_first_step() {
         .stderr(contains("cannot create run folder `/proc/mbn-run`").and(contains("epoch").not()));
 }
 
-/// `ulimit` limits files to a megabyte, as a full disk would. Ignoring the signal for longer files makes writing fail.
+/// `ulimit` limits files to a megabyte. Ignoring the signal for longer files makes writing fail.
 #[cfg(unix)]
 #[test]
 fn too_little_room_is_found_before_the_first_step() {
@@ -57,11 +57,36 @@ fn too_little_room_is_found_before_the_first_step() {
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(
-        message.contains("cannot write to run folder `run` the") && message.contains("hint:"),
+        message.contains("cannot write to run folder `run` a file of 5 MiB") && message.contains("hint:"),
         "{message}"
     );
     assert!(!message.contains("epoch"), "{message}");
     assert!(!folder.path().join("run").exists());
+}
+
+/// Without a handler, the signal of a file that is too large ends the program without a word.
+#[cfg(unix)]
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_only_that_of_each_file_counts() {
+    let folder = data();
+    let program = assert_cmd::cargo::cargo_bin!("mbn-train");
+    let limited = |kibibytes: u32, out: &str| {
+        let script = format!("ulimit -f {kibibytes}; exec \"$0\" {SMALL} --epochs 1 --out {out}");
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &script]).arg(program);
+        shell.current_dir(folder.path()).output().unwrap()
+    };
+    let output = limited(1024, "small");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("a file of 5 MiB that the run needs: File too large") && message.contains("hint:"),
+        "{message}"
+    );
+    // More than the state, less than all files together.
+    let output = limited(6 * 1024, "large");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
 }
 
 /// A small file system of its own, if the test may mount one.
@@ -93,6 +118,21 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(self.path()).status();
     }
+}
+
+/// There is room for each file of the run, but not for all of them.
+#[cfg(unix)]
+#[test]
+fn all_files_of_a_run_must_fit_together() {
+    let Some(disk) = SmallDisk::new("8m") else {
+        return;
+    };
+    let out = disk.path().join("run");
+    let line = format!("{SMALL} --epochs 1 --out {}", out.display());
+    run(data().path(), &line)
+        .code(1)
+        .stderr(contains("the 11 MiB that the run needs: No space left").and(contains("epoch").not()));
+    assert!(!out.exists());
 }
 
 #[cfg(unix)]

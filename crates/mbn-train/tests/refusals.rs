@@ -246,3 +246,58 @@ fn files_of_a_killed_start_are_removed() {
     run(folder.path(), &format!("{SMALL} --out run")).success();
     assert!(!out.join(".mbn-x.tmp").exists());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_run_folder_that_is_none_is_named() {
+    let folder = data();
+    let path = folder.path();
+    std::fs::write(path.join("file"), "").unwrap();
+    std::os::unix::fs::symlink("gone/away", path.join("link")).unwrap();
+    for (out, message) in [
+        ("file", "run folder `file` is a file, expected a folder"),
+        (
+            "link",
+            "run folder `link` is a link to `gone/away`, which cannot be read",
+        ),
+    ] {
+        run(path, &format!("{SMALL} --out {out}"))
+            .code(1)
+            .stderr(contains(message).and(contains("hint: choose another `--out`")));
+    }
+    assert!(!path.join("gone").exists());
+    // A link to a folder is one.
+    std::fs::create_dir(path.join("there")).unwrap();
+    std::os::unix::fs::symlink("there", path.join("to")).unwrap();
+    run(path, &format!("{SMALL} --out to")).success();
+    assert!(path.join("there/summary.json").is_file());
+}
+
+/// STL-10's files may have many images, and a fold of them few.
+#[test]
+fn a_fold_that_is_too_small_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stl10_binary");
+    std::fs::create_dir(&path).unwrap();
+    let pictures = [vec![0; 4 * 27_648], vec![9; 27_648]].concat();
+    for (name, content) in [
+        ("class_names.txt", b"blue\nred\n".to_vec()),
+        ("fold_indices.txt", b"0\n0 2\n".to_vec()),
+        ("train_X.bin", pictures.clone()),
+        ("train_y.bin", vec![1, 2, 1, 2, 1]),
+        ("test_X.bin", pictures),
+        ("test_y.bin", vec![1, 2, 1, 2, 1]),
+    ] {
+        std::fs::write(path.join(name), content).unwrap();
+    }
+    let line = SMALL.replace("--data data", "--data stl10_binary");
+    for (fold, message) in [
+        (0, "fold 0 of `stl10_binary` has one training image"),
+        (
+            1,
+            "no training image in fold 1 of `stl10_binary` can be used of `red`",
+        ),
+    ] {
+        refused(folder.path(), &format!("{line} --fold {fold}"), 1, &[message]);
+    }
+}

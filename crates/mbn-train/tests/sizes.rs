@@ -86,6 +86,7 @@ fn a_report_has_a_row_for_each_run() {
         rows[0],
         [
             "Run",
+            "Data set",
             "Model",
             "Test accuracy (%)",
             "Parameters",
@@ -95,15 +96,15 @@ fn a_report_has_a_row_for_each_run() {
         ]
     );
     assert_eq!(
-        (rows[2][0], rows[2][1], rows[2][3], rows[2][5]),
-        ("one", "0.25 MobileNet-32", "213,586", "1")
+        (rows[2][0], rows[2][1], rows[2][2], rows[2][4], rows[2][6]),
+        ("one", "data", "0.25 MobileNet-32", "213,586", "1")
     );
     assert_eq!(
-        (rows[3][0], rows[3][1], rows[3][5]),
+        (rows[3][0], rows[3][2], rows[3][6]),
         ("two", "0.25 MobileNet-64", "2")
     );
     assert!(
-        rows[3][6].contains("at 32, ") && rows[3][6].ends_with("at 64"),
+        rows[3][7].contains("at 32, ") && rows[3][7].ends_with("at 64"),
         "{text}"
     );
     // The folders tell runs of the same name apart.

@@ -7,8 +7,9 @@ use anyhow::{Result, anyhow, ensure};
 use mbn_cli::{Hint, interrupt, progress, quote};
 use mbn_data::{DecodeError, ImageSource, LoaderError, Splits};
 use mbn_spec::text::{listed, listed_lines};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{Either, IntoParallelIterator, ParallelIterator};
 
+use super::copies::{Print, Prints};
 use crate::run::{ImageSet, STATE};
 use crate::settings::BadImages;
 
@@ -17,11 +18,21 @@ const LISTED: usize = 1000;
 /// Classes that a message lists before it counts the others.
 const CLASSES: usize = 12;
 
+/// What the check of images finds.
+pub(crate) struct Checked {
+    /// Images that cannot be used.
+    pub unusable: ImageSet,
+    /// What tells the files of the others apart.
+    pub prints: Prints,
+}
+
 /// Checks all images but those in `known`, as far as that is possible without decoding them. Those that cannot be used
 /// are an error that lists all of them, or with `skip` a warning, and are returned.
-pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSet) -> Result<ImageSet> {
+pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSet) -> Result<Checked> {
     let total = data.train.len() + data.test.len() - known.len();
     let bar = progress::bar(total as u64, "checking images {wide_bar} {pos}/{len}");
+    // STL-10's pictures are all in one file.
+    let has_files = !data.class_folders.is_empty();
     let check = |part: &dyn ImageSource, known: &BTreeSet<usize>| {
         let images = (0..part.len())
             .into_par_iter()
@@ -32,12 +43,17 @@ pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSe
                 return None;
             }
             bar.inc(1);
-            part.check(image).err().map(|error| (image, error))
+            match part.check(image) {
+                Err(error) => Some(Either::Left((image, error))),
+                // The check has read the file, so that the system has it in memory.
+                Ok(()) if has_files => Some(Either::Right((image, Print::of(part.path(image))?))),
+                Ok(()) => None,
+            }
         });
-        found.collect::<Vec<(usize, DecodeError)>>()
+        found.partition_map::<Vec<(usize, DecodeError)>, Vec<(usize, Print)>, _, _, _>(|found| found)
     };
-    let train = check(&*data.train, &known.train);
-    let test = check(&*data.test, &known.test);
+    let (train, train_prints) = check(&*data.train, &known.train);
+    let (test, test_prints) = check(&*data.test, &known.test);
     bar.finish_and_clear();
     let lines = train.iter().chain(&test);
     let lines = lines.map(|(_, DecodeError { path, kind })| {
@@ -61,15 +77,22 @@ pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSe
         }
     }
     let indices = |found: Vec<(usize, DecodeError)>| found.into_iter().map(|(image, _)| image).collect();
-    Ok(ImageSet {
-        train: indices(train),
-        test: indices(test),
+    Ok(Checked {
+        unusable: ImageSet {
+            train: indices(train),
+            test: indices(test),
+        },
+        prints: Prints {
+            train: train_prints,
+            test: test_prints,
+        },
     })
 }
 
 /// Refuses a data set that has too few images without those in `left_out`.
-pub(crate) fn require_enough(data: &Splits, left_out: &ImageSet) -> Result<()> {
-    let name = &data.name;
+pub(crate) fn require_enough(data: &Splits, fold: Option<usize>, left_out: &ImageSet) -> Result<()> {
+    let fold = fold.map_or_else(String::new, |fold| format!("fold {fold} of "));
+    let name = format!("{fold}`{}`", data.name);
     let kept = (0..data.train.len()).filter(|image| !left_out.train.contains(image));
     let present: BTreeSet<u32> = kept.clone().map(|image| data.train.label(image)).collect();
     let missing = data
@@ -80,16 +103,17 @@ pub(crate) fn require_enough(data: &Splits, left_out: &ImageSet) -> Result<()> {
     let missing = missing.map(|(class, _)| format!("`{class}`"));
     ensure!(
         present.len() == data.class_names.len(),
-        "no training image in `{name}` can be used of {}",
+        "no training image in {name} can be used of {}",
         listed(missing, CLASSES)
     );
     ensure!(
         kept.count() > 1,
-        "one training image in `{name}` can be used; batch norm needs at least two"
+        "one training image in {name} can be used; batch norm needs at least two"
     );
     ensure!(
         left_out.test.len() < data.test.len(),
-        "no test image in `{name}` can be used"
+        "no test image in `{}` can be used",
+        data.name
     );
     Ok(())
 }

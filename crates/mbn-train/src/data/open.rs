@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
 use mbn_cli::Hint;
-use mbn_data::{DataError, FolderError, HoldOut, LeftOut, OpenOptions, Share, Splits};
+use mbn_data::{DataError, FolderError, FolderWarning, HoldOut, LeftOut, OpenOptions, Share, Splits};
 
 use crate::settings::{DEFAULT_DATA, Part, Settings};
 
@@ -33,14 +33,24 @@ pub(crate) fn open_new(settings: &Settings) -> Result<Splits> {
     let opened = open(settings, hold_out);
     let splits = match own_test_images(&opened) {
         true => opened.hint(|| {
-            "leave out `--val-fraction` (in a file `val-fraction`) to test on them, or move them out of the data set".to_owned()
+            "leave out `--val-fraction` (`--no-val-fraction` drops that of a `--config`) to test on them, or move them out of the \
+             data set"
+                .to_owned()
         })?,
         false => opened?,
     };
+    for warning in &splits.warnings {
+        log::warn!("{warning}");
+    }
     if let Some(Share { fraction, seed }) = splits.held_out {
         let (train, test) = (splits.train.len(), splits.test.len());
+        let is_unlabelled = |warning: &FolderWarning| matches!(warning, FolderWarning::Unlabelled { .. });
+        let lacks = match splits.warnings.iter().any(is_unlabelled) {
+            true => "no test images in class folders",
+            false => "no `val` or `test`",
+        };
         log::info!(
-            "`{}` has no `val` or `test`: held out {test} of its {} images to test on, class by class \
+            "`{}` has {lacks}: held out {test} of its {} images to test on, class by class \
              (`--val-fraction {fraction}`, `--seed {seed}`)",
             settings.data.display(),
             train + test
@@ -62,6 +72,16 @@ pub(crate) fn open_again(settings: &Settings) -> Result<Splits> {
         }),
         false => opened,
     }
+}
+
+/// Whether a data set cannot be opened because `folder`, which looks like a class, has no images.
+pub(crate) fn is_without_images(opened: &Result<Splits>, folder: &Path) -> bool {
+    let error = opened.as_ref().err().and_then(|error| error.downcast_ref());
+    let Some(DataError::Folder(FolderError::NoImages { path, .. })) = error else {
+        return false;
+    };
+    let real = |path: &Path| path.canonicalize().ok();
+    real(path).is_some() && real(path) == real(folder)
 }
 
 fn share(part: Part, settings: &Settings) -> Share {
@@ -88,6 +108,9 @@ fn open(settings: &Settings, hold_out: HoldOut) -> Result<Splits> {
     };
     let splits = mbn_data::open_with(&settings.data, &options)?;
     let (names, train) = (&splits.class_names, &splits.train);
+    let fold = settings
+        .fold
+        .map_or_else(String::new, |fold| format!("fold {fold} of "));
     ensure!(
         names.len() > 1,
         "`{}` has one class, `{}`; training needs at least two",
@@ -96,7 +119,7 @@ fn open(settings: &Settings, hold_out: HoldOut) -> Result<Splits> {
     );
     ensure!(
         train.len() > 1,
-        "`{}` has one training image; batch norm needs at least two",
+        "{fold}`{}` has one training image; batch norm needs at least two",
         settings.data.display()
     );
     ensure!(

@@ -1,7 +1,6 @@
 //! The folder of a run and the files in it.
 
 use std::fs::{File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -10,6 +9,7 @@ use mbn_files::atomic;
 use mbn_weights::{BEST_OF_RUN, LAST_OF_RUN};
 
 use super::publish::require_writable;
+use super::space::Space;
 use crate::settings::{BadImages, Settings};
 
 /// Everything that resuming needs. It is written before the other files of an epoch, which follow from it: if the run dies
@@ -23,7 +23,11 @@ pub(crate) const HISTORY: &str = "history.csv";
 pub(crate) const SETTINGS: &str = "settings.toml";
 pub(crate) const CURVES: &str = "curves.png";
 pub(crate) const CONFUSION: &str = "confusion.png";
+pub(crate) const CONFUSION_TABLE: &str = "confusion.csv";
 pub(crate) const MISTAKES: &str = "mistakes.png";
+pub(crate) const MISTAKES_TABLE: &str = "mistakes.csv";
+/// The images that were held out to test on, where a part was.
+pub(crate) const TEST_IMAGES: &str = "test_images.txt";
 pub(crate) const AUGMENTED: &str = "augmented.png";
 pub(crate) const SUMMARY: &str = "summary.json";
 /// The losses of short trainings at several learning rates.
@@ -31,8 +35,20 @@ pub(crate) const RATES: &str = "rates.csv";
 pub(crate) const RATES_PLOT: &str = "rates.png";
 
 /// All files of a run that is started or resumed.
-const FILES: [&str; 10] = [
-    STATE, LAST, BEST, HISTORY, SETTINGS, CURVES, CONFUSION, MISTAKES, AUGMENTED, SUMMARY,
+const FILES: [&str; 13] = [
+    STATE,
+    LAST,
+    BEST,
+    HISTORY,
+    SETTINGS,
+    CURVES,
+    CONFUSION,
+    CONFUSION_TABLE,
+    MISTAKES,
+    MISTAKES_TABLE,
+    TEST_IMAGES,
+    AUGMENTED,
+    SUMMARY,
 ];
 
 /// The hint for a new run that cannot be written.
@@ -84,10 +100,11 @@ impl RunDir {
         require_none(folder, &[RATES, RATES_PLOT], "a search for a learning rate")
     }
 
-    /// The folder of the run that `path` means: the folder itself, or the folder of a file beside a run's state.
+    /// The folder of the run that `path` means: the folder itself, or the folder of a file beside a run's state or summary.
     pub fn folder(path: &Path) -> PathBuf {
-        let beside_state = path.is_file() && path.with_file_name(STATE).is_file();
-        match path.parent().filter(|_| beside_state) {
+        let is_beside = |name| path.with_file_name(name).is_file();
+        let is_of_run = path.is_file() && (is_beside(STATE) || is_beside(SUMMARY));
+        match path.parent().filter(|_| is_of_run) {
             Some(folder) if folder.as_os_str().is_empty() => ".".into(),
             Some(folder) => folder.to_owned(),
             None => path.to_owned(),
@@ -131,18 +148,10 @@ impl RunDir {
         }
     }
 
-    /// Removes half-written files of a killed process.
+    /// Removes half-written files of killed processes.
     fn clean(&self) -> Result<()> {
         let folder = &self.path;
-        let entries =
-            std::fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
-        for entry in entries.flatten() {
-            if atomic::is_temporary(&entry.file_name()) {
-                // A file that cannot be removed does no harm.
-                let _ = std::fs::remove_file(entry.path());
-            }
-        }
-        Ok(())
+        atomic::remove_abandoned(folder).with_context(|| format!("cannot read `{}`", folder.display()))
     }
 
     fn locked(path: PathBuf, resumed: bool) -> Result<Self> {
@@ -161,33 +170,15 @@ impl RunDir {
         })
     }
 
-    /// Refuses a disk without room for `bytes`, before hours of training that could not be saved, and removes a folder
+    /// Refuses a disk without room for what the run needs, before hours of training that could not be saved, and removes a folder
     /// that was created for the run.
-    pub fn require_space(&self, bytes: usize) -> Result<()> {
-        let has_room = self.try_space(bytes);
+    pub fn require_space(&self, space: Space) -> Result<()> {
+        let has_room = space.try_in(&self.path).hint(|| self.advice());
         if has_room.is_err() && self.is_new {
             // An empty folder does no harm.
             let _ = std::fs::remove_dir(&self.path);
         }
         has_room
-    }
-
-    fn try_space(&self, bytes: usize) -> Result<()> {
-        let write = || -> std::io::Result<()> {
-            let mut file = atomic::AtomicFile::create(&self.file(STATE))?;
-            let zeros = vec![0; 1 << 20];
-            for start in (0..bytes).step_by(zeros.len()) {
-                file.write_all(&zeros[..zeros.len().min(bytes - start)])?;
-            }
-            // A full disk refuses the bytes by now. Dropping the file deletes it.
-            file.flush()
-        };
-        write()
-            .with_context(|| {
-                let (path, megabytes) = (self.path.display(), bytes.div_ceil(1 << 20));
-                format!("cannot write to run folder `{path}` the {megabytes} MiB that the run needs")
-            })
-            .hint(|| self.advice())
     }
 
     /// The hint for a run that cannot be written before its first step.
@@ -250,6 +241,7 @@ impl RunDir {
 
 /// Refuses a folder with files of a run, which a new run would replace.
 fn require_no_run(folder: &Path) -> Result<()> {
+    require_folder(folder)?;
     if folder.join(STATE).exists() {
         return Err(anyhow!("run folder `{}` already holds a run", folder.display())).hint(|| {
             format!(
@@ -259,6 +251,24 @@ fn require_no_run(folder: &Path) -> Result<()> {
         });
     }
     require_none(folder, &[BEST, LAST, HISTORY, SUMMARY], "a run")
+}
+
+/// Refuses a file in place of the folder, and a link that leads to nothing.
+fn require_folder(folder: &Path) -> Result<()> {
+    let what = match (folder.metadata(), folder.read_link()) {
+        (Ok(found), _) if found.is_dir() => return Ok(()),
+        (Ok(_), _) => "is a file, expected a folder or a name that is free".to_owned(),
+        (Err(error), Ok(target)) => {
+            format!(
+                "is a link to `{}`, which cannot be read ({error})",
+                target.display()
+            )
+        }
+        // Whether it can be made is another question.
+        (Err(_), Err(_)) => return Ok(()),
+    };
+    Err(anyhow!("run folder `{}` {what}", folder.display()))
+        .hint(|| "choose another `--out`, or remove it".to_owned())
 }
 
 /// Refuses a folder with results, which would be replaced.

@@ -12,6 +12,9 @@ use crate::data::usable;
 /// Most images of a batch that `augmented.png` shows.
 const EXAMPLES: usize = 32;
 
+/// A loss is not drawn if it is so many times larger than half of them are.
+const EXTREME: f64 = 20.0;
+
 /// Which classes the best weights take for which.
 pub(super) fn confusion(best: &Best, classes: &[String]) -> Result<Vec<u8>> {
     mbn_plot::confusion(&best.confusion, classes).context("cannot draw the confusion matrix")
@@ -31,8 +34,35 @@ pub(super) fn curves(progress: &Progress) -> Result<Vec<u8>> {
         })
         .collect();
     let (alpha, size) = (progress.settings.alpha, progress.settings.size.get());
-    let title = format!("{alpha} MobileNet-{size}");
+    let (points, most) = without_extremes(points);
+    let beyond = most.map_or_else(String::new, |most| {
+        format!(", losses of up to {most:.3e} not shown")
+    });
+    let title = format!("{alpha} MobileNet-{size}{beyond}");
     mbn_plot::curves(&points, &title).context("cannot draw the curves")
+}
+
+/// Points without losses that are so much larger than the others that these would look like a line on the axis, as the first ones of
+/// a learning rate that is too high; and the largest of them. Values that are not finite are not drawn.
+fn without_extremes(mut points: Vec<EpochPoint>) -> (Vec<EpochPoint>, Option<f64>) {
+    let losses = points
+        .iter()
+        .flat_map(|point| [point.train_loss, point.test_loss]);
+    let mut losses: Vec<f64> = losses.filter(|loss| loss.is_finite()).collect();
+    losses.sort_by(f64::total_cmp);
+    let Some(median) = losses.get(losses.len() / 2) else {
+        return (points, None);
+    };
+    let limit = EXTREME * median;
+    let most = losses.last().copied().filter(|most| *most > limit);
+    for point in &mut points {
+        for loss in [&mut point.train_loss, &mut point.test_loss] {
+            if *loss > limit {
+                *loss = f64::NAN;
+            }
+        }
+    }
+    (points, most)
 }
 
 /// The most confident mistakes of the best weights. `folder` is the run's, for the hint if an image cannot be read.
@@ -95,4 +125,42 @@ pub(super) fn augmented(progress: &Progress, loader: &Loader, folder: &Path) -> 
 
 fn class_name(progress: &Progress, class: u32) -> &str {
     progress.classes.get(class as usize).map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(losses: &[(f64, f64)]) -> Vec<EpochPoint> {
+        let point = |(epoch, &(train_loss, test_loss)): (u32, &(f64, f64))| EpochPoint {
+            epoch,
+            train_loss,
+            train_accuracy: 50.0,
+            test_loss,
+            test_accuracy: 50.0,
+        };
+        (1..).zip(losses).map(point).collect()
+    }
+
+    #[test]
+    fn one_early_loss_does_not_flatten_the_curves() {
+        let losses = [(2.5, 517.0), (2.0, 2.1), (1.5, 1.7), (1.2, 1.6)];
+        let (drawn, most) = without_extremes(points(&losses));
+        assert_eq!(most, Some(517.0));
+        assert!(drawn[0].test_loss.is_nan() && drawn[0].train_loss == 2.5);
+        assert_eq!(drawn[1..], points(&losses)[1..]);
+        // A loss that falls by far is what the curves are for.
+        for usual in [
+            &losses[1..],
+            &[(4.6, 4.6), (0.3, 0.5), (0.25, 0.4)],
+            &[(9.0, f64::NAN)],
+            &[],
+        ] {
+            let (drawn, most) = without_extremes(points(usual));
+            assert_eq!(most, None);
+            assert_eq!(drawn.len(), usual.len());
+            let is_drawn = |found: &EpochPoint, loss: &(f64, f64)| found.train_loss == loss.0;
+            assert!(drawn.iter().zip(usual).all(|(found, loss)| is_drawn(found, loss)));
+        }
+    }
 }

@@ -110,6 +110,8 @@ pub(crate) struct Best {
     /// The weight file.
     pub file: Vec<u8>,
     pub confusion: Vec<Vec<u64>>,
+    /// All mistakes, the most confident first. States of earlier versions lack them.
+    pub mistakes: Option<Vec<Mistake>>,
 }
 
 /// A test image that was classified incorrectly.

@@ -4,8 +4,11 @@ use anyhow::Result;
 use mbn_data::{Loader, Splits};
 use mbn_spec::Architecture;
 
-use super::folder::{AUGMENTED, BEST, CONFUSION, CURVES, HISTORY, MISTAKES, RunDir, SUMMARY};
-use super::{Best, Progress, history, pictures, summary};
+use super::folder::{
+    AUGMENTED, BEST, CONFUSION, CONFUSION_TABLE, CURVES, HISTORY, MISTAKES, MISTAKES_TABLE, RunDir, SUMMARY,
+    TEST_IMAGES,
+};
+use super::{Best, Progress, history, pictures, summary, tables};
 
 /// What the files of an epoch are made from.
 pub(crate) struct Results<'a> {
@@ -29,6 +32,10 @@ impl Results<'_> {
         if all || progress.best() == progress.history.last() {
             run.write(BEST, &best.file)?;
             run.write(CONFUSION, &pictures::confusion(best, &progress.classes)?)?;
+            run.write(CONFUSION_TABLE, &tables::confusion(best, &progress.classes)?)?;
+            if let Some(mistakes) = &best.mistakes {
+                run.write(MISTAKES_TABLE, &tables::mistakes(mistakes, progress, data)?)?;
+            }
             run.write(MISTAKES, &pictures::mistakes(progress, &*data.test, run.path())?)?;
         }
         run.write(HISTORY, &history::to_csv(&progress.history)?)?;
@@ -40,4 +47,12 @@ impl Results<'_> {
 /// Writes a picture of the first batch of `loader`.
 pub(crate) fn write_augmented(run: &RunDir, progress: &Progress, loader: &Loader) -> Result<()> {
     run.write(AUGMENTED, &pictures::augmented(progress, loader, run.path())?)
+}
+
+/// Lists the images that were held out to test on, if a part was.
+pub(crate) fn write_test_images(run: &RunDir, progress: &Progress, data: &Splits) -> Result<()> {
+    match data.held_out {
+        Some(_) => run.write(TEST_IMAGES, &tables::test_images(progress, data)),
+        None => Ok(()),
+    }
 }

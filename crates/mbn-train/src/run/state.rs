@@ -1,5 +1,7 @@
 //! `state.safetensors`: everything that the rest of the run depends on. The other files of the run follow from it.
 
+mod tables;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -18,6 +20,7 @@ const WEIGHTS: &str = "weights";
 const AVERAGE: &str = "average";
 const BEST: &str = "best";
 const CONFUSION: &str = "confusion";
+const MISTAKES: &str = "mistakes";
 const PROGRESS: &str = "progress";
 
 /// A run between two steps.
@@ -45,10 +48,15 @@ impl State {
         }
         if let Some(best) = &self.best {
             file(BEST, best.file.clone());
-            let counts = best.confusion.iter().flatten();
-            let shape = vec![best.confusion.len(); 2];
-            let bytes = counts.flat_map(|count| count.to_le_bytes()).collect();
-            tensors.insert(CONFUSION.into(), (Dtype::U64, shape, bytes));
+            let mut rows = |name: &str, columns: usize, values: Vec<u32>| {
+                let shape = vec![values.len() / columns, columns];
+                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                tensors.insert(name.into(), (Dtype::U32, shape, bytes));
+            };
+            rows(CONFUSION, tables::COUNT, tables::sparse(&best.confusion)?);
+            if let Some(mistakes) = &best.mistakes {
+                rows(MISTAKES, tables::MISTAKE, tables::of_mistakes(mistakes)?);
+            }
         }
         for (name, tensor) in &self.optimizer.tensors {
             let values = tensor.flatten_all()?.to_vec1::<f32>()?;
@@ -95,7 +103,12 @@ impl State {
         let best = match (file(BEST), tensors.tensor(CONFUSION)) {
             (Some(file), Ok(view)) => Some(Best {
                 file: file.to_vec(),
-                confusion: confusion(&view)?,
+                confusion: tables::confusion(&view, progress.classes.len())?,
+                mistakes: tensors
+                    .tensor(MISTAKES)
+                    .ok()
+                    .map(|view| tables::mistakes(&view))
+                    .transpose()?,
             }),
             _ => None,
         };
@@ -153,24 +166,6 @@ impl State {
         }
         Ok(())
     }
-}
-
-fn confusion(view: &TensorView) -> Result<Vec<Vec<u64>>> {
-    let &[rows, columns] = view.shape() else {
-        return Err(anyhow!("`{CONFUSION}` has shape {:?}", view.shape()));
-    };
-    ensure!(
-        view.dtype() == Dtype::U64 && rows == columns && rows > 0,
-        "`{CONFUSION}` is not a square matrix of U64"
-    );
-    let counts: Vec<u64> = view
-        .data()
-        .as_chunks()
-        .0
-        .iter()
-        .map(|b| u64::from_le_bytes(*b))
-        .collect();
-    Ok(counts.chunks(columns).map(<[u64]>::to_vec).collect())
 }
 
 fn optimizer(tensors: &SafeTensors, steps: u32, device: &Device) -> Result<OptimizerState> {

@@ -13,13 +13,14 @@ pub(super) fn summary(progress: &Progress, data: &Splits, architecture: &Archite
     let settings = &progress.settings;
     let layers = architecture.summary(settings.size.get());
     let rates = rates(progress);
+    let unusable = progress.unusable();
     let mut summary = json!({
         "architecture": mbn_spec::ARCHITECTURE,
         "settings": settings,
         "data_set": progress.data_set,
         "classes": progress.classes,
-        "train_images": data.train.len() - progress.left_out.train.len(),
-        "test_images": data.test.len() - progress.left_out.test.len(),
+        "train_images": data.train.len() - unusable.train.len(),
+        "test_images": data.test.len() - unusable.test.len(),
         "parameters": layers.parameters(),
         "multiply_adds": layers.multiply_adds(),
         "epochs": progress.history.len(),
@@ -28,12 +29,8 @@ pub(super) fn summary(progress: &Progress, data: &Splits, architecture: &Archite
         "images_per_s": rates.last_key_value().map(|(_, rate)| rate),
         "version": env!("CARGO_PKG_VERSION"),
     });
-    let (left_out, broken) = (&progress.left_out, &progress.broken);
-    if left_out.len() + broken.len() > 0 {
-        summary["bad_images"] = json!({
-            "train": left_out.train.len() + broken.train.len(),
-            "test": left_out.test.len() + broken.test.len(),
-        });
+    if unusable.len() > 0 {
+        summary["bad_images"] = json!({ "train": unusable.train.len(), "test": unusable.test.len() });
     }
     if !settings.has_one_size() {
         summary["images_per_s_by_size"] = json!(rates);

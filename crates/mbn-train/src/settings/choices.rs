@@ -4,10 +4,14 @@ use candle_core::DType;
 use clap::ValueEnum;
 use mbn_model::OptimizerKind;
 use mbn_spec::Resize;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use super::named::read_by_name;
+
+read_by_name!(ClassWeights, BadImages, ResizeName, OptimizerName, StepPrecision);
 
 /// Weights of the classes in the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClassWeights {
     /// Every image counts the same.
@@ -17,7 +21,7 @@ pub enum ClassWeights {
 }
 
 /// What to do about images that cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BadImages {
     /// The run ends with an error that names them.
@@ -27,7 +31,7 @@ pub enum BadImages {
 }
 
 /// How an image of any size becomes square.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResizeName {
     /// Resize the whole image to size x size.
@@ -46,7 +50,7 @@ impl From<ResizeName> for Resize {
 }
 
 /// Optimiser, by its name on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerName {
     /// Nesterov momentum of 0.9.
@@ -81,7 +85,7 @@ impl OptimizerName {
 }
 
 /// Number format of the training step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepPrecision {
     /// float32 throughout.

@@ -14,7 +14,7 @@ const SIMILAR: f64 = 0.8;
 
 /// Reads a configuration file. `above` is the layer that overrides it. A saved file has every value, so if `above` sets the
 /// recipe, the optimiser, the epochs or the batch size, values that equal the file's own defaults are left out and follow
-/// that layer. A file that lacks one of these four keeps all its values. Hints for unknown keys recognise the options of `command`.
+/// that layer. A file that lacks one of these four keeps all its values. The usual part to hold out follows the data in any case. Hints for unknown keys recognise the options of `command`.
 ///
 /// # Errors
 /// The file cannot be read, is not TOML, or has an unknown key or a value out of range.
@@ -23,6 +23,7 @@ pub(crate) fn load(path: &Path, above: &RunArgs, command: &Command) -> Result<Ru
         .with_context(|| format!("configuration `{}` cannot be read", path.display()))?;
     let args = parse(&text, command)
         .with_context(|| format!("configuration `{}` cannot be used", path.display()))?;
+    let args = args.without_usual_part();
     Ok(match above.changes_defaults() {
         true => args.without_defaults(),
         false => args,
@@ -78,6 +79,12 @@ fn advice(unknown: &str, keys: &[&str], command: &Command) -> String {
     let option = unknown.trim_start_matches('-').replace('_', "-");
     match option.as_str() {
         "no-crop" => return "for `--no-crop` write `crop = false`".to_owned(),
+        "no-init" | "no-teacher" | "no-val-fraction" => {
+            return format!(
+                "for `--{option}` leave out `{}`",
+                option.trim_start_matches("no-")
+            );
+        }
         "no-flip" => return "for `--no-flip` write `flip = 0`".to_owned(),
         _ => {}
     }

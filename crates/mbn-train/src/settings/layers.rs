@@ -1,13 +1,14 @@
 //! Layers of settings: the command line over a configuration file.
 
-use super::{Probability, Recipe, RunArgs};
+use super::{Part, Probability, Recipe, RunArgs};
 
 impl RunArgs {
-    /// These settings, and the settings of `below` that this layer does not state. Three rules are special:
+    /// These settings, and the settings of `below` that this layer does not state. Four rules are special:
     /// - a layer that states anything about cropping decides whether to crop: `--no-crop` overrides the file's
     ///   `crop-scale`, and `--crop-scale` overrides its `crop = false`;
     /// - `trivial-augment` and `rand-augment` exclude each other, so the upper layer's policy replaces the lower one's;
-    /// - `init-classes` names the classes of the `init` beside it, so it goes when other weights replace those.
+    /// - `init-classes` names the classes of the `init` beside it, so it goes when other weights replace those;
+    /// - `--no-init`, `--no-teacher` and `--no-val-fraction` drop what `below` states, and what depends on it.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
         let (above, mut below) = (self.with_switches(), below.with_switches());
@@ -20,7 +21,28 @@ impl RunArgs {
         if above.init.is_some() && below.init.is_some() && above.init != below.init {
             below.init_classes = None;
         }
-        above.or(below)
+        above.drop_from(&mut below);
+        Self {
+            no_init: false,
+            no_teacher: false,
+            no_val_fraction: false,
+            ..above.or(below)
+        }
+    }
+
+    /// Takes the settings out of `below` that this layer's switches drop.
+    fn drop_from(&self, below: &mut Self) {
+        if self.no_init {
+            (below.init, below.init_classes) = (None, None);
+            // A recipe for weights that are trained already would keep or hardly change random ones.
+            below.recipe = below.recipe.filter(|recipe| !recipe.is_for_trained_weights());
+        }
+        if self.no_teacher {
+            (below.teacher, below.distill_weight, below.temperature) = (None, None, None);
+        }
+        if self.no_val_fraction {
+            below.val_fraction = None;
+        }
     }
 
     /// Writes `--no-crop` and `--no-flip` as values. A scale alone turns cropping on.
@@ -60,11 +82,9 @@ impl RunArgs {
             batch_size: self.batch_size,
             ..Self::default()
         };
-        let (Some(_), Some(_), Some(_), Some(_)) =
-            (self.recipe, self.optimizer, self.epochs, self.batch_size)
-        else {
+        if !self.states_what_defaults_follow() {
             return self;
-        };
+        }
         let Ok(defaults) = super::Settings::fill(&deciding) else {
             return self;
         };
@@ -79,11 +99,30 @@ impl RunArgs {
         }
     }
 
+    /// Leaves out the part to hold out if it is the one that a run holds out by default and the layer is a saved one, as
+    /// [`RunArgs::without_defaults`] knows it. Other data may have test images.
+    pub(super) fn without_usual_part(self) -> Self {
+        Self {
+            val_fraction: self
+                .val_fraction
+                .filter(|part| *part != Part::FIFTH || !self.states_what_defaults_follow()),
+            ..self
+        }
+    }
+
+    fn states_what_defaults_follow(&self) -> bool {
+        self.recipe.is_some()
+            && self.optimizer.is_some()
+            && self.epochs.is_some()
+            && self.batch_size.is_some()
+    }
+
     /// Whether this layer sets anything that derived defaults are computed from.
     pub(super) fn changes_defaults(&self) -> bool {
         self.recipe.is_some()
             || self.optimizer.is_some()
             || self.epochs.is_some()
             || self.batch_size.is_some()
+            || self.no_init
     }
 }

@@ -3,12 +3,15 @@
 use std::num::NonZeroUsize;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::named::read_by_name;
 use super::{Freeze, OptimizerName};
 
+read_by_name!(Recipe);
+
 /// Defaults of the schedule, augmentation and regularisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recipe {
     /// The whole image, resized, nothing else.

@@ -99,6 +99,11 @@ where
     }
 }
 
+/// A computed default without the last digits of its rounding: 0.0375 for 0.037500000000000006.
+pub(super) fn in_few_digits(value: f64) -> f64 {
+    format!("{value:.11e}").parse().unwrap_or(value)
+}
+
 /// The name of a field with dashes, as bytes of a constant.
 pub(super) const fn dashed<const N: usize>(name: &str) -> [u8; N] {
     let mut bytes = [0; N];

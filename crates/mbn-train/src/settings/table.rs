@@ -29,7 +29,7 @@ use mbn_spec::{Activation, Alpha, Channels, Interpolation, Stride2Padding};
 use serde::{Deserialize, Serialize};
 
 use super::define::{derive, given_or, settings, shown};
-use super::setting::{Group, Off, Setting, dashed, storable, text};
+use super::setting::{Group, Off, Setting, dashed, in_few_digits, storable, text};
 use super::{
     BadImages, BetaParameter, ClassWeights, CropScale, DEFAULT_DATA, Fraction, Freeze, NonNegative,
     OptimizerName, Part, Positive, Probability, RandAugment, Recipe, ResizeName, Size, StartSize,
@@ -49,6 +49,8 @@ settings! {
     /// Part of each class held out to test on
     val_fraction: Part {
         group: Data, value: "X", example: "0.3", unset: "0.2 if there is no val",
+        off: no_val_fraction "Drop the fraction of --config",
+        option: |option| option.conflicts_with("no_val_fraction"),
     }
     /// Images that cannot be used: end, or go on without
     bad_images: BadImages {
@@ -126,6 +128,8 @@ settings! {
     /// Weights to start from: a file, or hf:OWNER/NAME
     init: PathBuf {
         group: Model, value: "WEIGHTS", example: "start.safetensors", unset: "random",
+        off: no_init "Drop the weights of --config and start from random ones",
+        option: |option| option.conflicts_with("no_init"),
     }
     /// Class names of --init, one per line
     init_classes: PathBuf {
@@ -151,7 +155,7 @@ settings! {
     /// Peak learning rate; by default in proportion to the batch, here for 64
     lr: Positive {
         group: Training, value: "X", example: "0.3",
-        derived: |run| run.recipe.lr(run.optimizer) * run.batch_size.get() as f64 / 64.0,
+        derived: |run| in_few_digits(run.recipe.lr(run.optimizer) * run.batch_size.get() as f64 / 64.0),
     }
     /// Epochs until the peak
     warmup: NonNegative {
@@ -180,6 +184,8 @@ settings! {
     /// Network to learn from beside the labels: a file, or hf:OWNER/NAME
     teacher: PathBuf {
         group: Training, value: "WEIGHTS", example: "teacher.safetensors", unset: "none",
+        off: no_teacher "Drop the teacher of --config, with its weight and temperature",
+        option: |option| option.conflicts_with("no_teacher"),
     }
     /// Share of --teacher in the loss, 0 to 1
     distill_weight: Probability {

@@ -1,24 +1,55 @@
 //! Checks before the first step of a new run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{Hint, Outputs};
-use mbn_data::BatchPart;
+use mbn_data::{BatchPart, Splits};
+use mbn_files::or_current;
 use mbn_spec::text::counted;
 use mbn_spec::{Architecture, Variant};
 use mbn_weights::Weights;
 
 use super::init;
+use crate::data::Prints;
 use crate::device;
 use crate::options::Options;
-use crate::run::{Publish, RunDir};
+use crate::run::{Publish, RunDir, Space, size_of_tables};
 use crate::settings::{BLOCKS, Settings};
 
-/// The most that a run keeps on disk, in multiples of the size of its weights: the state (weights, average, best weights, two moments of the
-/// optimiser), the next state while it is written, and the last and best weights.
-pub(super) const WEIGHTS_ON_DISK: usize = 12;
+/// The most that a saved state holds, in multiples of the size of the weights: weights, average, best weights, two moments of the
+/// optimiser.
+const WEIGHTS_IN_STATE: usize = 5;
+/// Bytes of a mistake, and of a count of the confusion matrix, in a saved state.
+const MISTAKE: usize = 16;
+const COUNT: usize = 12;
+
+/// The most that a new run keeps on disk, given the size of its weights: the state, the next state while it is written, the last
+/// and best weights, and the tables.
+pub(super) fn space_of_new_run(weights: usize, data: &Splits) -> Space {
+    let (state, tables) = (state(weights, data), size_of_tables(data));
+    Space {
+        total: 2 * state + 2 * weights + tables,
+        largest: state.max(tables),
+    }
+}
+
+/// What a resumed run needs beside what is there: the next state, and a weight file or the tables while they are written.
+pub(super) fn space_of_resumed_run(weights: usize, data: &Splits) -> Space {
+    let (state, tables) = (state(weights, data), size_of_tables(data));
+    Space {
+        total: state + weights.max(tables),
+        largest: state.max(tables),
+    }
+}
+
+/// The most that the state of a run holds.
+fn state(weights: usize, data: &Splits) -> usize {
+    let tests = data.test.len();
+    let counts = tests.min(data.class_names.len().pow(2));
+    WEIGHTS_IN_STATE * weights + COUNT * counts + MISTAKE * tests
+}
 
 /// Refuses settings that do not fit the device, the weights of `--init` or each other, and weights that could not be
 /// published. Returns where they are published.
@@ -77,6 +108,55 @@ pub(super) fn require_distinct_files(
     ];
     let mut inputs = inputs.into_iter().flatten();
     inputs.try_for_each(|path| outputs.require_not_read(path))
+}
+
+/// Refuses a run's folder and published weights in a class folder of the data set, where they would become images of the class or
+/// replace some. `folder` is that of a new run.
+pub(super) fn require_outside_classes(data: &Splits, folder: Option<&Path>, publish: &Publish) -> Result<()> {
+    let published = match publish {
+        Publish::To(path) => Some(("weights", "--publish", path.as_path())),
+        // Weights of its own kind only.
+        Publish::Improvement | Publish::Never => None,
+    };
+    let folder = folder.map(|folder| ("run folder", "--out", folder));
+    for (what, option, path) in folder.into_iter().chain(published) {
+        let place = place(path);
+        let Some(class) = data.class_folders.iter().find(|class| place.starts_with(class)) else {
+            continue;
+        };
+        return Err(anyhow!(
+            "{what} `{}` would lie in the class folder `{}`, whose files are images of the class",
+            path.display(),
+            class.display()
+        ))
+        .hint(|| format!("choose a place outside the class folders with `{option}`"));
+    }
+    Ok(())
+}
+
+/// Refuses to publish weights in the place of an image of the data set, to which a link may lead.
+pub(super) fn require_no_image(data: &Splits, prints: &Prints, publish: &Publish) -> Result<()> {
+    let Publish::To(path) = publish else {
+        return Ok(());
+    };
+    match prints.is_image(path, data) {
+        true => Err(anyhow!(
+            "`--publish {}` is a file of the data set `{}`, which the run reads",
+            path.display(),
+            data.name
+        ))
+        .hint(|| "choose another file with `--publish`".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// Where a file or a folder is, or would be made, with links resolved.
+fn place(path: &Path) -> PathBuf {
+    let real = |above: &Path| {
+        let real = or_current(above).canonicalize().ok()?;
+        Some(real.join(path.strip_prefix(above).ok()?))
+    };
+    path.ancestors().find_map(real).unwrap_or_else(|| path.to_owned())
 }
 
 /// Refuses steps in which one of the ranks has no images, or in which batch norm of its last block would see one value per

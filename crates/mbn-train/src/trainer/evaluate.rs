@@ -1,4 +1,4 @@
-//! Loss, accuracy, confusion matrix and worst mistakes on the test set.
+//! Loss, accuracy, confusion matrix and mistakes on the test set.
 
 mod sum;
 mod tally;
@@ -23,7 +23,7 @@ pub(crate) struct Evaluation {
     pub loss: f64,
     /// Images by true class (rows) and predicted class (columns).
     pub confusion: Vec<Vec<u64>>,
-    /// The most confident mistakes, most confident first.
+    /// The mistakes, most confident first.
     pub mistakes: Vec<Mistake>,
     /// Images that could not be used.
     pub unusable: Vec<Unusable>,
@@ -94,5 +94,6 @@ fn of_this_rank(weights: &Weights, loader: &Loader, device: &Device, folder: &Pa
         tally.add(&last)?;
     }
     bar.finish_and_clear();
+    tally.sort_mistakes();
     Ok(Some(tally))
 }

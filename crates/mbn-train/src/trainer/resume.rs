@@ -11,7 +11,10 @@ use mbn_model::WeightAverage;
 use mbn_spec::text::counted;
 
 use super::Trainer;
-use super::checks::{WEIGHTS_ON_DISK, require_distinct_files, require_statistics};
+use super::checks::{
+    require_distinct_files, require_no_image, require_outside_classes, require_statistics,
+    space_of_resumed_run,
+};
 use super::teacher::TeacherFile;
 use crate::options::Options;
 use crate::ranks::Ranks;
@@ -45,6 +48,7 @@ impl Trainer {
         };
         require_distinct_files(options, run.path(), &progress.publish, &settings)?;
         let data = moved_data(options, &mut progress.settings)?;
+        require_outside_classes(&data, None, &progress.publish)?;
         require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
         require_the_same(&data, progress).hint(|| {
             let weights = run.file(BEST);
@@ -57,14 +61,15 @@ impl Trainer {
         })?;
         let bad_images = progress.settings.bad_images;
         // Those that are not known yet are noted when their batches come.
-        data::check_images(&data, bad_images, &progress.unusable()).hint(|| {
+        let checked = data::check_images(&data, bad_images, &progress.unusable()).hint(|| {
             "put back the images that the run was started with, or go on without them with `--bad-images skip`".to_owned()
         })?;
+        require_no_image(&data, &checked.prints, &progress.publish)?;
         if progress.data_set.is_empty() {
             progress.data_set.clone_from(&data.name);
         }
         warn_of_other_sums(progress, device, ranks);
-        run.require_space(WEIGHTS_ON_DISK / 2 * state.weights.to_bytes()?.len())?;
+        run.require_space(space_of_resumed_run(state.weights.to_bytes()?.len(), &data))?;
         log::info!(
             "Resuming `{}` {}",
             run.path().display(),

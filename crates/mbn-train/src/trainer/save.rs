@@ -11,7 +11,12 @@ use mbn_weights::Weights;
 use super::Trainer;
 use super::bad_images::Part;
 use super::evaluate::evaluate;
-use crate::run::{Best, Epoch, LAST, Position, Progress, Results, STATE, State};
+use crate::run::{
+    Best, Epoch, LAST, Position, Progress, Results, STATE, State, TEST_IMAGES, write_test_images,
+};
+
+/// Mistakes that the picture shows, the most confident ones.
+const MISTAKES_SHOWN: usize = 24;
 
 impl Trainer {
     /// Evaluates and saves; `false` if the user stopped it first.
@@ -61,11 +66,13 @@ impl Trainer {
         self.progress.position = Position::default();
         let last = self.file_of(weights)?;
         if self.progress.best() == Some(&row) {
+            let shown = evaluation.mistakes.iter().take(MISTAKES_SHOWN);
+            self.progress.mistakes = shown.copied().collect();
             self.best = Some(Best {
                 file: last.clone(),
                 confusion: evaluation.confusion,
+                mistakes: Some(evaluation.mistakes),
             });
-            self.progress.mistakes = evaluation.mistakes;
         }
         self.save_state()?;
         self.save_files_of_epoch(Some(&last), false)?;
@@ -152,6 +159,9 @@ impl Trainer {
             0 => Some(self.file_of(self.evaluated_weights()?)?),
             _ => None,
         };
+        if !self.run.file(TEST_IMAGES).exists() {
+            write_test_images(&self.run, &self.progress, &self.data)?;
+        }
         self.save_files_of_epoch(last.as_deref(), true)
     }
 

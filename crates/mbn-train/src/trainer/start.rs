@@ -1,7 +1,6 @@
 //! Starting a new run.
 
-use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -15,15 +14,20 @@ use mbn_weights::Weights;
 
 use super::Trainer;
 use super::advice::advise_to_start_from_weights;
-use super::checks::{WEIGHTS_ON_DISK, require_distinct_files, require_statistics, require_usable};
+use super::batch::{fitted, warn_of_smaller_batch};
+use super::checks::{
+    require_distinct_files, require_no_image, require_outside_classes, require_statistics, require_usable,
+    space_of_new_run,
+};
 use super::division::Division;
 use super::init::{self, Init, Start};
 use super::teacher::TeacherFile;
+use crate::data::{self, Checked};
+use crate::device;
 use crate::options::Options;
 use crate::ranks::Ranks;
-use crate::run::{ImageSet, Position, Progress, RunDir, write_augmented};
+use crate::run::{ImageSet, Position, Progress, RunDir, write_augmented, write_test_images};
 use crate::settings::{DEFAULT_DATA, Freeze, Part, Recipe, RunArgs, Settings, Size};
-use crate::{data, device};
 
 impl Trainer {
     /// Makes every check of a new run that does not need its data.
@@ -56,6 +60,7 @@ impl Trainer {
         // From here on the run can be resumed, whatever happens.
         trainer.save_state()?;
         trainer.run.write_settings(&trainer.progress.settings)?;
+        write_test_images(&trainer.run, &trainer.progress, &trainer.data)?;
         write_augmented(&trainer.run, &trainer.progress, &trainer.train_loader)?;
         Ok(Some(trainer))
     }
@@ -82,6 +87,8 @@ impl Trainer {
             device,
             ranks.size(),
         )?;
+        let folder_of_run = RunDir::choose(options.out.as_deref(), &settings, options.suffix());
+        require_outside_classes(&data, Some(&folder_of_run), &publish)?;
         let teacher = teacher.map(|teacher| teacher.for_classes(&data.class_names));
         let teacher = teacher.transpose()?;
         let test_fingerprint = data.test_fingerprint();
@@ -90,13 +97,18 @@ impl Trainer {
         let weights = teacher.as_ref().map(|teacher| &teacher.weights);
         division.warn_of_seen("--teacher", settings.teacher.as_deref(), weights);
         let Start { weights, preprocess } = initial_weights(init.as_ref(), &settings, &data.class_names)?;
-        let left_out = data::check_images(&data, settings.bad_images, &ImageSet::default())
+        let Checked {
+            unusable: left_out,
+            prints,
+        } = data::check_images(&data, settings.bad_images, &ImageSet::default())
             .hint(|| "replace them with images that can be read, remove them, or leave them out with `--bad-images skip`".to_owned())?;
         // What was left out must not depend on when the user stopped the check.
         if interrupt::requested() {
             return Ok(None);
         }
-        data::require_enough(&data, &left_out)?;
+        data::require_enough(&data, settings.fold, &left_out)?;
+        require_no_image(&data, &prints, &publish)?;
+        prints.warn_of_copies(&data);
         let usable = data.train.len() - left_out.train.len();
         let settings = fitted(options, args, &folder, init_alpha, usable)?;
         require_statistics(&settings, weights.architecture(), ranks.size())?;
@@ -110,7 +122,7 @@ impl Trainer {
         // Another process may have taken the name of the first check.
         require_distinct_files(options, &folder, &publish, &settings)?;
         let run = RunDir::create(folder)?;
-        run.require_space(WEIGHTS_ON_DISK * weights.to_bytes()?.len())?;
+        run.require_space(space_of_new_run(weights.to_bytes()?.len(), &data))?;
         log::info!("Writing to `{}`", run.path().display());
         let progress = Progress {
             init_sha256: weights_of(init.as_ref()).map(Weights::sha256),
@@ -195,7 +207,14 @@ fn args_and_data(
     init_alpha: Option<Alpha>,
 ) -> Result<(RunArgs, Splits)> {
     let settings = options.resolve(args.clone(), folder.to_owned(), init_alpha)?;
-    let data = data::open_new(&settings)?;
+    let opened = data::open_new(&settings);
+    let is_own_folder = |out: &PathBuf| data::is_without_images(&opened, out);
+    let data = match &options.out {
+        Some(out) if is_own_folder(out) => {
+            opened.hint(|| "it is the folder of `--out`: remove it, and the run makes it again".to_owned())?
+        }
+        _ => opened?,
+    };
     let held_out = data.held_out.map(|_| Part::FIFTH);
     let mut args = RunArgs {
         val_fraction: args.val_fraction.or(held_out),
@@ -234,74 +253,4 @@ fn fine_tuning(settings: &Settings, images: usize, data: &Splits) -> String {
         counted(settings.epochs.get(), "epoch"),
         settings.lr.get(),
     )
-}
-
-/// The settings of a new run on so many training images. A batch is no larger than that; if the user gives no size, few
-/// images are divided evenly when trained weights get new classes. The default learning rate follows it.
-fn fitted(
-    options: &Options,
-    args: RunArgs,
-    folder: &Path,
-    init_alpha: Option<Alpha>,
-    images: usize,
-) -> Result<Settings> {
-    let settings = options.resolve(args.clone(), folder.to_owned(), init_alpha)?;
-    let batch = settings.batch_size.get();
-    let fitting = match args.batch_size {
-        None if settings.recipe.is_for_trained_weights() => even_batch(images, batch),
-        _ => images.min(batch),
-    };
-    let Some(fitting) = NonZeroUsize::new(fitting).filter(|fitting| fitting.get() != batch) else {
-        return Ok(settings);
-    };
-    let args = RunArgs {
-        batch_size: Some(fitting),
-        ..args
-    };
-    options.resolve(args, folder.to_owned(), init_alpha)
-}
-
-/// The batch size up to `most` that leaves out few of the images: every epoch leaves out the last batch if it is not full. A
-/// tenth may be left out.
-fn even_batch(images: usize, most: usize) -> usize {
-    match images % most {
-        rest if images < most || 10 * rest <= images => images.min(most),
-        _ => images / images.div_ceil(most),
-    }
-}
-
-/// Warns if there are fewer images than the user asked for in a batch.
-fn warn_of_smaller_batch(asked: usize, images: usize, settings: &Settings) {
-    let batch = settings.batch_size.get();
-    if images < asked {
-        log::warn!(
-            "`{}` has {batch} training images, fewer than a batch of {asked}: the batch size is {batch}",
-            settings.data.display()
-        );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn few_images_are_divided_evenly() {
-        for (images, batch) in [
-            (0, 0),
-            (1, 1),
-            (40, 40),
-            (64, 64),
-            (65, 64),
-            (75, 37),
-            (128, 64),
-            (240, 60),
-            (300, 60),
-            (1290, 64),
-        ] {
-            assert_eq!(even_batch(images, 64), batch, "{images} images");
-            let left_out = images.checked_rem(batch).unwrap_or(0);
-            assert!(10 * left_out <= images, "{images} images in batches of {batch}");
-        }
-    }
 }

@@ -118,3 +118,38 @@ fn class_names_go_with_the_weights_that_they_name() {
     assert_eq!(names(file, "--init-classes m"), (w, Some("m".into())));
     assert_eq!(names("init-classes = 'n'", "--init v"), (v, Some(n)));
 }
+
+/// What the command line drops goes with what belongs to it, and nothing else does.
+#[test]
+fn switches_drop_what_a_file_states() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "init = 'w'\ninit-classes = 'c'\nrecipe = 'classifier'\nteacher = 't'\ndistill-weight = 0.5\ntemperature = 2.0\n\
+                val-fraction = 0.3\nseed = 7";
+    let file: toml::Table = text.parse().unwrap();
+    let all = [
+        "init",
+        "init-classes",
+        "recipe",
+        "teacher",
+        "distill-weight",
+        "temperature",
+        "val-fraction",
+        "seed",
+    ];
+    for (words, dropped) in [
+        ("", &[][..]),
+        ("--no-init", &["init", "init-classes", "recipe"]),
+        ("--no-init --recipe plain", &["init", "init-classes"]),
+        ("--no-teacher", &["teacher", "distill-weight", "temperature"]),
+        ("--no-val-fraction", &["val-fraction"]),
+    ] {
+        let args = args(folder.path(), &file, &line(words));
+        for key in all {
+            let is_kept = stated(&args, key).is_some();
+            assert_eq!(is_kept, !dropped.contains(&key), "`{key}` with `{words}`");
+        }
+        assert!(!args.no_init && !args.no_teacher && !args.no_val_fraction);
+    }
+    let both = Options::try_parse_from(["mbn-train", "--init", "w", "--no-init"]);
+    assert!(both.is_err());
+}

@@ -46,7 +46,7 @@ pub(super) fn over_ranks(ranks: &Ranks, own: Result<Option<Tally>>, classes: usi
         let found: Vec<Mistake> = serde_json::from_slice(&bytes)?;
         tally.mistakes.extend(found);
     }
-    tally.keep_worst_mistakes();
+    tally.sort_mistakes();
     tally.unusable = exchange_unusable(ranks, tally.unusable)?;
     Ok(Some(tally))
 }

@@ -7,9 +7,6 @@ use mbn_model::{InferenceNetwork, Scores, scores};
 
 use crate::run::Mistake;
 
-/// Number of mistakes that are kept, the most confident ones.
-const MISTAKES: usize = 24;
-
 /// Results of a batch that the device may still be computing.
 pub(super) struct Pending {
     indices: Vec<usize>,
@@ -73,17 +70,15 @@ impl Tally {
                 });
             }
         }
-        self.keep_worst_mistakes();
         Ok(())
     }
 
-    /// Images with the same probability are in their order in the test set.
-    pub fn keep_worst_mistakes(&mut self) {
+    /// Puts the most confident mistakes first. Images with the same probability are in their order in the test set.
+    pub fn sort_mistakes(&mut self) {
         self.mistakes.sort_by(|a, b| {
             b.probability
                 .total_cmp(&a.probability)
                 .then(a.image.cmp(&b.image))
         });
-        self.mistakes.truncate(MISTAKES);
     }
 }

@@ -144,11 +144,11 @@ fn order(names: &[String], classes: &[String]) -> Result<Vec<usize>, String> {
     }
     let lacks = lacks.iter().map(|(class, _)| format!("`{class}`"));
     let besides = besides.iter().map(|at| format!("`{}`", names[*at]));
-    let mut parts = vec![format!(
-        "it has {}, expected {}",
-        counted(names.len(), "class"),
-        classes.len()
-    )];
+    let mut parts = Vec::new();
+    if names.len() != classes.len() {
+        let found = counted(names.len(), "class");
+        parts.push(format!("it has {found}, expected {}", classes.len()));
+    }
     for (what, classes) in [
         ("lacks", lacks.collect::<Vec<_>>()),
         ("has besides", besides.collect()),
