@@ -11,11 +11,11 @@ use mbn_weights::Weights;
 use crate::text_file::{text, to_utf8};
 use crate::{Hint, quote};
 
-/// Reads a file with one class name per line, verbatim except for a leading byte order mark. Two classes may share a name,
+/// Reads a file with one class name per line, verbatim except for a leading byte order mark and empty lines at the end. Two classes may share a name,
 /// as ImageNet's `crane` is a bird and a machine; since that is usually a mistake, it is logged as a warning.
 ///
 /// # Errors
-/// The file cannot be read as UTF-8, is empty, or has an empty line.
+/// The file cannot be read as UTF-8, is empty, or has an empty line before a name.
 pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
     let cannot_read = || format!("cannot read class names from `{}`", path.display());
     let bytes = std::fs::read(path).with_context(cannot_read)?;
@@ -26,7 +26,9 @@ pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
             return Err(error).with_context(cannot_read).hint(|| hint);
         }
     };
-    let names: Vec<_> = text.lines().map(str::to_owned).collect();
+    let mut names: Vec<_> = text.lines().map(str::to_owned).collect();
+    // Editors and scripts leave empty lines at the end.
+    while names.pop_if(|name| name.trim().is_empty()).is_some() {}
     if names.is_empty() {
         bail!("`{}` is empty, expected one class name per line", path.display());
     }
@@ -104,6 +106,10 @@ mod tests {
         );
         assert_eq!(names(b"a\r\nb\r\n").unwrap(), ["a", "b"]);
         assert_eq!(names(b"\xef\xbb\xbfa\nb\n").unwrap(), ["a", "b"]);
+        for end in ["\n\n", "\r\n\r\n", "\n \t\n\n"] {
+            assert_eq!(names(format!("a\n b{end}").as_bytes()).unwrap(), ["a", " b"]);
+        }
+        assert_eq!(names(b"a\nb \n\n").unwrap(), ["a", "b "]);
     }
 
     #[test]
@@ -118,6 +124,8 @@ mod tests {
     fn files_without_names_are_refused() {
         for (content, part) in [
             (&b""[..], "is empty"),
+            (b"\n\n", "is empty"),
+            (b"\na\n", "line 1"),
             (b"a\n\nb\n", "line 2"),
             (b"\xff\xfea\0", "cannot read"),
             (b"a\nb\xe9\n", "cannot read"),

@@ -8,7 +8,7 @@ use mbn_weights::pickle::{KEYS, PickleError};
 use crate::quote;
 
 /// Turns a PyTorch checkpoint into safetensors. Takes the weights that [`mbn_weights::pickle`] takes of a checkpoint that it reads:
-/// KEYS in their order, else the only dictionary of tensors, or the checkpoint itself; else it fails and writes nothing. A value
+/// KEYS in their order, unless another dictionary has more than twice as many, else the only dictionary of tensors, or the checkpoint itself; else it fails and writes nothing. A value
 /// may be a model, as an object.
 const FROM_PYTORCH: &str = "import sys, torch; from safetensors.torch import save_file; \
      t = lambda d: t(d.state_dict()) if hasattr(d, \"state_dict\") else \
@@ -16,7 +16,7 @@ const FROM_PYTORCH: &str = "import sys, torch; from safetensors.torch import sav
      if isinstance(d, dict) else {}; \
      c = torch.load(sys.argv[1], map_location=\"cpu\"LOAD); w = t(c); \
      s = {k: t(v) for k, v in c.items() if t(v)} if isinstance(c, dict) else {}; \
-     n = [k for k in [KEYS] if k in s][:1] or ([] if len(w) > len(s) else list(s)); \
+     n = [k for k in [KEYS] if k in s and 2 * len(s[k]) >= max(map(len, s.values()))][:1] or ([] if len(w) > len(s) else list(s)); \
      len(n) > 1 and sys.exit(f\"several dictionaries of tensors: {n}\"); w = s[n[0]] if n else w; \
      save_file(w, sys.argv[2]) if w else sys.exit(\"no dictionary of tensors in it\")";
 
@@ -29,6 +29,20 @@ const FROM_TORCHSCRIPT: &str = "import sys, torch; from safetensors.torch import
 const FROM_HDF5: &str = "import sys, h5py; from safetensors.numpy import save_file; t = {}; \
      h5py.File(sys.argv[1]).visititems(lambda k, v: t.update({k: v[()]}) \
      if isinstance(v, h5py.Dataset) and v.dtype.kind == \"f\" else None); save_file(t, sys.argv[2])";
+
+/// Turns a model in Keras's own format into safetensors, each variable under its path.
+const FROM_KERAS: &str = "import sys, keras; from safetensors.numpy import save_file; \
+     m = keras.models.load_model(sys.argv[1], compile=False); \
+     save_file({w.path: w.numpy() for w in m.weights}, sys.argv[2])";
+
+/// The same of Keras's weights alone, which have neither the names of variables nor the network.
+const FROM_KERAS_WEIGHTS: &str = "import sys, keras; from safetensors.numpy import save_file; \
+     m = keras.applications.MobileNet(alpha=1.0, classes=1000, weights=None); m.load_weights(sys.argv[1]); \
+     save_file({w.path: w.numpy() for w in m.weights}, sys.argv[2])";
+
+/// Turns NumPy's arrays into safetensors. In the names of an archive, `__` often stands for `/`.
+const FROM_NPZ: &str = "import sys, numpy; from safetensors.numpy import save_file; \
+     save_file({k.replace(\"__\", \"/\"): v for k, v in numpy.load(sys.argv[1]).items()}, sys.argv[2])";
 
 /// Turns a pickled dictionary of NumPy arrays into safetensors, which runs what the file says.
 const FROM_NUMPY_PICKLE: &str = "import sys, pickle, numpy; from safetensors.numpy import save_file; \
@@ -80,7 +94,16 @@ pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
         FileKind::Pickle | FileKind::NumpyPickle => {
             Some(converts(FROM_NUMPY_PICKLE, path, "NumPy") + "; it" + TRUST)
         }
+        FileKind::Hdf5 if ends(path, ".weights.h5") => Some(
+            converts(FROM_KERAS_WEIGHTS, path, "Keras 3")
+                + "; in it, `alpha` and `classes` are to be those of the network",
+        ),
         FileKind::Hdf5 => Some(converts(FROM_HDF5, path, "h5py")),
+        FileKind::Zip if ends(path, ".keras") => Some(converts(FROM_KERAS, path, "Keras 3")),
+        FileKind::Zip if ends(path, ".npz") => Some(
+            converts(FROM_NPZ, path, "NumPy")
+                + "; its arrays need the names of the weights, such as `conv1/kernel`",
+        ),
         FileKind::TensorflowCheckpoint => {
             Some(converts_as(FROM_TENSORFLOW, &checkpoint_name(path), "TensorFlow"))
         }
@@ -97,6 +120,11 @@ pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
         kind if kind.is_archive() => Some("unpack it first".to_owned()),
         _ => None,
     }
+}
+
+fn ends(path: &Path, end: &str) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.to_ascii_lowercase().ends_with(end)
 }
 
 /// What a user can do about a checkpoint that cannot be read.
@@ -203,6 +231,24 @@ mod tests {
         assert_eq!(
             words,
             ["git", "-C", "my models", "lfs", "pull", "--include", "it's.pth"]
+        );
+    }
+
+    /// A `.keras` file is a zip, which nobody is to unpack.
+    #[test]
+    fn files_of_keras_and_numpy_are_told_by_their_names() {
+        for (name, kind, script) in [
+            ("m.keras", FileKind::Zip, FROM_KERAS),
+            ("m.weights.h5", FileKind::Hdf5, FROM_KERAS_WEIGHTS),
+            ("m.h5", FileKind::Hdf5, FROM_HDF5),
+            ("M.NPZ", FileKind::Zip, FROM_NPZ),
+        ] {
+            let advice = other_kind(Path::new(name), kind).unwrap();
+            assert_eq!(words(&advice)[2], script, "{name}");
+        }
+        assert_eq!(
+            other_kind(Path::new("m.zip"), FileKind::Zip).unwrap(),
+            "unpack it first"
         );
     }
 

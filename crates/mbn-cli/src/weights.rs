@@ -80,7 +80,9 @@ fn load_file(path: &Path, overrides: &Overrides, head: Head) -> Result<(Weights,
         Ok(file) => {
             for adaptation in &file.adaptations {
                 let level = match adaptation {
-                    Adaptation::ForeignMetadata(_) => log::Level::Warn,
+                    Adaptation::ForeignMetadata(_)
+                    | Adaptation::Outside(_)
+                    | Adaptation::OtherClasses { .. } => log::Level::Warn,
                     _ => log::Level::Info,
                 };
                 log::log!(level, "`{}`: {adaptation}", path.display());

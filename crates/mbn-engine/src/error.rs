@@ -1,5 +1,6 @@
 //! Why a network cannot be run.
 
+use mbn_onnx::foreign::Reordered;
 use mbn_spec::MetadataError;
 use mbn_spec::text::counted;
 
@@ -88,6 +89,31 @@ pub enum EngineError {
         /// The inputs as ONNX Runtime describes them.
         inputs: String,
         /// The outputs.
+        outputs: String,
+    },
+    /// The file does not say how many classes there are, and a run did not show it.
+    #[error(
+        "nothing says how many classes it has: its outputs are {outputs}, expected one with a fixed number of values for an \
+         image; `--classes FILE`, with a line for each class, gives the number"
+    )]
+    Uncounted {
+        /// The outputs as ONNX Runtime describes them.
+        outputs: String,
+    },
+    /// The outputs that could be the classes' have their values in another order.
+    #[error(
+        "its output `{name}` is no classifier's: {}expected a value for each class, in the order of the classes; its outputs are \
+         {outputs}{}",
+        by.as_ref().map(|by| format!("`{}` puts its values in an order of their own, ", by.operator)).unwrap_or_default(),
+        by.as_ref().map(|by| format!("; export the model with `{}`, which `{}` takes, as an output", by.from, by.operator))
+            .unwrap_or_default()
+    )]
+    Reordered {
+        /// The output.
+        name: String,
+        /// What puts them in their order.
+        by: Option<Reordered>,
+        /// The outputs as ONNX Runtime describes them.
         outputs: String,
     },
     /// Several outputs could be the classes'.

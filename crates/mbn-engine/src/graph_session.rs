@@ -33,8 +33,14 @@ pub enum ElementKind {
     Float,
     /// float64
     Double,
+    /// float16
+    Half,
+    /// bfloat16
+    Brain,
     /// uint8
     Uint8,
+    /// int8
+    Int8,
     /// int32
     Int32,
     /// int64
@@ -48,8 +54,14 @@ pub enum Elements {
     Float(Vec<f32>),
     /// float64
     Double(Vec<f64>),
+    /// float16
+    Half(Vec<f16>),
+    /// bfloat16
+    Brain(Vec<bf16>),
     /// uint8
     Uint8(Vec<u8>),
+    /// int8
+    Int8(Vec<i8>),
     /// int32
     Int32(Vec<i32>),
     /// int64
@@ -81,10 +93,14 @@ pub struct Output {
 impl Elements {
     /// Elements of a kind from bytes, such as random ones.
     pub fn bytes(kind: ElementKind, bytes: impl Iterator<Item = u8>) -> Self {
+        // From -2 to 2, as normalised pictures are.
+        let float = |byte: u8| f32::from(byte) / 64.0 - 2.0;
         match kind {
-            // From -2 to 2, as normalised pictures are.
-            ElementKind::Float => Self::Float(bytes.map(|byte| f32::from(byte) / 64.0 - 2.0).collect()),
-            ElementKind::Double => Self::Double(bytes.map(|byte| f64::from(byte) / 64.0 - 2.0).collect()),
+            ElementKind::Float => Self::Float(bytes.map(float).collect()),
+            ElementKind::Double => Self::Double(bytes.map(|byte| float(byte).into()).collect()),
+            ElementKind::Half => Self::Half(bytes.map(|byte| f16::from_f32(float(byte))).collect()),
+            ElementKind::Brain => Self::Brain(bytes.map(|byte| bf16::from_f32(float(byte))).collect()),
+            ElementKind::Int8 => Self::Int8(bytes.map(u8::cast_signed).collect()),
             ElementKind::Uint8 => Self::Uint8(bytes.collect()),
             ElementKind::Int32 => Self::Int32(bytes.map(i32::from).collect()),
             ElementKind::Int64 => Self::Int64(bytes.map(i64::from).collect()),
@@ -114,7 +130,10 @@ impl GraphSession {
             elements: match outlet.dtype().tensor_type() {
                 Some(TensorElementType::Float32) => Some(ElementKind::Float),
                 Some(TensorElementType::Float64) => Some(ElementKind::Double),
+                Some(TensorElementType::Float16) => Some(ElementKind::Half),
+                Some(TensorElementType::Bfloat16) => Some(ElementKind::Brain),
                 Some(TensorElementType::Uint8) => Some(ElementKind::Uint8),
+                Some(TensorElementType::Int8) => Some(ElementKind::Int8),
                 Some(TensorElementType::Int32) => Some(ElementKind::Int32),
                 Some(TensorElementType::Int64) => Some(ElementKind::Int64),
                 _ => None,
@@ -141,6 +160,9 @@ impl GraphSession {
             let value = match elements {
                 Elements::Float(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
                 Elements::Double(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+                Elements::Half(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+                Elements::Brain(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+                Elements::Int8(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
                 Elements::Uint8(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
                 Elements::Int32(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
                 Elements::Int64(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),

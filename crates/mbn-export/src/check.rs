@@ -279,7 +279,10 @@ pub(crate) fn feeds(session: &GraphSession) -> Result<Vec<Feed>> {
     for input in session.inputs() {
         let name = printable(&input.name);
         let kind = input.elements.with_context(|| {
-            format!("its input `{name}` is of a type for which there is no noise; float32, float64, uint8, int32 and int64 have it")
+            format!(
+                "its input `{name}` is of a type for which there is no noise; float16, bfloat16, float32, float64, uint8, int8, \
+                 int32 and int64 have it"
+            )
         })?;
         let dims = input.shape.iter().enumerate();
         let shape: Vec<usize> = dims

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use mbn_engine::engine::ModelSource;
+use mbn_engine::precision::ModelPrecision;
 use mbn_engine::runtime::Runtime;
 use mbn_engine::{Feed, GraphSession, Output};
+use mbn_onnx::foreign::with_data_inside;
 use mbn_onnx::proto::GraphProto;
-use mbn_onnx::{InputSize, Model, Precision, Written, structure};
+use mbn_onnx::{InputSize, Model, Written, structure};
 use mbn_spec::text::counted;
 
 use crate::check::feeds;
@@ -34,6 +36,9 @@ const BYTES: f32 = 0.5;
 const INTEGERS: f32 = 1e-2;
 /// The same where some layers are float32: their rounding may move any byte by a step.
 const MIXED_INTEGERS: f32 = 5e-2;
+
+/// The most bytes of constants in other files that are read: a message can hold twice as many.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// What to compare, and how.
 #[derive(Clone, Debug)]
@@ -120,18 +125,32 @@ impl<'a> Side<'a> {
     fn load(path: &'a Path) -> Result<Self> {
         let model = Model::load(path)?;
         let cannot = || format!("model file `{}` cannot be used", path.display());
-        let found = structure(&model, Some(path.parent().unwrap_or(Path::new("")))).with_context(cannot)?;
-        if !found.external.is_empty() {
-            bail!(
-                "model file `{}` cannot be used: the data of its constants is in other files, which `diff` does not read",
-                path.display()
-            );
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let found = structure(&model, Some(folder)).with_context(cannot)?;
+        let written = model.written().ok();
+        let model = match found.external.is_empty() {
+            true => model,
+            // Its inner values are asked of a copy, which has no folder.
+            false => with_data_inside(&model, folder, MAX_BYTES).with_context(cannot)?,
+        };
+        Ok(Self { written, path, model })
+    }
+
+    /// What it computes in.
+    fn precision(&self) -> ModelPrecision {
+        match &self.written {
+            Some(written) => written.options.precision.into(),
+            None => ModelPrecision::of(&self.model),
         }
-        Ok(Self {
-            written: model.written().ok(),
-            path,
-            model,
-        })
+    }
+
+    /// The layers that are on floats where others are on integers, if it is an int8 file; those of other programs may have any.
+    fn has_float_layers(&self) -> Option<bool> {
+        let quantized = self.written.as_ref().map(|written| written.quantized.as_ref());
+        match quantized {
+            Some(quantized) => Some(!quantized?.float_layers().is_empty()),
+            None => (self.precision() == ModelPrecision::Int8).then_some(true),
+        }
     }
 
     fn on_bytes(&self) -> bool {
@@ -209,12 +228,11 @@ fn noise(a: &Side<'_>, b: &Side<'_>) -> Result<(Option<Feed>, Option<Feed>)> {
 fn usual_tolerance(a: &Side<'_>, b: &Side<'_>) -> f32 {
     let differ =
         |of: fn(&Written) -> bool| a.written.as_ref().is_some_and(of) != b.written.as_ref().is_some_and(of);
-    let rounds = differ(|written| written.options.precision == Precision::Fp16)
-        || differ(|written| written.options.size == InputSize::Resized);
-    let integers = |side: &Side<'_>| Some(side.written.as_ref()?.quantized.as_ref()?.float_layers());
-    let of_bytes = match (integers(a), integers(b)) {
+    let is_half = |side: &Side<'_>| side.precision() == ModelPrecision::Float16;
+    let rounds = is_half(a) != is_half(b) || differ(|written| written.options.size == InputSize::Resized);
+    let of_bytes = match (a.has_float_layers(), b.has_float_layers()) {
         (None, None) => FLOAT32,
-        (Some(a), Some(b)) if a.is_empty() && b.is_empty() => INTEGERS,
+        (Some(false), Some(false)) => INTEGERS,
         (Some(_), Some(_)) => MIXED_INTEGERS,
         _ => BYTES,
     };

@@ -89,7 +89,8 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for noise in [true, false] {
             let cases: Vec<_> = self.cases.iter().filter(|case| case.noise == noise).collect();
-            let Some(worst) = cases.iter().max_by(|a, b| a.excess().total_cmp(&b.excess())) else {
+            let by = |of: fn(&Case) -> f32| cases.iter().max_by(|a, b| of(a).total_cmp(&of(b)));
+            let (Some(farthest), Some(nearest)) = (by(Case::largest), by(Case::excess)) else {
                 continue;
             };
             let all = cases.iter().map(|case| case.comparison.differences());
@@ -109,11 +110,19 @@ impl fmt::Display for Proof {
                 f,
                 "{start} difference {:.1e}, mean {:.1e}, on {} in batches of {batches}, {:.1e} allowed; the first class agrees on \
                  {same} of {images}",
-                worst.comparison.differences().largest,
+                farthest.largest(),
                 sum / images.max(1) as f64,
                 counted(images, what),
-                worst.comparison.allowed(),
+                farthest.comparison.allowed(),
             )?;
+            if nearest.excess() > farthest.excess() {
+                let (largest, allowed) = (nearest.largest(), nearest.comparison.allowed());
+                write!(
+                    f,
+                    "; nearest to what is allowed is {largest:.1e} of {allowed:.1e}, in batches of {}",
+                    nearest.batch
+                )?;
+            }
             if let Some(beside) = beside {
                 write!(f, "; beside float32, {beside}")?;
             }
@@ -123,9 +132,13 @@ impl fmt::Display for Proof {
 }
 
 impl Case {
+    fn largest(&self) -> f32 {
+        self.comparison.differences().largest
+    }
+
     /// The largest difference as a fraction of what is allowed.
     fn excess(&self) -> f32 {
-        self.comparison.differences().largest / self.comparison.allowed()
+        self.largest() / self.comparison.allowed()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mbn_spec::text::{joined, listed};
+use mbn_spec::text::{counted, joined, listed};
 
 /// Names that a message lists before it counts the others.
 const NAMED: usize = 3;
@@ -14,6 +14,19 @@ pub enum Adaptation {
     Prefix(String),
     /// Single numbers that are no weights were left out.
     LeftOut(Vec<String>),
+    /// Tensors beside those under the prefix, such as a loss's, were left out.
+    Outside(Vec<String>),
+    /// Layers whose wrapper is named within these names of tensors, which was left out.
+    Unwrapped(Vec<&'static str>),
+    /// The configuration beside it names another number of classes, and its names were not used.
+    OtherClasses {
+        /// The field that has the names.
+        field: &'static str,
+        /// How many there are.
+        names: usize,
+        /// How many classes the classifier has.
+        classes: usize,
+    },
     /// Tensors of these types were taken as float32.
     Converted(Vec<String>),
     /// The weights are those under a key of the checkpoint.
@@ -42,6 +55,20 @@ impl fmt::Display for Adaptation {
                 let verb = if names.len() == 1 { "is" } else { "are" };
                 write!(f, "{named} {verb} left out, not being weights")
             }
+            Self::Outside(names) => {
+                let named = listed(names.iter().map(|name| format!("`{name}`")), NAMED);
+                let verb = if names.len() == 1 { "is" } else { "are" };
+                write!(f, "{named} {verb} left out, standing beside the network")
+            }
+            Self::Unwrapped(wrappers) => {
+                let wrappers = joined(wrappers.iter().map(|wrapper| format!("`{wrapper}`")));
+                write!(f, "the names of its tensors are taken without {wrappers} within them")
+            }
+            Self::OtherClasses { field, names, classes } => write!(
+                f,
+                "the `config.json` beside it names {} in `{field}`, the classifier has {classes}; these names are not used",
+                counted(*names, "class")
+            ),
             Self::OtherConfig(model) => {
                 write!(
                     f,
@@ -53,7 +80,7 @@ impl fmt::Display for Adaptation {
             ),
             Self::UnknownProcessor(name) => write!(
                 f,
-                "the `preprocessor_config.json` beside it names the unknown type `{name}` and is read as most types are"
+                "the preprocessor's configuration beside it names the unknown type `{name}` and is read as most types are"
             ),
             Self::ForeignMetadata(entries) => write!(
                 f,

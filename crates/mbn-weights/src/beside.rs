@@ -13,6 +13,8 @@ use fields::BesideError;
 const CONFIG: &str = "config.json";
 /// The configuration of its preprocessing, which transformers keeps apart.
 const PREPROCESSOR: &str = "preprocessor_config.json";
+/// The configuration of everything that prepares inputs, in which transformers 5 may keep that of the pictures.
+const PROCESSOR: &str = "processor_config.json";
 
 /// What the files beside the weights say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,20 +59,6 @@ impl Described {
                 format!("has `depth_multiplier` {stated}, the tensors have alpha {found}"),
             )),
             _ => Ok(()),
-        }
-    }
-
-    /// The class names, which must be as many as the classes.
-    pub fn class_names(&self, classes: usize) -> Result<Option<Vec<String>>, BesideError> {
-        match &self.classes {
-            Some((field, names)) if names.len() != classes => {
-                let found = names.len();
-                Err(BesideError::new(
-                    CONFIG,
-                    format!("names {found} classes in `{field}`, the classifier has {classes}"),
-                ))
-            }
-            classes => Ok(classes.as_ref().map(|(_, names)| names.clone())),
         }
     }
 }

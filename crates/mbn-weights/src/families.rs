@@ -17,7 +17,7 @@ use crate::contents::WeightFile;
 use crate::family::{Context, Family};
 use crate::located::{Located, locate};
 use crate::views::Views;
-use crate::{WeightsErrorKind, lookalikes};
+use crate::{Adaptation, WeightsErrorKind, lookalikes};
 
 /// Every family. The first is named where a file is of none.
 static FAMILIES: [&Family; 9] = [
@@ -67,13 +67,47 @@ pub(crate) fn read(
     if let Some(other) = lookalikes::recognise(tensors) {
         return Err(other.into());
     }
+    let located = match locate(tensors, &FAMILIES) {
+        Ok(located) if located.problems.is_empty() => located,
+        other => match unwrapped(tensors) {
+            Some(located) => located,
+            None => other?,
+        },
+    };
     let Located {
         family,
         views,
         adaptations,
         problems,
-    } = locate(tensors, &FAMILIES)?;
+    } = located;
     family.read(views, adaptations, problems, metadata, context)
+}
+
+/// The network whose layers are wrapped one by one, so that their wrappers stand within the names.
+fn unwrapped<'a>(tensors: &Views<'a>) -> Option<Located<'a>> {
+    const WRAPPERS: [&str; 3] = [
+        "_orig_mod.",
+        "_fsdp_wrapped_module.",
+        "_checkpoint_wrapped_module.",
+    ];
+    let is_in = |wrapper: &&str| tensors.keys().any(|name| name.contains(*wrapper));
+    let wrappers: Vec<_> = WRAPPERS.into_iter().filter(|wrapper| is_in(wrapper)).collect();
+    let plain = |name: &String| {
+        wrappers
+            .iter()
+            .fold(name.clone(), |name, wrapper| name.replace(wrapper, ""))
+    };
+    let renamed: Views<'a> = tensors
+        .iter()
+        .map(|(name, view)| (plain(name), view.clone()))
+        .collect();
+    // Names that become the same are of several networks.
+    if wrappers.is_empty() || renamed.len() < tensors.len() {
+        return None;
+    }
+    let mut located = locate(&renamed, &FAMILIES).ok()?;
+    located.adaptations.push(Adaptation::Unwrapped(wrappers));
+    Some(located)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use mbn_spec::text::counted;
 use mbn_spec::{
     Alpha, Architecture, Metadata, Preprocess, STEM_CHANNELS, TensorKind, TensorRole, TensorSpec, Variant,
 };
@@ -89,6 +90,8 @@ pub(crate) struct Context<'a> {
     pub folder: Option<&'a Path>,
     /// Whether the file may lack the classifier.
     pub head: Head,
+    /// Whether the file says that its metadata is this project's.
+    pub metadata_is_ours: bool,
 }
 
 impl Family {
@@ -111,6 +114,9 @@ impl Family {
         context: &Context,
     ) -> Result<WeightFile, WeightsErrorKind> {
         let mut architecture = self.nearest_architecture(&views, &metadata);
+        if !context.metadata_is_ours {
+            adaptations.extend(drop_contradictions(&mut metadata, &architecture));
+        }
         let has_classifier = architecture
             .tensors()
             .iter()
@@ -122,6 +128,10 @@ impl Family {
             problems = self.problems(&views, &architecture, true);
         }
         problems.extend(foreign);
+        if !problems.is_empty() {
+            // What stands beside a network that is not whole may be a part of it.
+            problems.extend(adaptations.iter().flat_map(beside));
+        }
         if let Some(stated) = metadata.alpha
             && stated != architecture.alpha
         {
@@ -224,10 +234,19 @@ impl Family {
         }
         if metadata.classes.is_none()
             && let Some(classes) = classes
-            && let Some(names) = described.class_names(classes)?
+            && let Some((field, names)) = described.classes
         {
-            metadata.classes = Some(names);
-            taken.push(Taken::Classes(source(&described.class_files)));
+            if names.len() == classes {
+                metadata.classes = Some(names);
+                taken.push(Taken::Classes(source(&described.class_files)));
+            } else {
+                let names = names.len();
+                adaptations.push(Adaptation::OtherClasses {
+                    field,
+                    names,
+                    classes,
+                });
+            }
         }
         Ok(())
     }
@@ -301,6 +320,31 @@ impl Family {
         let stored = (self.stored)(&specs.find(|spec| spec.name == name)?)?;
         let dim = *stored.order.first()?;
         views.get(&stored.name)?.shape().get(dim).copied()
+    }
+}
+
+/// Takes out of another program's metadata what the tensors contradict.
+fn drop_contradictions(metadata: &mut Metadata, architecture: &Architecture) -> Option<Adaptation> {
+    let mut dropped = Vec::new();
+    if let Some(stated) = metadata.alpha.take_if(|stated| *stated != architecture.alpha) {
+        let found = architecture.alpha;
+        dropped.push(format!("`alpha` is {stated}, the shapes belong to alpha {found}"));
+    }
+    let named = metadata
+        .classes
+        .take_if(|names| names.len() != architecture.classes);
+    if let Some(names) = named {
+        let (names, classes) = (counted(names.len(), "class"), architecture.classes);
+        dropped.push(format!("`classes` names {names}, the classifier has {classes}"));
+    }
+    (!dropped.is_empty()).then_some(Adaptation::ForeignMetadata(dropped))
+}
+
+/// The tensors that were left out since they stand beside the network, as problems.
+fn beside(adaptation: &Adaptation) -> Vec<Problem> {
+    match adaptation {
+        Adaptation::Outside(names) => names.iter().cloned().map(Problem::Unexpected).collect(),
+        _ => Vec::new(),
     }
 }
 

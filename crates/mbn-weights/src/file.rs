@@ -41,6 +41,7 @@ impl WeightFile {
         let context = Context {
             folder: path.parent(),
             head,
+            ..Context::default()
         };
         let read = || Self::read(&whole_file::read(path, limit, too_large)?, &context);
         read().map_err(|kind| WeightsError {
@@ -75,12 +76,16 @@ impl WeightFile {
             return Err(WeightsErrorKind::RunState);
         }
         let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
-        let (metadata, foreign) = read_metadata(pairs.collect())?;
+        let (metadata, foreign, metadata_is_ours) = read_metadata(pairs.collect())?;
         let views = tensors
             .iter()
             .map(|(name, view)| (name.to_owned(), view))
             .collect();
-        let mut read = families::read(&views, metadata, context)?;
+        let context = Context {
+            metadata_is_ours,
+            ..*context
+        };
+        let mut read = families::read(&views, metadata, &context)?;
         if !foreign.is_empty() {
             read.adaptations.push(Adaptation::ForeignMetadata(foreign));
         }
@@ -161,10 +166,12 @@ impl Weights {
 }
 
 /// The metadata of a file that any program may have written. What says that it is this project's must be readable; of other files
-/// the entries that are not of its form are another program's, with the names of ours, and come back as messages.
-fn read_metadata(mut pairs: Vec<(&str, &str)>) -> Result<(Metadata, Vec<String>), MetadataError> {
+/// the entries that are not of its form are another program's, with the names of ours, and come back as messages. The third is
+/// whether it says that it is this project's.
+fn read_metadata(mut pairs: Vec<(&str, &str)>) -> Result<(Metadata, Vec<String>, bool), MetadataError> {
     let mut foreign = Vec::new();
-    if !pairs.contains(&("architecture", ARCHITECTURE)) {
+    let is_ours = pairs.contains(&("architecture", ARCHITECTURE));
+    if !is_ours {
         pairs.sort_unstable();
         pairs.retain(|pair| match Metadata::from_pairs([*pair]) {
             Ok(_) => true,
@@ -174,7 +181,7 @@ fn read_metadata(mut pairs: Vec<(&str, &str)>) -> Result<(Metadata, Vec<String>)
             }
         });
     }
-    Ok((Metadata::from_pairs(pairs)?, foreign))
+    Ok((Metadata::from_pairs(pairs)?, foreign, is_ours))
 }
 
 /// Puts the metadata, in order, at the front of a header written without it. The safetensors crate would keep it in a

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use mbn_spec::{Alpha, Architecture};
+use safetensors::tensor::TensorView;
 
 use crate::error::Problem;
 use crate::family::Family;
 use crate::views::Views;
-use crate::{Adaptation, MismatchError};
+use crate::{Adaptation, MismatchError, values};
 
 /// The tensors of a network in a file.
 pub(crate) struct Located<'a> {
@@ -100,6 +101,7 @@ fn take<'a>(
     known: &HashSet<String>,
 ) -> Located<'a> {
     let (mut views, mut left_out, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let mut outside = Vec::new();
     for (name, view) in tensors {
         let plain = (family.plain_name)(name);
         match plain.strip_prefix(prefix).filter(|plain| known.contains(*plain)) {
@@ -110,6 +112,7 @@ fn take<'a>(
             }
             // A single number is no weight: a counter of whatever saved the file.
             None if view.shape().is_empty() || is_no_weight(name) => left_out.push(name.to_owned()),
+            None if !plain.starts_with(prefix) && !may_be_layer(view) => outside.push(name.to_owned()),
             None => problems.push(Problem::Unexpected(name.to_owned())),
         }
     }
@@ -121,6 +124,10 @@ fn take<'a>(
         left_out.sort();
         adaptations.push(Adaptation::LeftOut(left_out));
     }
+    if !outside.is_empty() {
+        outside.sort();
+        adaptations.push(Adaptation::Outside(outside));
+    }
     problems.sort();
     Located {
         family,
@@ -128,6 +135,12 @@ fn take<'a>(
         adaptations,
         problems,
     }
+}
+
+/// Whether a tensor beside the network could be a layer of its own, such as another classifier, and not what a loss or a metric
+/// keeps.
+fn may_be_layer(view: &TensorView) -> bool {
+    values::is_float(view.dtype()) && view.shape().len() > 1
 }
 
 /// Whether a tensor that the network lacks is known to be no weight: counts of averaged models and of operations, and what

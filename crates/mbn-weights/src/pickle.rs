@@ -90,7 +90,7 @@ pub(crate) fn is_readable(kind: FileKind) -> bool {
 }
 
 /// Reads the state dict of a checkpoint. If it holds several, the moving average is taken (`state_dict_ema`, `model_ema`,
-/// `ema`), else `state_dict`, `model_state_dict` or `model`, else the only other one, or the checkpoint itself.
+/// `ema`), else `state_dict`, `model_state_dict` or `model`, unless another has more than twice as many tensors, else the only other one, or the checkpoint itself.
 ///
 /// # Errors
 /// [`PickleError`] for anything other than a whole checkpoint with a state dict.

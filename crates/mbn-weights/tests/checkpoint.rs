@@ -425,6 +425,20 @@ proptest! {
     }
 }
 
+/// A moving average whose weights are further inside, beside its decay.
+#[test]
+fn a_dictionary_with_few_of_the_tensors_is_not_the_network() {
+    let network = || {
+        let names = ["a", "b", "w"].map(|name| (text(name), float_view(&[3]).object()));
+        StateDict(names.to_vec())
+    };
+    let average = with(vec![("decay", float_view(&[1]).object()), ("shadow", network())]);
+    let found = read_object(&with(vec![("ema", average), ("model", network())])).unwrap();
+    assert_eq!(found.key.as_deref(), Some("model"));
+    assert_eq!(found.others, ["ema"]);
+    assert_eq!(found.tensors.len(), 3);
+}
+
 /// What PyTorch itself wrote: `tests/reference/make_checkpoint.py`.
 #[test]
 fn pytorchs_own_files_hold_the_tensors_that_were_saved() {

@@ -2,6 +2,7 @@
 
 mod fixed;
 mod interface;
+mod learn;
 mod output;
 mod run;
 mod session;
@@ -23,7 +24,7 @@ use crate::runtime::Runtime;
 
 use fixed::FixedBatch;
 use interface::Input;
-use output::{NoOutput, Output, list};
+use output::{NoOutput, Output, Shapes, list};
 pub(crate) use session::start;
 pub use session::{CudaOptions, CudnnSearch, ModelSource, Provider, SessionOptions};
 
@@ -130,7 +131,7 @@ impl OrtEngine {
 
     fn of_session(
         runtime: &Runtime,
-        session: Session,
+        mut session: Session,
         options: &SessionOptions,
         reading: &Reading,
     ) -> Result<Self, EngineError> {
@@ -148,7 +149,9 @@ impl OrtEngine {
             classes: reading.classes.or(metadata.classes.as_ref().map(Vec::len)),
             ..reading.clone()
         };
-        let (input, output) = interface(&session, &reading, resizes)?;
+        // A run outside the buffers that are bound once would be recorded in their stead.
+        let may_run = !matches!(options.provider, Provider::Cuda(cuda) if cuda.graph);
+        let (input, output) = interface(&mut session, &reading, resizes, may_run)?;
         // Buffers that are bound once hold the logits alone.
         let features = match is_ours && options.batch.is_none() {
             true => output::features(session.outputs()),
@@ -238,32 +241,51 @@ fn on_cpu(threads: usize) -> SessionOptions {
     }
 }
 
-/// The picture input and the output with the classes' values. `resizes`: the network resizes pictures of any size.
-fn interface(session: &Session, reading: &Reading, resizes: bool) -> Result<(Input, Output), EngineError> {
-    let (inputs, outputs) = (session.inputs(), session.outputs());
-    let lists = || (list(inputs), list(outputs));
-    let input = Input::of(inputs, reading.layout, resizes).ok_or_else(|| {
-        let (inputs, outputs) = lists();
-        EngineError::Input { inputs, outputs }
+/// The picture input and the output with the classes' values. `resizes`: the network resizes pictures of any size; `may_run`: a
+/// run may show how many classes there are if the file does not say it.
+fn interface(
+    session: &mut Session,
+    reading: &Reading,
+    resizes: bool,
+    may_run: bool,
+) -> Result<(Input, Output), EngineError> {
+    let (named, classes) = (reading.output.as_deref(), reading.classes);
+    let find = |session: &Session, shapes: &Shapes| {
+        Output::of(session.outputs(), &reading.heads, named, classes, shapes)
+    };
+    let input = Input::of(session.inputs(), reading.layout, resizes).ok_or_else(|| EngineError::Input {
+        inputs: list(session.inputs()),
+        outputs: list(session.outputs()),
     })?;
     if let Some(batch) = input.batch
         && batch > MAX_BATCH
     {
         return Err(EngineError::Batch { batch });
     }
-    let (named, classes) = (reading.output.as_deref(), reading.classes);
-    let output = Output::of(outputs, &reading.heads, named, classes).map_err(|why| {
-        let (inputs, outputs) = lists();
-        match why {
-            NoOutput::Unfit => EngineError::Output { inputs, outputs },
-            NoOutput::Several => EngineError::SeveralOutputs { outputs },
-            NoOutput::Unnamed => EngineError::NoSuchOutput {
-                name: named.unwrap_or_default().to_owned(),
-                outputs,
-            },
-        }
-    })?;
+    let mut found = find(session, &Shapes::new());
+    if matches!(found, Err(NoOutput::Uncounted)) && may_run {
+        let shapes = learn::shapes(session, &input).unwrap_or_default();
+        found = find(session, &shapes);
+    }
+    let output = found.map_err(|why| no_output(why, session, reading))?;
     Ok((input, output))
+}
+
+fn no_output(why: NoOutput, session: &Session, reading: &Reading) -> EngineError {
+    let (inputs, outputs) = (list(session.inputs()), list(session.outputs()));
+    match why {
+        NoOutput::Unfit => EngineError::Output { inputs, outputs },
+        NoOutput::Uncounted => EngineError::Uncounted { outputs },
+        NoOutput::Several => EngineError::SeveralOutputs { outputs },
+        NoOutput::Unnamed => EngineError::NoSuchOutput {
+            name: reading.output.clone().unwrap_or_default(),
+            outputs,
+        },
+        NoOutput::Reordered(name) => {
+            let by = reading.heads.reordered(&name).cloned();
+            EngineError::Reordered { name, by, outputs }
+        }
+    }
 }
 
 /// Refuses metadata of this project that is not about the input and the output.

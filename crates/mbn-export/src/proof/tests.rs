@@ -82,3 +82,36 @@ fn outputs_that_differ_do_not_pass() {
     // With 5 classes: the two pictures of the second batch change places.
     assert!(fails(ModelPrecision::Float32, |logits| logits.rotate_left(5)));
 }
+
+/// What is allowed grows with the reference's values: the case with the largest difference may have the most room.
+#[test]
+fn the_largest_difference_of_all_cases_is_told() {
+    let case = |batch: usize, largest_value: f32, difference: f32| {
+        let tolerance = Tolerance::of(ModelPrecision::Float16, &Provider::Cpu);
+        let mut comparison = Comparison::new(tolerance, false);
+        let expected = [largest_value, 0.0];
+        comparison
+            .add(1, &[largest_value + difference, 0.0], &expected)
+            .unwrap();
+        Case {
+            noise: true,
+            batch,
+            comparison,
+            float: None,
+        }
+    };
+    let text = |cases: Vec<Case>| {
+        let engine = "an engine".to_owned();
+        Proof { cases, engine }.to_string()
+    };
+    let found = text(vec![case(1, 2.0, 0.0625), case(2, 100.0, 1.0), case(7, 2.0, 0.0)]);
+    assert!(found.starts_with("largest difference 1.0e0,"), "{found}");
+    assert!(found.contains("5.0e0 allowed"), "{found}");
+    assert!(
+        found.contains("nearest to what is allowed is 6.2e-2 of 1.0e-1, in batches of 1"),
+        "{found}"
+    );
+    let found = text(vec![case(1, 2.0, 0.0625), case(2, 2.0, 0.03125)]);
+    assert!(found.starts_with("largest difference 6.2e-2,"), "{found}");
+    assert!(!found.contains("nearest"), "{found}");
+}

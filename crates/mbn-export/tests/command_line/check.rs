@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use mbn_onnx::TensorType;
+use mbn_onnx::builder::{Attribute, GraphBuilder};
+use mbn_onnx::proto::{DataType, ModelProto};
 use mbn_spec::Alpha;
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::common::{fails, folder_with_weights, small, weights};
+use crate::common::{export, fails, folder_with_weights, library, save, sigmoid, small, weights};
 
 #[test]
 fn a_file_that_does_not_agree_with_candle_is_not_left() {
@@ -105,6 +108,38 @@ fn a_library_that_is_named_must_be_onnx_runtime() {
     // The program runs on the CPU only and has no `--device`.
     let args = ["--weights=w.safetensors", "--device=cpu", "out.onnx"];
     fails(&folder, &args, 2, &["--device"]);
+}
+
+/// Noise is of the type that the file takes.
+#[test]
+fn inputs_of_every_type_of_numbers_get_noise() {
+    let Some(library) = library() else { return };
+    let folder = TempDir::new().unwrap();
+    for element in [
+        DataType::Float16,
+        DataType::Bfloat16,
+        DataType::Float,
+        DataType::Double,
+        DataType::Int8,
+        DataType::Uint8,
+        DataType::Int32,
+        DataType::Int64,
+    ] {
+        let mut graph = GraphBuilder::new("other");
+        let ty = |element| TensorType::new(element, [2.into(), 3.into()]);
+        graph.input("x", &ty(element));
+        graph.output("y", &ty(DataType::Float));
+        let to = ("to", Attribute::Int(DataType::Float as i64));
+        graph.node("Cast", "cast", ["x"], "y", [to]);
+        let proto = ModelProto {
+            graph: Some(graph.finish()),
+            ..sigmoid()
+        };
+        save(&folder, "m.onnx", proto);
+        export(folder.path(), &["check", "m.onnx", &library])
+            .success()
+            .stdout(contains("runs it on noise: 1 output of floats, all finite"));
+    }
 }
 
 /// candle's threads, two more of ONNX Runtime's, and the main one.

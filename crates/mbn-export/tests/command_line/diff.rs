@@ -1,8 +1,10 @@
 //! `diff`: in what two files part.
 
-use mbn_onnx::Precision;
-use mbn_onnx::builder::GraphBuilder;
-use mbn_onnx::proto::{ModelProto, StringStringEntryProto};
+use mbn_onnx::builder::{Attribute, GraphBuilder};
+use mbn_onnx::proto::{
+    DataLocation, DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
+};
+use mbn_onnx::{Dim, Precision, TensorType};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -119,4 +121,116 @@ fn an_infinity_in_one_file_parts_it_from_another() {
             .stdout(contains("they part at `y`").and(contains("an element is not finite")));
     }
     export(folder.path(), &["diff", "a.onnx", "a.onnx", &library]).success();
+}
+
+/// A constant of one byte.
+fn byte(name: &str, element: DataType, value: u8) -> TensorProto {
+    TensorProto {
+        name: Some(name.into()),
+        data_type: Some(element as i32),
+        raw_data: Some(vec![value]),
+        ..TensorProto::default()
+    }
+}
+
+/// A product by `factor`, as another program may write it: in float32, in float16, or on bytes in steps of 0.02.
+fn times(factor: f32, precision: &str) -> ModelProto {
+    let mut graph = GraphBuilder::new("other");
+    let ty = TensorType::new(DataType::Float, [Dim::Symbol("n".into()), 3.into()]);
+    graph.input("x", &ty);
+    graph.output("y", &ty);
+    let to = |element: DataType| [("to", Attribute::Int(element as i64))];
+    match precision {
+        "half" => {
+            graph.initializer("factor", &[], &[factor], Precision::Fp16);
+            graph.node("Cast", "cast", ["x"], "half", to(DataType::Float16));
+            graph.node("Mul", "mul", ["half", "factor"], "product", []);
+            graph.node("Cast", "back", ["product"], "y", to(DataType::Float));
+        }
+        "bytes" => {
+            graph.initializer("factor", &[], &[factor], Precision::Fp32);
+            graph.initializer("step", &[], &[0.02], Precision::Fp32);
+            graph.constant(byte("zero", DataType::Int8, 0));
+            graph.node("QuantizeLinear", "q", ["x", "step", "zero"], "quantized", []);
+            graph.node(
+                "DequantizeLinear",
+                "d",
+                ["quantized", "step", "zero"],
+                "rounded",
+                [],
+            );
+            graph.node("Mul", "mul", ["rounded", "factor"], "y", []);
+        }
+        _ => {
+            graph.initializer("factor", &[], &[factor], Precision::Fp32);
+            graph.node("Mul", "mul", ["x", "factor"], "y", []);
+        }
+    }
+    ModelProto {
+        ir_version: Some(8),
+        producer_name: Some("another".into()),
+        graph: Some(graph.finish()),
+        opset_import: vec![OperatorSetIdProto {
+            domain: None,
+            version: Some(15),
+        }],
+        ..ModelProto::default()
+    }
+}
+
+#[test]
+fn files_of_other_programs_have_the_tolerance_of_their_precision() {
+    let Some(library) = library() else { return };
+    let folder = TempDir::new().unwrap();
+    let diff = |a: ModelProto, b: ModelProto, code: i32| {
+        save(&folder, "a.onnx", a);
+        save(&folder, "b.onnx", b);
+        export(folder.path(), &["diff", "a.onnx", "b.onnx", &library]).code(code);
+    };
+    // Elements are up to 2 times the factor.
+    for (a, b, factor, code) in [
+        ("float", "float", 1.01, 1),
+        ("float", "half", 1.01, 0),
+        ("half", "float", 1.01, 0),
+        ("float", "half", 1.2, 1),
+        ("half", "half", 1.01, 1),
+        ("float", "bytes", 1.2, 0),
+        ("float", "bytes", 1.8, 1),
+        ("bytes", "bytes", 1.02, 0),
+        ("bytes", "bytes", 1.2, 1),
+    ] {
+        diff(times(1.0, a), times(factor, b), code);
+    }
+}
+
+#[test]
+fn constants_in_other_files_are_compared() {
+    let Some(library) = library() else { return };
+    let folder = TempDir::new().unwrap();
+    let outside = |factor: f32, file: &str| {
+        let mut proto = times(factor, "float");
+        let constant = &mut proto.graph.as_mut().unwrap().initializer[0];
+        let bytes = constant.raw_data.take().unwrap();
+        std::fs::write(folder.path().join(file), [&[9; 8][..], &bytes].concat()).unwrap();
+        let entry = |key: &str, value: &str| StringStringEntryProto {
+            key: Some(key.into()),
+            value: Some(value.into()),
+        };
+        constant.data_location = Some(DataLocation::External as i32);
+        constant.external_data = vec![
+            entry("location", file),
+            entry("offset", "8"),
+            entry("length", "4"),
+        ];
+        proto
+    };
+    save(&folder, "inside.onnx", times(3.0, "float"));
+    save(&folder, "same.onnx", outside(3.0, "same.onnx.data"));
+    save(&folder, "other.onnx", outside(2.0, "other.onnx.data"));
+    export(folder.path(), &["diff", "inside.onnx", "same.onnx", &library])
+        .success()
+        .stdout(contains("the graphs have the same structure"));
+    export(folder.path(), &["diff", "same.onnx", "other.onnx", &library])
+        .code(1)
+        .stdout(contains("they part at `y`").and(contains("`factor`")));
 }

@@ -1,6 +1,13 @@
 //! What makes a classifier's outputs, followed back from each through the nodes that change no value.
 
+mod ancestry;
+mod operators;
+mod order;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use operators::{activation, is_product, keeps_values, reorders};
+pub use order::Reordered;
 
 use super::functions::{FunctionProto, Functions};
 use crate::Model;
@@ -30,6 +37,10 @@ struct Head {
     ending: Ending,
     /// The values on the way back, from the output to the last product.
     values: BTreeSet<String>,
+    /// What puts its values in an order of their own.
+    reordered: Option<Reordered>,
+    /// The other outputs that it is computed from by a product.
+    from: BTreeSet<String>,
 }
 
 /// How each output of a graph is made.
@@ -59,9 +70,17 @@ impl Heads {
                 Found::Ending(ending) => ending,
                 Found::Input(_) => Ending::Other,
             };
-            (output.name().to_owned(), Head { ending, values })
+            let head = Head {
+                ending,
+                values,
+                reordered: order::reordered(&scope, &functions, output.name()),
+                from: BTreeSet::new(),
+            };
+            (output.name().to_owned(), head)
         });
-        Self(heads.collect())
+        let mut heads: BTreeMap<_, _> = heads.collect();
+        ancestry::find(&scope, &mut heads);
+        Self(heads)
     }
 
     /// What makes the values of an output.
@@ -75,6 +94,16 @@ impl Heads {
             (Some(one), Some(other)) => !one.values.is_disjoint(&other.values),
             _ => false,
         }
+    }
+
+    /// Whether a product makes an output of another one, as a classifier does of features.
+    pub fn is_made_of(&self, one: &str, other: &str) -> bool {
+        self.0.get(one).is_some_and(|head| head.from.contains(other))
+    }
+
+    /// What puts the values of an output in another order than that of the classes.
+    pub fn reordered(&self, output: &str) -> Option<&Reordered> {
+        self.0.get(output)?.reordered.as_ref()
     }
 }
 
@@ -186,6 +215,11 @@ impl<'a> Scope<'a> {
         };
         match node.op_type() {
             op if keeps_values(op) => Kind::Same,
+            // The values are those of its input, in another order.
+            op if reorders(op) => match node.input.first() {
+                Some(input) => Kind::Written(Ending::Other, input),
+                None => Kind::Ending(Ending::Other),
+            },
             // Softmax of the logarithm of probabilities gives the probabilities back.
             "LogSoftmax" => Kind::Activation(Ending::Linear),
             // The bias of a product.
@@ -195,13 +229,23 @@ impl<'a> Scope<'a> {
             },
             "Div" => match self.softmax_in_parts(node) {
                 Some(input) => Kind::Written(Ending::Softmax, input),
-                None => Kind::Ending(Ending::Other),
+                None => self.scaled(node),
             },
             op => match (activation(op), self.scaled_product(node)) {
                 (Some(activation), _) => Kind::Activation(activation),
                 (None, Some(product)) => linear(product),
+                (None, None) if op == "Mul" => self.scaled(node),
                 (None, None) => Kind::Ending(Ending::Other),
             },
+        }
+    }
+
+    /// A multiple of another value, as of logits before softmax: neither logits nor probabilities for sure, but made of the same
+    /// values.
+    fn scaled(&self, node: &'a NodeProto) -> Kind<'a> {
+        match order::changing(self, node) {
+            Some(input) => Kind::Written(Ending::Other, input),
+            None => Kind::Ending(Ending::Other),
         }
     }
 
@@ -281,59 +325,10 @@ enum Kind<'a> {
     Same,
     /// It makes probabilities of them.
     Activation(Ending),
-    /// It is the last part of making probabilities of another value.
+    /// It is the last part of making probabilities, or a multiple, of another value.
     Written(Ending, &'a str),
     /// It makes new ones.
     Ending(Ending),
-}
-
-/// Nodes that change at most the type or shape of their first input, or round it.
-fn keeps_values(op: &str) -> bool {
-    [
-        "Cast",
-        "CastLike",
-        "Identity",
-        "Reshape",
-        "Flatten",
-        "Squeeze",
-        "Unsqueeze",
-        "Transpose",
-        "Dropout",
-        "QuantizeLinear",
-        "DequantizeLinear",
-    ]
-    .contains(&op)
-}
-
-/// What makes probabilities of its first input. ONNX Runtime's operators of 8 bits have that first too.
-fn activation(op: &str) -> Option<Ending> {
-    match op {
-        "Softmax" | "QLinearSoftmax" | "BiasSoftmax" => Some(Ending::Softmax),
-        "Sigmoid" | "HardSigmoid" | "QLinearSigmoid" => Some(Ending::Sigmoid),
-        _ => None,
-    }
-}
-
-/// Products by weights, of ONNX and of ONNX Runtime.
-fn is_product(op: &str) -> bool {
-    [
-        "Gemm",
-        "MatMul",
-        "Conv",
-        "Einsum",
-        "FusedGemm",
-        "FusedMatMul",
-        "FusedConv",
-        "MatMulInteger",
-        "MatMulIntegerToFloat",
-        "DynamicQuantizeMatMul",
-        "MatMulNBits",
-        "QGemm",
-        "QLinearMatMul",
-        "QLinearConv",
-        "ConvInteger",
-    ]
-    .contains(&op)
 }
 
 #[cfg(test)]

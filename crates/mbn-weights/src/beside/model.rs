@@ -6,7 +6,7 @@ use mbn_spec::{PartialPreprocess, Preprocess};
 
 use super::fields::{BesideError, Object};
 use super::transformers::preprocessor;
-use super::{CONFIG, PREPROCESSOR, timm, transformers};
+use super::{CONFIG, timm, transformers};
 
 pub use super::transformers::preprocessor::StatedPreprocess;
 
@@ -43,12 +43,12 @@ fn stated(folder: &Path, usual: Preprocess) -> Result<Option<FromFile<StatedPrep
         let value = value.into();
         return Ok(Some(FromFile { value, file: CONFIG }));
     }
-    if let Some(preprocessor) = Object::read(folder, PREPROCESSOR)? {
+    if let Some((preprocessor, file)) = transformers::preprocessor(folder)? {
         let model = config.as_ref().map(|config| config.text("model_type"));
         let model = model.transpose()?.flatten();
         return Ok(Some(FromFile {
             value: preprocessor::read(&preprocessor, model, usual)?,
-            file: PREPROCESSOR,
+            file,
         }));
     }
     let Some(config) = config else {

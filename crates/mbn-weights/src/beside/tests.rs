@@ -38,8 +38,11 @@ fn transformers_files_describe_network_and_preprocessing() {
     assert!(described.multi_label);
     assert_eq!(described.variant_files, [CONFIG]);
     assert_eq!(described.preprocess_files, [PREPROCESSOR]);
-    let names = described.class_names(2).unwrap().unwrap();
-    assert_eq!(names, ["background", "tench"]);
+    let (field, names) = described.classes.clone().unwrap();
+    assert_eq!(
+        (field, names),
+        ("id2label", vec!["background".into(), "tench".into()])
+    );
     let preprocess = described.preprocess.unwrap();
     assert_eq!(preprocess.resize, Resize::Crop);
     assert_eq!((preprocess.size, preprocess.shorter_side()), (192, 224));
@@ -54,9 +57,54 @@ fn transformers_files_describe_network_and_preprocessing() {
         error.contains("`config.json`") && error.contains("`depth_multiplier` 0.75"),
         "{error}"
     );
-    let error = described.class_names(1001).unwrap_err().to_string();
+}
+
+/// transformers 5 may keep the preprocessor in a section of the processor's file, which then goes before its own file.
+#[test]
+fn the_file_of_a_whole_processor_is_read() {
+    let of_size = |size: usize| {
+        format!(
+            r#"{{"image_processor_type": "ViTImageProcessor", "size": {{"height": {size}, "width": {size}}}}}"#
+        )
+    };
+    let nested = format!(
+        r#"{{"image_processor": {}, "processor_class": "SomeProcessor"}}"#,
+        of_size(160)
+    );
+    let other = r#"{"processor_class": "SomeProcessor", "image_seq_len": 64}"#.to_owned();
+    for (files, expected) in [
+        (&[(PROCESSOR, nested.clone())][..], Some((160, PROCESSOR))),
+        (
+            &[(PROCESSOR, nested.clone()), (PREPROCESSOR, of_size(192))],
+            Some((160, PROCESSOR)),
+        ),
+        (&[(PROCESSOR, of_size(128))], Some((128, PROCESSOR))),
+        (
+            &[(PROCESSOR, of_size(128)), (PREPROCESSOR, of_size(192))],
+            Some((192, PREPROCESSOR)),
+        ),
+        (
+            &[(PROCESSOR, other.clone()), (PREPROCESSOR, of_size(192))],
+            Some((192, PREPROCESSOR)),
+        ),
+        (&[(PROCESSOR, other)], None),
+    ] {
+        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let beside = folder(&files);
+        let found = model::model_preprocess(beside.path(), Preprocess::default()).unwrap();
+        let found = found.map(|found| (found.value.preprocess.size.unwrap(), found.file));
+        assert_eq!(found, expected, "{files:?}");
+        let described = read(transformers::read, &files).unwrap();
+        let found = described.preprocess.map(|preprocess| preprocess.size);
+        let file = described.preprocess_files.first().copied();
+        assert_eq!(found.zip(file), expected, "{files:?}");
+    }
+    let wrong = nested.replace("160, \"width\"", "\"large\", \"width\"");
+    let error = read(transformers::read, &[(PROCESSOR, &wrong)])
+        .unwrap_err()
+        .to_string();
     assert!(
-        error.contains("2 classes in `id2label`") && error.contains("1001"),
+        error.starts_with("`processor_config.json`") && error.contains("image_processor.size"),
         "{error}"
     );
 }
@@ -100,11 +148,11 @@ fn timms_file_describes_the_preprocessing() {
     assert_eq!(preprocess.interpolation, Interpolation::Bilinear);
     assert_eq!(preprocess.std, [1.0, 0.5, 0.25]);
     assert_eq!(described.activation, Some(Activation::Relu));
-    assert_eq!(described.class_names(2).unwrap().unwrap(), ["a", "b"]);
+    assert_eq!(described.classes.unwrap().1, ["a", "b"]);
     let usual = config(r#""input_size": [3, 224, 224], "crop_pct": 0.875"#, "");
     let described = read(timm::read, &[(CONFIG, &usual)]).unwrap();
     assert_eq!(described.preprocess.unwrap().shorter, None);
-    assert_eq!(described.class_names(2).unwrap(), None);
+    assert_eq!(described.classes, None);
 }
 
 /// Other networks of the same tensors.
@@ -166,8 +214,8 @@ fn timms_flat_file_describes_the_same() {
 
     let described = read(timm::read, &[(CONFIG, &flat("mobilenetv1_100"))]).unwrap();
     assert_eq!(described.preprocess, Some(found));
-    let error = described.class_names(3).unwrap_err().to_string();
-    assert!(error.contains("2 classes in `labels`"), "{error}");
+    let (field, names) = described.classes.unwrap();
+    assert_eq!((field, names.len()), ("labels", 2));
 
     // Both fields tell that it is such a file.
     for other in [

@@ -8,7 +8,7 @@ use std::path::Path;
 use mbn_spec::{MULTI_LABEL, PartialPreprocess, Preprocess, Stride2Padding};
 
 use super::fields::{BesideError, Object};
-use super::{CONFIG, Described, PREPROCESSOR, note};
+use super::{CONFIG, Described, PREPROCESSOR, PROCESSOR, note};
 
 const MODEL_TYPE: &str = "mobilenet_v1";
 /// The field that names the classes.
@@ -32,11 +32,11 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
             note(&mut described.preprocess_files, CONFIG);
         }
     }
-    if let Some(config) = Object::read(folder, PREPROCESSOR)? {
+    if let Some((config, file)) = preprocessor(folder)? {
         let read = preprocessor::read(&config, Some(MODEL_TYPE), usual)?;
         stated = read.preprocess;
         described.unknown_processor = read.unknown_type;
-        described.preprocess_files = vec![PREPROCESSOR];
+        described.preprocess_files = vec![file];
     }
     if let Some(file) = described.preprocess_files.last().copied() {
         let preprocess = stated.over(usual);
@@ -45,6 +45,28 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
         described.preprocess = Some(preprocess);
     }
     Ok(described)
+}
+
+/// The configuration of the preprocessing in a folder and the file that has it, in the order in which transformers looks for it.
+pub(super) fn preprocessor(folder: &Path) -> Result<Option<(Object, &'static str)>, BesideError> {
+    /// One of these is in every configuration of a processor of pictures.
+    const FIELDS: [&str; 4] = [
+        "image_processor_type",
+        "feature_extractor_type",
+        "size",
+        "image_mean",
+    ];
+    let whole = Object::read(folder, PROCESSOR)?;
+    if let Some(whole) = &whole
+        && let Some(section) = whole.object("image_processor")?
+    {
+        return Ok(Some((section, PROCESSOR)));
+    }
+    if let Some(config) = Object::read(folder, PREPROCESSOR)? {
+        return Ok(Some((config, PREPROCESSOR)));
+    }
+    let whole = whole.filter(|whole| FIELDS.iter().any(|field| whole.has(field)));
+    Ok(whole.map(|whole| (whole, PROCESSOR)))
 }
 
 fn network(config: &Object, described: &mut Described) -> Result<(), BesideError> {

@@ -24,16 +24,19 @@ pub(crate) static FAMILY: Family = Family {
     stored,
 };
 
-/// `layer/tensor`. Files converted from HDF5 repeat the layer and end in `:0`; Keras 3 says `kernel` where older
-/// versions say `depthwise_kernel`.
+/// `layer/tensor`, behind the groups that the layer is in. Files converted from HDF5 repeat the layer and end in `:0`; Keras 3 says
+/// `kernel` where older versions say `depthwise_kernel`.
 fn plain_name(name: &str) -> String {
     let name = name.strip_suffix(":0").unwrap_or(name);
     let mut parts: Vec<_> = name.split('/').collect();
     parts.dedup();
-    match parts[..] {
-        [layer, "kernel"] if layer.starts_with("conv_dw_") => format!("{layer}/depthwise_kernel"),
-        _ => parts.join("/"),
+    if let [.., layer, tensor] = parts.as_mut_slice()
+        && layer.starts_with("conv_dw_")
+        && *tensor == "kernel"
+    {
+        *tensor = "depthwise_kernel";
     }
+    parts.join("/")
 }
 
 fn stored(spec: &TensorSpec) -> Option<Stored> {

@@ -49,7 +49,10 @@ fn read_with(tensors: &Tensors, head: Head) -> Result<WeightFile, WeightsErrorKi
     };
     let tensors: &'static Tensors = Box::leak(Box::new(tensors.clone()));
     let views = tensors.iter().map(|(name, tensor)| (name.clone(), view(tensor)));
-    let context = Context { folder: None, head };
+    let context = Context {
+        head,
+        ..Context::default()
+    };
     read(&views.collect(), Metadata::default(), &context)
 }
 
@@ -62,6 +65,34 @@ fn alpha(family: &Family) -> Alpha {
     match family.name {
         "bubbliiiing" => Alpha::One,
         _ => Alpha::Quarter,
+    }
+}
+
+/// Layers that were compiled or sharded one by one.
+#[test]
+fn wrappers_within_names_are_left_out() {
+    for family in FAMILIES {
+        let weights = sample_of(alpha(family), 3);
+        let plain = written(family, &weights);
+        let wrap = |i: usize, name: &str| match name.split_once('.') {
+            Some((first, rest)) if !i.is_multiple_of(3) => format!("{first}._orig_mod.{rest}"),
+            Some((first, rest)) => format!("{first}._fsdp_wrapped_module._orig_mod.{rest}"),
+            None => name.to_owned(),
+        };
+        let tensors = plain.iter().enumerate();
+        let wrapped: Tensors = tensors
+            .map(|(i, (name, tensor))| (wrap(i, name), tensor.clone()))
+            .collect();
+        let (file, expected) = (
+            read_with(&wrapped, Head::Optional),
+            read_with(&plain, Head::Optional),
+        );
+        assert_eq!(
+            file.unwrap().weights,
+            expected.unwrap().weights,
+            "{}",
+            family.name
+        );
     }
 }
 
@@ -267,4 +298,35 @@ fn what_is_no_weight_is_left_out() {
         tensors.insert(name.to_owned(), one.clone());
     }
     assert_eq!(left_out(tensors), 3);
+}
+
+/// The names of another network's classes say nothing of these.
+#[test]
+fn other_class_names_beside_weights_are_named_and_not_used() {
+    let weights = sample_of(Alpha::Quarter, 3);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let tensors = written(&transformers::FAMILY, &weights);
+    let views = tensors
+        .iter()
+        .map(|(name, (dtype, shape, bytes))| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+    std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    for (names, expected, adaptations) in [
+        (
+            r#"{"0": "a", "1": "b"}"#,
+            ["class_0", "class_1", "class_2"],
+            vec![Adaptation::OtherClasses {
+                field: "id2label",
+                names: 2,
+                classes: 3,
+            }],
+        ),
+        (r#"{"0": "a", "1": "b", "2": "c"}"#, ["a", "b", "c"], vec![]),
+    ] {
+        let config = format!(r#"{{"model_type": "mobilenet_v1", "id2label": {names}}}"#);
+        std::fs::write(folder.path().join("config.json"), config).unwrap();
+        let file = WeightFile::load(&path).unwrap();
+        assert_eq!(file.weights.class_names(), expected);
+        assert_eq!(file.adaptations, adaptations);
+    }
 }

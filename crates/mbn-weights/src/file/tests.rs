@@ -144,4 +144,19 @@ fn metadata_of_other_programs_is_named_and_not_used() {
     let file = read(&both).unwrap();
     assert_eq!(file.weights.class_names(), ["a", "b", "c"]);
     assert!(file.adaptations[0].to_string().contains("`training`"));
+    // What has the form of ours and contradicts the tensors.
+    for (key, value) in [("alpha", "0.75"), ("classes", r#"["a", "b"]"#)] {
+        let file = read(&[("format", "pt"), (key, value)]).unwrap();
+        assert_eq!(file.weights.architecture(), weights.architecture());
+        assert_eq!(file.weights.class_names(), ["class_0", "class_1", "class_2"]);
+        assert!(
+            matches!(file.adaptations.as_slice(), [Adaptation::ForeignMetadata(entries)] if entries[0].contains(key)),
+            "{:?}",
+            file.adaptations
+        );
+        assert!(
+            read(&[("architecture", ARCHITECTURE), (key, value)]).is_err(),
+            "{key}"
+        );
+    }
 }

@@ -62,11 +62,44 @@ fn numbers_of_what_saved_the_file_are_left_out() {
             "`n_averaged` is left out, not being weights"
         ]
     );
-    // A tensor that could be a weight is not.
-    tensors.insert("head.weight".into(), (Dtype::F32, vec![2], vec![0; 8]));
+}
+
+/// A loss's weights of classes and a metric's counts, as Lightning keeps them in a checkpoint.
+#[test]
+fn what_stands_beside_a_prefixed_network_is_left_out() {
+    let weights = sample(3);
+    let mut tensors = renamed(&weights, |name| format!("model.{name}"));
+    tensors.insert("criterion.weight".into(), (Dtype::F32, vec![3], vec![0; 12]));
+    tensors.insert("val_acc.confmat".into(), (Dtype::I64, vec![3, 3], vec![0; 72]));
+    let file = read(&tensors).unwrap();
+    assert_eq!(file.weights.sha256(), weights.sha256());
+    assert!(
+        file.adaptations.contains(&Adaptation::Outside(vec![
+            "criterion.weight".into(),
+            "val_acc.confmat".into()
+        ])),
+        "{:?}",
+        file.adaptations
+    );
+    // Under the prefix it would be a part of the network.
+    let mut inside = renamed(&weights, |name| format!("model.{name}"));
+    inside.insert("model.scale".into(), (Dtype::F32, vec![3], vec![0; 12]));
+    assert!(message(&inside).contains("`model.scale` is not part of the network"));
+    // It may be what is missing.
+    let mut broken = tensors.clone();
+    broken.remove("model.fc.bias");
+    let found = message(&broken);
+    for part in [
+        "`fc.bias` is missing",
+        "`criterion.weight` and `val_acc.confmat` are not",
+    ] {
+        assert!(found.contains(part), "{found}");
+    }
+    // A matrix could be the classifier that is used.
+    tensors.insert("head.weight".into(), (Dtype::F32, vec![2, 3], vec![0; 24]));
     let message = message(&tensors);
     assert!(
-        message.ends_with(": `head.weight` is not part of the network"),
+        message.contains("`head.weight`") && message.ends_with("not part of the network"),
         "{message}"
     );
 }

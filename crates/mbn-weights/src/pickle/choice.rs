@@ -6,7 +6,8 @@ use super::tensors::is_tensor;
 use super::values::{Id, Value, Values, shortened};
 use super::{MAX_NAME_BYTES, MAX_TENSORS, PickleError};
 
-/// Keys of a state dict, the preferred first: a moving average is what a training script evaluates.
+/// Keys of a state dict, the preferred first: a moving average is what a training script evaluates. One with less than half as many
+/// tensors as another holds no network.
 pub const KEYS: [&str; 6] = [
     "state_dict_ema",
     "model_ema",
@@ -36,7 +37,19 @@ pub(super) fn choose<'a>(values: &Values<'a>, root: Id) -> Result<Choice<'a>, Pi
         return Err(PickleError::NotDictionary(values.describe(root)));
     };
     let mut candidates = candidates(values, entries);
-    let taken = match KEYS.iter().find_map(|key| candidates.remove_entry(key)) {
+    let most = candidates
+        .values()
+        .map(|(_, tensors)| *tensors)
+        .max()
+        .unwrap_or(0);
+    // A moving average may keep its decay as a tensor, and its weights further inside.
+    let is_network = |key: &&str| {
+        candidates
+            .get(*key)
+            .is_some_and(|(_, tensors)| 2 * tensors >= most)
+    };
+    let known = KEYS.into_iter().find(is_network);
+    let taken = match known.and_then(|key| candidates.remove_entry(key)) {
         Some(known) => Some(known),
         None if count_tensors(values, entries) > candidates.len() => None,
         None if candidates.len() > 1 => {
@@ -46,7 +59,7 @@ pub(super) fn choose<'a>(values: &Values<'a>, root: Id) -> Result<Choice<'a>, Pi
         None => candidates.pop_first(),
     };
     let (key, id) = match taken {
-        Some((key, id)) => (Some(key), id),
+        Some((key, (id, _))) => (Some(key), id),
         None if count_tensors(values, entries) > 0 => (None, root),
         None => return Err(PickleError::NoStateDict(described(values, entries))),
     };
@@ -57,10 +70,10 @@ pub(super) fn choose<'a>(values: &Values<'a>, root: Id) -> Result<Choice<'a>, Pi
     })
 }
 
-/// The dictionaries in the checkpoint that hold tensors, by key.
-fn candidates<'a>(values: &Values<'a>, entries: &[(Id, Id)]) -> BTreeMap<&'a str, Id> {
+/// The dictionaries in the checkpoint that hold tensors, and how many, by key.
+fn candidates<'a>(values: &Values<'a>, entries: &[(Id, Id)]) -> BTreeMap<&'a str, (Id, usize)> {
     // Any number of keys may share a dictionary.
-    let mut counted: HashMap<Id, bool> = HashMap::new();
+    let mut counted: HashMap<Id, usize> = HashMap::new();
     let mut candidates = BTreeMap::new();
     for (key, value) in entries {
         let Some(key) = values.text(*key).filter(|key| key.len() <= MAX_NAME_BYTES) else {
@@ -72,10 +85,10 @@ fn candidates<'a>(values: &Values<'a>, entries: &[(Id, Id)]) -> BTreeMap<&'a str
         };
         match *counted
             .entry(*value)
-            .or_insert_with(|| count_tensors(values, inner) > 0)
+            .or_insert_with(|| count_tensors(values, inner))
         {
-            true => drop(candidates.insert(key, *value)),
-            false => drop(candidates.remove(key)),
+            0 => drop(candidates.remove(key)),
+            tensors => drop(candidates.insert(key, (*value, tensors))),
         }
     }
     candidates

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use half::f16;
 use mbn_onnx::foreign::Layout;
-use ort::value::{Outlet, TensorElementType};
+use ort::value::{DynValueTypeMarker, Outlet, TensorElementType, TensorRef, ValueRef};
 
 use crate::error::EngineError;
 use crate::images::{PixelType, Pixels, to_channels_first, to_channels_last};
@@ -55,6 +55,17 @@ impl Element {
             Self::Float32 => TensorElementType::Float32,
             Self::Float16 => TensorElementType::Float16,
             Self::Uint8 => TensorElementType::Uint8,
+        }
+    }
+}
+
+impl Arranged<'_> {
+    /// The values as a tensor of this shape.
+    pub(super) fn tensor(&self, shape: [usize; 4]) -> ort::Result<ValueRef<'_, DynValueTypeMarker>> {
+        match self {
+            Self::Float(values) => TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn),
+            Self::Half(values) => TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn),
+            Self::Uint8(values) => TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn),
         }
     }
 }

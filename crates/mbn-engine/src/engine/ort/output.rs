@@ -1,5 +1,7 @@
 //! The output of an ONNX file that has the classes' values, found once.
 
+use std::collections::BTreeMap;
+
 use half::f16;
 use mbn_onnx::foreign::{Ending, Heads};
 use mbn_onnx::{FEATURES, LOGITS};
@@ -18,11 +20,18 @@ pub(super) struct Output {
     pub is_half: bool,
 }
 
+/// Shapes that outputs had in a run, by name.
+pub(super) type Shapes = BTreeMap<String, Vec<i64>>;
+
 /// Why no output is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NoOutput {
     /// None has the type and shape of a classifier's, or not the one that is named.
     Unfit,
+    /// The file does not say how many classes there are.
+    Uncounted,
+    /// Those that fit, of which this is the first, have their values in another order than that of the classes.
+    Reordered(String),
     /// None has the name.
     Unnamed,
     /// Several could be meant.
@@ -31,61 +40,89 @@ pub(super) enum NoOutput {
 
 impl Output {
     /// The output that has the classes' values: the one called `named`, else by shape and by the nodes that make it.
-    /// `classes` is the number of class names, if known.
+    /// `classes` is the number of class names, if known, and `shapes` those that outputs had in a run.
     pub(super) fn of(
         outputs: &[Outlet],
         heads: &Heads,
         named: Option<&str>,
         classes: Option<usize>,
+        shapes: &Shapes,
     ) -> Result<Self, NoOutput> {
-        let fitting = outputs.iter().filter_map(|outlet| Self::fitting(outlet, classes));
+        let fitting = outputs
+            .iter()
+            .filter_map(|outlet| Self::fitting(outlet, classes, shapes));
+        let unfit = || match outputs.iter().any(|outlet| is_uncounted(outlet, shapes)) {
+            true => NoOutput::Uncounted,
+            false => NoOutput::Unfit,
+        };
         if let Some(named) = named {
             if !outputs.iter().any(|outlet| outlet.name() == named) {
                 return Err(NoOutput::Unnamed);
             }
             let mut fitting = fitting;
-            return fitting.find(|output| output.name == named).ok_or(NoOutput::Unfit);
+            let output = fitting.find(|output| output.name == named);
+            let output = output.ok_or_else(unfit)?;
+            return match heads.reordered(named) {
+                Some(_) => Err(NoOutput::Reordered(output.name)),
+                None => Ok(output),
+            };
         }
-        let mut found: Vec<_> = fitting.collect();
-        keep(&mut found, |output| Some(output.classes) == classes);
-        // Of logits and their probabilities, either will do.
-        let mut distinct: Vec<Self> = Vec::new();
-        for output in found {
-            let same = |other: &&mut Self| heads.are_one(&output.name, &other.name);
-            match distinct.iter_mut().find(same) {
-                Some(other) if is_probability(heads, &output.name) => *other = output,
-                Some(_) => {}
-                None => distinct.push(output),
+        let (mut found, others): (Vec<_>, Vec<_>) =
+            fitting.partition(|output| heads.reordered(&output.name).is_none());
+        if let Some(first) = others.first() {
+            // Beside sorted values, only what they are made of has the same classes.
+            let is_sorted = |output: &Self| {
+                others
+                    .iter()
+                    .any(|other| heads.are_one(&output.name, &other.name))
+            };
+            found.retain(is_sorted);
+            if found.is_empty() {
+                return Err(NoOutput::Reordered(first.name.clone()));
             }
         }
+        keep(&mut found, |output| Some(output.classes) == classes);
+        // A single probability is that of the second of two classes.
+        if classes == Some(2) && found.iter().all(|output| output.classes != 2) {
+            keep(&mut found, |output| {
+                output.classes == 1 && heads.ending(&output.name) == Ending::Sigmoid
+            });
+        }
+        let mut candidates = merged(found, heads);
         // A single value beside the classes is a score of something else, unless it stands for two.
         if classes != Some(2) {
             let is_head = |output: &Self| heads.ending(&output.name) != Ending::Other;
-            let several = distinct
+            let several = candidates
                 .iter()
-                .any(|output| output.classes > 1 && is_head(output));
-            distinct.retain(|output| !several || output.classes > 1);
+                .any(|candidate| candidate.output.classes > 1 && is_head(&candidate.output));
+            candidates.retain(|candidate| !several || candidate.output.classes > 1);
         }
-        keep(&mut distinct, |output| is_probability(heads, &output.name));
-        keep(&mut distinct, |output| {
-            heads.ending(&output.name) != Ending::Other
+        keep(&mut candidates, |candidate| candidate.is_called_logits);
+        let endings: Vec<_> = candidates
+            .iter()
+            .map(|candidate| candidate.output.name.clone())
+            .collect();
+        candidates.retain(|candidate| {
+            !endings
+                .iter()
+                .any(|other| is_preferred(heads, other, &candidate.output.name))
         });
-        keep(&mut distinct, |output| output.name == LOGITS);
-        match <[Self; 1]>::try_from(distinct) {
+        let outputs: Vec<_> = candidates.into_iter().map(|candidate| candidate.output).collect();
+        match <[Self; 1]>::try_from(outputs) {
             Ok([only]) => Ok(only),
-            Err(none) if none.is_empty() => Err(NoOutput::Unfit),
+            Err(none) if none.is_empty() => Err(unfit()),
             Err(_) => Err(NoOutput::Several),
         }
     }
 
     /// The outlet as an output, if it has a value for each image and class.
-    fn fitting(outlet: &Outlet, classes: Option<usize>) -> Option<Self> {
-        let is_half = match outlet.dtype().tensor_type()? {
-            TensorElementType::Float32 => false,
-            TensorElementType::Float16 => true,
-            _ => return None,
+    fn fitting(outlet: &Outlet, classes: Option<usize>, shapes: &Shapes) -> Option<Self> {
+        let is_half = is_half(outlet)?;
+        let shape: &[i64] = match shapes.get(outlet.name()) {
+            Some(shape) => shape,
+            None => outlet.dtype().tensor_shape()?,
         };
-        let (_, dims) = outlet.dtype().tensor_shape()?.split_first()?;
+        let (_, dims) = shape.split_first()?;
         let unknown = dims.iter().filter(|dim| known(**dim).is_none()).count();
         let dims: Option<Vec<_>> = match unknown {
             0 | 1 => dims.iter().map(|dim| known(*dim).or(classes)).collect(),
@@ -131,11 +168,71 @@ pub(super) fn widened(values: &[f16]) -> Vec<f32> {
     values.iter().map(|value| value.to_f32()).collect()
 }
 
-/// Leaves out what is not wanted, unless that is all.
-fn keep(outputs: &mut Vec<Output>, wanted: impl Fn(&Output) -> bool) {
-    if outputs.iter().any(&wanted) {
-        outputs.retain(wanted);
+/// An output, and what is known of those that are made of the same values.
+struct Candidate {
+    output: Output,
+    /// It or one of those is called `logits`.
+    is_called_logits: bool,
+}
+
+/// Of logits and their probabilities, either will do: the probabilities are taken.
+fn merged(outputs: Vec<Output>, heads: &Heads) -> Vec<Candidate> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for output in outputs {
+        let is_called_logits = output.name == LOGITS;
+        let same = |other: &&mut Candidate| {
+            other.output.classes == output.classes && heads.are_one(&output.name, &other.output.name)
+        };
+        match candidates.iter_mut().find(same) {
+            Some(other) => {
+                other.is_called_logits |= is_called_logits;
+                let ending = heads.ending(&output.name);
+                let says_more = heads.ending(&other.output.name) == Ending::Other && ending != Ending::Other;
+                if says_more || is_probability(heads, &output.name) {
+                    other.output = output;
+                }
+            }
+            None => candidates.push(Candidate {
+                output,
+                is_called_logits,
+            }),
+        }
     }
+    candidates
+}
+
+/// Whether `one` is a classifier's output where `other` is none: features, or what was made of the classes' values.
+fn is_preferred(heads: &Heads, one: &str, other: &str) -> bool {
+    match (heads.ending(one), heads.ending(other)) {
+        (Ending::Softmax | Ending::Sigmoid, Ending::Linear) => heads.is_made_of(one, other),
+        (Ending::Softmax, Ending::Other) => true,
+        // Sigmoid may be one of a layer inside, and a product one that makes features.
+        (Ending::Sigmoid | Ending::Linear, Ending::Other) => !heads.is_made_of(other, one),
+        _ => false,
+    }
+}
+
+/// Leaves out what is not wanted, unless that is all.
+fn keep<T>(all: &mut Vec<T>, wanted: impl Fn(&T) -> bool) {
+    if all.iter().any(&wanted) {
+        all.retain(wanted);
+    }
+}
+
+/// Whether its values are float16; `None` if they are not float32 either.
+fn is_half(outlet: &Outlet) -> Option<bool> {
+    match outlet.dtype().tensor_type()? {
+        TensorElementType::Float32 => Some(false),
+        TensorElementType::Float16 => Some(true),
+        _ => None,
+    }
+}
+
+/// Whether the file leaves open how many values of a kind that fits it gives for an image, and no run has shown it.
+fn is_uncounted(outlet: &Outlet, shapes: &Shapes) -> bool {
+    let dims = outlet.dtype().tensor_shape().map_or(&[][..], |shape| shape);
+    let is_open = dims.is_empty() || dims.iter().skip(1).any(|dim| known(*dim).is_none());
+    is_open && is_half(outlet).is_some() && !shapes.contains_key(outlet.name())
 }
 
 fn is_probability(heads: &Heads, output: &str) -> bool {

@@ -2,7 +2,6 @@
 
 use half::f16;
 use mbn_onnx::FEATURES;
-use ort::value::TensorRef;
 
 use super::OrtEngine;
 use super::fixed::FixedBatch;
@@ -103,18 +102,7 @@ impl OrtEngine {
         features: Option<&mut Vec<f32>>,
     ) -> Result<Vec<f32>, EngineError> {
         let (n, name) = (shape[0], self.input.name.as_str());
-        let value = match arranged {
-            Arranged::Float(values) => {
-                TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
-            }
-            Arranged::Half(values) => {
-                TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
-            }
-            Arranged::Uint8(values) => {
-                TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn)
-            }
-        };
-        let value = value.map_err(EngineError::run)?;
+        let value = arranged.tensor(shape).map_err(EngineError::run)?;
         let outputs = self
             .session
             .run(ort::inputs![name => value])

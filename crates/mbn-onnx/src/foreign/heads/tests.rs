@@ -169,6 +169,118 @@ fn outputs_of_one_head_belong_together() {
     }
 }
 
+/// Logits and a multiple of them, before and behind softmax.
+#[test]
+fn a_multiple_is_of_the_same_head() {
+    let nodes = [
+        ("Gemm", "x w", "logits"),
+        ("Div", "logits temperature", "cooler"),
+        ("Softmax", "cooler", "probabilities"),
+        ("Mul", "hundred probabilities", "percent"),
+    ];
+    let heads = heads(&nodes, &["logits", "probabilities", "percent"]);
+    assert!(heads.are_one("logits", "probabilities") && heads.are_one("percent", "probabilities"));
+    assert_eq!(heads.ending("probabilities"), Ending::Softmax);
+    assert_eq!(heads.ending("percent"), Ending::Other);
+}
+
+#[test]
+fn a_product_makes_one_output_of_another() {
+    let nodes = [
+        ("Gemm", "x w", "embedding"),
+        ("Relu", "embedding", "hidden"),
+        ("Gemm", "hidden v", "scores"),
+        ("Slice", "scores from to", "some"),
+        ("Sigmoid", "some", "boxes"),
+    ];
+    let heads = heads(&nodes, &["embedding", "scores", "boxes"]);
+    for (one, other, expected) in [
+        ("scores", "embedding", true),
+        ("boxes", "embedding", true),
+        // Some of the scores themselves.
+        ("boxes", "scores", false),
+        ("embedding", "scores", false),
+        ("scores", "scores", false),
+    ] {
+        assert_eq!(heads.is_made_of(one, other), expected, "{one} {other}");
+    }
+}
+
+#[test]
+fn sorted_values_are_of_the_same_head() {
+    let nodes = [
+        ("Gemm", "x w", "logits"),
+        ("Softmax", "logits", "probabilities"),
+        ("TopK", "probabilities k", "sorted"),
+        ("Gemm", "x v", "other"),
+    ];
+    let heads = heads(&nodes, &["logits", "probabilities", "sorted", "other"]);
+    assert!(heads.are_one("logits", "sorted") && heads.are_one("sorted", "probabilities"));
+    assert!(!heads.are_one("other", "sorted"));
+    assert_eq!(heads.ending("sorted"), Ending::Other);
+}
+
+#[test]
+fn outputs_in_an_order_of_their_own_are_found() {
+    let gemm = ("Gemm", "x w", "y");
+    for (nodes, expected) in [
+        (&[gemm, ("TopK", "y k", "out")][..], Some(("TopK", "y"))),
+        (
+            &[
+                ("TopK", "x k", "a"),
+                ("Softmax", "a", "b"),
+                ("Mul", "hundred b", "c"),
+                ("Squeeze", "c", "d"),
+                ("Slice", "d from to", "e"),
+                ("Cast", "e", "f"),
+                ("Reshape", "f shape", "out"),
+            ],
+            Some(("TopK", "x")),
+        ),
+        (
+            &[("ArgMax", "y", "a"), ("Cast", "a", "out")],
+            Some(("ArgMax", "y")),
+        ),
+        // The probabilities at the places of the largest logits.
+        (
+            &[
+                gemm,
+                ("Softmax", "y", "p"),
+                ("TopK", "y k", "places"),
+                ("GatherElements", "p places", "out"),
+            ],
+            Some(("TopK", "y")),
+        ),
+        (
+            &[("TopK", "y k", "a"), ("Gather", "a first", "out")],
+            Some(("TopK", "y")),
+        ),
+        // In the network, not at its end: the largest of a map, and experts that are put back in their places.
+        (&[("TopK", "x k", "a"), ("ReduceMean", "a axes", "out")], None),
+        (&[("TopK", "x k", "a"), ("Gemm", "a w", "out")], None),
+        (
+            &[("TopK", "x k", "a"), ("ScatterElements", "zeros places a", "out")],
+            None,
+        ),
+        (
+            &[
+                ("TopK", "x k", "a"),
+                ("Sigmoid", "a", "gate"),
+                ("Identity", "x", "y"),
+                ("Mul", "gate y", "out"),
+            ],
+            None,
+        ),
+        (&[gemm, ("Gather", "y remap", "out")], None),
+        (&[("Identity", "out", "out")], None),
+    ] {
+        let heads = heads(nodes, &["out"]);
+        let found = heads.reordered("out");
+        let found = found.map(|found| (found.operator.as_str(), found.from.as_str()));
+        assert_eq!(found, expected, "{nodes:?}");
+    }
+}
+
 #[test]
 fn functions_of_the_model_are_followed() {
     let function = |name: &str, nodes: &[(&str, &str, &str)]| {
@@ -181,7 +293,7 @@ fn functions_of_the_model_are_followed() {
         };
         function.encode_to_vec()
     };
-    let with = |functions: Vec<Vec<u8>>| {
+    let of = |functions: Vec<Vec<u8>>| {
         let nodes = [("Gemm", "x w", "y"), ("Last", "z y", "out")];
         let mut graph = graph(&nodes, &["out"]);
         graph.node[1].domain = Some("local".to_owned());
@@ -190,8 +302,9 @@ fn functions_of_the_model_are_followed() {
             functions,
             ..ModelProto::default()
         };
-        Heads::of(&Model::from(model)).ending("out")
+        Heads::of(&Model::from(model))
     };
+    let with = |functions| of(functions).ending("out");
     assert_eq!(
         with(vec![function("Last", &[("Softmax", "b", "out")])]),
         Ending::Softmax
@@ -209,6 +322,19 @@ fn functions_of_the_model_are_followed() {
         Ending::Other
     );
     assert_eq!(with(vec![vec![0xff]]), Ending::Other);
+    let sorted = |nodes: &[(&str, &str, &str)]| {
+        let heads = of(vec![function("Last", nodes)]);
+        heads.reordered("out").cloned()
+    };
+    let expected = Reordered {
+        operator: "TopK".to_owned(),
+        from: "z".to_owned(),
+    };
+    assert_eq!(
+        sorted(&[("TopK", "b k", "c"), ("Identity", "c", "out")]),
+        Some(expected)
+    );
+    assert_eq!(sorted(&[("Identity", "b", "out")]), None);
     // A function that calls itself ends all the same.
     let mut calls_itself =
         FunctionProto::decode(function("Last", &[("Last", "a b", "out")]).as_slice()).unwrap();

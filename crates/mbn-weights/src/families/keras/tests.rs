@@ -69,13 +69,18 @@ fn names_of_converted_files_are_understood() {
         let tensor = tensor.trim_start_matches("depthwise_");
         format!("{layer}/{layer}/{tensor}:0")
     };
-    let renamed = tensors
-        .iter()
-        .map(|(name, content)| (long(name), content.clone()));
-    assert_eq!(
-        Weights::from_bytes(&file(&renamed.collect())).unwrap(),
-        Weights::from_bytes(&file(&tensors)).unwrap()
-    );
+    // Keras 3 keeps a whole model's weights in a group, and those of a network inside another in one more.
+    let grouped = |name: &str| format!("model_weights/{}", long(name).trim_end_matches(":0"));
+    let nested = |name: &str| format!("model_weights/mobilenet_0.25_224/{}", long(name));
+    for rename in [&long as &dyn Fn(&str) -> String, &grouped, &nested] {
+        let renamed = tensors
+            .iter()
+            .map(|(name, content)| (rename(name), content.clone()));
+        assert_eq!(
+            Weights::from_bytes(&file(&renamed.collect())).unwrap(),
+            Weights::from_bytes(&file(&tensors)).unwrap()
+        );
+    }
 }
 
 #[test]
