@@ -3,7 +3,8 @@
 #
 #   SHARDS=8 LIST=paths.txt OUT=/shared/results parallel.sh "--jobs 4" [OPTION of mbn-infer]...
 #
-# A process that fails is started again up to three times, and goes on where it stopped.
+# A shard that fails goes on where it stopped, at most three times in all; GNU parallel repeats a mistake on the command line too. Its
+# own exit code is the number of shards that failed.
 set -u
 options=$1
 shift

@@ -85,7 +85,7 @@ impl Write for AtomicFile {
     }
 }
 
-/// Copies a file to a name that must be free. The copy gets its name when it is whole. Nothing syncs it, which would take most of the
+/// Copies a file to a name that must be free. Nobody may do more with the copy than with the file. It gets its name when it is whole. Nothing syncs it, which would take most of the
 /// time of many small copies.
 ///
 /// # Errors
@@ -93,6 +93,7 @@ impl Write for AtomicFile {
 pub fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     let (mut file, _living) = temporary(folder_of(to))?;
+    restrict(file.as_file(), &source)?;
     io::copy(&mut source, file.as_file_mut())?;
     file.persist_noclobber(to).map_err(|error| error.error)?;
     Ok(())
@@ -138,6 +139,20 @@ pub(crate) fn keep_permissions(replaced: &Path, file: &File) {
     if let Ok(found) = replaced.metadata() {
         let _ = file.set_permissions(found.permissions());
     }
+}
+
+/// Takes the permissions from a new file that `source` does not give.
+#[cfg(unix)]
+fn restrict(file: &File, source: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |file: &File| Ok::<_, io::Error>(file.metadata()?.permissions().mode() & 0o777);
+    file.set_permissions(fs::Permissions::from_mode(mode(file)? & mode(source)?))
+}
+
+/// Other systems let a file's folder decide.
+#[cfg(not(unix))]
+fn restrict(_: &File, _: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// Makes a rename durable. Only Unix opens folders as files.

@@ -18,7 +18,7 @@ use mbn_data::{CollectError, LeftOut};
 
 use crate::classes::ClassNames;
 use crate::options::Options;
-use crate::output::Results;
+use crate::output::{Results, path_text, printable};
 use crate::shard::Shard;
 use container::Container;
 use continued::Continued;
@@ -113,6 +113,25 @@ impl Inputs {
         Self {
             source: Box::new(Kept::new(self.source, outputs)),
             ..self
+        }
+    }
+
+    /// Makes sure that they are those of the `results` in the finished file called `name`. None of them is decoded.
+    ///
+    /// # Errors
+    /// They are others, or more; they cannot be found.
+    pub fn require_none_after(self, results: Results, name: String) -> Result<()> {
+        let mut source = Continued::new(self.source, results, name.clone());
+        match source.next(&mut || ())? {
+            None => Ok(()),
+            Some(input) => Err(anyhow!(
+                "{name} is complete, but there are more inputs than it has: the first of them is `{}`",
+                printable(&path_text(&input.path))
+            ))
+            .hint(|| {
+                "leave `--resume` out to classify all anew, or give the new inputs another `--output`"
+                    .to_owned()
+            }),
         }
     }
 

@@ -1,25 +1,25 @@
 //! The model that the user names: an ONNX file, a weight file, or the weights built into the program.
 
+mod files;
+
 use std::fmt;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::iter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use mbn_cli::{Hint, Overrides, Wanted, load_weights_with, named_file, other_kind};
+use mbn_cli::{Hint, Overrides, Wanted, load_weights_with, named_file};
 use mbn_engine::engine::Reading;
 use mbn_engine::images::PixelType;
 use mbn_engine::precision::ModelPrecision;
-use mbn_files::{FileKind, HEAD, or_current};
-use mbn_onnx::ModelErrorKind;
+use mbn_files::or_current;
 use mbn_onnx::foreign::ultralytics::Ultralytics;
-use mbn_onnx::foreign::{Heads, Layout, external_files};
+use mbn_onnx::foreign::{ChannelRange, Heads, Layout, external_files};
 use mbn_spec::{Architecture, Metadata, ModelMetadata, Preprocess, Variant};
 use mbn_weights::{Quantized, Weights, is_weight_file};
 
 use crate::builtin;
 use crate::given::Given;
+use files::{advice, holds_weights, is_folder_of_weights};
 
 /// The model to use if the user names none and this file exists.
 pub(crate) const DEFAULT_MODEL: &str = "model.onnx";
@@ -42,6 +42,8 @@ pub struct Foreign {
     pub ultralytics: Option<Ultralytics>,
     /// Folders with files that may describe it.
     pub folders: Vec<PathBuf>,
+    /// The range of channels that its first nodes normalise.
+    pub range: Option<ChannelRange>,
 }
 
 /// What a model was read from.
@@ -63,7 +65,7 @@ impl Model {
         let default = Path::new(DEFAULT_MODEL);
         let named = path.map(|path| named_file(path, Wanted::Model)).transpose()?;
         match named.as_ref().map(|named| named.path.as_path()) {
-            Some(path) if is_weight_file(path) || holds_weights(path) => {
+            Some(path) if is_weight_file(path) || holds_weights(path) || is_folder_of_weights(path) => {
                 let overrides = Overrides {
                     images: given.parts,
                     ..Overrides::default()
@@ -151,6 +153,12 @@ impl Model {
             }
             _ => None,
         }
+    }
+
+    /// Whether this project's resizing made the pictures that it was trained on. Where another library's did, pictures are to have
+    /// Pillow's pixels to the bit.
+    pub fn is_trained_here(&self) -> bool {
+        self.foreign.is_none() && self.metadata.training.is_some()
     }
 
     /// What tells it from others.
@@ -259,34 +267,9 @@ impl Foreign {
         Self {
             ultralytics,
             folders: folders.map(|folder| or_current(folder).to_owned()).collect(),
+            range: ChannelRange::of_model(model),
         }
     }
-}
-
-/// Whether the file begins as weights do, whatever its name is. A pipe is left alone: it can be read only once.
-fn holds_weights(path: &Path) -> bool {
-    if !path.is_file() {
-        return false;
-    }
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
-    let kind = read.ok().and_then(|_| FileKind::recognise(&head));
-    matches!(kind, Some(FileKind::Safetensors | FileKind::PytorchZip))
-}
-
-/// What a user can do about a file that is no ONNX model. The system's error says enough about one that is there and cannot be read.
-fn advice(path: &Path, kind: &ModelErrorKind) -> Option<String> {
-    let known = match kind {
-        ModelErrorKind::Io(error) if error.kind() != ErrorKind::NotFound => return None,
-        ModelErrorKind::OtherKind(kind) => other_kind(path, *kind),
-        _ => None,
-    };
-    // What a converted checkpoint makes is weights, which `--model` takes as well.
-    known.or_else(|| {
-        let advice =
-            "`mbn-export --weights FILE OUT.onnx` makes a model of weights; `--model` takes it, or the weights themselves";
-        Some(advice.to_owned())
-    })
 }
 
 impl fmt::Display for Model {
@@ -334,5 +317,27 @@ mod tests {
         assert_eq!(a.class_names(), b.class_names());
         let missing = Model::open(Some(&folder.path().join("gone.onnx")), &Given::default()).unwrap_err();
         assert!(missing.to_string().contains("gone.onnx"), "{missing}");
+    }
+
+    /// Its own weights, and those of a model that is made of them; what came from elsewhere says nothing of a training.
+    #[test]
+    fn who_trained_the_weights_is_kept_in_a_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = builtin::weights().unwrap();
+        let metadata = Metadata {
+            training: None,
+            ..ours.metadata().clone()
+        };
+        let others = ours.clone().with_metadata(metadata).unwrap();
+        for (weights, expected) in [(ours, true), (others, false)] {
+            let (file, onnx) = (folder.path().join("w.safetensors"), folder.path().join("m.onnx"));
+            weights.save(&file).unwrap();
+            let model = export(&weights, &ExportOptions::default()).unwrap();
+            std::fs::write(&onnx, model.to_bytes()).unwrap();
+            for path in [file, onnx] {
+                let model = Model::open(Some(&path), &Given::default()).unwrap();
+                assert_eq!(model.is_trained_here(), expected, "{}", path.display());
+            }
+        }
     }
 }

@@ -37,7 +37,7 @@ Examples:
   mbn-infer --model resnet.onnx --preprocess imagenet --classes synset.txt photos/
 
 ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
-current folder or beside a parent folder of the program (`make onnxruntime` puts it there, `make onnxruntime-cuda` \
+repository that the program was built in (`make onnxruntime` puts it there, `make onnxruntime-cuda` \
 into `onnxruntime/cuda/lib/`), beside the program, the package `onnxruntime` in the Python environment that the \
 program is installed in or that is active, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the folders in \
 `MBN_CUDA_LIBS`, the system's (`LD_LIBRARY_PATH`), the same Python environments.

@@ -3,6 +3,7 @@
 mod csv;
 mod destination;
 mod earlier;
+mod finished;
 mod json;
 mod made_by;
 mod parquet;
@@ -21,6 +22,7 @@ use crate::predictions::Classified;
 
 pub use destination::{Beginning, Destination, cannot_continue};
 pub use earlier::{Counts, Earlier, Lines, Results, RowCount};
+pub use finished::Finished;
 pub use made_by::{MadeBy, Unfinished};
 pub use path_text::path_text;
 pub use sink::Sink;
@@ -99,7 +101,7 @@ impl Form {
             OutputFormat::Text => Box::new(text::Text::new(sink)),
             OutputFormat::Json => Box::new(json::Json(sink)),
             OutputFormat::Csv => Box::new(csv::Csv::new(sink, self.extra, continues)?),
-            OutputFormat::Parquet => Box::new(parquet::Parquet::new(sink, self.extra)?),
+            OutputFormat::Parquet => Box::new(parquet::Parquet::new(sink, self.extra, None)?),
         })
     }
 }

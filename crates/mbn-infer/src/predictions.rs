@@ -1,5 +1,7 @@
 //! From probabilities to classes.
 
+use std::cmp::Ordering;
+
 use mbn_model::first_class;
 use serde::Serialize;
 
@@ -76,7 +78,7 @@ impl<'a> Ranked<'a> {
     /// The `k` likeliest classes, likeliest first; ties keep the order of the classes.
     pub fn top_k<'n>(self, class_names: &'n [String], k: usize) -> Vec<Prediction<'n>> {
         let mut order: Vec<usize> = (0..self.values.len()).collect();
-        order.sort_by(|&a, &b| self.values[b].total_cmp(&self.values[a]));
+        order.sort_by(|&a, &b| self.order(a, b));
         let prediction = |index: usize| Prediction {
             label: class_names.get(index).map_or("", String::as_str),
             index,
@@ -87,15 +89,21 @@ impl<'a> Ranked<'a> {
 
     /// How many classes come before `class` in the order of [`Ranked::top_k`].
     pub fn rank(self, class: usize) -> usize {
-        let own = self.values[class];
-        let before = |(i, value): (usize, &f32)| *value > own || (*value == own && i < class);
-        let values = self.values.iter().enumerate();
-        values.filter(|pair| before(*pair)).count()
+        let others = 0..self.values.len();
+        others.filter(|&other| self.order(other, class).is_lt()).count()
+    }
+
+    /// The one order of classes, which is that of [`first_class`]: the likelier one first, of equal ones the first. It has a place
+    /// for every number, as `>` has not: -0 is less than 0, and NaN has a place by its sign.
+    fn order(self, a: usize, b: usize) -> Ordering {
+        self.values[b].total_cmp(&self.values[a]).then(a.cmp(&b))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Probabilities that are as they come.
@@ -136,12 +144,28 @@ mod tests {
         assert_eq!(Classified::new(&[], Some(0.5)).predictions.len(), 0);
     }
 
+    proptest! {
+        /// The first class, the likeliest classes and a class's rank follow one order, whatever a model gives.
+        #[test]
+        fn first_and_rank_agree_with_top_k(values in prop::collection::vec(
+            prop::sample::select(vec![0.1, 0.4, 0.0, -0.0, f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY]), 1..9)) {
+            let found = ranked(&values);
+            let names = names(values.len());
+            let top = found.top_k(&names, values.len());
+            prop_assert_eq!(found.first(), Some(top[0].index));
+            for (place, prediction) in top.iter().enumerate() {
+                prop_assert_eq!(found.rank(prediction.index), place);
+            }
+        }
+    }
+
+    /// Top-5 is never below top-1: the first class has rank 0.
     #[test]
-    fn rank_agrees_with_top_k() {
-        let probabilities = [0.1, 0.4, 0.1, 0.4, 0.0];
-        let found = ranked(&probabilities);
-        for (place, prediction) in found.top_k(&names(5), 5).iter().enumerate() {
-            assert_eq!(found.rank(prediction.index), place);
+    fn both_zeros_have_one_order() {
+        for values in [[-0.0, 0.0], [0.0, -0.0]] {
+            let found = ranked(&values);
+            let first = found.first().unwrap();
+            assert_eq!((found.rank(first), found.rank(1 - first)), (0, 1));
         }
     }
 

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, options_of};
 use mbn_engine::images::PixelType;
+use mbn_onnx::foreign::ChannelRange;
 use mbn_spec::text::joined;
 use mbn_spec::{PartialPreprocess, Preprocess, Preset};
 use mbn_weights::model_preprocess;
@@ -27,6 +28,8 @@ pub struct Preprocessing {
     usual: Preprocess,
     /// The rest is an assumption, which the user is told.
     is_foreign: bool,
+    /// The range of channels that the model normalises itself, by which `usual` goes.
+    range: Option<ChannelRange>,
 }
 
 impl Preprocessing {
@@ -54,9 +57,10 @@ impl Preprocessing {
             },
             None => own.unwrap_or_default(),
         };
+        let range = model.foreign().and_then(|foreign| foreign.range);
         let usual = match (model.foreign(), given.preset) {
             (_, Some(preset)) => preset.preprocess(),
-            (Some(_), None) => ASSUMED.preprocess(),
+            (Some(_), None) => assumed(range),
             (None, None) => Preprocess::default(),
         };
         Ok(Self {
@@ -72,6 +76,7 @@ impl Preprocessing {
             source,
             usual,
             is_foreign: model.foreign().is_some(),
+            range: range.filter(|_| given.preset.is_none()),
         })
     }
 
@@ -195,7 +200,29 @@ impl Preprocessing {
         if !assumed.is_empty() {
             log::info!("preprocessing (assumed): {}", assumed.join(" "));
         }
+        if let Some(range) = self.range
+            && !takes_bytes
+            && known.mean.is_none()
+            && known.std.is_none()
+        {
+            let to = match range {
+                ChannelRange::Bytes => 255,
+                ChannelRange::Unit => 1,
+            };
+            log::info!("the model's first nodes normalise channels from 0 to {to}, which it is given");
+        }
     }
+}
+
+/// What is assumed about a model of another tool, which may normalise the channels of a range itself.
+fn assumed(range: Option<ChannelRange>) -> Preprocess {
+    let inside = range.map(|range| match range {
+        ChannelRange::Bytes => Preset::Bytes.preprocess(),
+        ChannelRange::Unit => Preset::Unit.preprocess(),
+    });
+    let usual = ASSUMED.preprocess();
+    let Preprocess { mean, std, .. } = inside.unwrap_or(usual);
+    Preprocess { mean, std, ..usual }
 }
 
 /// What Ultralytics' metadata says, else a file beside the model.

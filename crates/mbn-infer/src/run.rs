@@ -66,10 +66,9 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     let mut report = Report::default();
     let beginning = match &made_by {
         Some(made_by) if options.resume => {
-            let rows = classifier
-                .top_k(&options)
-                .min(classifier.class_names.names().len());
-            destination.resume(options.form(), rows, made_by)?
+            let classes = classifier.class_names.names();
+            let rows = classifier.top_k(&options).min(classes.len());
+            destination.resume(options.form(), rows, classes, made_by)?
         }
         _ => Beginning::New(destination.begin(options.form(), made_by.as_ref())?),
     };
@@ -89,13 +88,12 @@ pub fn run(mut options: Options) -> Result<Outcome> {
             inputs = inputs.after(results, name);
             writer
         }
-        Beginning::Complete(counts) => {
+        Beginning::Complete(finished) => {
             let name = output::shown(options.output.as_deref());
-            log::info!(
-                "{name} is complete, with {}: nothing is left to do",
-                counted(counts.inputs() as usize, "input")
-            );
-            report.earlier = counts;
+            let said = finished.describe(&name, options.format);
+            report.earlier = finished.counts;
+            inputs.require_none_after(finished.results, name)?;
+            log::info!("{said}");
             return Ok(report.outcome(None, options.bad_images));
         }
     };
@@ -142,7 +140,10 @@ pub fn run(mut options: Options) -> Result<Outcome> {
             let is_kept = made_by.is_some() && work.report.inputs() > 0;
             if let (Some(unfinished), true) = (&unfinished, is_kept) {
                 let name = output::shown(Some(unfinished.partial()));
-                log::info!("{name} has the results so far\nhint: `--resume` continues it");
+                // Neither the page nor the folders of an earlier run can be continued.
+                let can_go_on = options.html.is_none() && options.sort_into.is_none();
+                let hint = if can_go_on { "\nhint: `--resume` continues it" } else { "" };
+                log::info!("{name} has the results so far{hint}");
             }
             return Ok(Outcome::Interrupted);
         }
@@ -188,7 +189,7 @@ fn pipeline(options: &Options, classifier: &Classifier) -> Pipeline {
         classifier.batch,
         classifier.threads,
     );
-    match classifier.is_foreign {
+    match classifier.resizes_exactly {
         true => pipeline.exactly(),
         false => pipeline,
     }

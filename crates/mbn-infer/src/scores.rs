@@ -29,6 +29,8 @@ pub struct Scores {
 enum Apply {
     /// The values are probabilities.
     Nothing,
+    /// The values are probabilities in per cent.
+    Division,
     /// One class is right.
     Softmax,
     /// Each class by itself.
@@ -91,13 +93,17 @@ impl Scores {
                 apply: Apply::Nothing,
                 ..self
             },
+            Guess::Percentages if self.is_guessed => Self {
+                apply: Apply::Division,
+                ..self
+            },
             _ => self,
         }
     }
 
     /// Whether the values are logits, and not probabilities already.
     pub fn are_logits(self) -> bool {
-        self.apply != Apply::Nothing
+        !matches!(self.apply, Apply::Nothing | Apply::Division)
     }
 
     /// Whether several classes may be right at once.
@@ -123,13 +129,17 @@ impl Scores {
     /// # Errors
     /// The values are not what they were guessed to be.
     pub fn probabilities(self, row: &mut [f32]) -> Result<Cow<'_, [f32]>, String> {
+        if self.apply == Apply::Division {
+            row.iter_mut().for_each(|value| *value /= 100.0);
+        }
         match self.apply {
-            Apply::Nothing if self.is_guessed && !guess::are_parts(row) => {
+            Apply::Nothing | Apply::Division if self.is_guessed && !guess::are_parts(row) => {
                 return Err(
-                    "the network's output for it has values outside [0, 1], for test pictures it had probabilities".to_owned(),
+                    "the network's output for it has values outside those of probabilities, which it had for test pictures"
+                        .to_owned(),
                 );
             }
-            Apply::Nothing => {}
+            Apply::Nothing | Apply::Division => {}
             Apply::Softmax => softmax(row),
             Apply::Sigmoid => sigmoid(row),
         }
@@ -146,6 +156,9 @@ impl Scores {
             (Apply::Nothing, Ending::Softmax) => "it ends in softmax, its values are the probabilities",
             (Apply::Nothing, Ending::Other) => {
                 "for test pictures its values are in [0, 1] and sum to 1, they are taken for probabilities"
+            }
+            (Apply::Division, _) => {
+                "for test pictures its values sum to 100, they are taken for probabilities in per cent"
             }
             (Apply::Nothing, _) if self.is_binary => {
                 "it ends in sigmoid, its value is the probability of the second of two classes"
@@ -199,6 +212,8 @@ mod tests {
     fn a_guess_counts_where_the_graph_shows_nothing() {
         for (ending, multi_label, guess, is_changed) in [
             (Ending::Other, false, Guess::Probabilities, true),
+            (Ending::Other, false, Guess::Percentages, true),
+            (Ending::Linear, false, Guess::Percentages, false),
             (Ending::Other, false, Guess::Logits, false),
             (Ending::Other, false, Guess::Unclear, false),
             // The graph shows logits, or the user says that classes go by themselves.
@@ -214,7 +229,11 @@ mod tests {
         let scores = scores.guessed(Guess::Probabilities);
         assert_eq!(*scores.probabilities(&mut [0.25, 0.75]).unwrap(), [0.25, 0.75]);
         let error = scores.probabilities(&mut [1.5, -0.5]).unwrap_err();
-        assert!(error.contains("outside [0, 1]"), "{error}");
+        assert!(error.contains("outside those of probabilities"), "{error}");
+        let scores = Scores::of(&head(Ending::Other, 2), false).unwrap();
+        let scores = scores.guessed(Guess::Percentages);
+        assert_eq!(*scores.probabilities(&mut [25.0, 75.0]).unwrap(), [0.25, 0.75]);
+        assert!(scores.probabilities(&mut [150.0, -50.0]).is_err());
     }
 
     #[test]

@@ -47,8 +47,8 @@ pub struct Classifier {
     pub class_names: ClassNames,
     /// How pictures become the network's input.
     pub preprocess: Preprocess,
-    /// Another tool wrote the model.
-    pub is_foreign: bool,
+    /// Pictures are resized to Pillow's pixels to the bit: another library's resizing made those that the model was trained on.
+    pub resizes_exactly: bool,
     /// Tells the model from others.
     pub model_id: ModelId,
     /// The hash of the weights with which candle classifies, if they are not those in the model's file.
@@ -152,7 +152,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         model: model.to_string(),
         class_names,
         preprocess,
-        is_foreign: model.foreign().is_some(),
+        resizes_exactly: !model.is_trained_here(),
         model_id: model.id(),
         other_weights: loaded.other_weights,
         scores,

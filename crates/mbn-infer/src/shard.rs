@@ -87,6 +87,7 @@ impl FromStr for ShardArg {
 const RANKS: &[(&str, &str)] = &[
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("PMI_RANK", "PMI_SIZE"),
+    ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),
     ("SLURM_PROCID", SLURM_STEP_TASKS),
 ];
 
@@ -212,6 +213,7 @@ mod tests {
         ];
         let array = [("SLURM_ARRAY_TASK_ID", "7"), ("SLURM_ARRAY_TASK_COUNT", "3")];
         let ompi = [("OMPI_COMM_WORLD_RANK", "2"), ("OMPI_COMM_WORLD_SIZE", "3")];
+        let mvapich = [("MV2_COMM_WORLD_RANK", "1"), ("MV2_COMM_WORLD_SIZE", "2")];
         let of = |parts: &[&[(&'static str, &'static str)]]| parts.concat();
         for (argument, variables, expected) in [
             ("3/8", of(&[&slurm]), "3/8"),
@@ -219,6 +221,8 @@ mod tests {
             ("launcher", of(&[&ompi, &alone]), "2/3"),
             ("launcher", of(&[&ompi, &slurm]), "2/3"),
             ("launcher", of(&[&[("PMI_RANK", "0"), ("PMI_SIZE", "2")]]), "0/2"),
+            ("launcher", of(&[&mvapich]), "1/2"),
+            ("launcher", of(&[&mvapich, &alone]), "1/2"),
             ("launcher/4", of(&[&slurm]), "1/4"),
             ("launcher/100", of(&[&array, &alone]), "7/100"),
             ("launcher/8", of(&[&[("JOB_COMPLETION_INDEX", "5")]]), "5/8"),
@@ -252,6 +256,13 @@ mod tests {
                 "no launcher numbers this process",
             ),
             ("launcher/3", of(&[&slurm]), "SLURM_STEP_NUM_TASKS says 4"),
+            ("launcher/3", of(&[&mvapich]), "MV2_COMM_WORLD_SIZE says 2"),
+            // PMIx says no number of processes.
+            (
+                "launcher",
+                of(&[&[("PMIX_RANK", "1")]]),
+                "no launcher numbers this process",
+            ),
             ("launcher/7", of(&[&array]), "is 7, expected a number from 0 to 6"),
             ("launcher/8", of(&[&[("JOB_COMPLETION_INDEX", "x")]]), "is `x`"),
         ] {

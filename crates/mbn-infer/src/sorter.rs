@@ -1,7 +1,9 @@
 //! Copies of pictures, or links to them, in a folder for each class.
 
 mod names;
+mod namesakes;
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::Hint;
 
 use names::folder_names;
+use namesakes::Namesakes;
 
 /// A picture gets a number if its name is taken; with more namesakes than this something is wrong.
 const MOST_NAMESAKES: usize = 1_000_000;
@@ -23,6 +26,8 @@ pub struct Sorter {
     /// Pictures that were put into a folder, and those that lay there before.
     sorted: usize,
     there: usize,
+    /// Of each class and name that several pictures have, what lies in the folder.
+    namesakes: HashMap<(usize, PathBuf), Namesakes>,
 }
 
 /// Whether a name is free, or belongs to the same picture already.
@@ -30,6 +35,16 @@ enum Place {
     Free,
     Same,
     Taken,
+}
+
+/// What became of a picture at a place.
+enum Put {
+    /// It was put there.
+    Now,
+    /// It lay there already.
+    Before,
+    /// Something else is there.
+    Nowhere,
 }
 
 impl Sorter {
@@ -46,6 +61,7 @@ impl Sorter {
             links,
             sorted: 0,
             there: 0,
+            namesakes: HashMap::new(),
         })
     }
 
@@ -67,32 +83,77 @@ impl Sorter {
         let Some(folder) = self.folders.get(class) else {
             bail!("class {class} has no folder")
         };
-        let put = || -> Result<bool> {
-            fs::create_dir_all(folder)?;
-            let source = fs::canonicalize(picture)?;
-            for number in 1..=MOST_NAMESAKES {
-                let target = folder.join(numbered(picture, number));
-                loop {
-                    match self.place(&source, &target)? {
-                        Place::Same => return Ok(false),
-                        Place::Taken => break,
-                        Place::Free => match self.put(&source, &target) {
-                            // Somebody else was faster: look again.
-                            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                            other => return other.map(|()| true).map_err(Into::into),
-                        },
-                    }
-                }
-            }
-            bail!("{MOST_NAMESAKES} pictures have its name")
-        };
-        let new = put()
+        let folder = folder.clone();
+        let new = self
+            .put_numbered(picture, class, &folder)
             .with_context(|| format!("cannot sort `{}` into `{}`", picture.display(), folder.display()))?;
         match new {
             true => self.sorted += 1,
             false => self.there += 1,
         }
         Ok(())
+    }
+
+    /// Puts a picture into a folder unless it lies there already. Says whether it did.
+    fn put_numbered(&mut self, picture: &Path, class: usize, folder: &Path) -> Result<bool> {
+        fs::create_dir_all(folder)?;
+        let source = fs::canonicalize(picture)?;
+        let target = |number| folder.join(numbered(picture, number));
+        // Most names are taken once: only of those that are not, something is kept.
+        match self.try_put(&source, &target(1))? {
+            Put::Now => return Ok(true),
+            Put::Before => return Ok(false),
+            Put::Nowhere => {}
+        }
+        let key = (class, numbered(picture, 1));
+        let mut namesakes = self.namesakes.remove(&key).unwrap_or_default();
+        let put = self.put_among(&mut namesakes, &source, target);
+        self.namesakes.insert(key, namesakes);
+        put
+    }
+
+    /// Puts a picture beside others of its name.
+    fn put_among(
+        &self,
+        namesakes: &mut Namesakes,
+        source: &Path,
+        target: impl Fn(usize) -> PathBuf,
+    ) -> Result<bool> {
+        let known = match self.links {
+            true => namesakes.link_to(source),
+            false => namesakes.copy_of(source)?,
+        };
+        if let Some(number) = known
+            && matches!(self.place(source, &target(number))?, Place::Same)
+        {
+            return Ok(false);
+        }
+        while namesakes.next <= MOST_NAMESAKES {
+            let target = target(namesakes.next);
+            let put = self.try_put(source, &target)?;
+            namesakes.note(target)?;
+            match put {
+                Put::Now => return Ok(true),
+                Put::Before => return Ok(false),
+                Put::Nowhere => {}
+            }
+        }
+        bail!("{MOST_NAMESAKES} pictures have its name")
+    }
+
+    /// Puts a picture at `target` if nothing else is there.
+    fn try_put(&self, source: &Path, target: &Path) -> Result<Put> {
+        loop {
+            match self.place(source, target)? {
+                Place::Same => return Ok(Put::Before),
+                Place::Taken => return Ok(Put::Nowhere),
+                Place::Free => match self.put(source, target) {
+                    // Somebody else was faster: look again.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    other => return other.map(|()| Put::Now).map_err(Into::into),
+                },
+            }
+        }
     }
 
     /// What was done, for a person to read.

@@ -145,3 +145,21 @@ fn a_folder_that_cannot_be_synced_does_not_undo_the_rename() {
     // A disk that fails.
     assert!(!cannot_sync(io::Error::from_raw_os_error(5).kind()));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_copy_is_as_private_as_its_source() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    fs::write(path("usual"), "").unwrap();
+    for given in [0o600, 0o640, 0o444, 0o777] {
+        let (from, to) = (path("from"), path(&format!("{given:o}")));
+        fs::write(&from, "content").unwrap();
+        fs::set_permissions(&from, fs::Permissions::from_mode(given)).unwrap();
+        copy_new(&from, &to).unwrap();
+        assert_eq!(mode(&to), given & mode(&path("usual")), "{given:o}");
+        fs::remove_file(&from).unwrap();
+    }
+}

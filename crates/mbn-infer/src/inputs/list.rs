@@ -44,6 +44,11 @@ pub(super) struct List {
 }
 
 impl List {
+    /// Whether its paths are names only: what prints null bytes knows names and no patterns.
+    pub(super) fn has_names_only(&self) -> bool {
+        self.end == End::Null
+    }
+
     /// Opens the file `list`; `-` is stdin.
     pub(super) fn open(list: &Path, end: End) -> Result<Self> {
         if list == Path::new("-") {

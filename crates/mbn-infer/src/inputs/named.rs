@@ -105,7 +105,7 @@ impl Named {
         }
         let mut all = 0;
         while let Some(path) = self.paths.next() {
-            let mut walked = self.walked(&path);
+            let mut walked = self.walked(Pictures::of(&path));
             let found = walked.look_ahead(most - all, |path| !Container::has_name(path));
             self.counted.push_back(Way::Files(walked));
             all += found?;
@@ -124,7 +124,7 @@ impl Named {
         {
             next = Some(match is_stdin(&path) {
                 true => Way::Stdin,
-                false => self.way(&path)?,
+                false => self.way(&path, Pictures::of)?,
             });
         }
         if let Some(way) = next {
@@ -137,10 +137,14 @@ impl Named {
         let Some(list) = &mut self.list else {
             return Ok(false);
         };
+        let pictures = match list.has_names_only() {
+            true => Pictures::of_name,
+            false => Pictures::of,
+        };
         while let Some(path) = list.next(wait)? {
             self.lines += 1;
             if self.shard.has(self.lines - 1) {
-                let way = self.way(&path)?;
+                let way = self.way(&path, pictures)?;
                 self.current = Some((way, true));
                 return Ok(true);
             }
@@ -149,19 +153,19 @@ impl Named {
     }
 
     /// Where the pictures of a path are that is not stdin.
-    fn way(&mut self, path: &Path) -> Result<Way> {
+    fn way(&mut self, path: &Path, pictures: fn(&Path) -> Pictures<'static>) -> Result<Way> {
         match is_url(path) {
             true => {
                 let objects = self.remote.objects(path, self.column.as_deref())?;
                 Ok(Way::Objects(Box::new(objects)))
             }
-            false => Ok(Way::Files(self.walked(path))),
+            false => Ok(Way::Files(self.walked(pictures(path)))),
         }
     }
 
-    /// The pictures of a path on this machine.
-    fn walked(&self, path: &Path) -> Box<Walked> {
-        Box::new(Walked::new(Pictures::of(path).outside(self.written.clone())))
+    /// Pictures on this machine.
+    fn walked(&self, pictures: Pictures<'static>) -> Box<Walked> {
+        Box::new(Walked::new(pictures.outside(self.written.clone())))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::model;
 use crate::reference;
 
 /// What describes a model's preprocessing and classes beside it.
-const BESIDE: [&str; 2] = ["config.json", "preprocessor_config.json"];
+const BESIDE: [&str; 3] = ["config.json", "preprocessor_config.json", "processor_config.json"];
 
 impl Options {
     /// The files that are written. None is one that an option or a path names for reading; what folders and lists hold is not known
@@ -102,7 +102,7 @@ fn resolved(folder: &Path) -> Option<PathBuf> {
 
 /// The files beside a model that may be read with it.
 fn beside(model: &Path) -> Vec<PathBuf> {
-    let names = [BESIDE, classes::BESIDE].concat();
+    let names = [&BESIDE[..], &classes::BESIDE].concat();
     let described = names.into_iter().map(|name| model.with_file_name(name));
     let weights = (!is_weight_file(model)).then(|| reference::beside(model));
     described.chain(weights).collect()

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, check_output, interrupt};
 use mbn_files::{OutputKind, PartialError, PartialFile, PartialProblem};
 
-use super::earlier::{Counts, Lines, Results};
+use super::earlier::{Counts, Results};
+use super::finished::{Expected, Finished};
 use super::{Form, MadeBy, OutputFormat, Sink, Writer, cannot_write, parquet};
 
 /// Where results go.
@@ -22,7 +23,12 @@ pub enum Destination {
     /// A device, a pipe or an open file.
     Stream(PathBuf),
     /// A file, which no other process writes meanwhile.
-    File(PartialFile),
+    File {
+        /// It while it is unfinished.
+        file: PartialFile,
+        /// A run has begun to write it, and was ended before it finished it.
+        is_begun: bool,
+    },
 }
 
 /// How the results begin.
@@ -39,7 +45,7 @@ pub enum Beginning {
         counts: Counts,
     },
     /// An earlier run has finished them.
-    Complete(Counts),
+    Complete(Box<Finished>),
 }
 
 impl Destination {
@@ -58,14 +64,21 @@ impl Destination {
         if OutputKind::of(path).with_context(|| cannot_write(Some(path)))? == OutputKind::Stream {
             return Ok(Self::Stream(path.to_owned()));
         }
+        let was_there = PartialFile::name_of(path).is_some_and(|partial| partial.exists());
         let file = PartialFile::open(path).or_else(advise)?;
+        let made_by = MadeBy::path(file.partial_path());
+        if !was_there && file.is_locked() {
+            // A run leaves it alone if it is killed right after it has given the output its name. Usually it is not there.
+            let _ = fs::remove_file(&made_by);
+        }
+        let is_begun = was_there && made_by.exists();
         if !file.is_locked() {
             log::warn!(
                 "`{}` cannot be locked on this file system: nothing keeps another process from writing it too",
                 path.display()
             );
         }
-        Ok(Self::File(file))
+        Ok(Self::File { file, is_begun })
     }
 
     /// Begins to write all results anew. `made_by` says what makes them, so that they can be continued.
@@ -81,7 +94,7 @@ impl Destination {
                 let begin = || form.writer(Sink::stream(&path)?);
                 begin().with_context(|| cannot_write(Some(&path)))
             }
-            Self::File(file) => {
+            Self::File { file, .. } => {
                 let path = file.path().to_owned();
                 let begin = || anew(file, form, made_by);
                 begin().with_context(|| cannot_write(Some(&path)))
@@ -89,13 +102,13 @@ impl Destination {
         }
     }
 
-    /// Continues what an earlier run wrote, if it wrote anything. An image has at most `rows` rows in CSV.
+    /// Continues what an earlier run wrote, if it wrote anything. An image has at most `rows` of the `classes`.
     ///
     /// # Errors
     /// It cannot be continued or read, was made by another run, or the output is no file.
-    pub fn resume(self, form: Form, rows: usize, made_by: &MadeBy) -> Result<Beginning> {
-        let file = match self {
-            Self::File(file) => file,
+    pub fn resume(self, form: Form, rows: usize, classes: &[String], made_by: &MadeBy) -> Result<Beginning> {
+        let (file, is_begun) = match self {
+            Self::File { file, is_begun } => (file, is_begun),
             Self::Stdout { .. } => bail!("`--resume` needs `--output FILE`"),
             Self::Stream(path) => bail!(
                 "`--resume` cannot continue `{}`: it is a device, a pipe or an open file",
@@ -105,10 +118,20 @@ impl Destination {
         let path = file.path().to_owned();
         let cannot_read = |path: &Path| format!("cannot read `{}`", path.display());
         if file.is_empty().with_context(|| cannot_read(&path))? {
-            return Ok(match path.is_file() {
-                true => Beginning::Complete(complete(&path, form, rows)?),
-                false => Beginning::New(Self::File(file).begin(form, Some(made_by))?),
-            });
+            let begin = |file| Self::File { file, is_begun }.begin(form, Some(made_by));
+            if !path.is_file() {
+                return Ok(Beginning::New(begin(file)?));
+            }
+            if is_begun {
+                return Ok(Beginning::New(begin(began_again(file, made_by)?)?));
+            }
+            let expected = Expected {
+                form,
+                most: rows,
+                classes,
+                made_by,
+            };
+            return Ok(Beginning::Complete(Box::new(Finished::open(&path, expected)?)));
         }
         let partial = file.partial_path().to_owned();
         made_by.check(&partial)?;
@@ -126,7 +149,7 @@ impl Destination {
             }
             file.continue_at(counts.end)?;
             anyhow::Ok((
-                continued(file, form, counts.end > 0)?,
+                continued(file, form, Some(made_by), counts.end > 0)?,
                 Results::open(&partial, lines)?,
             ))
         };
@@ -168,38 +191,39 @@ fn anew(mut file: PartialFile, form: Form, made_by: Option<&MadeBy>) -> Result<B
             _ => {}
         },
     }
-    continued(file, form, false)
+    continued(file, form, made_by, false)
 }
 
-fn continued(file: PartialFile, form: Form, continues: bool) -> Result<Box<dyn Writer>> {
+/// The unfinished output of a run that was ended before it wrote a result. What has the output's name is of a run before that one,
+/// and is not what was wanted last.
+fn began_again(file: PartialFile, made_by: &MadeBy) -> Result<PartialFile> {
+    let partial = file.partial_path().to_owned();
+    if let Err(error) = made_by.check(&partial) {
+        // Empty, it would be removed, and the next run would take the older output for what was wanted.
+        std::mem::forget(file);
+        return Err(error);
+    }
+    log::info!(
+        "`{}` is older than `{}`, which has no results yet: it is written anew",
+        file.path().display(),
+        partial.display()
+    );
+    Ok(file)
+}
+
+fn continued(
+    file: PartialFile,
+    form: Form,
+    made_by: Option<&MadeBy>,
+    continues: bool,
+) -> Result<Box<dyn Writer>> {
     Ok(match form.format {
-        OutputFormat::Parquet => Box::new(parquet::Spooled::new(file, form.extra)),
+        OutputFormat::Parquet => {
+            let made_by = made_by.map(MadeBy::to_text).transpose()?;
+            Box::new(parquet::Spooled::new(file, form.extra, made_by))
+        }
         _ => form.writer_after(Sink::file(file), continues)?,
     })
-}
-
-/// Counts what a finished output holds.
-fn complete(path: &Path, form: Form, rows: usize) -> Result<Counts> {
-    let cannot_read = || format!("cannot read `{}`", path.display());
-    let counts = match form.partial_lines(rows) {
-        _ if form.format == OutputFormat::Parquet => parquet::count(path, form.extra),
-        Some(lines) => count_all(path, lines),
-        None => return Err(cannot_continue(form)),
-    };
-    match counts.with_context(cannot_read)? {
-        Some(counts) => Ok(counts),
-        None => Err(anyhow!(
-            "`--resume` cannot continue `{}`: it is there, but does not hold results of such a run",
-            path.display()
-        ))
-        .hint(|| "leave `--resume` out to write it anew".to_owned()),
-    }
-}
-
-/// Counts results, unless there is something else in the file.
-fn count_all(path: &Path, lines: Lines) -> Result<Option<Counts>> {
-    let counts = Results::open(path, lines)?.count()?;
-    Ok((counts.end == fs::metadata(path)?.len()).then_some(counts))
 }
 
 fn advise<T>(error: PartialError) -> Result<T> {

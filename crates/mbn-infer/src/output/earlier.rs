@@ -1,4 +1,4 @@
-//! What an earlier run wrote, read back: JSON lines, or CSV. What is not whole, as a process leaves it that is killed while it writes,
+//! What an earlier run wrote, read back: JSON lines, CSV, or a finished Parquet file. What is not whole, as a process leaves it that is killed while it writes,
 //! is told from the rest.
 
 mod records;
@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Extra;
+use super::{Extra, parquet};
 use records::Records;
 use rows::Rows;
 
@@ -33,6 +33,22 @@ pub struct Earlier {
     pub path: String,
     /// It could not be classified.
     pub failed: bool,
+    /// Index and name of each class in its result.
+    pub classes: Vec<(usize, String)>,
+    /// What its result has besides, if that is not the same for the whole file.
+    pub extra: Option<Extra>,
+}
+
+impl Earlier {
+    /// What was found for an input that could not be classified.
+    pub(super) fn failed(path: String) -> Self {
+        Self {
+            path,
+            failed: true,
+            classes: Vec::new(),
+            extra: None,
+        }
+    }
 }
 
 /// Counts of an earlier run's results.
@@ -64,6 +80,7 @@ pub struct Results {
 enum Reader {
     Json(Records),
     Csv(Rows),
+    Parquet(Box<parquet::Images>),
     /// There are none.
     Nothing,
 }
@@ -71,8 +88,17 @@ enum Reader {
 #[derive(Deserialize)]
 struct Line {
     path: String,
-    predictions: Option<IgnoredAny>,
+    predictions: Option<Vec<Class>>,
+    uncertain: Option<IgnoredAny>,
+    logits: Option<IgnoredAny>,
+    features: Option<IgnoredAny>,
     error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Class {
+    label: String,
+    index: usize,
 }
 
 impl Results {
@@ -90,6 +116,15 @@ impl Results {
     /// It cannot be read.
     pub fn open_cut(path: &Path, lines: Lines) -> io::Result<Self> {
         Self::new(Box::new(File::open(path)?), lines, true)
+    }
+
+    /// The results in a Parquet file.
+    pub(super) fn of_parquet(images: parquet::Images) -> Self {
+        Self {
+            reader: Reader::Parquet(Box::new(images)),
+            end: 0,
+            is_over: false,
+        }
     }
 
     fn new(content: Box<dyn Read + Send>, lines: Lines, may_be_cut: bool) -> io::Result<Self> {
@@ -114,24 +149,37 @@ impl Results {
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn count(mut self) -> io::Result<Counts> {
+    pub fn count(self) -> io::Result<Counts> {
+        self.count_checked(|_, _| Ok(()))
+    }
+
+    /// Counts them, and calls `check` with each and its number, from 1 on.
+    ///
+    /// # Errors
+    /// They cannot be read; what `check` finds wrong.
+    pub fn count_checked<E: From<io::Error>>(
+        mut self,
+        mut check: impl FnMut(u64, &Earlier) -> Result<(), E>,
+    ) -> Result<Counts, E> {
         let mut counts = Counts::default();
         for earlier in &mut self {
-            match earlier?.failed {
+            let earlier = earlier?;
+            match earlier.failed {
                 true => counts.failed += 1,
                 false => counts.classified += 1,
             }
+            check(counts.inputs(), &earlier)?;
         }
         counts.end = self.end;
         Ok(counts)
     }
 
-    /// Bytes of the header and of what was taken since.
+    /// Bytes of the header and of what was taken since, in a file of lines.
     fn taken(&self) -> u64 {
         match &self.reader {
             Reader::Json(records) => records.read(),
             Reader::Csv(rows) => rows.end(),
-            Reader::Nothing => 0,
+            Reader::Parquet(_) | Reader::Nothing => 0,
         }
     }
 }
@@ -144,11 +192,23 @@ fn object(records: &mut Records) -> io::Result<Option<Earlier>> {
     let Ok(line) = serde_json::from_slice::<Line>(&line) else {
         return Ok(None);
     };
-    let failed = line.error.is_some();
-    Ok((failed != line.predictions.is_some()).then_some(Earlier {
-        path: line.path,
-        failed,
-    }))
+    Ok(match (line.predictions, line.error) {
+        (None, Some(_)) => Some(Earlier::failed(line.path)),
+        (Some(predictions), None) => Some(Earlier {
+            path: line.path,
+            failed: false,
+            classes: predictions
+                .into_iter()
+                .map(|class| (class.index, class.label))
+                .collect(),
+            extra: Some(Extra {
+                uncertain: line.uncertain.is_some(),
+                logits: line.logits.is_some(),
+                features: line.features.is_some(),
+            }),
+        }),
+        _ => None,
+    })
 }
 
 impl Iterator for Results {
@@ -161,6 +221,7 @@ impl Iterator for Results {
         let result = match &mut self.reader {
             Reader::Json(records) => object(records),
             Reader::Csv(rows) => rows.image(),
+            Reader::Parquet(images) => images.next(),
             Reader::Nothing => Ok(None),
         };
         let result = result.transpose();

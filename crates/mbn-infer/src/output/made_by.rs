@@ -6,11 +6,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use mbn_cli::Hint;
+use mbn_files::whole_file;
 use serde_json::Value;
 
 use super::Destination;
+
+/// The most bytes that say what made an output. The names of the classes are the most of it.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// What the results depend on, by name. Threads, batches, engine and device change at most their last digits, and are not in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +31,14 @@ impl MadeBy {
         let mut name = OsString::from(partial);
         name.push(".json");
         name.into()
+    }
+
+    /// It as text, to be kept in an output.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn to_text(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&self.0)
     }
 
     /// Writes it beside an unfinished output.
@@ -46,7 +58,9 @@ impl MadeBy {
     pub fn check(&self, partial: &Path) -> Result<()> {
         let (path, shown) = (Self::path(partial), partial.display());
         let anew = || "leave `--resume` out to classify all inputs anew".to_owned();
-        let text = match fs::read(&path) {
+        let too_large =
+            |bytes| io::Error::other(format!("it has {bytes} bytes, expected at most {MOST_BYTES}"));
+        let text = match whole_file::read(&path, MOST_BYTES, too_large) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(anyhow!(
@@ -55,22 +69,34 @@ impl MadeBy {
                 ))
                 .hint(anew);
             }
-            Err(error) => bail!("cannot read `{}`: {error}", path.display()),
+            Err(error) => {
+                return Err(anyhow!("cannot read `{}`: {error}", path.display())).hint(anew);
+            }
         };
-        let earlier: BTreeMap<String, Value> = serde_json::from_slice(&text)
+        let difference = self
+            .difference_from(&text)
             .with_context(|| format!("`{}` does not say what made `{shown}`", path.display()))
             .hint(anew)?;
-        let differs = |(name, value): (&String, &Value)| {
-            let before = earlier.get(name).unwrap_or(&Value::Null);
-            (before != value).then(|| difference(name, before, value))
-        };
-        match self.0.iter().find_map(differs) {
+        match difference {
             None => Ok(()),
             Some(difference) => Err(anyhow!(
                 "`{shown}` cannot be continued: it was made by {difference}"
             ))
             .hint(anew),
         }
+    }
+
+    /// What differs from what made an earlier output, according to `text`; `None` if it was the same.
+    ///
+    /// # Errors
+    /// The text does not say what made it.
+    pub fn difference_from(&self, text: &[u8]) -> serde_json::Result<Option<String>> {
+        let earlier: BTreeMap<String, Value> = serde_json::from_slice(text)?;
+        let differs = |(name, value): (&String, &Value)| {
+            let before = earlier.get(name).unwrap_or(&Value::Null);
+            (before != value).then(|| difference(name, before, value))
+        };
+        Ok(self.0.iter().find_map(differs))
     }
 }
 
@@ -82,7 +108,7 @@ impl Unfinished {
     /// That of a file; other destinations have none.
     pub fn of(destination: &Destination) -> Option<Self> {
         match destination {
-            Destination::File(file) => Some(Self(file.partial_path().to_owned())),
+            Destination::File { file, .. } => Some(Self(file.partial_path().to_owned())),
             Destination::Stdout { .. } | Destination::Stream(_) => None,
         }
     }
@@ -155,5 +181,10 @@ mod tests {
         }
         fs::write(MadeBy::path(&partial), "{").unwrap();
         assert!(ours.check(&partial).is_err());
+        // A file of any size, which takes no room on the disk.
+        let huge = fs::File::create(MadeBy::path(&partial)).unwrap();
+        huge.set_len(1 << 40).unwrap();
+        let message = ours.check(&partial).unwrap_err().to_string();
+        assert!(message.ends_with("expected at most 16777216"), "{message}");
     }
 }

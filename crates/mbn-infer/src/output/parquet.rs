@@ -1,9 +1,9 @@
 //! Apache Parquet with the columns of the CSV format, without features; `rank`, `label`, `index` and `probability` are null
 //! where `error` is not.
 
+mod images;
 mod spool;
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use anyhow::{Result, anyhow};
 use parquet::basic::Compression;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
-use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::record::RowAccessor;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::Type;
 
-use super::{Counts, Extra, Sink, Writer, path_text};
+use super::{Extra, Sink, Writer, path_text};
 use crate::predictions::{Classified, Prediction};
 
+pub(super) use images::Images;
 pub(super) use spool::Spooled;
 
 const COLUMNS: &str = "
@@ -33,6 +33,9 @@ const COLUMNS: &str = "
     OPTIONAL BYTE_ARRAY error (UTF8);";
 const UNCERTAIN: &str = "OPTIONAL BOOLEAN uncertain;";
 const LOGIT: &str = "OPTIONAL FLOAT logit;";
+
+/// What the file's metadata calls what made it.
+const MADE_BY: &str = "mbn_infer.made_by";
 
 /// Rows that are kept before they are written together.
 const ROW_GROUP: usize = 1 << 16;
@@ -78,10 +81,13 @@ impl<T> Column<T> {
 }
 
 impl<W: Write + Send> Parquet<W> {
-    pub(super) fn new(sink: W, extra: Extra) -> Result<Self> {
+    /// `made_by`, if it is known, is kept in the file's metadata.
+    pub(super) fn new(sink: W, extra: Extra, made_by: Option<String>) -> Result<Self> {
         let schema = schema(extra)?;
+        let made_by = made_by.map(|text| vec![KeyValue::new(MADE_BY.to_owned(), text)]);
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
+            .set_key_value_metadata(made_by)
             .build();
         let file = SerializedFileWriter::new(sink, Arc::new(schema), Arc::new(properties)).map_err(cause)?;
         Ok(Self {
@@ -193,32 +199,6 @@ impl Writer for Parquet {
     fn finish(self: Box<Self>) -> Result<()> {
         Ok(self.end()?.commit()?)
     }
-}
-
-/// Counts the results in a file; `None` if it does not hold results with what is `extra`.
-///
-/// # Errors
-/// It cannot be read.
-pub(super) fn count(path: &Path, extra: Extra) -> Result<Option<Counts>> {
-    let file = File::open(path)?;
-    let Ok(reader) = SerializedFileReader::new(file) else {
-        return Ok(None);
-    };
-    let schema = schema(extra)?;
-    if reader.metadata().file_metadata().schema() != &schema {
-        return Ok(None);
-    }
-    let mut counts = Counts::default();
-    for row in reader.get_row_iter(None).map_err(cause)? {
-        let row = row.map_err(cause)?;
-        // An image has one row of rank 1, and a failure one without a rank.
-        match row.get_int(1) {
-            Ok(1) => counts.classified += 1,
-            Ok(_) => {}
-            Err(_) => counts.failed += 1,
-        }
-    }
-    Ok(Some(counts))
 }
 
 fn schema(extra: Extra) -> Result<Type> {

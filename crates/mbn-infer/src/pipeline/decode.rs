@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use image::RgbImage;
-use mbn_data::{DecodeErrorKind, decode_bytes_with, decode_file_with, thumbnail};
+use mbn_data::{DecodeErrorKind, decode_bytes_with, decode_file_with, holding_memory, thumbnail};
 use mbn_engine::images::{Picture, PixelBuffer};
 use rayon::prelude::*;
 
@@ -97,10 +97,11 @@ impl Pipeline {
             return Err("the program was stopped before it was decoded".to_owned());
         }
         let start = Instant::now();
-        let file = match &input.bytes {
+        // Each thread has one picture at a time.
+        let file = holding_memory(|| match &input.bytes {
             Some(bytes) => decode_bytes_with(bytes, &self.options),
             None => decode_file_with(&input.path, &self.options).map_err(|error| error.kind),
-        };
+        });
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
         let file = file.map_err(|kind| problem(&kind))?;

@@ -23,6 +23,7 @@ fn preprocessing(given: Given, read: PartialPreprocess) -> Preprocessing {
         source: "a file".to_owned(),
         usual: given.preset.unwrap_or(ASSUMED).preprocess(),
         is_foreign: true,
+        range: None,
     }
 }
 
@@ -91,6 +92,7 @@ fn stating(given: Given) -> Preprocessing {
     Preprocessing {
         stated: Some(inside),
         is_foreign: false,
+        range: None,
         ..preprocessing(given, NONE)
     }
 }

@@ -16,6 +16,8 @@ const LARGEST_TOLERANCE: f32 = 0.5;
 pub enum Guess {
     /// Each row is in `[0, 1]` and sums to 1, within rounding.
     Probabilities,
+    /// Each row is in `[0, 100]` and sums to 100, within rounding: probabilities in per cent.
+    Percentages,
     /// Some are outside `[0, 1]`.
     Logits,
     /// They may be either.
@@ -30,7 +32,10 @@ impl Guess {
             return Self::Unclear;
         }
         if !rows.iter().all(|row| are_parts(row)) {
-            return Self::Logits;
+            return match are_percentages(&rows) {
+                true => Self::Percentages,
+                false => Self::Logits,
+            };
         }
         let tolerance = tolerance(&rows, values);
         match tolerance <= LARGEST_TOLERANCE && sums(&rows).all(|sum| is_one(sum, tolerance)) {
@@ -70,8 +75,18 @@ fn is_one(sum: f32, tolerance: f32) -> bool {
 
 /// Whether all values are in `[0, 1]`.
 pub(super) fn are_parts(row: &[f32]) -> bool {
-    row.iter()
-        .all(|value| (-ROUNDING..=1.0 + ROUNDING).contains(value))
+    are_parts_of(row, 1.0)
+}
+
+fn are_parts_of(row: &[f32], whole: f32) -> bool {
+    let range = -whole * ROUNDING..=whole * (1.0 + ROUNDING);
+    row.iter().all(|value| range.contains(value))
+}
+
+/// Whether the rows are probabilities in per cent. Few logits sum to 100, and none in every row; one row alone says little.
+fn are_percentages(rows: &[&[f32]]) -> bool {
+    let are_parts = rows.iter().all(|row| are_parts_of(row, 100.0));
+    rows.len() > 1 && are_parts && sums(rows).all(|sum| (sum - 100.0).abs() <= 100.0 * SUM_ROUNDING)
 }
 
 /// The number whose multiples all values are, if that is a step of 8 bits; else 0.
@@ -108,6 +123,11 @@ mod tests {
             // One image has other values.
             (&[0.25, 0.75, 1.0, 1.0], Guess::Unclear),
             (&[0.25, 0.75, 1.5, -0.5], Guess::Logits),
+            (&[25.0, 75.0, 100.0, 0.0], Guess::Percentages),
+            (&[25.0, 75.0, 99.9, 0.2], Guess::Percentages),
+            (&[25.0, 75.0, 100.0, 1.0], Guess::Logits),
+            (&[-25.0, 125.0, 50.0, 50.0], Guess::Logits),
+            (&[25.0, 75.0], Guess::Logits),
             // What is not finite says nothing.
             (&[f32::NAN, 0.75, 1.0, 0.0], Guess::Probabilities),
             (&[f32::NAN, 0.75, f32::INFINITY, 0.0], Guess::Unclear),

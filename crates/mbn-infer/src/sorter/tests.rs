@@ -83,3 +83,59 @@ fn a_name_that_is_taken_is_never_replaced() {
         assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
     }
 }
+
+/// Namesakes do not look at each other again and again: each name is looked at once, and so is each copy.
+#[test]
+fn many_namesakes_take_time_in_proportion_to_their_number() {
+    const PICTURES: usize = 3000;
+    for links in [false, true] {
+        let folders = Folders::new();
+        // All of one length, so that nothing but the content tells them apart.
+        let pictures: Vec<_> = (0..PICTURES)
+            .map(|i| {
+                fs::create_dir(folders.root.path().join(format!("in/{i}"))).unwrap();
+                folders.write(&format!("{i}/photo.jpg"), &format!("{i:05}"))
+            })
+            .collect();
+        let mut sorter = folders.sorter(links);
+        for picture in &pictures {
+            sorter.add(picture, None, 0).unwrap();
+        }
+        assert_eq!((sorter.sorted, sorter.there), (PICTURES, 0));
+        let namesakes = &sorter.namesakes[&(0, "photo.jpg".into())];
+        assert_eq!(namesakes.next, PICTURES + 1);
+        assert_eq!(folders.count("church"), PICTURES);
+        assert_eq!(
+            folders.content(&format!("church/photo-{PICTURES}.jpg")),
+            format!("{:05}", PICTURES - 1)
+        );
+        // A later run that meets them in another order, and some of them twice, adds none.
+        let mut again = folders.sorter(links);
+        for picture in pictures.iter().rev().chain(&pictures[..PICTURES / 2]) {
+            again.add(picture, None, 0).unwrap();
+        }
+        assert_eq!((again.sorted, again.there), (0, PICTURES + PICTURES / 2));
+        assert_eq!(folders.count("church"), PICTURES);
+    }
+}
+
+/// What is known of earlier pictures is looked at again before it is believed.
+#[test]
+fn a_copy_that_was_changed_meanwhile_is_no_copy() {
+    let folders = Folders::new();
+    let picture = |name: &str| {
+        fs::create_dir_all(folders.root.path().join("in").join(name)).unwrap();
+        folders.write(&format!("{name}/a.png"), name)
+    };
+    let (one, two, three) = (picture("one"), picture("two"), picture("six"));
+    let mut sorter = folders.sorter(false);
+    for picture in [&one, &two, &three] {
+        sorter.add(picture, None, 0).unwrap();
+    }
+    fs::write(folders.root.path().join("out/here/church/a-2.png"), "other").unwrap();
+    sorter.add(&two, None, 0).unwrap();
+    sorter.add(&three, None, 0).unwrap();
+    assert_eq!((sorter.sorted, sorter.there), (4, 1));
+    assert_eq!(folders.content("church/a-4.png"), "two");
+    assert_eq!(folders.content("church/a-2.png"), "other");
+}

@@ -243,7 +243,36 @@ fn parquet_files_that_cannot_be_read_are_inputs_that_cannot_be_used() {
         .unwrap()
         .close()
         .unwrap();
+    let lists = "message m { OPTIONAL GROUP image (LIST) { OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); } }";
+    table(&folder, "lists.parquet", lists, &row());
+    // Its only page refers to a dictionary that is not there, of which the `parquet` crate panics.
+    let properties = WriterProperties::builder().set_dictionary_enabled(false).build();
+    let schema = Arc::new(parse_message_type(BINARY).unwrap());
+    let mut odd = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut odd, schema, Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let values = [ByteArray::from("a picture")];
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&values, Some(&[1]), None)
+        .unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    let header = [0x2c, 0x15, 2, 0x15, 0];
+    let place = odd
+        .windows(header.len())
+        .position(|bytes| bytes == header)
+        .unwrap();
+    odd[place + 4] = 8 << 1;
+    std::fs::write(folder.path().join("odd.parquet"), odd).unwrap();
     for (file, part) in [
+        ("lists.parquet", "it has no column of images"),
+        (
+            "odd.parquet",
+            "row 0 and those after it cannot be read: its content contradicts its description",
+        ),
         ("cut.parquet", "it is no whole Parquet file"),
         ("text.parquet", "no column of images"),
         (

@@ -2,6 +2,7 @@
 //! the model gets it, times a matrix.
 
 mod beside;
+mod heads;
 mod inputs;
 pub mod model;
 mod outputs;

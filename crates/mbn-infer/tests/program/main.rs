@@ -13,6 +13,7 @@ mod cuda;
 mod extra;
 #[cfg(unix)]
 mod faults;
+mod finished;
 mod foreign;
 mod html;
 mod inputs;

@@ -75,6 +75,71 @@ fn weights_that_others_saved_classify_and_check() {
     }
 }
 
+/// Archives of which the first file does not tell that they hold weights, and folders that do.
+#[test]
+fn programs_and_saved_models_are_named_with_the_command_that_converts_them() {
+    let folder = folder();
+    let files = ["m/code/__torch__.py", "m/data.pkl", "m/constants.pkl"];
+    std::fs::write(folder.path().join("m.pt"), zip(&files)).unwrap();
+    std::fs::write(
+        folder.path().join("m.keras"),
+        zip(&["metadata.json", "config.json"]),
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("m.zip"), zip(&["a.txt"])).unwrap();
+    std::fs::create_dir(folder.path().join("saved")).unwrap();
+    std::fs::write(folder.path().join("saved/saved_model.pb"), "").unwrap();
+    for (name, parts) in [
+        ("m.pt", &["TorchScript", "torch.jit.load"][..]),
+        ("m.keras", &["zip archive", "keras.models.load_model"]),
+        ("m.zip", &["zip archive", "unpack it first"]),
+        ("saved", &["is a folder", "tf.saved_model.load"]),
+    ] {
+        let run = failure(program(&folder).args(["--model", name, "a.png"]), 1);
+        for part in parts {
+            assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+        }
+        assert!(
+            name == "m.zip" || !run.stderr.contains("unpack"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+/// A zip of empty files.
+fn zip(names: &[&str]) -> Vec<u8> {
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    for name in names {
+        let length = u16::try_from(name.len()).unwrap().to_le_bytes();
+        let offset = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+        // Version, flags, method, time and date; checksum and two sizes of nothing.
+        let common = [
+            &[20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0][..],
+            &[0; 12],
+            &length,
+            &[0; 2],
+        ]
+        .concat();
+        bytes.extend([b"PK\x03\x04", &common[..], name.as_bytes()].concat());
+        directory.extend(
+            [
+                b"PK\x01\x02\x14\0",
+                &common[..],
+                &[0; 10],
+                &offset,
+                name.as_bytes(),
+            ]
+            .concat(),
+        );
+    }
+    let count = u16::try_from(names.len()).unwrap().to_le_bytes();
+    let [size, start] = [directory.len(), bytes.len()].map(|n| u32::try_from(n).unwrap().to_le_bytes());
+    bytes.extend(directory);
+    bytes.extend([b"PK\x05\x06", &[0; 4][..], &count, &count, &size, &start, &[0; 2]].concat());
+    bytes
+}
+
 #[test]
 fn files_that_are_no_models_are_named_with_advice() {
     let folder = folder();

@@ -225,7 +225,7 @@ fn interrupted(folder: &TempDir, format: &str, keep: usize) -> PathBuf {
 }
 
 /// A run that waits for its list.
-fn start_waiting(folder: &TempDir, format: &str) -> Child {
+pub fn start_waiting(folder: &TempDir, format: &str) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mbn-infer"));
     without_library(&mut command)
         .current_dir(folder.path())

@@ -1,11 +1,15 @@
 //! Pictures in a column of a Parquet file: binary, or Hugging Face's `struct<bytes: binary, path: string>`.
 
+mod footer;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use parquet::basic::{ConvertedType, Type as Physical};
+use anyhow::{Context, Result, bail};
+use parquet::basic::{ConvertedType, Repetition, Type as Physical};
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
+use parquet::file::serialized_reader::ReadOptionsBuilder;
 use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
 use parquet::schema::types::Type;
@@ -24,6 +28,9 @@ pub(super) struct ParquetTable {
     is_over: bool,
 }
 
+/// A row's picture and its name.
+type Found = (Option<Vec<u8>>, Option<String>);
+
 impl ParquetTable {
     /// Opens a file and finds its column of pictures, the one called `wanted` if that is given.
     pub(super) fn open(
@@ -31,19 +38,33 @@ impl ParquetTable {
         path: &Path,
         wanted: Option<&str>,
     ) -> Result<Self> {
-        let reader = SerializedFileReader::new(content).context("it is no whole Parquet file")?;
+        let reader = guarded(|| {
+            let options = ReadOptionsBuilder::new().with_parquet_schema(footer::schema(&content)?);
+            Ok(SerializedFileReader::new_with_options(content, options.build())?)
+        });
+        let reader = reader.context("it is no whole Parquet file")?;
         let schema = reader.metadata().file_metadata().schema();
         let fields = schema.get_fields();
         let columns: Vec<_> = fields.iter().map(|field| column(field)).collect();
-        let column = Arc::clone(&fields[choose(&columns, wanted)?]);
+        let column = needed(&fields[choose(&columns, wanted)?])?;
         let projection = Type::group_type_builder(schema.name())
             .with_fields(vec![column])
             .build()?;
-        let found = RowIter::from_file_into(Box::new(reader)).with_batch_size(ROWS);
+        let found = guarded(|| {
+            let rows = RowIter::from_file_into(Box::new(reader));
+            Ok(rows.project(Some(projection))?.with_batch_size(ROWS))
+        });
         Ok(Self {
-            found: found.project(Some(projection))?,
+            found: found?,
             rows: Rows::of(path),
             is_over: false,
+        })
+    }
+
+    fn row(&mut self) -> Result<Option<Found>> {
+        guarded(|| match self.found.next() {
+            Some(row) => Ok(Some(content(&row?))),
+            None => Ok(None),
         })
     }
 }
@@ -56,25 +77,36 @@ impl Iterator for ParquetTable {
         if self.is_over {
             return None;
         }
-        match self.found.next()? {
-            Ok(row) => {
-                let (bytes, name) = content(&row);
-                Some(self.rows.next(bytes, name))
+        match self.row() {
+            Ok(Some((bytes, name))) => Some(self.rows.next(bytes, name)),
+            Ok(None) => {
+                self.is_over = true;
+                None
             }
             Err(error) => {
                 self.is_over = true;
-                Some(self.rows.unreadable(&error))
+                Some(self.rows.unreadable(&format!("{error:#}")))
             }
         }
     }
 }
 
+/// Content that contradicts itself makes the reader panic. It is then not asked again.
+fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read,
+        Err(_) => bail!(
+            "its content contradicts its description, so it is damaged or of an unknown kind; write it anew, or check it with another reader"
+        ),
+    }
+}
+
 fn column(field: &Type) -> Column<'_> {
     let holds_pictures = match field.is_group() {
-        true => field
-            .get_fields()
-            .iter()
-            .any(|field| field.name() == "bytes" && is_binary(field)),
+        true => {
+            let mut fields = field.get_fields().iter();
+            is_plain(field) && fields.any(|field| field.name() == "bytes" && is_binary(field))
+        }
         false => is_binary(field),
     };
     Column {
@@ -84,14 +116,40 @@ fn column(field: &Type) -> Column<'_> {
 }
 
 fn is_binary(column: &Type) -> bool {
-    column.is_primitive()
-        && column.get_physical_type() == Physical::BYTE_ARRAY
-        && column.get_basic_info().converted_type() == ConvertedType::NONE
-        && column.get_basic_info().logical_type_ref().is_none()
+    column.is_primitive() && column.get_physical_type() == Physical::BYTE_ARRAY && is_plain(column)
 }
 
-/// A row's picture and its name.
-fn content(row: &Row) -> (Option<Vec<u8>>, Option<String>) {
+/// Whether a field has one value in a row, which is no more than its type says: no list, map or text.
+fn is_plain(field: &Type) -> bool {
+    let info = field.get_basic_info();
+    info.has_repetition()
+        && info.repetition() != Repetition::REPEATED
+        && info.converted_type() == ConvertedType::NONE
+        && info.logical_type_ref().is_none()
+}
+
+/// A column of pictures without what else a struct may hold, whatever that is: only `bytes` and `path` are read.
+fn needed(column: &Arc<Type>) -> Result<Arc<Type>> {
+    if column.is_primitive() {
+        return Ok(Arc::clone(column));
+    }
+    let is_needed = |field: &&Arc<Type>| match field.name() {
+        "bytes" => is_binary(field),
+        "path" => {
+            field.is_primitive()
+                && field.get_physical_type() == Physical::BYTE_ARRAY
+                && field.get_basic_info().repetition() != Repetition::REPEATED
+        }
+        _ => false,
+    };
+    let fields = column.get_fields().iter().filter(is_needed);
+    let group = Type::group_type_builder(column.name())
+        .with_repetition(column.get_basic_info().repetition())
+        .with_fields(fields.cloned().collect());
+    Ok(Arc::new(group.build()?))
+}
+
+fn content(row: &Row) -> Found {
     let (mut bytes, mut name) = (None, None);
     for (_, column) in row.get_column_iter() {
         match column {
@@ -110,3 +168,6 @@ fn content(row: &Row) -> (Option<Vec<u8>>, Option<String>) {
     }
     (bytes, name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,11 @@ impl Row {
         &self.fields[1]
     }
 
+    /// Index and name of its class; `None` if there is no such number.
+    fn class(&self) -> Option<(usize, String)> {
+        Some((self.fields[3].parse().ok()?, self.fields[2].to_owned()))
+    }
+
     /// Whether an image begins with this row: with its likeliest class, or with the only row of one that could not be classified.
     fn is_first(&self) -> bool {
         matches!(self.rank(), "" | "1")
@@ -93,14 +98,26 @@ impl Rows {
         };
         let path = first.path().to_owned();
         if first.rank().is_empty() {
-            return Ok(Some(Earlier { path, failed: true }));
+            return Ok(Some(Earlier::failed(path)));
         }
-        let found = Earlier { path, failed: false };
+        let mut found = Earlier {
+            path,
+            failed: false,
+            classes: Vec::new(),
+            extra: None,
+        };
+        let Some(class) = first.class() else {
+            return Ok(None);
+        };
+        found.classes.push(class);
         let (may_end, may_be_cut) = (matches!(self.count, RowCount::UpTo(_)), self.may_be_cut);
         for rank in 2..=self.count.most() {
             let belongs = |row: &Row| row.path() == found.path && row.rank() == rank.to_string();
             match self.peek()? {
-                Some(row) if belongs(row) => drop(self.take()?),
+                Some(row) if belongs(row) => match self.take()?.and_then(|row| row.class()) {
+                    Some(class) => found.classes.push(class),
+                    None => return Ok(None),
+                },
                 Some(row) if may_end && row.is_first() => break,
                 None if may_end && !may_be_cut => break,
                 _ => return Ok(None),

@@ -5,7 +5,7 @@ use super::*;
 const JSON: [&str; 3] = [
     "{\"path\":\"a.png\",\"predictions\":[]}\n",
     "{\"path\":\"b\\n.png\",\"error\":\"no image\"}\n",
-    "{\"path\":\"c.png\",\"predictions\":[{\"label\":\"x\"}]}\n",
+    "{\"path\":\"c.png\",\"predictions\":[{\"label\":\"x\",\"index\":4}]}\n",
 ];
 const CSV: [&str; 4] = [
     "path,rank,label,index,probability,error\n",
@@ -69,6 +69,11 @@ fn a_file_that_is_cut_anywhere_keeps_its_whole_results() {
         let all = read(whole.as_bytes(), lines).0;
         assert_eq!(all.len(), 3);
         assert!(all[1].failed && all[1].path.contains('\n'));
+        let classes = |lines| match lines {
+            Lines::Json => vec![(4, "x".to_owned())],
+            Lines::Csv(..) => vec![(0, "x".to_owned()), (1, "q\nr".to_owned())],
+        };
+        assert_eq!(all[2].classes, classes(lines));
         for cut in 0..=whole.len() {
             let (found, end) = read(&whole.as_bytes()[..cut], lines);
             assert_eq!(found, all[..found.len()]);
@@ -122,6 +127,7 @@ fn what_is_no_result_ends_the_results() {
         "{\"path\":\"a\"}\n",
         "a text\n",
         "{\"path\":1,\"error\":\"x\"}\n",
+        "{\"path\":\"a\",\"predictions\":[{\"label\":\"x\"}]}\n",
     ] {
         assert_eq!(read(other.as_bytes(), Lines::Json), (Vec::new(), 0));
     }

@@ -17,6 +17,7 @@ use crate::predictions::{Classified, Prediction};
 pub(in super::super) struct Spooled {
     lines: Json,
     extra: Extra,
+    made_by: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -36,9 +37,13 @@ struct Found {
 }
 
 impl Spooled {
-    pub(in super::super) fn new(file: PartialFile, extra: Extra) -> Self {
+    pub(in super::super) fn new(file: PartialFile, extra: Extra, made_by: Option<String>) -> Self {
         let lines = Json(Sink::file(file));
-        Self { lines, extra }
+        Self {
+            lines,
+            extra,
+            made_by,
+        }
     }
 }
 
@@ -58,7 +63,12 @@ impl Writer for Spooled {
         };
         let lines = lines.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         let partial = lines.partial_path();
-        let file = convert(partial, AtomicFile::create(lines.path())?, self.extra);
+        let file = convert(
+            partial,
+            AtomicFile::create(lines.path())?,
+            self.extra,
+            self.made_by,
+        );
         let file = file.with_context(|| format!("cannot convert `{}`", partial.display()))?;
         file.commit()?;
         Ok(lines.discard()?)
@@ -66,8 +76,8 @@ impl Writer for Spooled {
 }
 
 /// Writes the results in the JSON lines `from` to `to`.
-fn convert(from: &Path, to: AtomicFile, extra: Extra) -> Result<AtomicFile> {
-    let mut parquet = Parquet::new(to, extra)?;
+fn convert(from: &Path, to: AtomicFile, extra: Extra, made_by: Option<String>) -> Result<AtomicFile> {
+    let mut parquet = Parquet::new(to, extra, made_by)?;
     for line in BufReader::new(File::open(from)?).lines() {
         let line: Line = serde_json::from_str(&line?)?;
         let predictions = line.predictions.unwrap_or_default();

@@ -61,6 +61,50 @@ fn bytes_are_given_as_they_are() {
     assert!(run.stderr.contains("takes bytes"), "{}", run.stderr);
 }
 
+/// The model gets channels in the range that its first nodes normalise, unless something else says how it is made.
+#[test]
+fn what_the_model_normalises_is_not_normalised_before() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+    let inside: &[(&str, &[f32])] = &[("Sub", &mean), ("Div", &std)];
+    let bytes = [&[("Mul", &[1.0 / 255.0][..])][..], inside].concat();
+    let half: &[(&str, &[f32])] = &[("Div", &[127.5]), ("Sub", &[1.0])];
+    for (steps, expected, range) in [
+        (inside, imagenet(COLOUR), "from 0 to 1,"),
+        (&bytes, imagenet(COLOUR), "from 0 to 255,"),
+        (half, normalised(COLOUR, [0.5; 3], [0.5; 3]), "from 0 to 255,"),
+    ] {
+        Build::normalising(steps).save(&folder);
+        let Some(found) = run(&folder, "a.png") else {
+            return;
+        };
+        assert_close(&probabilities(&found), &softmax(&expected), &found);
+        assert!(found.stderr.contains(range), "{}", found.stderr);
+        assert!(
+            found.stderr.contains("preprocessing (assumed): "),
+            "{}",
+            found.stderr
+        );
+    }
+    // Of channels that are normalised already, the network computes something else.
+    let [red, green, blue] = imagenet(COLOUR);
+    let again = [red, green, blue].map(|value| value / 127.5 - 1.0);
+    let Some(found) = run(&folder, "--preprocess imagenet a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &softmax(&again), &found);
+    assert!(!found.stderr.contains("from 0 to 255"), "{}", found.stderr);
+    let config = r#"{"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32},
+        "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}"#;
+    std::fs::write(folder.path().join("preprocessor_config.json"), config).unwrap();
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &softmax(&again), &found);
+    assert!(!found.stderr.contains("from 0 to 255"), "{}", found.stderr);
+}
+
 #[test]
 fn float16_comes_in_and_goes_out() {
     let folder = folder();

@@ -1,7 +1,7 @@
 //! Builds the models.
 
 use mbn_onnx::builder::{Attribute, GraphBuilder};
-use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto};
+use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto};
 use mbn_onnx::{Dim, Model, Precision, TensorType};
 use tempfile::TempDir;
 
@@ -28,15 +28,24 @@ pub fn last(size: usize) -> [Dim; 4] {
 impl Build {
     /// The means of the channels of an input with the channels first.
     pub fn new(element: DataType, shape: [Dim; 4]) -> Self {
-        Self::with(element, shape, false)
+        Self::with(element, shape, false, &[])
     }
 
     /// The same with the channels last.
     pub fn channels_last(element: DataType, shape: [Dim; 4]) -> Self {
-        Self::with(element, shape, true)
+        Self::with(element, shape, true, &[])
     }
 
-    fn with(element: DataType, shape: [Dim; 4], is_last: bool) -> Self {
+    /// A float32 model of 32 pixels whose output `scores` is the means of what these operators by constants make of the channels,
+    /// each with one value or three.
+    pub fn normalising(steps: &[(&str, &[f32])]) -> Self {
+        let mut build = Self::with(DataType::Float, first(32), false, steps);
+        build.product("means", &IDENTITY, "scores");
+        build.output("scores", 3);
+        build
+    }
+
+    fn with(element: DataType, shape: [Dim; 4], is_last: bool, steps: &[(&str, &[f32])]) -> Self {
         let mut graph = GraphBuilder::new("foreign");
         let batch = shape[0].clone();
         graph.input("pictures", &TensorType::new(element, shape));
@@ -47,7 +56,14 @@ impl Build {
             true => graph.node("Transpose", "planes", ["floats"], "planes", [perm]),
             false => graph.node("Identity", "planes", ["floats"], "planes", []),
         }
-        graph.node("GlobalAveragePool", "pool", ["planes"], "pooled", []);
+        let mut planes = "planes".to_owned();
+        for (i, (op, values)) in steps.iter().enumerate() {
+            let (constant, to) = (format!("constant{i}"), format!("planes{i}"));
+            graph.initializer(&constant, &[1, values.len(), 1, 1], values, Precision::Fp32);
+            graph.node(op, &to, [planes.as_str(), constant.as_str()], &to, []);
+            planes = to;
+        }
+        graph.node("GlobalAveragePool", "pool", [planes.as_str()], "pooled", []);
         graph.node("Flatten", "flatten", ["pooled"], "means", []);
         Self {
             graph,
@@ -82,6 +98,19 @@ impl Build {
         self.graph.node("Cast", to, [from], to, [to_element]);
     }
 
+    /// The `k` largest values of `from`, the largest first, as `to`, and their places as `to.places`.
+    pub fn top_k(&mut self, from: &str, k: i64, to: &str) {
+        let name = format!("{to}.k");
+        self.graph.constant(TensorProto {
+            name: Some(name.clone()),
+            data_type: Some(DataType::Int64 as i32),
+            dims: vec![1],
+            int64_data: vec![k],
+            ..TensorProto::default()
+        });
+        self.graph.node("TopK", to, [from, &name], to, []);
+    }
+
     /// `from`, `[batch, 3]`, times a matrix of three rows.
     pub fn product(&mut self, from: &str, matrix: &[f32], to: &str) {
         let name = format!("{to}.weight");
@@ -89,6 +118,13 @@ impl Build {
         self.graph
             .initializer(&name, &[3, columns], matrix, Precision::Fp32);
         self.graph.node("MatMul", to, [from, &name], to, []);
+    }
+
+    /// An output of float32 whose dimensions after the batch are symbols.
+    pub fn open_output(&mut self, name: &str, dims: &[&str]) {
+        let dims = dims.iter().map(|dim| symbol(dim));
+        let shape: Vec<_> = std::iter::once(self.batch.clone()).chain(dims).collect();
+        self.graph.output(name, &TensorType::new(DataType::Float, shape));
     }
 
     /// An output `[batch, classes]` of float32.
@@ -118,6 +154,9 @@ impl Build {
         for node in &mut graph.node {
             if node.op_type().starts_with("QLinear") {
                 node.domain = Some("com.microsoft".to_owned());
+            }
+            if node.op_type() == "TopK" {
+                node.output.push(format!("{}.places", node.output[0]));
             }
         }
         let opset = |(domain, version): (&str, i64)| OperatorSetIdProto {

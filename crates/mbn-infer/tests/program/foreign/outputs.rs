@@ -8,7 +8,7 @@ use super::{COLOUR, assert_close, imagenet, labels, picture, probabilities, run,
 use crate::common::folder;
 
 /// Two columns: the sum of the channels, and their difference.
-const TWO: [f32; 6] = [1.0, 1.0, 1.0, -1.0, 0.0, 0.0];
+pub const TWO: [f32; 6] = [1.0, 1.0, 1.0, -1.0, 0.0, 0.0];
 
 /// A matrix that makes every value three times as large, so that logits and probabilities of it differ.
 pub fn tripled() -> Vec<f32> {

@@ -125,6 +125,41 @@ fn test_pictures_show_what_the_graph_does_not() {
     }
 }
 
+#[test]
+fn per_cents_are_divided() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    let mut build = Build::new(DataType::Float, first(32));
+    build.product("means", &tripled(), "product");
+    build.node("Softmax", "product", "parts");
+    build.graph.initializer("hundred", &[], &[100.0], Precision::Fp32);
+    build
+        .graph
+        .node("Mul", "scores", ["parts", "hundred"], "scores", []);
+    build.output("scores", 3);
+    build.save(&folder);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &softmax(&logits()), &found);
+    assert!(
+        found.stderr.contains("probabilities in per cent"),
+        "{}",
+        found.stderr
+    );
+    // Logits of the same size are none.
+    let mut build = Build::new(DataType::Float, first(32));
+    build.product("means", &IDENTITY.map(|value| 40.0 * value), "product");
+    build.node("Abs", "product", "scores");
+    build.output("scores", 3);
+    build.save(&folder);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    let expected = imagenet(COLOUR).map(|value| (40.0 * value).abs());
+    assert_close(&probabilities(&found), &softmax(&expected), &found);
+}
+
 /// The probabilities of kinds add up to those of groups.
 #[test]
 fn groups_of_classes_are_not_taken_for_logits() {

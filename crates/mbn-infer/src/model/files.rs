@@ -1,0 +1,51 @@
+//! What a file that is named as the model holds, and what a user can do about one that is no model.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use mbn_cli::other_kind;
+use mbn_files::{FileKind, HEAD};
+use mbn_onnx::ModelErrorKind;
+use mbn_weights::{BEST_OF_RUN, WeightFile, WeightsErrorKind};
+
+/// Whether it is a folder of which it can be said where its weights are.
+pub(super) fn is_folder_of_weights(path: &Path) -> bool {
+    ["saved_model.pb", BEST_OF_RUN]
+        .iter()
+        .any(|name| path.join(name).is_file())
+}
+
+/// Whether the file begins as weights do, whatever its name is. A pipe is left alone: it can be read only once.
+pub(super) fn holds_weights(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
+    let kind = read.ok().and_then(|_| FileKind::recognise(&head));
+    match kind {
+        Some(FileKind::Safetensors | FileKind::PytorchZip) => true,
+        // A checkpoint, or a program of TorchScript, whose first file does not tell.
+        Some(FileKind::Zip) => match WeightFile::load(path) {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind, WeightsErrorKind::OtherKind(_)),
+        },
+        _ => false,
+    }
+}
+
+/// What a user can do about a file that is no ONNX model. The system's error says enough about one that is there and cannot be read.
+pub(super) fn advice(path: &Path, kind: &ModelErrorKind) -> Option<String> {
+    let known = match kind {
+        ModelErrorKind::Io(error) if error.kind() != ErrorKind::NotFound => return None,
+        ModelErrorKind::OtherKind(kind) => other_kind(path, *kind),
+        _ => None,
+    };
+    // What a converted checkpoint makes is weights, which `--model` takes as well.
+    known.or_else(|| {
+        let advice =
+            "`mbn-export --weights FILE OUT.onnx` makes a model of weights; `--model` takes it, or the weights themselves";
+        Some(advice.to_owned())
+    })
+}
