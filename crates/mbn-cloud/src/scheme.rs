@@ -24,6 +24,8 @@ const SCHEMES: [(&str, Scheme); 8] = [
 /// That of a URL, in capitals or not; `None` for any other text.
 pub(crate) fn scheme(url: &str) -> Option<Scheme> {
     let (name, _) = url.split_once("://")?;
-    let (_, scheme) = SCHEMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known))?;
+    let (_, scheme) = SCHEMES
+        .iter()
+        .find(|(known, _)| name.eq_ignore_ascii_case(known))?;
     Some(*scheme)
 }

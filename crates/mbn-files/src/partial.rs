@@ -83,10 +83,7 @@ impl PartialFile {
         let opened = open_locked(&partial).map_err(|problem| failed(&partial, problem));
         let (file, is_locked) = opened?;
         // Not yet those of a file that only may be read, or nobody could continue this one.
-        if !path
-            .metadata()
-            .is_ok_and(|found| found.permissions().readonly())
-        {
+        if !path.metadata().is_ok_and(|found| found.permissions().readonly()) {
             keep_permissions(&path, &file);
         }
         Ok(Self {
@@ -219,7 +216,8 @@ fn open_locked(partial: &Path) -> Result<(File, bool), PartialProblem> {
 
 /// Whether the file system has no locks, or the network's lock service does not run.
 fn has_no_locks(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Unsupported || (NO_LOCK_SERVICE.is_some() && error.raw_os_error() == NO_LOCK_SERVICE)
+    error.kind() == io::ErrorKind::Unsupported
+        || (NO_LOCK_SERVICE.is_some() && error.raw_os_error() == NO_LOCK_SERVICE)
 }
 
 fn still_has_its_name(file: &File, name: &Path) -> io::Result<bool> {

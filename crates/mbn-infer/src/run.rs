@@ -142,7 +142,11 @@ pub fn run(mut options: Options) -> Result<Outcome> {
                 let name = output::shown(Some(unfinished.partial()));
                 // Neither the page nor the folders of an earlier run can be continued.
                 let can_go_on = options.html.is_none() && options.sort_into.is_none();
-                let hint = if can_go_on { "\nhint: `--resume` continues it" } else { "" };
+                let hint = if can_go_on {
+                    "\nhint: `--resume` continues it"
+                } else {
+                    ""
+                };
                 log::info!("{name} has the results so far{hint}");
             }
             return Ok(Outcome::Interrupted);
