@@ -61,6 +61,15 @@ pub enum CollectErrorKind {
 }
 
 impl CollectErrorKind {
+    /// Whether it is a fault of the machine, which says nothing about the path.
+    pub fn is_of_machine(&self) -> bool {
+        match self {
+            Self::Io(error) => mbn_files::is_of_machine(error),
+            Self::Picture(error) => error.is_of_machine(),
+            _ => false,
+        }
+    }
+
     /// That this is wrong with a path.
     pub(crate) fn of(self, path: &Path) -> CollectError {
         CollectError {

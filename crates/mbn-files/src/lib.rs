@@ -3,6 +3,7 @@
 //! it, and tells what a file is by its first bytes.
 
 pub mod atomic;
+mod fault;
 mod file_id;
 mod file_kind;
 mod folder;
@@ -11,6 +12,7 @@ mod partial;
 mod temporaries;
 pub mod whole_file;
 
+pub use fault::is_of_machine;
 pub use file_id::FileId;
 pub use file_kind::{FileKind, HEAD};
 pub use folder::AtomicFolder;

@@ -40,6 +40,8 @@ pub struct Input {
     pub class: Option<usize>,
     /// Why it leads to no image.
     pub problem: Option<String>,
+    /// The problem is one of the machine: other inputs would have it too.
+    pub is_of_machine: bool,
     /// The image file's content, if it is not a file of its own.
     pub bytes: Option<Vec<u8>>,
     /// Where the content comes from, if it has to be fetched.
@@ -61,18 +63,22 @@ impl Input {
             path,
             class: None,
             problem: None,
+            is_of_machine: false,
             bytes: None,
             content: None,
         }
     }
 
-    fn new(found: Result<PathBuf, CollectError>, class: Option<usize>) -> Self {
+    pub(crate) fn new(found: Result<PathBuf, CollectError>, class: Option<usize>) -> Self {
         match found {
             Ok(path) => Self {
                 class,
                 ..Self::file(path)
             },
-            Err(error) => Self::failed(&error.path, &error.kind),
+            Err(error) => Self {
+                is_of_machine: error.kind.is_of_machine(),
+                ..Self::failed(&error.path, &error.kind)
+            },
         }
     }
 

@@ -127,7 +127,9 @@ impl Report {
     pub fn outcome(&self, parity: Option<&Parity>, bad_images: BadImages) -> Outcome {
         if parity.is_some_and(|parity| !parity.passed()) {
             Outcome::Failure
-        } else if self.all_failed() > 0 && bad_images == BadImages::Fail {
+        } else if self.all_failed() > 0 && bad_images == BadImages::Fail
+            || self.sorter.as_ref().is_some_and(|sorter| sorter.failed() > 0)
+        {
             Outcome::Partial
         } else {
             Outcome::Success

@@ -26,6 +26,8 @@ pub struct Sorter {
     /// Pictures that were put into a folder, and those that lay there before.
     sorted: usize,
     there: usize,
+    /// Pictures that could not be put anywhere.
+    failed: usize,
     /// Of each class and name that several pictures have, what lies in the folder.
     namesakes: HashMap<(usize, PathBuf), Namesakes>,
 }
@@ -61,12 +63,13 @@ impl Sorter {
             links,
             sorted: 0,
             there: 0,
+            failed: 0,
             namesakes: HashMap::new(),
         })
     }
 
     /// Puts a picture into the folder of its class. Other pictures of that name stay: this one gets a number, `a-2.png`. If it lies
-    /// there already, nothing changes, so that a run can be repeated.
+    /// there already, nothing changes, so that a run can be repeated. One that is gone, or whose name gets too long, is counted.
     ///
     /// # Errors
     /// The picture cannot be copied. One that is not a file of its own, but `content`, is neither linked nor copied.
@@ -84,14 +87,22 @@ impl Sorter {
             bail!("class {class} has no folder")
         };
         let folder = folder.clone();
-        let new = self
-            .put_numbered(picture, class, &folder)
-            .with_context(|| format!("cannot sort `{}` into `{}`", picture.display(), folder.display()))?;
-        match new {
-            true => self.sorted += 1,
-            false => self.there += 1,
+        let what = || format!("cannot sort `{}` into `{}`", picture.display(), folder.display());
+        match self.put_numbered(picture, class, &folder) {
+            Ok(true) => self.sorted += 1,
+            Ok(false) => self.there += 1,
+            Err(error) if is_of_picture(&error, picture) => {
+                self.failed += 1;
+                log::warn!("{}: {error:#}", what());
+            }
+            Err(error) => return Err(error.context(what())),
         }
         Ok(())
+    }
+
+    /// Pictures that could not be put anywhere.
+    pub fn failed(&self) -> usize {
+        self.failed
     }
 
     /// Puts a picture into a folder unless it lies there already. Says whether it did.
@@ -163,8 +174,12 @@ impl Sorter {
             0 => String::new(),
             n => format!("; {n} lay there already"),
         };
+        let failed = match self.failed {
+            0 => String::new(),
+            n => format!("; {n} could not be"),
+        };
         format!(
-            "{} {how} into class folders{there}",
+            "{} {how} into class folders{failed}{there}",
             mbn_spec::text::counted(self.sorted, "picture")
         )
     }
@@ -188,6 +203,16 @@ impl Sorter {
             true => link(source, target),
             false => mbn_files::atomic::copy_new(source, target),
         }
+    }
+}
+
+/// Whether others can be sorted all the same: the picture is gone since it was classified, or its name is too long with a number.
+fn is_of_picture(error: &anyhow::Error, picture: &Path) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    match kind {
+        Some(io::ErrorKind::NotFound) => !picture.exists(),
+        Some(io::ErrorKind::InvalidFilename) => true,
+        _ => false,
     }
 }
 

@@ -124,7 +124,11 @@ impl Work<'_> {
                     let features = features.as_mut().and_then(Iterator::next);
                     self.image(input, rows.next(), features, found)?;
                 }
-                Err(problem) => self.record(input, Err(&problem), Classified::default(), Found::default())?,
+                Err(failure) => {
+                    failure.require_of_input(&name(input))?;
+                    let problem = Err(failure.problem.as_str());
+                    self.record(input, problem, Classified::default(), Found::default())?;
+                }
             }
         }
         let written = self.writer.flush();

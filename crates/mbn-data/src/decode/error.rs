@@ -104,6 +104,11 @@ pub enum DecodeErrorKind {
 }
 
 impl DecodeErrorKind {
+    /// Whether it is a fault of the machine, which says nothing about the picture.
+    pub fn is_of_machine(&self) -> bool {
+        matches!(self, Self::Io(error) if mbn_files::is_of_machine(error))
+    }
+
     /// Whether the picture exceeds the limit that [`DecodeOptions`](super::DecodeOptions) set.
     pub fn is_too_large(&self) -> bool {
         matches!(self, Self::TooManyPixels { .. } | Self::TooMuchMemory { .. })

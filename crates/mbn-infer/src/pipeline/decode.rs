@@ -8,7 +8,7 @@ use mbn_data::{DecodeErrorKind, decode_bytes_with, decode_file_with, holding_mem
 use mbn_engine::images::{Picture, PixelBuffer};
 use rayon::prelude::*;
 
-use super::{Found, Outcome, Pipeline};
+use super::{Failure, Found, Outcome, Pipeline};
 use crate::html::{THUMBNAIL_BYTES, THUMBNAIL_SIDE};
 use crate::inputs::{Input, describe};
 
@@ -91,10 +91,13 @@ impl Pipeline {
     /// Decodes an input for `prepare`.
     fn decode(&self, input: &Input, prepare: impl FnOnce(RgbImage) -> Result<(), String>) -> Outcome {
         if let Some(problem) = &input.problem {
-            return Err(problem.clone());
+            return Err(Failure {
+                problem: problem.clone(),
+                is_of_machine: input.is_of_machine,
+            });
         }
         if self.is_stopped.load(Ordering::Relaxed) {
-            return Err("the program was stopped before it was decoded".to_owned());
+            return Err("the program was stopped before it was decoded".to_owned().into());
         }
         let start = Instant::now();
         // Each thread has one picture at a time.
@@ -104,7 +107,10 @@ impl Pipeline {
         });
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
-        let file = file.map_err(|kind| problem(&kind))?;
+        let file = file.map_err(|kind| Failure {
+            problem: problem(&kind),
+            is_of_machine: kind.is_of_machine(),
+        })?;
         let wanted = self.thumbnails.load(Ordering::Relaxed);
         let thumbnail = wanted
             .then(|| thumbnail(&file.image, THUMBNAIL_SIDE, THUMBNAIL_BYTES))

@@ -1,6 +1,7 @@
 //! Order, gaps and pixel types of the pipeline's images.
 
 use anyhow::bail;
+use mbn_data::DecodeErrorKind;
 use mbn_engine::images::Pixels;
 
 use super::*;
@@ -59,8 +60,9 @@ fn order_is_kept_and_gaps_are_closed() {
         run(&pipeline, &inputs, |chunk| {
             for (input, outcome) in chunk.inputs.iter().zip(&chunk.outcomes) {
                 assert_eq!(input.path, inputs[next].path);
-                if let Err(message) = outcome {
-                    failed.push((next, message.clone()));
+                if let Err(failure) = outcome {
+                    failed.push((next, failure.problem.clone()));
+                    assert!(failure.require_of_input("it").is_ok());
                 }
                 next += 1;
             }
@@ -127,4 +129,33 @@ fn a_uint8_network_gets_the_bytes_of_the_resized_picture() {
     })
     .unwrap();
     assert_eq!(chunks, 1);
+}
+
+/// A stale handle of a network file system says nothing about the picture.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_fault_of_the_machine_ends_the_run() {
+    let stale = || std::io::Error::from_raw_os_error(116);
+    let found = |kind: std::io::Error| {
+        let error = mbn_data::CollectError {
+            path: "a.png".into(),
+            kind: kind.into(),
+        };
+        let input = Input::new(Err(error), None);
+        let mut found = None;
+        run(&pipeline(1), &[input], |chunk| {
+            found = chunk.outcomes.into_iter().next().and_then(Result::err);
+            Ok(())
+        })
+        .unwrap();
+        found.unwrap().require_of_input("a.png")
+    };
+    let error = format!("{:#}", found(stale()).unwrap_err());
+    assert!(
+        error.contains("cannot read `a.png`: ") && error.contains("os error 116"),
+        "{error}"
+    );
+    // A damaged disk gives this for one file.
+    assert!(found(std::io::Error::from_raw_os_error(5)).is_ok());
+    assert!(DecodeErrorKind::from(stale()).is_of_machine());
 }

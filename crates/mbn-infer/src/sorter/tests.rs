@@ -61,11 +61,14 @@ fn pictures_of_one_name_are_kept_apart_and_a_run_can_be_repeated() {
 #[test]
 fn what_cannot_be_copied_is_named_and_leaves_nothing() {
     let folders = Folders::new();
-    let gone = folders.root.path().join("in/gone.png");
-    let error = format!("{:#}", folders.sorter(false).add(&gone, None, 0).unwrap_err());
-    assert!(error.contains("gone.png") && error.contains("church"), "{error}");
-    assert_eq!(folders.count("church"), 0);
-    assert!(folders.sorter(false).add(&gone, None, 9).is_err());
+    let picture = folders.write("a.png", "first");
+    let mut sorter = folders.sorter(false);
+    // Something else has the name of the class folder.
+    fs::write(folders.root.path().join("out/here/church"), "a file").unwrap();
+    let error = format!("{:#}", sorter.add(&picture, None, 0).unwrap_err());
+    assert!(error.contains("a.png") && error.contains("church"), "{error}");
+    assert_eq!(folders.content("church"), "a file");
+    assert!(sorter.add(&picture, None, 9).is_err() && sorter.failed() == 0);
     let file = folders.write("file", "");
     assert!(Sorter::new(&file.join("below"), &folders.names, false).is_err());
 }
@@ -138,4 +141,31 @@ fn a_copy_that_was_changed_meanwhile_is_no_copy() {
     assert_eq!((sorter.sorted, sorter.there), (4, 1));
     assert_eq!(folders.content("church/a-4.png"), "two");
     assert_eq!(folders.content("church/a-2.png"), "other");
+}
+
+#[test]
+fn a_picture_that_is_gone_or_has_too_long_a_name_costs_only_itself() {
+    let folders = Folders::new();
+    let gone = folders.write("gone.png", "gone");
+    fs::remove_file(&gone).unwrap();
+    // The longest name, which leaves no room for a number.
+    let longest = format!("{}.png", "a".repeat(251));
+    let first = folders.write(&longest, "first");
+    let second = folders.write(&format!("more/{longest}"), "second");
+    let last = folders.write("last.png", "last");
+    for links in [false, true] {
+        let _ = fs::remove_dir_all(folders.root.path().join("out"));
+        let mut sorter = folders.sorter(links);
+        for picture in [&gone, &first, &second, &last] {
+            sorter.add(picture, None, 0).unwrap();
+        }
+        assert_eq!(sorter.failed(), 2);
+        assert!(
+            sorter.describe().contains("; 2 could not be"),
+            "{}",
+            sorter.describe()
+        );
+        assert_eq!(folders.content("church/last.png"), "last");
+        assert_eq!(folders.count("church"), 2);
+    }
 }
