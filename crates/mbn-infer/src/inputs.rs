@@ -3,6 +3,7 @@
 mod container;
 mod continued;
 mod kept;
+mod known;
 mod labelled;
 mod list;
 mod named;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use mbn_cli::{Hint, Outputs};
 use mbn_data::{CollectError, LeftOut};
+use mbn_spec::Training;
 
 use crate::classes::ClassNames;
 use crate::options::Options;
@@ -23,6 +25,7 @@ use crate::shard::Shard;
 use container::Container;
 use continued::Continued;
 use kept::Kept;
+use known::warn_of_known;
 use labelled::Labelled;
 use list::{End, List};
 use named::Named;
@@ -151,7 +154,8 @@ impl Inputs {
     }
 }
 
-/// The images that the options name, or those of one shard. `class_names` are the model's. `count` counts them first, if that can
+/// The images that the options name, or those of one shard. `class_names` are the model's, and `training` its account of how it was
+/// trained. `count` counts them first, if that can
 /// be done.
 ///
 /// # Errors
@@ -159,6 +163,7 @@ impl Inputs {
 pub fn inputs(
     options: &Options,
     class_names: &ClassNames,
+    training: Option<&Training>,
     shard: Option<Shard>,
     count: bool,
 ) -> Result<Inputs> {
@@ -173,6 +178,9 @@ pub fn inputs(
         let mut all = Labelled::default();
         for path in &options.paths {
             all.add(path, class_names)?;
+            if let Some(training) = training {
+                warn_of_known(path, training);
+            }
         }
         return Ok(Inputs {
             total: Some(all.len()),

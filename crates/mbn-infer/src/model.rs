@@ -14,7 +14,7 @@ use mbn_engine::precision::ModelPrecision;
 use mbn_files::or_current;
 use mbn_onnx::foreign::ultralytics::Ultralytics;
 use mbn_onnx::foreign::{ChannelRange, Heads, Layout, external_files};
-use mbn_spec::{Architecture, Metadata, ModelMetadata, Preprocess, Variant};
+use mbn_spec::{Architecture, Metadata, ModelMetadata, Preprocess, Training, Variant};
 use mbn_weights::{Quantized, Weights, is_weight_file};
 
 use crate::builtin;
@@ -229,6 +229,11 @@ impl Model {
     /// Class names, if the model names them.
     pub fn class_names(&self) -> Option<&[String]> {
         self.metadata.classes.as_deref()
+    }
+
+    /// How this project trained it, if that is so.
+    pub fn training(&self) -> Option<&Training> {
+        self.metadata.training.as_ref().filter(|_| self.foreign.is_none())
     }
 
     /// Whether it says in this project's terms that several classes may be right at once.

@@ -58,7 +58,13 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     }
     let mut classifier = setup::classifier(&options)?;
     let is_shown = progress::are_shown() && (options.output.is_some() || !stdout().is_terminal());
-    let mut inputs = inputs::inputs(&options, &classifier.class_names, shard, is_shown)?;
+    let mut inputs = inputs::inputs(
+        &options,
+        &classifier.class_names,
+        classifier.training.as_ref(),
+        shard,
+        is_shown,
+    )?;
     let made_by = match &unfinished {
         Some(_) if options.form().partial_lines(1).is_some() => Some(made_by(&options, &classifier, shard)?),
         _ => None,

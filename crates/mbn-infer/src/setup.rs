@@ -15,7 +15,7 @@ use mbn_engine::lanes::Lanes;
 use mbn_engine::runtime::Runtime;
 use mbn_onnx::foreign::Ending;
 use mbn_onnx::foreign::ultralytics::CLASSIFY;
-use mbn_spec::Preprocess;
+use mbn_spec::{Preprocess, Training};
 use mbn_weights::is_multi_label;
 
 use crate::check::Check;
@@ -49,6 +49,8 @@ pub struct Classifier {
     pub preprocess: Preprocess,
     /// Pictures are resized to Pillow's pixels to the bit: another library's resizing made those that the model was trained on.
     pub resizes_exactly: bool,
+    /// How it was trained, if it says so.
+    pub training: Option<Training>,
     /// Tells the model from others.
     pub model_id: ModelId,
     /// The hash of the weights with which candle classifies, if they are not those in the model's file.
@@ -153,6 +155,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         class_names,
         preprocess,
         resizes_exactly: !model.is_trained_here(),
+        training: model.training().cloned(),
         model_id: model.id(),
         other_weights: loaded.other_weights,
         scores,

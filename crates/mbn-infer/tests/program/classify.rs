@@ -178,3 +178,19 @@ fn a_folder_of_several_classes_is_not_evaluated() {
     assert!(run.stdout.is_empty(), "{}", run.stdout);
     evaluate("a\nb\nc\nd\ne\nf\ng\nball\ni\nother ball\n", 0);
 }
+
+#[test]
+fn an_evaluation_on_training_images_is_called_so() {
+    let folder = folder();
+    let data_set = mbn_infer::builtin::weights().unwrap().metadata().training.clone();
+    let data_set = data_set.unwrap().data_set;
+    for part in ["train", "val"] {
+        let part = format!("{data_set}/{part}");
+        let class = format!("{part}/{}", common::class_names()[0]);
+        std::fs::create_dir_all(folder.path().join(&class)).unwrap();
+        picture(&folder, &format!("{class}/a.png"));
+        let run = success(program(&folder).args(["--evaluate", &part]));
+        let is_warned = run.stderr.contains("is not that on new images");
+        assert_eq!(is_warned, part.ends_with("train"), "{}", run.stderr);
+    }
+}
