@@ -45,6 +45,31 @@ impl OutputFormat {
     pub fn is_binary(self) -> bool {
         self == Self::Parquet
     }
+
+    /// The format whose files end in the extension of `path`, if one does.
+    fn of_name(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "json" | "jsonl" | "ndjson" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            "parquet" => Some(Self::Parquet),
+            "txt" => Some(Self::Text),
+            _ => None,
+        }
+    }
+
+    /// Warns of an output whose name promises another format.
+    pub fn warn_of_name(self, output: Option<&Path>) {
+        if let Some(path) = output
+            && let Some(usual) = Self::of_name(path).filter(|usual| *usual != self)
+        {
+            log::warn!(
+                "`{}` gets results in the format `{self}`, and has the name of a file in the format `{usual}`\n\
+                 hint: `--format {usual}` writes that",
+                path.display()
+            );
+        }
+    }
 }
 
 impl fmt::Display for OutputFormat {

@@ -42,6 +42,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     }
     options.resolve_stdout()?;
     options.validate()?;
+    options.format.warn_of_name(options.output.as_deref());
     inputs::require_table(&options)?;
     // Before the guard is dropped, the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;

@@ -269,3 +269,27 @@ fn a_dash_is_stdout_and_never_a_file() {
     assert_eq!(written, expected);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
+
+#[test]
+fn a_name_that_promises_another_format_is_warned_of() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    for (name, format, usual) in [
+        ("r.csv", "text", Some("csv")),
+        ("r.CSV", "json", Some("csv")),
+        ("r.jsonl", "csv", Some("json")),
+        ("r.parquet", "json", Some("parquet")),
+        ("r.jsonl", "json", None),
+        ("r.csv", "csv", None),
+        ("r.txt", "text", None),
+        ("r", "text", None),
+        ("r.out", "parquet", None),
+    ] {
+        let run = success(program(&folder).args(["--format", format, "--output", name, "a.png"]));
+        let warning = usual.map(|usual| format!("hint: `--format {usual}` writes that"));
+        match warning {
+            Some(warning) => assert!(run.stderr.contains(&warning), "{name} {format}: {}", run.stderr),
+            None => assert!(!run.stderr.contains("hint: `--format"), "{}", run.stderr),
+        }
+    }
+}
