@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 #[cfg(unix)]
-use signal_hook::consts::{SIGHUP, SIGXFSZ};
+use signal_hook::consts::SIGHUP;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -51,14 +51,6 @@ pub fn install() -> io::Result<()> {
         flag::register(signal, Arc::clone(&REQUESTED))?;
     }
     Ok(())
-}
-
-/// Lets a write beyond the limit on the size of files (`ulimit -f`) fail like any other, where SIGXFSZ would end the program without
-/// a word. Programs that this one starts are not concerned.
-pub(crate) fn fail_at_file_limit() {
-    #[cfg(unix)]
-    // Without it, the signal ends the program, which is what happened before.
-    let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
 /// As [`install`], but while the guard lives, the first signal ends the program, which has nothing to save yet.

@@ -8,6 +8,7 @@ mod class_names;
 mod common;
 mod conversion;
 mod device;
+mod file_limit;
 mod generate;
 mod hint;
 mod hub;

@@ -8,7 +8,7 @@ use clap::Parser;
 use mbn_fetch::hub::HubError;
 use mbn_spec::text::counted;
 
-use crate::{CommonArgs, Hinted, arguments, interrupt, logging, progress};
+use crate::{CommonArgs, Hinted, arguments, file_limit, logging, progress};
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
@@ -53,7 +53,7 @@ where
     let args = parse::<A>();
     let common = args.as_ref();
     logging::init(common.level());
-    interrupt::fail_at_file_limit();
+    file_limit::fail_at_limit();
     if common.quiet {
         progress::hide();
     }

@@ -1,6 +1,7 @@
 //! Opens a data set of any kind. To add a kind, write its file below and register it here: its module, its variant of
 //! [`DataError`] and its entry in [`KINDS`].
 
+mod folder_warning;
 mod hold_out;
 mod image_folder;
 mod splits;
@@ -8,10 +9,9 @@ mod stl10;
 
 use std::path::{Path, PathBuf};
 
+pub use folder_warning::FolderWarning;
 pub use hold_out::{HoldOut, Share};
-pub use image_folder::{
-    ClassFolders, FolderError, FolderWarning, ImageFolder, class_folders, labelled_folder,
-};
+pub use image_folder::{ClassFolders, FolderError, ImageFolder, class_folders, labelled_folder};
 pub use splits::{OpenOptions, Splits};
 pub use stl10::{Stl10, Stl10Error, Stl10ErrorKind};
 

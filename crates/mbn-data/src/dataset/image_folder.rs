@@ -5,7 +5,6 @@ mod error;
 mod layout;
 mod outputs;
 mod pairing;
-mod warning;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,6 @@ use sha2::{Digest, Sha256};
 pub use class_folders::{ClassFolders, class_folders};
 pub use error::FolderError;
 pub(super) use layout::has_train;
-pub use warning::FolderWarning;
 
 use self::class_folders::{Listing, describe_files};
 use self::layout::{Layout, missing};

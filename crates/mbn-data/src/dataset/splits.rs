@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::folder_warning::FolderWarning;
 use super::hold_out::{HoldOut, Share};
-use super::image_folder::FolderWarning;
 use crate::decode::DEFAULT_MAX_PIXELS;
 use crate::image_source::ImageSource;
 use crate::picture_files::LeftOut;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::class_folders::{Listing, describe_files, entries, has_images, has_images_below};
 use super::error::FolderError;
 use super::pairing::composed;
-use super::warning::FolderWarning;
+use crate::dataset::folder_warning::FolderWarning;
 use crate::picture_files::{Reason, name_of};
 
 /// Names of the folder of training images, in any case.

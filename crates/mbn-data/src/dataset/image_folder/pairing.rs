@@ -7,8 +7,8 @@ use std::path::Path;
 use unicode_normalization::UnicodeNormalization;
 
 use super::class_folders::{ClassFolders, class_folders};
-use super::warning::FolderWarning;
 use super::{FolderError, ImageFolder};
+use crate::dataset::folder_warning::FolderWarning;
 
 /// A name with its accents composed (NFC).
 pub(super) fn composed(name: &str) -> String {

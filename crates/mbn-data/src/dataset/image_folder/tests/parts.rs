@@ -1,6 +1,7 @@
 //! Names of the parts of a data set, and data sets without test images.
 
 use super::*;
+use crate::FolderWarning;
 use crate::{HoldOut, OpenOptions, Share, open_with};
 
 const SHARE: Share = Share {

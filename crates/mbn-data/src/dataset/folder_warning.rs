@@ -3,8 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::error::list;
+use mbn_spec::text::listed;
+
 use crate::picture_files::name_of;
+
+/// Most names in a message.
+const LISTED: usize = 8;
 
 /// What a user may not expect of an image folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +59,7 @@ impl fmt::Display for FolderWarning {
                 "{} class folders look like `{name}` and differ in Unicode only: {}; each is a class; if they are one, put the \
                  images into one folder",
                 forms.len(),
-                list(forms)
+                listed(forms.iter().map(|name| format!("`{name}`")), LISTED)
             ),
         }
     }
