@@ -117,6 +117,11 @@ pub fn sigmoid() -> ModelProto {
     graph.input("x", &ty);
     graph.output("y", &ty);
     graph.node("Sigmoid", "s", ["x"], "y", [("unused", Attribute::Int(1)); 0]);
+    of_another(graph)
+}
+
+/// A graph as the model of another program.
+pub fn of_another(graph: GraphBuilder) -> ModelProto {
     ModelProto {
         ir_version: Some(8),
         producer_name: Some("another".into()),

@@ -1,15 +1,13 @@
 //! `diff`: in what two files part.
 
 use mbn_onnx::builder::{Attribute, GraphBuilder};
-use mbn_onnx::proto::{
-    DataLocation, DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
-};
+use mbn_onnx::proto::{DataLocation, DataType, ModelProto, StringStringEntryProto, TensorProto};
 use mbn_onnx::{Dim, Precision, TensorType};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::common::{change, export, folder_with_model, library, save, sigmoid, write};
+use crate::common::{change, export, folder_with_model, library, of_another, save, sigmoid, write};
 
 #[test]
 fn the_first_value_that_differs_is_named() {
@@ -166,16 +164,7 @@ fn times(factor: f32, precision: &str) -> ModelProto {
             graph.node("Mul", "mul", ["x", "factor"], "y", []);
         }
     }
-    ModelProto {
-        ir_version: Some(8),
-        producer_name: Some("another".into()),
-        graph: Some(graph.finish()),
-        opset_import: vec![OperatorSetIdProto {
-            domain: None,
-            version: Some(15),
-        }],
-        ..ModelProto::default()
-    }
+    of_another(graph)
 }
 
 #[test]

@@ -185,3 +185,13 @@ fn input(found: Result<Embedded, CollectError>) -> Input {
         }
     }
 }
+
+/// Path and content, or the problem, of an input of a table.
+#[cfg(test)]
+fn shown(input: Input) -> String {
+    let content = input
+        .bytes
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let content = input.problem.or(content).unwrap_or_default();
+    format!("{}: {content}", input.path.display())
+}

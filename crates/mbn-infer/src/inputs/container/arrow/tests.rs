@@ -10,6 +10,7 @@ use arrow_schema::Schema;
 use proptest::prelude::*;
 
 use super::*;
+use crate::inputs::container::shown;
 
 const PICTURES: [Option<&[u8]>; 3] = [Some(b"first"), None, Some(b"a third one")];
 
@@ -81,13 +82,6 @@ fn read(bytes: &[u8]) -> Vec<String> {
     let table = match ArrowTable::open(bytes, Path::new("t.arrow"), None) {
         Ok(table) => table,
         Err(error) => return vec![format!("not opened: {error:#}")],
-    };
-    let shown = |input: Input| {
-        let content = input
-            .bytes
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let content = input.problem.or(content).unwrap();
-        format!("{}: {content}", input.path.display())
     };
     table.map(shown).collect()
 }

@@ -9,6 +9,7 @@ use parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
 
 use super::*;
+use crate::inputs::container::shown;
 
 const BINARY: &str = "message m { OPTIONAL BYTE_ARRAY photo; }";
 const STRUCT: &str =
@@ -67,13 +68,6 @@ fn read(bytes: &[u8]) -> Vec<String> {
     let table = match ParquetTable::open(file(bytes), Path::new("t.parquet"), None) {
         Ok(table) => table,
         Err(error) => return vec![format!("not opened: {error:#}")],
-    };
-    let shown = |input: Input| {
-        let content = input
-            .bytes
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let content = input.problem.or(content).unwrap();
-        format!("{}: {content}", input.path.display())
     };
     // Rows without an end would be an error, too.
     table.take(100).map(shown).collect()
