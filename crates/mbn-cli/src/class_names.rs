@@ -9,7 +9,7 @@ use mbn_spec::text::counted;
 use mbn_weights::Weights;
 
 use crate::text_file::{text, to_utf8};
-use crate::{Hint, quote};
+use crate::{Hint, quote, text_file};
 
 /// Reads a file with one class name per line, verbatim except for a leading byte order mark and empty lines at the end. Two classes may share a name,
 /// as ImageNet's `crane` is a bird and a machine; since that is usually a mistake, it is logged as a warning.
@@ -18,7 +18,7 @@ use crate::{Hint, quote};
 /// The file cannot be read as UTF-8, is empty, or has an empty line before a name.
 pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
     let cannot_read = || format!("cannot read class names from `{}`", path.display());
-    let bytes = std::fs::read(path).with_context(cannot_read)?;
+    let bytes = text_file::read(path).with_context(cannot_read)?;
     let text = match text(&bytes) {
         Ok(text) => text,
         Err(error) => {

@@ -1,6 +1,12 @@
 //! Text files that users write: lists of paths and of class names.
 
-use mbn_files::FileKind;
+use std::io;
+use std::path::Path;
+
+use mbn_files::{FileKind, whole_file};
+
+/// The largest text file that is read whole, in bytes: class names of a million classes have less.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// A text file that is not UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +17,18 @@ pub enum TextError {
     /// A line is not UTF-8.
     #[error("line {0} is not UTF-8")]
     NotUtf8(usize),
+}
+
+/// The bytes of a text file.
+///
+/// # Errors
+/// It cannot be read, or has more than 64 MiB.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    whole_file::read(path, MOST_BYTES, |bytes| {
+        io::Error::other(format!(
+            "it has {bytes} bytes or more, expected a text file of at most {MOST_BYTES}"
+        ))
+    })
 }
 
 /// The bytes of a text file without the byte order mark of UTF-8, if it has one.
@@ -84,5 +102,12 @@ mod tests {
         assert_eq!(text(b""), Ok(""));
         assert_eq!(text(b"a\nb\xe9\n"), Err(TextError::NotUtf8(2)));
         assert_eq!(without_mark(b"\xef\xbb\xbf\xe9"), Ok(&b"\xe9"[..]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_an_end_is_no_text() {
+        let error = read(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(error.contains("expected a text file of at most"), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Command;
-use mbn_cli::Hint;
+use mbn_cli::{Hint, text_file};
 
 use super::table::SETTINGS;
 use super::{Recipe, RunArgs, Settings};
@@ -19,10 +19,11 @@ const SIMILAR: f64 = 0.8;
 /// # Errors
 /// The file cannot be read, is not TOML, or has an unknown key or a value out of range.
 pub(crate) fn load(path: &Path, above: &RunArgs, command: &Command) -> Result<RunArgs> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("configuration `{}` cannot be read", path.display()))?;
-    let args = parse(&text, command)
-        .with_context(|| format!("configuration `{}` cannot be used", path.display()))?;
+    let cannot_read = || format!("configuration `{}` cannot be read", path.display());
+    let bytes = text_file::read(path).with_context(cannot_read)?;
+    let text = text_file::text(&bytes).with_context(cannot_read)?;
+    let args =
+        parse(text, command).with_context(|| format!("configuration `{}` cannot be used", path.display()))?;
     let args = args.without_usual_part();
     Ok(match above.changes_defaults() {
         true => args.without_defaults(),
