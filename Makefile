@@ -83,6 +83,8 @@ check: $(VENV)/ready ## Formatting, lints and documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --workspace --features mbn-infer/cloud --all-targets -- -D warnings
+	@# Nothing else builds the fuzz targets, whose lock file must follow the crates.
+	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml > /dev/null
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
 bench: onnxruntime $(BENCH_PYTHON) ## Compare with PyTorch and ONNX Runtime, write docs/benchmarks.md (DATA=DIR: the loader too)
