@@ -18,7 +18,6 @@ mod limits;
 mod memory;
 mod options;
 mod orientation;
-mod panics;
 mod picture_format;
 mod png_checksums;
 mod png_fast;
@@ -34,6 +33,7 @@ mod unrecognised;
 mod warning;
 mod webp;
 
+use crate::panics::caught;
 use std::path::Path;
 
 use image::RgbImage;
@@ -276,7 +276,7 @@ fn without_panic<T>(
     format: PictureFormat,
     decode: impl FnOnce() -> Result<T, DecodeErrorKind>,
 ) -> Result<T, DecodeErrorKind> {
-    panics::caught(decode).unwrap_or(Err(DecodeErrorKind::Panicked { format }))
+    caught(decode).unwrap_or(Err(DecodeErrorKind::Panicked { format }))
 }
 
 #[cfg(test)]

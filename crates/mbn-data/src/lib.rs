@@ -33,6 +33,7 @@ mod image_source;
 mod input_paths;
 mod loader;
 mod normalize;
+mod panics;
 mod picture;
 mod picture_files;
 mod random;
@@ -61,6 +62,7 @@ pub use loader::{
     BadPictures, Batch, BatchPart, Epoch, Example, Loader, LoaderConfig, LoaderError, Order, Unusable,
 };
 pub use normalize::{Normalizer, normalize_into};
+pub use panics::caught;
 pub use picture::Picture;
 pub use picture_files::{LeftOut, is_picture_name};
 pub use random::{sample_stream, shuffled};

@@ -1,7 +1,5 @@
 //! Small copies of pictures, as JPEG files of bounded size.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use image::RgbImage;
 use mozjpeg::{ColorSpace, Compress};
 
@@ -54,7 +52,7 @@ fn jpeg(image: &RgbImage, quality: f32) -> Option<Vec<u8>> {
         started.write_scanlines(image.as_raw()).ok()?;
         started.finish().ok()
     };
-    catch_unwind(AssertUnwindSafe(encode)).ok().flatten()
+    crate::panics::caught(encode).flatten()
 }
 
 #[cfg(test)]

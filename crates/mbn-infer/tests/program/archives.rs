@@ -288,6 +288,8 @@ fn parquet_files_that_cannot_be_read_are_inputs_that_cannot_be_used() {
             found.len() == 2 && found[0].1.as_str().unwrap().contains(part),
             "{file}: {found:?}"
         );
+        // What a library says when it panics helps nobody.
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
     }
 }
 

@@ -2,11 +2,11 @@
 
 mod footer;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use mbn_data::caught;
 use parquet::basic::{ConvertedType, Repetition, Type as Physical};
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::file::serialized_reader::ReadOptionsBuilder;
@@ -93,9 +93,9 @@ impl Iterator for ParquetTable {
 
 /// Content that contradicts itself makes the reader panic. It is then not asked again.
 fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(read) => read,
-        Err(_) => bail!(
+    match caught(read) {
+        Some(read) => read,
+        None => bail!(
             "its content contradicts its description, so it is damaged or of an unknown kind; write it anew, or check it with another reader"
         ),
     }

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use mbn_data::caught;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::reader::RowIter;
 use parquet::record::{Row, RowAccessor};
@@ -31,8 +31,8 @@ impl Images {
     pub(in super::super) fn open(path: &Path, extra: Extra) -> Result<Option<Self>> {
         let file = File::open(path)?;
         // What contradicts itself makes the reader panic.
-        let reader = catch_unwind(AssertUnwindSafe(|| SerializedFileReader::new(file)));
-        let Ok(Ok(reader)) = reader else {
+        let reader = caught(|| SerializedFileReader::new(file));
+        let Some(Ok(reader)) = reader else {
             return Ok(None);
         };
         let metadata = reader.metadata().file_metadata();
@@ -94,8 +94,8 @@ impl Images {
         if let Some(row) = self.ahead.take() {
             return Ok(Some(row));
         }
-        let row = catch_unwind(AssertUnwindSafe(|| self.rows.next()));
-        let row = row.map_err(|_| {
+        let row = caught(|| self.rows.next());
+        let row = row.ok_or_else(|| {
             let why = format!("row {} contradicts the file's description", self.number);
             io::Error::new(io::ErrorKind::InvalidData, why)
         })?;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -12,6 +11,7 @@ use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::RecordBatchDecoder;
 use arrow_ipc::{Message, MessageHeader, RecordBatch, root_as_message};
 use arrow_schema::{Schema, SchemaRef};
+use mbn_data::caught;
 
 /// What a file begins with, before its stream. It ends with the first six bytes again. More zeros may follow, which align the stream.
 const MAGIC: &[u8; 8] = b"ARROW1\0\0";
@@ -131,8 +131,7 @@ impl<R: Read> Batches<R> {
                 .read_record_batch()
         };
         // Buffers whose place or length suits no element make the decoder panic.
-        let decoded = catch_unwind(AssertUnwindSafe(decode));
-        let batch = decoded.map_err(|_| anyhow!("a batch contradicts its schema"))??;
+        let batch = caught(decode).ok_or_else(|| anyhow!("a batch contradicts its schema"))??;
         let column = batch.columns().first();
         Ok(Found::Column(Arc::clone(
             column.context("a batch without columns")?,

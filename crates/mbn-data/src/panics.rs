@@ -1,4 +1,4 @@
-//! Turns a decoder's panic into an error, and keeps its message from being printed.
+//! Turns the panic of a library that decodes into an error, and keeps its message from being printed.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -10,8 +10,9 @@ thread_local! {
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls a decoder, which may panic: they are fuzzed, but one bad file must not end a batch. `None` if it does.
-pub(super) fn caught<T>(decode: impl FnOnce() -> T) -> Option<T> {
+/// Calls a decoder, which may panic at damaged content: one bad file must not end a batch. `None` if it does, and then only the log of
+/// level `debug` has its message. What the decoder has changed must not be used afterwards.
+pub fn caught<T>(decode: impl FnOnce() -> T) -> Option<T> {
     if !thread::panicking() {
         print_no_guarded_panics();
     }
@@ -61,7 +62,7 @@ mod tests {
         if std::env::var_os(CHILD).is_some() {
             return panics_of_decoders_and_others();
         }
-        let name = "decode::panics::tests::only_panics_of_decoders_are_not_printed";
+        let name = "panics::tests::only_panics_of_decoders_are_not_printed";
         let mut program = Command::new(std::env::current_exe().unwrap());
         let run = program
             .args(["--exact", name, "--nocapture"])
