@@ -6,10 +6,10 @@ use std::path::{Component, Path, PathBuf};
 use crate::output::{OutputKind, folder_of, nearest};
 
 /// A file, whatever the path that leads to it: equal for all its names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FileId(Id);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Id {
     /// Device and inode of a file that exists.
     #[cfg(unix)]
@@ -49,14 +49,16 @@ impl FileId {
         found.is_file().then(|| Self::existing(path, &found)).flatten()
     }
 
+    /// As [`FileId::of_existing`], for a file of which `found` is known, as of one that is open.
     #[cfg(unix)]
-    fn existing(_: &Path, found: &Metadata) -> Option<Self> {
+    pub fn existing(_: &Path, found: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         Some(Self(Id::Inode(found.dev(), found.ino())))
     }
 
+    /// As [`FileId::of_existing`], for a file of which `found` is known, as of one that is open.
     #[cfg(not(unix))]
-    fn existing(file: &Path, _: &Metadata) -> Option<Self> {
+    pub fn existing(file: &Path, _: &Metadata) -> Option<Self> {
         file.canonicalize().ok().map(|path| Self(Id::Path(path)))
     }
 }

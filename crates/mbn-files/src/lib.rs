@@ -3,6 +3,7 @@
 //! it, and tells what a file is by its first bytes.
 
 pub mod atomic;
+mod content_hash;
 mod fault;
 mod file_id;
 mod file_kind;
@@ -12,6 +13,7 @@ mod partial;
 mod temporaries;
 pub mod whole_file;
 
+pub use content_hash::content_hash;
 pub use fault::is_of_machine;
 pub use file_id::FileId;
 pub use file_kind::{FileKind, HEAD};

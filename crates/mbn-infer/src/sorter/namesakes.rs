@@ -1,11 +1,11 @@
 //! Which pictures of one name lie in a folder, so that the next one need not look at all of them again.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use mbn_files::content_hash;
 
 /// The numbers of a name up to the first that was not looked at yet, and what was found or put there.
 #[derive(Debug)]
@@ -70,27 +70,10 @@ impl Namesakes {
         };
         for (copy, number) in copies.unread.drain(..) {
             // One that was removed since is no copy any more.
-            if let Ok(hash) = hash(&copy) {
+            if let Ok(hash) = content_hash(&copy) {
                 copies.read.entry(hash).or_insert(number);
             }
         }
-        Ok(copies.read.get(&hash(source)?).copied())
+        Ok(copies.read.get(&content_hash(source)?).copied())
     }
-}
-
-fn hash(path: &Path) -> io::Result<[u8; 32]> {
-    struct Hasher(Sha256);
-    impl io::Write for Hasher {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.update(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut hasher = Hasher(Sha256::new());
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hasher.0.finalize().into())
 }

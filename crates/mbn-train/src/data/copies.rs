@@ -2,16 +2,15 @@
 //! with the same bytes.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use mbn_data::{ImageSource, Splits};
-use mbn_files::FileId;
+use mbn_data::Splits;
+use mbn_files::{FileId, content_hash};
 use mbn_spec::text::{counted, listed};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use sha2::{Digest, Sha256};
 
 /// Pairs that a warning shows before it counts the others.
 const SHOWN: usize = 3;
@@ -19,13 +18,13 @@ const SHOWN: usize = 3;
 const END: u64 = 4096;
 
 /// What tells most files apart without reading them as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Print {
     bytes: u64,
     /// Hash of the last bytes.
     end: u64,
-    /// The file itself, whatever its names, where the system numbers files.
-    identity: Option<(u64, u64)>,
+    /// The file itself, whatever its names.
+    identity: Option<FileId>,
 }
 
 impl Print {
@@ -42,24 +41,9 @@ impl Print {
         Some(Self {
             bytes,
             end: hash.finish(),
-            identity: identity(&metadata),
+            identity: FileId::existing(path, &metadata),
         })
     }
-}
-
-#[cfg(unix)]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "other systems do not number files in a way that Rust knows"
-)]
-fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity(_: &Metadata) -> Option<(u64, u64)> {
-    None
 }
 
 /// An image of a data set.
@@ -98,14 +82,8 @@ impl Prints {
             let files = [&data.train, &data.test].map(|part| FileId::of_existing(part.path(0)));
             return files.contains(&Some(file));
         }
-        let Some(print) = Print::of(path) else {
-            return false;
-        };
-        let is_same = |part: &dyn ImageSource, (index, found): &(usize, Print)| {
-            *found == print && FileId::of_existing(part.path(*index)).as_ref() == Some(&file)
-        };
-        self.train.iter().any(|found| is_same(&*data.train, found))
-            || self.test.iter().any(|found| is_same(&*data.test, found))
+        let mut prints = self.train.iter().chain(&self.test);
+        prints.any(|(_, print)| print.identity.as_ref() == Some(&file))
     }
 
     /// Warns about test images that are training images too, and about pictures with several labels.
@@ -140,7 +118,7 @@ impl Prints {
 
     /// Groups of images with the same bytes, if they are of both parts or of several classes.
     fn same_pictures(&self, data: &Splits) -> Vec<Vec<Image>> {
-        let mut alike: HashMap<(u64, u64), Vec<(Image, Print)>> = HashMap::new();
+        let mut alike: HashMap<(u64, u64), Vec<(Image, &Print)>> = HashMap::new();
         for (is_test, part, prints) in [(false, &data.train, &self.train), (true, &data.test, &self.test)] {
             for (index, print) in prints {
                 let image = Image {
@@ -151,7 +129,7 @@ impl Prints {
                 alike
                     .entry((print.bytes, print.end))
                     .or_default()
-                    .push((image, *print));
+                    .push((image, print));
             }
         }
         let alike: Vec<_> = alike
@@ -178,11 +156,11 @@ fn matters(images: impl Iterator<Item = Image> + Clone) -> bool {
 }
 
 /// Divides images whose files are of one size and end by their whole content. Reads each file once, and none that are one file.
-fn by_content(group: &[(Image, Print)], data: &Splits) -> Vec<Vec<Image>> {
-    let mut of_file: HashMap<(u64, u64), Vec<Image>> = HashMap::new();
+fn by_content(group: &[(Image, &Print)], data: &Splits) -> Vec<Vec<Image>> {
+    let mut of_file: HashMap<&FileId, Vec<Image>> = HashMap::new();
     let mut others = Vec::new();
     for (image, print) in group {
-        match print.identity {
+        match &print.identity {
             Some(identity) => of_file.entry(identity).or_default().push(*image),
             None => others.push(vec![*image]),
         }
@@ -194,7 +172,9 @@ fn by_content(group: &[(Image, Print)], data: &Splits) -> Vec<Vec<Image>> {
     }
     let mut of_content: HashMap<[u8; 32], Vec<Image>> = HashMap::new();
     for images in files {
-        let content = images.first().and_then(|image| content(image.path(data)));
+        let content = images
+            .first()
+            .and_then(|image| content_hash(image.path(data)).ok());
         if let Some(content) = content {
             of_content.entry(content).or_default().extend(images);
         }
@@ -202,19 +182,6 @@ fn by_content(group: &[(Image, Print)], data: &Splits) -> Vec<Vec<Image>> {
     let mut groups: Vec<_> = of_content.into_values().collect();
     groups.iter_mut().for_each(|images| images.sort());
     groups
-}
-
-/// SHA-256 of a file that can still be read.
-fn content(path: &Path) -> Option<[u8; 32]> {
-    let mut file = File::open(path).ok()?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).ok()? {
-            0 => return Some(hash.finalize().into()),
-            read => hash.update(&buffer[..read]),
-        }
-    }
 }
 
 /// Each test image that is a training image, with the first such image.

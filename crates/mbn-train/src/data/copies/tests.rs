@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use mbn_data::ImageSource;
+
 use super::*;
 
 /// A data set of these files, each with its content.
