@@ -62,7 +62,7 @@ pub use loader::{
     BadPictures, Batch, BatchPart, Epoch, Example, Loader, LoaderConfig, LoaderError, Order, Unusable,
 };
 pub use normalize::{Normalizer, normalize_into};
-pub use panics::caught;
+pub use panics::{caught, hide_caught_panics};
 pub use picture::Picture;
 pub use picture_files::{LeftOut, is_picture_name};
 pub use random::{sample_stream, shuffled};

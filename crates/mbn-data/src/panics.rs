@@ -1,29 +1,28 @@
-//! Turns the panic of a library that decodes into an error, and keeps its message from being printed.
+//! Turns the panic of a library that decodes into an error, and lets a program keep its message from being printed.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
-use std::thread;
 
 thread_local! {
     /// Whether this thread is in a decoder whose panics are caught.
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls a decoder, which may panic at damaged content: one bad file must not end a batch. `None` if it does, and then only the log of
-/// level `debug` has its message. What the decoder has changed must not be used afterwards.
+/// Calls a decoder, which may panic at damaged content: one bad file must not end a batch. `None` if it does.
+/// What the decoder has changed must not be used afterwards. The message is printed, as of every panic, unless the program has called
+/// [`hide_caught_panics`].
 pub fn caught<T>(decode: impl FnOnce() -> T) -> Option<T> {
-    if !thread::panicking() {
-        print_no_guarded_panics();
-    }
     let before = IS_GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(decode));
     IS_GUARDED.set(before);
     result.ok()
 }
 
-/// Puts a hook before the one that prints panics. It passes on those of other threads and of other code.
-fn print_no_guarded_panics() {
+/// Sends the messages of panics that [`caught`] turns into `None` to the log, at level `debug`. It changes what the whole process
+/// does at a panic ([`std::panic::set_hook`]): that is for a program to decide, at its start. Panics of other code go to the hook
+/// that was set before.
+pub fn hide_caught_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let print = panic::take_hook();
@@ -37,6 +36,7 @@ fn print_no_guarded_panics() {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::thread;
 
     use super::*;
 
@@ -44,6 +44,8 @@ mod tests {
     const CHILD: &str = "MBN_TEST_PANICS";
 
     fn panics_of_decoders_and_others() {
+        hide_caught_panics();
+        hide_caught_panics();
         assert_eq!(caught(|| 3), Some(3));
         let caught_one = caught(|| {
             assert_eq!(caught::<()>(|| panic!("not shown, twice")), None);

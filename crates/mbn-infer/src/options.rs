@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod cuda;
 mod files;
 mod parts;
 mod validation;
@@ -19,6 +20,7 @@ use crate::output::{Extra, Form, OutputFormat};
 use crate::shard::ShardArg;
 
 pub use bench::{BenchFormat, BenchOptions};
+pub use cuda::CudaArgs;
 pub use values::{BadImages, CudnnSearchName, EngineKind, ParityScope};
 
 const EXAMPLES: &str = "\
@@ -225,29 +227,12 @@ pub struct Options {
     )]
     pub device: DeviceArgs,
 
-    /// Let products of float32 round to TF32 (11 bits), which is faster
-    #[arg(long, help_heading = "CUDA")]
-    pub tf32: bool,
-
-    /// How cuDNN's algorithms are chosen [default: heuristic]
-    #[arg(long, value_enum, help_heading = "CUDA")]
-    pub cudnn_search: Option<CudnnSearchName>,
-
-    /// Record the network's kernels as a CUDA graph and replay it
-    #[arg(long, help_heading = "CUDA")]
-    pub cuda_graph: bool,
-
-    /// Keep values with channels last (NHWC) in convolutions, the layout of tensor cores
-    #[arg(long, help_heading = "CUDA")]
-    pub prefer_nhwc: bool,
-
-    /// Let cuDNN add a convolution's bias in the convolution's own kernel
-    #[arg(long, help_heading = "CUDA")]
-    pub fuse_conv_bias: bool,
-
-    /// Folder of NVIDIA's libraries, or a Python environment that has them
-    #[arg(long, value_name = "DIR", help_heading = "CUDA")]
-    pub cuda_libs: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "CUDA")]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub cuda: CudaArgs,
 
     #[command(flatten)]
     #[expect(
@@ -310,38 +295,6 @@ impl Options {
             return true;
         };
         probabilities.iter().any(|probability| *probability >= threshold)
-    }
-
-    /// An option for ONNX Runtime's CUDA provider alone, if one is given.
-    fn provider_option(&self) -> Option<&'static str> {
-        let given = [
-            (self.cudnn_search.is_some(), "--cudnn-search"),
-            (self.cuda_graph, "--cuda-graph"),
-            (self.prefer_nhwc, "--prefer-nhwc"),
-            (self.fuse_conv_bias, "--fuse-conv-bias"),
-            (self.cuda_libs.is_some(), "--cuda-libs"),
-        ];
-        given.into_iter().find_map(|(given, name)| given.then_some(name))
-    }
-
-    /// The given options that only affect CUDA devices, followed by `has` or `have`.
-    pub fn cuda_settings(&self) -> Option<String> {
-        let given = [
-            (self.tf32, "`--tf32`"),
-            (self.cudnn_search.is_some(), "`--cudnn-search`"),
-            (self.cuda_graph, "`--cuda-graph`"),
-            (self.prefer_nhwc, "`--prefer-nhwc`"),
-            (self.fuse_conv_bias, "`--fuse-conv-bias`"),
-        ];
-        let names: Vec<_> = given
-            .iter()
-            .filter_map(|(given, name)| given.then_some(*name))
-            .collect();
-        match names.len() {
-            0 => None,
-            1 => Some(format!("{} has", names[0])),
-            _ => Some(format!("{} have", names.join(", "))),
-        }
     }
 }
 

@@ -37,6 +37,7 @@ const UNCERTAIN: &str = "uncertain";
 /// The options, the model, the engine or the output cannot be used. An image that cannot be used is not an error: it is
 /// reported, and makes the outcome [`Outcome::Partial`].
 pub fn run(mut options: Options) -> Result<Outcome> {
+    mbn_data::hide_caught_panics();
     if let Some(Command::Bench(bench)) = &options.command {
         return bench::run(bench);
     }

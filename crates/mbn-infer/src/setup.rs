@@ -128,7 +128,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         log::info!("device: {device}");
     }
     if !loaded.on_cuda
-        && let Some(settings) = options.cuda_settings()
+        && let Some(settings) = options.cuda.given()
     {
         log::warn!("{settings} no effect, since no CUDA device is used");
     }

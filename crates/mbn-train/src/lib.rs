@@ -37,6 +37,7 @@ use crate::trainer::Trainer;
 /// # Errors
 /// Why training cannot start or continue, with the file concerned and what to do.
 pub fn run(mut options: Options) -> Result<Outcome> {
+    mbn_data::hide_caught_panics();
     if let Some(Command::Report { runs }) = &options.command {
         return report::print(runs);
     }

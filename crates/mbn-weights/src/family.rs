@@ -1,12 +1,13 @@
 //! What a family of weight files is, and how a file of any family becomes a state dict.
 
+mod fit;
+mod stored;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use mbn_spec::text::counted;
-use mbn_spec::{
-    Alpha, Architecture, Metadata, Preprocess, STEM_CHANNELS, TensorKind, TensorRole, TensorSpec, Variant,
-};
+use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, TensorSpec, Variant};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -16,6 +17,9 @@ use crate::contents::{Head, Source, Taken, WeightFile};
 use crate::error::Problem;
 use crate::views::Views;
 use crate::{Adaptation, MismatchError, Weights, WeightsErrorKind, values};
+use fit::is_classifier;
+
+pub(crate) use stored::Stored;
 
 /// Reads a folder's description of the weights in it, given the usual preprocessing.
 type ReadBeside = fn(&Path, Preprocess) -> Result<Described, BesideError>;
@@ -34,53 +38,6 @@ pub(crate) struct Family {
     pub plain_name: fn(&str) -> String,
     /// Where the file keeps a tensor; `None` for a counter, if the family has none.
     pub stored: fn(&TensorSpec) -> Option<Stored>,
-}
-
-/// Where a file keeps a tensor of the state dict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub name: String,
-    /// In the file's order of dimensions.
-    pub shape: Vec<usize>,
-    /// For each dimension in the state dict, its index in the file. Dimensions left out have size 1.
-    pub order: Vec<usize>,
-}
-
-impl Stored {
-    /// A tensor that differs from the state dict's in name only.
-    pub fn same(name: impl Into<String>, spec: &TensorSpec) -> Self {
-        Self {
-            name: name.into(),
-            shape: spec.shape.clone(),
-            order: (0..spec.shape.len()).collect(),
-        }
-    }
-
-    /// The file's values as float32, in the state dict's order.
-    fn floats(&self, view: &TensorView) -> Vec<f32> {
-        let values = values::floats(view);
-        if self.order.iter().copied().eq(0..self.shape.len()) {
-            return values;
-        }
-        self.offsets().into_iter().map(|i| values[i]).collect()
-    }
-
-    /// For each value of the state dict's tensor, its position in the file's.
-    fn offsets(&self) -> Vec<usize> {
-        let mut strides = vec![1; self.shape.len()];
-        for i in (1..strides.len()).rev() {
-            strides[i - 1] = strides[i] * self.shape[i];
-        }
-        let mut offsets = vec![0];
-        for &dim in &self.order {
-            let (steps, stride) = (0..self.shape[dim], strides[dim]);
-            offsets = offsets
-                .iter()
-                .flat_map(|offset| steps.clone().map(move |step| offset + step * stride))
-                .collect();
-        }
-        offsets
-    }
 }
 
 /// Where a file comes from, and what it is read for.
@@ -250,77 +207,6 @@ impl Family {
         }
         Ok(())
     }
-
-    fn find<'v, 'a>(&self, views: &'v Views<'a>, spec: &TensorSpec) -> Option<&'v TensorView<'a>> {
-        views.get(&(self.stored)(spec)?.name)
-    }
-
-    /// Every tensor that is missing or has another shape or type.
-    fn problems(&self, views: &Views, architecture: &Architecture, has_classifier: bool) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        for spec in architecture.tensors() {
-            if is_classifier(&spec) && !has_classifier {
-                continue;
-            }
-            let Some(stored) = (self.stored)(&spec) else {
-                continue;
-            };
-            let view = views.get(&stored.name);
-            let fits = match (spec.kind, view) {
-                (TensorKind::Counter, view) => view.is_none_or(values::is_counter),
-                (_, Some(view)) => {
-                    values::is_float(view.dtype()) && has_shape(&spec, view.shape(), &stored.shape)
-                }
-                (_, None) => false,
-            };
-            let dtype = match spec.kind {
-                TensorKind::Counter => Dtype::I64,
-                _ => Dtype::F32,
-            };
-            match view {
-                _ if fits => {}
-                None => problems.push(Problem::Missing(stored.name)),
-                Some(view) => {
-                    let (found, shape) = (view.dtype(), view.shape());
-                    problems.push(Problem::Other(format!(
-                        "`{}` is {found} {shape:?}, expected {dtype} {:?}",
-                        stored.name, stored.shape
-                    )));
-                }
-            }
-        }
-        problems
-    }
-
-    /// The network that best matches the tensors. The classifier gives the number of classes. The stem gives alpha; if
-    /// it does not, the metadata does, or else the alpha with the fewest problems to list.
-    fn nearest_architecture(&self, views: &Views, metadata: &Metadata) -> Architecture {
-        let outputs = |name: &str| self.outputs(views, name);
-        let named = metadata.classes.as_ref().map(Vec::len);
-        let classes = outputs("fc.bias").or_else(|| outputs("fc.weight")).or(named);
-        let of = |alpha| Architecture {
-            alpha,
-            classes: classes.unwrap_or(1),
-            variant: metadata.variant.unwrap_or(self.variant),
-        };
-        let alphas = Alpha::ALL.into_iter();
-        let stem = outputs("model.0.0.weight");
-        let by_stem = alphas
-            .clone()
-            .find(|alpha| Some(alpha.scale(STEM_CHANNELS)) == stem);
-        let alpha = by_stem
-            .or(metadata.alpha)
-            .or_else(|| alphas.min_by_key(|alpha| self.problems(views, &of(*alpha), true).len()));
-        of(alpha.unwrap_or(Alpha::One))
-    }
-
-    /// The outermost dimension of a tensor of the state dict, read from the file.
-    fn outputs(&self, views: &Views, name: &str) -> Option<usize> {
-        let mut specs = Architecture::new(Alpha::One, 1).tensors().into_iter();
-        let stored = (self.stored)(&specs.find(|spec| spec.name == name)?)?;
-        let dim = *stored.order.first()?;
-        views.get(&stored.name)?.shape().get(dim).copied()
-    }
 }
 
 /// Takes out of another program's metadata what the tensors contradict.
@@ -356,20 +242,6 @@ fn converted(views: &Views) -> Option<Adaptation> {
         .map(|dtype| dtype.to_string())
         .collect();
     (!types.is_empty()).then(|| Adaptation::Converted(types.into_iter().collect()))
-}
-
-fn is_classifier(spec: &TensorSpec) -> bool {
-    matches!(
-        spec.role,
-        TensorRole::ClassifierWeight | TensorRole::ClassifierBias
-    )
-}
-
-/// Whether a tensor has the expected shape. The classifier may be a 1x1 convolution or a matrix, whose values are in the same
-/// order.
-fn has_shape(spec: &TensorSpec, found: &[usize], expected: &[usize]) -> bool {
-    let sides = |shape: &[usize]| -> Vec<usize> { shape.iter().copied().filter(|side| *side != 1).collect() };
-    found == expected || (is_classifier(spec) && sides(found) == sides(expected))
 }
 
 #[cfg(test)]

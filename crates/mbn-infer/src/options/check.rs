@@ -36,6 +36,6 @@ impl Options {
             || self.parity.is_some_and(|scope| scope != ParityScope::Off)
             || self.tolerance.is_some()
             || self.output_name.is_some()
-            || self.provider_option().is_some()
+            || self.cuda.provider_option().is_some()
     }
 }

@@ -43,10 +43,10 @@ impl Options {
             return wrong("`--features` needs `--format json` or `csv`");
         }
         let on_cpu = self.device.device == DeviceChoice::Cpu;
-        if self.tf32 && on_cpu {
+        if self.cuda.tf32 && on_cpu {
             return wrong("`--tf32` has no effect with `--device cpu`");
         }
-        if let Some(option) = self.provider_option() {
+        if let Some(option) = self.cuda.provider_option() {
             if self.engine == Some(EngineKind::Candle) {
                 return wrong(&format!("`{option}` has no effect with `--engine candle`"));
             }

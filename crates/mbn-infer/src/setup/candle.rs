@@ -24,7 +24,7 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
         (None, None) => String::new(),
     };
     let device = opened.device;
-    mbn_ops::allow_tf32(options.tf32);
+    mbn_ops::allow_tf32(options.cuda.tf32);
     let integers = model.integers().filter(|_| options.weights.is_none());
     let mut other_weights = None;
     let engine = match integers {

@@ -106,14 +106,14 @@ fn on_cuda(task: &Task<'_>, source: &ModelSource, device: usize) -> Result<Loade
     } = task;
     let cuda = CudaOptions {
         device,
-        tf32: options.tf32,
-        search: options.cudnn_search.map(Into::into).unwrap_or_default(),
-        graph: options.cuda_graph,
-        prefer_nhwc: options.prefer_nhwc,
-        fuse_conv_bias: options.fuse_conv_bias,
+        tf32: options.cuda.tf32,
+        search: options.cuda.cudnn_search.map(Into::into).unwrap_or_default(),
+        graph: options.cuda.cuda_graph,
+        prefer_nhwc: options.cuda.prefer_nhwc,
+        fuse_conv_bias: options.cuda.fuse_conv_bias,
     };
     let cuda = cuda.suited_to(model.precision());
-    let folders = Folders::new(options.cuda_libs.as_deref());
+    let folders = Folders::new(options.cuda.cuda_libs.as_deref());
     let batch = options.cuda_batch_len();
     let network = CudaNetwork::load(task.runtime, source, reading, cuda, &folders, task.size, batch)?;
     log::info!("placement: {}", network.placement);

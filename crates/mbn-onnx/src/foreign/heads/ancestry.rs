@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::Head;
 use super::operators::is_product;
-use super::{Head, Scope};
+use super::scope::Scope;
 
 /// Values that are visited for an output. Large networks have a few thousand.
 const MAX_VALUES: usize = 1 << 17;

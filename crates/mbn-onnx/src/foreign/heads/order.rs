@@ -1,7 +1,7 @@
 //! Outputs whose values are not in the order of the classes.
 
-use super::operators::{keeps_order, reorders};
-use super::{MAX_STEPS, Scope, Scopes};
+use super::operators::{keeps_order, keeps_values, reorders};
+use super::scope::{MAX_STEPS, Scope, Scopes};
 use crate::proto::NodeProto;
 
 /// What puts the values of an output in another order than that of the classes.
@@ -86,7 +86,7 @@ fn follow(scope: &Scope<'_>, functions: &Scopes<'_>, value: &str, steps: &mut us
 /// The only input that is no constant; of those that only change a shape, the first.
 pub(super) fn changing<'a>(scope: &Scope<'_>, node: &'a NodeProto) -> Option<&'a str> {
     let first = node.input.first()?;
-    if super::keeps_values(node.op_type()) || ["Slice", "Split"].contains(&node.op_type()) {
+    if keeps_values(node.op_type()) || ["Slice", "Split"].contains(&node.op_type()) {
         return Some(first);
     }
     let is_computed = |value: &&String| match scope.producer(value) {

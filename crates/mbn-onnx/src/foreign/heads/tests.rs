@@ -1,5 +1,6 @@
 use super::*;
 use crate::builder::GraphBuilder;
+use crate::foreign::functions::FunctionProto;
 use crate::proto::{DataType, GraphProto, ModelProto};
 use crate::{Dim, TensorType};
 use prost::Message;
