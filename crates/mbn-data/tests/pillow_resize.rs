@@ -12,7 +12,8 @@ const BILINEAR_LEVELS: u8 = 1;
 /// The bicubic resize has Pillow's arithmetic.
 const BICUBIC_LEVELS: u8 = 0;
 
-const SIDES: [(u32, u32); 10] = [
+/// The last is so long that the bilinear resize goes along the width first at the larger size.
+const SIDES: [(u32, u32); 11] = [
     (1, 1),
     (1, 40),
     (37, 3),
@@ -23,6 +24,7 @@ const SIDES: [(u32, u32); 10] = [
     (500, 375),
     (17, 900),
     (1023, 769),
+    (60_000, 20),
 ];
 const SIZES: [usize; 2] = [32, 97];
 

@@ -80,6 +80,18 @@ pub enum DecodeErrorKind {
         /// Most pixels that are decoded.
         limit: u64,
     },
+    /// The picture is too wide or too high.
+    #[error("the {format} image has {width} x {height} pixels, expected at most {limit} along each side")]
+    TooLong {
+        /// The format found.
+        format: PictureFormat,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Most pixels along a side.
+        limit: u32,
+    },
     /// Decoding the picture takes too much memory.
     #[error(
         "decoding this {form}{format} image takes {} MB of memory, expected at most {} MB",

@@ -8,6 +8,8 @@ pub const DEFAULT_MAX_PIXELS: u64 = 1 << 28;
 /// Bytes that decoding one picture may take where a small file can ask for much, unless more pixels are allowed than
 /// [`DEFAULT_MAX_PIXELS`]: 134 million RGB pixels.
 const DEFAULT_MAX_BYTES: u64 = DEFAULT_MAX_PIXELS / 2 * 3;
+/// Most pixels along a side, libpng's limit. The weights of a resize take memory for each of them, whatever the other side is.
+const MAX_SIDE: u32 = 1_000_000;
 /// Largest picture file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
 
@@ -32,7 +34,7 @@ impl Limits {
         self.max_bytes
     }
 
-    /// Refuses a picture with too many pixels, or with none.
+    /// Refuses a picture with too many pixels, or with none, or one that is too long.
     pub(super) fn check_pixels(
         self,
         format: PictureFormat,
@@ -51,6 +53,14 @@ impl Limits {
                 width,
                 height,
                 limit: self.max_pixels,
+            });
+        }
+        if width.max(height) > MAX_SIDE {
+            return Err(DecodeErrorKind::TooLong {
+                format,
+                width,
+                height,
+                limit: MAX_SIDE,
             });
         }
         Ok(())

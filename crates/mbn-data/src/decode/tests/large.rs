@@ -52,6 +52,21 @@ fn bmp_files_wider_than_their_decoder_allows_are_refused_by_name() {
 }
 
 #[test]
+fn pictures_longer_than_a_million_pixels_are_refused() {
+    for (width, height) in [(1_000_001, 1), (1, 1_000_001)] {
+        for format in [ImageFormat::Png, ImageFormat::Tiff] {
+            let file = encode(picture(width, height), format);
+            for error in [decode_bytes(&file).unwrap_err(), check_bytes(&file).unwrap_err()] {
+                let expected = format!("image has {width} x {height} pixels, expected at most 1000000 along");
+                assert!(error.to_string().contains(&expected), "{error}");
+                assert!(!error.is_too_large(), "no option allows it");
+            }
+        }
+    }
+    assert!(decode_bytes(&encode(picture(1_000_000, 1), ImageFormat::Png)).is_ok());
+}
+
+#[test]
 fn the_limit_of_pixels_counts_in_every_format() {
     for format in PictureFormat::ALL {
         let file = file_of(format, picture(40, 30));
