@@ -16,7 +16,7 @@ use crate::location::Location;
 use crate::object::Object;
 use crate::ranges::Ranges;
 use crate::scheme::Scheme;
-use crate::store::{self, Store};
+use crate::store::{self, Bucket};
 use crate::stream::ObjectStream;
 use crate::threads::Threads;
 use crate::web_client::SharedClient;
@@ -28,7 +28,7 @@ pub struct Cloud(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     threads: Threads,
-    buckets: Mutex<HashMap<(Scheme, String), Arc<Store>>>,
+    buckets: Mutex<HashMap<(Scheme, String), Bucket>>,
     web: SharedClient,
     gate: Arc<Gate>,
 }
@@ -79,14 +79,14 @@ impl Cloud {
             Location::Key { bucket, key } | Location::Folder { bucket, key } => (bucket, key),
             Location::Pattern { bucket, pattern } => (bucket, pattern),
         };
-        let store = self.bucket(scheme, bucket, url)?;
+        let bucket = self.bucket(scheme, bucket, url)?;
         let base = &url[..url.len() - key.len()];
         let base = if base.ends_with('/') {
             base.to_owned()
         } else {
             format!("{base}/")
         };
-        let listing = |filter| Listing::start(self.0.threads.clone(), &store, &base, url, filter);
+        let listing = |filter| Listing::start(self.0.threads.clone(), &bucket, &base, url, filter);
         let filter = match &location {
             Location::Pattern { pattern, .. } => {
                 Filter::pattern(pattern).map_err(|why| CloudErrorKind::Pattern(why).of(url))?
@@ -96,7 +96,7 @@ impl Cloud {
                 let path = Path::parse(key).map_err(|why| CloudErrorKind::Name(why.to_string()).of(url))?;
                 let object = Object {
                     url: url.into(),
-                    store: Arc::clone(&store),
+                    store: Arc::clone(&bucket.store),
                     path,
                 };
                 let name = key.rsplit('/').next().unwrap_or_default();
@@ -149,17 +149,16 @@ impl Cloud {
         self.0.threads.runtime()
     }
 
-    fn bucket(&self, scheme: Scheme, bucket: &str, url: &str) -> Result<Arc<Store>, CloudError> {
+    fn bucket(&self, scheme: Scheme, bucket: &str, url: &str) -> Result<Bucket, CloudError> {
         let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (scheme, bucket.to_owned());
-        if let Some(store) = buckets.get(&key) {
-            return Ok(Arc::clone(store));
+        if let Some(known) = buckets.get(&key) {
+            return Ok(known.clone());
         }
         let _entered = self.runtime().enter();
         let made = store::bucket(scheme, bucket);
-        let store = made.map_err(|error| CloudErrorKind::Credentials(error.to_string()).of(url))?;
-        let store = Arc::new(store);
-        buckets.insert(key, Arc::clone(&store));
-        Ok(store)
+        let made = made.map_err(|error| CloudErrorKind::Credentials(error.to_string()).of(url))?;
+        buckets.insert(key, made.clone());
+        Ok(made)
     }
 }

@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use object_store::{Error, ObjectStoreExt};
-use tokio::task::JoinHandle;
 
 use crate::error::{CloudError, CloudErrorKind};
 use crate::gate::Ticket;
 use crate::object::Object;
-use crate::threads::Threads;
+use crate::threads::{Task, Threads};
 
 /// How often a transfer that broke off begins anew, where the store cannot continue it.
 const TRANSFERS: u32 = 4;
@@ -22,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Download {
     ticket: Arc<Ticket>,
     result: Slot,
-    task: JoinHandle<()>,
+    task: Task,
     url: Arc<str>,
     /// They fetch.
     _threads: Threads,
@@ -43,7 +42,7 @@ impl Download {
         let url = Arc::clone(&object.url);
         let task = {
             let (ticket, result) = (Arc::clone(&ticket), Arc::clone(&result));
-            threads.runtime().spawn(async move {
+            threads.spawn(async move {
                 let found = fetch(&object, &ticket, limit, &wake).await;
                 *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
                 wake();
@@ -80,12 +79,6 @@ impl Download {
     pub fn take(self) -> Result<Vec<u8>, CloudError> {
         let found = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
         found.unwrap_or_else(|| Err(CloudError::given_up(&self.url)))
-    }
-}
-
-impl Drop for Download {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

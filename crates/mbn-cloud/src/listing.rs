@@ -5,14 +5,13 @@ mod walk;
 use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
-use object_store::ObjectStore;
 use object_store::path::Path;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::error::{CloudError, CloudErrorKind};
 use crate::object::Object;
-use crate::store::Store;
-use crate::threads::Threads;
+use crate::store::Bucket;
+use crate::threads::{Task, Threads};
 use walk::Walk;
 
 /// Objects that wait: as many as stores list at once.
@@ -47,6 +46,7 @@ pub struct Listing {
     url: String,
     is_empty: bool,
     is_over: bool,
+    _task: Task,
     /// They list.
     _threads: Threads,
 }
@@ -95,22 +95,21 @@ impl Filter {
 }
 
 impl Listing {
-    pub(crate) fn start(threads: Threads, store: &Arc<Store>, base: &str, url: &str, filter: Filter) -> Self {
+    pub(crate) fn start(threads: Threads, bucket: &Bucket, base: &str, url: &str, filter: Filter) -> Self {
         let (sender, found) = channel(AHEAD);
-        let (store, base, own) = (Arc::clone(store), base.to_owned(), filter.clone());
+        let (bucket, base, own) = (bucket.clone(), base.to_owned(), filter.clone());
         let given: Arc<str> = url.into();
-        threads.runtime().spawn(async move {
+        let task = threads.spawn(async move {
+            let store = bucket.store;
             let failed =
                 |error: &object_store::Error| Err(CloudError::new(&given, store.has_credentials, error));
             let prefix = Path::parse(own.prefix.trim_end_matches('/'));
             let prefix = match prefix {
-                Ok(prefix) => prefix,
+                Ok(prefix) if prefix.as_ref().is_empty() => String::new(),
+                Ok(prefix) => format!("{prefix}/"),
                 Err(error) => return drop(sender.send(failed(&error.into())).await),
             };
-            let mut objects = Walk::start(|last: Option<&Path>| match last {
-                Some(last) => store.store.list_with_offset(Some(&prefix), last),
-                None => store.store.list(Some(&prefix)),
-            });
+            let mut objects = Walk::start(bucket.pages, prefix);
             let is_broken = |error: &object_store::Error| {
                 let error = CloudError::new(&given, store.has_credentials, error);
                 matches!(error.kind, CloudErrorKind::Broken(_))
@@ -149,6 +148,7 @@ impl Listing {
             url: url.to_owned(),
             is_empty: true,
             is_over: false,
+            _task: task,
             _threads: threads,
         }
     }

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
-use tokio::task::JoinHandle;
 
 use crate::error::{CloudError, CloudErrorKind};
 use crate::object::Object;
 use crate::stream::Trouble;
-use crate::threads::Threads;
+use crate::threads::{Task, Threads};
 
 /// Bytes of a block.
 const BLOCK: u64 = 4 << 20;
@@ -28,14 +27,18 @@ pub struct Ranges {
     /// Shows that it is still the same object, if the store has such tags.
     tag: Option<String>,
     threads: Threads,
-    blocks: Mutex<BTreeMap<u64, Block>>,
+    blocks: Mutex<BTreeMap<u64, Arc<Block>>>,
     trouble: Trouble,
 }
 
+/// A block, for which each of those that want it may wait. It is given up when nobody does any more.
 #[derive(Debug)]
-enum Block {
-    Coming(JoinHandle<Result<Bytes, CloudError>>),
-    Here(Bytes),
+struct Block(Mutex<Content>);
+
+#[derive(Debug)]
+enum Content {
+    Coming(Task<Result<Bytes, CloudError>>),
+    Known(Result<Bytes, CloudError>),
 }
 
 impl Ranges {
@@ -105,30 +108,44 @@ impl Ranges {
     }
 
     fn block(&self, number: u64) -> Result<Bytes, CloudError> {
-        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = (self.len - 1) / BLOCK;
-        let wanted = number..=last.min(number + AHEAD);
-        // The block before may be needed again, by a page that ends in it.
-        blocks.retain(|found, _| *found + 1 >= number && found <= wanted.end());
-        for number in wanted {
-            blocks.entry(number).or_insert_with(|| self.fetch(number));
-        }
-        let found = match blocks.remove(&number) {
-            Some(Block::Here(bytes)) => bytes,
-            Some(Block::Coming(task)) => {
-                let given_up = |_| Err(CloudError::given_up(self.object.url()));
-                self.threads.runtime().block_on(task).unwrap_or_else(given_up)?
+        let block = self.wanted(number);
+        let found = block.wait(&self.threads, &self.object);
+        if found.is_err() {
+            // Whoever wants it next asks anew.
+            let mut blocks = self.blocks();
+            if blocks
+                .get(&number)
+                .is_some_and(|other| Arc::ptr_eq(other, &block))
+            {
+                blocks.remove(&number);
             }
-            None => Bytes::new(),
-        };
-        blocks.insert(number, Block::Here(found.clone()));
-        Ok(found)
+        }
+        found
     }
 
-    fn fetch(&self, number: u64) -> Block {
+    /// The block, which comes, as do those behind it. Those before it are given up.
+    fn wanted(&self, number: u64) -> Arc<Block> {
+        let mut blocks = self.blocks();
+        let last = (self.len - 1) / BLOCK;
+        let ahead = number + 1..=last.min(number + AHEAD);
+        // The block before may be needed again, by a page that ends in it.
+        blocks.retain(|found, _| *found + 1 >= number && found <= ahead.end());
+        let mut come = |number| Arc::clone(blocks.entry(number).or_insert_with(|| self.fetch(number)));
+        let block = come(number);
+        for number in ahead {
+            come(number);
+        }
+        block
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Block>>> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fetch(&self, number: u64) -> Arc<Block> {
         let (object, tag, start) = (self.object.clone(), self.tag.clone(), number * BLOCK);
         let end = self.len.min(start + BLOCK);
-        Block::Coming(self.threads.runtime().spawn(async move {
+        let task = self.threads.spawn(async move {
             let options = part(start..end);
             let got = object.store.store.get_opts(&object.path, options).await;
             let got = got.map_err(|error| object.error(&error))?;
@@ -136,7 +153,21 @@ impl Ranges {
                 return Err(CloudErrorKind::Replaced.of(object.url()));
             }
             got.bytes().await.map_err(|error| object.broken(&error))
-        }))
+        });
+        Arc::new(Block(Mutex::new(Content::Coming(task))))
+    }
+}
+
+impl Block {
+    fn wait(&self, threads: &Threads, object: &Object) -> Result<Bytes, CloudError> {
+        let mut content = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match &mut *content {
+            Content::Known(found) => return found.clone(),
+            Content::Coming(task) => threads.runtime().block_on(task.end()),
+        };
+        let found = found.unwrap_or_else(|_| Err(CloudError::given_up(object.url())));
+        *content = Content::Known(found.clone());
+        found
     }
 }
 
@@ -169,40 +200,98 @@ fn part(range: Range<u64>) -> GetOptions {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
 
-    use object_store::ObjectStore;
     use object_store::memory::InMemory;
     use object_store::path::Path;
+    use object_store::throttle::{ThrottleConfig, ThrottledStore};
 
     use super::*;
     use crate::store::Store;
 
-    #[test]
-    fn parts_of_two_objects_are_not_mixed() {
-        let threads = Threads::start().unwrap();
-        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        let path = Path::from("a");
-        let put = |byte: u8, len: u64| {
-            let content = vec![byte; usize::try_from(len).unwrap()];
-            let put = store.put(&path, content.into());
-            threads.runtime().block_on(put).unwrap();
-        };
-        let len = (AHEAD + 3) * BLOCK;
-        put(1, len);
+    /// A store with an object of so many blocks, and the object. Its bytes are all `1`.
+    fn object(threads: &Threads, blocks: u64) -> (Arc<ThrottledStore<InMemory>>, Object) {
+        let store = Arc::new(ThrottledStore::new(InMemory::new(), ThrottleConfig::default()));
         let object = Object {
             url: "s3://bucket/a".into(),
             store: Arc::new(Store {
-                store: Arc::clone(&store),
+                store: Arc::<ThrottledStore<InMemory>>::clone(&store),
                 has_credentials: true,
             }),
-            path: path.clone(),
+            path: Path::from("a"),
         };
+        put(threads, &store, 1, blocks * BLOCK);
+        (store, object)
+    }
+
+    fn put(threads: &Threads, store: &impl ObjectStore, byte: u8, len: u64) {
+        let content = vec![byte; usize::try_from(len).unwrap()];
+        let (path, content) = (Path::from("a"), content.into());
+        threads.runtime().block_on(store.put(&path, content)).unwrap();
+    }
+
+    #[test]
+    fn parts_of_two_objects_are_not_mixed() {
+        let threads = Threads::start().unwrap();
+        let (store, object) = object(&threads, AHEAD + 3);
+        let len = (AHEAD + 3) * BLOCK;
         let ranges = Ranges::open(object, threads.clone()).unwrap();
         assert_eq!(ranges.len(), len);
         assert!(ranges.read(BLOCK - 1, 2).unwrap().iter().all(|byte| *byte == 1));
-        put(2, len + 1);
-        let error = ranges.read(len - 2, 2).unwrap_err().to_string();
-        assert!(error.contains("another object took its place"), "{error}");
+        put(&threads, &store, 2, len + 1);
+        for _ in 0..2 {
+            let error = ranges.read(len - 2, 2).unwrap_err().to_string();
+            assert!(error.contains("another object took its place"), "{error}");
+        }
+    }
+
+    /// Whether it is so before long.
+    fn comes_true(is_so: impl Fn() -> bool) -> bool {
+        (0..1000).any(|_| {
+            let is_so = is_so();
+            if !is_so {
+                thread::sleep(Duration::from_millis(10));
+            }
+            is_so
+        })
+    }
+
+    #[test]
+    fn what_nobody_wants_any_more_is_not_fetched() {
+        let threads = Threads::start().unwrap();
+        let (store, object) = object(&threads, 3 * (AHEAD + 3));
+        let ranges = Ranges::open(object.clone(), threads).unwrap();
+        store.config_mut(|config| config.wait_get_per_call = Duration::from_secs(3600));
+        // Each request holds the store, as do the object and those who read it.
+        let are_asked = |requests: u64| {
+            let holders = usize::try_from(2 + requests).unwrap();
+            comes_true(|| Arc::strong_count(&object.store) == holders)
+        };
+        ranges.wanted(0);
+        assert!(are_asked(1 + AHEAD));
+        ranges.wanted(2 * (AHEAD + 3));
+        assert!(are_asked(1 + AHEAD));
+        drop(ranges);
+        assert!(comes_true(|| Arc::strong_count(&object.store) == 1));
+    }
+
+    #[test]
+    fn waiting_for_one_block_keeps_nobody_from_another() {
+        let threads = Threads::start().unwrap();
+        let (_, object) = object(&threads, 3);
+        let ranges = Arc::new(Ranges::open(object, threads.clone()).unwrap());
+        let (come, comes) = tokio::sync::oneshot::channel();
+        let task = threads.spawn(async { Ok(comes.await.unwrap()) });
+        let block = Arc::new(Block(Mutex::new(Content::Coming(task))));
+        ranges.blocks().insert(1, Arc::clone(&block));
+        let waiting = {
+            let ranges = Arc::clone(&ranges);
+            thread::spawn(move || ranges.read(BLOCK, 1))
+        };
+        assert!(comes_true(|| block.0.try_lock().is_err()));
+        assert_eq!(*ranges.read(0, 1).unwrap(), [1]);
+        come.send(Bytes::from_static(&[2])).unwrap();
+        assert_eq!(*waiting.join().unwrap().unwrap(), [2]);
     }
 }

@@ -7,6 +7,7 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
+use object_store::list::PaginatedListStore;
 use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, Error, ObjectStore, Result, RetryConfig};
 
 use crate::scheme::Scheme;
@@ -62,6 +63,19 @@ const PATIENCE: [(ClientConfigKey, &str); 2] = [
     (ClientConfigKey::ReadTimeout, "30 seconds"),
 ];
 
+/// A store that lists its objects page by page.
+pub(crate) trait Paged: ObjectStore + PaginatedListStore {}
+
+impl<T: ObjectStore + PaginatedListStore> Paged for T {}
+
+/// A bucket.
+#[derive(Clone, Debug)]
+pub(crate) struct Bucket {
+    pub(crate) store: Arc<Store>,
+    /// The same, for lists.
+    pub(crate) pages: Arc<dyn Paged>,
+}
+
 /// A bucket, or a file on a web server.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -71,8 +85,8 @@ pub(crate) struct Store {
 }
 
 /// Connects to a bucket.
-pub(crate) fn bucket(scheme: Scheme, bucket: &str) -> Result<Store> {
-    let (store, variables): (Arc<dyn ObjectStore>, &[&str]) = match scheme {
+pub(crate) fn bucket(scheme: Scheme, bucket: &str) -> Result<Bucket> {
+    let (pages, variables): (Arc<dyn Paged>, &[&str]) = match scheme {
         Scheme::S3 => {
             let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
             let builder = PATIENCE.into_iter().fold(builder, |builder, (key, value)| {
@@ -103,9 +117,13 @@ pub(crate) fn bucket(scheme: Scheme, bucket: &str) -> Result<Store> {
             });
         }
     };
-    Ok(Store {
-        store,
+    let store = Store {
+        store: Arc::<dyn Paged>::clone(&pages),
         has_credentials: variables.iter().any(|name| std::env::var_os(name).is_some()),
+    };
+    Ok(Bucket {
+        store: Arc::new(store),
+        pages,
     })
 }
 

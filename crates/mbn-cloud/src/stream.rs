@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::error::CloudError;
 use crate::object::Object;
-use crate::threads::Threads;
+use crate::threads::{Task, Threads};
 
 /// Pieces that wait, of some kilobytes each.
 const AHEAD: usize = 256;
@@ -48,6 +48,7 @@ pub struct ObjectStream {
     trouble: Trouble,
     url: Arc<str>,
     is_over: bool,
+    _task: Task,
     /// They fetch the pieces.
     _threads: Threads,
 }
@@ -122,7 +123,7 @@ impl ObjectStream {
     pub(crate) fn start(object: Object, threads: Threads) -> Self {
         let (sender, pieces) = channel(AHEAD);
         let url = Arc::clone(&object.url);
-        threads.runtime().spawn(async move {
+        let task = threads.spawn(async move {
             let mut transfer = match Transfer::start(object).await {
                 Ok(transfer) => transfer,
                 Err(error) => return drop(sender.send(Err(error)).await),
@@ -142,6 +143,7 @@ impl ObjectStream {
             trouble: Trouble::default(),
             url,
             is_over: false,
+            _task: task,
             _threads: threads,
         }
     }

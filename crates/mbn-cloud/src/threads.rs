@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::{JoinError, JoinHandle};
 
 /// How many wait for servers.
 const THREADS: usize = 2;
@@ -42,6 +43,33 @@ impl Threads {
 
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
+    }
+
+    /// Starts something that goes on until nobody has the task any more.
+    pub(crate) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
+        Task(self.runtime.spawn(work))
+    }
+}
+
+/// Something that the threads do, unless it is dropped before its end.
+#[derive(Debug)]
+pub(crate) struct Task<T = ()>(JoinHandle<T>);
+
+impl<T> Task<T> {
+    /// Whether it has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+
+    /// Waits for its end, once.
+    pub(crate) async fn end(&mut self) -> Result<T, JoinError> {
+        (&mut self.0).await
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -1,23 +1,19 @@
 //! Pictures in a tar archive, one after another as they come: the archive is never searched, so it may come from a pipe.
 
+mod head;
+
 use std::ffi::OsString;
 use std::io::{self, Read};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use head::{BLOCK, Head, is_header};
 use mbn_files::FileKind;
-use tar::{Archive, EntryType, Header};
+use tar::EntryType;
 
 use crate::decode::{DecodeErrorKind, MAX_FILE_BYTES};
 use crate::file_kind::FIRST_BYTES;
 use crate::input_paths::{CollectError, CollectErrorKind};
 use crate::picture_files::{LeftOut, Reason, name_of, normal_parts, reason_by_name};
-
-/// Archives consist of blocks of this many bytes.
-const BLOCK: u64 = 512;
-
-/// Where the checksum is in a header. It is the sum of all bytes, with spaces in its own place.
-const CHECKSUM: Range<usize> = 148..156;
 
 /// A picture in an archive, or in another file that holds several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +26,7 @@ pub struct Embedded {
 
 /// Reads the pictures of a tar archive. Of its entries it takes those that [`crate::Pictures`] would take of a folder.
 pub struct TarPictures<R> {
-    content: Counted<R>,
+    content: Blocks<R>,
     /// The archive's own path.
     archive: PathBuf,
     left_out: LeftOut,
@@ -39,16 +35,15 @@ pub struct TarPictures<R> {
     is_empty: bool,
 }
 
-struct Counted<R> {
+struct Blocks<R> {
     inner: R,
-    read: u64,
     /// The first block, as far as it was read.
     first: Vec<u8>,
     /// A block that was read already, and comes next.
     ahead: Option<Vec<u8>>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for Blocks<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = match self.ahead.take() {
             Some(mut ahead) => {
@@ -59,7 +54,6 @@ impl<R: Read> Read for Counted<R> {
             }
             None => self.inner.read(into)?,
         };
-        self.read += n as u64;
         let missing = (BLOCK as usize).saturating_sub(self.first.len());
         self.first.extend(into.iter().take(n.min(missing)));
         Ok(n)
@@ -81,9 +75,8 @@ impl<R: Read> TarPictures<R> {
     /// Reads the archive `content`, which messages call `archive`.
     pub fn new(content: R, archive: &Path) -> Self {
         Self {
-            content: Counted {
+            content: Blocks {
                 inner: content,
-                read: 0,
                 first: Vec::new(),
                 ahead: None,
             },
@@ -99,36 +92,29 @@ impl<R: Read> TarPictures<R> {
         self.left_out
     }
 
-    /// Reads one entry. Each has a reader of its own, which begins where the last entry ended.
+    /// Reads one entry.
     fn entry(&mut self) -> Result<Found, CollectErrorKind> {
-        let start = self.content.read;
-        let mut archive = Archive::new(&mut self.content);
-        let mut entries = archive.entries()?;
-        let Some(entry) = entries.next() else {
-            // A whole archive ends in blocks of zeros.
-            return match self.content.read - start {
-                0 => Err(CollectErrorKind::ArchiveEnds),
-                _ => self.after_end(),
-            };
+        let Some(head) = Head::read(&mut self.content)? else {
+            return self.after_end();
         };
-        let mut entry = entry?;
-        let (kind, size) = (entry.header().entry_type(), entry.size());
+        let (kind, size, padded) = (head.kind, head.size, head.padded()?);
         if kind.is_gnu_sparse() {
             return Err(io::Error::other("it has a sparse file, which is not read").into());
         }
-        let name = path_of(&entry.path_bytes());
+        let name = path_of(&head.name);
+        let mut content = self.content.by_ref().take(size);
         let mut bytes = Vec::new();
         if kind.is_file() && size <= MAX_FILE_BYTES {
-            entry.by_ref().take(FIRST_BYTES).read_to_end(&mut bytes)?;
+            content.by_ref().take(FIRST_BYTES).read_to_end(&mut bytes)?;
         }
         let mut taken = bytes.len() as u64;
         let mut found = self::found(&self.archive, &name, kind, size, &bytes);
         if let Found::Picture(picture) = &mut found {
-            entry.read_to_end(&mut bytes)?;
+            content.read_to_end(&mut bytes)?;
             taken = bytes.len() as u64;
             picture.bytes = bytes;
         }
-        let left = size.div_ceil(BLOCK) * BLOCK - taken;
+        let left = padded - taken;
         let mut rest = self.content.by_ref().take(left);
         match io::copy(&mut rest, &mut io::sink())? {
             skipped if skipped == left => Ok(found),
@@ -154,7 +140,6 @@ impl<R: Read> TarPictures<R> {
                 self.left_out.add_named(Reason::AfterEnd, name_of(&self.archive));
                 return Ok(Found::End);
             }
-            self.content.read -= BLOCK;
             self.content.ahead = Some(block);
             return Ok(Found::Nothing);
         }
@@ -209,16 +194,6 @@ fn of_no_archive(first: &[u8]) -> Option<CollectErrorKind> {
         Some(kind) => Some(CollectErrorKind::OtherThanArchive(kind)),
         None => is_whole.then_some(CollectErrorKind::NotAnArchive),
     }
-}
-
-/// Whether a block has the checksum of a header.
-fn is_header(block: &[u8]) -> bool {
-    let checksum = Header::from_byte_slice(block).cksum().ok();
-    let byte = |(at, byte): (usize, &u8)| match CHECKSUM.contains(&at) {
-        true => u32::from(b' '),
-        false => u32::from(*byte),
-    };
-    checksum == Some(block.iter().enumerate().map(byte).sum())
 }
 
 /// What an entry is, by its first bytes. A picture gets its content later.

@@ -266,6 +266,13 @@ fn the_cache_of_the_hubs_library_is_read() {
         found.name.to_string(),
         format!("hf:{REPOSITORY}@{COMMIT}:pytorch_model.bin")
     );
+    // It says no commit, and may be as large as the disk.
+    fs::write(
+        repository.join("refs/main"),
+        COMMIT.to_owned() + &" ".repeat(1 << 20),
+    )
+    .unwrap();
+    assert!(matches!(get(&hub, ""), Err(HubError::Offline { .. })));
 }
 
 #[test]

@@ -176,9 +176,9 @@ impl Write for PartialFile {
 }
 
 impl Drop for PartialFile {
-    /// Leaves no empty file. The lock is still held, so nobody else has written to it.
+    /// Leaves no empty file. The lock is still held, so nobody else writes to it; without one, somebody might.
     fn drop(&mut self) {
-        if !self.is_done && self.is_empty().unwrap_or(false) {
+        if self.is_locked && !self.is_done && self.is_empty().unwrap_or(false) {
             let _ = fs::remove_file(&self.partial);
         }
     }
@@ -220,7 +220,8 @@ fn has_no_locks(error: &io::Error) -> bool {
         || (NO_LOCK_SERVICE.is_some() && error.raw_os_error() == NO_LOCK_SERVICE)
 }
 
-fn still_has_its_name(file: &File, name: &Path) -> io::Result<bool> {
+/// Whether a file has not been renamed or removed since it was opened as `name`.
+pub(crate) fn still_has_its_name(file: &File, name: &Path) -> io::Result<bool> {
     match Handle::from_path(name) {
         Ok(named) => Ok(named == Handle::from_file(file.try_clone()?)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

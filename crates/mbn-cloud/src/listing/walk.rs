@@ -1,55 +1,67 @@
-//! The pages of a listing, which goes on where a connection ends early.
+//! The pages of a listing. One that breaks off is asked for again.
 
-use futures_util::TryStreamExt;
-use futures_util::stream::BoxStream;
-use object_store::path::Path;
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::{Error, ObjectMeta, Result};
 
-/// How often a listing goes on without an object in between: as often as a store's other requests are repeated, since a page that
-/// breaks off gives no object.
+/// How often a page is asked for again: as often as a store's other requests are repeated.
 const BREAKS: u32 = 10;
 
-/// A store's objects as it lists them. A store asks anew for a page that it refuses, but not for one that breaks off: this does.
-pub(super) struct Walk<F> {
-    /// Lists what follows an object, or everything.
-    list: F,
-    objects: BoxStream<'static, Result<ObjectMeta>>,
-    last: Option<Path>,
-    /// The names came in their order so far, so that the store knows what follows the last.
-    is_sorted: bool,
-    /// How often it broke off since the last object came.
-    breaks: u32,
+/// A store's objects as it lists them. A store asks anew for a page that it refuses, but not for one that breaks off: this does. It
+/// names the page by the store's own token. The last object's name would not do: S3's directory buckets list in no order of names.
+pub(super) struct Walk<P: ?Sized> {
+    store: Arc<P>,
+    /// The names begin with it; it is empty or ends with a slash.
+    prefix: String,
+    page: IntoIter<ObjectMeta>,
+    next: NextPage,
 }
 
-impl<F: Fn(Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>>> Walk<F> {
-    pub(super) fn start(list: F) -> Self {
+/// Where a listing goes on.
+enum NextPage {
+    First,
+    At(String),
+    None,
+}
+
+impl<P: PaginatedListStore + ?Sized> Walk<P> {
+    pub(super) fn start(store: Arc<P>, prefix: String) -> Self {
         Self {
-            objects: list(None),
-            list,
-            last: None,
-            is_sorted: true,
-            breaks: 0,
+            store,
+            prefix,
+            page: IntoIter::default(),
+            next: NextPage::First,
         }
     }
 
     /// The next object; `None` at the end. `is_broken` tells transfers that broke off from other errors.
     pub(super) async fn next(&mut self, is_broken: impl Fn(&Error) -> bool) -> Result<Option<ObjectMeta>> {
+        let mut breaks = 0;
         loop {
-            match self.objects.try_next().await {
-                Ok(Some(found)) => {
-                    self.is_sorted &= self.last.as_ref().is_none_or(|last| *last < found.location);
-                    self.last = Some(found.location.clone());
-                    self.breaks = 0;
-                    return Ok(Some(found));
+            if let Some(found) = self.page.next() {
+                return Ok(Some(found));
+            }
+            let token = match &self.next {
+                NextPage::First => None,
+                NextPage::At(token) => Some(token.clone()),
+                NextPage::None => return Ok(None),
+            };
+            let options = PaginatedListOptions {
+                page_token: token,
+                ..PaginatedListOptions::default()
+            };
+            let prefix = Some(&*self.prefix).filter(|prefix| !prefix.is_empty());
+            match self.store.list_paginated(prefix, options).await {
+                Ok(listed) => {
+                    self.page = listed.result.objects.into_iter();
+                    let token = listed.page_token.filter(|token| !token.is_empty());
+                    self.next = token.map_or(NextPage::None, NextPage::At);
+                    breaks = 0;
                 }
-                Ok(None) => return Ok(None),
-                Err(error) if !self.is_sorted || self.breaks == BREAKS || !is_broken(&error) => {
-                    return Err(error);
-                }
-                Err(_) => {
-                    self.breaks += 1;
-                    self.objects = (self.list)(self.last.as_ref());
-                }
+                Err(error) if breaks == BREAKS || !is_broken(&error) => return Err(error),
+                Err(_) => breaks += 1,
             }
         }
     }
@@ -57,30 +69,40 @@ impl<F: Fn(Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>>> Walk<F> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::sync::Mutex;
 
-    use futures_util::{StreamExt, stream};
+    use async_trait::async_trait;
+    use futures_util::FutureExt;
+    use object_store::ListResult;
+    use object_store::list::PaginatedListResult;
+    use object_store::path::Path;
 
     use super::*;
 
-    fn broken() -> Error {
-        Error::Generic {
-            store: "test",
-            source: "broken".into(),
-        }
+    /// A store with these pages of names, in no order.
+    struct Pages {
+        pages: &'static [&'static [&'static str]],
+        /// Which requests fail, and how.
+        fails: fn(usize) -> Option<Error>,
+        asked: Mutex<Vec<(Option<String>, Option<String>)>>,
     }
 
-    fn refused() -> Error {
-        Error::NotFound {
-            path: "a".into(),
-            source: "refused".into(),
-        }
-    }
-
-    /// What is found in `names` if the listing breaks off after each of `breaks` further objects, and the last error.
-    fn walk(names: &[&str], breaks: &[usize], error: fn() -> Error) -> (Vec<String>, Option<String>) {
-        let left = RefCell::new(breaks.iter());
-        let list = |last: Option<&Path>| {
+    #[async_trait]
+    impl PaginatedListStore for Pages {
+        async fn list_paginated(
+            &self,
+            prefix: Option<&str>,
+            options: PaginatedListOptions,
+        ) -> Result<PaginatedListResult> {
+            let page = options
+                .page_token
+                .as_ref()
+                .map_or(0, |page| page.parse().unwrap());
+            let mut asked = self.asked.lock().unwrap();
+            asked.push((prefix.map(str::to_owned), options.page_token));
+            if let Some(error) = (self.fails)(asked.len() - 1) {
+                return Err(error);
+            }
             let object = |name: &&str| ObjectMeta {
                 location: Path::from(*name),
                 last_modified: std::time::SystemTime::UNIX_EPOCH.into(),
@@ -88,18 +110,45 @@ mod tests {
                 e_tag: None,
                 version: None,
             };
-            let follows = |object: &ObjectMeta| last.is_none_or(|last| object.location > *last);
-            let objects = names.iter().map(object).filter(follows).map(Ok);
-            let found: Vec<_> = match left.borrow_mut().next() {
-                Some(after) => objects.take(*after).chain([Err(error())]).collect(),
-                None => objects.collect(),
-            };
-            stream::iter(found).boxed()
-        };
-        let mut walk = Walk::start(list);
+            let is_last = page + 1 == self.pages.len();
+            Ok(PaginatedListResult {
+                result: ListResult {
+                    common_prefixes: Vec::new(),
+                    objects: self.pages[page].iter().map(object).collect(),
+                    extensions: Default::default(),
+                },
+                page_token: (!is_last).then(|| (page + 1).to_string()),
+            })
+        }
+    }
+
+    fn broken() -> Option<Error> {
+        Some(Error::Generic {
+            store: "test",
+            source: "broken".into(),
+        })
+    }
+
+    fn refused() -> Option<Error> {
+        Some(Error::NotFound {
+            path: "a".into(),
+            source: "refused".into(),
+        })
+    }
+
+    const PAGES: &[&[&str]] = &[&["d/b"], &["d/a", "d/e"], &[], &["d/c"]];
+
+    /// What is found, the last error, and the pages that were asked for.
+    fn walk(fails: fn(usize) -> Option<Error>) -> (Vec<String>, Option<String>, Vec<usize>) {
+        let store = Arc::new(Pages {
+            pages: PAGES,
+            fails,
+            asked: Mutex::default(),
+        });
+        let mut walk = Walk::start(Arc::clone(&store), "d/".to_owned());
         let mut found = Vec::new();
         let is_broken = |error: &Error| matches!(error, Error::Generic { .. });
-        let failure = futures_util::FutureExt::now_or_never(async {
+        let failure = async {
             loop {
                 match walk.next(is_broken).await {
                     Ok(Some(object)) => found.push(object.location.to_string()),
@@ -107,37 +156,52 @@ mod tests {
                     Err(error) => return Some(error.to_string()),
                 }
             }
+        };
+        let failure = failure.now_or_never().unwrap();
+        let asked = store.asked.lock().unwrap();
+        assert!(asked.iter().all(|(prefix, _)| prefix.as_deref() == Some("d/")));
+        let asked = asked.iter().map(|(_, token)| match token {
+            Some(token) => token.parse().unwrap(),
+            None => 0,
         });
-        (found, failure.flatten())
+        (found, failure, asked.collect())
     }
 
     #[test]
-    fn a_listing_goes_on_where_it_broke_off() {
-        let names = ["a", "b", "c/d", "e"];
-        for breaks in [&[][..], &[0], &[1, 2], &[0, 0, 0, 1, 0, 0, 1], &[4], &[3, 1, 0]] {
-            assert_eq!(
-                walk(&names, breaks, broken),
-                (names.map(str::to_owned).to_vec(), None),
-                "{breaks:?}"
-            );
-        }
+    fn every_object_is_listed_once_wherever_the_listing_breaks_off() {
+        let all = PAGES.concat();
+        assert_eq!(
+            walk(|_| None),
+            (
+                all.clone().into_iter().map(str::to_owned).collect(),
+                None,
+                vec![0, 1, 2, 3]
+            )
+        );
+        let (found, failure, asked) = walk(|request| {
+            if [0, 2, 3, 5].contains(&request) {
+                broken()
+            } else {
+                None
+            }
+        });
+        assert_eq!(
+            (found, failure),
+            (all.into_iter().map(str::to_owned).collect(), None)
+        );
+        assert_eq!(asked, [0, 0, 1, 1, 1, 2, 2, 3]);
     }
 
     #[test]
     fn other_errors_and_too_many_breaks_end_it() {
-        let (found, failure) = walk(&["a", "b"], &[&[1][..], &[0; BREAKS as usize]].concat(), broken);
-        assert_eq!(found, ["a"]);
+        let (found, failure, asked) = walk(|request| if request > 0 { broken() } else { None });
+        assert_eq!(
+            (found, asked.len()),
+            (vec!["d/b".to_owned()], 2 + BREAKS as usize)
+        );
         assert!(failure.is_some_and(|error| error.contains("broken")));
-        let (found, failure) = walk(&["a", "b"], &[1], refused);
-        assert_eq!(found, ["a"]);
+        let (found, failure, asked) = walk(|request| if request > 0 { refused() } else { None });
+        assert_eq!((found, asked.len()), (vec!["d/b".to_owned()], 2));
         assert!(failure.is_some_and(|error| error.contains("refused")));
-    }
-
-    /// What follows an object is not known if names come in another order.
-    #[test]
-    fn a_listing_without_order_does_not_leave_out_objects() {
-        let (found, failure) = walk(&["b", "a", "c"], &[2], broken);
-        assert_eq!(found, ["b", "a"]);
-        assert!(failure.is_some());
     }
 }

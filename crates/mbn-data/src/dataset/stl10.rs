@@ -5,11 +5,12 @@ mod layout;
 mod text_files;
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use image::RgbImage;
+use mbn_files::whole_file;
 use sha2::{Digest, Sha256};
 
 pub use error::{Stl10Error, Stl10ErrorKind};
@@ -77,16 +78,25 @@ impl Stl10 {
     pub fn open(dir: &Path, part: &str, class_names: &[String]) -> Result<Self, Stl10Error> {
         let label_path = dir.join(format!("{part}_y.bin"));
         let path = dir.join(format!("{part}_X.bin"));
-        let labels = std::fs::read(&label_path).map_err(|e| Stl10Error::reading(&label_path, e))?;
         let file = File::open(&path).map_err(|e| Stl10Error::reading(&path, e))?;
         let bytes = file.metadata().map_err(|e| Stl10Error::reading(&path, e))?.len();
-        if bytes != (labels.len() * PICTURE) as u64 || labels.is_empty() {
-            let kind = Stl10ErrorKind::Size {
+        let pictures = bytes / PICTURE as u64;
+        let wrong = |labels| Stl10Error {
+            path: path.clone(),
+            kind: Stl10ErrorKind::Size {
                 bytes,
-                labels: labels.len(),
-                label_path,
-            };
-            return Err(Stl10Error { path, kind });
+                labels,
+                label_path: label_path.clone(),
+            },
+        };
+        // No more labels than pictures are read: whatever else the file is, it is not theirs.
+        let read = whole_file::read(&label_path, pictures, Failure::TooLarge);
+        let labels = read.map_err(|failure| match failure {
+            Failure::TooLarge(labels) => wrong(labels),
+            Failure::Io(error) => Stl10Error::reading(&label_path, error),
+        })?;
+        if bytes != (labels.len() * PICTURE) as u64 || labels.is_empty() {
+            return Err(wrong(labels.len() as u64));
         }
         check_labels(&labels, class_names.len()).map_err(|kind| Stl10Error {
             path: label_path,
@@ -99,6 +109,19 @@ impl Stl10 {
             path,
             file: Mutex::new(file),
         })
+    }
+}
+
+/// Why a file is not read whole.
+enum Failure {
+    /// It has so many bytes, or more.
+    TooLarge(u64),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }
 

@@ -15,7 +15,25 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     archive.into_inner().unwrap()
 }
 
-fn read(archive: &[u8]) -> (Vec<String>, String) {
+/// The header of an entry that says of itself that it has so many bytes.
+fn header(kind: EntryType, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_path("a.png").unwrap();
+    header.set_entry_type(kind);
+    header.set_size(size);
+    header.set_cksum();
+    header
+}
+
+/// An entry, filled up to whole blocks.
+fn entry(kind: EntryType, content: &[u8]) -> Vec<u8> {
+    let mut entry = header(kind, content.len() as u64).as_bytes().to_vec();
+    entry.extend(content);
+    entry.resize(entry.len().next_multiple_of(BLOCK as usize), 0);
+    entry
+}
+
+fn read(archive: impl Read) -> (Vec<String>, String) {
     let mut pictures = TarPictures::new(archive, Path::new("a.tar"));
     let found = pictures.by_ref().map(|found| match found {
         Ok(picture) => format!("{}: {} bytes", picture.path.display(), picture.bytes.len()),
@@ -38,7 +56,7 @@ fn pictures_are_taken_in_their_order_and_the_rest_is_counted() {
         ("empty.png", b""),
         (&long, &[1; 512]),
     ];
-    let (found, left_out) = read(&archive(files));
+    let (found, left_out) = read(&*archive(files));
     let expected = [
         "a.tar/b.png: 16 bytes".to_owned(),
         "a.tar/a/large.jpg: 3000 bytes".to_owned(),
@@ -66,7 +84,7 @@ fn an_archive_that_ends_early_is_an_error_after_its_pictures() {
             .map(|(_, text)| text);
         assert_eq!(pictures, expected.collect::<Vec<_>>(), "{cut}");
     }
-    assert_eq!(read(&whole).0, [end(700), end(16)]);
+    assert_eq!(read(&*whole).0, [end(700), end(16)]);
 }
 
 /// As `cat a.tar b.tar` leaves it, whatever padding the first one has.
@@ -80,7 +98,7 @@ fn archives_one_after_another_are_read_as_one() {
     for padding in [0, 1, 17] {
         let padding = vec![0; padding * BLOCK as usize];
         let joined = [&*one, &padding, &none, &other].concat();
-        let (found, left_out) = read(&joined);
+        let (found, left_out) = read(&*joined);
         assert_eq!(found, ["a.tar/a.png: 16 bytes", "a.tar/b.png: 16 bytes"]);
         assert_eq!(left_out, "1 text");
         // The last one lacks its end.
@@ -136,4 +154,85 @@ fn what_is_no_archive_or_has_no_picture_is_said() {
         let (found, _) = read(content);
         assert!(found.len() == 1 && found[0].starts_with(part), "{found:?}");
     }
+}
+
+/// A few bytes of a compressed archive, or a hole in a file, may announce any number of them.
+#[test]
+fn what_stands_before_an_entry_takes_little_memory() {
+    let sparse = {
+        let mut header = header(EntryType::GNUSparse, 1);
+        header.as_gnu_mut().unwrap().set_is_extended(true);
+        header.set_cksum();
+        header
+    };
+    let large = 3 << 30;
+    for (header, error) in [
+        (
+            header(EntryType::GNULongName, large),
+            "the name of an entry has 3221225472 bytes, expected at most 65536",
+        ),
+        (
+            header(EntryType::GNULongLink, large),
+            "the link target of an entry has 3221225472 bytes, expected at most 65536",
+        ),
+        (
+            header(EntryType::XHeader, large),
+            "the pax header of an entry has 3221225472 bytes, expected at most 1048576",
+        ),
+        (sparse, "it has a sparse file, which is not read"),
+    ] {
+        let mut rest = io::repeat(1).take(64 << 20);
+        let whole = archive(&[("b.png", PNG)]);
+        let (found, _) = read(whole[..1024].chain(&header.as_bytes()[..]).chain(&mut rest));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[1].starts_with(&format!("a.tar: {error}")), "{found:?}");
+        assert_eq!(rest.limit(), 64 << 20, "{error}");
+    }
+}
+
+#[test]
+fn names_and_sizes_may_stand_before_an_entry() {
+    let name = |len: usize| ["x/".repeat(len / 2 - 3).as_bytes(), b"y.png\0"].concat();
+    let shown = |name: &[u8]| {
+        let name = String::from_utf8_lossy(name).into_owned();
+        format!("a.tar/{}: 16 bytes", name.trim_end_matches('\0'))
+    };
+    let long = name(64 << 10);
+    let link = entry(EntryType::GNULongLink, &long);
+    // Its own header says that it has no bytes.
+    let empty = [&*entry(EntryType::Regular, b""), PNG, &[0; 496]].concat();
+    let records = b"16 path=b/c.png\n11 size=16\n";
+    let global = entry(EntryType::XGlobalHeader, b"16 path=d/e.png\n");
+    for (content, found) in [
+        (
+            [
+                entry(EntryType::GNULongName, &long),
+                entry(EntryType::Regular, PNG),
+            ],
+            shown(&long),
+        ),
+        (
+            [entry(EntryType::XHeader, records), empty.clone()],
+            shown(b"b/c.png"),
+        ),
+        (
+            [[link, entry(EntryType::XHeader, records)].concat(), empty],
+            shown(b"b/c.png"),
+        ),
+        ([global, entry(EntryType::Regular, PNG)], shown(b"a.png")),
+    ] {
+        let content = [content.concat(), archive(&[("z.png", PNG)])].concat();
+        assert_eq!(read(&*content).0, [found, shown(b"z.png")]);
+    }
+    let twice = entry(EntryType::XHeader, records).repeat(2);
+    let (found, _) = read(&*twice);
+    assert_eq!(found, ["a.tar: an entry has its pax header twice"]);
+    let last = [entry(EntryType::GNULongName, &long), vec![0; 1024]].concat();
+    let (found, _) = read(&*last);
+    assert_eq!(found, ["a.tar: an entry that describes the next one is the last"]);
+    let (found, _) = read(&header(EntryType::Regular, u64::MAX).as_bytes()[..]);
+    assert_eq!(
+        found,
+        ["a.tar: an entry has 18446744073709551615 bytes, which no archive has"]
+    );
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mbn_files::atomic;
+use mbn_files::{atomic, whole_file};
 
 use super::name::is_commit;
 use super::{Hub, HubError, HubName, wait_for};
@@ -15,6 +15,9 @@ use crate::transfer::Tick;
 /// The deepest folder, and the most files, that are looked for in a snapshot.
 const MAX_DEPTH: usize = 8;
 const MAX_FILES: usize = 10_000;
+
+/// The largest file that says which commit a revision is at, in bytes.
+const MAX_REVISION: u64 = 4 << 10;
 
 /// How often a lock is tried that another process holds.
 const RETRY: Duration = Duration::from_millis(100);
@@ -50,8 +53,10 @@ impl Cache {
             let known = self.folder.join("snapshots").join(revision).is_dir();
             return known.then(|| revision.to_owned());
         }
-        let commit = fs::read_to_string(self.folder.join("refs").join(revision)).ok()?;
-        let commit = commit.trim();
+        let path = self.folder.join("refs").join(revision);
+        let too_large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
+        let commit = whole_file::read(&path, MAX_REVISION, too_large).ok()?;
+        let commit = str::from_utf8(&commit).ok()?.trim();
         is_commit(commit).then(|| commit.to_owned())
     }
 

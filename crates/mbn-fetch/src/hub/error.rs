@@ -18,6 +18,14 @@ pub enum HubError {
     /// The token cannot be sent.
     #[error("the Hub's token holds characters that no token has")]
     Token,
+    /// The file of the token is too large for one.
+    #[error("the file `{}` of the Hub's token has more than {limit} bytes", path.display())]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes that are read.
+        limit: u64,
+    },
     /// Only the cache may be used, and it lacks the file.
     #[error("`{name}` is not in the cache `{}`, and `HF_HUB_OFFLINE` forbids to fetch it", folder.display())]
     Offline {

@@ -1,9 +1,11 @@
 //! Where the Hub and its cache are, from the environment variables of the Hub's Python library.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mbn_files::whole_file;
 use ureq::http::HeaderValue;
 
 use super::HubError;
@@ -12,6 +14,8 @@ use super::HubError;
 const ENDPOINT: &str = "https://huggingface.co";
 /// The largest file that is fetched: far above any MobileNetV1, far below what fills a disk.
 const MAX_BYTES: u64 = 1 << 30;
+/// The largest file with a token, in bytes. A token has some 40, and no server takes headers that are much longer.
+const MAX_TOKEN: u64 = 16 << 10;
 
 /// A Hub, the cache of what was fetched from it, and how to fetch.
 #[derive(Clone, Debug)]
@@ -59,7 +63,7 @@ impl Hub {
     /// file that `hf auth login` writes. With `HF_HUB_OFFLINE` only the cache is used.
     ///
     /// # Errors
-    /// [`HubError`] if no folder is known for the cache, or the token cannot be sent.
+    /// [`HubError`] if no folder is known for the cache, the token cannot be sent, or its file is too large for one.
     pub fn from_env() -> Result<Self, HubError> {
         Self::from_variables(|name| std::env::var(name).ok(), std::env::home_dir().as_deref())
     }
@@ -87,12 +91,14 @@ impl Hub {
         let endpoint = first(&["HF_ENDPOINT"]).unwrap_or_else(|| ENDPOINT.to_owned());
         let is_true =
             |value: String| matches!(value.to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE");
-        let token = first(&["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]).or_else(|| {
-            let implicit = !first(&["HF_HUB_DISABLE_IMPLICIT_TOKEN"]).is_some_and(is_true);
-            let file = first(&["HF_TOKEN_PATH"]).map(folder);
-            let file = file.or_else(|| Some(home_of_hub.as_ref()?.join("token")));
-            std::fs::read_to_string(file.filter(|_| implicit)?).ok()
-        });
+        let token = match first(&["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]) {
+            None if !first(&["HF_HUB_DISABLE_IMPLICIT_TOKEN"]).is_some_and(is_true) => {
+                let file = first(&["HF_TOKEN_PATH"]).map(folder);
+                let file = file.or_else(|| Some(home_of_hub.as_ref()?.join("token")));
+                file.map_or(Ok(None), |file| in_file(&file))?
+            }
+            given => given,
+        };
         let token = token.as_deref().map(str::trim).filter(|token| !token.is_empty());
         Ok(Self {
             endpoint: endpoint.trim().trim_end_matches('/').to_owned(),
@@ -103,6 +109,17 @@ impl Hub {
             pause: Duration::from_secs(2),
             max_bytes: MAX_BYTES,
         })
+    }
+}
+
+/// The token in a file; `None` if it cannot be read, as most often it is not there.
+fn in_file(path: &Path) -> Result<Option<String>, HubError> {
+    match whole_file::read(path, MAX_TOKEN, |_| io::Error::from(io::ErrorKind::FileTooLarge)) {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(HubError::TokenFile {
+            path: path.to_owned(),
+            limit: MAX_TOKEN,
+        }),
+        read => Ok(read.ok().and_then(|token| String::from_utf8(token).ok())),
     }
 }
 
@@ -160,6 +177,14 @@ mod tests {
         std::fs::write(folder.path().join("token"), "hf_file\n").unwrap();
         assert_eq!(token(&[]).as_deref(), Some("Bearer hf_file"));
         assert_eq!(token(&[("HF_TOKEN", "hf_own")]).as_deref(), Some("Bearer hf_own"));
+        std::fs::write(folder.path().join("token"), "x".repeat(MAX_TOKEN as usize + 1)).unwrap();
+        let error = of(&[("HF_HOME", home)], None).unwrap_err().to_string();
+        assert!(
+            error.ends_with("token` of the Hub's token has more than 16384 bytes"),
+            "{error}"
+        );
+        assert_eq!(token(&[("HF_TOKEN", "hf_own")]).as_deref(), Some("Bearer hf_own"));
+        std::fs::write(folder.path().join("token"), "hf_file").unwrap();
         assert_eq!(token(&[("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]), None);
         let hub = of(&[("HF_HOME", home)], None).unwrap();
         assert!(!format!("{hub:?} {:?}", hub.token.as_ref().unwrap().0).contains("hf_file"));

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::{Device, Tensor};
+use mbn_files::whole_file;
 use mbn_model::OptimizerState;
 use mbn_spec::text::counted;
-use mbn_weights::Weights;
+use mbn_weights::{MAX_FILE_BYTES, Weights};
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
 
@@ -22,6 +23,10 @@ const BEST: &str = "best";
 const CONFUSION: &str = "confusion";
 const MISTAKES: &str = "mistakes";
 const PROGRESS: &str = "progress";
+
+/// The largest state, in bytes: the weights, their average, the best ones, two tensors of the optimiser for each, and as much for
+/// the rest.
+const MAX_BYTES: u64 = 6 * MAX_FILE_BYTES;
 
 /// A run between two steps.
 pub(crate) struct State {
@@ -53,7 +58,7 @@ impl State {
                 let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
                 tensors.insert(name.into(), (Dtype::U32, shape, bytes));
             };
-            rows(CONFUSION, tables::COUNT, tables::sparse(&best.confusion)?);
+            rows(CONFUSION, tables::COUNT, tables::of_confusion(&best.confusion)?);
             if let Some(mistakes) = &best.mistakes {
                 rows(MISTAKES, tables::MISTAKE, tables::of_mistakes(mistakes)?);
             }
@@ -80,7 +85,14 @@ impl State {
     /// The file cannot be read, or its parts do not belong together.
     pub fn load(path: &Path, device: &Device) -> Result<Self> {
         let read = || {
-            let state = Self::from_bytes(&std::fs::read(path)?, device)?;
+            let too_large = |bytes| {
+                anyhow!(
+                    "it has {bytes} bytes, and no run's state has more than {MAX_BYTES}; put back the file that the run \
+                     wrote, or start a new run with another `--out`"
+                )
+            };
+            let bytes = whole_file::read(path, MAX_BYTES, too_large)?;
+            let state = Self::from_bytes(&bytes, device)?;
             state.check()?;
             Ok::<_, anyhow::Error>(state)
         };

@@ -33,14 +33,14 @@ pub enum Stl10ErrorKind {
         label_path.display(),
         match *labels {
             0 => "expected at least one label".to_owned(),
-            labels => format!("expected {} bytes; one of the files is damaged: move the folder away and get the data set again", labels * PICTURE),
+            labels => format!("expected {} bytes; one of the files is damaged: move the folder away and get the data set again", u128::from(labels) * PICTURE as u128),
         }
     )]
     Size {
         /// Size of the file.
         bytes: u64,
         /// Number of labels.
-        labels: usize,
+        labels: u64,
         /// The file with the labels.
         label_path: PathBuf,
     },
@@ -79,6 +79,14 @@ pub enum Stl10ErrorKind {
     ClassCount {
         /// Number of names.
         count: usize,
+    },
+    /// A text file is too large.
+    #[error("it has {bytes} bytes or more, expected at most {limit}; get the data set again")]
+    TooLarge {
+        /// Bytes found.
+        bytes: u64,
+        /// The most that are read.
+        limit: u64,
     },
     /// The file is not text.
     #[error("it is not UTF-8 text")]

@@ -142,6 +142,35 @@ fn sizes_must_agree() {
     assert!(open(dir.path()).is_err());
 }
 
+/// A file with a hole takes no room on a disk, but all of it in memory.
+#[cfg(unix)]
+#[test]
+fn files_that_are_too_large_are_not_read() {
+    let large = |name: &str, fold: Option<usize>| {
+        let dir = small();
+        let file = fs::OpenOptions::new().write(true).open(dir.path().join(name));
+        file.unwrap().set_len(1 << 40).unwrap();
+        let error = open_fold(dir.path(), fold).err().unwrap();
+        error.source().unwrap().to_string()
+    };
+    let text = large("train_y.bin", None);
+    assert!(
+        text.starts_with("it has 110592 bytes, but the 1099511627776 labels in `"),
+        "{text}"
+    );
+    assert!(text.contains("expected 30399297484750848 bytes"), "{text}");
+    for (name, fold) in [("class_names.txt", None), ("fold_indices.txt", Some(0))] {
+        let text = large(name, fold);
+        assert!(
+            text.starts_with("it has 1099511627776 bytes or more, expected at most 67108864"),
+            "{text}"
+        );
+    }
+    let lines = "a\n".repeat(1 << 20);
+    let text = message("class_names.txt", Some(lines.as_bytes()), None);
+    assert!(text.contains("1048576 class names, expected 2 to 255"), "{text}");
+}
+
 #[test]
 fn labels_must_match_the_names() {
     for (label, bytes) in [("0", [1, 2, 0, 2]), ("3", [1, 2, 3, 2])] {

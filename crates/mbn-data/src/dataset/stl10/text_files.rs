@@ -2,10 +2,16 @@
 
 use std::path::Path;
 
+use mbn_files::whole_file;
+
+use super::Failure;
 use super::error::{Stl10Error, Stl10ErrorKind};
 
 /// Largest number of classes: a label is one byte, and 0 is not used.
 const MOST_CLASSES: usize = 255;
+
+/// The largest text file, in bytes: the indices of ten million images have less.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// The class names, one per line, verbatim.
 pub(super) fn class_names(path: &Path) -> Result<Vec<String>, Stl10Error> {
@@ -26,17 +32,30 @@ pub(super) fn fold(path: &Path, fold: usize, pictures: usize) -> Result<Vec<usiz
 }
 
 fn read(path: &Path) -> Result<String, Stl10Error> {
-    let bytes = std::fs::read(path).map_err(|error| Stl10Error::reading(path, error))?;
-    String::from_utf8(bytes).map_err(|_| Stl10Error {
+    let failed = |kind| Stl10Error {
         path: path.to_owned(),
-        kind: Stl10ErrorKind::NotText,
-    })
+        kind,
+    };
+    let read = whole_file::read(path, MOST_BYTES, Failure::TooLarge);
+    let bytes = read.map_err(|failure| match failure {
+        Failure::TooLarge(bytes) => failed(Stl10ErrorKind::TooLarge {
+            bytes,
+            limit: MOST_BYTES,
+        }),
+        Failure::Io(error) => Stl10Error::reading(path, error),
+    })?;
+    String::from_utf8(bytes).map_err(|_| failed(Stl10ErrorKind::NotText))
 }
 
 fn parse_class_names(text: &str) -> Result<Vec<String>, Stl10ErrorKind> {
     // Some editors write a byte order mark, which is not part of the first name.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.trim_end_matches(['\r', '\n']);
+    // Before each name is compared with all those before it.
+    let count = text.lines().count();
+    if count > MOST_CLASSES {
+        return Err(Stl10ErrorKind::ClassCount { count });
+    }
     let mut names: Vec<String> = Vec::new();
     for (line, name) in (1..).zip(text.lines()) {
         let problem = if name.trim().is_empty() {
@@ -49,16 +68,16 @@ fn parse_class_names(text: &str) -> Result<Vec<String>, Stl10ErrorKind> {
         };
         return Err(Stl10ErrorKind::ClassName { line, problem });
     }
-    match names.len() {
-        2..=MOST_CLASSES => Ok(names),
-        count => Err(Stl10ErrorKind::ClassCount { count }),
+    match count {
+        2.. => Ok(names),
+        _ => Err(Stl10ErrorKind::ClassCount { count }),
     }
 }
 
 fn parse_fold(text: &str, fold: usize, pictures: usize) -> Result<Vec<usize>, Stl10ErrorKind> {
-    let lines: Vec<&str> = text.trim_end().lines().collect();
-    let folds = lines.len();
-    let line = lines.get(fold).ok_or(Stl10ErrorKind::NoFold { fold, folds })?;
+    let mut lines = text.trim_end().lines();
+    let folds = lines.clone().count();
+    let line = lines.nth(fold).ok_or(Stl10ErrorKind::NoFold { fold, folds })?;
     let problem = |problem| Stl10ErrorKind::Fold {
         fold,
         problem,
