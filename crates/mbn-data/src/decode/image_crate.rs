@@ -19,7 +19,12 @@ pub(super) fn decode(
 ) -> Result<Stored, DecodeErrorKind> {
     let decoder = open(format, bytes, request.limits)?;
     let (width, height) = decoder.dimensions();
-    let working = total_bytes(format, bytes, &decoder).saturating_sub(rgb_bytes(width, height));
+    let parts = match format {
+        PictureFormat::Tiff => tiff_chunks::jpeg_bytes(bytes),
+        _ => 0,
+    };
+    let total = total_bytes(format, bytes, &decoder).saturating_add(parts);
+    let working = total.saturating_sub(rgb_bytes(width, height));
     let memory = request.reserve(width, height, working);
     let image = pixels(format, bytes, decoder, request.limits)?;
     Ok(Stored { image, memory })
@@ -42,7 +47,7 @@ fn pixels(
 ) -> Result<RgbImage, DecodeErrorKind> {
     let failed = |error| from_image_error(format, bytes, error, limits);
     let decoded = match format {
-        PictureFormat::Tiff if tiff_chunks::is_read_here(bytes) => tiff_chunks::decode(bytes)?,
+        PictureFormat::Tiff if tiff_chunks::is_read_here(bytes) => tiff_chunks::decode(bytes, limits)?,
         PictureFormat::Tiff if tiff::is_plain(bytes) => tiff_pixels::decode(bytes, limits).map_err(failed)?,
         _ => DynamicImage::from_decoder(decoder).map_err(failed)?,
     };
@@ -85,6 +90,9 @@ pub(super) fn open(
     let (width, height) = decoder.dimensions();
     limits.check_pixels(format, width, height)?;
     limits.check_bytes(format, "", total_bytes(format, bytes, &decoder))?;
+    if format == PictureFormat::Tiff {
+        tiff_chunks::check_jpeg(bytes, limits)?;
+    }
     Ok(decoder)
 }
 

@@ -5,6 +5,7 @@ mod cost;
 mod flawless;
 mod frame;
 mod libjpeg;
+mod part;
 mod progress;
 mod structure;
 #[cfg(test)]
@@ -17,6 +18,8 @@ use super::error::DecodeErrorKind;
 use super::picture_format::PictureFormat;
 use super::request::{Decoders, Request, Stored};
 use super::warning::DecodeWarning;
+pub(super) use cost::MOST_BLOCKS;
+pub(super) use part::Part;
 use structure::{Structure, malformed, truncated};
 
 /// The denominators of the sizes at which a file can be decoded.
@@ -45,23 +48,6 @@ pub(super) fn decode(
         Decoders::Thorough => libjpeg::decode(bytes, &structure, denominator)?,
     };
     Ok((Stored { image, memory }, None))
-}
-
-/// Width and height of a picture that every decoder decodes alike: one scan of all components, none of them subsampled, in
-/// Huffman codes. The tables may be elsewhere.
-pub(super) fn plain_size(bytes: &[u8]) -> Option<(u16, u16)> {
-    let Structure {
-        frame,
-        is_interleaved,
-        scans,
-        ..
-    } = structure::read(bytes).ok()?;
-    let is_whole = frame
-        .components
-        .iter()
-        .all(|component| (component.h, component.v) == frame.most());
-    let is_plain = is_whole && is_interleaved && scans == 1 && !frame.is_arithmetic;
-    is_plain.then_some((frame.width, frame.height))
 }
 
 /// Checks a file without decoding its pixels, unless it has no proper end.
@@ -114,8 +100,12 @@ fn unfinished_pixels(
             "it has no end, and arithmetic coding does not tell whether pixels are missing",
         ));
     }
-    // Zeros at the end fill up a file of which a part is missing; one alone is data. Without them, libjpeg finds whether
-    // pixels are missing.
+    libjpeg::decode(&finished(bytes), structure, denominator)
+}
+
+/// Data with the end-of-image marker that they lack. Zeros at the end fill up a file of which a part is missing; one alone is
+/// data. Without them, libjpeg finds whether pixels are missing.
+fn finished(bytes: &[u8]) -> Vec<u8> {
     let used = bytes
         .iter()
         .rposition(|&byte| byte != 0)
@@ -127,6 +117,5 @@ fn unfinished_pixels(
         _ if is_stuffed => used + 1,
         _ => used,
     };
-    let finished = [&bytes[..len], &[0xff, 0xd9]].concat();
-    libjpeg::decode(&finished, structure, denominator)
+    [&bytes[..len], &[0xff, 0xd9]].concat()
 }

@@ -10,6 +10,7 @@ mod runs;
 mod tiff;
 mod tiff_chunks;
 pub(super) mod tiff_files;
+mod tiff_jpeg;
 
 use std::io::Cursor;
 

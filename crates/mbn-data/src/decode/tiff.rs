@@ -1,10 +1,14 @@
-//! What the image crate does not tell about a TIFF file: where it ends, and which form it has.
+//! TIFF files. What the image crate does not tell about one: where it ends, and which form it has.
 
+use super::error::DecodeErrorKind;
+use super::picture_format::PictureFormat;
+use super::request::{Request, Stored};
 use super::tiff_fields::{
-    BITS_PER_SAMPLE, COMPRESSION, Directory, EXTRA_SAMPLES, PHOTOMETRIC, PLANAR_CONFIGURATION, PREDICTOR,
-    SAMPLES_PER_PIXEL, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS,
+    BITS_PER_SAMPLE, COMPRESSION, Directory, EXTRA_SAMPLES, JPEG, PHOTOMETRIC, PLANAR_CONFIGURATION,
+    PREDICTOR, SAMPLES_PER_PIXEL, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS,
 };
-use super::tiff_jpeg;
+use super::warning::DecodeWarning;
+use super::{image_crate, tiff_chunks};
 
 const NEW_SUBFILE_TYPE: u16 = 254;
 const FILL_ORDER: u16 = 266;
@@ -12,6 +16,24 @@ const MAKE: u16 = 271;
 const MODEL: u16 = 272;
 const SAMPLE_FORMAT: u16 = 339;
 const DNG_VERSION: u16 = 50706;
+
+/// Decodes a file to RGB, as it is stored.
+pub(super) fn decode(
+    bytes: &[u8],
+    request: &Request,
+) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
+    let stored = image_crate::decode(PictureFormat::Tiff, bytes, request)?;
+    Ok((stored, tiff_chunks::jpeg_warning(bytes, request.limits)))
+}
+
+/// Checks a file without decoding its pixels, unless its JPEG data have no proper end.
+pub(super) fn check(bytes: &[u8], request: &Request) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
+    image_crate::open(PictureFormat::Tiff, bytes, request.limits)?;
+    match tiff_chunks::jpeg_warning(bytes, request.limits) {
+        None => Ok(None),
+        Some(_) => decode(bytes, request).map(|(_, warning)| warning),
+    }
+}
 
 /// Refuses a file that ends before its last strip or tile. They may lie in any order. The error says what is missing.
 pub(super) fn check_end(bytes: &[u8]) -> Result<(), &'static str> {
@@ -33,13 +55,12 @@ pub(super) fn check_end(bytes: &[u8]) -> Result<(), &'static str> {
 }
 
 /// Whether the decoders read the form as other readers do. They do not know a reversed order of bits. The tiff crate undoes a
-/// predictor where others ignore it (only LZW and deflate have one). Readers differ over 16-bit grey where 0 is white. Of JPEG
-/// data it does not check the size, and it puts their tiles in wrong places if pixels have more channels than colours.
+/// predictor where others ignore it (only LZW and deflate have one). Readers differ over 16-bit grey where 0 is white. JPEG data
+/// have 8 bits a channel.
 pub(super) fn is_understood(bytes: &[u8]) -> bool {
     const WITH_PREDICTOR: [u64; 3] = [5, 8, 32946];
     // None, CCITT group 4, JPEG, PackBits.
     const OTHERS: [u64; 4] = [1, 4, JPEG, 32773];
-    const JPEG: u64 = 7;
     const WHITE_IS_ZERO: u64 = 0;
     const HORIZONTAL: u64 = 2;
     let Some(directory) = Directory::new(bytes) else {
@@ -55,18 +76,8 @@ pub(super) fn is_understood(bytes: &[u8]) -> bool {
     value(FILL_ORDER) == 1
         && (WITH_PREDICTOR.contains(&compression) || OTHERS.contains(&compression))
         && has_known_predictor
-        && (compression != JPEG || tiff_jpeg::has_plain_parts(directory) && has_plain_tiles(directory))
+        && (compression != JPEG || value(BITS_PER_SAMPLE) == 8)
         && !(value(BITS_PER_SAMPLE) == 16 && value(PHOTOMETRIC) == WHITE_IS_ZERO)
-}
-
-/// Whether tiles hold all channels of a pixel, and no channel but its colours and alpha. True for strips.
-fn has_plain_tiles(directory: Directory) -> bool {
-    const UNSPECIFIED: u64 = 0;
-    let is_together = directory.integer(SAMPLES_PER_PIXEL).unwrap_or(1) == 1
-        || directory.integer(PLANAR_CONFIGURATION) != Some(2);
-    let extra = directory.find(EXTRA_SAMPLES);
-    let has_alpha_alone = extra.is_none_or(|extra| extra.len() == 1 && extra.integer(0) != Some(UNSPECIFIED));
-    directory.find(TILE_OFFSETS).is_none() || is_together && has_alpha_alone
 }
 
 /// Whether the file holds 8-bit grey, RGB or RGBA, all channels of a pixel together.

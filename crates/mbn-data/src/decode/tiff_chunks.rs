@@ -1,30 +1,36 @@
-//! TIFF files in tiles, with more channels than colours, or of CMYK colours: read strip by strip or tile by tile.
+//! TIFF files in tiles, with more channels than colours, of CMYK colours, or with JPEG data: read strip by strip or tile by tile.
 //!
 //! The tiff crate (0.11.3) puts the pixels of such tiles in wrong places where the last tile of a row reaches beyond the
 //! picture, fails at LZW there, panics where each channel has tiles of its own, and undoes a predictor after it has dropped
-//! channels.
+//! channels. What JPEG data lack it fills up with grey, and it does not look at their size.
 
 mod geometry;
+mod jpeg_parts;
 mod unpack;
 
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 
 use super::error::DecodeErrorKind;
+use super::limits::Limits;
 use super::picture_format::PictureFormat;
 use geometry::Geometry;
+pub(super) use jpeg_parts::{check as check_jpeg, warning as jpeg_warning, working_bytes as jpeg_bytes};
 
 /// Decodes a file that [`is_read_here`], of 16-bit channels the upper 8 bits. Colours that alpha multiplied are given
 /// with it.
-pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, DecodeErrorKind> {
-    let geometry = Geometry::of(bytes).ok_or_else(|| malformed("a tag is missing or contradicts another"))?;
+pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<DynamicImage, DecodeErrorKind> {
+    let geometry = Geometry::of(bytes).ok_or_else(contradictory)?;
     let pixels = geometry.width * geometry.height;
     let mut image = vec![0; pixels * geometry.kept];
-    let mut data = vec![0; geometry.row_bytes * geometry.most_rows()];
+    let mut data = vec![0; geometry.buffer_bytes()];
     let mut row = Vec::new();
     for chunk in geometry.chunks() {
-        let data = &mut data[..geometry.row_bytes * chunk.rows];
-        geometry.unpack(&chunk, data)?;
-        for (y, packed) in data.chunks_exact(geometry.row_bytes).enumerate() {
+        let length = geometry.row_bytes * chunk.rows;
+        match geometry.is_jpeg() {
+            true => data = jpeg_parts::levels(&geometry, &chunk, limits)?,
+            false => geometry.unpack(&chunk, &mut data[..length])?,
+        }
+        for (y, packed) in data[..length].chunks_exact(geometry.row_bytes).enumerate() {
             geometry.levels(packed, chunk.columns, &mut row);
             let at = ((chunk.top + y) * geometry.width + chunk.left) * geometry.kept;
             let target = &mut image[at..][..chunk.columns * geometry.kept];
@@ -49,16 +55,15 @@ pub(super) fn is_read_here(bytes: &[u8]) -> bool {
     Geometry::of(bytes).is_some_and(|geometry| geometry.is_read_here())
 }
 
-/// Bytes that decoding a file that [`is_read_here`] takes at once, with the pixels in RGB. `None` for another file.
+/// Bytes that decoding a file that [`is_read_here`] takes at once, with the pixels in RGB, without those of
+/// [JPEG data](jpeg_bytes). `None` for another file.
 pub(super) fn total_bytes(bytes: &[u8]) -> Option<u64> {
     let geometry = Geometry::of(bytes).filter(Geometry::is_read_here)?;
-    let product = |a: usize, b: usize| (a as u64).saturating_mul(b as u64);
-    let pixels = product(geometry.width, geometry.height);
-    let chunk = product(geometry.row_bytes, geometry.most_rows());
+    let pixels = (geometry.width as u64).saturating_mul(geometry.height as u64);
     Some(
         pixels
             .saturating_mul(geometry.kept.max(3) as u64)
-            .saturating_add(chunk),
+            .saturating_add(geometry.buffer_bytes() as u64),
     )
 }
 
@@ -88,6 +93,10 @@ fn without_black(mut pixels: Vec<u8>) -> Vec<u8> {
     }
     pixels.truncate(3 * count);
     pixels
+}
+
+fn contradictory() -> DecodeErrorKind {
+    malformed("a tag is missing or contradicts another")
 }
 
 fn malformed(reason: &str) -> DecodeErrorKind {

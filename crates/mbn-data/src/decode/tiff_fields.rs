@@ -19,6 +19,10 @@ pub(super) const SAMPLES_PER_PIXEL: u16 = 277;
 pub(super) const PLANAR_CONFIGURATION: u16 = 284;
 pub(super) const PREDICTOR: u16 = 317;
 pub(super) const EXTRA_SAMPLES: u16 = 338;
+pub(super) const JPEG_TABLES: u16 = 347;
+
+/// JPEG data as a value of `COMPRESSION`.
+pub(super) const JPEG: u64 = 7;
 
 /// The first directory of a TIFF structure.
 #[derive(Clone, Copy)]
@@ -61,11 +65,6 @@ impl<'a> Directory<'a> {
             at: usize::try_from(at?).ok()?,
             ..header
         })
-    }
-
-    /// The whole structure.
-    pub(super) fn structure(self) -> &'a [u8] {
-        self.bytes
     }
 
     /// The values of a tag. If it is there twice, the last counts. An entry without values, of an unknown type or with

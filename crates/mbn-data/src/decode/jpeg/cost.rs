@@ -10,7 +10,7 @@ use crate::decode::picture_format::PictureFormat;
 const LONGEST_SIDE: u16 = 65_500;
 /// Most blocks that all scans together may visit. A picture of 134 megapixels in the ten scans that libjpeg writes has 63
 /// million. Each visit takes at least 3 ns, however little data there are.
-const MOST_BLOCKS: u64 = 200_000_000;
+pub(in crate::decode) const MOST_BLOCKS: u64 = 200_000_000;
 /// The same in arithmetic coding, where each visit takes up to 75 ns.
 const MOST_ARITHMETIC_BLOCKS: u64 = 50_000_000;
 /// Coefficients of a block, which are also its pixels.

@@ -22,9 +22,31 @@ pub(super) fn decode(
     structure: &Structure,
     denominator: u8,
 ) -> Result<RgbImage, DecodeErrorKind> {
-    let decoded = catch_unwind(AssertUnwindSafe(|| rgb(bytes, structure, denominator)));
+    guarded(structure, || rgb(bytes, structure, denominator))
+}
+
+/// The levels of a file as they are stored. Every damage is an error. Its colours must be called grey, RGB or CMYK, which
+/// libjpeg does not convert.
+pub(super) fn stored_levels(bytes: &[u8], structure: &Structure) -> Result<Vec<u8>, DecodeErrorKind> {
+    guarded(structure, || {
+        let header = open(bytes)?;
+        let colours = match structure.frame.components.len() {
+            1 => ColorSpace::JCS_GRAYSCALE,
+            3 => ColorSpace::JCS_RGB,
+            _ => ColorSpace::JCS_CMYK,
+        };
+        let mut decoder = header.to_colorspace(colours).ok()?;
+        let mut levels = vec![0; decoder.min_flat_buffer_size()];
+        decoder.read_scanlines_into(&mut levels).ok()?;
+        Some(levels)
+    })
+}
+
+/// Calls `decode`, from which libjpeg unwinds at every damage. `None` if it finds no picture.
+fn guarded<T>(structure: &Structure, decode: impl FnOnce() -> Option<T>) -> Result<T, DecodeErrorKind> {
+    let decoded = catch_unwind(AssertUnwindSafe(decode));
     let failed = match decoded {
-        Ok(Some(image)) => return Ok(image),
+        Ok(Some(decoded)) => return Ok(decoded),
         Ok(None) => None,
         Err(panic) => match panic.downcast::<Message>() {
             Ok(message) => Some(*message),
@@ -39,12 +61,17 @@ pub(super) fn decode(
     })
 }
 
-/// `None` if libjpeg finds no picture.
-fn rgb(bytes: &[u8], structure: &Structure, denominator: u8) -> Option<RgbImage> {
-    let mut header = Decompress::builder()
+/// Reads the header. `None` if libjpeg finds no picture.
+fn open(bytes: &[u8]) -> Option<Decompress<BufReader<&[u8]>>> {
+    Decompress::builder()
         .with_err(messages::manager())
         .from_reader(BufReader::with_capacity(PIECE, bytes))
-        .ok()?;
+        .ok()
+}
+
+/// `None` if libjpeg finds no picture.
+fn rgb(bytes: &[u8], structure: &Structure, denominator: u8) -> Option<RgbImage> {
+    let mut header = open(bytes)?;
     header.scale(8 / denominator);
     let has_inks = structure.frame.components.len() == 4;
     let colours = if has_inks {

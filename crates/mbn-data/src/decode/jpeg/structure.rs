@@ -59,12 +59,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Structure, DecodeErrorKind> {
 }
 
 /// A position between two segments.
-struct Walk<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Walk<'a> {
+    pub bytes: &'a [u8],
+    /// Where the end-of-image marker begins, after it was found.
+    pub at: usize,
 }
 
-enum Segment<'a> {
+pub(super) enum Segment<'a> {
     End,
     Data(u8, &'a [u8]),
 }
@@ -72,7 +73,7 @@ enum Segment<'a> {
 impl<'a> Walk<'a> {
     /// The next segment with a length, or the end of the image. Skips entropy-coded data and stray bytes. `None` where the
     /// file ends, even within a segment.
-    fn next_segment(&mut self) -> Option<Segment<'a>> {
+    pub(super) fn next_segment(&mut self) -> Option<Segment<'a>> {
         loop {
             let rest = self.bytes.get(self.at..)?;
             self.at += memchr::memchr(MARKER, rest)?;

@@ -37,19 +37,36 @@ pub(super) fn is_exact(structure: &Structure) -> bool {
 
 /// The pixels of a file that has its end. `None` if the decoder finds anything unusual: libjpeg then says what it is.
 pub(super) fn decode(bytes: &[u8], denominator: u8) -> Option<RgbImage> {
+    let ([width, height], pixels) = levels(bytes, denominator, PixelFormat::Rgb)?;
+    RgbImage::from_raw(width, height, pixels)
+}
+
+/// The same of a file whose colours are stored as grey, or as RGB if it has three `channels`.
+pub(super) fn stored_levels(bytes: &[u8], channels: usize) -> Option<Vec<u8>> {
+    let format = match channels {
+        1 => PixelFormat::Grayscale,
+        3 => PixelFormat::Rgb,
+        _ => return None,
+    };
+    levels(bytes, 1, format).map(|(_, levels)| levels)
+}
+
+/// Width and height with all levels.
+fn levels(bytes: &[u8], denominator: u8, format: PixelFormat) -> Option<([u32; 2], Vec<u8>)> {
     let limits = DecodeLimits {
         max_pixels: MOST_PIXELS,
         max_scans: MOST_SCANS as usize,
         ..DecodeLimits::default()
     };
     let mut decoder = Decoder::new_with_limits(bytes, limits).ok()?;
-    decoder.set_output_format(PixelFormat::Rgb);
+    decoder.set_output_format(format);
     if denominator > 1 {
         decoder.set_scale(ScalingFactor::try_new(1, denominator.into()).ok()?);
     }
     let (width, height) = (decoder.output_width(), decoder.output_height());
-    let mut image = RgbImage::new(u32::try_from(width).ok()?, u32::try_from(height).ok()?);
-    let info = decoder.decode_image_into(&mut image).ok()?;
-    let is_whole = (info.width, info.height, info.bytes_written) == (width, height, image.len());
-    (is_whole && info.warnings.is_empty()).then_some(image)
+    let sides = [u32::try_from(width).ok()?, u32::try_from(height).ok()?];
+    let mut levels = vec![0; width.checked_mul(height)?.checked_mul(format.bytes_per_pixel())?];
+    let info = decoder.decode_image_into(&mut levels).ok()?;
+    let is_whole = (info.width, info.height, info.bytes_written) == (width, height, levels.len());
+    (is_whole && info.warnings.is_empty()).then_some((sides, levels))
 }

@@ -1,12 +1,13 @@
 //! TIFF files in tiles and strips, of every number of channels, compression and layout that are read without the tiff crate.
 
-mod layout;
+pub(super) mod jpeg_data;
+pub(super) mod layout;
 
 use super::tiff_files::Form;
 use super::*;
 use layout::{DEFLATE, JPEG, LZW, Layout, NONE, PACK_BITS};
 
-const COLOURS: [(u64, &[u64]); 12] = [
+pub(super) const COLOURS: [(u64, &[u64]); 12] = [
     (0, &[]),
     (1, &[]),
     (2, &[]),
@@ -90,7 +91,7 @@ fn every_tile_and_strip_is_put_in_its_place() {
     }
 }
 
-const TILED: Layout = Layout {
+pub(super) const TILED: Layout = Layout {
     form: Form {
         is_little_endian: true,
         is_big: false,
@@ -113,6 +114,7 @@ pub(super) fn tiled() -> Vec<(&'static str, Vec<u8>)> {
         ("tiled TIFF, LZW", LZW),
         ("tiled TIFF, deflate", DEFLATE),
         ("tiled TIFF, PackBits", PACK_BITS),
+        ("tiled TIFF, JPEG", JPEG),
     ]
     .map(|(name, compression)| {
         let layout = Layout {
@@ -182,20 +184,5 @@ fn tiles_that_take_too_much_memory_are_refused() {
         for error in [decode_bytes(&file).unwrap_err(), check_bytes(&file).unwrap_err()] {
             assert!(matches!(error, DecodeErrorKind::TooMuchMemory { .. }), "{error}");
         }
-    }
-}
-
-#[test]
-fn tiles_of_jpeg_data_with_other_channels_are_refused_by_name() {
-    for (extra, is_planar) in [(&[0][..], false), (&[], true), (&[0, 0], false)] {
-        let layout = Layout {
-            extra,
-            is_planar,
-            compression: JPEG,
-            ..TILED
-        };
-        let file = layout.file_of(&layout.chunks());
-        let error = decode_bytes(&file).unwrap_err().to_string();
-        assert!(error.contains("JPEG compression"), "{error}");
     }
 }

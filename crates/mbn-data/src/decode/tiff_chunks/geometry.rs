@@ -3,21 +3,23 @@
 use super::{malformed, unpack};
 use crate::decode::error::DecodeErrorKind;
 use crate::decode::tiff_fields::{
-    BITS_PER_SAMPLE, COMPRESSION, Directory, EXTRA_SAMPLES, IMAGE_LENGTH, IMAGE_WIDTH, PHOTOMETRIC,
-    PLANAR_CONFIGURATION, PREDICTOR, ROWS_PER_STRIP, SAMPLES_PER_PIXEL, STRIP_BYTE_COUNTS, STRIP_OFFSETS,
-    TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH, Values,
+    BITS_PER_SAMPLE, COMPRESSION, Directory, EXTRA_SAMPLES, IMAGE_LENGTH, IMAGE_WIDTH, JPEG, JPEG_TABLES,
+    PHOTOMETRIC, PLANAR_CONFIGURATION, PREDICTOR, ROWS_PER_STRIP, SAMPLES_PER_PIXEL, STRIP_BYTE_COUNTS,
+    STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH, Values,
 };
 
 /// The layout of a file with 1, 8 or 16 bits a channel.
 pub(super) struct Geometry<'a> {
-    file: &'a [u8],
+    pub file: &'a [u8],
     offsets: Values<'a>,
     counts: Values<'a>,
+    /// What all JPEG data have in common.
+    pub jpeg_tables: Option<&'a [u8]>,
     pub width: usize,
     pub height: usize,
     /// Size of a strip or tile.
-    chunk: (usize, usize),
-    is_tiled: bool,
+    pub chunk: (usize, usize),
+    pub is_tiled: bool,
     /// Channels of a pixel in the file.
     samples: usize,
     /// Channels of a pixel that lie together: all, or one if each has a plane.
@@ -37,7 +39,7 @@ pub(super) struct Geometry<'a> {
 
 /// The part of a strip or tile that lies in the picture.
 pub(super) struct Chunk {
-    index: usize,
+    pub index: usize,
     pub plane: usize,
     pub left: usize,
     pub top: usize,
@@ -84,6 +86,7 @@ impl<'a> Geometry<'a> {
             file,
             offsets,
             counts,
+            jpeg_tables: directory.find(JPEG_TABLES).map(|tables| tables.bytes),
             width,
             height,
             chunk,
@@ -106,12 +109,19 @@ impl<'a> Geometry<'a> {
     /// Whether the tiff crate does not read the file as it should.
     pub fn is_read_here(&self) -> bool {
         let is_rare = self.is_tiled || self.samples > self.kept || self.is_cmyk;
-        is_rare && unpack::is_unpacked(self.compression)
+        self.is_jpeg() || is_rare && unpack::is_unpacked(self.compression)
     }
 
-    /// Rows of the highest strip or tile that lie in the picture.
-    pub fn most_rows(&self) -> usize {
-        self.chunk.1.min(self.height)
+    pub fn is_jpeg(&self) -> bool {
+        self.compression == JPEG && self.bits == 8
+    }
+
+    /// Bytes of the rows of the highest strip or tile that lie in the picture. JPEG data have a buffer of their own.
+    pub fn buffer_bytes(&self) -> usize {
+        match self.is_jpeg() {
+            true => 0,
+            false => self.row_bytes.saturating_mul(self.chunk.1.min(self.height)),
+        }
     }
 
     /// Strips or tiles of the channels that count.
@@ -139,6 +149,15 @@ impl<'a> Geometry<'a> {
 
     /// Unpacks the rows of a strip or tile that lie in the picture.
     pub fn unpack(&self, chunk: &Chunk, rows: &mut [u8]) -> Result<(), DecodeErrorKind> {
+        let (data, count) = self.data(chunk)?;
+        match unpack::unpack(self.compression, data, count, rows) {
+            true => Ok(()),
+            false => Err(malformed("a strip or tile is damaged or has too few pixels")),
+        }
+    }
+
+    /// The bytes of a strip or tile with all that follow in the file, and how many belong to it.
+    pub fn data(&self, chunk: &Chunk) -> Result<(&'a [u8], u64), DecodeErrorKind> {
         let place = self
             .offsets
             .integer(chunk.index)
@@ -151,10 +170,7 @@ impl<'a> Geometry<'a> {
             .ok()
             .and_then(|offset| self.file.get(offset..));
         let data = data.ok_or_else(|| malformed("a strip or tile lies beyond its end"))?;
-        match unpack::unpack(self.compression, data, count, rows) {
-            true => Ok(()),
-            false => Err(malformed("a strip or tile is damaged or has too few pixels")),
-        }
+        Ok((data, count))
     }
 
     /// The levels of `columns` pixels, 0 to 255, from a row of a strip or tile.

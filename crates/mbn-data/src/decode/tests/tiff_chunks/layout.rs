@@ -5,19 +5,20 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
+use super::jpeg_data;
 use crate::decode::tests::tiff_files::{Entry, Form, tiff_in};
 
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
-pub(super) const NONE: u64 = 1;
-pub(super) const LZW: u64 = 5;
-pub(super) const JPEG: u64 = 7;
-pub(super) const DEFLATE: u64 = 8;
-pub(super) const PACK_BITS: u64 = 32773;
+pub(in crate::decode::tests) const NONE: u64 = 1;
+pub(in crate::decode::tests) const LZW: u64 = 5;
+pub(in crate::decode::tests) const JPEG: u64 = 7;
+pub(in crate::decode::tests) const DEFLATE: u64 = 8;
+pub(in crate::decode::tests) const PACK_BITS: u64 = 32773;
 
 /// What a file holds, and how.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
+pub(in crate::decode::tests) struct Layout {
     pub form: Form,
     pub size: (usize, usize),
     pub chunk: (usize, usize),
@@ -72,6 +73,10 @@ impl Layout {
                 8 => bytes.extend(row.iter().map(|&value| value as u8)),
                 _ => bytes.extend(row.iter().flat_map(|&value| self.form.number::<2>(value.into()))),
             }
+        }
+        if self.compression == JPEG {
+            let file = jpeg_data::file_of((self.chunk.0, rows), channels.len(), &bytes);
+            return jpeg_data::without_tables(&file);
         }
         compressed(self.compression, &bytes)
     }
@@ -130,6 +135,11 @@ impl Layout {
             ];
             if !self.extra.is_empty() {
                 entries.push(shorts(338, self.extra));
+            }
+            if self.compression == JPEG {
+                let channels = if self.is_planar { 1 } else { self.samples() };
+                let tables = jpeg_data::tables_of(&jpeg_data::file_of((1, 1), channels, &vec![0; channels]));
+                entries.push(Entry(347, 7, tables.len() as u32, tables));
             }
             entries.extend(match self.is_tiled {
                 true => vec![
