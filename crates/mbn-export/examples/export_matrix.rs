@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Every combination for these weights. How pictures are resized matters only where the graph does it.
 fn write(out: &mut impl Write, weights: &Weights, name: &str) -> Result<(), Box<dyn Error>> {
-    let exporter = quantised::exporter(weights, LayerSet::NONE)?;
+    let exporter = quantised::exporter(weights, LayerSet::NONE, true)?;
     let square = weights.metadata().preprocess.unwrap_or_default().resize == Resize::Square;
     for (bits, precision) in (0..8).flat_map(|bits| PRECISIONS.map(|precision| (bits, precision))) {
         let bit = |i: u32| bits >> i & 1 == 1;

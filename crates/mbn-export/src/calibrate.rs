@@ -76,7 +76,11 @@ pub fn quantise(weights: &Weights, recipe: &Recipe<'_>) -> Result<Calibrated> {
     if n >= LEAST {
         log::info!("Measuring the ranges of values on {}", counted(n, "picture"));
     }
-    let calibration = match Calibration::measure(weights, &photos) {
+    let measured = match recipe.features {
+        true => Calibration::measure_for_features(weights, &photos),
+        false => Calibration::measure(weights, &photos),
+    };
+    let calibration = match measured {
         Err(error @ QuantError::TooFew { .. }) => {
             return Err(error)
                 .with_context(|| format!("`{OPTION} {folder}` cannot be used"))

@@ -1,23 +1,21 @@
 //! `mbn-export check`: repeats the proof for a file, later and elsewhere.
 
+mod reference;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow, bail};
-use mbn_cli::{Hint, load_weights, quote};
+use anyhow::{Context, Error, Result, bail};
 use mbn_engine::engine::ModelSource;
-use mbn_engine::runtime::RuntimeError;
 use mbn_engine::{Elements, Feed, GraphSession};
-use mbn_onnx::{FoldedError, Model, Structure, Written, structure};
+use mbn_onnx::{FoldedError, Model, Structure, structure};
 use mbn_spec::text::{counted, listed};
-use mbn_weights::{MODELS, Weights, is_weight_file};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use crate::limits::Limit;
-use crate::proof::Reference;
 use crate::report::Report;
 use crate::show::printable;
-use crate::verify::{Evidence, MAX_THREADS, compare, find_runtime};
+use crate::verify::{Evidence, MAX_THREADS, compare, find_runtime, is_unchecked};
 
 /// What to check, and with what.
 #[derive(Clone, Debug)]
@@ -44,25 +42,25 @@ pub struct Check {
 /// The file cannot be read, is wrong, or does not compute what its weights compute in candle.
 pub fn run(check: &Check) -> Result<String> {
     let file = &check.file;
-    let model = Model::load(file)?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len() as usize);
     let mut lines = vec![format!("file       {}", file.display())];
-    let (mut evidence, mut reference) = (None, None);
-    let result = examine(check, &model, &mut lines, &mut evidence, &mut reference);
-    let failed = result.err().map(|error| {
-        let what = match error.chain().any(|cause| cause.is::<RuntimeError>()) {
-            true => "cannot be checked",
-            false => "does not pass",
-        };
-        error.context(format!("`{}` {what}", file.display()))
-    });
+    let mut found = Found::default();
+    let (model, result) = match Model::load(file) {
+        Ok(model) => {
+            let result = examine(check, &model, &mut lines, &mut found);
+            (Some(model), result.map_err(|error| failure(error, file)))
+        }
+        Err(error) => (None, Err(error.into())),
+    };
+    let failed = result.err();
     if let Some(path) = &check.report {
         Report {
             file,
-            model: &model,
+            model: model.as_ref(),
             bytes,
-            reference: reference.as_deref(),
-            evidence: evidence.as_ref(),
+            reference: found.reference.as_deref(),
+            differs: &found.differs,
+            evidence: found.evidence.as_ref(),
             error: failed.as_ref(),
         }
         .write(path)?;
@@ -73,13 +71,24 @@ pub fn run(check: &Check) -> Result<String> {
     }
 }
 
-fn examine(
-    check: &Check,
-    model: &Model,
-    lines: &mut Vec<String>,
-    evidence: &mut Option<Evidence>,
-    reference: &mut Option<String>,
-) -> Result<()> {
+fn failure(error: Error, file: &Path) -> Error {
+    let what = match is_unchecked(&error) {
+        true => "cannot be checked",
+        false => "does not pass",
+    };
+    error.context(format!("`{}` {what}", file.display()))
+}
+
+/// What is known of the file so far.
+#[derive(Default)]
+struct Found {
+    evidence: Option<Evidence>,
+    /// The name of what it is compared with.
+    reference: Option<String>,
+    differs: Vec<String>,
+}
+
+fn examine(check: &Check, model: &Model, lines: &mut Vec<String>, so_far: &mut Found) -> Result<()> {
     let folder = check.file.parent().unwrap_or(Path::new(""));
     let found = structure(model, Some(folder))?;
     lines.push(format!(
@@ -90,7 +99,7 @@ fn examine(
         let names = found.orphans.iter().map(|name| format!("`{}`", printable(name)));
         lines.push(format!("unused     {}", listed(names, 5)));
     }
-    let evidence = evidence.insert(Evidence {
+    let evidence = so_far.evidence.insert(Evidence {
         structure: found,
         ..Evidence::default()
     });
@@ -106,8 +115,10 @@ fn examine(
         written.weights.architecture, written.options.precision, written.options.opset
     ));
     let runtime = find_runtime(check.ort_lib.as_deref(), "")?;
-    let (mut network, name) = find_reference(check, model, &written)?;
-    lines.push(format!("reference  {name}"));
+    let mut found = reference::find(check, model, &written)?;
+    lines.push(format!("reference  {}", found.name));
+    lines.extend(found.differs.iter().map(|what| format!("warning    {what}")));
+    so_far.differs = found.differs;
     if let Some(how) = model.quantization().filter(|_| written.quantized.is_some()) {
         lines.push(format!(
             "integers   weights of {} bits, with which no sum of two products saturates; {} pictures, {}",
@@ -116,13 +127,13 @@ fn examine(
             printable(&how.calibration)
         ));
     }
-    *reference = Some(name);
+    so_far.reference = Some(found.name);
     compare(
         evidence,
         &runtime,
         &ModelSource::File(check.file.clone()),
         &written,
-        &mut network,
+        &mut found.reference,
         check.pictures.as_deref(),
         check.threads.min(MAX_THREADS),
     )?;
@@ -159,8 +170,8 @@ fn describe(evidence: &Evidence) -> Vec<String> {
     }
     for other in &evidence.others {
         lines.push(format!(
-            "output     `{}` fits the logits: largest difference {:.1e}, {:.1e} allowed",
-            other.name, other.largest, other.allowed
+            "output     `{}` fits {}: largest difference {:.1e}, {:.1e} allowed",
+            other.name, other.beside, other.largest, other.allowed
         ));
     }
     if let Some(proof) = &evidence.proof {
@@ -173,47 +184,6 @@ fn describe(evidence: &Evidence) -> Vec<String> {
 /// Whether the file says that this program wrote it.
 fn is_ours(model: &Model) -> bool {
     model.proto().producer_name() == "mbn-export"
-}
-
-/// What the file is compared with, and its name.
-fn find_reference(check: &Check, model: &Model, written: &Written) -> Result<(Reference, String)> {
-    let with_variant = |weights: Weights| {
-        let metadata = mbn_spec::Metadata {
-            preprocess: Some(written.preprocess),
-            ..weights.metadata().clone()
-        };
-        let weights = weights.with_variant(written.weights.architecture.variant);
-        Reference::weights(&weights.with_metadata(metadata)?)
-    };
-    if let Some(path) = &check.weights {
-        let weights = load_weights(path)?;
-        let (found, expected) = (weights.sha256(), model.weights_sha256().unwrap_or("none"));
-        if found != expected {
-            let error = anyhow!(
-                "`{}` does not hold the weights that the file was made from: SHA-256 {found}, expected {expected}",
-                path.display()
-            );
-            return Err(error)
-                .hint(|| format!("`mbn-export --weights {} OUT.onnx` exports these", quote(path)));
-        }
-        return Ok((with_variant(weights)?, format!("`{}`", path.display())));
-    }
-    let beside = check.file.with_extension("safetensors");
-    let published = std::fs::read_dir(MODELS).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = published.map(|entry| entry.path()).collect();
-    paths.retain(|path| is_weight_file(path));
-    paths.sort();
-    paths.insert(0, beside);
-    for path in paths.iter().filter(|path| path.is_file()) {
-        // Nobody asked for these files: a broken one is skipped.
-        if let Ok(weights) = Weights::load(path)
-            && Some(weights.sha256().as_str()) == model.weights_sha256()
-        {
-            return Ok((with_variant(weights)?, format!("`{}`", path.display())));
-        }
-    }
-    let name = "the file's own constants, since its weights were not found (`--weights` names them)";
-    Ok((Reference::constants(&written.weights)?, name.to_owned()))
 }
 
 /// Runs a file of another program: there is nothing to compare it with but itself.
@@ -233,7 +203,7 @@ fn foreign(
         name => format!("`{}`", printable(name)),
     };
     let runtime = find_runtime(check.ort_lib.as_deref(), "")?;
-    let limit = Limit::start(format!("`{}`", check.file.display()), check.time_limit);
+    let limit = Limit::start(format!("`{}`", check.file.display()), check.time_limit)?;
     let source = ModelSource::File(check.file.clone());
     let mut session = GraphSession::load(&runtime, &source, check.threads.min(MAX_THREADS))?;
     let feeds = feeds(&session)?;

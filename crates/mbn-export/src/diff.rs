@@ -15,7 +15,8 @@ use mbn_engine::runtime::Runtime;
 use mbn_engine::{Feed, GraphSession, Output};
 use mbn_onnx::foreign::with_data_inside;
 use mbn_onnx::proto::GraphProto;
-use mbn_onnx::{InputSize, Model, Written, structure};
+use mbn_onnx::{InputKind, InputSize, Model, Written, structure};
+use mbn_spec::Preprocess;
 use mbn_spec::text::counted;
 
 use crate::check::feeds;
@@ -90,7 +91,7 @@ pub fn run(diff: &Diff) -> Result<(String, bool)> {
         diff.b.display()
     );
     let runtime = find_runtime(diff.ort_lib.as_deref(), "")?;
-    let limit = Limit::start("the comparison".to_owned(), diff.time_limit);
+    let limit = Limit::start("the comparison".to_owned(), diff.time_limit)?;
     let (feed_a, feed_b) = noise(&a, &b)?;
     let threads = diff.threads.min(MAX_THREADS);
     let values_a = a.run(&runtime, &names, feed_a, threads)?;
@@ -200,17 +201,11 @@ fn noise(a: &Side<'_>, b: &Side<'_>) -> Result<(Option<Feed>, Option<Feed>)> {
         );
         return Ok((None, None));
     };
-    ensure!(
-        of_a.preprocess == of_b.preprocess,
-        "the files prepare pictures differently: {:?} and {:?}",
-        of_a.preprocess,
-        of_b.preprocess
-    );
     let n = match (of_a.options.batch, of_b.options.batch) {
         (Some(a), Some(b)) if a != b => bail!("the files take batches of {a} and of {b} images"),
         (batch, other) => batch.or(other).unwrap_or(2),
     };
-    let preprocess = &of_a.preprocess;
+    let preprocess = &common_preprocessing(of_a, of_b)?;
     let resizes = [of_a, of_b]
         .iter()
         .any(|of| of.options.size == InputSize::Resized);
@@ -222,6 +217,26 @@ fn noise(a: &Side<'_>, b: &Side<'_>) -> Result<(Option<Feed>, Option<Feed>)> {
         false => Sample::of_resized(Noise::new(n, preprocess.size).images(), preprocess),
     };
     Ok((Some(feed_of(&sample, of_a)), Some(feed_of(&sample, of_b))))
+}
+
+/// The preprocessing with which both networks get the same input: that of the file which does more of it itself. What the other
+/// file says of itself is compared as metadata.
+fn common_preprocessing(a: &Written, b: &Written) -> Result<Preprocess> {
+    let inside = |of: &Written| match (of.options.size, of.options.input) {
+        (InputSize::Resized, _) => 2,
+        (_, InputKind::Uint8) => 1,
+        (_, InputKind::Float) => 0,
+    };
+    let (leader, other) = if inside(b) > inside(a) { (b, a) } else { (a, b) };
+    let size = match (leader.options.size, other.options.size) {
+        (InputSize::Any, InputSize::Fixed) => other.preprocess.size,
+        _ => leader.preprocess.size,
+    };
+    if other.options.size == InputSize::Fixed && other.preprocess.size != size {
+        let (a, b) = (a.preprocess.size, b.preprocess.size);
+        bail!("the files take pictures of {a} x {a} and of {b} x {b}, so that they cannot get the same");
+    }
+    Ok(leader.preprocess.with_size(size))
 }
 
 /// The largest difference that the kinds of the two files explain.

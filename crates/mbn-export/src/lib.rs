@@ -11,6 +11,7 @@ mod examine;
 #[cfg(test)]
 mod fixtures;
 mod limits;
+mod meaning;
 mod noise;
 pub mod options;
 mod pictures;
@@ -35,6 +36,7 @@ use mbn_files::remove_temporaries;
 use mbn_weights::{Weights, is_weight_file, weight_file_kind};
 
 use crate::options::{Options, WeightsSource};
+use crate::report::Known;
 use crate::target::Target;
 use crate::triton::{Entry, ModelName};
 
@@ -71,23 +73,50 @@ pub fn run(options: Options) -> Result<Outcome> {
         check_output_file(report)?;
     }
     start_threads(options.common.thread_count())?;
-    let weights = weights::get(&source, classes, &options.overrides)?;
-    if options.softmax && weights.metadata().multi_label {
+    let mut known = Known::default();
+    let written = export(&source, &options, &mut known);
+    if let (Some(path), Some(out)) = (&options.report, options.place()) {
+        // An older report must not speak of a file that was not written.
+        let reported = known.report(out, written.as_ref().err()).write(path);
+        match &written {
+            Ok(()) => reported?,
+            Err(_) => drop(reported.inspect_err(|error| log::warn!("{error:#}"))),
+        }
+    }
+    written.map(|()| Outcome::Success)
+}
+
+/// Reads the weights and writes what is made of them.
+fn export(source: &WeightsSource, options: &Options, known: &mut Known) -> Result<()> {
+    let weights = weights::get(source, options.classes.as_deref(), &options.overrides)?;
+    require_probabilities(&weights, options)?;
+    if options.summary {
+        print_summary(&weights)?;
+    }
+    match (options.weights_out(), target(&weights, options)?) {
+        (Some(out), _) => write::weights(&weights, out),
+        (None, Some(target)) => write::model(&weights, &weights::name(source), options, target, known),
+        (None, None) => Ok(()),
+    }
+}
+
+/// Refuses `--softmax` for classes that have no probabilities that sum to 1, or none but 1.
+fn require_probabilities(weights: &Weights, options: &Options) -> Result<()> {
+    if !options.softmax {
+        return Ok(());
+    }
+    if weights.metadata().multi_label {
         let message = "`--softmax` gives probabilities of classes that exclude each other, and those of the weights do not";
         return Err(anyhow!(message)).hint(|| {
             "leave it out: a probability is the sigmoid of its logit, as the model's `problem_type` tells"
                 .to_owned()
         });
     }
-    if options.summary {
-        print_summary(&weights)?;
+    if weights.architecture().classes == 1 {
+        let message = "`--softmax` gives probabilities that sum to 1, and the weights have one class, whose probability would always be 1";
+        return Err(anyhow!(message)).hint(|| "leave it out: the logit tells pictures apart".to_owned());
     }
-    match (options.weights_out(), target(&weights, &options)?) {
-        (Some(out), _) => write::weights(&weights, out)?,
-        (None, Some(target)) => write::model(&weights, &options, &target)?,
-        (None, None) => {}
-    }
-    Ok(Outcome::Success)
+    Ok(())
 }
 
 fn print_summary(weights: &Weights) -> Result<()> {

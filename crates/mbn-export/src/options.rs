@@ -40,7 +40,10 @@ Examples:
   mbn-export --alpha 0.75 --summary
   mbn-export check model.onnx
   mbn-export diff model.onnx half.onnx
-  mbn-export show model.onnx";
+  mbn-export show model.onnx
+
+Exit codes: 0 the file is written, or passes; 1 it is not, or does not pass, or files differ; 2 a mistake on the command line; \
+130 interrupted.";
 
 /// Write MobileNetV1 weights as an ONNX file, verified before it gets its name
 #[derive(Clone, Debug, Parser)]
@@ -274,6 +277,7 @@ impl Options {
             method: self.calibrate_by.unwrap_or_default(),
             keep: self.keep_float.unwrap_or(KeepFloat::Layers(LayerSet::NONE)),
             sensitivity: self.sensitivity,
+            features: self.features,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Pictures in every form that networks take them in: whole, resized as bytes, and normalised.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow};
@@ -126,8 +127,7 @@ pub(crate) fn read(
     batch: usize,
     mut use_sample: impl FnMut(Sample) -> Result<()>,
 ) -> Result<usize> {
-    const OPTION: &str = "--check-images";
-    let paths = paths(folder, OPTION)?;
+    let paths = check_images(folder)?;
     let mut used = 0;
     for batch in paths.chunks(batch) {
         let mut sample = Sample::of_resized(Vec::new(), preprocess);
@@ -148,9 +148,30 @@ pub(crate) fn read(
         }
     }
     if used == 0 {
-        return Err(none_usable(folder, OPTION, paths.len()));
+        return Err(none_usable(folder, OPTION, paths.len()).context(Unusable));
     }
     Ok(used)
+}
+
+/// Name of the option in messages.
+const OPTION: &str = "--check-images";
+
+/// What files are to be checked on cannot be used, which says nothing of the files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unusable;
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there are no pictures to check it on")
+    }
+}
+
+/// The pictures in the folder of `--check-images`.
+///
+/// # Errors
+/// As [`paths`]; the error is [`Unusable`].
+pub(crate) fn check_images(folder: &Path) -> Result<Vec<PathBuf>> {
+    paths(folder, OPTION).context(Unusable)
 }
 
 /// The pictures in the folder that the user gave with `option`.

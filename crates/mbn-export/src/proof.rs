@@ -18,7 +18,7 @@ use crate::noise::{Noise, blocks, extremes};
 use crate::pictures::{self, Sample};
 
 pub(crate) use outputs::feed_of;
-pub use outputs::{OtherOutput, other_outputs};
+pub use outputs::{Beside, OtherOutput, other_outputs};
 pub use reference::Reference;
 
 /// Batch sizes: one, and others to see that the file does not fix the batch.

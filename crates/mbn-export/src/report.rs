@@ -1,25 +1,55 @@
 //! The result of a check as JSON.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
 use mbn_files::atomic;
 use mbn_onnx::Model;
 use serde_json::{Value, json};
 
-use crate::proof::Case;
+use crate::proof::{Beside, Case};
 use crate::verify::Evidence;
+
+/// What an export knows of its file so far.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The path that it is to get.
+    pub file: Option<PathBuf>,
+    /// Its model.
+    pub model: Option<Model>,
+    /// Its size in bytes.
+    pub bytes: usize,
+    /// What was found in it.
+    pub evidence: Option<Evidence>,
+}
+
+impl Known {
+    /// The report of an export, which failed if there is an error. `out` stands for a file whose path is not known yet.
+    pub fn report<'a>(&'a self, out: &'a Path, error: Option<&'a Error>) -> Report<'a> {
+        Report {
+            file: self.file.as_deref().unwrap_or(out),
+            model: self.model.as_ref(),
+            bytes: self.bytes,
+            reference: Some("the weights"),
+            differs: &[],
+            evidence: self.evidence.as_ref(),
+            error,
+        }
+    }
+}
 
 /// What was checked, and what came out.
 pub struct Report<'a> {
     /// The file.
     pub file: &'a Path,
-    /// Its model.
-    pub model: &'a Model,
+    /// Its model, if it came so far.
+    pub model: Option<&'a Model>,
     /// Its size in bytes.
     pub bytes: usize,
     /// With what it was compared, if it was.
     pub reference: Option<&'a str>,
+    /// In what it says something else of itself than the weights do.
+    pub differs: &'a [String],
     /// What was found, if the check came so far.
     pub evidence: Option<&'a Evidence>,
     /// Why the file fails, if it does.
@@ -38,29 +68,34 @@ impl Report<'_> {
     }
 
     fn json(&self) -> Value {
-        let proto = self.model.proto();
+        let proto = self.model.map(Model::proto);
         let structure = self.evidence.map(|evidence| &evidence.structure);
         let proof = self.evidence.and_then(|evidence| evidence.proof.as_ref());
         let others = self.evidence.map_or(&[][..], |evidence| &evidence.others);
         json!({
             "file": self.file.display().to_string(),
-            "bytes": self.bytes,
-            "producer": proto.producer_name(),
-            "producer_version": proto.producer_version(),
-            "ir_version": proto.ir_version(),
-            "opset": proto.opset_import.iter().map(|import| json!({
+            "bytes": proto.map(|_| self.bytes),
+            "producer": proto.map(|proto| proto.producer_name()),
+            "producer_version": proto.map(|proto| proto.producer_version()),
+            "ir_version": proto.map(|proto| proto.ir_version()),
+            "opset": proto.map(|proto| proto.opset_import.iter().map(|import| json!({
                 "domain": import.domain(), "version": import.version(),
-            })).collect::<Vec<_>>(),
-            "weights_sha256": self.model.weights_sha256(),
-            "quantization": self.model.quantization(),
+            })).collect::<Vec<_>>()),
+            "weights_sha256": self.model.and_then(Model::weights_sha256),
+            "quantization": self.model.and_then(Model::quantization),
             "nodes": structure.map(|structure| structure.nodes()),
             "operators": structure.map(|structure| &structure.operators),
             "unused": structure.map(|structure| &structure.orphans),
             "reference": self.reference,
+            "differs_from_weights": self.differs,
             "engine": proof.map(|proof| &proof.engine),
             "cases": proof.map(|proof| proof.cases.iter().map(case).collect::<Vec<_>>()),
             "outputs": others.iter().map(|other| json!({
                 "name": other.name,
+                "beside": match other.beside {
+                    Beside::Logits => "logits",
+                    Beside::Candle => "candle",
+                },
                 "largest": number(other.largest),
                 "allowed": number(other.allowed),
                 "passed": other.passed(),

@@ -87,6 +87,25 @@ impl Speed {
     }
 }
 
+/// Whether the processor has VNNI, which multiplies bytes; `None` if that is not known.
+pub fn has_vnni() -> Option<bool> {
+    #[cfg(target_arch = "x86_64")]
+    let found = Some(is_x86_feature_detected!("avx512vnni") || is_x86_feature_detected!("avxvnni"));
+    #[cfg(not(target_arch = "x86_64"))]
+    let found = None;
+    found
+}
+
+/// What to expect elsewhere of a file that is slower than float32 here.
+pub fn advice(vnni: Option<bool>) -> &'static str {
+    match vnni {
+        Some(false) => {
+            "this processor lacks VNNI, with which int8 is faster, and the gain grows with alpha; `docs/int8.md` has a table"
+        }
+        Some(true) | None => "the gain of int8 grows with alpha; `docs/int8.md` has a table",
+    }
+}
+
 impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -101,6 +120,15 @@ impl fmt::Display for Speed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_processor_is_named_only_where_this_one_lacks_something() {
+        assert!(advice(Some(false)).contains("lacks VNNI"));
+        for vnni in [Some(true), None] {
+            assert!(!advice(vnni).contains("VNNI"));
+        }
+        assert_eq!(has_vnni().is_some(), cfg!(target_arch = "x86_64"));
+    }
 
     #[test]
     fn half_the_time_is_twice_as_fast() {

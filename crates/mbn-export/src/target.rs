@@ -77,16 +77,21 @@ impl Staged {
         }
     }
 
-    /// Gives the model its name.
+    /// Gives the model its name, and tells where it went: in a repository it is the next version if another export has taken this
+    /// one meanwhile.
     ///
     /// # Errors
     /// It cannot be synced or renamed.
-    pub fn commit(self) -> Result<()> {
-        match self {
-            Self::File(file, path) => file
+    pub fn commit(self, target: Target, model: &Model, bytes: &[u8]) -> Result<Target> {
+        match (self, target) {
+            (Self::Triton(staged), Target::Triton(entry)) => {
+                entry.commit(staged, model, bytes).map(Target::Triton)
+            }
+            (Self::Triton(staged), target) => staged.commit().map(|()| target),
+            (Self::File(file, path), target) => file
                 .commit()
-                .with_context(|| format!("cannot write `{}`", path.display())),
-            Self::Triton(entry) => entry.commit(),
+                .with_context(|| format!("cannot write `{}`", path.display()))
+                .map(|()| target),
         }
     }
 }

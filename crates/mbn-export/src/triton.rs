@@ -6,6 +6,8 @@ mod labels;
 mod name;
 mod pbtxt;
 mod repository;
+mod staged;
 
 pub use name::{ModelName, NameError};
-pub use repository::{Entry, StagedEntry, check_out};
+pub use repository::{Entry, check_out};
+pub use staged::StagedEntry;

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
-use mbn_cli::{Hint, onnx_runtime};
+use anyhow::{Context, Error, Result, bail, ensure};
+use mbn_cli::{Hint, Hinted, onnx_runtime};
 use mbn_engine::engine::{ModelSource, OrtEngine, Provider, Reading, SessionOptions};
 use mbn_engine::runtime::{self, NEEDED, Runtime, RuntimeError};
 use mbn_onnx::{
     ExportOptions, Exporter, InputSize, Model, Precision, Structure, Written, checker, structure,
 };
 
+use crate::pictures::{Unusable, check_images};
 use crate::proof::{OtherOutput, Proof, Reference, Subject, other_outputs, prove};
 
 /// What is known about a file after it was checked.
@@ -36,10 +37,11 @@ impl Evidence {
         if let Some(other) = self.others.iter().find(|other| !other.passed()) {
             let OtherOutput {
                 name,
+                beside,
                 largest,
                 allowed,
             } = other;
-            bail!("its output `{name}` does not fit its logits: {largest:.1e} apart, {allowed:.1e} allowed");
+            bail!("its output `{name}` does not fit {beside}: {largest:.1e} apart, {allowed:.1e} allowed");
         }
         Ok(())
     }
@@ -57,6 +59,23 @@ pub struct Verification<'a> {
     /// CPU threads.
     pub threads: usize,
 }
+
+impl Verification<'_> {
+    /// Refuses a check that cannot take place, before work is done in vain.
+    ///
+    /// # Errors
+    /// There are no pictures in the folder, or ONNX Runtime is not found or cannot be used.
+    pub fn require_possible(&self) -> Result<()> {
+        self.pictures.map(check_images).transpose()?;
+        if self.run {
+            find_runtime(self.ort_lib, OTHERWISE)?;
+        }
+        Ok(())
+    }
+}
+
+/// What can be done without ONNX Runtime.
+const OTHERWISE: &str = "; `--no-verify` writes the file without the comparison";
 
 /// Threads of ONNX Runtime beside candle's, which sleep meanwhile: few pictures need no more.
 pub(crate) const MAX_THREADS: usize = 3;
@@ -79,10 +98,7 @@ pub fn verify(
         ..Evidence::default()
     };
     if verification.run {
-        let runtime = find_runtime(
-            verification.ort_lib,
-            "; `--no-verify` writes the file without the comparison",
-        )?;
+        let runtime = find_runtime(verification.ort_lib, OTHERWISE)?;
         let threads = verification.threads.min(MAX_THREADS);
         let mut reference = Reference::weights(exporter.weights())?;
         compare(
@@ -131,8 +147,17 @@ pub(crate) fn compare(
         )?,
         None => prove(&mut engine, reference, None, &subject)?,
     });
-    evidence.others = other_outputs(runtime, source, written, threads)?;
+    evidence.others = other_outputs(runtime, source, written, reference, threads)?;
     Ok(())
+}
+
+/// Whether the error is no fault of the file: what it is checked with cannot be used.
+pub(crate) fn is_unchecked(error: &Error) -> bool {
+    let is_runtime = |cause: &(dyn std::error::Error + 'static)| {
+        let hinted = cause.downcast_ref::<Hinted>();
+        cause.is::<RuntimeError>() || hinted.is_some_and(|hinted| hinted.is::<RuntimeError>())
+    };
+    error.is::<Unusable>() || error.chain().any(is_runtime)
 }
 
 /// ONNX Runtime. The hint for a missing library ends with `otherwise`.

@@ -105,6 +105,14 @@ pub fn path(source: &WeightsSource) -> Option<PathBuf> {
     }
 }
 
+/// The weights in messages.
+pub fn name(source: &WeightsSource) -> String {
+    match path(source) {
+        Some(path) => format!("`{}`", path.display()),
+        None => "the random weights".to_owned(),
+    }
+}
+
 fn named(weights: Weights, path: &Path, names: Option<&Path>) -> Result<Weights> {
     match names {
         Some(names) => rename_classes(weights, path, "--classes", names),

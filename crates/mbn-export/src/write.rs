@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
+use mbn_cli::Hint;
 use mbn_files::atomic;
-use mbn_onnx::{ExportOptions, Exporter, Precision};
+use mbn_onnx::{ExportError, ExportOptions, Exporter, Precision};
 use mbn_spec::text::thousands;
 use mbn_weights::Weights;
 
 use crate::options::{Options, rejected};
 use crate::proof::Proof;
-use crate::report::Report;
-use crate::speed::Speed;
+use crate::report::Known;
+use crate::speed::{self, Speed};
 use crate::target::Target;
-use crate::verify::{self, Verification, find_runtime};
+use crate::verify::{self, Verification, find_runtime, is_unchecked};
 use crate::{calibrate, print, range};
 
 /// Writes the weights under this project's names, with their description, and reads them again.
@@ -40,72 +41,118 @@ pub(crate) fn weights(weights: &Weights, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the model under a temporary name, verifies it, and gives it its name.
-pub(crate) fn model(weights: &Weights, options: &Options, target: &Target) -> Result<()> {
-    let out = &target.path();
+/// Writes the model under a temporary name, verifies it, and gives it its name. `source` names the weights in messages, and `known`
+/// gets what is to be reported.
+pub(crate) fn model(
+    weights: &Weights,
+    source: &str,
+    options: &Options,
+    target: Target,
+    known: &mut Known,
+) -> Result<()> {
+    let out = known.file.insert(target.path()).clone();
     let (mut exporter, mut export_options) = (Exporter::new(weights), options.export_options());
+    let verification = Verification {
+        run: !options.no_verify,
+        ort_lib: options.ort_lib.as_deref(),
+        pictures: options.check_images.as_deref(),
+        threads: options.common.thread_count(),
+    };
+    // Calibration takes minutes.
+    verification
+        .require_possible()
+        .map_err(|error| unwritten(error, &out))?;
     if let Some(recipe) = options.recipe() {
-        let calibrated = calibrate::quantise(weights, &recipe)?;
+        let calibrated =
+            calibrate::quantise(weights, &recipe).with_context(|| format!("{source} cannot be quantised"))?;
         if let Some(table) = &calibrated.table {
             print(table)?;
         }
         export_options.keep_float = calibrated.quantized.float_layers();
         exporter = exporter.with_quantized(calibrated.quantized, calibrated.how);
     }
-    let model = exporter.export(&export_options)?;
+    let model = advised(exporter.export(&export_options), source)?;
+    let model = &*known.model.insert(model);
     let bytes = model.to_bytes();
-    let pictures = options.check_images.as_deref();
-    range::check(weights, &export_options, pictures, options.allow_overflow)?;
-    let file = target.stage(&model, &bytes)?;
-    let verification = Verification {
-        run: !options.no_verify,
-        ort_lib: options.ort_lib.as_deref(),
-        pictures,
-        threads: options.common.thread_count(),
-    };
+    known.bytes = bytes.len();
+    range::check(
+        weights,
+        &export_options,
+        verification.pictures,
+        options.allow_overflow,
+    )?;
+    let file = target.stage(model, &bytes)?;
     let found = verify::verify(file.temporary_path(), &exporter, &export_options, verification);
-    let (evidence, failed) = match found {
-        Ok(evidence) => {
-            let failed = evidence.verdict().err();
-            (Some(evidence), failed)
-        }
-        Err(error) => (None, Some(error)),
+    let failed = match found {
+        Ok(evidence) => known.evidence.insert(evidence).verdict().err(),
+        Err(error) => Some(error),
     };
-    let failed = failed.map(|error| {
-        error.context(format!(
-            "`{}` was not written because it does not pass verification",
-            out.display()
-        ))
-    });
-    if let Some(path) = &options.report {
-        let report = Report {
-            file: out,
-            model: &model,
-            bytes: bytes.len(),
-            reference: Some("the weights"),
-            evidence: evidence.as_ref(),
-            error: failed.as_ref(),
-        };
-        report.write(path)?;
-    }
     if let Some(error) = failed {
-        if options.keep_rejected {
-            let kept = rejected(out);
+        // What could not be checked may be sound.
+        if options.keep_rejected && !is_unchecked(&error) {
+            let kept = rejected(&out);
             atomic::write(&kept, &bytes).with_context(|| format!("cannot write `{}`", kept.display()))?;
             log::warn!("The file that does not pass is kept as `{}`", kept.display());
         }
-        return Err(error);
+        return Err(unwritten(error, &out));
     }
-    file.commit()?;
-    let proof = evidence.as_ref().and_then(|evidence| evidence.proof.as_ref());
-    report(weights, options, target, bytes.len(), proof);
-    if proof.is_some() && export_options.precision == Precision::Int8 {
-        tell_speed(&exporter, &export_options, options, bytes)?;
+    let target = file.commit(target, model, &bytes)?;
+    known.file = Some(target.path());
+    let proof = known
+        .evidence
+        .as_ref()
+        .and_then(|evidence| evidence.proof.as_ref());
+    tell(weights, options, &target, bytes.len(), proof);
+    if proof.is_some()
+        && export_options.precision == Precision::Int8
+        && let Err(error) = tell_speed(&exporter, &export_options, options, bytes)
+    {
+        // The file is written and proven.
+        log::warn!("how fast it is was not measured: {error:#}");
     }
     Ok(())
 }
 
-/// Says how fast an int8 file is here: without VNNI it may be slower than float32.
+/// The error for a file that was verified, or was to be.
+fn unwritten(error: Error, out: &Path) -> Error {
+    let why = match is_unchecked(&error) {
+        true => "cannot be checked",
+        false => "does not pass verification",
+    };
+    error.context(format!("`{}` was not written because it {why}", out.display()))
+}
+
+/// Names the weights that cannot be exported, and what may be done about it.
+fn advised<T>(result: Result<T, ExportError>, source: &str) -> Result<T> {
+    let advice = result.as_ref().err().and_then(advice);
+    let result = result.with_context(|| format!("{source} cannot be exported"));
+    match advice {
+        Some(advice) => result.hint(|| advice.to_owned()),
+        None => result,
+    }
+}
+
+fn advice(error: &ExportError) -> Option<&'static str> {
+    let float32 = Some("`--precision fp32` holds them");
+    match error {
+        ExportError::Vanishing { .. } => float32,
+        // An infinity is none that float32 holds as a weight.
+        ExportError::Range {
+            precision: Precision::Fp16,
+            value,
+            ..
+        } if value.is_finite() => float32,
+        ExportError::Range { folded: true, .. } => Some(
+            "weights so large come of a training run that diverged: take earlier ones, or keep batch norm apart with `--no-fold`",
+        ),
+        ExportError::Range { .. } | ExportError::Values(_) => Some(
+            "weights that are no numbers, or so large, come of a training run that diverged: take earlier ones",
+        ),
+        _ => None,
+    }
+}
+
+/// Says how fast an int8 file is here: without VNNI, or with few channels, it may be slower than float32.
 fn tell_speed(
     exporter: &Exporter<'_>,
     export: &ExportOptions,
@@ -117,14 +164,12 @@ fn tell_speed(
     let speed = Speed::measure(&runtime, bytes, exporter, export, threads)?;
     match speed.ratio() < 1.0 {
         false => log::info!("It is {speed}"),
-        true => log::warn!(
-            "It is {speed}\nhint: on processors with VNNI int8 is faster; `docs/int8.md` has a table"
-        ),
+        true => log::warn!("It is {speed}\nhint: {}", speed::advice(speed::has_vnni())),
     }
     Ok(())
 }
 
-fn report(weights: &Weights, options: &Options, target: &Target, bytes: usize, proof: Option<&Proof>) {
+fn tell(weights: &Weights, options: &Options, target: &Target, bytes: usize, proof: Option<&Proof>) {
     let architecture = weights.architecture();
     let parameters = architecture.summary(0).parameters();
     log::info!(

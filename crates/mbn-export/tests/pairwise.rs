@@ -8,6 +8,7 @@ mod quantised;
 
 use candle_core::Device;
 use common::runtime;
+use mbn_export::proof::Proof;
 use mbn_export::verify::{Verification, verify};
 use mbn_model::random_weights;
 use mbn_onnx::{ExportOptions, Exporter, InputKind, InputSize, OPSETS, Precision};
@@ -99,7 +100,7 @@ fn every_two_options_go_together() {
     for row in &rows {
         let (options, weights) = (options(row), weights(row));
         let exporter = match options.precision {
-            Precision::Int8 => quantised::exporter(&weights, options.keep_float).unwrap(),
+            Precision::Int8 => quantised::exporter(&weights, options.keep_float, options.features).unwrap(),
             Precision::Fp32 | Precision::Fp16 => Exporter::new(&weights),
         };
         std::fs::write(&path, exporter.export(&options).unwrap().to_bytes()).unwrap();
@@ -115,7 +116,43 @@ fn every_two_options_go_together() {
             .verdict()
             .unwrap_or_else(|error| panic!("{options:?}, {row:?}: {error:#}"));
         assert_eq!(evidence.structure.orphans, [""; 0]);
-        let others = usize::from(options.softmax) + usize::from(options.features);
+        // Features are compared with the logits and with candle's.
+        let others = usize::from(options.softmax) + 2 * usize::from(options.features);
         assert!(runtime.is_none() || evidence.others.len() == others);
+    }
+}
+
+/// The classifier undoes what scaled channels do to the logits, so that these are no proof of the features.
+#[test]
+fn features_that_are_scaled_do_not_pass() {
+    let Some(runtime) = runtime() else { return };
+    let weights = weights(&[0; 14]);
+    let options = ExportOptions {
+        precision: Precision::Int8,
+        // Nothing but the classifier is rounded, which would part features of random weights from candle's.
+        keep_float: LayerSet::first(27),
+        features: true,
+        ..ExportOptions::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for scaled in [false, true] {
+        let exporter = quantised::exporter(&weights, options.keep_float, !scaled).unwrap();
+        std::fs::write(&path, exporter.export(&options).unwrap().to_bytes()).unwrap();
+        let verification = Verification {
+            run: true,
+            ort_lib: Some(runtime.path()),
+            pictures: None,
+            threads: 1,
+        };
+        let evidence = verify(&path, &exporter, &options, verification).unwrap();
+        assert!(evidence.proof.as_ref().is_some_and(Proof::passed));
+        match evidence.verdict() {
+            Ok(()) => assert!(!scaled),
+            Err(error) => assert!(
+                scaled && error.to_string().contains("`features` does not fit candle's"),
+                "{error:#}"
+            ),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The constants that the network's nodes read: weights, folded or not, and the preprocessing.
 
+use half::f16;
 use mbn_spec::{Activation, Architecture, Preprocess, Resize, TensorKind, TensorRole};
 use mbn_weights::{Folded, Weights};
 
@@ -66,22 +67,25 @@ pub(crate) fn add(
     for constant in fixed(architecture, preprocess, options) {
         graph.constant(constant);
     }
-    let mut add = |name: &str, dims: &[usize], values: &[f32], precision| -> Result<(), ExportError> {
-        check_range(name, values, precision)?;
+    let mut add = |name: &str, dims: &[usize], values: &[f32], precision, stored: Option<&[f32]>| {
+        let folded = stored.is_some();
+        check_range(name, values, precision, stored)?;
+        // A bias is beside a sum of products: what vanishes of it is nothing beside that.
+        if name.ends_with(".weight") {
+            check_digits(name, values, precision, folded)?;
+        }
         graph.initializer(name, dims, values, precision);
-        Ok(())
+        Ok::<(), ExportError>(())
     };
     let precision = options.precision;
     if let Some(folded) = folded {
         for (layer, conv) in architecture.convs().iter().zip(&folded.convs) {
-            let (name, bias_dims) = (layer.conv_name(), [layer.out_channels]);
-            add(
-                &format!("{name}.weight"),
-                &layer.weight_shape(),
-                &conv.weight,
-                precision,
-            )?;
-            add(&format!("{name}.bias"), &bias_dims, &conv.bias, precision)?;
+            let (name, shape) = (layer.conv_name(), layer.weight_shape());
+            let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+            let stored = weights.values(&weight);
+            add(&weight, &shape, &conv.weight, precision, Some(stored))?;
+            // Convolutions have no bias of their own.
+            add(&bias, &[layer.out_channels], &conv.bias, precision, Some(&[]))?;
         }
     }
     for spec in architecture.tensors() {
@@ -96,19 +100,90 @@ pub(crate) fn add(
             TensorKind::Weight => precision,
             TensorKind::Bias | TensorKind::Buffer => options.batch_norm_precision(),
         };
-        add(&spec.name, &spec.shape, weights.values(&spec.name), precision)?;
+        let values = weights.values(&spec.name);
+        add(&spec.name, &spec.shape, values, precision, None)?;
     }
     Ok(())
 }
 
-fn check_range(name: &str, values: &[f32], precision: Precision) -> Result<(), ExportError> {
-    let outside = |value: &&f32| value.is_nan() || value.abs() > precision.max();
-    match values.iter().find(outside) {
+/// Refuses values beyond what the precision holds. `stored` are those of the weights, if batch norm was folded into them.
+fn check_range(
+    name: &str,
+    values: &[f32],
+    precision: Precision,
+    stored: Option<&[f32]>,
+) -> Result<(), ExportError> {
+    let outside = |value: &f32| value.is_nan() || value.abs() > precision.max();
+    match values.iter().position(outside) {
         None => Ok(()),
-        Some(&value) => Err(ExportError::Range {
+        Some(at) => Err(ExportError::Range {
             tensor: name.to_owned(),
-            value,
+            value: values[at],
+            folded: stored.is_some(),
+            stored: stored.and_then(|stored| stored.get(at).copied()),
             precision,
         }),
+    }
+}
+
+/// What may be lost of a tensor, in length. Eleven bits lose at most 1/2048 of each value, seven bits 1/128: a tensor that loses
+/// more lies where float16 ends. Filters that are dead, and tiny beside the others, do not count.
+const MOST_LOST: f64 = 1.0 / 128.0;
+
+/// Refuses weights that float16 rounds to zero, or nearly so.
+fn check_digits(name: &str, values: &[f32], precision: Precision, folded: bool) -> Result<(), ExportError> {
+    if precision != Precision::Fp16 {
+        return Ok(());
+    }
+    let square = |value: f32| f64::from(value).powi(2);
+    let (mut length, mut lost, mut found, mut zero, mut small) = (0.0, 0.0, 0, 0, 0);
+    for &value in values.iter().filter(|value| **value != 0.0) {
+        let rounded = f16::from_f32(value).to_f32();
+        length += square(value);
+        lost += square(value - rounded);
+        found += 1;
+        zero += usize::from(rounded == 0.0);
+        small += usize::from(value.abs() < precision.smallest_normal());
+    }
+    if lost <= MOST_LOST.powi(2) * length {
+        return Ok(());
+    }
+    Err(ExportError::Vanishing {
+        tensor: name.to_owned(),
+        values: found,
+        zero,
+        small,
+        lost: (lost / length).sqrt() as f32,
+        folded,
+        precision,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_of_which_float16_keeps_little_are_refused() {
+        let check = |values: &[f32]| check_digits("fc.weight", values, Precision::Fp16, false);
+        // As far as every digit is kept, some below, and dead filters beside others.
+        for values in [
+            &[0.0; 4][..],
+            &[7e-5, -0.3, 1e-9],
+            &[1.0, 1e-12, 1e-12, 1e-12],
+            &[3.3e-5, -5.1e-5],
+        ] {
+            assert_eq!(check(values), Ok(()), "{values:?}");
+        }
+        for values in [&[1e-9, 0.0, -2e-9][..], &[1e-6, 1.7e-6, -1.3e-6]] {
+            let error = check(values).unwrap_err().to_string();
+            assert!(error.contains("`fc.weight` has "), "{error}");
+            assert_eq!(check_digits("", values, Precision::Fp32, false), Ok(()));
+        }
+        assert_eq!(
+            check(&[1e-9, 0.0, -2e-9]).unwrap_err().to_string(),
+            "`fc.weight` has 2 values that are not zero; in fp16 2 of them become zero, and 2 are below 6.1e-5, where digits are \
+             lost: the rounded values are 100 % off"
+        );
     }
 }

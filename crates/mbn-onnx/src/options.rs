@@ -27,7 +27,8 @@ pub struct ExportOptions {
     pub batch: Option<usize>,
     /// Whether the graph gives `probabilities` beside the `logits`.
     pub softmax: bool,
-    /// Whether the graph gives `features`, the classifier's input, beside the `logits`.
+    /// Whether the graph gives `features`, the classifier's input, beside the `logits`. Weights in 8 bits must not have scaled their
+    /// channels: a file cannot tell.
     pub features: bool,
 }
 
@@ -152,6 +153,14 @@ impl Precision {
         match self {
             Precision::Fp32 | Precision::Int8 => f32::MAX,
             Precision::Fp16 => half::f16::MAX.to_f32(),
+        }
+    }
+
+    /// The smallest positive value that keeps all digits.
+    pub fn smallest_normal(self) -> f32 {
+        match self {
+            Precision::Fp32 | Precision::Int8 => f32::MIN_POSITIVE,
+            Precision::Fp16 => half::f16::MIN_POSITIVE.to_f32(),
         }
     }
 }

@@ -39,6 +39,19 @@ impl<'a> Calibration<'a> {
     /// # Errors
     /// There are fewer than [`LEAST`] pictures, or a weight or a value is not a finite number.
     pub fn measure(weights: &Weights, pictures: &'a dyn Pictures) -> Result<Self, QuantError> {
+        Self::with(weights, pictures, false)
+    }
+
+    /// As [`Calibration::measure`], for a network whose pooled features are an output too: the channels after the last convolution
+    /// are not scaled, so that the features are the float network's but for rounding.
+    ///
+    /// # Errors
+    /// As [`Calibration::measure`].
+    pub fn measure_for_features(weights: &Weights, pictures: &'a dyn Pictures) -> Result<Self, QuantError> {
+        Self::with(weights, pictures, true)
+    }
+
+    fn with(weights: &Weights, pictures: &'a dyn Pictures, keep_features: bool) -> Result<Self, QuantError> {
         let n = pictures.len();
         if n < LEAST {
             return Err(QuantError::TooFew { found: n });
@@ -90,7 +103,10 @@ impl<'a> Calibration<'a> {
             });
         }
 
-        let equalisation = Equalisation::new(&folded, &largest);
+        let equalisation = match Equalisation::new(&folded, &largest) {
+            all if keep_features => all.without_last(),
+            all => all,
+        };
         let mut histograms: Vec<[Histogram; 2]> = largest
             .iter()
             .zip(&equalisation.divisors)

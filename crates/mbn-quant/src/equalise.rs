@@ -48,6 +48,14 @@ impl Equalisation {
         }
     }
 
+    /// The same without the last convolution, whose channels the classifier reads.
+    pub fn without_last(mut self) -> Self {
+        if let Some(last) = self.divisors.last_mut() {
+            last.fill(1.0);
+        }
+        self
+    }
+
     /// The same without what a float layer's ReLU6 would not let pass. Bytes that end at or below 6 are that limit, whatever
     /// the scale; a `Clip` is not.
     pub fn valid_with(&self, architecture: &Architecture, float: LayerSet) -> Self {

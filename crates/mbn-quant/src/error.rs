@@ -14,7 +14,7 @@ pub enum QuantError {
         found: usize,
     },
     /// A weight is not a finite number.
-    #[error("`{tensor}` has the value {value}, which cannot be quantised")]
+    #[error("`{tensor}` has the value {value} once batch norm is folded in, which cannot be quantised")]
     Weight {
         /// The tensor, after folding.
         tensor: String,

@@ -17,7 +17,8 @@
 //! that their ranges agree (`equalise`), and counts the scaled values (`histogram`). From the counts follows each layer's
 //! range (`range`), from that the bytes (`rounding`). `correct` then runs the network on bytes layer by layer, lets the
 //! errors of a filter's weights cancel (`compensate`), and takes the mean shift of each channel out of its bias.
-//! [`sensitivity`] tells what each layer costs.
+//! [`sensitivity`] tells what each layer costs. A network that gives its pooled features too needs
+//! [`Calibration::measure_for_features`], which leaves their channels as they are.
 
 mod agreement;
 mod calibration;

@@ -89,7 +89,7 @@ impl Comparison {
 
     /// The largest difference that passes, for the outputs compared so far.
     pub fn allowed(&self) -> f32 {
-        self.tolerance.allowed(self.differences.largest_value)
+        self.tolerance.allowed(self.differences.scale())
     }
 
     /// How far the outputs are apart.

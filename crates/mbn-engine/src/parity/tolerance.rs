@@ -39,7 +39,7 @@ pub struct Tolerance {
 pub(super) enum Difference {
     /// In each value.
     Absolute(f32),
-    /// As a fraction of the reference's largest value, or of 1 if that is larger.
+    /// As a fraction of the reference's scale (`Differences::scale`).
     OfLargest(f32),
 }
 
@@ -114,11 +114,11 @@ impl Tolerance {
         }
     }
 
-    /// The largest difference that passes where the reference's largest value is `largest_value`.
-    pub(super) fn allowed(self, largest_value: f32) -> f32 {
+    /// The largest difference that passes where the reference's values are of this scale.
+    pub(super) fn allowed(self, scale: f32) -> f32 {
         let allowed = match self.difference {
             Difference::Absolute(difference) => difference,
-            Difference::OfLargest(fraction) => fraction * largest_value.max(1.0),
+            Difference::OfLargest(fraction) => fraction * scale,
         };
         allowed.max(self.least)
     }
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(Tolerance::absolute(0.1).allowed(20.0), 0.1);
         let half = Tolerance::of(ModelPrecision::Float16, &Provider::Cpu);
         assert_eq!(half.allowed(20.0), 20.0 * FLOAT16);
-        assert_eq!(half.allowed(0.2), FLOAT16);
+        assert_eq!(half.allowed(0.2), 0.2 * FLOAT16);
         assert_eq!(half.other_classes(300), 3);
         assert_eq!(half.on_noise().allowed(20.0), 20.0 * FLOAT16);
         assert_eq!(half.on_noise().other_classes(300), 300);
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(float32, Tolerance::absolute(FLOAT32));
         assert_eq!(float32.allowed(20.0), FLOAT32);
         assert_eq!(float32.on_noise().allowed(20.0), 20.0 * FLOAT32);
-        assert_eq!(float32.on_noise().allowed(0.2), FLOAT32);
+        assert_eq!(float32.on_noise().allowed(0.2), 0.2 * FLOAT32);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use mbn_onnx::Model;
+use mbn_spec::Preprocess;
 use serde_json::Value;
 
+use crate::meaning::{Differing, of_preprocessing};
 use crate::show::short;
 
 /// What gives numbers their meaning. Where it differs, two files are not the same model, whatever they compute.
@@ -35,9 +37,11 @@ pub(super) fn differences(a: &Model, b: &Model) -> Differences {
     for key in a.keys().chain(only_b) {
         let what = match (a.get(key), b.get(key)) {
             (Some(one), Some(other)) if is_same(one, other) => continue,
-            (Some(one), Some(other)) => name_that_differs(one, other).unwrap_or_else(|| {
-                format!("{} in the first file, {} in the second", short(one), short(other))
-            }),
+            (Some(one), Some(other)) => name_that_differs(one, other)
+                .or_else(|| fields_that_differ(one, other))
+                .unwrap_or_else(|| {
+                    format!("{} in the first file, {} in the second", short(one), short(other))
+                }),
             (Some(one), None) => format!("{} in the first file alone", short(one)),
             (None, other) => format!("{} in the second file alone", short(other.unwrap_or(&""))),
         };
@@ -58,6 +62,18 @@ fn properties(model: &Model) -> BTreeMap<&str, &str> {
 fn is_same(a: &str, b: &str) -> bool {
     let json = |text: &str| serde_json::from_str::<Value>(text).ok();
     a == b || json(a).is_some_and(|a| Some(a) == json(b))
+}
+
+/// The fields in which two descriptions of the preprocessing differ; none if they only differ in how that is written.
+fn fields_that_differ(a: &str, b: &str) -> Option<String> {
+    let read = |text: &str| serde_json::from_str::<Preprocess>(text).ok();
+    let fields = of_preprocessing(&read(a)?, &read(b)?);
+    let fields = fields.iter().map(|field| {
+        let Differing { name, one, other } = field;
+        format!("{name} {one} in the first file, {other} in the second")
+    });
+    let fields: Vec<_> = fields.collect();
+    (!fields.is_empty()).then(|| format!("another: {}", fields.join("; ")))
 }
 
 /// The first of two equally long lists of names that is another one.

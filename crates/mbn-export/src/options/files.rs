@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use mbn_cli::Outputs;
+use mbn_cli::{Hint, Outputs, UsageError};
 use mbn_data::Pictures;
 
 use super::Options;
@@ -25,6 +25,7 @@ impl Options {
                 .into_iter()
                 .filter_map(|(option, path)| Some((option, path?))),
         )?;
+        self.require_report_outside()?;
         let inputs = [weights, self.classes.as_deref(), self.ort_lib.as_deref()];
         for path in inputs.into_iter().flatten() {
             outputs.require_not_read(path)?;
@@ -37,6 +38,43 @@ impl Options {
         ];
         let mut folders = folders.into_iter().flatten();
         folders.try_for_each(|folder| require_pictures_stay(&outputs, folder))
+    }
+}
+
+impl Options {
+    /// OUT, or the repository in which it gets a place.
+    pub(crate) fn place(&self) -> Option<&Path> {
+        self.out.as_deref().or(self.triton.triton.as_deref())
+    }
+
+    /// Refuses a report in the folder of a model in a repository, where it would replace a file that the server reads.
+    fn require_report_outside(&self) -> Result<()> {
+        let (Some(report), Some(repository)) = (&self.report, &self.triton.triton) else {
+            return Ok(());
+        };
+        // A link leads elsewhere. A folder that is not there yet has no report, which needs one that is.
+        let file = report.canonicalize();
+        let folder = file.as_deref().unwrap_or(report).parent().map(or_current);
+        let (Some(Ok(folder)), Ok(models)) = (folder.map(Path::canonicalize), repository.canonicalize())
+        else {
+            return Ok(());
+        };
+        if folder == models || !folder.starts_with(&models) {
+            return Ok(());
+        }
+        let (report, repository) = (report.display(), repository.display());
+        Err(UsageError(format!(
+            "`--report {report}` lies in a model's folder of `--triton {repository}`, where a server reads every file"
+        )))
+        .hint(|| "write the report beside the repository".to_owned())
+    }
+}
+
+/// A path's folder; that of a mere name is empty.
+fn or_current(folder: &Path) -> &Path {
+    match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
     }
 }
 

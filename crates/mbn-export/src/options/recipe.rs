@@ -17,4 +17,6 @@ pub struct Recipe<'a> {
     pub keep: KeepFloat,
     /// Whether the cost of each layer is measured for the user.
     pub sensitivity: bool,
+    /// Whether the features are an output, whose channels must stay as they are.
+    pub features: bool,
 }

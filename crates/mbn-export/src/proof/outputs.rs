@@ -1,4 +1,6 @@
-//! The outputs beside the logits: they must say the same as the logits.
+//! The outputs beside the logits: they must say the same as the logits, and features what candle's say.
+
+use std::fmt;
 
 use anyhow::{Context, Result, ensure};
 use mbn_engine::engine::ModelSource;
@@ -7,6 +9,7 @@ use mbn_engine::softmax::softmax;
 use mbn_engine::{Elements, Feed, GraphSession};
 use mbn_onnx::{FEATURES, INPUT, InputKind, InputSize, LOGITS, PROBABILITIES, Precision, Written};
 
+use super::{FACTOR, Reference};
 use crate::noise::{Noise, blocks};
 use crate::pictures::Sample;
 
@@ -19,16 +22,45 @@ const CLASSIFIER: f32 = 1e-4;
 const HALF_CLASSIFIER: f32 = 2e-2;
 /// The same in int8: the classifier rounds each feature to a step of a byte.
 const BYTE_CLASSIFIER: f32 = 5e-2;
+/// How far features may be from candle's, as a fraction of the largest: as logits, from which one layer parts them.
+const FEATURE: f32 = 1e-4;
+/// The same in float16, and where the graph resizes.
+const HALF_FEATURE: f32 = 5e-2;
+/// How far the features of int8 may be from candle's, in length: networks that were trained are off by 0.02. Those that eight bits
+/// serve badly are off by more, and so are their logits, which are told and not judged: features may be [`FACTOR`] times as far.
+const BYTE_FEATURES: f32 = 0.1;
+/// Images that run, unless the file says how many.
+const IMAGES: usize = 4;
 
-/// An output beside the logits, compared with them.
+/// An output beside the logits, and how far it is from what it should be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OtherOutput {
     /// Its name.
     pub name: &'static str,
-    /// Largest difference.
+    /// What it is compared with.
+    pub beside: Beside,
+    /// Largest difference; of the features of int8, their distance as a fraction of candle's length.
     pub largest: f32,
     /// Largest difference that passes.
     pub allowed: f32,
+}
+
+/// What an output is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// The file's own logits.
+    Logits,
+    /// The same output of the float network in candle.
+    Candle,
+}
+
+impl fmt::Display for Beside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Logits => "the logits",
+            Self::Candle => "candle's",
+        })
+    }
 }
 
 impl OtherOutput {
@@ -38,14 +70,16 @@ impl OtherOutput {
     }
 }
 
-/// Compares `probabilities` and `features`, if the file has them, with its logits.
+/// Compares `probabilities` and `features`, if the file has them, with its logits, and `features` with those of `float` in candle
+/// too: a classifier that undoes what happened to them would hide it.
 ///
 /// # Errors
-/// ONNX Runtime fails, or an output is missing.
+/// An engine fails, or an output is missing.
 pub fn other_outputs(
     runtime: &Runtime,
     source: &ModelSource,
     written: &Written,
+    float: &mut Reference,
     threads: usize,
 ) -> Result<Vec<OtherOutput>> {
     let options = &written.options;
@@ -53,7 +87,8 @@ pub fn other_outputs(
         return Ok(Vec::new());
     }
     let mut session = GraphSession::load(runtime, source, threads)?;
-    let outputs = session.run(vec![feed(written, options.batch.unwrap_or(2))?])?;
+    let sample = sample(written, options.batch.unwrap_or(IMAGES))?;
+    let outputs = session.run(vec![feed_of(&sample, written)])?;
     let find = |name: &str| {
         let output = outputs.iter().find(|output| output.name == name);
         output
@@ -68,19 +103,17 @@ pub fn other_outputs(
         expected.chunks_mut(classes).for_each(softmax);
         found.push(OtherOutput {
             name: PROBABILITIES,
+            beside: Beside::Logits,
             largest: largest(find(PROBABILITIES)?, &expected)?,
             allowed: PROBABILITY,
         });
     }
     if options.features {
-        let len = weights.architecture.features();
-        let rows = find(FEATURES)?.chunks(len);
+        let features = find(FEATURES)?;
+        let rows = features.chunks(weights.architecture.features());
         let expected: Vec<f32> = rows
             .flat_map(|row| classify(row, &weights.fc_weight, &weights.fc_bias))
             .collect();
-        let scale = logits
-            .iter()
-            .fold(1.0, |scale: f32, value| scale.max(value.abs()));
         let fraction = match options.precision {
             Precision::Fp32 => CLASSIFIER,
             Precision::Fp16 => HALF_CLASSIFIER,
@@ -88,30 +121,84 @@ pub fn other_outputs(
         };
         found.push(OtherOutput {
             name: FEATURES,
+            beside: Beside::Logits,
             largest: largest(logits, &expected)?,
-            allowed: fraction * scale,
+            allowed: fraction * most(logits).max(1.0),
         });
+        found.push(beside_candle(features, logits, &sample, written, float)?);
     }
     Ok(found)
 }
 
+/// The features beside candle's.
+fn beside_candle(
+    features: &[f32],
+    logits: &[f32],
+    sample: &Sample,
+    written: &Written,
+    float: &mut Reference,
+) -> Result<OtherOutput> {
+    let expected = float.features(sample)?;
+    let resizes = written.options.size == InputSize::Resized;
+    let fraction = match written.options.precision {
+        Precision::Fp32 if !resizes => FEATURE,
+        _ => HALF_FEATURE,
+    };
+    // As for the logits: random weights react far to a byte that is rounded the other way.
+    let moved = match resizes {
+        true => FACTOR * largest(&float.features(&sample.rounded_otherwise())?, &expected)?,
+        false => 0.0,
+    };
+    let other = |largest, allowed| OtherOutput {
+        name: FEATURES,
+        beside: Beside::Candle,
+        largest,
+        allowed,
+    };
+    Ok(match written.options.precision {
+        Precision::Int8 => {
+            let far = distance(logits, &float.logits(sample)?);
+            other(distance(features, &expected), BYTE_FEATURES.max(FACTOR * far))
+        }
+        Precision::Fp32 | Precision::Fp16 => other(
+            largest(features, &expected)?,
+            moved.max(fraction * most(&expected)),
+        ),
+    })
+}
+
 /// Noise for the input of a file that the exporter wrote.
-pub(crate) fn feed(written: &Written, n: usize) -> Result<Feed> {
+fn sample(written: &Written, n: usize) -> Result<Sample> {
     let preprocess = &written.preprocess;
     let size = preprocess.size;
-    let sample = match written.options.size {
+    match written.options.size {
         InputSize::Resized => {
             let side = size as u32;
-            Sample::of_whole(blocks(n, side + side / 2 + 1, side + 3), preprocess)?
+            Sample::of_whole(blocks(n, side + side / 2 + 1, side + 3), preprocess)
         }
-        InputSize::Fixed | InputSize::Any => Sample::of_resized(Noise::new(n, size).images(), preprocess),
-    };
-    Ok(feed_of(&sample, written))
+        InputSize::Fixed | InputSize::Any => Ok(Sample::of_resized(Noise::new(n, size).images(), preprocess)),
+    }
+}
+
+/// The largest magnitude.
+fn most(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |most: f32, value| most.max(value.abs()))
+}
+
+/// The length of the difference as a fraction of the length of what is expected.
+fn distance(found: &[f32], expected: &[f32]) -> f32 {
+    let square = |value: f32| f64::from(value).powi(2);
+    let apart: f64 = found.iter().zip(expected).map(|(a, b)| square(a - b)).sum();
+    let length: f64 = expected.iter().map(|value| square(*value)).sum();
+    match apart > 0.0 {
+        true => (apart / length).sqrt() as f32,
+        false => 0.0,
+    }
 }
 
 /// A sample for the input of a file that the exporter wrote. For one that resizes, its pictures must be alike.
 pub(crate) fn feed_of(sample: &Sample, written: &Written) -> Feed {
-    let (n, size) = (sample.len(), written.preprocess.size);
+    let (n, size) = (sample.len(), sample.size());
     let (shape, elements) = match (written.options.input, written.options.size) {
         (InputKind::Float, _) => (vec![n, 3, size, size], Elements::Float(sample.floats())),
         (InputKind::Uint8, InputSize::Resized) => {

@@ -1,6 +1,6 @@
 //! What a file is compared with.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use mbn_engine::engine::{CandleEngine, Engine, IntegerEngine};
 use mbn_engine::images::Pixels;
@@ -48,16 +48,42 @@ impl Reference {
         Ok(Self::Bytes(Box::new(IntegerEngine::new(weights)?)))
     }
 
-    /// candle's logits. A file may take a thousand pictures at once; candle, which keeps every value between layers, would need
-    /// tens of gigabytes for them.
+    /// candle's logits.
     pub(crate) fn logits(&mut self, sample: &Sample) -> Result<Vec<f32>> {
+        self.in_parts(sample, Self::part)
+    }
+
+    /// candle's pooled features, `[pictures, features]`.
+    pub(crate) fn features(&mut self, sample: &Sample) -> Result<Vec<f32>> {
+        self.in_parts(sample, Self::features_of_part)
+    }
+
+    /// What `run` gives for some pictures at a time. A file may take a thousand at once; candle, which keeps every value between
+    /// layers, would need tens of gigabytes for them.
+    fn in_parts(
+        &mut self,
+        sample: &Sample,
+        run: impl Fn(&mut Self, &[f32], usize, usize) -> Result<Vec<f32>>,
+    ) -> Result<Vec<f32>> {
         let size = sample.size();
         let len = 3 * size * size;
-        let mut logits = Vec::new();
+        let mut values = Vec::new();
         for floats in sample.floats().chunks(AT_ONCE * len) {
-            logits.extend(self.part(floats, floats.len() / len, size)?);
+            values.extend(run(self, floats, floats.len() / len, size)?);
         }
-        Ok(logits)
+        Ok(values)
+    }
+
+    /// The features of `n` pictures.
+    fn features_of_part(&mut self, floats: &[f32], n: usize, size: usize) -> Result<Vec<f32>> {
+        match self {
+            Self::Weights(network) => {
+                let images = Tensor::from_slice(floats, (n, 3, size, size), &Device::Cpu)?;
+                Ok(network.observe(&images, &mut |_, _| {})?.features)
+            }
+            Self::Constants(engine) => Ok(engine.logits_and_features(Pixels::Float(floats), n)?.1),
+            Self::Bytes(_) => bail!("features are compared with those of floats, not of integers"),
+        }
     }
 
     /// The logits of `n` pictures.

@@ -1,19 +1,23 @@
 //! Where in a repository a model goes, and how it gets there.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use mbn_cli::{Hint, quote, refuse_stdout};
-use mbn_files::{AtomicFolder, Folders, atomic, check_output_file};
+use mbn_files::{AtomicFolder, Folders, check_output_file, whole_file};
 use mbn_onnx::Model;
 
 use super::config::{FILE, Interface, LABELS};
 use super::labels;
 use super::name::ModelName;
+use super::staged::{StagedEntry, is_taken};
 
 /// Name of the model's file in the folder of its version.
 const MODEL: &str = "model.onnx";
+
+const TOO_LARGE: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
 /// Checks before the work begins that models can be written to the folder. It need not exist.
 ///
@@ -47,15 +51,13 @@ impl Entry {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             _ => newest(&folder).with_context(|| format!("cannot read folder `{}`", folder.display()))?,
         };
-        if newest == Some(u64::MAX) {
-            bail!("`{}` has no next version", folder.display());
-        }
-        Ok(Self {
+        let entry = Self {
             repository: repository.to_owned(),
             labels: labels::text(classes)?,
             name,
             newest,
-        })
+        };
+        entry.require_next().map(|()| entry)
     }
 
     /// The path of the model's file.
@@ -113,8 +115,15 @@ impl Entry {
             if !file.exists() {
                 beside.push((file, text));
             } else if name == LABELS || self.newest.is_none() {
-                let found = fs::read(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
-                if found != text.as_bytes() {
+                let found: io::Result<_> = whole_file::read(&file, text.len() as u64, |_| TOO_LARGE.into());
+                let is_same = match found {
+                    // A longer file differs, whatever it holds.
+                    Err(error) if error.kind() == TOO_LARGE => false,
+                    found => {
+                        found.with_context(|| format!("cannot read `{}`", file.display()))? == text.as_bytes()
+                    }
+                };
+                if !is_same {
                     return self.refuse(&format!("`{}` has another content", file.display()));
                 }
             }
@@ -128,6 +137,44 @@ impl Entry {
             beside,
             path,
         })
+    }
+
+    /// Gives everything its name. Another export may have written this version meanwhile: then the model becomes the next one, if it
+    /// is the same to clients. Gives the entry that it has become.
+    ///
+    /// # Errors
+    /// A file cannot be written, or the other export wrote another model.
+    pub fn commit(mut self, mut staged: StagedEntry, model: &Model, bytes: &[u8]) -> Result<Self> {
+        for _ in 0..RETRIES {
+            let error = match staged.commit() {
+                Ok(()) => return Ok(self),
+                Err(error) if is_taken(&error) => error,
+                Err(error) => return Err(error),
+            };
+            let meanwhile = || format!("another export wrote `{}` meanwhile", self.model().display());
+            let folder = self.folder();
+            let next =
+                newest(&folder).with_context(|| format!("cannot read folder `{}`", folder.display()))?;
+            if next <= self.newest {
+                // Nobody took a number: a file is in the way.
+                return Err(error);
+            }
+            let later = Self {
+                newest: next,
+                ..self.clone()
+            };
+            later.require_next()?;
+            staged = later.stage(model, bytes).with_context(meanwhile)?;
+            self = later;
+        }
+        bail!("other exports keep writing to `{}`", self.folder().display())
+    }
+
+    fn require_next(&self) -> Result<()> {
+        match self.newest {
+            Some(u64::MAX) => bail!("`{}` has no next version", self.folder().display()),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a model that clients of the newest version could not use.
@@ -167,6 +214,9 @@ impl Entry {
     }
 }
 
+/// How often a version that another export took is replaced by the next one.
+const RETRIES: usize = 100;
+
 /// The newest version in a model's folder. Triton takes folders whose names are numbers without a leading zero.
 fn newest(folder: &Path) -> std::io::Result<Option<u64>> {
     let mut newest = None;
@@ -178,39 +228,63 @@ fn newest(folder: &Path) -> std::io::Result<Option<u64>> {
     Ok(newest)
 }
 
-/// A model under a temporary name, and the texts that its folder lacks.
-#[derive(Debug)]
-pub struct StagedEntry {
-    folder: AtomicFolder,
-    model: PathBuf,
-    beside: Vec<(PathBuf, String)>,
-    path: PathBuf,
-}
-
-impl StagedEntry {
-    /// Path of the model, for a check before it gets its name.
-    pub fn temporary_path(&self) -> &Path {
-        &self.model
-    }
-
-    /// Gives everything its name, the model last.
-    ///
-    /// # Errors
-    /// A file cannot be written, or another program has written this version meanwhile.
-    pub fn commit(self) -> Result<()> {
-        for (file, text) in &self.beside {
-            atomic::write(file, text.as_bytes())
-                .with_context(|| format!("cannot write `{}`", file.display()))?;
-        }
-        self.folder
-            .commit()
-            .with_context(|| format!("cannot write `{}`", self.path.display()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Exports that start at once see the same newest version. None is lost, and none replaces another.
+    #[test]
+    fn a_version_that_was_taken_meanwhile_becomes_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = folder.path().join("models");
+        let model = |seed, features| {
+            let options = mbn_onnx::ExportOptions {
+                features,
+                ..mbn_onnx::ExportOptions::default()
+            };
+            mbn_onnx::export(&crate::fixtures::weights(seed), &options).unwrap()
+        };
+        let name = || "m".parse::<ModelName>().unwrap();
+        let classes = ["a", "b"].map(str::to_owned);
+        let entry = || Entry::next(&repository, name(), &classes).unwrap();
+        let models = [1, 2, 3].map(|seed| model(seed, false));
+        let other = model(1, true);
+        // All of them would make the folder.
+        let started: Vec<_> = models
+            .iter()
+            .chain([&other])
+            .map(|model| {
+                let bytes = model.to_bytes();
+                let entry = entry();
+                let staged = entry.stage(model, &bytes).unwrap();
+                (entry, staged, model, bytes)
+            })
+            .collect();
+        let mut found = Vec::new();
+        for (entry, staged, model, bytes) in started {
+            found.push(
+                entry
+                    .commit(staged, model, &bytes)
+                    .map(|entry| (entry.model(), bytes)),
+            );
+        }
+        let error = found.pop().unwrap().unwrap_err();
+        let message = format!("{error:#}");
+        assert!(
+            message.contains("another export wrote `") && message.contains("is not the same to clients"),
+            "{message}"
+        );
+        for (i, found) in found.into_iter().enumerate() {
+            let (path, bytes) = found.unwrap();
+            assert_eq!(path, repository.join("m").join((i + 1).to_string()).join(MODEL));
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
+        assert_eq!(
+            fs::read_dir(&repository).unwrap().count(),
+            1,
+            "something was left behind"
+        );
+    }
 
     #[test]
     fn the_newest_version_is_the_largest_number() {

@@ -97,6 +97,45 @@ fn files_of_the_same_numbers_part_where_these_mean_something_else() {
     diff(1).stdout(contains("`names` is {0: 'a'} in the first file alone"));
 }
 
+/// Values are compared where both can get the same input, and the fields that differ are named.
+#[test]
+fn files_of_other_preprocessing_are_compared() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&[]);
+    let diff = |a: &str, b: &str| export(folder.path(), &["diff", a, b, &library]).code(1);
+    write(&folder, "mean.onnx", &["--mean=0.1,0.5,0.5"]);
+    write(&folder, "bytes.onnx", &["--input=uint8", "--mean=0.1,0.5,0.5"]);
+    let differs = "the metadata differs: `preprocess` is another: mean 0.485, 0.456, 0.406 in the first file, 0.1, 0.5, 0.5 in the \
+                   second\n";
+    for other in ["mean.onnx", "bytes.onnx"] {
+        diff("model.onnx", other).stdout(
+            contains(" agree; largest relative difference")
+                .and(contains(differs))
+                .and(contains("they part in what they say of themselves")),
+        );
+    }
+    for (name, args) in [
+        ("larger.onnx", &[][..]),
+        ("any.onnx", &["--dynamic-size"]),
+        ("resized.onnx", &["--input=uint8", "--resize-inside"]),
+    ] {
+        let line = ["--weights=w.safetensors", "--size=96", "--no-verify", name];
+        export(folder.path(), &[&line[..], args].concat()).success();
+    }
+    for (a, b) in [("model.onnx", "larger.onnx"), ("resized.onnx", "model.onnx")] {
+        diff(a, b).stdout("").stderr(
+            contains("the files take pictures of ")
+                .and(contains("64 x 64"))
+                .and(contains("96 x 96")),
+        );
+    }
+    for (a, b) in [("any.onnx", "model.onnx"), ("model.onnx", "any.onnx")] {
+        diff(a, b).stdout(
+            contains(" agree; largest relative difference").and(contains("`preprocess` is another: size ")),
+        );
+    }
+}
+
 #[test]
 fn an_infinity_in_one_file_parts_it_from_another() {
     let Some(library) = library() else { return };

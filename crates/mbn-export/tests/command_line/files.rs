@@ -23,6 +23,7 @@ fn a_proof_is_repeated_with_the_weights_or_without() {
             .and(contains("3 in batches of 3"))
             .and(contains("`probabilities` fits the logits"))
             .and(contains("`features` fits the logits"))
+            .and(contains("`features` fits candle's"))
             .and(contains("passed\n")),
     );
     let args = [
@@ -47,6 +48,59 @@ fn a_proof_is_repeated_with_the_weights_or_without() {
         .unwrap();
     let args = ["check", "model.onnx", "--weights=other.safetensors", &library];
     fails(&folder, &args, 1, &["does not hold the weights", "hint: "]);
+}
+
+/// An export may be asked to say something else than the weights do; whoever checks the file later should know.
+#[test]
+fn what_a_file_says_otherwise_than_its_weights_is_told() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&[]);
+    let check = |args: &[&str]| {
+        let line = [
+            &["check", "--weights=w.safetensors", "--report=r.json", &library],
+            args,
+        ]
+        .concat();
+        let assert = export(folder.path(), &line).success();
+        let report = std::fs::read_to_string(folder.path().join("r.json")).unwrap();
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let told: Vec<_> = report["differs_from_weights"].as_array().unwrap().clone();
+        (
+            String::from_utf8(assert.get_output().stdout.clone()).unwrap(),
+            told,
+        )
+    };
+    let (text, told) = check(&["model.onnx"]);
+    assert!(
+        text.contains("warning    `preprocess` differs from the weights': size 64 instead of 224\n"),
+        "{text}"
+    );
+    assert_eq!(told.len(), 1);
+    std::fs::write(folder.path().join("names.txt"), "class_0\nb\nc\n").unwrap();
+    let args = [
+        "--weights=w.safetensors",
+        "--no-verify",
+        "--classes=names.txt",
+        "--mean=0.1,0.1,0.1",
+        "other.onnx",
+    ];
+    export(folder.path(), &args).success();
+    change(&folder, "other.onnx", |proto| {
+        proto.metadata_props.push(StringStringEntryProto {
+            key: Some("problem_type".into()),
+            value: Some("multi_label_classification".into()),
+        });
+    });
+    let (text, told) = check(&["other.onnx"]);
+    for expected in [
+        "`preprocess` differs from the weights': mean 0.1, 0.1, 0.1 instead of 0.485, 0.456, 0.406",
+        "class 1 is `b`, `class_1` in the weights, and 1 more differ",
+        "`problem_type` says that classes may be right at once; in the weights they exclude each other",
+    ] {
+        assert!(text.contains(&format!("warning    {expected}\n")), "{text}");
+        assert!(told.iter().any(|line| line == expected), "{told:?}");
+    }
+    assert_eq!(told.len(), 3);
 }
 
 #[test]

@@ -12,5 +12,6 @@ mod options;
 mod other_files;
 mod output;
 mod range;
+mod reports;
 mod triton;
 mod weights;

@@ -1,9 +1,10 @@
 //! Help, the table of layers, and mistakes that the command line alone shows.
 
+use mbn_spec::Alpha;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::common::{export, fails, folder_with_weights, names};
+use crate::common::{export, fails, folder_with_weights, names, small, weights};
 
 #[test]
 fn help_has_examples_and_version_is_one_line() {
@@ -67,6 +68,25 @@ fn preprocessing_that_nothing_can_follow_is_a_mistake() {
         let arguments = [&["--weights", "w.safetensors", "out.onnx"], options].concat();
         fails(folder, &arguments, 2, &[message]);
     }
+}
+
+/// Its probability would be 1 whatever the picture.
+#[test]
+fn one_class_has_no_probabilities() {
+    let folder = TempDir::new().unwrap();
+    let weights = weights(Alpha::Quarter, 1, small);
+    weights.save(&folder.path().join("w.safetensors")).unwrap();
+    let args = ["--weights=w.safetensors", "--no-verify", "--softmax", "out.onnx"];
+    let messages = [
+        "the weights have one class, whose probability would always be 1",
+        "hint: leave it out",
+    ];
+    fails(&folder, &args, 1, &messages);
+    export(
+        folder.path(),
+        &["--weights=w.safetensors", "--no-verify", "out.onnx"],
+    )
+    .success();
 }
 
 #[test]

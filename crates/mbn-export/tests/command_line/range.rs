@@ -144,8 +144,67 @@ fn a_weight_beyond_the_range_is_named() {
         &folder,
         &args,
         1,
-        &["`model.2.0.weight` has the value ", "which fp16 cannot hold"],
+        &[
+            "`big.safetensors` cannot be exported: `model.2.0.weight` has the value ",
+            " after its batch norm was folded in (-1.5e-1 before), which fp16 cannot hold",
+            "hint: `--precision fp32` holds them",
+        ],
     );
+    // float32's end is reached by what is folded, not by what the file holds.
+    let huge = |name: &str, i| match name {
+        "model.2.0.weight" => 3e38,
+        "model.2.1.weight" => 4.0,
+        _ => small(name, i),
+    };
+    save(&folder, "huge.safetensors", &weights(Alpha::Quarter, 3, huge));
+    fails(
+        &folder,
+        &["--weights=huge.safetensors", "out.onnx", "--no-verify"],
+        1,
+        &[
+            "`model.2.0.weight` has the value inf after its batch norm was folded in (3e38 before), which fp32 cannot hold",
+            "`--no-fold`",
+        ],
+    );
+    fails(
+        &folder,
+        &[
+            "--weights=huge.safetensors",
+            "out.onnx",
+            "--no-verify",
+            "--precision=fp16",
+        ],
+        1,
+        &["which fp16 cannot hold", "`--no-fold`"],
+    );
+}
+
+/// A classifier of nothing but zeros gives logits as near to tiny ones as any tolerance asks.
+#[test]
+fn weights_that_vanish_in_float16_are_named() {
+    let folder = TempDir::new().unwrap();
+    let tiny = |name: &str, i| match name {
+        "fc.weight" => 1e-7 * small(name, i),
+        "fc.bias" => 0.0,
+        _ => small(name, i),
+    };
+    save(&folder, "tiny.safetensors", &weights(Alpha::Quarter, 3, tiny));
+    let args = [
+        "--weights=tiny.safetensors",
+        "--precision=fp16",
+        "out.onnx",
+        "--no-verify",
+    ];
+    let messages = [
+        "`tiny.safetensors` cannot be exported: `fc.weight` has 709 values that are not zero; in fp16 709 of them become zero",
+        "hint: `--precision fp32` holds them",
+    ];
+    fails(&folder, &args, 1, &messages);
+    export(
+        folder.path(),
+        &["--weights=tiny.safetensors", "out.onnx", "--no-verify"],
+    )
+    .success();
 }
 
 #[test]

@@ -157,6 +157,30 @@ fn the_next_version_joins_the_ones_that_are_there() {
         .stderr(contains("Wrote `r/birds/1/model.onnx`"));
 }
 
+/// It would replace the labels, or another file that a server reads.
+#[test]
+fn a_report_does_not_go_into_a_models_folder() {
+    let folder = folder_with_weights();
+    serve(&folder, &[]).success();
+    let before = tree(folder.path());
+    let labels = folder.path().join("r/mobilenet_v1_0.25/labels.txt");
+    let text = fs::read(&labels).unwrap();
+    for report in [
+        "r/mobilenet_v1_0.25/labels.txt",
+        "./r/../r/mobilenet_v1_0.25/report.json",
+        "r/mobilenet_v1_0.25/1/report.json",
+    ] {
+        let line = [WEIGHTS, "--triton=r", "--report", report];
+        export(folder.path(), &line).code(2).stderr(
+            contains(format!(
+                "`--report {report}` lies in a model's folder of `--triton r`"
+            ))
+            .and(contains("hint: write the report beside the repository")),
+        );
+    }
+    assert_eq!((tree(folder.path()), fs::read(&labels).unwrap()), (before, text));
+}
+
 /// Shapes and preprocessing are the same; the sides of the pictures that are meant are not.
 #[test]
 fn a_version_that_resizes_does_not_follow_one_that_does_not() {

@@ -30,9 +30,13 @@ impl Pictures for Noise {
     }
 }
 
-/// An exporter of the weights in 8 bits, with the layers in `float` in float32.
-pub fn exporter(weights: &Weights, float: LayerSet) -> Result<Exporter<'_>, QuantError> {
-    let (quantized, _) = Calibration::measure(weights, &Noise)?.quantise(Method::default(), float)?;
+/// An exporter of the weights in 8 bits, with the layers in `float` in float32; with `features` for an output of its own.
+pub fn exporter(weights: &Weights, float: LayerSet, features: bool) -> Result<Exporter<'_>, QuantError> {
+    let calibration = match features {
+        true => Calibration::measure_for_features(weights, &Noise)?,
+        false => Calibration::measure(weights, &Noise)?,
+    };
+    let (quantized, _) = calibration.quantise(Method::default(), float)?;
     let how = Quantization {
         format: "int8".to_owned(),
         keep_float: float.names(weights.architecture()),

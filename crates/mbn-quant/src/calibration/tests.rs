@@ -111,6 +111,38 @@ fn corrected_biases_bring_the_logits_closer() {
     }
 }
 
+/// The channels that the classifier reads are scaled, unless they are an output of their own.
+#[test]
+fn features_that_are_an_output_are_the_float_networks() {
+    let pictures = Noise(LEAST);
+    for activation in [Activation::Relu, Activation::Relu6] {
+        let weights = weights(activation);
+        let mut float = Network::from_weights(&weights, &Device::Cpu).unwrap();
+        let (_, images) = batches(&pictures, LEAST).next().unwrap();
+        let images = images.unwrap();
+        let expected = float.observe(&images, &mut |_, _| {}).unwrap().features;
+        // All layers but the classifier in float32, so that nothing but the scaling parts them.
+        let distance = |calibration: Calibration<'_>| {
+            let (quantized, _) = calibration.quantise(Method::Mse, LayerSet::first(27)).unwrap();
+            let network = mbn_model::QuantizedNetwork::new(quantized).unwrap();
+            let mut values = network.input(&images).unwrap();
+            for layer in 0..27 {
+                let sums = network.convolve(layer, &values).unwrap();
+                values = network.finish(layer, sums).unwrap();
+            }
+            let found = network.features(&values).unwrap().flatten_all().unwrap();
+            let pairs = found.to_vec1::<f32>().unwrap().into_iter().zip(&expected);
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let kept = distance(Calibration::measure_for_features(&weights, &pictures).unwrap());
+        assert!(kept < 1e-4, "{activation}: {kept}");
+        if activation == Activation::Relu {
+            let scaled = distance(Calibration::measure(&weights, &pictures).unwrap());
+            assert!(scaled > 0.1, "{scaled}");
+        }
+    }
+}
+
 #[test]
 fn a_network_whose_layers_all_stay_float_is_the_float_network() {
     let pictures = Noise(LEAST);
