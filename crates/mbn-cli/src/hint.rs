@@ -12,6 +12,13 @@ pub struct Hinted {
     pub hint: String,
 }
 
+impl Hinted {
+    /// Whether the error that it advises about is of this type.
+    pub fn is<T: fmt::Display + fmt::Debug + Send + Sync + 'static>(&self) -> bool {
+        self.error.is::<T>()
+    }
+}
+
 impl fmt::Display for Hinted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)

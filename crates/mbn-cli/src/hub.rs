@@ -82,7 +82,7 @@ fn advice(name: &HubName, error: &HubError) -> Option<String> {
             format!("check the name; if the repository is private, {a_token}")
         }
         HubError::NoRepository { .. } => "check the name, and whose token `HF_TOKEN` is".to_owned(),
-        HubError::Token | HubError::Refused { .. } => {
+        HubError::Token | HubError::TokenFile { .. } | HubError::Refused { .. } => {
             "check `HF_TOKEN`, or the file `token` in the folder `HF_HOME`".to_owned()
         }
         HubError::NoRevision(_) => format!("`hf:{repository}` takes its branch `main`"),

@@ -75,11 +75,15 @@ pub fn install_ending(clean: fn()) -> io::Result<()> {
             thread::sleep(PAUSE);
         }
         clean();
-        // Without what a library does at an orderly end: it may be computing.
-        signal_hook::low_level::exit(INTERRUPTED.into());
+        end_at_once(INTERRUPTED.into());
     };
     thread::Builder::new().name("signals".to_owned()).spawn(end)?;
     Ok(())
+}
+
+/// Ends the program with this exit code, without what a library does at an orderly end: it may be computing.
+pub fn end_at_once(code: i32) -> ! {
+    signal_hook::low_level::exit(code)
 }
 
 /// Until this is dropped, a signal ends the program at once, see [`install_preparing`].
@@ -101,7 +105,7 @@ pub fn finishing<T>(work: impl FnOnce() -> T) -> T {
     if is_preparing {
         PREPARING.store(true, Ordering::SeqCst);
         if requested() {
-            signal_hook::low_level::exit(INTERRUPTED.into());
+            end_at_once(INTERRUPTED.into());
         }
     }
     done

@@ -148,6 +148,10 @@ mod tests {
                 ..none
             },
             PreprocessArgs {
+                std: channels("1e-45,1,1"),
+                ..none
+            },
+            PreprocessArgs {
                 mean: channels("nan"),
                 ..none
             },

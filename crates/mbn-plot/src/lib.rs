@@ -26,7 +26,7 @@ mod reliability;
 mod series;
 mod ticks;
 
-pub use confusion::{MAX_MATRIX_CLASSES, confusion};
+pub use confusion::{Confusion, MAX_MATRIX_CLASSES, confusion};
 pub use curves::{EpochPoint, curves};
 pub use gallery::{Caption, Tile, Tone, gallery};
 pub use rates::{RateTrial, rates};
@@ -47,21 +47,11 @@ pub enum PlotError {
     /// A confusion matrix needs at least one class.
     #[error("no classes to draw: the confusion matrix is empty")]
     NoClasses,
-    /// A confusion matrix needs a row for each class name.
-    #[error("the confusion matrix has {rows} rows for {names} class names")]
-    RowCount {
-        /// Rows of the matrix.
-        rows: usize,
-        /// Class names given.
-        names: usize,
-    },
-    /// A row of the matrix needs a column for each class name.
-    #[error("row {row} of the confusion matrix has {columns} columns for {names} class names")]
-    ColumnCount {
-        /// Index of the row.
-        row: usize,
-        /// Its columns.
-        columns: usize,
+    /// A confusion matrix needs a name for each class.
+    #[error("the confusion matrix has {classes} classes for {names} class names")]
+    ClassCount {
+        /// Classes of the matrix.
+        classes: usize,
         /// Class names given.
         names: usize,
     },

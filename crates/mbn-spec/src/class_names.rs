@@ -11,6 +11,11 @@ use crate::text::{counted, plural};
 /// Pairs that a message shows before it counts the others.
 const SHOWN: usize = 3;
 
+/// A name with its accents composed (NFC): macOS and some archives decompose the names of files.
+pub fn composed(name: &str) -> String {
+    name.nfc().collect()
+}
+
 /// A name without the differences that file systems and habits bring: Unicode's composition and compatibility forms,
 /// capitals, and `_`, `-` or several spaces in place of one.
 pub fn normal(name: &str) -> String {
@@ -59,8 +64,7 @@ fn numbers(name: &str) -> String {
 
 /// A name for a message, which shows how it is composed if it is not plain ASCII and looks like `other`.
 fn shown(name: &str, other: &str) -> String {
-    let composed: String = name.nfc().collect();
-    if name != other && composed == other.nfc().collect::<String>() {
+    if name != other && composed(name) == composed(other) {
         return format!("`{}`", escaped(name));
     }
     format!("`{name}`")
@@ -75,16 +79,15 @@ fn escaped(name: &str) -> String {
     name.chars().map(escape).collect()
 }
 
-/// That a name is not among a model's classes, and which one was probably meant: that `Golden Retriever` is none, and
-/// whether `golden_retriever` was meant.
-pub fn not_a_class(name: &str, known: &[String]) -> String {
-    let wrong = "is not a class of the model";
+/// A name that is not among the `known` ones, for a message, and which one was probably meant: `Golden Retriever` (did you mean
+/// `golden_retriever`?).
+pub fn unknown(name: &str, known: &[String]) -> String {
     match nearest(name, known) {
         Some(meant) => {
             let (name, meant) = (shown(name, meant), shown(meant, name));
-            format!("{name} {wrong}; did you mean {meant}?")
+            format!("{name} (did you mean {meant}?)")
         }
-        None => format!("`{name}` {wrong}"),
+        None => format!("`{name}`"),
     }
 }
 

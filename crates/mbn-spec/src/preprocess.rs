@@ -93,6 +93,8 @@ pub const SMALLEST_SIZE: usize = 32;
 const LONGEST_SHORTER: usize = 8192;
 /// The largest standard deviation that is accepted: well above 256/255, well below those of channels from 0 to 255.
 const LARGEST_STD: f32 = 2.0;
+/// The largest magnitude of a network's input: the squares of such values and their sums, which batch norm takes, are finite.
+const LARGEST_INPUT: f32 = 1e15;
 
 /// A preprocessing description that no picture can follow.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -115,6 +117,15 @@ pub enum PreprocessError {
     Statistics {
         /// The mean found.
         mean: [f32; 3],
+        /// The standard deviation found.
+        std: [f32; 3],
+    },
+    /// A standard deviation is so small that what is divided by it is too large to compute with.
+    #[error(
+        "std {std:?} is too small: divided by it, channels scaled to [0, 1] are beyond {LARGEST_INPUT:e}, too large for a network to \
+         compute with"
+    )]
+    TooSmall {
         /// The standard deviation found.
         std: [f32; 3],
     },
@@ -183,6 +194,15 @@ impl Preprocess {
         (1.0 / (255.0 * self.std[c]), -self.mean[c] / self.std[c])
     }
 
+    /// Whether a network can compute with every value of channel `c`, from that of the byte 0 to that of 255.
+    fn is_bounded(&self, c: usize) -> bool {
+        let (scale, offset) = self.affine(c);
+        // A value that is not a number is not below either.
+        [255.0 * scale, offset, 255.0 * scale + offset]
+            .iter()
+            .all(|value| value.abs() <= LARGEST_INPUT)
+    }
+
     /// Refuses sizes and statistics that no picture can follow, and statistics of another scale than this description's. A
     /// standard deviation of 1 leaves the channels as they are, one of 256/255 divides bytes by 256, and a smaller one may spread
     /// them up to 255 or further. Those of channels from 0 to 255 are above 50.
@@ -213,6 +233,9 @@ impl Preprocess {
                 std: self.std,
             });
         }
+        if !(0..3).all(|c| self.is_bounded(c)) {
+            return Err(PreprocessError::TooSmall { std: self.std });
+        }
         Ok(())
     }
 }
@@ -223,130 +246,4 @@ fn usual_shorter(size: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_is_the_contract() {
-        let json = serde_json::to_string(&Preprocess::default()).unwrap();
-        assert_eq!(
-            json,
-            r#"{"size":224,"resize":"square","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225]}"#
-        );
-        assert_eq!(
-            serde_json::from_str::<Preprocess>(&json).unwrap(),
-            Preprocess::default()
-        );
-        let timm = Preprocess {
-            resize: Resize::Crop,
-            centre: Centre::Down,
-            interpolation: Interpolation::Bicubic,
-            ..Preprocess::default().with_size(256).with_shorter(269)
-        };
-        let json = serde_json::to_string(&timm).unwrap();
-        assert!(
-            json.starts_with(
-                r#"{"size":256,"resize":"crop","shorter":269,"centre":"down","interpolation":"bicubic","mean":"#
-            ),
-            "{json}"
-        );
-        assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), timm);
-    }
-
-    #[test]
-    fn refuses_values_out_of_range() {
-        let base = Preprocess::default();
-        assert!(Preprocess { size: 0, ..base }.validate().is_err());
-        assert!(
-            Preprocess {
-                std: [0.0, 1.0, 1.0],
-                ..base
-            }
-            .validate()
-            .is_err()
-        );
-        assert!(
-            Preprocess {
-                mean: [f32::NAN, 0.0, 0.0],
-                ..base
-            }
-            .validate()
-            .is_err()
-        );
-        assert!(base.validate().is_ok());
-        let scaled = |mean, std| Preprocess { mean, std, ..base };
-        for (mean, std) in [
-            ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]),
-            ([123.675, 116.28, 103.53], [1.0; 3]),
-            ([0.0; 3], [255.0; 3]),
-            ([127.5; 3], [127.5; 3]),
-            ([0.485, 0.456, -103.53], [0.229; 3]),
-            ([0.0; 3], [1.0, 1.0, 2.5]),
-        ] {
-            let error = scaled(mean, std).validate().unwrap_err();
-            assert_eq!(error, PreprocessError::Scale { mean, std });
-            assert!(error.to_string().contains("by 255"), "{error}");
-            // What the message says to do.
-            let divided = |values: [f32; 3]| values.map(|value| value / 255.0);
-            assert!(scaled(divided(mean), divided(std)).validate().is_ok());
-        }
-        for (mean, std) in [
-            ([0.0; 3], [1.0; 3]),
-            ([1.0; 3], [1.0; 3]),
-            ([-1.0; 3], [0.5; 3]),
-            // Bytes divided by 256, or multiplied by a rounded 1/255.
-            ([0.0; 3], [256.0 / 255.0; 3]),
-            ([0.0; 3], [1.0 / (255.0 * 0.0039); 3]),
-            ([0.0; 3], [2.0; 3]),
-            // ImageNet's mean off channels from 0 to 255.
-            ([0.485, 0.456, 0.406], [1.0 / 255.0; 3]),
-        ] {
-            assert_eq!(scaled(mean, std).validate(), Ok(()));
-        }
-        let crop = |shorter| Preprocess {
-            resize: Resize::Crop,
-            shorter: Some(shorter),
-            ..base
-        };
-        assert!(crop(224).validate().is_ok());
-        for shorter in [0, 223, usize::MAX] {
-            let message = crop(shorter).validate().unwrap_err().to_string();
-            assert!(message.contains(&shorter.to_string()), "{message}");
-        }
-    }
-
-    #[test]
-    fn shorter_side_of_224_is_256() {
-        let usual = Preprocess::default();
-        assert_eq!(usual.shorter_side(), 256);
-        assert_eq!(usual.with_shorter(256), usual);
-        assert_eq!(usual.with_size(192).shorter_side(), 219);
-    }
-
-    /// `int(256 * 333 / 257)`, and `int(round((331 - 224) / 2))` in Python, whose halves go to the even number.
-    #[test]
-    fn the_centre_is_where_the_libraries_have_it() {
-        let usual = Preprocess::default();
-        assert_eq!(usual.longer_side(257, 333), 331);
-        for (length, even, down) in [
-            (224, 0, 0),
-            (225, 0, 0),
-            (226, 1, 1),
-            (227, 2, 1),
-            (229, 2, 2),
-            (331, 54, 53),
-        ] {
-            assert_eq!(Centre::Even.offset(length, 224), even, "{length}");
-            assert_eq!(Centre::Down.offset(length, 224), down, "{length}");
-        }
-        assert_eq!(Centre::Even.offset(1, 2), 0);
-    }
-
-    #[test]
-    fn another_size_keeps_the_part_that_is_cropped() {
-        let small = Preprocess::default().with_size(192).with_shorter(224);
-        assert_eq!(small.shorter_side(), 224);
-        assert_eq!(small.with_size(96).shorter_side(), 112);
-        assert_eq!(small.with_size(192), small);
-    }
-}
+mod tests;

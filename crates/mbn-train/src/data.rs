@@ -11,4 +11,4 @@ pub(crate) use check::{Checked, check_images, require_enough, usable};
 pub(crate) use classes::{largest_share, list_classes};
 pub(crate) use copies::Prints;
 pub(crate) use loaders::{Loading, class_weights, loaders};
-pub(crate) use open::{is_without_images, locate, log_left_out, open_again, open_new};
+pub(crate) use open::{is_without_images, locate, open_again, open_new};

@@ -29,7 +29,10 @@ Examples:
 
 An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
 The CLASS folders name the classes. Without `val` and `test`, or with `CLASS/*`
-alone, a fifth of each class is held out to test on (--val-fraction).";
+alone, a fifth of each class is held out to test on (--val-fraction).
+
+Exit codes: 0 the run is done; 1 it could not be done; 2 a mistake on the command
+line or in a configuration file; 130 interrupted, `--resume` goes on.";
 
 /// Settings that may change when a run is resumed: where the data and the teacher are, and what happens to images that cannot
 /// be used.
@@ -163,7 +166,7 @@ fn md5_sum(text: &str) -> Result<String, String> {
 pub enum Command {
     /// Print a table of runs in Markdown, one row per run
     Report {
-        /// Run folders
+        /// Run folders, or files in them
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<PathBuf>,
     },

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
-use mbn_cli::Outcome;
+use mbn_cli::{Outcome, text_file};
 use mbn_spec::Alpha;
 use mbn_spec::text::thousands;
 use serde::Deserialize;
@@ -92,7 +92,7 @@ fn read(run: &Path) -> Result<Summary> {
             run.display()
         );
     }
-    let read = || Ok::<_, anyhow::Error>(serde_json::from_str(&std::fs::read_to_string(&path)?)?);
+    let read = || Ok::<_, anyhow::Error>(serde_json::from_slice(&text_file::read(&path)?)?);
     read().with_context(|| format!("`{}` cannot be used", path.display()))
 }
 

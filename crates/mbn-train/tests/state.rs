@@ -70,6 +70,15 @@ fn a_state_of_another_architecture_is_refused() {
     resume(b"", "cannot resume from");
     let weights = read(whole.join("best.safetensors"));
     resume(&weights, "it is not the state of a run");
+    // A hole takes no room on a disk, but all of it in memory.
+    #[cfg(unix)]
+    {
+        let file = std::fs::OpenOptions::new().write(true).open(&path);
+        file.unwrap().set_len(1 << 40).unwrap();
+        run(folder.path(), "--resume whole").code(1).stderr(contains(
+            "it has 1099511627776 bytes, and no run's state has more than",
+        ));
+    }
     // Data that has changed would come in another order.
     std::fs::write(&path, &good).unwrap();
     common::pictures(&folder.path().join("data"), "train", "red", [180, 30, 0], 9);

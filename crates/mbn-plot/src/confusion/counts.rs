@@ -2,23 +2,30 @@
 
 use mbn_spec::text::thousands;
 
+use super::Confusion;
+
 /// The matrix, with sums that cannot overflow.
 pub(crate) struct Counts<'a> {
-    matrix: &'a [Vec<u64>],
+    confusion: &'a Confusion,
+    /// Images of each class.
+    of_class: Vec<u128>,
 }
 
 impl<'a> Counts<'a> {
-    /// `matrix` is square and not empty.
-    pub(crate) fn new(matrix: &'a [Vec<u64>]) -> Self {
-        Self { matrix }
+    pub(crate) fn new(confusion: &'a Confusion) -> Self {
+        let mut of_class = vec![0; confusion.classes()];
+        for (truth, _, images) in confusion.pairs() {
+            of_class[truth] += u128::from(images);
+        }
+        Self { confusion, of_class }
     }
 
     pub(crate) fn count(&self, truth: usize, predicted: usize) -> u64 {
-        self.matrix[truth][predicted]
+        self.confusion.count(truth, predicted)
     }
 
     pub(crate) fn of_class(&self, truth: usize) -> u128 {
-        self.matrix[truth].iter().copied().map(u128::from).sum()
+        self.of_class[truth]
     }
 
     /// Share of the images of class `truth` that were taken for `predicted`; `None` without images.
@@ -29,9 +36,7 @@ impl<'a> Counts<'a> {
 
     /// Accuracy and number of images, for a heading.
     pub(crate) fn summary(&self) -> String {
-        let classes = 0..self.matrix.len();
-        let all: u128 = classes.clone().map(|class| self.of_class(class)).sum();
-        let right: u128 = classes.map(|class| u128::from(self.count(class, class))).sum();
+        let (all, right) = (self.confusion.images(), self.confusion.right());
         let images = if all == 1 { "image" } else { "images" };
         match all {
             0 => "no images".to_owned(),
@@ -50,8 +55,11 @@ mod tests {
 
     #[test]
     fn sums_do_not_overflow() {
-        let matrix = vec![vec![u64::MAX, u64::MAX], vec![0, u64::MAX]];
-        let counts = Counts::new(&matrix);
+        let mut confusion = Confusion::new(2);
+        for (truth, predicted) in [(0, 0), (0, 1), (1, 1)] {
+            confusion.add(truth, predicted, u64::MAX);
+        }
+        let counts = Counts::new(&confusion);
         assert_eq!(counts.share(0, 0), Some(0.5));
         assert!(
             counts.summary().starts_with("accuracy 66.67 %"),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
 use mbn_cli::Hint;
-use mbn_data::{DataError, FolderError, FolderWarning, HoldOut, LeftOut, OpenOptions, Share, Splits};
+use mbn_data::{DataError, FolderError, FolderWarning, HoldOut, OpenOptions, Share, Splits};
 
 use crate::settings::{DEFAULT_DATA, Part, Settings};
 
@@ -128,17 +128,4 @@ fn open(settings: &Settings, hold_out: HoldOut) -> Result<Splits> {
         settings.data.display()
     );
     Ok(splits)
-}
-
-/// Says what the folders of the data set hold besides images.
-pub(crate) fn log_left_out(left_out: &LeftOut) {
-    if left_out.is_empty() {
-        return;
-    }
-    let hint = left_out.advice().map(|advice| format!("\nhint: {advice}"));
-    let level = match left_out.may_be_missed() {
-        true => log::Level::Warn,
-        false => log::Level::Info,
-    };
-    log::log!(level, "left out: {left_out}{}", hint.unwrap_or_default());
 }

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use mbn_cli::{Hint, quote};
+use mbn_cli::{Hint, quote, text_file};
 use mbn_files::atomic;
 use mbn_weights::{BEST_OF_RUN, LAST_OF_RUN};
 
@@ -203,7 +203,7 @@ impl RunDir {
     /// Whether the file of settings differs from `settings`. What may change on resuming may differ: a killed run may have
     /// saved its state with a new value, and not yet written the file. The file of an earlier version lacks settings.
     pub fn has_other_settings(&self, settings: &Settings) -> Result<bool> {
-        let found = match std::fs::read(self.file(SETTINGS)) {
+        let found = match text_file::read(&self.file(SETTINGS)) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             found => found.unwrap_or_default(),
         };

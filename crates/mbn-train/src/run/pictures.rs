@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use mbn_data::{Example, ImageSource, Loader};
-use mbn_plot::{Caption, EpochPoint, Tile, Tone};
+use mbn_plot::{Caption, Confusion, EpochPoint, Tile, Tone};
 
-use super::{Best, Mistake, Progress};
+use super::{Mistake, Progress};
 use crate::data::usable;
 
 /// Most images of a batch that `augmented.png` shows.
@@ -16,8 +16,8 @@ const EXAMPLES: usize = 32;
 const EXTREME: f64 = 20.0;
 
 /// Which classes the best weights take for which.
-pub(super) fn confusion(best: &Best, classes: &[String]) -> Result<Vec<u8>> {
-    mbn_plot::confusion(&best.confusion, classes).context("cannot draw the confusion matrix")
+pub(super) fn confusion(counted: &Confusion, classes: &[String]) -> Result<Vec<u8>> {
+    mbn_plot::confusion(counted, classes).context("cannot draw the confusion matrix")
 }
 
 /// Accuracy and loss by epoch.

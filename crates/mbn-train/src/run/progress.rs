@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use mbn_cli::HubName;
+use mbn_plot::Confusion;
 use mbn_spec::{Alpha, Distilled, Metadata, Preprocess, Training};
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +110,7 @@ pub(crate) struct Position {
 pub(crate) struct Best {
     /// The weight file.
     pub file: Vec<u8>,
-    pub confusion: Vec<Vec<u64>>,
+    pub confusion: Confusion,
     /// All mistakes, the most confident first. States of earlier versions lack them.
     pub mistakes: Option<Vec<Mistake>>,
 }

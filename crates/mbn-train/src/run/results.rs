@@ -31,8 +31,9 @@ impl Results<'_> {
         } = self;
         if all || progress.best() == progress.history.last() {
             run.write(BEST, &best.file)?;
-            run.write(CONFUSION, &pictures::confusion(best, &progress.classes)?)?;
-            run.write(CONFUSION_TABLE, &tables::confusion(best, &progress.classes)?)?;
+            let (confusion, classes) = (&best.confusion, &progress.classes);
+            run.write(CONFUSION, &pictures::confusion(confusion, classes)?)?;
+            run.write(CONFUSION_TABLE, &tables::confusion(confusion, classes)?)?;
             if let Some(mistakes) = &best.mistakes {
                 run.write(MISTAKES_TABLE, &tables::mistakes(mistakes, progress, data)?)?;
             }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mbn_cli::quote;
+use mbn_cli::{quote, text_file};
 use mbn_spec::Alpha;
 
 use super::{BEST, SETTINGS};
@@ -34,7 +34,8 @@ impl TrainOn {
     /// It starts from the best weights, unless an epoch has yet to give some, or they do not fit an alpha that is given.
     pub fn new(folder: &Path, out: Option<&Path>, given: &[(&str, Option<String>)]) -> Option<Self> {
         let (settings, best) = (folder.join(SETTINGS), folder.join(BEST));
-        let saved = std::fs::read_to_string(&settings).ok()?;
+        let saved = text_file::read(&settings).ok()?;
+        let saved = String::from_utf8(saved).ok()?;
         let saved: Option<Settings> = toml::from_str(&saved).ok();
         let value_of = |name: &str| given.iter().find(|(key, _)| *key == name);
         let alpha = value_of("alpha").and_then(|(_, alpha)| alpha.as_ref()?.parse::<Alpha>().ok());

@@ -242,7 +242,7 @@ settings! {
     mixup: BetaParameter {
         group: Augmentation, value: "X", example: "0.2", default: 0.0,
     }
-    /// Paste boxes of Beta(X, X) of the area between images
+    /// Paste boxes of Beta(X, X) of the area between images; without X: 1
     cutmix: BetaParameter {
         group: Augmentation, value: "X", example: "0.5", default: 0.0,
         option: |option| option.num_args(0..=1).default_missing_value("1"),

@@ -10,6 +10,7 @@ use candle_core::Device;
 use mbn_cli::{interrupt, progress};
 use mbn_data::{Loader, Unusable};
 use mbn_model::InferenceNetwork;
+use mbn_plot::Confusion;
 use mbn_weights::Weights;
 
 use self::tally::{Pending, Tally};
@@ -21,8 +22,8 @@ use crate::run::Mistake;
 pub(crate) struct Evaluation {
     /// Mean cross entropy.
     pub loss: f64,
-    /// Images by true class (rows) and predicted class (columns).
-    pub confusion: Vec<Vec<u64>>,
+    /// Images by true class and predicted class.
+    pub confusion: Confusion,
     /// The mistakes, most confident first.
     pub mistakes: Vec<Mistake>,
     /// Images that could not be used.
@@ -32,9 +33,7 @@ pub(crate) struct Evaluation {
 impl Evaluation {
     /// Per cent of the images that were classified correctly.
     pub fn accuracy(&self) -> f64 {
-        let right: u64 = self.confusion.iter().enumerate().map(|(i, row)| row[i]).sum();
-        let total: u64 = self.confusion.iter().flatten().sum();
-        100.0 * right as f64 / total.max(1) as f64
+        100.0 * self.confusion.right() as f64 / self.confusion.images().max(1) as f64
     }
 }
 
@@ -48,7 +47,7 @@ pub(crate) fn evaluate(
     ranks: &Ranks,
 ) -> Result<Option<Evaluation>> {
     let own = of_this_rank(weights, loader, device, folder);
-    let Some(tally) = sum::over_ranks(ranks, own, weights.architecture().classes)? else {
+    let Some(tally) = sum::over_ranks(ranks, own)? else {
         return Ok(None);
     };
     if tally.images == 0 {

@@ -79,7 +79,7 @@ impl Trainer {
             .batch_size
             .get();
         let settings = fitted(options, args.clone(), &folder, init_alpha, data.train.len())?;
-        data::log_left_out(&data.left_out);
+        data.left_out.log();
         let publish = require_usable(
             options,
             &settings,

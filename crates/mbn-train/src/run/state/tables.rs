@@ -1,6 +1,7 @@
 //! The confusion matrix and the mistakes of the best weights, as rows of numbers.
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, ensure};
+use mbn_plot::Confusion;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -11,51 +12,48 @@ pub const COUNT: usize = 3;
 /// Values in a row of mistakes: image, true class, predicted class, bits of the probability.
 pub const MISTAKE: usize = 4;
 
-/// The counts of a confusion matrix that are not 0, as rows of [`COUNT`]: of thousands of classes, most are never taken for most
-/// others.
-pub fn sparse(confusion: &[Vec<u64>]) -> Result<Vec<u32>> {
+/// A confusion matrix as rows of [`COUNT`].
+pub fn of_confusion(confusion: &Confusion) -> Result<Vec<u32>> {
     let mut rows = Vec::new();
-    for (label, counts) in (0..).zip(confusion) {
-        for (predicted, count) in (0..).zip(counts).filter(|(_, count)| **count > 0) {
-            rows.extend([label, predicted, u32::try_from(*count)?]);
-        }
+    for (label, predicted, count) in confusion.pairs() {
+        rows.extend([
+            u32::try_from(label)?,
+            u32::try_from(predicted)?,
+            u32::try_from(count)?,
+        ]);
     }
     Ok(rows)
 }
 
 /// A confusion matrix of so many classes.
-pub fn confusion(view: &TensorView, classes: usize) -> Result<Vec<Vec<u64>>> {
+pub fn confusion(view: &TensorView, classes: usize) -> Result<Confusion> {
     // Earlier versions saved the whole matrix.
     if view.dtype() == Dtype::U64 {
-        return dense(view);
+        return whole(view, classes);
     }
-    let mut confusion = vec![vec![0; classes]; classes];
-    for [label, predicted, count] in rows::<COUNT>(view)? {
-        let row: Option<&mut Vec<u64>> = confusion.get_mut(label as usize);
-        let cell = row.and_then(|row| row.get_mut(predicted as usize));
-        *cell.with_context(|| {
-            format!("the confusion matrix has a class {label} or {predicted}, expected below {classes}")
-        })? += u64::from(count);
+    let mut confusion = Confusion::new(classes);
+    for row in rows::<COUNT>(view)? {
+        let [label, predicted, count] = row.map(|value| value as usize);
+        ensure!(
+            label < classes && predicted < classes,
+            "the confusion matrix has a class {label} or {predicted}, expected below {classes}"
+        );
+        confusion.add(label, predicted, count as u64);
     }
     Ok(confusion)
 }
 
-fn dense(view: &TensorView) -> Result<Vec<Vec<u64>>> {
-    let &[rows, columns] = view.shape() else {
-        return Err(anyhow!("the confusion matrix has shape {:?}", view.shape()));
-    };
+fn whole(view: &TensorView, classes: usize) -> Result<Confusion> {
     ensure!(
-        rows == columns && rows > 0,
-        "the confusion matrix is not a square matrix of U64"
+        view.shape() == [classes, classes],
+        "the confusion matrix has shape {:?}, expected [{classes}, {classes}]",
+        view.shape()
     );
-    let counts: Vec<u64> = view
-        .data()
-        .as_chunks()
-        .0
-        .iter()
-        .map(|b| u64::from_le_bytes(*b))
-        .collect();
-    Ok(counts.chunks(columns).map(<[u64]>::to_vec).collect())
+    let mut confusion = Confusion::new(classes);
+    for (cell, bytes) in view.data().as_chunks().0.iter().enumerate() {
+        confusion.add(cell / classes, cell % classes, u64::from_le_bytes(*bytes));
+    }
+    Ok(confusion)
 }
 
 /// The rows of a matrix of so many columns.
@@ -117,24 +115,24 @@ mod tests {
 
     #[test]
     fn a_confusion_matrix_is_small_and_that_of_earlier_versions_is_read() {
-        let mut matrix = vec![vec![0; 300]; 300];
+        let mut matrix = Confusion::new(300);
         for (label, predicted, count) in [(0, 0, 7), (0, 299, 1), (17, 3, 70_000), (299, 0, 2)] {
-            matrix[label][predicted] = count;
+            matrix.add(label, predicted, count);
         }
-        let sparse = sparse(&matrix).unwrap();
-        assert_eq!(sparse.len(), 4 * COUNT);
-        let small = bytes(&sparse);
+        let rows = of_confusion(&matrix).unwrap();
+        assert_eq!(rows.len(), 4 * COUNT);
+        assert_eq!(rows[..2 * COUNT], [0, 0, 7, 0, 299, 1]);
+        let small = bytes(&rows);
         let read = confusion(&view(Dtype::U32, [4, COUNT], &small), 300).unwrap();
         assert!(read == matrix);
-        let whole: Vec<u8> = matrix
-            .iter()
-            .flatten()
-            .flat_map(|count| count.to_le_bytes())
-            .collect();
+        let cells = (0..300 * 300).map(|cell| matrix.count(cell / 300, cell % 300));
+        let whole: Vec<u8> = cells.flat_map(u64::to_le_bytes).collect();
         assert!(confusion(&view(Dtype::U64, [300, 300], &whole), 300).unwrap() == matrix);
         // A file that lies.
         let error = confusion(&view(Dtype::U32, [4, COUNT], &small), 299).unwrap_err();
         assert!(error.to_string().contains("expected below 299"), "{error}");
+        let error = confusion(&view(Dtype::U64, [300, 300], &whole), 299).unwrap_err();
+        assert!(error.to_string().contains("expected [299, 299]"), "{error}");
         assert!(confusion(&view(Dtype::U32, [3, 4], &small), 300).is_err());
         assert!(confusion(&view(Dtype::U64, [100, 900], &whole), 300).is_err());
     }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use candle_core::Tensor;
 use mbn_data::{Batch, Unusable};
 use mbn_model::{InferenceNetwork, Scores, scores};
+use mbn_plot::Confusion;
 
 use crate::run::Mistake;
 
@@ -33,7 +34,7 @@ pub(super) struct Tally {
     /// Sum of the images' losses.
     pub loss: f64,
     pub images: usize,
-    pub confusion: Vec<Vec<u64>>,
+    pub confusion: Confusion,
     pub mistakes: Vec<Mistake>,
     pub unusable: Vec<Unusable>,
 }
@@ -43,7 +44,7 @@ impl Tally {
         Self {
             loss: 0.0,
             images: 0,
-            confusion: vec![vec![0; classes]; classes],
+            confusion: Confusion::new(classes),
             mistakes: Vec::new(),
             unusable: Vec::new(),
         }
@@ -60,7 +61,7 @@ impl Tally {
         let rows = batch.indices.iter().zip(&batch.labels);
         for ((&image, &label), (predicted, probability)) in rows.zip(predicted.into_iter().zip(probabilities))
         {
-            self.confusion[label as usize][predicted as usize] += 1;
+            self.confusion.add(label as usize, predicted as usize, 1);
             if label != predicted {
                 self.mistakes.push(Mistake {
                     image,
