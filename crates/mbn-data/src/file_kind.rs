@@ -45,6 +45,13 @@ const TEXT: &[&str] = &[
     "py", "rst", "sh", "toml", "tsv", "txt", "xml", "yaml", "yml",
 ];
 
+/// Files that hold many pictures and are read where their own path is given, with the extensions of such files.
+const CONTAINERS: &[(&str, &[&str])] = &[
+    ("tar archive", &["tar"]),
+    ("Parquet", &["parquet"]),
+    ("Arrow", &["arrow", "arrows", "feather"]),
+];
+
 /// What a file is. The order is that of messages.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FileKind {
@@ -56,6 +63,8 @@ pub(crate) enum FileKind {
     NoExtension,
     /// A picture that can be decoded, with the extension of something else, in lower case.
     PictureNamed(String),
+    /// A file that may hold many pictures, by its place in the table.
+    Container(usize),
     /// A group of formats, such as `video`.
     Group(&'static str),
     /// A file of an unknown kind, by its extension in lower case.
@@ -70,6 +79,9 @@ impl FileKind {
         if let Some(place) = PICTURES.iter().position(|(_, known)| is_listed(known)) {
             return Some(Self::Picture(place));
         }
+        if let Some(place) = CONTAINERS.iter().position(|(_, known)| is_listed(known)) {
+            return Some(Self::Container(place));
+        }
         if is_listed(TEXT) {
             return Some(Self::Group("text"));
         }
@@ -83,6 +95,9 @@ impl FileKind {
 
     /// The kind of a file with these first bytes.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        if is_tga(bytes) {
+            return Self::of_extension("tga");
+        }
         let format = FileFormat::from_bytes(bytes);
         let listed = Self::of_extension(format.extension());
         match listed {
@@ -113,6 +128,7 @@ impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Picture(place) => f.write_str(PICTURES.get(*place).map_or("picture", |(name, _)| name)),
+            Self::Container(place) => f.write_str(CONTAINERS.get(*place).map_or("archive", |(name, _)| name)),
             Self::OtherPicture(name) => f.write_str(name),
             Self::NoExtension => f.write_str("without an extension"),
             Self::PictureNamed(extension) => write!(f, "`.{extension}` with the content of an image"),
@@ -120,6 +136,41 @@ impl fmt::Display for FileKind {
             Self::Extension(extension) => write!(f, "`.{extension}`"),
         }
     }
+}
+
+/// Whether a file begins like TGA, which has no signature and would pass for a cursor (ICO): a header whose values all make sense.
+fn is_tga(bytes: &[u8]) -> bool {
+    let Some((header, _)) = bytes.split_first_chunk::<18>() else {
+        return false;
+    };
+    let [
+        _,
+        has_colors,
+        kind,
+        colors @ ..,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        depth,
+        descriptor,
+    ] = *header;
+    let number = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+    let is_indexed = matches!(kind, 1 | 9);
+    let colors_fit = match has_colors {
+        0 => !is_indexed && colors == [0; 5],
+        1 => number(5) > 0 && matches!(colors[4], 15 | 16 | 24 | 32),
+        _ => false,
+    };
+    let is_known = matches!(
+        (kind, depth),
+        (1 | 9, 8 | 16) | (2 | 10, 15 | 16 | 24 | 32) | (3 | 11, 8 | 16)
+    );
+    colors_fit && is_known && number(12) > 0 && number(14) > 0 && descriptor & 0xc0 == 0
 }
 
 /// The extension of a file name: letters and digits, a letter among them, after the last dot. So neither `at 10.30.15`
@@ -156,6 +207,9 @@ mod tests {
             ("mp4", "video"),
             ("mp3", "audio"),
             ("zip", "archive"),
+            ("TAR", "tar archive"),
+            ("parquet", "Parquet"),
+            ("feather", "Arrow"),
             ("docx", "document"),
             ("csv", "text"),
             ("txt", "text"),
@@ -175,6 +229,11 @@ mod tests {
             (b"II*\0\x10\0\0\0CR\x02\0", "RAW"),
             (b"II*\0\x08\0\0\0\0\0", "TIFF"),
             (b"8BPS\0\x01", "Photoshop"),
+            // Rows of 64 pixels, in colour, in colour from the top and run-length encoded, with a palette; no pixels; a cursor.
+            (b"\0\0\x02\0\0\0\0\0\0\0\0\0\x40\0\x30\0\x18\0rest", "TGA"),
+            (b"\0\0\x0a\0\0\0\0\0\0\0\0\0\x40\0\x30\0\x20\x28rest", "TGA"),
+            (b"\0\x01\x01\0\0\0\x01\x18\0\0\0\0\x40\0\x30\0\x08\0rest", "TGA"),
+            (b"\0\0\x02\0\x01\0\x20\x20\0\0\0\0\0\0\x30\0\x18\0rest", "ICO"),
             (b"%PDF-1.7\n", "PDF"),
             (b"PK\x03\x04\x14\0", "archive"),
             (b"two lines\nof text\n", "-"),
@@ -204,6 +263,7 @@ mod tests {
         let all: Vec<_> = PICTURES
             .iter()
             .flat_map(|(_, known)| *known)
+            .chain(CONTAINERS.iter().flat_map(|(_, known)| *known))
             .chain(TEXT)
             .collect();
         let unique: std::collections::BTreeSet<_> = all.iter().collect();

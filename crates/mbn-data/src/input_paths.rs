@@ -37,6 +37,9 @@ pub enum CollectErrorKind {
     /// The path does not exist and is not a valid pattern.
     #[error("no such file or folder, and not a valid pattern: {0}")]
     Pattern(String),
+    /// The path is a link to what is not there.
+    #[error("it is a link to `{}`, which is not there", .0.display())]
+    BrokenLink(PathBuf),
     /// The path is a folder without pictures.
     #[error("the folder has no images ({FORMAT_NAMES}){}", .0.instead())]
     NoImages(LeftOut),
@@ -52,6 +55,18 @@ pub enum CollectErrorKind {
     /// The path is said to be an archive, and does not begin like one.
     #[error("not a tar archive")]
     NotAnArchive,
+    /// What an archive has before an entry takes more memory than any entry needs.
+    #[error(
+        "the {what} of an entry has {bytes} bytes, expected at most {limit}; the rest of the archive is not read"
+    )]
+    ArchiveHeader {
+        /// Which part of it.
+        what: &'static str,
+        /// Bytes that the archive says it has.
+        bytes: u64,
+        /// The most that are read.
+        limit: u64,
+    },
     /// A picture in an archive cannot be used.
     #[error(transparent)]
     Picture(DecodeErrorKind),
@@ -67,6 +82,14 @@ impl CollectErrorKind {
             Self::Io(error) => mbn_files::is_of_machine(error),
             Self::Picture(error) => error.is_of_machine(),
             _ => false,
+        }
+    }
+
+    /// Why a path cannot be read: what is wrong with a link is said of what it leads to.
+    fn unread(path: &Path, error: io::Error) -> Self {
+        match path.read_link() {
+            Ok(target) if error.kind() == io::ErrorKind::NotFound => Self::BrokenLink(target),
+            _ => Self::Io(error),
         }
     }
 
@@ -149,6 +172,8 @@ impl Pictures<'static> {
         let mut left_out = LeftOut::default();
         let paths = match path.metadata() {
             Ok(_) => vec![Ok(path.to_owned())],
+            // No pattern: it is there under exactly this name.
+            Err(error) if path.is_symlink() => failed(CollectErrorKind::unread(path, error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !may_be_pattern => {
                 failed(CollectErrorKind::Missing)
             }
@@ -157,7 +182,9 @@ impl Pictures<'static> {
                     left_out = found.left_out;
                     let paths = found.paths.into_iter();
                     paths
-                        .map(|found| found.map_err(|(path, error)| CollectErrorKind::from(error).of(&path)))
+                        .map(|found| {
+                            found.map_err(|(path, error)| CollectErrorKind::unread(&path, error).of(&path))
+                        })
                         .collect()
                 }
                 Err(kind) => failed(kind),
@@ -215,7 +242,9 @@ impl Iterator for Pictures<'_> {
             if let Some(folder) = &mut self.folder {
                 if let Some(image) = folder.walk.next() {
                     folder.is_empty = false;
-                    return Some(image.map_err(|(path, error)| CollectErrorKind::from(error).of(&path)));
+                    return Some(
+                        image.map_err(|(path, error)| CollectErrorKind::unread(&path, error).of(&path)),
+                    );
                 }
                 let folder = self.folder.take()?;
                 let left_out = folder.walk.into_left_out();
@@ -236,6 +265,11 @@ impl Iterator for Pictures<'_> {
                         path,
                         is_empty: true,
                     });
+                }
+                Ok(path) if path.is_symlink() => {
+                    let target = path.metadata();
+                    let kind = target.err().map(|error| CollectErrorKind::unread(&path, error));
+                    return Some(kind.map_or(Ok(path.clone()), |kind| Err(kind.of(&path))));
                 }
                 other => return Some(other),
             }

@@ -84,7 +84,8 @@ impl<'a> Walk<'a> {
             Ok(entry) => match reason_to_leave_out(&entry) {
                 None => Some(Ok(entry.into_path())),
                 Some(reason) => {
-                    self.left_out.add(reason);
+                    let path = entry.path().strip_prefix(&self.folder);
+                    self.left_out.add_file(reason, path.unwrap_or(entry.path()));
                     None
                 }
             },
@@ -247,7 +248,9 @@ pub(crate) fn other_kind_by(
 pub fn is_picture_name(name: &Path, first_bytes: impl FnOnce() -> Vec<u8>, left_out: &mut LeftOut) -> bool {
     let reason = reason_by_name(name, true, first_bytes);
     let is_picture = reason.is_none();
-    reason.into_iter().for_each(|reason| left_out.add(reason));
+    reason
+        .into_iter()
+        .for_each(|reason| left_out.add_file(reason, name));
     is_picture
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use mbn_cli::{Hint, read_class_names};
-use mbn_spec::class_names::{Comparison, normal};
+use mbn_spec::class_names::{Comparison, composed, normal};
 use mbn_spec::default_class_names;
 use mbn_spec::text::counted;
 use mbn_weights::model_classes;
@@ -54,8 +54,9 @@ impl ClassNames {
         &self.names
     }
 
-    /// The indexes of the classes that are called `name`; if there are none, of the class that has it as its identifier. For a
-    /// model of another tool, one of the synonyms in a name will do too.
+    /// The indexes of the classes that are called `name`; if there are none, of the class that has it as its identifier, else of
+    /// those whose names differ from it in Unicode's composition alone, as folders' names do on macOS. For a model of another tool,
+    /// one of the synonyms in a name will do too.
     pub fn indices_of(&self, name: &str) -> Vec<usize> {
         let exact = |names: &[String]| positions(names, |known| known == name);
         let found = exact(&self.names);
@@ -63,6 +64,11 @@ impl ClassNames {
             return found;
         }
         let found = exact(&self.ids);
+        if !found.is_empty() {
+            return found;
+        }
+        let one_form = composed(name);
+        let found = positions(&self.names, |known| composed(known) == one_form);
         if !found.is_empty() || !self.by_synonyms {
             return found;
         }
@@ -251,6 +257,26 @@ mod tests {
         ] {
             assert_eq!(ClassNames::of_lines(lines(kept)).names(), kept);
         }
+    }
+
+    /// A folder that macOS named has the accent as a character of its own. One that several classes look like is none of them for sure.
+    #[test]
+    fn the_composition_of_a_name_makes_no_difference() {
+        let (one_character, two) = ("caf\u{e9}", "cafe\u{301}");
+        let names = ClassNames::new(lines(&["tench", one_character]));
+        assert_eq!(names.indices_of(two), [1]);
+        assert!(names.indices_of("cafe").is_empty() && names.indices_of("Tench").is_empty());
+        let both = ClassNames::new(lines(&[two, one_character]));
+        assert_eq!(
+            (both.indices_of(two), both.indices_of(one_character)),
+            (vec![0], vec![1])
+        );
+        // A third form: the marks above and below in the other order.
+        let forms = ["\u{1e69}", "s\u{323}\u{307}"];
+        assert_eq!(
+            ClassNames::new(lines(&forms)).indices_of("s\u{307}\u{323}"),
+            [0, 1]
+        );
     }
 
     #[test]

@@ -3,12 +3,10 @@
 mod files;
 mod scores;
 
-use std::collections::BTreeMap;
-
-use mbn_plot::ReliabilityBin;
+use mbn_plot::{Confusion, ReliabilityBin};
 
 use crate::predictions::Ranked;
-pub use files::{FILES, write};
+pub use files::{FILES, Measured, write};
 pub use scores::{ClassScore, Means};
 
 /// Ranges of confidence, as in Guo et al. 2017, "On calibration of modern neural networks".
@@ -17,11 +15,9 @@ const BINS: usize = 15;
 /// Counts over images of known classes.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
-    classes: usize,
     images: u64,
     top5: u64,
-    /// How often images of the first class were taken for the second.
-    confusion: BTreeMap<(usize, usize), u64>,
+    confusion: Confusion,
     bins: [Bin; BINS],
     certain: Option<Certain>,
 }
@@ -46,10 +42,9 @@ impl Evaluation {
     /// No images yet, of so many classes.
     pub fn new(classes: usize) -> Self {
         Self {
-            classes,
             images: 0,
             top5: 0,
-            confusion: BTreeMap::new(),
+            confusion: Confusion::new(classes),
             bins: [Bin::default(); BINS],
             certain: None,
         }
@@ -74,7 +69,7 @@ impl Evaluation {
         let confidence = f64::from(found.probabilities[predicted]);
         self.images += 1;
         self.top5 += u64::from(found.rank(class) < 5);
-        *self.confusion.entry((class, predicted)).or_default() += 1;
+        self.confusion.add(class, predicted, 1);
         // 1 belongs to the last range.
         let bin = &mut self.bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
         bin.images += 1;
@@ -95,11 +90,7 @@ impl Evaluation {
 
     /// Part of the images whose likeliest class is right, from 0 to 1.
     pub fn top1(&self) -> f64 {
-        let right = self
-            .confusion
-            .iter()
-            .filter(|((class, predicted), _)| class == predicted);
-        part(right.map(|(_, n)| n).sum(), self.images)
+        self.confusion.right() as f64 / self.images.max(1) as f64
     }
 
     /// Part of the images whose class is among the five likeliest, from 0 to 1.
@@ -127,17 +118,7 @@ impl Evaluation {
 
     /// Class, predicted class and number of images, for every pair that occurs.
     pub fn confused(&self) -> impl Iterator<Item = (usize, usize, u64)> {
-        let pairs = self.confusion.iter();
-        pairs.map(|(&(class, predicted), &images)| (class, predicted, images))
-    }
-
-    /// `matrix[t][p]` counts the images of class `t` that were taken for class `p`.
-    fn matrix(&self) -> Vec<Vec<u64>> {
-        let mut matrix = vec![vec![0; self.classes]; self.classes];
-        for (&(class, predicted), &n) in &self.confusion {
-            matrix[class][predicted] = n;
-        }
-        matrix
+        self.confusion.pairs()
     }
 }
 

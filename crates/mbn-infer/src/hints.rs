@@ -1,5 +1,7 @@
 //! What a user can do about errors of the engine.
 
+use std::io::{self, ErrorKind};
+
 use anyhow::Result;
 use mbn_cli::{Hint, onnx_runtime};
 use mbn_engine::EngineError;
@@ -103,6 +105,27 @@ pub fn with_engine_hint<T>(result: Result<T>) -> Result<T> {
         _ => return with_cuda_hint(result),
     };
     result.hint(|| hint.to_owned())
+}
+
+/// The result, with a hint if a full disk is the cause of its error, and the unfinished output called `left` has the results so far.
+pub fn with_disk_hint<T>(result: Result<T>, left: Option<String>) -> Result<T> {
+    let is_full = |error: &anyhow::Error| {
+        let mut kinds = error
+            .chain()
+            .filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+        kinds.any(|kind| {
+            matches!(
+                kind,
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+            )
+        })
+    };
+    match left {
+        Some(left) if result.as_ref().is_err_and(is_full) => {
+            result.hint(|| format!("{left} has the results so far: make room, then `--resume` continues it"))
+        }
+        _ => result,
+    }
 }
 
 fn cuda_cause(error: &anyhow::Error) -> Option<&CudaError> {

@@ -1,5 +1,6 @@
 //! The images to classify, in the order of the paths that lead to them.
 
+mod advice;
 mod container;
 mod continued;
 mod kept;
@@ -31,6 +32,7 @@ use list::{End, List};
 use named::Named;
 use remote::{Content, Remote, is_url};
 
+pub use advice::for_file as advice_for_file;
 pub use remote::Download;
 pub use tables::require_table;
 
@@ -78,10 +80,19 @@ impl Input {
                 class,
                 ..Self::file(path)
             },
-            Err(error) => Self {
-                is_of_machine: error.kind.is_of_machine(),
-                ..Self::failed(&error.path, &error.kind)
-            },
+            Err(error) => {
+                // An evaluation reads neither archives nor tables.
+                let advice = match class {
+                    None => advice::for_path(&error.path, &error.kind),
+                    Some(_) => String::new(),
+                };
+                Self {
+                    class,
+                    problem: Some(describe(&error.kind) + &advice),
+                    is_of_machine: error.kind.is_of_machine(),
+                    ..Self::file(error.path)
+                }
+            }
         }
     }
 

@@ -37,6 +37,8 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("--threshold", json!(options.threshold)),
         ("--logits", json!(options.logits)),
         ("--features", json!(options.features)),
+        // Absent means that it was not given.
+        ("--evaluate", json!(options.evaluate.then_some(true))),
         ("--max-pixels", json!(options.max_pixels)),
         ("--full-decode", json!(options.full_decode)),
         ("--column", json!(options.column)),

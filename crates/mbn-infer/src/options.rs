@@ -82,7 +82,8 @@ pub struct Options {
     #[arg(long, requires = "list", help_heading = "Input")]
     pub null: bool,
 
-    /// Column of Parquet and Arrow files that holds the images [default: the only one that can, or the one called `image`]
+    /// Column of Parquet and Arrow files that holds the images [default: the only one that can, else the first of `image`, `img`,
+    /// `picture`, `photo`, `jpg`, `png`]
     #[arg(
         long,
         value_name = "NAME",
@@ -115,7 +116,13 @@ pub struct Options {
     pub max_pixels: u64,
 
     /// What inputs that cannot be used do to the exit code; the others are classified either way
-    #[arg(long, value_enum, default_value = "fail", help_heading = "Input")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "CODE",
+        default_value = "fail",
+        help_heading = "Input"
+    )]
     pub bad_images: BadImages,
 
     /// An ONNX file, or weights (safetensors, a PyTorch checkpoint); `hf:OWNER/NAME[@REVISION][:FILE]` fetches either
@@ -193,7 +200,7 @@ pub struct Options {
     pub sort_links: bool,
 
     /// Images whose logits are compared with candle's: none, the first batch, all [default: first]
-    #[arg(long, value_enum, help_heading = "Check")]
+    #[arg(long, value_enum, value_name = "IMAGES", help_heading = "Check")]
     pub parity: Option<ParityScope>,
 
     /// Largest difference of a logit, or of a probability's logarithm, that passes [default: 1e-4; for a float16 model
@@ -285,6 +292,7 @@ impl Options {
                 uncertain: self.threshold.is_some(),
                 logits: self.logits,
                 features: self.features,
+                true_class: self.evaluate,
             },
         }
     }

@@ -18,7 +18,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::predictions::Classified;
+use crate::predictions::{Classified, TrueClass};
 
 pub use destination::{Beginning, Destination, cannot_continue};
 pub use earlier::{Counts, Earlier, Lines, Results, RowCount};
@@ -88,6 +88,8 @@ pub struct Extra {
     pub logits: bool,
     /// Pooled features.
     pub features: bool,
+    /// The class that the image is known to be of.
+    pub true_class: bool,
 }
 
 /// How results are written.
@@ -133,11 +135,16 @@ impl Form {
 
 /// What writes the results in a format.
 pub trait Writer {
-    /// Adds an image: its likeliest classes, or why there are none.
+    /// Adds an image, with the class that it is known to be of: its likeliest classes, or why there are none.
     ///
     /// # Errors
     /// What has been written so far cannot be passed on.
-    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()>;
+    fn image(
+        &mut self,
+        path: &Path,
+        class: Option<TrueClass<'_>>,
+        outcome: Result<&Classified<'_>, &str>,
+    ) -> Result<()>;
 
     /// Passes on what has been written so far, if the format allows it.
     ///

@@ -16,6 +16,15 @@ pub struct Prediction<'a> {
     pub probability: f32,
 }
 
+/// The class that an image is known to be of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TrueClass<'a> {
+    /// The class's name.
+    pub label: &'a str,
+    /// The class's index.
+    pub index: usize,
+}
+
 /// What is written about an image that was classified.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Classified<'a> {

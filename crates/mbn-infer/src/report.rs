@@ -98,7 +98,12 @@ impl Report {
             );
         }
         if let Some(sorter) = &self.sorter {
-            log::info!("{}", sorter.describe());
+            let level = if sorter.failed() > 0 {
+                Level::Error
+            } else {
+                Level::Info
+            };
+            log::log!(level, "{}", sorter.describe());
         }
         if let Some(evaluation) = &self.evaluation {
             log::info!("{evaluation}");

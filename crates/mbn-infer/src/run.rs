@@ -5,15 +5,15 @@ use std::io::{IsTerminal, stdout};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use log::Level;
 use mbn_cli::{Outcome, check_output_file, check_output_folder, interrupt, progress};
-use mbn_data::{DecodeOptions, LeftOut};
+use mbn_data::DecodeOptions;
 use mbn_spec::text::counted;
 
 use crate::bench;
 use crate::check::Check;
-use crate::evaluation::{self, Evaluation};
+use crate::evaluation::{self, Evaluation, Measured};
 use crate::feed::Feed;
+use crate::hints;
 use crate::html::{About, Page};
 use crate::inputs;
 use crate::made_by::made_by;
@@ -67,18 +67,20 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         shard,
         is_shown,
     )?;
-    let made_by = match &unfinished {
-        Some(_) if options.form().partial_lines(1).is_some() => Some(made_by(&options, &classifier, shard)?),
-        _ => None,
+    let can_be_continued = unfinished.is_some() && options.form().partial_lines(1).is_some();
+    let described = match can_be_continued || options.evaluation.is_some() {
+        true => Some(made_by(&options, &classifier, shard)?),
+        false => None,
     };
+    let made_by = described.as_ref().filter(|_| can_be_continued);
     let mut report = Report::default();
-    let beginning = match &made_by {
+    let beginning = match made_by {
         Some(made_by) if options.resume => {
             let classes = classifier.class_names.names();
             let rows = classifier.top_k(&options).min(classes.len());
             destination.resume(options.form(), rows, classes, made_by)?
         }
-        _ => Beginning::New(destination.begin(options.form(), made_by.as_ref())?),
+        _ => Beginning::New(destination.begin(options.form(), made_by)?),
     };
     let writer = match beginning {
         Beginning::New(writer) => writer,
@@ -141,16 +143,17 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         pipeline.want_thumbnails(work.report.page.as_ref().is_some_and(Page::wants_thumbnails));
         Ok(())
     };
+    // The unfinished output that a run of so many inputs leaves if it ends here.
+    let left = |inputs| {
+        let unfinished = unfinished.as_ref().filter(|_| can_be_continued && inputs > 0)?;
+        Some(output::shown(Some(unfinished.partial())))
+    };
     let result = pipeline.run(&feed, on).and_then(|()| work.finish_all());
     work.bar.finish_and_clear();
     match result {
         Err(error) if error.is::<Interrupted>() => {
-            let is_kept = made_by.is_some() && work.report.inputs() > 0;
-            if let (Some(unfinished), true) = (&unfinished, is_kept) {
-                let name = output::shown(Some(unfinished.partial()));
-                // Neither the page nor the folders of an earlier run can be continued.
-                let can_go_on = options.html.is_none() && options.sort_into.is_none();
-                let hint = if can_go_on {
+            if let Some(name) = left(work.report.inputs()) {
+                let hint = if options.can_be_resumed() {
                     "\nhint: `--resume` continues it"
                 } else {
                     ""
@@ -159,17 +162,31 @@ pub fn run(mut options: Options) -> Result<Outcome> {
             }
             return Ok(Outcome::Interrupted);
         }
-        other => other?,
+        other => {
+            let name = left(work.report.inputs()).filter(|_| options.can_be_resumed());
+            hints::with_disk_hint(other, name)?;
+        }
     }
     let (writer, mut report) = (work.writer, work.report);
     let elapsed = start.elapsed();
-    log_left_out(&feed.left_out());
+    feed.left_out().log();
     let written = writer.finish();
-    written.with_context(|| output::cannot_write(options.output.as_deref()))?;
-    if let Some(folder) = &options.evaluation {
+    let written = written.with_context(|| output::cannot_write(options.output.as_deref()));
+    let name = left(report.inputs()).filter(|_| options.can_be_resumed());
+    hints::with_disk_hint(written, name)?;
+    if let (Some(folder), Some(made_by)) = (&options.evaluation, described) {
         let names = classifier.class_names.names();
+        let measured = Measured {
+            model: &classifier.model,
+            engine: classifier.lanes.describe(),
+            paths: &options.paths,
+            unusable: report.failed as u64,
+            // The figures of each class have its name.
+            made_by: &made_by.without("classes"),
+        };
         let none = Evaluation::new(names.len());
-        evaluation::write(report.evaluation.as_ref().unwrap_or(&none), names, folder)?;
+        let evaluation = report.evaluation.as_ref().unwrap_or(&none);
+        evaluation::write(evaluation, measured, names, folder)?;
     }
     if let (Some(page), Some(path)) = (report.page.take(), &options.html) {
         let finished = page.finish(report.evaluation.as_ref());
@@ -221,17 +238,4 @@ fn page(options: &Options, classifier: &Classifier) -> Result<Option<Page>> {
     };
     let page = Page::create(path, &about);
     Ok(Some(page.with_context(|| output::cannot_write(Some(path)))?))
-}
-
-/// Says what the folders hold besides pictures.
-fn log_left_out(left_out: &LeftOut) {
-    if left_out.is_empty() {
-        return;
-    }
-    let hint = left_out.advice().map(|advice| format!("\nhint: {advice}"));
-    let level = match left_out.may_be_missed() {
-        true => Level::Warn,
-        false => Level::Info,
-    };
-    log::log!(level, "left out: {left_out}{}", hint.unwrap_or_default());
 }

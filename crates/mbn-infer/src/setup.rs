@@ -87,7 +87,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     let runtime = match search {
         // Weights are exported while the library starts.
         Some(search) => {
-            let source = onnx_runtime::source(&model);
+            let source = onnx_runtime::source(&model, options.features);
             onnx_runtime::found(search, options)?.map(|runtime| (runtime, source))
         }
         None => None,
@@ -199,7 +199,7 @@ fn require_extra(model: &Model, options: &Options, loaded: &Loaded, scores: Scor
         return Err(anyhow!("`--features` cannot be written: {engine} gets no features from {name}")).hint(|| {
             let device = if on_cuda { "; ONNX Runtime gives them on the CPU alone" } else { "" };
             format!(
-                "`mbn-export --features OUT.onnx` writes a model that gives them, and `--engine candle` computes them \
+                "`mbn-export --weights FILE --features OUT.onnx` writes a model that gives them, and `--engine candle` computes them \
                  for models that are not int8{device}"
             )
         });

@@ -107,7 +107,7 @@ impl Sorter {
 
     /// Puts a picture into a folder unless it lies there already. Says whether it did.
     fn put_numbered(&mut self, picture: &Path, class: usize, folder: &Path) -> Result<bool> {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).or_else(|error| in_the_way(folder, error))?;
         let source = fs::canonicalize(picture)?;
         let target = |number| folder.join(numbered(picture, number));
         // Most names are taken once: only of those that are not, something is kept.
@@ -203,6 +203,24 @@ impl Sorter {
             true => link(source, target),
             false => mbn_files::atomic::copy_new(source, target),
         }
+    }
+}
+
+/// Says what keeps a class's folder from being made, where the system only says that something is there.
+fn in_the_way(folder: &Path, error: io::Error) -> Result<()> {
+    let is_other = error.kind() == io::ErrorKind::AlreadyExists && folder.symlink_metadata().is_ok();
+    match is_other && !folder.is_dir() {
+        true => {
+            let what = match folder.is_symlink() {
+                true => "a link that leads to no folder",
+                false => "a file",
+            };
+            Err(anyhow!(
+                "there is {what} where the folder of the class is expected"
+            ))
+            .hint(|| "rename or remove it, or name another folder".to_owned())
+        }
+        false => Err(error.into()),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::inputs::Input;
 use crate::options::Options;
 use crate::output::{self, Writer};
 use crate::pipeline::{self, Chunk, Event, Found};
-use crate::predictions::{Classified, Ranked};
+use crate::predictions::{Classified, Ranked, TrueClass};
 use crate::report::{self, Report};
 use crate::scores::Scores;
 use crate::setup::Classifier;
@@ -268,6 +268,11 @@ impl Work<'_> {
         extra: Classified<'_>,
     ) -> Result<()> {
         let (options, report) = (self.options, &mut self.report);
+        let class_names = self.classifier.class_names.names();
+        let class = input.class.map(|index| TrueClass {
+            label: class_names.get(index).map_or("", String::as_str),
+            index,
+        });
         match ranked {
             Ok(ranked) => {
                 report.classified += 1;
@@ -275,14 +280,13 @@ impl Work<'_> {
                     report.count_class(ranked, class, options.threshold);
                 }
                 report.uncertain += usize::from(!options.is_certain(ranked.probabilities));
-                let class_names = self.classifier.class_names.names();
                 let predictions = ranked.top_k(class_names, self.classifier.top_k(options));
                 let found = Classified {
                     logits: extra.logits,
                     features: extra.features,
                     ..Classified::new(&predictions, options.threshold)
                 };
-                self.writer.image(&input.path, Ok(&found))
+                self.writer.image(&input.path, class, Ok(&found))
             }
             Err(problem) => {
                 report.failed += 1;
@@ -290,7 +294,7 @@ impl Work<'_> {
                 if !options.common.quiet {
                     log::log!(report::level(options.bad_images), "`{}`: {problem}", name(input));
                 }
-                self.writer.image(&input.path, Err(problem))
+                self.writer.image(&input.path, class, Err(problem))
             }
         }
     }

@@ -27,7 +27,7 @@ use crate::picture::Picture;
 use crate::picture_files::{LeftOut, has_picture_extension, is_broken_link, name_of};
 
 /// The files of a data set, as messages describe them.
-pub(super) const LAYOUT: &str = "`train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`";
+pub(super) const LAYOUT: &str = "`train/CLASS/*`, with `val/CLASS/*` or `test/CLASS/*` if there are images to test on, or `CLASS/*` alone";
 
 /// Image files in one folder per class.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! What was left out of a folder, counted by kind.
 
+mod containers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -110,6 +112,19 @@ impl LeftOut {
             | Reason::UnusedFolder => true,
             _ => false,
         })
+    }
+
+    /// Logs what was left out, with advice, if anything was: as a warning if a user may miss some of it.
+    pub fn log(&self) {
+        if self.is_empty() {
+            return;
+        }
+        let hint = self.advice().map(|advice| format!("\nhint: {advice}"));
+        let level = match self.may_be_missed() {
+            true => log::Level::Warn,
+            false => log::Level::Info,
+        };
+        log::log!(level, "left out: {self}{}", hint.unwrap_or_default());
     }
 
     /// What to do about pictures of formats that are not read; `None` without any.

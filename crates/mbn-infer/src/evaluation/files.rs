@@ -1,15 +1,14 @@
 //! An evaluation as files: JSON, a table of the classes, and pictures.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use mbn_spec::text::counted;
 use serde::Serialize;
 
 use super::{ClassScore, Evaluation, Means, part};
-
-/// With more classes the matrix would take more than 32 MB.
-const MOST_CLASSES: usize = 2000;
+use crate::output::{MadeBy, path_text};
 
 const SUMMARY: &str = "evaluation.json";
 const TABLE: &str = "classes.csv";
@@ -19,10 +18,30 @@ const CONFUSION: &str = "confusion.png";
 /// The files, some of which may be left out.
 pub const FILES: [&str; 4] = [SUMMARY, TABLE, RELIABILITY, CONFUSION];
 
+/// What was measured, and on what.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured<'a> {
+    /// The model, for a person to read.
+    pub model: &'a str,
+    /// What ran it.
+    pub engine: &'a str,
+    /// The paths of the folders, as given.
+    pub paths: &'a [PathBuf],
+    /// What could not be used.
+    pub unusable: u64,
+    /// What the results depend on.
+    pub made_by: &'a MadeBy,
+}
+
 /// All figures. Those that need images are `null` without any.
 #[derive(Serialize)]
 struct Summary<'a> {
+    model: &'a str,
+    engine: &'a str,
+    paths: Vec<Cow<'a, str>>,
+    made_by: &'a MadeBy,
     images: u64,
+    unusable: u64,
     top1: Option<f64>,
     top5: Option<f64>,
     mean_precision: Option<f64>,
@@ -71,7 +90,12 @@ struct Confused<'a> {
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> Result<()> {
+pub fn write(
+    evaluation: &Evaluation,
+    measured: Measured<'_>,
+    class_names: &[String],
+    folder: &Path,
+) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     let name = |class: usize| class_names.get(class).map_or("", String::as_str);
     let scores = evaluation.classes();
@@ -82,7 +106,19 @@ pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> 
     } = evaluation.means();
     let bins = evaluation.reliability();
     let known = |value: f64| of(evaluation.images, value);
+    let Measured {
+        model,
+        engine,
+        paths,
+        unusable,
+        made_by,
+    } = measured;
     let summary = Summary {
+        model,
+        engine,
+        paths: paths.iter().map(|path| path_text(path)).collect(),
+        made_by,
+        unusable,
         images: evaluation.images,
         top1: known(evaluation.top1()),
         top5: known(evaluation.top5()),
@@ -112,9 +148,8 @@ pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> 
             })
             .collect(),
         confusion: evaluation
-            .confusion
-            .iter()
-            .map(|(&(class, predicted), &images)| Confused {
+            .confused()
+            .map(|(class, predicted, images)| Confused {
                 label: name(class),
                 predicted: name(predicted),
                 images,
@@ -136,19 +171,10 @@ pub fn write(evaluation: &Evaluation, class_names: &[String], folder: &Path) -> 
     );
     let title = format!("Reliability on {}", counted(evaluation.images as usize, "image"));
     save(RELIABILITY, &mbn_plot::reliability(&bins, &title, &error)?)?;
-    match evaluation.classes <= MOST_CLASSES {
-        true => save(
-            CONFUSION,
-            &mbn_plot::confusion(&evaluation.matrix(), class_names)?,
-        ),
-        false => {
-            log::info!(
-                "`confusion.png` is left out: {} are too many for it; `evaluation.json` has the counts",
-                counted(evaluation.classes, "class")
-            );
-            Ok(())
-        }
-    }
+    save(
+        CONFUSION,
+        &mbn_plot::confusion(&evaluation.confusion, class_names)?,
+    )
 }
 
 /// A figure of so many images.

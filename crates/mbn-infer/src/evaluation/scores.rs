@@ -33,9 +33,10 @@ pub struct Means {
 impl Evaluation {
     /// The scores of each class, in the order of the classes.
     pub fn classes(&self) -> Vec<ClassScore> {
-        let mut right = vec![0; self.classes];
-        let mut scores = vec![ClassScore::default(); self.classes];
-        for (&(class, predicted), &n) in &self.confusion {
+        let classes = self.confusion.classes();
+        let mut right = vec![0; classes];
+        let mut scores = vec![ClassScore::default(); classes];
+        for (class, predicted, n) in self.confusion.pairs() {
             scores[class].images += n;
             scores[predicted].predicted += n;
             if class == predicted {

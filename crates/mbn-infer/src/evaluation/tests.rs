@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::output::MadeBy;
 
 /// Sums in another order.
 const ROUNDING: f64 = 1e-9;
@@ -48,7 +49,7 @@ fn scores_are_those_of_the_textbook() {
             && close(Some(means.recall), 7.0 / 12.0)
             && close(Some(means.f1), 0.65)
     );
-    assert_eq!(evaluation.matrix()[0][1], 1);
+    assert_eq!(evaluation.confusion.count(0, 1), 1);
     assert_eq!(
         evaluation.to_string().lines().next().unwrap(),
         "accuracy: top-1 60.00 %, top-5 100.00 % of 5 images"
@@ -98,7 +99,7 @@ proptest! {
         }
         let n = images.len() as u64;
         prop_assert_eq!(evaluation.images(), n);
-        prop_assert_eq!(evaluation.matrix().iter().flatten().sum::<u64>(), n);
+        prop_assert_eq!(evaluation.confusion.images(), u128::from(n));
         prop_assert_eq!(evaluation.reliability().iter().map(|bin| bin.images).sum::<u64>(), n);
         let scores = evaluation.classes();
         prop_assert_eq!(scores.iter().map(|score| score.images).sum::<u64>(), n);
@@ -126,4 +127,26 @@ fn no_certain_image_has_no_accuracy() {
         text.ends_with("50.00 % of the images, top-1 100.00 % of them"),
         "{text}"
     );
+}
+
+#[test]
+fn thousands_of_classes_have_all_files() {
+    const CLASSES: usize = 20_000;
+    let mut evaluation = Evaluation::new(CLASSES);
+    let mut probabilities = vec![0.0; CLASSES];
+    probabilities[CLASSES - 1] = 1.0;
+    evaluation.add(ranked(&probabilities), 3);
+    let folder = tempfile::tempdir().unwrap();
+    let names: Vec<_> = (0..CLASSES).map(|class| class.to_string()).collect();
+    let measured = Measured {
+        model: "a model",
+        engine: "an engine",
+        paths: &[],
+        unusable: 0,
+        made_by: &MadeBy::new([]),
+    };
+    write(&evaluation, measured, &names, folder.path()).unwrap();
+    for file in FILES {
+        assert!(folder.path().join(file).is_file(), "{file}");
+    }
 }

@@ -61,6 +61,9 @@ pub(super) struct Row<'a> {
     p: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     f: Option<u8>,
+    /// The path of the file, where `p` is another text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    a: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     k: Option<Vec<(usize, f64)>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,9 +85,12 @@ impl<'a> Row<'a> {
             Err(error) => (None, Some(error)),
         };
         let flag = |is_set: bool| is_set.then_some(1);
+        let is_linked = is_linked(picture.path);
+        let text = path_text(picture.path);
         Self {
-            p: path_text(picture.path),
-            f: flag(is_linked(picture.path)),
+            a: picture.path.to_str().filter(|path| is_linked && *path != text),
+            p: text,
+            f: flag(is_linked),
             k: classes.map(|found| found.iter().map(|p| (p.index, rounded(p.probability))).collect()),
             c: picture.class,
             u: flag(picture.is_uncertain),

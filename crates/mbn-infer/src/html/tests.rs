@@ -94,6 +94,30 @@ fn every_picture_is_in_a_block() {
     }
 }
 
+/// A path that is shown as another text, as results have it, leads to its file all the same.
+#[test]
+fn a_link_has_the_path_of_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (page_path, names) = (folder.path().join("page.html"), names());
+    let mut page = Page::create(&page_path, &about(&names)).unwrap();
+    let found = predictions(&names);
+    let paths = ["a.png", "\u{fffd}.png"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    for path in &paths {
+        std::fs::write(path, "").unwrap();
+        page.add(shown(path, Ok(&found))).unwrap();
+    }
+    page.add(shown("gone\u{fffd}.png", Ok(&found))).unwrap();
+    page.finish(None).unwrap();
+    let rows = blocks(&std::fs::read_to_string(page_path).unwrap()).concat();
+    assert!(rows[0].get("a").is_none() && rows[0]["p"] == paths[0].as_str());
+    assert_eq!(
+        (&rows[1]["a"], &rows[1]["f"]),
+        (&paths[1].as_str().into(), &1.into())
+    );
+    assert_ne!(rows[1]["p"], rows[1]["a"]);
+    assert!(rows[2].get("a").is_none() && rows[2].get("f").is_none());
+}
+
 /// A path or a class name that looks like markup stays text.
 #[test]
 fn nothing_but_the_page_itself_is_markup() {

@@ -11,8 +11,7 @@ use std::path::Path;
 
 use ::parquet::file::reader::ChunkReader;
 use anyhow::Result;
-use mbn_data::{CollectError, CollectErrorKind, Embedded, LeftOut, TarPictures};
-use mbn_files::FileKind;
+use mbn_data::{CollectError, Embedded, LeftOut, TarPictures};
 
 use super::Input;
 use arrow::ArrowTable;
@@ -154,35 +153,13 @@ impl Container {
     }
 }
 
-/// What to do about a file that is no tar archive.
-fn advice(kind: &CollectErrorKind) -> String {
-    match kind {
-        CollectErrorKind::OtherThanArchive(FileKind::Compressed(
-            program @ ("gzip" | "bzip2" | "xz" | "zstd"),
-        )) => {
-            format!("; `{program} -dc FILE | mbn-infer -` unpacks it")
-        }
-        CollectErrorKind::OtherThanArchive(FileKind::Picture(_)) => {
-            "; give its path to classify it".to_owned()
-        }
-        _ => String::new(),
-    }
-}
-
 fn input(found: Result<Embedded, CollectError>) -> Input {
     match found {
         Ok(Embedded { path, bytes }) => Input {
             bytes: Some(bytes),
             ..Input::file(path)
         },
-        Err(error) => {
-            let advice = advice(&error.kind);
-            let failed = Input::new(Err(error), None);
-            Input {
-                problem: failed.problem.map(|problem| problem + &advice),
-                ..failed
-            }
-        }
+        Err(error) => Input::new(Err(error), None),
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use mbn_cli::Hint;
+use mbn_cli::{Hint, quote};
 use mbn_data::{ClassFolders, LeftOut, class_folders};
+use mbn_spec::class_names::unknown as not_known;
 use mbn_spec::text::{joined, listed};
 
 use super::{Input, Source};
@@ -68,12 +69,22 @@ fn indices(folder: &Path, folders: &ClassFolders, classes: &ClassNames) -> Resul
     }
     let class_names = classes.names();
     let shown = folder.display();
-    if !unknown.is_empty() {
-        let (unknown, known) = (named(&unknown), named(class_names));
+    if let Some(part) = folders.to_test_on().filter(|_| indices.is_empty()) {
+        let (unknown, part) = (named(&unknown), quote(part));
         return Err(anyhow!(
-            "these folders in `{shown}` are not named like classes of the model: {unknown}"
+            "`{shown}` has the parts of a data set, {unknown}, expected folders of `CLASS/*`"
         ))
-        .hint(|| format!("the model's classes are {known}"));
+        .hint(|| format!("`mbn-infer --evaluate {part}` takes the images there"));
+    }
+    if !unknown.is_empty() {
+        // Those that are only counted are compared with no class: there may be thousands of both.
+        let (first, others) = unknown.split_at(unknown.len().min(LISTED));
+        let first = first.iter().map(|name| not_known(name, class_names));
+        let names = listed(first.chain(others.iter().cloned()), LISTED);
+        return Err(anyhow!(
+            "these folders in `{shown}` are not named like classes of the model: {names}"
+        ))
+        .hint(|| format!("the model's classes are {}", named(class_names)));
     }
     if let Some((_, first)) = ambiguous.first() {
         let of_several = ambiguous
@@ -147,6 +158,64 @@ mod tests {
         assert!(
             message.contains("`tench`") && !message.contains("`church`"),
             "{message}"
+        );
+    }
+
+    fn folders(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+            std::fs::write(folder.path().join(name).join("1.png"), b"").unwrap();
+        }
+        folder
+    }
+
+    fn hint(error: &anyhow::Error) -> &str {
+        &error.downcast_ref::<mbn_cli::Hinted>().unwrap().hint
+    }
+
+    #[test]
+    fn a_folder_may_be_composed_differently_than_its_class() {
+        let names = ["tench", "caf\u{e9}"].map(str::to_owned);
+        let found = labelled(folders(&["cafe\u{301}"]).path(), &names).unwrap();
+        assert_eq!(found[0].class, Some(1));
+    }
+
+    #[test]
+    fn the_class_that_was_meant_is_named() {
+        let names = ["golf_ball", "tench"].map(str::to_owned);
+        let error = labelled(folders(&["Golf_Ball", "unicorn"]).path(), &names).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.ends_with("model: `Golf_Ball` (did you mean `golf_ball`?), `unicorn`"),
+            "{message}"
+        );
+        assert!(hint(&error).contains("`golf_ball`, `tench`"), "{}", hint(&error));
+    }
+
+    #[test]
+    fn a_data_set_is_told_from_its_parts() {
+        let names = ["tench"].map(str::to_owned);
+        for (given, part) in [
+            (&["train/tench", "Val/tench", "test/tench"][..], "Val"),
+            (&["train/tench", "test/tench"], "test"),
+            (&["train/tench"], "train"),
+            // Pictures without class folders cannot be evaluated.
+            (&["train/tench", "val", "notes/x"], "train"),
+        ] {
+            let folder = folders(given);
+            let error = labelled(folder.path(), &names).unwrap_err();
+            let message = error.to_string();
+            assert!(message.contains("has the parts of a data set, `"), "{message}");
+            let command = format!("--evaluate {}` ", folder.path().join(part).display());
+            assert!(hint(&error).contains(&command), "{} in {}", command, hint(&error));
+        }
+        // They may be classes too.
+        let names = ["train", "val"].map(str::to_owned);
+        let found = labelled(folders(&["train/wagon", "val/x"]).path(), &names).unwrap();
+        assert_eq!(
+            found.iter().map(|i| i.class).collect::<Vec<_>>(),
+            [Some(0), Some(1)]
         );
     }
 

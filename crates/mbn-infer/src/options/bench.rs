@@ -72,7 +72,7 @@ impl BenchOptions {
         let wrong = |text: String| Err(anyhow!(UsageError(text)));
         if !(self.seconds > 0.0 && self.seconds <= MOST_SECONDS) {
             return wrong(format!(
-                "`--seconds {}` is not between 0 and {MOST_SECONDS}",
+                "`--seconds {}` is not above 0 and at most {MOST_SECONDS}",
                 self.seconds
             ));
         }

@@ -14,7 +14,7 @@ pub struct CudaArgs {
     pub tf32: bool,
 
     /// How cuDNN's algorithms are chosen [default: heuristic]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "HOW")]
     pub cudnn_search: Option<CudnnSearchName>,
 
     /// Record the network's kernels as a CUDA graph and replay it

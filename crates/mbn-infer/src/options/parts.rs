@@ -61,6 +61,12 @@ impl Options {
         Ok(())
     }
 
+    /// Whether `--resume` may be added to continue an unfinished output: neither an evaluation, nor the page or the folders of an
+    /// earlier run can be continued.
+    pub fn can_be_resumed(&self) -> bool {
+        !self.evaluate && self.html.is_none() && self.sort_into.is_none()
+    }
+
     /// The shard of the inputs that this process takes, if it does not take all, by the launcher's environment if need be. Puts
     /// its number into the names of outputs.
     ///

@@ -1,6 +1,6 @@
 //! A row for each image and class: `path,rank,label,index,probability,error`. Rank 1 is the likeliest. Behind these come
-//! `uncertain`, `logit` and `features`, if they are wanted: `true` or `false`, the logit of the row's class, and in the row of
-//! rank 1 the features as a JSON array.
+//! `uncertain`, `logit`, `features`, `true_label` and `true_index`, if they are wanted: `true` or `false`, the logit of the row's
+//! class, in the row of rank 1 the features as a JSON array, and the class that the image is known to be of.
 
 use std::path::Path;
 
@@ -8,10 +8,13 @@ use anyhow::{Result, anyhow};
 use serde::Serialize;
 
 use super::{Extra, Sink, Writer, path_text};
-use crate::predictions::Classified;
+use crate::predictions::{Classified, TrueClass};
 
 const ALWAYS: [&str; 6] = ["path", "rank", "label", "index", "probability", "error"];
-const WANTED: [&str; 3] = ["uncertain", "logit", "features"];
+const WANTED: [&str; OTHERS] = ["uncertain", "logit", "features", "true_label", "true_index"];
+
+/// Number of columns that are not always there.
+const OTHERS: usize = 5;
 
 /// The names of the columns.
 pub(super) fn header(extra: Extra) -> Vec<&'static str> {
@@ -21,13 +24,15 @@ pub(super) fn header(extra: Extra) -> Vec<&'static str> {
 }
 
 /// Those of the other columns that are wanted.
-fn wanted<T>(extra: Extra, others: [T; 3]) -> Vec<T> {
+fn wanted<T>(extra: Extra, others: [T; OTHERS]) -> Vec<T> {
     let Extra {
         uncertain,
         logits,
         features,
+        true_class,
     } = extra;
-    let others = others.into_iter().zip([uncertain, logits, features]);
+    let is_wanted = [uncertain, logits, features, true_class, true_class];
+    let others = others.into_iter().zip(is_wanted);
     others
         .filter_map(|(field, wanted)| wanted.then_some(field))
         .collect()
@@ -44,6 +49,7 @@ pub(super) struct Csv {
 enum Field<'a> {
     Flag(Option<bool>),
     Number(Option<f32>),
+    Index(Option<usize>),
     Text(&'a str),
 }
 
@@ -60,18 +66,31 @@ impl Csv {
         Ok(csv)
     }
 
-    fn wanted<'a>(&self, others: [Field<'a>; 3]) -> Vec<Field<'a>> {
+    fn wanted<'a>(&self, others: [Field<'a>; OTHERS]) -> Vec<Field<'a>> {
         wanted(self.extra, others)
     }
 }
 
 impl Writer for Csv {
-    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
+    fn image(
+        &mut self,
+        path: &Path,
+        class: Option<TrueClass<'_>>,
+        outcome: Result<&Classified<'_>, &str>,
+    ) -> Result<()> {
         let path = path_text(path);
+        let true_label = class.map_or("", |class| class.label);
+        let true_index = class.map(|class| class.index);
         let found = match outcome {
             Ok(found) => found,
             Err(error) => {
-                let others = self.wanted([Field::Flag(None), Field::Number(None), Field::Text("")]);
+                let others = self.wanted([
+                    Field::Flag(None),
+                    Field::Number(None),
+                    Field::Text(""),
+                    Field::Text(true_label),
+                    Field::Index(true_index),
+                ]);
                 let row = (&path, "", "", "", "", error, others);
                 return self.writer.serialize(row).map_err(cause);
             }
@@ -83,6 +102,8 @@ impl Writer for Csv {
                 Field::Flag(found.is_uncertain),
                 Field::Number(found.logit(p)),
                 Field::Text(&features),
+                Field::Text(true_label),
+                Field::Index(true_index),
             ]);
             let row = (&path, rank, p.label, p.index, p.probability, "", others);
             self.writer.serialize(row).map_err(cause)?;

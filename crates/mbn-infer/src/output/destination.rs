@@ -177,7 +177,7 @@ fn anew(mut file: PartialFile, form: Form, made_by: Option<&MadeBy>) -> Result<B
         log::warn!(
             "`{}`, which an interrupted run left, is written anew{}",
             partial.display(),
-            match form.partial_lines(1) {
+            match form.partial_lines(1).filter(|_| !form.extra.true_class) {
                 Some(_) => "\nhint: `--resume` would have continued it",
                 None => "",
             }

@@ -92,6 +92,7 @@ struct Line {
     uncertain: Option<IgnoredAny>,
     logits: Option<IgnoredAny>,
     features: Option<IgnoredAny>,
+    class: Option<IgnoredAny>,
     error: Option<IgnoredAny>,
 }
 
@@ -205,6 +206,7 @@ fn object(records: &mut Records) -> io::Result<Option<Earlier>> {
                 uncertain: line.uncertain.is_some(),
                 logits: line.logits.is_some(),
                 features: line.features.is_some(),
+                true_class: line.class.is_some(),
             }),
         }),
         _ => None,

@@ -110,7 +110,7 @@ impl Expected<'_> {
         }
         if earlier.extra.is_some_and(|extra| extra != self.form.extra) {
             return Some(format!(
-                "its result {number} was written with other options of `--threshold`, `--logits` and `--features`"
+                "its result {number} was written with other options of `--threshold`, `--logits`, `--features` and `--evaluate`"
             ));
         }
         let other = |(index, name): &&(usize, String)| self.classes.get(*index) != Some(name);

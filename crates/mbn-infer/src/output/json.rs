@@ -1,5 +1,5 @@
 //! A JSON object on a line for each image: `path` and `predictions`, or `path` and `error`; with the predictions also
-//! `uncertain`, `logits` and `features`, if they are wanted.
+//! `uncertain`, `logits` and `features`, if they are wanted, and in any case the `class` that the image is known to be of.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{Sink, Writer, path_text};
-use crate::predictions::{Classified, Prediction};
+use crate::predictions::{Classified, Prediction, TrueClass};
 
 pub(super) struct Json(pub Sink);
 
@@ -25,15 +25,24 @@ enum Line<'a> {
         logits: Option<&'a [f32]>,
         #[serde(skip_serializing_if = "Option::is_none")]
         features: Option<&'a [f32]>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        class: Option<TrueClass<'a>>,
     },
     Failure {
         path: Cow<'a, str>,
         error: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        class: Option<TrueClass<'a>>,
     },
 }
 
 impl Writer for Json {
-    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
+    fn image(
+        &mut self,
+        path: &Path,
+        class: Option<TrueClass<'_>>,
+        outcome: Result<&Classified<'_>, &str>,
+    ) -> Result<()> {
         let path = path_text(path);
         let line = match outcome {
             Ok(found) => Line::Image {
@@ -42,8 +51,9 @@ impl Writer for Json {
                 uncertain: found.is_uncertain,
                 logits: found.logits,
                 features: found.features,
+                class,
             },
-            Err(error) => Line::Failure { path, error },
+            Err(error) => Line::Failure { path, error, class },
         };
         writeln!(self.0, "{}", serde_json::to_string(&line)?)?;
         Ok(())

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use mbn_cli::Hint;
 use mbn_files::whole_file;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Destination;
@@ -17,13 +18,20 @@ use super::Destination;
 const MOST_BYTES: u64 = 16 << 20;
 
 /// What the results depend on, by name. Threads, batches, engine and device change at most their last digits, and are not in it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MadeBy(BTreeMap<String, Value>);
 
 impl MadeBy {
     /// What the results depend on: names, and their values.
     pub fn new<const N: usize>(values: [(&str, Value); N]) -> Self {
         Self(values.map(|(name, value)| (name.to_owned(), value)).into())
+    }
+
+    /// The same without what is called `name`.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.remove(name);
+        self
     }
 
     /// The file beside the unfinished output `partial`.
@@ -137,6 +145,8 @@ fn difference(name: &str, before: &Value, now: &Value) -> String {
                 .to_owned()
         }
         ("classes", _) => "a model with other classes".to_owned(),
+        // One that continues another takes no `--evaluate`.
+        ("--evaluate", _) => "a run with `--evaluate`".to_owned(),
         ("scores", _) => "another reading of the model's output".to_owned(),
         (name, false) if !before.is_array() => format!("{name} {before}, now it is {now}"),
         (name, _) => format!("another {name}"),

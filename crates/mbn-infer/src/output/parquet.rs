@@ -19,7 +19,7 @@ use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::Type;
 
 use super::{Extra, Sink, Writer, path_text};
-use crate::predictions::{Classified, Prediction};
+use crate::predictions::{Classified, Prediction, TrueClass};
 
 pub(super) use images::Images;
 pub(super) use spool::Spooled;
@@ -33,6 +33,7 @@ const COLUMNS: &str = "
     OPTIONAL BYTE_ARRAY error (UTF8);";
 const UNCERTAIN: &str = "OPTIONAL BOOLEAN uncertain;";
 const LOGIT: &str = "OPTIONAL FLOAT logit;";
+const TRUE_CLASS: &str = "OPTIONAL BYTE_ARRAY true_label (UTF8); OPTIONAL INT32 true_index;";
 
 /// What the file's metadata calls what made it.
 const MADE_BY: &str = "mbn_infer.made_by";
@@ -62,6 +63,8 @@ struct Rows {
     error: Column<ByteArray>,
     uncertain: Column<bool>,
     logit: Column<f32>,
+    true_label: Column<ByteArray>,
+    true_index: Column<i32>,
 }
 
 impl<T> Default for Column<T> {
@@ -121,6 +124,11 @@ impl<W: Write + Send> Parquet<W> {
         if self.extra.logits {
             write::<FloatType, _>(&mut group, &rows.logit.values, Some(&rows.logit.levels))?;
         }
+        if self.extra.true_class {
+            let (label, index) = (&rows.true_label, &rows.true_index);
+            write::<ByteArrayType, _>(&mut group, &label.values, Some(&label.levels))?;
+            write::<Int32Type, _>(&mut group, &index.values, Some(&index.levels))?;
+        }
         group.close()?;
         Ok(())
     }
@@ -160,18 +168,34 @@ impl Rows {
         self.probability.push(prediction.map(|p| p.probability));
         self.error.push(error.map(Into::into));
     }
+
+    /// Adds the class that the image of a row is known to be of.
+    fn add_class(&mut self, class: Option<TrueClass<'_>>) {
+        self.true_label.push(class.map(|class| class.label.into()));
+        self.true_index
+            .push(class.and_then(|class| class.index.try_into().ok()));
+    }
 }
 
 impl<W: Write + Send> Parquet<W> {
     /// Adds an image, whose path is `path` as text.
-    fn add(&mut self, path: &str, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
+    fn add(
+        &mut self,
+        path: &str,
+        class: Option<TrueClass<'_>>,
+        outcome: Result<&Classified<'_>, &str>,
+    ) -> Result<()> {
         match outcome {
             Ok(found) => {
                 for (rank, prediction) in (1..).zip(found.predictions) {
                     self.rows.add(path, rank, prediction, found);
+                    self.rows.add_class(class);
                 }
             }
-            Err(error) => self.rows.fail(path, error),
+            Err(error) => {
+                self.rows.fail(path, error);
+                self.rows.add_class(class);
+            }
         }
         if self.rows.path.levels.len() >= ROW_GROUP {
             self.write_rows().map_err(cause)?;
@@ -187,8 +211,13 @@ impl<W: Write + Send> Parquet<W> {
 }
 
 impl Writer for Parquet {
-    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
-        self.add(&path_text(path), outcome)
+    fn image(
+        &mut self,
+        path: &Path,
+        class: Option<TrueClass<'_>>,
+        outcome: Result<&Classified<'_>, &str>,
+    ) -> Result<()> {
+        self.add(&path_text(path), class, outcome)
     }
 
     /// Nothing: a Parquet file can be read when it is whole.
@@ -204,7 +233,8 @@ impl Writer for Parquet {
 fn schema(extra: Extra) -> Result<Type> {
     let uncertain = if extra.uncertain { UNCERTAIN } else { "" };
     let logit = if extra.logits { LOGIT } else { "" };
-    let schema = format!("message predictions {{ {COLUMNS} {uncertain} {logit} }}");
+    let true_class = if extra.true_class { TRUE_CLASS } else { "" };
+    let schema = format!("message predictions {{ {COLUMNS} {uncertain} {logit} {true_class} }}");
     Ok(parse_message_type(&schema)?)
 }
 

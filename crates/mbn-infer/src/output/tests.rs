@@ -40,11 +40,12 @@ fn written(format: OutputFormat) -> Vec<u8> {
 
 fn fill(mut writer: Box<dyn Writer>) -> Box<dyn Writer> {
     let all = Classified::new(&PREDICTIONS, None);
-    writer.image(Path::new("a.png"), Ok(&all)).unwrap();
-    writer.image(Path::new("b, c.png"), Err("no image")).unwrap();
+    writer.image(Path::new("a.png"), None, Ok(&all)).unwrap();
+    let failed = writer.image(Path::new("b, c.png"), None, Err("no image"));
+    failed.unwrap();
     writer.flush().unwrap();
     let second = Classified::new(&PREDICTIONS[1..], None);
-    writer.image(Path::new("d.png"), Ok(&second)).unwrap();
+    writer.image(Path::new("d.png"), None, Ok(&second)).unwrap();
     writer
 }
 
@@ -56,6 +57,11 @@ fn written_in_full(format: OutputFormat, features: bool) -> Vec<u8> {
         uncertain: true,
         logits: true,
         features,
+        true_class: true,
+    };
+    let class = TrueClass {
+        label: "a class, another",
+        index: 7,
     };
     let mut writer = open_with(format, extra, &path).unwrap();
     let found = Classified {
@@ -63,8 +69,11 @@ fn written_in_full(format: OutputFormat, features: bool) -> Vec<u8> {
         features: features.then_some(&[0.25, 3.0]),
         ..Classified::new(&PREDICTIONS, Some(0.25))
     };
-    writer.image(Path::new("a.png"), Ok(&found)).unwrap();
-    writer.image(Path::new("b.png"), Err("no image")).unwrap();
+    writer.image(Path::new("a.png"), Some(class), Ok(&found)).unwrap();
+    let failed = writer.image(Path::new("b.png"), Some(class), Err("no image"));
+    failed.unwrap();
+    let failed = writer.image(Path::new("folder"), None, Err("no folder"));
+    failed.unwrap();
     writer.finish().unwrap();
     std::fs::read(path).unwrap()
 }
@@ -72,12 +81,20 @@ fn written_in_full(format: OutputFormat, features: bool) -> Vec<u8> {
 #[test]
 fn json_has_what_is_wanted_besides() {
     let text = String::from_utf8(written_in_full(OutputFormat::Json, true)).unwrap();
-    let (first, second) = text.split_once('\n').unwrap();
-    let first: serde_json::Value = serde_json::from_str(first).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let first: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
     assert_eq!(first["uncertain"], false);
     assert_eq!(first["logits"][7], 1.5);
     assert_eq!(first["features"], serde_json::json!([0.25, 3.0]));
-    assert_eq!(second, "{\"path\":\"b.png\",\"error\":\"no image\"}\n");
+    let class = r#""class":{"label":"a class, another","index":7}}"#;
+    assert!(lines[0].ends_with(class), "{}", lines[0]);
+    assert_eq!(
+        lines[1..],
+        [
+            format!(r#"{{"path":"b.png","error":"no image",{class}"#),
+            r#"{"path":"folder","error":"no folder"}"#.to_owned()
+        ]
+    );
 }
 
 #[test]
@@ -87,10 +104,11 @@ fn csv_has_columns_for_what_is_wanted_besides() {
     assert_eq!(
         lines,
         [
-            "path,rank,label,index,probability,error,uncertain,logit,features",
-            "a.png,1,\"golf \"\"ball\"\", white\",7,0.75,,false,1.5,\"[0.25,3.0]\"",
-            "a.png,2,tench,0,0.25,,false,0.5,",
-            "b.png,,,,,no image,,,",
+            "path,rank,label,index,probability,error,uncertain,logit,features,true_label,true_index",
+            "a.png,1,\"golf \"\"ball\"\", white\",7,0.75,,false,1.5,\"[0.25,3.0]\",\"a class, another\",7",
+            "a.png,2,tench,0,0.25,,false,0.5,,\"a class, another\",7",
+            "b.png,,,,,no image,,,,\"a class, another\",7",
+            "folder,,,,,no folder,,,,,",
         ]
     );
 }
@@ -108,6 +126,13 @@ fn parquet_has_columns_for_what_is_wanted_besides() {
         (1.5, 0.5)
     );
     assert!(rows[2].get_bool(6).is_err() && rows[2].get_float(7).is_err());
+    for row in &rows[..3] {
+        assert_eq!(
+            (row.get_string(8).unwrap().as_str(), row.get_int(9).unwrap()),
+            ("a class, another", 7)
+        );
+    }
+    assert!(rows[3].get_string(8).is_err() && rows[3].get_int(9).is_err());
 }
 
 #[test]

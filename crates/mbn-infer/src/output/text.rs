@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Sink, Writer, path_text, printable};
-use crate::predictions::{Classified, Prediction};
+use crate::predictions::{Classified, Prediction, TrueClass};
 
 /// Characters of a bar. With the rest of its line it leaves a label forty columns of the narrowest terminals.
 const BAR: usize = 24;
@@ -64,7 +64,12 @@ fn with_bar(prediction: &Prediction<'_>) -> String {
 }
 
 impl Writer for Text {
-    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
+    fn image(
+        &mut self,
+        path: &Path,
+        _: Option<TrueClass<'_>>,
+        outcome: Result<&Classified<'_>, &str>,
+    ) -> Result<()> {
         // What went wrong with the others is on stderr.
         let Ok(found) = outcome else { return Ok(()) };
         let path = path_text(path);

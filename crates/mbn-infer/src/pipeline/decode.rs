@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{Failure, Found, Outcome, Pipeline};
 use crate::html::{THUMBNAIL_BYTES, THUMBNAIL_SIDE};
-use crate::inputs::{Input, describe};
+use crate::inputs::{Input, advice_for_file, describe};
 
 /// Inputs that were decoded.
 pub(super) struct Decoded {
@@ -108,7 +108,7 @@ impl Pipeline {
         let decoded = Instant::now();
         add(&self.decode_nanos, decoded - start);
         let file = file.map_err(|kind| Failure {
-            problem: problem(&kind),
+            problem: problem(&kind, input),
             is_of_machine: kind.is_of_machine(),
         })?;
         let wanted = self.thumbnails.load(Ordering::Relaxed);
@@ -124,12 +124,15 @@ impl Pipeline {
     }
 }
 
-/// What is wrong with a file, and the option that would allow it.
-fn problem(kind: &DecodeErrorKind) -> String {
+/// What is wrong with an input, and the option that would allow it, or another way to give it.
+fn problem(kind: &DecodeErrorKind, input: &Input) -> String {
     let text = describe(kind);
-    match kind.is_too_large() {
-        true => format!("{text}; `--max-pixels` sets the limit"),
-        false => text,
+    // An evaluation reads neither archives nor tables.
+    let may_hold_pictures = input.bytes.is_none() && input.class.is_none();
+    match kind {
+        kind if kind.is_too_large() => format!("{text}; `--max-pixels` sets the limit"),
+        DecodeErrorKind::NotAnImage(_) if may_hold_pictures => text + &advice_for_file(&input.path),
+        _ => text,
     }
 }
 

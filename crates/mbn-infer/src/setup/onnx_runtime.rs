@@ -132,7 +132,7 @@ fn on_cuda(task: &Task<'_>, source: &ModelSource, device: usize) -> Result<Loade
 /// The network on the CPU, for measuring.
 pub(super) fn engine_on_cpu(model: &Model, runtime: &Runtime, threads: usize) -> Result<OrtEngine> {
     let reading = model.reading(None, model.class_names().map(<[_]>::len));
-    session_on_cpu(model, &source(model)?, runtime, &reading, threads)
+    session_on_cpu(model, &source(model, false)?, runtime, &reading, threads)
 }
 
 fn session_on_cpu(
@@ -169,13 +169,17 @@ fn on_cpu(task: &Task<'_>, source: &ModelSource) -> Result<Loaded> {
     })
 }
 
-/// What ONNX Runtime loads for the model.
-pub(super) fn source(model: &Model) -> Result<ModelSource> {
+/// What ONNX Runtime loads for the model. Weights become a graph that gives features, if they are wanted.
+pub(super) fn source(model: &Model, features: bool) -> Result<ModelSource> {
     match model.content() {
         Content::Onnx(path, _) => Ok(ModelSource::File(path.clone())),
         Content::Weights(weights) => {
-            let onnx = export(weights, &ExportOptions::default())
-                .with_context(|| format!("{} cannot be exported", model.name()))?;
+            let options = ExportOptions {
+                features,
+                ..ExportOptions::default()
+            };
+            let onnx =
+                export(weights, &options).with_context(|| format!("{} cannot be exported", model.name()))?;
             Ok(ModelSource::Bytes(Arc::from(onnx.to_bytes())))
         }
     }

@@ -66,7 +66,11 @@ fn what_cannot_be_copied_is_named_and_leaves_nothing() {
     // Something else has the name of the class folder.
     fs::write(folders.root.path().join("out/here/church"), "a file").unwrap();
     let error = format!("{:#}", sorter.add(&picture, None, 0).unwrap_err());
-    assert!(error.contains("a.png") && error.contains("church"), "{error}");
+    assert!(
+        error.contains("a.png")
+            && error.ends_with("church`: there is a file where the folder of the class is expected"),
+        "{error}"
+    );
     assert_eq!(folders.content("church"), "a file");
     assert!(sorter.add(&picture, None, 9).is_err() && sorter.failed() == 0);
     let file = folders.write("file", "");

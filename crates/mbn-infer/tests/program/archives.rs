@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::common::{NAMES, Run, failure, folder, picture, pictures, program, results, success};
 
 /// Writes an archive of the pictures with a label beside each.
-fn archive(folder: &TempDir, name: &str) -> Vec<u8> {
+pub fn archive(folder: &TempDir, name: &str) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for name in NAMES {
         archive
@@ -126,13 +126,17 @@ fn what_is_no_tar_archive_is_said_with_what_to_do() {
     let jpeg = std::fs::read(folder.path().join("a.jpg")).unwrap();
     let gzip = [b"\x1f\x8b\x08\x00".as_slice(), &[7; 1000]].concat();
     std::fs::write(folder.path().join("a.tar"), &gzip).unwrap();
-    let of_gzip =
-        "it is a file compressed by gzip, expected a tar archive; `gzip -dc FILE | mbn-infer -` unpacks it";
+    let of_gzip = |file: &str| {
+        format!(
+            "it is a file compressed by gzip, expected a tar archive; `gzip -dc {file} | mbn-infer -` reads it, if it holds a \
+             tar archive"
+        )
+    };
     let of_jpeg = "it is a JPEG picture, expected a tar archive; give its path to classify it";
     for (path, stdin, problem) in [
-        ("a.tar", b"".as_slice(), of_gzip),
-        ("-", &gzip, of_gzip),
-        ("-", &jpeg, of_jpeg),
+        ("a.tar", b"".as_slice(), of_gzip("a.tar")),
+        ("-", &gzip, of_gzip("FILE")),
+        ("-", &jpeg, of_jpeg.to_owned()),
     ] {
         let run = failure(json(&folder).arg(path).write_stdin(stdin), 3);
         assert_eq!(results(&run), [(path.to_owned(), problem.into())]);
@@ -473,7 +477,7 @@ fn an_option_chooses_the_column() {
             ),
             (
                 &["--column", "label", table][..],
-                "its column `label` holds no images",
+                "its column `label` is `int32` and holds no images, expected",
             ),
             (
                 &["--column", "picture", table][..],

@@ -216,7 +216,8 @@ fn a_bucket_is_read_like_a_folder() {
             assert_eq!(server.cuts_left(), 0);
             assert_eq!(results(&run), everything, "{bucket} {page}");
             assert!(
-                run.stderr.contains("left out: 1 archive, 1 text, 1 hidden file"),
+                run.stderr
+                    .contains("left out: 1 tar archive, 1 text, 1 hidden file"),
                 "{}",
                 run.stderr
             );

@@ -68,7 +68,7 @@ fn logits_and_features_belong_to_their_picture() {
     assert_ne!(rows[0]["features"], rows[2]["features"]);
 }
 
-/// A file that gives features, also one that takes batches of two alone, gives candle's.
+/// A file that gives features, also one that takes batches of two alone, gives candle's, and so do weights.
 #[test]
 fn onnx_runtime_gives_the_features_of_the_file() {
     let Some(library) = library() else { return };
@@ -76,13 +76,23 @@ fn onnx_runtime_gives_the_features_of_the_file() {
     let paths = pictures(&folder);
     let options = ["--logits", "--features", "--format", "json"];
     let expected = rows(&success(program(&folder).args(options).args(paths)).stdout);
-    for (name, batch) in [("any.onnx", None), ("two.onnx", Some(2))] {
+    mbn_infer::builtin::weights()
+        .unwrap()
+        .save(&folder.path().join("weights.safetensors"))
+        .unwrap();
+    for (name, batch) in [
+        ("any.onnx", None),
+        ("two.onnx", Some(2)),
+        ("weights.safetensors", None),
+    ] {
         let with_features = ExportOptions {
             features: true,
             batch,
             ..ExportOptions::default()
         };
-        export(&folder, name, &with_features);
+        if name.ends_with(".onnx") {
+            export(&folder, name, &with_features);
+        }
         for batch_size in ["1", "2", "4"] {
             let mut command = bare(&folder);
             command.args([
@@ -117,7 +127,10 @@ fn onnx_runtime_gives_the_features_of_the_file() {
         "a.png",
     ]);
     let run = failure(command.arg("--ort-lib").arg(&library), 1);
-    for part in ["`--features` cannot be written", "hint: `mbn-export --features"] {
+    for part in [
+        "`--features` cannot be written",
+        "hint: `mbn-export --weights FILE --features",
+    ] {
         assert!(run.stderr.contains(part), "{}", run.stderr);
     }
 }

@@ -261,7 +261,8 @@ fn a_disk_that_gets_full_is_named_and_what_was_written_is_continued() {
         let with_output = |output: &'static str| [form, &["--output", output]].concat();
         success(program(&folder).args(with_output("expected")).args(FIXED));
         let run = limited(&with_output("out"));
-        let expected = "error: cannot write `out`: File too large (os error 27)\n";
+        let expected = "error: cannot write `out`: File too large (os error 27)\n\
+                        hint: `out.partial` has the results so far: make room, then `--resume` continues it\n";
         assert!(run.stderr.ends_with(expected), "{form:?}: {}", run.stderr);
         assert!(!path("out").exists() && path("out.partial").exists());
         success(

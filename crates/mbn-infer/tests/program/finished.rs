@@ -129,7 +129,7 @@ fn a_finished_output_of_another_run_is_not_taken_for_complete() {
             ),
             (
                 ["--logits", "--features"],
-                "other options of `--threshold`, `--logits` and `--features`",
+                "other options of `--threshold`, `--logits`, `--features` and `--evaluate`",
                 "does not hold results of such a run",
                 "",
             ),

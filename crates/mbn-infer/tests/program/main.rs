@@ -1,6 +1,7 @@
 //! The program as a user runs it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod advice;
 mod archives;
 mod bad_images;
 mod bench;
@@ -10,6 +11,7 @@ mod cloud;
 mod common;
 #[cfg(target_os = "linux")]
 mod cuda;
+mod evaluation;
 mod extra;
 #[cfg(unix)]
 mod faults;

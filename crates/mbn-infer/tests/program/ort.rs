@@ -337,7 +337,7 @@ fn mean_of_bytes(folder: &TempDir) {
         preprocess: Some(Preprocess {
             size: SIZE,
             mean: [0.0; 3],
-            std: [1e-44; 3],
+            std: [1e-14; 3],
             ..Preprocess::default()
         }),
         ..Metadata::default()

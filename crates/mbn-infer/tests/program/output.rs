@@ -243,6 +243,29 @@ fn pictures_are_sorted_into_folders_of_their_classes() {
     );
 }
 
+/// A name that is too long with a number costs the picture its copy. `-q` leaves the number of such pictures.
+#[test]
+fn pictures_that_could_not_be_sorted_are_counted() {
+    let folder = folder();
+    let name = format!("{}.png", "a".repeat(251));
+    for part in ["in/1", "in/2"] {
+        std::fs::create_dir_all(folder.path().join(part)).unwrap();
+        image::RgbImage::from_pixel(20, 20, image::Rgb([9; 3]))
+            .save(folder.path().join(part).join(&name))
+            .unwrap();
+    }
+    // Another file, of the same class.
+    let png = folder.path().join("in/2").join(&name);
+    let mut content = std::fs::read(&png).unwrap();
+    content.push(0);
+    std::fs::write(&png, content).unwrap();
+    let run = failure(program(&folder).args(["-q", "--sort-into", "out", "in"]), 3);
+    assert_eq!(
+        run.stderr,
+        "error: 1 picture copied into class folders; 1 could not be\n"
+    );
+}
+
 #[test]
 fn a_dash_is_stdout_and_never_a_file() {
     let folder = folder();

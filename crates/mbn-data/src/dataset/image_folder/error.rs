@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
 
+use mbn_spec::class_names::unknown;
 use mbn_spec::text::listed;
 
 use crate::decode::FORMAT_NAMES;
@@ -176,10 +177,15 @@ pub(super) fn list(names: &[String]) -> String {
 
 fn differences(only_train: &[String], only_test: &[String]) -> String {
     let mut text = String::new();
-    for (names, part) in [(only_train, "first"), (only_test, "second")] {
-        if !names.is_empty() {
-            let _ = write!(text, "; only in the {part}: {}", list(names));
-        }
+    if !only_train.is_empty() {
+        let _ = write!(text, "; only in the first: {}", list(only_train));
+    }
+    if !only_test.is_empty() {
+        // Those that are only counted are compared with no class: there may be thousands of both.
+        let (first, others) = only_test.split_at(only_test.len().min(LISTED));
+        let first = first.iter().map(|name| unknown(name, only_train));
+        let names = listed(first.chain(others.iter().cloned()), LISTED);
+        let _ = write!(text, "; only in the second: {names}");
     }
     text
 }

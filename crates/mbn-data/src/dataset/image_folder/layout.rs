@@ -93,6 +93,17 @@ impl Layout {
     }
 }
 
+/// Of the folders in a data set, the one with the images to test on, else that of training images, as [`Layout::of`] takes them by
+/// their names; `None` if no folder is named like a part.
+pub(super) fn to_test_on(folders: &[(String, PathBuf)]) -> Option<&Path> {
+    let is_of_classes = |folder: &Path| has_folders(folder).unwrap_or(false);
+    let with_name = |names: &&[&str]| {
+        let mut folders = folders.iter().map(|(_, folder)| folder.as_path());
+        folders.find(|folder| is_named(folder, names) && is_of_classes(folder))
+    };
+    [VAL, TEST, TRAIN].iter().find_map(with_name)
+}
+
 /// The data set that a folder of classes is a part of, and the part beside it, if they have a class in common.
 fn part_of(dir: &Path, listing: &Listing) -> Option<(PathBuf, PathBuf)> {
     let real = dir.canonicalize().ok()?;

@@ -120,6 +120,12 @@ fn test_images_of_unknown_classes_are_refused() {
         message.contains("only in the first: `c`; only in the second: `b`; each class needs"),
         "{message}"
     );
+    // Written otherwise, it may be meant for one of the others.
+    let message = error_of(&["train/golf_ball/1.png", "train/b/1.png", "val/Golf Ball/1.png"]).to_string();
+    assert!(
+        message.contains("only in the second: `Golf Ball` (did you mean `golf_ball`?); each class needs"),
+        "{message}"
+    );
 }
 
 #[test]

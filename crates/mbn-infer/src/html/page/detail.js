@@ -38,7 +38,7 @@ function openDetail(place) {
   part("detail-path").textContent = row.p;
   const link = part("detail-link");
   link.hidden = !row.f;
-  if (row.f) link.href = address(row.p);
+  if (row.f) link.href = address(row.a ?? row.p);
   part("previous").disabled = current === 0;
   part("next").disabled = current === shown.length - 1;
   if (!detail.open) detail.showModal();

@@ -1,7 +1,7 @@
 // The pictures, and which of them the filters let through.
 
 /**
- * Pictures in the order of the inputs: `p` path, `f` whether it is a file, `k` the likeliest classes as `[index, probability]`, `c` the
+ * Pictures in the order of the inputs: `p` path, `f` whether it is a file, `a` its path where `p` is another text, `k` the likeliest classes as `[index, probability]`, `c` the
  * true class, `u` whether the result is uncertain, `t` a JPEG in base64, `e` why it could not be used, `w` a warning.
  */
 const rows = [];

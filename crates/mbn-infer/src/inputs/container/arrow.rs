@@ -2,6 +2,7 @@
 //! `struct<bytes: binary, path: string>`. A file is a stream with something before and behind it, so both are read from front to end.
 
 mod batches;
+mod types;
 
 use std::io::Read;
 use std::path::Path;
@@ -31,7 +32,7 @@ impl<R: Read> ArrowTable<R> {
         let mut batches = Batches::open(content)?;
         let schema = batches.schema();
         let columns: Vec<_> = schema.fields().iter().map(|field| column(field)).collect();
-        let place = choose(&columns, wanted)?;
+        let place = choose(&columns, wanted, path)?;
         batches.select(place);
         Ok(Self {
             batches,
@@ -82,6 +83,7 @@ fn column(field: &Field) -> Column<'_> {
     };
     Column {
         name: field.name(),
+        kind: types::name(field.data_type()),
         holds_pictures,
     }
 }

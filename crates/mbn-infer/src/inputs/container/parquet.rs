@@ -1,6 +1,7 @@
 //! Pictures in a column of a Parquet file: binary, or Hugging Face's `struct<bytes: binary, path: string>`.
 
 mod footer;
+mod types;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ impl ParquetTable {
         let schema = reader.metadata().file_metadata().schema();
         let fields = schema.get_fields();
         let columns: Vec<_> = fields.iter().map(|field| column(field)).collect();
-        let column = needed(&fields[choose(&columns, wanted)?])?;
+        let column = needed(&fields[choose(&columns, wanted, path)?])?;
         let projection = Type::group_type_builder(schema.name())
             .with_fields(vec![column])
             .build()?;
@@ -111,6 +112,7 @@ fn column(field: &Type) -> Column<'_> {
     };
     Column {
         name: field.name(),
+        kind: types::name(field),
         holds_pictures,
     }
 }

@@ -28,9 +28,16 @@ impl Rows {
         self.number += 1;
         let mut path = OsString::from(&self.table);
         path.push("/");
+        let problem = bytes.is_none().then(|| match &name {
+            // As a table has it whose writer was given the paths of files.
+            Some(name) => format!(
+                "row {number} has no bytes, only the path `{name}`: embed the pictures in the table, or classify the files"
+            ),
+            None => format!("row {number} has no picture"),
+        });
         path.push(name.unwrap_or_else(|| number.to_string()));
         Input {
-            problem: bytes.is_none().then(|| format!("row {number} has no picture")),
+            problem,
             bytes,
             ..Input::file(path.into())
         }

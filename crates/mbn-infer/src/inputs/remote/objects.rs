@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::super::container::{Container, Kind};
-use super::super::{Found, Input, describe};
+use super::super::{Found, Input, advice, describe};
 
 /// The way to stores, made when the first URL needs it.
 #[derive(Default)]
@@ -174,7 +174,7 @@ impl Objects {
     fn without_pictures(&self) -> Input {
         let why = mbn_data::CollectErrorKind::NoImages(self.left_out.clone());
         Input {
-            problem: Some(describe(&why)),
+            problem: Some(describe(&why) + &advice::for_folder(&self.url, &self.left_out)),
             ..Input::file(self.url.clone())
         }
     }

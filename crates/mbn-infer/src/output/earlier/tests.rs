@@ -26,11 +26,13 @@ const ALL: Extra = Extra {
     uncertain: true,
     logits: true,
     features: true,
+    true_class: false,
 };
 const NONE: Extra = Extra {
     uncertain: false,
     logits: false,
     features: false,
+    true_class: false,
 };
 
 fn read_as(content: &[u8], lines: Lines, may_be_cut: bool) -> (Vec<Earlier>, u64) {

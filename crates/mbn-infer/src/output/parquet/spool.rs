@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::super::json::Json;
 use super::super::{Extra, Sink, Writer};
 use super::Parquet;
-use crate::predictions::{Classified, Prediction};
+use crate::predictions::{Classified, Prediction, TrueClass};
 
 pub(in super::super) struct Spooled {
     lines: Json,
@@ -27,6 +27,13 @@ struct Line {
     uncertain: Option<bool>,
     logits: Option<Vec<f32>>,
     error: Option<String>,
+    class: Option<Class>,
+}
+
+#[derive(Deserialize)]
+struct Class {
+    label: String,
+    index: usize,
 }
 
 #[derive(Deserialize)]
@@ -48,8 +55,13 @@ impl Spooled {
 }
 
 impl Writer for Spooled {
-    fn image(&mut self, path: &Path, outcome: Result<&Classified<'_>, &str>) -> Result<()> {
-        self.lines.image(path, outcome)
+    fn image(
+        &mut self,
+        path: &Path,
+        class: Option<TrueClass<'_>>,
+        outcome: Result<&Classified<'_>, &str>,
+    ) -> Result<()> {
+        self.lines.image(path, class, outcome)
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -96,7 +108,11 @@ fn convert(from: &Path, to: AtomicFile, extra: Extra, made_by: Option<String>) -
             features: None,
         };
         let outcome = line.error.as_deref().map_or(Ok(&found), Err);
-        parquet.add(&line.path, outcome)?;
+        let class = line.class.as_ref().map(|class| TrueClass {
+            label: &class.label,
+            index: class.index,
+        });
+        parquet.add(&line.path, class, outcome)?;
     }
     parquet.end()
 }

@@ -162,6 +162,54 @@ fn other_content_is_named() {
     }
 }
 
+/// What a column is that holds no pictures, in the words of Arrow's tools.
+#[test]
+fn a_column_without_pictures_is_named_with_its_type() {
+    let field = |kind| Arc::new(Field::new("item", kind, true));
+    let inner = DataType::Struct(vec![Field::new("jpg", DataType::Binary, true)].into());
+    for (kind, expected) in [
+        (
+            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Binary)),
+            "dictionary<binary>",
+        ),
+        (DataType::List(field(DataType::Binary)), "list<binary>"),
+        (DataType::FixedSizeBinary(16), "fixed_size_binary(16)"),
+        (
+            DataType::Struct(vec![Field::new("x", inner, true)].into()),
+            "struct<x: struct<jpg: binary>>",
+        ),
+        (DataType::Utf8, "string"),
+    ] {
+        let schema = Schema::new(vec![Field::new("image", kind, true)]);
+        let mut bytes = Vec::new();
+        let mut writer = StreamWriter::try_new(&mut bytes, &schema).unwrap();
+        writer.finish().unwrap();
+        let found = read(&bytes);
+        let part = format!("its columns are `image: {expected}`; write the bytes of the picture files");
+        assert!(found[0].contains(&part), "{found:?}");
+    }
+}
+
+/// As a table has it that was written from the paths of files.
+#[test]
+fn a_row_with_a_path_alone_is_told_from_one_without_a_picture() {
+    let fields = vec![
+        Field::new("bytes", DataType::Binary, true),
+        Field::new("path", DataType::Utf8, true),
+    ];
+    let mut structs = StructBuilder::from_fields(fields, 0);
+    structs.field_builder::<BinaryBuilder>(0).unwrap().append_null();
+    let names = structs.field_builder::<StringBuilder>(1).unwrap();
+    names.append_value("photos/a.png");
+    structs.append(true);
+    let found = read(&written(&(Arc::new(structs.finish()) as ArrayRef), false, None));
+    assert_eq!(
+        found[0],
+        "t.arrow/photos/a.png: row 0 has no bytes, only the path `photos/a.png`: embed the pictures in the table, or classify \
+         the files"
+    );
+}
+
 proptest! {
     /// Damaged data gives rows or an error, and no panic.
     #[test]

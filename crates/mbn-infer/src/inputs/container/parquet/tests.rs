@@ -98,12 +98,31 @@ fn pictures_are_read_whatever_else_their_struct_holds() {
 /// Lists and maps hold no picture for each row, even if what is in them is called `bytes`.
 #[test]
 fn lists_and_maps_are_no_columns_of_pictures() {
-    for column in [
-        "OPTIONAL GROUP image (LIST) { OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); }",
-        "OPTIONAL GROUP image (LIST) { OPTIONAL BYTE_ARRAY bytes; }",
-        "OPTIONAL GROUP image (MAP) { OPTIONAL BYTE_ARRAY bytes; }",
-        "REPEATED GROUP image { OPTIONAL BYTE_ARRAY bytes; }",
-        "REPEATED BYTE_ARRAY image;",
+    for (column, kind) in [
+        (
+            "OPTIONAL GROUP image (LIST) { OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); }",
+            "list",
+        ),
+        (
+            "OPTIONAL GROUP image (LIST) { OPTIONAL BYTE_ARRAY bytes; }",
+            "list",
+        ),
+        ("OPTIONAL GROUP image (MAP) { OPTIONAL BYTE_ARRAY bytes; }", "map"),
+        (
+            "REPEATED GROUP image { OPTIONAL BYTE_ARRAY bytes; }",
+            "repeated struct<bytes: binary>",
+        ),
+        ("REPEATED BYTE_ARRAY image;", "repeated binary"),
+        ("OPTIONAL BYTE_ARRAY image (UTF8);", "string"),
+        ("OPTIONAL BYTE_ARRAY image (JSON);", "binary (json)"),
+        (
+            "OPTIONAL FIXED_LEN_BYTE_ARRAY (16) image;",
+            "fixed_size_binary(16)",
+        ),
+        (
+            "OPTIONAL GROUP image { OPTIONAL GROUP x { OPTIONAL BYTE_ARRAY jpg; OPTIONAL INT64 n; } }",
+            "struct<x: struct<jpg: binary, n: int64>>",
+        ),
     ] {
         let schema = Arc::new(parse_message_type(&format!("message m {{ {column} }}")).unwrap());
         let mut bytes = Vec::new();
@@ -114,6 +133,8 @@ fn lists_and_maps_are_no_columns_of_pictures() {
             found.len() == 1 && found[0].contains("it has no column of images, expected one of binary data"),
             "{column}: {found:?}"
         );
+        let part = format!("its columns are `image: {kind}`; write the bytes");
+        assert!(found[0].contains(&part), "{column}: {found:?}");
     }
 }
 
@@ -202,7 +223,7 @@ fn groups_within_each_other_have_a_limit() {
         .collect();
     let wide = footer(&[list(2 * columns + 1), group(columns), groups].concat());
     assert!(
-        read(&wide)[0].contains("its columns are `a`"),
+        read(&wide)[0].contains("its columns are `a: struct<a: binary>`"),
         "{:?}",
         read(&wide)
     );
