@@ -32,6 +32,7 @@ pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError, advise_on_memory}
 pub use generate::Generated;
 pub use hint::{Hint, Hinted};
 pub use hub::{NamedFile, named_file};
+pub use logging::tell;
 pub use mbn_fetch::hub::{HubName, Wanted};
 pub use output::{check_output, check_output_file, check_output_folder, refuse_stdout};
 pub use outputs::Outputs;

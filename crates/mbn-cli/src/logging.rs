@@ -1,5 +1,6 @@
 //! Messages on stderr, above the progress bars.
 
+use std::fmt::Display;
 use std::io::Write;
 
 use log::{Level, LevelFilter};
@@ -49,6 +50,15 @@ pub(crate) fn init(level: LevelFilter) {
         .is_ok()
     {
         log::set_max_level(level);
+    }
+}
+
+/// Prints on stderr what the user asked for, above the progress bars, also with `--quiet`.
+pub fn tell(text: impl Display) {
+    match log::log_enabled!(Level::Info) {
+        true => log::info!("{text}"),
+        // There are no bars. Nobody can be told that stderr is closed.
+        false => drop(writeln!(std::io::stderr(), "{text}")),
     }
 }
 

@@ -73,10 +73,9 @@ impl Report {
     ) {
         let seconds = elapsed.as_secs_f64();
         log::info!(
-            "{} in {seconds:.2} s: {:.1} images/s, {:.1} ms an image",
+            "{} in {seconds:.2} s{}",
             counted(self.classified, "image"),
-            self.classified as f64 / seconds.max(f64::MIN_POSITIVE),
-            1e3 * seconds / self.classified.max(1) as f64
+            rate(self.classified, seconds)
         );
         let stages = Stages {
             elapsed,
@@ -106,7 +105,7 @@ impl Report {
             log::log!(level, "{}", sorter.describe());
         }
         if let Some(evaluation) = &self.evaluation {
-            log::info!("{evaluation}");
+            mbn_cli::tell(evaluation);
         }
         match classifier.check.as_ref().map(Check::parity) {
             // An empty list or shard, or one that is finished already, is no reason to worry.
@@ -147,6 +146,18 @@ pub fn level(bad_images: BadImages) -> Level {
     match bad_images {
         BadImages::Fail => Level::Error,
         BadImages::Report => Level::Warn,
+    }
+}
+
+/// Images in a second and milliseconds for each, if there are any.
+fn rate(images: usize, seconds: f64) -> String {
+    match images {
+        0 => String::new(),
+        _ => format!(
+            ": {:.1} images/s, {:.1} ms an image",
+            images as f64 / seconds.max(f64::MIN_POSITIVE),
+            1e3 * seconds / images as f64
+        ),
     }
 }
 

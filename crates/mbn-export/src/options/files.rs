@@ -12,7 +12,7 @@ impl Options {
     /// The files that are written, of which none may be `weights` or another file that is read.
     ///
     /// # Errors
-    /// [`UsageError`](mbn_cli::UsageError) if one is, or if two are one file.
+    /// [`UsageError`] if one is, or if two are one file.
     pub fn require_distinct_files(&self, weights: Option<&Path>) -> Result<()> {
         let rejected = self.out.as_deref().filter(|_| self.keep_rejected).map(rejected);
         let outputs = [

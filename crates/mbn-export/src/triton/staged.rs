@@ -25,7 +25,7 @@ impl StagedEntry {
     /// Gives everything its name, the model last.
     ///
     /// # Errors
-    /// A file cannot be written, or another program has written this version meanwhile ([`is_taken`]).
+    /// A file cannot be written, or another program has written this version meanwhile.
     pub fn commit(self) -> Result<()> {
         for (file, text) in &self.beside {
             // Another export may have written it meanwhile.

@@ -112,6 +112,9 @@ fn an_evaluation_is_written_as_files() {
     );
     let top1 = format!("top-1 {:.2} %", 100.0 * json["top1"].as_f64().unwrap());
     assert!(run.stderr.contains(&top1), "{}", run.stderr);
+    // What was asked for is said whatever else is not.
+    let quiet = success(program(&folder).args(["-q", "--evaluate", "val"])).stderr;
+    assert!(quiet.contains(&top1) && !quiet.contains("engine:"), "{quiet}");
     let table = String::from_utf8(read("classes.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + names.len());
     assert!(table.lines().nth(3).unwrap().contains(",3,"), "{table}");

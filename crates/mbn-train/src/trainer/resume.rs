@@ -254,11 +254,32 @@ fn warn_of_other_sums(progress: &Progress, device: &Device, ranks: &Ranks) {
     }
 }
 
+/// What is different about the classes of a run that is continued. Characters that may look alike are spelled out.
+fn first_difference(started: &[String], found: &[String]) -> String {
+    let differing = started
+        .iter()
+        .zip(found)
+        .position(|(started, found)| started != found);
+    match differing {
+        Some(i) => format!(
+            "class {i} was `{}` and is `{}`",
+            started[i].escape_default(),
+            found[i].escape_default()
+        ),
+        None => format!(
+            "there were {} and are {}",
+            counted(started.len(), "class"),
+            counted(found.len(), "class")
+        ),
+    }
+}
+
 /// Refuses other data than the run was started with: it would change the order of the remaining batches.
 fn require_the_same(data: &Splits, progress: &Progress) -> Result<()> {
     let folder = progress.settings.data.display();
     if data.class_names != progress.classes {
-        bail!("the classes in `{folder}` differ from the classes that the run was started with");
+        let what = first_difference(&progress.classes, &data.class_names);
+        bail!("the classes in `{folder}` differ from the classes that the run was started with: {what}");
     }
     for (part, images, expected) in [
         ("training", data.train.len(), Some(progress.train_images)),

@@ -1,11 +1,8 @@
 //! Wrong command lines, and small runs.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::path::Path;
 
-use common::{pictures, train, two_colours};
+use crate::common::{pictures, train, two_colours};
 use predicates::prelude::*;
 use predicates::str::contains;
 

@@ -1,14 +1,11 @@
 //! A run that is killed or interrupted resumes to the same result.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{LONG, assert_same, data, history, read, run, uninterrupted, wait_for_steps, words};
+use crate::common::{LONG, assert_same, data, history, read, run, uninterrupted, wait_for_steps, words};
 use predicates::str::contains;
 
 const RESUME: &str = "--threads 2 --save-every 0";

@@ -1,9 +1,6 @@
 //! What a resumed run keeps, and what may have changed around it.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
-use common::{data, history, read, run, spoil, stop_after};
+use crate::common::{data, history, read, run, spoil, stop_after};
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -113,6 +110,17 @@ fn data_may_move() {
     let settings = String::from_utf8(read(path.join("run/settings.toml"))).unwrap();
     assert!(settings.contains("data = \"moved\""), "{settings}");
     // Other data is refused.
+    let rename = |from: &str, to: &str| {
+        for part in ["train", "val"] {
+            let part = path.join("elsewhere/moved").join(part);
+            std::fs::rename(part.join(from), part.join(to)).unwrap();
+        }
+    };
+    rename("red", "re\u{301}d");
+    run(path, "--resume run --data elsewhere/moved")
+        .code(1)
+        .stderr(contains("was `red` and is `re\\u{301}d`"));
+    rename("re\u{301}d", "red");
     std::fs::remove_file(path.join("elsewhere/moved/train/red/0.png")).unwrap();
     run(path, "--resume run --data elsewhere/moved")
         .code(1)
@@ -151,10 +159,10 @@ fn an_image_with_broken_pixels_can_be_replaced() {
         let good = read(&picture);
         spoil(&picture);
         let out = format!("my {}", name.split('/').nth(1).unwrap());
-        let mut command = common::train();
+        let mut command = crate::common::train();
         command
             .current_dir(path)
-            .args(common::words(SMALL))
+            .args(crate::common::words(SMALL))
             .arg("--no-publish");
         command.args(["--out", &out]).assert().code(1).stderr(
             contains(format!("image `{name}` cannot be used"))
@@ -162,7 +170,7 @@ fn an_image_with_broken_pixels_can_be_replaced() {
                 .and(contains(format!("`mbn-train --resume '{out}'`"))),
         );
         std::fs::write(&picture, good).unwrap();
-        let mut command = common::train();
+        let mut command = crate::common::train();
         command
             .current_dir(path)
             .args(["--resume", &out])

@@ -1,12 +1,9 @@
 //! Full and vanishing disks, losses that explode, runs that stop early.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::{data, history, read, run, wait_for, words};
+use crate::common::{data, history, read, run, wait_for, words};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;

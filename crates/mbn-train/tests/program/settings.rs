@@ -1,9 +1,6 @@
 //! Configuration files, class weights, and data that cannot be trained on.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
-use common::{data, history, pictures, read, refused, run, two_colours};
+use crate::common::{data, history, pictures, read, refused, run, two_colours};
 
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1 --no-publish";
 

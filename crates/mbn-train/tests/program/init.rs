@@ -1,11 +1,8 @@
 //! `--init`: weights to start from, and frozen blocks.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::collections::BTreeMap;
 
-use common::{data, pictures, read, refused, run};
+use crate::common::{data, pictures, read, refused, run};
 use mbn_model::fresh_weights;
 use mbn_spec::{Activation, Alpha, Architecture, Interpolation, Metadata, Preprocess, Stride2Padding};
 use mbn_testing::{save_tensors, stored_tensors};

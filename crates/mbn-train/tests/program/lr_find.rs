@@ -1,12 +1,9 @@
 //! `--lr-find`: short trainings at several learning rates.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{data, pictures, read, run, spoil};
+use crate::common::{data, pictures, read, run, spoil};
 use predicates::prelude::*;
 use predicates::str::{contains, is_match};
 

@@ -1,9 +1,6 @@
 //! `state.safetensors`: what it holds, and the files that follow from it.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
-use common::{assert_same, data, read, run, uninterrupted};
+use crate::common::{assert_same, data, read, run, uninterrupted};
 use predicates::str::contains;
 
 /// Steps of the run: 4 epochs of 16 images, 4 in a batch.
@@ -81,7 +78,7 @@ fn a_state_of_another_architecture_is_refused() {
     }
     // Data that has changed would come in another order.
     std::fs::write(&path, &good).unwrap();
-    common::pictures(&folder.path().join("data"), "train", "red", [180, 30, 0], 9);
+    crate::common::pictures(&folder.path().join("data"), "train", "red", [180, 30, 0], 9);
     run(folder.path(), "--resume whole")
         .code(1)
         .stderr(contains("17 training images"));

@@ -1,16 +1,12 @@
 //! Runs of two processes that `mpirun` starts.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![cfg(target_os = "linux")]
-
-mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::common::{LONG, assert_same, data, pictures, run, train, wait_for_steps, words};
 use candle_core::Device;
-use common::{LONG, assert_same, data, pictures, run, train, wait_for_steps, words};
 use mbn_model::{Network, random_weights};
 use mbn_spec::{Alpha, Architecture, TensorKind};
 use mbn_testing::{Tolerance, assert_close, mpirun};
@@ -54,7 +50,7 @@ fn successful(mut command: Command) -> String {
 
 /// Training loss and accuracy of the last epoch.
 fn last_epoch(run: &Path) -> [f64; 2] {
-    let rows = common::history(run);
+    let rows = crate::common::history(run);
     let columns: Vec<&str> = rows.last().unwrap().split(',').collect();
     [columns[1], columns[2]].map(|column| column.parse().unwrap())
 }
@@ -96,7 +92,7 @@ fn two_ranks_learn_what_one_process_learns() {
         names
     };
     assert_eq!(files("one"), files("two"));
-    let augmented = |out: &str| common::read(path.join(out).join("augmented.png"));
+    let augmented = |out: &str| crate::common::read(path.join(out).join("augmented.png"));
     assert!(
         augmented("one") == augmented("two"),
         "the picture shows the whole batch"
@@ -264,7 +260,7 @@ fn an_image_that_one_rank_cannot_read_ends_a_synchronised_run_that_resumes() {
     let _turn = take_turn();
     let folder = data();
     let path = folder.path();
-    common::spoil(&path.join("data/train/red/5.png"));
+    crate::common::spoil(&path.join("data/train/red/5.png"));
     let arguments = "--data data --alpha 0.25 --size 32 --batch-size 5 --epochs 2 --sync-batch-norm --no-publish --out run";
     let Some(mut command) = two_ranks(path, arguments) else {
         return;

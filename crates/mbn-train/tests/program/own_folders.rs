@@ -1,11 +1,8 @@
 //! Runs, weights and copies of pictures where the data set lies.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::path::Path;
 
-use common::{data, pictures, read, refused, run, train};
+use crate::common::{data, pictures, read, refused, run, train};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;

@@ -1,10 +1,7 @@
 //! What `--resume` says about a run that is finished or gets other settings, and files of a run in place of its folder or its
 //! weights. The commands in the messages are run.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
-use common::{data, history, read, run, train};
+use crate::common::{data, history, read, run, train};
 use mbn_model::fresh_weights;
 use mbn_spec::{Alpha, Architecture, Metadata};
 use predicates::prelude::*;
@@ -32,14 +29,14 @@ fn one_epoch_more(stderr: &[u8]) -> Vec<String> {
 fn a_finished_run_says_how_to_train_on() {
     let folder = data();
     let path = folder.path();
-    let args = common::words(SMALL);
+    let args = crate::common::words(SMALL);
     let mut first = train();
     first.current_dir(path).args(&args).args(["--out", "my run"]);
     first.assert().success();
 
     // With other settings: the command in the hint takes them.
     let mut refused = train();
-    common::two_colours(&path.join("other data"));
+    crate::common::two_colours(&path.join("other data"));
     refused
         .current_dir(path)
         .args(["--resume", "my run", "--epochs", "2", "--lr", "0.01"])
@@ -79,8 +76,8 @@ fn a_finished_run_says_how_to_train_on() {
 fn every_run_can_be_trained_on() {
     let folder = data();
     let path = folder.path();
-    common::pictures(&path.join("undivided"), "", "blue", [0, 30, 180], 8);
-    common::pictures(&path.join("undivided"), "", "red", [180, 30, 0], 8);
+    crate::common::pictures(&path.join("undivided"), "", "blue", [0, 30, 180], 8);
+    crate::common::pictures(&path.join("undivided"), "", "red", [180, 30, 0], 8);
     for (name, classes) in [("two", 2), ("three", 3)] {
         let names: String = (0..classes).map(|class| format!("{name}{class}\n")).collect();
         std::fs::write(path.join(format!("{name}.txt")), names).unwrap();
@@ -104,7 +101,7 @@ fn every_run_can_be_trained_on() {
         let small = SMALL
             .split(' ')
             .skip(if options.contains("--data") { 2 } else { 0 });
-        started.current_dir(path).args(small).args(common::words(options));
+        started.current_dir(path).args(small).args(crate::common::words(options));
         started.args(["--out", &first]).assert().success();
 
         let mut resumed = train();
@@ -156,7 +153,7 @@ fn training_starts_few_threads_more_than_asked_for() {
         mbn_testing::expect_threads(threads, "training", || {
             runs += 1;
             let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"))
-                .args(common::words(SMALL))
+                .args(crate::common::words(SMALL))
                 .args([
                     "--threads",
                     &threads.to_string(),

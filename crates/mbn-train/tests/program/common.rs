@@ -1,6 +1,4 @@
 //! Small data sets and the program, for all tests.
-#![allow(dead_code, reason = "each test program uses a part")]
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,11 +1,8 @@
 //! `--bad-images`: images that cannot be used, found by their headers or when their pixels are decoded.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::path::Path;
 
-use common::{data, history, read, refused, run, spoil, stop_after};
+use crate::common::{data, history, read, refused, run, spoil, stop_after};
 use predicates::prelude::*;
 use predicates::str::contains;
 

@@ -1,11 +1,8 @@
 //! Advice about runs that learn nothing, and about small data sets.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::path::Path;
 
-use common::{data, pictures, run};
+use crate::common::{data, pictures, run};
 use mbn_model::fresh_weights;
 use mbn_spec::{Alpha, Architecture, Metadata};
 use predicates::prelude::*;

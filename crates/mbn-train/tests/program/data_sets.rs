@@ -1,11 +1,8 @@
 //! Data sets as people have them: other names, no test images, what systems leave behind, and changes before a run resumes.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::path::Path;
 
-use common::{data, history, pictures, read, refused, run, stop_after, two_colours};
+use crate::common::{data, history, pictures, read, refused, run, stop_after, two_colours};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;

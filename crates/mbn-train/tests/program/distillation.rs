@@ -1,12 +1,9 @@
 //! `--teacher`: a network that the run learns from.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{LONG, assert_same, data, history, read, refused, run, spoil, uninterrupted};
+use crate::common::{LONG, assert_same, data, history, read, refused, run, spoil, uninterrupted};
 use mbn_model::random_weights;
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, TensorSpec};
 use mbn_weights::Weights;

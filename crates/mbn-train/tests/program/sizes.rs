@@ -1,9 +1,6 @@
 //! The sizes of training and test images, and the report of several runs.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
-use common::{data, history, read, run};
+use crate::common::{data, history, read, run};
 use mbn_spec::Resize;
 use mbn_weights::Weights;
 use predicates::prelude::*;

@@ -1,9 +1,6 @@
 //! Mistakes that are found before the first step.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
-use common::{data, read, refused, run};
+use crate::common::{data, read, refused, run};
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -170,7 +167,7 @@ fn a_path_that_is_not_utf_8_is_refused() {
     let folder = data();
     let name = OsStr::from_bytes(b"d\xe9");
     std::fs::rename(folder.path().join("data"), folder.path().join(name)).unwrap();
-    let mut command = common::train();
+    let mut command = crate::common::train();
     command.current_dir(folder.path()).arg("--data").arg(name);
     let assert = command.args(["--alpha", "0.25"]).assert().code(2);
     assert.stderr(contains("`--data ").and(contains("is not UTF-8")));

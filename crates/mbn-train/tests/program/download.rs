@@ -1,5 +1,4 @@
 //! `--download` from a local server.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
