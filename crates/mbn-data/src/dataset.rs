@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 pub use folder_warning::FolderWarning;
 pub use hold_out::{HoldOut, Share};
-pub use image_folder::{ClassFolders, FolderError, ImageFolder, class_folders, labelled_folder};
+pub use image_folder::{
+    ClassFolders, FolderError, ImageFolder, class_folders, labelled_folder, part_to_test_on,
+};
 pub use splits::{OpenOptions, Splits};
 pub use stl10::{Stl10, Stl10Error, Stl10ErrorKind};
 

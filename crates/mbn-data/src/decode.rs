@@ -27,6 +27,7 @@ mod rgb;
 mod tiff;
 mod tiff_chunks;
 mod tiff_fields;
+mod tiff_file;
 mod tiff_pixels;
 mod unrecognised;
 mod warning;
@@ -168,7 +169,7 @@ fn decode_as_stored(
         PictureFormat::Png => png_checksums::decode(&bytes, request),
         PictureFormat::Bmp => bmp::decode(&bytes, request).map(|stored| (stored, None)),
         PictureFormat::WebP => webp::decode(&bytes, request).map(|stored| (stored, None)),
-        PictureFormat::Tiff => tiff::decode(&bytes, request),
+        PictureFormat::Tiff => tiff_file::decode(&bytes, request),
         _ => image_crate::decode(format, &bytes, request).map(|stored| (stored, None)),
     };
     match decoded {
@@ -235,7 +236,7 @@ pub fn check_bytes_with(
             PictureFormat::Png => png_pixels::open(bytes, request.limits).map(drop)?,
             PictureFormat::Bmp => bmp::check(bytes, &request)?,
             PictureFormat::WebP => webp::check(bytes, request.limits)?,
-            PictureFormat::Tiff => return tiff::check(bytes, &request),
+            PictureFormat::Tiff => return tiff_file::check(bytes, &request),
             _ => image_crate::open(format, bytes, request.limits).map(drop)?,
         }
         Ok(None)

@@ -48,6 +48,7 @@ pub use class_weights::class_weights;
 pub use dataset::{
     ClassFolders, DataError, FolderError, FolderWarning, HoldOut, ImageFolder, OpenOptions, Share, Splits,
     Stl10, Stl10Error, Stl10ErrorKind, class_folders, is_stl10, labelled_folder, open, open_fold, open_with,
+    part_to_test_on,
 };
 pub use decode::{
     DEFAULT_MAX_PIXELS, DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_FILE_BYTES,

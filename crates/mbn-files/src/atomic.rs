@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
+use crate::file_id::still_has_its_name;
 use crate::output::{OutputKind, OutputProblem, folder_of};
-use crate::partial::still_has_its_name;
 use crate::temporaries::Living;
 
 pub(crate) const PREFIX: &str = ".mbn-";

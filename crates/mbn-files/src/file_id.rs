@@ -1,7 +1,10 @@
 //! Tells whether two paths lead to one file.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
+use std::io;
 use std::path::{Component, Path, PathBuf};
+
+use same_file::Handle;
 
 use crate::output::{OutputKind, folder_of, nearest};
 
@@ -104,5 +107,13 @@ mod tests {
             assert_eq!(FileId::of_existing(&none), None, "{}", none.display());
         }
         assert_eq!(FileId::of(Path::new("/dev/null")), None);
+    }
+}
+/// Whether a file has not been renamed or removed since it was opened as `name`.
+pub(crate) fn still_has_its_name(file: &File, name: &Path) -> io::Result<bool> {
+    match Handle::from_path(name) {
+        Ok(named) => Ok(named == Handle::from_file(file.try_clone()?)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }

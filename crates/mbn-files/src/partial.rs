@@ -5,9 +5,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use same_file::Handle;
-
 use crate::atomic::{keep_permissions, sync_folder};
+use crate::file_id::still_has_its_name;
 use crate::output::{OutputKind, OutputProblem, folder_of};
 
 /// What an unfinished output has after its name.
@@ -218,15 +217,6 @@ fn open_locked(partial: &Path) -> Result<(File, bool), PartialProblem> {
 fn has_no_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
         || (NO_LOCK_SERVICE.is_some() && error.raw_os_error() == NO_LOCK_SERVICE)
-}
-
-/// Whether a file has not been renamed or removed since it was opened as `name`.
-pub(crate) fn still_has_its_name(file: &File, name: &Path) -> io::Result<bool> {
-    match Handle::from_path(name) {
-        Ok(named) => Ok(named == Handle::from_file(file.try_clone()?)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 pub use class_folders::{ClassFolders, class_folders};
 pub use error::FolderError;
 pub(super) use layout::has_train;
+pub use layout::part_to_test_on;
 
 use self::class_folders::{Listing, describe_files};
 use self::layout::{Layout, missing};

@@ -1,14 +1,9 @@
-//! TIFF files. What the image crate does not tell about one: where it ends, and which form it has.
+//! What the image crate does not tell about a TIFF file: where it ends, and which form it has.
 
-use super::error::DecodeErrorKind;
-use super::picture_format::PictureFormat;
-use super::request::{Request, Stored};
 use super::tiff_fields::{
     BITS_PER_SAMPLE, COMPRESSION, Directory, EXTRA_SAMPLES, JPEG, PHOTOMETRIC, PLANAR_CONFIGURATION,
     PREDICTOR, SAMPLES_PER_PIXEL, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_OFFSETS,
 };
-use super::warning::DecodeWarning;
-use super::{image_crate, tiff_chunks};
 
 const NEW_SUBFILE_TYPE: u16 = 254;
 const FILL_ORDER: u16 = 266;
@@ -16,24 +11,6 @@ const MAKE: u16 = 271;
 const MODEL: u16 = 272;
 const SAMPLE_FORMAT: u16 = 339;
 const DNG_VERSION: u16 = 50706;
-
-/// Decodes a file to RGB, as it is stored.
-pub(super) fn decode(
-    bytes: &[u8],
-    request: &Request,
-) -> Result<(Stored, Option<DecodeWarning>), DecodeErrorKind> {
-    let stored = image_crate::decode(PictureFormat::Tiff, bytes, request)?;
-    Ok((stored, tiff_chunks::jpeg_warning(bytes, request.limits)))
-}
-
-/// Checks a file without decoding its pixels, unless its JPEG data have no proper end.
-pub(super) fn check(bytes: &[u8], request: &Request) -> Result<Option<DecodeWarning>, DecodeErrorKind> {
-    image_crate::open(PictureFormat::Tiff, bytes, request.limits)?;
-    match tiff_chunks::jpeg_warning(bytes, request.limits) {
-        None => Ok(None),
-        Some(_) => decode(bytes, request).map(|(_, warning)| warning),
-    }
-}
 
 /// Refuses a file that ends before its last strip or tile. They may lie in any order. The error says what is missing.
 pub(super) fn check_end(bytes: &[u8]) -> Result<(), &'static str> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use mbn_cli::{Hint, quote};
-use mbn_data::{ClassFolders, LeftOut, class_folders};
+use mbn_data::{ClassFolders, LeftOut, class_folders, part_to_test_on};
 use mbn_spec::class_names::unknown as not_known;
 use mbn_spec::text::{joined, listed};
 
@@ -69,7 +69,7 @@ fn indices(folder: &Path, folders: &ClassFolders, classes: &ClassNames) -> Resul
     }
     let class_names = classes.names();
     let shown = folder.display();
-    if let Some(part) = folders.to_test_on().filter(|_| indices.is_empty()) {
+    if let Some(part) = part_to_test_on(folders).filter(|_| indices.is_empty()) {
         let (unknown, part) = (named(&unknown), quote(part));
         return Err(anyhow!(
             "`{shown}` has the parts of a data set, {unknown}, expected folders of `CLASS/*`"

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::error::{FolderError, list};
-use super::layout::to_test_on;
 use super::outputs::holds_results;
 use crate::input_paths::Collected;
 use crate::picture_files::{
@@ -69,11 +68,6 @@ impl ClassFolders {
         let mut collected = Collected::default();
         collected.expand(&self.classes[class].1, &self.is_foreign(class));
         collected
-    }
-
-    /// If the folders are the parts of a data set rather than classes: the part with the images to test on.
-    pub fn to_test_on(&self) -> Option<&Path> {
-        to_test_on(&self.classes)
     }
 
     pub(super) fn images(&self, class: usize) -> Found {

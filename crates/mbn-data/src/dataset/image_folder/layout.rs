@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::class_folders::{Listing, describe_files, entries, has_images, has_images_below};
+use super::class_folders::{ClassFolders, Listing, describe_files, entries, has_images, has_images_below};
 use super::error::FolderError;
 use super::pairing::composed;
 use crate::dataset::folder_warning::FolderWarning;
@@ -93,12 +93,12 @@ impl Layout {
     }
 }
 
-/// Of the folders in a data set, the one with the images to test on, else that of training images, as [`Layout::of`] takes them by
-/// their names; `None` if no folder is named like a part.
-pub(super) fn to_test_on(folders: &[(String, PathBuf)]) -> Option<&Path> {
+/// If folders are the parts of a data set rather than classes: the part with the images to test on, else that of training images,
+/// by their names.
+pub fn part_to_test_on(folders: &ClassFolders) -> Option<&Path> {
     let is_of_classes = |folder: &Path| has_folders(folder).unwrap_or(false);
     let with_name = |names: &&[&str]| {
-        let mut folders = folders.iter().map(|(_, folder)| folder.as_path());
+        let mut folders = folders.classes.iter().map(|(_, folder)| folder.as_path());
         folders.find(|folder| is_named(folder, names) && is_of_classes(folder))
     };
     [VAL, TEST, TRAIN].iter().find_map(with_name)

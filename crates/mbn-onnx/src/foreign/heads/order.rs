@@ -1,8 +1,7 @@
 //! Outputs whose values are not in the order of the classes.
 
-use super::operators::{keeps_order, keeps_values, reorders};
+use super::operators::{keeps_order, reorders};
 use super::scope::{MAX_STEPS, Scope, Scopes};
-use crate::proto::NodeProto;
 
 /// What puts the values of an output in another order than that of the classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,28 +73,11 @@ fn follow(scope: &Scope<'_>, functions: &Scopes<'_>, value: &str, steps: &mut us
                 }
                 value.clone_from(data);
             }
-            op if keeps_order(op) => match changing(scope, node) {
+            op if keeps_order(op) => match scope.changing(node) {
                 Some(input) => value = input.to_owned(),
                 None => return End::Other,
             },
             _ => return End::Other,
         }
-    }
-}
-
-/// The only input that is no constant; of those that only change a shape, the first.
-pub(super) fn changing<'a>(scope: &Scope<'_>, node: &'a NodeProto) -> Option<&'a str> {
-    let first = node.input.first()?;
-    if keeps_values(node.op_type()) || ["Slice", "Split"].contains(&node.op_type()) {
-        return Some(first);
-    }
-    let is_computed = |value: &&String| match scope.producer(value) {
-        Some(node) => node.op_type() != "Constant",
-        None => scope.inputs.contains(value),
-    };
-    let mut changing = node.input.iter().filter(is_computed);
-    match (changing.next(), changing.next()) {
-        (Some(only), None) => Some(only),
-        _ => None,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::Ending;
 use super::operators::{activation, is_product, keeps_values, reorders};
-use super::{Ending, order};
 use crate::foreign::functions::FunctionProto;
 use crate::proto::NodeProto;
 
@@ -146,9 +146,26 @@ impl<'a> Scope<'a> {
     /// A multiple of another value, as of logits before softmax: neither logits nor probabilities for sure, but made of the same
     /// values.
     fn scaled(&self, node: &'a NodeProto) -> Kind<'a> {
-        match order::changing(self, node) {
+        match self.changing(node) {
             Some(input) => Kind::Written(Ending::Other, input),
             None => Kind::Ending(Ending::Other),
+        }
+    }
+
+    /// The only input that is no constant; of those that only change a shape, the first.
+    pub(super) fn changing<'n>(&self, node: &'n NodeProto) -> Option<&'n str> {
+        let first = node.input.first()?;
+        if keeps_values(node.op_type()) || ["Slice", "Split"].contains(&node.op_type()) {
+            return Some(first);
+        }
+        let is_computed = |value: &&String| match self.producer(value) {
+            Some(node) => node.op_type() != "Constant",
+            None => self.inputs.contains(value),
+        };
+        let mut changing = node.input.iter().filter(is_computed);
+        match (changing.next(), changing.next()) {
+            (Some(only), None) => Some(only),
+            _ => None,
         }
     }
 
