@@ -43,6 +43,10 @@ static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 /// A library that cannot be used is an error where the user named it; elsewhere it is passed over with a
 /// warning.
 ///
+/// Unless the environment has `ORT_DISABLE_TELEMETRY`, this sets it, for the process, before a library is loaded. So call it before
+/// other threads run foreign code that reads the environment, such as a C library's search for a host's address; Rust's own
+/// functions lock it.
+///
 /// # Errors
 /// [`RuntimeError::NotFound`] if no place has a usable library, else what is wrong with the named one.
 pub fn find(explicit: Option<&Path>) -> Result<Runtime, RuntimeError> {
@@ -62,7 +66,8 @@ pub fn find_with_cuda(explicit: Option<&Path>) -> Result<Runtime, RuntimeError> 
 pub struct Search(Option<JoinHandle<Result<Runtime, RuntimeError>>>);
 
 impl Search {
-    /// Starts to search as [`find`] does, or as [`find_with_cuda`] if `cuda`.
+    /// Starts to search as [`find`] does, or as [`find_with_cuda`] if `cuda`. Sets the environment, as [`find`] says, before the thread
+    /// starts.
     ///
     /// # Errors
     /// The system refuses to start a thread.

@@ -16,7 +16,8 @@ const NO_TELEMETRY: &str = "ORT_DISABLE_TELEMETRY";
 pub(super) fn decline_telemetry() {
     if std::env::var_os(NO_TELEMETRY).is_none() {
         // SAFETY: changing the environment is a race with foreign code that reads it on another thread. None runs: the
-        // library is not loaded yet, and the program's own threads read it through the standard library, which locks it.
+        // library is not loaded yet, threads of Rust code read it through the standard library, which locks it, and `find` asks its
+        // callers to call it before other foreign code runs.
         unsafe { std::env::set_var(NO_TELEMETRY, "1") };
     }
 }
