@@ -32,17 +32,16 @@ pub(super) fn resize(
     if height_first <= LARGE as f64 || height_first <= width_first {
         return convolve(image, region, (width, height));
     }
-    let (all_rows, all_columns) = (whole(image), f64::from(width));
     let across = Region {
-        top: all_rows.top,
-        height: all_rows.height,
-        ..region
+        left: region.left,
+        width: region.width,
+        ..whole(image)
     };
     let between = convolve(image, across, (width, image.height()))?;
     let down = Region {
-        left: 0.0,
-        width: all_columns,
-        ..region
+        top: region.top,
+        height: region.height,
+        ..whole(&between)
     };
     convolve(&between, down, (width, height))
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use mbn_spec::class_names::composed;
+
 use super::class_folders::{ClassFolders, Listing, describe_files, entries, has_images, has_images_below};
 use super::error::FolderError;
-use super::pairing::composed;
 use crate::dataset::folder_warning::FolderWarning;
 use crate::picture_files::{Reason, name_of};
 

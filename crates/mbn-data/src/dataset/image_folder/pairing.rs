@@ -4,16 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use unicode_normalization::UnicodeNormalization;
+use mbn_spec::class_names::composed;
 
 use super::class_folders::{ClassFolders, class_folders};
 use super::{FolderError, ImageFolder};
 use crate::dataset::folder_warning::FolderWarning;
-
-/// A name with its accents composed (NFC).
-pub(super) fn composed(name: &str) -> String {
-    name.nfc().collect()
-}
 
 /// The labels of classes by their names.
 pub(super) struct Labels<'a> {

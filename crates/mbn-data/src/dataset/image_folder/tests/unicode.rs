@@ -1,5 +1,7 @@
 //! Names of classes in several forms of Unicode: composed, and decomposed as in archives that macOS packed.
 
+use mbn_spec::class_names::composed;
+
 use super::*;
 
 const COMPOSED: &str = "caf\u{e9}";
@@ -36,7 +38,7 @@ fn a_class_has_one_name_in_both_parts() {
         for index in 0..3 {
             let name = &splits.class_names[splits.test.label(index) as usize];
             let folder = splits.test.path(index).parent().unwrap();
-            assert_eq!(pairing::composed(&name_of(folder)), pairing::composed(name));
+            assert_eq!(composed(&name_of(folder)), composed(name));
         }
     }
     // A letter without the accent is another name.
