@@ -1,4 +1,4 @@
-# `make demo` shows the pipeline, `make test` runs every test. Both need Rust and Python 3 with pip.
+# `make demo` shows the pipeline, `make test` runs every test. Both need Rust and Python 3 with pip; `make test` wants Python 3.11 or newer.
 CARGO ?= cargo
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,10 @@ KERAS_PYTHON ?= .venv-keras/bin/python
 WEB_MODULES := examples/web/node_modules/.package-lock.json
 # The server has Python backends for 3.8 to 3.13; NumPy 1, which it needs, has wheels up to 3.12.
 SERVING_PYTHON ?= python3.11
+# Ray has wheels up to 3.13.
+SCALE_PYTHON ?= $(PYTHON)
+# Ends a target whose pinned packages have no wheels for an older Python.
+WANTS_PYTHON_3_11 = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: `$(PYTHON)` is Python %d.%d, expected 3.11 or newer\nhint: make PYTHON=python3.11 ..." % sys.version_info[:2])'
 
 .PHONY: help demo test reference families foreign-models check bench bench-export microbench build onnxruntime onnxruntime-cuda clean
 .PHONY: export-matrix interop fuzz fuzz-corpora serving web-test wheel wheel-test resume-test html-test scale scale-train scale-throughput cloud-test
@@ -81,6 +85,8 @@ wheel-test: wheel ## Install the wheel with pip, pip --user, pipx and uv, and cl
 check: $(VENV)/ready ## Formatting, lints and documentation
 	$(VENV)/bin/python -m pyflakes $$(git ls-files '*.py')
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) fmt --check --manifest-path interop/Cargo.toml
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --workspace --features mbn-infer/cloud --all-targets -- -D warnings
 	@# Nothing else builds the fuzz targets, whose lock file must follow the crates.
@@ -186,7 +192,9 @@ $(WEB_MODULES): examples/web/package-lock.json
 	touch $@
 
 .venv-scale/ready: scripts/scale/requirements.txt
-	$(PYTHON) -m venv .venv-scale
+	@command -v $(SCALE_PYTHON) > /dev/null && $(SCALE_PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 14))' || { \
+	  echo "error: \`$(SCALE_PYTHON)\` is missing or not Python 3.9 to 3.13, which Ray needs: set SCALE_PYTHON to one" >&2; exit 1; }
+	$(SCALE_PYTHON) -m venv .venv-scale
 	.venv-scale/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/scale/requirements.txt
 	touch $@
 
@@ -206,6 +214,7 @@ $(WEB_MODULES): examples/web/package-lock.json
 
 # ONNX's own checker, for the tests of the exporter, and Pillow, for those of decoding.
 $(VENV)/ready: scripts/requirements.txt
+	@$(WANTS_PYTHON_3_11)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
 	touch $@

@@ -63,7 +63,7 @@ def main():
         spark.sparkContext.addFile(file)
     paths = spark.read.text(arguments.list).repartition(arguments.partitions)
     lines = paths.mapInPandas(classify(arguments.command), "line string")
-    lines.write.mode("overwrite").text(arguments.output)
+    lines.write.text(arguments.output)
     results = spark.read.text(arguments.output).select(from_json(col("value"), RESULT).alias("result")).select("result.*")
     results.groupBy(col("predictions")[0]["label"].alias("label")).count().orderBy("label").show(100, truncate=False)
     failed = results.where("error is not null").count()

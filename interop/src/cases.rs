@@ -64,13 +64,22 @@ impl Case {
         let mut largest = Vec::new();
         for (input, output) in self.inputs.iter().zip(&self.outputs) {
             let Input::Float(_, expected) = output.values(folder)? else {
-                bail!("the expected logits in `{}` are not float32", output.file.display());
+                bail!(
+                    "the expected logits in `{}` are not float32",
+                    output.file.display()
+                );
             };
             let found = run(input.values(folder)?)?;
-            ensure!(found.len() == expected.len(), "{} logits, expected {}", found.len(), expected.len());
+            ensure!(
+                found.len() == expected.len(),
+                "{} logits, expected {}",
+                found.len(),
+                expected.len()
+            );
             // `f32::max` would drop NaN.
             let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
-            largest.push(differences.fold(0.0, |a: f32, b| if b.is_nan() { f32::INFINITY } else { a.max(b) }));
+            largest
+                .push(differences.fold(0.0, |a: f32, b| if b.is_nan() { f32::INFINITY } else { a.max(b) }));
         }
         Ok(largest)
     }
@@ -84,7 +93,11 @@ impl Described {
         match self.dtype.as_str() {
             "uint8" => Ok(Input::Bytes(shape, bytes)),
             "float32" => {
-                let values = bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value));
+                let values = bytes
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .map(|value| f32::from_le_bytes(*value));
                 Ok(Input::Float(shape, values.collect()))
             }
             other => bail!("type `{other}` in `{}`", path.display()),

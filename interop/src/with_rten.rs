@@ -20,6 +20,9 @@ pub fn run(case: &Case, folder: &Path) -> Result<Vec<f32>> {
             Input::Bytes(shape, bytes) => Value::from_shape(shape.as_slice(), bytes)?,
         };
         let logits = model.run_one(value.into(), None)?;
-        Ok(logits.into_tensor::<f32>().context("the logits are not float32")?.to_vec())
+        Ok(logits
+            .into_tensor::<f32>()
+            .context("the logits are not float32")?
+            .to_vec())
     })
 }

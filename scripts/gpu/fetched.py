@@ -12,9 +12,12 @@ ONNX_RUNTIME = SCRIPTS.parent / "onnxruntime" / "cuda"
 sys.path.insert(0, str(SCRIPTS))
 from wheels import check, download  # noqa: E402
 
-# Package, version, platform and SHA-256 of the wheel with compute-sanitizer, of the toolkit that compiles the kernels.
-SANITIZER = ("nvidia-cuda-sanitizer-api", "13.0.85", "manylinux_2_25_x86_64",
-             "b1efff95f63b6fe40dc83801d598550542364393957775912a1abf396904331c")
+# Package, version, platform and SHA-256 of the wheel with compute-sanitizer. Wheels up to 13.1 lack the launcher.
+SANITIZER = ("nvidia-cuda-sanitizer-api", "13.5.25", "manylinux_2_25_x86_64",
+             "5df2efbdf605a812c6bac07600dd3d801cb9d334a30376113a6f1e2bc0679f54")
+# The folder of the wheel that is packed, and what compute-sanitizer starts a program with.
+SANITIZER_FOLDER = "nvidia/cu13/compute-sanitizer"
+LAUNCHER = "TreeLauncherSubreaper"
 PROVIDER = "libonnxruntime_providers_cuda.so"
 
 
@@ -40,8 +43,9 @@ def sanitizer(target):
         check(wheel, sha256)
         with zipfile.ZipFile(wheel) as archive:
             found = [name for name in archive.namelist() if wanted(name)]
-            if not any(name.endswith("/compute-sanitizer") for name in found):
-                sys.exit(f"error: `{wheel.name}` has no compute-sanitizer")
+            for file in ("compute-sanitizer", LAUNCHER):
+                if f"{SANITIZER_FOLDER}/{file}" not in found:
+                    sys.exit(f"error: `{wheel.name}` has no {SANITIZER_FOLDER}/{file}")
             target.mkdir(parents=True, exist_ok=True)
             for name in found:
                 path = target / Path(name).name
@@ -51,6 +55,7 @@ def sanitizer(target):
 
 
 def wanted(name):
-    # The wheel has a second copy of a library in `bin/`.
+    # Beside programs and libraries the folder has those for 32 bits, headers and documentation, in folders of their own; `bin/` has a
+    # script that starts the program.
     folder, _, file = name.rpartition("/")
-    return file == "compute-sanitizer" or folder.endswith("/lib") and file.endswith(".so") or file == "License.txt"
+    return folder == SANITIZER_FOLDER or file == "License.txt"

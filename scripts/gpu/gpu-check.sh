@@ -59,7 +59,7 @@ gpu-check.sh [--device N] [--python PYTHON] [--ort-lib FILE] [--cuda-libs DIR] [
 
   --device N       index of the GPU in nvidia-smi's order [default: 0]
   --python PYTHON  Python with PyTorch, ONNX Runtime or NVIDIA's libraries [default: python3]
-  --ort-lib FILE   ONNX Runtime's library, with its CUDA provider beside it [default: the bundle's, else the Python's]
+  --ort-lib FILE   ONNX Runtime's library, or its folder, with its CUDA provider [default: the bundle's, else the Python's]
   --cuda-libs DIR  folder of NVIDIA's libraries, or a Python environment that has them
   --only STEP...   run only these steps, after bundle and device (and onnxruntime for those that need it):
                    $(awk '{ printf "%s%s", separator, $1; separator = " " }' <<<"$STEPS" | fold -s -w 70 | sed '2,$s/^/                   /')
@@ -99,7 +99,7 @@ while [ $# -gt 0 ]; do
       case $1 in
         --device) device=$2 ;;
         --python) python=$2; command -v "$2" >/dev/null || wrong "\`--python $2\` is not a program" ;;
-        --ort-lib) ort_lib=$2; [ -f "$2" ] || wrong "\`--ort-lib $2\` is not a file" ;;
+        --ort-lib) ort_lib=$2; [ -e "$2" ] || wrong "\`--ort-lib $2\` is not there" ;;
         --cuda-libs) cuda_libs=$2; [ -d "$2" ] || wrong "\`--cuda-libs $2\` is not a folder" ;;
         --time) TOTAL=$2; [[ $2 =~ ^[0-9]{1,6}$ ]] || wrong "\`--time $2\` is not a number of seconds" ;;
         --out) out=$2 ;;
@@ -115,7 +115,7 @@ out=$(cd "$out" && pwd)
 [ -z "$ort_lib" ] || ort_lib=$(realpath "$ort_lib")
 [ -z "$cuda_libs" ] || cuda_libs=$(realpath "$cuda_libs")
 case $python in */*) python=$(realpath -s "$python") ;; esac
-# The programs look for models/ and onnxruntime/ in the current folder.
+# The programs look for models/ in the current folder.
 cd "$here" || exit 2
 start_results
 

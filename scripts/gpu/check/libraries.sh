@@ -47,13 +47,17 @@ find_libraries() {
   done | awk '!seen[$0]++ { printf "%s%s", separator, $0; separator = ":" }')
 }
 
-# Sets `ort_lib` to the Python's library, unless the user named one or the bundle has one, which the programs find.
+# Sets `ort_lib` to the bundle's library, else to the Python's, unless the user named one. The programs themselves look for none in
+# the current folder. The bundle's provider may still be in parts.
 find_onnxruntime() {
-  local folder
+  local folder provider=onnxruntime/cuda/lib/libonnxruntime_providers_cuda.so
   [ -z "$ort_lib" ] || return 0
   ort_lib=${ORT_DYLIB_PATH:-}
   [ -z "$ort_lib" ] || return 0
-  [ ! -f onnxruntime/cuda/lib/libonnxruntime_providers_cuda.so ] || return 0
+  if [ -f "$provider" ] || [ -f "$provider.part-00" ]; then
+    ort_lib=$here/${provider%/*}
+    return 0
+  fi
   while IFS= read -r folder; do
     if [ -n "$folder" ] && [ -f "$folder/onnxruntime/capi/libonnxruntime_providers_cuda.so" ]; then
       ort_lib=$(printf '%s\n' "$folder"/onnxruntime/capi/libonnxruntime.so.* | sort -V | tail -n 1)

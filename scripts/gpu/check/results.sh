@@ -31,6 +31,7 @@ run_step() {
   step_start=$SECONDS
   log=$state/logs/$step.log
   : >"$log"
+  log_mark=0
   local left=$((TOTAL - SECONDS)) reported=${#rows[@]} reason=
   case $4 in
     device) reason=$no_device ;;

@@ -4,16 +4,18 @@
 # cuBLAS's kernels are NVIDIA's to check; they are many, and some race on purpose.
 FOREIGN='regex=(gemm|gemv|cutlass|cublas|nvjet|splitK)'
 
-# Prints the path of compute-sanitizer: the machine's, else the bundle's.
+# Prints the path of compute-sanitizer: the machine's, else the bundle's, else a Python's whose package has the launcher without which
+# it starts nothing (older ones lack it).
 find_sanitizer() {
   local folder
   command -v compute-sanitizer && return
-  while IFS= read -r folder; do
+  for folder in "${CUDA_HOME:-/usr/local/cuda}/bin" /usr/local/cuda/bin "$here/sanitizer"; do
     [ -x "$folder/compute-sanitizer" ] && printf '%s\n' "$folder/compute-sanitizer" && return
-  done < <(
-    printf '%s\n' "${CUDA_HOME:-/usr/local/cuda}/bin" /usr/local/cuda/bin "$here/sanitizer"
-    while IFS= read -r folder; do printf '%s\n' "$folder/nvidia/cu13/bin"; done <<<"$site_packages"
-  )
+  done
+  while IFS= read -r folder; do
+    folder=$folder/nvidia/cu13/compute-sanitizer
+    [ -x "$folder/compute-sanitizer" ] && [ -x "$folder/TreeLauncherSubreaper" ] && printf '%s\n' "$folder/compute-sanitizer" && return
+  done <<<"$site_packages"
   return 1
 }
 

@@ -70,6 +70,11 @@ case $name in
     echo '{"device":"Fake GPU","copy_gb_per_s":3000.0,"infer_images_per_s":null,"train_images_per_s":150.5,' \
       '"recipe_images_per_s": 140.0,"work_per_step": {"launches": 7, "allocations": 2}}' ;;
   engines)
+    # The programs look for ONNX Runtime in no folder of the bundle: they must be told.
+    if [ "$(option --engine "$@")" = ort ] && [ ! -f "${ORT_DYLIB_PATH:-none}/libonnxruntime_providers_cuda.so" ]; then
+      echo '{"skipped":"ONNX Runtime was not found"}'
+      exit
+    fi
     rate=120
     case "$behaviour $*" in
       fast*--prefer-nhwc*--fuse-conv-bias*fp16*) rate=180 ;;
@@ -78,6 +83,7 @@ case $name in
     echo "{\"engine\":\"ONNX Runtime\",\"images_per_s\":$rate}" ;;
   mbn-export) : >"${!#}" ;;
   mbn-infer)
+    [ -f "${ORT_DYLIB_PATH:-none}/libonnxruntime_providers_cuda.so" ] || { echo "error: ONNX Runtime was not found" >&2; exit 1; }
     case "$behaviour $*" in
       "unlike "* | fused-unlike*--fuse-conv-bias*) echo "error: parity failed: 9.0" >&2; exit 1 ;;
     esac
@@ -93,6 +99,7 @@ case $name in
     last=1.0
     case $behaviour in
       grow) last=3.0 ;;
+      short) case $* in *stopped*) echo "error: CUDA_ERROR_OUT_OF_MEMORY" >&2; exit 1 ;; esac ;;
       forget) case $* in *--resume*) last=1.5 ;; esac ;;
     esac
     echo "epoch,train_loss,train_accuracy,test_loss,test_accuracy,learning_rate,images_per_s" >"$run/history.csv"

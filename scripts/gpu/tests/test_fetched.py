@@ -26,20 +26,24 @@ class Sanitizer(unittest.TestCase):
         self.assertTrue(os.access(target / "compute-sanitizer", os.X_OK))
         return {path.name: path.read_text() for path in target.iterdir()}
 
-    def test_the_program_and_its_libraries_lie_in_one_folder(self):
-        files = ["nvidia/cu13/bin/compute-sanitizer", "nvidia/cu13/bin/libsanitizer-collection.so",
-                 "nvidia/cu13/lib/libsanitizer-collection.so", "nvidia/cu13/lib/libInterceptor.so",
-                 "nvidia/cu13/include/sanitizer.h", "sanitizer.dist-info/licenses/License.txt", "sanitizer.dist-info/RECORD"]
+    def test_the_program_its_launchers_and_its_libraries_lie_in_one_folder(self):
+        folder = fetched.SANITIZER_FOLDER
+        files = ["nvidia/cu13/bin/compute-sanitizer", f"{folder}/compute-sanitizer", f"{folder}/TreeLauncherSubreaper",
+                 f"{folder}/libsanitizer-collection.so", f"{folder}/x86/libsanitizer-collection.so", f"{folder}/include/sanitizer.h",
+                 f"{folder}/docs/index.html", "sanitizer.dist-info/licenses/License.txt", "sanitizer.dist-info/RECORD"]
         self.assertEqual(self.packed(files), {
-            "compute-sanitizer": "nvidia/cu13/bin/compute-sanitizer",
-            "libsanitizer-collection.so": "nvidia/cu13/lib/libsanitizer-collection.so",
-            "libInterceptor.so": "nvidia/cu13/lib/libInterceptor.so",
+            "compute-sanitizer": f"{folder}/compute-sanitizer",
+            "TreeLauncherSubreaper": f"{folder}/TreeLauncherSubreaper",
+            "libsanitizer-collection.so": f"{folder}/libsanitizer-collection.so",
             "License.txt": "sanitizer.dist-info/licenses/License.txt",
         })
 
-    def test_a_wheel_without_the_program_is_refused(self):
-        with self.assertRaisesRegex(SystemExit, "has no compute-sanitizer"):
-            self.packed(["nvidia/cu13/lib/libInterceptor.so"])
+    def test_a_wheel_without_the_program_or_its_launcher_is_refused(self):
+        folder = fetched.SANITIZER_FOLDER
+        with self.assertRaisesRegex(SystemExit, "has no .*compute-sanitizer/compute-sanitizer"):
+            self.packed(["nvidia/cu13/bin/compute-sanitizer", f"{folder}/TreeLauncherSubreaper"])
+        with self.assertRaisesRegex(SystemExit, "has no .*TreeLauncherSubreaper"):
+            self.packed([f"{folder}/compute-sanitizer"])
 
 
 if __name__ == "__main__":
