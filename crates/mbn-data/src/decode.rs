@@ -12,6 +12,7 @@ mod ending;
 mod error;
 mod file;
 mod gif;
+pub(crate) mod heif;
 mod image_crate;
 mod jpeg;
 mod limits;
@@ -56,6 +57,8 @@ pub use warning::DecodeWarning;
 pub struct Decoded {
     /// Upright pixels.
     pub image: RgbImage,
+    /// What its sides were divided by in decoding: 1, 2, 4 or 8.
+    pub reduction: u8,
     /// What is odd about the file.
     pub warning: Option<DecodeWarning>,
     pub(crate) memory: Reservation,
@@ -141,6 +144,7 @@ fn decode_by(
             Stored {
                 mut image,
                 mut memory,
+                reduction,
             },
             warning,
         ) = decode_as_stored(format, bytes, &request)?;
@@ -148,6 +152,7 @@ fn decode_by(
         memory.keep_decoded(image.len() as u64);
         Ok(Decoded {
             image,
+            reduction,
             warning,
             memory,
         })
@@ -170,6 +175,9 @@ fn decode_as_stored(
         PictureFormat::Bmp => bmp::decode(&bytes, request).map(|stored| (stored, None)),
         PictureFormat::WebP => webp::decode(&bytes, request).map(|stored| (stored, None)),
         PictureFormat::Tiff => tiff_file::decode(&bytes, request),
+        PictureFormat::Heic | PictureFormat::Avif => {
+            heif::decode(format, &bytes, request).map(|stored| (stored, None))
+        }
         _ => image_crate::decode(format, &bytes, request).map(|stored| (stored, None)),
     };
     match decoded {
@@ -237,6 +245,7 @@ pub fn check_bytes_with(
             PictureFormat::Bmp => bmp::check(bytes, &request)?,
             PictureFormat::WebP => webp::check(bytes, request.limits)?,
             PictureFormat::Tiff => return tiff_file::check(bytes, &request),
+            PictureFormat::Heic | PictureFormat::Avif => heif::check(format, bytes, request.limits)?,
             _ => image_crate::open(format, bytes, request.limits).map(drop)?,
         }
         Ok(None)

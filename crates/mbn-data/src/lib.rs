@@ -50,6 +50,7 @@ pub use dataset::{
     Stl10, Stl10Error, Stl10ErrorKind, class_folders, is_stl10, labelled_folder, open, open_fold, open_with,
     part_to_test_on,
 };
+pub use decode::heif::read_heif;
 pub use decode::{
     DEFAULT_MAX_PIXELS, DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_FILE_BYTES,
     PictureFormat, check_bytes, check_bytes_with, check_file, check_file_with, decode_bytes,
@@ -62,6 +63,7 @@ pub use input_paths::{CollectError, CollectErrorKind, Collected, Pictures, colle
 pub use loader::{
     BadPictures, Batch, BatchPart, Epoch, Example, Loader, LoaderConfig, LoaderError, Order, Unusable,
 };
+pub use mbn_heif::HeifError;
 pub use normalize::{Normalizer, normalize_into};
 pub use panics::{caught, hide_caught_panics};
 pub use picture::Picture;

@@ -6,7 +6,9 @@ mod config;
 mod epoch;
 mod error;
 mod part;
+mod second_look;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::ThreadPool;
@@ -60,6 +62,12 @@ impl Loader {
         }
         let shared = Arc::new(Shared { source, pool });
         Ok(Self { config, shared })
+    }
+
+    /// Leaves these pictures out of their batches from the next epoch on, without loading them. The batches hold what they would
+    /// if the pictures were loaded in vain.
+    pub fn lack(&mut self, pictures: &BTreeSet<usize>) {
+        self.config.broken.extend(pictures);
     }
 
     /// Begins an epoch and starts to make its first batches at once. Call it early, for example before an evaluation,

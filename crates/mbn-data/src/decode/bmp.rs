@@ -27,7 +27,7 @@ pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeEr
     if bmp_runs::has_runs(&bytes) {
         let (bytes, memory) = unpacked(&bytes, request)?;
         let image = image_crate::decode_reserved(PictureFormat::Bmp, &bytes, request.limits)?;
-        return Ok(Stored { image, memory });
+        return Ok(Stored::whole(image, memory));
     }
     let mut stored = image_crate::decode(PictureFormat::Bmp, &bytes, request)?;
     if let Some(bits) = bits_of_channels(&bytes) {

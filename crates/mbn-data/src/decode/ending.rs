@@ -28,6 +28,7 @@ pub(super) fn finish(format: PictureFormat, bytes: &[u8]) -> Result<Finished<'_>
         PictureFormat::Gif => gif,
         PictureFormat::Jpeg => whole,
         PictureFormat::Tiff => tiff,
+        PictureFormat::Heic | PictureFormat::Avif => boxes,
     };
     match walk(bytes) {
         Ok(None) => Ok(Finished {
@@ -51,6 +52,37 @@ type Walk = Result<Option<(Vec<u8>, &'static str)>, &'static str>;
 
 fn whole(_: &[u8]) -> Walk {
     Ok(None)
+}
+
+/// Boxes of length, name and content, to the end of the file. Pixels are in `mdat` or, rarely, in `idat` within another box.
+fn boxes(bytes: &[u8]) -> Walk {
+    const CUT: &str = "it ends within a box";
+    let mut rest = bytes;
+    let mut has_pixels = false;
+    while !rest.is_empty() {
+        let head: &[u8; 8] = rest.first_chunk().ok_or(CUT)?;
+        let [a, b, c, d, ref name @ ..] = *head;
+        has_pixels |= name == b"mdat";
+        let length = match u32::from_be_bytes([a, b, c, d]) {
+            // To the end of the file.
+            0 => return Ok(None),
+            1 => {
+                let length = rest.get(8..16).ok_or(CUT)?.first_chunk().ok_or(CUT)?;
+                u64::from_be_bytes(*length)
+            }
+            length => u64::from(length),
+        };
+        if length < 8 {
+            // Stray bytes, which libheif judges.
+            return Ok(None);
+        }
+        let length = usize::try_from(length).map_err(|_| CUT)?;
+        rest = rest.get(length..).ok_or(CUT)?;
+    }
+    match has_pixels || memchr::memmem::find(bytes, b"idat").is_some() {
+        true => Ok(None),
+        false => Err("it ends before its first pixel"),
+    }
 }
 
 fn u16_le(bytes: &[u8], at: usize) -> Option<usize> {

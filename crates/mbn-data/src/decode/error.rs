@@ -39,7 +39,10 @@ pub enum DecodeErrorKind {
     #[error("it is not an image: {0}; expected {FORMAT_NAMES}")]
     NotAnImage(String),
     /// The file is a picture of a format that is not decoded.
-    #[error("it is a picture in {0} format, which is not supported: convert it to PNG or JPEG first")]
+    #[error(
+        "it is a picture in {name} format, which is not supported: convert it to PNG or JPEG first{advice}",
+        name = .0, advice = by_libheif(.0)
+    )]
     OtherFormat(String),
     /// The file ends too early.
     #[error("the {format} file is truncated: {missing}")]
@@ -124,6 +127,14 @@ impl DecodeErrorKind {
     /// Whether the picture exceeds the limit that [`DecodeOptions`](super::DecodeOptions) set.
     pub fn is_too_large(&self) -> bool {
         matches!(self, Self::TooManyPixels { .. } | Self::TooMuchMemory { .. })
+    }
+}
+
+/// What else to do about a picture of another format, as the end of a message.
+fn by_libheif(format: &str) -> &'static str {
+    match format {
+        "HEIC" | "AVIF" => ", or read it with `--libheif system`",
+        _ => "",
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeEr
             image.put_pixel(x, y, colour(index));
         }
     }
-    Ok(Stored { image, memory })
+    Ok(Stored::whole(image, memory))
 }
 
 /// Reads up to the first frame's pixels and checks the size.

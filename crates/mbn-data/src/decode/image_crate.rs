@@ -27,7 +27,7 @@ pub(super) fn decode(
     let working = total.saturating_sub(rgb_bytes(width, height));
     let memory = request.reserve(width, height, working);
     let image = pixels(format, bytes, decoder, request.limits)?;
-    Ok(Stored { image, memory })
+    Ok(Stored::whole(image, memory))
 }
 
 /// As [`decode`], of a file for which there is memory.
@@ -123,6 +123,8 @@ pub(super) fn image_format(format: PictureFormat) -> ImageFormat {
         PictureFormat::Bmp => ImageFormat::Bmp,
         PictureFormat::Gif => ImageFormat::Gif,
         PictureFormat::Tiff => ImageFormat::Tiff,
+        // The crate knows no HEIC, and reads neither.
+        PictureFormat::Heic | PictureFormat::Avif => ImageFormat::Avif,
     }
 }
 

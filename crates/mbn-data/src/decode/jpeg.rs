@@ -35,10 +35,15 @@ pub(super) fn decode(
     let working = cost::check(bytes.len(), &structure, denominator, request.limits)?;
     let side = |length: u16| u32::from(length.div_ceil(denominator.into()));
     let memory = request.reserve(side(structure.frame.width), side(structure.frame.height), working);
+    let reduced = |image, memory| Stored {
+        image,
+        memory,
+        reduction: denominator,
+    };
     if !structure.has_end {
         let image = unfinished_pixels(bytes, &structure, denominator)?;
         let warning = DecodeWarning::no_end(PictureFormat::Jpeg, "end-of-image marker");
-        return Ok((Stored { image, memory }, Some(warning)));
+        return Ok((reduced(image, memory), Some(warning)));
     }
     if !structure.progress.has_every_component() {
         return Err(malformed("the pixels of a component are missing"));
@@ -47,7 +52,7 @@ pub(super) fn decode(
         Decoders::Fastest => fastest_pixels(bytes, &structure, denominator)?,
         Decoders::Thorough => libjpeg::decode(bytes, &structure, denominator)?,
     };
-    Ok((Stored { image, memory }, None))
+    Ok((reduced(image, memory), None))
 }
 
 /// Checks a file without decoding its pixels, unless it has no proper end.

@@ -20,6 +20,8 @@ pub(super) fn of(format: PictureFormat, bytes: &[u8]) -> Orientation {
         PictureFormat::Tiff => places::tiff(bytes),
         // Pillow does not read a GIF file's XMP.
         PictureFormat::Gif | PictureFormat::Bmp => places::Metadata::default(),
+        // libheif turns them by the rule of their format, which Exif only repeats.
+        PictureFormat::Heic | PictureFormat::Avif => places::Metadata::default(),
     };
     let of_exif = found.exif.and_then(|exif| exif::orientation(&exif));
     // A tag with a value out of range means "as stored", and XMP is not asked.

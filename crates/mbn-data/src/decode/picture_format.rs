@@ -4,7 +4,9 @@ use std::fmt;
 
 use image::ImageFormat;
 
-/// Names of all formats, as messages list them.
+use super::heif;
+
+/// Names of all formats that need no library of the system, as messages list them.
 pub(crate) const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP, GIF or TIFF";
 
 /// A picture format that is read.
@@ -22,10 +24,14 @@ pub enum PictureFormat {
     Gif,
     /// Tagged Image File Format; only the first page is read.
     Tiff,
+    /// HEIC, which phones write; read if [`read_heif`](crate::read_heif) has loaded libheif. Only the primary picture is read.
+    Heic,
+    /// AVIF, read like HEIC.
+    Avif,
 }
 
 impl PictureFormat {
-    /// Every format.
+    /// Every format that needs no library of the system.
     pub const ALL: [Self; 6] = [
         Self::Png,
         Self::Jpeg,
@@ -41,6 +47,9 @@ impl PictureFormat {
         if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
             return Some(Self::Tiff);
         }
+        if let Some(format) = heif::recognise(bytes) {
+            return Some(format);
+        }
         match image::guess_format(bytes).ok()? {
             ImageFormat::Png => Some(Self::Png),
             ImageFormat::Jpeg => Some(Self::Jpeg),
@@ -54,7 +63,8 @@ impl PictureFormat {
 
     /// Whether files of any format have this extension, in upper or lower case.
     pub(crate) fn has_extension(extension: &str) -> bool {
-        let mut known = Self::ALL.iter().flat_map(|format| format.extensions());
+        let of_heif = [Self::Heic, Self::Avif].into_iter().filter(|_| heif::is_read());
+        let mut known = Self::ALL.into_iter().chain(of_heif).flat_map(Self::extensions);
         known.any(|known| known.eq_ignore_ascii_case(extension))
     }
 
@@ -66,6 +76,8 @@ impl PictureFormat {
             Self::Bmp => &["bmp"],
             Self::Gif => &["gif"],
             Self::Tiff => &["tif", "tiff"],
+            Self::Heic => &["heic", "heics", "heif", "heifs", "hif"],
+            Self::Avif => &["avif", "avifs"],
         }
     }
 }
@@ -79,6 +91,8 @@ impl fmt::Display for PictureFormat {
             Self::Bmp => "BMP",
             Self::Gif => "GIF",
             Self::Tiff => "TIFF",
+            Self::Heic => "HEIC",
+            Self::Avif => "AVIF",
         })
     }
 }

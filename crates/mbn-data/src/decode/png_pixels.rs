@@ -38,7 +38,7 @@ pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeEr
         None => opened.decode()?,
     };
     let image = rgb::from_dynamic(image);
-    Ok(Stored { image, memory })
+    Ok(Stored::whole(image, memory))
 }
 
 /// Reads the header and checks the size.

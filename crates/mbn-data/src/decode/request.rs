@@ -36,6 +36,19 @@ pub(super) struct Request {
 pub(super) struct Stored {
     pub image: RgbImage,
     pub memory: Reservation,
+    /// What its sides were divided by.
+    pub reduction: u8,
+}
+
+impl Stored {
+    /// A picture with all its pixels.
+    pub(super) fn whole(image: RgbImage, memory: Reservation) -> Self {
+        Self {
+            image,
+            memory,
+            reduction: 1,
+        }
+    }
 }
 
 impl Request {

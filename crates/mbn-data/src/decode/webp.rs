@@ -27,15 +27,12 @@ pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Stored, DecodeEr
     };
     // The canvas, and a copy if it is turned.
     request.file_bytes += 2 * rgb_bytes(size.0, size.1);
-    let Stored { image, memory } = image_crate::decode(PictureFormat::WebP, &file, &request)?;
+    let Stored { image, memory, .. } = image_crate::decode(PictureFormat::WebP, &file, &request)?;
     let mut canvas = RgbImage::new(size.0, size.1);
     for (x, y, pixel) in image.enumerate_pixels() {
         canvas.put_pixel(left + x, top + y, *pixel);
     }
-    Ok(Stored {
-        image: canvas,
-        memory,
-    })
+    Ok(Stored::whole(canvas, memory))
 }
 
 /// Checks a file without decoding its pixels.

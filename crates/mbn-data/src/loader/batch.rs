@@ -25,8 +25,8 @@ pub struct Batch {
     pub mixed: Option<f32>,
     /// Pictures that belong to the batch but cannot be used.
     pub unusable: Vec<Unusable>,
-    /// Whether this is a part of a batch of which no picture is left, and a file could not be read. If that is so of all parts, the
-    /// disk is likely gone; of a whole batch it is an error.
+    /// Whether this is a part of a batch of which no picture is left, a file could not be read, and neither can others of the source.
+    /// If no part has a picture left, the disk is likely gone; of a whole batch it is an error.
     pub is_unreadable: bool,
 }
 
@@ -85,6 +85,29 @@ impl Batch {
         }
         targets
     }
+
+    /// Like [`Batch::targets`], with what a picture's class adds to its row multiplied by the weight of that class. Each row sums to
+    /// the picture's weight, as from [`Batch::weights`].
+    ///
+    /// A mixed picture says something about two classes, and each part counts as much as its class does. If the whole row counted as
+    /// much as the picture, a common class would have a rare one's weight wherever the two are mixed.
+    ///
+    /// # Panics
+    /// If a label is not below `classes` or `class_weights.len()`.
+    pub fn weighted_targets(&self, classes: usize, smoothing: f32, class_weights: &[f32]) -> Vec<f32> {
+        let every = smoothing / classes as f32;
+        let mut targets = vec![0.0; self.labels.len() * classes];
+        for (index, row) in targets.chunks_exact_mut(classes).enumerate() {
+            for (label, share) in self.shares(index) {
+                let weight = share * class_weights[label as usize];
+                for (class, target) in (0..).zip(row.iter_mut()) {
+                    let own = if class == label { 1.0 - smoothing } else { 0.0 };
+                    *target += weight * (every + own);
+                }
+            }
+        }
+        targets
+    }
 }
 
 /// A picture as the network sees it, for display.
@@ -125,6 +148,35 @@ mod tests {
         for (found, expected) in found.iter().zip(expected.as_flattened()) {
             // Three roundings of values below one.
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    /// Two classes with the weights 1/2 and 4: the common one keeps its weight where a rare one is mixed in.
+    #[test]
+    fn each_class_of_a_mixed_picture_has_its_own_weight() {
+        let weights = [0.5, 4.0, 1.0];
+        let mixed = batch(&[0, 1], Some(0.75));
+        assert_eq!(
+            mixed.weighted_targets(3, 0.0, &weights),
+            [0.375, 1.0, 0.0, 0.125, 3.0, 0.0]
+        );
+        for (batch, smoothing) in [
+            (&mixed, 0.3),
+            (&batch(&[2, 1, 0], Some(0.6)), 0.1),
+            (&batch(&[1, 1, 0], None), 0.2),
+        ] {
+            let targets = batch.weighted_targets(3, smoothing, &weights);
+            for (row, weight) in targets.chunks(3).zip(batch.weights(&weights)) {
+                let sum: f32 = row.iter().sum();
+                assert!((sum - weight).abs() < 1e-6, "{sum} {weight}");
+            }
+        }
+        // Without mixing, a row is what it would be, times its weight.
+        let plain = batch(&[2, 1], None);
+        let rows = plain.targets(3, 0.1);
+        let expected = rows.iter().zip([1.0, 1.0, 1.0, 4.0, 4.0, 4.0]);
+        for (found, (target, weight)) in plain.weighted_targets(3, 0.1, &weights).iter().zip(expected) {
+            assert_eq!(*found, target * weight);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Makes any batch of an epoch, independently of the others.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +15,7 @@ use super::batch::{Batch, Unusable};
 use super::config::{BadPictures, LoaderConfig, Order};
 use super::error::LoaderError;
 use super::part::BatchPart;
+use super::second_look::can_read_others;
 use crate::augment::{Augment, erase, mix};
 use crate::decode::holding_memory;
 use crate::image_source::ImageSource;
@@ -41,6 +43,7 @@ pub(super) struct BatchBuilder {
     normalizer: Normalizer,
     augment: Option<Augment>,
     crops: bool,
+    broken: BTreeSet<usize>,
     bad_pictures: BadPictures,
     /// Number of batches that are ready or in progress ahead of the one in use.
     pub prefetch: usize,
@@ -69,6 +72,7 @@ impl BatchBuilder {
             normalizer: Normalizer::new(&preprocess),
             crops: config.crops && !config.augment.as_ref().is_some_and(Augment::changes_values),
             augment: config.augment.clone(),
+            broken: config.broken.clone(),
             bad_pictures: config.bad_pictures,
             prefetch: config.prefetch,
             cancelled: AtomicBool::new(false),
@@ -104,7 +108,9 @@ impl BatchBuilder {
             .augment
             .as_ref()
             .is_some_and(|augment| augment.mixing.is_on());
-        let planned = &self.part.of(&self.order[start..end], is_mixed)[..];
+        let mut planned = self.part.of(&self.order[start..end], is_mixed);
+        planned.retain(|index| !self.broken.contains(index));
+        let planned = &planned[..];
         let size = self.preprocess.size;
         let picture = 3 * size * size;
         let (mut images, mut crops) = (Vec::new(), None);
@@ -181,14 +187,16 @@ impl BatchBuilder {
                 _ => return Err(error),
             }
             if error.is_io() {
-                unreadable = unreadable.or(Some(error));
+                unreadable = unreadable.or_else(|| made.unusable.last().cloned());
             }
         }
-        // When a disk is gone, no picture is left. A part may be so small that one missing file empties it.
-        match unreadable.filter(|_| good.is_empty()) {
-            Some(error) if self.part.count == 1 => Err(error),
-            unreadable => {
-                made.is_unreadable = unreadable.is_some();
+        // When a disk is gone, no picture is left. A batch, or a part, may be so small that one missing file empties it.
+        let is_gone =
+            |_: &Unusable| good.is_empty() && !can_read_others(&*self.shared.source, &self.order, planned);
+        match unreadable.filter(is_gone) {
+            Some(picture) if self.part.count == 1 => Err(LoaderError::Gone(picture)),
+            gone => {
+                made.is_unreadable = gone.is_some();
                 Ok((good, made))
             }
         }
@@ -245,7 +253,7 @@ struct Made {
     places: Vec<usize>,
     /// The others.
     unusable: Vec<Unusable>,
-    /// Whether none could be made, one of them because its file could not be read.
+    /// Whether none could be made, one of them because its file could not be read, and others cannot be read either.
     is_unreadable: bool,
 }
 

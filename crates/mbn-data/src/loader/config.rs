@@ -42,6 +42,9 @@ pub struct LoaderConfig {
     pub drop_last: bool,
     /// Indices of pictures that are left out of every epoch. The others keep their random streams.
     pub without: BTreeSet<usize>,
+    /// Indices of pictures that are known not to be usable since the order of the batches was settled. Their batches lack them, and
+    /// they are not loaded.
+    pub broken: BTreeSet<usize>,
     /// What to do about other pictures that cannot be used.
     pub bad_pictures: BadPictures,
     /// Seed of the order and the augmentation.
@@ -68,6 +71,7 @@ impl LoaderConfig {
             order: Order::Shuffled,
             drop_last: true,
             without: BTreeSet::new(),
+            broken: BTreeSet::new(),
             bad_pictures: BadPictures::Fail,
             seed,
             preprocess,

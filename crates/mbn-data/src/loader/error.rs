@@ -48,12 +48,20 @@ pub enum LoaderError {
         #[source]
         source: ResizeError,
     },
+    /// No picture of a batch could be read, and neither could other files of the source: the disk is likely gone. Names one of them.
+    #[error("no image of a batch can be read, such as `{}`: {}", .0.path.display(), .0.reason)]
+    Gone(Unusable),
     /// A thread panicked, which is a bug.
     #[error("a decoding thread stopped unexpectedly; its message is above")]
     Stopped,
 }
 
 impl LoaderError {
+    /// Whether pictures are at fault: their files are gone, or hold what cannot be used.
+    pub fn is_of_pictures(&self) -> bool {
+        matches!(self, Self::Decode(_) | Self::Resize { .. } | Self::Gone(_))
+    }
+
     /// The picture `index` that cannot be used, if that is the error.
     pub(super) fn of_picture(&self, index: usize) -> Option<Unusable> {
         let (path, reason) = match self {

@@ -140,8 +140,12 @@ impl LeftOut {
             _ => format!("{} and {last}", first.join(", ")),
         };
         let verb = if first.is_empty() { "is" } else { "are" };
+        let by_libheif = match pictures.iter().any(|name| name == "HEIC" || name == "AVIF") {
+            true => "; `--libheif system` reads HEIC and AVIF where libheif is installed",
+            false => "",
+        };
         Some(format!(
-            "{names} {verb} not supported: convert such pictures to JPEG or PNG"
+            "{names} {verb} not supported: convert such pictures to JPEG or PNG{by_libheif}"
         ))
     }
 }

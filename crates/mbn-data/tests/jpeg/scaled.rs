@@ -67,9 +67,19 @@ fn a_large_file_is_reduced_to_what_is_needed_and_looks_alike() {
                     ..Preprocess::default()
                 };
                 let file = write(&picture, layout);
-                let full = decoded(&file, &DecodeOptions::default()).image;
+                let Decoded {
+                    image: full,
+                    reduction,
+                    ..
+                } = decoded(&file, &DecodeOptions::default());
+                assert_eq!(reduction, 1);
                 assert_eq!(full.dimensions(), (width as u32, height as u32));
-                let reduced = decoded(&file, &DecodeOptions::reduced_for(&preprocess)).image;
+                let Decoded {
+                    image: reduced,
+                    reduction,
+                    ..
+                } = decoded(&file, &DecodeOptions::reduced_for(&preprocess));
+                assert_eq!(usize::from(reduction), fraction);
                 let side = |side: usize| side.div_ceil(fraction) as u32;
                 assert_eq!(reduced.dimensions(), (side(width), side(height)));
                 let (full, reduced) = (

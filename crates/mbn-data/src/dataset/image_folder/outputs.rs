@@ -19,6 +19,8 @@ const PICTURES: [&str; 6] = [
 const WEIGHTS: [&str; 2] = ["safetensors", "onnx"];
 /// What a search for a learning rate and an evaluation write, which write no weights.
 const FIGURES: [&str; 2] = ["rates.csv", "evaluation.json"];
+/// What stands beside the pictures of a search that was interrupted before it wrote its figures.
+const SETTINGS: &str = "settings.toml";
 /// Names of the folders in which runs and weights lie unless the user names others.
 const USUAL: [&str; 2] = ["runs", "models"];
 /// Folders within folders that are looked into: `runs/GROUP/RUN`.
@@ -29,7 +31,7 @@ const DEPTH: usize = 3;
 enum Content {
     /// Neither results nor images.
     Neither,
-    /// Weights or figures, and no images but those beside them.
+    /// Weights or figures, or pictures of a run beside its settings, and no other images.
     Results,
     /// Images, or what cannot be read.
     Images,
@@ -55,6 +57,7 @@ fn content(dir: &Path, depth: usize) -> Content {
         return Content::Images;
     };
     let mut found = Content::Neither;
+    let (mut has_pictures, mut has_settings) = (false, false);
     for entry in entries {
         let Ok(path) = entry.map(|entry| entry.path()) else {
             return Content::Images;
@@ -68,8 +71,19 @@ fn content(dir: &Path, depth: usize) -> Content {
             Content::Results => found = Content::Results,
             Content::Neither => {}
         }
+        has_pictures |= is_picture_of_run(&path);
+        has_settings |= path.file_name() == Some(OsStr::new(SETTINGS)) && path.is_file();
     }
-    found
+    match has_pictures && has_settings {
+        true => Content::Results,
+        false => found,
+    }
+}
+
+/// Whether a file is named like a picture that a run writes.
+fn is_picture_of_run(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| PICTURES.iter().any(|picture| name == *picture))
 }
 
 fn content_of_folder(path: &Path, depth: usize) -> Content {
@@ -82,7 +96,7 @@ fn content_of_folder(path: &Path, depth: usize) -> Content {
 
 fn content_of_file(path: &Path) -> Content {
     let name = path.file_name().unwrap_or_default();
-    if Clutter::of_file(name).is_some() || PICTURES.iter().any(|picture| name == *picture) {
+    if Clutter::of_file(name).is_some() || is_picture_of_run(path) {
         return Content::Neither;
     }
     let is_figures = FIGURES.iter().any(|figures| name == *figures);

@@ -165,17 +165,68 @@ fn a_batch_of_files_that_are_gone_is_an_error() {
     std::fs::remove_file(folder.path().join("a/0.png")).unwrap();
     let made = batches(&loader, 0);
     assert_eq!(made.iter().map(|batch| batch.unusable.len()).sum::<usize>(), 1);
-    // One of the parts, each of a single picture, has nothing left, which is no error yet.
+    // One of the parts, each of a single picture, has nothing left. Nor has a batch of one picture. The disk is there.
     let made: Vec<_> = parts.iter().flat_map(|part| batches(part, 0)).collect();
-    let empty: Vec<_> = made.iter().filter(|part| part.is_unreadable).collect();
+    let empty: Vec<_> = made.iter().filter(|part| part.labels.is_empty()).collect();
     assert_eq!((made.len(), empty.len()), (8, 1));
-    assert!(empty[0].labels.is_empty() && empty[0].unusable.len() == 1);
+    assert!(!empty[0].is_unreadable && empty[0].unusable.len() == 1);
+    let single = LoaderConfig {
+        batch_size: 1,
+        ..config
+    };
+    let single = Loader::new(source, single).unwrap();
+    let made = batches(&single, 0);
+    assert_eq!(made.iter().filter(|batch| batch.labels.is_empty()).count(), 1);
+    // Nor is a whole class that was deleted all of it.
     std::fs::remove_dir_all(folder.path().join("a")).unwrap();
+    assert_eq!(
+        batches(&single, 0)
+            .iter()
+            .map(|batch| batch.labels.len())
+            .sum::<usize>(),
+        4
+    );
     std::fs::remove_dir_all(folder.path().join("b")).unwrap();
-    assert!(matches!(
-        loader.epoch(1).next(),
-        Some(Err(LoaderError::Decode(_)))
-    ));
+    for loader in [&loader, &single] {
+        let error = loader.epoch(1).next().unwrap().unwrap_err();
+        assert!(matches!(error, LoaderError::Gone(_)), "{error}");
+        let message = error.to_string();
+        assert!(
+            message.starts_with("no image of a batch can be read, such as `"),
+            "{message}"
+        );
+    }
+    let made: Vec<_> = parts.iter().map(|part| part.epoch(0).next().unwrap()).collect();
+    assert!(made.iter().all(|part| part.as_ref().unwrap().is_unreadable));
+}
+
+/// Their batches are what they are without them, mixed or not, and nobody looks for their files.
+#[test]
+fn pictures_that_are_known_to_be_broken_are_not_loaded() {
+    let mixed = Augment {
+        mixing: Mixing {
+            mixup: 1.0,
+            ..Mixing::default()
+        },
+        ..Augment::default()
+    };
+    for (augment, crops) in [
+        (Augment::default(), false),
+        (Augment::default(), true),
+        (mixed, false),
+    ] {
+        let config = skipping(&[]).with_augment(augment).with_crops(crops);
+        let found_broken = Loader::new(source(Some(BROKEN)), config.clone()).unwrap();
+        let known = source(Some(BROKEN));
+        let mut loader = Loader::new(known.clone(), config).unwrap();
+        loader.lack(&BTreeSet::from([BROKEN]));
+        let mut expected = batches(&found_broken, 1);
+        for batch in &mut expected {
+            batch.unusable.clear();
+        }
+        assert_eq!(batches(&loader, 1), expected);
+        assert_eq!(known.loads.load(std::sync::atomic::Ordering::Relaxed), 19);
+    }
 }
 
 #[test]

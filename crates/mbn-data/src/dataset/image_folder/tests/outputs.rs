@@ -46,6 +46,10 @@ fn folders_of_runs_and_weights_are_no_classes() {
         .map(|name| format!("tested/{name}"))
         .collect();
     let started = vec!["run1/state.safetensors".to_owned()];
+    // A search for a learning rate that was interrupted.
+    let interrupted = ["rates/augmented.png", "rates/settings.toml"]
+        .map(str::to_owned)
+        .to_vec();
     for (files, named) in [
         (run_in("run1"), "run1"),
         (run_in("runs/a_0.25"), "runs"),
@@ -61,6 +65,7 @@ fn folders_of_runs_and_weights_are_no_classes() {
         (of_search, "rates"),
         (of_evaluation, "tested"),
         (started, "run1"),
+        (interrupted, "rates"),
         (vec!["models/mobilenet_v1_0.25.safetensors".to_owned()], "models"),
         (
             vec!["export/small.onnx".to_owned(), "export/README.md".to_owned()],
@@ -95,6 +100,9 @@ fn folders_with_other_images_stay_classes() {
         &["c/best.safetensors", "c/1.png"][..],
         &["c/state.safetensors", "c/history.csv", "c/deep/1.jpg"],
         &["c/augmented.png", "c/curves.png"],
+        &["c/augmented.png", "c/settings.toml", "c/1.png"],
+        &["c/augmented.png", "c/notes.toml"],
+        &["c/1.png", "c/settings.toml"],
         &["runs/1.png"],
         &["models/car/1.png", "models/best.onnx"],
     ] {
