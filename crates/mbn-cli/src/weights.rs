@@ -10,6 +10,7 @@ use mbn_weights::{
 };
 
 use crate::conversion::{broken_checkpoint, other_kind, saved_model, tensorflow_checkpoint};
+use crate::one_network::one_network;
 use crate::{Hint, HubName, NamedFile, Overrides, Wanted, named_file, quote};
 
 /// Weights that a user named.
@@ -81,6 +82,7 @@ fn load_file(path: &Path, overrides: &Overrides, head: Head) -> Result<(Weights,
             for adaptation in &file.adaptations {
                 let level = match adaptation {
                     Adaptation::ForeignMetadata(_)
+                    | Adaptation::UnusedArguments(_)
                     | Adaptation::Outside(_)
                     | Adaptation::OtherClasses { .. } => log::Level::Warn,
                     _ => log::Level::Info,
@@ -124,13 +126,7 @@ fn taken(file: &WeightFile, overrides: &Overrides) -> Option<String> {
     parts.retain(|(_, options)| !options.is_empty());
     let text = |(source, options): (&Source, Vec<String>)| {
         let from = match source {
-            Source::Files(names) => {
-                let names = joined(names.iter().map(|name| format!("`{name}`")));
-                format!(
-                    "as {names} beside it {}",
-                    if names.contains(" and ") { "say" } else { "says" }
-                )
-            }
+            Source::Stated { files, arguments } => stated(files, arguments, file.family),
             Source::Family if file.family.is_empty() => "assumed".to_owned(),
             Source::Family => format!("assumed, as {} publishes its weights", file.family),
         };
@@ -142,6 +138,26 @@ fn taken(file: &WeightFile, overrides: &Overrides) -> Option<String> {
         family => format!("its tensors have the names of {family}; "),
     };
     (!texts.is_empty()).then(|| format!("{names}{}", texts.join("; ")))
+}
+
+/// Who says what a file does not say itself. A few arguments leave the rest to the library.
+fn stated(files: &[&str], arguments: &[&str], family: &str) -> String {
+    let quoted = |names: &[&str]| joined(names.iter().map(|name| format!("`{name}`")));
+    let mut sources = Vec::new();
+    if !files.is_empty() {
+        sources.push(format!("{} beside it", quoted(files)));
+    }
+    let mut rest = String::new();
+    if !arguments.is_empty() {
+        sources.push(format!("{} of its `args`", quoted(arguments)));
+        rest = format!(", the rest as {family} publishes its weights");
+    }
+    let verb = if files.len() + arguments.len() > 1 {
+        "say"
+    } else {
+        "says"
+    };
+    format!("as {} {verb}{rest}", sources.join(" and "))
 }
 
 fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
@@ -158,6 +174,7 @@ fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
         ),
         WeightsErrorKind::OtherKind(kind) => other_kind(path, *kind),
         WeightsErrorKind::Pickle(error) => broken_checkpoint(path, error),
+        WeightsErrorKind::Mismatch(error) => one_network(path, error),
         WeightsErrorKind::Malformed(_) | WeightsErrorKind::Io(_) => tensorflow_checkpoint(path),
         _ => None,
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use mbn_spec::text::{counted, joined, listed};
 
+use crate::shown::quoted;
+
 /// Names that a message lists before it counts the others.
 const NAMED: usize = 3;
 
@@ -38,6 +40,8 @@ pub enum Adaptation {
     },
     /// Entries of its metadata that have the names of ours and are another program's, as messages; they were not used.
     ForeignMetadata(Vec<String>),
+    /// What cannot be followed of the training script's arguments, which the checkpoint keeps, as messages.
+    UnusedArguments(Vec<String>),
     /// The configuration beside it describes this other network, and was not used.
     OtherConfig(String),
     /// The configuration beside it says that several classes may be right at once.
@@ -49,14 +53,17 @@ pub enum Adaptation {
 impl fmt::Display for Adaptation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Prefix(prefix) => write!(f, "the names of its tensors are taken without `{prefix}`"),
+            Self::Prefix(prefix) => {
+                let prefix = quoted(prefix);
+                write!(f, "the names of its tensors are taken without {prefix}")
+            }
             Self::LeftOut(names) => {
-                let named = listed(names.iter().map(|name| format!("`{name}`")), NAMED);
+                let named = listed(names.iter().map(|name| quoted(name)), NAMED);
                 let verb = if names.len() == 1 { "is" } else { "are" };
                 write!(f, "{named} {verb} left out, not being weights")
             }
             Self::Outside(names) => {
-                let named = listed(names.iter().map(|name| format!("`{name}`")), NAMED);
+                let named = listed(names.iter().map(|name| quoted(name)), NAMED);
                 let verb = if names.len() == 1 { "is" } else { "are" };
                 write!(f, "{named} {verb} left out, standing beside the network")
             }
@@ -72,15 +79,20 @@ impl fmt::Display for Adaptation {
             Self::OtherConfig(model) => {
                 write!(
                     f,
-                    "the `config.json` beside it describes `{model}` and is not used"
+                    "the `config.json` beside it describes {} and is not used",
+                    quoted(model)
                 )
+            }
+            Self::UnusedArguments(arguments) => {
+                write!(f, "{}, which is not used", arguments.join("; "))
             }
             Self::MultiLabel => f.write_str(
                 "the `config.json` beside it says that several classes may be right at once: a probability is the sigmoid of its logit",
             ),
             Self::UnknownProcessor(name) => write!(
                 f,
-                "the preprocessor's configuration beside it names the unknown type `{name}` and is read as most types are"
+                "the preprocessor's configuration beside it names the unknown type {} and is read as most types are",
+                quoted(name)
             ),
             Self::ForeignMetadata(entries) => write!(
                 f,

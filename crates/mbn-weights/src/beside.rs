@@ -63,6 +63,19 @@ impl Described {
     }
 }
 
+/// What the arguments of a training script say, which a checkpoint keeps beside the weights.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct FromArguments {
+    /// What they say, without names of files.
+    pub described: Described,
+    /// The arguments that say something about activation, epsilon or padding.
+    pub variant_fields: Vec<&'static str>,
+    /// The arguments that say something about the preprocessing.
+    pub preprocess_fields: Vec<&'static str>,
+    /// What of them cannot be followed, as messages.
+    pub unused: Vec<String>,
+}
+
 /// Notes that a file says something.
 fn note(files: &mut Vec<&'static str>, file: &'static str) {
     if !files.contains(&file) {

@@ -31,8 +31,13 @@ pub enum Taken {
 /// Where a part of the description comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// These files, in the folder of the weights.
-    Files(Vec<&'static str>),
+    /// What was written with the weights.
+    Stated {
+        /// These files, in their folder.
+        files: Vec<&'static str>,
+        /// These arguments of the script that trained them, which the checkpoint keeps.
+        arguments: Vec<&'static str>,
+    },
     /// What the library publishes, or the default.
     Family,
 }

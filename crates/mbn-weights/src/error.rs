@@ -11,6 +11,7 @@ use safetensors::SafeTensorError;
 use crate::beside::fields::BesideError;
 use crate::lookalikes::Lookalike;
 use crate::pickle::PickleError;
+use crate::shown::{escaped, quoted};
 
 /// Tensors of a kind of problem that a message names before it counts the others.
 const NAMED: usize = 3;
@@ -79,9 +80,25 @@ pub enum WeightsErrorKind {
     /// It is not safetensors, or is truncated.
     #[error("not a whole safetensors file: {0}")]
     Malformed(String),
-    /// Its metadata cannot be used.
-    #[error(transparent)]
-    Metadata(#[from] MetadataError),
+    /// It holds more tensors than any file with a MobileNetV1.
+    #[error("it holds {found} tensors, more than any file with a MobileNetV1 (limit {limit})")]
+    TooManyTensors {
+        /// Tensors found.
+        found: usize,
+        /// The most that are read.
+        limit: usize,
+    },
+    /// The name of a tensor is too long.
+    #[error("a tensor in it has a name of {found} bytes, expected at most {limit}")]
+    LongName {
+        /// Bytes of the name.
+        found: usize,
+        /// The most that are read.
+        limit: usize,
+    },
+    /// Its metadata cannot be used. What it says of its values is theirs.
+    #[error("{}", escaped(&.0.to_string()))]
+    Metadata(MetadataError),
     /// It holds a network that is easily taken for a MobileNetV1.
     #[error(transparent)]
     Lookalike(#[from] Lookalike),
@@ -105,6 +122,12 @@ impl WeightsErrorKind {
     }
 }
 
+impl From<MetadataError> for WeightsErrorKind {
+    fn from(error: MetadataError) -> Self {
+        Self::Metadata(error)
+    }
+}
+
 impl From<SafeTensorError> for WeightsErrorKind {
     fn from(error: SafeTensorError) -> Self {
         use SafeTensorError as E;
@@ -117,7 +140,8 @@ impl From<SafeTensorError> for WeightsErrorKind {
             }
             E::MetadataIncompleteBuffer => "its tensors do not end where the file ends".to_owned(),
             E::InvalidOffset(tensor) => {
-                format!("the place of tensor `{tensor}` overlaps another or has a gap")
+                let tensor = quoted(&tensor);
+                format!("the place of tensor {tensor} overlaps another or has a gap")
             }
             other => format!("its header contradicts itself ({other})"),
         })
@@ -140,6 +164,8 @@ pub enum Problem {
     Missing(String),
     /// The network has no tensor of this name.
     Unexpected(String),
+    /// There is a network under each of these prefixes.
+    Several(String, String),
     /// A sentence about a tensor or about the whole.
     Other(String),
 }
@@ -154,6 +180,10 @@ impl fmt::Display for MismatchError {
             match problem {
                 Problem::Missing(name) => missing.push(name),
                 Problem::Unexpected(name) => unexpected.push(name),
+                Problem::Several(one, other) => {
+                    let (one, other) = (place(one), place(other));
+                    parts.push(format!("the file holds one {one} and one {other}"));
+                }
                 Problem::Other(text) => parts.push(text.clone()),
             }
         }
@@ -177,6 +207,14 @@ impl fmt::Display for MismatchError {
     }
 }
 
+/// Where a network is in a file.
+fn place(prefix: &str) -> String {
+    match prefix {
+        "" => "without a prefix".to_owned(),
+        prefix => format!("under {}", quoted(prefix)),
+    }
+}
+
 /// The first names and the number of others, with the verb: `` `a`, `b` and 4 more are``.
 fn names(names: &[&String]) -> Option<String> {
     // One more name takes no more room than its number.
@@ -185,7 +223,7 @@ fn names(names: &[&String]) -> Option<String> {
     } else {
         NAMED
     };
-    let mut parts: Vec<_> = names.iter().take(shown).map(|name| format!("`{name}`")).collect();
+    let mut parts: Vec<_> = names.iter().take(shown).map(|name| quoted(name)).collect();
     if names.len() > shown {
         parts.push(format!("{} more", names.len() - shown));
     }

@@ -3,7 +3,7 @@
 mod amc;
 mod bubbliiiing;
 pub mod keras;
-mod pytorch;
+pub(crate) mod pytorch;
 mod pytorchcv;
 mod slim;
 mod stages;

@@ -1,5 +1,6 @@
 //! What a family of weight files is, and how a file of any family becomes a state dict.
 
+mod description;
 mod fit;
 mod stored;
 
@@ -10,10 +11,11 @@ use mbn_spec::text::counted;
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, TensorSpec, Variant};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use serde_json::{Map, Value};
 
-use crate::beside::Described;
 use crate::beside::fields::BesideError;
-use crate::contents::{Head, Source, Taken, WeightFile};
+use crate::beside::{Described, FromArguments};
+use crate::contents::{Head, WeightFile};
 use crate::error::Problem;
 use crate::views::Views;
 use crate::{Adaptation, MismatchError, Weights, WeightsErrorKind, values};
@@ -23,6 +25,9 @@ pub(crate) use stored::Stored;
 
 /// Reads a folder's description of the weights in it, given the usual preprocessing.
 type ReadBeside = fn(&Path, Preprocess) -> Result<Described, BesideError>;
+
+/// Reads the arguments of a training script, given the usual preprocessing.
+type ReadArguments = fn(&Map<String, Value>, Preprocess) -> Result<FromArguments, BesideError>;
 
 /// The names and layouts that one library uses, and the arithmetic and preprocessing that its weights expect.
 pub(crate) struct Family {
@@ -34,6 +39,8 @@ pub(crate) struct Family {
     pub preprocess: Option<fn(Alpha) -> Preprocess>,
     /// Reads what the library writes beside its weights, in the given folder. Starts from its usual preprocessing.
     pub beside: Option<ReadBeside>,
+    /// Reads the arguments of the library's training script, which its checkpoints keep. Starts from its usual preprocessing.
+    pub arguments: Option<ReadArguments>,
     /// A name in the file, as [`Family::stored`] writes it.
     pub plain_name: fn(&str) -> String,
     /// Where the file keeps a tensor; `None` for a counter, if the family has none.
@@ -45,6 +52,8 @@ pub(crate) struct Family {
 pub(crate) struct Context<'a> {
     /// The file's folder.
     pub folder: Option<&'a Path>,
+    /// The arguments of a training script that the file keeps.
+    pub arguments: Option<&'a Map<String, Value>>,
     /// Whether the file may lack the classifier.
     pub head: Head,
     /// Whether the file says that its metadata is this project's.
@@ -141,71 +150,6 @@ impl Family {
             taken: std::mem::take(taken),
             adaptations,
         })
-    }
-
-    /// Fills in what the tensors do not show and the file's metadata does not say: from the files beside it, else as the
-    /// library publishes its weights.
-    fn describe(
-        &self,
-        architecture: &mut Architecture,
-        metadata: &mut Metadata,
-        classes: Option<usize>,
-        context: &Context,
-        adaptations: &mut Vec<Adaptation>,
-        taken: &mut Vec<Taken>,
-    ) -> Result<(), WeightsErrorKind> {
-        let usual = self.preprocess.map(|usual| usual(architecture.alpha));
-        let described = match (self.beside, context.folder) {
-            (Some(read), Some(folder)) => read(folder, usual.unwrap_or_default())?,
-            _ => Described::default(),
-        };
-        if let Some(other) = &described.other_model {
-            adaptations.push(Adaptation::OtherConfig(other.clone()));
-        }
-        if let Some(name) = &described.unknown_processor {
-            adaptations.push(Adaptation::UnknownProcessor(name.clone()));
-        }
-        // Without a classifier there are no classes to speak of.
-        if described.multi_label && classes.is_some() {
-            metadata.multi_label = true;
-            adaptations.push(Adaptation::MultiLabel);
-        }
-        described.require_alpha(architecture.alpha)?;
-        let source = |files: &[&'static str]| match files {
-            [] => Source::Family,
-            files => Source::Files(files.to_vec()),
-        };
-        // A file of this project leaves out what is as usual: nothing is assumed about it.
-        let is_ours = self.name.is_empty() && metadata.alpha.is_some();
-        if metadata.preprocess.is_none() {
-            metadata.preprocess = described.preprocess.or(usual);
-            if !is_ours {
-                taken.push(Taken::Preprocess(source(&described.preprocess_files)));
-            }
-        }
-        if metadata.variant.is_none() {
-            architecture.variant = described.variant(self.variant);
-            if !is_ours {
-                taken.push(Taken::Variant(source(&described.variant_files)));
-            }
-        }
-        if metadata.classes.is_none()
-            && let Some(classes) = classes
-            && let Some((field, names)) = described.classes
-        {
-            if names.len() == classes {
-                metadata.classes = Some(names);
-                taken.push(Taken::Classes(source(&described.class_files)));
-            } else {
-                let names = names.len();
-                adaptations.push(Adaptation::OtherClasses {
-                    field,
-                    names,
-                    classes,
-                });
-            }
-        }
-        Ok(())
     }
 }
 

@@ -10,7 +10,8 @@ use safetensors::tensor::{SafeTensors, TensorView};
 
 use crate::contents::{Head, WeightFile};
 use crate::family::Context;
-use crate::pickle::{self, PickleError};
+use crate::pickle::{self, MAX_NAME_BYTES, MAX_TENSORS, PickleError};
+use crate::shown::escaped;
 use crate::{Adaptation, Weights, WeightsError, WeightsErrorKind, families};
 
 /// The largest weight or model file that is read: far above any MobileNetV1, far below what exhausts memory.
@@ -75,6 +76,7 @@ impl WeightFile {
         if pairs.is_some_and(|pairs| pairs.contains_key(STATE_METADATA)) {
             return Err(WeightsErrorKind::RunState);
         }
+        require_usual_size(header.tensors().keys().map(String::len))?;
         let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
         let (metadata, foreign, metadata_is_ours) = read_metadata(pairs.collect())?;
         let views = tensors
@@ -103,6 +105,7 @@ impl WeightFile {
             key,
             others,
             left_out,
+            arguments,
         } = checkpoint;
         let views = tensors
             .iter()
@@ -111,7 +114,11 @@ impl WeightFile {
                 Ok((name.clone(), view))
             })
             .collect::<Result<_, SafeTensorError>>()?;
-        let mut read = families::read(&views, Metadata::default(), context)?;
+        let context = Context {
+            arguments: Some(&arguments),
+            ..*context
+        };
+        let mut read = families::read(&views, Metadata::default(), &context)?;
         if key.is_some() || !others.is_empty() {
             read.adaptations.insert(0, Adaptation::Chosen { key, others });
         }
@@ -165,6 +172,19 @@ impl Weights {
     }
 }
 
+/// Refuses more tensors, or longer names, than a checkpoint may have: finding the network among them would take long.
+fn require_usual_size(lengths: impl ExactSizeIterator<Item = usize>) -> Result<(), WeightsErrorKind> {
+    let (found, limit) = (lengths.len(), MAX_TENSORS);
+    if found > limit {
+        return Err(WeightsErrorKind::TooManyTensors { found, limit });
+    }
+    let (found, limit) = (lengths.max().unwrap_or(0), MAX_NAME_BYTES);
+    match found > limit {
+        true => Err(WeightsErrorKind::LongName { found, limit }),
+        false => Ok(()),
+    }
+}
+
 /// The metadata of a file that any program may have written. What says that it is this project's must be readable; of other files
 /// the entries that are not of its form are another program's, with the names of ours, and come back as messages. The third is
 /// whether it says that it is this project's.
@@ -176,7 +196,7 @@ fn read_metadata(mut pairs: Vec<(&str, &str)>) -> Result<(Metadata, Vec<String>,
         pairs.retain(|pair| match Metadata::from_pairs([*pair]) {
             Ok(_) => true,
             Err(error) => {
-                foreign.push(error.to_string());
+                foreign.push(escaped(&error.to_string()));
                 false
             }
         });

@@ -22,13 +22,16 @@ mod published;
 mod quantized;
 #[cfg(test)]
 mod sample;
+mod shown;
 mod state_dict;
 mod values;
 mod views;
 
 pub use adaptation::Adaptation;
 pub use beside::fields::BesideError;
-pub use beside::model::{FromFile, StatedPreprocess, is_multi_label, model_classes, model_preprocess};
+pub use beside::model::{
+    FromFile, REGRESSION, StatedPreprocess, is_multi_label, is_regression, model_classes, model_preprocess,
+};
 pub use contents::{Head, Source, Taken, WeightFile};
 pub use error::{MismatchError, Problem, ValueError, WeightsError, WeightsErrorKind};
 pub use file::MAX_FILE_BYTES;

@@ -7,6 +7,7 @@ use safetensors::tensor::TensorView;
 
 use crate::error::Problem;
 use crate::family::Family;
+use crate::shown::quoted;
 use crate::views::Views;
 use crate::{Adaptation, MismatchError, values};
 
@@ -77,8 +78,12 @@ fn places<'n>(
 ) -> BTreeMap<Place<'n>, usize> {
     let mut found: BTreeMap<Place<'_>, usize> = BTreeMap::new();
     for (family, names) in plain.iter().enumerate() {
+        // A longer end of a name is no known one: without this, the time would grow with the square of a name's length.
+        let longest = known[family].iter().map(String::len).max().unwrap_or(0);
         for (_, name) in names.iter().enumerate().filter(|(at, _)| counted(*at)) {
-            let mut ends = name.char_indices().map(|(at, _)| name.split_at(at));
+            let first = name.len().saturating_sub(longest);
+            let starts = name.char_indices().map(|(at, _)| at).filter(|at| *at >= first);
+            let mut ends = starts.map(|at| name.split_at(at));
             if let Some((prefix, _)) = ends.find(|(_, end)| known[family].contains(*end)) {
                 *found.entry((family, prefix)).or_default() += 1;
             }
@@ -165,7 +170,7 @@ fn other_network(tensors: &Views, count: usize, family: &Family) -> MismatchErro
     let first = tensors
         .keys()
         .next()
-        .map_or(String::new(), |name| format!("; its first is `{name}`"));
+        .map_or(String::new(), |name| format!("; its first is {}", quoted(name)));
     let expected = format!("{}MobileNetV1", family.owner());
     let specs = Architecture::new(Alpha::One, 1).tensors();
     let example = specs
@@ -190,16 +195,9 @@ fn other_network(tensors: &Views, count: usize, family: &Family) -> MismatchErro
 }
 
 fn several_networks(one: &str, other: &str) -> MismatchError {
-    let place = |prefix: &str| match prefix {
-        "" => "without a prefix".to_owned(),
-        prefix => format!("under `{prefix}`"),
-    };
-    let (one, other) = (place(one), place(other));
     MismatchError {
         expected: "one MobileNetV1".to_owned(),
-        problems: vec![Problem::Other(format!(
-            "the file holds one {one} and one {other}"
-        ))],
+        problems: vec![Problem::Several(one.to_owned(), other.to_owned())],
     }
 }
 

@@ -10,14 +10,15 @@
 //! - `torch.DoubleStorage`, `FloatStorage`, `HalfStorage`, `BFloat16Storage`, `LongStorage`, `IntStorage`, `ShortStorage`,
 //!   `CharStorage`, `ByteStorage`, `BoolStorage`
 //!
-//! What stands beside a state dict, such as an optimiser, `argparse.Namespace` or NumPy scalars, may be made by any name. It
-//! stays data that nobody reads.
+//! What stands beside a state dict, such as an optimiser or NumPy scalars, may be made by any name. It stays data that nobody
+//! reads. Of `args`, a dictionary or an `argparse.Namespace`, the plain values come back as such.
 //!
 //! Time and memory are bounded by the size of the file, and by the constants of this module: no step recurses, each opcode
 //! adds at most one value, values are shared and never copied, and the bytes of all tensors together may not exceed the
 //! file's.
 
 mod archive;
+mod arguments;
 mod choice;
 mod error;
 mod machine;
@@ -28,12 +29,14 @@ use std::collections::BTreeMap;
 
 use mbn_files::FileKind;
 use safetensors::Dtype;
+use serde_json::{Map, Value};
 
 use archive::Archive;
 pub use choice::KEYS;
 pub use error::PickleError;
 use tensors::Gather;
-use values::shortened;
+
+use crate::shown::shortened;
 
 /// The largest pickle that is read. It holds names and shapes, no weights: a MobileNetV1's has 20 kB.
 const MAX_PICKLE_BYTES: usize = 8 << 20;
@@ -45,15 +48,15 @@ const MAX_VALUES: usize = 1 << 19;
 const MAX_ENTRIES: usize = 1 << 14;
 
 /// The most tensors of a state dict.
-const MAX_TENSORS: usize = 1 << 12;
+pub(crate) const MAX_TENSORS: usize = 1 << 12;
 
 /// The longest name of a tensor, in bytes.
-const MAX_NAME_BYTES: usize = 256;
+pub(crate) const MAX_NAME_BYTES: usize = 256;
 
 /// The most dimensions of a tensor.
 const MAX_DIMS: usize = 8;
 
-/// The state dict of a checkpoint.
+/// The state dict of a checkpoint. The keys are as a message shows them, without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The tensors by name.
@@ -62,9 +65,10 @@ pub struct Checkpoint {
     pub key: Option<String>,
     /// Keys of other state dicts in the checkpoint.
     pub others: Vec<String>,
-    /// Keys of entries of the state dict that are plain data and no tensors. These keys and those above are as a message
-    /// shows them, without control characters.
+    /// Names of entries of the state dict that are plain data and no tensors.
     pub left_out: Vec<String>,
+    /// The arguments that the training script kept in the checkpoint's `args`; empty if it did not.
+    pub arguments: Map<String, Value>,
 }
 
 /// A tensor, contiguous and row-major whatever its strides were.
@@ -103,7 +107,7 @@ pub fn read(file: &[u8]) -> Result<Checkpoint, PickleError> {
     for (name, value) in choice.entries {
         match gather.tensor(name, value)? {
             Some(tensor) => drop(tensors.insert(name.to_owned(), tensor)),
-            None => left_out.push(shortened(name)),
+            None => left_out.push(name.to_owned()),
         }
     }
     Ok(Checkpoint {
@@ -111,5 +115,6 @@ pub fn read(file: &[u8]) -> Result<Checkpoint, PickleError> {
         key: choice.key.map(shortened),
         others: choice.others.into_iter().map(shortened).collect(),
         left_out,
+        arguments: arguments::read(&values, root),
     })
 }

@@ -4,13 +4,10 @@
 #[allow(dead_code, reason = "each test program needs a part of it")]
 mod common;
 
-use std::collections::BTreeMap;
-
 use common::{
     Bool, Call, Dict, Float, Global, Int, List, New, Object, StateDict, Tuple, View, checkpoint, float_view,
-    floats, ints, pickled, row_major, text, values, zipped,
+    floats, ints, pickled, row_major, saved, text, values, weights, with, with_contents, zipped,
 };
-use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
 use mbn_weights::pickle::{Checkpoint, PickleError, read};
 use mbn_weights::{Adaptation, WeightFile, Weights, WeightsErrorKind};
 use proptest::prelude::*;
@@ -31,15 +28,6 @@ fn state_dict(first: usize) -> Object {
 /// Where the tensor `w` of a checkpoint was taken from.
 fn first(checkpoint: &Checkpoint) -> f32 {
     values(&checkpoint.tensors["w"])[0]
-}
-
-fn with(entries: Vec<(&str, Object)>) -> Object {
-    Dict(
-        entries
-            .into_iter()
-            .map(|(key, value)| (text(key), value))
-            .collect(),
-    )
 }
 
 #[test]
@@ -267,51 +255,19 @@ fn damage_is_found() {
     );
 }
 
-/// An alpha 0.25 network in which no two tensors hold the same values.
-fn weights() -> Weights {
-    let architecture = Architecture::new(Alpha::Quarter, 3);
-    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
-    for (i, spec) in architecture.tensors().into_iter().enumerate() {
-        let len = spec.shape.iter().product::<usize>();
-        match spec.kind {
-            TensorKind::Counter => drop(counters.insert(spec.name, i as i64)),
-            _ => drop(floats.insert(spec.name, (0..len).map(|j| (i * 31 + j) as f32 * 0.01).collect())),
-        }
-    }
-    Weights::new(architecture, Metadata::default(), floats, counters).unwrap()
-}
-
 /// A checkpoint gives the weights that the same tensors give as safetensors, whatever is around their names.
 #[test]
 fn a_network_is_the_same_from_either_format() {
     let weights = weights();
-    let (mut entries, mut contents) = (Vec::new(), Vec::new());
-    for spec in weights.architecture().tensors() {
-        let (class, bytes) = match spec.kind {
-            TensorKind::Counter => ("LongStorage", weights.counter(&spec.name).to_le_bytes().to_vec()),
-            _ => {
-                let values = weights.values(&spec.name).iter();
-                ("FloatStorage", values.flat_map(|v| v.to_le_bytes()).collect())
-            }
-        };
-        let key: &'static str = contents.len().to_string().leak();
-        let view = View {
-            class,
-            key,
-            ..float_view(&spec.shape)
-        };
-        entries.push((text(&format!("module.{}", spec.name)), view.object()));
-        contents.push((key, bytes));
-    }
+    let (mut entries, contents) = saved(&weights, |name| format!("module.{name}"));
     entries.push((text("step"), Int(7)));
     let object = with(vec![
         ("epoch", Int(3)),
         ("state_dict", StateDict(entries)),
         ("arch", text("mobilenet")),
     ]);
-    let contents: Vec<_> = contents.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
     for protocol in [2, 4] {
-        let file = checkpoint(&pickled(&object, protocol), &contents);
+        let file = with_contents(&pickled(&object, protocol), &contents);
         let read = WeightFile::from_bytes(&file).unwrap();
         assert_eq!(read.weights, weights);
         assert_eq!(read.weights.sha256(), weights.sha256());

@@ -1,36 +1,55 @@
-//! Fields of a JSON file, with errors that name the file and the field.
+//! Fields of a JSON file or of a checkpoint's arguments, with errors that name the place and the field.
 
-use std::io;
 use std::path::Path;
+use std::{fmt, io};
 
 use mbn_files::whole_file;
 use mbn_spec::{Activation, Interpolation};
 use serde_json::{Map, Value};
 
+use crate::shown::{quoted, shortened};
+
 /// The largest file that is read: class names of a few thousand classes take far less.
 const MAX_BYTES: u64 = 16 << 20;
 /// The largest number of pixels of a side.
 const MAX_SIDE: u64 = 8192;
-/// Characters of a value that an error shows.
-const SHOWN: usize = 60;
 
-/// A file beside the weights that describes them and cannot be used.
+/// What describes weights beside them, in a file or in the checkpoint, and cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{file}` beside it {problem}")]
+#[error("{place} {problem}")]
 pub struct BesideError {
-    file: &'static str,
+    place: Place,
     problem: String,
 }
 
 impl BesideError {
     pub(crate) fn new(file: &'static str, problem: String) -> Self {
-        Self { file, problem }
+        let place = Place::File(file);
+        Self { place, problem }
     }
 }
 
-/// An object in a file.
+/// Where fields are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In this file, in the folder of the weights.
+    File(&'static str),
+    /// In the arguments of the training script, which the checkpoint keeps.
+    Arguments,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => write!(f, "`{file}` beside it"),
+            Self::Arguments => f.write_str("`args` in it"),
+        }
+    }
+}
+
+/// An object in a file or in arguments.
 pub(super) struct Object {
-    file: &'static str,
+    place: Place,
     /// The fields that lead to it, each with a dot after it.
     path: String,
     fields: Map<String, Value>,
@@ -49,7 +68,7 @@ impl Object {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(fields)) => Ok(Some(Self {
-                file,
+                place: Place::File(file),
                 path: String::new(),
                 fields,
             })),
@@ -58,20 +77,33 @@ impl Object {
         }
     }
 
+    /// The arguments of a training script. Where nothing was given, its parser may leave an empty text.
+    pub fn of_arguments(arguments: &Map<String, Value>) -> Self {
+        let given = arguments.iter().filter(|(_, value)| value.as_str() != Some(""));
+        Self {
+            place: Place::Arguments,
+            path: String::new(),
+            fields: given.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        }
+    }
+
     /// The error for a value that cannot be used.
     pub fn wrong(&self, name: &str, expected: &str) -> BesideError {
-        let path = &self.path;
-        let Some(value) = self.fields.get(name).map(ToString::to_string) else {
-            return BesideError::new(self.file, format!("has no `{path}{name}`, expected {expected}"));
+        let field = quoted(&format!("{}{name}", self.path));
+        let problem = match self.fields.get(name) {
+            Some(value) => {
+                let value = shortened(&value.to_string());
+                format!("has {field} {value}, expected {expected}")
+            }
+            None => format!("has no {field}, expected {expected}"),
         };
-        let mut shown: String = value.chars().take(SHOWN).collect();
-        if shown.len() < value.len() {
-            shown.push_str("...");
-        }
-        BesideError::new(
-            self.file,
-            format!("has `{path}{name}` {shown}, expected {expected}"),
-        )
+        self.error(problem)
+    }
+
+    /// The error for values that cannot be used together.
+    pub fn error(&self, problem: String) -> BesideError {
+        let place = self.place;
+        BesideError { place, problem }
     }
 
     /// A field, unless it is missing or null.
@@ -105,7 +137,7 @@ impl Object {
     pub fn object(&self, name: &str) -> Result<Option<Self>, BesideError> {
         let object = self.get(name, "an object", Value::as_object)?;
         Ok(object.map(|fields| Self {
-            file: self.file,
+            place: self.place,
             path: format!("{}{name}.", self.path),
             fields: fields.clone(),
         }))
@@ -163,13 +195,16 @@ impl Object {
 
     /// Red, green and blue.
     pub fn channels(&self, name: &str) -> Result<Option<[f32; 3]>, BesideError> {
-        self.get(name, "three numbers", |value| {
-            let values: Option<Vec<f32>> = value
-                .as_array()?
-                .iter()
-                .map(|value| value.as_f64().map(|value| value as f32))
-                .collect();
-            values?.try_into().ok()
+        self.get(name, "three numbers", |value| floats(value)?.try_into().ok())
+    }
+
+    /// Red, green and blue, or one number for all of them.
+    pub fn channels_or_one(&self, name: &str) -> Result<Option<[f32; 3]>, BesideError> {
+        self.get(name, "one number or three", |value| {
+            match floats(value)?.as_slice() {
+                [one] => Some([*one; 3]),
+                three => three.try_into().ok(),
+            }
         })
     }
 
@@ -224,6 +259,14 @@ impl Object {
             }
         })
     }
+}
+
+/// A list of numbers, if it is one.
+fn floats(value: &Value) -> Option<Vec<f32>> {
+    let values = value.as_array()?.iter();
+    values
+        .map(|value| value.as_f64().map(|value| value as f32))
+        .collect()
 }
 
 /// A number of pixels, if it is one.

@@ -8,6 +8,7 @@ use super::fields::{BesideError, Object};
 use super::transformers::preprocessor;
 use super::{CONFIG, timm, transformers};
 
+pub use super::transformers::REGRESSION;
 pub use super::transformers::preprocessor::StatedPreprocess;
 
 /// What the files beside a model say about it, and which of them says it.
@@ -85,4 +86,13 @@ pub fn model_classes(folder: &Path) -> Result<Option<FromFile<Vec<String>>>, Bes
 pub fn is_multi_label(folder: &Path) -> Result<bool, BesideError> {
     let config = Object::read(folder, CONFIG)?;
     config.map_or(Ok(false), |config| transformers::is_multi_label(&config))
+}
+
+/// Whether the configuration of `folder` says that the values are measures of something, and no classes'.
+///
+/// # Errors
+/// [`BesideError`] if it cannot be used.
+pub fn is_regression(folder: &Path) -> Result<bool, BesideError> {
+    let config = Object::read(folder, CONFIG)?;
+    config.map_or(Ok(false), |config| transformers::is_regression(&config))
 }

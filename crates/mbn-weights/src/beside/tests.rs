@@ -335,6 +335,9 @@ fn models_of_any_network_are_described() {
     let problem = |config: &str| model::is_multi_label(folder(&[(CONFIG, config)]).path()).unwrap();
     assert!(problem(r#"{"problem_type": "multi_label_classification"}"#));
     assert!(!problem(r#"{"problem_type": "single_label_classification"}"#) && !problem("{}"));
+    let measures = |config: &str| model::is_regression(folder(&[(CONFIG, config)]).path()).unwrap();
+    assert!(measures(r#"{"problem_type": "regression"}"#));
+    assert!(!measures(r#"{"problem_type": "single_label_classification"}"#) && !measures("{}"));
 }
 
 #[test]

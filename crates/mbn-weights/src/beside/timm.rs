@@ -1,4 +1,6 @@
-//! timm: `config.json`, with `pretrained_cfg` or in the older flat form.
+//! timm: `config.json`, with `pretrained_cfg` or in the older flat form, and the arguments of its training script.
+
+pub(crate) mod arguments;
 
 use std::path::Path;
 
@@ -51,7 +53,7 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
         described.other_model = Some(other.to_owned());
         return Ok(described);
     }
-    require_average(&config)?;
+    require_average(&config, POOL)?;
     if let Some(args) = config.object("model_args")? {
         network(&args, &mut described)?;
     }
@@ -69,18 +71,18 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
     Ok(described)
 }
 
-/// Refuses features that are not averages of the last values.
-fn require_average(object: &Object) -> Result<(), BesideError> {
-    match object.text(POOL)? {
+/// Refuses features that are not averages of the last values, as `field` says.
+fn require_average(object: &Object, field: &str) -> Result<(), BesideError> {
+    match object.text(field)? {
         None | Some("avg" | "fast" | "fastavg") => Ok(()),
-        Some(_) => Err(object.wrong(POOL, "`avg`: the network averages")),
+        Some(_) => Err(object.wrong(field, "`avg`: the network averages")),
     }
 }
 
 /// Arguments with which the network was made. One that is not known here may make another network of the same tensors, as
 /// `aa_layer` does.
 fn network(args: &Object, described: &mut Described) -> Result<(), BesideError> {
-    require_average(args)?;
+    require_average(args, POOL)?;
     if args
         .positive("output_stride")?
         .is_some_and(|stride| stride != OUTPUT_STRIDE)
@@ -135,23 +137,9 @@ fn is_flat(config: &Object) -> Result<bool, BesideError> {
 
 /// What the configuration says, and timm's own default where it says nothing, as `timm.data.resolve_data_config` takes it.
 fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess, BesideError> {
-    let size = match config.whole_numbers("input_size")?.as_deref() {
-        None => usual.size,
-        Some([3, height, width]) if height == width => usize::try_from(*height).unwrap_or(usize::MAX),
-        Some(_) => return Err(config.wrong("input_size", "[3, size, size]")),
-    };
-    let part = config.positive("crop_pct")?.unwrap_or(CROP_PCT);
-    if part > 1.0 {
-        return Err(config.wrong("crop_pct", "a number above 0 and at most 1"));
-    }
-    // As timm computes it.
-    let shorter = (size as f64 / part).floor() as usize;
-    let resize = match config.text("crop_mode")? {
-        None | Some("center") => Resize::Crop,
-        Some("squash") if shorter == size => Resize::Square,
-        Some("squash") => return Err(config.wrong("crop_mode", "`center`, or `crop_pct` 1")),
-        Some(_) => return Err(config.wrong("crop_mode", "`center`")),
-    };
+    let size = input_size(config)?.unwrap_or(usual.size);
+    let shorter = shorter_side(size, crop_part(config)?.unwrap_or(CROP_PCT));
+    let resize = crop_mode(config, size, shorter)?;
     let imagenet = Preprocess::default();
     Ok(PartialPreprocess {
         size: Some(size),
@@ -164,4 +152,37 @@ fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess
         mean: config.channels("mean")?.or(Some(imagenet.mean)),
         std: config.channels("std")?.or(Some(imagenet.std)),
     })
+}
+
+/// The side of the square that the network takes.
+fn input_size(config: &Object) -> Result<Option<usize>, BesideError> {
+    match config.whole_numbers("input_size")?.as_deref() {
+        None => Ok(None),
+        Some([3, height, width]) if height == width => {
+            Ok(Some(usize::try_from(*height).unwrap_or(usize::MAX)))
+        }
+        Some(_) => Err(config.wrong("input_size", "[3, size, size]")),
+    }
+}
+
+/// The part of a side that the crop keeps.
+fn crop_part(config: &Object) -> Result<Option<f64>, BesideError> {
+    match config.positive("crop_pct")? {
+        Some(part) if part > 1.0 => Err(config.wrong("crop_pct", "a number above 0 and at most 1")),
+        part => Ok(part),
+    }
+}
+
+/// The side that the shorter one is resized to before the crop, as timm computes it.
+fn shorter_side(size: usize, part: f64) -> usize {
+    (size as f64 / part).floor() as usize
+}
+
+fn crop_mode(config: &Object, size: usize, shorter: usize) -> Result<Resize, BesideError> {
+    match config.text("crop_mode")? {
+        None | Some("center") => Ok(Resize::Crop),
+        Some("squash") if shorter == size => Ok(Resize::Square),
+        Some("squash") => Err(config.wrong("crop_mode", "`center`, or `crop_pct` 1")),
+        Some(_) => Err(config.wrong("crop_mode", "`center`")),
+    }
 }

@@ -13,6 +13,10 @@ use super::{CONFIG, Described, PREPROCESSOR, PROCESSOR, note};
 const MODEL_TYPE: &str = "mobilenet_v1";
 /// The field that names the classes.
 const ID2LABEL: &str = "id2label";
+/// The field that says what the values mean.
+const PROBLEM: &str = "problem_type";
+/// Value of the `problem_type` of a network whose values are measures of something, and no classes'.
+pub const REGRESSION: &str = "regression";
 /// Channels of the narrowest layer, the stem, for each quarter of the width multiplier.
 const STEM_QUARTER: f64 = 32.0;
 
@@ -104,7 +108,12 @@ fn network(config: &Object, described: &mut Described) -> Result<(), BesideError
 
 /// Whether several classes may be right at once, in a configuration of any network.
 pub(super) fn is_multi_label(config: &Object) -> Result<bool, BesideError> {
-    Ok(config.text("problem_type")? == Some(MULTI_LABEL))
+    Ok(config.text(PROBLEM)? == Some(MULTI_LABEL))
+}
+
+/// Whether the values are no classes', in a configuration of any network.
+pub(super) fn is_regression(config: &Object) -> Result<bool, BesideError> {
+    Ok(config.text(PROBLEM)? == Some(REGRESSION))
 }
 
 /// The class names of a configuration of any network.

@@ -15,6 +15,7 @@ pub(crate) static FAMILY: Family = Family {
     },
     preprocess: Some(imagenet_and_cropped),
     beside: None,
+    arguments: None,
     plain_name: str::to_owned,
     stored,
 };

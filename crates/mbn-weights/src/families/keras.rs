@@ -20,6 +20,7 @@ pub(crate) static FAMILY: Family = Family {
     // than the whole picture squeezed.
     preprocess: Some(half_and_cropped),
     beside: None,
+    arguments: None,
     plain_name,
     stored,
 };

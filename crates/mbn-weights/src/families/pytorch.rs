@@ -9,6 +9,7 @@ pub(crate) static FAMILY: Family = Family {
     variant: Variant::PYTORCH,
     preprocess: None,
     beside: None,
+    arguments: None,
     plain_name: str::to_owned,
     stored,
 };

@@ -12,6 +12,7 @@ pub(crate) static FAMILY: Family = Family {
     variant: Variant::PYTORCH,
     preprocess: Some(imagenet_and_cropped),
     beside: None,
+    arguments: None,
     plain_name: str::to_owned,
     stored,
 };

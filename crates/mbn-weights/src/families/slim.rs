@@ -11,6 +11,7 @@ pub(crate) static FAMILY: Family = Family {
     variant: transformers::VARIANT,
     preprocess: Some(half_and_cropped),
     beside: None,
+    arguments: None,
     plain_name: |name| name.strip_suffix(":0").unwrap_or(name).to_owned(),
     stored,
 };

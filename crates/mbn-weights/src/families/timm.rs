@@ -16,6 +16,7 @@ pub(crate) static FAMILY: Family = Family {
     },
     preprocess: Some(preprocess),
     beside: Some(beside::read),
+    arguments: Some(beside::arguments::read),
     plain_name: str::to_owned,
     stored,
 };

@@ -22,6 +22,7 @@ pub(crate) static FAMILY: Family = Family {
     variant: VARIANT,
     preprocess: Some(preprocess),
     beside: Some(beside::read),
+    arguments: None,
     plain_name: str::to_owned,
     stored: |spec| stored(spec, "mobilenet_v1."),
 };
@@ -32,6 +33,7 @@ pub(crate) static BACKBONE: Family = Family {
     variant: VARIANT,
     preprocess: Some(preprocess),
     beside: Some(beside::read),
+    arguments: None,
     plain_name: str::to_owned,
     stored: |spec| match spec.role {
         TensorRole::ClassifierWeight | TensorRole::ClassifierBias => None,

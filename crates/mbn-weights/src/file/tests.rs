@@ -160,3 +160,60 @@ fn metadata_of_other_programs_is_named_and_not_used() {
         );
     }
 }
+
+#[test]
+fn names_that_are_too_long_or_too_many_are_refused() {
+    let read = |names: &[String]| {
+        let bytes = [0; 4];
+        let views = names.iter().map(|name| {
+            (
+                name,
+                TensorView::new(safetensors::Dtype::F32, vec![1], &bytes).unwrap(),
+            )
+        });
+        let file = safetensors::serialize(views, None).unwrap();
+        Weights::from_bytes(&file).unwrap_err().to_string()
+    };
+    assert_eq!(
+        read(&["a".to_owned(), "b".repeat(257)]),
+        "a tensor in it has a name of 257 bytes, expected at most 256"
+    );
+    assert!(read(&["b".repeat(256)]).contains("none of the 1 has a name from the network"));
+    let many: Vec<_> = (0..4097).map(|i| i.to_string()).collect();
+    assert_eq!(
+        read(&many),
+        "it holds 4097 tensors, more than any file with a MobileNetV1 (limit 4096)"
+    );
+}
+
+/// What is wrong with a value of the metadata may repeat it.
+#[test]
+fn values_of_metadata_do_not_forge_lines_of_messages() {
+    let weights = sample(2);
+    let tensors = weights.tensor_bytes();
+    let views = || {
+        let views = tensors.iter();
+        views.map(|(n, (d, s, b))| (n, TensorView::new(*d, s.clone(), b).unwrap()))
+    };
+    let read = |architecture: &str| {
+        let pairs = [
+            ("architecture".to_owned(), architecture.to_owned()),
+            (
+                "variant".to_owned(),
+                "{\"activation\": \"x\\u001b\\nerror: forged\"}".to_owned(),
+            ),
+        ];
+        WeightFile::from_bytes(&safetensors::serialize(views(), Some(pairs.into())).unwrap())
+    };
+    let foreign = read("a\nb").unwrap().adaptations;
+    assert_eq!(foreign.len(), 1);
+    for text in [
+        foreign[0].to_string(),
+        read(ARCHITECTURE).unwrap_err().to_string(),
+    ] {
+        assert!(
+            text.contains("forged") && !text.contains(char::is_control),
+            "{text:?}"
+        );
+    }
+}

@@ -186,3 +186,45 @@ fn every_float_type_is_converted_and_named() {
     let mut pairs = file.weights.values(name).iter().zip(weights.values(name));
     assert!(pairs.all(close));
 }
+
+/// A name of the file is whatever its author wants.
+#[test]
+fn names_do_not_forge_lines_of_messages() {
+    const FORGED: &str = "x\u{1b}[31m\nerror: forged";
+    let weights = sample(3);
+    let scalar = (Dtype::F32, vec![], vec![0; 4]);
+    let row = (Dtype::F32, vec![3], vec![0; 12]);
+    let other: Tensors = [(FORGED.to_owned(), row.clone())].into();
+    let mut unexpected = renamed(&weights, str::to_owned);
+    unexpected.insert(FORGED.to_owned(), row.clone());
+    let mut two = renamed(&weights, |name| format!("{FORGED}{name}"));
+    two.extend(renamed(&weights, str::to_owned));
+    let mut kept = renamed(&weights, |name| format!("{FORGED}.{name}"));
+    kept.insert(format!("{FORGED}.n"), scalar);
+    kept.insert(FORGED.replace('x', "y"), row);
+    let adaptations = read(&kept).unwrap().adaptations;
+    assert_eq!(adaptations.len(), 3, "{adaptations:?}");
+    let texts = adaptations.iter().map(ToString::to_string);
+    for text in texts.chain([message(&other), message(&unexpected), message(&two)]) {
+        assert!(!text.contains(char::is_control), "{text:?}");
+        assert!(text.contains("\\u{1b}[31m\\nerror: forged"), "{text}");
+    }
+}
+
+/// The time to find the network grows with the length of a name, not with its square.
+#[test]
+fn only_ends_of_a_name_that_may_be_known_are_tried() {
+    let weights = sample(3);
+    let long = "a.".repeat(100_000);
+    let tensors = renamed(&weights, |name| format!("{long}{name}"));
+    let views: Views = tensors
+        .iter()
+        .map(|(name, (dtype, shape, bytes))| {
+            let view = TensorView::new(*dtype, shape.clone(), bytes).unwrap();
+            (name.clone(), view)
+        })
+        .collect();
+    // With all ends of all names, this takes an hour.
+    let located = locate(&views, &[&crate::families::pytorch::FAMILY]).unwrap();
+    assert_eq!(located.adaptations, [Adaptation::Prefix(long)]);
+}

@@ -6,8 +6,8 @@ use std::io::Cursor;
 use memchr::memmem;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::values::shortened;
 use super::{MAX_ENTRIES, MAX_PICKLE_BYTES, PickleError};
+use crate::shown::shortened;
 
 /// What begins each entry of a zip's directory.
 const DIRECTORY_ENTRY: &[u8] = b"PK\x01\x02";

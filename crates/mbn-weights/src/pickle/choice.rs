@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::tensors::is_tensor;
-use super::values::{Id, Value, Values, shortened};
+use super::values::{Id, Value, Values};
 use super::{MAX_NAME_BYTES, MAX_TENSORS, PickleError};
+use crate::shown::quoted;
 
 /// Keys of a state dict, the preferred first: a moving average is what a training script evaluates. One with less than half as many
 /// tensors as another holds no network.
@@ -109,10 +110,6 @@ fn described(values: &Values, entries: &[(Id, Id)]) -> Vec<String> {
         _ => quoted(key),
     };
     named.take(NAMED).map(describe).collect()
-}
-
-fn quoted(key: &str) -> String {
-    format!("`{}`", shortened(key))
 }
 
 /// A state dict's entries by name. A later entry of the same name replaces an earlier one.

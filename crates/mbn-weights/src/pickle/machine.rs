@@ -35,9 +35,9 @@ struct Machine<'a> {
     /// Heights of the stack.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
-    /// The values of which nothing is kept, made once.
+    /// Values of which nothing more is kept, made once.
     none: Id,
-    boolean: Id,
+    booleans: [Id; 2],
     number: Id,
     bytes: Id,
     list: Id,
@@ -48,8 +48,9 @@ impl<'a> Machine<'a> {
     fn new(data: &'a [u8]) -> Self {
         let mut values = Values::default();
         let mut other = |kind| values.add(Value::Other(kind));
-        let (none, boolean, number) = (other("None"), other("a boolean"), other("a number"));
-        let (bytes, list, set) = (other("bytes"), other("a list"), other("a set"));
+        let (none, number, bytes) = (other("None"), other("a number"), other("bytes"));
+        let (list, set) = (other("a list"), other("a set"));
+        let booleans = [false, true].map(|value| values.add(Value::Bool(value)));
         Self {
             data,
             at: 0,
@@ -59,7 +60,7 @@ impl<'a> Machine<'a> {
             marks: Vec::new(),
             memo: HashMap::new(),
             none,
-            boolean,
+            booleans,
             number,
             bytes,
             list,
@@ -83,7 +84,8 @@ impl<'a> Machine<'a> {
                 self.push(top)
             }
             b'N' => self.push(self.none),
-            0x88 | 0x89 => self.push(self.boolean),
+            0x88 => self.push(self.booleans[1]),
+            0x89 => self.push(self.booleans[0]),
             b'J' => {
                 let value = i32::from_le_bytes(self.array()?);
                 self.add(Value::Int(value.into()))
@@ -105,8 +107,8 @@ impl<'a> Machine<'a> {
                 self.long(length)
             }
             b'G' => {
-                self.take(8)?;
-                self.push(self.number)
+                let value = f64::from_be_bytes(self.array()?);
+                self.add_detail(Value::Float(value), self.number)
             }
             0x8c | b'U' => {
                 let length = self.byte()?.into();
@@ -180,6 +182,15 @@ impl<'a> Machine<'a> {
     fn add(&mut self, value: Value<'a>) -> Result<(), PickleError> {
         let id = self.make(value)?;
         self.push(id)
+    }
+
+    /// Adds and pushes a value that no tensor is made from. Training scripts may save any number of these: once half of all
+    /// values are made, nothing is kept of further ones but their kind, so that the tensors can still be read.
+    fn add_detail(&mut self, value: Value<'a>, kind: Id) -> Result<(), PickleError> {
+        match self.values.len() < MAX_VALUES / 2 {
+            true => self.add(value),
+            false => self.push(kind),
+        }
     }
 
     fn make(&mut self, value: Value<'a>) -> Result<Id, PickleError> {

@@ -3,8 +3,9 @@
 use safetensors::Dtype;
 
 use super::archive::Archive;
-use super::values::{Id, Value, Values, shortened};
+use super::values::{Id, Value, Values};
 use super::{MAX_DIMS, PickleError, Tensor};
+use crate::shown::shortened;
 
 /// What makes a tensor of a storage.
 const REBUILD_TENSOR: (&str, &str) = ("torch._utils", "_rebuild_tensor_v2");
@@ -66,7 +67,7 @@ impl<'v, 'a> Gather<'v, 'a> {
             _ => return Ok(None),
         }
         let not_tensor = |id| PickleError::NotTensor {
-            name: name.to_owned(),
+            name: shortened(name),
             found: self.values.describe(id),
         };
         let args = match self.values.call(id) {
@@ -82,12 +83,12 @@ impl<'v, 'a> Gather<'v, 'a> {
             _ => return Err(not_tensor(id)),
         };
         let problem = |problem: String| PickleError::Tensor {
-            name: name.to_owned(),
+            name: shortened(name),
             problem,
         };
         if let Some(flags) = self.flags(args) {
             return Err(PickleError::Flagged {
-                name: name.to_owned(),
+                name: shortened(name),
                 flags,
             });
         }

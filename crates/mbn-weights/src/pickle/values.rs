@@ -1,5 +1,9 @@
 //! What a pickle makes, as plain data: every value once, referred to by its place.
 
+use std::collections::HashMap;
+
+use crate::shown::quoted;
+
 /// The place of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Id(u32);
@@ -7,11 +11,14 @@ pub(super) struct Id(u32);
 /// A value of the pickle, which borrows its text.
 #[derive(Debug)]
 pub(super) enum Value<'a> {
-    /// Something that no tensor is made from; nothing but its kind is kept.
+    /// Something of which nothing but its kind is kept.
     Other(&'static str),
+    Bool(bool),
     Int(i64),
+    Float(f64),
     Text(&'a str),
     Tuple(Box<[Id]>),
+    List(Vec<Id>),
     /// Entries in the order they were set; a later one replaces an earlier one of the same key.
     Dict(Vec<(Id, Id)>),
     /// A module's name and a name in it.
@@ -24,25 +31,41 @@ pub(super) enum Value<'a> {
 
 /// All values of a pickle.
 #[derive(Debug, Default)]
-pub(super) struct Values<'a>(Vec<Value<'a>>);
+pub(super) struct Values<'a> {
+    made: Vec<Value<'a>>,
+    /// What objects that a call would make are then given as their state, by the call.
+    states: HashMap<Id, Id>,
+}
 
 impl<'a> Values<'a> {
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.made.len()
     }
 
     /// Adds a value. There are far fewer than 2^32.
     pub fn add(&mut self, value: Value<'a>) -> Id {
-        self.0.push(value);
-        Id((self.0.len() - 1) as u32)
+        self.made.push(value);
+        Id((self.made.len() - 1) as u32)
     }
 
     pub fn get(&self, id: Id) -> &Value<'a> {
-        &self.0[id.0 as usize]
+        &self.made[id.0 as usize]
     }
 
     pub fn get_mut(&mut self, id: Id) -> &mut Value<'a> {
-        &mut self.0[id.0 as usize]
+        &mut self.made[id.0 as usize]
+    }
+
+    /// Notes the state of an object that a call would make. That of others says nothing: of a state dict it is `_metadata`.
+    pub fn set_state(&mut self, object: Id, state: Id) {
+        if let Value::Call(..) = self.get(object) {
+            self.states.insert(object, state);
+        }
+    }
+
+    /// What an object made by a call was given as its state.
+    pub fn state(&self, object: Id) -> Option<Id> {
+        self.states.get(&object).copied()
     }
 
     pub fn text(&self, id: Id) -> Option<&'a str> {
@@ -86,14 +109,16 @@ impl<'a> Values<'a> {
     /// A value in a few words, for messages.
     pub fn describe(&self, id: Id) -> String {
         let named = |what: &str, (module, name): (&str, &str)| {
-            let name = format!("{module}.{name}");
-            format!("{what} `{}`", shortened(&name))
+            format!("{what} {}", quoted(&format!("{module}.{name}")))
         };
         match self.get(id) {
             Value::Other(kind) => (*kind).to_owned(),
+            Value::Bool(_) => "a boolean".to_owned(),
             Value::Int(_) => "an integer".to_owned(),
+            Value::Float(_) => "a number".to_owned(),
             Value::Text(_) => "a string".to_owned(),
             Value::Tuple(_) => "a tuple".to_owned(),
+            Value::List(_) => "a list".to_owned(),
             Value::Dict(_) => "a dictionary".to_owned(),
             Value::Persistent(_) => "a storage".to_owned(),
             Value::Global(..) => self
@@ -105,15 +130,5 @@ impl<'a> Values<'a> {
                 named("an object made by", global)
             }),
         }
-    }
-}
-
-/// Text of the file for a message: no control characters, and not too long.
-pub(super) fn shortened(text: &str) -> String {
-    const SHOWN: usize = 100;
-    let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    match text.chars().nth(SHOWN) {
-        Some(_) => format!("{shown}..."),
-        None => shown,
     }
 }

@@ -1,7 +1,10 @@
 //! Writes PyTorch checkpoints: a small pickler, and the zip around it.
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 
+use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
+use mbn_weights::Weights;
 use mbn_weights::pickle::Tensor;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -278,4 +281,60 @@ pub fn float_view(shape: &[usize]) -> View {
 pub fn values(tensor: &Tensor) -> Vec<f32> {
     let values = tensor.bytes.as_chunks().0.iter();
     values.map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+/// A dictionary with these keys.
+pub fn with(entries: Vec<(&str, Object)>) -> Object {
+    Dict(
+        entries
+            .into_iter()
+            .map(|(key, value)| (text(key), value))
+            .collect(),
+    )
+}
+
+/// An alpha 0.25 network in which no two tensors hold the same values.
+pub fn weights() -> Weights {
+    let architecture = Architecture::new(Alpha::Quarter, 3);
+    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
+    for (i, spec) in architecture.tensors().into_iter().enumerate() {
+        let len = spec.shape.iter().product::<usize>();
+        match spec.kind {
+            TensorKind::Counter => drop(counters.insert(spec.name, i as i64)),
+            _ => drop(floats.insert(spec.name, (0..len).map(|j| (i * 31 + j) as f32 * 0.01).collect())),
+        }
+    }
+    Weights::new(architecture, Metadata::default(), floats, counters).unwrap()
+}
+
+/// Entries of a state dict, and the bytes of the storages that they are views on.
+pub type Saved = (Vec<(Object, Object)>, Vec<(&'static str, Vec<u8>)>);
+
+/// The entries of a state dict with these weights, under other names, and the storages that they are views on.
+pub fn saved(weights: &Weights, rename: impl Fn(&str) -> String) -> Saved {
+    let (mut entries, mut contents) = (Vec::new(), Vec::new());
+    for spec in weights.architecture().tensors() {
+        let (class, bytes) = match spec.kind {
+            TensorKind::Counter => ("LongStorage", weights.counter(&spec.name).to_le_bytes().to_vec()),
+            _ => {
+                let values = weights.values(&spec.name).iter();
+                ("FloatStorage", values.flat_map(|v| v.to_le_bytes()).collect())
+            }
+        };
+        let key: &'static str = contents.len().to_string().leak();
+        let view = View {
+            class,
+            key,
+            ..float_view(&spec.shape)
+        };
+        entries.push((text(&rename(&spec.name)), view.object()));
+        contents.push((key, bytes));
+    }
+    (entries, contents)
+}
+
+/// A checkpoint of a pickle and the storages of [`saved`].
+pub fn with_contents(pickle: &[u8], contents: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
+    let contents: Vec<_> = contents.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
+    checkpoint(pickle, &contents)
 }

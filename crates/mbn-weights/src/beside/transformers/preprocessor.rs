@@ -10,9 +10,8 @@ const TO_ONE: f64 = 1.0 / 255.0;
 /// Relative rounding of a factor that is written in decimals.
 const ROUNDING: f64 = 1e-6;
 /// Steps that change the picture in a way that there is no option for.
-const NO_STEPS: [&str; 9] = [
-    // Blue before red, and a value range that depends on another step.
-    "do_flip_channel_order",
+const NO_STEPS: [&str; 8] = [
+    // A value range that depends on another step.
     "rescale_offset",
     "do_grayscale",
     "do_pad",
@@ -23,11 +22,16 @@ const NO_STEPS: [&str; 9] = [
     "use_square_size",
 ];
 
+/// The step that puts blue before red.
+const FLIP: &str = "do_flip_channel_order";
+
 /// The preprocessing that a file beside a model describes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatedPreprocess {
     /// What it says.
     pub preprocess: PartialPreprocess,
+    /// The channels are blue, green and red.
+    pub blue_first: bool,
     /// The type of processor that it names, if that is unknown and read as most types are.
     pub unknown_type: Option<String>,
 }
@@ -36,6 +40,7 @@ impl From<PartialPreprocess> for StatedPreprocess {
     fn from(preprocess: PartialPreprocess) -> Self {
         Self {
             preprocess,
+            blue_first: false,
             unknown_type: None,
         }
     }
@@ -53,7 +58,7 @@ pub(in crate::beside) fn read(
         Found::Known(known) => Some(*known),
         Found::Unknown(_) | Found::Unnamed => None,
     };
-    require_steps(config, known)?;
+    require_steps(config)?;
     let mut stated = match known {
         Some(known) => resizing(config, known)?,
         None => unnamed_resizing(config)?,
@@ -63,6 +68,7 @@ pub(in crate::beside) fn read(
     (stated.mean, stated.std) = normalising(config, known, usual)?;
     Ok(StatedPreprocess {
         preprocess: stated,
+        blue_first: flips(config, known)?,
         unknown_type: match found {
             Found::Unknown(name) => Some(name),
             Found::Known(_) | Found::Unnamed => None,
@@ -71,27 +77,29 @@ pub(in crate::beside) fn read(
 }
 
 /// Refuses what a processor leaves out or does besides.
-fn require_steps(config: &Object, known: Option<&Processor>) -> Result<(), BesideError> {
+fn require_steps(config: &Object) -> Result<(), BesideError> {
     for step in ["do_resize", "do_rescale"] {
         if config.boolean(step)? == Some(false) {
             return Err(config.wrong(step, "true"));
         }
     }
     for step in NO_STEPS {
-        let is_done = config.boolean(step)?;
-        if is_done == Some(true) {
+        if config.boolean(step)? == Some(true) {
             return Err(config.wrong(step, "false"));
-        }
-        if let Some(known) = known
-            && is_done.is_none()
-            && known.steps == Steps::MobileVit
-            && step == "do_flip_channel_order"
-        {
-            let name = known.name;
-            return Err(config.wrong(step, &format!("false, since {name} takes true without it")));
         }
     }
     Ok(())
+}
+
+/// Whether a processor puts blue before red, as its last step.
+fn flips(config: &Object, known: Option<&Processor>) -> Result<bool, BesideError> {
+    let is_asked = config.boolean(FLIP)?;
+    match known.map(|known| known.steps) {
+        Some(Steps::MobileVit) => Ok(is_asked.unwrap_or(true)),
+        // No other type is known to have the step, nor where it would stand among the others.
+        _ if is_asked == Some(true) => Err(config.wrong(FLIP, "false")),
+        _ => Ok(false),
+    }
 }
 
 /// A value for each of red, green and blue.

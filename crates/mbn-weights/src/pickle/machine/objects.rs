@@ -8,14 +8,21 @@ impl Machine<'_> {
     /// Runs an instruction that makes or fills a value of other values, or numbers one.
     pub(super) fn step_of_objects(&mut self, code: u8) -> Result<(), PickleError> {
         match code {
-            b']' => self.push(self.list),
-            b'a' => self.pop().map(drop),
-            b'e' | 0x90 => self.pop_to_mark().map(drop),
+            b']' => self.add_detail(Value::List(Vec::new()), self.list),
+            b'a' => {
+                let item = self.pop()?;
+                self.append(&[item])
+            }
+            b'e' => {
+                let items = self.pop_to_mark()?;
+                self.append(&items)
+            }
             b'l' => {
-                self.pop_to_mark()?;
-                self.push(self.list)
+                let items = self.pop_to_mark()?;
+                self.add_detail(Value::List(items), self.list)
             }
             0x8f => self.push(self.set),
+            0x90 => self.pop_to_mark().map(drop),
             0x91 => {
                 self.pop_to_mark()?;
                 self.push(self.set)
@@ -62,10 +69,11 @@ impl Machine<'_> {
                 let callable = self.pop()?;
                 self.call(callable, args)
             }
-            // The state of an object: of a state dict it is `_metadata`, which says nothing about tensors.
             b'b' => {
-                self.pop()?;
-                self.top().map(drop)
+                let state = self.pop()?;
+                let object = self.top()?;
+                self.values.set_state(object, state);
+                Ok(())
             }
             b'Q' => {
                 let id = self.pop()?;
@@ -101,6 +109,15 @@ impl Machine<'_> {
             _ => Value::Call(callable, args),
         };
         self.add(made)
+    }
+
+    /// Appends items to the top of the stack. Of an object that is not made, they are not kept.
+    fn append(&mut self, items: &[Id]) -> Result<(), PickleError> {
+        let top = self.top()?;
+        if let Value::List(list) = self.values.get_mut(top) {
+            list.extend(items);
+        }
+        Ok(())
     }
 
     /// Sets pairs of key and value on the top of the stack. Of an object that is not made, they are not kept.

@@ -192,8 +192,25 @@ fn efficientnet_divides_by_the_standard_deviation_twice() {
         "MobileViTImageProcessor",
         &format!(r#"{fields}, "do_flip_channel_order": false, "size": 288"#),
     );
-    let found = read(&mobilevit, None).unwrap().preprocess;
-    assert_eq!((found.mean, found.std), (Some([0.0; 3]), Some([1.0; 3])));
+    let found = read(&mobilevit, None).unwrap();
+    let statistics = (found.preprocess.mean, found.preprocess.std);
+    assert_eq!(statistics, (Some([0.0; 3]), Some([1.0; 3])));
+    assert!(!found.blue_first);
+}
+
+#[test]
+fn mobilevit_puts_blue_before_red_unless_the_file_says_otherwise() {
+    for (fields, expected) in [
+        ("", true),
+        (r#""do_flip_channel_order": true"#, true),
+        (r#""do_flip_channel_order": false"#, false),
+    ] {
+        for name in ["MobileViTImageProcessor", "MobileViTFeatureExtractor"] {
+            let found = read(&of(name, fields), None).unwrap();
+            assert_eq!(found.blue_first, expected, "{fields}");
+        }
+    }
+    assert!(!read(&of("ViTImageProcessor", ""), None).unwrap().blue_first);
 }
 
 #[test]
@@ -207,10 +224,6 @@ fn what_no_option_does_is_refused_by_its_name() {
         (
             of("PerceiverImageProcessor", ""),
             "no `do_center_crop`, expected false, since Perceiver",
-        ),
-        (
-            of("MobileViTImageProcessor", ""),
-            "no `do_flip_channel_order`, expected false, since MobileViT",
         ),
         (
             of(

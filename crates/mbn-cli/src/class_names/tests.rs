@@ -1,0 +1,165 @@
+use super::*;
+
+fn read(name: &str, content: &[u8]) -> Result<ClassList> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    read_class_names(&path)
+}
+
+fn names(content: &[u8]) -> Result<Vec<String>> {
+    read("names.txt", content).map(|list| list.names)
+}
+
+/// The error and its advice.
+fn refusal(name: &str, content: &str) -> (String, String) {
+    let error = read(name, content.as_bytes()).unwrap_err();
+    let hint = error.downcast_ref::<crate::Hinted>();
+    (
+        error.to_string(),
+        hint.map_or(String::new(), |hinted| hinted.hint.clone()),
+    )
+}
+
+#[test]
+fn names_are_taken_verbatim() {
+    assert_eq!(
+        names(b"golf ball\n  n0123, tench\nchurch").unwrap(),
+        ["golf ball", "  n0123, tench", "church"]
+    );
+    assert_eq!(names(b"a\r\nb\r\n").unwrap(), ["a", "b"]);
+    assert_eq!(names(b"\xef\xbb\xbfa\nb\n").unwrap(), ["a", "b"]);
+    for end in ["\n\n", "\r\n\r\n", "\n \t\n\n"] {
+        assert_eq!(names(format!("a\n b{end}").as_bytes()).unwrap(), ["a", " b"]);
+    }
+    assert_eq!(names(b"a\nb \n\n").unwrap(), ["a", "b "]);
+    for lines in [
+        &["1", "0"][..],
+        &["n01440764 tench", "n01443537 goldfish"],
+        &["[background]", "{0}"],
+        &["1 a", "b"],
+        &["# a", "# b"],
+        &["# a", "b"],
+    ] {
+        assert_eq!(names(lines.join("\n").as_bytes()).unwrap(), lines);
+    }
+}
+
+#[test]
+fn numbers_order_the_lines_and_are_no_part_of_the_names() {
+    for text in [
+        "2 c\n0 a\n1 b\n",
+        "3,c\r\n1,a\r\n2,b\r\n",
+        "\u{feff}1: b\n0: a\n2: c",
+    ] {
+        assert_eq!(names(text.as_bytes()).unwrap(), ["a", "b", "c"], "{text}");
+    }
+    let (message, hint) = refusal("names.txt", "20 km/h\n30 km/h\n");
+    assert!(
+        message.starts_with("every line of `") && message.contains("names.txt`"),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("neither 0 to 1 nor 1 to 2: the lowest is 20"),
+        "{message}"
+    );
+    assert!(hint.contains("list in JSON"), "{hint}");
+}
+
+#[test]
+fn json_is_read_whatever_the_file_is_called() {
+    let index = br#"{"1": ["n01443537", "goldfish"], "0": ["n01440764", "tench"]}"#;
+    for name in ["labels.txt", "imagenet_class_index.json"] {
+        let list = read(name, index).unwrap();
+        assert_eq!(list.names, ["tench", "goldfish"]);
+        assert_eq!(list.ids, ["n01440764", "n01443537"]);
+    }
+    assert_eq!(
+        names(b"\xef\xbb\xbf[\"20 km/h\",\n\"a\"]\n").unwrap(),
+        ["20 km/h", "a"]
+    );
+    assert_eq!(names(br#"{"b": 1, "a": 0}"#).unwrap(), ["a", "b"]);
+    for (name, content, part) in [
+        ("names.json", "tench\ngoldfish\n", "is not JSON"),
+        ("names.json", "{\"0\": \"a\"", "is not JSON"),
+        ("names.txt", "{\"names\": [\"a\"]}", "is JSON of another form"),
+        ("names.txt", "{\"0\": \"a\", \"2\": \"b\"}", "1 is missing"),
+        ("names.json", "[]", "is empty"),
+        ("names.json", "[\"a\", \" \"]", "no name for class 1"),
+    ] {
+        let (message, _) = refusal(name, content);
+        assert!(
+            message.contains(part) && message.contains(name),
+            "{content}: {message}"
+        );
+    }
+}
+
+#[test]
+fn python_and_yaml_are_refused_with_a_command() {
+    for (name, content, form, script) in [
+        (
+            "labels.txt",
+            "{0: 'tench, Tinca tinca',\n 4: 'church'}\n",
+            "text of Python",
+            "literal_eval",
+        ),
+        ("labels.json", "{'a': 0}", "text of Python", "literal_eval"),
+        ("data.yaml", "nc: 1\nnames:\n  0: person\n", "YAML", "safe_load"),
+    ] {
+        let (message, hint) = refusal(name, content);
+        let expected = format!("{name}` is {form}, expected one class name per line, or JSON");
+        assert!(message.ends_with(&expected), "{message}");
+        assert!(
+            hint.starts_with("`python3 -c ") && hint.contains(script),
+            "{hint}"
+        );
+    }
+}
+
+#[test]
+fn a_comment_that_makes_one_class_too_many_is_named() {
+    let list = ["# classes", "a", "b"].map(str::to_owned);
+    let error = require_count("--classes l.txt", &list, "`m.onnx`", 2).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`--classes l.txt` has 3 classes, `m.onnx` has 2: its first line counts as one, `# classes`"
+    );
+    assert!(error.downcast_ref::<crate::Hinted>().is_some());
+    assert!(require_count("l", &list, "m", 3).is_ok());
+    for (list, classes) in [
+        (&list[..], 4),
+        (&["#1", "#2"].map(str::to_owned), 1),
+        (&["a", "b"].map(str::to_owned), 1),
+    ] {
+        let message = require_count("l", list, "m", classes).unwrap_err().to_string();
+        assert!(!message.contains("counts as one"), "{message}");
+    }
+}
+
+#[test]
+fn a_repeated_name_is_found() {
+    let list = |names: [&str; 4]| names.map(str::to_owned);
+    assert_eq!(repeated(&list(["a", "b", "c", "b"])), Some((1, 3)));
+    assert_eq!(repeated(&list(["a", "b", "c", " b"])), None);
+    assert_eq!(names(b"a\na\n").unwrap(), ["a", "a"]);
+    assert_eq!(names(b"0 a\n1 a\n").unwrap(), ["a", "a"]);
+}
+
+#[test]
+fn files_without_names_are_refused() {
+    for (content, part) in [
+        (&b""[..], "is empty"),
+        (b"\n\n", "is empty"),
+        (b"\na\n", "line 1"),
+        (b"a\n\nb\n", "line 2"),
+        (b"\xff\xfea\0", "cannot read"),
+        (b"a\nb\xe9\n", "cannot read"),
+    ] {
+        let message = names(content).unwrap_err().to_string();
+        assert!(
+            message.contains(part) && message.contains("names.txt"),
+            "{message}"
+        );
+    }
+}
