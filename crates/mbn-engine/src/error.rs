@@ -7,6 +7,9 @@ use mbn_spec::text::counted;
 use crate::cuda::CudaError;
 use crate::images::{MAX_BATCH, PixelType};
 
+/// Keys of the metadata that are looked up, each in a time that grows with their number. Models have some ten.
+pub(crate) const MAX_KEYS: usize = 1000;
+
 /// A network that cannot be run as an image classifier. The caller adds the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -43,6 +46,12 @@ pub enum EngineError {
     /// The metadata cannot be used.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// The metadata has more keys than are looked up.
+    #[error("its metadata has {keys} keys, at most {MAX_KEYS} are read; remove those that no program needs")]
+    Keys {
+        /// Number of keys.
+        keys: usize,
+    },
     /// The metadata names another number of classes than the output has.
     #[error("metadata names {}, the output has {classes}", counted(*names, "class"))]
     ClassNames {

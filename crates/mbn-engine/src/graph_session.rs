@@ -3,7 +3,7 @@
 
 use half::{bf16, f16};
 use ort::session::{Session, SessionInputValue};
-use ort::value::{DynValue, PrimitiveTensorElementType, Tensor, TensorElementType};
+use ort::value::{DynTensor, DynValue, PrimitiveTensorElementType, Tensor, TensorElementType};
 
 use crate::engine::{ModelSource, Provider, SessionOptions, start};
 use crate::error::EngineError;
@@ -150,7 +150,8 @@ impl GraphSession {
     /// # Errors
     /// [`EngineError::Run`].
     pub fn run(&mut self, feeds: Vec<Feed>) -> Result<Vec<Output>, EngineError> {
-        let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::new();
+        // They outlive the outputs below: ONNX Runtime gives an input that is also an output back in the input's memory.
+        let mut inputs: Vec<(String, DynTensor)> = Vec::new();
         for Feed {
             name,
             shape,
@@ -158,16 +159,16 @@ impl GraphSession {
         } in feeds
         {
             let value = match elements {
-                Elements::Float(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
-                Elements::Double(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
-                Elements::Half(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
-                Elements::Brain(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
-                Elements::Int8(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
-                Elements::Uint8(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
-                Elements::Int32(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
-                Elements::Int64(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+                Elements::Float(values) => Tensor::from_array((shape, values)).map(Tensor::upcast),
+                Elements::Double(values) => Tensor::from_array((shape, values)).map(Tensor::upcast),
+                Elements::Half(values) => Tensor::from_array((shape, values)).map(Tensor::upcast),
+                Elements::Brain(values) => Tensor::from_array((shape, values)).map(Tensor::upcast),
+                Elements::Int8(values) => Tensor::from_array((shape, values)).map(Tensor::upcast),
+                Elements::Uint8(values) => Tensor::from_array((shape, values)).map(Tensor::upcast),
+                Elements::Int32(values) => Tensor::from_array((shape, values)).map(Tensor::upcast),
+                Elements::Int64(values) => Tensor::from_array((shape, values)).map(Tensor::upcast),
             };
-            inputs.push((name, value.map_err(EngineError::run)?.into()));
+            inputs.push((name, value.map_err(EngineError::run)?));
         }
         let names: Vec<String> = self
             .session
@@ -175,7 +176,11 @@ impl GraphSession {
             .iter()
             .map(|outlet| outlet.name().to_owned())
             .collect();
-        let found = self.session.run(inputs).map_err(EngineError::run)?;
+        let views: Vec<(&str, SessionInputValue<'_>)> = inputs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.into()))
+            .collect();
+        let found = self.session.run(views).map_err(EngineError::run)?;
         let mut outputs = Vec::new();
         for name in names {
             if let Some((shape, values)) = found.get(&name).and_then(floats) {

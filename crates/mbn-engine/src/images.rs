@@ -229,6 +229,23 @@ pub(crate) fn to_channels_first<T: Copy>(images: &[T], n: usize) -> Cow<'_, [T]>
     planes.into()
 }
 
+/// Has red and blue change places, in `[n, 3, pixels]` or, with `channels_last`, in `[n, pixels, 3]`.
+pub(crate) fn swap_red_and_blue<T>(images: &mut [T], n: usize, channels_last: bool) {
+    let pixels = images.len() / (3 * n);
+    if channels_last {
+        images
+            .as_chunks_mut::<3>()
+            .0
+            .iter_mut()
+            .for_each(|pixel| pixel.swap(0, 2));
+        return;
+    }
+    for image in images.chunks_exact_mut(3 * pixels) {
+        let (red, rest) = image.split_at_mut(pixels);
+        red.swap_with_slice(&mut rest[pixels..]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;

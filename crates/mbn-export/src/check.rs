@@ -5,8 +5,10 @@ mod reference;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail};
+use mbn_cli::Hint;
 use mbn_engine::engine::ModelSource;
 use mbn_engine::{Elements, Feed, GraphSession};
+use mbn_onnx::foreign::TrainingMode;
 use mbn_onnx::{FoldedError, Model, Structure, structure};
 use mbn_spec::text::{counted, listed};
 use rand::{RngExt, SeedableRng};
@@ -89,8 +91,11 @@ struct Found {
 }
 
 fn examine(check: &Check, model: &Model, lines: &mut Vec<String>, so_far: &mut Found) -> Result<()> {
-    let folder = check.file.parent().unwrap_or(Path::new(""));
-    let found = structure(model, Some(folder))?;
+    let found = structure(model, Some(&check.file))?;
+    if let Some(training) = TrainingMode::of(model, None) {
+        let advice = training.advice();
+        return Err(training).hint(|| advice.to_owned());
+    }
     lines.push(format!(
         "structure  {}: names, order and constants are sound",
         counted(found.nodes(), "node")
@@ -98,6 +103,14 @@ fn examine(check: &Check, model: &Model, lines: &mut Vec<String>, so_far: &mut F
     if !found.orphans.is_empty() {
         let names = found.orphans.iter().map(|name| format!("`{}`", printable(name)));
         lines.push(format!("unused     {}", listed(names, 5)));
+    }
+    if !found.unlisted.is_empty() {
+        let names = found.unlisted.iter().map(|name| format!("`{}`", printable(name)));
+        lines.push(format!(
+            "warning    in IR {} constants are to be among the inputs, as ONNX's own checker demands: {}; ONNX Runtime takes them as they are",
+            model.proto().ir_version(),
+            listed(names, 5)
+        ));
     }
     let evidence = so_far.evidence.insert(Evidence {
         structure: found,

@@ -5,6 +5,7 @@ mod graphs;
 mod metadata;
 mod values;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,8 +82,9 @@ pub fn run(diff: &Diff) -> Result<(String, bool)> {
     let mut names = expose::shared(a.graph()?, b.graph()?);
     if a.on_bytes() || b.on_bytes() {
         // Channels between layers are scaled, so that only what comes out can be compared.
-        let outputs = &a.graph()?.output;
-        names.retain(|name| outputs.iter().any(|output| output.name() == name));
+        let outputs = a.graph()?.output.iter();
+        let outputs: HashSet<&str> = outputs.map(|output| output.name()).collect();
+        names.retain(|name| outputs.contains(name.as_str()));
     }
     ensure!(
         !names.is_empty(),
@@ -127,7 +129,7 @@ impl<'a> Side<'a> {
         let model = Model::load(path)?;
         let cannot = || format!("model file `{}` cannot be used", path.display());
         let folder = path.parent().unwrap_or(Path::new(""));
-        let found = structure(&model, Some(folder)).with_context(cannot)?;
+        let found = structure(&model, Some(path)).with_context(cannot)?;
         let written = model.written().ok();
         let model = match found.external.is_empty() {
             true => model,
@@ -189,8 +191,11 @@ fn noise(a: &Side<'_>, b: &Side<'_>) -> Result<(Option<Feed>, Option<Feed>)> {
     let (Some(of_a), Some(of_b)) = (&a.written, &b.written) else {
         let inputs = |side: &Side<'_>| -> Result<Vec<_>> {
             let graph = side.graph()?;
-            let constants = |name: &str| graph.initializer.iter().any(|tensor| tensor.name() == name);
-            let inputs = graph.input.iter().filter(|input| !constants(input.name()));
+            let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+            let inputs = graph
+                .input
+                .iter()
+                .filter(|input| !constants.contains(input.name()));
             Ok(inputs
                 .map(|input| (input.name().to_owned(), input.r#type.clone()))
                 .collect())

@@ -56,6 +56,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     let source = options.source()?;
     options.validate()?;
+    options.libheif.load(mbn_data::read_heif)?;
     options.require_distinct_files(weights::path(&source).as_deref())?;
     let classes = options.classes.as_deref();
     match (&options.out, &options.triton.triton) {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use mbn_cli::{CommonArgs, Overrides, UsageError};
+use mbn_cli::{CommonArgs, LibheifArgs, Overrides, UsageError};
 use mbn_engine::images::MAX_BATCH;
 use mbn_onnx::{ANTIALIASED_RESIZE, DEFAULT_OPSET, ExportOptions, InputKind, InputSize, OPSETS, Precision};
 use mbn_quant::Method;
@@ -92,7 +92,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "fp32", help_heading = "Graph")]
     pub precision: PrecisionName,
 
-    /// ONNX operator set, 13 to 26, with the version of the format that came with it [default: 17, and 18 with `--resize-inside`]
+    /// ONNX operator set, 11 to 26, with the version of the format that came with it; int8 needs 13 [default: 17, and 18 with `--resize-inside`]
     #[arg(long, value_name = "N", help_heading = "Graph",
         value_parser = clap::value_parser!(i64).range(OPSETS))]
     pub opset: Option<i64>,
@@ -155,6 +155,13 @@ pub struct Options {
     /// Keep a file that does not pass, as `OUT.rejected.onnx`
     #[arg(long, conflicts_with = "no_verify", help_heading = "Check")]
     pub keep_rejected: bool,
+
+    #[command(flatten, next_help_heading = "Check")]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub libheif: LibheifArgs,
 
     /// Folder of pictures, some hundreds of all classes, on which int8 measures the ranges of values
     #[arg(long, value_name = "DIR", help_heading = "int8")]

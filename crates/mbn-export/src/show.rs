@@ -20,7 +20,7 @@ const LONGEST: usize = 300;
 pub fn text(path: &Path) -> Result<String> {
     let model = Model::load(path)?;
     let file = || format!("model file `{}`", path.display());
-    let found = structure(&model, Some(path.parent().unwrap_or(Path::new("")))).with_context(file)?;
+    let found = structure(&model, Some(path)).with_context(file)?;
     let proto = model.proto();
     let graph = proto.graph.as_ref().with_context(file)?;
     let mut text = String::new();

@@ -36,8 +36,8 @@ pub fn get(source: &WeightsSource, classes: Option<&Path>, overrides: &Overrides
             named(weights, &path, classes)
         }
         WeightsSource::Random(alpha, seed) => {
-            let names = classes.map(read_class_names).transpose()?;
-            let names = names.unwrap_or_else(|| default_class_names(DEFAULT_CLASSES));
+            let list = classes.map(read_class_names).transpose()?;
+            let names = list.map_or_else(|| default_class_names(DEFAULT_CLASSES), |list| list.names);
             let architecture = Architecture {
                 variant: overrides.variant(Variant::default()),
                 ..Architecture::new(*alpha, names.len())
@@ -60,8 +60,8 @@ pub fn architecture(
     overrides: &Overrides,
 ) -> Result<(Architecture, usize)> {
     let plain = |alpha| -> Result<(Architecture, usize)> {
-        let names = classes.map(read_class_names).transpose()?;
-        let classes = names.map_or(DEFAULT_CLASSES, |names| names.len());
+        let list = classes.map(read_class_names).transpose()?;
+        let classes = list.map_or(DEFAULT_CLASSES, |list| list.names.len());
         let architecture = Architecture {
             variant: overrides.variant(Variant::default()),
             ..Architecture::new(alpha, classes)

@@ -38,6 +38,9 @@ pub enum CheckError {
     /// A part of the format that changes what the model computes and is not supported.
     #[error("it has {0}, which are not supported")]
     Unsupported(&'static str),
+    /// A graph without a name, which ONNX demands of each.
+    #[error("a graph in it has no name, which ONNX demands; `graph.name` is to be any text")]
+    UnnamedGraph,
     /// A constant or value without a name.
     #[error("it has a value without a name")]
     Unnamed,
@@ -69,6 +72,16 @@ pub enum CheckError {
         found: usize,
         /// Bytes that its type and dimensions need.
         expected: usize,
+    },
+    /// A constant with data in two places, which engines may read otherwise.
+    #[error("constant `{name}` has data in `{one}` and in `{other}`, expected in one of them")]
+    TwoData {
+        /// The constant.
+        name: String,
+        /// The field that holds its elements by its type.
+        one: &'static str,
+        /// Another field with data.
+        other: &'static str,
     },
     /// A constant whose data is in another file.
     #[error("the data of constant `{0}` is in another file, which is not supported")]

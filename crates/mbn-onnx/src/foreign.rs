@@ -1,15 +1,23 @@
-//! What the graph of a classifier shows that any tool may have written: what makes its outputs, the layout of its input and
-//! what it normalises itself; and the metadata that other tools write.
+//! What the graph of a classifier shows that any tool may have written: what makes its outputs, the layout of its input,
+//! what it normalises itself, and what makes a picture depend on others; and the metadata that other tools write.
 
+mod dictionary;
 mod external;
 mod functions;
 mod heads;
+pub mod image;
 mod layout;
+mod live;
+mod normalisation;
+mod over_batch;
 pub mod python;
-mod range;
+mod training;
 pub mod ultralytics;
 
+pub use dictionary::Dictionary;
 pub use external::{DataError, external_files, with_data_inside};
-pub use heads::{Ending, Heads, Reordered};
+pub use heads::{Ending, Heads, Pooled, Reordered};
 pub use layout::Layout;
-pub use range::ChannelRange;
+pub use normalisation::{ChannelRange, Normalisation};
+pub use over_batch::node_over_batch;
+pub use training::{Effect, TrainingMode};

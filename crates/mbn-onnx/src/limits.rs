@@ -45,11 +45,13 @@ impl Kind {
             (Self::Model, 25) => Some(Self::Function),
             (Self::Graph, 1) | (Self::Function, 7) => Some(Self::Node),
             (Self::Graph, 5) | (Self::Attribute, 5 | 10) => Some(Self::Tensor),
-            (Self::Node, 5) => Some(Self::Attribute),
+            (Self::Node, 5) | (Self::Function, 11) => Some(Self::Attribute),
             (Self::Graph, 11..=13) => Some(Self::Value),
-            (Self::Model, 8 | 14) | (Self::Graph, 16) | (Self::Node, 9) | (Self::Tensor, 13 | 16) => {
-                Some(Self::Other)
-            }
+            (Self::Model, 8 | 14)
+            | (Self::Function, 9)
+            | (Self::Graph, 16)
+            | (Self::Node, 9)
+            | (Self::Tensor, 13 | 16) => Some(Self::Other),
             // A type, its tensor, its shape, its dimensions.
             (Self::Value, 2 | 4) | (Self::Other, 1 | 2) => Some(Self::Other),
             _ => None,

@@ -1,5 +1,6 @@
 //! A model file: its bytes, its metadata and its errors.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, whole_file};
@@ -154,10 +155,10 @@ impl Model {
 
     fn first_input(&self) -> Option<TensorType> {
         let graph = self.graph()?;
-        // Old files list their constants among the inputs.
-        let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name() == name);
+        // Old files list their constants among the inputs, which may be many.
+        let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
         let mut inputs = graph.input.iter();
-        TensorType::stated(inputs.find(|input| !is_constant(input.name()))?).ok()
+        TensorType::stated(inputs.find(|input| !constants.contains(input.name()))?).ok()
     }
 
     /// The value of a key of the metadata.

@@ -2,9 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-/// Supported operator sets: from 13, which gave this network's operators their present form, to the newest one that the
+/// Supported operator sets: from 11, which gave this network's operators on floats their present form, to the newest one that the
 /// ONNX Runtime of `make onnxruntime` takes as released.
-pub const OPSETS: RangeInclusive<i64> = 13..=26;
+pub const OPSETS: RangeInclusive<i64> = 11..=26;
+
+/// First operator set with a `DequantizeLinear` that has a scale for each channel.
+pub(crate) const SCALE_PER_CHANNEL: i64 = 13;
 
 /// First operator set with a `Resize` that widens its filter with the reduction (antialiasing).
 pub const ANTIALIASED_RESIZE: i64 = 18;
@@ -27,7 +30,8 @@ pub struct OpsetError {
 /// [`OpsetError`] for an operator set outside [`OPSETS`].
 pub fn ir_version(opset: i64) -> Result<i64, OpsetError> {
     match opset {
-        13..=14 => Ok(7),
+        11 => Ok(6),
+        12..=14 => Ok(7),
         15..=18 => Ok(8),
         19..=20 => Ok(9),
         21..=22 => Ok(10),
@@ -45,16 +49,16 @@ mod tests {
     #[test]
     fn every_supported_opset_has_its_ir_version() {
         let found: Vec<_> = OPSETS.map(|opset| ir_version(opset).unwrap()).collect();
-        assert_eq!(found, [7, 7, 8, 8, 8, 8, 9, 9, 10, 10, 11, 12, 13, 13]);
+        assert_eq!(found, [6, 7, 7, 7, 8, 8, 8, 8, 9, 9, 10, 10, 11, 12, 13, 13]);
         assert_eq!(ir_version(DEFAULT_OPSET), Ok(8));
     }
 
     #[test]
     fn others_are_refused_with_the_range() {
-        for opset in [i64::MIN, -1, 0, 12, 27, i64::MAX] {
+        for opset in [i64::MIN, -1, 0, 10, 27, i64::MAX] {
             let message = ir_version(opset).unwrap_err().to_string();
             assert!(
-                message.contains(&opset.to_string()) && message.contains("13 to 26"),
+                message.contains(&opset.to_string()) && message.contains("11 to 26"),
                 "{message}"
             );
         }

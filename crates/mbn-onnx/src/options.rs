@@ -5,7 +5,7 @@ use std::fmt;
 use mbn_spec::{Architecture, LayerSet};
 use mbn_weights::keeps_bytes;
 
-use crate::opset::{ANTIALIASED_RESIZE, DEFAULT_OPSET, OpsetError, ir_version};
+use crate::opset::{ANTIALIASED_RESIZE, DEFAULT_OPSET, OpsetError, SCALE_PER_CHANNEL, ir_version};
 use crate::proto::DataType;
 
 /// How the graph is written. Outputs are float32 whatever the precision.
@@ -68,6 +68,14 @@ pub enum OptionsError {
     /// Bytes round what batch norm would still scale.
     #[error("int8 needs batch norm folded into the convolutions")]
     UnfoldedBytes,
+    /// The operator set cannot scale each channel of bytes.
+    #[error(
+        "opset {found} has no scale for each channel, which int8 needs; opset {SCALE_PER_CHANNEL} is the first that has"
+    )]
+    BytesOpset {
+        /// The operator set asked for.
+        found: i64,
+    },
     /// Layers stay float32 where all are.
     #[error("only an int8 graph has layers that stay float32")]
     FloatLayers,
@@ -96,6 +104,9 @@ impl ExportOptions {
         }
         match self.precision {
             Precision::Int8 if !self.fold => return Err(OptionsError::UnfoldedBytes),
+            Precision::Int8 if self.opset < SCALE_PER_CHANNEL => {
+                return Err(OptionsError::BytesOpset { found: self.opset });
+            }
             Precision::Int8 => {}
             _ if !self.keep_float.is_empty() => return Err(OptionsError::FloatLayers),
             _ => {}

@@ -2,14 +2,16 @@
 //! not trust the file: neither its lengths, nor the paths in it.
 
 mod constant;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use crate::Model;
 use crate::check_error::CheckError;
-use crate::proto::{GraphProto, NodeProto};
+use crate::proto::{GraphProto, NodeProto, TensorProto};
 pub use constant::External;
+use constant::ModelFile;
 
 /// What a graph consists of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,9 @@ pub struct Structure {
     pub orphans: Vec<String>,
     /// Constants whose data is in other files.
     pub external: Vec<External>,
+    /// Constants that are not among their graph's inputs in a file of a format (IR 3 and before) that wants them there. ONNX Runtime runs
+    /// it; ONNX's own checker refuses it.
+    pub unlisted: Vec<String>,
 }
 
 impl Structure {
@@ -32,20 +37,21 @@ impl Structure {
     }
 }
 
-/// Checks the structure of a model. Its constants may lie in files in `folder`, or in none.
+/// Checks the structure of a model. Its constants may lie in files beside `file`, the model's, or in none.
 ///
 /// # Errors
 /// [`CheckError`] for the first problem found.
-pub fn structure(model: &Model, folder: Option<&Path>) -> Result<Structure, CheckError> {
+pub fn structure(model: &Model, file: Option<&Path>) -> Result<Structure, CheckError> {
     let proto = model.proto();
     let graph = proto.graph.as_ref().ok_or(CheckError::NoGraph)?;
     let mut structure = Structure::default();
+    let mut domains = HashSet::new();
     for import in &proto.opset_import {
         let domain = match import.domain() {
             "ai.onnx" => "",
             domain => domain,
         };
-        if structure.opsets.iter().any(|(known, _)| known == domain) {
+        if !domains.insert(domain) {
             return Err(CheckError::OpsetTwice);
         }
         structure.opsets.push((domain.to_owned(), import.version()));
@@ -56,9 +62,26 @@ pub fn structure(model: &Model, folder: Option<&Path>) -> Result<Structure, Chec
     if graph.output.is_empty() {
         return Err(CheckError::NoOutput);
     }
-    let names = check_graph(graph, None, folder, &mut structure)?;
+    let file = file.map(ModelFile::new);
+    let mut check = Check {
+        file: file.as_ref(),
+        lists_constants: (1..=LISTED_CONSTANTS).contains(&proto.ir_version()),
+        structure,
+    };
+    let names = check.graph(graph, None)?;
+    let mut structure = check.structure;
     structure.orphans = orphans(graph, &names);
     Ok(structure)
+}
+
+/// The last version of the format in which constants are among their graph's inputs. A file without a version says nothing.
+const LISTED_CONSTANTS: i64 = 3;
+
+/// What is known of the model around a graph, and what is found in it.
+struct Check<'c> {
+    file: Option<&'c ModelFile<'c>>,
+    lists_constants: bool,
+    structure: Structure,
 }
 
 /// Names that a graph, and those around it, define.
@@ -76,107 +99,94 @@ impl Scope<'_> {
 /// The values of a graph, with the indexes of the nodes that define them.
 type Names<'a> = HashMap<&'a str, Option<usize>>;
 
-fn check_graph<'a>(
-    graph: &'a GraphProto,
-    outer: Option<&Scope<'_>>,
-    folder: Option<&Path>,
-    structure: &mut Structure,
-) -> Result<Names<'a>, CheckError> {
-    let names = define(graph, folder, structure)?;
-    let scope = Scope { names: &names, outer };
-    let reads: Vec<Vec<&str>> = graph.node.iter().map(reads).collect();
-    for (node, reads) in graph.node.iter().zip(&reads) {
-        if let Some(input) = reads.iter().find(|name| !scope.has(name)) {
-            return Err(CheckError::Undefined {
-                node: label(node),
-                input: (*input).to_owned(),
-            });
+impl Check<'_> {
+    fn graph<'a>(
+        &mut self,
+        graph: &'a GraphProto,
+        outer: Option<&Scope<'_>>,
+    ) -> Result<Names<'a>, CheckError> {
+        if graph.name().is_empty() {
+            return Err(CheckError::UnnamedGraph);
         }
-    }
-    if let Some(cycle) = cycle(&reads, &names) {
-        return Err(CheckError::Cycle(
-            cycle.into_iter().map(|i| label(&graph.node[i])).collect(),
-        ));
-    }
-    for (i, (node, reads)) in graph.node.iter().zip(&reads).enumerate() {
-        let later = |name: &&&str| names.get(**name).is_some_and(|by| by.is_some_and(|by| by >= i));
-        if let Some(input) = reads.iter().find(later) {
-            return Err(CheckError::Order {
-                node: label(node),
-                input: (*input).to_owned(),
-            });
-        }
-    }
-    for output in &graph.output {
-        if !scope.has(output.name()) {
-            return Err(CheckError::UndefinedOutput(output.name().to_owned()));
-        }
-    }
-    for node in &graph.node {
-        let name = match node.domain() {
-            "" | "ai.onnx" => node.op_type().to_owned(),
-            domain => format!("{domain}.{}", node.op_type()),
-        };
-        *structure.operators.entry(name).or_default() += 1;
-        for inner in node.attribute.iter().flat_map(|attribute| attribute.subgraphs()) {
-            check_graph(inner, Some(&scope), folder, structure)?;
-        }
-    }
-    Ok(names)
-}
-
-/// Every name that the graph defines.
-fn define<'a>(
-    graph: &'a GraphProto,
-    folder: Option<&Path>,
-    structure: &mut Structure,
-) -> Result<Names<'a>, CheckError> {
-    let mut names = Names::new();
-    let mut define = |name: &'a str, by| -> Result<(), CheckError> {
-        if name.is_empty() {
-            return Err(CheckError::Unnamed);
-        }
-        match names.insert(name, by) {
-            None => Ok(()),
-            Some(_) => Err(CheckError::DefinedTwice(name.to_owned())),
-        }
-    };
-    let mut inputs = HashSet::new();
-    for input in &graph.input {
-        define(input.name(), None)?;
-        inputs.insert(input.name());
-    }
-    let mut constants = HashSet::new();
-    for tensor in &graph.initializer {
-        structure.external.extend(constant::check(tensor, folder)?);
-        // A constant with the name of an input is that input's default.
-        if !constants.insert(tensor.name()) {
-            return Err(CheckError::DefinedTwice(tensor.name().to_owned()));
-        }
-        if !inputs.contains(tensor.name()) {
-            define(tensor.name(), None)?;
-        }
-    }
-    for (i, node) in graph.node.iter().enumerate() {
-        // An empty name stands for an output that nobody wants.
-        for output in node.output.iter().filter(|output| !output.is_empty()) {
-            define(output, Some(i))?;
-        }
-        for attribute in &node.attribute {
-            for tensor in attribute.t.as_deref().into_iter().chain(&attribute.tensors) {
-                structure.external.extend(constant::check(tensor, folder)?);
+        let names = self.define(graph)?;
+        let scope = Scope { names: &names, outer };
+        order::check(graph, &scope)?;
+        for output in &graph.output {
+            if !scope.has(output.name()) {
+                return Err(CheckError::UndefinedOutput(output.name().to_owned()));
             }
         }
+        for node in &graph.node {
+            let name = match node.domain() {
+                "" | "ai.onnx" => node.op_type().to_owned(),
+                domain => format!("{domain}.{}", node.op_type()),
+            };
+            *self.structure.operators.entry(name).or_default() += 1;
+            for inner in node.attribute.iter().flat_map(|attribute| attribute.subgraphs()) {
+                self.graph(inner, Some(&scope))?;
+            }
+        }
+        Ok(names)
     }
-    // Values of sparse constants are not looked into, but they have names.
-    if !graph.sparse_initializer.is_empty() {
-        return Err(CheckError::Unsupported("sparse constants"));
+
+    /// Every name that the graph defines.
+    fn define<'a>(&mut self, graph: &'a GraphProto) -> Result<Names<'a>, CheckError> {
+        let mut names = Names::new();
+        let mut define = |name: &'a str, by| -> Result<(), CheckError> {
+            if name.is_empty() {
+                return Err(CheckError::Unnamed);
+            }
+            match names.insert(name, by) {
+                None => Ok(()),
+                Some(_) => Err(CheckError::DefinedTwice(name.to_owned())),
+            }
+        };
+        let mut inputs = HashSet::new();
+        for input in &graph.input {
+            define(input.name(), None)?;
+            inputs.insert(input.name());
+        }
+        let mut constants = HashSet::new();
+        for tensor in &graph.initializer {
+            self.constant(tensor)?;
+            // A constant with the name of an input is that input's default.
+            if !constants.insert(tensor.name()) {
+                return Err(CheckError::DefinedTwice(tensor.name().to_owned()));
+            }
+            if !inputs.contains(tensor.name()) {
+                define(tensor.name(), None)?;
+                if self.lists_constants {
+                    self.structure.unlisted.push(tensor.name().to_owned());
+                }
+            }
+        }
+        for (i, node) in graph.node.iter().enumerate() {
+            // An empty name stands for an output that nobody wants.
+            for output in node.output.iter().filter(|output| !output.is_empty()) {
+                define(output, Some(i))?;
+            }
+            for attribute in &node.attribute {
+                for tensor in attribute.t.as_deref().into_iter().chain(&attribute.tensors) {
+                    self.constant(tensor)?;
+                }
+            }
+        }
+        // Values of sparse constants are not looked into, but they have names.
+        if !graph.sparse_initializer.is_empty() {
+            return Err(CheckError::Unsupported("sparse constants"));
+        }
+        Ok(names)
     }
-    Ok(names)
+
+    fn constant(&mut self, tensor: &TensorProto) -> Result<(), CheckError> {
+        let external = constant::check(tensor, self.file)?;
+        self.structure.external.extend(external);
+        Ok(())
+    }
 }
 
 /// The values that a node reads, by itself or in graphs in it.
-fn reads(node: &NodeProto) -> Vec<&str> {
+pub(crate) fn reads(node: &NodeProto) -> Vec<&str> {
     let inputs = node
         .input
         .iter()
@@ -202,47 +212,6 @@ fn free(graph: &GraphProto) -> BTreeSet<&str> {
     let read = graph.node.iter().flat_map(reads);
     let returned = graph.output.iter().map(|output| output.name());
     read.chain(returned).filter(|name| !own.contains(name)).collect()
-}
-
-/// The nodes of a cycle, the first one again at the end.
-fn cycle(reads: &[Vec<&str>], names: &Names<'_>) -> Option<Vec<usize>> {
-    let producers = |i: usize| {
-        reads[i]
-            .iter()
-            .filter_map(|name| names.get(name).copied().flatten())
-    };
-    let mut waiting: Vec<usize> = (0..reads.len()).map(|i| producers(i).count()).collect();
-    let mut readers = vec![Vec::new(); reads.len()];
-    for i in 0..reads.len() {
-        for producer in producers(i) {
-            readers[producer].push(i);
-        }
-    }
-    let mut ready: Vec<usize> = (0..reads.len()).filter(|&i| waiting[i] == 0).collect();
-    let mut done = vec![false; reads.len()];
-    while let Some(i) = ready.pop() {
-        done[i] = true;
-        for &reader in &readers[i] {
-            waiting[reader] -= 1;
-            if waiting[reader] == 0 {
-                ready.push(reader);
-            }
-        }
-    }
-    // Each node that is left waits for another that is left: going back from one, a node comes up twice.
-    let mut at = done.iter().position(|done| !done)?;
-    let (mut path, mut seen) = (Vec::new(), HashMap::new());
-    loop {
-        if let Some(&start) = seen.get(&at) {
-            let mut cycle: Vec<usize> = path.split_off(start);
-            cycle.push(at);
-            cycle.reverse();
-            return Some(cycle);
-        }
-        seen.insert(at, path.len());
-        path.push(at);
-        at = producers(at).find(|&producer| !done[producer])?;
-    }
 }
 
 /// Constants and nodes on which no output depends.

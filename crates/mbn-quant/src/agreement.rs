@@ -30,6 +30,12 @@ impl Agreement {
         let (mut error, mut square) = (0.0, 0.0);
         for (found, expected) in found.iter().zip(expected) {
             let difference = (found - expected).abs();
+            // Neither NaN, which `max` would pass over, nor a sum that it spoils looks like agreement.
+            let difference = if difference.is_nan() {
+                f32::INFINITY
+            } else {
+                difference
+            };
             agreement.largest = agreement.largest.max(difference);
             agreement.mean += f64::from(difference);
             error += f64::from(difference).powi(2);
@@ -60,5 +66,17 @@ mod tests {
         assert_eq!((found.pictures, found.same_class, found.agrees()), (2, 1, 0.5));
         assert_eq!((found.largest, found.mean, found.relative_error), (2.0, 0.5, 0.4));
         assert_eq!(Agreement::of(&[], &[], 3).relative_error, 0.0);
+        assert_eq!(Agreement::of(&[1.0], &[1.0], 1).relative_error, 0.0);
+    }
+
+    #[test]
+    fn logits_that_are_no_numbers_agree_with_nothing() {
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let found = Agreement::of(&[1.0, value], &[1.0, 0.0], 2);
+            assert_eq!(
+                (found.largest, found.mean, found.relative_error),
+                (f32::INFINITY, f64::INFINITY, f64::INFINITY)
+            );
+        }
     }
 }

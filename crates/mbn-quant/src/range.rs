@@ -7,7 +7,7 @@ use crate::histogram::{BINS, Histogram};
 
 /// Steps of a byte.
 const STEPS: usize = 255;
-/// Values that [`Method::Percentile`] lets saturate are one in ten thousand.
+/// Positive values that [`Method::Percentile`] lets saturate are one in ten thousand.
 const PERCENTILE: f64 = 0.9999;
 /// The smallest range that is tried, as a part of the largest value, and the steps between ranges.
 const SMALLEST: usize = BINS / 8;
@@ -18,7 +18,7 @@ const STRIDE: usize = BINS / 128;
 pub enum Method {
     /// The largest value.
     MinMax,
-    /// All but one value in ten thousand.
+    /// All but one in ten thousand of the positive values; those that the activation set to zero do not count.
     Percentile,
     /// The least Kullback-Leibler divergence between the values and the rounded ones (Migacz 2017, "8-bit inference with
     /// TensorRT").

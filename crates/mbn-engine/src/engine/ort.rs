@@ -17,7 +17,7 @@ use ort::session::Session;
 
 use super::Engine;
 use crate::cuda::CudaError;
-use crate::error::EngineError;
+use crate::error::{EngineError, MAX_KEYS};
 use crate::images::{MAX_BATCH, PixelBuffer, PixelType, Pixels};
 use crate::placement::Placement;
 use crate::runtime::Runtime;
@@ -39,6 +39,8 @@ pub struct Reading {
     pub output: Option<String>,
     /// The number of classes that have names.
     pub classes: Option<usize>,
+    /// The input takes blue, green and red instead of red, green and blue.
+    pub blue_first: bool,
 }
 
 /// A network that ONNX Runtime runs.
@@ -152,6 +154,7 @@ impl OrtEngine {
         // A run outside the buffers that are bound once would be recorded in their stead.
         let may_run = !matches!(options.provider, Provider::Cuda(cuda) if cuda.graph);
         let (input, output) = interface(&mut session, &reading, resizes, may_run)?;
+        options.provider.require_recordable(input.pixel_type())?;
         // Buffers that are bound once hold the logits alone.
         let features = match is_ours && options.batch.is_none() {
             true => output::features(session.outputs()),
@@ -253,10 +256,12 @@ fn interface(
     let find = |session: &Session, shapes: &Shapes| {
         Output::of(session.outputs(), &reading.heads, named, classes, shapes)
     };
-    let input = Input::of(session.inputs(), reading.layout, resizes).ok_or_else(|| EngineError::Input {
-        inputs: list(session.inputs()),
-        outputs: list(session.outputs()),
-    })?;
+    let mut input =
+        Input::of(session.inputs(), reading.layout, resizes).ok_or_else(|| EngineError::Input {
+            inputs: list(session.inputs()),
+            outputs: list(session.outputs()),
+        })?;
+    input.blue_first = reading.blue_first;
     if let Some(batch) = input.batch
         && batch > MAX_BATCH
     {
@@ -312,6 +317,10 @@ fn agree(metadata: &Metadata, input: &Input, output: &Output) -> Result<(), Engi
 fn properties(session: &Session) -> Result<BTreeMap<String, String>, EngineError> {
     let metadata = session.metadata().map_err(EngineError::refused)?;
     let keys = metadata.custom_keys().map_err(EngineError::refused)?;
+    // ONNX Runtime copies all of them to look one up.
+    if keys.len() > MAX_KEYS {
+        return Err(EngineError::Keys { keys: keys.len() });
+    }
     let pairs = keys.into_iter().map(|key| {
         let value = metadata.custom(&key).unwrap_or_default();
         (key, value)

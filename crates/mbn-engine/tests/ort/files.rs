@@ -2,8 +2,8 @@
 
 use mbn_engine::EngineError;
 use mbn_engine::engine::{Engine, OrtEngine};
-use mbn_onnx::proto::{tensor_shape_proto, type_proto};
-use mbn_onnx::{ExportOptions, export};
+use mbn_onnx::proto::{StringStringEntryProto, tensor_shape_proto, type_proto};
+use mbn_onnx::{ExportOptions, Model, export};
 
 use crate::common::{CLASSES, Pictures, SAME_NETWORK, SIZE, assert_same, engine, runtime, weights};
 
@@ -25,6 +25,31 @@ fn reads_what_the_file_states_about_itself() {
         engine.describe()
     );
     assert!(engine.describe().contains("CPUExecutionProvider"));
+}
+
+/// ONNX Runtime copies all keys to look one up.
+#[test]
+fn metadata_of_more_keys_than_can_be_looked_up_is_refused() {
+    let Some(runtime) = runtime() else { return };
+    let with = |keys: usize| {
+        let mut proto = export(&weights(), &ExportOptions::default())
+            .unwrap()
+            .proto()
+            .clone();
+        let entry = |i| StringStringEntryProto {
+            key: Some(format!("key {i}")),
+            value: Some("v".into()),
+        };
+        proto.metadata_props.extend((0..keys).map(entry));
+        OrtEngine::from_bytes(&runtime, &Model::from(proto).to_bytes(), 1)
+    };
+    assert!(with(900).is_ok());
+    let error = with(1001).unwrap_err();
+    assert!(
+        matches!(error, EngineError::Keys { keys } if keys > 1001),
+        "{error}"
+    );
+    assert!(error.to_string().contains("at most 1000 are read"), "{error}");
 }
 
 #[test]

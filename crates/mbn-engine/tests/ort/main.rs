@@ -5,6 +5,7 @@
 mod bound;
 mod common;
 mod files;
+mod graph;
 mod logits;
 mod placement;
 mod resized;

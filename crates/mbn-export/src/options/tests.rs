@@ -29,7 +29,7 @@ fn contradictions_are_refused() {
         "mbn-export --alpha 1 --precision int4 out.onnx",
         "mbn-export --alpha 1 --precision int8 --calibration d --calibrate-by guess out.onnx",
         "mbn-export --alpha 1 --precision int8 --calibration d --keep-float blocks.14 out.onnx",
-        "mbn-export --alpha 1 --opset 12 out.onnx",
+        "mbn-export --alpha 1 --opset 10 out.onnx",
         "mbn-export --alpha 1 --input jpeg out.onnx",
         "mbn-export --alpha 1 one.onnx two.onnx",
         "mbn-export --alpha 1 --triton",

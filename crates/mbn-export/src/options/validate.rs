@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use mbn_cli::{Hint, UsageError};
+use mbn_onnx::OptionsError;
 
 use super::{KeepFloat, Options, PrecisionName};
 
@@ -32,9 +33,16 @@ impl Options {
             return Err(UsageError(message).into());
         }
         let valid = self.export_options().validate();
-        valid
-            .map_err(|error| UsageError(error.to_string()))
-            .hint(|| "`--resize-inside` needs `--input uint8`, and opset 18 or newer".to_owned())
+        let Err(error) = valid else {
+            return Ok(());
+        };
+        let hint = match error {
+            OptionsError::BytesOpset { .. } => {
+                "an engine that needs an older opset may make 8 bits of float32 itself: leave out `--precision int8`"
+            }
+            _ => "`--resize-inside` needs `--input uint8`, and opset 18 or newer",
+        };
+        Err(UsageError(error.to_string())).hint(|| hint.to_owned())
     }
 
     /// The options that say how the graph is written and checked, and whether they are given.

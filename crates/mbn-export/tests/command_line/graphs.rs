@@ -28,6 +28,11 @@ fn each_option_changes_inputs_and_outputs() {
             format!("input float32 [batch, 3, 224, 224], {usual}"),
         ),
         (
+            &["--opset=11", "--input=uint8", "--precision=fp16", "--softmax"],
+            11,
+            format!("input uint8 [batch, 224, 224, 3], {usual}, probabilities float32 [batch, 3]"),
+        ),
+        (
             &["--opset=26", "--size=96"],
             26,
             format!("input float32 [batch, 3, 96, 96], {usual}"),
@@ -75,8 +80,12 @@ fn choices_that_no_graph_can_follow_are_refused() {
             &["--resize-inside", "--input=uint8", "--dynamic-size"],
             "cannot be used with",
         ),
+        (
+            &["--precision=int8", "--calibration=.", "--opset=12"],
+            "opset 12 has no scale for each channel, which int8 needs; opset 13 is the first that has\nhint: ",
+        ),
         (&["--batch=0"], "0 is not in 1..=1024"),
-        (&["--opset=27"], "27 is not in 13..=26"),
+        (&["--opset=27"], "27 is not in 11..=26"),
         (&["--report=r.json", "--no-verify"], "cannot be used with"),
     ] {
         let mut line = vec!["--weights=w.safetensors", "out.onnx"];

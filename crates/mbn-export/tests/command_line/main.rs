@@ -4,6 +4,7 @@
 mod check;
 mod common;
 mod diff;
+mod faults;
 mod files;
 mod graphs;
 mod int8;

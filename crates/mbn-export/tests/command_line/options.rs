@@ -37,9 +37,9 @@ fn mistakes_on_the_command_line_are_code_2() {
     );
     fails(
         folder,
-        &["--alpha=1", "--opset=12", "out.onnx"],
+        &["--alpha=1", "--opset=10", "out.onnx"],
         2,
-        &["12", "13..=26"],
+        &["10", "11..=26"],
     );
     fails(
         folder,

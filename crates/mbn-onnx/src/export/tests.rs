@@ -409,7 +409,7 @@ fn values_that_the_precision_cannot_hold_are_named() {
 
 #[test]
 fn every_supported_opset_is_written_and_no_other() {
-    for opset in 12..=27 {
+    for opset in 10..=27 {
         let options = ExportOptions {
             opset,
             ..ExportOptions::default()

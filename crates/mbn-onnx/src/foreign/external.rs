@@ -29,7 +29,7 @@ pub enum DataError {
 }
 
 /// The model with the data of its constants inside, which files in `folder` have. [`structure`](crate::structure) has found them
-/// to be there and below the folder. Functions keep theirs: no exporter writes data for them.
+/// to be where a model's may be. Functions keep theirs: no exporter writes data for them.
 ///
 /// # Errors
 /// [`DataError`]: a file cannot be read, or there are more than `limit` bytes.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prost::Message;
 
-use crate::proto::{ModelProto, NodeProto};
+use crate::proto::{AttributeProto, ModelProto, NodeProto, OperatorSetIdProto};
 
 /// A function local to a model, as far as it is read: the field numbers are those of `onnx.proto`.
 #[derive(Clone, PartialEq, Message)]
@@ -17,8 +17,13 @@ pub(super) struct FunctionProto {
     pub output: Vec<String>,
     #[prost(message, repeated, tag = "7")]
     pub node: Vec<NodeProto>,
+    #[prost(message, repeated, tag = "9")]
+    pub opset_import: Vec<OperatorSetIdProto>,
     #[prost(string, optional, tag = "10")]
     pub domain: Option<String>,
+    /// Parameters that have a value unless a call gives another.
+    #[prost(message, repeated, tag = "11")]
+    pub attribute_proto: Vec<AttributeProto>,
 }
 
 /// A model's functions by domain and name.

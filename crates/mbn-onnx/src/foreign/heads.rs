@@ -3,11 +3,13 @@
 mod ancestry;
 mod operators;
 mod order;
+mod pooled;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use order::Reordered;
+pub use pooled::Pooled;
 use scope::{Found, MAX_STEPS, Scope, Scopes};
 
 use super::functions::Functions;
@@ -37,6 +39,8 @@ struct Head {
     values: BTreeSet<String>,
     /// What puts its values in an order of their own.
     reordered: Option<Reordered>,
+    /// What pools its values, if no product follows.
+    pooled: Option<Pooled>,
     /// The other outputs that it is computed from by a product.
     from: BTreeSet<String>,
 }
@@ -72,6 +76,7 @@ impl Heads {
                 ending,
                 values,
                 reordered: order::reordered(&scope, &functions, output.name()),
+                pooled: pooled::pooled(&scope, output.name()),
                 from: BTreeSet::new(),
             };
             (output.name().to_owned(), head)
@@ -102,6 +107,11 @@ impl Heads {
     /// What puts the values of an output in another order than that of the classes.
     pub fn reordered(&self, output: &str) -> Option<&Reordered> {
         self.0.get(output)?.reordered.as_ref()
+    }
+
+    /// What pools the values of an output, if no product makes classes of them afterwards.
+    pub fn pooled(&self, output: &str) -> Option<&Pooled> {
+        self.0.get(output)?.pooled.as_ref()
     }
 }
 

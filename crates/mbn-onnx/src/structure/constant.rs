@@ -1,8 +1,9 @@
 //! The data of a constant: as long as its type and dimensions need, in the file or in one beside it.
 
+use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
 
-use mbn_files::or_current;
+use mbn_files::folder_of;
 
 use crate::check_error::CheckError;
 use crate::proto::{DataType, TensorProto};
@@ -19,8 +20,38 @@ pub struct External {
     pub bytes: u64,
 }
 
+/// Where a model is, and where files with its data may be.
+pub(super) struct ModelFile<'f> {
+    path: &'f Path,
+    /// The folder in which it is named, and the one in which it really is: the Hub's cache holds all files of a repository in one folder,
+    /// `blobs`, and links to them. Without links in their paths; found once, when a constant first needs them.
+    folders: OnceCell<std::io::Result<[PathBuf; 2]>>,
+}
+
+impl<'f> ModelFile<'f> {
+    pub(super) fn new(path: &'f Path) -> Self {
+        Self {
+            path,
+            folders: OnceCell::new(),
+        }
+    }
+
+    fn folders(&self) -> Result<&[PathBuf; 2], String> {
+        let find = || {
+            let file = self.path.canonicalize()?;
+            let real = file.parent().map_or_else(|| file.clone(), Path::to_owned);
+            Ok([folder_of(self.path).canonicalize()?, real])
+        };
+        let found = self.folders.get_or_init(find).as_ref();
+        found.map_err(|error: &std::io::Error| error.to_string())
+    }
+}
+
 /// Checks a constant; gives the place of its data if that is another file.
-pub(super) fn check(tensor: &TensorProto, folder: Option<&Path>) -> Result<Option<External>, CheckError> {
+pub(super) fn check(
+    tensor: &TensorProto,
+    file: Option<&ModelFile<'_>>,
+) -> Result<Option<External>, CheckError> {
     let name = || tensor.name().to_owned();
     let number = tensor.data_type.unwrap_or_default();
     let elem = match DataType::try_from(number) {
@@ -44,10 +75,12 @@ pub(super) fn check(tensor: &TensorProto, folder: Option<&Path>) -> Result<Optio
     };
     let bytes = bits.div_ceil(8);
     if tensor.is_external() {
-        let folder = folder.ok_or_else(|| CheckError::ExternalData(name()))?;
-        return external(tensor, folder, bytes as u64).map(Some);
+        let file = file.ok_or_else(|| CheckError::ExternalData(name()))?;
+        require_only(tensor, "external_data")?;
+        return external(tensor, file, bytes as u64).map(Some);
     }
     if let Some(raw) = &tensor.raw_data {
+        require_only(tensor, "raw_data")?;
         if raw.len() != bytes || elem == DataType::String {
             return Err(CheckError::RawDataLength {
                 name: name(),
@@ -57,29 +90,51 @@ pub(super) fn check(tensor: &TensorProto, folder: Option<&Path>) -> Result<Optio
         }
         return Ok(None);
     }
-    let (found, expected) = match elem {
-        DataType::String => (tensor.string_data.len(), elements),
-        DataType::Float => (tensor.float_data.len(), elements),
-        DataType::Complex64 => (tensor.float_data.len(), 2 * elements),
-        DataType::Double => (tensor.double_data.len(), elements),
-        DataType::Complex128 => (tensor.double_data.len(), 2 * elements),
-        DataType::Int64 => (tensor.int64_data.len(), elements),
-        DataType::Uint64 | DataType::Uint32 => (tensor.uint64_data.len(), elements),
+    let (field, found, expected) = match elem {
+        DataType::String => ("string_data", tensor.string_data.len(), elements),
+        DataType::Float => ("float_data", tensor.float_data.len(), elements),
+        DataType::Complex64 => ("float_data", tensor.float_data.len(), 2 * elements),
+        DataType::Double => ("double_data", tensor.double_data.len(), elements),
+        DataType::Complex128 => ("double_data", tensor.double_data.len(), 2 * elements),
+        DataType::Int64 => ("int64_data", tensor.int64_data.len(), elements),
+        DataType::Uint64 | DataType::Uint32 => ("uint64_data", tensor.uint64_data.len(), elements),
         // Small ones share a number.
-        elem if elem.bits() < 8 => (tensor.int32_data.len(), bytes),
-        _ => (tensor.int32_data.len(), elements),
+        elem if elem.bits() < 8 => ("int32_data", tensor.int32_data.len(), bytes),
+        _ => ("int32_data", tensor.int32_data.len(), elements),
     };
-    match found == expected {
-        true => Ok(None),
-        false => Err(CheckError::Elements {
+    if found != expected {
+        return Err(CheckError::Elements {
             name: name(),
             found,
             expected,
+        });
+    }
+    require_only(tensor, field)?;
+    Ok(None)
+}
+
+/// Refuses data in another field than the one from which the elements are read.
+fn require_only(tensor: &TensorProto, field: &'static str) -> Result<(), CheckError> {
+    let held = [
+        ("raw_data", tensor.raw_data().len()),
+        ("float_data", tensor.float_data.len()),
+        ("double_data", tensor.double_data.len()),
+        ("int32_data", tensor.int32_data.len()),
+        ("int64_data", tensor.int64_data.len()),
+        ("uint64_data", tensor.uint64_data.len()),
+        ("string_data", tensor.string_data.len()),
+    ];
+    match held.into_iter().find(|(other, len)| *other != field && *len > 0) {
+        None => Ok(()),
+        Some((other, _)) => Err(CheckError::TwoData {
+            name: tensor.name().to_owned(),
+            one: field,
+            other,
         }),
     }
 }
 
-fn external(tensor: &TensorProto, folder: &Path, bytes: u64) -> Result<External, CheckError> {
+fn external(tensor: &TensorProto, model: &ModelFile<'_>, bytes: u64) -> Result<External, CheckError> {
     let fail = |location: &str, reason: String| CheckError::ExternalFile {
         name: tensor.name().to_owned(),
         location: location.to_owned(),
@@ -103,17 +158,15 @@ fn external(tensor: &TensorProto, folder: &Path, bytes: u64) -> Result<External,
     if !inside {
         return Err(fail(location, "it is not below the model's folder".to_owned()));
     }
-    let real = |path: PathBuf| {
-        path.canonicalize()
-            .map_err(|error| fail(location, error.to_string()))
-    };
-    let folder = real(or_current(folder).to_owned())?;
-    let file = real(folder.join(path))?;
-    if !file.starts_with(&folder) {
-        return Err(fail(
-            location,
-            "a link leads out of the model's folder".to_owned(),
-        ));
+    let folders = model.folders().map_err(|error| fail(location, error))?;
+    let file = folder_of(model.path).join(path).canonicalize();
+    let file = file.map_err(|error| fail(location, error.to_string()))?;
+    if !folders.iter().any(|folder| file.starts_with(folder)) {
+        let reason = format!(
+            "a link leads to `{}`, expected a file below the folder of the model",
+            file.display()
+        );
+        return Err(fail(location, reason));
     }
     let metadata = file
         .metadata()

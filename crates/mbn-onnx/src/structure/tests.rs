@@ -76,6 +76,7 @@ fn a_long_chain_is_followed() {
 #[test]
 fn graphs_in_nodes_see_the_values_around_them() {
     let inner = |reads: &str| GraphProto {
+        name: Some("branch".into()),
         node: vec![node("inner", &[reads], &["r"])],
         output: vec![crate::proto::ValueInfoProto {
             name: Some("r".into()),
@@ -122,12 +123,13 @@ fn data_in_other_files_stays_in_the_folder_and_has_its_length() {
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("models");
     std::fs::create_dir(&inside).unwrap();
+    std::fs::write(inside.join("m.onnx"), "").unwrap();
     std::fs::write(inside.join("data.bin"), [0; 40]).unwrap();
     std::fs::write(folder.path().join("secret"), [0; 40]).unwrap();
     let check = |pairs: &[(&str, &str)]| {
         let mut proto = model();
         proto.graph.as_mut().unwrap().initializer[1] = external(pairs);
-        structure(&Model::from(proto), Some(&inside)).map(|found| found.external)
+        structure(&Model::from(proto), Some(&inside.join("m.onnx"))).map(|found| found.external)
     };
     let found = check(&[("location", "data.bin"), ("offset", "8"), ("length", "32")]).unwrap();
     assert_eq!((found[0].location.as_str(), found[0].bytes), ("data.bin", 32));
@@ -187,4 +189,138 @@ fn constants_may_keep_their_data_in_fields_of_their_type() {
         (tensor.data_type, tensor.int32_data) = (Some(10), vec![0; 8]);
     });
     assert!(ok.is_ok());
+}
+
+/// The Hub's cache keeps a repository's files in one folder, and links to them under their names.
+#[cfg(unix)]
+#[test]
+fn data_may_lie_where_a_link_to_the_model_leads() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (blobs, snapshot) = (folder.path().join("blobs"), folder.path().join("snapshots/c"));
+    std::fs::create_dir_all(&blobs).unwrap();
+    std::fs::create_dir_all(&snapshot).unwrap();
+    for (blob, name) in [("aaaa", "m.onnx"), ("bbbb", "m.onnx_data")] {
+        std::fs::write(blobs.join(blob), [0; 32]).unwrap();
+        symlink(format!("../../blobs/{blob}"), snapshot.join(name)).unwrap();
+    }
+    let check = |file: &Path| {
+        let mut proto = model();
+        let data = external(&[("location", "m.onnx_data"), ("length", "32")]);
+        proto.graph.as_mut().unwrap().initializer[1] = data;
+        structure(&Model::from(proto), Some(file))
+    };
+    assert_eq!(check(&snapshot.join("m.onnx")).unwrap().external.len(), 1);
+    // The model itself lies here, and its data elsewhere.
+    std::fs::write(snapshot.join("copy.onnx"), "").unwrap();
+    let error = check(&snapshot.join("copy.onnx")).unwrap_err().to_string();
+    assert!(
+        error.contains("a link leads to `") && error.contains("bbbb`"),
+        "{error}"
+    );
+    let gone = check(&snapshot.join("gone.onnx"));
+    assert!(matches!(gone, Err(CheckError::ExternalFile { .. })), "{gone:?}");
+}
+
+type Change = fn(&mut TensorProto);
+
+/// Engines read one or the other.
+#[test]
+fn data_in_two_places_is_refused() {
+    let with = |change: Change| {
+        let mut proto = model();
+        change(&mut proto.graph.as_mut().unwrap().initializer[1]);
+        structure(&Model::from(proto), Some(Path::new("m.onnx")))
+    };
+    let changes: [(Change, _, _); 5] = [
+        (
+            |tensor| tensor.float_data = vec![1.0; 8],
+            "raw_data",
+            "float_data",
+        ),
+        (|tensor| tensor.int32_data = vec![1], "raw_data", "int32_data"),
+        (
+            |tensor| tensor.string_data = vec![b"a".to_vec()],
+            "raw_data",
+            "string_data",
+        ),
+        (
+            |tensor| {
+                tensor.raw_data = None;
+                (tensor.float_data, tensor.int64_data) = (vec![1.0; 8], vec![1]);
+            },
+            "float_data",
+            "int64_data",
+        ),
+        (
+            |tensor| {
+                let raw_data = tensor.raw_data.take();
+                *tensor = external(&[("location", "m.bin")]);
+                tensor.raw_data = raw_data;
+            },
+            "external_data",
+            "raw_data",
+        ),
+    ];
+    for (change, one, other) in changes {
+        let expected = CheckError::TwoData {
+            name: "model.0.0.bias".into(),
+            one,
+            other,
+        };
+        assert_eq!(with(change), Err(expected));
+    }
+}
+
+#[test]
+fn graphs_need_a_name() {
+    for name in [None, Some(String::new())] {
+        let mut proto = model();
+        proto.graph.as_mut().unwrap().name = name;
+        let found = structure(&Model::from(proto), None);
+        assert_eq!(found, Err(CheckError::UnnamedGraph));
+    }
+}
+
+#[test]
+fn constants_that_an_old_format_wants_among_the_inputs_are_named() {
+    let of_version = |version| {
+        let mut proto = model();
+        proto.ir_version = Some(version);
+        let found = structure(&Model::from(proto), None).unwrap();
+        found.unlisted.len()
+    };
+    let constants = model().graph.unwrap().initializer.len();
+    assert_eq!([of_version(3), of_version(4)], [constants, 0]);
+}
+
+/// 100,000 names of each kind: each is looked up in no time.
+#[test]
+fn time_does_not_grow_with_the_square_of_a_file() {
+    let many = || (0..100_000).map(|i| format!("v{i}"));
+    let mut proto = model();
+    let import = |domain| crate::proto::OperatorSetIdProto {
+        domain: Some(domain),
+        version: Some(1),
+    };
+    proto.opset_import.extend(many().map(import));
+    let graph = proto.graph.as_mut().unwrap();
+    let constant = |name| TensorProto {
+        name: Some(name),
+        data_type: Some(1),
+        dims: vec![0],
+        ..TensorProto::default()
+    };
+    graph.initializer.extend(many().map(constant));
+    let input = |name| crate::proto::ValueInfoProto {
+        name: Some(name),
+        ..crate::proto::ValueInfoProto::default()
+    };
+    graph.input = many().map(input).chain(graph.input.clone()).collect();
+    let model = Model::from(proto);
+    let start = std::time::Instant::now();
+    assert_eq!(structure(&model, None).unwrap().opsets.len(), 100_001);
+    assert_eq!((model.fixed_batch(), model.takes_bytes()), (None, false));
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }

@@ -129,14 +129,18 @@ fn page_locked(session: &Session, provider: &Provider) -> Option<Allocator> {
         return None;
     };
     let device = i32::try_from(cuda.device).ok()?;
-    let memory = MemoryInfo::new(
-        AllocationDevice::CUDA_PINNED,
-        device,
-        AllocatorType::Device,
-        MemoryType::CPUOutput,
-    );
-    memory
-        .and_then(|memory| Allocator::new(session, memory))
+    let allocator = |device| {
+        let memory = MemoryInfo::new(
+            AllocationDevice::CUDA_PINNED,
+            device,
+            AllocatorType::Device,
+            MemoryType::CPUOutput,
+        )?;
+        Allocator::new(session, memory)
+    };
+    // Versions of ONNX Runtime differ in whether they have it under the device's number or, for every device, under 0.
+    allocator(device)
+        .or_else(|_| allocator(0))
         .inspect_err(|error| log::debug!("no page-locked memory, copies are slower: {error}"))
         .ok()
 }

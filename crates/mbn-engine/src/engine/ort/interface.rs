@@ -7,7 +7,7 @@ use mbn_onnx::foreign::Layout;
 use ort::value::{DynValueTypeMarker, Outlet, TensorElementType, TensorRef, ValueRef};
 
 use crate::error::EngineError;
-use crate::images::{PixelType, Pixels, to_channels_first, to_channels_last};
+use crate::images::{PixelType, Pixels, swap_red_and_blue, to_channels_first, to_channels_last};
 
 /// The input of an image classifier.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Input {
     pub element: Element,
     /// `[batch, size, size, 3]` instead of `[batch, 3, size, size]`.
     pub channels_last: bool,
+    /// The channels are blue, green and red.
+    pub blue_first: bool,
     /// Height and width are any: the network resizes whole pictures.
     pub resizes: bool,
     /// Number of images, if the file fixes it.
@@ -94,6 +96,7 @@ impl Input {
             name: input.name().to_owned(),
             element,
             channels_last,
+            blue_first: false,
             resizes: resizes && element == Element::Uint8 && channels_last && size.is_none(),
             batch: known(batch),
             size,
@@ -135,14 +138,17 @@ impl Input {
         }
     }
 
-    /// The pixels in the layout that the file takes.
+    /// The pixels in the layout, and with the channels in the order, that the file takes.
     ///
     /// # Errors
     /// [`EngineError::PixelType`].
     pub(super) fn arrange<'a>(&self, images: Pixels<'a>, n: usize) -> Result<Arranged<'a>, EngineError> {
-        let floats = |values| match self.channels_last {
-            true => to_channels_last(values, n),
-            false => Cow::from(values),
+        let floats = |values| {
+            let laid_out = match self.channels_last {
+                true => to_channels_last(values, n),
+                false => Cow::from(values),
+            };
+            self.in_order(laid_out, n)
         };
         match (self.element, images) {
             (Element::Float32, Pixels::Float(values)) => Ok(Arranged::Float(floats(values))),
@@ -153,17 +159,29 @@ impl Input {
                 ))
             }
             (Element::Uint8, Pixels::Uint8(values)) if !self.resizes => {
-                Ok(Arranged::Uint8(if self.channels_last {
-                    values.into()
-                } else {
-                    to_channels_first(values, n)
-                }))
+                let laid_out = match self.channels_last {
+                    true => values.into(),
+                    false => to_channels_first(values, n),
+                };
+                Ok(Arranged::Uint8(self.in_order(laid_out, n)))
             }
             (_, images) => Err(EngineError::PixelType {
                 found: images.pixel_type(),
                 expected: self.pixel_type(),
             }),
         }
+    }
+}
+
+impl Input {
+    /// The pixels, laid out as the file takes them, with the channels in its order.
+    fn in_order<'a, T: Copy>(&self, pixels: Cow<'a, [T]>, n: usize) -> Cow<'a, [T]> {
+        if !self.blue_first {
+            return pixels;
+        }
+        let mut pixels = pixels.into_owned();
+        swap_red_and_blue(&mut pixels, n, self.channels_last);
+        pixels.into()
     }
 }
 
@@ -208,6 +226,7 @@ mod tests {
             name: "input".into(),
             element,
             channels_last,
+            blue_first: false,
             resizes: false,
             batch: None,
             size: Some(2),
@@ -241,6 +260,38 @@ mod tests {
             halves.iter().map(|value| value.to_f32()).collect::<Vec<_>>(),
             *found
         );
+    }
+
+    #[test]
+    fn blue_comes_first_where_the_input_takes_it_so() {
+        let values: Vec<u8> = (0..24).collect();
+        let floats: Vec<f32> = values.iter().map(|&value| value.into()).collect();
+        for channels_last in [false, true] {
+            let with = |element, blue_first| Input {
+                blue_first,
+                ..input(element, channels_last)
+            };
+            let bytes = |blue_first| match with(Element::Uint8, blue_first).arrange(Pixels::Uint8(&values), 2)
+            {
+                Ok(Arranged::Uint8(bytes)) => bytes.into_owned(),
+                _ => panic!("these are no bytes"),
+            };
+            let singles =
+                |blue_first| match with(Element::Float32, blue_first).arrange(Pixels::Float(&floats), 2) {
+                    Ok(Arranged::Float(values)) => values.into_owned(),
+                    _ => panic!("these are no floats"),
+                };
+            // Where a channel of a pixel of a picture lies.
+            let at = |picture: usize, pixel: usize, channel: usize| match channels_last {
+                true => picture * 12 + pixel * 3 + channel,
+                false => picture * 12 + channel * 4 + pixel,
+            };
+            for (picture, pixel, channel) in (0..24).map(|i| (i / 12, i / 3 % 4, i % 3)) {
+                let (to, from) = (at(picture, pixel, channel), at(picture, pixel, 2 - channel));
+                assert_eq!(bytes(true)[to], bytes(false)[from]);
+                assert_eq!(singles(true)[to], singles(false)[from]);
+            }
+        }
     }
 
     #[test]

@@ -101,12 +101,12 @@ impl OrtEngine {
         arranged: &Arranged<'_>,
         features: Option<&mut Vec<f32>>,
     ) -> Result<Vec<f32>, EngineError> {
-        let (n, name) = (shape[0], self.input.name.as_str());
+        let (n, name, provider) = (shape[0], self.input.name.as_str(), self.provider);
         let value = arranged.tensor(shape).map_err(EngineError::run)?;
         let outputs = self
             .session
             .run(ort::inputs![name => value])
-            .map_err(EngineError::run)?;
+            .map_err(|error| provider.error(error, EngineError::run))?;
         let output = &outputs[self.output.name.as_str()];
         let (shape, logits) = match self.output.is_half {
             true => {

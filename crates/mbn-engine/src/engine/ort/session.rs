@@ -10,6 +10,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use crate::cuda::CudaError;
 use crate::error::EngineError;
+use crate::images::PixelType;
 use crate::precision::ModelPrecision;
 use crate::runtime::Runtime;
 
@@ -90,6 +91,17 @@ impl Provider {
         match self {
             Self::Cpu => CPU::NAME,
             Self::Cuda(_) => CUDA::NAME,
+        }
+    }
+
+    /// Makes sure that a network which takes such pixels can be recorded, if it is to be.
+    pub(super) fn require_recordable(&self, pixel_type: PixelType) -> Result<(), CudaError> {
+        match self {
+            // Replaying a graph reads no input: it computes in the memory, and for the shape, that were recorded.
+            Self::Cuda(cuda) if cuda.graph && pixel_type == PixelType::Pictures => Err(CudaError::Graph(
+                "it resizes pictures inside, and a graph is for one size alone".to_owned(),
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -203,5 +215,20 @@ mod tests {
         assert!(!tf32(false, ModelPrecision::Float32));
         assert!(!tf32(false, ModelPrecision::Int8));
         assert!(tf32(true, ModelPrecision::Float32));
+    }
+
+    #[test]
+    fn a_network_that_resizes_inside_cannot_be_recorded() {
+        let on = |graph| {
+            Provider::Cuda(CudaOptions {
+                graph,
+                ..CudaOptions::default()
+            })
+        };
+        let error = on(true).require_recordable(PixelType::Pictures).unwrap_err();
+        assert!(matches!(error, CudaError::Graph(_)), "{error}");
+        assert!(on(false).require_recordable(PixelType::Pictures).is_ok());
+        assert!(on(true).require_recordable(PixelType::Uint8).is_ok());
+        assert!(Provider::Cpu.require_recordable(PixelType::Pictures).is_ok());
     }
 }

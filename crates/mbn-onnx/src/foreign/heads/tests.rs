@@ -283,6 +283,68 @@ fn outputs_in_an_order_of_their_own_are_found() {
 }
 
 #[test]
+fn pooled_features_are_found() {
+    let pool = ("GlobalAveragePool", "a", "p");
+    let activated = |name| {
+        [
+            ("Conv", "x w", "c"),
+            (name, "c", "a"),
+            pool,
+            ("Flatten", "p", "out"),
+        ]
+    };
+    for (nodes, expected) in [
+        (&activated("BatchNormalization")[..], Some(false)),
+        // Either the classifier of a network without a product behind pooling, or not.
+        (&activated("Relu"), Some(true)),
+        (
+            &[
+                ("Add", "x y", "a"),
+                ("ReduceMean", "a axes", "p"),
+                ("LayerNormalization", "p w b", "out"),
+            ],
+            Some(false),
+        ),
+        // Brought to a length of 1.
+        (
+            &[
+                ("Relu", "x", "a"),
+                pool,
+                ("Flatten", "p", "f"),
+                ("ReduceL2", "f axes", "length"),
+                ("Div", "f length", "out"),
+            ],
+            Some(false),
+        ),
+        (&[("Relu", "x", "a"), pool, ("Gemm", "p w", "out")], None),
+        (
+            &[
+                ("Relu", "x", "a"),
+                pool,
+                ("MatMul", "p w", "m"),
+                ("Add", "m b", "out"),
+            ],
+            None,
+        ),
+        // The mean of two networks.
+        (
+            &[
+                ("Gemm", "x w", "y"),
+                ("Gemm", "x v", "z"),
+                ("Concat", "y z", "both"),
+                ("ReduceMean", "both axes", "out"),
+            ],
+            None,
+        ),
+        (&[("Identity", "out", "out")], None),
+    ] {
+        let heads = heads(nodes, &["out"]);
+        let found = heads.pooled("out").map(|found| found.is_of_product);
+        assert_eq!(found, expected, "{nodes:?}");
+    }
+}
+
+#[test]
 fn functions_of_the_model_are_followed() {
     let function = |name: &str, nodes: &[(&str, &str, &str)]| {
         let function = FunctionProto {
@@ -291,6 +353,7 @@ fn functions_of_the_model_are_followed() {
             input: vec!["a".to_owned(), "b".to_owned()],
             output: vec!["out".to_owned()],
             node: graph(nodes, &[]).node,
+            ..FunctionProto::default()
         };
         function.encode_to_vec()
     };

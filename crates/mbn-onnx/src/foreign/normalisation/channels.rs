@@ -1,0 +1,169 @@
+//! What has been done to the channels of a picture on the way to a value.
+
+use super::ChannelRange;
+
+/// How far bounds of a range may be from it by rounding, as a fraction of it.
+const ROUNDING: f64 = 1e-3;
+
+/// A channel of a value: `scale * x + offset` of one of the input's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Channel {
+    /// Which of the input's.
+    from: usize,
+    scale: f64,
+    offset: f64,
+}
+
+/// The dimension of a value that has the channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nothing shows it.
+    Unknown,
+    /// That of four.
+    Axis(usize),
+    /// None: it is one channel without a dimension for channels.
+    Dropped,
+}
+
+/// The channels of a value that was made of the input's, each by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Channels {
+    channels: Vec<Channel>,
+    pub(super) place: Place,
+    /// An operator that may be a layer of the network has been passed.
+    pub(super) has_layer: bool,
+    /// The range of the input's channels to which they were cut.
+    pub(super) cut_to: Option<ChannelRange>,
+}
+
+/// What is done to the three channels of the input, in their order: `scale * x + offset`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Done {
+    pub(super) scale: [f64; 3],
+    pub(super) offset: [f64; 3],
+}
+
+impl Done {
+    /// The value of a channel of the input that becomes 0.
+    pub(super) fn mean(&self, c: usize) -> f64 {
+        -self.offset[c] / self.scale[c]
+    }
+}
+
+impl Channels {
+    /// The input itself.
+    pub(super) fn of_input(axis: Option<usize>) -> Self {
+        let channel = |from| Channel {
+            from,
+            scale: 1.0,
+            offset: 0.0,
+        };
+        Self {
+            channels: (0..3).map(channel).collect(),
+            place: axis.map_or(Place::Unknown, Place::Axis),
+            has_layer: false,
+            cut_to: None,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// `scale * value + offset` of each channel; `None` unless there is one of each for all or for every channel.
+    pub(super) fn affine(&self, scale: &[f64], offset: &[f64]) -> Option<Self> {
+        let each = |values: &[f64]| match *values {
+            [one] => Some(vec![one; self.len()]),
+            _ => (values.len() == self.len()).then(|| values.to_vec()),
+        };
+        let factors = each(scale)?.into_iter().zip(each(offset)?);
+        let channels = self.channels.iter().zip(factors);
+        Some(Self {
+            channels: channels
+                .map(|(channel, (scale, offset))| Channel {
+                    scale: channel.scale * scale,
+                    offset: channel.offset * scale + offset,
+                    ..*channel
+                })
+                .collect(),
+            ..self.clone()
+        })
+    }
+
+    /// The channels of these indexes, in their order.
+    pub(super) fn select(&self, indexes: impl IntoIterator<Item = usize>) -> Option<Self> {
+        let channels: Option<Vec<_>> = indexes
+            .into_iter()
+            .map(|index| self.channels.get(index).copied())
+            .collect();
+        let channels = channels.filter(|channels| (1..=3).contains(&channels.len()))?;
+        Some(Self {
+            channels,
+            ..self.clone()
+        })
+    }
+
+    /// Cut to these bounds, if they are those of a picture's channels as the input has them. Those of an activation, such as 0
+    /// and 6, are not.
+    pub(super) fn clipped(&self, least: f64, most: f64) -> Option<Self> {
+        let is = |value: f64, bound: f64| (value - bound).abs() <= ROUNDING * bound.abs().max(1.0);
+        let has = |channel: &Channel, [low, high]: [f64; 2]| {
+            let of_input = |value: f64| (value - channel.offset) / channel.scale;
+            is(of_input(least), low) && is(of_input(most), high)
+        };
+        let ranges = [
+            (ChannelRange::Bytes, [0.0, 255.0]),
+            (ChannelRange::Unit, [0.0, 1.0]),
+            (ChannelRange::Symmetric, [-1.0, 1.0]),
+        ];
+        let of_all = |bounds: [f64; 2]| self.channels.iter().all(|channel| has(channel, bounds));
+        let (range, _) = ranges.into_iter().find(|(_, bounds)| of_all(*bounds))?;
+        Some(Self {
+            cut_to: Some(range),
+            ..self.clone()
+        })
+    }
+
+    /// The same in another place.
+    pub(super) fn at(&self, place: Place) -> Self {
+        Self {
+            place,
+            ..self.clone()
+        }
+    }
+
+    /// What an operator that may be a layer takes, which has the channels first.
+    pub(super) fn behind_layer(&self) -> Option<Self> {
+        [Place::Axis(1), Place::Unknown]
+            .contains(&self.place)
+            .then(|| Self {
+                has_layer: true,
+                ..self.at(Place::Axis(1))
+            })
+    }
+
+    /// The channels of several values behind each other.
+    pub(super) fn joined(parts: &[&Self]) -> Option<Self> {
+        let (first, rest) = parts.split_first()?;
+        if rest.iter().any(|part| part.place != first.place) {
+            return None;
+        }
+        let channels: Vec<_> = parts.iter().flat_map(|part| &part.channels).copied().collect();
+        (channels.len() <= 3).then(|| Self {
+            channels,
+            place: first.place,
+            has_layer: parts.iter().any(|part| part.has_layer),
+            cut_to: first.cut_to,
+        })
+    }
+
+    /// What is done to the channels of the input, if the value has each of them.
+    pub(super) fn done(&self) -> Option<Done> {
+        let of = |from: usize| self.channels.iter().find(|channel| channel.from == from);
+        let [red, green, blue] = [of(0)?, of(1)?, of(2)?];
+        Some(Done {
+            scale: [red.scale, green.scale, blue.scale],
+            offset: [red.offset, green.offset, blue.offset],
+        })
+    }
+}

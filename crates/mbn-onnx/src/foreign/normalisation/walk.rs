@@ -1,0 +1,98 @@
+//! Follows the nodes after the input as long as each does to every channel what can be written as a factor and an offset.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::channels::Channels;
+use super::constants::Constants;
+use super::steps::Step;
+use crate::proto::{GraphProto, NodeProto};
+
+/// Nodes that are followed. Normalising each channel by itself takes a dozen.
+const MAX_STEPS: usize = 64;
+
+/// Whether operators that may be layers of the network are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layers {
+    Followed,
+    Left,
+}
+
+/// The values that are made of the input's channels.
+pub(super) struct Walk<'a> {
+    input: &'a str,
+    states: HashMap<&'a str, Channels>,
+    /// Those that something else is made of.
+    ends: BTreeSet<&'a str>,
+    /// What takes each of them.
+    takers: HashMap<&'a str, Vec<&'a NodeProto>>,
+}
+
+impl<'a> Walk<'a> {
+    /// Follows the nodes after `input`, whose channels are `start`.
+    pub(super) fn new(graph: &'a GraphProto, input: &'a str, start: Channels, layers: Layers) -> Self {
+        let constants = Constants::of(graph);
+        let mut walk = Self {
+            input,
+            states: HashMap::from([(input, start)]),
+            ends: BTreeSet::new(),
+            takers: HashMap::new(),
+        };
+        let mut steps = MAX_STEPS;
+        // Nodes are in an order in which they can run.
+        for node in graph.node.iter().filter(|node| node.op_type() != "Shape") {
+            let inputs = node.input.iter().map(String::as_str);
+            let mut taken: Vec<&'a str> = inputs.filter(|name| walk.states.contains_key(name)).collect();
+            taken.dedup();
+            if taken.is_empty() {
+                continue;
+            }
+            for name in &taken {
+                walk.takers.entry(name).or_default().push(node);
+            }
+            let step = Step {
+                node,
+                states: &walk.states,
+                constants: &constants,
+                layers,
+            };
+            match step.outputs().filter(|_| steps > 0) {
+                Some(outputs) => {
+                    steps -= 1;
+                    let names = node.output.iter().map(String::as_str);
+                    walk.states.extend(names.zip(outputs));
+                }
+                None => walk.ends.extend(taken),
+            }
+        }
+        let outputs = graph.output.iter().map(|output| output.name());
+        let outputs = outputs.filter(|output| walk.states.contains_key(output));
+        walk.ends.extend(outputs);
+        walk
+    }
+
+    /// The channels of every value on the way.
+    pub(super) fn states(&self) -> impl Iterator<Item = &Channels> {
+        self.states.values()
+    }
+
+    /// The channels that the network takes. Where it takes several values that are not alike, those of the last value that all of
+    /// it is made of.
+    pub(super) fn end(&self) -> Option<&Channels> {
+        let mut ends = self.ends.iter().filter_map(|name| self.states.get(name));
+        let first = ends.next()?;
+        if ends.all(|end| end.done() == first.done()) && first.done().is_some() {
+            return Some(first);
+        }
+        let mut value = self.input;
+        for _ in 0..MAX_STEPS {
+            let Some([node]) = self.takers.get(value).map(Vec::as_slice) else {
+                break;
+            };
+            match node.output.as_slice() {
+                [next] if self.states.contains_key(next.as_str()) => value = next,
+                _ => break,
+            }
+        }
+        self.states.get(value)
+    }
+}
