@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
-use mbn_cli::{Hint, read_class_names};
+use anyhow::{Result, anyhow};
+use mbn_cli::{ClassList, Hint, read_class_names, require_count};
 use mbn_spec::class_names::{Comparison, composed, normal};
 use mbn_spec::default_class_names;
 use mbn_spec::text::counted;
@@ -33,19 +33,18 @@ impl ClassNames {
         }
     }
 
-    /// Names, or lines such as `n01440764 tench, Tinca tinca` if all of them are such.
-    fn of_lines(lines: Vec<String>) -> Self {
-        let split: Option<Vec<_>> = lines.iter().map(|line| synset(line)).collect();
-        match split {
-            Some(pairs) => {
-                let (ids, names) = pairs.into_iter().unzip();
-                Self {
-                    names,
-                    ids,
-                    by_synonyms: false,
-                }
-            }
-            None => Self::new(lines),
+    /// The names of a file, with their identifiers, if it has them apart or all its names are such as
+    /// `n01440764 tench, Tinca tinca`.
+    fn of_file(ClassList { names, ids }: ClassList) -> Self {
+        let split = || names.iter().map(|name| synset(name)).collect::<Option<Vec<_>>>();
+        let (ids, names) = match split().filter(|_| ids.is_empty()) {
+            Some(pairs) => pairs.into_iter().unzip(),
+            None => (ids, names),
+        };
+        Self {
+            names,
+            ids,
+            by_synonyms: false,
         }
     }
 
@@ -122,7 +121,7 @@ impl ClassSources {
     pub fn of(model: &Model, given: Option<&Path>) -> Result<Self> {
         let given = given.map(|path| {
             let source = format!("--classes {}", path.display());
-            let names = ClassNames::of_lines(read_class_names(path)?);
+            let names = ClassNames::of_file(read_class_names(path)?);
             anyhow::Ok(Said { names, source })
         });
         let given = given.transpose()?;
@@ -157,11 +156,7 @@ impl ClassSources {
             ..names
         };
         if let Some(Said { names, source }) = self.given {
-            let count = names.names.len();
-            if count != classes {
-                let count = counted(count, "class");
-                bail!("`{source}` has {count}, {model} has {classes}");
-            }
+            require_count(&source, &names.names, &model, classes)?;
             require_order(&names, self.own.as_ref(), &source, &model)?;
             return Ok(named(names));
         }
@@ -226,75 +221,15 @@ fn add_found(foreign: &Foreign, found: &mut Vec<Said>) {
                 continue;
             }
             match read_class_names(&path) {
-                Ok(lines) => found.push(Said {
-                    names: ClassNames::of_lines(lines),
+                Ok(list) => found.push(Said {
+                    names: ClassNames::of_file(list),
                     source: format!("`{file}` beside it"),
                 }),
-                Err(error) => log::warn!("{error:#}"),
+                Err(error) => log::warn!("{error:#}; its class names are not used"),
             }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines(lines: &[&str]) -> Vec<String> {
-        lines.iter().map(|&line| line.to_owned()).collect()
-    }
-
-    #[test]
-    fn identifiers_are_taken_off_if_every_line_has_one() {
-        let names = ClassNames::of_lines(lines(&["n01440764 tench, Tinca tinca", "n01443537\tgoldfish"]));
-        assert_eq!(names.names(), ["tench, Tinca tinca", "goldfish"]);
-        assert_eq!(names.indices_of("n01443537"), [1]);
-        for kept in [
-            &["n01440764 tench", "goldfish"][..],
-            &["n01440764", "n01443537"],
-            &["n0144076 tench"],
-            &["nine01440 tench"],
-        ] {
-            assert_eq!(ClassNames::of_lines(lines(kept)).names(), kept);
-        }
-    }
-
-    /// A folder that macOS named has the accent as a character of its own. One that several classes look like is none of them for sure.
-    #[test]
-    fn the_composition_of_a_name_makes_no_difference() {
-        let (one_character, two) = ("caf\u{e9}", "cafe\u{301}");
-        let names = ClassNames::new(lines(&["tench", one_character]));
-        assert_eq!(names.indices_of(two), [1]);
-        assert!(names.indices_of("cafe").is_empty() && names.indices_of("Tench").is_empty());
-        let both = ClassNames::new(lines(&[two, one_character]));
-        assert_eq!(
-            (both.indices_of(two), both.indices_of(one_character)),
-            (vec![0], vec![1])
-        );
-        // A third form: the marks above and below in the other order.
-        let forms = ["\u{1e69}", "s\u{323}\u{307}"];
-        assert_eq!(
-            ClassNames::new(lines(&forms)).indices_of("s\u{307}\u{323}"),
-            [0, 1]
-        );
-    }
-
-    #[test]
-    fn folders_find_their_class() {
-        let mut names = ClassNames::of_lines(lines(&[
-            "n01440764 tench, Tinca tinca",
-            "n02102040 English springer, English springer spaniel",
-            "n02012849 crane",
-            "n03126707 crane",
-        ]));
-        assert!(names.indices_of("tench").is_empty());
-        names.by_synonyms = true;
-        assert_eq!(names.indices_of("tench"), [0]);
-        assert_eq!(names.indices_of("English_springer"), [1]);
-        assert_eq!(names.indices_of("n03126707"), [3]);
-        assert_eq!((names.id(3), names.id(4)), (Some("n03126707"), None));
-        assert_eq!(names.indices_of("crane"), [2, 3]);
-        assert_eq!(names.indices_of("Crane"), [2, 3]);
-        assert!(names.indices_of("spaniel").is_empty());
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use mbn_cli::PreprocessArgs;
 use mbn_spec::{Preprocess, Preset};
 
-use crate::options::Options;
+use crate::options::{ChannelOrder, Options};
 
 /// What the user gives.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,6 +13,8 @@ pub struct Given {
     pub preset: Option<Preset>,
     /// Parts of it, which go before the preset.
     pub parts: PreprocessArgs,
+    /// The order of the channels.
+    pub channels: Option<ChannelOrder>,
 }
 
 impl Given {
@@ -21,6 +23,7 @@ impl Given {
         Self {
             preset: options.preprocess,
             parts: options.images,
+            channels: options.channels,
         }
     }
 

@@ -124,6 +124,8 @@ pub struct Inputs {
     pub source: Box<dyn Source>,
     /// Their number, if it is known.
     pub total: Option<u64>,
+    /// They are those of one shard among several.
+    pub is_part: bool,
 }
 
 impl Inputs {
@@ -141,7 +143,7 @@ impl Inputs {
     /// # Errors
     /// They are others, or more; they cannot be found.
     pub fn require_none_after(self, results: Results, name: String) -> Result<()> {
-        let mut source = Continued::new(self.source, results, name.clone());
+        let mut source = Continued::new(self.source, results, name.clone(), self.is_part);
         match source.next(&mut || ())? {
             None => Ok(()),
             Some(input) => Err(anyhow!(
@@ -159,7 +161,7 @@ impl Inputs {
     #[must_use]
     pub fn after(self, results: Results, name: String) -> Self {
         Self {
-            source: Box::new(Continued::new(self.source, results, name)),
+            source: Box::new(Continued::new(self.source, results, name, self.is_part)),
             ..self
         }
     }
@@ -195,6 +197,7 @@ pub fn inputs(
         }
         return Ok(Inputs {
             total: Some(all.len()),
+            is_part: false,
             source: Box::new(all),
         });
     }
@@ -215,6 +218,7 @@ pub fn inputs(
     .outside(options.sort_folder());
     Ok(Inputs {
         total: if count { named.count() } else { None },
+        is_part: shard.is_some_and(Shard::is_part),
         source: Box::new(named),
     })
 }

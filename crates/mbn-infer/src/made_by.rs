@@ -32,6 +32,11 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("preprocessing", serde_json::to_value(classifier.preprocess)?),
         ("scores", json!(format!("{:?}", classifier.scores))),
         ("--output-name", json!(options.output_name)),
+        // Absent means that it was not given.
+        (
+            "--channels",
+            json!(options.channels.map(|order| format!("{order:?}").to_lowercase())),
+        ),
         ("--format", json!(options.format.to_string())),
         ("--top-k", json!(classifier.top_k(options))),
         ("--threshold", json!(options.threshold)),
@@ -41,6 +46,8 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("--evaluate", json!(options.evaluate.then_some(true))),
         ("--max-pixels", json!(options.max_pixels)),
         ("--full-decode", json!(options.full_decode)),
+        // Which pictures a folder has depends on it; absent means that it was not given.
+        ("--libheif", json!(options.libheif.libheif.as_ref().map(|_| true))),
         ("--column", json!(options.column)),
         ("--shard", json!(shard)),
     ];

@@ -1,6 +1,7 @@
 //! The model that the user names: an ONNX file, a weight file, or the weights built into the program.
 
 mod files;
+mod foreign;
 
 use std::fmt;
 use std::iter;
@@ -12,14 +13,14 @@ use mbn_engine::engine::Reading;
 use mbn_engine::images::PixelType;
 use mbn_engine::precision::ModelPrecision;
 use mbn_files::or_current;
-use mbn_onnx::foreign::ultralytics::Ultralytics;
-use mbn_onnx::foreign::{ChannelRange, Heads, Layout, external_files};
-use mbn_spec::{Architecture, Metadata, ModelMetadata, Preprocess, Training, Variant};
+use mbn_onnx::foreign::{Heads, Layout, external_files};
+use mbn_spec::{Architecture, Metadata, Preprocess, Training, Variant};
 use mbn_weights::{Quantized, Weights, is_weight_file};
 
 use crate::builtin;
 use crate::given::Given;
 use files::{advice, holds_weights, is_folder_of_weights};
+pub use foreign::Foreign;
 
 /// The model to use if the user names none and this file exists.
 pub(crate) const DEFAULT_MODEL: &str = "model.onnx";
@@ -31,19 +32,10 @@ pub struct Model {
     content: Content,
     metadata: Metadata,
     foreign: Option<Foreign>,
+    /// The folder of the weights, whose files may describe them.
+    beside_weights: Option<PathBuf>,
     sha256: Option<String>,
     precision: ModelPrecision,
-}
-
-/// What is known about a model that another tool wrote.
-#[derive(Clone, Debug, Default)]
-pub struct Foreign {
-    /// What Ultralytics' exporter says about it.
-    pub ultralytics: Option<Ultralytics>,
-    /// Folders with files that may describe it.
-    pub folders: Vec<PathBuf>,
-    /// The range of channels that its first nodes normalise.
-    pub range: Option<ChannelRange>,
 }
 
 /// What a model was read from.
@@ -71,7 +63,11 @@ impl Model {
                     ..Overrides::default()
                 };
                 let weights = load_weights_with(path, &overrides)?;
-                Self::of_weights(format!("`{}`", path.display()), weights, given)
+                let model = Self::of_weights(format!("`{}`", path.display()), weights, given)?;
+                Ok(Self {
+                    beside_weights: path.parent().map(|folder| or_current(folder).to_owned()),
+                    ..model
+                })
             }
             Some(path) => Self::open_onnx(path),
             None if default.is_file() => Self::open_onnx(default),
@@ -97,6 +93,7 @@ impl Model {
             .with_context(|| format!("model file `{}` cannot be used", path.display()))?;
         Ok(Self {
             name: format!("`{}`", path.display()),
+            beside_weights: None,
             foreign: (!read.is_ours).then(|| Foreign::new(path, &model, &read)),
             metadata: read.metadata,
             sha256: model.weights_sha256().map(str::to_owned),
@@ -119,6 +116,7 @@ impl Model {
             name,
             metadata,
             foreign: None,
+            beside_weights: None,
             sha256: Some(weights.sha256()),
             precision: ModelPrecision::Float32,
             content: Content::Weights(weights),
@@ -181,6 +179,12 @@ impl Model {
         self.foreign.as_ref()
     }
 
+    /// Folders with files of another library that may describe it.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        let foreign = self.foreign.iter().flat_map(|foreign| &foreign.folders);
+        foreign.chain(&self.beside_weights).map(PathBuf::as_path)
+    }
+
     /// What its graph shows about its input and outputs. `output` is the output that the user names, `classes` the number of
     /// class names.
     pub fn reading(&self, output: Option<&str>, classes: Option<usize>) -> Reading {
@@ -193,6 +197,7 @@ impl Model {
             layout,
             output: output.map(str::to_owned),
             classes,
+            blue_first: false,
         }
     }
 
@@ -244,36 +249,6 @@ impl Model {
     /// How pictures become its input, if the model says it in this project's terms.
     pub fn stated_preprocess(&self) -> Option<Preprocess> {
         self.metadata.preprocess
-    }
-}
-
-impl Foreign {
-    /// Reads what another tool's metadata says, and logs what it cannot use.
-    fn new(path: &Path, model: &mbn_onnx::Model, read: &ModelMetadata) -> Self {
-        for collision in &read.collisions {
-            log::warn!(
-                "`{}` is of another tool, its {collision}; left aside",
-                path.display()
-            );
-        }
-        let ultralytics = model.ultralytics().map(|(told, problems)| {
-            problems
-                .iter()
-                .for_each(|problem| log::warn!("`{}`: {problem}", path.display()));
-            told
-        });
-        let folder = path.parent().unwrap_or(Path::new(""));
-        // On the Hub, models of this format have a folder of their own.
-        let above = folder
-            .file_name()
-            .filter(|name| *name == "onnx")
-            .and(folder.parent());
-        let folders = [Some(folder), above].into_iter().flatten();
-        Self {
-            ultralytics,
-            folders: folders.map(|folder| or_current(folder).to_owned()).collect(),
-            range: ChannelRange::of_model(model),
-        }
     }
 }
 

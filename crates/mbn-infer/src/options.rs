@@ -11,7 +11,7 @@ mod values;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use mbn_cli::{CommonArgs, DeviceArgs, PreprocessArgs};
+use mbn_cli::{CommonArgs, DeviceArgs, LibheifArgs, PreprocessArgs};
 use mbn_data::DEFAULT_MAX_PIXELS;
 use mbn_engine::images::MAX_BATCH;
 use mbn_spec::Preset;
@@ -21,7 +21,7 @@ use crate::shard::ShardArg;
 
 pub use bench::{BenchFormat, BenchOptions};
 pub use cuda::CudaArgs;
-pub use values::{BadImages, CudnnSearchName, EngineKind, ParityScope};
+pub use values::{BadImages, ChannelOrder, CudnnSearchName, EngineKind, ParityScope};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -115,6 +115,13 @@ pub struct Options {
         value_parser = clap::value_parser!(u64).range(1..))]
     pub max_pixels: u64,
 
+    #[command(flatten, next_help_heading = "Input")]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub libheif: LibheifArgs,
+
     /// What inputs that cannot be used do to the exit code; the others are classified either way
     #[arg(
         long,
@@ -141,6 +148,17 @@ pub struct Options {
         reason = "a comment here would replace the program's description"
     )]
     pub images: PreprocessArgs,
+
+    /// Order of the channels that another tool's model takes: `rgb` or `bgr`; `--mean` and `--std` are in the order of red, green and
+    /// blue either way [default: what the model shows, else `rgb`]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "ORDER",
+        hide_possible_values = true,
+        help_heading = "Model"
+    )]
+    pub channels: Option<ChannelOrder>,
 
     /// File with the names of the classes, one per line in the order of the outputs; `n01440764 tench` is an identifier and a
     /// name [default: the model's metadata, `config.json`, `labels.txt` or `synset.txt` beside it]

@@ -68,6 +68,8 @@ impl From<String> for Failure {
 /// What was found in an input besides the network's pixels.
 #[derive(Debug, Default)]
 pub struct Found {
+    /// It was decoded at a fraction of its size.
+    pub is_reduced: bool,
     /// What is odd about the file.
     pub warning: Option<DecodeWarning>,
     /// A small JPEG copy, if those are wanted.

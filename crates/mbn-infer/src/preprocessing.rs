@@ -1,16 +1,18 @@
 //! How images become the input of a model: what the user gives, what the model or a file beside it says, and what is assumed
 //! where none of them says anything.
 
+mod shown;
+
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, options_of};
 use mbn_engine::images::PixelType;
-use mbn_onnx::foreign::ChannelRange;
 use mbn_spec::text::joined;
 use mbn_spec::{PartialPreprocess, Preprocess, Preset};
 use mbn_weights::model_preprocess;
 
 use crate::given::Given;
 use crate::model::{Foreign, Model};
+use shown::{By, Said, Shown, described, statistics_of};
 
 /// What is assumed about a model of another tool that says nothing.
 const ASSUMED: Preset = Preset::Imagenet;
@@ -24,12 +26,16 @@ pub struct Preprocessing {
     read: PartialPreprocess,
     /// Where that is from.
     source: String,
+    /// It puts blue before red.
+    turns: bool,
     /// What is taken for the rest.
     usual: Preprocess,
     /// The rest is an assumption, which the user is told.
     is_foreign: bool,
-    /// The range of channels that the model normalises itself, by which `usual` goes.
-    range: Option<ChannelRange>,
+    /// How pictures are normalised is said before what the model shows.
+    said: Said,
+    /// The range of channels that the model shows to take, by which `usual` goes.
+    shown: Option<Shown>,
 }
 
 impl Preprocessing {
@@ -39,8 +45,8 @@ impl Preprocessing {
     /// A file beside the model cannot be used.
     pub fn of(model: &Model, given: Given) -> Result<Self> {
         let stated = model.stated_preprocess();
-        let own = stated.map(|stated| (stated.into(), "its metadata".to_owned()));
-        let (read, source) = match model.foreign() {
+        let own = stated.map(|stated| (stated.into(), "its metadata".to_owned(), false));
+        let (read, source, turns) = match model.foreign() {
             // The user says it all.
             Some(foreign) if given.preset.is_some() => {
                 let size = stated.map(|stated| stated.size);
@@ -49,7 +55,7 @@ impl Preprocessing {
                     size,
                     ..PartialPreprocess::default()
                 };
-                (read, "its metadata".to_owned())
+                (read, "its metadata".to_owned(), false)
             }
             Some(foreign) => match own {
                 Some(own) => own,
@@ -57,10 +63,16 @@ impl Preprocessing {
             },
             None => own.unwrap_or_default(),
         };
-        let range = model.foreign().and_then(|foreign| foreign.range);
+        let known = given.parts.stated().or(read);
+        let said = match given.preset {
+            Some(_) => Said::Preset,
+            None if known.mean.is_some() && known.std.is_some() => Said::Statistics,
+            None => Said::Nothing,
+        };
+        let shown = model.foreign().and_then(|foreign| Shown::of(foreign, said));
         let usual = match (model.foreign(), given.preset) {
             (_, Some(preset)) => preset.preprocess(),
-            (Some(_), None) => assumed(range),
+            (Some(_), None) => assumed(shown.as_ref()),
             (None, None) => Preprocess::default(),
         };
         Ok(Self {
@@ -74,10 +86,34 @@ impl Preprocessing {
                 None => read,
             },
             source,
+            turns,
             usual,
             is_foreign: model.foreign().is_some(),
-            range: range.filter(|_| given.preset.is_none()),
+            said,
+            shown,
         })
+    }
+
+    /// Refuses a model of another tool that shows to take pictures that cannot be made.
+    ///
+    /// # Errors
+    /// It does, and neither the user nor a file says how its pictures are made.
+    pub fn require(&self, model: &Model) -> Result<()> {
+        match model.foreign() {
+            Some(foreign) => shown::require(foreign, model.name(), self.said),
+            None if self.given.channels.is_some() => {
+                bail!("`--channels` has no effect: {} takes red first", model.name())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the model takes blue first. Logs what shows it.
+    pub fn is_blue_first(&self, model: &Model) -> bool {
+        let by_file = self.turns.then(|| format!("{} puts it before red", self.source));
+        let foreign = model.foreign();
+        foreign
+            .is_some_and(|foreign| shown::is_blue_first(foreign, model.name(), self.given.channels, by_file))
     }
 
     /// Height and width of the images, unless the model's input fixes them.
@@ -196,39 +232,49 @@ impl Preprocessing {
             log::info!("preprocessing (as {source} says): {}", read.join(" "));
         }
         let known = given.or(self.read);
-        let assumed = options_of(preprocess, &known);
+        let mut rest = known;
+        if let Some(Shown {
+            by: By::Metadata(key),
+            ..
+        }) = self.shown
+        {
+            let statistics = PartialPreprocess {
+                mean: all.mean,
+                std: all.std,
+                ..PartialPreprocess::default()
+            };
+            rest = known.or(statistics);
+            let told = options_of(preprocess, &all.without(&statistics).or(known));
+            if !told.is_empty() {
+                log::info!("preprocessing (as metadata `{key}` says): {}", told.join(" "));
+            }
+        }
+        let assumed = options_of(preprocess, &rest);
         if !assumed.is_empty() {
             log::info!("preprocessing (assumed): {}", assumed.join(" "));
         }
-        if let Some(range) = self.range
+        if let Some(Shown { range, by: By::Nodes }) = self.shown
             && !takes_bytes
             && known.mean.is_none()
             && known.std.is_none()
         {
-            let to = match range {
-                ChannelRange::Bytes => 255,
-                ChannelRange::Unit => 1,
-            };
-            log::info!("the model's first nodes normalise channels from 0 to {to}, which it is given");
+            let range = described(range);
+            log::info!("the model's first nodes normalise channels {range}, which it is given");
         }
     }
 }
 
-/// What is assumed about a model of another tool, which may normalise the channels of a range itself.
-fn assumed(range: Option<ChannelRange>) -> Preprocess {
-    let inside = range.map(|range| match range {
-        ChannelRange::Bytes => Preset::Bytes.preprocess(),
-        ChannelRange::Unit => Preset::Unit.preprocess(),
-    });
+/// What is assumed about a model of another tool, which may show the range of the channels that it takes.
+fn assumed(shown: Option<&Shown>) -> Preprocess {
     let usual = ASSUMED.preprocess();
-    let Preprocess { mean, std, .. } = inside.unwrap_or(usual);
+    let Preprocess { mean, std, .. } = shown.map_or(usual, |shown| statistics_of(shown.range));
     Preprocess { mean, std, ..usual }
 }
 
-/// What Ultralytics' metadata says, else a file beside the model.
-fn of_foreign(foreign: &Foreign) -> Result<(PartialPreprocess, String)> {
+/// What Ultralytics' metadata says, else a file beside the model; where that is from, and whether it puts blue before red.
+fn of_foreign(foreign: &Foreign) -> Result<(PartialPreprocess, String, bool)> {
     if let Some(told) = &foreign.ultralytics {
-        return Ok((told.preprocess(), "Ultralytics' metadata".to_owned()));
+        return Ok((told.preprocess(), "Ultralytics' metadata".to_owned(), false));
     }
     for folder in &foreign.folders {
         let found = model_preprocess(folder, ASSUMED.preprocess());
@@ -240,7 +286,7 @@ fn of_foreign(foreign: &Foreign) -> Result<(PartialPreprocess, String)> {
             if let Some(name) = &found.value.unknown_type {
                 log::warn!("{source} names the unknown type `{name}` and is read as most types are");
             }
-            return Ok((found.value.preprocess, source));
+            return Ok((found.value.preprocess, source, found.value.blue_first));
         }
     }
     Ok(Default::default())

@@ -58,6 +58,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     for folder in [&options.sort_into, &options.evaluation].into_iter().flatten() {
         check_output_folder(folder)?;
     }
+    options.libheif.load(mbn_data::read_heif)?;
     let mut classifier = setup::classifier(&options)?;
     let is_shown = progress::are_shown() && (options.output.is_some() || !stdout().is_terminal());
     let mut inputs = inputs::inputs(

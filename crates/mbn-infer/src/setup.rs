@@ -1,20 +1,21 @@
 //! Puts a classifier together: model, engine, device and the check against candle.
 
+mod alone;
 mod candle;
 mod loaded;
 mod onnx_runtime;
 mod parity;
 mod probe;
+mod task;
 mod threads;
 
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{DeviceChoice, Hint, start_threads};
-use mbn_engine::engine::{Engine, OrtEngine};
+use mbn_engine::engine::{Engine, OrtEngine, Reading};
 use mbn_engine::images::PixelType;
 use mbn_engine::lanes::Lanes;
 use mbn_engine::runtime::Runtime;
 use mbn_onnx::foreign::Ending;
-use mbn_onnx::foreign::ultralytics::CLASSIFY;
 use mbn_spec::{Preprocess, Training};
 use mbn_weights::is_multi_label;
 
@@ -82,7 +83,9 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     let search = onnx_runtime::search(options)?;
     let given = Given::by(options);
     let model = Model::open(options.model.as_deref(), &given)?;
+    task::require_classes(&model)?;
     let preprocessing = Preprocessing::of(&model, given)?;
+    preprocessing.require(&model)?;
     let classes = ClassSources::of(&model, options.classes.as_deref())?;
     let runtime = match search {
         // Weights are exported while the library starts.
@@ -100,17 +103,16 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
             let task = Task {
                 model: &model,
                 source: source?,
-                reading: model.reading(options.output_name.as_deref(), classes.count()),
+                reading: Reading {
+                    blue_first: preprocessing.is_blue_first(&model),
+                    ..model.reading(options.output_name.as_deref(), classes.count())
+                },
                 size: preprocessing.size(),
                 runtime: &runtime,
                 options,
                 threads: split.engine,
             };
-            let loaded = onnx_runtime::load(&task);
-            let (loaded, device) = match of_another_task(&model) {
-                Some(text) => loaded.context(text)?,
-                None => loaded?,
-            };
+            let (loaded, device) = task::explained(onnx_runtime::load(&task), &model)?;
             let threads = if loaded.on_cuda { all } else { split.decoding };
             start_threads(threads)?;
             (loaded, device, threads, Some(runtime))
@@ -143,6 +145,9 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     let preprocess = preprocessing.settle(loaded.input_size, pixel_type)?;
     if let Some(given) = options.batch_size.filter(|_| has_runtime) {
         warn_of_batch(given, &model, pixel_type);
+    }
+    if has_runtime {
+        alone::require(&model, &mut loaded, &preprocess)?;
     }
     let (scores, class_names) = outputs(&model, options, &mut loaded, &preprocess, classes)?;
     require_extra(&model, options, &loaded, scores)?;
@@ -259,6 +264,7 @@ fn outputs(
             head.output
         );
     }
+    task::warn_of_features(model, &head, scores, classes.count() == Some(head.values));
     let names = classes.settle(scores.classes(head.values))?;
     Ok((scores, names))
 }
@@ -270,11 +276,4 @@ fn is_stated_multi_label(model: &Model, head: &Head<'_>) -> bool {
         && folders
             .iter()
             .any(|folder| is_multi_label(folder).unwrap_or(false))
-}
-
-/// That the model's metadata says it is no classifier.
-fn of_another_task(model: &Model) -> Option<String> {
-    let task = &model.foreign()?.ultralytics.as_ref()?.task;
-    let name = model.name();
-    (task != CLASSIFY).then(|| format!("{name} is for Ultralytics' task `{task}`, expected `{CLASSIFY}`"))
 }

@@ -118,6 +118,7 @@ impl Work<'_> {
         for (input, outcome) in chunk.inputs.iter().zip(chunk.outcomes) {
             match outcome {
                 Ok(found) => {
+                    self.report.reduced += usize::from(found.is_reduced);
                     if let Some(warning) = &found.warning {
                         log::warn!("`{}`: {warning}", name(input));
                     }

@@ -14,16 +14,19 @@ pub(super) struct Continued {
     results: Option<Results>,
     /// What the results are called in messages.
     name: String,
+    /// The inputs are those of one shard among several.
+    is_part: bool,
     /// Results so far.
     done: u64,
 }
 
 impl Continued {
-    pub(super) fn new(source: Box<dyn Source>, results: Results, name: String) -> Self {
+    pub(super) fn new(source: Box<dyn Source>, results: Results, name: String, is_part: bool) -> Self {
         Self {
             source,
             results: Some(results),
             name,
+            is_part,
             done: 0,
         }
     }
@@ -46,8 +49,14 @@ impl Continued {
                 "the inputs are not those of {name}: its result {n} is of `{path}`, but {found}"
             ))
             .hint(|| {
-                "give the same inputs in the same order, or leave `--resume` out to classify all anew"
-                    .to_owned()
+                // Without `--resume` one shard would replace what another has written.
+                let hint = match self.is_part {
+                    true => {
+                        "give each shard an `--output` of its own, with `{shard}` in its name, and the same inputs in the same order"
+                    }
+                    false => "give the same inputs in the same order, or leave `--resume` out to classify all anew",
+                };
+                hint.to_owned()
             });
         }
         Ok(())

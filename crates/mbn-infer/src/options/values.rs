@@ -23,6 +23,15 @@ pub enum ParityScope {
     All,
 }
 
+/// Values of `--channels`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChannelOrder {
+    /// Red, green, blue
+    Rgb,
+    /// Blue, green, red
+    Bgr,
+}
+
 /// Values of `--bad-images`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BadImages {

@@ -118,6 +118,7 @@ impl Pipeline {
         prepare(file.image)?;
         add(&self.preprocess_nanos, decoded.elapsed());
         Ok(Found {
+            is_reduced: file.reduction > 1,
             warning: file.warning,
             thumbnail,
         })

@@ -21,14 +21,19 @@ fn preprocessing(given: Given, read: PartialPreprocess) -> Preprocessing {
         stated: None,
         read,
         source: "a file".to_owned(),
+        turns: false,
         usual: given.preset.unwrap_or(ASSUMED).preprocess(),
         is_foreign: true,
-        range: None,
+        said: Said::Nothing,
+        shown: None,
     }
 }
 
 fn parts(parts: PreprocessArgs) -> Given {
-    Given { preset: None, parts }
+    Given {
+        parts,
+        ..Given::default()
+    }
 }
 
 #[test]
@@ -92,7 +97,7 @@ fn stating(given: Given) -> Preprocessing {
     Preprocessing {
         stated: Some(inside),
         is_foreign: false,
-        range: None,
+        shown: None,
         ..preprocessing(given, NONE)
     }
 }
@@ -173,7 +178,12 @@ fn a_model_of_whole_pictures_takes_no_option() {
             "`--size`, `--resize`, `--shorter`, `--interpolation`, `--mean` and `--std` have",
         ),
     ] {
-        let error = stating(Given { preset, parts }).settle(None, PixelType::Pictures);
+        let error = stating(Given {
+            preset,
+            parts,
+            channels: None,
+        })
+        .settle(None, PixelType::Pictures);
         let error = error.unwrap_err().to_string();
         assert!(error.starts_with(&format!("{named} no effect")), "{error}");
     }
@@ -192,6 +202,7 @@ fn parts_go_before_the_preset() {
             mean: Some("0.5".parse().unwrap()),
             ..PreprocessArgs::default()
         },
+        channels: None,
     };
     let found = preprocessing(given, NONE)
         .settle(Some(160), PixelType::Float)

@@ -24,11 +24,24 @@ const BLOCKS: usize = 5;
 /// # Errors
 /// The engine fails.
 pub(super) fn outputs(lanes: &mut Lanes, preprocess: &Preprocess, batch: usize) -> Result<Vec<f32>> {
+    outputs_of(PICTURES, lanes, preprocess, batch)
+}
+
+/// The same for the first `count` of the test pictures.
+///
+/// # Errors
+/// The engine fails.
+pub(super) fn outputs_of(
+    count: usize,
+    lanes: &mut Lanes,
+    preprocess: &Preprocess,
+    batch: usize,
+) -> Result<Vec<f32>> {
     let images = Arc::new(Images::from(pictures(lanes.pixel_type(), preprocess)));
     let image_len = lanes.pixel_type().image_len(preprocess.size);
     let mut outputs = Vec::new();
-    for start in (0..PICTURES).step_by(batch.max(1)) {
-        let end = PICTURES.min(start + batch.max(1));
+    for start in (0..count).step_by(batch.max(1)) {
+        let end = count.min(start + batch.max(1));
         let done = lanes.submit(&images, start * image_len..end * image_len, end - start);
         let found = done
             .wait()

@@ -194,3 +194,20 @@ fn an_evaluation_on_training_images_is_called_so() {
         assert_eq!(is_warned, part.ends_with("train"), "{}", run.stderr);
     }
 }
+
+#[test]
+fn photos_that_are_decoded_at_a_fraction_are_counted() {
+    let folder = folder();
+    picture(&folder, "small.jpg");
+    let large = image::RgbImage::from_fn(1600, 1200, |x, y| image::Rgb([x as u8, y as u8, (x ^ y) as u8]));
+    large.save(folder.path().join("large.jpg")).unwrap();
+    large.save(folder.path().join("large.png")).unwrap();
+    let all = ["small.jpg", "large.jpg", "large.png"];
+    let run = success(program(&folder).args(all));
+    let told = "changes the input a little: 1 JPEG file; `--full-decode` decodes every pixel";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+    for args in [&["--full-decode", "large.jpg"][..], &["small.jpg", "large.png"]] {
+        let run = success(program(&folder).args(args));
+        assert!(!run.stderr.contains("JPEG file"), "{}", run.stderr);
+    }
+}

@@ -1,12 +1,15 @@
 //! Models of other tools. The tests build them so that their outputs are known in closed form: the mean of each channel, as
 //! the model gets it, times a matrix.
 
+mod alone;
 mod beside;
 mod heads;
 mod inputs;
 pub mod model;
+mod normalised;
 mod outputs;
 mod probabilities;
+mod tasks;
 
 use image::Rgb;
 use serde_json::Value;

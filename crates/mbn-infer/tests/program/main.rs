@@ -17,6 +17,7 @@ mod extra;
 mod faults;
 mod finished;
 mod foreign;
+mod heif;
 mod html;
 mod inputs;
 mod int8;

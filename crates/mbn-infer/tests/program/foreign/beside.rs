@@ -328,3 +328,65 @@ fn evaluation_finds_the_classes_of_folders() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     says(&run, "top-1 75.00 %");
 }
+
+/// Lists of names in the forms of other programs.
+#[test]
+fn classes_that_come_with_their_numbers_are_ordered_by_them() {
+    let folder = start();
+    let (tench, shark) = ("tench, Tinca tinca", "great white shark");
+    for (file, content, expected) in [
+        (
+            "labels.txt",
+            "2: great white shark\n0: tench, Tinca tinca\n1: goldfish\n",
+            [tench, "goldfish", shark],
+        ),
+        (
+            "mine.json",
+            r#"{"2": ["n01484850", "great white shark"], "0": ["n01440764", "tench"], "1": ["n01443537", "goldfish"]}"#,
+            ["tench", "goldfish", shark],
+        ),
+        ("mine.txt", "2\n0\n1\n", ["2", "0", "1"]),
+    ] {
+        write(&folder, file, content);
+        let arguments = match file {
+            "labels.txt" => "a.png".to_owned(),
+            file => format!("--classes {file} a.png"),
+        };
+        let Some(found) = run(&folder, &arguments) else {
+            return;
+        };
+        assert_eq!(labels(&found), expected, "{}", found.stderr);
+        if file == "labels.txt" {
+            says(&found, "labels.txt`: its lines are numbered from 0 on");
+        }
+    }
+    for (content, parts) in [
+        (
+            "{0: 'tench',\n 1: 'goldfish',\n 2: 'shark'}\n",
+            &["`mine.txt` is text of Python", "ast.literal_eval"][..],
+        ),
+        (
+            "# classes\ntench\ngoldfish\nshark\n",
+            &[
+                "`--classes mine.txt` has 4 classes",
+                "its first line counts as one",
+            ],
+        ),
+        (
+            "20 km/h\n30 km/h\n50 km/h\n",
+            &[
+                "every line of `mine.txt` begins with a number",
+                "the lowest is 20",
+            ],
+        ),
+    ] {
+        write(&folder, "mine.txt", content);
+        let Some(found) = run(&folder, "--classes mine.txt a.png") else {
+            return;
+        };
+        assert_eq!(found.code, 1, "{}", found.stderr);
+        for part in parts {
+            says(&found, part);
+        }
+    }
+}

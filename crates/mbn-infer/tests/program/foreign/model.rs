@@ -37,7 +37,7 @@ impl Build {
     }
 
     /// A float32 model of 32 pixels whose output `scores` is the means of what these operators by constants make of the channels,
-    /// each with one value or three.
+    /// each with one value or three. `Gather` puts the channels in the order of its values.
     pub fn normalising(steps: &[(&str, &[f32])]) -> Self {
         let mut build = Self::with(DataType::Float, first(32), false, steps);
         build.product("means", &IDENTITY, "scores");
@@ -59,8 +59,14 @@ impl Build {
         let mut planes = "planes".to_owned();
         for (i, (op, values)) in steps.iter().enumerate() {
             let (constant, to) = (format!("constant{i}"), format!("planes{i}"));
-            graph.initializer(&constant, &[1, values.len(), 1, 1], values, Precision::Fp32);
-            graph.node(op, &to, [planes.as_str(), constant.as_str()], &to, []);
+            let attributes = (*op == "Gather").then_some(("axis", Attribute::Int(1)));
+            if *op == "Gather" {
+                let order = values.iter().map(|value| *value as i64).collect();
+                graph.constant(integers(&constant, order));
+            } else {
+                graph.initializer(&constant, &[1, values.len(), 1, 1], values, Precision::Fp32);
+            }
+            graph.node(op, &to, [planes.as_str(), constant.as_str()], &to, attributes);
             planes = to;
         }
         graph.node("GlobalAveragePool", "pool", [planes.as_str()], "pooled", []);
@@ -101,13 +107,7 @@ impl Build {
     /// The `k` largest values of `from`, the largest first, as `to`, and their places as `to.places`.
     pub fn top_k(&mut self, from: &str, k: i64, to: &str) {
         let name = format!("{to}.k");
-        self.graph.constant(TensorProto {
-            name: Some(name.clone()),
-            data_type: Some(DataType::Int64 as i32),
-            dims: vec![1],
-            int64_data: vec![k],
-            ..TensorProto::default()
-        });
+        self.graph.constant(integers(&name, vec![k]));
         self.graph.node("TopK", to, [from, &name], to, []);
     }
 
@@ -158,6 +158,14 @@ impl Build {
             if node.op_type() == "TopK" {
                 node.output.push(format!("{}.places", node.output[0]));
             }
+            if node.op_type() == "ZipMap" {
+                node.domain = Some("ai.onnx.ml".to_owned());
+                // A sequence of dictionaries, which ONNX Runtime finds out.
+                let mut outputs = graph.output.iter_mut();
+                if let Some(output) = outputs.find(|output| output.name() == node.output[0]) {
+                    output.r#type = None;
+                }
+            }
         }
         let opset = |(domain, version): (&str, i64)| OperatorSetIdProto {
             domain: Some(domain.to_owned()),
@@ -167,11 +175,24 @@ impl Build {
             ir_version: Some(8),
             producer_name: Some("another tool".to_owned()),
             graph: Some(graph),
-            opset_import: [("", 17), ("com.microsoft", 1)].map(opset).to_vec(),
+            opset_import: [("", 17), ("com.microsoft", 1), ("ai.onnx.ml", 2)]
+                .map(opset)
+                .to_vec(),
             metadata_props: self.metadata.into_iter().map(entry).collect(),
             ..ModelProto::default()
         });
         std::fs::write(folder.path().join("model.onnx"), model.to_bytes()).unwrap();
+    }
+}
+
+/// A constant of whole numbers.
+fn integers(name: &str, values: Vec<i64>) -> TensorProto {
+    TensorProto {
+        name: Some(name.to_owned()),
+        data_type: Some(DataType::Int64 as i32),
+        dims: vec![values.len() as i64],
+        int64_data: values,
+        ..TensorProto::default()
     }
 }
 

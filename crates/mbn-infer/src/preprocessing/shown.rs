@@ -1,0 +1,145 @@
+//! The channels that a model of another tool shows to take, by its first nodes and by ONNX's metadata about pictures.
+
+use anyhow::{Result, anyhow};
+use mbn_cli::Hint;
+use mbn_onnx::foreign::ChannelRange;
+use mbn_onnx::foreign::image::{Entry, Unusual};
+use mbn_spec::{Preprocess, Preset};
+
+use crate::model::Foreign;
+use crate::options::ChannelOrder;
+
+/// The options that bring channels to 16 to 235 of 255.
+const NARROW: &str = "--mean=-0.0730594 --std 0.00456621";
+
+/// The range of channels that a model shows to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) range: ChannelRange,
+    pub(super) by: By,
+}
+
+/// What shows the range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The first nodes normalise it.
+    Nodes,
+    /// The value of this key of the metadata says it.
+    Metadata(&'static str),
+}
+
+/// What says how pictures are normalised, before what the model shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Nothing says all of it.
+    Nothing,
+    /// Mean and standard deviation are said.
+    Statistics,
+    /// The user names a preset.
+    Preset,
+}
+
+impl Shown {
+    /// What the model shows, which nothing needs to show if the user names a preset.
+    pub(super) fn of(foreign: &Foreign, said: Said) -> Option<Self> {
+        let by_nodes = foreign.normalisation.map(|found| Self {
+            range: found.range,
+            by: By::Nodes,
+        });
+        let by_metadata = foreign.image.range.as_ref().map(|(range, entry)| Self {
+            range: *range,
+            by: By::Metadata(entry.key()),
+        });
+        by_nodes.or(by_metadata).filter(|_| said != Said::Preset)
+    }
+}
+
+/// Refuses a model, which messages call `name`, that shows to take other pictures than can be made, and warns of what it shows in vain.
+///
+/// # Errors
+/// It does, and the user does not say how to make pictures for it.
+pub(super) fn require(foreign: &Foreign, name: &str, said: Said) -> Result<()> {
+    for unusual in &foreign.image.unusual {
+        require_usual(unusual, name, said)?;
+    }
+    let Some(nodes) = foreign.normalisation else {
+        return Ok(());
+    };
+    if let (Some((stated, entry)), Said::Nothing) = (&foreign.image.range, said)
+        && nodes.range != *stated
+    {
+        let range = described(nodes.range);
+        log::warn!("the metadata {entry} of {name} is left aside: its first nodes take channels {range}");
+    }
+    Ok(())
+}
+
+/// Refuses what no option does, unless the user says how pictures are made.
+fn require_usual(unusual: &Unusual, name: &str, said: Said) -> Result<()> {
+    let refused = |entry: &Entry, problem: &str, advice: String| {
+        Err(anyhow!(
+            "{name} takes pictures that cannot be made: its metadata {entry}, {problem}"
+        ))
+        .hint(|| advice)
+    };
+    let preset = "`--preprocess PRESET` takes the place of what the metadata says".to_owned();
+    match (unusual, said) {
+        // The channels are turned for it.
+        (Unusual::BlueFirst(_), _) => Ok(()),
+        (_, Said::Preset) | (Unusual::Narrow(_), Said::Statistics) => Ok(()),
+        (Unusual::Gray(entry), _) => refused(entry, "one channel, expected `Rgb8`", preset),
+        (Unusual::Linear(entry), _) => {
+            refused(entry, "channels in proportion to light, expected `SRGB`", preset)
+        }
+        (Unusual::Narrow(entry), Said::Nothing) => refused(
+            entry,
+            "expected `NominalRange_0_255`, `Normalized_0_1` or `Normalized_1_1`",
+            format!("`{NARROW}` brings channels to 16 to 235; {preset}"),
+        ),
+    }
+}
+
+/// Whether a model, which messages call `name`, takes blue first: as the user says, else as the file beside it says in `by_file`, else as it
+/// shows, which is logged.
+pub(super) fn is_blue_first(
+    foreign: &Foreign,
+    name: &str,
+    given: Option<ChannelOrder>,
+    by_file: Option<String>,
+) -> bool {
+    if let Some(order) = given {
+        return order == ChannelOrder::Bgr;
+    }
+    let by_nodes = foreign.normalisation.is_some_and(|found| found.is_blue_first);
+    let by_metadata = foreign.image.unusual.iter().find_map(|unusual| match unusual {
+        Unusual::BlueFirst(entry) => Some(format!("its metadata {entry}")),
+        _ => None,
+    });
+    // The metadata counts, whatever the nodes do.
+    let why = by_file.or(by_metadata).or_else(|| {
+        by_nodes.then(|| "its first nodes subtract ImageNet's mean in the order blue, green, red".to_owned())
+    });
+    if let Some(why) = &why {
+        log::info!("{name} takes blue first, which it is given: {why}; `--channels rgb` gives it red first");
+    }
+    why.is_some()
+}
+
+/// A range, for a message.
+pub(super) fn described(range: ChannelRange) -> &'static str {
+    match range {
+        ChannelRange::Bytes => "from 0 to 255",
+        ChannelRange::Unit => "from 0 to 1",
+        ChannelRange::Symmetric => "from -1 to 1",
+    }
+}
+
+/// The preset with the mean and the standard deviation that give channels of a range.
+pub(super) fn statistics_of(range: ChannelRange) -> Preprocess {
+    match range {
+        ChannelRange::Bytes => Preset::Bytes,
+        ChannelRange::Unit => Preset::Unit,
+        ChannelRange::Symmetric => Preset::Half,
+    }
+    .preprocess()
+}
