@@ -28,7 +28,7 @@ pub use distillation::Distillation;
 pub use first_class::first_class;
 pub use inference::InferenceNetwork;
 pub use init::{fresh_weights, random_weights};
-pub use loss::{cross_entropy, relative_weights, scores, soft_cross_entropy, weigh_targets};
+pub use loss::{cross_entropy, relative_weights, scores, soft_cross_entropy};
 pub use mbn_ops::{CrossEntropy, Scores, SumOverRanks};
 pub use meter::{Meter, Reading};
 pub use network::{LayerRange, Network, Observed, Ranges, RunningStatistics, SharedBatch};

@@ -86,28 +86,17 @@ fn differentiated(logits: &Tensor, loss: impl FnOnce(&Tensor) -> Result<Tensor>)
     })
 }
 
-/// Weighs the rows of `targets`, `[N, K]`, by `weights`, `[N]`, and divides by the mean weight, so that
-/// [`soft_cross_entropy`] divides by the sum of the weights, as `torch.nn.functional.cross_entropy` does with class weights.
+/// `weights` divided by the mean of `rows`, the weights of the rows of a batch. Targets whose rows sum to `rows` make
+/// [`soft_cross_entropy`] divide by the number of rows; with weights that are relative to their mean it divides by their sum, as
+/// `torch.nn.functional.cross_entropy` does with class weights.
 ///
-/// With smoothing PyTorch weighs the classes within a target instead: the small share of a rare class becomes large, which
-/// changes what the network learns. Weights of rows do not.
-pub fn weigh_targets(targets: &mut [f32], weights: &[f32]) {
-    let classes = targets.len() / weights.len().max(1);
-    for (row, weight) in targets
-        .chunks_exact_mut(classes.max(1))
-        .zip(relative_weights(weights))
-    {
-        row.iter_mut().for_each(|target| *target *= weight);
-    }
-}
-
-/// `weights` divided by their mean, so that a mean over rows that they multiply is the weighted mean.
-pub fn relative_weights(weights: &[f32]) -> impl Iterator<Item = f32> {
-    let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-    let mean = total / weights.len() as f64;
-    weights
-        .iter()
-        .map(move |weight| (f64::from(*weight) / mean) as f32)
+/// With smoothing PyTorch weighs the classes within a target: the small share of a rare class becomes large, which changes what the
+/// network learns. Here a label weighs the whole of its smoothed target.
+pub fn relative_weights(weights: &[f32], rows: &[f32]) -> Vec<f32> {
+    let total: f64 = rows.iter().map(|weight| f64::from(*weight)).sum();
+    let mean = total / rows.len() as f64;
+    let relative = |weight: &f32| (f64::from(*weight) / mean) as f32;
+    weights.iter().map(relative).collect()
 }
 
 #[cfg(test)]
@@ -158,10 +147,9 @@ mod tests {
         let mixed = loss(&tensor([[0.2, 0.0, 0.8], [0.0, 1.0, 0.0]]));
         assert!((mixed - 1.6812814).abs() < 1e-5, "{mixed}");
         let one_hot = [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]];
-        let mut targets = one_hot;
-        // The weights of classes 2 and 1.
-        weigh_targets(targets.as_flattened_mut(), &[0.5, 2.0]);
-        let weighted = loss(&tensor(targets));
+        // The rows have the weights of classes 2 and 1.
+        let relative = relative_weights(&[1.0, 2.0, 0.5], &[0.5, 2.0]);
+        let weighted = loss(&tensor([[0.0, 0.0, relative[2]], [0.0, relative[1], 0.0]]));
         assert!((weighted - 2.1254867).abs() < 1e-5, "{weighted}");
         // Smoothed targets give what smoothing gives.
         let labels = Tensor::new(&[2u32, 1], &Device::Cpu).unwrap();
@@ -169,13 +157,7 @@ mod tests {
         let expected = cross_entropy(&logits, &labels, 0.1).unwrap().mean;
         let expected = expected.to_scalar::<f32>().unwrap();
         assert!((loss(&smoothed) - expected).abs() < 1e-5);
-        // Weights change how much a row counts, not what it says.
-        let mut targets = [[0.1 / 3.0, 0.1 / 3.0, 0.9 + 0.1 / 3.0]; 2];
-        weigh_targets(targets.as_flattened_mut(), &[0.5, 2.0]);
-        let [first, second] = targets;
-        for (first, second) in first.into_iter().zip(second) {
-            assert!((4.0 * first - second).abs() < 1e-6, "{first} {second}");
-        }
-        assert!((first.iter().chain(&second).sum::<f32>() - 2.0).abs() < 1e-6);
+        // The weights of the rows themselves have a mean of 1.
+        assert_eq!(relative_weights(&[0.5, 2.0], &[0.5, 2.0]), [0.4, 1.6]);
     }
 }

@@ -17,7 +17,7 @@ pub use options::{Command, Distributed, Options};
 pub use settings::{
     BLOCKS, BadImages, BetaParameter, ClassWeights, CropScale, Fraction, Freeze, NonNegative, OptimizerName,
     Part, Positive, Probability, RandAugment, Recipe, ResizeName, RunArgs, Settings, Size, StartSize,
-    StepPrecision,
+    StepPrecision, Temperature,
 };
 pub use trainer::Schedule;
 
@@ -42,6 +42,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         return report::print(runs);
     }
     options.check_resume()?;
+    options.libheif.load(mbn_data::read_heif)?;
     options.check_outputs()?;
     // A search for a rate has nothing to publish.
     options.no_publish |= options.lr_find;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use mbn_cli::{CommonArgs, DeviceArgs, Hint, UsageError, refuse_stdout};
+use mbn_cli::{CommonArgs, DeviceArgs, Hint, LibheifArgs, UsageError, refuse_stdout};
 use mbn_spec::Alpha;
 use mbn_spec::text::joined;
 
@@ -130,6 +130,13 @@ pub struct Options {
         requires = "distributed"
     )]
     pub mpi_lib: Option<PathBuf>,
+
+    #[command(flatten, next_help_heading = "Data")]
+    #[expect(
+        missing_docs,
+        reason = "a comment here would replace the program's description"
+    )]
+    pub libheif: LibheifArgs,
 
     #[command(flatten, next_help_heading = "Device and performance")]
     #[expect(

@@ -11,6 +11,7 @@ mod state;
 mod summary;
 mod tables;
 mod train_on;
+mod vacancy;
 
 pub(crate) use folder::{
     AUGMENTED, BEST, LAST, RATES, RATES_PLOT, RunDir, SETTINGS, STATE, SUMMARY, TEST_IMAGES,

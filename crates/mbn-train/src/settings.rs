@@ -27,7 +27,7 @@ pub(crate) use table::SETTINGS;
 pub use table::{RunArgs, Settings};
 pub use values::{
     BLOCKS, BetaParameter, CropScale, Fraction, Freeze, NonNegative, Part, Positive, Probability,
-    RandAugment, Size, StartSize,
+    RandAugment, Size, StartSize, Temperature,
 };
 
 /// The folder of the data set, unless the user gives another.

@@ -19,6 +19,7 @@ mod save;
 mod schedule;
 mod shared_step;
 mod start;
+mod targets;
 mod teacher;
 mod together;
 

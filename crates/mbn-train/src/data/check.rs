@@ -121,14 +121,21 @@ pub(crate) fn require_enough(data: &Splits, fold: Option<usize>, left_out: &Imag
 /// Unwraps what was made from images. If an image could not be read after all (its pixels are broken, or it is gone), the
 /// error says how to go on: with the run in `folder`, or from the start if there is nothing to resume.
 pub(crate) fn usable<T>(made: Result<T, LoaderError>, folder: &Path) -> Result<T> {
+    let again = || match folder.join(STATE).is_file() {
+        true => format!("continue with `mbn-train --resume {}`", quote(folder)),
+        false => "run the same command again".to_owned(),
+    };
     match made {
-        Err(error @ (LoaderError::Decode(_) | LoaderError::Resize { .. })) => Err(error).hint(|| {
-            let again = match folder.join(STATE).is_file() {
-                true => format!("continue with `mbn-train --resume {}`", quote(folder)),
-                false => "run the same command again".to_owned(),
-            };
+        Err(error @ LoaderError::Gone(_)) => Err(error).hint(|| {
             format!(
-                "put an image that can be read in its place, and {again}; with `--bad-images skip` the run goes on without the image"
+                "no other image that was tried can be read either: see whether the data set is still there and its disk is mounted, and {}",
+                again()
+            )
+        }),
+        Err(error) if error.is_of_pictures() => Err(error).hint(|| {
+            format!(
+                "put an image that can be read in its place, and {}; with `--bad-images skip` the run goes on without the image",
+                again()
             )
         }),
         made => Ok(made?),

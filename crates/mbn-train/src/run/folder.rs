@@ -10,6 +10,7 @@ use mbn_weights::{BEST_OF_RUN, LAST_OF_RUN};
 
 use super::publish::require_writable;
 use super::space::Space;
+use super::vacancy::{require_no_files, require_vacant};
 use crate::settings::{BadImages, Settings};
 
 /// Everything that resuming needs. It is written before the other files of an epoch, which follow from it: if the run dies
@@ -35,7 +36,7 @@ pub(crate) const RATES: &str = "rates.csv";
 pub(crate) const RATES_PLOT: &str = "rates.png";
 
 /// All files of a run that is started or resumed.
-const FILES: [&str; 13] = [
+pub(super) const FILES: [&str; 13] = [
     STATE,
     LAST,
     BEST,
@@ -50,6 +51,9 @@ const FILES: [&str; 13] = [
     AUGMENTED,
     SUMMARY,
 ];
+
+/// The files of a search for a learning rate beside its settings and its first batch.
+pub(super) const SEARCH_FILES: [&str; 2] = [RATES, RATES_PLOT];
 
 /// The hint for a new run that cannot be written.
 const ELSEWHERE: &str = "choose another folder, on a disk that has room, with `--out`";
@@ -72,9 +76,9 @@ impl RunDir {
         out.map_or_else(|| free_name(settings, suffix), Path::to_owned)
     }
 
-    /// Makes the folder for a new run, which must not hold one.
-    pub fn create(folder: PathBuf) -> Result<Self> {
-        require_no_run(&folder)?;
+    /// Makes the folder for a new run with these settings, or for a search, which must not replace anything there.
+    pub fn create(folder: PathBuf, settings: &Settings) -> Result<Self> {
+        require_vacant(&folder, settings)?;
         let is_new = !folder.exists();
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create run folder `{}`", folder.display()))
@@ -88,8 +92,8 @@ impl RunDir {
     }
 
     /// Refuses what [`RunDir::create`] refuses, before any other work for the run.
-    pub fn check(folder: &Path) -> Result<()> {
-        require_no_run(folder)?;
+    pub fn check(folder: &Path, settings: &Settings) -> Result<()> {
+        require_vacant(folder, settings)?;
         require_writable(&folder.join(STATE))
             .with_context(|| format!("cannot create run folder `{}`", folder.display()))
             .hint(|| ELSEWHERE.to_owned())
@@ -97,7 +101,7 @@ impl RunDir {
 
     /// Refuses a folder with the results of a search for a learning rate, which another would replace.
     pub fn require_no_search(folder: &Path) -> Result<()> {
-        require_none(folder, &[RATES, RATES_PLOT], "a search for a learning rate")
+        require_no_files(folder, &SEARCH_FILES)
     }
 
     /// The folder of the run that `path` means: the folder itself, or the folder of a file beside a run's state or summary.
@@ -236,50 +240,6 @@ impl RunDir {
                 "the last saved state is intact: make room, then continue with `mbn-train --resume {run}`"
             )
         })
-    }
-}
-
-/// Refuses a folder with files of a run, which a new run would replace.
-fn require_no_run(folder: &Path) -> Result<()> {
-    require_folder(folder)?;
-    if folder.join(STATE).exists() {
-        return Err(anyhow!("run folder `{}` already holds a run", folder.display())).hint(|| {
-            format!(
-                "continue it with `mbn-train --resume {}`, or choose another `--out`",
-                quote(folder)
-            )
-        });
-    }
-    require_none(folder, &[BEST, LAST, HISTORY, SUMMARY], "a run")
-}
-
-/// Refuses a file in place of the folder, and a link that leads to nothing.
-fn require_folder(folder: &Path) -> Result<()> {
-    let what = match (folder.metadata(), folder.read_link()) {
-        (Ok(found), _) if found.is_dir() => return Ok(()),
-        (Ok(_), _) => "is a file, expected a folder or a name that is free".to_owned(),
-        (Err(error), Ok(target)) => {
-            format!(
-                "is a link to `{}`, which cannot be read ({error})",
-                target.display()
-            )
-        }
-        // Whether it can be made is another question.
-        (Err(_), Err(_)) => return Ok(()),
-    };
-    Err(anyhow!("run folder `{}` {what}", folder.display()))
-        .hint(|| "choose another `--out`, or remove it".to_owned())
-}
-
-/// Refuses a folder with results, which would be replaced.
-fn require_none(folder: &Path, results: &[&str], of: &str) -> Result<()> {
-    match results.iter().find(|name| folder.join(name).exists()) {
-        None => Ok(()),
-        Some(found) => Err(anyhow!(
-            "run folder `{}` already holds results of {of}: `{found}`",
-            folder.display()
-        ))
-        .hint(|| "choose another `--out`, or move them away".to_owned()),
     }
 }
 

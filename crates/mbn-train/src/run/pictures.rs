@@ -1,16 +1,18 @@
 //! The pictures of a run, as PNG.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
-use mbn_data::{Example, ImageSource, Loader};
+use image::{Rgb, RgbImage};
+use mbn_data::{Example, ImageSource};
 use mbn_plot::{Caption, Confusion, EpochPoint, Tile, Tone};
 
-use super::{Mistake, Progress};
-use crate::data::usable;
+use super::folder::MISTAKES;
+use super::{Best, Mistake, Progress};
 
 /// Most images of a batch that `augmented.png` shows.
 const EXAMPLES: usize = 32;
+
+/// In place of an image that cannot be read.
+const GREY: Rgb<u8> = Rgb([190; 3]);
 
 /// A loss is not drawn if it is so many times larger than half of them are.
 const EXTREME: f64 = 20.0;
@@ -65,14 +67,23 @@ fn without_extremes(mut points: Vec<EpochPoint>) -> (Vec<EpochPoint>, Option<f64
     (points, most)
 }
 
-/// The most confident mistakes of the best weights. `folder` is the run's, for the hint if an image cannot be read.
-pub(super) fn mistakes(progress: &Progress, tests: &dyn ImageSource, folder: &Path) -> Result<Vec<u8>> {
+/// The most confident mistakes of the best weights. An image that can no longer be read is grey: the picture is for the user's eyes,
+/// and no run should end because of it.
+pub(super) fn mistakes(progress: &Progress, best: &Best, tests: &dyn ImageSource) -> Result<Vec<u8>> {
     let name = |class: u32| class_name(progress, class);
-    let tile = |mistake: &Mistake| {
-        let image = usable(tests.load(mistake.image).map_err(Into::into), folder)?;
+    let mut unread = 0;
+    let mut tile = |mistake: &Mistake| {
+        let image = tests.load(mistake.image).map_or_else(
+            |error| {
+                log::debug!("`{}` is grey in `{MISTAKES}`: {error}", error.path.display());
+                unread += 1;
+                RgbImage::from_pixel(1, 1, GREY)
+            },
+            |picture| (*picture).clone(),
+        );
         let probability = 100.0 * mistake.probability;
-        Ok(Tile {
-            image: (*image).clone(),
+        Tile {
+            image,
             captions: vec![
                 Caption::new(
                     format!("{probability:.1} % {}", name(mistake.predicted)),
@@ -80,26 +91,33 @@ pub(super) fn mistakes(progress: &Progress, tests: &dyn ImageSource, folder: &Pa
                 ),
                 Caption::new(format!("is {}", name(mistake.label)), Tone::Good),
             ],
-        })
+        }
     };
     // States of earlier versions do not hold the number of test images; there may be fewer by now.
     let there = |mistake: &&Mistake| mistake.image < tests.len();
-    let tiles = progress.mistakes.iter().filter(there).map(tile);
-    let tiles = tiles.collect::<Result<Vec<_>>>()?;
-    let note = match tiles.len() {
-        0 => "none: every test image was classified correctly".to_owned(),
-        n => format!(
-            "{n} of {} test images, those with the highest probability of a wrong class",
-            tests.len()
-        ),
-    };
+    let tiles: Vec<Tile> = progress.mistakes.iter().filter(there).map(&mut tile).collect();
+    // Not all test images: some may have been left out.
+    let tested = best.confusion.images();
+    let note = note(tiles.len(), tested, unread);
     mbn_plot::gallery("Most confident mistakes", &note, &tiles).context("cannot draw the mistakes")
 }
 
-/// The first batch as the network sees it. `folder` is the run's, for the hint if an image cannot be read.
-pub(super) fn augmented(progress: &Progress, loader: &Loader, folder: &Path) -> Result<Vec<u8>> {
-    let size = progress.settings.train_size_of(0);
-    let examples = usable(loader.preview(0, size), folder)?;
+/// The line below the title of a picture of `shown` mistakes in `tested` images.
+fn note(shown: usize, tested: u128, unread: usize) -> String {
+    let grey = match unread {
+        0 => String::new(),
+        _ => format!("; grey: {unread} that can no longer be read"),
+    };
+    match shown {
+        0 => "none: every test image was classified correctly".to_owned(),
+        _ => format!(
+            "{shown} of {tested} test images, those with the highest probability of a wrong class{grey}"
+        ),
+    }
+}
+
+/// The first batch as the network sees it.
+pub(super) fn augmented(progress: &Progress, examples: Vec<Example>) -> Result<Vec<u8>> {
     let batch = examples.len();
     let tile = |example: Example| {
         let caption = |&(class, share): &(u32, f32)| {
@@ -140,6 +158,18 @@ mod tests {
             test_accuracy: 50.0,
         };
         (1..).zip(losses).map(point).collect()
+    }
+
+    /// Two test images were left out, and two are gone since.
+    #[test]
+    fn the_note_counts_what_was_tested_and_what_is_there() {
+        assert!(note(0, 38, 0).starts_with("none:"));
+        let usual = "24 of 38 test images, those with the highest probability of a wrong class";
+        assert_eq!(note(24, 38, 0), usual);
+        assert_eq!(
+            note(24, 38, 2),
+            format!("{usual}; grey: 2 that can no longer be read")
+        );
     }
 
     #[test]

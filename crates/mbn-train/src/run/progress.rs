@@ -68,8 +68,11 @@ pub(crate) struct TeacherRecord {
     pub alpha: Alpha,
     /// Height and width of its images.
     pub size: usize,
-    /// Its accuracy on the test set in per cent, once it is known.
+    /// Its accuracy on the test set in per cent at its own size, once it is known.
     pub accuracy: Option<f64>,
+    /// The same as it sees images in training, from those of the student: what it teaches from. States of earlier versions lack it.
+    #[serde(default)]
+    pub accuracy_in_training: Option<f64>,
 }
 
 fn one() -> usize {
@@ -181,7 +184,7 @@ impl Progress {
             teacher_sha256: teacher.sha256.clone(),
             teacher_alpha: teacher.alpha,
             teacher_size: teacher.size,
-            teacher_accuracy: teacher.accuracy,
+            teacher_accuracy: teacher.accuracy_in_training.or(teacher.accuracy),
             weight: distillation.weight,
             temperature: distillation.temperature,
         })

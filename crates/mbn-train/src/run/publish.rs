@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use mbn_cli::{Hint, quote};
-use mbn_files::{Folders, check_output_file};
+use mbn_files::{FileKind, Folders, check_output_file};
 use mbn_spec::{Alpha, Training};
-use mbn_weights::{Weights, published_weights};
+use mbn_weights::{Weights, published_weights, weight_file_kind};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::require_utf8;
@@ -68,6 +68,17 @@ impl Publish {
             })
     }
 
+    /// Refuses to replace a file of the user's with something else than weights in it.
+    pub fn require_replaceable(&self) -> Result<()> {
+        match self {
+            Self::To(path) => require_weights(path)
+                .with_context(|| format!("`--publish {}` cannot be written", path.display()))
+                .hint(|| "choose another file with `--publish`, or move this one away".to_owned()),
+            // Where the program chose the file, only worse weights are replaced.
+            Self::Improvement | Self::Never => Ok(()),
+        }
+    }
+
     /// Writes the weights to the file.
     pub fn publish(&self, weights: &Weights) -> Result<()> {
         let alpha = weights.architecture().alpha;
@@ -102,6 +113,23 @@ pub(crate) fn require_writable(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a file with something else than weights in it. The error does not name `path`, as that of [`require_writable`].
+fn require_weights(path: &Path) -> Result<()> {
+    let is_new = path
+        .metadata()
+        .map_or(true, |found| !found.is_file() || found.len() == 0);
+    if is_new {
+        return Ok(());
+    }
+    let kind = weight_file_kind(path).context("what is there cannot be read")?;
+    // Of a zip, nothing shows that it holds weights.
+    ensure!(
+        kind.is_some_and(|kind| kind != FileKind::Zip),
+        "there is a file already, which does not begin as weights do, and would be replaced"
+    );
+    Ok(())
+}
+
 fn write(weights: &Weights, path: &Path) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
@@ -116,7 +144,11 @@ fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
     }
     let published = match Weights::load(path) {
         Ok(published) => published,
-        Err(error) => return Some(format!("it cannot be read ({error}); `--publish` replaces it")),
+        Err(error) => {
+            return Some(format!(
+                "it cannot be read ({error}); move it away, or choose another file with `--publish`"
+            ));
+        }
     };
     let (old, new) = (
         published.metadata().training.clone(),
@@ -155,108 +187,4 @@ pub(crate) fn held_out(training: &Training) -> Option<(f64, u64)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use mbn_model::fresh_weights;
-    use mbn_spec::{Architecture, Metadata};
-
-    fn trained(data_set: &str, accuracy: f64) -> Weights {
-        let training = Training {
-            data_set: data_set.into(),
-            accuracy,
-            ..Training::default()
-        };
-        let metadata = Metadata {
-            training: Some(training),
-            ..Metadata::default()
-        };
-        fresh_weights(Architecture::new(Alpha::Quarter, 2), 0, metadata).unwrap()
-    }
-
-    #[test]
-    fn a_place_that_cannot_be_written_to_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("file"), "").unwrap();
-        for (name, part) in [
-            ("", "it is a folder"),
-            ("file/w", "is a file"),
-            ("file/a/b/w", "is a file"),
-        ] {
-            let error = Publish::To(path(name)).require_writable(Alpha::One).unwrap_err();
-            let message = format!("{error:#}");
-            assert!(
-                message.contains("`--publish ") && message.contains(part),
-                "{message}"
-            );
-        }
-        for name in ["w", "file", "a/b/w"] {
-            Publish::To(path(name)).require_writable(Alpha::One).unwrap();
-        }
-        Publish::Never.require_writable(Alpha::One).unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn only_better_weights_on_the_same_data_replace() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("models/w.safetensors");
-        assert_eq!(reason_to_keep(&trained("a", 50.0), &path), None);
-        write(&trained("a", 50.0), &path).unwrap();
-        assert_eq!(reason_to_keep(&trained("a", 50.1), &path), None);
-        assert!(
-            reason_to_keep(&trained("a", 50.0), &path)
-                .unwrap()
-                .contains("50.00 %")
-        );
-        assert!(
-            reason_to_keep(&trained("b", 90.0), &path)
-                .unwrap()
-                .contains("`a`")
-        );
-        // Other held-out images.
-        let held_out = |part, seed| {
-            let mut metadata = trained("a", 90.0).metadata().clone();
-            let training = metadata.training.as_mut().unwrap();
-            (training.val_fraction, training.seed) = (part, seed);
-            fresh_weights(Architecture::new(Alpha::Quarter, 2), 0, metadata).unwrap()
-        };
-        assert_eq!(reason_to_keep(&held_out(None, 1), &path), None);
-        write(&held_out(Some(0.2), 1), &path).unwrap();
-        for other in [held_out(None, 1), held_out(Some(0.1), 1), held_out(Some(0.2), 2)] {
-            let reason = reason_to_keep(&other, &path).unwrap();
-            assert!(reason.contains("measured on other images"), "{reason}");
-        }
-        // Another data set of that name. Files of earlier versions do not say which.
-        let tested_on = |tests: Option<&str>| {
-            let mut metadata = trained("a", 95.0).metadata().clone();
-            metadata.training.as_mut().unwrap().test_fingerprint = tests.map(str::to_owned);
-            fresh_weights(Architecture::new(Alpha::Quarter, 2), 0, metadata).unwrap()
-        };
-        for (published, own, is_kept) in [
-            (Some("f"), Some("g"), true),
-            (Some("f"), None, false),
-            (None, Some("g"), false),
-        ] {
-            let mut metadata = tested_on(published).metadata().clone();
-            metadata.training.as_mut().unwrap().accuracy = 50.0;
-            let old = tested_on(published).with_metadata(metadata).unwrap();
-            write(&old, &path).unwrap();
-            let reason = reason_to_keep(&tested_on(own), &path);
-            assert_eq!(reason.is_some(), is_kept, "{reason:?}");
-            if let Some(reason) = reason {
-                let replaces = format!("`--publish {}` replaces it", path.display());
-                assert!(
-                    reason.contains("measured on other images") && reason.contains(&replaces),
-                    "{reason}"
-                );
-            }
-        }
-        std::fs::write(&path, "broken").unwrap();
-        assert!(
-            reason_to_keep(&trained("a", 90.0), &path)
-                .unwrap()
-                .contains("cannot be read")
-        );
-    }
-}
+mod tests;

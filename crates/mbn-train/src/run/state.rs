@@ -1,5 +1,6 @@
 //! `state.safetensors`: everything that the rest of the run depends on. The other files of the run follow from it.
 
+mod cut_off;
 mod tables;
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::{Device, Tensor};
+use mbn_cli::Hint;
 use mbn_files::whole_file;
 use mbn_model::OptimizerState;
 use mbn_spec::text::counted;
@@ -92,6 +94,9 @@ impl State {
                 )
             };
             let bytes = whole_file::read(path, MAX_BYTES, too_large)?;
+            if let Some(problem) = cut_off::problem(&bytes) {
+                return Err(anyhow!(problem)).hint(|| cut_off::advice(path));
+            }
             let state = Self::from_bytes(&bytes, device)?;
             state.check()?;
             Ok::<_, anyhow::Error>(state)

@@ -32,6 +32,9 @@ pub(super) fn summary(progress: &Progress, data: &Splits, architecture: &Archite
     if unusable.len() > 0 {
         summary["bad_images"] = json!({ "train": unusable.train.len(), "test": unusable.test.len() });
     }
+    if let Some(teacher) = &progress.teacher {
+        summary["teacher"] = json!(teacher);
+    }
     if !settings.has_one_size() {
         summary["images_per_s_by_size"] = json!(rates);
     }

@@ -47,15 +47,24 @@ pub(super) fn mistakes(mistakes: &[Mistake], progress: &Progress, data: &Splits)
     Ok(writer.into_inner()?)
 }
 
-/// The test images that can be used, a path a line.
+/// The test images that can be used, a path a line. Line breaks in a path, which names of folders may have, are `\n` and `\r`.
 pub(super) fn test_images(progress: &Progress, data: &Splits) -> Vec<u8> {
     let unusable = progress.unusable();
     let mut text = Vec::new();
     for image in (0..data.test.len()).filter(|image| !unusable.test.contains(image)) {
-        text.extend_from_slice(bytes(data.test.path(image)));
+        text.extend(on_one_line(bytes(data.test.path(image))));
         text.push(b'\n');
     }
     text
+}
+
+fn on_one_line(path: &[u8]) -> Vec<u8> {
+    let escaped = path.iter().map(|byte| match byte {
+        b'\n' => &b"\\n"[..],
+        b'\r' => b"\\r",
+        byte => std::slice::from_ref(byte),
+    });
+    escaped.flatten().copied().collect()
 }
 
 /// The file of a test image; in STL-10's, which has all of them, the number of the image from 0.
@@ -115,6 +124,17 @@ mod tests {
         assert!(bytes.len() <= size_of_confusion(&names, 20) + "true_class,predicted_class,images\n".len());
         let text = String::from_utf8(bytes).unwrap();
         (text.len(), text.lines().take(4).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn a_path_stays_on_its_line() {
+        for (path, expected) in [
+            (&b"a/b c.png"[..], &b"a/b c.png"[..]),
+            (b"two\nlines/1\r.png", b"two\\nlines/1\\r.png"),
+            (b"\xff\\n", b"\xff\\n"),
+        ] {
+            assert_eq!(on_one_line(path), expected);
+        }
     }
 
     #[test]

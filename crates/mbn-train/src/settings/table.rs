@@ -33,7 +33,7 @@ use super::setting::{Group, Off, Setting, dashed, in_few_digits, storable, text}
 use super::{
     BadImages, BetaParameter, ClassWeights, CropScale, DEFAULT_DATA, Fraction, Freeze, NonNegative,
     OptimizerName, Part, Positive, Probability, RandAugment, Recipe, ResizeName, Size, StartSize,
-    StepPrecision,
+    StepPrecision, Temperature,
 };
 
 settings! {
@@ -191,8 +191,8 @@ settings! {
     distill_weight: Probability {
         group: Training, value: "X", example: "0.5", unset: "0.9",
     }
-    /// What logits are divided by to learn from --teacher
-    temperature: Positive {
+    /// What logits are divided by to learn from --teacher, 0.01 to 1000
+    temperature: Temperature {
         group: Training, value: "T", example: "2", unset: "4",
     }
     /// Batch norm over the images of all ranks; no effect with one process

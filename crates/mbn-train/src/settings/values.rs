@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use number::{BetaParameter, Fraction, NonNegative, Part, Positive, Probability};
+pub use number::{BetaParameter, Fraction, NonNegative, Part, Positive, Probability, Temperature};
 pub use size::{Size, StartSize};
 
 /// Smallest and largest share of an image's area in a crop: `MIN,MAX`, or `MIN` for `MIN,1`.
@@ -196,6 +196,11 @@ mod tests {
         }
         assert!("1".parse::<Probability>().is_ok());
         assert!("0.0001".parse::<BetaParameter>().is_err());
+        assert_eq!("4".parse::<Temperature>().unwrap().get(), 4.0);
+        assert!("0.01".parse::<Temperature>().is_ok() && "1000".parse::<Temperature>().is_ok());
+        for text in ["0", "1e-39", "0.009", "1001", "1e25", "nan", "inf", "-1"] {
+            assert!(text.parse::<Temperature>().is_err(), "{text}");
+        }
         assert_eq!("0.2".parse::<CropScale>().unwrap().get(), [0.2, 1.0]);
         assert_eq!("0.2, 0.9".parse::<CropScale>().unwrap().get(), [0.2, 0.9]);
         for text in ["0,1", "0.9,0.5", "0.5,2", "a", "0.5,", "nan,1"] {

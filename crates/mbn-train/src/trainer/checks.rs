@@ -25,6 +25,11 @@ const WEIGHTS_IN_STATE: usize = 5;
 const MISTAKE: usize = 16;
 const COUNT: usize = 12;
 
+/// Fewest values per channel from which batch norm learns. One value is its own mean, so nothing is left of it. Two always become +1
+/// and -1, whatever they were, and the running statistics say nothing about other images: losses of 1e14 were seen in tests. With three
+/// a network learns, if slowly.
+const LEAST_VALUES: usize = 3;
+
 /// The most that a new run keeps on disk, given the size of its weights: the state, the next state while it is written, the last
 /// and best weights, and the tables.
 pub(super) fn space_of_new_run(weights: usize, data: &Splits) -> Space {
@@ -62,7 +67,7 @@ pub(super) fn require_usable(
 ) -> Result<Publish> {
     device::set_products(device, settings.precision)?;
     if let (Some(init), Some(path)) = (init, &settings.init) {
-        init::require_alpha(init, path, settings.alpha)?;
+        init::require_alpha(init, path, settings.alpha, options)?;
     }
     // The number of classes does not affect batch norm.
     let random = Architecture {
@@ -159,8 +164,8 @@ fn place(path: &Path) -> PathBuf {
     path.ancestors().find_map(real).unwrap_or_else(|| path.to_owned())
 }
 
-/// Refuses steps in which one of the ranks has no images, or in which batch norm of its last block would see one value per
-/// channel. That value is its own mean, so no layer before it could learn.
+/// Refuses steps in which one of the ranks has no images, or in which batch norm of its last block would see fewer than
+/// [`LEAST_VALUES`] per channel.
 pub(super) fn require_statistics(
     settings: &Settings,
     architecture: &Architecture,
@@ -183,17 +188,24 @@ pub(super) fn require_statistics(
         layer.out_size(size, &architecture.variant)
     });
     let images = if settings.sync_batch_norm { batch } else { images };
-    if images * last * last > 1 || settings.freeze.blocks() == BLOCKS {
+    let values = images * last * last;
+    if values >= LEAST_VALUES || settings.freeze.blocks() == BLOCKS {
         return Ok(());
     }
-    let of_rank = if ranks > 1 && !settings.sync_batch_norm {
-        " for a rank"
-    } else {
-        ""
+    let (of_rank, or_fewer) = match ranks > 1 && !settings.sync_batch_norm {
+        true => (" for a rank", ", or start fewer ranks"),
+        false => ("", ""),
     };
     Err(anyhow!(
-        "a batch of one image{of_rank} of {smallest} x {smallest} pixels leaves one value per channel in the last block, and batch \
-         norm learns nothing from one value"
+        "a batch of {}{of_rank} of {smallest} x {smallest} pixels leaves {} per channel in the last block, and batch norm needs at least \
+         {LEAST_VALUES}: one is its own mean, and two become +1 and -1 whatever they were",
+        counted(images, "image"),
+        counted(values, "value"),
     ))
-    .hint(|| format!("raise `--batch-size` or `{}`", settings.option_of_first_size()))
+    .hint(|| {
+        format!(
+            "raise `--batch-size` or `{}`{or_fewer}",
+            settings.option_of_first_size()
+        )
+    })
 }

@@ -7,12 +7,13 @@ use candle_core::Tensor;
 use mbn_cli::{Hint, interrupt};
 use mbn_data::{Batch, LoaderError};
 use mbn_model::{CrossEntropy, Gradients, Pass, Reading, SharedBatch};
-use mbn_model::{cross_entropy, soft_cross_entropy, weigh_targets};
+use mbn_model::{cross_entropy, soft_cross_entropy};
 
 use super::Trainer;
 use super::bad_images::Part;
 use super::progress_bar::EpochBar;
 use super::schedule::Schedule;
+use super::targets::targets;
 use crate::data;
 use crate::run::STATE;
 
@@ -38,6 +39,11 @@ impl Trainer {
                 return Ok(false);
             }
             let learning_rate = schedule.learning_rate(epoch * steps + self.progress.position.step);
+            if batch.is_err() && self.ranks.are_one() {
+                // The steps since the last save are not lost. Several ranks save once all of them know of the error.
+                self.record_rest(&bar, &mut start)?;
+                self.save_despite_error();
+            }
             let reading = match self.ranks.are_one() {
                 true => self.step(batch, learning_rate)?,
                 false => self.shared_step(batch, learning_rate)?,
@@ -158,18 +164,21 @@ impl Trainer {
         batch: Batch,
         shared: Option<SharedBatch>,
     ) -> Result<(Pass, CrossEntropy)> {
-        let weights = self.class_weights.as_ref().map(|weights| batch.weights(weights));
-        let targets = self.targets(&batch, weights.as_deref())?;
+        let class_weights = self.class_weights.as_deref();
+        let weights = class_weights.map(|weights| batch.weights(weights));
+        let smoothing = self.progress.settings.label_smoothing.get();
+        let targets = {
+            let shape = (batch.labels.len(), self.progress.classes.len());
+            let targets = targets(&batch, shape.1, smoothing as f32, class_weights);
+            let to_device = |targets| Tensor::from_vec(targets, shape, self.network.device());
+            targets.map(to_device).transpose()?
+        };
         let partners = prevailing_partners(&batch);
         let (images, labels) = self.feed.tensors(batch)?;
         let pass = self.network.forward_part(&images, shared)?;
         let loss = match targets {
             Some(targets) => soft_cross_entropy(pass.logits(), &targets)?,
-            None => cross_entropy(
-                pass.logits(),
-                &labels,
-                self.progress.settings.label_smoothing.get(),
-            )?,
+            None => cross_entropy(pass.logits(), &labels, smoothing)?,
         };
         let loss = match &mut self.teacher {
             Some(teacher) => teacher.blend(loss, pass.logits(), &images, weights.as_deref())?,
@@ -195,20 +204,6 @@ impl Trainer {
             average.update(&self.network, self.optimizer.state().steps)?;
         }
         Ok(())
-    }
-
-    /// The target probabilities, if they do not follow from labels and smoothing. `weights` are the images', if they differ.
-    fn targets(&self, batch: &Batch, weights: Option<&[f32]>) -> Result<Option<Tensor>> {
-        if batch.mixed.is_none() && weights.is_none() {
-            return Ok(None);
-        }
-        let classes = self.progress.classes.len();
-        let mut targets = batch.targets(classes, self.progress.settings.label_smoothing.get() as f32);
-        if let Some(weights) = weights {
-            weigh_targets(&mut targets, weights);
-        }
-        let shape = (batch.labels.len(), classes);
-        Ok(Some(Tensor::from_vec(targets, shape, self.network.device())?))
     }
 
     /// The error that ends a run whose loss or weights stopped being finite in its last step.

@@ -6,7 +6,7 @@ mod tally;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use mbn_cli::{interrupt, progress};
 use mbn_data::{Loader, Unusable};
 use mbn_model::InferenceNetwork;
@@ -17,6 +17,38 @@ use self::tally::{Pending, Tally};
 use crate::data::usable;
 use crate::ranks::Ranks;
 use crate::run::Mistake;
+
+/// Gives the logits of a batch of images.
+type Classify<'a> = dyn FnMut(&Tensor) -> candle_core::Result<Tensor> + 'a;
+
+/// A network that is tested.
+pub(crate) struct Tested<'a> {
+    classify: Box<Classify<'a>>,
+    classes: usize,
+    device: Device,
+}
+
+impl<'a> Tested<'a> {
+    /// What `classify` makes of images on `device`.
+    pub fn new(
+        classify: impl FnMut(&Tensor) -> candle_core::Result<Tensor> + 'a,
+        classes: usize,
+        device: &Device,
+    ) -> Self {
+        Self {
+            classify: Box::new(classify),
+            classes,
+            device: device.clone(),
+        }
+    }
+
+    /// The folded network of `weights`.
+    pub fn of(weights: &Weights, device: &Device) -> Result<Self> {
+        let network = InferenceNetwork::new(&weights.fold(), device)?;
+        let classes = weights.architecture().classes;
+        Ok(Self::new(move |images| network.forward(images), classes, device))
+    }
+}
 
 /// The network's results on a labelled set.
 pub(crate) struct Evaluation {
@@ -37,16 +69,15 @@ impl Evaluation {
     }
 }
 
-/// Runs the folded network over the batches of `loader`, or each rank over its parts of them; `None` if the user stopped it.
-/// `folder` is the run's, for the hint if an image cannot be read.
+/// Runs the network, if this rank could make it, over the batches of `loader`, or each rank over its parts of them; `None` if the user
+/// stopped it. `folder` is the run's, for the hint if an image cannot be read.
 pub(crate) fn evaluate(
-    weights: &Weights,
+    network: Result<Tested<'_>>,
     loader: &Loader,
-    device: &Device,
     folder: &Path,
     ranks: &Ranks,
 ) -> Result<Option<Evaluation>> {
-    let own = of_this_rank(weights, loader, device, folder);
+    let own = network.and_then(|network| of_this_rank(network, loader, folder));
     let Some(tally) = sum::over_ranks(ranks, own)? else {
         return Ok(None);
     };
@@ -63,9 +94,8 @@ pub(crate) fn evaluate(
 }
 
 /// The results on this rank's images; `None` if the user stopped it.
-fn of_this_rank(weights: &Weights, loader: &Loader, device: &Device, folder: &Path) -> Result<Option<Tally>> {
-    let network = InferenceNetwork::new(&weights.fold(), device)?;
-    let mut tally = Tally::new(weights.architecture().classes);
+fn of_this_rank(mut network: Tested<'_>, loader: &Loader, folder: &Path) -> Result<Option<Tally>> {
+    let mut tally = Tally::new(network.classes);
     let bar = progress::bar(
         loader.samples_per_epoch() as u64,
         "  testing {wide_bar} {pos}/{len}",
@@ -83,7 +113,7 @@ fn of_this_rank(weights: &Weights, loader: &Loader, device: &Device, folder: &Pa
             continue;
         }
         // Results are read when the device already works on the next batch.
-        let next = Pending::start(&network, batch, size)?;
+        let next = Pending::start(&mut network, batch, size)?;
         if let Some(batch) = pending.replace(next) {
             bar.inc(batch.labels.len() as u64);
             tally.add(&batch)?;

@@ -14,6 +14,8 @@ use mbn_weights::Weights;
 use classifier::Classifier;
 pub(super) use classifier::with_classifier;
 
+use crate::options::Options;
+
 /// The weights of `--init`.
 pub(crate) struct Init {
     pub weights: Weights,
@@ -21,6 +23,16 @@ pub(crate) struct Init {
     pub has_classifier: bool,
     /// Their name with the commit, if they come from the Hub.
     pub hub: Option<HubName>,
+}
+
+/// How weights fit the classes of a data set.
+enum Fit<'a> {
+    /// As they are.
+    AsTheyAre,
+    /// They are for the same classes, in another order or spelled differently.
+    SameClasses(Classifier<'a>),
+    /// They need a new classifier, for the reason in the text.
+    Other(Classifier<'a>, String),
 }
 
 /// Weights for the classes of a data set, and their preprocessing.
@@ -44,17 +56,22 @@ impl Start {
 
     /// The weights of `--init` with their normalisation, and with a new classifier if theirs is for other classes.
     pub fn from_file(init: &Init, path: &Path, classes: &[String], size: usize, seed: u64) -> Result<Self> {
-        let reason = init.other_classifier(classes);
+        let fit = init.fit(classes);
         let init = &init.weights;
         let preprocess = init.metadata().preprocess.unwrap_or_default();
-        let weights = match reason {
-            None => {
+        let weights = match fit {
+            Fit::AsTheyAre => {
                 log::info!("Starting from `{}`", path.display());
                 init.clone()
             }
-            Some(reason) => {
-                let names = init.metadata().classes.as_deref().unwrap_or_default();
-                let classifier = Classifier::new(names, classes);
+            Fit::SameClasses(classifier) => {
+                log::info!(
+                    "Starting from `{}`, which is for the same classes in another order or spelling",
+                    path.display()
+                );
+                classifier.put_on(init, seed)?
+            }
+            Fit::Other(classifier, reason) => {
                 log::info!(
                     "Starting from `{}` with a new classifier for {}: {reason}; {}",
                     path.display(),
@@ -72,24 +89,38 @@ impl Start {
 }
 
 impl Init {
-    /// Why the weights need a new classifier for `classes`, if they do. Weights without class names only need the right number
-    /// of classes.
-    pub fn other_classifier(&self, classes: &[String]) -> Option<String> {
-        if !self.has_classifier {
-            return Some("the file has none".to_owned());
-        }
+    /// Whether the weights are for `classes`, whatever their order and spelling. Weights without class names only need the right
+    /// number of classes.
+    pub fn is_for(&self, classes: &[String]) -> bool {
+        !matches!(self.fit(classes), Fit::Other(..))
+    }
+
+    fn fit<'a>(&self, classes: &'a [String]) -> Fit<'a> {
+        let names = self.weights.metadata().classes.as_deref();
         let count = self.weights.architecture().classes;
-        if count != classes.len() {
-            return Some(format!("the file has {}", counted(count, "class")));
+        let classifier = Classifier::new(names.unwrap_or_default(), classes);
+        if !self.has_classifier {
+            return Fit::Other(classifier, "the file has none".to_owned());
         }
-        let names = self.weights.metadata().classes.as_deref()?;
-        let differs = names.iter().zip(classes).find(|(one, other)| one != other);
-        differs.map(|(found, wanted)| format!("the file has class `{found}` where the data has `{wanted}`"))
+        if count != classes.len() {
+            return Fit::Other(classifier, format!("the file has {}", counted(count, "class")));
+        }
+        let pairs = names.unwrap_or_default().iter().zip(classes);
+        let Some((found, wanted)) = pairs.into_iter().find(|(one, other)| one != other) else {
+            return Fit::AsTheyAre;
+        };
+        match classifier.is_one_to_one() {
+            true => Fit::SameClasses(classifier),
+            false => {
+                let reason = format!("the file has class `{found}` where the data has `{wanted}`");
+                Fit::Other(classifier, reason)
+            }
+        }
     }
 }
 
-/// Refuses weights of `--init` whose alpha differs from the run's.
-pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha) -> Result<()> {
+/// Refuses weights of `--init` whose alpha differs from the run's, which `options` or their configuration file name.
+pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha, options: &Options) -> Result<()> {
     let found = init.architecture().alpha;
     if found == alpha {
         return Ok(());
@@ -98,7 +129,11 @@ pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha) -> Result
         "`--init {}` holds weights of alpha {found}, the run has alpha {alpha}",
         path.display()
     ))
-    .hint(|| "leave out `--alpha` to use the alpha of the weights".to_owned())
+    .hint(|| match (options.run.alpha, &options.config) {
+        (Some(_), None) => "leave out `--alpha` to use the alpha of the weights".to_owned(),
+        // That of a file would count without the option.
+        _ => format!("give `--alpha {found}`, the alpha of the weights"),
+    })
 }
 
 /// Reads `--init`, with what the settings say about it. The class names of `--init-classes`, if given, replace its own.
@@ -134,6 +169,8 @@ pub(crate) fn load(path: &Path, names_path: Option<&Path>, overrides: &Overrides
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -186,7 +223,61 @@ mod tests {
         };
         let other = Start::from_file(&backbone, Path::new("w"), &names(&["c", "d"]), 64, 9).unwrap();
         assert_ne!(other.weights.values("fc.weight"), init.values("fc.weight"));
-        assert!(require_alpha(&init, Path::new("w"), Alpha::Quarter).is_ok());
-        assert!(require_alpha(&init, Path::new("w"), Alpha::Half).is_err());
+    }
+
+    #[test]
+    fn classes_are_the_same_in_any_order_and_usual_spelling() {
+        let init = |classes: Option<&[&str]>, count: usize| {
+            let metadata = Metadata {
+                classes: classes.map(names),
+                ..Metadata::default()
+            };
+            Init {
+                weights: fresh_weights(Architecture::new(Alpha::Quarter, count), 1, metadata).unwrap(),
+                has_classifier: true,
+                hub: None,
+            }
+        };
+        for (own, classes, expected) in [
+            (&["a", "b"][..], &["a", "b"][..], true),
+            (&["a", "b"], &["b", "a"], true),
+            (&["Golden Retriever", "cat"], &["cat", "golden_retriever"], true),
+            (&["tench, Tinca tinca", "b"], &["b", "tench"], true),
+            (&["a", "b"], &["a", "c"], false),
+            // Two of the data's classes would continue one of the file's.
+            (&["a, x", "b"], &["a", "x"], false),
+            (&["a", "a"], &["a", "b"], false),
+            (&["a", "b", "c"], &["a", "b"], false),
+        ] {
+            let found = init(Some(own), own.len()).is_for(&names(classes));
+            assert_eq!(found, expected, "{own:?} {classes:?}");
+        }
+        assert!(init(None, 2).is_for(&names(&["c", "d"])) && !init(None, 3).is_for(&names(&["c", "d"])));
+        // Nothing of the classifier is lost.
+        let other = init(Some(&["B", "a"]), 2);
+        let start = Start::from_file(&other, Path::new("w"), &names(&["a", "b"]), 64, 9).unwrap();
+        let (old, new) = (
+            other.weights.values("fc.weight"),
+            start.weights.values("fc.weight"),
+        );
+        assert!(new[..256] == old[256..] && new[256..] == old[..256]);
+    }
+
+    #[test]
+    fn the_hint_names_an_option_that_helps() {
+        let init = fresh_weights(Architecture::new(Alpha::Quarter, 2), 1, Metadata::default()).unwrap();
+        let checked = |alpha, line: &str| {
+            let options = Options::try_parse_from(line.split(' ')).unwrap();
+            require_alpha(&init, Path::new("w"), alpha, &options)
+        };
+        assert!(checked(Alpha::Quarter, "mbn-train").is_ok());
+        for (line, expected) in [
+            ("mbn-train --alpha 0.5", "leave out `--alpha`"),
+            ("mbn-train --config c", "give `--alpha 0.25`"),
+            ("mbn-train --config c --alpha 0.5", "give `--alpha 0.25`"),
+        ] {
+            let message = mbn_cli::message(&checked(Alpha::Half, line).unwrap_err());
+            assert!(message.contains(expected), "{message}");
+        }
     }
 }

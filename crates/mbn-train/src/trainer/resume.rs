@@ -49,7 +49,9 @@ impl Trainer {
         require_distinct_files(options, run.path(), &progress.publish, &settings)?;
         let data = moved_data(options, &mut progress.settings)?;
         require_outside_classes(&data, None, &progress.publish)?;
-        require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
+        if !progress.is_finished() {
+            require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
+        }
         require_the_same(&data, progress).hint(|| {
             let weights = run.file(BEST);
             let how = match weights.is_file() {
@@ -60,11 +62,11 @@ impl Trainer {
             format!("put back the images that the run was started with, or start a new run{how}")
         })?;
         let bad_images = progress.settings.bad_images;
-        // Those that are not known yet are noted when their batches come.
         let checked = data::check_images(&data, bad_images, &progress.unusable()).hint(|| {
             "put back the images that the run was started with, or go on without them with `--bad-images skip`".to_owned()
         })?;
         require_no_image(&data, &checked.prints, &progress.publish)?;
+        progress.publish.require_replaceable()?;
         if progress.data_set.is_empty() {
             progress.data_set.clone_from(&data.name);
         }
@@ -84,6 +86,7 @@ impl Trainer {
             }
         }
         let mut trainer = Self::restored(run, state, data, options, device, ranks)?;
+        trainer.leave_out(&checked.unusable);
         // Includes what the command line changed: a run that is killed before it saves again must not forget it.
         trainer.save_state()?;
         if has_other_settings {

@@ -10,7 +10,7 @@ use mbn_weights::Weights;
 
 use super::Trainer;
 use super::bad_images::Part;
-use super::evaluate::evaluate;
+use super::evaluate::{Tested, evaluate};
 use crate::run::{
     Best, Epoch, LAST, Position, Progress, Results, STATE, State, TEST_IMAGES, write_test_images,
 };
@@ -28,14 +28,17 @@ impl Trainer {
         };
         self.require_equal_weights()?;
         let weights = self.evaluated_weights()?;
-        let Some(evaluation) = evaluate(
-            &weights,
+        let evaluated = evaluate(
+            Tested::of(&weights, self.network.device()),
             &self.test_loader,
-            self.network.device(),
             self.run.path(),
             &self.ranks,
-        )?
-        else {
+        );
+        if evaluated.is_err() {
+            // The epoch is trained; only its test is missing.
+            self.save_despite_error();
+        }
+        let Some(evaluation) = evaluated? else {
             return Ok(false);
         };
         self.note_unusable(&evaluation.unusable, Part::Test);
@@ -120,6 +123,13 @@ impl Trainer {
         self.saved = Instant::now();
         self.saved_position = self.progress.describe_position();
         Ok(())
+    }
+
+    /// Saves the run that an error ends. That error matters more than whether this succeeds.
+    pub(super) fn save_despite_error(&mut self) {
+        if let Err(error) = self.save_state() {
+            log::error!("the run could not be saved: {error:#}");
+        }
     }
 
     /// Everything that resuming needs.

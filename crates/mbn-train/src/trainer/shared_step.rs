@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result};
 use candle_core::Tensor;
 use mbn_cli::interrupt;
 use mbn_data::{Batch, LoaderError, Unusable};
@@ -133,7 +133,8 @@ impl Trainer {
             return self.end_together(failure);
         }
         if totals.images == 0.0 {
-            let lost = is_unreadable.then(|| unreadable(&unusable));
+            let lost = unusable.first().filter(|_| is_unreadable).cloned();
+            let lost = lost.and_then(|image| self.usable(Err(LoaderError::Gone(image))).err());
             let mut losses = [if lost.is_some() { 1.0 } else { 0.0 }];
             self.ranks.sum_f64(&mut losses)?;
             if losses[0] > 0.0 {
@@ -172,7 +173,7 @@ impl Trainer {
             });
         }
         let images = batch.labels.len();
-        // The loss of a part is divided by the part's weight, see `weigh_targets`.
+        // The loss of a part is divided by the part's weight, see `relative_weights`.
         let weight = match &self.class_weights {
             Some(weights) => batch.weights(weights).iter().sum(),
             None => images as f32,
@@ -208,19 +209,8 @@ impl Trainer {
 
     /// Saves the run, and returns this rank's error or that of another.
     fn end_together<T>(&mut self, failure: Option<Error>) -> Result<Option<T>> {
-        // The error that ends the run matters more.
-        if let Err(error) = self.save_state() {
-            log::error!("the run could not be saved: {error:#}");
-        }
+        self.save_despite_error();
         let failed = failure.map_or(Ok(None), Err);
         self.ranks.agree(failed)
     }
-}
-
-/// No image of a batch is left, at least one because its file could not be read: the disk is likely gone.
-fn unreadable(images: &[Unusable]) -> Error {
-    let image = images.first().map_or_else(String::new, |image| {
-        format!(", such as `{}`: {}", image.path.display(), image.reason)
-    });
-    anyhow!("no image of a batch can be read{image}")
 }

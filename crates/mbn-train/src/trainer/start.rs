@@ -38,18 +38,16 @@ impl Trainer {
         let init_alpha = init.as_ref().map(|init| init.weights.architecture().alpha);
         let folder = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
         let settings = options.resolve(args, folder, init_alpha)?;
-        require_usable(
+        let publish = require_usable(
             options,
             &settings,
             weights_of(init.as_ref()),
             device,
             ranks.size(),
         )?;
-        RunDir::check(&RunDir::choose(
-            options.out.as_deref(),
-            &settings,
-            options.suffix(),
-        ))
+        publish.require_replaceable()?;
+        let folder = RunDir::choose(options.out.as_deref(), &settings, options.suffix());
+        RunDir::check(&folder, &settings)
     }
 
     /// Starts a new run; `None` if the user stopped it before there was anything to save.
@@ -108,6 +106,7 @@ impl Trainer {
         }
         data::require_enough(&data, settings.fold, &left_out)?;
         require_no_image(&data, &prints, &publish)?;
+        publish.require_replaceable()?;
         prints.warn_of_copies(&data);
         let usable = data.train.len() - left_out.train.len();
         let settings = fitted(options, args, &folder, init_alpha, usable)?;
@@ -121,7 +120,7 @@ impl Trainer {
         let folder = RunDir::choose(options.out.as_deref(), &settings, options.suffix());
         // Another process may have taken the name of the first check.
         require_distinct_files(options, &folder, &publish, &settings)?;
-        let run = RunDir::create(folder)?;
+        let run = RunDir::create(folder, &settings)?;
         run.require_space(space_of_new_run(weights.to_bytes()?.len(), &data))?;
         log::info!("Writing to `{}`", run.path().display());
         let progress = Progress {
@@ -233,7 +232,7 @@ fn recipe_from(init: &Init, freeze: Option<Freeze>, data: &Splits) -> Recipe {
     match freeze {
         Some(Freeze::ALL) => Recipe::Classifier,
         Some(_) => Recipe::FineTune,
-        None if init.other_classifier(&data.class_names).is_none() => Recipe::FineTune,
+        None if init.is_for(&data.class_names) => Recipe::FineTune,
         None => Recipe::for_new_classes(data.train.len(), data.class_names.len()),
     }
 }

@@ -1,5 +1,6 @@
 //! Runs that diverge on a device whose losses are read only every few steps.
 
+mod broken_images;
 mod together;
 
 use std::num::NonZeroUsize;
@@ -39,8 +40,14 @@ fn pictures(folder: &Path) {
 fn options(folder: &Path, out: &str, more: &str) -> Options {
     let path = |name: &str| folder.join(name).into_os_string().into_string().unwrap();
     let (data, out) = (path("data"), path(out));
-    let arguments = "mbn-train --alpha 0.25 --size 32 --epochs 2 --device cpu --no-publish";
-    let arguments = arguments.split(' ').chain(more.split(' '));
+    let arguments = "mbn-train --alpha 0.25 --epochs 2 --device cpu --no-publish";
+    let size = if more.contains("--size ") {
+        ""
+    } else {
+        " --size 32"
+    };
+    let arguments = format!("{arguments} {more}{size}");
+    let arguments = arguments.split(' ');
     let arguments = arguments.chain(["--data", &data, "--out", &out]);
     Options::try_parse_from(arguments).unwrap()
 }

@@ -164,6 +164,72 @@ fn images_with_bad_pixels_are_left_out_when_they_come() {
     std::fs::write(path.join("data/train/blue/5.png"), kept).unwrap();
 }
 
+/// Images that break while a run is stopped are named once, by the check, and counted. The batches lack them.
+#[cfg(unix)]
+#[test]
+fn images_that_the_check_of_a_resumed_run_finds_are_left_out() {
+    let folder = data();
+    let path = folder.path();
+    let skip = format!("{SMALL} --bad-images skip --save-every 0 --epochs 30").replace("--epochs 2 ", "");
+    stop_after(path, &format!("{skip} --out run"), "run", 1);
+    // A whole class, alone in some batches, and test images, which a picture of mistakes may need.
+    for image in 0..8 {
+        let image = path.join(format!("data/train/red/{image}.png"));
+        std::fs::remove_file(&image).unwrap();
+        std::os::unix::fs::symlink("gone", &image).unwrap();
+    }
+    for name in ["val/red/0", "val/blue/1"] {
+        std::fs::write(path.join(format!("data/{name}.png")), "").unwrap();
+    }
+    let assert = run(path, "--resume run --threads 2").success();
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    for (part, count) in [
+        ("10 of 22 images in `data` cannot be used and are left out:", 1),
+        ("warning: left out `", 0),
+        ("class `red` has no training images left", 1),
+        ("10 images could not be used", 1),
+    ] {
+        assert_eq!(message.matches(part).count(), count, "{part}: {message}");
+    }
+    assert_eq!(images(&path.join("run")), (8, 4));
+    assert_eq!(
+        bad_images(&path.join("run")),
+        serde_json::json!({"train": 8, "test": 2})
+    );
+    // They are known from now on.
+    run(path, "--resume run --threads 2")
+        .success()
+        .stderr(contains("cannot be used").not());
+}
+
+/// No picture for the user's eyes ends a run.
+#[cfg(unix)]
+#[test]
+fn a_finished_run_is_written_again_without_its_test_images() {
+    let folder = data();
+    let path = folder.path();
+    // Weights that learn nothing take one class for the other.
+    let line = format!("{SMALL} --lr 1e-30 --bad-images skip --out run");
+    run(path, &line).success();
+    let drawn = read(path.join("run/mistakes.png"));
+    for class in ["red", "blue"] {
+        for image in 0..3 {
+            std::fs::remove_file(path.join(format!("data/val/{class}/{image}.png"))).unwrap();
+            std::os::unix::fs::symlink("gone", path.join(format!("data/val/{class}/{image}.png"))).unwrap();
+        }
+    }
+    for name in ["history.csv", "summary.json", "mistakes.png"] {
+        std::fs::remove_file(path.join("run").join(name)).unwrap();
+    }
+    run(path, "--resume run --threads 2").success();
+    assert_eq!(history(&path.join("run")).len(), 3);
+    assert!(
+        read(path.join("run/mistakes.png")) != drawn,
+        "the images are grey"
+    );
+    assert!(path.join("run/summary.json").is_file());
+}
+
 #[test]
 fn too_few_images_are_refused() {
     let folder = data();

@@ -1,71 +1,15 @@
 //! `--teacher`: a network that the run learns from.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::common::{LONG, assert_same, data, history, read, refused, run, spoil, uninterrupted};
-use mbn_model::random_weights;
-use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, TensorKind, TensorSpec};
+use crate::teachers::{teacher, teacher_of_colours};
+use mbn_spec::{Alpha, Metadata};
 use mbn_weights::Weights;
 use predicates::prelude::*;
 use predicates::str::contains;
 
 const SMALL: &str = "--data data --alpha 0.25 --size 32 --batch-size 8 --epochs 1 --no-publish";
-
-/// A network of its own size and normalisation.
-fn teacher(classes: &[&str], seed: u64) -> Weights {
-    let metadata = Metadata {
-        classes: Some(classes.iter().map(ToString::to_string).collect()),
-        preprocess: Some(Preprocess {
-            mean: [0.5; 3],
-            std: [0.5; 3],
-            ..Preprocess::default().with_size(64)
-        }),
-        ..Metadata::default()
-    };
-    let architecture = Architecture::new(Alpha::Half, classes.len());
-    let weights = random_weights(architecture, seed, &candle_core::Device::Cpu).unwrap();
-    weights.with_metadata(metadata).unwrap()
-}
-
-/// A network that tells red from blue pictures without training: two of its channels carry the difference of the colours, one
-/// either way, through all layers to the classifier.
-fn teacher_of_colours() -> Weights {
-    let architecture = Architecture::new(Alpha::Half, 2);
-    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
-    for TensorSpec {
-        name, shape, kind, ..
-    } in architecture.tensors()
-    {
-        if kind == TensorKind::Counter {
-            counters.insert(name, 0);
-            continue;
-        }
-        let scales = shape.len() == 1 && (name.ends_with("running_var") || name.ends_with(".weight"));
-        let mut values = vec![if scales { 1.0 } else { 0.0 }; shape.iter().product()];
-        match shape[..] {
-            // Classes are in the order of their names: blue, red.
-            [2, features] => (values[1], values[features]) = (4.0, 4.0),
-            [_, inputs, height, width] => {
-                let mut set = |output: usize, input: usize, value: f32| {
-                    values[((output * inputs + input) * height + height / 2) * width + width / 2] = value;
-                };
-                match inputs {
-                    3 => [(0, 0, 1.0), (0, 2, -1.0), (1, 0, -1.0), (1, 2, 1.0)]
-                        .into_iter()
-                        .for_each(|(output, input, value)| set(output, input, value)),
-                    // Depthwise.
-                    1 => (0..2).for_each(|channel| set(channel, 0, 1.0)),
-                    _ => (0..2).for_each(|channel| set(channel, channel, 1.0)),
-                }
-            }
-            _ => {}
-        }
-        floats.insert(name, values);
-    }
-    let metadata = teacher(&["blue", "red"], 1).metadata().clone();
-    Weights::new(architecture, metadata, floats, counters).unwrap()
-}
 
 fn settings(run: &Path) -> toml::Table {
     let text = String::from_utf8(read(run.join("settings.toml"))).unwrap();
@@ -134,7 +78,8 @@ fn teachers_that_cannot_teach_are_refused() {
     save(&teacher(&["blue", "red"], 1));
     for (option, message) in [
         ("--distill-weight 1.5", "1.5 is not a probability from 0 to 1"),
-        ("--temperature 0", "0 is not a number above 0"),
+        ("--temperature 0", "0 is not a number from 0.01 to 1000"),
+        ("--temperature 1e25", "is not a number from 0.01 to 1000"),
     ] {
         refused(
             path,
@@ -170,10 +115,11 @@ fn a_student_learns_what_its_labels_do_not_say() {
         run(path, &format!("{student} --teacher {name}.safetensors --out {name}"))
             .success()
             .stderr(contains(format!(
-                "Teacher: `{name}.safetensors`, MobileNetV1 0.5 at 64 x 64, which is right about {accuracy:.2} % of the test images; \
-                 its share of the loss is 1, at a temperature of 2\n"
+                "Teacher: `{name}.safetensors`, MobileNetV1 0.5 at 64 x 64, which is right about {accuracy:.2} % of the test images, and about \
+                 {accuracy:.2} % of them as it sees them in training, from images of 32 x 32; its share of the loss is 1, at a temperature of 2\n"
             )))
-            .stderr(contains("Teacher:").count(1));
+            .stderr(contains("Teacher:").count(1))
+            .stderr(contains("it teaches what it sees").not());
         let last = Weights::load(&path.join(name).join("last.safetensors")).unwrap();
         let training = last.metadata().training.clone().unwrap();
         // The training accuracy, because running statistics follow the weights too slowly for so short a run.

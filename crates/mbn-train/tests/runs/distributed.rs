@@ -203,9 +203,14 @@ fn stopped(folder: &Path, arguments: &str, out: &str, steps: u64, name: &str) ->
     Some(output)
 }
 
-/// The folder of a [`LONG`] run of two ranks that nobody stopped.
+/// A [`LONG`] run whose first images are large enough for two ranks: batch norm of each sees two.
+fn long() -> String {
+    LONG.replace("--progressive 32", "--progressive 48")
+}
+
+/// The folder of a [`long`] run of two ranks that nobody stopped.
 fn whole(folder: &Path) -> Option<PathBuf> {
-    successful(two_ranks(folder, &format!("{LONG} --out whole"))?);
+    successful(two_ranks(folder, &format!("{} --out whole", long()))?);
     Some(folder.join("whole"))
 }
 
@@ -222,7 +227,7 @@ fn a_killed_rank_ends_all_and_the_run_resumes() {
     let _turn = take_turn();
     let folder = data();
     let path = folder.path();
-    let arguments = format!("{LONG} --out killed --save-every 0");
+    let arguments = format!("{} --out killed --save-every 0", long());
     if stopped(path, &arguments, "killed", 3, "-KILL").is_none() {
         return;
     }
@@ -238,7 +243,7 @@ fn a_killed_rank_ends_all_and_the_run_resumes() {
 fn an_interrupt_of_one_rank_stops_all_and_saves() {
     let _turn = take_turn();
     let folder = data();
-    let arguments = format!("{LONG} --out stopped --save-every 10").replace("--epochs 4", "--epochs 400");
+    let arguments = format!("{} --out stopped --save-every 10", long()).replace("--epochs 4", "--epochs 400");
     let Some(output) = stopped(folder.path(), &arguments, "stopped", 0, "-INT") else {
         return;
     };

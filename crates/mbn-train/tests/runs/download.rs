@@ -67,7 +67,7 @@ fn serve(content: Vec<u8>) -> String {
 }
 
 fn train(folder: &Path, args: &[&str]) -> Assert {
-    let settings = "--alpha 0.25 --size 32 --epochs 1 --batch-size 2 --no-publish --device cpu --out run";
+    let settings = "--alpha 0.25 --size 32 --epochs 1 --batch-size 4 --no-publish --device cpu --out run";
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"));
     command
         .current_dir(folder)
@@ -96,7 +96,7 @@ fn the_data_set_is_downloaded_and_trained_on() {
         "again",
     ];
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mbn-train"));
-    let settings = "--alpha 0.25 --size 32 --epochs 1 --batch-size 2 --no-publish --device cpu";
+    let settings = "--alpha 0.25 --size 32 --epochs 1 --batch-size 4 --no-publish --device cpu";
     command
         .current_dir(path)
         .args(settings.split(' '))
@@ -130,7 +130,7 @@ fn nothing_is_downloaded_in_vain() {
     std::fs::create_dir_all(path.join("photos/train/cat")).unwrap();
     for (wrong, code, message) in [
         (["--warmup", "3"], 2, "`--warmup 3`"),
-        (["--batch-size", "1"], 1, "norm learns nothing from one value"),
+        (["--batch-size", "1"], 1, "batch norm needs at least 3"),
         (["--data", "photos"], 1, "`photos/train` holds other images"),
         (["--init", "no.safetensors"], 1, "`no.safetensors`"),
         (["--publish", "mine"], 1, "`--publish mine`"),

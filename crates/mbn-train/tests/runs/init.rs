@@ -105,6 +105,11 @@ fn weights_to_start_from_must_fit() {
         "hint:",
     ];
     refused(path, &format!("{other} --init w.safetensors"), 1, &messages);
+    // The alpha of a file has no option that could be left out.
+    std::fs::write(path.join("c.toml"), "alpha = 0.5\n").unwrap();
+    let other = SMALL.replace("--alpha 0.25", "--config c.toml");
+    let messages = ["the run has alpha 0.5", "hint: give `--alpha 0.25`"];
+    refused(path, &format!("{other} --init w.safetensors"), 1, &messages);
 
     std::fs::write(path.join("names.txt"), "a\nb\nc\n").unwrap();
     let names = format!("{SMALL} --init w.safetensors --init-classes");
@@ -223,10 +228,23 @@ fn the_recipe_follows_from_the_images_and_classes() {
             ..Metadata::default()
         },
     );
-    same.unwrap().save(&path.join("same.safetensors")).unwrap();
+    let same = same.unwrap();
+    same.save(&path.join("same.safetensors")).unwrap();
+    let renamed = Metadata {
+        classes: Some(vec!["Red".to_owned(), "BLUE".to_owned()]),
+        ..Metadata::default()
+    };
+    let renamed = same.with_metadata(renamed).unwrap();
+    renamed.save(&path.join("renamed.safetensors")).unwrap();
     for (name, options, recipe, frozen) in [
         ("few", "--data data --init new.safetensors", "classifier", 14),
         ("same", "--data data --init same.safetensors", "fine-tune", 0),
+        (
+            "renamed",
+            "--data data --init renamed.safetensors",
+            "fine-tune",
+            0,
+        ),
         (
             "part",
             "--data data --init new.safetensors --freeze 3",
@@ -255,6 +273,13 @@ fn the_recipe_follows_from_the_images_and_classes() {
         let line = format!("{options} --size 32 --epochs 1 --no-publish --out {name}");
         let says = contains(format!("Recipe {recipe} (`--recipe` takes another)"));
         let assert = run(path, &line).success();
+        let assert = match name {
+            "renamed" => assert.stderr(
+                contains("which is for the same classes in another order or spelling")
+                    .and(contains("new classifier").not()),
+            ),
+            _ => assert,
+        };
         match name {
             "asked" => assert.stderr(contains("takes another").not()),
             _ => assert.stderr(says),

@@ -82,7 +82,7 @@ fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
     self::run(path, &format!("{SMALL} --lr 0.3 --out runs/data_0.25_rates"))
         .code(1)
         .stderr(contains(
-            "`runs/data_0.25_rates` already holds results of a search for a learning rate: `rates.csv`",
+            "`runs/data_0.25_rates` holds no run that can be resumed, but has `rates.csv` and `rates.png` already",
         ));
     assert!(read(folder.join("rates.csv")) == found);
     let line = format!(

@@ -64,99 +64,6 @@ fn no_run_goes_to_stdout() {
     assert!(!path.join("-").exists());
 }
 
-#[test]
-fn a_file_that_is_read_is_not_written() {
-    let folder = data();
-    let path = folder.path();
-    run(path, &format!("{SMALL} --out first")).success();
-    std::fs::copy(path.join("first/best.safetensors"), path.join("w.safetensors")).unwrap();
-    std::fs::create_dir(path.join("own")).unwrap();
-    std::fs::copy(path.join("first/settings.toml"), path.join("own/settings.toml")).unwrap();
-    std::fs::write(path.join("names.txt"), "blue\nred\n").unwrap();
-    let kept = [
-        "w.safetensors",
-        "names.txt",
-        "own/settings.toml",
-        "first/state.safetensors",
-    ];
-    let before = kept.map(|name| read(path.join(name)));
-    let published = SMALL.replace("--no-publish", "--publish w.safetensors");
-    for (arguments, message) in [
-        (
-            format!("{published} --init ./w.safetensors --out run"),
-            "`--publish w.safetensors` is the file that is read as `./w.safetensors`",
-        ),
-        (
-            format!("{published} --teacher w.safetensors --out run"),
-            "`--publish w.safetensors` is the file that is read, and would be replaced",
-        ),
-        (
-            SMALL.replace(
-                "--no-publish",
-                "--publish names.txt --init w.safetensors --init-classes names.txt --out run",
-            ),
-            "`--publish names.txt` is the file that is read",
-        ),
-        (
-            "--config own/settings.toml --no-publish --out own".to_owned(),
-            "`--out own/settings.toml` is the file that is read",
-        ),
-        (
-            SMALL.replace("--no-publish", "--publish run/best.safetensors --out run"),
-            "`--publish run/best.safetensors` and `--out run/best.safetensors` are the same file",
-        ),
-        (
-            "--resume first --publish first/state.safetensors".to_owned(),
-            "are the same file",
-        ),
-    ] {
-        run(path, &arguments).code(2).stderr(contains(message));
-        assert!(!path.join("run").exists(), "{arguments}");
-        assert!(kept.map(|name| read(path.join(name))) == before, "{arguments}");
-    }
-}
-
-/// The weights cannot be published where the run's folder or a file in it will be, whoever chooses the folder.
-#[test]
-fn nothing_is_published_in_place_of_the_run() {
-    let folder = data();
-    let path = folder.path();
-    let published = SMALL.replace("--no-publish", "");
-    for (options, message) in [
-        (
-            "--out new --publish new",
-            "`--publish new` and `--out new` are the same file",
-        ),
-        (
-            "--out ./new/run --publish new",
-            "`--publish new` and `--out ./new` are the same file",
-        ),
-        (
-            "--publish runs/data_0.25/best.safetensors",
-            "`--publish runs/data_0.25/best.safetensors` and `runs/data_0.25/best.safetensors` are the same file",
-        ),
-        (
-            "--publish runs/data_0.25",
-            "`--publish runs/data_0.25` and `runs/data_0.25` are the same file",
-        ),
-    ] {
-        run(path, &format!("{published} {options}"))
-            .code(2)
-            .stderr(contains(message).and(contains("train loss").not()));
-        assert!(
-            !path.join("new").exists() && !path.join("runs").exists(),
-            "{options}"
-        );
-    }
-    // Beside them it is.
-    run(
-        path,
-        &format!("{published} --publish runs/other/best.safetensors"),
-    )
-    .success();
-    assert!(path.join("runs/other/best.safetensors").is_file());
-}
-
 /// The files of the run are UTF-8 and could not name it.
 #[cfg(target_os = "linux")]
 #[test]
@@ -175,24 +82,35 @@ fn a_path_that_is_not_utf_8_is_refused() {
 }
 
 #[test]
-fn a_step_of_one_value_a_channel_is_refused() {
+fn a_step_of_fewer_than_three_values_a_channel_is_refused() {
     let folder = data();
-    // With a single epoch, images would not grow.
-    let one = SMALL.replace("--batch-size 8", "--batch-size 1");
-    let one = one.replace("--epochs 1", "--epochs 2");
-    let message = "a batch of one image of 32 x 32 pixels";
-    for (size, option) in [
-        ("--size 32", "--size"),
-        ("--size 64 --train-size 32", "--train-size"),
-        ("--size 64 --progressive 32", "--progressive"),
-    ] {
-        let hint = format!("hint: raise `--batch-size` or `{option}`");
-        refused(
-            folder.path(),
-            &one.replace("--size 32", size),
+    for (batch, values) in [
+        (
             1,
-            &[message, &hint],
-        );
+            "a batch of 1 image of 32 x 32 pixels leaves 1 value per channel",
+        ),
+        (
+            2,
+            "a batch of 2 images of 32 x 32 pixels leaves 2 values per channel",
+        ),
+    ] {
+        // With a single epoch, images would not grow.
+        let line = SMALL.replace("--batch-size 8", &format!("--batch-size {batch}"));
+        let line = line.replace("--epochs 1", "--epochs 2");
+        for (size, option) in [
+            ("--size 32", "--size"),
+            ("--size 64 --train-size 32", "--train-size"),
+            ("--size 64 --progressive 32", "--progressive"),
+        ] {
+            let hint = format!("hint: raise `--batch-size` or `{option}`");
+            let line = line.replace("--size 32", size);
+            refused(folder.path(), &line, 1, &[values, "needs at least 3", &hint]);
+        }
+    }
+    for enough in ["--batch-size 3 --size 32", "--batch-size 1 --size 64"] {
+        let line = SMALL.replace("--size 32 --batch-size 8", enough);
+        let out = enough.replace(' ', "");
+        run(folder.path(), &format!("{line} --out ./{out}")).success();
     }
 }
 
@@ -287,7 +205,9 @@ fn a_fold_that_is_too_small_is_named() {
     ] {
         std::fs::write(path.join(name), content).unwrap();
     }
-    let line = SMALL.replace("--data data", "--data stl10_binary");
+    let line = SMALL
+        .replace("--data data", "--data stl10_binary")
+        .replace("--size 32", "--size 64");
     for (fold, message) in [
         (0, "fold 0 of `stl10_binary` has one training image"),
         (

@@ -146,7 +146,7 @@ fn a_run_keeps_its_settings_and_its_results() {
     std::fs::remove_file(path.join("run/state.safetensors")).unwrap();
     run(path, &format!("{SMALL} --no-publish --out run"))
         .code(1)
-        .stderr(contains("already holds results of a run: `best.safetensors`").and(contains("hint:")));
+        .stderr(contains("`last.safetensors`, `best.safetensors`, ").and(contains("hint: choose another")));
 }
 
 /// Broken pixels, which no header shows, end the run. It resumes once the image is replaced, with the command in the hint.
@@ -178,4 +178,26 @@ fn an_image_with_broken_pixels_can_be_replaced() {
             .success();
         assert_eq!(history(&path.join(&out)).len(), 2);
     }
+}
+
+/// A copy of the run that was stopped half-way, and a run that ended before its first epoch did.
+#[test]
+fn a_state_that_is_cut_off_names_what_there_still_is() {
+    let folder = data();
+    let path = folder.path();
+    run(path, &format!("{SMALL} --no-publish --out run")).success();
+    let state = path.join("run/state.safetensors");
+    let whole = read(&state);
+    let cut = whole.len() / 2;
+    std::fs::write(&state, &whole[..cut]).unwrap();
+    let command = "mbn-train --config run/settings.toml --init run/best.safetensors";
+    run(path, "--resume run").code(1).stderr(contains(format!(
+        "cannot resume from `run/state.safetensors`: the file is cut off: it has {cut} bytes, expected {}\n\
+         hint: put back the whole file if there is a copy of it, or start a new run from the best weights: `{command}`",
+        whole.len()
+    )));
+    let command = command.replace("mbn-train ", "");
+    run(path, &format!("{command} --no-publish --out next")).success();
+    std::fs::write(&state, &whole).unwrap();
+    run(path, "--resume run").success();
 }

@@ -32,6 +32,7 @@ fn state(settings: &Settings) -> State {
                 alpha: settings.alpha,
                 size: 160,
                 accuracy: Some(90.5),
+                accuracy_in_training: Some(80.25),
             }),
             classes: vec!["a".into(), "b".into()],
             train_images: 2,
@@ -65,7 +66,7 @@ fn every_setting_survives_its_file_and_a_saved_state() {
         );
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
-        let run = RunDir::create(out.clone()).unwrap();
+        let run = RunDir::create(out.clone(), &settings).unwrap();
         run.write_settings(&settings).unwrap();
         run.write(STATE, &state(&settings).to_bytes().unwrap()).unwrap();
         let text = std::fs::read_to_string(run.file(SETTINGS_FILE)).unwrap();

@@ -86,6 +86,13 @@ number!(
     |value| value == 0.0 || (1e-3..=1e3).contains(&value)
 );
 
+number!(
+    /// What logits are divided by. Beyond this range the softmax of a teacher's logits is one class or all classes alike, in float32.
+    Temperature,
+    "a number from 0.01 to 1000",
+    |value| (0.01..=1000.0).contains(&value)
+);
+
 impl Part {
     /// A fifth.
     pub const FIFTH: Self = Self(0.2);

@@ -3,9 +3,10 @@
 use anyhow::Result;
 use candle_core::Tensor;
 use mbn_data::{Batch, Unusable};
-use mbn_model::{InferenceNetwork, Scores, scores};
+use mbn_model::{Scores, scores};
 use mbn_plot::Confusion;
 
+use super::Tested;
 use crate::run::Mistake;
 
 /// Results of a batch that the device may still be computing.
@@ -16,11 +17,11 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub fn start(network: &InferenceNetwork, batch: Batch, size: usize) -> Result<Self> {
-        let device = network.device();
-        let images = Tensor::from_vec(batch.images, (batch.labels.len(), 3, size, size), device)?;
-        let logits = network.forward(&images)?;
-        let labels = Tensor::new(batch.labels.as_slice(), device)?;
+    pub fn start(network: &mut Tested<'_>, batch: Batch, size: usize) -> Result<Self> {
+        let shape = (batch.labels.len(), 3, size, size);
+        let images = Tensor::from_vec(batch.images, shape, &network.device)?;
+        let logits = (network.classify)(&images)?;
+        let labels = Tensor::new(batch.labels.as_slice(), &network.device)?;
         Ok(Self {
             scores: scores(&logits, &labels)?,
             indices: batch.indices,

@@ -1,6 +1,6 @@
 //! A new classifier that keeps the rows of classes with a known name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 use mbn_model::fresh_weights;
@@ -17,8 +17,10 @@ pub(super) struct Classifier<'a> {
     classes: &'a [String],
     /// The old class with the same name, if there is exactly one.
     old: Vec<Option<usize>>,
-    /// Classes without an old one, and a name of an old class that differs in few letters.
-    close: Vec<(&'a str, String)>,
+    /// All names of the old classes.
+    old_names: Vec<String>,
+    /// Classes whose name no old class has.
+    new: Vec<&'a String>,
 }
 
 impl<'a> Classifier<'a> {
@@ -41,13 +43,19 @@ impl<'a> Classifier<'a> {
             .iter()
             .map(|name| known.get(&normal(name)).copied()?)
             .collect();
-        let new = classes.iter().filter(|name| !known.contains_key(&normal(name)));
-        let close = new.filter_map(|name| Some((name.as_str(), nearest(name, &old_names)?.to_owned())));
+        let is_new = |name: &&String| !known.contains_key(&normal(name));
         Self {
             old,
-            close: close.collect(),
+            new: classes.iter().filter(is_new).collect(),
+            old_names,
             classes,
         }
+    }
+
+    /// Whether each class continues an old one, and none the same as another.
+    pub fn is_one_to_one(&self) -> bool {
+        let kept: BTreeSet<usize> = self.old.iter().flatten().copied().collect();
+        kept.len() == self.classes.len()
     }
 
     /// The classes that are kept, for the log.
@@ -61,12 +69,13 @@ impl<'a> Classifier<'a> {
                 format!("kept from it: {}", listed(names, NAMED))
             }
         };
-        if !self.close.is_empty() {
-            let pairs = self
-                .close
-                .iter()
-                .map(|(new, old)| format!("`{new}` (the file has `{old}`)"));
-            text += &format!("; new although nearly the same: {}", listed(pairs, NAMED));
+        let new = self.new.iter();
+        let close = new.filter_map(|new| Some((new, nearest(new, &self.old_names)?)));
+        let close: Vec<_> = close
+            .map(|(new, old)| format!("`{new}` (the file has `{old}`)"))
+            .collect();
+        if !close.is_empty() {
+            text += &format!("; new although nearly the same: {}", listed(close, NAMED));
         }
         text
     }

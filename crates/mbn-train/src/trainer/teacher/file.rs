@@ -63,6 +63,7 @@ impl TeacherFile {
             alpha: self.weights.architecture().alpha,
             size: self.preprocess.size,
             accuracy: None,
+            accuracy_in_training: None,
         }
     }
 

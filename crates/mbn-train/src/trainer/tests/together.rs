@@ -201,7 +201,11 @@ fn a_rank_without_images_takes_part_in_synchronised_batch_norm() {
     for image in 2..6 {
         spoil_pixels(path, &format!("train/red/{image}"));
     }
-    let options = options(path, "run", "--batch-size 2 --sync-batch-norm --bad-images skip");
+    let options = options(
+        path,
+        "run",
+        "--batch-size 2 --size 64 --sync-batch-norm --bad-images skip",
+    );
     let ended = on_ranks(2, |ranks| {
         let (mut trainer, _) = joined(&options, ranks);
         assert_eq!(trainer.train().unwrap(), Outcome::Success);
@@ -218,7 +222,7 @@ fn weights_that_differ_end_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     pictures(path);
-    let options = options(path, "run", "--batch-size 4");
+    let options = options(path, "run", "--batch-size 4 --size 64");
     let ended = on_ranks(2, |ranks| {
         let (mut trainer, ranks) = joined(&options, ranks);
         if ranks.rank() == 1 {
@@ -245,7 +249,7 @@ fn an_error_of_one_rank_saves_the_run_before_the_step() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     pictures(path);
-    let options = options(path, "run", "--batch-size 4 --seed 3 --no-flip");
+    let options = options(path, "run", "--batch-size 4 --size 64 --seed 3 --no-flip");
     let broken = path.join("data/train/red/5.png");
     let ended = on_ranks(2, |ranks| {
         let (mut trainer, ranks) = joined(&options, ranks);
@@ -315,7 +319,7 @@ fn a_run_that_diverges_in_the_last_step_of_an_epoch_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     pictures(path);
-    let options = options(path, "run", "--batch-size 4");
+    let options = options(path, "run", "--batch-size 4 --size 64");
     let ended = on_ranks(2, |ranks| {
         let (mut trainer, _) = joined(&options, ranks);
         assert!(trainer.train_epoch().unwrap());
@@ -336,7 +340,11 @@ fn a_missing_file_is_skipped_and_a_lost_disk_is_not() {
     let path = folder.path();
     pictures(path);
     // Each part is a single image.
-    let options = options(path, "run", "--batch-size 2 --sync-batch-norm --bad-images skip");
+    let options = options(
+        path,
+        "run",
+        "--batch-size 2 --size 64 --sync-batch-norm --bad-images skip",
+    );
     let ended = on_ranks(2, |ranks| {
         let (mut trainer, ranks) = joined(&options, ranks);
         if ranks.is_main() {
@@ -368,7 +376,7 @@ fn a_run_goes_on_with_any_number_of_ranks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     pictures(path);
-    let more = "--batch-size 8 --optimizer adamw --ema 0.9";
+    let more = "--batch-size 8 --size 64 --optimizer adamw --ema 0.9";
     let mut started = options(path, "run", more);
     started.save_every = "0".parse().unwrap();
     // The run ends within its second epoch.
@@ -409,7 +417,17 @@ fn batches_without_an_image_for_each_rank_are_refused() {
         (
             2,
             "--batch-size 3",
-            "a batch of one image for a rank of 32 x 32 pixels leaves one value per channel",
+            "a batch of 1 image for a rank of 32 x 32 pixels leaves 1 value per channel",
+        ),
+        (
+            2,
+            "--batch-size 5",
+            "a batch of 2 images for a rank of 32 x 32 pixels leaves 2 values per channel",
+        ),
+        (
+            2,
+            "--batch-size 2 --sync-batch-norm",
+            "a batch of 2 images of 32 x 32 pixels leaves 2 values per channel",
         ),
         (
             2,
