@@ -1,9 +1,13 @@
-"""`packaging/wheel/`: what it repeats of other files, because neither Cargo nor Python's packages can refer to them."""
+"""`packaging/wheel/`: what it repeats of other files, because neither Cargo nor Python's packages can refer to them; and how it is built."""
 import re
+import sys
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "scripts" / "wheel"))
+import build  # noqa: E402
+
 PROJECT = (ROOT / "packaging" / "wheel" / "pyproject.toml").read_text(encoding="utf-8")
 
 
@@ -33,6 +37,17 @@ class Repeated(unittest.TestCase):
         needed = set(re.findall(r'"(nvidia-[^"]+)", true', source))
         self.assertTrue(needed)
         self.assertEqual(set(re.findall(r'"(nvidia-[^;"]+);', PROJECT)), needed)
+
+
+class Flags(unittest.TestCase):
+    def test_the_users_flags_are_kept_and_folders_renamed(self):
+        remaps = ["--remap-path-prefix=/home/a b/.cargo=/cargo", f"--remap-path-prefix={ROOT}=/mbn"]
+        flags = {"CARGO_HOME": "/home/a b/.cargo"}
+        self.assertEqual(build.rust_flags(flags).split("\x1f"), remaps)
+        flags["RUSTFLAGS"] = "-C target-cpu=native"
+        self.assertEqual(build.rust_flags(flags).split("\x1f"), ["-C", "target-cpu=native", *remaps])
+        flags["CARGO_ENCODED_RUSTFLAGS"] = "--cfg\x1fa b"
+        self.assertEqual(build.rust_flags(flags).split("\x1f"), ["--cfg", "a b", *remaps])
 
 
 if __name__ == "__main__":

@@ -40,10 +40,20 @@ def fail(message, hint):
     sys.exit(f"error: {message}\nhint: {hint}")
 
 
+def rust_flags(variables):
+    """Returns the compiler's options of these variables, as cargo separates them, and others with which programs name neither this
+    machine's folders nor whoever built them."""
+    encoded = variables.get("CARGO_ENCODED_RUSTFLAGS")
+    flags = encoded.split("\x1f") if encoded else variables.get("RUSTFLAGS", "").split()
+    cargo = variables.get("CARGO_HOME", Path.home() / ".cargo")
+    return "\x1f".join([*flags, f"--remap-path-prefix={cargo}=/cargo", f"--remap-path-prefix={ROOT}=/mbn"])
+
+
 def environment():
     """Returns the variables of the build: the tools beside this Python, and a target folder of its own, because the profile differs."""
     tools = str(Path(sys.executable).parent)
-    return {**os.environ, "PATH": os.pathsep.join((tools, os.environ["PATH"])), "CARGO_TARGET_DIR": str(TARGET)}
+    own = {"PATH": os.pathsep.join((tools, os.environ["PATH"])), "CARGO_TARGET_DIR": str(TARGET)}
+    return {**os.environ, **own, "CARGO_ENCODED_RUSTFLAGS": rust_flags(os.environ)}
 
 
 def run(command, **options):
