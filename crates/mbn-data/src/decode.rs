@@ -47,8 +47,8 @@ pub use memory::holding_memory;
 #[cfg(test)]
 pub(crate) use memory::is_holding;
 pub use options::DecodeOptions;
-pub(crate) use picture_format::FORMAT_NAMES;
 pub use picture_format::PictureFormat;
+pub(crate) use picture_format::format_names;
 use request::{Decoders, Request, Stored};
 pub use warning::DecodeWarning;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use glob_pattern::{Glob, Matches};
 use mbn_files::FileKind;
 
-use crate::decode::{DecodeErrorKind, FORMAT_NAMES};
+use crate::decode::{DecodeErrorKind, format_names};
 use crate::picture_files::{IsForeign, LeftOut, Reason, Walk, lies_in, name_of, nothing_is_foreign};
 
 /// A path without a picture.
@@ -41,10 +41,10 @@ pub enum CollectErrorKind {
     #[error("it is a link to `{}`, which is not there", .0.display())]
     BrokenLink(PathBuf),
     /// The path is a folder without pictures.
-    #[error("the folder has no images ({FORMAT_NAMES}){}", .0.instead())]
+    #[error("the folder has no images ({names}){instead}", names = format_names(), instead = .0.instead())]
     NoImages(LeftOut),
     /// The path is an archive without pictures.
-    #[error("the archive has no images ({FORMAT_NAMES}){}", .0.instead())]
+    #[error("the archive has no images ({names}){instead}", names = format_names(), instead = .0.instead())]
     NoImagesInArchive(LeftOut),
     /// The path is an archive that lacks its end.
     #[error("the archive ends early, more may be missing")]

@@ -56,6 +56,19 @@ fn heic_is_read_once_the_library_is_loaded() {
         let error = found.expect_err(&format!("cut to {end}"));
         assert!(checked.is_err(), "cut to {end}: {error}");
     }
+    // What stands behind the last box is not the picture's.
+    for tail in [
+        &b"\n"[..],
+        &[0; 4],
+        &[0; 20],
+        b"a line of text\n",
+        b"\0\0\xff\xffmore",
+    ] {
+        let longer = [&first[..], tail].concat();
+        assert_eq!(check_bytes(&longer).unwrap(), None, "{}", tail.escape_ascii());
+        let image = decode_bytes(&longer).unwrap();
+        assert!(image.into_raw() == expected(&folder.path().join("size_97x65.heic")));
+    }
     let small = DecodeOptions {
         max_pixels: 97 * 65 - 1,
         ..DecodeOptions::default()

@@ -19,20 +19,28 @@ pub enum HeifError {
         /// The loader's words about the usual name.
         reason: String,
     },
-    /// The library has not all functions that are needed.
-    #[error("`{}` is no libheif of version 1.10 or newer: it has no `{function}`", path.display())]
+    /// The library lacks a function that is needed.
+    #[error("`{}` is not libheif 1.10 or newer: it has no `{function}`", path.display())]
     NotHeif {
         /// The library.
         path: PathBuf,
         /// The first function that is missing.
         function: &'static str,
     },
+    /// The library does not start.
+    #[error("libheif in `{}` does not start: {reason}", path.display())]
+    NotStarted {
+        /// The library.
+        path: PathBuf,
+        /// libheif's words.
+        reason: String,
+    },
     /// libheif cannot read a file.
     #[error("{reason}")]
     File {
         /// What kind of problem it is.
         problem: Problem,
-        /// libheif's words.
+        /// What is wrong, in libheif's words or ours.
         reason: String,
     },
 }

@@ -7,8 +7,10 @@
 //! The library turns and mirrors a picture as the file says (`irot`, `imir`) and cuts it (`clap`). Those are the rule in this format;
 //! an orientation in its Exif is only a copy of theirs and must not be applied once more.
 
+mod calls;
 mod error;
 mod library;
+mod outcome;
 mod picture;
 
 pub use error::{HeifError, Problem};

@@ -4,8 +4,9 @@ use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+use crate::calls::{Context, Handle, Image, Options};
 use crate::error::{HeifError, Problem};
-use crate::library::{Context, Handle, Heif, Image, Options, check};
+use crate::library::Heif;
 
 /// `heif_colorspace_RGB`
 const RGB: c_int = 1;
@@ -54,9 +55,14 @@ impl Heif {
             context,
             _bytes: PhantomData,
         };
-        self.stay_in_thread(context.as_ptr());
+        if let Some(set_threads) = calls.set_threads {
+            // SAFETY: the context is alive.
+            unsafe { set_threads(context.as_ptr(), 0) };
+        }
         // SAFETY: the bytes are borrowed for as long as `file`, which owns the context, lives; no options are given.
-        check(unsafe { (calls.read)(context.as_ptr(), bytes.as_ptr().cast(), bytes.len(), ptr::null()) })?;
+        let outcome =
+            unsafe { (calls.read)(context.as_ptr(), bytes.as_ptr().cast(), bytes.len(), ptr::null()) };
+        outcome.check()?;
         let handle = file.primary()?;
         Ok(Picture { handle, file })
     }
@@ -66,7 +72,8 @@ impl Opened<'_> {
     fn primary(&self) -> Result<NonNull<Handle>, HeifError> {
         let mut handle = ptr::null_mut();
         // SAFETY: the context is alive and has read a file; the function writes a handle to the pointer, or null.
-        check(unsafe { (self.heif.calls.primary)(self.context.as_ptr(), &raw mut handle) })?;
+        let outcome = unsafe { (self.heif.calls.primary)(self.context.as_ptr(), &raw mut handle) };
+        outcome.check()?;
         NonNull::new(handle).ok_or_else(|| malformed("it has no primary picture"))
     }
 }
@@ -90,7 +97,49 @@ impl Picture<'_> {
         sides(width, height)
     }
 
-    /// Decodes it to 8-bit RGB. Alpha is dropped, and more than 8 bits are rounded to 8.
+    /// Width and height in pixels of what is decoded, before it is turned and cut. The head of the file says so; it may be wrong.
+    ///
+    /// # Errors
+    /// They are no sizes.
+    pub fn coded_size(&self) -> Result<(u32, u32), HeifError> {
+        let (calls, handle) = (&self.file.heif.calls, self.handle.as_ptr());
+        // SAFETY: the handle is alive.
+        let (width, height) = unsafe { ((calls.coded_width)(handle), (calls.coded_height)(handle)) };
+        sides(width, height)
+    }
+
+    /// Bytes for each pixel that decoding takes at most, the pixels in RGB included: the planes of brightness and colour, of one or two
+    /// bytes each, beside RGB in the library's memory, which then lies beside [`Rgb`].
+    pub fn decoding_bytes(&self) -> u64 {
+        match (self.is_deep(), self.has_quarter_chroma()) {
+            (false, true) => 6,
+            (false, false) => 9,
+            (true, true) => 12,
+            (true, false) => 15,
+        }
+    }
+
+    /// Whether it has more than 8 bits, as far as is known.
+    fn is_deep(&self) -> bool {
+        // SAFETY: the handle is alive.
+        let bits = unsafe { (self.file.heif.calls.luma_bits)(self.handle.as_ptr()) };
+        !(1..=8).contains(&bits)
+    }
+
+    /// Whether four pixels share their colour, as in phones' photos. Older versions do not tell.
+    fn has_quarter_chroma(&self) -> bool {
+        /// `heif_chroma_monochrome` and `heif_chroma_420`
+        const AT_MOST_QUARTER: [c_int; 2] = [0, 1];
+        let Some(coded_colours) = self.file.heif.calls.coded_colours else {
+            return false;
+        };
+        let (mut space, mut chroma) = (-1, -1);
+        // SAFETY: the handle is alive; the function writes two numbers to the pointers.
+        let outcome = unsafe { coded_colours(self.handle.as_ptr(), &raw mut space, &raw mut chroma) };
+        outcome.is_ok() && AT_MOST_QUARTER.contains(&chroma)
+    }
+
+    /// Decodes it to 8-bit RGB. Alpha is dropped; of more than 8 bits, the upper ones stay.
     ///
     /// # Errors
     /// [`HeifError::File`]; the pixels have another size than the file says.
@@ -112,7 +161,7 @@ impl Picture<'_> {
             heif: self.file.heif,
             image: NonNull::new(image),
         };
-        check(outcome)?;
+        outcome.check()?;
         image.copy(self.size()?)
     }
 }

@@ -7,10 +7,16 @@ use std::path::{Path, PathBuf};
 use mbn_heif::{Heif, HeifError, Problem};
 use mbn_testing::Python;
 
+/// Levels between the pixels of two libraries that decode the same file: both round the conversion from luma and chroma.
+const OTHER_LIBRARY: u8 = 2;
+
 /// HEIC pictures by name, with their pixels.
 struct Pictures {
     heif: Heif,
     files: BTreeMap<String, (Vec<u8>, Expected)>,
+    /// An AVIF file of 64 x 48 pixels, every one with a colour of its own.
+    avif: Vec<u8>,
+    avif_pixels: Vec<u8>,
 }
 
 struct Expected {
@@ -32,6 +38,8 @@ impl Pictures {
         Some(Self {
             heif: Heif::load(Some(&library)).unwrap(),
             files: files.map(|path| (name(&path), read(&path))).collect(),
+            avif: std::fs::read(folder.path().join("plain.avif")).unwrap(),
+            avif_pixels: read(&folder.path().join("plain.avif")).1.pixels,
         })
     }
 }
@@ -77,6 +85,11 @@ fn pictures_of_every_kind_have_pillows_pixels() {
         ((96, 64), (64, 96))
     );
     assert_eq!(size("second"), (64, 48));
+    let open = |name: &str| pictures.heif.open(&pictures.files[name].0).unwrap();
+    assert_eq!(open("orientation_6").coded_size(), Ok((96, 64)));
+    for (name, bytes) in [("chroma_420", 6), ("chroma_444", 9), ("mode_L", 6), ("deep", 12)] {
+        assert_eq!(open(name).decoding_bytes(), bytes, "{name}");
+    }
 }
 
 #[test]
@@ -112,12 +125,19 @@ fn damage_never_ends_the_program() {
                 continue;
             };
             let Ok(decoded) = picture.decode() else { continue };
-            assert_eq!(
-                decoded.pixels.len(),
-                3 * decoded.width as usize * decoded.height as usize
-            );
+            assert_eq!(picture.size(), Ok((decoded.width, decoded.height)));
         }
     }
+}
+
+/// Of which this library has no decoder.
+#[test]
+fn a_missing_decoder_is_told_from_damage() {
+    let Some(pictures) = Pictures::new() else { return };
+    let picture = pictures.heif.open(&pictures.avif).unwrap();
+    assert_eq!(picture.size(), Ok((64, 48)));
+    let error = picture.decode().unwrap_err();
+    assert_eq!(problem(&error), Problem::NoDecoder, "{error}");
 }
 
 #[test]
@@ -171,9 +191,24 @@ fn the_systems_library_reads_the_same_pictures_or_names_what_it_lacks() {
         }
     };
     assert!(heif.version().starts_with("1."), "{}", heif.version());
-    let (bytes, expected) = &pictures.files["size_64x64"];
-    match heif.open(bytes).and_then(|picture| picture.decode()) {
-        Ok(found) => assert_eq!((found.width, found.height), expected.size),
-        Err(error) => assert_eq!(problem(&error), Problem::NoDecoder, "{error}"),
+    for (bytes, expected) in [
+        (
+            &pictures.files["chroma_444"].0,
+            &pictures.files["chroma_444"].1.pixels,
+        ),
+        (&pictures.avif, &pictures.avif_pixels),
+    ] {
+        match heif.open(bytes).and_then(|picture| picture.decode()) {
+            Ok(found) => {
+                let pairs = found.pixels.iter().zip(expected);
+                let largest = pairs.map(|(a, b)| a.abs_diff(*b)).max();
+                assert!(
+                    largest <= Some(OTHER_LIBRARY),
+                    "{largest:?} in {}",
+                    heif.version()
+                );
+            }
+            Err(error) => assert_eq!(problem(&error), Problem::NoDecoder, "{error}"),
+        }
     }
 }

@@ -1,4 +1,4 @@
-"""Writes HEIC pictures of many kinds into a folder, and beside each what pillow-heif decodes: a PNG file, and the RGB bytes as `.rgb`,
+"""Writes HEIC pictures of many kinds and one of AVIF into a folder, and beside each what pillow-heif decodes: a PNG file, and the RGB bytes as `.rgb`,
 after a line with width and height. Prints the path of the libheif that pillow-heif brings.
 
 python heif_pictures.py FOLDER
@@ -21,7 +21,10 @@ def gradient(width, height):
 
 
 def write_expected(path):
-    picture = pillow_heif.open_heif(path, convert_hdr_to_8bit=True).to_pillow().convert("RGB")
+    write_pixels(path, pillow_heif.open_heif(path, convert_hdr_to_8bit=True).to_pillow().convert("RGB"))
+
+
+def write_pixels(path, picture):
     picture.save(path.with_suffix(".png"))
     path.with_suffix(".rgb").write_bytes(b"%d %d\n" % picture.size + picture.tobytes())
 
@@ -39,7 +42,8 @@ def main():
         picture.convert(mode).save(FOLDER / f"mode_{mode}.heic", quality=90)
     for chroma in (420, 422, 444):
         picture.save(FOLDER / f"chroma_{chroma}.heic", quality=90, chroma=chroma)
-    levels = numpy.asarray(picture).astype(numpy.uint16) << 8
+    # Every level has low bits, which the pixels lose.
+    levels = (numpy.asarray(picture).astype(numpy.uint16) << 8) + 0x80 + numpy.arange(3, dtype=numpy.uint16) * 0x20
     deep = pillow_heif.from_bytes("RGB;16", picture.size, levels.tobytes())
     deep.save(FOLDER / "deep.heic", quality=90)
     # Two pictures, of which the second is the primary one.
@@ -48,6 +52,11 @@ def main():
     both.save(FOLDER / "second.heic", quality=90, primary_index=1)
     for path in sorted(FOLDER.glob("*.heic")):
         write_expected(path)
+    # Pillow writes and reads AVIF by itself.
+    avif = FOLDER / "plain.avif"
+    gradient(64, 48).save(avif, quality=95, subsampling="4:4:4")
+    with Image.open(avif) as picture:
+        write_pixels(avif, picture.convert("RGB"))
     package = Path(pillow_heif.__file__).parent
     [library] = [*package.parent.glob("pillow_heif.libs/libheif*"), *package.glob(".dylibs/libheif*")]
     print(library)

@@ -54,35 +54,33 @@ fn whole(_: &[u8]) -> Walk {
     Ok(None)
 }
 
-/// Boxes of length, name and content, to the end of the file. Pixels are in `mdat` or, rarely, in `idat` within another box.
+/// Boxes of length, name and content, to the end of the file. Pixels are in `mdat` or, rarely, in `idat` within another box. What
+/// pixels a whole `mdat` lacks, the decoder finds out.
 fn boxes(bytes: &[u8]) -> Walk {
-    const CUT: &str = "it ends within a box";
     let mut rest = bytes;
-    let mut has_pixels = false;
-    while !rest.is_empty() {
-        let head: &[u8; 8] = rest.first_chunk().ok_or(CUT)?;
-        let [a, b, c, d, ref name @ ..] = *head;
+    let (mut has_head, mut has_pixels) = (false, memchr::memmem::find(bytes, b"idat").is_some());
+    while let Some((name, length)) = next_box(rest) {
+        has_head |= name == b"meta";
         has_pixels |= name == b"mdat";
-        let length = match u32::from_be_bytes([a, b, c, d]) {
-            // To the end of the file.
-            0 => return Ok(None),
-            1 => {
-                let length = rest.get(8..16).ok_or(CUT)?.first_chunk().ok_or(CUT)?;
-                u64::from_be_bytes(*length)
-            }
-            length => u64::from(length),
-        };
-        if length < 8 {
-            // Stray bytes, which libheif judges.
-            return Ok(None);
-        }
-        let length = usize::try_from(length).map_err(|_| CUT)?;
-        rest = rest.get(length..).ok_or(CUT)?;
+        rest = &rest[length..];
     }
-    match has_pixels || memchr::memmem::find(bytes, b"idat").is_some() {
-        true => Ok(None),
-        false => Err("it ends before its first pixel"),
+    match (has_head && has_pixels, rest) {
+        (true, _) => Ok(None),
+        (false, []) => Err("it ends before its first pixel"),
+        (false, _) => Err("it ends within a box"),
     }
+}
+
+/// The name and the length of the box at the start, if it is whole.
+fn next_box(bytes: &[u8]) -> Option<(&[u8; 4], usize)> {
+    let [a, b, c, d, name @ ..] = bytes.first_chunk::<8>()?;
+    let length = match u32::from_be_bytes([*a, *b, *c, *d]) {
+        // To the end of the file.
+        0 => bytes.len(),
+        1 => usize::try_from(u64::from_be_bytes(*bytes.get(8..)?.first_chunk()?)).ok()?,
+        length => length as usize,
+    };
+    (8..=bytes.len()).contains(&length).then_some((name, length))
 }
 
 fn u16_le(bytes: &[u8], at: usize) -> Option<usize> {

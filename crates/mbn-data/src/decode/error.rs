@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::picture_format::{FORMAT_NAMES, PictureFormat};
+use super::picture_format::{PictureFormat, format_names};
 
 /// A picture file that cannot be used, with its path.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum DecodeErrorKind {
         limit: u64,
     },
     /// The first bytes do not belong to a supported format.
-    #[error("it is not an image: {0}; expected {FORMAT_NAMES}")]
+    #[error("it is not an image: {what}; expected {names}", what = .0, names = format_names())]
     NotAnImage(String),
     /// The file is a picture of a format that is not decoded.
     #[error(

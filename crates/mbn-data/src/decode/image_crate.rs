@@ -79,7 +79,8 @@ pub(super) fn open(
     // Of TIFF files the crate counts compressed data too.
     let copies = if format == PictureFormat::Tiff { 2 } else { 1 };
     of_crate.max_alloc = Some(copies * limits.max_bytes());
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format(format));
+    let of_image = image_format(format).ok_or_else(|| unsupported(format, bytes))?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), of_image);
     reader.limits(of_crate);
     let decoder = reader
         .into_decoder()
@@ -115,17 +116,17 @@ pub(super) fn total_bytes(format: PictureFormat, bytes: &[u8], decoder: &impl Im
     decoding.max(rgb::bytes_with_conversion(decoder.color_type(), width, height))
 }
 
-pub(super) fn image_format(format: PictureFormat) -> ImageFormat {
-    match format {
+/// The crate's name for a format; `None` for those that it does not read.
+pub(super) fn image_format(format: PictureFormat) -> Option<ImageFormat> {
+    Some(match format {
         PictureFormat::Png => ImageFormat::Png,
         PictureFormat::Jpeg => ImageFormat::Jpeg,
         PictureFormat::WebP => ImageFormat::WebP,
         PictureFormat::Bmp => ImageFormat::Bmp,
         PictureFormat::Gif => ImageFormat::Gif,
         PictureFormat::Tiff => ImageFormat::Tiff,
-        // The crate knows no HEIC, and reads neither.
-        PictureFormat::Heic | PictureFormat::Avif => ImageFormat::Avif,
-    }
+        PictureFormat::Heic | PictureFormat::Avif => return None,
+    })
 }
 
 fn unsupported(format: PictureFormat, bytes: &[u8]) -> DecodeErrorKind {

@@ -7,7 +7,17 @@ use image::ImageFormat;
 use super::heif;
 
 /// Names of all formats that need no library of the system, as messages list them.
-pub(crate) const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP, GIF or TIFF";
+const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP, GIF or TIFF";
+/// Those with libheif's.
+const WITH_HEIF: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF, HEIC or AVIF";
+
+/// Names of all formats that are read, as messages list them.
+pub(crate) fn format_names() -> &'static str {
+    match heif::is_read() {
+        true => WITH_HEIF,
+        false => FORMAT_NAMES,
+    }
+}
 
 /// A picture format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +73,8 @@ impl PictureFormat {
 
     /// Whether files of any format have this extension, in upper or lower case.
     pub(crate) fn has_extension(extension: &str) -> bool {
-        let of_heif = [Self::Heic, Self::Avif].into_iter().filter(|_| heif::is_read());
-        let mut known = Self::ALL.into_iter().chain(of_heif).flat_map(Self::extensions);
-        known.any(|known| known.eq_ignore_ascii_case(extension))
+        let mut known = Self::ALL.iter().flat_map(|format| format.extensions());
+        known.any(|known| known.eq_ignore_ascii_case(extension)) || heif::has_extension(extension)
     }
 
     fn extensions(self) -> &'static [&'static str] {
@@ -76,8 +85,8 @@ impl PictureFormat {
             Self::Bmp => &["bmp"],
             Self::Gif => &["gif"],
             Self::Tiff => &["tif", "tiff"],
-            Self::Heic => &["heic", "heics", "heif", "heifs", "hif"],
-            Self::Avif => &["avif", "avifs"],
+            // Those that are named while they are not read.
+            Self::Heic | Self::Avif => &[],
         }
     }
 }

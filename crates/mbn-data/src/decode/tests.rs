@@ -38,7 +38,7 @@ fn file_of(format: PictureFormat, image: RgbImage) -> Vec<u8> {
         PictureFormat::Jpeg => JpegEncoder::new_with_quality(&mut bytes, 98)
             .encode_image(&image)
             .unwrap(),
-        _ => bytes = encode(image, image_crate::image_format(format)),
+        _ => bytes = encode(image, image_crate::image_format(format).unwrap()),
     }
     bytes
 }

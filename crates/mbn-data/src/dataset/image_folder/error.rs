@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use mbn_spec::class_names::unknown;
 use mbn_spec::text::listed;
 
-use crate::decode::FORMAT_NAMES;
+use crate::decode::format_names;
 use crate::picture_files::{LeftOut, is_broken_link};
 
 /// How many names a message lists.
@@ -71,8 +71,9 @@ pub enum FolderError {
     },
     /// A class has no images.
     #[error(
-        "class folder `{}` has no images ({FORMAT_NAMES}){}; add some or remove the folder",
+        "class folder `{}` has no images ({}){}; add some or remove the folder",
         path.display(),
+        format_names(),
         left_out.instead()
     )]
     NoImages {
