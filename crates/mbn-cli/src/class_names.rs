@@ -4,20 +4,22 @@ mod conversion;
 mod json;
 mod lines;
 mod numbering;
+mod of_lines;
+mod rename;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use mbn_spec::class_names::Comparison;
+use mbn_spec::class_names::normal;
 use mbn_spec::text::counted;
-use mbn_weights::Weights;
 
 use crate::text_file::{text, to_utf8};
 use crate::{Hint, quote, text_file};
 use conversion::OtherForm;
+pub use rename::{Renamed, rename_classes};
 
 /// The classes in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,16 +28,22 @@ pub struct ClassList {
     pub names: Vec<String>,
     /// Their identifiers, `n01440764`, if the file has them apart from the names; else empty.
     pub ids: Vec<String>,
+    /// What else the classes may be called, in their order, where each line begins with a number: with it if `names` are without it,
+    /// or the other way round; else empty.
+    pub others: Vec<String>,
 }
 
 /// Reads a file of class names. Lines are names, verbatim except for a leading byte order mark and empty lines at the end, unless
 /// each begins with its number, as in `5 French horn`, `5: French horn` or `5,French horn`: then the numbers order the names, and are
-/// logged as such. JSON may be a list of names, or give each number a name or each name a number. Two classes may share a name, as
-/// ImageNet's `crane` is a bird and a machine; since that is usually a mistake, it is logged as a warning.
+/// logged as such. Where numbers are probably a part of the names, as in `2 stars`, the lines are taken verbatim with a warning. JSON
+/// may be a list of names, or give each number a name or each name a number. Two classes may share a name, as ImageNet's `crane` is a
+/// bird and a machine; since that is usually a mistake, it is logged as a warning.
+///
+/// `known` are names that the classes are likely to have: if they are the lines with their numbers, or without, so are the names.
 ///
 /// # Errors
-/// The file cannot be read as UTF-8, is empty, has an empty line before a name, numbers that order nothing, or another form.
-pub fn read_class_names(path: &Path) -> Result<ClassList> {
+/// The file cannot be read as UTF-8, is empty, has an empty line before a name, or another form.
+pub fn read_class_names(path: &Path, known: &[String]) -> Result<ClassList> {
     let cannot_read = || format!("cannot read class names from `{}`", path.display());
     let bytes = text_file::read(path).with_context(cannot_read)?;
     let text = match text(&bytes) {
@@ -47,7 +55,7 @@ pub fn read_class_names(path: &Path) -> Result<ClassList> {
     };
     let list = match of_json(path, text)? {
         Some(list) => list,
-        None => of_lines(path, text)?,
+        None => of_lines::read(path, text, known)?,
     };
     if let Some(class) = list.names.iter().position(|name| name.trim().is_empty()) {
         bail!("`{}` has no name for class {class}", path.display());
@@ -55,13 +63,26 @@ pub fn read_class_names(path: &Path) -> Result<ClassList> {
     Ok(list)
 }
 
+/// How many of the names `known` are among the names, each of which may have several between commas.
+pub fn known_among(names: &[String], known: &[String]) -> usize {
+    let parts = names.iter().flat_map(|name| name.split(',').map(normal));
+    let all: HashSet<_> = parts.chain(names.iter().map(|name| normal(name))).collect();
+    known.iter().filter(|name| all.contains(&normal(name))).count()
+}
+
 /// The classes of a file in JSON, or in a form that could be JSON; `None` if it is a text of lines.
 fn of_json(path: &Path, text: &str) -> Result<Option<ClassList>> {
     let shown = path.display();
     let error = match json::is_meant(path, text).then(|| json::read(text)) {
         Some(Ok(numbered)) => {
-            if numbered.first != 0 {
-                log::info!("`{shown}`: its classes are numbered from {} on", numbered.first);
+            match numbered.first {
+                0 => {}
+                1 if numbered.items.len() > 9 => log::warn!(
+                    "`{shown}`: its classes are numbered from 1 on and taken in the order of the numbers; if the numbers are the \
+                     names of folders, torchvision and Keras have sorted these as text, 1, 10, 11, 2: then write the names as a list, \
+                     [\"name\", ...], in the order of the network's outputs"
+                ),
+                first => log::info!("`{shown}`: its classes are numbered from {first} on"),
             }
             let list: ClassList = numbered.items.into_iter().collect();
             if list.names.is_empty() {
@@ -82,50 +103,6 @@ fn of_json(path: &Path, text: &str) -> Result<Option<ClassList>> {
         (_, Some(error)) => Err(anyhow!("`{shown}` {error}")),
         (None, None) => Ok(None),
     }
-}
-
-/// The classes of a text with a line for each.
-fn of_lines(path: &Path, text: &str) -> Result<ClassList> {
-    let shown = path.display();
-    let mut names: Vec<_> = text.lines().map(str::to_owned).collect();
-    // Editors and scripts leave empty lines at the end.
-    while names.pop_if(|name| name.trim().is_empty()).is_some() {}
-    if names.is_empty() {
-        bail!("`{shown}` is empty, expected one class name per line");
-    }
-    if let Some(i) = names.iter().position(|name| name.trim().is_empty()) {
-        bail!("line {} of `{shown}` is empty, expected a class name", i + 1);
-    }
-    let names = match lines::numbered(&names) {
-        None => {
-            warn_of_repeated(path, &names, "lines", 1);
-            warn_of_comment(path, &names);
-            names
-        }
-        Some(Ok(numbered)) => {
-            log::info!(
-                "`{shown}`: its lines are numbered from {} on; the classes are in the order of these numbers, which are left \
-                 out of the names",
-                numbered.first
-            );
-            warn_of_repeated(path, &numbered.items, "classes", 0);
-            numbered.items
-        }
-        Some(Err(error)) => {
-            return Err(anyhow!(
-                "every line of `{shown}` begins with a number, and {error}"
-            ))
-            .hint(|| {
-                "number the names from 0 on in the order of the network's outputs, or leave the numbers out; \
-                 if they are a part of the names, write these as a list in JSON: [\"20 km/h\", \"30 km/h\"]"
-                    .to_owned()
-            });
-        }
-    };
-    Ok(ClassList {
-        names,
-        ids: Vec::new(),
-    })
 }
 
 /// Warns of two classes with one name. `first` is the number of the first of the `things` that have the names.
@@ -174,37 +151,6 @@ pub fn require_count(source: &str, names: &[String], model: &str, classes: usize
         .hint(|| "take out that line: such a file has no comments".to_owned()),
         false => Err(anyhow!(counts)),
     }
-}
-
-/// Gives the weights of the file `path` the class names in the file `names_path`, which `option` names. Names that the
-/// weights have, spelled differently, are logged as a warning.
-///
-/// # Errors
-/// The names cannot be read, are more or fewer than the classes, or are the weights' own in another order.
-pub fn rename_classes(weights: Weights, path: &Path, option: &str, names_path: &Path) -> Result<Weights> {
-    let ClassList { names, .. } = read_class_names(names_path)?;
-    let (source, model) = (
-        format!("{option} {}", names_path.display()),
-        format!("`{}`", path.display()),
-    );
-    require_count(&source, &names, &model, weights.architecture().classes)?;
-    if let Some(own) = &weights.metadata().classes {
-        let comparison = Comparison::new(&names, own);
-        if comparison.is_reordered() {
-            let (names_path, path) = (names_path.display(), path.display());
-            return Err(anyhow!(
-                "`{option} {names_path}` has the class names of `{path}` in another order: {}",
-                comparison.reordered()
-            ))
-            .hint(|| {
-                format!("leave out `{option}`: the weights name their classes, in the order of the network's outputs")
-            });
-        }
-        if let Some(respelled) = comparison.respelled() {
-            log::warn!("in `{}` {respelled}", names_path.display());
-        }
-    }
-    Ok(weights.with_class_names(names)?)
 }
 
 /// Indexes of the first two equal names.

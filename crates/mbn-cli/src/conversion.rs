@@ -65,6 +65,11 @@ const FROM_GRAPH: &str = "import sys, tensorflow as tf; from safetensors.numpy i
      t = {n.name: tf.make_ndarray(n.attr[\"value\"].tensor) for n in g.node if n.op == \"Const\"}; \
      save_file({k: v for k, v in t.items() if v.dtype.kind == \"f\"}, sys.argv[2])";
 
+/// Lets `torch.load` read what Python's parser of command lines makes, which training scripts keep as `args`. PyTorch before 2.4,
+/// which lacks the function, reads everything.
+pub(crate) const ALLOW_NAMESPACE: &str =
+    "import argparse, torch; getattr(torch.serialization, \"add_safe_globals\", len)([argparse.Namespace]); ";
+
 /// What to say of a command that runs what a file says.
 const TRUST: &str = " runs what the file says, so use it only on a file that you trust";
 
@@ -144,6 +149,15 @@ pub(crate) fn broken_checkpoint(path: &Path, error: &PickleError) -> Option<Stri
         ),
         _ => None,
     }
+}
+
+/// What a user can do about a checkpoint whose `args` cannot be followed.
+pub(crate) fn without_arguments(path: &Path) -> String {
+    let script = ALLOW_NAMESPACE.to_owned() + &from_pytorch("");
+    format!(
+        "this program has no network as these arguments make it; if they are about something else, leave them out: {}",
+        converts(&script, path, "PyTorch")
+    )
 }
 
 /// What a user can do about `path` if it is a data file of a TensorFlow checkpoint, which nothing in it tells, or the name of

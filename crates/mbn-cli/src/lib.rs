@@ -27,7 +27,7 @@ mod shell;
 pub mod text_file;
 mod weights;
 
-pub use class_names::{ClassList, read_class_names, rename_classes, require_count};
+pub use class_names::{ClassList, Renamed, known_among, read_class_names, rename_classes, require_count};
 pub use common::{CommonArgs, DeviceArgs};
 pub use conversion::other_kind;
 pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError, advise_on_memory};

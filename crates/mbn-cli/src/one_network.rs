@@ -2,40 +2,41 @@
 
 use std::path::Path;
 
-use mbn_weights::pickle::KEYS;
 use mbn_weights::{MismatchError, Problem};
 
+use crate::conversion::ALLOW_NAMESPACE;
 use crate::quote;
 
-/// Writes the tensors under a prefix, without it. Of a checkpoint it takes the first dictionary of KEYS, as [`mbn_weights::pickle`]
-/// usually does.
-const BY_PREFIX: &str = "import sys, torch; from safetensors.torch import load_file, save_file; i, o, p = sys.argv[1:]; \
-     d = load_file(i) if i.endswith(\".safetensors\") else torch.load(i, map_location=\"cpu\"); \
-     d = next((d[k] for k in [KEYS] if k in d), d); \
-     save_file({k[len(p):]: v.clone().contiguous() for k, v in d.items() if k.startswith(p) and torch.is_tensor(v)}, o)";
+/// Writes the tensors under a prefix, without it. Of a checkpoint they are those under the key, if one is given before the prefix.
+const BY_PREFIX: &str = "import sys; from safetensors.torch import load_file, save_file; i, o, *keys, p = sys.argv[1:]; \
+     d = load_file(i) if i.endswith(\".safetensors\") else torch.load(i, map_location=\"cpu\"); d = d[keys[0]] if keys else d; \
+     w = {k[len(p):]: v.clone().contiguous() for k, v in d.items() \
+     if isinstance(k, str) and k.startswith(p) and torch.is_tensor(v)}; \
+     save_file(w, o) if w else sys.exit(f\"no tensors under {p}\")";
 
 /// What a user can do about a file with several networks, of which nothing tells the right one.
 pub(crate) fn one_network(path: &Path, error: &MismatchError) -> Option<String> {
-    let [one, other] = error.problems.iter().find_map(|problem| match problem {
-        Problem::Several(one, other) => Some([one, other]),
+    let (prefixes, key) = error.problems.iter().find_map(|problem| match problem {
+        Problem::Several { one, other, key } => Some(([one, other], key.as_deref())),
         _ => None,
     })?;
     // All names begin with an empty prefix, and one that a terminal does not show cannot be pasted.
     let is_usable = |prefix: &&String| !prefix.is_empty() && !prefix.contains(char::is_control);
-    let mut usable = [one, other].into_iter().filter(is_usable);
+    let mut usable = prefixes.into_iter().filter(is_usable);
     let prefix = usable.next()?;
     let other = usable.next().map_or(String::new(), |other| {
         format!(", and with `{other}` as its last word the other")
     });
-    let keys = KEYS.map(|key| format!("\"{key}\"")).join(", ");
-    let script = BY_PREFIX.replace("KEYS", &keys);
-    let words = [
-        Path::new(&script),
-        path,
-        &path.with_extension("one.safetensors"),
-        Path::new(prefix),
-    ];
-    let words = words.map(quote).join(" ");
+    // So a message shows one that it had to change.
+    if key.is_some_and(|key| key.contains('\\') || key.ends_with("...")) {
+        return None;
+    }
+    let script = ALLOW_NAMESPACE.to_owned() + BY_PREFIX;
+    let out = path.with_extension("one.safetensors");
+    let mut words = vec![Path::new(&script), path, &out];
+    words.extend(key.map(Path::new));
+    words.push(Path::new(prefix));
+    let words = words.into_iter().map(quote).collect::<Vec<_>>().join(" ");
     Some(format!(
         "nothing in the file tells which is the better one, often an average called `ema`; `python3 -c {words}` saves that under \
          `{prefix}`{other}, in a Python that has PyTorch and safetensors"
@@ -46,39 +47,34 @@ pub(crate) fn one_network(path: &Path, error: &MismatchError) -> Option<String> 
 mod tests {
     use super::*;
 
-    fn several(one: &str, other: &str) -> MismatchError {
+    fn several(one: &str, other: &str, key: Option<&str>) -> MismatchError {
         MismatchError {
             expected: String::new(),
-            problems: vec![Problem::Several(one.to_owned(), other.to_owned())],
+            problems: vec![Problem::Several {
+                one: one.to_owned(),
+                other: other.to_owned(),
+                key: key.map(str::to_owned),
+            }],
         }
     }
 
+    fn words(advice: &str) -> Vec<String> {
+        let command = advice.split('`').find(|part| part.starts_with("python3 "));
+        shlex::split(command.unwrap()).unwrap()
+    }
+
     #[test]
-    fn the_command_names_file_and_prefix() {
+    fn the_command_names_file_key_and_prefix() {
         let path = Path::new("my runs/last.ckpt");
-        let advice = one_network(path, &several("", "net ema.module.")).unwrap();
-        let command = advice
-            .split('`')
-            .find(|part| part.starts_with("python3 "))
-            .unwrap();
-        let words = shlex::split(command).unwrap();
-        assert!(
-            words[2].contains("[\"state_dict_ema\", \"model_ema\", "),
-            "{}",
-            words[2]
-        );
-        assert_eq!(
-            words[3..],
-            [
-                "my runs/last.ckpt",
-                "my runs/last.one.safetensors",
-                "net ema.module."
-            ]
-        );
+        let advice = one_network(path, &several("", "net ema.module.", None)).unwrap();
+        let out = "my runs/last.one.safetensors";
+        assert_eq!(words(&advice)[3..], ["my runs/last.ckpt", out, "net ema.module."]);
         assert!(!advice.contains("the other"), "{advice}");
-        let both = one_network(path, &several("model.", "ema_model.")).unwrap();
+        let both = one_network(path, &several("model.", "ema_model.", Some("my net"))).unwrap();
         assert!(both.contains("saves that under `model.`, and with `ema_model.` as its last word the other"));
-        assert_eq!(one_network(path, &several("", "a\nb")), None);
+        assert_eq!(words(&both)[3..], ["my runs/last.ckpt", out, "my net", "model."]);
+        assert_eq!(one_network(path, &several("", "a\nb", None)), None);
+        assert_eq!(one_network(path, &several("a.", "b.", Some("x\\n"))), None);
         let other = MismatchError {
             expected: String::new(),
             problems: vec![Problem::Other("x".to_owned())],

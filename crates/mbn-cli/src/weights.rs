@@ -9,7 +9,9 @@ use mbn_weights::{
     Adaptation, BEST_OF_RUN, Head, LAST_OF_RUN, Source, Taken, WeightFile, Weights, WeightsErrorKind,
 };
 
-use crate::conversion::{broken_checkpoint, other_kind, saved_model, tensorflow_checkpoint};
+use crate::conversion::{
+    broken_checkpoint, other_kind, saved_model, tensorflow_checkpoint, without_arguments,
+};
 use crate::one_network::one_network;
 use crate::{Hint, HubName, NamedFile, Overrides, Wanted, named_file, quote};
 
@@ -175,6 +177,12 @@ fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
         WeightsErrorKind::OtherKind(kind) => other_kind(path, *kind),
         WeightsErrorKind::Pickle(error) => broken_checkpoint(path, error),
         WeightsErrorKind::Mismatch(error) => one_network(path, error),
+        WeightsErrorKind::Beside(error) => Some(match error.file() {
+            Some(file) => format!(
+                "if `{file}` is about other weights, put these into a folder of their own; else it describes what this program does not do"
+            ),
+            None => without_arguments(path),
+        }),
         WeightsErrorKind::Malformed(_) | WeightsErrorKind::Io(_) => tensorflow_checkpoint(path),
         _ => None,
     }

@@ -84,7 +84,7 @@ pub struct Options {
     )]
     pub random_weights: Option<u64>,
 
-    /// File with one class name per line [default: the names in the weight file; 10 for random weights]
+    /// File with the names of the classes, one per line in the order of the outputs, numbered, or as JSON [default: the names in the weight file; 10 for random weights]
     #[arg(long, value_name = "NAMES.txt", help_heading = "Model")]
     pub classes: Option<PathBuf>,
 

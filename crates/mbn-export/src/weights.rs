@@ -36,7 +36,7 @@ pub fn get(source: &WeightsSource, classes: Option<&Path>, overrides: &Overrides
             named(weights, &path, classes)
         }
         WeightsSource::Random(alpha, seed) => {
-            let list = classes.map(read_class_names).transpose()?;
+            let list = classes.map(|path| read_class_names(path, &[])).transpose()?;
             let names = list.map_or_else(|| default_class_names(DEFAULT_CLASSES), |list| list.names);
             let architecture = Architecture {
                 variant: overrides.variant(Variant::default()),
@@ -60,7 +60,7 @@ pub fn architecture(
     overrides: &Overrides,
 ) -> Result<(Architecture, usize)> {
     let plain = |alpha| -> Result<(Architecture, usize)> {
-        let list = classes.map(read_class_names).transpose()?;
+        let list = classes.map(|path| read_class_names(path, &[])).transpose()?;
         let classes = list.map_or(DEFAULT_CLASSES, |list| list.names.len());
         let architecture = Architecture {
             variant: overrides.variant(Variant::default()),
@@ -115,7 +115,7 @@ pub fn name(source: &WeightsSource) -> String {
 
 fn named(weights: Weights, path: &Path, names: Option<&Path>) -> Result<Weights> {
     match names {
-        Some(names) => rename_classes(weights, path, "--classes", names),
+        Some(names) => Ok(rename_classes(weights, path, "--classes", names)?.weights),
         None => Ok(weights),
     }
 }

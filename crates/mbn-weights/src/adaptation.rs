@@ -84,7 +84,11 @@ impl fmt::Display for Adaptation {
                 )
             }
             Self::UnusedArguments(arguments) => {
-                write!(f, "{}, which is not used", arguments.join("; "))
+                write!(
+                    f,
+                    "not all arguments of its training script are used: {}",
+                    arguments.join("; ")
+                )
             }
             Self::MultiLabel => f.write_str(
                 "the `config.json` beside it says that several classes may be right at once: a probability is the sigmoid of its logit",

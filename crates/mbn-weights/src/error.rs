@@ -80,8 +80,8 @@ pub enum WeightsErrorKind {
     /// It is not safetensors, or is truncated.
     #[error("not a whole safetensors file: {0}")]
     Malformed(String),
-    /// It holds more tensors than any file with a MobileNetV1.
-    #[error("it holds {found} tensors, more than any file with a MobileNetV1 (limit {limit})")]
+    /// It holds more tensors than are read.
+    #[error("it holds {found} tensors, expected at most {limit}: a MobileNetV1 and what stands beside it")]
     TooManyTensors {
         /// Tensors found.
         found: usize,
@@ -165,7 +165,14 @@ pub enum Problem {
     /// The network has no tensor of this name.
     Unexpected(String),
     /// There is a network under each of these prefixes.
-    Several(String, String),
+    Several {
+        /// A prefix; empty if there is none.
+        one: String,
+        /// Another prefix.
+        other: String,
+        /// The key of the checkpoint that both are under, as a message shows it; `None` for its top, and for other files.
+        key: Option<String>,
+    },
     /// A sentence about a tensor or about the whole.
     Other(String),
 }
@@ -180,7 +187,7 @@ impl fmt::Display for MismatchError {
             match problem {
                 Problem::Missing(name) => missing.push(name),
                 Problem::Unexpected(name) => unexpected.push(name),
-                Problem::Several(one, other) => {
+                Problem::Several { one, other, .. } => {
                     let (one, other) = (place(one), place(other));
                     parts.push(format!("the file holds one {one} and one {other}"));
                 }

@@ -9,10 +9,11 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{SafeTensors, TensorView};
 
 use crate::contents::{Head, WeightFile};
+use crate::error::Problem;
 use crate::family::Context;
 use crate::pickle::{self, MAX_NAME_BYTES, MAX_TENSORS, PickleError};
 use crate::shown::escaped;
-use crate::{Adaptation, Weights, WeightsError, WeightsErrorKind, families};
+use crate::{Adaptation, MismatchError, Weights, WeightsError, WeightsErrorKind, families};
 
 /// The largest weight or model file that is read: far above any MobileNetV1, far below what exhausts memory.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -118,7 +119,8 @@ impl WeightFile {
             arguments: Some(&arguments),
             ..*context
         };
-        let mut read = families::read(&views, Metadata::default(), &context)?;
+        let read = families::read(&views, Metadata::default(), &context);
+        let mut read = read.map_err(|error| under_key(error, key.as_deref()))?;
         if key.is_some() || !others.is_empty() {
             read.adaptations.insert(0, Adaptation::Chosen { key, others });
         }
@@ -170,6 +172,18 @@ impl Weights {
             kind,
         })
     }
+}
+
+/// The error for tensors that stand under a key of a checkpoint.
+fn under_key(mut error: WeightsErrorKind, key: Option<&str>) -> WeightsErrorKind {
+    if let WeightsErrorKind::Mismatch(MismatchError { problems, .. }) = &mut error {
+        for problem in problems {
+            if let Problem::Several { key: place, .. } = problem {
+                *place = key.map(str::to_owned);
+            }
+        }
+    }
+    error
 }
 
 /// Refuses more tensors, or longer names, than a checkpoint may have: finding the network among them would take long.

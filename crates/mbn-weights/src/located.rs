@@ -197,7 +197,11 @@ fn other_network(tensors: &Views, count: usize, family: &Family) -> MismatchErro
 fn several_networks(one: &str, other: &str) -> MismatchError {
     MismatchError {
         expected: "one MobileNetV1".to_owned(),
-        problems: vec![Problem::Several(one.to_owned(), other.to_owned())],
+        problems: vec![Problem::Several {
+            one: one.to_owned(),
+            other: other.to_owned(),
+            key: None,
+        }],
     }
 }
 

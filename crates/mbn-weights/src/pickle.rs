@@ -47,8 +47,9 @@ const MAX_VALUES: usize = 1 << 19;
 /// The most files in the zip, one for each tensor of the checkpoint.
 const MAX_ENTRIES: usize = 1 << 14;
 
-/// The most tensors of a state dict.
-pub(crate) const MAX_TENSORS: usize = 1 << 12;
+/// The most tensors of a state dict. A MobileNetV1 has fewer than 200, what stands beside it any number: the network is looked for
+/// among the names of all.
+pub(crate) const MAX_TENSORS: usize = 1 << 16;
 
 /// The longest name of a tensor, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 256;

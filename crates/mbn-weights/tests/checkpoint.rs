@@ -9,7 +9,7 @@ use common::{
     floats, ints, pickled, row_major, saved, text, values, weights, with, with_contents, zipped,
 };
 use mbn_weights::pickle::{Checkpoint, PickleError, read};
-use mbn_weights::{Adaptation, WeightFile, Weights, WeightsErrorKind};
+use mbn_weights::{Adaptation, Problem, WeightFile, Weights, WeightsErrorKind};
 use proptest::prelude::*;
 
 /// Reads a checkpoint whose storage `0` holds the floats 0 to 23.
@@ -280,6 +280,34 @@ fn a_network_is_the_same_from_either_format() {
                 "`step` is left out, not being weights"
             ]
         );
+    }
+}
+
+/// The key is needed to take one of them out.
+#[test]
+fn several_networks_are_named_with_the_key_that_they_are_under() {
+    let (mut entries, mut contents) = saved(&weights(), |name| format!("model.{name}"));
+    entries.extend(saved(&weights(), |name| format!("ema.{name}")).0);
+    // Both have the same storages, but no file has more bytes in tensors than of its own.
+    let all = contents.iter().map(|(_, bytes)| bytes.len()).sum();
+    contents.push(("unused", vec![0; all]));
+    let networks = StateDict(entries);
+    for (object, expected) in [
+        (
+            with(vec![("net", networks.clone()), ("ema", Object::None)]),
+            Some("net"),
+        ),
+        (networks, None),
+    ] {
+        let file = with_contents(&pickled(&object, 2), &contents);
+        let Err(WeightsErrorKind::Mismatch(error)) = WeightFile::from_bytes(&file) else {
+            panic!("it is read");
+        };
+        let found = error.problems.iter().find_map(|problem| match problem {
+            Problem::Several { key, .. } => Some(key.as_deref()),
+            _ => None,
+        });
+        assert_eq!(found, Some(expected));
     }
 }
 

@@ -65,6 +65,7 @@ mod tests {
             "{0: 'tench, Tinca tinca',\n 1: \"cardinal's hat\"}\n",
             "['tench', 'goldfish']",
             "{ 'tench': 0 }",
+            "{0: 'a]', 1: 'it\\'s }'}",
         ] {
             assert_eq!(of("l.txt", text), Some(OtherForm::Python), "{text}");
         }
@@ -79,6 +80,8 @@ mod tests {
         for text in [
             "tench\ngoldfish",
             "[background]\n[other]",
+            "[0, 10]\n[10, 20]\n[20, 30]\n",
+            "{1}\n{2}",
             "{}",
             "names: all\nb",
             "'a'",

@@ -41,13 +41,35 @@ pub(super) fn has_extension(path: &Path, known: &[&str]) -> bool {
 }
 
 /// Whether a text begins and ends as a list or a dictionary of strings or numbers does, in JSON or in Python. A name in brackets,
-/// such as `[background]`, does not.
+/// such as `[background]`, does not, nor do several lists, such as lines of `[0, 10]`.
 pub(super) fn is_literal(text: &str) -> bool {
     let text = text.trim();
     let inside = |open, close| text.strip_prefix(open)?.strip_suffix(close);
     let inside: Option<&str> = inside('{', '}').or_else(|| inside('[', ']'));
     let begins = |c: char| c.is_ascii_digit() || c == '"' || c == '\'';
-    inside.is_some_and(|inside| inside.trim_start().starts_with(begins))
+    inside.is_some_and(|inside| inside.trim_start().starts_with(begins)) && !closes_early(text)
+}
+
+/// Whether the bracket that a text begins with is closed before its end. Those in quotes do not count.
+fn closes_early(text: &str) -> bool {
+    let (mut depth, mut quote, mut is_escaped) = (0, None, false);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            _ if is_escaped => is_escaped = false,
+            (Some(_), '\\') => is_escaped = true,
+            (Some(open), _) => quote = quote.filter(|_| c != open),
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1 < text.len();
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The classes that a text in JSON names.
@@ -95,7 +117,11 @@ impl FromIterator<Class> for ClassList {
     fn from_iter<I: IntoIterator<Item = Class>>(classes: I) -> Self {
         let (ids, names): (Vec<_>, Vec<_>) = classes.into_iter().map(|class| (class.id, class.name)).unzip();
         let ids = ids.into_iter().collect::<Option<_>>().unwrap_or_default();
-        Self { names, ids }
+        Self {
+            names,
+            ids,
+            others: Vec::new(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ fn read(name: &str, content: &[u8]) -> Result<ClassList> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, content).unwrap();
-    read_class_names(&path)
+    read_class_names(&path, &[])
 }
 
 fn names(content: &[u8]) -> Result<Vec<String>> {
@@ -40,6 +40,7 @@ fn names_are_taken_verbatim() {
         &["1 a", "b"],
         &["# a", "# b"],
         &["# a", "b"],
+        &["20 %", "50 %"],
     ] {
         assert_eq!(names(lines.join("\n").as_bytes()).unwrap(), lines);
     }
@@ -54,16 +55,55 @@ fn numbers_order_the_lines_and_are_no_part_of_the_names() {
     ] {
         assert_eq!(names(text.as_bytes()).unwrap(), ["a", "b", "c"], "{text}");
     }
-    let (message, hint) = refusal("names.txt", "20 km/h\n30 km/h\n");
-    assert!(
-        message.starts_with("every line of `") && message.contains("names.txt`"),
-        "{message}"
-    );
-    assert!(
-        message.ends_with("neither 0 to 1 nor 1 to 2: the lowest is 20"),
-        "{message}"
-    );
-    assert!(hint.contains("list in JSON"), "{hint}");
+    assert_eq!(read("names.txt", b"1 b\n0 a\n").unwrap().others, ["0 a", "1 b"]);
+}
+
+#[test]
+fn numbers_may_be_a_part_of_the_names() {
+    for lines in [
+        &["20 km/h", "30 km/h"][..],
+        &["1 star", "2 stars", "3 stars"],
+        &["2 euro", "1 euro"],
+        &["0:00", "1:00", "2:00"],
+        &["1,000 rupees", "2,000 rupees"],
+        &["0,5 l", "1,5 l"],
+        &["3 door", "1 door", "2 door"],
+        &["0 a", "1 a"],
+        &["1 cat", "2 dog"],
+        &["0 = cat", "1 = dog"],
+        &["[0, 10]", "[10, 20]"],
+        &[
+            "0 a", "1 b", "10 k", "2 c", "3 d", "4 e", "5 f", "6 g", "7 h", "8 i", "9 j",
+        ],
+    ] {
+        assert_eq!(names(lines.join("\n").as_bytes()).unwrap(), lines);
+    }
+    assert_eq!(names(b"0 - cat\n1 - dog\n").unwrap(), ["cat", "dog"]);
+    let others = |text: &str| read("names.txt", text.as_bytes()).unwrap().others;
+    assert_eq!(others("1 cat\n2 dog\n"), ["cat", "dog"]);
+    // In two orders.
+    assert!(others("2 dog\n1 cat\n").is_empty());
+}
+
+/// What the classes are called elsewhere tells whether the numbers belong to the names.
+#[test]
+fn known_names_decide() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("names.txt");
+    let list = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    for (text, known, expected) in [
+        ("0 cat\n1 dog", &["0 cat", "1 dog"][..], &["0 cat", "1 dog"][..]),
+        ("1 dog\n0 cat", &["0_Cat"], &["1 dog", "0 cat"]),
+        ("1 dog\n0 cat", &["Dog"], &["cat", "dog"]),
+        ("1 dog\n0 cat", &["bird"], &["cat", "dog"]),
+        ("2 dog\n1 cat, tom", &["cat", "dog"], &["cat, tom", "dog"]),
+        ("2 dog\n1 cat", &["2 dog", "1 cat"], &["2 dog", "1 cat"]),
+        ("20 km/h\n30 km/h", &["km/h"], &["20 km/h", "30 km/h"]),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let found = read_class_names(&path, &list(known)).unwrap();
+        assert_eq!(found.names, expected, "{text} {known:?}");
+    }
 }
 
 #[test]
@@ -143,7 +183,6 @@ fn a_repeated_name_is_found() {
     assert_eq!(repeated(&list(["a", "b", "c", "b"])), Some((1, 3)));
     assert_eq!(repeated(&list(["a", "b", "c", " b"])), None);
     assert_eq!(names(b"a\na\n").unwrap(), ["a", "a"]);
-    assert_eq!(names(b"0 a\n1 a\n").unwrap(), ["a", "a"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod check;
+mod checkpoints;
+mod class_names;
 mod common;
 mod diff;
 mod faults;

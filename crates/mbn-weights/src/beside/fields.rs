@@ -27,6 +27,14 @@ impl BesideError {
         let place = Place::File(file);
         Self { place, problem }
     }
+
+    /// The file in the folder of the weights that says it; `None` for the arguments that a checkpoint keeps.
+    pub fn file(&self) -> Option<&'static str> {
+        match self.place {
+            Place::File(file) => Some(file),
+            Place::Arguments => None,
+        }
+    }
 }
 
 /// Where fields are.
@@ -106,8 +114,8 @@ impl Object {
         BesideError { place, problem }
     }
 
-    /// A field, unless it is missing or null.
-    fn value(&self, name: &str) -> Option<&Value> {
+    /// A field as it is, unless it is missing or null.
+    pub fn value(&self, name: &str) -> Option<&Value> {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
@@ -200,11 +208,12 @@ impl Object {
 
     /// Red, green and blue, or one number for all of them.
     pub fn channels_or_one(&self, name: &str) -> Result<Option<[f32; 3]>, BesideError> {
-        self.get(name, "one number or three", |value| {
-            match floats(value)?.as_slice() {
+        self.get(name, "one number or three", |value| match value.as_f64() {
+            Some(one) => Some([one as f32; 3]),
+            None => match floats(value)?.as_slice() {
                 [one] => Some([*one; 3]),
                 three => three.try_into().ok(),
-            }
+            },
         })
     }
 

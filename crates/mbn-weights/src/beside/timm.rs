@@ -16,7 +16,7 @@ const POOL: &str = "global_pool";
 /// How far the stages together shrink a picture.
 const OUTPUT_STRIDE: f64 = 32.0;
 /// Arguments that the tensors show, or that change nothing after training.
-const WITHOUT_EFFECT: [&str; 14] = [
+const WITHOUT_EFFECT: [&str; 17] = [
     "num_classes",
     "in_chans",
     "stem_size",
@@ -31,6 +31,9 @@ const WITHOUT_EFFECT: [&str; 14] = [
     "drop_rate",
     "drop_path_rate",
     "pretrained_strict",
+    "pretrained_cfg_overlay",
+    "scriptable",
+    "exportable",
 ];
 /// The arguments that [`network`] reads.
 const READ: [&str; 5] = ["act_layer", "bn_eps", "pad_type", POOL, "output_stride"];

@@ -179,10 +179,10 @@ fn names_that_are_too_long_or_too_many_are_refused() {
         "a tensor in it has a name of 257 bytes, expected at most 256"
     );
     assert!(read(&["b".repeat(256)]).contains("none of the 1 has a name from the network"));
-    let many: Vec<_> = (0..4097).map(|i| i.to_string()).collect();
+    let many: Vec<_> = (0..65_537).map(|i| i.to_string()).collect();
     assert_eq!(
         read(&many),
-        "it holds 4097 tensors, more than any file with a MobileNetV1 (limit 4096)"
+        "it holds 65537 tensors, expected at most 65536: a MobileNetV1 and what stands beside it"
     );
 }
 

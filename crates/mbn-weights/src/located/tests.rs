@@ -228,3 +228,15 @@ fn only_ends_of_a_name_that_may_be_known_are_tried() {
     let located = locate(&views, &[&crate::families::pytorch::FAMILY]).unwrap();
     assert_eq!(located.adaptations, [Adaptation::Prefix(long)]);
 }
+
+/// Such as the layers of a detector, which a network is the backbone of.
+#[test]
+fn a_network_is_found_among_thousands_of_other_tensors() {
+    let weights = sample(3);
+    let mut tensors = renamed(&weights, |name| format!("backbone.{name}"));
+    for other in 0..5000 {
+        tensors.insert(format!("other.{other}"), (Dtype::F32, vec![1], vec![0; 4]));
+    }
+    let file = read(&tensors).unwrap();
+    assert_eq!(file.weights.sha256(), weights.sha256());
+}

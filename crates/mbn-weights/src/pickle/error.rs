@@ -77,7 +77,7 @@ pub enum PickleError {
     #[error("it holds several state dicts{}; expected one, or one called `state_dict`", keys(.0))]
     SeveralStateDicts(Vec<String>),
     /// The state dict has too many entries.
-    #[error("its state dict has more than {0} entries, more than any MobileNetV1")]
+    #[error("its state dict has more than {0} entries, the most that are read")]
     TooManyTensors(usize),
     /// The name of a tensor is too long.
     #[error("its state dict has a name of {found} bytes, expected at most {limit}")]
