@@ -20,6 +20,8 @@ pub struct ClassNames {
     names: Vec<String>,
     /// WordNet's identifiers, `n01440764`, if the names come with them.
     ids: Vec<String>,
+    /// What folders may be called too: the names with their numbers, if they are without them, or the other way round.
+    others: Vec<String>,
     /// Folders may be called like one of the synonyms of a name.
     by_synonyms: bool,
 }
@@ -35,7 +37,7 @@ impl ClassNames {
 
     /// The names of a file, with their identifiers, if it has them apart or all its names are such as
     /// `n01440764 tench, Tinca tinca`.
-    fn of_file(ClassList { names, ids }: ClassList) -> Self {
+    fn of_file(ClassList { names, ids, others }: ClassList) -> Self {
         let split = || names.iter().map(|name| synset(name)).collect::<Option<Vec<_>>>();
         let (ids, names) = match split().filter(|_| ids.is_empty()) {
             Some(pairs) => pairs.into_iter().unzip(),
@@ -44,6 +46,7 @@ impl ClassNames {
         Self {
             names,
             ids,
+            others,
             by_synonyms: false,
         }
     }
@@ -54,7 +57,7 @@ impl ClassNames {
     }
 
     /// The indexes of the classes that are called `name`; if there are none, of the class that has it as its identifier, else of
-    /// those whose names differ from it in Unicode's composition alone, as folders' names do on macOS. For a model of another tool,
+    /// those whose names differ from it in Unicode's composition alone, as folders' names do on macOS, or that have it as their other name. For a model of another tool,
     /// one of the synonyms in a name will do too.
     pub fn indices_of(&self, name: &str) -> Vec<usize> {
         let exact = |names: &[String]| positions(names, |known| known == name);
@@ -62,12 +65,18 @@ impl ClassNames {
         if !found.is_empty() {
             return found;
         }
+        let one_form = composed(name);
+        let in_any_form = |names: &[String]| positions(names, |known| composed(known) == one_form);
         let found = exact(&self.ids);
         if !found.is_empty() {
             return found;
         }
-        let one_form = composed(name);
-        let found = positions(&self.names, |known| composed(known) == one_form);
+        let found = in_any_form(&self.names);
+        let found = if found.is_empty() {
+            in_any_form(&self.others)
+        } else {
+            found
+        };
         if !found.is_empty() || !self.by_synonyms {
             return found;
         }
@@ -121,7 +130,7 @@ impl ClassSources {
     pub fn of(model: &Model, given: Option<&Path>) -> Result<Self> {
         let given = given.map(|path| {
             let source = format!("--classes {}", path.display());
-            let names = ClassNames::of_file(read_class_names(path)?);
+            let names = ClassNames::of_file(read_class_names(path, model.class_names().unwrap_or_default())?);
             anyhow::Ok(Said { names, source })
         });
         let given = given.transpose()?;
@@ -220,7 +229,7 @@ fn add_found(foreign: &Foreign, found: &mut Vec<Said>) {
             if !path.is_file() {
                 continue;
             }
-            match read_class_names(&path) {
+            match read_class_names(&path, &[]) {
                 Ok(list) => found.push(Said {
                     names: ClassNames::of_file(list),
                     source: format!("`{file}` beside it"),

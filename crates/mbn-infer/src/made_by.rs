@@ -32,11 +32,8 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("preprocessing", serde_json::to_value(classifier.preprocess)?),
         ("scores", json!(format!("{:?}", classifier.scores))),
         ("--output-name", json!(options.output_name)),
-        // Absent means that it was not given.
-        (
-            "--channels",
-            json!(options.channels.map(|order| format!("{order:?}").to_lowercase())),
-        ),
+        // Absent means red first.
+        ("channels", json!(classifier.blue_first.then_some("bgr"))),
         ("--format", json!(options.format.to_string())),
         ("--top-k", json!(classifier.top_k(options))),
         ("--threshold", json!(options.threshold)),

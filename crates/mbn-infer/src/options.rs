@@ -160,8 +160,8 @@ pub struct Options {
     )]
     pub channels: Option<ChannelOrder>,
 
-    /// File with the names of the classes, one per line in the order of the outputs; `n01440764 tench` is an identifier and a
-    /// name [default: the model's metadata, `config.json`, `labels.txt` or `synset.txt` beside it]
+    /// File with the names of the classes, one per line in the order of the outputs, numbered, or as JSON; `n01440764 tench` is an
+    /// identifier and a name [default: the model's metadata, `config.json`, `labels.txt` or `synset.txt` beside it]
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     pub classes: Option<PathBuf>,
 

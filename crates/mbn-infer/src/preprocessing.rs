@@ -26,15 +26,15 @@ pub struct Preprocessing {
     read: PartialPreprocess,
     /// Where that is from.
     source: String,
-    /// It puts blue before red.
-    turns: bool,
+    /// What says that blue comes before red, if a file beside the model does.
+    blue_by: Option<String>,
     /// What is taken for the rest.
     usual: Preprocess,
     /// The rest is an assumption, which the user is told.
     is_foreign: bool,
     /// How pictures are normalised is said before what the model shows.
     said: Said,
-    /// The range of channels that the model shows to take, by which `usual` goes.
+    /// The range of the channels that the model takes, as far as it shows it; `usual` goes by it.
     shown: Option<Shown>,
 }
 
@@ -45,21 +45,32 @@ impl Preprocessing {
     /// A file beside the model cannot be used.
     pub fn of(model: &Model, given: Given) -> Result<Self> {
         let stated = model.stated_preprocess();
-        let own = stated.map(|stated| (stated.into(), "its metadata".to_owned(), false));
-        let (read, source, turns) = match model.foreign() {
-            // The user says it all.
+        let own = stated.map(|stated| Stated {
+            preprocess: stated.into(),
+            source: "its metadata".to_owned(),
+            blue_by: None,
+        });
+        let Stated {
+            preprocess: read,
+            source,
+            blue_by,
+        } = match model.foreign() {
+            // The user says it all, but for the order of the channels; a file that cannot be used says nothing.
             Some(foreign) if given.preset.is_some() => {
                 let size = stated.map(|stated| stated.size);
                 let size = size.or(foreign.ultralytics.as_ref().and_then(|told| told.size));
-                let read = PartialPreprocess {
-                    size,
-                    ..PartialPreprocess::default()
-                };
-                (read, "its metadata".to_owned(), false)
+                Stated {
+                    preprocess: PartialPreprocess {
+                        size,
+                        ..PartialPreprocess::default()
+                    },
+                    source: "its metadata".to_owned(),
+                    blue_by: Stated::beside(foreign).ok().and_then(|stated| stated.blue_by),
+                }
             }
             Some(foreign) => match own {
                 Some(own) => own,
-                None => of_foreign(foreign)?,
+                None => Stated::beside(foreign)?,
             },
             None => own.unwrap_or_default(),
         };
@@ -86,7 +97,7 @@ impl Preprocessing {
                 None => read,
             },
             source,
-            turns,
+            blue_by,
             usual,
             is_foreign: model.foreign().is_some(),
             said,
@@ -94,10 +105,10 @@ impl Preprocessing {
         })
     }
 
-    /// Refuses a model of another tool that shows to take pictures that cannot be made.
+    /// Refuses a model of another tool that asks for pictures that cannot be made, and an order of channels for other models.
     ///
     /// # Errors
-    /// It does, and neither the user nor a file says how its pictures are made.
+    /// It asks for them, and neither the user nor a file says how its pictures are made; the user gives an order to a model that has one.
     pub fn require(&self, model: &Model) -> Result<()> {
         match model.foreign() {
             Some(foreign) => shown::require(foreign, model.name(), self.said),
@@ -110,10 +121,10 @@ impl Preprocessing {
 
     /// Whether the model takes blue first. Logs what shows it.
     pub fn is_blue_first(&self, model: &Model) -> bool {
-        let by_file = self.turns.then(|| format!("{} puts it before red", self.source));
-        let foreign = model.foreign();
-        foreign
-            .is_some_and(|foreign| shown::is_blue_first(foreign, model.name(), self.given.channels, by_file))
+        let blue_by = self.blue_by.clone();
+        model
+            .foreign()
+            .is_some_and(|foreign| shown::is_blue_first(foreign, model.name(), self.given.channels, blue_by))
     }
 
     /// Height and width of the images, unless the model's input fixes them.
@@ -271,25 +282,46 @@ fn assumed(shown: Option<&Shown>) -> Preprocess {
     Preprocess { mean, std, ..usual }
 }
 
-/// What Ultralytics' metadata says, else a file beside the model; where that is from, and whether it puts blue before red.
-fn of_foreign(foreign: &Foreign) -> Result<(PartialPreprocess, String, bool)> {
-    if let Some(told) = &foreign.ultralytics {
-        return Ok((told.preprocess(), "Ultralytics' metadata".to_owned(), false));
-    }
-    for folder in &foreign.folders {
-        let found = model_preprocess(folder, ASSUMED.preprocess());
-        let found = found
-            .with_context(|| format!("the preprocessing in `{}` cannot be used", folder.display()))
-            .hint(|| "`--preprocess PRESET` says it in the file's place".to_owned())?;
-        if let Some(found) = found {
-            let source = format!("`{}` beside it", found.file);
-            if let Some(name) = &found.value.unknown_type {
-                log::warn!("{source} names the unknown type `{name}` and is read as most types are");
-            }
-            return Ok((found.value.preprocess, source, found.value.blue_first));
+/// What the model or a file beside it says.
+#[derive(Default)]
+struct Stated {
+    preprocess: PartialPreprocess,
+    /// Where that is from.
+    source: String,
+    /// What says that blue comes before red, if it does.
+    blue_by: Option<String>,
+}
+
+impl Stated {
+    /// What Ultralytics' metadata says, else a file beside the model.
+    fn beside(foreign: &Foreign) -> Result<Self> {
+        if let Some(told) = &foreign.ultralytics {
+            return Ok(Self {
+                preprocess: told.preprocess(),
+                source: "Ultralytics' metadata".to_owned(),
+                blue_by: None,
+            });
         }
+        for folder in &foreign.folders {
+            let found = model_preprocess(folder, ASSUMED.preprocess());
+            let found = found
+                .with_context(|| format!("the preprocessing in `{}` cannot be used", folder.display()))
+                .hint(|| "`--preprocess PRESET` says it in the file's place".to_owned())?;
+            if let Some(found) = found {
+                let source = format!("`{}` beside it", found.file);
+                if let Some(name) = &found.value.unknown_type {
+                    log::warn!("{source} names the unknown type `{name}` and is read as most types are");
+                }
+                let blue_by = format!("{source} puts it before red");
+                return Ok(Self {
+                    preprocess: found.value.preprocess,
+                    source,
+                    blue_by: found.value.blue_first.then_some(blue_by),
+                });
+            }
+        }
+        Ok(Self::default())
     }
-    Ok(Default::default())
 }
 
 /// The options, and the verb that follows them.

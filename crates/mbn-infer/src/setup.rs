@@ -48,6 +48,8 @@ pub struct Classifier {
     pub class_names: ClassNames,
     /// How pictures become the network's input.
     pub preprocess: Preprocess,
+    /// The network takes blue, green and red instead of red, green and blue.
+    pub blue_first: bool,
     /// Pictures are resized to Pillow's pixels to the bit: another library's resizing made those that the model was trained on.
     pub resizes_exactly: bool,
     /// How it was trained, if it says so.
@@ -96,6 +98,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         None => None,
     };
     log::info!("model: {model}");
+    let blue_first = preprocessing.is_blue_first(&model);
     let all = options.common.thread_count();
     let (mut loaded, device, threads, from) = match runtime {
         Some((runtime, source)) => {
@@ -104,7 +107,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
                 model: &model,
                 source: source?,
                 reading: Reading {
-                    blue_first: preprocessing.is_blue_first(&model),
+                    blue_first,
                     ..model.reading(options.output_name.as_deref(), classes.count())
                 },
                 size: preprocessing.size(),
@@ -159,6 +162,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         model: model.to_string(),
         class_names,
         preprocess,
+        blue_first,
         resizes_exactly: !model.is_trained_here(),
         training: model.training().cloned(),
         model_id: model.id(),

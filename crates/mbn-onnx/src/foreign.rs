@@ -1,6 +1,7 @@
 //! What the graph of a classifier shows that any tool may have written: what makes its outputs, the layout of its input,
 //! what it normalises itself, and what makes a picture depend on others; and the metadata that other tools write.
 
+pub(crate) mod calls;
 mod dictionary;
 mod external;
 mod functions;
@@ -11,13 +12,16 @@ mod live;
 mod normalisation;
 mod over_batch;
 pub mod python;
+#[cfg(test)]
+mod test_models;
 mod training;
 pub mod ultralytics;
 
+pub use calls::CallError;
 pub use dictionary::Dictionary;
 pub use external::{DataError, external_files, with_data_inside};
 pub use heads::{Ending, Heads, Pooled, Reordered};
 pub use layout::Layout;
 pub use normalisation::{ChannelRange, Normalisation};
-pub use over_batch::node_over_batch;
+pub use over_batch::{is_scaled_by_batch, node_over_batch};
 pub use training::{Effect, TrainingMode};

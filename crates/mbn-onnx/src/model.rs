@@ -7,6 +7,7 @@ use mbn_files::{FileKind, whole_file};
 use mbn_spec::{Metadata, MetadataError, ModelMetadata, Quantization};
 use prost::Message;
 
+use crate::foreign::calls::{self, CallError};
 use crate::foreign::ultralytics::Ultralytics;
 use crate::limits::{self, TooLarge};
 use crate::proto::{DataType, GraphProto, ModelProto};
@@ -60,6 +61,9 @@ pub enum ModelErrorKind {
     /// It would take too much memory.
     #[error(transparent)]
     TooManyParts(#[from] TooLarge),
+    /// Its functions call each other without end, or too deep for an engine.
+    #[error(transparent)]
+    Calls(#[from] CallError),
 }
 
 impl Model {
@@ -85,7 +89,10 @@ impl Model {
         }
         limits::check(bytes)?;
         let error = match ModelProto::decode(bytes) {
-            Ok(proto) if proto.graph.is_some() => return Ok(Self { proto }),
+            Ok(proto) if proto.graph.is_some() => {
+                calls::check(&proto)?;
+                return Ok(Self { proto });
+            }
             Ok(_) => ModelErrorKind::NoGraph,
             Err(error) => error.into(),
         };

@@ -6,7 +6,11 @@ fn lines(lines: &[&str]) -> Vec<String> {
 
 fn of_file(names: &[&str], ids: &[&str]) -> ClassNames {
     let (names, ids) = (lines(names), lines(ids));
-    ClassNames::of_file(ClassList { names, ids })
+    ClassNames::of_file(ClassList {
+        names,
+        ids,
+        others: Vec::new(),
+    })
 }
 
 #[test]

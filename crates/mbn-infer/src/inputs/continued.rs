@@ -52,9 +52,9 @@ impl Continued {
                 // Without `--resume` one shard would replace what another has written.
                 let hint = match self.is_part {
                     true => {
-                        "give each shard an `--output` of its own, with `{shard}` in its name, and the same inputs in the same order"
+                        "give each shard an `--output` of its own, with `{shard}` in its name, and the same inputs in the same order, with `--libheif` as before"
                     }
-                    false => "give the same inputs in the same order, or leave `--resume` out to classify all anew",
+                    false => "give the same inputs in the same order, with `--libheif` as before, or leave `--resume` out to classify all anew",
                 };
                 hint.to_owned()
             });

@@ -39,7 +39,7 @@ impl Foreign {
         let image = ImageMetadata::of_model(model);
         for entry in &image.unknown {
             log::warn!(
-                "`{}`: metadata {entry}, which is no value that ONNX has for it; left aside",
+                "`{}`: metadata {entry}, which is not one of ONNX's values and is left aside",
                 path.display()
             );
         }

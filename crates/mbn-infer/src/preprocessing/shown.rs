@@ -1,4 +1,4 @@
-//! The channels that a model of another tool shows to take, by its first nodes and by ONNX's metadata about pictures.
+//! Which channels a model of another tool takes, by its first nodes and by ONNX's metadata about pictures.
 
 use anyhow::{Result, anyhow};
 use mbn_cli::Hint;
@@ -12,7 +12,7 @@ use crate::options::ChannelOrder;
 /// The options that bring channels to 16 to 235 of 255.
 const NARROW: &str = "--mean=-0.0730594 --std 0.00456621";
 
-/// The range of channels that a model shows to take.
+/// The range of the channels that a model takes, as far as it shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shown {
     pub(super) range: ChannelRange,
@@ -54,7 +54,7 @@ impl Shown {
     }
 }
 
-/// Refuses a model, which messages call `name`, that shows to take other pictures than can be made, and warns of what it shows in vain.
+/// Refuses a model, which messages call `name`, that asks for pictures that cannot be made, and warns of what it says in vain.
 ///
 /// # Errors
 /// It does, and the user does not say how to make pictures for it.
@@ -99,8 +99,8 @@ fn require_usual(unusual: &Unusual, name: &str, said: Said) -> Result<()> {
     }
 }
 
-/// Whether a model, which messages call `name`, takes blue first: as the user says, else as the file beside it says in `by_file`, else as it
-/// shows, which is logged.
+/// Whether a model, which messages call `name`, takes blue first: as the user says, else as a file beside it says in `by_file`, else as
+/// its metadata says, else as its first nodes show. Logs what says it, and that the metadata and the nodes differ.
 pub(super) fn is_blue_first(
     foreign: &Foreign,
     name: &str,
@@ -110,15 +110,25 @@ pub(super) fn is_blue_first(
     if let Some(order) = given {
         return order == ChannelOrder::Bgr;
     }
-    let by_nodes = foreign.normalisation.is_some_and(|found| found.is_blue_first);
     let by_metadata = foreign.image.unusual.iter().find_map(|unusual| match unusual {
         Unusual::BlueFirst(entry) => Some(format!("its metadata {entry}")),
         _ => None,
     });
-    // The metadata counts, whatever the nodes do.
-    let why = by_file.or(by_metadata).or_else(|| {
-        by_nodes.then(|| "its first nodes subtract ImageNet's mean in the order blue, green, red".to_owned())
-    });
+    let by_nodes = foreign.normalisation.is_some_and(|found| found.is_blue_first);
+    const NODES: &str = "its first nodes subtract ImageNet's mean in the order blue, green, red";
+    let why = match (by_file.or(by_metadata), &foreign.image.red_first) {
+        (Some(why), _) => Some(why),
+        (None, Some(entry)) => {
+            if by_nodes {
+                log::warn!(
+                    "{name} is given red first, since its metadata {entry}, but {NODES}\n\
+                     hint: `--channels bgr` gives it blue first"
+                );
+            }
+            None
+        }
+        (None, None) => by_nodes.then(|| NODES.to_owned()),
+    };
     if let Some(why) = &why {
         log::info!("{name} takes blue first, which it is given: {why}; `--channels rgb` gives it red first");
     }

@@ -21,7 +21,7 @@ fn preprocessing(given: Given, read: PartialPreprocess) -> Preprocessing {
         stated: None,
         read,
         source: "a file".to_owned(),
-        turns: false,
+        blue_by: None,
         usual: given.preset.unwrap_or(ASSUMED).preprocess(),
         is_foreign: true,
         said: Said::Nothing,

@@ -12,32 +12,33 @@ use mbn_spec::Preprocess;
 
 use crate::hints;
 
-/// Number of test pictures.
-const PICTURES: usize = DARKEST.len();
+/// The test pictures.
+const ALL: [usize; DARKEST.len()] = [0, 1, 2, 3];
 /// The lowest values of each picture's channels: a dark one, a light one, and two with a tint.
 const DARKEST: [[u8; 3]; 4] = [[0, 0, 0], [128, 128, 128], [128, 0, 64], [0, 128, 32]];
 /// Blocks of one colour along each side of a picture.
 const BLOCKS: usize = 5;
 
-/// The network's outputs for the test pictures, row-major `[PICTURES, values]`. `batch`: images that an engine takes at once.
+/// The network's outputs for the test pictures, row-major `[pictures, values]`. `batch`: images that an engine takes at once.
 ///
 /// # Errors
 /// The engine fails.
 pub(super) fn outputs(lanes: &mut Lanes, preprocess: &Preprocess, batch: usize) -> Result<Vec<f32>> {
-    outputs_of(PICTURES, lanes, preprocess, batch)
+    outputs_of(&ALL, lanes, preprocess, batch)
 }
 
-/// The same for the first `count` of the test pictures.
+/// The same for some of the test pictures, in this order.
 ///
 /// # Errors
 /// The engine fails.
 pub(super) fn outputs_of(
-    count: usize,
+    numbers: &[usize],
     lanes: &mut Lanes,
     preprocess: &Preprocess,
     batch: usize,
 ) -> Result<Vec<f32>> {
-    let images = Arc::new(Images::from(pictures(lanes.pixel_type(), preprocess)));
+    let count = numbers.len();
+    let images = Arc::new(Images::from(pictures(numbers, lanes.pixel_type(), preprocess)));
     let image_len = lanes.pixel_type().image_len(preprocess.size);
     let mut outputs = Vec::new();
     for start in (0..count).step_by(batch.max(1)) {
@@ -52,10 +53,10 @@ pub(super) fn outputs_of(
     Ok(outputs)
 }
 
-/// The test pictures as an input of this kind.
-fn pictures(pixel_type: PixelType, preprocess: &Preprocess) -> PixelBuffer {
+/// Some of the test pictures as an input of this kind.
+fn pictures(numbers: &[usize], pixel_type: PixelType, preprocess: &Preprocess) -> PixelBuffer {
     let size = preprocess.size;
-    let all = (0..PICTURES).map(|number| picture(number, size));
+    let all = numbers.iter().map(|&number| picture(number, size));
     match pixel_type {
         PixelType::Uint8 => PixelBuffer::Uint8(all.flat_map(RgbImage::into_raw).collect()),
         PixelType::Pictures => {
@@ -68,7 +69,7 @@ fn pictures(pixel_type: PixelType, preprocess: &Preprocess) -> PixelBuffer {
         }
         PixelType::Float => {
             let (normalizer, len) = (Normalizer::new(preprocess), pixel_type.image_len(size));
-            let mut values = vec![0.0; PICTURES * len];
+            let mut values = vec![0.0; numbers.len() * len];
             for (image, planes) in all.zip(values.chunks_exact_mut(len)) {
                 normalizer.apply(&image, planes);
             }
@@ -100,13 +101,13 @@ mod tests {
             size: 7,
             ..Preprocess::default()
         };
-        let PixelBuffer::Uint8(bytes) = pictures(PixelType::Uint8, &preprocess) else {
+        let PixelBuffer::Uint8(bytes) = pictures(&ALL, PixelType::Uint8, &preprocess) else {
             panic!("expected bytes");
         };
-        let PixelBuffer::Float(floats) = pictures(PixelType::Float, &preprocess) else {
+        let PixelBuffer::Float(floats) = pictures(&ALL, PixelType::Float, &preprocess) else {
             panic!("expected floats");
         };
-        assert_eq!((bytes.len(), floats.len()), (PICTURES * 147, PICTURES * 147));
+        assert_eq!((bytes.len(), floats.len()), (ALL.len() * 147, ALL.len() * 147));
         for (i, &found) in floats.iter().enumerate() {
             let (picture, channel, pixel) = (i / 147, i / 49 % 3, i % 49);
             let byte = f32::from(bytes[picture * 147 + 3 * pixel + channel]);

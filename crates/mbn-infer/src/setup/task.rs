@@ -1,4 +1,4 @@
-//! Models that are for something else than to tell classes apart, as far as the model or a file beside it shows it.
+//! Models that do something other than classify, as far as the model or a file beside it shows it.
 
 use anyhow::{Context, Result, anyhow};
 use mbn_cli::Hint;

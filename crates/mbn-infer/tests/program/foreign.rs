@@ -7,6 +7,7 @@ mod heads;
 mod inputs;
 pub mod model;
 mod normalised;
+mod numbered;
 mod outputs;
 mod probabilities;
 mod tasks;

@@ -1,9 +1,8 @@
 //! The functions that a model defines for itself. PyTorch's exporter has written a module as one.
 
-use std::collections::HashMap;
-
 use prost::Message;
 
+use super::live::is_onnx;
 use crate::proto::{AttributeProto, ModelProto, NodeProto, OperatorSetIdProto};
 
 /// A function local to a model, as far as it is read: the field numbers are those of `onnx.proto`.
@@ -24,24 +23,43 @@ pub(super) struct FunctionProto {
     /// Parameters that have a value unless a call gives another.
     #[prost(message, repeated, tag = "11")]
     pub attribute_proto: Vec<AttributeProto>,
+    /// Tells it from others of the same domain and name.
+    #[prost(string, optional, tag = "13")]
+    pub overload: Option<String>,
 }
 
-/// A model's functions by domain and name.
+/// What a function is known by: domain, name and overload.
+pub(super) type Key<'k> = (&'k str, &'k str, &'k str);
+
+/// What the function that a node calls is known by, if it calls one.
+pub(super) fn key_of_call(node: &NodeProto) -> Key<'_> {
+    key(node.domain(), node.op_type(), node.overload())
+}
+
+fn key<'k>(domain: &'k str, name: &'k str, overload: &'k str) -> Key<'k> {
+    let domain = if is_onnx(domain) { "" } else { domain };
+    (domain, name, overload)
+}
+
+/// A model's functions.
 #[derive(Default)]
-pub(super) struct Functions(HashMap<(String, String), FunctionProto>);
+pub(super) struct Functions(Vec<FunctionProto>);
 
 impl Functions {
     /// Those that can be read. ONNX Runtime refuses a model whose others are used.
     pub fn of(model: &ModelProto) -> Self {
         let read = |bytes: &Vec<u8>| FunctionProto::decode(bytes.as_slice()).ok();
-        let functions = model.functions.iter().filter_map(read);
-        let key = |function: &FunctionProto| (function.domain().to_owned(), function.name().to_owned());
-        Self(functions.map(|function| (key(&function), function)).collect())
+        Self(model.functions.iter().filter_map(read).collect())
     }
 
-    /// Each by its domain and name.
-    pub fn iter(&self) -> impl Iterator<Item = ((&str, &str), &FunctionProto)> {
+    /// Each with what it is known by.
+    pub fn iter(&self) -> impl Iterator<Item = (Key<'_>, &FunctionProto)> {
         let functions = self.0.iter();
-        functions.map(|((domain, name), function)| ((domain.as_str(), name.as_str()), function))
+        functions.map(|function| {
+            (
+                key(function.domain(), function.name(), function.overload()),
+                function,
+            )
+        })
     }
 }

@@ -59,6 +59,8 @@ impl Unusual {
 pub struct ImageMetadata {
     /// The range of the channels, and what says it.
     pub range: Option<(ChannelRange, Entry)>,
+    /// What says that the channels are red, green and blue.
+    pub red_first: Option<Entry>,
     /// What is not usual about them.
     pub unusual: Vec<Unusual>,
     /// Values that mean nothing.
@@ -83,7 +85,8 @@ impl ImageMetadata {
             };
             // ONNX says that case makes no difference.
             match (key, value.trim().to_ascii_lowercase().as_str()) {
-                (FORMAT, "rgb8") | (GAMMA, "srgb") => {}
+                (FORMAT, "rgb8") => read.red_first = Some(entry),
+                (GAMMA, "srgb") => {}
                 (FORMAT, "bgr8") => read.unusual.push(Unusual::BlueFirst(entry)),
                 (FORMAT, "gray8") => read.unusual.push(Unusual::Gray(entry)),
                 (GAMMA, "linear") => read.unusual.push(Unusual::Linear(entry)),

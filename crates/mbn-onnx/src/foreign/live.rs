@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::functions::{FunctionProto, Functions};
+use super::functions::{FunctionProto, Functions, Key, key_of_call};
 use crate::Model;
 use crate::proto::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto};
 use crate::structure::reads;
@@ -48,7 +48,7 @@ pub(super) fn is_onnx(domain: &str) -> bool {
 }
 
 struct Walk<'w, 'v> {
-    functions: HashMap<(&'w str, &'w str), &'w FunctionProto>,
+    functions: HashMap<Key<'w>, &'w FunctionProto>,
     left: usize,
     visit: &'w mut Visit<'v>,
 }
@@ -80,7 +80,7 @@ impl Walk<'_, '_> {
                 let outputs = graph.output.iter().map(|output| output.name());
                 self.from(&inner, outputs.collect(), depth + 1);
             }
-            if let Some(&function) = self.functions.get(&(node.domain(), node.op_type())) {
+            if let Some(&function) = self.functions.get(&key_of_call(node)) {
                 let parameters = function.input.len() + function.attribute_proto.len();
                 if !self.affords(function.node.len() + function.output.len() + parameters) {
                     return;

@@ -6,7 +6,7 @@ use mbn_spec::text::counted;
 
 use super::live::{self, Frame, is_onnx};
 use crate::Model;
-use crate::proto::NodeProto;
+use crate::proto::{AttributeProto, NodeProto};
 use crate::structure::label;
 
 /// First operator set in which `BatchNormalization` and `Dropout` only infer, unless they say otherwise; before it they train, unless
@@ -29,6 +29,8 @@ pub enum Effect {
     Dropout,
     /// It draws values at random.
     Random,
+    /// It draws values of a normal distribution without a spread: all are alike, but ONNX Runtime 1.31 ends the process.
+    NoSpread,
 }
 
 /// A model that computes as in training.
@@ -77,6 +79,7 @@ impl TrainingMode {
                 "export the model in evaluation mode: in PyTorch, call `model.eval()` before `torch.onnx.export`"
             }
             Effect::Random => "export the model without what is random, as it is in evaluation mode",
+            Effect::NoSpread => "export the model without what would be random: it has no effect",
         }
     }
 }
@@ -92,6 +95,7 @@ impl fmt::Display for Effect {
                 "sets values to 0 at random, as in training, so that a picture's classes change from run to run"
             }
             Self::Random => "draws random values, so that a picture's classes change from run to run",
+            Self::NoSpread => "draws random values of scale 0, all alike, at which ONNX Runtime ends the program",
         })
     }
 }
@@ -110,8 +114,16 @@ fn effect(node: &NodeProto, frame: &Frame<'_>) -> Option<Effect> {
     match node.op_type() {
         "BatchNormalization" => trains_batch_norm(node, frame).then_some(Effect::BatchStatistics),
         "Dropout" => drops(node, frame).then_some(Effect::Dropout),
-        "Bernoulli" | "Multinomial" | "RandomNormal" | "RandomNormalLike" | "RandomUniform"
-        | "RandomUniformLike" => Some(Effect::Random),
+        "Bernoulli" | "Multinomial" => Some(Effect::Random),
+        "RandomNormal" | "RandomNormalLike" => Some(match number(node, frame, "scale", 1.0) {
+            0.0 => Effect::NoSpread,
+            _ => Effect::Random,
+        }),
+        "RandomUniform" | "RandomUniformLike" => {
+            let (low, high) = (number(node, frame, "low", 0.0), number(node, frame, "high", 1.0));
+            // Else every value is the bound.
+            (low != high).then_some(Effect::Random)
+        }
         _ => None,
     }
 }
@@ -119,6 +131,10 @@ fn effect(node: &NodeProto, frame: &Frame<'_>) -> Option<Effect> {
 fn flag(node: &NodeProto, frame: &Frame<'_>, name: &str) -> bool {
     let attribute = frame.attribute(node, name);
     attribute.is_some_and(|attribute| attribute.i() != 0)
+}
+
+fn number(node: &NodeProto, frame: &Frame<'_>, name: &str, default: f32) -> f32 {
+    frame.attribute(node, name).map_or(default, AttributeProto::f)
 }
 
 fn trains_batch_norm(node: &NodeProto, frame: &Frame<'_>) -> bool {

@@ -372,13 +372,6 @@ fn classes_that_come_with_their_numbers_are_ordered_by_them() {
                 "its first line counts as one",
             ],
         ),
-        (
-            "20 km/h\n30 km/h\n50 km/h\n",
-            &[
-                "every line of `mine.txt` begins with a number",
-                "the lowest is 20",
-            ],
-        ),
     ] {
         write(&folder, "mine.txt", content);
         let Some(found) = run(&folder, "--classes mine.txt a.png") else {

@@ -1,4 +1,4 @@
-//! The channels that a model shows to take, by its first nodes and by ONNX's metadata about pictures.
+//! Which channels a model takes, by its first nodes and by ONNX's metadata about pictures.
 
 use mbn_onnx::proto::DataType;
 
@@ -225,6 +225,55 @@ fn onnx_metadata_says_that_blue_comes_first() {
 }
 
 #[test]
+fn metadata_that_says_red_first_goes_before_the_nodes() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    Build::normalising(&[("Sub", &CAFFE), ("Mul", &[0.01])])
+        .saying(&[(FORMAT, "Rgb8")])
+        .save(&folder);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    let channels = COLOUR.map(f64::from);
+    let expected = [0, 1, 2].map(|c| 0.01 * (channels[c] - f64::from(CAFFE[c])));
+    assert_close(&probabilities(&found), &softmax(&expected), &found);
+    says(
+        &found,
+        "warning: `model.onnx` is given red first, since its metadata `Image.BitmapPixelFormat` is `Rgb8`, but its first nodes",
+    );
+    says(&found, "hint: `--channels bgr` gives it blue first");
+}
+
+/// MobileViT's processor puts blue before red, also where a preset says how channels are normalised.
+#[test]
+fn a_file_beside_the_model_says_that_blue_comes_first() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    Build::of_size(32).save(&folder);
+    let config = r#"{"image_processor_type": "MobileViTImageProcessor", "size": {"shortest_edge": 32},
+        "crop_size": {"height": 32, "width": 32}}"#;
+    std::fs::write(folder.path().join("preprocessor_config.json"), config).unwrap();
+    let [red, green, blue] = normalised(COLOUR, [0.0; 3], [1.0; 3]);
+    let told = "takes blue first, which it is given: `preprocessor_config.json` beside it puts it before red";
+    for (options, expected) in [
+        ("", [blue, green, red]),
+        ("--preprocess unit", [blue, green, red]),
+        ("--channels rgb", [red, green, blue]),
+    ] {
+        let Some(found) = run(&folder, &format!("{options} a.png")) else {
+            return;
+        };
+        assert_close(&probabilities(&found), &softmax(&expected), &found);
+        assert_eq!(
+            found.stderr.contains(told),
+            !options.contains("rgb"),
+            "{}",
+            found.stderr
+        );
+    }
+}
+
+#[test]
 fn pictures_that_no_option_makes_are_refused_by_name() {
     let folder = folder();
     picture(&folder, "a.png", COLOUR);
@@ -274,6 +323,6 @@ fn pictures_that_no_option_makes_are_refused_by_name() {
     assert_close(&probabilities(&found), &softmax(&imagenet(COLOUR)), &found);
     says(
         &found,
-        "metadata `Image.NominalPixelRange` is `0..1`, which is no value",
+        "metadata `Image.NominalPixelRange` is `0..1`, which is not one of ONNX's values",
     );
 }

@@ -1,4 +1,4 @@
-//! Models that are for something else than to tell classes apart.
+//! Models that do something other than classify.
 
 use mbn_onnx::builder::Attribute;
 use mbn_onnx::proto::DataType;

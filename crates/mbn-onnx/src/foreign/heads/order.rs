@@ -1,5 +1,6 @@
 //! Outputs whose values are not in the order of the classes.
 
+use super::super::functions::key_of_call;
 use super::operators::{keeps_order, reorders};
 use super::scope::{MAX_STEPS, Scope, Scopes};
 
@@ -40,7 +41,7 @@ fn follow(scope: &Scope<'_>, functions: &Scopes<'_>, value: &str, steps: &mut us
             return End::Other;
         }
         *steps -= 1;
-        if let Some(inside) = functions.0.get(&(node.domain(), node.op_type())) {
+        if let Some(inside) = functions.0.get(&key_of_call(node)) {
             let output = inside.outputs.get(index).map_or("", String::as_str);
             match follow(inside, functions, output, steps) {
                 End::Input(input) => match node.input.get(input) {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::super::functions::{FunctionProto, Key, key_of_call};
 use super::Ending;
 use super::operators::{activation, is_product, keeps_values, reorders};
-use crate::foreign::functions::FunctionProto;
 use crate::proto::NodeProto;
 
 /// Nodes that are followed from an output. Real heads have a few.
@@ -17,8 +17,8 @@ pub(super) enum Found {
     Input(usize),
 }
 
-/// The functions of a model, by domain and name.
-pub(super) struct Scopes<'a>(pub(super) HashMap<(&'a str, &'a str), Scope<'a>>);
+/// The functions of a model, by what they are known by.
+pub(super) struct Scopes<'a>(pub(super) HashMap<Key<'a>, Scope<'a>>);
 
 /// The nodes of a graph or of a function, by the values that they define.
 pub(super) struct Scope<'a> {
@@ -78,7 +78,7 @@ impl<'a> Scope<'a> {
                 return ends(activation.unwrap_or(Ending::Other));
             }
             *steps -= 1;
-            if let Some(inside) = functions.0.get(&(node.domain(), node.op_type())) {
+            if let Some(inside) = functions.0.get(&key_of_call(node)) {
                 let output = inside.outputs.get(index).map_or("", String::as_str);
                 // Values inside have names of their own.
                 match inside.follow(functions, output, steps, &mut |_| {}) {

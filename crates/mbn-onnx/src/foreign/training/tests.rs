@@ -1,89 +1,7 @@
-use prost::Message;
-
 use super::*;
 use crate::foreign::functions::FunctionProto;
-use crate::foreign::node_over_batch;
-use crate::proto::{
-    AttributeProto, DataType, GraphProto, ModelProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
-};
-
-fn names(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-/// A node that is called like its first output.
-fn node(op: &str, inputs: &[&str], outputs: &[&str], attributes: Vec<AttributeProto>) -> NodeProto {
-    NodeProto {
-        op_type: Some(op.to_owned()),
-        input: names(inputs),
-        output: names(outputs),
-        attribute: attributes,
-        ..NodeProto::default()
-    }
-}
-
-fn int(name: &str, value: i64) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        i: Some(value),
-        ..AttributeProto::default()
-    }
-}
-
-fn ints(name: &str, values: &[i64]) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        ints: values.to_vec(),
-        ..AttributeProto::default()
-    }
-}
-
-fn subgraph(name: &str, nodes: Vec<NodeProto>, output: &str) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        g: Some(Box::new(graph(nodes, output))),
-        ..AttributeProto::default()
-    }
-}
-
-fn graph(node: Vec<NodeProto>, output: &str) -> GraphProto {
-    let value = |name: &str| ValueInfoProto {
-        name: Some(name.to_owned()),
-        ..ValueInfoProto::default()
-    };
-    let constant = |name: &str, ty: DataType, raw: &[u8]| TensorProto {
-        name: Some(name.to_owned()),
-        data_type: Some(ty as i32),
-        raw_data: Some(raw.to_vec()),
-        ..TensorProto::default()
-    };
-    GraphProto {
-        node,
-        input: vec![value("x")],
-        output: vec![value(output)],
-        initializer: vec![
-            constant("true", DataType::Bool, &[1]),
-            constant("false", DataType::Bool, &[0]),
-            constant("none", DataType::Float, &0f32.to_le_bytes()),
-            constant("half", DataType::Float, &0.5f32.to_le_bytes()),
-            constant("first", DataType::Int64, &0i64.to_le_bytes()),
-            constant("second", DataType::Int64, &1i64.to_le_bytes()),
-        ],
-        ..GraphProto::default()
-    }
-}
-
-fn model(opset: i64, nodes: Vec<NodeProto>, functions: &[FunctionProto]) -> Model {
-    Model::from(ModelProto {
-        graph: Some(graph(nodes, "y")),
-        opset_import: vec![OperatorSetIdProto {
-            domain: None,
-            version: Some(opset),
-        }],
-        functions: functions.iter().map(Message::encode_to_vec).collect(),
-        ..ModelProto::default()
-    })
-}
+use crate::foreign::test_models::{float, int, model, names, node, subgraph};
+use crate::proto::{AttributeProto, DataType, TensorProto, ValueInfoProto};
 
 /// What is found in a model of these nodes, whose output is `y`.
 fn effect_of(opset: i64, nodes: Vec<NodeProto>) -> Option<Effect> {
@@ -175,6 +93,31 @@ fn only_what_reaches_the_output_counts() {
     let mut own = node("Bernoulli", &["x"], &["y"], vec![]);
     own.domain = Some("example".to_owned());
     assert_eq!(effect_of(17, vec![own]), None);
+}
+
+/// Of a distribution of one value nothing is drawn; but ONNX Runtime does not bear it of a normal one.
+#[test]
+fn random_values_without_a_spread_are_told_apart() {
+    let (random, no_spread) = (Some(Effect::Random), Some(Effect::NoSpread));
+    for (op, attributes, expected) in [
+        ("RandomNormalLike", vec![float("scale", 0.0)], no_spread),
+        ("RandomNormalLike", vec![float("scale", 0.1)], random),
+        ("RandomNormalLike", vec![float("mean", 0.0)], random),
+        (
+            "RandomNormal",
+            vec![float("mean", 3.0), float("scale", 0.0)],
+            no_spread,
+        ),
+        ("RandomUniform", vec![float("low", 0.5), float("high", 0.5)], None),
+        ("RandomUniformLike", vec![float("low", 1.0)], None),
+        ("RandomUniformLike", vec![float("high", 0.0)], None),
+        ("RandomUniformLike", vec![float("low", 0.5)], random),
+        ("RandomUniformLike", vec![], random),
+        ("Bernoulli", vec![float("scale", 0.0)], random),
+    ] {
+        let found = effect_of(17, vec![node(op, &["x"], &["y"], attributes.clone())]);
+        assert_eq!(found, expected, "{op} {attributes:?}");
+    }
 }
 
 #[test]
@@ -316,35 +259,4 @@ fn the_message_names_a_node_and_counts_the_others() {
         "{message}"
     );
     assert!(found.advice().contains("`model.eval()`"));
-}
-
-#[test]
-fn reductions_over_the_first_axis_are_told_from_others() {
-    let found = |opset: i64, op: &str, inputs: &[&str], attributes: Vec<AttributeProto>| {
-        let nodes = vec![node(op, inputs, &["y"], attributes)];
-        node_over_batch(&model(opset, nodes, &[]), "y")
-    };
-    let mean = Some("`y` (ReduceMean)".to_owned());
-    for (opset, inputs, attributes, expected) in [
-        (17, &["x"][..], vec![ints("axes", &[0, 2])], &mean),
-        (17, &["x"], vec![ints("axes", &[2, 3])], &None),
-        (17, &["x"], vec![], &mean),
-        (18, &["x", "first"], vec![], &mean),
-        (18, &["x", "second"], vec![], &None),
-        (18, &["x"], vec![], &mean),
-        (18, &["x"], vec![int("noop_with_empty_axes", 1)], &None),
-        // They are computed.
-        (18, &["x", "x"], vec![], &mean),
-    ] {
-        assert_eq!(
-            found(opset, "ReduceMean", inputs, attributes),
-            *expected,
-            "{opset} {inputs:?}"
-        );
-    }
-    assert!(found(13, "ReduceSum", &["x", "second"], vec![]).is_none());
-    assert!(found(13, "Softmax", &["x"], vec![int("axis", 0)]).is_some());
-    assert!(found(13, "Softmax", &["x"], vec![int("axis", 1)]).is_none());
-    assert!(found(13, "Softmax", &["x"], vec![]).is_none());
-    assert!(found(13, "MeanVarianceNormalization", &["x"], vec![]).is_some());
 }
