@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use mbn_cli::{CommonArgs, DeviceArgs, Hint, LibheifArgs, UsageError, refuse_stdout};
 use mbn_spec::Alpha;
@@ -232,11 +232,15 @@ impl Options {
     /// # Errors
     /// The configuration file cannot be used.
     pub fn run_args(&self) -> Result<RunArgs> {
-        let below = match &self.config {
-            Some(path) => file::load(path, &self.run, &Self::command())?,
-            None => RunArgs::default(),
+        let Some(path) = &self.config else {
+            return Ok(self.run.clone().over(RunArgs::default()));
         };
-        Ok(self.run.clone().over(below))
+        let below = file::load(path, &self.run, &Self::command())?;
+        let args = self.run.clone().over(below);
+        // What the command line gives is in range.
+        file::require_in_range(&args)
+            .with_context(|| format!("configuration `{}` cannot be used", path.display()))?;
+        Ok(args)
     }
 
     /// Reads the content of a configuration file.
@@ -244,7 +248,9 @@ impl Options {
     /// # Errors
     /// It is not TOML, or has an unknown key or a value out of range.
     pub fn read_config(text: &str) -> Result<RunArgs> {
-        file::parse(text, &Self::command())
+        let args = file::parse(text, &Self::command())?;
+        file::require_in_range(&args)?;
+        Ok(args)
     }
 
     /// Divides the cores among so many processes that may use the same ones, unless the user says how many threads to start.

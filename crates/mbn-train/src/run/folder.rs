@@ -10,7 +10,7 @@ use mbn_weights::{BEST_OF_RUN, LAST_OF_RUN};
 
 use super::publish::require_writable;
 use super::space::Space;
-use super::vacancy::{require_no_files, require_vacant};
+use super::vacancy::{require_no_search, require_vacant};
 use crate::settings::{BadImages, Settings};
 
 /// Everything that resuming needs. It is written before the other files of an epoch, which follow from it: if the run dies
@@ -101,7 +101,7 @@ impl RunDir {
 
     /// Refuses a folder with the results of a search for a learning rate, which another would replace.
     pub fn require_no_search(folder: &Path) -> Result<()> {
-        require_no_files(folder, &SEARCH_FILES)
+        require_no_search(folder)
     }
 
     /// The folder of the run that `path` means: the folder itself, or the folder of a file beside a run's state or summary.

@@ -39,6 +39,7 @@ impl TrainOn {
         let saved: Option<Settings> = toml::from_str(&saved).ok();
         let value_of = |name: &str| given.iter().find(|(key, _)| *key == name);
         let alpha = value_of("alpha").and_then(|(_, alpha)| alpha.as_ref()?.parse::<Alpha>().ok());
+        let temperature = saved.as_ref().and_then(|saved| saved.temperature);
         let start = match saved {
             _ if value_of("init").is_some() => Start::AsTheySay,
             Some(saved) if alpha.is_some_and(|alpha| alpha != saved.alpha) => match saved.init {
@@ -67,6 +68,12 @@ impl TrainOn {
                 });
                 command += &quote(Path::new(value));
             }
+        }
+        // An earlier version took others.
+        if let Some(temperature) = temperature.filter(|temperature| temperature.in_range().is_err())
+            && value_of("temperature").is_none()
+        {
+            command += &format!(" --temperature {}", temperature.nearest().get());
         }
         if let Some(out) = out {
             command += &format!(" --out {}", quote(out));
@@ -153,6 +160,18 @@ mod tests {
                 "--init WEIGHTS --alpha 0.5",
             ),
             ("alpha = 0.25\ninit = 'w'", false, "--epochs 3", "--epochs 3"),
+            (
+                "alpha = 0.25\nteacher = 't'\ntemperature = 1e10",
+                false,
+                "--epochs 3",
+                "--epochs 3 --temperature 1000",
+            ),
+            (
+                "alpha = 0.25\nteacher = 't'\ntemperature = 1e10",
+                false,
+                "--temperature 2",
+                "--temperature 2",
+            ),
         ] {
             let (command, advice) = advice(settings, has_best, line);
             assert_eq!(command, format!("mbn-train --config r/settings.toml {expected}"));

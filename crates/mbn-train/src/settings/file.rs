@@ -7,10 +7,13 @@ use clap::Command;
 use mbn_cli::{Hint, text_file};
 
 use super::table::SETTINGS;
-use super::{Recipe, RunArgs, Settings};
+use super::{Recipe, RunArgs, Settings, Temperature};
 
 /// Jaro-Winkler similarity below which two words have little in common.
 const SIMILAR: f64 = 0.8;
+
+/// What a saved file begins with.
+pub(crate) const HEADER: &str = "# Settings of a run of mbn-train";
 
 /// Reads a configuration file. `above` is the layer that overrides it. A saved file has every value, so if `above` sets the
 /// recipe, the optimiser, the epochs or the batch size, values that equal the file's own defaults are left out and follow
@@ -31,7 +34,7 @@ pub(crate) fn load(path: &Path, above: &RunArgs, command: &Command) -> Result<Ru
     })
 }
 
-/// Reads the content of a configuration file.
+/// Reads the content of a configuration file, without [`require_in_range`].
 ///
 /// # Errors
 /// As [`load`].
@@ -51,6 +54,18 @@ pub(crate) fn parse(text: &str, command: &Command) -> Result<RunArgs> {
     let args = toml::from_str(text).map_err(without_trailing_newline)?;
     require_one_on_cropping(&args)?;
     Ok(args)
+}
+
+/// Refuses values that a saved state may have, since an earlier version took them, and a new run may not.
+///
+/// # Errors
+/// There is such a value; its key is named.
+pub(crate) fn require_in_range(args: &RunArgs) -> Result<()> {
+    match args.temperature.map(Temperature::in_range) {
+        Some(Err(error)) => Err(anyhow!("`temperature`: {error}"))
+            .hint(|| "write another there, or override it with `--temperature T`".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a scale beside `crop = false`, which would have no effect. A saved file has both, with the recipe's scale.
@@ -121,7 +136,7 @@ impl Settings {
     pub fn to_toml(&self) -> Result<String> {
         let values = toml::to_string(self)?;
         Ok(format!(
-            "# Settings of a run of mbn-train {}; `mbn-train --config FILE` takes them again.\n{values}",
+            "{HEADER} {}; `mbn-train --config FILE` takes them again.\n{values}",
             env!("CARGO_PKG_VERSION")
         ))
     }

@@ -131,7 +131,7 @@ settings! {
         off: no_init "Drop the weights of --config and start from random ones",
         option: |option| option.conflicts_with("no_init"),
     }
-    /// Class names of --init, one per line
+    /// Class names of --init, one per line, numbered, or as JSON
     init_classes: PathBuf {
         group: Model, value: "FILE", example: "classes.txt", unset: "those in its file",
     }

@@ -201,6 +201,13 @@ mod tests {
         for text in ["0", "1e-39", "0.009", "1001", "1e25", "nan", "inf", "-1"] {
             assert!(text.parse::<Temperature>().is_err(), "{text}");
         }
+        for (text, nearest) in [("0.001", 0.01), ("1e10", 1000.0), ("3.5", 3.5)] {
+            let saved: Temperature = serde_json::from_str(text).unwrap();
+            assert_eq!(saved.nearest().get(), nearest, "{text}");
+        }
+        for text in ["0", "-1", "\"4\""] {
+            assert!(serde_json::from_str::<Temperature>(text).is_err(), "{text}");
+        }
         assert_eq!("0.2".parse::<CropScale>().unwrap().get(), [0.2, 1.0]);
         assert_eq!("0.2, 0.9".parse::<CropScale>().unwrap().get(), [0.2, 0.9]);
         for text in ["0,1", "0.9,0.5", "0.5,2", "a", "0.5,", "nan,1"] {

@@ -1,5 +1,6 @@
 //! Checks before the first step of a new run.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
@@ -15,7 +16,7 @@ use super::init;
 use crate::data::Prints;
 use crate::device;
 use crate::options::Options;
-use crate::run::{Publish, RunDir, Space, size_of_tables};
+use crate::run::{Publish, RunDir, Space, TrainOn, size_of_tables};
 use crate::settings::{BLOCKS, Settings};
 
 /// The most that a saved state holds, in multiples of the size of the weights: weights, average, best weights, two moments of the
@@ -171,41 +172,113 @@ pub(super) fn require_statistics(
     architecture: &Architecture,
     ranks: usize,
 ) -> Result<()> {
-    let (batch, mixed) = (settings.batch_size.get(), settings.augment().mixing.is_on());
-    let parts = (0..ranks).map(|index| BatchPart { index, count: ranks }.len_of(batch, mixed));
-    let images = parts.min().unwrap_or(batch);
-    if images == 0 {
-        let each = if mixed { "two, which are mixed," } else { "one" };
-        return Err(anyhow!(
-            "a batch of {} has not {each} for each of {ranks} ranks",
-            counted(batch, "image")
-        ))
-        .hint(|| "raise `--batch-size`, which is that of all ranks together, or start fewer".to_owned());
-    }
-    let smallest = settings.train_size_of(0);
-    let layers = architecture.convs();
-    let last = layers.iter().fold(smallest, |size, layer| {
-        layer.out_size(size, &architecture.variant)
-    });
-    let images = if settings.sync_batch_norm { batch } else { images };
-    let values = images * last * last;
-    if values >= LEAST_VALUES || settings.freeze.blocks() == BLOCKS {
+    require_images(settings, ranks)
+        .hint(|| "raise `--batch-size`, which is that of all ranks together, or start fewer".to_owned())?;
+    let Some(few) = FewValues::of(settings, architecture, ranks) else {
         return Ok(());
-    }
-    let (of_rank, or_fewer) = match ranks > 1 && !settings.sync_batch_norm {
-        true => (" for a rank", ", or start fewer ranks"),
-        false => ("", ""),
     };
-    Err(anyhow!(
-        "a batch of {}{of_rank} of {smallest} x {smallest} pixels leaves {} per channel in the last block, and batch norm needs at least \
-         {LEAST_VALUES}: one is its own mean, and two become +1 and -1 whatever they were",
-        counted(images, "image"),
-        counted(values, "value"),
-    ))
-    .hint(|| {
+    Err(anyhow!("{few}")).hint(|| {
+        let or_fewer = if few.is_of_rank {
+            ", or start fewer ranks"
+        } else {
+            ""
+        };
         format!(
             "raise `--batch-size` or `{}`{or_fewer}",
             settings.option_of_first_size()
         )
     })
+}
+
+/// The same for a run that is resumed, whose settings stay: what an earlier version started with so few values goes on, with a
+/// warning. `started` is the number of ranks that it was started with.
+pub(super) fn require_statistics_again(
+    run: &RunDir,
+    settings: &Settings,
+    architecture: &Architecture,
+    ranks: usize,
+    started: usize,
+) -> Result<()> {
+    let fewer = || format!("start fewer ranks: the run was started with {started}");
+    require_images(settings, ranks).hint(fewer)?;
+    let Some(few) = FewValues::of(settings, architecture, ranks) else {
+        return Ok(());
+    };
+    if ranks > started && FewValues::of(settings, architecture, started).is_none() {
+        return Err(anyhow!("{few}")).hint(fewer);
+    }
+    let larger = [("batch-size", Some("N".to_owned()))];
+    let advice = TrainOn::new(run.path(), None, &larger).map(|command| command.advice("larger batches"));
+    log::warn!(
+        "{few}. The run goes on so; {}",
+        advice.as_deref().unwrap_or("its settings stay")
+    );
+    Ok(())
+}
+
+/// Refuses steps in which one of the ranks has no images.
+fn require_images(settings: &Settings, ranks: usize) -> Result<()> {
+    let (batch, mixed) = (settings.batch_size.get(), settings.augment().mixing.is_on());
+    if images_of_smallest_part(settings, ranks) > 0 {
+        return Ok(());
+    }
+    let each = if mixed { "two, which are mixed," } else { "one" };
+    Err(anyhow!(
+        "a batch of {} has not {each} for each of {ranks} ranks",
+        counted(batch, "image")
+    ))
+}
+
+/// The fewest images of a batch that one of the ranks gets.
+fn images_of_smallest_part(settings: &Settings, ranks: usize) -> usize {
+    let (batch, mixed) = (settings.batch_size.get(), settings.augment().mixing.is_on());
+    let parts = (0..ranks).map(|index| BatchPart { index, count: ranks }.len_of(batch, mixed));
+    parts.min().unwrap_or(batch)
+}
+
+/// Steps in which batch norm of the last block sees fewer than [`LEAST_VALUES`] per channel.
+struct FewValues {
+    images: usize,
+    /// Height and width of the smallest images.
+    size: usize,
+    values: usize,
+    /// The images are those of one of several ranks.
+    is_of_rank: bool,
+}
+
+impl FewValues {
+    /// `None` if there are enough, or batch norm learns nothing.
+    fn of(settings: &Settings, architecture: &Architecture, ranks: usize) -> Option<Self> {
+        let size = settings.train_size_of(0);
+        let layers = architecture.convs();
+        let last = layers
+            .iter()
+            .fold(size, |size, layer| layer.out_size(size, &architecture.variant));
+        let images = match settings.sync_batch_norm {
+            true => settings.batch_size.get(),
+            false => images_of_smallest_part(settings, ranks),
+        };
+        let values = images * last * last;
+        (values < LEAST_VALUES && settings.freeze.blocks() != BLOCKS).then_some(Self {
+            images,
+            size,
+            values,
+            is_of_rank: ranks > 1 && !settings.sync_batch_norm,
+        })
+    }
+}
+
+impl fmt::Display for FewValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of_rank = if self.is_of_rank { " for a rank" } else { "" };
+        write!(
+            f,
+            "a batch of {}{of_rank} of {} x {} pixels leaves {} per channel in the last block, and batch norm needs at least \
+             {LEAST_VALUES}: one is its own mean, and two become +1 and -1 whatever they were",
+            counted(self.images, "image"),
+            self.size,
+            self.size,
+            counted(self.values, "value"),
+        )
+    }
 }

@@ -5,7 +5,7 @@ mod classifier;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use mbn_cli::{Hint, HubName, LoadedWeights, Overrides, load_start, rename_classes};
+use mbn_cli::{Hint, HubName, LoadedWeights, Overrides, Renamed, known_among, load_start, rename_classes};
 use mbn_model::fresh_weights;
 use mbn_spec::text::counted;
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Variant};
@@ -23,6 +23,8 @@ pub(crate) struct Init {
     pub has_classifier: bool,
     /// Their name with the commit, if they come from the Hub.
     pub hub: Option<HubName>,
+    /// What the classes may be called too, if the lines of `--init-classes` have numbers: with them, or without; else empty.
+    pub others: Vec<String>,
 }
 
 /// How weights fit the classes of a data set.
@@ -95,8 +97,18 @@ impl Init {
         !matches!(self.fit(classes), Fit::Other(..))
     }
 
-    fn fit<'a>(&self, classes: &'a [String]) -> Fit<'a> {
+    /// What the old classes are called: with the numbers before their names, or without, as the classes of the data are.
+    fn names(&self, classes: &[String]) -> Option<&[String]> {
         let names = self.weights.metadata().classes.as_deref();
+        let without = known_among(names.unwrap_or_default(), classes);
+        match known_among(&self.others, classes) > without {
+            true => Some(&self.others),
+            false => names,
+        }
+    }
+
+    fn fit<'a>(&self, classes: &'a [String]) -> Fit<'a> {
+        let names = self.names(classes);
         let count = self.weights.architecture().classes;
         let classifier = Classifier::new(names.unwrap_or_default(), classes);
         if !self.has_classifier {
@@ -151,19 +163,23 @@ pub(crate) fn load(path: &Path, names_path: Option<&Path>, overrides: &Overrides
     } = load_start(path, overrides)?;
     let usable = weights.require_computable();
     usable.with_context(|| format!("`--init {}` cannot be used", path.display()))?;
-    let weights = match names_path {
+    let Renamed { weights, others } = match names_path {
         Some(names_path) if !has_classifier => bail!(
             "`--init-classes {}` names the classes of `{}`, which has no classifier",
             names_path.display(),
             path.display()
         ),
         Some(names_path) => rename_classes(weights, path, "--init-classes", names_path)?,
-        None => weights,
+        None => Renamed {
+            weights,
+            others: Vec::new(),
+        },
     };
     Ok(Init {
         weights,
         has_classifier,
         hub,
+        others,
     })
 }
 
@@ -188,6 +204,7 @@ mod tests {
             weights: init.clone(),
             has_classifier: true,
             hub: None,
+            others: Vec::new(),
         };
         let start = |classes: &[&str]| {
             let start = Start::from_file(&whole, Path::new("w"), &names(classes), 64, 9);
@@ -220,6 +237,7 @@ mod tests {
             weights: init.clone(),
             has_classifier: false,
             hub: None,
+            others: Vec::new(),
         };
         let other = Start::from_file(&backbone, Path::new("w"), &names(&["c", "d"]), 64, 9).unwrap();
         assert_ne!(other.weights.values("fc.weight"), init.values("fc.weight"));
@@ -236,6 +254,7 @@ mod tests {
                 weights: fresh_weights(Architecture::new(Alpha::Quarter, count), 1, metadata).unwrap(),
                 has_classifier: true,
                 hub: None,
+                others: Vec::new(),
             }
         };
         for (own, classes, expected) in [
@@ -253,6 +272,16 @@ mod tests {
             assert_eq!(found, expected, "{own:?} {classes:?}");
         }
         assert!(init(None, 2).is_for(&names(&["c", "d"])) && !init(None, 3).is_for(&names(&["c", "d"])));
+        // Folders may be called like lines with their numbers.
+        let numbered = Init {
+            others: names(&["0 cat", "1 dog"]),
+            ..init(Some(&["cat", "dog"]), 2)
+        };
+        for classes in [["0 cat", "1 dog"], ["cat", "dog"]] {
+            let classes = names(&classes);
+            assert!(matches!(numbered.fit(&classes), Fit::AsTheyAre), "{classes:?}");
+        }
+        assert!(!numbered.is_for(&names(&["2 cat", "3 dog"])));
         // Nothing of the classifier is lost.
         let other = init(Some(&["B", "a"]), 2);
         let start = Start::from_file(&other, Path::new("w"), &names(&["a", "b"]), 64, 9).unwrap();

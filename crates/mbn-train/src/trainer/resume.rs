@@ -12,7 +12,7 @@ use mbn_spec::text::counted;
 
 use super::Trainer;
 use super::checks::{
-    require_distinct_files, require_no_image, require_outside_classes, require_statistics,
+    require_distinct_files, require_no_image, require_outside_classes, require_statistics_again,
     space_of_resumed_run,
 };
 use super::teacher::TeacherFile;
@@ -50,7 +50,13 @@ impl Trainer {
         let data = moved_data(options, &mut progress.settings)?;
         require_outside_classes(&data, None, &progress.publish)?;
         if !progress.is_finished() {
-            require_statistics(&progress.settings, state.weights.architecture(), ranks.size())?;
+            require_statistics_again(
+                &run,
+                &progress.settings,
+                state.weights.architecture(),
+                ranks.size(),
+                progress.ranks,
+            )?;
         }
         require_the_same(&data, progress).hint(|| {
             let weights = run.file(BEST);

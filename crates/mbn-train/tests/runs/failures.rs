@@ -257,7 +257,8 @@ fn a_folder_that_disappears_is_an_error() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_for("an epoch", || out.join("history.csv").exists());
+    // The last file of an epoch: while one is written, its temporary file would be moved too.
+    wait_for("an epoch", || out.join("mistakes.png").exists());
     let moved = folder.path().join("moved");
     std::fs::rename(&out, &moved).unwrap();
     let output = child.wait_with_output().unwrap();

@@ -82,7 +82,8 @@ fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
     self::run(path, &format!("{SMALL} --lr 0.3 --out runs/data_0.25_rates"))
         .code(1)
         .stderr(contains(
-            "`runs/data_0.25_rates` holds no run that can be resumed, but has `rates.csv` and `rates.png` already",
+            "`runs/data_0.25_rates` holds no run that can be resumed, but has `rates.csv` and `rates.png` already, named as those that a \
+             search writes",
         ));
     assert!(read(folder.join("rates.csv")) == found);
     let line = format!(
@@ -92,6 +93,31 @@ fn the_suggestion_is_a_rate_that_was_tried_and_lowers_the_loss() {
     run(path, &format!("{SMALL} --out runs/trained"))
         .code(1)
         .stderr(contains("`runs/trained` already holds a run"));
+}
+
+/// The folder of a search becomes that of the run that follows it, and keeps the rates.
+#[test]
+fn a_run_may_follow_in_the_same_folder() {
+    let folder = data();
+    let path = folder.path();
+    run(path, &format!("{SMALL} --out both")).success();
+    let rates = ["rates.csv", "rates.png"].map(|name| read(path.join("both").join(name)));
+    std::fs::write(path.join("both/curves.png"), "mine").unwrap();
+    let line = SMALL
+        .replace("--epochs 10", "--epochs 1")
+        .replace("--lr-find", "--lr 0.01 --no-publish --out both");
+    run(path, &line).code(1).stderr(contains(
+        "has `settings.toml`, `curves.png` and `augmented.png` already",
+    ));
+    std::fs::remove_file(path.join("both/curves.png")).unwrap();
+    run(path, &line).success().stderr(contains("train loss"));
+    assert!(rates == ["rates.csv", "rates.png"].map(|name| read(path.join("both").join(name))));
+    let settings = String::from_utf8(read(path.join("both/settings.toml"))).unwrap();
+    assert!(settings.contains("lr = 0.01\n"), "{settings}");
+    run(path, "--resume both").success();
+    for more in ["", " --lr-find"] {
+        run(path, &format!("{line}{more}")).code(1);
+    }
 }
 
 /// The rate must suit the images of the last epochs too.

@@ -1,5 +1,6 @@
 //! Numbers in a range.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -86,12 +87,68 @@ number!(
     |value| value == 0.0 || (1e-3..=1e3).contains(&value)
 );
 
-number!(
-    /// What logits are divided by. Beyond this range the softmax of a teacher's logits is one class or all classes alike, in float32.
-    Temperature,
-    "a number from 0.01 to 1000",
-    |value| (0.01..=1000.0).contains(&value)
-);
+/// What logits are divided by, above 0. States of earlier versions have any such number; what the user gives is in [`Self::RANGE`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Positive", into = "f64")]
+pub struct Temperature(f64);
+
+impl Temperature {
+    /// Beyond it the softmax of a teacher's logits is one class or all classes alike, in float32.
+    const RANGE: RangeInclusive<f64> = 0.01..=1000.0;
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+
+    /// Refuses what the user may not give.
+    ///
+    /// # Errors
+    /// The number is out of range.
+    pub(crate) fn in_range(self) -> Result<Self, String> {
+        match Self::RANGE.contains(&self.0) {
+            true => Ok(self),
+            false => Err(format!("{} is not a number from 0.01 to 1000", self.0)),
+        }
+    }
+
+    /// The nearest that the user may give.
+    pub(crate) fn nearest(self) -> Self {
+        Self(self.0.clamp(*Self::RANGE.start(), *Self::RANGE.end()))
+    }
+}
+
+impl From<Positive> for Temperature {
+    fn from(value: Positive) -> Self {
+        Self(value.get())
+    }
+}
+
+impl TryFrom<f64> for Temperature {
+    type Error = String;
+
+    fn try_from(value: f64) -> Result<Self, String> {
+        Positive::try_from(value).map(Self::from)
+    }
+}
+
+impl From<Temperature> for f64 {
+    fn from(value: Temperature) -> f64 {
+        value.0
+    }
+}
+
+impl FromStr for Temperature {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let value = text
+            .trim()
+            .parse()
+            .map_err(|_| "expected a number from 0.01 to 1000");
+        Self(value?).in_range()
+    }
+}
 
 impl Part {
     /// A fifth.
