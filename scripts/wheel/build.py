@@ -40,13 +40,17 @@ def fail(message, hint):
     sys.exit(f"error: {message}\nhint: {hint}")
 
 
+def cargo_home(variables):
+    """Returns the folder in which cargo keeps the sources of crates."""
+    return variables.get("CARGO_HOME", Path.home() / ".cargo")
+
+
 def rust_flags(variables):
     """Returns the compiler's options of these variables, as cargo separates them, and others with which programs name neither this
     machine's folders nor whoever built them."""
     encoded = variables.get("CARGO_ENCODED_RUSTFLAGS")
     flags = encoded.split("\x1f") if encoded else variables.get("RUSTFLAGS", "").split()
-    cargo = variables.get("CARGO_HOME", Path.home() / ".cargo")
-    return "\x1f".join([*flags, f"--remap-path-prefix={cargo}=/cargo", f"--remap-path-prefix={ROOT}=/mbn"])
+    return "\x1f".join([*flags, f"--remap-path-prefix={cargo_home(variables)}=/cargo", f"--remap-path-prefix={ROOT}=/mbn"])
 
 
 def environment():

@@ -17,7 +17,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from build import DIST, PROGRAMS, ROOT, SHARED, TAG, fail
+from build import DIST, PROGRAMS, ROOT, SHARED, TAG, cargo_home, fail
 
 PICTURES = ROOT / "examples" / "images"
 # The oldest ONNX Runtime that the wheel's metadata allows.
@@ -80,7 +80,7 @@ def check_archive(wheel):
         # Paths in the messages of panics.
         for program in PROGRAMS:
             content = archive.read(f"{stem}.data/scripts/{program}")
-            for folder in (Path.home() / ".cargo", ROOT):
+            for folder in (cargo_home(os.environ), ROOT):
                 if f"{folder}/".encode() in content:
                     fail(f"{program} names this machine's folder `{folder}`", "see `rust_flags` in `scripts/wheel/build.py`")
     print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB", flush=True)
