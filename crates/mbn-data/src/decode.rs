@@ -12,7 +12,8 @@ mod ending;
 mod error;
 mod file;
 mod gif;
-pub(crate) mod heif;
+mod heif;
+mod heif_library;
 mod image_crate;
 mod jpeg;
 mod limits;
@@ -41,6 +42,7 @@ use image::RgbImage;
 
 use ending::Finished;
 pub use error::{DecodeError, DecodeErrorKind};
+pub use heif_library::read_heif;
 pub use limits::{DEFAULT_MAX_PIXELS, MAX_FILE_BYTES};
 pub(crate) use memory::Reservation;
 pub use memory::holding_memory;

@@ -50,12 +50,11 @@ pub use dataset::{
     Stl10, Stl10Error, Stl10ErrorKind, class_folders, is_stl10, labelled_folder, open, open_fold, open_with,
     part_to_test_on,
 };
-pub use decode::heif::read_heif;
 pub use decode::{
     DEFAULT_MAX_PIXELS, DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_FILE_BYTES,
     PictureFormat, check_bytes, check_bytes_with, check_file, check_file_with, decode_bytes,
     decode_bytes_with, decode_file, decode_file_with, decode_with_libjpeg, decode_with_png_crate,
-    holding_memory,
+    holding_memory, read_heif,
 };
 pub use file_kind::FIRST_BYTES;
 pub use image_source::ImageSource;

@@ -2,6 +2,7 @@
 
 mod folder;
 mod history;
+mod names;
 mod pictures;
 mod progress;
 mod publish;
@@ -13,10 +14,9 @@ mod tables;
 mod train_on;
 mod vacancy;
 
-pub(crate) use folder::{
-    AUGMENTED, BEST, LAST, RATES, RATES_PLOT, RunDir, SETTINGS, STATE, SUMMARY, TEST_IMAGES,
-};
+pub(crate) use folder::RunDir;
 pub(crate) use history::Epoch;
+pub(crate) use names::{AUGMENTED, BEST, LAST, RATES, RATES_PLOT, SETTINGS, STATE, SUMMARY, TEST_IMAGES};
 pub(crate) use progress::{Best, ImageSet, Mistake, Position, Progress, TeacherRecord};
 pub(crate) use publish::{Publish, held_out};
 pub(crate) use results::{Results, write_augmented, write_test_images};

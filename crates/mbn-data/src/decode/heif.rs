@@ -1,59 +1,13 @@
 //! HEIC and AVIF through libheif, if a program has loaded it.
 
-use std::path::Path;
-use std::sync::OnceLock;
-
 use image::RgbImage;
-use mbn_files::FileKind;
-use mbn_heif::{Heif, HeifError, Picture, Problem};
+use mbn_heif::{HeifError, Picture, Problem};
 
 use super::error::DecodeErrorKind;
+use super::heif_library;
 use super::limits::Limits;
 use super::picture_format::PictureFormat;
 use super::request::{Request, Stored, rgb_bytes};
-use crate::file_kind;
-
-/// libheif, once it is loaded.
-static LIBRARY: OnceLock<Heif> = OnceLock::new();
-
-/// Loads libheif, in the file `named` or else the one that the system has, so that this process reads HEIC and AVIF from now on:
-/// folders are searched for such files too. Returns the library's version. What is loaded stays loaded; later calls change nothing.
-///
-/// Without it, such files are named and refused, and left out of folders. It is not loaded unasked, because then a folder's pictures,
-/// and their numbers among shards, would depend on what a machine has installed.
-///
-/// # Errors
-/// [`HeifError`]: there is no such library, or it is another one.
-pub fn read_heif(named: Option<&Path>) -> Result<&'static str, HeifError> {
-    if LIBRARY.get().is_none() {
-        let library = Heif::load(named)?;
-        // Another thread may have been faster.
-        let _ = LIBRARY.set(library);
-    }
-    Ok(LIBRARY.get().map_or("", Heif::version))
-}
-
-/// Whether HEIC and AVIF are read.
-pub(crate) fn is_read() -> bool {
-    LIBRARY.get().is_some()
-}
-
-/// Whether files of these formats have this extension, and they are read.
-pub(super) fn has_extension(extension: &str) -> bool {
-    is_read()
-        && file_kind::FileKind::of_extension(extension)
-            .is_some_and(|kind| matches!(kind.to_string().as_str(), "HEIC" | "AVIF"))
-}
-
-/// The format of a file with these first bytes, if it is one of these two and they are read.
-pub(super) fn recognise(bytes: &[u8]) -> Option<PictureFormat> {
-    match FileKind::recognise(bytes)? {
-        _ if !is_read() => None,
-        FileKind::Picture("HEIC") => Some(PictureFormat::Heic),
-        FileKind::Picture("AVIF") => Some(PictureFormat::Avif),
-        _ => None,
-    }
-}
 
 /// Decodes a file to RGB, upright as the file says.
 pub(super) fn decode(
@@ -92,9 +46,7 @@ struct Opened<'a> {
 
 fn open(format: PictureFormat, bytes: &[u8], limits: Limits) -> Result<Opened<'_>, DecodeErrorKind> {
     // The format is recognised only where there is a library.
-    let library = LIBRARY
-        .get()
-        .ok_or_else(|| DecodeErrorKind::OtherFormat(format.to_string()))?;
+    let library = heif_library::library().ok_or_else(|| DecodeErrorKind::OtherFormat(format.to_string()))?;
     let failed = |error| of_library(format, error);
     let picture = library.open(bytes).map_err(failed)?;
     let (size, coded) = (
@@ -133,16 +85,5 @@ fn of_library(format: PictureFormat, error: HeifError) -> DecodeErrorKind {
             format,
             reason: format!("it takes more memory than libheif allows; {reason}"),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_read_that_was_not_asked_for() {
-        assert!(!is_read());
-        assert_eq!(recognise(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), None);
     }
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use image::ImageFormat;
+use mbn_files::FileKind;
 
-use super::heif;
+use super::heif_library;
+use crate::file_kind;
 
 /// Names of all formats that need no library of the system, as messages list them.
 const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP, GIF or TIFF";
@@ -13,7 +15,7 @@ const WITH_HEIF: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF, HEIC or AVIF";
 
 /// Names of all formats that are read, as messages list them.
 pub(crate) fn format_names() -> &'static str {
-    match heif::is_read() {
+    match heif_library::is_read() {
         true => WITH_HEIF,
         false => FORMAT_NAMES,
     }
@@ -57,7 +59,9 @@ impl PictureFormat {
         if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
             return Some(Self::Tiff);
         }
-        if let Some(format) = heif::recognise(bytes) {
+        if heif_library::is_read()
+            && let Some(format) = of_heif(bytes)
+        {
             return Some(format);
         }
         match image::guess_format(bytes).ok()? {
@@ -74,7 +78,8 @@ impl PictureFormat {
     /// Whether files of any format have this extension, in upper or lower case.
     pub(crate) fn has_extension(extension: &str) -> bool {
         let mut known = Self::ALL.iter().flat_map(|format| format.extensions());
-        known.any(|known| known.eq_ignore_ascii_case(extension)) || heif::has_extension(extension)
+        known.any(|known| known.eq_ignore_ascii_case(extension))
+            || heif_library::is_read() && is_of_heif(extension)
     }
 
     fn extensions(self) -> &'static [&'static str] {
@@ -89,6 +94,21 @@ impl PictureFormat {
             Self::Heic | Self::Avif => &[],
         }
     }
+}
+
+/// The format of a file with these first bytes, if it is one of libheif's.
+fn of_heif(bytes: &[u8]) -> Option<PictureFormat> {
+    match FileKind::recognise(bytes)? {
+        FileKind::Picture("HEIC") => Some(PictureFormat::Heic),
+        FileKind::Picture("AVIF") => Some(PictureFormat::Avif),
+        _ => None,
+    }
+}
+
+/// Whether files of libheif's formats have this extension.
+fn is_of_heif(extension: &str) -> bool {
+    let kind = file_kind::FileKind::of_extension(extension);
+    kind.is_some_and(|kind| matches!(kind.to_string().as_str(), "HEIC" | "AVIF"))
 }
 
 impl fmt::Display for PictureFormat {
@@ -109,6 +129,15 @@ impl fmt::Display for PictureFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_read_that_was_not_asked_for() {
+        let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
+        assert_eq!(of_heif(heic), Some(PictureFormat::Heic));
+        assert_eq!(PictureFormat::recognise(heic), None);
+        assert!(is_of_heif("HEIC") && !is_of_heif("jxl"));
+        assert!(!PictureFormat::has_extension("heic"));
+    }
 
     #[test]
     fn messages_name_every_format() {

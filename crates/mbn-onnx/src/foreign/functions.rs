@@ -2,7 +2,6 @@
 
 use prost::Message;
 
-use super::live::is_onnx;
 use crate::proto::{AttributeProto, ModelProto, NodeProto, OperatorSetIdProto};
 
 /// A function local to a model, as far as it is read: the field numbers are those of `onnx.proto`.
@@ -26,6 +25,11 @@ pub(super) struct FunctionProto {
     /// Tells it from others of the same domain and name.
     #[prost(string, optional, tag = "13")]
     pub overload: Option<String>,
+}
+
+/// Whether a domain is that of ONNX's own operators.
+pub(super) fn is_onnx(domain: &str) -> bool {
+    matches!(domain, "" | "ai.onnx")
 }
 
 /// What a function is known by: domain, name and overload.

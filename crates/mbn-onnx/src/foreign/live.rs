@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::functions::{FunctionProto, Functions, Key, key_of_call};
+use super::functions::{FunctionProto, Functions, Key, is_onnx, key_of_call};
 use crate::Model;
 use crate::proto::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto};
 use crate::structure::reads;
@@ -40,11 +40,6 @@ pub(super) fn visit(model: &Model, output: Option<&str>, visit: &mut Visit<'_>) 
     let outputs = graph.output.iter().map(|output| output.name());
     let wanted = outputs.filter(|name| output.is_none_or(|output| output == *name));
     walk.from(&frame, wanted.collect(), 0);
-}
-
-/// Whether a domain is that of ONNX's own operators.
-pub(super) fn is_onnx(domain: &str) -> bool {
-    matches!(domain, "" | "ai.onnx")
 }
 
 struct Walk<'w, 'v> {

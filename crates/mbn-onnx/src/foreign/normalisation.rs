@@ -6,7 +6,8 @@ mod steps;
 mod walk;
 
 use channels::{Channels, Done};
-use walk::{Layers, Walk};
+use steps::Layers;
+use walk::Walk;
 
 use super::Layout;
 use crate::proto::ValueInfoProto;

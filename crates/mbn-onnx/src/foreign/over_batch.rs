@@ -1,7 +1,8 @@
 //! Nodes that may take together the pictures of a batch: what they reduce or normalise may include the first axis, which is that of the
 //! batch unless the graph moved it. Only a run can tell; such a node is a suspect.
 
-use super::live::{self, Frame, is_onnx};
+use super::functions::is_onnx;
+use super::live::{self, Frame};
 use crate::Model;
 use crate::proto::NodeProto;
 use crate::structure::label;

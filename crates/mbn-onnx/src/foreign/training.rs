@@ -4,7 +4,8 @@ use std::fmt;
 
 use mbn_spec::text::counted;
 
-use super::live::{self, Frame, is_onnx};
+use super::functions::is_onnx;
+use super::live::{self, Frame};
 use crate::Model;
 use crate::proto::{AttributeProto, NodeProto};
 use crate::structure::label;

@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 use mbn_data::{Example, ImageSource};
 use mbn_plot::{Caption, Confusion, EpochPoint, Tile, Tone};
 
-use super::folder::MISTAKES;
+use super::names::MISTAKES;
 use super::{Best, Mistake, Progress};
 
 /// Most images of a batch that `augmented.png` shows.

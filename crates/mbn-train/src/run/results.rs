@@ -4,8 +4,9 @@ use anyhow::Result;
 use mbn_data::{Loader, Splits};
 use mbn_spec::Architecture;
 
-use super::folder::{
-    AUGMENTED, BEST, CONFUSION, CONFUSION_TABLE, CURVES, HISTORY, MISTAKES, MISTAKES_TABLE, RunDir, SUMMARY,
+use super::folder::RunDir;
+use super::names::{
+    AUGMENTED, BEST, CONFUSION, CONFUSION_TABLE, CURVES, HISTORY, MISTAKES, MISTAKES_TABLE, SUMMARY,
     TEST_IMAGES,
 };
 use super::{Best, Progress, history, pictures, summary, tables};

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use mbn_cli::{Hint, quote, text_file};
 use mbn_spec::text::joined;
 
-use super::folder::{AUGMENTED, FILES, RATES, SEARCH_FILES, SETTINGS, STATE};
+use super::names::{AUGMENTED, FILES, RATES, SEARCH_FILES, SETTINGS, STATE};
 use crate::settings::Settings;
 use crate::settings::file::HEADER;
 

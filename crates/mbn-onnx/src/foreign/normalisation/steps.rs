@@ -6,8 +6,14 @@ use std::collections::HashMap;
 
 use super::channels::{Channels, Place};
 use super::constants::{Constants, float, int, ints};
-use super::walk::Layers;
 use crate::proto::NodeProto;
+
+/// Whether operators that may be layers of the network are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layers {
+    Followed,
+    Left,
+}
 
 /// A node, and what is known of what it takes.
 pub(super) struct Step<'a, 's> {

@@ -4,18 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::channels::Channels;
 use super::constants::Constants;
-use super::steps::Step;
+use super::steps::{Layers, Step};
 use crate::proto::{GraphProto, NodeProto};
 
 /// Nodes that are followed. Normalising each channel by itself takes a dozen.
 const MAX_STEPS: usize = 64;
-
-/// Whether operators that may be layers of the network are followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layers {
-    Followed,
-    Left,
-}
 
 /// The values that are made of the input's channels.
 pub(super) struct Walk<'a> {
