@@ -2,17 +2,18 @@
 //! where none of them says anything.
 
 mod shown;
+mod stated;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use mbn_cli::{Hint, options_of};
 use mbn_engine::images::PixelType;
 use mbn_spec::text::joined;
 use mbn_spec::{PartialPreprocess, Preprocess, Preset};
-use mbn_weights::model_preprocess;
 
 use crate::given::Given;
-use crate::model::{Foreign, Model};
+use crate::model::Model;
 use shown::{By, Said, Shown, described, statistics_of};
+use stated::Stated;
 
 /// What is assumed about a model of another tool that says nothing.
 const ASSUMED: Preset = Preset::Imagenet;
@@ -280,48 +281,6 @@ fn assumed(shown: Option<&Shown>) -> Preprocess {
     let usual = ASSUMED.preprocess();
     let Preprocess { mean, std, .. } = shown.map_or(usual, |shown| statistics_of(shown.range));
     Preprocess { mean, std, ..usual }
-}
-
-/// What the model or a file beside it says.
-#[derive(Default)]
-struct Stated {
-    preprocess: PartialPreprocess,
-    /// Where that is from.
-    source: String,
-    /// What says that blue comes before red, if it does.
-    blue_by: Option<String>,
-}
-
-impl Stated {
-    /// What Ultralytics' metadata says, else a file beside the model.
-    fn beside(foreign: &Foreign) -> Result<Self> {
-        if let Some(told) = &foreign.ultralytics {
-            return Ok(Self {
-                preprocess: told.preprocess(),
-                source: "Ultralytics' metadata".to_owned(),
-                blue_by: None,
-            });
-        }
-        for folder in &foreign.folders {
-            let found = model_preprocess(folder, ASSUMED.preprocess());
-            let found = found
-                .with_context(|| format!("the preprocessing in `{}` cannot be used", folder.display()))
-                .hint(|| "`--preprocess PRESET` says it in the file's place".to_owned())?;
-            if let Some(found) = found {
-                let source = format!("`{}` beside it", found.file);
-                if let Some(name) = &found.value.unknown_type {
-                    log::warn!("{source} names the unknown type `{name}` and is read as most types are");
-                }
-                let blue_by = format!("{source} puts it before red");
-                return Ok(Self {
-                    preprocess: found.value.preprocess,
-                    source,
-                    blue_by: found.value.blue_first.then_some(blue_by),
-                });
-            }
-        }
-        Ok(Self::default())
-    }
 }
 
 /// The options, and the verb that follows them.
