@@ -87,7 +87,7 @@ number!(
     |value| value == 0.0 || (1e-3..=1e3).contains(&value)
 );
 
-/// What logits are divided by, above 0. States of earlier versions have any such number; what the user gives is in [`Self::RANGE`].
+/// What logits are divided by, above 0. States of earlier versions have any such number; what the user gives is from 0.01 to 1000.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Positive", into = "f64")]
 pub struct Temperature(f64);
