@@ -44,7 +44,10 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("--max-pixels", json!(options.max_pixels)),
         ("--full-decode", json!(options.full_decode)),
         // Which pictures a folder has depends on it; absent means that it was not given.
-        ("--libheif", json!(options.libheif.libheif.as_ref().map(|_| true))),
+        (
+            "--libheif",
+            json!(options.libheif.libheif.is_some().then_some(true)),
+        ),
         ("--column", json!(options.column)),
         ("--shard", json!(shard)),
     ];

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use mbn_spec::class_names::normal;
 
 use super::numbering::{Numbered, ordered};
+use super::repeated;
 
 /// What the numbers before the lines of a text mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,16 +108,13 @@ fn look_the_same(lines: &[Line], separator: Separator) -> Option<(&Line, &Line)>
             Separator::Sure => name,
         }
     };
-    let different: HashSet<_> = lines.iter().map(key).collect();
+    let keys: Vec<_> = lines.iter().map(key).collect();
+    let different: HashSet<_> = keys.iter().collect();
     if 10 * different.len() >= 9 * lines.len() {
         return None;
     }
-    let pairs = lines.iter().enumerate();
-    let mut pairs = pairs.filter_map(|(at, one)| {
-        let other = lines[at + 1..].iter().find(|other| key(other) == key(one))?;
-        Some((one, other))
-    });
-    pairs.next()
+    let (one, other) = repeated(&keys)?;
+    Some((&lines[one], &lines[other]))
 }
 
 /// Whether numbers are in the order of text, 0, 1, 10, 2 or 0, 10, 1, 2, and not in their own.

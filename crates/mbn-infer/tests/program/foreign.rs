@@ -16,7 +16,8 @@ use image::Rgb;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{Run, bare, library};
+use crate::common::{Run, bare, folder, library};
+use model::Build;
 
 /// A colour of which every picture is made, unless a test says otherwise. One colour stays the same at any size.
 pub const COLOUR: [u8; 3] = [200, 100, 50];
@@ -29,6 +30,22 @@ pub fn picture(folder: &TempDir, name: &str, colour: [u8; 3]) {
     image::RgbImage::from_pixel(60, 40, Rgb(colour))
         .save(path)
         .unwrap();
+}
+
+/// A folder with the model of the channels' means, and a picture.
+fn start() -> TempDir {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    Build::of_size(32).save(&folder);
+    folder
+}
+
+fn write(folder: &TempDir, name: &str, content: &str) {
+    std::fs::write(folder.path().join(name), content).unwrap();
+}
+
+fn says(run: &Run, part: &str) {
+    assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
 }
 
 /// The program with ONNX Runtime and `model.onnx`. Skips the calling test and returns `None` where there is no ONNX Runtime.

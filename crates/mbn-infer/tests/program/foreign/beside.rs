@@ -1,31 +1,14 @@
 //! Names and preprocessing from metadata and from files beside the model.
 
-use tempfile::TempDir;
-
 use super::model::{Build, IDENTITY};
 use super::{
-    COLOUR, assert_close, imagenet, labels, normalised, picture, probabilities, program, run, softmax,
+    COLOUR, assert_close, imagenet, labels, normalised, picture, probabilities, program, run, says, softmax,
+    start, write,
 };
 use crate::common::{Run, folder};
 
-/// A folder with the model of the channels' means, and a picture.
-fn start() -> TempDir {
-    let folder = folder();
-    picture(&folder, "a.png", COLOUR);
-    Build::of_size(32).save(&folder);
-    folder
-}
-
-fn write(folder: &TempDir, name: &str, content: &str) {
-    std::fs::write(folder.path().join(name), content).unwrap();
-}
-
 fn expected(mean: f64, std: f64) -> Vec<f64> {
     softmax(&normalised(COLOUR, [mean; 3], [std; 3]))
-}
-
-fn says(run: &Run, part: &str) {
-    assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
 }
 
 #[test]

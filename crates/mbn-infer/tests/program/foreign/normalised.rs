@@ -3,7 +3,7 @@
 use mbn_onnx::proto::DataType;
 
 use super::model::{Build, IDENTITY, first, last};
-use super::{COLOUR, assert_close, imagenet, normalised, picture, probabilities, run, softmax};
+use super::{COLOUR, assert_close, imagenet, normalised, picture, probabilities, run, says, softmax};
 use crate::common::{Run, folder};
 
 /// ImageNet's mean of channels from 0 to 255, blue first.
@@ -11,10 +11,6 @@ const CAFFE: [f32; 3] = [103.939, 116.779, 123.68];
 const FORMAT: &str = "Image.BitmapPixelFormat";
 const GAMMA: &str = "Image.ColorSpaceGamma";
 const RANGE: &str = "Image.NominalPixelRange";
-
-fn says(run: &Run, part: &str) {
-    assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
-}
 
 fn refuses(run: &Run, parts: &[&str]) {
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);

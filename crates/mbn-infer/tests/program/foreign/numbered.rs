@@ -1,22 +1,7 @@
 //! Class names that begin with a number.
 
-use tempfile::TempDir;
-
-use super::model::Build;
-use super::{COLOUR, labels, picture, program, run};
-use crate::common::{Run, folder};
-
-/// A folder with the model of the channels' means, and a picture.
-fn start() -> TempDir {
-    let folder = folder();
-    picture(&folder, "a.png", COLOUR);
-    Build::of_size(32).save(&folder);
-    folder
-}
-
-fn write(folder: &TempDir, name: &str, content: &str) {
-    std::fs::write(folder.path().join(name), content).unwrap();
-}
+use super::{labels, picture, program, run, start, write};
+use crate::common::Run;
 
 /// Beside a model, and as an option.
 #[test]

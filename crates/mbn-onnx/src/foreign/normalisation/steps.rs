@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::channels::{Channels, Place};
 use super::constants::{Constants, float, int, ints};
+use crate::foreign::functions::is_onnx;
 use crate::proto::NodeProto;
 
 /// Whether operators that may be layers of the network are followed.
@@ -28,7 +29,7 @@ impl Step<'_, '_> {
     /// number, and to put them in another place.
     pub(super) fn outputs(&self) -> Option<Vec<Channels>> {
         let one = |channels: Option<Channels>| channels.map(|channels| vec![channels]);
-        if !["", "ai.onnx"].contains(&self.node.domain()) {
+        if !is_onnx(self.node.domain()) {
             return None;
         }
         match self.node.op_type() {
