@@ -190,12 +190,7 @@ impl<'a> Side<'a> {
 fn noise(a: &Side<'_>, b: &Side<'_>) -> Result<(Option<Feed>, Option<Feed>)> {
     let (Some(of_a), Some(of_b)) = (&a.written, &b.written) else {
         let inputs = |side: &Side<'_>| -> Result<Vec<_>> {
-            let graph = side.graph()?;
-            let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
-            let inputs = graph
-                .input
-                .iter()
-                .filter(|input| !constants.contains(input.name()));
+            let inputs = side.graph()?.given_inputs();
             Ok(inputs
                 .map(|input| (input.name().to_owned(), input.r#type.clone()))
                 .collect())

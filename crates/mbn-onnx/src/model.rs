@@ -1,6 +1,5 @@
 //! A model file: its bytes, its metadata and its errors.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, whole_file};
@@ -161,11 +160,7 @@ impl Model {
     }
 
     fn first_input(&self) -> Option<TensorType> {
-        let graph = self.graph()?;
-        // Old files list their constants among the inputs, which may be many.
-        let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
-        let mut inputs = graph.input.iter();
-        TensorType::stated(inputs.find(|input| !constants.contains(input.name()))?).ok()
+        TensorType::stated(self.graph()?.given_inputs().next()?).ok()
     }
 
     /// The value of a key of the metadata.

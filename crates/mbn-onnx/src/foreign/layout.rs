@@ -21,10 +21,7 @@ impl Layout {
     /// The layout that the first nodes after a model's first input take. `None` if they show none.
     pub fn of_model(model: &Model) -> Option<Self> {
         let graph = model.graph()?;
-        // Old files list their constants among the inputs.
-        let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
-        let mut inputs = graph.input.iter().map(|input| input.name());
-        Self::of_input(&graph.node, inputs.find(|input| !constants.contains(input))?)
+        Self::of_input(&graph.node, graph.given_inputs().next()?.name())
     }
 
     fn of_input(nodes: &[NodeProto], input: &str) -> Option<Self> {

@@ -44,8 +44,7 @@ impl Normalisation {
     /// What the first nodes after a model's only input normalise. `None` if they normalise nothing, or in no way that is known.
     pub fn of_model(model: &Model) -> Option<Self> {
         let graph = model.graph()?;
-        let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name() == name);
-        let input = graph.input.iter().find(|input| !is_constant(input.name()))?;
+        let input = graph.given_inputs().next()?;
         let start = Channels::of_input(axis(input, Layout::of_model(model)));
         let after = |layers| Self::shown_by(&Walk::new(graph, input.name(), start.clone(), layers));
         // What looks like a layer of the network counts if it is surely none; else the nodes before it do.

@@ -1,5 +1,7 @@
 //! Graphs, their nodes and the nodes' parameters.
 
+use std::collections::HashSet;
+
 use prost::{Enumeration, Message};
 
 use super::{StringStringEntryProto, TensorProto, ValueInfoProto};
@@ -131,6 +133,16 @@ pub struct AttributeProto {
     /// Sparse tensors, unread.
     #[prost(bytes = "vec", repeated, tag = "23")]
     pub sparse_tensors: Vec<Vec<u8>>,
+}
+
+impl GraphProto {
+    /// The inputs that a caller gives: those that are no constants, which files of older formats list too.
+    pub fn given_inputs(&self) -> impl Iterator<Item = &ValueInfoProto> {
+        // There may be many of both.
+        let constants: HashSet<&str> = self.initializer.iter().map(|tensor| tensor.name()).collect();
+        let inputs = self.input.iter();
+        inputs.filter(move |input| !constants.contains(input.name()))
+    }
 }
 
 impl AttributeProto {
