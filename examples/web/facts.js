@@ -21,7 +21,9 @@ function training({ data_set, recipe, epochs, accuracy }) {
 function resizing({ size, resize, shorter, interpolation }) {
   const how =
     resize === "square" ? "the whole picture" : `the shorter side to ${shorter}, then the centre,`;
-  return `${how} to ${size} × ${size} pixels, ${interpolation} with antialiasing`;
+  const single = interpolation === "nearest" || interpolation.endsWith("-no-antialias");
+  const filter = single ? interpolation : `${interpolation} with antialiasing`;
+  return `${how} to ${size} × ${size} pixels, ${filter}`;
 }
 
 /** [term, description] for each fact. */

@@ -1,9 +1,18 @@
-// Resizes with antialiasing as mbn-infer does: along the height first, rounding to bytes, then along the width. A canvas would
-// use a filter of the browser's choice.
+// Resizes as mbn-infer does: along the height first, rounding to bytes, then along the width. A canvas would use a filter of
+// the browser's choice.
 
-/** The filters where they do not reduce: half the width, and the weight at a distance. */
+const triangle = (x) => Math.max(0, 1 - Math.abs(x));
+const sinc = (x) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+const within = (half, weight) => ({ support: half, weight: (x) => (Math.abs(x) < half ? weight(x) : 0) });
+
+/** The filters where they do not reduce: half the width, and the weight at a distance. `single`: they never widen. */
 const KERNELS = {
-  bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+  nearest: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0), single: true },
+  box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  bilinear: { support: 1, weight: triangle },
+  "bilinear-no-antialias": { support: 1, weight: triangle, single: true },
+  hamming: within(1, (x) => sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x))),
+  lanczos: within(3, (x) => sinc(x) * sinc(x / 3)),
   // Keys's cubic with a = -0.5.
   bicubic: {
     support: 2,
@@ -16,9 +25,9 @@ const KERNELS = {
 };
 
 /** For each of `size` results, the first pixel and the weights, on the part of `extent` pixels from `low` of an axis. */
-function axis(length, { low, extent }, size, { support, weight }) {
+function axis(length, { low, extent }, size, { support, weight, single }) {
   const scale = extent / size;
-  const widening = Math.max(scale, 1);
+  const widening = single ? 1 : Math.max(scale, 1);
   return Array.from({ length: size }, (_, i) => {
     const centre = low + (i + 0.5) * scale;
     const start = Math.max(0, Math.floor(centre - support * widening + 0.5));
@@ -50,7 +59,8 @@ function region(width, height, { size, resize, shorter, centre }) {
 /** Resizes [height, width, 4] bytes (RGBA) to [size, size, 3] bytes (RGB) as `preprocess` says. */
 export function resize({ data, width, height }, preprocess) {
   const { size, interpolation } = preprocess;
-  const kernel = KERNELS[interpolation] ?? KERNELS.bilinear;
+  const kernel = KERNELS[interpolation];
+  if (!kernel) throw new Error(`the model's filter ${interpolation} is not one of ${Object.keys(KERNELS).join(", ")}`);
   const part = region(width, height, preprocess);
   const rows = axis(height, part.rows, size, kernel);
   const columns = axis(width, part.columns, size, kernel);

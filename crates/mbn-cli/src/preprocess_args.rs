@@ -23,8 +23,8 @@ pub struct PreprocessArgs {
     #[arg(long, value_name = "PIXELS")]
     pub shorter: Option<usize>,
 
-    /// Filter of the resize
-    #[arg(long, value_name = "bilinear|bicubic")]
+    /// Filter of the resize: nearest, box, bilinear, bilinear-no-antialias, hamming, bicubic or lanczos
+    #[arg(long, value_name = "FILTER")]
     pub interpolation: Option<Interpolation>,
 
     /// Mean of red, green and blue scaled to [0, 1], or one number for all

@@ -1,11 +1,13 @@
-//! Resizing with antialiasing, like Pillow's, of a whole picture or of a box in it.
+//! Resizing, like Pillow's, of a whole picture or of a box in it.
 
 mod bilinear;
 mod cpu;
 mod crop;
 mod filter;
+mod grid;
 mod pillow;
 mod region;
+mod single_pixels;
 
 use image::RgbImage;
 use mbn_spec::Preprocess;

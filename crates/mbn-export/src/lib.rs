@@ -91,6 +91,7 @@ pub fn run(options: Options) -> Result<Outcome> {
 fn export(source: &WeightsSource, options: &Options, known: &mut Known) -> Result<()> {
     let weights = weights::get(source, options.classes.as_deref(), &options.overrides)?;
     require_probabilities(&weights, options)?;
+    require_filter(&weights, options)?;
     if options.summary {
         print_summary(&weights)?;
     }
@@ -99,6 +100,16 @@ fn export(source: &WeightsSource, options: &Options, known: &mut Known) -> Resul
         (None, Some(target)) => write::model(&weights, &weights::name(source), options, target, known),
         (None, None) => Ok(()),
     }
+}
+
+/// Refuses `--resize-inside` with a filter that no graph has, before calibration takes its time.
+fn require_filter(weights: &Weights, options: &Options) -> Result<()> {
+    let preprocess = weights.metadata().preprocess.unwrap_or_default();
+    let valid = options.export_options().validate_for(&preprocess);
+    valid.hint(|| {
+        "leave out `--resize-inside`; `--interpolation bilinear` or `bicubic` changes the network's input"
+            .to_owned()
+    })
 }
 
 /// Refuses `--softmax` for classes that have no probabilities that sum to 1, or none but 1.

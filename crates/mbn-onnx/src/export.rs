@@ -85,6 +85,7 @@ impl<'a> Exporter<'a> {
         metadata.classes = Some(weights.class_names());
         let preprocess = *metadata.preprocess.get_or_insert_default();
         preprocess.validate()?;
+        options.validate_for(&preprocess)?;
 
         let mut graph = GraphBuilder::new(mbn_spec::ARCHITECTURE);
         network::add(&mut graph, weights.architecture(), &preprocess, options);

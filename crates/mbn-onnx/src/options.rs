@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mbn_spec::{Architecture, LayerSet};
+use mbn_spec::{Architecture, Interpolation, LayerSet, Preprocess};
 use mbn_weights::keeps_bytes;
 
 use crate::opset::{ANTIALIASED_RESIZE, DEFAULT_OPSET, OpsetError, SCALE_PER_CHANNEL, ir_version};
@@ -62,6 +62,12 @@ pub enum OptionsError {
         /// The operator set asked for.
         found: i64,
     },
+    /// The operator sets have no such filter, or compute it otherwise.
+    #[error(
+        "a graph resizes pictures with the filter `bilinear` or `bicubic`, not with the weights' `{0}`: export it without the \
+         resizing, and resize before"
+    )]
+    ResizeFilter(Interpolation),
     /// Normalised values would be resized.
     #[error("a graph that resizes takes pictures of bytes, not normalised floats")]
     ResizeFloat,
@@ -88,6 +94,18 @@ pub enum OptionsError {
 const MIXED_BATCH_NORM: i64 = 15;
 
 impl ExportOptions {
+    /// Refuses pictures that no graph can resize as the preprocessing says.
+    ///
+    /// # Errors
+    /// [`OptionsError::ResizeFilter`].
+    pub fn validate_for(&self, preprocess: &Preprocess) -> Result<(), OptionsError> {
+        match preprocess.interpolation {
+            Interpolation::Bilinear | Interpolation::Bicubic => Ok(()),
+            _ if self.size != InputSize::Resized => Ok(()),
+            filter => Err(OptionsError::ResizeFilter(filter)),
+        }
+    }
+
     /// Refuses options that no graph can follow.
     ///
     /// # Errors

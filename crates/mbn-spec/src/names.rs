@@ -42,7 +42,12 @@ macro_rules! names {
 }
 
 names!(Resize, "`square` or `crop`", "square" => Square, "crop" => Crop);
-names!(Interpolation, "`bilinear` or `bicubic`", "bilinear" => Bilinear, "bicubic" => Bicubic);
+names!(
+    Interpolation,
+    "one of `nearest`, `box`, `bilinear`, `bilinear-no-antialias`, `hamming`, `bicubic` and `lanczos`",
+    "nearest" => Nearest, "box" => Box, "bilinear" => Bilinear, "bilinear-no-antialias" => BilinearNoAntialias,
+    "hamming" => Hamming, "bicubic" => Bicubic, "lanczos" => Lanczos
+);
 names!(Activation, "`relu` or `relu6`", "relu" => Relu, "relu6" => Relu6);
 names!(
     Stride2Padding, "`symmetric`, `end` or `same`",
@@ -95,9 +100,10 @@ mod tests {
             assert_eq!(serde_json::to_string(&padding).unwrap(), format!("\"{padding}\""));
             assert_eq!(padding.to_string().parse(), Ok(padding));
         }
-        for interpolation in [Interpolation::Bilinear, Interpolation::Bicubic] {
+        for interpolation in Interpolation::ALL {
             let json = serde_json::to_string(&interpolation).unwrap();
             assert_eq!(json, format!("\"{interpolation}\""));
+            assert_eq!(interpolation.to_string().parse(), Ok(interpolation));
         }
         assert_eq!("relu6".parse(), Ok(Activation::Relu6));
         assert_eq!("crop".parse(), Ok(Resize::Crop));

@@ -21,18 +21,45 @@ pub enum Resize {
     Crop,
 }
 
-/// The filter of a resize. Both widen with the reduction (antialiasing), as Pillow's do.
+/// The filter of a resize, by Pillow's names. It widens with the reduction (antialiasing), unless the variant says otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Interpolation {
+    /// The nearest pixel, whatever the reduction.
+    Nearest,
+    /// The mean of the pixels under a result.
+    Box,
     /// A triangle.
     #[default]
     Bilinear,
+    /// Between the four nearest pixels, whatever the reduction: `tf.image.resize`, Keras' data sets, OpenCV's `INTER_LINEAR`.
+    BilinearNoAntialias,
+    /// Hamming's window over a sinc of one lobe.
+    Hamming,
     /// Keys's cubic with a = -0.5.
     Bicubic,
+    /// Lanczos's window over a sinc of three lobes.
+    Lanczos,
 }
 
 impl Interpolation {
+    /// Every filter.
+    pub const ALL: [Self; 7] = [
+        Self::Nearest,
+        Self::Box,
+        Self::Bilinear,
+        Self::BilinearNoAntialias,
+        Self::Hamming,
+        Self::Bicubic,
+        Self::Lanczos,
+    ];
+
+    /// Whether each result depends on all pixels under it. Otherwise it hangs on single pixels, and a picture that has been
+    /// reduced before gives another result.
+    pub fn is_antialiased(self) -> bool {
+        !matches!(self, Self::Nearest | Self::BilinearNoAntialias)
+    }
+
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

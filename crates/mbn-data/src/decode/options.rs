@@ -28,8 +28,11 @@ const MARGIN: usize = 16;
 
 impl DecodeOptions {
     /// Decodes large JPEG files at the fraction of their size that still suffices for `preprocess`. The network's input
-    /// changes a little.
+    /// changes a little. A filter that picks single pixels needs all of them.
     pub fn reduced_for(preprocess: &Preprocess) -> Self {
+        if !preprocess.interpolation.is_antialiased() {
+            return Self::default();
+        }
         let needed = match preprocess.resize {
             Resize::Square => preprocess.size,
             Resize::Crop => preprocess.shorter_side(),
@@ -37,6 +40,26 @@ impl DecodeOptions {
         Self {
             at_least: u32::try_from((MARGIN * needed).div_ceil(10)).ok(),
             ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mbn_spec::Interpolation;
+
+    use super::*;
+
+    #[test]
+    fn only_filters_that_take_all_pixels_take_a_reduced_picture() {
+        for interpolation in Interpolation::ALL {
+            let preprocess = Preprocess {
+                interpolation,
+                ..Preprocess::default()
+            };
+            let at_least = DecodeOptions::reduced_for(&preprocess).at_least;
+            let expected = interpolation.is_antialiased().then_some(359);
+            assert_eq!(at_least, expected, "{interpolation}");
         }
     }
 }

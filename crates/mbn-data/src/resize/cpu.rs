@@ -4,7 +4,7 @@ use image::RgbImage;
 use mbn_spec::Interpolation;
 
 use super::region::{Region, whole};
-use super::{bilinear, pillow};
+use super::{bilinear, pillow, single_pixels};
 
 /// A picture that cannot be resized as asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -73,6 +73,8 @@ pub(crate) fn resize_region_with(
         (Interpolation::Bilinear, Arithmetic::Fast) => {
             bilinear::resize(image, region, (side, side)).map_err(error)
         }
+        (Interpolation::Nearest, _) => Ok(single_pixels::nearest(image, region, side)),
+        (Interpolation::BilinearNoAntialias, _) => Ok(single_pixels::bilinear(image, region, side)),
         _ => Ok(pillow::resize(image, region, side, interpolation)),
     }
 }

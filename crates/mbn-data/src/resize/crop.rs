@@ -45,7 +45,7 @@ impl Crop {
     ) -> Result<Self, ResizeError> {
         let unresized = match interpolation {
             Interpolation::Bilinear => Self::unresized(image, region, size),
-            Interpolation::Bicubic => None,
+            _ => None,
         };
         match unresized {
             Some(crop) => Ok(crop),

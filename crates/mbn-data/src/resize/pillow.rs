@@ -4,15 +4,19 @@
 //! The order matters: the first pass rounds to bytes, and where the bicubic filter overshoots at edges, what lies outside 0 to
 //! 255 is cut off.
 
+use std::f64::consts::PI;
 use std::ops::Range;
 
 use image::RgbImage;
 use mbn_spec::Interpolation;
 
+use super::grid::Grid;
 use super::region::Region;
 
 /// Half the width of the bicubic filter where it does not reduce.
 const CUBIC_SUPPORT: f64 = 2.0;
+/// Half the width of Lanczos's filter where it does not reduce: three lobes of the sinc.
+const LANCZOS_SUPPORT: f64 = 3.0;
 /// Keys's parameter.
 const A: f64 = -0.5;
 /// Fractional bits of a weight: eight bits for a byte and two to spare leave 22 of 32.
@@ -50,16 +54,20 @@ struct Kernel {
 }
 
 impl Kernel {
+    fn new(support: f64, weight: fn(f64) -> f64) -> Self {
+        Self { support, weight }
+    }
+
     fn of(interpolation: Interpolation) -> Self {
         match interpolation {
-            Interpolation::Bilinear => Self {
-                support: 1.0,
-                weight: triangle,
-            },
-            Interpolation::Bicubic => Self {
-                support: CUBIC_SUPPORT,
-                weight: cubic,
-            },
+            Interpolation::Box => Self::new(0.5, rectangle),
+            Interpolation::Hamming => Self::new(1.0, hamming),
+            Interpolation::Bicubic => Self::new(CUBIC_SUPPORT, cubic),
+            Interpolation::Lanczos => Self::new(LANCZOS_SUPPORT, lanczos),
+            // What picks single pixels is resized elsewhere.
+            Interpolation::Bilinear | Interpolation::Nearest | Interpolation::BilinearNoAntialias => {
+                Self::new(1.0, triangle)
+            }
         }
     }
 }
@@ -88,8 +96,8 @@ struct Axis {
 impl Axis {
     /// For the part of `extent` pixels that starts at `low` on an axis of `length` pixels.
     fn new(length: u32, low: f64, extent: f64, side: u32, kernel: Kernel) -> Self {
-        let scale = extent / f64::from(side);
-        let widening = scale.max(1.0);
+        let grid = Grid::new(length, low, extent, side);
+        let widening = grid.step.max(1.0);
         let support = kernel.support * widening;
         let window = 2 * support.ceil() as usize + 1;
         let mut axis = Self {
@@ -99,8 +107,8 @@ impl Axis {
             window,
         };
         let mut values = vec![0.0; window];
-        for (i, weights) in axis.weights.chunks_exact_mut(window).enumerate() {
-            let centre = low + (i as f64 + 0.5) * scale;
+        for (i, weights) in (0..side).zip(axis.weights.chunks_exact_mut(window)) {
+            let centre = grid.centre(i);
             let start = (centre - support + 0.5).max(0.0) as usize;
             let end = (centre + support + 0.5).min(f64::from(length)) as usize;
             let len = end.saturating_sub(start).min(window);
@@ -171,6 +179,38 @@ fn byte(sum: i32) -> u8 {
     (sum >> FRACTION_BITS).clamp(0, 255) as u8
 }
 
+/// 1 within half a pixel, of whose two edges only one belongs to it.
+fn rectangle(x: f64) -> f64 {
+    if x > -0.5 && x <= 0.5 { 1.0 } else { 0.0 }
+}
+
+/// Parameters of Hamming's window, in float32 as Pillow has them.
+const HAMMING: [f64; 2] = [0.54f32 as f64, 0.46f32 as f64];
+
+/// A sinc under Hamming's window, both of which end at a pixel's distance.
+fn hamming(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 {
+        sinc(x) * (HAMMING[0] + HAMMING[1] * (x * PI).cos())
+    } else {
+        0.0
+    }
+}
+
+/// A sinc under a wider sinc (Duchon 1979).
+fn lanczos(x: f64) -> f64 {
+    if (-LANCZOS_SUPPORT..LANCZOS_SUPPORT).contains(&x) {
+        sinc(x) * sinc(x / LANCZOS_SUPPORT)
+    } else {
+        0.0
+    }
+}
+
+fn sinc(x: f64) -> f64 {
+    let x = x * PI;
+    if x == 0.0 { 1.0 } else { x.sin() / x }
+}
+
 fn triangle(x: f64) -> f64 {
     (1.0 - x.abs()).max(0.0)
 }
@@ -184,5 +224,49 @@ fn cubic(x: f64) -> f64 {
         (((x - 5.0) * x + 8.0) * x - 4.0) * A
     } else {
         0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: i64 = i32::MAX as i64;
+
+    #[test]
+    fn sums_fit_whatever_the_picture_holds() {
+        for interpolation in [
+            Interpolation::Box,
+            Interpolation::Hamming,
+            Interpolation::Bicubic,
+            Interpolation::Lanczos,
+        ] {
+            let mut largest = 0;
+            for length in (1..64).chain([97, 223, 225, 1000, 4096]) {
+                for side in [1, 2, 3, 7, 32, 96, 97, 224, 256, 4096] {
+                    for part in [1.0, 0.71, 0.3] {
+                        let extent = f64::from(length) * part;
+                        for low in [
+                            0.0,
+                            (f64::from(length) - extent) * 0.37,
+                            f64::from(length) - extent,
+                        ] {
+                            let axis = Axis::new(length, low, extent, side, Kernel::of(interpolation));
+                            for i in 0..side as usize {
+                                let (above, below): (Vec<i64>, Vec<i64>) = axis
+                                    .weights(i)
+                                    .iter()
+                                    .map(|weight| i64::from(*weight))
+                                    .partition(|weight| *weight > 0);
+                                largest = largest
+                                    .max(255 * above.iter().sum::<i64>())
+                                    .max(-255 * below.iter().sum::<i64>());
+                            }
+                        }
+                    }
+                }
+            }
+            assert!(largest + i64::from(HALF) <= MOST, "{interpolation}: {largest}");
+        }
     }
 }

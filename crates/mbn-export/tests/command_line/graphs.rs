@@ -99,3 +99,31 @@ fn choices_that_no_graph_can_follow_are_refused() {
         .code(2)
         .stderr(contains("hint: ").and(contains("`--input uint8`")));
 }
+
+#[test]
+fn a_graph_resizes_only_with_the_filters_that_it_has() {
+    let folder = folder_with_weights();
+    let line = |filter: &'static str, input| {
+        [
+            "--weights=w.safetensors",
+            "--interpolation",
+            filter,
+            "--input=uint8",
+            input,
+            "--no-verify",
+            "out.onnx",
+        ]
+    };
+    for filter in ["nearest", "box", "bilinear-no-antialias", "hamming", "lanczos"] {
+        let refused = format!("not with the weights' `{filter}`");
+        fails(
+            &folder,
+            &line(filter, "--resize-inside"),
+            1,
+            &[&refused, "hint: leave out `--resize-inside`"],
+        );
+        export(folder.path(), &line(filter, "--opset=18")).success();
+        std::fs::remove_file(folder.path().join("out.onnx")).unwrap();
+    }
+    export(folder.path(), &line("bicubic", "--resize-inside")).success();
+}

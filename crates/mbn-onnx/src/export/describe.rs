@@ -1,6 +1,6 @@
 //! What a model says about itself to a person.
 
-use mbn_spec::{Architecture, Preprocess, Resize};
+use mbn_spec::{Architecture, Interpolation, Preprocess, Resize};
 
 use crate::{ExportOptions, InputKind, InputSize, Precision};
 
@@ -13,10 +13,15 @@ pub(super) fn text(architecture: &Architecture, preprocess: &Preprocess, options
         std,
         ..
     } = preprocess;
+    let filter = match interpolation {
+        Interpolation::Nearest => "nearest pixel".to_owned(),
+        Interpolation::BilinearNoAntialias => "bilinear, not antialiased".to_owned(),
+        filter => format!("{filter}, antialiased"),
+    };
     let resize = match preprocess.resize {
-        Resize::Square => format!("resized to {size} x {size} ({interpolation}, antialiased)"),
+        Resize::Square => format!("resized to {size} x {size} ({filter})"),
         Resize::Crop => format!(
-            "resized so that the shorter side has {} pixels ({interpolation}, antialiased), then cropped to the central {size} x {size}",
+            "resized so that the shorter side has {} pixels ({filter}), then cropped to the central {size} x {size}",
             preprocess.shorter_side()
         ),
     };

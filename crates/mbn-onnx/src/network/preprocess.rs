@@ -75,8 +75,9 @@ fn crop(nodes: &mut Nodes, preprocess: &Preprocess) {
 
 fn attributes(preprocess: &Preprocess) -> [(&'static str, Attribute); 6] {
     let mode = match preprocess.interpolation {
-        Interpolation::Bilinear => "linear",
         Interpolation::Bicubic => "cubic",
+        // `ExportOptions::validate_for` refuses the filters that `Resize` does not have.
+        _ => "linear",
     };
     [
         ("antialias", Attribute::Int(1)),

@@ -81,9 +81,9 @@ settings! {
     shorter: Size {
         group: Model, value: "PIXELS", example: "256", unset: "as --init, or 256/224 of --size",
     }
-    /// Filter with which images are resized
+    /// Filter with which images are resized: nearest, box, bilinear, bilinear-no-antialias, hamming, bicubic or lanczos
     interpolation: Interpolation {
-        group: Model, value: "bilinear|bicubic", example: "bicubic", unset: "as --init, or bilinear",
+        group: Model, value: "FILTER", example: "bicubic", unset: "as --init, or bilinear",
     }
     /// Mean of the channels, scaled to [0, 1]
     mean: Channels {

@@ -251,24 +251,29 @@ impl Object {
 
     /// The name of a filter.
     pub fn interpolation(&self, name: &str) -> Result<Option<Interpolation>, BesideError> {
-        self.get(name, "`bilinear` or `bicubic`", |value| match value.as_str()? {
-            "bilinear" => Some(Interpolation::Bilinear),
-            "bicubic" => Some(Interpolation::Bicubic),
-            _ => None,
+        self.get(name, "the name of one of Pillow's filters", |value| {
+            let filter = value.as_str()?.parse().ok();
+            filter.filter(|filter| PILLOW.contains(filter))
         })
     }
 
     /// Pillow's number of a filter.
     pub fn resample(&self, name: &str) -> Result<Option<Interpolation>, BesideError> {
-        self.get(name, "2 (bilinear) or 3 (bicubic)", |value| {
-            match value.as_u64()? {
-                2 => Some(Interpolation::Bilinear),
-                3 => Some(Interpolation::Bicubic),
-                _ => None,
-            }
+        self.get(name, "the number of one of Pillow's filters, 0 to 5", |value| {
+            PILLOW.get(usize::try_from(value.as_u64()?).ok()?).copied()
         })
     }
 }
+
+/// Pillow's filters by their numbers.
+const PILLOW: [Interpolation; 6] = [
+    Interpolation::Nearest,
+    Interpolation::Lanczos,
+    Interpolation::Bilinear,
+    Interpolation::Bicubic,
+    Interpolation::Box,
+    Interpolation::Hamming,
+];
 
 /// A list of numbers, if it is one.
 fn floats(value: &Value) -> Option<Vec<f32>> {

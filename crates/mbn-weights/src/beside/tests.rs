@@ -355,8 +355,8 @@ fn every_wrong_field_is_named_with_its_file() {
         (r#""crop_pct": 0.001"#, "shorter side to 224000"),
         (r#""crop_mode": "border""#, "`pretrained_cfg.crop_mode`"),
         (
-            r#""interpolation": "lanczos""#,
-            "`pretrained_cfg.interpolation` \"lanczos\", expected `bilinear` or `bicubic`",
+            r#""interpolation": "random""#,
+            "`pretrained_cfg.interpolation` \"random\", expected the name of one of Pillow's filters",
         ),
         (
             r#""mean": [0.5]"#,
@@ -398,8 +398,8 @@ fn every_wrong_field_is_named_with_its_file() {
         (CONFIG, r#"{"id2label": {"0": "a", "2": "b"}}"#, "`id2label`"),
         (
             PREPROCESSOR,
-            r#"{"resample": 1}"#,
-            "`resample` 1, expected 2 (bilinear) or 3 (bicubic)",
+            r#"{"resample": 6}"#,
+            "`resample` 6, expected the number of one of Pillow's filters, 0 to 5",
         ),
         (PREPROCESSOR, r#"{"do_resize": false}"#, "`do_resize` false"),
         (

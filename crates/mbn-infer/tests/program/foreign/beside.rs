@@ -174,13 +174,13 @@ fn what_a_file_beside_it_leaves_open_is_assumed() {
 #[test]
 fn a_file_that_cannot_be_followed_is_an_error_unless_the_user_says_it() {
     let folder = start();
-    let lanczos = r#"{"size": {"shortest_edge": 36}, "crop_size": 32, "resample": 1}"#;
-    write(&folder, "preprocessor_config.json", lanczos);
+    let unknown = r#"{"size": {"shortest_edge": 36}, "crop_size": 32, "resample": 6}"#;
+    write(&folder, "preprocessor_config.json", unknown);
     let Some(found) = run(&folder, "a.png") else {
         return;
     };
     assert_eq!(found.code, 1);
-    says(&found, "`resample` 1");
+    says(&found, "`resample` 6");
     says(&found, "hint: `--preprocess PRESET`");
     let in_folder = "the preprocessing in `.` cannot be used";
     says(&found, in_folder);

@@ -72,7 +72,7 @@ fn what_cannot_be_followed_is_named_and_not_used() {
     for (arguments, part) in [
         (
             json!({"interpolation": "random"}),
-            "`args` in it has `interpolation` \"random\", expected `bilinear` or `bicubic`",
+            "`args` in it has `interpolation` \"random\", expected the name of one of Pillow's filters",
         ),
         (json!({"input_size": [3, 224, 192]}), "`input_size` [3,224,192]"),
         (json!({"img_size": "a string"}), "`img_size`"),
