@@ -69,13 +69,40 @@ PICTURES = (
     ("baseline.jpg", "RGB", {"quality": 60, "exif": exif(5)}),
     ("progressive.jpg", "RGB", {"quality": 60, "progressive": True}),
     ("cmyk.jpg", "CMYK", {"quality": 60}),
+    ("bits.pbm", "1", {}),
+    ("grey.pgm", "L", {}),
+    ("grey16.pgm", "I;16", {}),
+    ("rgb.ppm", "RGB", {}),
 )
+# Name of a PNM file in text, which Pillow does not write, mode of the picture, and the level that is white.
+TEXTS = (
+    ("text.pbm", "1", 1),
+    ("text.pgm", "L", 200),
+    ("text.ppm", "RGB", 1023),
+)
+
+
+def text(mode, most):
+    """The lines of a PNM file. 1 is black in files of bits."""
+    image = drawn(mode)
+    kind = {"1": 1, "L": 2, "RGB": 3}[mode]
+    yield f"P{kind} # comment"
+    yield "{} {}".format(*image.size)
+    if kind > 1:
+        yield str(most)
+    data = image.convert("RGB" if kind == 3 else "L").tobytes()
+    levels = [level * most // 255 for level in data]
+    row = len(levels) // image.height
+    for start in range(0, len(levels), row):
+        yield " ".join(str(1 - level if kind == 1 else level) for level in levels[start : start + row])
 
 
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, mode, options in PICTURES:
         drawn(mode).save(FOLDER / name, **options)
+    for name, mode, most in TEXTS:
+        (FOLDER / name).write_text("".join(f"{line}\n" for line in text(mode, most)))
     return 0
 
 

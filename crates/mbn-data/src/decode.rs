@@ -24,6 +24,8 @@ mod picture_format;
 mod png_checksums;
 mod png_fast;
 mod png_pixels;
+mod pnm;
+mod pnm_text;
 mod request;
 mod rgb;
 mod tiff;
@@ -82,7 +84,8 @@ pub fn decode_file_with(path: &Path, options: &DecodeOptions) -> Result<Decoded,
     with_content(path, |bytes| decode_bytes_with(bytes, options))
 }
 
-/// Decodes the content of a picture file to upright RGB. Drops alpha and keeps the high byte of 16-bit channels.
+/// Decodes the content of a picture file to upright RGB. Drops alpha and keeps the high byte of 16-bit channels,
+/// but rounds those of PPM as Pillow does.
 ///
 /// # Errors
 /// [`DecodeErrorKind`], unless the content has all its pixels and is within the limits.
@@ -177,6 +180,7 @@ fn decode_as_stored(
         PictureFormat::Bmp => bmp::decode(&bytes, request).map(|stored| (stored, None)),
         PictureFormat::WebP => webp::decode(&bytes, request).map(|stored| (stored, None)),
         PictureFormat::Tiff => tiff_file::decode(&bytes, request),
+        PictureFormat::Pnm => pnm::decode(&bytes, request),
         PictureFormat::Heic | PictureFormat::Avif => {
             heif::decode(format, &bytes, request).map(|stored| (stored, None))
         }
@@ -247,6 +251,7 @@ pub fn check_bytes_with(
             PictureFormat::Bmp => bmp::check(bytes, &request)?,
             PictureFormat::WebP => webp::check(bytes, request.limits)?,
             PictureFormat::Tiff => return tiff_file::check(bytes, &request),
+            PictureFormat::Pnm => return pnm::check(bytes, request.limits),
             PictureFormat::Heic | PictureFormat::Avif => heif::check(format, bytes, request.limits)?,
             _ => image_crate::open(format, bytes, request.limits).map(drop)?,
         }

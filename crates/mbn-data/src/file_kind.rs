@@ -28,7 +28,8 @@ const PICTURES: &[(&str, &[&str])] = &[
     ("JPEG XR", &["hdp", "jxr", "wdp"]),
     ("Photoshop", &["psb", "psd"]),
     ("ICO", &["cur", "ico"]),
-    ("netpbm", &["pam", "pbm", "pfm", "pgm", "pnm", "ppm"]),
+    ("PAM", &["pam"]),
+    ("PFM", &["pfm"]),
     ("OpenEXR", &["exr"]),
     ("HDR", &["hdr"]),
     ("TGA", &["tga"]),
@@ -99,6 +100,11 @@ impl FileKind {
             return Self::of_extension("tga");
         }
         let format = FileFormat::from_bytes(bytes);
+        // `PictureFormat` knows those that go on with numbers. The others are text that begins alike.
+        if let FileFormat::PortableBitmap | FileFormat::PortableGraymap | FileFormat::PortablePixmap = format
+        {
+            return None;
+        }
         let listed = Self::of_extension(format.extension());
         match listed {
             Some(Self::Picture(_)) if format.kind() == Kind::Image => listed,
@@ -229,6 +235,10 @@ mod tests {
             (b"II*\0\x10\0\0\0CR\x02\0", "RAW"),
             (b"II*\0\x08\0\0\0\0\0", "TIFF"),
             (b"8BPS\0\x01", "Photoshop"),
+            (b"P7\nWIDTH 2\n", "PAM"),
+            (b"PF\n2 2\n-1.0\n", "PFM"),
+            (b"Pf\n2 2\n-1.0\n", "PFM"),
+            (b"P2 is the second", "-"),
             // Rows of 64 pixels, in colour, in colour from the top and run-length encoded, with a palette; no pixels; a cursor.
             (b"\0\0\x02\0\0\0\0\0\0\0\0\0\x40\0\x30\0\x18\0rest", "TGA"),
             (b"\0\0\x0a\0\0\0\0\0\0\0\0\0\x40\0\x30\0\x20\x28rest", "TGA"),

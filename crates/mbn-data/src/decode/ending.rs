@@ -15,8 +15,8 @@ pub(super) struct Finished<'a> {
     pub warning: Option<DecodeWarning>,
 }
 
-/// Gives a file that ends too early the end that its format demands. Bytes after the end are allowed. JPEG files have a
-/// walk of their own.
+/// Gives a file that ends too early the end that its format demands. Bytes after the end are allowed. JPEG and PNM
+/// files have a walk of their own.
 ///
 /// # Errors
 /// The file ends where pixels must be missing.
@@ -26,7 +26,7 @@ pub(super) fn finish(format: PictureFormat, bytes: &[u8]) -> Result<Finished<'_>
         PictureFormat::WebP => webp,
         PictureFormat::Bmp => bmp,
         PictureFormat::Gif => gif,
-        PictureFormat::Jpeg => whole,
+        PictureFormat::Jpeg | PictureFormat::Pnm => whole,
         PictureFormat::Tiff => tiff,
         PictureFormat::Heic | PictureFormat::Avif => boxes,
     };

@@ -125,7 +125,7 @@ pub(super) fn image_format(format: PictureFormat) -> Option<ImageFormat> {
         PictureFormat::Bmp => ImageFormat::Bmp,
         PictureFormat::Gif => ImageFormat::Gif,
         PictureFormat::Tiff => ImageFormat::Tiff,
-        PictureFormat::Heic | PictureFormat::Avif => return None,
+        PictureFormat::Pnm | PictureFormat::Heic | PictureFormat::Avif => return None,
     })
 }
 

@@ -19,7 +19,7 @@ pub(super) fn of(format: PictureFormat, bytes: &[u8]) -> Orientation {
         PictureFormat::WebP => places::webp(bytes),
         PictureFormat::Tiff => places::tiff(bytes),
         // Pillow does not read a GIF file's XMP.
-        PictureFormat::Gif | PictureFormat::Bmp => places::Metadata::default(),
+        PictureFormat::Gif | PictureFormat::Bmp | PictureFormat::Pnm => places::Metadata::default(),
         // libheif turns them by the rule of their format, which Exif only repeats.
         PictureFormat::Heic | PictureFormat::Avif => places::Metadata::default(),
     };

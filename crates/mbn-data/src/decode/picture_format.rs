@@ -5,13 +5,13 @@ use std::fmt;
 use image::ImageFormat;
 use mbn_files::FileKind;
 
-use super::heif_library;
+use super::{heif_library, pnm};
 use crate::file_kind;
 
 /// Names of all formats that need no library of the system, as messages list them.
-const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP, GIF or TIFF";
+const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF or PNM";
 /// Those with libheif's.
-const WITH_HEIF: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF, HEIC or AVIF";
+const WITH_HEIF: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, HEIC or AVIF";
 
 /// Names of all formats that are read, as messages list them.
 pub(crate) fn format_names() -> &'static str {
@@ -36,6 +36,8 @@ pub enum PictureFormat {
     Gif,
     /// Tagged Image File Format; only the first page is read.
     Tiff,
+    /// PBM, PGM and PPM of netpbm, in binary or as text; only the first picture is read.
+    Pnm,
     /// HEIC, which phones write; read if [`read_heif`](crate::read_heif) has loaded libheif. Only the primary picture is read.
     Heic,
     /// AVIF, read like HEIC.
@@ -44,13 +46,14 @@ pub enum PictureFormat {
 
 impl PictureFormat {
     /// Every format that needs no library of the system.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Png,
         Self::Jpeg,
         Self::WebP,
         Self::Bmp,
         Self::Gif,
         Self::Tiff,
+        Self::Pnm,
     ];
 
     /// The format of a file with these first bytes.
@@ -58,6 +61,9 @@ impl PictureFormat {
         // The image crate reads BigTIFF, but does not recognise it.
         if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
             return Some(Self::Tiff);
+        }
+        if pnm::is_pnm(bytes) {
+            return Some(Self::Pnm);
         }
         if heif_library::is_read()
             && let Some(format) = of_heif(bytes)
@@ -90,6 +96,7 @@ impl PictureFormat {
             Self::Bmp => &["bmp"],
             Self::Gif => &["gif"],
             Self::Tiff => &["tif", "tiff"],
+            Self::Pnm => &["pbm", "pgm", "pnm", "ppm"],
             // Those that are named while they are not read.
             Self::Heic | Self::Avif => &[],
         }
@@ -120,6 +127,7 @@ impl fmt::Display for PictureFormat {
             Self::Bmp => "BMP",
             Self::Gif => "GIF",
             Self::Tiff => "TIFF",
+            Self::Pnm => "PNM",
             Self::Heic => "HEIC",
             Self::Avif => "AVIF",
         })

@@ -5,6 +5,7 @@ mod endings;
 mod jpeg_files;
 mod large;
 mod pixels;
+mod pnm;
 mod refused;
 mod runs;
 mod tiff;
@@ -38,6 +39,10 @@ fn file_of(format: PictureFormat, image: RgbImage) -> Vec<u8> {
         PictureFormat::Jpeg => JpegEncoder::new_with_quality(&mut bytes, 98)
             .encode_image(&image)
             .unwrap(),
+        PictureFormat::Pnm => {
+            bytes = format!("P6 {} {} 255\n", image.width(), image.height()).into_bytes();
+            bytes.extend(image.into_raw());
+        }
         _ => bytes = encode(image, image_crate::image_format(format).unwrap()),
     }
     bytes
@@ -116,7 +121,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             encode(GrayImage::from_pixel(7, 7, Luma([77])), ImageFormat::Bmp),
         ),
     ];
-    for (name, format) in ["PNG", "JPEG", "WebP", "BMP", "GIF", "TIFF"]
+    for (name, format) in ["PNG", "JPEG", "WebP", "BMP", "GIF", "TIFF", "PNM"]
         .into_iter()
         .zip(PictureFormat::ALL)
     {
@@ -124,5 +129,6 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     }
     files.push(("BMP in runs", runs::runs_of_both_kinds()));
     files.extend(tiff_chunks::tiled());
+    files.extend(pnm::of_every_kind());
     files
 }

@@ -53,7 +53,7 @@ fn files_folders_and_patterns_in_the_order_given() {
             "z/b.png",
             "z/deep/c.webp",
             "gone.png: no such file or folder",
-            "empty: the folder has no images (PNG, JPEG, WebP, BMP, GIF or TIFF)",
+            "empty: the folder has no images (PNG, JPEG, WebP, BMP, GIF, TIFF or PNM)",
             "1.png",
             "z/deep/c.webp",
             "*.gif: no file matches the pattern",
@@ -167,7 +167,7 @@ fn what_folders_and_wildcards_leave_out_is_counted() {
         ("@eaDir", &["@eaDir/3.png"], ""),
         (
             "b",
-            &["b: the folder has no images (PNG, JPEG, WebP, BMP, GIF or TIFF), only 1 HEIC"],
+            &["b: the folder has no images (PNG, JPEG, WebP, BMP, GIF, TIFF or PNM), only 1 HEIC"],
             "1 HEIC",
         ),
     ] {

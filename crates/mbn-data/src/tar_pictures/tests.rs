@@ -148,7 +148,7 @@ fn what_is_no_archive_or_has_no_picture_is_said() {
         (b"", "a.tar: the archive ends early"),
         (
             &archive(&[("a.json", b"{}")]),
-            "a.tar: the archive has no images (PNG, JPEG, WebP, BMP, GIF or TIFF), only 1 text",
+            "a.tar: the archive has no images (PNG, JPEG, WebP, BMP, GIF, TIFF or PNM), only 1 text",
         ),
     ] {
         let (found, _) = read(content);

@@ -32,8 +32,7 @@ fn a_folder_says_what_it_leaves_out() {
     // Nothing that can be classified.
     std::fs::remove_file(folder.path().join("photos/plain")).unwrap();
     let run = failure(program(&folder).arg("photos"), 3);
-    let message =
-        "error: `photos`: the folder has no images (PNG, JPEG, WebP, BMP, GIF or TIFF), only 2 HEIC, 1 AVIF,";
+    let message = "error: `photos`: the folder has no images (PNG, JPEG, WebP, BMP, GIF, TIFF or PNM), only 2 HEIC, 1 AVIF,";
     assert!(run.stderr.contains(message), "{}", run.stderr);
 }
 

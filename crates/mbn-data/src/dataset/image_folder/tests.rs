@@ -138,7 +138,7 @@ fn classes_must_have_images() {
     assert!(
         error
             .to_string()
-            .contains("BMP, GIF or TIFF), only 1 text; add some"),
+            .contains("BMP, GIF, TIFF or PNM), only 1 text; add some"),
         "{error}"
     );
     let error = error_of(&["train/a/1.png", "val/a/"]);
@@ -147,7 +147,7 @@ fn classes_must_have_images() {
         "{error}"
     );
     assert!(
-        error.to_string().contains("BMP, GIF or TIFF); add some"),
+        error.to_string().contains("BMP, GIF, TIFF or PNM); add some"),
         "{error}"
     );
     let error = error_of(&["train/1.png", "val/a/1.png"]);
