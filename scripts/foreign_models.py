@@ -102,9 +102,13 @@ def timm_case(name, pictures, folder):
     import torch
     from timm.models._hub import save_config_for_hf
 
-    net = timm.create_model(name, pretrained=False, num_classes=CLASSES).eval()
+    name, *kinds = name.split(", ")
+    channels = 1 if "grey" in kinds else 3
+    overlay = {"interpolation": "lanczos"} if "lanczos" in kinds else None
+    net = timm.create_model(name, num_classes=CLASSES, in_chans=channels, pretrained_cfg_overlay=overlay).eval()
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(net), is_training=False)
-    x = torch.stack([transform(picture) for picture in pictures])
+    # As timm's data sets open pictures for such a network.
+    x = torch.stack([transform(picture.convert("L") if channels == 1 else picture) for picture in pictures])
     enliven(net, x)
     # As timm publishes it beside its weights.
     save_config_for_hf(net, folder / "config.json")
@@ -166,6 +170,8 @@ def export(net, x, path, exporter):
 LIBRARIES = {"timm": timm_case, "transformers": transformers_case, "torchvision": torchvision_case}
 CASES = [
     Case("timm", "resnet18"),
+    Case("timm", "resnet18, grey"),
+    Case("timm", "resnet18, lanczos"),
     Case("timm", "vit_tiny_patch16_224"),
     Case("timm", "mobilenetv3_small_050"),
     Case("transformers", "resnet"),
@@ -247,30 +253,51 @@ def make_keras(folder, paths):
     import tensorflow as tf
     import tf2onnx
 
+    def load_img(path, size=(224, 224), **options):
+        # With Pillow's filters, of which `nearest` is the usual one.
+        return keras.utils.img_to_array(keras.utils.load_img(path, target_size=size, **options))
+
+    def bilinear(path):
+        return load_img(path, interpolation="bilinear")
+
+    def resized(path):
+        # As the layer `Resizing` and Keras' data sets resize.
+        return tf.image.resize(keras.utils.img_to_array(keras.utils.load_img(path)), (224, 224)).numpy()
+
+    def grey(path):
+        return load_img(path, (28, 28), color_mode="grayscale", interpolation="bilinear")[..., 0] / 255
+
     keras.utils.set_random_seed(0)
     made = []
-    for name, options in [
-        ("MobileNetV2", "--preprocess keras"),
-        ("DenseNet121", "--preprocess imagenet --resize square"),
+    for name, load, options in [
+        ("MobileNetV2", bilinear, "--preprocess keras"),
+        ("MobileNetV2, nearest", load_img, "--preprocess keras --interpolation nearest"),
+        ("MobileNetV2, tf.image.resize", resized, "--preprocess keras --interpolation bilinear-no-antialias"),
+        ("DenseNet121", bilinear, "--preprocess imagenet --resize square"),
+        ("two dense layers, grey", grey, ""),
     ]:
-        net = getattr(keras.applications, name)(weights=None, classes=CLASSES, input_shape=(224, 224, 3))
-        module = {"MobileNetV2": "mobilenet_v2", "DenseNet121": "densenet"}[name]
-        scaled = getattr(keras.applications, module).preprocess_input
-        # Pillow's bilinear filter, as `keras.utils.load_img(..., interpolation="bilinear")` resizes.
-        load = lambda path: keras.utils.load_img(path, target_size=(224, 224), interpolation="bilinear")
-        x = np.stack([scaled(keras.utils.img_to_array(load(path))) for path in paths])
+        kind = name.split(", ")[0]
+        if load is grey:
+            hidden = keras.layers.Dense(64, activation="relu")
+            layers = [keras.Input((28, 28)), keras.layers.Flatten(), hidden, keras.layers.Dense(CLASSES, activation="softmax")]
+            net, scaled = keras.Sequential(layers), lambda x: x
+        else:
+            net = getattr(keras.applications, kind)(weights=None, classes=CLASSES, input_shape=(224, 224, 3))
+            module = {"MobileNetV2": "mobilenet_v2", "DenseNet121": "densenet"}[kind]
+            scaled = getattr(keras.applications, module).preprocess_input
+        x = np.stack([scaled(load(path)) for path in paths])
         for layer in net.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.0
         net(x, training=True)
         top = net.layers[-1]
-        features = keras.Model(net.input, top.input).predict(x, verbose=0)
+        features = keras.Model(net.inputs[0], top.input).predict(x, verbose=0)
         kernel, bias = top.get_weights()
         logits = features @ kernel
         factor = SPREAD / (logits - logits.mean(0)).std()
         top.set_weights([kernel * factor, -logits.mean(0) * factor])
-        model = Path(folder) / f"{name}.onnx"
-        signature = [tf.TensorSpec((None, 224, 224, 3), tf.float32, name="input")]
+        model = Path(folder) / f"{len(made)}.onnx"
+        signature = [tf.TensorSpec((None, *x.shape[1:]), tf.float32, name="input")]
         function = tf.function(lambda input: net(input, training=False), input_signature=signature)
         tf2onnx.convert.from_function(function, input_signature=signature, opset=17, output_path=str(model))
         expected = net.predict(x, verbose=0)

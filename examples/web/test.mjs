@@ -27,6 +27,11 @@ const MODELS = [
   { name: "uint8", options: ["--input", "uint8"], tolerance: OWN_RESIZING },
   { name: "float", options: [], tolerance: OWN_RESIZING },
   { name: "float-crop-batch3", options: ["--batch", "3", ...CROP], tolerance: OWN_RESIZING },
+  ...["nearest", "box", "bilinear-no-antialias", "hamming", "lanczos"].map((filter) => ({
+    name: filter,
+    options: ["--interpolation", filter],
+    tolerance: OWN_RESIZING,
+  })),
 ];
 const FLAGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 

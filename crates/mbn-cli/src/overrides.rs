@@ -166,7 +166,7 @@ mod tests {
             assert!(parsed(line).is_err(), "{line}");
         }
         for line in [
-            "--size 8",
+            "--size 7",
             "--std 0",
             "--shorter 256",
             "--resize crop --shorter 100",

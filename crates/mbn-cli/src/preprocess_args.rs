@@ -136,11 +136,11 @@ mod tests {
         let channels = |text: &str| text.parse().ok();
         for wrong in [
             PreprocessArgs {
-                size: Some(8),
+                size: Some(7),
                 ..none
             },
             PreprocessArgs {
-                shorter: Some(8),
+                shorter: Some(7),
                 ..none
             },
             PreprocessArgs {

@@ -29,6 +29,7 @@ mod class_weights;
 mod dataset;
 mod decode;
 mod file_kind;
+mod grey;
 mod image_source;
 mod input_paths;
 mod loader;
@@ -57,6 +58,7 @@ pub use decode::{
     holding_memory, read_heif,
 };
 pub use file_kind::FIRST_BYTES;
+pub use grey::make_grey;
 pub use image_source::ImageSource;
 pub use input_paths::{CollectError, CollectErrorKind, Collected, Pictures, collect};
 pub use loader::{

@@ -25,6 +25,12 @@ pub trait Engine {
     /// What [`Engine::logits`] takes.
     fn pixel_type(&self) -> PixelType;
 
+    /// The network takes one channel, of which it is given the first: red, which is as grey as the others where the caller makes
+    /// pictures grey.
+    fn is_grey(&self) -> bool {
+        false
+    }
+
     /// Logits, row-major `[n, classes]`, of `n` images.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ pub enum EngineError {
     /// The input is not one of an image classifier.
     #[error(
         "it is no image classifier: its inputs are {inputs}, expected one of float32, float16 or uint8 \
-         [batch, 3, size, size] or [batch, size, size, 3]; its outputs are {outputs}"
+         [batch, 3, size, size] or [batch, size, size, 3], with 1 instead of 3 for grey; its outputs are {outputs}"
     )]
     Input {
         /// The inputs as ONNX Runtime describes them.

@@ -229,6 +229,19 @@ pub(crate) fn to_channels_first<T: Copy>(images: &[T], n: usize) -> Cow<'_, [T]>
     planes.into()
 }
 
+/// The first channel of `[n, 3, pixels]` or, with `channels_last`, of `[n, pixels, 3]`.
+pub(crate) fn red<T: Copy>(images: &[T], n: usize, channels_last: bool) -> Cow<'_, [T]> {
+    let pixels = images.len() / (3 * n);
+    match channels_last {
+        true => images.iter().step_by(3).copied().collect(),
+        false => images
+            .chunks_exact(3 * pixels)
+            .flat_map(|image| &image[..pixels])
+            .copied()
+            .collect(),
+    }
+}
+
 /// Has red and blue change places, in `[n, 3, pixels]` or, with `channels_last`, in `[n, pixels, 3]`.
 pub(crate) fn swap_red_and_blue<T>(images: &mut [T], n: usize, channels_last: bool) {
     let pixels = images.len() / (3 * n);
@@ -259,6 +272,9 @@ mod tests {
         assert_eq!(interleaved[..6], [0, 4, 8, 1, 5, 9]);
         assert_eq!(interleaved[12..15], [12, 16, 20]);
         assert_eq!(to_channels_first(&interleaved, 2), planar);
+        let first = [0, 1, 2, 3, 12, 13, 14, 15];
+        assert_eq!(red(&planar, 2, false), first.as_slice());
+        assert_eq!(red(&interleaved, 2, true), first.as_slice());
     }
 
     #[test]

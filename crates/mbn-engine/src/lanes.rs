@@ -28,6 +28,7 @@ struct Facts {
     description: String,
     classes: usize,
     pixel_type: PixelType,
+    is_grey: bool,
     features: Option<usize>,
 }
 
@@ -102,6 +103,11 @@ impl Lanes {
     /// What the engines take.
     pub fn pixel_type(&self) -> PixelType {
         self.facts.pixel_type
+    }
+
+    /// As [`Engine::is_grey`].
+    pub fn is_grey(&self) -> bool {
+        self.facts.is_grey
     }
 
     /// As [`Engine::features`].
@@ -197,6 +203,7 @@ fn run(build: Build, ready: &Sender<Result<Facts, EngineError>>, queue: &Receive
         description: engine.describe(),
         classes: engine.classes(),
         pixel_type: engine.pixel_type(),
+        is_grey: engine.is_grey(),
         features: engine.features(),
     }));
     for job in queue {

@@ -114,6 +114,7 @@ pub struct Pipeline {
     pixel_type: PixelType,
     normalizer: Normalizer,
     resize: Resizing,
+    is_grey: bool,
     chunk_len: usize,
     /// What is not decoded yet need not be.
     is_stopped: AtomicBool,
@@ -139,6 +140,7 @@ impl Pipeline {
             pixel_type,
             normalizer: Normalizer::new(&preprocess),
             resize,
+            is_grey: false,
             // Enough for each thread, however small the batch.
             chunk_len: batch * (2 * threads).div_ceil(batch),
             is_stopped: AtomicBool::new(false),
@@ -153,6 +155,15 @@ impl Pipeline {
     pub fn exactly(self) -> Self {
         Self {
             resize: resize_exactly,
+            ..self
+        }
+    }
+
+    /// The same with pictures that are made grey before they are resized.
+    #[must_use]
+    pub fn grey(self) -> Self {
+        Self {
+            is_grey: true,
             ..self
         }
     }

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use mbn_cli::{Hint, options_of};
 use mbn_engine::images::PixelType;
 use mbn_spec::text::joined;
-use mbn_spec::{PartialPreprocess, Preprocess, Preset};
+use mbn_spec::{PartialPreprocess, Preprocess, Preset, Resize};
 
 use crate::given::Given;
 use crate::model::Model;
@@ -17,6 +17,8 @@ use stated::Stated;
 
 /// What is assumed about a model of another tool that says nothing.
 const ASSUMED: Preset = Preset::Imagenet;
+/// The range that is assumed about one that takes grey pictures, of which it is given the whole.
+const ASSUMED_OF_GREY: Preset = Preset::Unit;
 
 /// Everything that is said about a model's preprocessing, before its input is known.
 pub struct Preprocessing {
@@ -84,7 +86,7 @@ impl Preprocessing {
         let shown = model.foreign().and_then(|foreign| Shown::of(foreign, said));
         let usual = match (model.foreign(), given.preset) {
             (_, Some(preset)) => preset.preprocess(),
-            (Some(_), None) => assumed(shown.as_ref()),
+            (Some(foreign), None) => assumed(shown.as_ref(), foreign.is_grey),
             (None, None) => Preprocess::default(),
         };
         Ok(Self {
@@ -135,16 +137,25 @@ impl Preprocessing {
     }
 
     /// The preprocessing for an input that may fix the size, and may take bytes, which the model normalises itself, or whole
-    /// pictures, which it resizes as well. Logs what was read and assumed about a model of another tool.
+    /// pictures, which it resizes as well. `is_grey`: it takes one channel. Logs what was read and assumed about a model of another
+    /// tool.
     ///
     /// # Errors
     /// The user gives what the input does not allow, or no picture can follow the result.
-    pub fn settle(&self, input_size: Option<usize>, pixel_type: PixelType) -> Result<Preprocess> {
+    pub fn settle(
+        &self,
+        input_size: Option<usize>,
+        pixel_type: PixelType,
+        is_grey: bool,
+    ) -> Result<Preprocess> {
         let parts = &self.given.parts;
         match pixel_type {
             PixelType::Float => {}
             PixelType::Uint8 => self.refuse_statistics()?,
             PixelType::Pictures => self.refuse_all()?,
+        }
+        if is_grey {
+            self.require_one_channel(pixel_type)?;
         }
         if let (Some(size), Some(input)) = (parts.size, input_size)
             && size != input
@@ -163,6 +174,26 @@ impl Preprocessing {
             self.log(&preprocess, input_size, takes_bytes);
         }
         Ok(preprocess)
+    }
+
+    /// Refuses what is said of red, green and blue about a model that takes grey.
+    fn require_one_channel(&self, pixel_type: PixelType) -> Result<()> {
+        if self.given.channels.is_some() {
+            bail!("`--channels` has no effect: the model's input takes one channel, grey");
+        }
+        let said = self.given.parts.stated().or(self.read);
+        let (mean, std) = (
+            said.mean.unwrap_or(self.usual.mean),
+            said.std.unwrap_or(self.usual.std),
+        );
+        let are_equal = |[red, green, blue]: [f32; 3]| red == green && green == blue;
+        if pixel_type != PixelType::Float || are_equal(mean) && are_equal(std) {
+            return Ok(());
+        }
+        Err(anyhow!(
+            "mean {mean:?} and std {std:?} are of red, green and blue, but the model's input takes one channel, grey"
+        ))
+        .hint(|| "`--mean` and `--std` take one number each; `--mean 0 --std 1` gives it channels from 0 to 1".to_owned())
     }
 
     /// Refuses what the user gives about a model that takes whole pictures.
@@ -277,8 +308,14 @@ impl Preprocessing {
 }
 
 /// What is assumed about a model of another tool, which may show the range of the channels that it takes.
-fn assumed(shown: Option<&Shown>) -> Preprocess {
-    let usual = ASSUMED.preprocess();
+fn assumed(shown: Option<&Shown>, is_grey: bool) -> Preprocess {
+    let usual = match is_grey {
+        true => Preprocess {
+            resize: Resize::Square,
+            ..ASSUMED_OF_GREY.preprocess()
+        },
+        false => ASSUMED.preprocess(),
+    };
     let Preprocess { mean, std, .. } = shown.map_or(usual, |shown| statistics_of(shown.range));
     Preprocess { mean, std, ..usual }
 }

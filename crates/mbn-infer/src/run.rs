@@ -219,8 +219,12 @@ fn pipeline(options: &Options, classifier: &Classifier) -> Pipeline {
         classifier.batch,
         classifier.threads,
     );
-    match classifier.resizes_exactly {
+    let pipeline = match classifier.resizes_exactly {
         true => pipeline.exactly(),
+        false => pipeline,
+    };
+    match classifier.lanes.is_grey() {
+        true => pipeline.grey(),
         false => pipeline,
     }
 }

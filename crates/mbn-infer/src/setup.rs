@@ -145,7 +145,10 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
         // candle stands in for the model, which would ignore these options too.
         false => model.pixel_type(),
     };
-    let preprocess = preprocessing.settle(loaded.input_size, pixel_type)?;
+    if loaded.lanes.is_grey() {
+        log::info!("the model takes one channel: pictures are made grey for it");
+    }
+    let preprocess = preprocessing.settle(loaded.input_size, pixel_type, loaded.lanes.is_grey())?;
     if let Some(given) = options.batch_size.filter(|_| has_runtime) {
         warn_of_batch(given, &model, pixel_type);
     }

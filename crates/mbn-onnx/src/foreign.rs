@@ -11,6 +11,7 @@ mod layout;
 mod live;
 mod normalisation;
 mod over_batch;
+mod picture_input;
 pub mod python;
 #[cfg(test)]
 mod test_models;
@@ -24,4 +25,5 @@ pub use heads::{Ending, Heads, Pooled, Reordered};
 pub use layout::Layout;
 pub use normalisation::{ChannelRange, Normalisation};
 pub use over_batch::{is_scaled_by_batch, node_over_batch};
+pub use picture_input::{ChannelAxis, PictureInput};
 pub use training::{Effect, TrainingMode};

@@ -114,8 +114,10 @@ pub struct Preprocess {
     pub std: [f32; 3],
 }
 
-/// The smallest height and width of a network's input.
-pub const SMALLEST_SIZE: usize = 32;
+/// The smallest height and width of a network's input: below it, nothing can be told apart.
+pub const SMALLEST_SIZE: usize = 8;
+/// The largest.
+const LARGEST_SIZE: usize = 4096;
 /// The longest shorter side that is accepted.
 const LONGEST_SHORTER: usize = 8192;
 /// The largest standard deviation that is accepted: well above 256/255, well below those of channels from 0 to 255.
@@ -127,7 +129,7 @@ const LARGEST_INPUT: f32 = 1e15;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PreprocessError {
     /// The size is outside the range that the network accepts.
-    #[error("preprocessing size {0} is outside 32 to 4096")]
+    #[error("preprocessing size {0} is outside {SMALLEST_SIZE} to {LARGEST_SIZE}")]
     Size(usize),
     /// The shorter side is smaller than the crop, or longer than any picture.
     #[error(
@@ -237,7 +239,7 @@ impl Preprocess {
     /// # Errors
     /// [`PreprocessError`] for the first value out of range.
     pub fn validate(&self) -> Result<(), PreprocessError> {
-        if !(SMALLEST_SIZE..=4096).contains(&self.size) {
+        if !(SMALLEST_SIZE..=LARGEST_SIZE).contains(&self.size) {
             return Err(PreprocessError::Size(self.size));
         }
         if let Some(shorter) = self.shorter

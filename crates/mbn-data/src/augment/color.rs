@@ -3,6 +3,8 @@
 
 use image::RgbImage;
 
+use crate::grey::luminance;
+
 /// The new value for each byte of each channel.
 type Tables = [[u8; 256]; 3];
 
@@ -88,11 +90,6 @@ pub(super) fn equalize(image: &mut RgbImage) {
         })
     });
     replace(image, &tables);
-}
-
-/// Luminance with Pillow's ITU-R 601 weights in 16-bit fixed point.
-fn luminance([r, g, b]: [u8; 3]) -> u8 {
-    ((u32::from(r) * 19_595 + u32::from(g) * 38_470 + u32::from(b) * 7_471 + 0x8000) >> 16) as u8
 }
 
 /// Interpolates from `base` (factor 0) to `value` (factor 1) and extrapolates beyond.

@@ -216,6 +216,10 @@ impl Engine for OrtEngine {
         self.input.pixel_type()
     }
 
+    fn is_grey(&self) -> bool {
+        self.input.is_grey
+    }
+
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         self.outputs(images, n, None)
     }

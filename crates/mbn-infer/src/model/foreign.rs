@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use mbn_files::or_current;
-use mbn_onnx::foreign::Normalisation;
 use mbn_onnx::foreign::image::ImageMetadata;
 use mbn_onnx::foreign::ultralytics::Ultralytics;
+use mbn_onnx::foreign::{Normalisation, PictureInput};
 use mbn_spec::ModelMetadata;
 
 /// What is known about a model that another tool wrote.
@@ -19,6 +19,8 @@ pub struct Foreign {
     pub normalisation: Option<Normalisation>,
     /// What ONNX's own metadata says about its pictures.
     pub image: ImageMetadata,
+    /// It takes one channel, grey.
+    pub is_grey: bool,
 }
 
 impl Foreign {
@@ -55,6 +57,7 @@ impl Foreign {
             folders: folders.map(|folder| or_current(folder).to_owned()).collect(),
             normalisation: Normalisation::of_model(model),
             image,
+            is_grey: PictureInput::of_model(model).is_some_and(|input| input.is_grey),
         }
     }
 }

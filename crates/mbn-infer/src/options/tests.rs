@@ -81,7 +81,7 @@ fn contradictions_are_refused() {
         "--resize square --shorter 300 a.png",
         "--preprocess keras --shorter 300 a.png",
         "--size 224 --shorter 200 a.png",
-        "--size 8 a.png",
+        "--size 7 a.png",
         "--device cuda --cudnn-search default a.png",
     ] {
         assert!(parse(arguments).is_err(), "{arguments}");

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use image::RgbImage;
-use mbn_data::{DecodeErrorKind, decode_bytes_with, decode_file_with, holding_memory, thumbnail};
+use mbn_data::{DecodeErrorKind, decode_bytes_with, decode_file_with, holding_memory, make_grey, thumbnail};
 use mbn_engine::images::{Picture, PixelBuffer};
 use rayon::prelude::*;
 
@@ -71,7 +71,10 @@ impl Pipeline {
     ) -> Vec<Outcome> {
         let len = self.image_len();
         let decode = |(input, slot): (_, &mut _)| {
-            self.decode(input, |image| {
+            self.decode(input, |mut image| {
+                if self.is_grey {
+                    make_grey(&mut image);
+                }
                 let resized = (self.resize)(&image, &self.preprocess).map_err(|error| describe(&error))?;
                 write(&resized, slot);
                 Ok(())

@@ -60,7 +60,7 @@ impl Shown {
 /// It does, and the user does not say how to make pictures for it.
 pub(super) fn require(foreign: &Foreign, name: &str, said: Said) -> Result<()> {
     for unusual in &foreign.image.unusual {
-        require_usual(unusual, name, said)?;
+        require_usual(unusual, name, said, foreign.is_grey)?;
     }
     let Some(nodes) = foreign.normalisation else {
         return Ok(());
@@ -75,7 +75,7 @@ pub(super) fn require(foreign: &Foreign, name: &str, said: Said) -> Result<()> {
 }
 
 /// Refuses what no option does, unless the user says how pictures are made.
-fn require_usual(unusual: &Unusual, name: &str, said: Said) -> Result<()> {
+fn require_usual(unusual: &Unusual, name: &str, said: Said, is_grey: bool) -> Result<()> {
     let refused = |entry: &Entry, problem: &str, advice: String| {
         Err(anyhow!(
             "{name} takes pictures that cannot be made: its metadata {entry}, {problem}"
@@ -86,8 +86,9 @@ fn require_usual(unusual: &Unusual, name: &str, said: Said) -> Result<()> {
     match (unusual, said) {
         // The channels are turned for it.
         (Unusual::BlueFirst(_), _) => Ok(()),
+        (Unusual::Gray(_), _) if is_grey => Ok(()),
         (_, Said::Preset) | (Unusual::Narrow(_), Said::Statistics) => Ok(()),
-        (Unusual::Gray(entry), _) => refused(entry, "one channel, expected `Rgb8`", preset),
+        (Unusual::Gray(entry), _) => refused(entry, "one channel, but its input has three", preset),
         (Unusual::Linear(entry), _) => {
             refused(entry, "channels in proportion to light, expected `SRGB`", preset)
         }

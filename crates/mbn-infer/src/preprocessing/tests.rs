@@ -48,7 +48,9 @@ fn options_go_before_what_is_read_and_that_before_assumptions() {
         interpolation: Some(Interpolation::Bicubic),
         ..PreprocessArgs::default()
     });
-    let found = preprocessing(given, read).settle(None, PixelType::Float).unwrap();
+    let found = preprocessing(given, read)
+        .settle(None, PixelType::Float, false)
+        .unwrap();
     assert_eq!(
         (found.size, found.shorter_side(), found.resize),
         (192, 216, Resize::Crop)
@@ -59,7 +61,9 @@ fn options_go_before_what_is_read_and_that_before_assumptions() {
         size: Some(96),
         ..PreprocessArgs::default()
     });
-    let found = preprocessing(given, read).settle(None, PixelType::Float).unwrap();
+    let found = preprocessing(given, read)
+        .settle(None, PixelType::Float, false)
+        .unwrap();
     assert_eq!((found.size, found.shorter_side()), (96, 108));
 }
 
@@ -71,7 +75,7 @@ fn the_input_decides_about_the_size() {
         ..NONE
     };
     let plain = preprocessing(Given::default(), read);
-    let found = plain.settle(Some(128), PixelType::Float).unwrap();
+    let found = plain.settle(Some(128), PixelType::Float, false).unwrap();
     assert_eq!((found.size, found.shorter_side()), (128, 128));
     assert_eq!(plain.size(), 224);
     let given = parts(PreprocessArgs {
@@ -80,12 +84,15 @@ fn the_input_decides_about_the_size() {
     });
     let sized = preprocessing(given, read);
     assert_eq!(sized.size(), 160);
-    let error = sized.settle(Some(224), PixelType::Float).unwrap_err().to_string();
+    let error = sized
+        .settle(Some(224), PixelType::Float, false)
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("`--size 160`") && error.contains("224 x 224"),
         "{error}"
     );
-    assert_eq!(sized.settle(None, PixelType::Float).unwrap().size, 160);
+    assert_eq!(sized.settle(None, PixelType::Float, false).unwrap().size, 160);
 }
 
 /// What a model of bytes says about itself.
@@ -108,12 +115,12 @@ fn bytes_are_not_normalised() {
         mean: Some("0.5".parse().unwrap()),
         ..PreprocessArgs::default()
     });
-    let error = preprocessing(given, NONE).settle(None, PixelType::Uint8);
+    let error = preprocessing(given, NONE).settle(None, PixelType::Uint8, false);
     let error = error.unwrap_err().to_string();
     assert!(error.starts_with("`--mean` has no effect"), "{error}");
     assert!(
         preprocessing(Given::default(), NONE)
-            .settle(None, PixelType::Uint8)
+            .settle(None, PixelType::Uint8, false)
             .is_ok()
     );
 }
@@ -125,7 +132,7 @@ fn a_presets_statistics_are_refused_unless_they_are_the_models_own() {
             preset: Some(preset),
             ..Given::default()
         };
-        let takes = |preprocessing: Preprocessing| preprocessing.settle(None, PixelType::Uint8);
+        let takes = |preprocessing: Preprocessing| preprocessing.settle(None, PixelType::Uint8, false);
         let is_bytes = preset == Preset::Bytes;
         let is_imagenet = matches!(preset, Preset::Imagenet | Preset::Timm);
         assert_eq!(takes(preprocessing(given, NONE)).is_ok(), is_bytes, "{preset}");
@@ -149,7 +156,7 @@ fn a_presets_statistics_are_refused_unless_they_are_the_models_own() {
         preset: Some(Preset::Keras),
         ..Given::default()
     };
-    let error = preprocessing(given, NONE).settle(None, PixelType::Uint8);
+    let error = preprocessing(given, NONE).settle(None, PixelType::Uint8, false);
     let error = error.unwrap_err();
     let hint = &error.downcast_ref::<mbn_cli::Hinted>().unwrap().hint;
     let options = "`--preprocess bytes --resize square --interpolation bilinear`";
@@ -183,13 +190,13 @@ fn a_model_of_whole_pictures_takes_no_option() {
             parts,
             channels: None,
         })
-        .settle(None, PixelType::Pictures);
+        .settle(None, PixelType::Pictures, false);
         let error = error.unwrap_err().to_string();
         assert!(error.starts_with(&format!("{named} no effect")), "{error}");
     }
     assert!(
         stating(Given::default())
-            .settle(None, PixelType::Pictures)
+            .settle(None, PixelType::Pictures, false)
             .is_ok()
     );
 }
@@ -205,7 +212,7 @@ fn parts_go_before_the_preset() {
         channels: None,
     };
     let found = preprocessing(given, NONE)
-        .settle(Some(160), PixelType::Float)
+        .settle(Some(160), PixelType::Float, false)
         .unwrap();
     assert_eq!((found.size, found.shorter_side()), (160, 160));
     assert_eq!((found.mean, found.std), ([0.5; 3], [1.0; 3]));

@@ -3,6 +3,7 @@
 
 mod alone;
 mod beside;
+mod grey;
 mod heads;
 mod inputs;
 pub mod model;

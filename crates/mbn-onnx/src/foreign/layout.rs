@@ -11,9 +11,9 @@ const MAX_STEPS: usize = 256;
 /// The order of a picture's dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// `[batch, 3, height, width]`
+    /// `[batch, 3, height, width]`, or 1 instead of 3.
     ChannelsFirst,
-    /// `[batch, height, width, 3]`
+    /// `[batch, height, width, 3]`, or 1 instead of 3.
     ChannelsLast,
 }
 

@@ -9,7 +9,7 @@ use channels::{Channels, Done};
 use steps::Layers;
 use walk::Walk;
 
-use super::Layout;
+use super::{Layout, PictureInput};
 use crate::proto::ValueInfoProto;
 use crate::{Dim, Model, TensorType};
 
@@ -45,19 +45,21 @@ impl Normalisation {
     pub fn of_model(model: &Model) -> Option<Self> {
         let graph = model.graph()?;
         let input = graph.given_inputs().next()?;
-        let start = Channels::of_input(axis(input, Layout::of_model(model)));
-        let after = |layers| Self::shown_by(&Walk::new(graph, input.name(), start.clone(), layers));
+        let is_grey = PictureInput::of_model(model).is_some_and(|input| input.is_grey);
+        let count = if is_grey { 1 } else { 3 };
+        let start = Channels::of_input(count, axis(input, count, Layout::of_model(model)));
+        let after = |layers| Self::shown_by(&Walk::new(graph, input.name(), start.clone(), layers), is_grey);
         // What looks like a layer of the network counts if it is surely none; else the nodes before it do.
         after(Layers::Followed).or_else(|| after(Layers::Left))
     }
 
-    fn shown_by(walk: &Walk<'_>) -> Option<Self> {
+    fn shown_by(walk: &Walk<'_>, is_grey: bool) -> Option<Self> {
         let end = walk.end()?;
         let done = end.done()?;
         let is_symmetric = walk.states().filter_map(Channels::done).any(is_from_symmetric);
         let range = match range_of(&done) {
             _ if is_symmetric => ChannelRange::Symmetric,
-            Some(range) if end.has_layer && !is_surely_set(&done, range) => return None,
+            Some(range) if end.has_layer && !is_surely_set(&done, range, is_grey) => return None,
             Some(range) => range,
             None => end.cut_to?,
         };
@@ -68,12 +70,12 @@ impl Normalisation {
     }
 }
 
-/// The dimension of an input that has the channels.
-fn axis(input: &ValueInfoProto, layout: Option<Layout>) -> Option<usize> {
+/// The dimension of an input that has the channels, of which there are `count`.
+fn axis(input: &ValueInfoProto, count: usize, layout: Option<Layout>) -> Option<usize> {
     let shape = TensorType::stated(input).ok().map(|ty| ty.shape);
     let stated = shape.and_then(|shape| match shape.as_slice() {
-        [_, Dim::Fixed(3), ..] => Some(1),
-        [_, _, _, Dim::Fixed(3)] => Some(3),
+        [_, Dim::Fixed(channels), ..] if *channels == count => Some(1),
+        [_, _, _, Dim::Fixed(channels)] if *channels == count => Some(3),
         _ => None,
     });
     stated.or(layout.map(|layout| match layout {
@@ -122,13 +124,13 @@ fn range(scale: f64, offset: f64) -> Option<ChannelRange> {
 }
 
 /// Whether what a layer does was set by hand: training leaves no three equal factors, and data that are normalised before do not
-/// have the mean and the spread of pictures.
-fn is_surely_set(done: &Done, range: ChannelRange) -> bool {
+/// have the mean and the spread of pictures. Of one factor for grey, only the latter tells.
+fn is_surely_set(done: &Done, range: ChannelRange, is_grey: bool) -> bool {
     let are_equal = |[first, second, third]: [f64; 3]| {
         let is_near = |value: f64| (value - first).abs() <= ROUNDING * first.abs();
         is_near(second) && is_near(third)
     };
-    if are_equal(done.scale) && are_equal(done.offset) {
+    if !is_grey && are_equal(done.scale) && are_equal(done.offset) {
         return true;
     }
     (0..3).all(|c| {

@@ -152,8 +152,8 @@ fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess
         interpolation: config
             .interpolation("interpolation")?
             .or(Some(Interpolation::Bicubic)),
-        mean: config.channels("mean")?.or(Some(imagenet.mean)),
-        std: config.channels("std")?.or(Some(imagenet.std)),
+        mean: config.channels_or_one("mean")?.or(Some(imagenet.mean)),
+        std: config.channels_or_one("std")?.or(Some(imagenet.std)),
     })
 }
 
@@ -161,10 +161,10 @@ fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess
 fn input_size(config: &Object) -> Result<Option<usize>, BesideError> {
     match config.whole_numbers("input_size")?.as_deref() {
         None => Ok(None),
-        Some([3, height, width]) if height == width => {
+        Some([1 | 3, height, width]) if height == width => {
             Ok(Some(usize::try_from(*height).unwrap_or(usize::MAX)))
         }
-        Some(_) => Err(config.wrong("input_size", "[3, size, size]")),
+        Some(_) => Err(config.wrong("input_size", "[3, size, size], or 1 instead of 3 for grey")),
     }
 }
 

@@ -42,7 +42,7 @@ impl FixedBatch {
         let (locked, on_device) = (page_locked(session, provider), on_device(session, provider)?);
         let page_locked = locked.is_some();
         let on_host = locked.unwrap_or_default();
-        let device_input = DynTensor::new(&on_device, image_type, image_shape)?;
+        let device_input = DynTensor::new(&on_device, image_type, image_shape.clone())?;
         let mut device_output = DynTensor::new(&on_device, logits_type, logits_shape.clone())?;
         let mut binding = session.create_binding()?;
         binding.bind_input(input.name.as_str(), &device_input)?;

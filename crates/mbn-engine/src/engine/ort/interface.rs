@@ -3,19 +3,21 @@
 use std::borrow::Cow;
 
 use half::f16;
-use mbn_onnx::foreign::Layout;
+use mbn_onnx::foreign::{ChannelAxis, Layout, PictureInput};
 use ort::value::{DynValueTypeMarker, Outlet, TensorElementType, TensorRef, ValueRef};
 
 use crate::error::EngineError;
-use crate::images::{PixelType, Pixels, swap_red_and_blue, to_channels_first, to_channels_last};
+use crate::images::{PixelType, Pixels, red, swap_red_and_blue, to_channels_first, to_channels_last};
 
 /// The input of an image classifier.
 #[derive(Clone, Debug)]
 pub(super) struct Input {
     pub name: String,
     pub element: Element,
-    /// `[batch, size, size, 3]` instead of `[batch, 3, size, size]`.
-    pub channels_last: bool,
+    /// Where the channels lie; its shape or the graph shows it.
+    pub channels: ChannelAxis,
+    /// Its pictures have one channel, grey.
+    pub is_grey: bool,
     /// The channels are blue, green and red.
     pub blue_first: bool,
     /// Height and width are any: the network resizes whole pictures.
@@ -63,7 +65,7 @@ impl Element {
 
 impl Arranged<'_> {
     /// The values as a tensor of this shape.
-    pub(super) fn tensor(&self, shape: [usize; 4]) -> ort::Result<ValueRef<'_, DynValueTypeMarker>> {
+    pub(super) fn tensor(&self, shape: Vec<usize>) -> ort::Result<ValueRef<'_, DynValueTypeMarker>> {
         match self {
             Self::Float(values) => TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn),
             Self::Half(values) => TensorRef::from_array_view((shape, &values[..])).map(TensorRef::into_dyn),
@@ -80,25 +82,26 @@ impl Input {
             return None;
         };
         let element = Element::of(input)?;
-        let [batch, a, b, c] = **input.dtype().tensor_shape()? else {
-            return None;
-        };
-        let channels_last = match shown_layout([a, b, c].map(known))? {
-            Shown::Layout(layout) => layout,
-            Shown::Neither => layout.unwrap_or(Layout::ChannelsFirst),
-        } == Layout::ChannelsLast;
-        let (height, width) = if channels_last { (a, b) } else { (b, c) };
-        if known(height).zip(known(width)).is_some_and(|(h, w)| h != w) {
-            return None;
-        }
-        let size = known(height).or(known(width));
+        let dims: Vec<_> = input
+            .dtype()
+            .tensor_shape()?
+            .iter()
+            .map(|dim| known(*dim))
+            .collect();
+        let PictureInput {
+            is_grey,
+            channels,
+            size,
+        } = PictureInput::of(&dims)?.laid_out(layout);
+        let takes_pictures = element == Element::Uint8 && channels == LAST && !is_grey && size.is_none();
         Some(Self {
             name: input.name().to_owned(),
             element,
-            channels_last,
+            channels,
+            is_grey,
             blue_first: false,
-            resizes: resizes && element == Element::Uint8 && channels_last && size.is_none(),
-            batch: known(batch),
+            resizes: resizes && takes_pictures,
+            batch: *dims.first()?,
             size,
         })
     }
@@ -129,22 +132,26 @@ impl Input {
         Ok(len / n)
     }
 
-    pub(super) fn shape(&self, len: usize, n: usize) -> [usize; 4] {
-        let side = side(len, n);
-        if self.channels_last {
-            [n, side, side, 3]
-        } else {
-            [n, 3, side, side]
+    /// Shape of the tensor for `n` images that have `len` values as [`Pixels`].
+    pub(super) fn shape(&self, len: usize, n: usize) -> Vec<usize> {
+        let (side, channels) = (side(len, n), if self.is_grey { 1 } else { 3 });
+        match self.channels {
+            LAST => vec![n, side, side, channels],
+            ChannelAxis::Missing => vec![n, side, side],
+            ChannelAxis::Of(_) | ChannelAxis::Unknown => vec![n, channels, side, side],
         }
     }
 
-    /// The pixels in the layout, and with the channels in the order, that the file takes.
+    /// The pixels in the layout, and with the channels in the order, that the file takes. Of grey pictures, whose channels are
+    /// equal, it takes the first.
     ///
     /// # Errors
     /// [`EngineError::PixelType`].
     pub(super) fn arrange<'a>(&self, images: Pixels<'a>, n: usize) -> Result<Arranged<'a>, EngineError> {
+        let is_last = self.channels == LAST;
         let floats = |values| {
-            let laid_out = match self.channels_last {
+            let laid_out = match is_last {
+                _ if self.is_grey => return red(values, n, false),
                 true => to_channels_last(values, n),
                 false => Cow::from(values),
             };
@@ -159,7 +166,8 @@ impl Input {
                 ))
             }
             (Element::Uint8, Pixels::Uint8(values)) if !self.resizes => {
-                let laid_out = match self.channels_last {
+                let laid_out = match is_last {
+                    _ if self.is_grey => return Ok(Arranged::Uint8(red(values, n, true))),
                     true => values.into(),
                     false => to_channels_first(values, n),
                 };
@@ -178,36 +186,16 @@ impl Input {
             return pixels;
         }
         let mut pixels = pixels.into_owned();
-        swap_red_and_blue(&mut pixels, n, self.channels_last);
+        swap_red_and_blue(&mut pixels, n, self.channels == LAST);
         pixels.into()
     }
 }
 
+const LAST: ChannelAxis = ChannelAxis::Of(Layout::ChannelsLast);
+
 /// The size of a dimension, if the file fixes it.
 pub(super) fn known(dim: i64) -> Option<usize> {
     usize::try_from(dim).ok().filter(|dim| *dim > 0)
-}
-
-/// What the dimensions after the batch show of the layout.
-enum Shown {
-    Layout(Layout),
-    Neither,
-}
-
-/// Three channels come first or last; `None` if they can be neither.
-fn shown_layout([a, b, c]: [Option<usize>; 3]) -> Option<Shown> {
-    const CHANNELS: Option<usize> = Some(3);
-    let (first, last) = (a == CHANNELS, c == CHANNELS);
-    match (a, b, c) {
-        _ if first && !last => Some(Shown::Layout(Layout::ChannelsFirst)),
-        _ if last && !first => Some(Shown::Layout(Layout::ChannelsLast)),
-        _ if first && last => Some(Shown::Neither),
-        // The channels are the dimension without a size.
-        (None, _, Some(_)) => Some(Shown::Layout(Layout::ChannelsFirst)),
-        (Some(_), _, None) => Some(Shown::Layout(Layout::ChannelsLast)),
-        (None, _, None) => Some(Shown::Neither),
-        (Some(_), _, Some(_)) => None,
-    }
 }
 
 /// Height of `n` square pictures of three channels that have `len` values in all.

@@ -78,7 +78,7 @@ impl OrtEngine {
                 // A file with a fixed batch takes no other number: black pictures fill it up.
                 bytes.resize(n * 3 * height * width, 0);
                 let arranged = Arranged::Uint8(bytes.into());
-                let found = self.run_shaped([n, height, width, 3], &arranged, features.as_deref_mut())?;
+                let found = self.run_shaped(vec![n, height, width, 3], &arranged, features.as_deref_mut())?;
                 logits.extend_from_slice(&found[..part.len() * self.output.classes]);
                 done += part.len();
                 self.cut(features.as_deref_mut(), done);
@@ -97,7 +97,7 @@ impl OrtEngine {
     /// Runs once. `features` gets those of all images, if they are wanted.
     fn run_shaped(
         &mut self,
-        shape: [usize; 4],
+        shape: Vec<usize>,
         arranged: &Arranged<'_>,
         features: Option<&mut Vec<f32>>,
     ) -> Result<Vec<f32>, EngineError> {

@@ -78,6 +78,34 @@ impl Build {
         }
     }
 
+    /// A model of one channel whose output `scores` is the mean of what these operators by a constant make of it, times each of
+    /// [`OF_GREY`]. The shape is of any layout.
+    pub fn grey(element: DataType, shape: &[Dim], steps: &[(&str, f32)]) -> Self {
+        let mut graph = GraphBuilder::new("foreign");
+        graph.input("pictures", &TensorType::new(element, shape.to_vec()));
+        let to_float = ("to", Attribute::Int(DataType::Float as i64));
+        graph.node("Cast", "float", ["pictures"], "floats", [to_float]);
+        let mut values = "floats".to_owned();
+        for (i, (op, value)) in steps.iter().enumerate() {
+            let (constant, to) = (format!("constant{i}"), format!("values{i}"));
+            graph.initializer(&constant, &[], &[*value], Precision::Fp32);
+            graph.node(op, &to, [values.as_str(), constant.as_str()], &to, []);
+            values = to;
+        }
+        graph.node("Flatten", "flatten", [values.as_str()], "flat", []);
+        let axes = ("axes", Attribute::Ints(vec![1]));
+        graph.node("ReduceMean", "mean", ["flat"], "mean", [axes]);
+        graph.initializer("weight", &[1, OF_GREY.len()], &OF_GREY, Precision::Fp32);
+        graph.node("MatMul", "scores", ["mean", "weight"], "scores", []);
+        let mut build = Self {
+            graph,
+            metadata: Vec::new(),
+            batch: shape[0].clone(),
+        };
+        build.output("scores", OF_GREY.len());
+        build
+    }
+
     /// A float32 model of 32 pixels whose output `scores` is the result of `op` on the means times `matrix`.
     pub fn ending_in(op: &str, matrix: &[f32]) -> Self {
         let mut build = Self::new(DataType::Float, first(32));
@@ -195,6 +223,9 @@ fn integers(name: &str, values: Vec<i64>) -> TensorProto {
         ..TensorProto::default()
     }
 }
+
+/// What a grey model makes of a mean.
+pub const OF_GREY: [f32; 3] = [1.0, -1.0, 0.5];
 
 /// Leaves the means as they are.
 pub const IDENTITY: [f32; 9] = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];

@@ -277,7 +277,10 @@ fn pictures_that_no_option_makes_are_refused_by_name() {
         (
             FORMAT,
             "GRAY8",
-            &["one channel, expected `Rgb8`", "hint: `--preprocess PRESET`"][..],
+            &[
+                "one channel, but its input has three",
+                "hint: `--preprocess PRESET`",
+            ][..],
         ),
         (
             GAMMA,

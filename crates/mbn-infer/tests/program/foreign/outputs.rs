@@ -243,8 +243,8 @@ fn what_is_no_classifier_is_refused_with_its_inputs_and_outputs() {
     picture(&folder, "a.png", COLOUR);
     let mut segmenter = Build::new(DataType::Float, first(32));
     segmenter.output_of("planes", DataType::Float, &[3, 32, 32]);
-    let mut gray = Build::new(DataType::Float, [symbol("n"), 1.into(), 28.into(), 28.into()]);
-    gray.output("means", 1);
+    let mut two = Build::new(DataType::Float, [symbol("n"), 2.into(), 28.into(), 28.into()]);
+    two.output("means", 2);
     let mut oblong = Build::new(DataType::Float, [symbol("n"), 3.into(), 32.into(), 64.into()]);
     oblong.output("means", 3);
     let mut masked = Build::of_size(32);
@@ -256,7 +256,7 @@ fn what_is_no_classifier_is_refused_with_its_inputs_and_outputs() {
     let detector = detector.saying(&[("task", "detect"), ("imgsz", "[32, 32]"), ("names", "{0: 'a'}")]);
     for (build, parts) in [
         (segmenter, &["`planes`", "[batch, classes]"][..]),
-        (gray, &["[batch, 3, size, size]"]),
+        (two, &["[batch, 3, size, size]"]),
         (oblong, &["[batch, 3, size, size]"]),
         (masked, &["`mask`", "[batch, 3, size, size]"]),
         (detector, &["task `detect`", "expected `classify`", "`planes`"]),

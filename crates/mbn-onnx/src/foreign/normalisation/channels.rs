@@ -29,6 +29,8 @@ pub(super) enum Place {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Channels {
     channels: Vec<Channel>,
+    /// Channels of the input: three, or one that is grey.
+    of_input: usize,
     pub(super) place: Place,
     /// An operator that may be a layer of the network has been passed.
     pub(super) has_layer: bool,
@@ -51,15 +53,16 @@ impl Done {
 }
 
 impl Channels {
-    /// The input itself.
-    pub(super) fn of_input(axis: Option<usize>) -> Self {
+    /// The input itself, of one channel or of three.
+    pub(super) fn of_input(count: usize, axis: Option<usize>) -> Self {
         let channel = |from| Channel {
             from,
             scale: 1.0,
             offset: 0.0,
         };
         Self {
-            channels: (0..3).map(channel).collect(),
+            channels: (0..count).map(channel).collect(),
+            of_input: count,
             place: axis.map_or(Place::Unknown, Place::Axis),
             has_layer: false,
             cut_to: None,
@@ -151,15 +154,19 @@ impl Channels {
         let channels: Vec<_> = parts.iter().flat_map(|part| &part.channels).copied().collect();
         (channels.len() <= 3).then(|| Self {
             channels,
+            of_input: first.of_input,
             place: first.place,
             has_layer: parts.iter().any(|part| part.has_layer),
             cut_to: first.cut_to,
         })
     }
 
-    /// What is done to the channels of the input, if the value has each of them.
+    /// What is done to the channels of the input, if the value has each of them. One channel stands for three alike.
     pub(super) fn done(&self) -> Option<Done> {
-        let of = |from: usize| self.channels.iter().find(|channel| channel.from == from);
+        let of = |channel: usize| {
+            let from = channel.min(self.of_input.saturating_sub(1));
+            self.channels.iter().find(|channel| channel.from == from)
+        };
         let [red, green, blue] = [of(0)?, of(1)?, of(2)?];
         Some(Done {
             scale: [red.scale, green.scale, blue.scale],

@@ -6,7 +6,11 @@ fn input(element: Element, channels_last: bool) -> Input {
     Input {
         name: "input".into(),
         element,
-        channels_last,
+        channels: ChannelAxis::Of(match channels_last {
+            true => Layout::ChannelsLast,
+            false => Layout::ChannelsFirst,
+        }),
+        is_grey: false,
         blue_first: false,
         resizes: false,
         batch: None,
@@ -75,26 +79,28 @@ fn blue_comes_first_where_the_input_takes_it_so() {
 }
 
 #[test]
-fn three_channels_show_the_layout() {
-    let layout = |dims: [i64; 3]| match shown_layout(dims.map(known)) {
-        None => "no picture",
-        Some(Shown::Neither) => "neither",
-        Some(Shown::Layout(Layout::ChannelsFirst)) => "first",
-        Some(Shown::Layout(Layout::ChannelsLast)) => "last",
-    };
-    for (dims, expected) in [
-        ([3, 224, 224], "first"),
-        ([3, -1, -1], "first"),
-        ([224, 224, 3], "last"),
-        ([-1, -1, 3], "last"),
-        ([-1, 224, 224], "first"),
-        ([224, 224, -1], "last"),
-        ([-1, -1, -1], "neither"),
-        ([3, 3, 3], "neither"),
-        ([1, 28, 28], "no picture"),
-        ([28, 28, 1], "no picture"),
+fn a_grey_input_takes_one_channel() {
+    let values: Vec<u8> = (0..24).collect();
+    let floats: Vec<f32> = values.iter().map(|&value| value.into()).collect();
+    for (channels, shape) in [
+        (ChannelAxis::Of(Layout::ChannelsFirst), &[2, 1, 2, 2][..]),
+        (LAST, &[2, 2, 2, 1]),
+        (ChannelAxis::Missing, &[2, 2, 2]),
     ] {
-        assert_eq!(layout(dims), expected, "{dims:?}");
+        let grey = |element| Input {
+            channels,
+            is_grey: true,
+            ..input(element, false)
+        };
+        let Ok(Arranged::Uint8(bytes)) = grey(Element::Uint8).arrange(Pixels::Uint8(&values), 2) else {
+            panic!("these are no bytes");
+        };
+        assert_eq!(*bytes, [0, 3, 6, 9, 12, 15, 18, 21]);
+        let Ok(Arranged::Float(found)) = grey(Element::Float32).arrange(Pixels::Float(&floats), 2) else {
+            panic!("these are no floats");
+        };
+        assert_eq!(*found, [0.0, 1.0, 2.0, 3.0, 12.0, 13.0, 14.0, 15.0]);
+        assert_eq!(grey(Element::Float32).shape(24, 2), shape);
     }
 }
 
