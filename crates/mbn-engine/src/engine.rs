@@ -27,9 +27,7 @@ pub trait Engine {
 
     /// The network takes one channel, of which it is given the first: red, which is as grey as the others where the caller makes
     /// pictures grey.
-    fn is_grey(&self) -> bool {
-        false
-    }
+    fn is_grey(&self) -> bool;
 
     /// Logits, row-major `[n, classes]`, of `n` images.
     ///

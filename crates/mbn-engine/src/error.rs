@@ -1,8 +1,8 @@
 //! Why a network cannot be run.
 
 use mbn_onnx::foreign::Reordered;
-use mbn_spec::MetadataError;
 use mbn_spec::text::counted;
+use mbn_spec::{LARGEST_SIZE, MetadataError};
 
 use crate::cuda::CudaError;
 use crate::images::{MAX_BATCH, PixelType};
@@ -78,6 +78,12 @@ pub enum EngineError {
     Batch {
         /// The number in the file.
         batch: usize,
+    },
+    /// The input takes larger images than any preprocessing makes.
+    #[error("its input is fixed to {side} x {side} pixels, at most {LARGEST_SIZE} a side can be given")]
+    Side {
+        /// The side in the file.
+        side: usize,
     },
     /// A recorded CUDA graph refers to buffers of one size, and a batch needs another.
     #[error(

@@ -83,14 +83,15 @@ impl LayerSet {
         let known = architecture.layer_names();
         let mut set = Self::NONE;
         for name in names {
-            let before = set;
+            let mut is_known = false;
             for (layer, known) in known.iter().enumerate() {
                 let block = known.rsplit_once('.').map(|(block, _)| block);
                 if known == name || block == Some(name) {
                     set = set.with(layer);
+                    is_known = true;
                 }
             }
-            if set == before && !known.iter().any(|known| known == name) {
+            if !is_known {
                 return Err(LayerNameError(name.to_owned()));
             }
         }
@@ -140,6 +141,16 @@ mod tests {
             ["stem", "blocks.3.depthwise", "blocks.3.pointwise", "fc"]
         );
         assert_eq!(set.iter().collect::<LayerSet>(), set);
+        let again = [
+            "blocks.3.depthwise",
+            "blocks.3.pointwise",
+            "blocks.3",
+            "blocks.3",
+            "fc",
+            "stem",
+            "fc",
+        ];
+        assert_eq!(LayerSet::from_names(&architecture, again), Ok(set));
         assert_eq!(set.len(), 4);
         assert!(!set.without(27).contains(27) && LayerSet::NONE.is_empty());
         // Not a prefix of a name, and not the start of a block's number.

@@ -29,9 +29,10 @@ pub use names::{Channels, ParseNameError};
 pub use preprocess::partial::PartialPreprocess;
 pub use preprocess::preset::Preset;
 pub use preprocess::{
-    Centre, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocess, PreprocessError, Resize, SMALLEST_SIZE,
+    Centre, IMAGENET_MEAN, IMAGENET_STD, Interpolation, LARGEST_SIZE, Preprocess, PreprocessError, Resize,
+    SMALLEST_SIZE,
 };
 pub use quantization::{LARGEST_WEIGHT, Quantization, WEIGHT_BITS};
 pub use summary::{LayerSummary, Summary};
 pub use tensor::{NormTensor, TensorKind, TensorRole, TensorSpec};
-pub use variant::{Activation, Stride2Padding, Variant};
+pub use variant::{Activation, Stride2Padding, Variant, VariantError};

@@ -165,7 +165,13 @@ impl Metadata {
                     .map_err(|error| value_error("preprocess", error))?;
                 self.preprocess = Some(preprocess);
             }
-            "variant" => self.variant = Some(parse("variant", value)?),
+            "variant" => {
+                let variant: Variant = parse("variant", value)?;
+                variant
+                    .validate()
+                    .map_err(|error| value_error("variant", error))?;
+                self.variant = Some(variant);
+            }
             "problem_type" => self.multi_label = value == MULTI_LABEL,
             "training" => self.training = Some(parse("training", value)?),
             _ => {}

@@ -116,8 +116,8 @@ pub struct Preprocess {
 
 /// The smallest height and width of a network's input: below it, nothing can be told apart.
 pub const SMALLEST_SIZE: usize = 8;
-/// The largest.
-const LARGEST_SIZE: usize = 4096;
+/// The largest height and width of a network's input.
+pub const LARGEST_SIZE: usize = 4096;
 /// The longest shorter side that is accepted.
 const LONGEST_SHORTER: usize = 8192;
 /// The largest standard deviation that is accepted: well above 256/255, well below those of channels from 0 to 255.
@@ -212,7 +212,7 @@ impl Preprocess {
         let resized = Self { size, ..self };
         match self.shorter {
             Some(shorter) if size != self.size && self.size > 0 => {
-                resized.with_shorter((shorter * size + self.size / 2) / self.size)
+                resized.with_shorter(shorter.saturating_mul(size).saturating_add(self.size / 2) / self.size)
             }
             _ => resized,
         }

@@ -35,6 +35,11 @@ pub enum Stride2Padding {
     Same,
 }
 
+/// An epsilon that batch norm cannot add to a variance.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("`batch_norm_epsilon` is {0}, expected a number from 0 on")]
+pub struct VariantError(f64);
+
 /// The points in which published MobileNetV1 definitions differ.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
@@ -53,6 +58,18 @@ impl Variant {
         batch_norm_epsilon: 1e-5,
         stride2_padding: Stride2Padding::Symmetric,
     };
+
+    /// Refuses an epsilon with which batch norm cannot be computed.
+    ///
+    /// # Errors
+    /// [`VariantError`] if it is negative or not finite.
+    pub fn validate(&self) -> Result<(), VariantError> {
+        let epsilon = self.batch_norm_epsilon;
+        match epsilon.is_finite() && epsilon >= 0.0 {
+            true => Ok(()),
+            false => Err(VariantError(epsilon)),
+        }
+    }
 }
 
 impl Default for Variant {

@@ -52,6 +52,10 @@ impl Engine for CandleEngine {
         PixelType::Float
     }
 
+    fn is_grey(&self) -> bool {
+        false
+    }
+
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         match square(images, n, &self.device)? {
             Some(images) => Ok(self.network.forward(&images)?.flatten_all()?.to_vec1()?),

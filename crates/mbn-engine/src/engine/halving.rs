@@ -48,6 +48,7 @@ pub struct Halving<B> {
     description: String,
     classes: usize,
     pixel_type: PixelType,
+    is_grey: bool,
 }
 
 impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
@@ -63,10 +64,15 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
             description: String::new(),
             classes: 0,
             pixel_type: PixelType::Float,
+            is_grey: false,
         };
-        let facts =
-            |engine: &mut dyn Engine, _| Ok((engine.describe(), engine.classes(), engine.pixel_type()));
-        (halving.description, halving.classes, halving.pixel_type) = halving.attempt(facts)?;
+        let facts = |engine: &mut dyn Engine, _| {
+            let input = (engine.pixel_type(), engine.is_grey());
+            Ok((engine.describe(), engine.classes(), input))
+        };
+        let (description, classes, input) = halving.attempt(facts)?;
+        (halving.description, halving.classes) = (description, classes);
+        (halving.pixel_type, halving.is_grey) = input;
         Ok(halving)
     }
 
@@ -112,6 +118,10 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Engine for Halving
 
     fn pixel_type(&self) -> PixelType {
         self.pixel_type
+    }
+
+    fn is_grey(&self) -> bool {
+        self.is_grey
     }
 
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {

@@ -43,6 +43,10 @@ impl Engine for IntegerEngine {
         PixelType::Float
     }
 
+    fn is_grey(&self) -> bool {
+        false
+    }
+
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         match square(images, n, &Device::Cpu)? {
             Some(images) => Ok(self.network.forward(&images)?.flatten_all()?.to_vec1()?),

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use mbn_onnx::foreign::{Heads, Layout};
 use mbn_onnx::{LOGITS, RESIZE_INSIDE};
-use mbn_spec::{Metadata, ModelMetadata};
+use mbn_spec::{LARGEST_SIZE, Metadata, ModelMetadata};
 use ort::session::Session;
 
 use super::Engine;
@@ -270,6 +270,9 @@ fn interface(
         && batch > MAX_BATCH
     {
         return Err(EngineError::Batch { batch });
+    }
+    if let Some(side) = input.size.filter(|side| *side > LARGEST_SIZE) {
+        return Err(EngineError::Side { side });
     }
     let mut found = find(session, &Shapes::new());
     if matches!(found, Err(NoOutput::Uncounted)) && may_run {

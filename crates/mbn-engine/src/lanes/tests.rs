@@ -21,6 +21,10 @@ impl Engine for Echo {
         PixelType::Float
     }
 
+    fn is_grey(&self) -> bool {
+        true
+    }
+
     fn logits(&mut self, images: Pixels<'_>, _: usize) -> Result<Vec<f32>, EngineError> {
         let Pixels::Float(images) = images else {
             panic!("{images:?}");
@@ -47,6 +51,7 @@ fn images(values: &[f32]) -> Arc<Images> {
 fn batches_come_back_in_their_order() {
     let mut lanes = Lanes::start([echo(None), echo(None)]).unwrap();
     assert_eq!((lanes.describe(), lanes.classes(), lanes.count()), ("echo", 1, 2));
+    assert!(lanes.is_grey() && lanes.pixel_type() == PixelType::Float);
     let values: Vec<f32> = (0..40).map(|i| i as f32).collect();
     let images = images(&values);
     let batches: Vec<_> = (0..20)

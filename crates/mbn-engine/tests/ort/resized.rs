@@ -1,6 +1,7 @@
 //! Graphs that resize whole pictures. Pictures whose shorter side has the wanted length already are only cropped, so a crop that
 //! is off by one pixel shows.
 
+use mbn_engine::EngineError;
 use mbn_engine::engine::{Engine, OrtEngine};
 use mbn_engine::images::{Picture, PixelType, Pixels};
 use mbn_onnx::{ANTIALIASED_RESIZE, ExportOptions, InputKind, InputSize, export};
@@ -69,7 +70,12 @@ fn the_crop_is_where_the_preprocessing_says() {
             for (height, width) in [(SHORTER, longer), (longer, SHORTER)] {
                 let picture = picture(height, width);
                 let cropped = part(&picture, offset(height), offset(width));
-                let found = inside.logits(Pixels::Pictures(&[picture]), 1).unwrap();
+                let pictures = [picture];
+                for n in [2, 3] {
+                    let error = inside.logits(Pixels::Pictures(&pictures), n).unwrap_err();
+                    assert!(matches!(error, EngineError::Images { .. }), "{error}");
+                }
+                let found = inside.logits(Pixels::Pictures(&pictures), 1).unwrap();
                 let expected = outside.logits(Pixels::Uint8(&cropped), 1).unwrap();
                 assert_same(&found, &expected, SAME_NETWORK);
             }

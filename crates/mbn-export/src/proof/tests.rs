@@ -27,6 +27,10 @@ impl<F: Fn(&mut Vec<f32>)> Engine for Changed<F> {
         PixelType::Float
     }
 
+    fn is_grey(&self) -> bool {
+        false
+    }
+
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         let Pixels::Float(images) = images else {
             panic!("{images:?}");

@@ -63,6 +63,10 @@ fn refuses_unusable_values() {
             r#"{"size":224,"resize":"square","mean":[0,0,0],"std":[0,0,0]}"#,
         ),
         ("training", "7"),
+        (
+            "variant",
+            r#"{"activation":"relu","batch_norm_epsilon":-1.0,"stride2_padding":"symmetric"}"#,
+        ),
     ] {
         let error = Metadata::from_pairs([(key, value)]).unwrap_err();
         assert!(error.to_string().contains(key), "{error}");

@@ -132,4 +132,6 @@ fn another_size_keeps_the_part_that_is_cropped() {
     assert_eq!(small.shorter_side(), 224);
     assert_eq!(small.with_size(96).shorter_side(), 112);
     assert_eq!(small.with_size(192), small);
+    // A size from a file may be any; `validate` refuses it.
+    assert!(small.with_size(usize::MAX).validate().is_err());
 }

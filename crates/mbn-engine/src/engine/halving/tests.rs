@@ -37,6 +37,10 @@ impl Engine for Fake {
         PixelType::Float
     }
 
+    fn is_grey(&self) -> bool {
+        true
+    }
+
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         let Pixels::Float(images) = images else {
             panic!("{images:?}");
@@ -95,6 +99,7 @@ fn a_batch_that_fits_is_run_at_once() {
     assert_eq!(engine.logits(Pixels::Float(&images), 8).unwrap(), expected);
     assert_eq!(*setup.seen.borrow(), [8]);
     assert_eq!((engine.describe().as_str(), engine.classes()), ("fake for 8", 1));
+    assert!(engine.is_grey() && engine.pixel_type() == PixelType::Float);
     assert!(engine.logits(Pixels::Float(&[]), 0).unwrap().is_empty());
 }
 

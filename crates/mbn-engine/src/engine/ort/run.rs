@@ -152,6 +152,13 @@ impl OrtEngine {
             return Ok(Vec::new());
         }
         if let (PixelType::Pictures, Pixels::Pictures(pictures)) = (self.input.pixel_type(), images) {
+            if pictures.len() != n {
+                return Err(EngineError::Images {
+                    values: pictures.len(),
+                    images: n,
+                    size: None,
+                });
+            }
             return self.run_pictures(pictures, features);
         }
         let image_len = self.input.image_len(images.len(), n)?;

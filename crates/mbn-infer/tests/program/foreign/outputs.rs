@@ -247,6 +247,19 @@ fn what_is_no_classifier_is_refused_with_its_inputs_and_outputs() {
     two.output("means", 2);
     let mut oblong = Build::new(DataType::Float, [symbol("n"), 3.into(), 32.into(), 64.into()]);
     oblong.output("means", 3);
+    let mut huge = Build::new(DataType::Float, first(1_000_000));
+    huge.product("means", &IDENTITY, "scores");
+    huge.open_output("scores", &["classes"]);
+    huge.save(&folder);
+    let Some(run_huge) = run(&folder, "a.png") else {
+        return;
+    };
+    let part = "its input is fixed to 1000000 x 1000000 pixels, at most 4096 a side";
+    assert!(
+        run_huge.code == 1 && run_huge.stderr.contains(part),
+        "{}",
+        run_huge.stderr
+    );
     let mut masked = Build::of_size(32);
     masked
         .graph

@@ -63,7 +63,9 @@ fn a_wrong_field_is_named_with_its_value_and_what_is_expected() {
         (
             "interpolation",
             "\"\\u001b[2J\"",
-            "`interpolation` is the text \"\\u{1b}[2J\", expected `bilinear` or `bicubic`".to_owned(),
+            "`interpolation` is the text \"\\u{1b}[2J\", expected `nearest`, `box`, `bilinear`, `bilinear-no-antialias`, \
+             `hamming`, `bicubic` or `lanczos`"
+                .to_owned(),
         ),
     ] {
         assert_eq!(message::<Preprocess>(&preprocess(field, value)), expected);
