@@ -11,12 +11,12 @@ use crate::common::{Run, picture, success};
 const PICTURES: usize = 9;
 const SIZE: usize = 32;
 
-/// Writes a classifier that is one product of the pixels with weights.
-fn one_product(folder: &TempDir) {
+/// Writes a classifier that is one product of the pixels, of one channel or of three, with weights.
+fn one_product(folder: &TempDir, channels: usize) {
     const CLASSES: usize = 5;
     let batch = || Dim::Symbol("batch".to_owned());
-    let image = [batch(), Dim::Fixed(3), Dim::Fixed(SIZE), Dim::Fixed(SIZE)];
-    let pixels = 3 * SIZE * SIZE;
+    let image = [batch(), Dim::Fixed(channels), Dim::Fixed(SIZE), Dim::Fixed(SIZE)];
+    let pixels = channels * SIZE * SIZE;
     let weights: Vec<f32> = (0..pixels * CLASSES)
         .map(|i| (i * 7919 % 1009) as f32 / 50_450.0 - 0.01)
         .collect();
@@ -51,7 +51,7 @@ impl Machine {
     /// With a device, and a network for it.
     fn with_device() -> Option<Self> {
         let machine = Self::new()?;
-        one_product(&machine.pictures);
+        one_product(&machine.pictures, 3);
         for i in 1..PICTURES {
             picture(&machine.pictures, &format!("{i}.png"));
         }
@@ -100,6 +100,22 @@ fn what_the_provider_computes_comes_back_to_its_picture() {
 }
 
 #[test]
+fn grey_is_grey_on_the_device_too() {
+    let Some(machine) = Machine::with_device() else {
+        return;
+    };
+    one_product(&machine.pictures, 1);
+    let (expected, found) = (
+        machine.classify(&["--device", "cpu"], &[]),
+        machine.classify(&["--device", "cuda", "--batch-size", "4"], &[]),
+    );
+    assert_same_lines(&found.stdout, &expected.stdout);
+    for run in [expected, found] {
+        assert!(run.stderr.contains("pictures are made grey"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn memory_that_does_not_hold_the_batch_halves_it() {
     let Some(machine) = Machine::with_device() else {
         return;
@@ -127,9 +143,14 @@ fn a_cuda_graph_is_captured_once_by_each_session_and_replayed() {
     let found = machine.classify(&arguments, &[("STAND_IN_TRACE", "1")]);
     let count = |event: &str| found.stderr.matches(event).count();
     assert_eq!(count("stand-in: graph captured"), 2, "{}", found.stderr);
-    // Each warm-up and every batch: no picture is in two, and the last is filled up.
+    // Each warm-up, a test picture alone and beside another, and every batch: no picture is in two, and the last is filled up.
     let batches = (PICTURES + 1).div_ceil(2);
-    assert_eq!(count("stand-in: graph launched"), 2 + batches, "{}", found.stderr);
+    assert_eq!(
+        count("stand-in: graph launched"),
+        2 + 2 + batches,
+        "{}",
+        found.stderr
+    );
 }
 
 /// ONNX Runtime refuses options that it does not know, and layouts that it was built without.
