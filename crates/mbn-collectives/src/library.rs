@@ -16,23 +16,6 @@ pub(crate) fn open(
 ) -> Result<Library, CollectivesError> {
     load(path).map_err(|error| CollectivesError::NotLoaded {
         path: path.to_owned(),
-        reason: loader_message(&error),
+        reason: mbn_library::reason(&error),
     })
-}
-
-/// A function or the address of a variable, if the library has it.
-///
-/// # Safety
-/// `T` must be the type of the function, or a pointer for a variable, and must not be used after the library is unloaded.
-pub(crate) unsafe fn symbol<T: Copy>(library: &Library, name: &str) -> Option<T> {
-    // SAFETY: as the caller says.
-    unsafe { library.get::<T>(name.as_bytes()) }
-        .map(|found| *found)
-        .ok()
-}
-
-/// The loader's own words, without libloading's prefix.
-fn loader_message(error: &libloading::Error) -> String {
-    let source = std::error::Error::source(error);
-    source.map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -5,7 +5,7 @@ mod abi;
 #[cfg(unix)]
 mod native;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Collectives, CollectivesError};
 
@@ -42,25 +42,40 @@ pub fn join(_library: Option<&Path>) -> Result<Box<dyn Collectives>, Collectives
 /// The first library that is there and can be used.
 #[cfg(unix)]
 fn first_that_loads(launcher: &crate::launcher::Launcher) -> Result<native::Loaded, CollectivesError> {
+    let candidates = crate::search::candidates(launcher.family);
+    let opened = first_that_opens(candidates, native::Loaded::open)?;
+    opened.ok_or_else(|| {
+        let names = crate::search::names(launcher.family).into_iter();
+        CollectivesError::NotFound {
+            names: names.map(str::to_owned).collect(),
+        }
+    })
+}
+
+/// The first of the candidates that `open` opens; `None` if none is there.
+///
+/// # Errors
+/// Why the first one that is there cannot be used.
+#[cfg(unix)]
+fn first_that_opens<T>(
+    candidates: Vec<PathBuf>,
+    open: impl Fn(&Path) -> Result<T, CollectivesError>,
+) -> Result<Option<T>, CollectivesError> {
     let mut refused = None;
-    for path in crate::search::candidates(launcher.family) {
-        match native::Loaded::open(&path) {
-            Ok(loaded) => return Ok(loaded),
+    for path in candidates {
+        match open(&path) {
+            Ok(opened) => return Ok(Some(opened)),
             Err(error) => {
                 log::debug!("{error}");
-                // The loader's names are often missing, which says nothing.
-                if path.is_absolute() {
+                // The loader's names are often missing, which says nothing. One that was loaded is there.
+                let is_there = !matches!(error, CollectivesError::NotLoaded { .. });
+                if is_there || mbn_library::is_file_path(&path) {
                     refused = refused.or(Some(error));
                 }
             }
         }
     }
-    let names = crate::search::names(launcher.family)
-        .into_iter()
-        .map(str::to_owned);
-    Err(refused.unwrap_or_else(|| CollectivesError::NotFound {
-        names: names.collect(),
-    }))
+    refused.map_or(Ok(None), Err)
 }
 
 /// Adds up what is known: a library with another interface than expected must not go unnoticed.
@@ -79,4 +94,41 @@ fn require_sums(ranks: &dyn Collectives) -> Result<(), CollectivesError> {
         }
     }
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_library_that_is_there_says_why_none_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let broken = folder.path().join("libmpi.so.40");
+        std::fs::write(&broken, "a text").unwrap();
+        let unknown = PathBuf::from("libmpi_abi.so.0");
+        let absent = PathBuf::from("libmpi.so.12");
+        // The system has one of the names, whose interface is not known.
+        let open = |path: &Path| match path == unknown {
+            true => Err::<(), _>(CollectivesError::UnknownAbi {
+                path: path.to_owned(),
+                version: "MPI of tomorrow".to_owned(),
+            }),
+            false => Err(CollectivesError::NotLoaded {
+                path: path.to_owned(),
+                reason: format!("cannot open {}", path.display()),
+            }),
+        };
+        let message = |candidates: &[&PathBuf]| {
+            let candidates = candidates.iter().map(|path| (*path).clone()).collect();
+            first_that_opens(candidates, open).map_err(|error| error.to_string())
+        };
+        assert_eq!(message(&[]), Ok(None));
+        assert_eq!(message(&[&absent, &absent]), Ok(None));
+        for candidates in [[&absent, &unknown], [&unknown, &broken]] {
+            let error = message(&candidates).unwrap_err();
+            assert!(error.contains("MPI of tomorrow"), "{error}");
+        }
+        let error = message(&[&absent, &broken, &unknown]).unwrap_err();
+        assert!(error.contains(&*broken.to_string_lossy()), "{error}");
+    }
 }

@@ -6,9 +6,10 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
 
 use libloading::Library;
+use mbn_library::symbol;
 
 use crate::CollectivesError;
-use crate::library::{open, symbol};
+use crate::library::open;
 
 /// Names of the library, as the system's loader looks for it.
 const NAMES: [&str; 2] = ["libnccl.so.2", "libnccl.so"];

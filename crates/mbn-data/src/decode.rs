@@ -37,6 +37,7 @@ mod unrecognised;
 mod warning;
 mod webp;
 
+use crate::file_kind::RAW;
 use crate::panics::caught;
 use std::path::Path;
 
@@ -278,7 +279,7 @@ fn format_of(bytes: &[u8]) -> Result<PictureFormat, DecodeErrorKind> {
         return Err(DecodeErrorKind::Empty);
     }
     match PictureFormat::recognise(bytes) {
-        Some(PictureFormat::Tiff) if is_raw(bytes) => Err(DecodeErrorKind::OtherFormat("RAW".to_owned())),
+        Some(PictureFormat::Tiff) if is_raw(bytes) => Err(DecodeErrorKind::OtherFormat(RAW.to_owned())),
         Some(format) => Ok(format),
         None => Err(unrecognised::refuse(bytes)),
     }

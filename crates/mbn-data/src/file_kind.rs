@@ -9,15 +9,22 @@ use file_format::{FileFormat, Kind};
 /// Number of bytes at a file's start that tell what it is.
 pub const FIRST_BYTES: u64 = 512;
 
+/// What phones write, by the name that messages and `mbn-files` give it.
+pub(crate) const HEIC: &str = "HEIC";
+/// AV1 in the container of HEIC, by the name that messages and `mbn-files` give it.
+pub(crate) const AVIF: &str = "AVIF";
+/// What cameras write, in the form of each maker.
+pub(crate) const RAW: &str = "RAW";
+
 /// Picture formats with the extensions of their files, in the order of messages. A format that can be decoded is known
 /// by `PictureFormat` before this table is asked, so an entry may stay here.
 const PICTURES: &[(&str, &[&str])] = &[
-    ("HEIC", &["heic", "heics", "heif", "heifs", "hif"]),
-    ("AVIF", &["avif", "avifs"]),
+    (HEIC, &["heic", "heics", "heif", "heifs", "hif"]),
+    (AVIF, &["avif", "avifs"]),
     ("JPEG XL", &["jxl"]),
     ("TIFF", &["tif", "tiff"]),
     (
-        "RAW",
+        RAW,
         &[
             "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "k25", "kdc", "mef",
             "mos", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
@@ -128,12 +135,30 @@ impl FileKind {
     pub(crate) fn is_picture(&self) -> bool {
         matches!(self, Self::Picture(_) | Self::OtherPicture(_))
     }
+
+    /// Whether it is a picture that libheif reads.
+    pub(crate) fn is_of_libheif(&self) -> bool {
+        matches!(self.listed_name(), Some(HEIC | AVIF))
+    }
+
+    /// Whether it is a camera's RAW file.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.listed_name() == Some(RAW)
+    }
+
+    /// The name of a picture format in the table.
+    fn listed_name(&self) -> Option<&'static str> {
+        match self {
+            Self::Picture(place) => PICTURES.get(*place).map(|(name, _)| *name),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Picture(place) => f.write_str(PICTURES.get(*place).map_or("picture", |(name, _)| name)),
+            Self::Picture(_) => f.write_str(self.listed_name().unwrap_or("picture")),
             Self::Container(place) => f.write_str(CONTAINERS.get(*place).map_or("archive", |(name, _)| name)),
             Self::OtherPicture(name) => f.write_str(name),
             Self::NoExtension => f.write_str("without an extension"),
@@ -189,94 +214,4 @@ pub(crate) fn extension(path: &Path) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(kind: Option<FileKind>) -> String {
-        kind.map_or("-".to_owned(), |kind| kind.to_string())
-    }
-
-    #[test]
-    fn extensions_name_the_kind() {
-        for (extension, expected) in [
-            ("HEIC", "HEIC"),
-            ("hif", "HEIC"),
-            ("avif", "AVIF"),
-            ("jxl", "JPEG XL"),
-            ("NEF", "RAW"),
-            ("cr3", "RAW"),
-            ("dng", "RAW"),
-            ("svg", "SVG"),
-            ("psd", "Photoshop"),
-            ("pdf", "PDF"),
-            ("MOV", "video"),
-            ("mp4", "video"),
-            ("mp3", "audio"),
-            ("zip", "archive"),
-            ("TAR", "tar archive"),
-            ("parquet", "Parquet"),
-            ("feather", "Arrow"),
-            ("docx", "document"),
-            ("csv", "text"),
-            ("txt", "text"),
-            ("xyz123", "-"),
-        ] {
-            assert_eq!(name(FileKind::of_extension(extension)), expected, "{extension}");
-        }
-    }
-
-    #[test]
-    fn first_bytes_name_the_kind() {
-        for (bytes, expected) in [
-            (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"),
-            (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf", "AVIF"),
-            (b"\xff\x0a\xfa\x1f\x41", "JPEG XL"),
-            (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-            (b"II*\0\x10\0\0\0CR\x02\0", "RAW"),
-            (b"II*\0\x08\0\0\0\0\0", "TIFF"),
-            (b"8BPS\0\x01", "Photoshop"),
-            (b"P7\nWIDTH 2\n", "PAM"),
-            (b"PF\n2 2\n-1.0\n", "PFM"),
-            (b"Pf\n2 2\n-1.0\n", "PFM"),
-            (b"P2 is the second", "-"),
-            // Rows of 64 pixels, in colour, in colour from the top and run-length encoded, with a palette; no pixels; a cursor.
-            (b"\0\0\x02\0\0\0\0\0\0\0\0\0\x40\0\x30\0\x18\0rest", "TGA"),
-            (b"\0\0\x0a\0\0\0\0\0\0\0\0\0\x40\0\x30\0\x20\x28rest", "TGA"),
-            (b"\0\x01\x01\0\0\0\x01\x18\0\0\0\0\x40\0\x30\0\x08\0rest", "TGA"),
-            (b"\0\0\x02\0\x01\0\x20\x20\0\0\0\0\0\0\x30\0\x18\0rest", "ICO"),
-            (b"%PDF-1.7\n", "PDF"),
-            (b"PK\x03\x04\x14\0", "archive"),
-            (b"two lines\nof text\n", "-"),
-            (b"", "-"),
-        ] {
-            assert_eq!(name(FileKind::of_bytes(bytes)), expected, "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn an_extension_is_a_word() {
-        for (path, expected) in [
-            ("a.JPG", Some("JPG")),
-            ("a.tar.gz", Some("gz")),
-            ("a.jp2", Some("jp2")),
-            ("IMG_1234", None),
-            ("Screenshot at 10.30.15", None),
-            ("Dr. Smith", None),
-            ("a.", None),
-        ] {
-            assert_eq!(extension(Path::new(path)), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn no_extension_is_listed_twice() {
-        let all: Vec<_> = PICTURES
-            .iter()
-            .flat_map(|(_, known)| *known)
-            .chain(CONTAINERS.iter().flat_map(|(_, known)| *known))
-            .chain(TEXT)
-            .collect();
-        let unique: std::collections::BTreeSet<_> = all.iter().collect();
-        assert_eq!(unique.len(), all.len());
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::path::Path;
 
 use libloading::Library;
+use mbn_library::symbol;
 
 use crate::error::HeifError;
 use crate::outcome::Outcome;
@@ -51,9 +52,9 @@ macro_rules! calls {
                 let missing = |function| HeifError::NotHeif { path: path.to_owned(), function };
                 Ok(Self {
                     // SAFETY: the type is that of the function in libheif's header.
-                    $($field: unsafe { symbol(library, concat!($name, "\0")) }.ok_or_else(|| missing($name))?,)*
+                    $($field: unsafe { symbol(library, $name) }.ok_or_else(|| missing($name))?,)*
                     // SAFETY: as above.
-                    $($later: unsafe { symbol(library, concat!($later_name, "\0")) },)*
+                    $($later: unsafe { symbol(library, $later_name) },)*
                 })
             }
         }
@@ -92,15 +93,4 @@ calls! {
         /// Since version 1.17. Writes colour space and chroma of the pixels as they are coded.
         coded_colours = "heif_image_handle_get_preferred_decoding_colorspace": fn(*const Handle, *mut c_int, *mut c_int) -> Outcome;
     }
-}
-
-/// A function of the library, by its name, which ends in null; `None` if it has none.
-///
-/// # Safety
-/// `T` must be the type of the function, which must not be called after the library is unloaded.
-unsafe fn symbol<T: Copy>(library: &Library, name: &str) -> Option<T> {
-    // SAFETY: as the caller says.
-    unsafe { library.get::<T>(name.as_bytes()) }
-        .ok()
-        .map(|found| *found)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The library cannot be used, or a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeifError {
-    /// A library was named, and cannot be loaded.
+    /// A library was named, or is where systems have it, and cannot be loaded.
     #[error("`{}` cannot be loaded: {reason}", path.display())]
     NotLoaded {
         /// The library.

@@ -5,6 +5,7 @@ use std::path::{self, Path, PathBuf};
 use std::ptr;
 
 use libloading::Library;
+use mbn_library::first_that_loads;
 
 use crate::calls::Calls;
 use crate::error::HeifError;
@@ -49,15 +50,8 @@ impl Heif {
             })?;
             return Self::start(library, named);
         }
-        let mut first = None;
-        for name in NAMES.iter().map(PathBuf::from) {
-            match open(&name) {
-                Ok(library) => return Self::start(library, &name),
-                Err(reason) => first = first.or(Some(reason)),
-            }
-        }
-        let reason = first.unwrap_or_default();
-        Err(HeifError::NotFound { reason })
+        let (path, library) = find(NAMES)?;
+        Self::start(library, &path)
     }
 
     fn start(library: Library, path: &Path) -> Result<Self, HeifError> {
@@ -86,12 +80,46 @@ impl Heif {
     }
 }
 
+/// The first library of these names that loads.
+fn find(names: &[&str]) -> Result<(PathBuf, Library), HeifError> {
+    let names = names.iter().map(PathBuf::from);
+    first_that_loads(names, open).map_err(|error| match error.is_file {
+        // It is installed: the reason, such as another processor's code, matters.
+        true => HeifError::NotLoaded {
+            path: error.path,
+            reason: error.reason,
+        },
+        false => HeifError::NotFound { reason: error.reason },
+    })
+}
+
 fn open(path: &Path) -> Result<Library, String> {
     // SAFETY: a library may run code when it is loaded. This one is the system's libheif or one that the user named, and its
     // initialisers only register decoders.
     let library = unsafe { Library::new(path) };
-    library.map_err(|error| {
-        let source = std::error::Error::source(&error);
-        source.map_or_else(|| error.to_string(), ToString::to_string)
-    })
+    library.map_err(|error| mbn_library::reason(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_library_that_is_there_and_does_not_load_is_the_reason_given() {
+        let absent = "libmbn-none.so.1";
+        let error = find(&[absent, "/mbn-none/libmbn-none.so.1"]).unwrap_err();
+        assert!(
+            matches!(&error, HeifError::NotFound { reason } if reason.starts_with(absent)),
+            "{error}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let broken = folder.path().join(absent);
+        std::fs::write(&broken, b"a text").unwrap();
+        let error = find(&[absent, broken.to_str().unwrap()]).unwrap_err();
+        assert!(
+            matches!(&error, HeifError::NotLoaded { path, reason } if *path == broken && !reason.contains("cannot open")),
+            "{error}"
+        );
+    }
 }

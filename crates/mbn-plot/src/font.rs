@@ -24,42 +24,47 @@ impl Typeface {
 
     /// Advance of `text` in pixels.
     pub(crate) fn width(&self, text: &str, size: f32) -> f32 {
-        self.positioned(text, size).1
+        self.pixels(end_of(&self.positioned(text)), size)
     }
 
     /// `text` if it fits into `max_width` pixels, else as much of its beginning as fits with an ellipsis.
     pub(crate) fn fit(&self, text: &str, size: f32, max_width: f32) -> String {
-        if self.width(text, size) <= max_width {
-            return text.to_owned();
-        }
-        let room = max_width - self.width(&ELLIPSIS.to_string(), size);
-        let mut kept = String::new();
-        for character in text.chars() {
-            kept.push(character);
-            if self.width(&kept, size) > room {
-                kept.pop();
-                break;
-            }
-        }
-        format!("{}{ELLIPSIS}", kept.trim_end())
+        self.shorten(text, size, max_width, |_| 0)
     }
 
     /// As [`Self::fit`], but with the ellipsis inside the text: names with the same beginning often differ at the end.
     pub(crate) fn fit_name(&self, text: &str, size: f32, max_width: f32) -> String {
-        if self.width(text, size) <= max_width {
+        self.shorten(text, size, max_width, |kept| kept / 3)
+    }
+
+    /// `text` if it fits, else as many of its characters as fit with an ellipsis, of which `tail` says how many stand behind it.
+    /// Takes time in proportion to the text: the width of every shorter one follows from the characters' places in the whole.
+    fn shorten(&self, text: &str, size: f32, max_width: f32, tail: impl Fn(usize) -> usize) -> String {
+        let glyphs = self.positioned(text);
+        let fits = |units: f64| self.pixels(units, size) <= max_width;
+        if fits(end_of(&glyphs)) {
             return text.to_owned();
         }
         let characters: Vec<char> = text.chars().collect();
-        let shortened = |kept: usize| {
-            let end = kept / 3;
-            let head: String = characters[..kept - end].iter().collect();
-            let tail: String = characters[characters.len() - end..].iter().collect();
-            format!("{}{ELLIPSIS}{}", head.trim_end(), tail.trim_start())
+        let count = characters.len();
+        let trimmed = Trimmed::of(&characters);
+        let ellipsis = self.glyph_of(ELLIPSIS);
+        let width = |head: usize, tail: usize| {
+            let (head, tail) = (&glyphs[..head], &glyphs[tail..]);
+            let before = head.last().map_or(0.0, |last| self.kern(last.id, ellipsis.id));
+            let after = tail.first().map_or(0.0, |first| {
+                self.kern(ellipsis.id, first.id) - first.pen + end_of(tail)
+            });
+            end_of(head) + before + ellipsis.advance + after
         };
-        let mut shorter = (0..characters.len()).rev().map(shortened);
-        shorter
-            .find(|text| self.width(text, size) <= max_width)
-            .unwrap_or_else(|| ELLIPSIS.to_string())
+        let mut shorter = (0..count).rev().map(|kept| {
+            let tail = tail(kept);
+            (trimmed.ends[kept - tail], trimmed.starts[count - tail])
+        });
+        let longest = shorter.find(|&(head, tail)| fits(width(head, tail)));
+        let (head, tail) = longest.unwrap_or((0, count));
+        let (head, tail) = (&characters[..head], &characters[tail..]);
+        head.iter().chain([&ELLIPSIS]).chain(tail).collect()
     }
 
     /// Outlines of `text` starting at x = 0, its capitals centred on y = 0. `None` if nothing is visible.
@@ -67,35 +72,94 @@ impl Typeface {
         let scale = size / self.units_per_em;
         let baseline = HALF_CAP_HEIGHT * size;
         let mut path = PathBuilder::new();
-        for (glyph, pen) in self.positioned(text, size).0 {
-            let Some(outline) = self.font.outline(glyph) else {
+        for glyph in self.positioned(text) {
+            let Some(outline) = self.font.outline(glyph.id) else {
                 continue;
             };
+            let pen = self.pixels(glyph.pen, size);
             let place = |point: Point| (pen + point.x * scale, baseline - point.y * scale);
             append(&mut path, &outline.curves, place);
         }
         path.finish()
     }
 
-    /// Glyphs with their pen positions, and the total advance.
-    fn positioned(&self, text: &str, size: f32) -> (Vec<(GlyphId, f32)>, f32) {
-        let scale = size / self.units_per_em;
-        let mut pen = 0.0;
-        let mut previous = None;
-        let mut glyphs = Vec::new();
+    /// A length in the font's units, in pixels.
+    fn pixels(&self, units: f64, size: f32) -> f32 {
+        (units * f64::from(size / self.units_per_em)) as f32
+    }
+
+    /// The glyphs of `text` in their places.
+    fn positioned(&self, text: &str) -> Vec<Glyph> {
+        let mut glyphs: Vec<Glyph> = Vec::new();
         for character in text.chars() {
-            // Control characters, such as a tab in a class name, have no glyph.
-            let glyph = self
-                .font
-                .glyph_id(if character.is_control() { ' ' } else { character });
-            if let Some(previous) = previous {
-                pen += self.font.kern_unscaled(previous, glyph) * scale;
+            let mut glyph = self.glyph_of(character);
+            if let Some(previous) = glyphs.last() {
+                glyph.pen = previous.end() + self.kern(previous.id, glyph.id);
             }
-            glyphs.push((glyph, pen));
-            pen += self.font.h_advance_unscaled(glyph) * scale;
-            previous = Some(glyph);
+            glyphs.push(glyph);
         }
-        (glyphs, pen)
+        glyphs
+    }
+
+    /// A character's glyph at the start of a text.
+    fn glyph_of(&self, character: char) -> Glyph {
+        // Control characters, such as a tab in a class name, have no glyph.
+        let shown = if character.is_control() { ' ' } else { character };
+        let id = self.font.glyph_id(shown);
+        Glyph {
+            id,
+            pen: 0.0,
+            advance: self.font.h_advance_unscaled(id).into(),
+        }
+    }
+
+    /// How much closer or further apart two glyphs stand, in the font's units.
+    fn kern(&self, one: GlyphId, other: GlyphId) -> f64 {
+        self.font.kern_unscaled(one, other).into()
+    }
+}
+
+/// A glyph in a text. Lengths are in the font's units: whole numbers, whose sums and differences are exact.
+struct Glyph {
+    id: GlyphId,
+    pen: f64,
+    advance: f64,
+}
+
+impl Glyph {
+    fn end(&self) -> f64 {
+        self.pen + self.advance
+    }
+}
+
+/// Where a part of a text ends.
+fn end_of(glyphs: &[Glyph]) -> f64 {
+    glyphs.last().map_or(0.0, Glyph::end)
+}
+
+/// How far the parts of a text reach without the spaces at their inner ends.
+struct Trimmed {
+    /// Of the first `i` characters, the number up to the last that is no space.
+    ends: Vec<usize>,
+    /// Of the characters from `i` on, the first that is no space.
+    starts: Vec<usize>,
+}
+
+impl Trimmed {
+    fn of(characters: &[char]) -> Self {
+        let count = characters.len();
+        let (mut ends, mut starts) = (vec![0; count + 1], vec![count; count + 1]);
+        for (i, character) in characters.iter().enumerate() {
+            ends[i + 1] = if character.is_whitespace() { ends[i] } else { i + 1 };
+        }
+        for (i, character) in characters.iter().enumerate().rev() {
+            starts[i] = if character.is_whitespace() {
+                starts[i + 1]
+            } else {
+                i
+            };
+        }
+        Self { ends, starts }
     }
 }
 
@@ -158,6 +222,64 @@ mod tests {
         assert!(face.width(&fitted, 14.0) <= 120.0);
         assert!(fitted.chars().count() > 10, "{fitted} leaves room unused");
         assert_eq!(face.fit_name("short", 14.0, 120.0), "short");
+    }
+
+    /// Every shorter text is measured from its start.
+    fn fitted_slowly(face: &Typeface, text: &str, max_width: f32, tail: impl Fn(usize) -> usize) -> String {
+        if face.width(text, 14.0) <= max_width {
+            return text.to_owned();
+        }
+        let characters: Vec<char> = text.chars().collect();
+        for kept in (0..characters.len()).rev() {
+            let tail = tail(kept);
+            let head: String = characters[..kept - tail].iter().collect();
+            let end: String = characters[characters.len() - tail..].iter().collect();
+            let shorter = format!("{}…{}", head.trim_end(), end.trim_start());
+            if face.width(&shorter, 14.0) <= max_width {
+                return shorter;
+            }
+        }
+        "…".to_owned()
+    }
+
+    #[test]
+    fn as_much_is_kept_as_fits() {
+        let face = Typeface::built_in().unwrap();
+        // Pairs that stand closer, spaces of several kinds, a mark without an advance, letters that the font lacks.
+        let letters: Vec<char> = "AVTo. ,Wafi \u{3000}\tj\u{301}é水…".chars().collect();
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..300 {
+            let text: String = (0..random(40)).map(|_| letters[random(letters.len())]).collect();
+            let max_width = random(2000) as f32 * 0.1;
+            let expected = fitted_slowly(&face, &text, max_width, |_| 0);
+            assert_eq!(
+                face.fit(&text, 14.0, max_width),
+                expected,
+                "{text:?} in {max_width}"
+            );
+            let expected = fitted_slowly(&face, &text, max_width, |kept| kept / 3);
+            assert_eq!(
+                face.fit_name(&text, 14.0, max_width),
+                expected,
+                "{text:?} in {max_width}"
+            );
+        }
+    }
+
+    /// In time that grows with the square of the length, this would take hours.
+    #[test]
+    fn a_text_of_a_million_characters_is_fitted_in_one_pass() {
+        let face = Typeface::built_in().unwrap();
+        let marks = "\u{301}".repeat(500_000);
+        for text in ["name ".repeat(200_000), format!("{}{marks}", "W".repeat(500_000))] {
+            for fitted in [face.fit(&text, 14.0, 120.0), face.fit_name(&text, 14.0, 120.0)] {
+                assert!(fitted.contains('…') && face.width(&fitted, 14.0) <= 120.0);
+            }
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use libloading::Library;
 use libloading::os::unix::{self, RTLD_GLOBAL, RTLD_NOW};
 
 use super::abi::{self, Handles};
-use crate::library::{self, open};
+use crate::library::open;
 use crate::{Collectives, CollectivesError};
 
 /// Room for any text of MPI: `MPI_MAX_LIBRARY_VERSION_STRING`, the longest, is at most 8192.
@@ -98,7 +98,7 @@ impl Loaded {
 /// `T` must be the type of the function, or a pointer for a variable, and must not be used after the library is unloaded.
 unsafe fn symbol<T: Copy>(library: &Library, path: &Path, name: &'static str) -> Result<T, CollectivesError> {
     // SAFETY: as the caller says.
-    unsafe { library::symbol(library, name) }.ok_or_else(|| CollectivesError::NotMpi {
+    unsafe { mbn_library::symbol(library, name) }.ok_or_else(|| CollectivesError::NotMpi {
         path: path.to_owned(),
         symbol: name,
     })

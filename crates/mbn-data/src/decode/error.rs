@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::picture_format::{PictureFormat, format_names};
+use crate::file_kind::{AVIF, HEIC};
 
 /// A picture file that cannot be used, with its path.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +134,7 @@ impl DecodeErrorKind {
 /// What else to do about a picture of another format, as the end of a message.
 fn by_libheif(format: &str) -> &'static str {
     match format {
-        "HEIC" | "AVIF" => ", or read it with `--libheif system`",
+        HEIC | AVIF => ", or read it with `--libheif system`",
         _ => "",
     }
 }

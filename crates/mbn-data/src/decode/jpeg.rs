@@ -7,6 +7,7 @@ mod frame;
 mod libjpeg;
 mod part;
 mod progress;
+mod segments;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use super::request::{Decoders, Request, Stored};
 use super::warning::DecodeWarning;
 pub(super) use cost::MOST_BLOCKS;
 pub(super) use part::Part;
+pub(super) use segments::{SCAN, Segments};
 use structure::{Structure, malformed, truncated};
 
 /// The denominators of the sizes at which a file can be decoded.

@@ -6,7 +6,7 @@ use image::ImageFormat;
 use mbn_files::FileKind;
 
 use super::{heif_library, pnm};
-use crate::file_kind;
+use crate::file_kind::{self, AVIF, HEIC};
 
 /// Names of all formats that need no library of the system, as messages list them.
 const FORMAT_NAMES: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF or PNM";
@@ -106,16 +106,15 @@ impl PictureFormat {
 /// The format of a file with these first bytes, if it is one of libheif's.
 fn of_heif(bytes: &[u8]) -> Option<PictureFormat> {
     match FileKind::recognise(bytes)? {
-        FileKind::Picture("HEIC") => Some(PictureFormat::Heic),
-        FileKind::Picture("AVIF") => Some(PictureFormat::Avif),
+        FileKind::Picture(HEIC) => Some(PictureFormat::Heic),
+        FileKind::Picture(AVIF) => Some(PictureFormat::Avif),
         _ => None,
     }
 }
 
 /// Whether files of libheif's formats have this extension.
 fn is_of_heif(extension: &str) -> bool {
-    let kind = file_kind::FileKind::of_extension(extension);
-    kind.is_some_and(|kind| matches!(kind.to_string().as_str(), "HEIC" | "AVIF"))
+    file_kind::FileKind::of_extension(extension).is_some_and(|kind| kind.is_of_libheif())
 }
 
 impl fmt::Display for PictureFormat {
@@ -128,8 +127,8 @@ impl fmt::Display for PictureFormat {
             Self::Gif => "GIF",
             Self::Tiff => "TIFF",
             Self::Pnm => "PNM",
-            Self::Heic => "HEIC",
-            Self::Avif => "AVIF",
+            Self::Heic => HEIC,
+            Self::Avif => AVIF,
         })
     }
 }
@@ -143,8 +142,23 @@ mod tests {
         let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
         assert_eq!(of_heif(heic), Some(PictureFormat::Heic));
         assert_eq!(PictureFormat::recognise(heic), None);
-        assert!(is_of_heif("HEIC") && !is_of_heif("jxl"));
+        assert!(is_of_heif("HEIC") && is_of_heif("avif") && !is_of_heif("jxl"));
         assert!(!PictureFormat::has_extension("heic"));
+    }
+
+    /// The names that decide are those of `mbn-files`.
+    #[test]
+    fn files_of_libheif_are_recognised_by_their_brands() {
+        let of_brands =
+            |major: &[u8], other: &[u8]| of_heif(&[b"\0\0\0\x14ftyp", major, &[0; 4], other].concat());
+        for major in [b"heic", b"heix", b"hevc", b"mif1", b"msf1"] {
+            assert_eq!(of_brands(major, b"miaf"), Some(PictureFormat::Heic), "{major:?}");
+        }
+        for (major, other) in [(b"avif", b"miaf"), (b"avis", b"miaf"), (b"mif1", b"avif")] {
+            assert_eq!(of_brands(major, other), Some(PictureFormat::Avif), "{major:?}");
+        }
+        assert_eq!(of_brands(b"crx ", b"isom"), None);
+        assert_eq!(of_brands(b"mp42", b"isom"), None);
     }
 
     #[test]

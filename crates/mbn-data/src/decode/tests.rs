@@ -3,6 +3,7 @@
 mod damaged;
 mod endings;
 mod jpeg_files;
+mod jpeg_segments;
 mod large;
 mod pixels;
 mod pnm;

@@ -15,7 +15,7 @@ pub(super) fn refuse(bytes: &[u8]) -> DecodeErrorKind {
 
 /// Whether the first bytes are those of a camera's RAW file, which may begin like TIFF.
 pub(super) fn is_raw(bytes: &[u8]) -> bool {
-    file_kind::FileKind::of_bytes(bytes).is_some_and(|kind| kind.to_string() == "RAW")
+    file_kind::FileKind::of_bytes(bytes).is_some_and(|kind| kind.is_raw())
 }
 
 /// What the file is, by its first bytes, or what they look like, for a message.

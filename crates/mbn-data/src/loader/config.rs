@@ -142,7 +142,7 @@ impl LoaderConfig {
             return Err(LoaderError::BatchSize);
         }
         let BatchPart { index, count } = self.part;
-        if index >= count {
+        if !self.part.exists() {
             return Err(LoaderError::Part { index, count });
         }
         self.preprocess.validate()?;

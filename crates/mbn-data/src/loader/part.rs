@@ -7,6 +7,8 @@ use std::ops::Range;
 ///
 /// What happens to a picture depends on the seed, the epoch and the picture alone, so the parts hold what the whole batch holds:
 /// in its order, or if pictures are mixed, in pairs, so that each part has the partners of its pictures.
+///
+/// Without an `index` below `count` there is no such part: it has no pictures, and a loader refuses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchPart {
     /// Which one, from 0 on.
@@ -44,13 +46,28 @@ impl BatchPart {
     }
 
     fn share(self, len: usize) -> Range<usize> {
-        let start = |index: usize| index * len / self.count;
-        start(self.index)..start(self.index + 1)
+        if !self.exists() {
+            return 0..0;
+        }
+        let (len, count) = (len as u128, self.count as u128);
+        // Not above `len`. The product may not fit into a `usize`.
+        let start = |index: u128| (index * len / count) as usize;
+        let index = self.index as u128;
+        start(index)..start(index + 1)
     }
 
     /// The picture of an odd batch that is its own partner is the first part's, which is never larger than another.
     fn middle(self, len: usize) -> usize {
-        if self.index == 0 { len % 2 } else { 0 }
+        if self.exists() && self.index == 0 {
+            len % 2
+        } else {
+            0
+        }
+    }
+
+    /// Whether it is one of the parts.
+    pub(super) fn exists(self) -> bool {
+        self.index < self.count
     }
 }
 
@@ -82,6 +99,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_part_that_does_not_exist_has_no_pictures() {
+        let batch = [5, 6, 7];
+        for (index, count) in [(0, 0), (1, 0), (1, 1), (3, 3), (usize::MAX, usize::MAX)] {
+            let part = BatchPart { index, count };
+            for mixed in [false, true] {
+                assert_eq!(part.len_of(batch.len(), mixed), 0, "{part:?}");
+                assert!(part.of(&batch, mixed).is_empty(), "{part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn large_numbers_do_not_overflow() {
+        let len_of = |index, count, len| BatchPart { index, count }.len_of(len, false);
+        assert_eq!(len_of(2, 3, usize::MAX), usize::MAX / 3);
+        assert_eq!(len_of(usize::MAX - 1, usize::MAX, 1), 1);
+        assert_eq!(len_of(usize::MAX - 2, usize::MAX, 1), 0);
     }
 
     #[test]

@@ -130,17 +130,18 @@ impl LeftOut {
     /// What to do about pictures of formats that are not read; `None` without any.
     pub fn advice(&self) -> Option<String> {
         let pictures = self.0.keys().filter_map(|reason| match reason {
-            Reason::File(kind) if kind.is_picture() => Some(kind.to_string()),
+            Reason::File(kind) if kind.is_picture() => Some(kind),
             _ => None,
         });
         let pictures: Vec<_> = pictures.collect();
-        let (last, first) = pictures.split_last()?;
+        let names: Vec<_> = pictures.iter().map(ToString::to_string).collect();
+        let (last, first) = names.split_last()?;
         let names = match first {
             [] => last.clone(),
             _ => format!("{} and {last}", first.join(", ")),
         };
         let verb = if first.is_empty() { "is" } else { "are" };
-        let by_libheif = match pictures.iter().any(|name| name == "HEIC" || name == "AVIF") {
+        let by_libheif = match pictures.iter().any(|kind| kind.is_of_libheif()) {
             true => "; `--libheif system` reads HEIC and AVIF where libheif is installed",
             false => "",
         };
@@ -254,9 +255,14 @@ mod tests {
         assert!(found.may_be_missed());
         let advice = found.advice().unwrap();
         assert!(
-            advice.starts_with("HEIC and AVIF are not supported: convert"),
+            advice.starts_with("HEIC and AVIF are not supported: convert")
+                && advice.ends_with("`--libheif system` reads HEIC and AVIF where libheif is installed"),
             "{advice}"
         );
+        let mut other = LeftOut::default();
+        other.add(file("jxl"));
+        let expected = "JPEG XL is not supported: convert such pictures to JPEG or PNG";
+        assert_eq!(other.advice().as_deref(), Some(expected));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use mbn_library::first_that_loads;
+
 use super::CudaError;
 use super::packages::LIBRARIES;
 use crate::python;
@@ -75,30 +77,18 @@ fn load_from(name: &str, folders: &Folders) -> Result<(), String> {
         let paths = folders.iter().map(|folder| folder.join(name));
         paths.filter(|path| path.is_file()).collect()
     };
-    let mut reason: Option<String> = None;
-    for path in inside(&folders.named)
+    let candidates = inside(&folders.named)
         .into_iter()
         .chain([system])
-        .chain(inside(&folders.implied))
-    {
-        match load(&path) {
-            Ok(()) => {
-                log::debug!("`{name}` from `{}`", path.display());
-                return Ok(());
-            }
-            // The error of a file that was found says more than the system's, which found none.
-            Err(error) => reason = reason.or(Some(error)),
-        }
-    }
-    Err(reason.unwrap_or_default())
+        .chain(inside(&folders.implied));
+    let (path, ()) = first_that_loads(candidates, load).map_err(|error| error.reason)?;
+    log::debug!("`{name}` from `{}`", path.display());
+    Ok(())
 }
 
 /// Loads a library for the rest of the process.
 fn load(path: &Path) -> Result<(), String> {
-    ort::util::preload_dylib(path).map_err(|error| {
-        let source = std::error::Error::source(&error);
-        source.map_or_else(|| error.to_string(), ToString::to_string)
-    })
+    ort::util::preload_dylib(path).map_err(|error| mbn_library::reason(&error))
 }
 
 #[cfg(test)]
@@ -133,14 +123,23 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_file_that_does_not_load_is_the_reason_given() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("libmbn-none.so.1"), b"a text").unwrap();
-        let folders = Folders {
-            named: vec![folder.path().to_owned()],
-            implied: Vec::new(),
-        };
-        let reason = load_from("libmbn-none.so.1", &folders).unwrap_err();
-        assert!(reason.contains(&folder.path().display().to_string()), "{reason}");
+        let [first, second] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+        for folder in [&first, &second] {
+            std::fs::write(folder.path().join("libmbn-none.so.1"), b"a text").unwrap();
+        }
+        let paths = |folder: &tempfile::TempDir| vec![folder.path().to_owned()];
+        // Named by the user, in the Python environment, and both.
+        for (named, implied) in [
+            (paths(&first), Vec::new()),
+            (Vec::new(), paths(&first)),
+            (paths(&first), paths(&second)),
+        ] {
+            let folders = Folders { named, implied };
+            let reason = load_from("libmbn-none.so.1", &folders).unwrap_err();
+            let expected = first.path().join("libmbn-none.so.1");
+            assert!(reason.contains(&expected.display().to_string()), "{reason}");
+            assert!(!reason.contains("cannot open shared object file"), "{reason}");
+        }
         let reason = load_from("libmbn-none.so.1", &Folders::default()).unwrap_err();
         assert!(reason.contains("cannot open shared object file"), "{reason}");
     }

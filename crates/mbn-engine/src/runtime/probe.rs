@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 use std::path::Path;
 
-use libloading::{Library, Symbol};
+use libloading::Library;
+use mbn_library::symbol;
 use ort::sys::OrtApiBase;
 
 use super::{NEEDED, RuntimeError, Version};
@@ -38,11 +39,12 @@ pub(super) fn version(path: &Path) -> Result<String, RuntimeError> {
     // ONNX Runtime's have no requirements.
     let library = unsafe { Library::new(path) }.map_err(|error| RuntimeError::NotALibrary {
         path: path.to_owned(),
-        reason: loader_message(&error),
+        reason: mbn_library::reason(&error),
     })?;
-    // SAFETY: `OrtGetApiBase` has had this type in every version of ONNX Runtime's C interface.
-    let get_api_base: Symbol<GetApiBase> =
-        unsafe { library.get(b"OrtGetApiBase") }.map_err(|_| other("it has no function `OrtGetApiBase`"))?;
+    // SAFETY: `OrtGetApiBase` has had this type in every version of ONNX Runtime's C interface. The library is loaded as long as it
+    // is used.
+    let get_api_base: GetApiBase = unsafe { symbol(&library, "OrtGetApiBase") }
+        .ok_or_else(|| other("it has no function `OrtGetApiBase`"))?;
     // SAFETY: the function takes nothing and may be called at any time; it returns a pointer to a table that
     // lives as long as the library, or null.
     let base = unsafe { get_api_base().as_ref() }.ok_or_else(|| other("its interface is empty"))?;
@@ -73,10 +75,4 @@ pub(super) fn version(path: &Path) -> Result<String, RuntimeError> {
     // It stays loaded, since unloading while `ort` is about to load it again gains nothing.
     std::mem::forget(library);
     Ok(text)
-}
-
-/// The loader's own words, without libloading's prefix.
-fn loader_message(error: &libloading::Error) -> String {
-    let source = std::error::Error::source(error);
-    source.map_or_else(|| error.to_string(), ToString::to_string)
 }

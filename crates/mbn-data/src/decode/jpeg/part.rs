@@ -1,7 +1,8 @@
 //! JPEG data that are a strip or tile of a TIFF file. They may share their tables, and the TIFF file alone says what their
 //! channels are.
 
-use super::structure::{self, Segment, Structure, Walk, malformed, unsupported};
+use super::segments::{END, SCAN, Segments};
+use super::structure::{self, Structure, malformed, unsupported};
 use super::{cost, finished, flawless, libjpeg, turbo};
 use crate::decode::error::DecodeErrorKind;
 use crate::decode::jpeg::frame::Process;
@@ -87,33 +88,20 @@ impl Part {
 /// What the tables have between their first marker and their last.
 fn between_ends(tables: &[u8]) -> Option<&[u8]> {
     tables.strip_prefix(&START)?;
-    let mut walk = Walk { bytes: tables, at: 2 };
-    loop {
-        match walk.next_segment()? {
-            Segment::End => return tables.get(2..walk.at),
-            Segment::Data(..) => {}
-        }
-    }
+    let end = Segments::of(tables).find(|segment| segment.marker == END)?;
+    tables.get(2..end.at)
 }
 
 /// Makes comments of JFIF's and Adobe's segments, which would say what the channels are; but for the first.
 fn hide_names_of_colours(file: &mut [u8]) {
     const COMMENT: u8 = 0xfe;
-    let mut walk = Walk {
-        bytes: file,
-        at: START.len() + NOT_CONVERTED.len(),
-    };
-    let mut found = Vec::new();
-    while let Some(Segment::Data(marker, content)) = walk.next_segment() {
-        match marker {
-            // Before the length, which takes two bytes.
-            0xe0 | 0xee => found.push(walk.at - content.len() - 3),
-            // Decoders have read the names of the colours when pixels begin.
-            0xda => break,
-            _ => {}
-        }
-    }
-    for at in found {
+    // Decoders have read the names of the colours when pixels begin.
+    let segments = Segments::after(file, START.len() + NOT_CONVERTED.len())
+        .take_while(|segment| segment.marker != SCAN)
+        .filter(|segment| matches!(segment.marker, 0xe0 | 0xee));
+    // The code is the marker's second byte.
+    let codes: Vec<usize> = segments.map(|segment| segment.at + 1).collect();
+    for at in codes {
         file[at] = COMMENT;
     }
 }

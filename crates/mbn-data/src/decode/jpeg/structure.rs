@@ -2,11 +2,9 @@
 
 use super::frame::{Component, Frame, Process};
 use super::progress::Progress;
+use super::segments::{END, SCAN, Segments};
 use crate::decode::error::DecodeErrorKind;
 use crate::decode::picture_format::PictureFormat;
-
-/// The first byte of every marker.
-const MARKER: u8 = 0xff;
 
 /// The frame, the scans and what else decoding depends on.
 #[derive(Debug)]
@@ -31,15 +29,14 @@ pub(super) struct Structure {
 /// # Errors
 /// The file ends before its first scan, or has a form that is not supported.
 pub(super) fn read(bytes: &[u8]) -> Result<Structure, DecodeErrorKind> {
-    let mut walk = Walk { bytes, at: 2 };
     let mut found = Found::default();
-    let has_end = loop {
-        match walk.next_segment() {
-            Some(Segment::End) => break true,
-            Some(Segment::Data(marker, content)) => found.segment(marker, content)?,
-            None => break false,
+    let mut has_end = false;
+    for segment in Segments::of(bytes) {
+        match segment.marker {
+            END => has_end = true,
+            marker => found.segment(marker, segment.content)?,
         }
-    };
+    }
     let progress = found.progress.filter(|_| found.scans > 0);
     let (Some(frame), Some(progress)) = (found.frame, progress) else {
         return Err(match has_end {
@@ -56,45 +53,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<Structure, DecodeErrorKind> {
         progress,
         has_end,
     })
-}
-
-/// A position between two segments.
-pub(super) struct Walk<'a> {
-    pub bytes: &'a [u8],
-    /// Where the end-of-image marker begins, after it was found.
-    pub at: usize,
-}
-
-pub(super) enum Segment<'a> {
-    End,
-    Data(u8, &'a [u8]),
-}
-
-impl<'a> Walk<'a> {
-    /// The next segment with a length, or the end of the image. Skips entropy-coded data and stray bytes. `None` where the
-    /// file ends, even within a segment.
-    pub(super) fn next_segment(&mut self) -> Option<Segment<'a>> {
-        loop {
-            let rest = self.bytes.get(self.at..)?;
-            self.at += memchr::memchr(MARKER, rest)?;
-            match *self.bytes.get(self.at + 1)? {
-                0xd9 => return Some(Segment::End),
-                // A fill byte before a marker.
-                MARKER => self.at += 1,
-                // `FF 00` is a byte of data. TEM, restart markers and SOI have no length.
-                0x00 | 0x01 | 0xd0..=0xd8 => self.at += 2,
-                marker => {
-                    let length = self.bytes.get(self.at + 2..)?.first_chunk()?;
-                    let start = self.at + 4;
-                    // The length counts its own two bytes.
-                    let end = start + usize::from(u16::from_be_bytes(*length)).saturating_sub(2);
-                    let content = self.bytes.get(start..end)?;
-                    self.at = end;
-                    return Some(Segment::Data(marker, content));
-                }
-            }
-        }
-    }
 }
 
 /// What was found so far.
@@ -114,7 +72,7 @@ impl Found {
             // Huffman tables, an extension, and settings of arithmetic coding.
             0xc4 | 0xc8 | 0xcc => {}
             0xc0..=0xcf => self.frame(marker, content)?,
-            0xda => self.scan(content)?,
+            SCAN => self.scan(content)?,
             0xdc => return Err(unsupported("its height follows its pixels (`DNL`)")),
             0xde => return Err(unsupported("it is hierarchical")),
             0xf7 => return Err(unsupported("it is coded as JPEG-LS")),

@@ -5,6 +5,7 @@ mod png;
 use std::borrow::Cow;
 
 use super::exif;
+use crate::decode::jpeg::{SCAN, Segments};
 
 pub(super) use png::png;
 
@@ -17,47 +18,25 @@ pub(super) struct Metadata<'a> {
 
 /// `APP1` segments before the first scan. Exif that one segment does not hold goes on in the next, which begins alike.
 pub(super) fn jpeg(bytes: &[u8]) -> Metadata<'_> {
+    const APP1: u8 = 0xe1;
     const EXIF: &[u8] = b"Exif\0\0";
     const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
     let mut found = Metadata::default();
-    let mut at = 2;
-    while let Some((marker, content, next)) = jpeg_segment(bytes, at) {
-        at = next;
-        match marker {
-            0xda | 0xd9 => break,
-            0xe1 => {
-                if let Some(more) = content.strip_prefix(EXIF) {
-                    match &mut found.exif {
-                        Some(exif) => exif.to_mut().extend_from_slice(more),
-                        None => found.exif = Some(Cow::Borrowed(content)),
-                    }
-                } else if let Some(xmp) = content.strip_prefix(XMP) {
-                    found.xmp = Some(Cow::Borrowed(xmp));
-                }
+    for segment in Segments::of(bytes).take_while(|segment| segment.marker != SCAN) {
+        if segment.marker != APP1 {
+            continue;
+        }
+        let content = segment.content;
+        if let Some(more) = content.strip_prefix(EXIF) {
+            match &mut found.exif {
+                Some(exif) => exif.to_mut().extend_from_slice(more),
+                None => found.exif = Some(Cow::Borrowed(content)),
             }
-            _ => {}
+        } else if let Some(xmp) = content.strip_prefix(XMP) {
+            found.xmp = Some(Cow::Borrowed(xmp));
         }
     }
     found
-}
-
-/// The next marker at or after `at`, its content, and where it ends. Skips stray bytes between segments.
-fn jpeg_segment(bytes: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
-    let mut at = at;
-    loop {
-        at += bytes.get(at..)?.iter().position(|&byte| byte == 0xff)?;
-        match *bytes.get(at + 1)? {
-            0xff => at += 1,
-            // Stuffing, TEM, restart markers and SOI have no length.
-            0x00 | 0x01 | 0xd0..=0xd8 => at += 2,
-            marker => {
-                let length = bytes.get(at + 2..at + 4)?;
-                let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-                let next = at + 2 + length;
-                return Some((marker, bytes.get(at + 4..next)?, next));
-            }
-        }
-    }
 }
 
 /// Chunks of a RIFF file: name, length and data, padded to an even length. Those count that the flags of `VP8X`, which is the
