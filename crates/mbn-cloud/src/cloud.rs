@@ -137,10 +137,10 @@ impl Cloud {
         ObjectStream::start(object.clone(), self.0.threads.clone())
     }
 
-    /// Reads an object in parts.
+    /// Reads an object in parts. Asks for its size first, and waits for the answer.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such object, the store refuses to give it or cannot be reached, or the web server gives no parts of files.
     pub fn ranges(&self, object: &Object) -> Result<Ranges, CloudError> {
         Ranges::open(object.clone(), self.0.threads.clone())
     }

@@ -1,6 +1,6 @@
 //! An object on its way into memory.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use object_store::{Error, ObjectStoreExt};
@@ -20,15 +20,53 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Download {
     ticket: Arc<Ticket>,
-    result: Slot,
-    task: Task,
-    url: Arc<str>,
+    slot: Arc<Slot>,
+    _task: Task,
     /// They fetch.
     _threads: Threads,
 }
 
-/// The content, once it has come.
-type Slot = Arc<Mutex<Option<Result<Vec<u8>, CloudError>>>>;
+/// Where the content comes to.
+#[derive(Debug, Default)]
+struct Slot {
+    found: Mutex<Option<Result<Vec<u8>, CloudError>>>,
+    has_come: Condvar,
+}
+
+/// Whoever should fill a slot. Dropped before that, it says so in the slot: else somebody would wait forever.
+struct Promise {
+    slot: Arc<Slot>,
+    url: Arc<str>,
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<Result<Vec<u8>, CloudError>>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts something in, unless something is.
+    fn fill(&self, found: Result<Vec<u8>, CloudError>) {
+        self.lock().get_or_insert(found);
+        self.has_come.notify_all();
+    }
+
+    /// Waits for the content, once.
+    fn wait(&self) -> Result<Vec<u8>, CloudError> {
+        let mut found = self.lock();
+        loop {
+            match found.take() {
+                Some(found) => return found,
+                None => found = self.has_come.wait(found).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.slot.fill(Err(CloudError::given_up(&self.url)));
+    }
+}
 
 impl Download {
     pub(crate) fn start(
@@ -38,33 +76,30 @@ impl Download {
         threads: Threads,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let (ticket, result) = (Arc::new(ticket), Slot::default());
-        let url = Arc::clone(&object.url);
+        let (ticket, slot) = (Arc::new(ticket), Arc::<Slot>::default());
+        let promise = Promise {
+            slot: Arc::clone(&slot),
+            url: Arc::clone(&object.url),
+        };
         let task = {
-            let (ticket, result) = (Arc::clone(&ticket), Arc::clone(&result));
+            let ticket = Arc::clone(&ticket);
             threads.spawn(async move {
                 let found = fetch(&object, &ticket, limit, &wake).await;
-                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+                promise.slot.fill(found);
                 wake();
             })
         };
         Self {
             ticket,
-            result,
-            task,
-            url,
+            slot,
+            _task: task,
             _threads: threads,
         }
     }
 
     /// Whether the content has come, or cannot come.
     pub fn is_done(&self) -> bool {
-        self.task.is_finished()
-            || self
-                .result
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_some()
+        self.slot.lock().is_some()
     }
 
     /// Whether it waits until downloads that were started before it have been taken.
@@ -72,13 +107,16 @@ impl Download {
         self.ticket.waits()
     }
 
-    /// The content of one that is done. Its memory no longer counts as that of downloads.
+    /// The content. Its memory no longer counts as that of downloads. If it has not come yet, this waits for it, and the download goes
+    /// before all others; what `wake` needs must not be held meanwhile.
     ///
     /// # Errors
     /// It could not be fetched.
     pub fn take(self) -> Result<Vec<u8>, CloudError> {
-        let found = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
-        found.unwrap_or_else(|| Err(CloudError::given_up(&self.url)))
+        if !self.is_done() {
+            self.ticket.hurry();
+        }
+        self.slot.wait()
     }
 }
 
@@ -117,3 +155,6 @@ async fn fetch(
     }
     Err(CloudError::given_up(&object.url))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
 //! How many objects are fetched at once, and how many bytes of them wait to be used. The oldest object that nobody has taken yet may
-//! always go on, so that whoever takes them in their order never waits forever.
+//! always go on, so that whoever takes them in their order never waits forever, and so may one that somebody waits for.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +35,8 @@ pub(crate) struct Ticket {
     number: u64,
     bytes: Mutex<u64>,
     waits: AtomicBool,
+    /// Whether somebody waits for this object and takes no other before it.
+    is_urgent: AtomicBool,
 }
 
 /// A request that is being answered, until it is dropped.
@@ -52,6 +54,7 @@ impl Gate {
             number,
             bytes: Mutex::new(0),
             waits: AtomicBool::new(false),
+            is_urgent: AtomicBool::new(false),
         }
     }
 
@@ -97,6 +100,12 @@ impl Ticket {
         .await;
     }
 
+    /// Lets it pass whatever the limits, as the oldest does.
+    pub(crate) fn hurry(&self) {
+        self.is_urgent.store(true, Ordering::Release);
+        self.gate.changed.notify_waiters();
+    }
+
     /// Whether it waits for others to be taken.
     pub(crate) fn waits(&self) -> bool {
         self.waits.load(Ordering::Acquire)
@@ -117,7 +126,7 @@ impl Ticket {
                 if try_pass(&mut state) {
                     break;
                 }
-                if state.untaken.first() == Some(&self.number) {
+                if state.untaken.first() == Some(&self.number) || self.is_urgent.load(Ordering::Acquire) {
                     force(&mut state);
                     break;
                 }

@@ -56,11 +56,6 @@ impl Threads {
 pub(crate) struct Task<T = ()>(JoinHandle<T>);
 
 impl<T> Task<T> {
-    /// Whether it has ended.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.0.is_finished()
-    }
-
     /// Waits for its end, once.
     pub(crate) async fn end(&mut self) -> Result<T, JoinError> {
         (&mut self.0).await

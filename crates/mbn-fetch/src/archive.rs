@@ -13,6 +13,8 @@ pub struct Archive {
     pub attempts: u32,
     /// Time between attempts.
     pub pause: Duration,
+    /// The largest file that is downloaded, in bytes.
+    pub max_bytes: u64,
     /// The folder in the archive.
     pub(crate) folder: &'static str,
     /// Files in the folder that must be present; they are unpacked.
@@ -30,6 +32,7 @@ impl Archive {
             md5: "91f7769df0f17e558f3565bffb0c7dfb".to_owned(),
             attempts: 5,
             pause: Duration::from_secs(3),
+            max_bytes: 4 << 30,
             folder: "stl10_binary",
             required: &[
                 "train_X.bin",

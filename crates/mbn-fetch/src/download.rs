@@ -5,7 +5,9 @@ use std::path::Path;
 use ureq::Agent;
 use ureq::http::header;
 
-use crate::transfer::{End, GivenUp, Tick, agent_config, is_passing, persevere, respond, take};
+use crate::transfer::{
+    End, GivenUp, Refusal, Size, Tick, agent_config, is_passing, persevere, respond, take,
+};
 use crate::{Archive, FetchError, OnProgress, Progress, Step};
 
 /// Downloads the archive to `part`, after the bytes already there.
@@ -59,10 +61,20 @@ fn attempt(
             source: Box::new(error),
         }),
     })?;
-    take(response, part, have, u64::MAX, tick, |status, _| {
-        FetchError::Status {
-            url: archive.url.clone(),
+    let size = Size {
+        expected: None,
+        most: archive.max_bytes,
+    };
+    let url = archive.url.clone();
+    take(response, part, have, size, tick, |refusal| match refusal {
+        Refusal::Status(status, _) => FetchError::Status {
+            url,
             status: status.as_u16(),
-        }
+        },
+        Refusal::TooLarge(found) => FetchError::TooLarge {
+            url,
+            found,
+            limit: archive.max_bytes,
+        },
     })
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::hub::counted;
+
 /// A data set that cannot be downloaded or unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
@@ -30,6 +32,16 @@ pub enum FetchError {
         url: String,
         /// HTTP status code.
         status: u16,
+    },
+    /// The file is larger than any archive that is expected.
+    #[error("`{url}` has {} bytes, the limit is {limit}; check the address", counted(*found, *limit))]
+    TooLarge {
+        /// The address.
+        url: String,
+        /// Its bytes. If the server does not say it, there are more than the limit.
+        found: Option<u64>,
+        /// The most bytes that are downloaded.
+        limit: u64,
     },
     /// The connection broke again and again.
     #[error(

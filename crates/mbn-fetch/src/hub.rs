@@ -29,10 +29,9 @@ use choice::Known;
 pub use choice::Wanted;
 use client::Client;
 pub use error::HubError;
+pub(crate) use error::counted;
 pub use name::{HubName, HubNameError};
 pub use settings::{Hub, Token};
-
-use crate::transfer::Tick;
 
 /// What stands beside weights and models and says how they are used.
 const BESIDE: [&str; 5] = [
@@ -193,19 +192,5 @@ fn ticking<'a>(
             done,
             total,
         })
-    }
-}
-
-/// Waits for `attempt` to give something, and notices a request to stop.
-fn wait_for<T>(
-    pause: std::time::Duration,
-    tick: &mut Tick,
-    mut attempt: impl FnMut() -> Option<T>,
-) -> Result<T, HubError> {
-    loop {
-        if let Some(found) = attempt() {
-            return Ok(found);
-        }
-        crate::transfer::pause(pause, 0, tick).map_err(|_| HubError::Interrupted)?;
     }
 }

@@ -1,20 +1,20 @@
 //! One connection of a download: waits for the response and appends its body to a file, while the caller can stop it.
 
+mod receive;
+
 use std::error::Error;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use receive::receive;
 use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderMap, Response, StatusCode, header};
 use ureq::typestate::{AgentScope, WithoutBody};
 use ureq::{Agent, Body, RequestBuilder};
 
-/// Bytes read at a time.
-const CHUNK: usize = 256 << 10;
 /// The longest silence of a server before the connection counts as broken.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How often progress is reported, and a request to stop noticed, while no data arrives.
@@ -50,6 +50,23 @@ pub(crate) struct GivenUp<E> {
     pub done: u64,
     /// Attempts in a row without progress.
     pub attempts: u32,
+}
+
+/// The size that a file may have, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// What it is said to be, if anything is said.
+    pub expected: Option<u64>,
+    /// The limit.
+    pub most: u64,
+}
+
+/// What another attempt would meet again.
+pub(crate) enum Refusal<'a> {
+    /// The status of the response.
+    Status(StatusCode, &'a HeaderMap),
+    /// The file is larger than the limit. It has so many bytes, if the server says it.
+    TooLarge(Option<u64>),
 }
 
 /// Called with the bytes done and the total, if known, several times a second; `Break` stops.
@@ -121,15 +138,15 @@ pub(crate) fn persevere<E>(
     }
 }
 
-/// Takes a response to a request for all after the first `have` bytes. `refusal` makes the error for a status that another
-/// attempt would meet again.
+/// Takes a response to a request for all after the first `have` bytes. `refusal` makes the error for what another attempt would meet
+/// again. No byte beyond the size is written, and nothing stays of a file that is too large.
 pub(crate) fn take<E>(
     response: Response<Body>,
     part: &Path,
     have: u64,
-    limit: u64,
+    size: Size,
     tick: &mut Tick,
-    refusal: impl FnOnce(StatusCode, &HeaderMap) -> E,
+    refusal: impl FnOnce(Refusal) -> E,
 ) -> Result<(), End<E>> {
     let restart = |problem: &str| match std::fs::remove_file(part) {
         Ok(()) => End::Broken(problem.into()),
@@ -137,12 +154,14 @@ pub(crate) fn take<E>(
     };
     match response.status() {
         StatusCode::PARTIAL_CONTENT => match content_range(&response) {
-            Some((start, total)) if start == have => receive(response, part, have, total, limit, tick),
+            Some((start, total)) if start == have => {
+                receive(response, part, have, total, size, tick).map_err(|end| end.of(part, refusal))
+            }
             _ => Err(restart("the server sent another range than requested")),
         },
         StatusCode::OK => {
             let total = response.body().content_length();
-            receive(response, part, 0, total, limit, tick)
+            receive(response, part, 0, total, size, tick).map_err(|end| end.of(part, refusal))
         }
         // The server has nothing after these bytes: the file is complete, or another. If the server does not state the
         // length, the checksum decides.
@@ -154,7 +173,7 @@ pub(crate) fn take<E>(
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
             Err(End::Broken(format!("the server answered {status}").into()))
         }
-        status => Err(End::Fatal(refusal(status, response.headers()))),
+        status => Err(End::Fatal(refusal(Refusal::Status(status, response.headers())))),
     }
 }
 
@@ -197,54 +216,6 @@ pub(crate) fn is_passing(error: &ureq::Error) -> bool {
         error,
         ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed
     )
-}
-
-/// Appends the body to the first `have` bytes of the file.
-fn receive<E>(
-    response: Response<Body>,
-    part: &Path,
-    have: u64,
-    total: Option<u64>,
-    limit: u64,
-    tick: &mut Tick,
-) -> Result<(), End<E>> {
-    let mut file = open(part, have).map_err(End::Disk)?;
-    let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();
-    let mut chunk = vec![0; CHUNK];
-    let mut done = have;
-    loop {
-        if tick(done, total).is_break() {
-            return Err(Stopped.into());
-        }
-        match body.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(bytes) => {
-                file.write_all(&chunk[..bytes]).map_err(End::Disk)?;
-                done += bytes as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(End::Broken(Box::new(error))),
-        }
-        if done > total.unwrap_or(limit) {
-            return Err(End::Broken("the server sent more than it said".into()));
-        }
-    }
-    if total.is_some_and(|total| done < total) {
-        return Err(End::Broken("the connection was closed early".into()));
-    }
-    // A device cannot be synced.
-    match file.sync_all() {
-        Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(End::Disk(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Opens the file for writing after its first `have` bytes.
-fn open(part: &Path, have: u64) -> io::Result<File> {
-    match have {
-        0 => File::create(part),
-        _ => OpenOptions::new().append(true).open(part),
-    }
 }
 
 /// The start of the range and the length of the whole file, if known: `bytes 100-199/200` or `bytes 100-199/*`.

@@ -53,6 +53,26 @@ fn a_wrong_checksum_is_refused_before_anything_is_unpacked() {
 }
 
 #[test]
+fn a_file_larger_than_any_archive_is_refused() {
+    let (dir, file) = (folder(), whole());
+    let server = Server::start(file.clone(), Habits::default());
+    let mut archive = described(&server, &file);
+    archive.max_bytes = file.len() as u64 - 1;
+    let get = |part: &[u8]| {
+        std::fs::write(dir.path().join("stl10_binary.tar.gz.part"), part).unwrap();
+        let error = fetch(&archive, dir.path(), &mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(
+            matches!(error, FetchError::TooLarge { found: Some(found), .. } if found == file.len() as u64),
+            "{error}"
+        );
+        assert!(names(dir.path()).is_empty());
+    };
+    get(&[]);
+    get(&file[..70_000]);
+    assert_eq!(*server.requests.lock().unwrap(), [None, Some(70_000)]);
+}
+
+#[test]
 fn refusals_and_dead_addresses_are_reported() {
     let dir = folder();
     for status in [404, 403] {

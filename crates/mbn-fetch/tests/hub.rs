@@ -450,10 +450,100 @@ fn a_large_file_is_not_fetched() {
     hub.max_bytes = 199_999;
     let error = get(&hub, "").unwrap_err();
     assert!(
-        matches!(error, HubError::TooLarge { found: 200_000, .. }),
+        matches!(
+            error,
+            HubError::TooLarge {
+                found: Some(200_000),
+                ..
+            }
+        ),
         "{error}"
     );
     assert!(server.ranges().is_empty());
+}
+
+/// What the first server says does not bind the second.
+#[test]
+fn a_file_that_turns_out_to_be_large_is_not_fetched() {
+    let silent = Habits {
+        is_reticent: true,
+        ..Habits::default()
+    };
+    let larger = Habits {
+        adds: 100_000,
+        ..Habits::default()
+    };
+    let endless = |habits: &Habits| Habits {
+        is_endless: true,
+        ..habits.clone()
+    };
+    for (habits, limit, found) in [
+        (silent.clone(), 199_999, Some(200_000)),
+        (endless(&silent), 199_999, None),
+        (larger.clone(), 299_999, Some(300_000)),
+        (endless(&larger), 200_000, None),
+    ] {
+        let (server, folder) = (usual(habits), TempDir::new().unwrap());
+        let mut hub = hub_at(&server.endpoint, &folder);
+        hub.max_bytes = limit;
+        let error = get(&hub, "").unwrap_err();
+        assert!(
+            matches!(error, HubError::TooLarge { found: f, limit: l, .. } if (f, l) == (found, limit)),
+            "{error}"
+        );
+        let count = found.map_or(format!("more than {limit}"), |found| found.to_string());
+        assert!(
+            error.to_string().contains(&format!("has {count} bytes")),
+            "{error}"
+        );
+        assert_eq!(server.ranges(), [None]);
+        // Nothing of it stays.
+        let blobs = fs::read_dir(repository(&hub).join("blobs")).unwrap();
+        let names: Vec<_> = blobs.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, [etag(CONFIG).as_str()]);
+    }
+    // One that is as large as it may be.
+    for habits in [silent.clone(), endless(&silent), Habits::default()] {
+        let (server, folder) = (usual(habits), TempDir::new().unwrap());
+        let mut hub = hub_at(&server.endpoint, &folder);
+        hub.max_bytes = 200_000;
+        assert_eq!(fs::read(get(&hub, "").unwrap().path).unwrap(), weights());
+    }
+}
+
+/// The limit is far, but the Hub has said how large the file is.
+#[test]
+fn no_more_is_written_than_the_hub_says() {
+    for is_endless in [false, true] {
+        let habits = Habits {
+            adds: 100_000,
+            is_endless,
+            // After a part, it would say the length of the whole.
+            ranges: !is_endless,
+            ..Habits::default()
+        };
+        let (server, folder) = (usual(habits), TempDir::new().unwrap());
+        let hub = hub_at(&server.endpoint, &folder);
+        let mut most = 0;
+        let mut watch = |progress: mbn_fetch::hub::HubProgress| {
+            most = most.max(progress.done);
+            ControlFlow::Continue(())
+        };
+        let error = fetch(&hub, &name(""), Wanted::Weights, &mut watch).unwrap_err();
+        let HubError::Broken { source, .. } = &error else {
+            panic!("{error}");
+        };
+        let reason = match is_endless {
+            true => "more than it said",
+            false => "300000 bytes, expected 200000",
+        };
+        assert!(source.to_string().contains(reason), "{source}");
+        assert!(most <= 200_000, "{most}");
+        let part = repository(&hub)
+            .join("blobs")
+            .join(format!("{}.incomplete", etag(&weights())));
+        assert!(part.metadata().map_or(0, |found| found.len()) <= 200_000);
+    }
 }
 
 /// Nothing that a server says makes it write outside the repository's folder.

@@ -1,27 +1,27 @@
 //! Files that hold either the old content or the new, never a part of it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use crate::file_id::still_has_its_name;
+use crate::abandoned::is_claimed;
+pub use crate::abandoned::remove_abandoned;
 use crate::output::{OutputKind, OutputProblem, folder_of};
 use crate::temporaries::Living;
 
-pub(crate) const PREFIX: &str = ".mbn-";
-pub(crate) const SUFFIX: &str = ".tmp";
-
-/// A file that nobody has written to for so long was left behind, where no lock can tell.
-const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// What every temporary name begins with.
+pub const PREFIX: &str = ".mbn-";
+/// What every temporary name ends with.
+pub const SUFFIX: &str = ".tmp";
 
 /// How many temporary files others may remove before this process has locked one.
-const ATTEMPTS: usize = 100;
+pub(crate) const ATTEMPTS: usize = 100;
+pub(crate) const NOT_LEFT_ALONE: &str = "other processes remove its temporary files";
 
-/// Whether a name is that of a temporary file. A process that is killed while it writes leaves one behind.
+/// Whether a name is that of a temporary file, folder or link. A process that is killed while it writes leaves one behind.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
@@ -123,69 +123,12 @@ fn temporary(folder: &Path) -> io::Result<(NamedTempFile, Living)> {
     let create = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
     for _ in 0..ATTEMPTS {
         let file = builder.make_in(folder, create)?;
-        if is_claimed(&file) {
+        if is_claimed(file.as_file(), file.path()) {
             let living = Living::new(file.path());
             return Ok((file, living));
         }
     }
-    Err(io::Error::other("other processes remove its temporary files"))
-}
-
-/// Locks a new file. Whether it can be used: until it is locked, others may take it for a killed process's, and remove it.
-fn is_claimed(file: &NamedTempFile) -> bool {
-    match try_lock(file.as_file()) {
-        Ok(()) => still_has_its_name(file.as_file(), file.path()).unwrap_or(true),
-        Err(TryLockError::WouldBlock) => false,
-        // Others cannot lock it either, and leave it for a day.
-        Err(TryLockError::Error(_)) => true,
-    }
-}
-
-/// Elsewhere than on Unix, a lock would keep this process's other readers out. Some network file systems have none.
-fn try_lock(file: &File) -> Result<(), TryLockError> {
-    match cfg!(unix) {
-        true => file.try_lock(),
-        false => Err(TryLockError::Error(io::ErrorKind::Unsupported.into())),
-    }
-}
-
-/// Removes the temporary files in `folder` that killed processes left behind. Those that a process is writing stay, and so do, where
-/// files have no locks, those of the last day.
-///
-/// # Errors
-/// The folder cannot be read. A file that cannot be removed does no harm.
-pub fn remove_abandoned(folder: &Path) -> io::Result<()> {
-    for entry in folder.read_dir()?.flatten() {
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && is_temporary(&entry.file_name()) {
-            remove_if_abandoned(&entry.path());
-        }
-    }
-    Ok(())
-}
-
-fn remove_if_abandoned(path: &Path) {
-    // NFS gives this lock only to those who may write.
-    let Ok(file) = File::options().read(true).write(true).open(path) else {
-        return;
-    };
-    let locked = try_lock(&file);
-    let age = file.metadata().and_then(|found| found.modified());
-    let age = age.ok().and_then(|modified| modified.elapsed().ok());
-    if is_abandoned(&locked, age) {
-        // Still locked: whoever has just made it notices that it is gone.
-        let _ = fs::remove_file(path);
-    }
-}
-
-/// Whether nobody writes a file, by the try to lock it and the time since it was written to.
-fn is_abandoned(locked: &Result<(), TryLockError>, age: Option<Duration>) -> bool {
-    match locked {
-        Ok(()) => true,
-        Err(TryLockError::WouldBlock) => false,
-        // It says nothing about who has the file.
-        Err(TryLockError::Error(_)) => age.is_some_and(|age| age > ABANDONED_AFTER),
-    }
+    Err(io::Error::other(NOT_LEFT_ALONE))
 }
 
 /// Gives `file` the permissions of the file that it will replace, if there is one. They matter less than the content: where the

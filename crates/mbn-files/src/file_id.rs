@@ -66,6 +66,18 @@ impl FileId {
     }
 }
 
+/// Whether a file has not been renamed or removed since it was opened as `name`.
+///
+/// # Errors
+/// The system does not say what has this name now.
+pub fn still_has_its_name(file: &File, name: &Path) -> io::Result<bool> {
+    match Handle::from_path(name) {
+        Ok(named) => Ok(named == Handle::from_file(file.try_clone()?)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -107,13 +119,5 @@ mod tests {
             assert_eq!(FileId::of_existing(&none), None, "{}", none.display());
         }
         assert_eq!(FileId::of(Path::new("/dev/null")), None);
-    }
-}
-/// Whether a file has not been renamed or removed since it was opened as `name`.
-pub(crate) fn still_has_its_name(file: &File, name: &Path) -> io::Result<bool> {
-    match Handle::from_path(name) {
-        Ok(named) => Ok(named == Handle::from_file(file.try_clone()?)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
     }
 }

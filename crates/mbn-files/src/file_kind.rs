@@ -1,6 +1,10 @@
 //! What a file is, by its first bytes: for messages about a file that is not what was expected.
 
+mod boxes;
+
 use std::fmt;
+
+use boxes::isobmff;
 
 /// The most bytes that [`FileKind::recognise`] looks at. A file's first bytes are enough; it never needs the rest.
 pub const HEAD: usize = 1024;
@@ -251,34 +255,6 @@ fn tensorflow(head: &[u8]) -> Option<FileKind> {
         }
         _ => None,
     }
-}
-
-/// The formats of phones, which are boxes: the first is `ftyp` and names the brand.
-fn isobmff(head: &[u8]) -> Option<FileKind> {
-    if !has(head, 4, b"ftyp") {
-        return None;
-    }
-    Some(match head.get(8..12)? {
-        b"avif" | b"avis" => FileKind::Picture("AVIF"),
-        // The brand of both: the others tell.
-        b"mif1" | b"msf1" if has_avif_brand(head) => FileKind::Picture("AVIF"),
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
-            FileKind::Picture("HEIC")
-        }
-        b"crx " => FileKind::Picture("Canon RAW"),
-        b"qt  " => FileKind::Video("QuickTime"),
-        _ => FileKind::Video("MP4"),
-    })
-}
-
-/// Whether the first box names AVIF among its brands.
-fn has_avif_brand(head: &[u8]) -> bool {
-    let length = head
-        .first_chunk()
-        .map_or(0, |length| u32::from_be_bytes(*length) as usize);
-    let brands = head.get(8..length.min(head.len())).unwrap_or_default();
-    let mut brands = brands.as_chunks::<4>().0.iter();
-    brands.any(|brand| matches!(brand, b"avif" | b"avis"))
 }
 
 /// Eight bytes of a length, and a JSON object.

@@ -2,6 +2,7 @@
 //! makes a whole folder under a temporary name, checks that an output can be written before a program starts the work that makes
 //! it, and tells what a file is by its first bytes.
 
+mod abandoned;
 pub mod atomic;
 mod content_hash;
 mod fault;
@@ -15,7 +16,7 @@ pub mod whole_file;
 
 pub use content_hash::content_hash;
 pub use fault::is_of_machine;
-pub use file_id::FileId;
+pub use file_id::{FileId, still_has_its_name};
 pub use file_kind::{FileKind, HEAD};
 pub use folder::AtomicFolder;
 pub use output::{

@@ -56,7 +56,7 @@ mod tests {
         file.commit().unwrap();
         assert!(!is_living(&unfinished) && folder.path().join("a").is_file());
         let made = AtomicFolder::create(&folder.path().join("b")).unwrap();
-        let unfinished = made.temporary_path().to_owned();
+        let unfinished = made.temporary_path().parent().unwrap().to_owned();
         assert!(is_living(&unfinished));
         drop(made);
         assert!(!is_living(&unfinished));

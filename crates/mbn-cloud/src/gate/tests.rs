@@ -47,3 +47,16 @@ fn bytes_wait_until_others_are_taken() {
     drop(third);
     assert_eq!(gate.lock().bytes, 0);
 }
+
+#[test]
+fn what_somebody_waits_for_passes_before_it_is_the_oldest() {
+    let gate = Arc::new(Gate::default());
+    let (first, second) = (gate.ticket(), gate.ticket());
+    assert!(passes(first.reserve(BYTES, || {})));
+    let mut waiting = pin!(second.reserve(1, || {}));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    second.hurry();
+    assert!(waiting.as_mut().poll(&mut context).is_ready() && !second.waits());
+    assert_eq!(gate.lock().bytes, BYTES + 1);
+}

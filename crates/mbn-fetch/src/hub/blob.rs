@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::cache::{Cache, create_parent};
 use super::client::{Client, Head};
 use super::{Hub, HubError, HubName, OnHubProgress, ticking};
-use crate::transfer::{End, GivenUp, Tick, length, persevere, take};
+use crate::transfer::{End, GivenUp, Refusal, Size, Tick, length, persevere, take};
 
 /// Bytes hashed at a time.
 const CHUNK: usize = 1 << 20;
@@ -29,9 +29,8 @@ pub(super) fn get(
     }
     let mut tick = ticking(file, on_progress);
     let head = client.head(name, &mut tick)?;
-    if let Some(found) = head.size.filter(|size| *size > hub.max_bytes) {
-        let (name, limit) = (name.clone(), hub.max_bytes);
-        return Err(HubError::TooLarge { name, found, limit });
+    if head.size.is_some_and(|size| size > hub.max_bytes) {
+        return Err(too_large(hub, name, head.size));
     }
     let blob = cache.blob(&head.etag);
     let lock = cache.lock(&head.etag, &mut tick)?;
@@ -42,6 +41,12 @@ pub(super) fn get(
     let path = cache.link(commit, file, &head.etag)?;
     drop(lock);
     Ok((path, missing))
+}
+
+/// The error for a file of `found` bytes, or of more than the limit.
+fn too_large(hub: &Hub, name: &HubName, found: Option<u64>) -> HubError {
+    let (name, limit) = (name.clone(), hub.max_bytes);
+    HubError::TooLarge { name, found, limit }
 }
 
 fn download(
@@ -55,11 +60,10 @@ fn download(
     let part = cache.part(&head.etag);
     let disk = |error| HubError::disk(&part, error);
     create_parent(&part).map_err(disk)?;
-    // More bytes than the file has are none of its. With neither a length nor a checksum, nothing would notice that some are wrong.
-    let is_suspect = match head.size {
-        Some(size) => length(&part).map_err(disk)? > size,
-        None => !has_sum(head) && part.is_file(),
-    };
+    // More bytes than the file has, or may have, are none of its. With neither a length nor a checksum, nothing would notice that some
+    // are wrong.
+    let is_longer = length(&part).map_err(disk)? > head.size.unwrap_or(hub.max_bytes);
+    let is_suspect = is_longer || (head.size.is_none() && !has_sum(head) && part.is_file());
     if is_suspect {
         std::fs::remove_file(&part).map_err(disk)?;
     }
@@ -70,8 +74,14 @@ fn download(
             return Ok(());
         }
         let response = client.open(name, &head.etag, have, tick)?;
-        let refusal = |status, headers: &_| client.refusal(name, status, headers);
-        take(response, &part, have, hub.max_bytes, tick, refusal)
+        let size = Size {
+            expected: head.size,
+            most: hub.max_bytes,
+        };
+        take(response, &part, have, size, tick, |refusal| match refusal {
+            Refusal::Status(status, headers) => client.refusal(name, status, headers),
+            Refusal::TooLarge(found) => too_large(hub, name, found),
+        })
     });
     downloaded.map_err(|GivenUp { end, done, attempts }| match end {
         End::Fatal(error) => error,

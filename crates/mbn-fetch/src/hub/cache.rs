@@ -1,15 +1,16 @@
 //! The cache: where things are in it, and how they get there whole while other processes do the same.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use mbn_files::{atomic, whole_file};
+use mbn_files::{atomic, folder_of, whole_file};
+use tempfile::NamedTempFile;
 
 use super::name::is_commit;
-use super::{Hub, HubError, HubName, wait_for};
+use super::{Hub, HubError, HubName};
+use crate::lock::{Lock, Unlocked};
 use crate::transfer::Tick;
 
 /// The deepest folder, and the most files, that are looked for in a snapshot.
@@ -19,19 +20,12 @@ const MAX_FILES: usize = 10_000;
 /// The largest file that says which commit a revision is at, in bytes.
 const MAX_REVISION: u64 = 4 << 10;
 
-/// How often a lock is tried that another process holds.
-const RETRY: Duration = Duration::from_millis(100);
-
 /// The part of the cache that belongs to a repository.
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
     locks: PathBuf,
 }
-
-/// Held while a blob is fetched.
-#[derive(Debug)]
-pub(super) struct Lock(#[allow(dead_code, reason = "dropping it opens the lock")] File);
 
 impl Cache {
     pub fn new(hub: &Hub, name: &HubName) -> Self {
@@ -65,12 +59,13 @@ impl Cache {
         self.folder.join("snapshots").join(commit).join(file)
     }
 
-    /// The files of a commit that are there.
+    /// The files of a commit that are there, without those that have a temporary name.
     pub fn files(&self, commit: &str) -> BTreeSet<String> {
         let mut files = BTreeSet::new();
         let mut folders = vec![(self.folder.join("snapshots").join(commit), String::new(), 0)];
         while let Some((folder, prefix, depth)) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            for entry in entries.filter(|entry| !atomic::is_temporary(&entry.file_name())) {
                 let Ok(name) = entry.file_name().into_string() else {
                     continue;
                 };
@@ -125,31 +120,14 @@ impl Cache {
         self.folder.join("blobs").join(format!("{etag}.incomplete"))
     }
 
-    /// Waits until no other process fetches the content. A file system without locks goes without.
+    /// Waits until no other process fetches the content. The file of the lock stays, as it does for the Hub's library.
     pub fn lock(&self, etag: &str, tick: &mut Tick) -> Result<Lock, HubError> {
         let path = self.locks.join(format!("{etag}.lock"));
-        let disk = |error| HubError::disk(&path, error);
-        create_parent(&path).map_err(disk)?;
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(disk)?;
-        let mut waited = false;
-        wait_for(RETRY, tick, || match file.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                if !std::mem::replace(&mut waited, true) {
-                    log::info!("waiting for another process that fetches the same file");
-                }
-                None
-            }
-            Err(TryLockError::Error(error)) => {
-                log::debug!("cannot lock `{}`: {error}", path.display());
-                Some(())
-            }
-            Ok(()) => Some(()),
-        })?;
-        Ok(Lock(file))
+        create_parent(&path).map_err(|error| HubError::disk(&path, error))?;
+        Lock::wait(&path, tick).map_err(|unlocked| match unlocked {
+            Unlocked::Disk(error) => HubError::disk(&path, error),
+            Unlocked::Stopped => HubError::Interrupted,
+        })
     }
 
     /// Gives content its place in the snapshot of a commit.
@@ -159,16 +137,20 @@ impl Cache {
         create_parent(&path).map_err(disk)?;
         let above = "../".repeat(2 + file.matches('/').count());
         let target = PathBuf::from(format!("{above}blobs/{etag}"));
-        let place = tempfile::Builder::new()
-            .prefix(".mbn-")
-            .make_in(path.parent().unwrap_or(Path::new(".")), |temporary| {
-                symlink(&target, &self.blob(etag), temporary)
-            });
-        place
+        // What killed processes left does no harm if it stays.
+        let _ = atomic::remove_abandoned(folder_of(&path));
+        temporary(folder_of(&path), &target, &self.blob(etag))
             .and_then(|place| place.into_temp_path().persist(&path).map_err(|error| error.error))
             .map_err(disk)?;
         Ok(path)
     }
+}
+
+/// A link under a temporary name.
+fn temporary(folder: &Path, target: &Path, blob: &Path) -> io::Result<NamedTempFile<()>> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(atomic::PREFIX).suffix(atomic::SUFFIX);
+    builder.make_in(folder, |name| symlink(target, blob, name))
 }
 
 #[cfg(unix)]
@@ -195,4 +177,32 @@ pub(super) fn create_parent(path: &Path) -> io::Result<()> {
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     create_parent(path)?;
     atomic::write(path, content)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_no_file_of_the_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache {
+            folder: folder.path().join("models--a--b"),
+            locks: folder.path().join(".locks"),
+        };
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        create_parent(&cache.blob("etag")).unwrap();
+        fs::write(cache.blob("etag"), "content").unwrap();
+        for file in ["model.onnx", "sub/model.onnx"] {
+            let path = cache.link(commit, file, "etag").unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "content");
+            let above = path.parent().unwrap();
+            let target = fs::read_link(&path).unwrap();
+            let left = temporary(above, &target, &cache.blob("etag")).unwrap();
+            let (_, left) = left.keep().unwrap();
+            assert!(atomic::is_temporary(left.file_name().unwrap()) && left.is_file());
+        }
+        let files: Vec<_> = cache.files(commit).into_iter().collect();
+        assert_eq!(files, ["model.onnx", "sub/model.onnx"]);
+    }
 }

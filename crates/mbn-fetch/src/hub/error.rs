@@ -132,12 +132,12 @@ pub enum HubError {
         problem: String,
     },
     /// The file is larger than any that is used.
-    #[error("`{name}` has {found} bytes, more than any MobileNetV1 (limit {limit})")]
+    #[error("`{name}` has {} bytes, more than any MobileNetV1 (limit {limit})", counted(*found, *limit))]
     TooLarge {
         /// The file.
         name: HubName,
-        /// Its bytes.
-        found: u64,
+        /// Its bytes. If the server does not say it, there are more than the limit.
+        found: Option<u64>,
         /// The most bytes that are fetched.
         limit: u64,
     },
@@ -203,6 +203,11 @@ impl HubError {
             _ => false,
         }
     }
+}
+
+/// The number of bytes of a file that has more than `limit`.
+pub(crate) fn counted(found: Option<u64>, limit: u64) -> String {
+    found.map_or_else(|| format!("more than {limit}"), |found| found.to_string())
 }
 
 fn explained(message: Option<&str>) -> String {

@@ -31,6 +31,10 @@ pub struct Habits {
     pub etag: Option<&'static str>,
     /// Whether it keeps the size and the checksum of a large file to itself.
     pub is_reticent: bool,
+    /// Bytes that the second server sends after those of a file, and counts as the file's.
+    pub adds: usize,
+    /// Whether the second server keeps the length of its answers to itself.
+    pub is_endless: bool,
     /// Where every file is redirected to instead.
     pub redirect: Option<&'static str>,
 }
@@ -45,6 +49,8 @@ impl Default for Habits {
             slow: false,
             etag: None,
             is_reticent: false,
+            adds: 0,
+            is_endless: false,
             redirect: None,
         }
     }
@@ -165,7 +171,7 @@ impl State {
             true => self.stored(&request),
             false => self.answer(&request),
         };
-        let length = match head.contains("Content-Length") {
+        let length = match head.contains("Content-Length") || (self.habits.is_endless && at_store) {
             true => String::new(),
             false => format!("Content-Length: {}\r\n", body.len()),
         };
@@ -274,6 +280,7 @@ impl State {
         if self.habits.lies {
             content[0] ^= 1;
         }
+        content.resize(content.len() + self.habits.adds, 7);
         let total = content.len();
         match request.range.filter(|_| self.habits.ranges) {
             None => ("200 OK\r\nETag: \"of-the-store\"".to_owned(), content),

@@ -120,52 +120,6 @@ fn permissions_stay_those_of_the_replaced_file() {
     }
 }
 
-#[cfg(unix)]
-#[test]
-fn only_what_nobody_writes_any_more_is_removed() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut file = AtomicFile::create(&folder.path().join("a")).unwrap();
-    file.write_all(b"one").unwrap();
-    let abandoned = folder.path().join(format!("{PREFIX}x{SUFFIX}"));
-    for path in [&abandoned, &folder.path().join("other.tmp")] {
-        fs::write(path, "").unwrap();
-    }
-    remove_abandoned(folder.path()).unwrap();
-    assert!(!abandoned.exists() && folder.path().join("other.tmp").exists());
-    file.commit().unwrap();
-    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"one");
-    assert!(remove_abandoned(&folder.path().join("gone")).is_err());
-}
-
-#[test]
-fn without_a_lock_only_old_files_are_removed() {
-    let (fresh, old) = (Some(Duration::from_secs(60)), Some(2 * ABANDONED_AFTER));
-    // As NFS answers, and file systems without locks.
-    for kind in [io::ErrorKind::Unsupported, io::ErrorKind::Other] {
-        let unknown = Err(TryLockError::Error(kind.into()));
-        let removed = [fresh, old, None].map(|age| is_abandoned(&unknown, age));
-        assert_eq!(removed, [false, true, false]);
-    }
-    assert!(!is_abandoned(&Err(TryLockError::WouldBlock), old));
-    assert!(is_abandoned(&Ok(()), fresh));
-}
-
-/// Another process may look at a new file before this one has locked it.
-#[cfg(unix)]
-#[test]
-fn a_new_file_that_another_process_removes_is_not_used() {
-    let folder = tempfile::tempdir().unwrap();
-    let new = || tempfile::Builder::new().tempfile_in(folder.path()).unwrap();
-    assert!(is_claimed(&new()));
-    let file = new();
-    let other = File::options().write(true).open(file.path()).unwrap();
-    other.try_lock().unwrap();
-    assert!(!is_claimed(&file));
-    fs::remove_file(file.path()).unwrap();
-    drop(other);
-    assert!(!is_claimed(&file));
-}
-
 #[test]
 fn a_folder_that_cannot_be_synced_does_not_undo_the_rename() {
     for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::InvalidInput] {

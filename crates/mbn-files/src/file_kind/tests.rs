@@ -84,6 +84,64 @@ fn files_that_people_confuse_are_told_apart() {
     }
 }
 
+/// A first box with these brands and nothing behind it.
+fn boxed(major: &str, compatible: &[&str]) -> Vec<u8> {
+    let length = u32::try_from(16 + 4 * compatible.len()).unwrap();
+    let mut bytes = length.to_be_bytes().to_vec();
+    for part in ["ftyp", major, "\0\0\0\0"].iter().chain(compatible) {
+        bytes.extend(part.as_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn pictures_in_boxes_are_told_from_videos_by_all_brands() {
+    // Those of ISO 23008-12, for pictures and for sequences of them.
+    for major in ["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs"] {
+        for compatible in [&[][..], &["mif1", major], &["msf1", "iso8"]] {
+            let found = named(&boxed(major, compatible));
+            assert_eq!(found, "an HEIC picture", "{major} {compatible:?}");
+        }
+    }
+    for major in ["mif1", "mif2", "mif3", "miaf", "msf1"] {
+        for (compatible, expected) in [
+            (&["heic"][..], "an HEIC picture"),
+            (&["miaf", "hevc"], "an HEIC picture"),
+            (&["miaf", "avif"], "an AVIF picture"),
+            (&["iso8", "avis"], "an AVIF picture"),
+            (&[], "an HEIC picture"),
+        ] {
+            let found = named(&boxed(major, compatible));
+            assert_eq!(found, expected, "{major} {compatible:?}");
+        }
+    }
+    // A profile, or another coding.
+    for (major, compatible, expected) in [
+        ("MiHB", &["mif1", "heic", "MiHB"][..], "an HEIC picture"),
+        ("MiHE", &["heim"], "an HEIC picture"),
+        ("avci", &["mif1", "avci"], "an HEIC picture"),
+        ("MA1B", &["miaf", "avif"], "an AVIF picture"),
+    ] {
+        assert_eq!(named(&boxed(major, compatible)), expected, "{major}");
+    }
+    for (major, compatible, expected) in [
+        ("isom", &["iso2", "avc1", "mp41"][..], "an MP4 video"),
+        ("mp42", &["isom", "hvc1", "miaf"], "an MP4 video"),
+        ("qt  ", &["qt  ", "heic"], "a QuickTime video"),
+        ("crx ", &["isom", "mif1"], "a Canon RAW picture"),
+        ("3gp4", &[], "an MP4 video"),
+    ] {
+        assert_eq!(named(&boxed(major, compatible)), expected, "{major}");
+    }
+    // What stands behind the box is no brand.
+    let mut video = boxed("isom", &["mp42"]);
+    video.extend(b"heicavifmif1");
+    assert_eq!(named(&video), "an MP4 video");
+    for end in 0..video.len() {
+        let _ = FileKind::recognise(&video[..end]);
+    }
+}
+
 #[test]
 fn other_text_and_bytes_are_none_of_them() {
     for bytes in [
