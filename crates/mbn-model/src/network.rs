@@ -37,7 +37,7 @@ pub struct Network {
 
 impl Network {
     /// Keeps activations and their gradients in `precision`: float32 (the default) or bfloat16. Parameters, sums and
-    /// statistics stay float32.
+    /// statistics stay float32. With any other type, every pass is an error.
     pub fn set_precision(&mut self, precision: DType) {
         self.precision = precision;
         self.buffers = Buffers::default();

@@ -72,14 +72,24 @@ impl Optimizer {
     /// One step of every parameter.
     ///
     /// # Errors
-    /// If a parameter has no gradient or the device fails.
+    /// If a parameter has no gradient, the state's number of steps is the largest possible, a setting is not as [`AdamW`] says, or
+    /// the device fails.
     pub fn step<'a>(
         &mut self,
         parameters: impl IntoIterator<Item = &'a Parameter>,
         gradients: &Gradients,
         learning_rate: f64,
     ) -> Result<()> {
-        self.state.steps += 1;
+        // A saved state may have any number.
+        let next = self.state.steps.checked_add(1);
+        let numbered = next.and_then(|steps| Some((steps, i32::try_from(steps).ok()?)));
+        let Some((steps, step)) = numbered else {
+            bail!(
+                "the optimiser has taken {} steps, more than it can count",
+                self.state.steps
+            )
+        };
+        self.state.steps = steps;
         let parameters: Vec<_> = parameters.into_iter().collect();
         for parameter in &parameters {
             self.remember(parameter)?;
@@ -107,7 +117,7 @@ impl Optimizer {
                 beta2,
                 epsilon,
                 weight_decay,
-                step: self.state.steps as i32,
+                step,
             }
             .step_all(&tensors),
         }

@@ -35,6 +35,8 @@ struct Conv {
 
 /// What a convolution gives before its bias.
 pub struct Sums {
+    /// The convolution that they are of.
+    layer: usize,
     /// `[N, H, W, C]`: sums of products of integers, or of floats if the layer stays float32.
     raw: Tensor,
     means: Vec<f32>,
@@ -151,6 +153,7 @@ impl QuantizedNetwork {
             _ => bail!("layer {layer} has no input"),
         };
         Ok(Sums {
+            layer,
             means: statistics.mean.to_vec1()?,
             raw: out,
         })
@@ -159,10 +162,23 @@ impl QuantizedNetwork {
     /// Adds the bias, and applies the activation: as bytes, that is rounding and saturation.
     ///
     /// # Errors
-    /// There is no such layer.
+    /// There is no such layer, or the sums are of another one.
     pub fn finish(&self, layer: usize, sums: Sums) -> Result<Values> {
         let architecture = &self.weights.architecture;
+        let Some(conv) = self.convs.get(layer) else {
+            bail!("there is no convolution {layer}")
+        };
+        if sums.layer != layer {
+            bail!("the sums are of convolution {}, expected {layer}", sums.layer)
+        }
         let (n, h, w, c) = sums.raw.dims4()?;
+        // Of another network.
+        if c != conv.spec.out_channels {
+            bail!(
+                "the sums have {c} channels, expected {} of convolution {layer}",
+                conv.spec.out_channels
+            )
+        }
         let shape = [n, h, w, c];
         let raw = sums.raw.flatten_all()?.to_vec1::<f32>()?;
         let bytes = keeps_bytes(architecture, self.weights.float_layers(), layer);
@@ -200,6 +216,12 @@ impl QuantizedNetwork {
     /// If the features have another shape.
     pub fn classify(&self, features: &Tensor) -> Result<Tensor> {
         let (n, c) = features.dims2()?;
+        if c != self.weights.architecture.features() {
+            bail!(
+                "there are {c} features, expected {}",
+                self.weights.architecture.features()
+            )
+        }
         let (classes, device) = (self.weights.architecture.classes, features.device());
         match self.weights.layers.last() {
             Some(QuantizedLayer::Float(conv)) => {

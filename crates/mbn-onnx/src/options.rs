@@ -28,7 +28,7 @@ pub struct ExportOptions {
     /// Whether the graph gives `probabilities` beside the `logits`.
     pub softmax: bool,
     /// Whether the graph gives `features`, the classifier's input, beside the `logits`. Weights in 8 bits must not have scaled their
-    /// channels: a file cannot tell.
+    /// channels: an export refuses those whose classifier undoes it.
     pub features: bool,
 }
 

@@ -8,6 +8,9 @@ use crate::names::{FEATURES, INPUT, INPUT_ZERO, activation_name, scale_name};
 use crate::stored::{FoldedError, Tensors};
 use crate::{ExportError, ExportOptions, Precision, constants};
 
+/// Part of a weight by which arithmetic in float32 may be off.
+const ROUNDING: f32 = 1e-4;
+
 /// Names of the layers' constants without `.weight` and `.bias`, and the shapes of their weights.
 fn layers(architecture: &Architecture) -> Vec<(String, Vec<usize>)> {
     let convs = architecture.convs().into_iter();
@@ -36,6 +39,9 @@ pub(crate) fn add(
     if quantized.architecture != *architecture || quantized.float_layers() != options.keep_float {
         let message = "they are of another network, or keep other layers in float32";
         return Err(ExportError::Quantized(message.to_owned()));
+    }
+    if options.features {
+        require_own_features(quantized, weights.values(&format!("{CLASSIFIER}.weight")))?;
     }
     for constant in constants::fixed(architecture, preprocess, options) {
         graph.constant(constant);
@@ -72,6 +78,36 @@ pub(crate) fn add(
         }
     }
     Ok(())
+}
+
+/// Refuses weights whose features, an output, would not be the network's: those of channels that were scaled before the
+/// classifier. Its own weights tell, since they undo it: they are `float`, the network's, no more.
+fn require_own_features(quantized: &Quantized, float: &[f32]) -> Result<(), ExportError> {
+    let scaled = match quantized.layers.last() {
+        Some(QuantizedLayer::Float(conv)) => conv.weight.iter().zip(float).any(|(found, own)| {
+            // Nothing was rounded but, by some other program, the float itself.
+            (found - own).abs() > ROUNDING * own.abs()
+        }),
+        Some(QuantizedLayer::Bytes(layer)) => {
+            let len = (float.len() / layer.scales.len().max(1)).max(1);
+            let rows = layer.weight.chunks_exact(len).zip(float.chunks_exact(len));
+            rows.zip(&layer.scales).any(|((steps, own), scale)| {
+                // Rounding to the nearest step, or to the one below, moves no weight by more than a step.
+                let most = scale * (1.0 + ROUNDING);
+                let mut pairs = steps.iter().zip(own);
+                pairs.any(|(step, own)| (f32::from(*step) * scale - own).abs() > most)
+            })
+        }
+        None => false,
+    };
+    match scaled {
+        true => Err(ExportError::Quantized(
+            "the channels before their classifier are scaled, so that `features` would not be the network's; \
+             calibrate the network for features, or export it without them"
+                .to_owned(),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// The weights in a graph that [`add`] wrote.

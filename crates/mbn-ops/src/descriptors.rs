@@ -3,6 +3,7 @@
 pub(crate) mod depthwise;
 pub(crate) mod inference;
 pub(crate) mod kernel;
+pub(crate) mod linear;
 pub(crate) mod loss;
 pub(crate) mod normalization;
 pub(crate) mod optim;

@@ -12,7 +12,8 @@
 //! everything else is float32. The caller provides the tensors for the results, and can use them again in the next
 //! step: fresh memory costs as much as the arithmetic.
 //!
-//! Every function returns an error, never a panic, for shapes and types that do not fit.
+//! Every function returns an error, never a panic, for shapes and types that do not fit. A tensor that an operation writes has
+//! a storage of its own: one that shares it with a tensor that the operation reads, even as another part, is an error too.
 //!
 //! From the bottom up: `operands` (plain data), `cpu` (kernels on slices), `descriptors` (operations with checked
 //! operands, and the CPU's side of them), [`kernels`] (the GPU's launches, for any executor), `cuda` (the driver, and the

@@ -334,7 +334,7 @@ fn float64_tensors_are_errors() {
     let found = message(stem(&image, &double(&weight), conv, &out).map(|_| ()));
     assert!(found.contains("F32") && found.contains("F64"), "{found}");
     let found = message(stem(&image, &weight, conv, &double(&out)).map(|_| ()));
-    assert!(found.contains("neither float32 nor bfloat16"), "{found}");
+    assert!(found.contains("F64, expected F32 or BF16"), "{found}");
     let sgd = Sgd {
         learning_rate: 0.1,
         momentum: 0.9,

@@ -24,3 +24,13 @@ fn instructions_are_those_asked_for() {
         _ => eprintln!("the kernels use {used}"),
     }
 }
+
+#[cfg(target_arch = "aarch64")]
+#[test]
+fn arm_of_64_bits_has_neon() {
+    let expected = match std::env::var(CHOICE).as_deref() {
+        Ok("scalar") => "scalar",
+        _ => "neon",
+    };
+    assert_eq!(mbn_ops::instructions(), expected);
+}

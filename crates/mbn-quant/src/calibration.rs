@@ -1,6 +1,6 @@
 //! What the calibration pictures show of a network, and the quantised networks that follow from it.
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use mbn_model::Network;
 use mbn_spec::{Activation, LayerSet, Preprocess};
 use mbn_weights::{ByteScale, Folded, FoldedConv, Quantized, QuantizedLayer, Weights, keeps_bytes};
@@ -37,7 +37,8 @@ impl<'a> Calibration<'a> {
     /// Runs the pictures through candle.
     ///
     /// # Errors
-    /// There are fewer than [`LEAST`] pictures, or a weight or a value is not a finite number.
+    /// There are fewer than [`LEAST`] pictures, one of them has a value outside of what the weights' preprocessing gives, or a
+    /// weight or a value is not a finite number.
     pub fn measure(weights: &Weights, pictures: &'a dyn Pictures) -> Result<Self, QuantError> {
         Self::with(weights, pictures, false)
     }
@@ -61,6 +62,7 @@ impl<'a> Calibration<'a> {
         let architecture = folded.architecture;
         let convs = architecture.convs();
         let max = architecture.variant.activation.max();
+        let preprocess = weights.metadata().preprocess.unwrap_or_default();
         let corrected = corrected(n, pictures.size(), convs[0].out_channels * 2);
         let mut network = Network::from_weights(weights, &Device::Cpu)?;
 
@@ -71,7 +73,9 @@ impl<'a> Calibration<'a> {
         // The first ones by themselves, so that means are theirs.
         for (range, images) in batches(pictures, n) {
             let inside = corrected.saturating_sub(range.start).min(range.len());
-            let found = network.observe(&images?, &mut |i, values| {
+            let images = images?;
+            require_normalised(&images, range.start, &preprocess)?;
+            let found = network.observe(&images, &mut |i, values| {
                 let channels = convs[i].out_channels;
                 let picture = values.len() / range.len();
                 let (first, rest) = values.split_at(inside * picture);
@@ -141,7 +145,7 @@ impl<'a> Calibration<'a> {
         }
         Ok(Self {
             pictures,
-            input: input_scale(&weights.metadata().preprocess.unwrap_or_default()),
+            input: input_scale(&preprocess),
             folded,
             equalisation,
             histograms,
@@ -206,13 +210,39 @@ fn corrected(pictures: usize, size: usize, channels: usize) -> usize {
         .min((MEMORY / (2 * widest).max(1)).max(LEAST / 4))
 }
 
-/// Normalised bytes from 0 to 255, in the three channels' common range.
-fn input_scale(preprocess: &Preprocess) -> ByteScale {
+/// The three channels' common range once their bytes are normalised, with 0, which bytes have to stand for.
+fn input_range(preprocess: &Preprocess) -> (f32, f32) {
     let ends = (0..3).flat_map(|c| {
         let (scale, offset) = preprocess.affine(c);
         [offset, 255.0 * scale + offset]
     });
-    let (low, high) = ends.fold((0.0f32, 0.0f32), |(low, high), end| (low.min(end), high.max(end)));
+    ends.fold((0.0f32, 0.0f32), |(low, high), end| (low.min(end), high.max(end)))
+}
+
+/// Refuses values that the bytes of [`input_scale`] would saturate: the pictures, `[n, 3, size, size]`, of which the first has the
+/// number `start`, were normalised otherwise.
+fn require_normalised(images: &Tensor, start: usize, preprocess: &Preprocess) -> Result<(), QuantError> {
+    let (low, high) = input_range(preprocess);
+    // Whoever normalises may round otherwise.
+    let margin = 0.5 * (high - low) / 255.0;
+    let (least, most) = (low - margin, high + margin);
+    for (i, picture) in images.flatten_from(1)?.to_vec2::<f32>()?.into_iter().enumerate() {
+        // A value that is not a number is not inside either.
+        if let Some(value) = picture.into_iter().find(|value| !(least..=most).contains(value)) {
+            return Err(QuantError::Picture {
+                picture: start + i,
+                value,
+                low,
+                high,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Normalised bytes from 0 to 255, in the three channels' common range.
+fn input_scale(preprocess: &Preprocess) -> ByteScale {
+    let (low, high) = input_range(preprocess);
     let scale = (high - low) / 255.0;
     ByteScale {
         scale,

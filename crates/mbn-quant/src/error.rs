@@ -13,6 +13,21 @@ pub enum QuantError {
         /// Number of pictures.
         found: usize,
     },
+    /// A picture has a value that no byte stands for once it is normalised as the weights say.
+    #[error(
+        "picture {picture} has the value {value}, but the weights' preprocessing gives values from {low} to {high}: \
+         normalise the pictures as the weights' metadata say, or, if they say nothing, by ImageNet's mean and deviation"
+    )]
+    Picture {
+        /// The picture's number, from 0.
+        picture: usize,
+        /// Its first value that is out of range.
+        value: f32,
+        /// The least value of all channels.
+        low: f32,
+        /// The largest value of all channels.
+        high: f32,
+    },
     /// A weight is not a finite number.
     #[error("`{tensor}` has the value {value} once batch norm is folded in, which cannot be quantised")]
     Weight {

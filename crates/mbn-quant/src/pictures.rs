@@ -26,7 +26,8 @@ pub trait Pictures {
     /// Height and width.
     fn size(&self) -> usize;
 
-    /// Some of them, normalised: `[n, 3, size, size]`.
+    /// Some of them, `[n, 3, size, size]`, normalised as the metadata of the weights say, or by `Preprocess::default` if they say
+    /// nothing.
     fn batch(&self, pictures: Range<usize>) -> Vec<f32>;
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use mbn_ops::{CrossEntropy, ParameterGradients, SumOverRanks, Upstream};
 use mbn_ops::{global_average_pool, global_average_pool_backward};
 use mbn_ops::{linear, linear_backward};
@@ -157,6 +157,12 @@ impl Network {
     }
 
     pub(super) fn convolutions(&mut self, images: &Tensor, mode: Mode) -> Result<Vec<Record>> {
+        if !matches!(self.precision, DType::F32 | DType::BF16) {
+            bail!(
+                "the network keeps its activations in {:?}, expected F32 or BF16; see `Network::set_precision`",
+                self.precision
+            )
+        }
         self.buffers.prepare(images);
         let mut records: Vec<Record> = Vec::with_capacity(self.layers.len());
         for i in 0..self.layers.len() {

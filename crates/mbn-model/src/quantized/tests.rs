@@ -23,8 +23,12 @@ const SIDE: usize = 32;
 
 /// Random weights, the layers in `float` in float32. Factors near `1 / fan-in` keep values in the middle of a byte.
 fn quantized(float: LayerSet) -> Quantized {
+    quantized_of(Alpha::Quarter, float)
+}
+
+fn quantized_of(alpha: Alpha, float: LayerSet) -> Quantized {
     let mut random = Random(7);
-    let architecture = Architecture::new(Alpha::Quarter, 3);
+    let architecture = Architecture::new(alpha, 3);
     let convs = architecture.convs();
     let mut shapes: Vec<(usize, usize)> = convs
         .iter()
@@ -269,5 +273,46 @@ fn weights_that_are_set_are_used() {
     // A float layer, another number, no such layer, and the classifier.
     for (layer, len) in [(3, 144), (2, 1), (99, 1), (27, 3 * 256)] {
         assert!(network.set_weight(layer, vec![1; len]).is_err(), "{layer}");
+    }
+}
+
+/// Layers 2 and 3 of the smallest network have 16 channels each, so that the channels alone do not tell.
+#[test]
+fn sums_of_another_layer_or_network_are_refused() {
+    let network = QuantizedNetwork::new(quantized(LayerSet::NONE)).unwrap();
+    let mut values = network.input(&images(1)).unwrap();
+    for layer in 0..2 {
+        let sums = network.convolve(layer, &values).unwrap();
+        values = network.finish(layer, sums).unwrap();
+    }
+    assert_eq!(weights_channels(&network, 2), weights_channels(&network, 3));
+    let sums = || network.convolve(2, &values).unwrap();
+    let refused =
+        |network: &QuantizedNetwork, layer: usize| network.finish(layer, sums()).err().unwrap().to_string();
+    assert!(network.finish(2, sums()).is_ok());
+    let message = refused(&network, 3);
+    assert!(message.contains("of convolution 2, expected 3"), "{message}");
+    // The classifier is a layer, but no convolution.
+    for layer in [27, 28, usize::MAX] {
+        let message = refused(&network, layer);
+        assert!(message.contains(&format!("no convolution {layer}")), "{message}");
+        assert!(network.convolve(layer, &values).is_err());
+    }
+    let wide = QuantizedNetwork::new(quantized_of(Alpha::Half, LayerSet::NONE)).unwrap();
+    let message = refused(&wide, 2);
+    assert!(message.contains("16 channels, expected 32"), "{message}");
+}
+
+/// Bytes could be cut into filters of half the length as well.
+#[test]
+fn features_of_another_length_are_refused() {
+    for float in [LayerSet::NONE, LayerSet::NONE.with(27)] {
+        let network = QuantizedNetwork::new(quantized(float)).unwrap();
+        for length in [128, 255, 512] {
+            let features = Tensor::ones((2, length), candle_core::DType::F32, &Device::Cpu).unwrap();
+            let message = network.classify(&features).unwrap_err().to_string();
+            let expected = format!("there are {length} features, expected 256");
+            assert!(message.starts_with(&expected), "{message}");
+        }
     }
 }

@@ -426,3 +426,63 @@ fn every_supported_opset_is_written_and_no_other() {
         }
     }
 }
+
+/// The quantised weights of `fixtures`, each channel before the classifier divided by a number of its own, which the classifier
+/// undoes: the logits stay what they are.
+fn with_scaled_features(weights: &Weights, float: mbn_spec::LayerSet) -> Exporter<'_> {
+    use mbn_weights::QuantizedLayer;
+    let mut quantized = fixtures::exporter(weights, float).quantized().unwrap().clone();
+    let divisor = |channel: usize| [0.25f32, 1.0, 3.0][channel % 3];
+    let features = weights.architecture().features();
+    match &mut quantized.layers[26] {
+        QuantizedLayer::Bytes(layer) => {
+            let scales = layer.scales.iter_mut().enumerate();
+            scales.for_each(|(channel, scale)| *scale /= divisor(channel));
+        }
+        QuantizedLayer::Float(_) => unreachable!(),
+    }
+    let scaled = |(i, weight): (usize, &f32)| weight * divisor(i % features);
+    let wanted: Vec<f32> = weights.fold().fc_weight.iter().enumerate().map(scaled).collect();
+    match &mut quantized.layers[27] {
+        QuantizedLayer::Float(conv) => conv.weight = wanted,
+        QuantizedLayer::Bytes(layer) => {
+            let rows = layer
+                .weight
+                .chunks_exact_mut(features)
+                .zip(wanted.chunks_exact(features));
+            for ((steps, row), scale) in rows.zip(&mut layer.scales) {
+                let largest = row.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
+                *scale = largest / f32::from(mbn_spec::LARGEST_WEIGHT);
+                for (step, weight) in steps.iter_mut().zip(row) {
+                    *step = (weight / *scale).round() as i8;
+                }
+            }
+        }
+    }
+    Exporter::new(weights).with_quantized(quantized, Quantization::default())
+}
+
+#[test]
+fn features_whose_channels_are_scaled_are_refused() {
+    let weights = small();
+    for keep_float in [mbn_spec::LayerSet::NONE, mbn_spec::LayerSet::NONE.with(27)] {
+        let options = ExportOptions {
+            precision: Precision::Int8,
+            keep_float,
+            ..ExportOptions::default()
+        };
+        let features = ExportOptions {
+            features: true,
+            ..options
+        };
+        let scaled = with_scaled_features(&weights, keep_float);
+        assert!(scaled.export(&options).is_ok(), "the logits are the network's");
+        let error = scaled.export(&features).unwrap_err().to_string();
+        assert!(
+            error.contains("`features`") && error.contains("scaled"),
+            "{error}"
+        );
+        let own = fixtures::exporter(&weights, keep_float).export(&features);
+        assert!(own.is_ok(), "{:?}", own.err());
+    }
+}

@@ -7,8 +7,8 @@ use pulp::{Arch, WithSimd};
 
 use crate::operands::element::Element;
 
-/// Names the instructions to use in place of the best that the processor has: `scalar`, `avx2` or `avx512` (without
-/// products of bfloat16). For tests and comparisons. Instructions that the processor lacks are never used.
+/// Names the instructions to use in place of the best that the processor has: `scalar`, on x86-64 also `avx2` or `avx512`
+/// (without products of bfloat16). For tests and comparisons. Instructions that the processor lacks are never used.
 const CHOICE: &str = "MBN_SIMD";
 
 #[cfg(target_arch = "x86_64")]
@@ -23,7 +23,11 @@ fn arch() -> Arch {
 
 #[cfg(not(target_arch = "x86_64"))]
 fn arch() -> Arch {
-    Arch::new()
+    static ARCH: OnceLock<Arch> = OnceLock::new();
+    *ARCH.get_or_init(|| match std::env::var(CHOICE).as_deref() {
+        Ok("scalar") => Arch::Scalar,
+        _ => Arch::new(),
+    })
 }
 
 /// Whether the processor multiplies pairs of bfloat16.
@@ -41,7 +45,8 @@ pub(crate) fn has_bf16_products() -> bool {
     false
 }
 
-/// The instructions that the kernels use: `scalar`, `avx2`, `avx512` or `avx512bf16`.
+/// The instructions that the kernels use: `avx2`, `avx512` or `avx512bf16` on x86-64, `neon` on 64-bit ARM, else, or where the
+/// processor has none of them, `scalar`.
 pub fn instructions() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     match arch() {
@@ -49,6 +54,10 @@ pub fn instructions() -> &'static str {
         Arch::V4(_) => return "avx512",
         Arch::V3(_) => return "avx2",
         _ => {}
+    }
+    #[cfg(target_arch = "aarch64")]
+    if let Arch::Neon(_) = arch() {
+        return "neon";
     }
     "scalar"
 }

@@ -29,7 +29,7 @@ pub(super) fn filled_as<const N: usize, R>(
     for ((shape, dtype), address) in tensors.into_iter().zip(&mut pointers) {
         // SAFETY: the tensors leave this function only after `fill` has enqueued the kernels that write them.
         let tensor = unsafe { unwritten(shape, dtype, device) }?;
-        *address = pointer(op, &tensor)?;
+        *address = pointer(op, &tensor, dtype)?;
         made.push(tensor);
     }
     let result = fill(pointers)?;

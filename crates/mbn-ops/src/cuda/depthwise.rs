@@ -1,6 +1,6 @@
 //! The depthwise convolution on CUDA.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::allocation::filled;
 use super::launch::{CudaKernel, Destination, pointer};
@@ -21,8 +21,8 @@ impl Depthwise<'_> {
 
 impl Convolution for Forward<'_> {
     fn convolve(&self, queue: &Held, out: Destination) -> Result<Sums> {
-        let input = activation(Self::NAME, self.0.input)?;
-        let weight = pointer(Self::NAME, self.0.weight)?;
+        let input = activation(Self::NAME, self.0.input, out.element)?;
+        let weight = pointer(Self::NAME, self.0.weight, DType::F32)?;
         let shape = self.0.conv_shape()?;
         kernels::depthwise(queue, out.element, shape, input, weight, out.pointer)
     }
@@ -40,9 +40,10 @@ impl Convolution for Forward<'_> {
 impl CudaKernel for Backward<'_> {
     fn cuda(&self, queue: &Held, out: Destination) -> Result<(Tensor, ParameterGradients)> {
         let op = &self.op;
-        let (shape, upstream) = (op.conv_shape()?, upstream(Self::NAME, self.upstream)?);
-        let input = activation(Self::NAME, op.input)?;
-        let taps = pointer(Self::NAME, op.weight)?;
+        let shape = op.conv_shape()?;
+        let upstream = upstream(Self::NAME, self.upstream, out.element)?;
+        let input = activation(Self::NAME, op.input, out.element)?;
+        let taps = pointer(Self::NAME, op.weight, DType::F32)?;
         let shapes = [op.weight.shape().clone(), op.shape.c.into(), op.shape.c.into()];
         let device = op.weight.device();
         let ([weight, gamma, beta], ()) = filled(Self::NAME, device, shapes, |[weight, gamma, beta]| {

@@ -9,7 +9,7 @@ use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor
 use super::queue::{Held, Queue};
 use crate::descriptors::kernel::Kernel;
 use crate::kernels::{ElementType, Pointer};
-use crate::operands::checks::contiguous;
+use crate::operands::checks::{contiguous, expect_apart};
 
 /// A [`Kernel`] that runs on CUDA too.
 pub(crate) trait CudaKernel: Kernel {
@@ -34,8 +34,12 @@ impl Destination {
     }
 }
 
-/// Runs `kernel` on `out`, a contiguous tensor on the device that shares no memory with the inputs.
+/// Runs `kernel` on `out`, a contiguous tensor on the device.
+///
+/// # Errors
+/// If it is in the storage of an input, or the kernel fails.
 pub(crate) fn run<K: CudaKernel>(kernel: &K, out: &Tensor) -> Result<K::Side> {
+    expect_apart(K::NAME, out, kernel.inputs())?;
     run_with(K::NAME, out, |queue, destination| kernel.cuda(queue, destination))
 }
 
@@ -86,44 +90,52 @@ pub(super) fn with_queue<R>(
     layout: &Layout,
     work: impl FnOnce(&Held, Destination) -> Result<R>,
 ) -> Result<R> {
-    let pointer = address(op, storage, layout)?;
-    let element = match storage.slice {
-        CudaStorageSlice::F32(_) => ElementType::F32,
-        CudaStorageSlice::BF16(_) => ElementType::Bf16,
+    let (dtype, element) = match storage.slice {
+        CudaStorageSlice::F32(_) => (DType::F32, ElementType::F32),
+        CudaStorageSlice::BF16(_) => (DType::BF16, ElementType::Bf16),
         _ => bail!("{op}: the result is neither float32 nor bfloat16"),
     };
+    let pointer = address(op, storage, layout, dtype)?;
     let queue = Queue::of(&storage.device)?;
     work(&queue.hold(), Destination { pointer, element })
 }
 
-/// The address of a contiguous tensor's first element. It stays valid for all work that is enqueued while the tensor
-/// is alive: memory is freed in the stream's order.
-pub(super) fn pointer(op: &str, tensor: &Tensor) -> Result<Pointer> {
+/// The address of the first element of a contiguous tensor of type `dtype`, the one that the kernel reads or writes: the
+/// address alone does not tell. It stays valid for all work that is enqueued while the tensor is alive: memory is freed in
+/// the stream's order.
+pub(super) fn pointer(op: &str, tensor: &Tensor, dtype: DType) -> Result<Pointer> {
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
-        Storage::Cuda(storage) => address(op, storage, layout),
+        Storage::Cuda(storage) => address(op, storage, layout, dtype),
         _ => bail!("{op}: a tensor is not on the CUDA device"),
     }
 }
 
-pub(super) fn address(op: &str, storage: &CudaStorage, layout: &Layout) -> Result<Pointer> {
+fn address(op: &str, storage: &CudaStorage, layout: &Layout, dtype: DType) -> Result<Pointer> {
     let start = contiguous(layout, op)?.start;
-    let (base, size) = match &storage.slice {
-        CudaStorageSlice::F32(slice) => (base(slice), 4),
-        CudaStorageSlice::BF16(slice) => (base(slice), 2),
-        CudaStorageSlice::U8(slice) => (base(slice), 1),
-        CudaStorageSlice::U32(slice) => (base(slice), 4),
-        _ => bail!("{op}: no kernel reads a tensor of this type"),
+    let base = match (&storage.slice, dtype) {
+        (CudaStorageSlice::F32(slice), DType::F32) => base(slice),
+        (CudaStorageSlice::BF16(slice), DType::BF16) => base(slice),
+        (CudaStorageSlice::U32(slice), DType::U32) => base(slice),
+        _ => bail!("{op}: a tensor is not of the type {dtype:?} that the kernel reads"),
     };
-    Ok(base + (start * size) as Pointer)
+    Ok(base + (start * dtype.size_in_bytes()) as Pointer)
 }
 
 /// The kernels' name of a type that activations can have.
-pub(super) fn element_of(dtype: DType) -> ElementType {
-    if dtype == DType::BF16 {
-        ElementType::Bf16
-    } else {
-        ElementType::F32
+pub(super) fn element_of(op: &str, dtype: DType) -> Result<ElementType> {
+    match dtype {
+        DType::F32 => Ok(ElementType::F32),
+        DType::BF16 => Ok(ElementType::Bf16),
+        other => bail!("{op}: an activation is {other:?}, expected F32 or BF16"),
+    }
+}
+
+/// candle's name of a type that activations can have.
+pub(super) fn type_of(element: ElementType) -> DType {
+    match element {
+        ElementType::F32 => DType::F32,
+        ElementType::Bf16 => DType::BF16,
     }
 }
 

@@ -1,21 +1,17 @@
 //! The classifier on CUDA.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::allocation::filled;
 use super::queue::Queue;
 use super::tensors::pointers;
+use crate::descriptors::linear::{NAME, backward, forward};
 use crate::kernels;
-use crate::operands::checks::{expect_shape, expect_type};
 use crate::operands::linear::LinearGradients;
-
-const NAME: &str = "linear";
 
 /// As [`crate::linear`].
 pub(crate) fn linear(features: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    let [n, c, k] = extent(features, weight)?;
-    expect_shape(NAME, "bias", bias, &[k])?;
-    expect_type(NAME, bias, DType::F32)?;
+    let [n, c, k] = forward(features, weight, bias)?;
     let [x, w, b] = pointers(NAME, [features, weight, bias])?;
     let queue = Queue::of(features.device().as_cuda_device()?)?;
     let ([logits], ()) = filled(NAME, features.device(), [(n, k).into()], |[logits]| {
@@ -30,9 +26,7 @@ pub(crate) fn linear_backward(
     features: &Tensor,
     weight: &Tensor,
 ) -> Result<LinearGradients> {
-    let [n, c, k] = extent(features, weight)?;
-    expect_shape(NAME, "the result's gradient", gradient, &[n, k])?;
-    expect_type(NAME, gradient, DType::F32)?;
+    let [n, c, k] = backward(gradient, features, weight)?;
     let [dy, x, w] = pointers(NAME, [gradient, features, weight])?;
     let queue = Queue::of(features.device().as_cuda_device()?)?;
     let shapes = [(n, c).into(), (k, c).into(), k.into()];
@@ -44,14 +38,4 @@ pub(crate) fn linear_backward(
         weight,
         bias,
     })
-}
-
-/// Rows, features and classes.
-fn extent(features: &Tensor, weight: &Tensor) -> Result<[usize; 3]> {
-    let ((n, c), (k, _)) = (features.dims2()?, weight.dims2()?);
-    expect_shape(NAME, "weight", weight, &[k, c])?;
-    for tensor in [features, weight] {
-        expect_type(NAME, tensor, DType::F32)?;
-    }
-    Ok([n, c, k])
 }

@@ -1,7 +1,7 @@
 //! Softmax cross entropy on CUDA: the loss, the gradient of the logits and what they predict in one pass; and the sums over
 //! steps.
 
-use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+use candle_core::{DType, Device, Result, Shape, Tensor};
 
 use super::allocation::filled_as;
 use super::launch::{CudaKernel, Destination, pointer};
@@ -9,7 +9,7 @@ use super::queue::{Held, Queue};
 use crate::descriptors::kernel::Kernel;
 use crate::descriptors::loss::Tally;
 use crate::kernels::{self, LossTarget, Pointer};
-use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::checks::{expect_floats, expect_shape, expect_type};
 use crate::operands::loss::{CrossEntropy, Scores};
 
 const NAME: &str = "cross-entropy";
@@ -28,9 +28,9 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f32) -> Result
 /// # Errors
 /// If the shapes or types do not fit, or a tensor is not on the device or not contiguous.
 pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<CrossEntropy> {
-    expect_shape(NAME, "targets", targets, logits.dims())?;
-    expect_type(NAME, targets, DType::F32)?;
-    differentiated(logits, LossTarget::Probabilities(pointer(NAME, targets)?))
+    expect_floats(NAME, &[("targets", targets)], logits.dims())?;
+    let targets = pointer(NAME, targets, DType::F32)?;
+    differentiated(logits, LossTarget::Probabilities(targets))
 }
 
 /// Mean cross entropy of `logits` `[N, K]`, float32, against class indices `labels` `[N]` (U32), and the predicted classes
@@ -52,15 +52,9 @@ pub fn scores(logits: &Tensor, labels: &Tensor) -> Result<Scores> {
 
 fn against_labels(logits: &Tensor, labels: &Tensor, smoothing: f32) -> Result<LossTarget> {
     expect_shape(NAME, "labels", labels, &[logits.dims2()?.0])?;
-    if labels.dtype() != DType::U32 {
-        bail!(
-            "{NAME}: labels are {:?}, expected {:?}",
-            labels.dtype(),
-            DType::U32
-        );
-    }
+    expect_type(NAME, "labels", labels, DType::U32)?;
     Ok(LossTarget::Labels {
-        labels: pointer(NAME, labels)?,
+        labels: pointer(NAME, labels, DType::U32)?,
         smoothing,
     })
 }
@@ -84,8 +78,8 @@ fn run(
     third: impl FnOnce(Pointer) -> [Option<Pointer>; 2],
 ) -> Result<[Tensor; 3]> {
     let (n, k) = logits.dims2()?;
-    expect_type(NAME, logits, DType::F32)?;
-    let address = pointer(NAME, logits)?;
+    expect_type(NAME, "logits", logits, DType::F32)?;
+    let address = pointer(NAME, logits, DType::F32)?;
     let device = logits.device().as_cuda_device()?;
     let queue = Queue::of(device)?;
     let tensors = [
@@ -111,8 +105,9 @@ fn run(
 impl CudaKernel for Tally<'_> {
     fn cuda(&self, queue: &Held, out: Destination) -> Result<()> {
         let name = Self::NAME;
-        let classes = [pointer(name, self.predicted)?, pointer(name, self.labels)?];
-        let (n, loss) = (self.labels.elem_count(), pointer(name, self.loss)?);
+        let classes = |tensor| pointer(name, tensor, DType::U32);
+        let classes = [classes(self.predicted)?, classes(self.labels)?];
+        let (n, loss) = (self.labels.elem_count(), pointer(name, self.loss, DType::F32)?);
         kernels::tally(queue, n, loss, classes, out.float(name)?)
     }
 }

@@ -1,20 +1,19 @@
-//! The steps of the optimisers and of the moving average on CUDA: all tensors in one launch.
+//! The steps of the optimisers and of the moving average on CUDA: all tensors in one launch. Their shapes have been checked.
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
-use super::launch::pointer;
 use super::queue::Queue;
+use super::tensors::pointers;
 use crate::kernels::{self, AveragedTensor, OptimizerTensor};
-use crate::operands::checks::{expect_shape, expect_type};
 use crate::operands::optim::{AdamW, AveragedTensors, Sgd, StepTensors};
 
 pub(crate) fn sgd(sgd: &Sgd, tensors: &[StepTensors]) -> Result<()> {
-    let (table, _gradients) = table("sgd", tensors, &[])?;
+    let (table, _gradients) = table("sgd", tensors)?;
     kernels::sgd_step(&queue(tensors.first().map(|t| t.parameter))?.hold(), &table, *sgd)
 }
 
 pub(crate) fn adamw(adamw: &AdamW, tensors: &[StepTensors]) -> Result<()> {
-    let (table, _gradients) = table("adamw", tensors, &[2])?;
+    let (table, _gradients) = table("adamw", tensors)?;
     kernels::adamw_step(
         &queue(tensors.first().map(|t| t.parameter))?.hold(),
         &table,
@@ -24,15 +23,12 @@ pub(crate) fn adamw(adamw: &AdamW, tensors: &[StepTensors]) -> Result<()> {
 
 pub(crate) fn average(tensors: &[AveragedTensors], gain: f64) -> Result<()> {
     let op = "average";
-    let entry = |&AveragedTensors { average, value }: &AveragedTensors| {
-        expect_shape(op, "the value", value, average.dims())?;
-        for tensor in [average, value] {
-            expect_type(op, tensor, DType::F32)?;
-        }
+    let entry = |tensors: &AveragedTensors| {
+        let [average, value] = pointers(op, [tensors.average, tensors.value])?;
         Ok(AveragedTensor {
-            average: pointer(op, average)?,
-            value: pointer(op, value)?,
-            len: average.elem_count(),
+            average,
+            value,
+            len: tensors.average.elem_count(),
         })
     };
     let table: Vec<_> = tensors.iter().map(entry).collect::<Result<_>>()?;
@@ -47,36 +43,21 @@ fn queue(first: Option<&Tensor>) -> Result<Queue> {
     }
 }
 
-/// The kernels' table, and the contiguous gradients that it points to. A state has the parameter's shape after
-/// `state_shape`.
-fn table(
-    op: &str,
-    tensors: &[StepTensors],
-    state_shape: &[usize],
-) -> Result<(Vec<OptimizerTensor>, Vec<Tensor>)> {
+/// The kernels' table, and the contiguous gradients that it points to.
+fn table(op: &str, tensors: &[StepTensors]) -> Result<(Vec<OptimizerTensor>, Vec<Tensor>)> {
     let mut gradients = Vec::with_capacity(tensors.len());
     let mut table = Vec::with_capacity(tensors.len());
     for tensors in tensors {
-        let StepTensors {
+        let held = tensors.gradient.contiguous()?;
+        let [parameter, state, gradient] = pointers(op, [tensors.parameter, tensors.state, &held])?;
+        table.push(OptimizerTensor {
             parameter,
             state,
-            decays,
-            ..
-        } = *tensors;
-        let gradient = tensors.gradient.contiguous()?;
-        expect_shape(op, "gradient", &gradient, parameter.dims())?;
-        expect_shape(op, "state", state, &[state_shape, parameter.dims()].concat())?;
-        for tensor in [parameter, state, &gradient] {
-            expect_type(op, tensor, DType::F32)?;
-        }
-        table.push(OptimizerTensor {
-            parameter: pointer(op, parameter)?,
-            state: pointer(op, state)?,
-            gradient: pointer(op, &gradient)?,
-            len: parameter.elem_count(),
-            decays,
+            gradient,
+            len: tensors.parameter.elem_count(),
+            decays: tensors.decays,
         });
-        gradients.push(gradient);
+        gradients.push(held);
     }
     Ok((table, gradients))
 }

@@ -1,6 +1,6 @@
 //! The 1x1 convolution on CUDA.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::allocation::filled;
 use super::launch::{CudaKernel, Destination, pointer};
@@ -9,7 +9,7 @@ use super::statistics::Convolution;
 use super::tensors::{activation, upstream};
 use crate::descriptors::kernel::Kernel;
 use crate::descriptors::pointwise::{Backward, Forward, Pointwise};
-use crate::kernels::{self, ParameterGradientPointers, PointwiseGradients, Sums};
+use crate::kernels::{self, ElementType, ParameterGradientPointers, PointwiseGradients, Sums};
 use crate::operands::layer::ParameterGradients;
 
 impl Pointwise<'_> {
@@ -17,20 +17,21 @@ impl Pointwise<'_> {
         self.input.raw.elem_count() / self.cin
     }
 
-    fn pointers(&self, op: &str) -> Result<kernels::Pointwise> {
+    fn pointers(&self, op: &str, element: ElementType) -> Result<kernels::Pointwise> {
         Ok(kernels::Pointwise {
             rows: self.rows(),
             cin: self.cin,
             cout: self.cout,
-            input: activation(op, self.input)?,
-            weight: pointer(op, self.weight)?,
+            input: activation(op, self.input, element)?,
+            weight: pointer(op, self.weight, DType::F32)?,
         })
     }
 }
 
 impl Convolution for Forward<'_> {
     fn convolve(&self, queue: &Held, out: Destination) -> Result<Sums> {
-        kernels::pointwise(queue, out.element, self.0.pointers(Self::NAME)?, out.pointer)
+        let layer = self.0.pointers(Self::NAME, out.element)?;
+        kernels::pointwise(queue, out.element, layer, out.pointer)
     }
 
     fn extent(&self) -> [usize; 2] {
@@ -45,7 +46,8 @@ impl Convolution for Forward<'_> {
 impl CudaKernel for Backward<'_> {
     fn cuda(&self, queue: &Held, out: Destination) -> Result<(Tensor, ParameterGradients)> {
         let op = &self.op;
-        let (layer, upstream) = (op.pointers(Self::NAME)?, upstream(Self::NAME, self.upstream)?);
+        let layer = op.pointers(Self::NAME, out.element)?;
+        let upstream = upstream(Self::NAME, self.upstream, out.element)?;
         let shapes = [op.weight.shape().clone(), op.cin.into(), op.cin.into()];
         let device = op.weight.device();
         let ([weight, gamma, beta], ()) = filled(Self::NAME, device, shapes, |[weight, gamma, beta]| {

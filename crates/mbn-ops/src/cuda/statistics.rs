@@ -8,7 +8,6 @@ use super::queue::Held;
 use super::tensors::pointers;
 use crate::descriptors::kernel::Kernel;
 use crate::kernels::{self, BatchNormPointers, Pointer, Running, Sums};
-use crate::operands::checks::{expect_shape, expect_type};
 use crate::operands::layer::{BatchNorm, BatchStatistics, Normalization};
 
 /// A convolution of [`crate::kernels`].
@@ -29,7 +28,7 @@ impl<C: Convolution> CudaKernel for C {
         // The kernel computes the constants along with the statistics. Nothing uses them here, but it reads their
         // parameters and writes them.
         let unused = Tensor::zeros((6, c), DType::F32, device)?;
-        let base = pointer(C::NAME, &unused)?;
+        let base = pointer(C::NAME, &unused, DType::F32)?;
         let row = |index: usize| base + (index * c * size_of::<f32>()) as Pointer;
         let shapes = [c.into(), c.into()];
         let ([mean, variance], ()) = filled(C::NAME, device, shapes, |[mean, variance]| {
@@ -49,7 +48,7 @@ impl<C: Convolution> CudaKernel for C {
 }
 
 /// Runs a convolution and the batch norm after it: computes the constants that the next layer loads with, and changes
-/// the running statistics in place.
+/// the running statistics in place. The operands of both have been checked.
 pub(crate) fn normalized<C: Convolution>(
     convolution: &C,
     norm: &BatchNorm,
@@ -58,10 +57,6 @@ pub(crate) fn normalized<C: Convolution>(
 ) -> Result<Normalization> {
     let [rows, c] = convolution.extent();
     let inputs = [norm.gamma, norm.beta, &running.mean, &running.variance];
-    for (name, tensor) in ["gamma", "beta", "mean", "variance"].into_iter().zip(inputs) {
-        expect_shape(C::NAME, name, tensor, &[c])?;
-        expect_type(C::NAME, tensor, DType::F32)?;
-    }
     let [gamma, beta, mean, variance] = pointers(C::NAME, inputs)?;
     let running = Running {
         mean,

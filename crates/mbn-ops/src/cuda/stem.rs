@@ -38,8 +38,8 @@ impl Convolution for Forward<'_> {
 impl CudaKernel for Backward<'_> {
     fn cuda(&self, queue: &Held, out: Destination) -> Result<()> {
         let [image] = pointers(Self::NAME, [self.op.image])?;
-        let element = element_of(self.upstream.gradient.dtype());
-        let upstream = upstream(Self::NAME, self.upstream)?;
+        let element = element_of(Self::NAME, self.upstream.activation.raw.dtype())?;
+        let upstream = upstream(Self::NAME, self.upstream, element)?;
         let shape = self.op.conv_shape()?;
         kernels::stem_backward(queue, element, shape, upstream, image, out.float(Self::NAME)?)
     }

@@ -1,23 +1,30 @@
 //! candle's tensors as the kernels' pointers.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
-use super::launch::pointer;
-use crate::kernels::{LazyActivationPointers, ParameterGradientPointers, Pointer, UpstreamPointers};
+use super::launch::{pointer, type_of};
+use crate::kernels::{
+    ElementType, LazyActivationPointers, ParameterGradientPointers, Pointer, UpstreamPointers,
+};
 use crate::operands::layer::{LazyActivation, ParameterGradients, Upstream};
 
-pub(super) fn activation(op: &str, activation: LazyActivation) -> Result<LazyActivationPointers> {
+/// An activation of the type with which the kernel is launched.
+pub(super) fn activation(
+    op: &str,
+    activation: LazyActivation,
+    element: ElementType,
+) -> Result<LazyActivationPointers> {
     Ok(LazyActivationPointers {
-        raw: pointer(op, activation.raw)?,
-        constants: pointer(op, &activation.normalization.constants)?,
+        raw: pointer(op, activation.raw, type_of(element))?,
+        constants: pointer(op, &activation.normalization.constants, DType::F32)?,
         max: activation.normalization.max,
     })
 }
 
-pub(super) fn upstream(op: &str, upstream: Upstream) -> Result<UpstreamPointers> {
+pub(super) fn upstream(op: &str, upstream: Upstream, element: ElementType) -> Result<UpstreamPointers> {
     Ok(UpstreamPointers {
-        activation: activation(op, upstream.activation)?,
-        gradient: pointer(op, upstream.gradient)?,
+        activation: activation(op, upstream.activation, element)?,
+        gradient: pointer(op, upstream.gradient, type_of(element))?,
         parameters: addresses(op, upstream.parameters)?,
     })
 }
@@ -27,11 +34,11 @@ fn addresses(op: &str, gradients: &ParameterGradients) -> Result<ParameterGradie
     Ok(ParameterGradientPointers { gamma, beta })
 }
 
-/// The addresses of several tensors.
+/// The addresses of several tensors of float32.
 pub(super) fn pointers<const N: usize>(op: &str, tensors: [&Tensor; N]) -> Result<[Pointer; N]> {
     let mut pointers = [0; N];
     for (address, tensor) in pointers.iter_mut().zip(tensors) {
-        *address = pointer(op, tensor)?;
+        *address = pointer(op, tensor, DType::F32)?;
     }
     Ok(pointers)
 }

@@ -1,12 +1,12 @@
 //! Depthwise 3x3 convolution.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::kernel::{Kernel, Reader};
 use super::readers::{LazyActivationReader, UpstreamReader, statistics};
 use crate::cpu::depthwise::{self as cpu, taps_first};
 use crate::cpu::depthwise_backward as cpu_backward;
-use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::checks::{expect_floats, expect_shape, expect_type};
 use crate::operands::conv3x3::Conv3x3;
 use crate::operands::element::Element;
 use crate::operands::layer::{BatchStatistics, LazyActivation, ParameterGradients, Upstream};
@@ -25,11 +25,10 @@ impl<'a> Depthwise<'a> {
     fn new(input: LazyActivation<'a>, weight: &'a Tensor, conv: Conv3x3, out: &Tensor) -> Result<Self> {
         let name = Forward::NAME;
         let (n, h, w, c) = input.check(name)?;
-        expect_shape(name, "weight", weight, &[c, 1, 3, 3])?;
-        expect_type(name, weight, DType::F32)?;
+        expect_floats(name, &[("weight", weight)], &[c, 1, 3, 3])?;
         let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
         expect_shape(name, "the result", out, &[n, oh, ow, c])?;
-        expect_type(name, out, input.raw.dtype())?;
+        expect_type(name, "the result", out, input.raw.dtype())?;
         let shape = DepthwiseShape { n, h, w, c, oh, ow };
         Ok(Self {
             input,
@@ -37,6 +36,10 @@ impl<'a> Depthwise<'a> {
             conv,
             shape,
         })
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = &'a Tensor> {
+        self.input.tensors().into_iter().chain([self.weight])
     }
 
     fn taps(&self) -> Result<Vec<f32>> {
@@ -58,6 +61,10 @@ impl<'a> Forward<'a> {
 impl Kernel for Forward<'_> {
     const NAME: &'static str = "depthwise";
     type Side = BatchStatistics;
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        self.0.tensors().collect()
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<BatchStatistics> {
         let Depthwise { conv, shape, .. } = self.0;
@@ -89,10 +96,10 @@ impl<'a> Backward<'a> {
         conv: Conv3x3,
         out: &Tensor,
     ) -> Result<Self> {
+        upstream.check(Self::NAME)?;
         let op = Depthwise::new(input, weight, conv, upstream.activation.raw)?;
         expect_shape(Self::NAME, "the input's gradient", out, input.raw.dims())?;
-        expect_type(Self::NAME, out, input.raw.dtype())?;
-        upstream.check(Self::NAME)?;
+        expect_type(Self::NAME, "the input's gradient", out, input.raw.dtype())?;
         Ok(Self { op, upstream })
     }
 }
@@ -100,6 +107,10 @@ impl<'a> Backward<'a> {
 impl Kernel for Backward<'_> {
     const NAME: &'static str = "depthwise-backward";
     type Side = (Tensor, ParameterGradients);
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        self.op.tensors().chain(self.upstream.tensors()).collect()
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<(Tensor, ParameterGradients)> {
         let Depthwise { conv, shape, .. } = self.op;

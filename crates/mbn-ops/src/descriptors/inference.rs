@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::kernel::{Kernel, Reader, float_result};
 use super::stem;
@@ -11,7 +11,7 @@ use crate::cpu::inference as cpu;
 use crate::cpu::packed::Packed;
 use crate::cpu::product::Single;
 use crate::cpu::stem::taps_first as stem_taps_first;
-use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::checks::{expect_floats, expect_shape, expect_type};
 use crate::operands::conv3x3::Conv3x3;
 use crate::operands::element::Element;
 use crate::operands::fused::FusedConv;
@@ -81,8 +81,8 @@ impl<'a> Stem<'a> {
     /// An error unless everything fits `out`.
     pub fn new(image: &'a Tensor, fused: &'a FusedConv, conv: Conv3x3, out: &Tensor) -> Result<Self> {
         let op = stem::Stem::new(image, &fused.weight, conv, out)?;
-        expect_shape(Self::NAME, "bias", &fused.bias, &[op.shape.cout])?;
-        expect_type(Self::NAME, out, image.dtype())?;
+        expect_floats(Self::NAME, &[("bias", &fused.bias)], &[op.shape.cout])?;
+        expect_type(Self::NAME, "the result", out, DType::F32)?;
         Ok(Self { op, fused })
     }
 }
@@ -90,6 +90,10 @@ impl<'a> Stem<'a> {
 impl Kernel for Stem<'_> {
     const NAME: &'static str = "stem-fused";
     type Side = ();
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        vec![self.op.image, &self.fused.weight, &self.fused.bias]
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let stem::Stem { image, conv, shape } = self.op;
@@ -125,12 +129,13 @@ impl<'a> Separable<'a> {
         let (cout, ..) = weight.dims4()?;
         let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
         let name = Self::NAME;
-        expect_shape(name, "depthwise weight", &depthwise.weight, &[c, 1, 3, 3])?;
-        expect_shape(name, "depthwise bias", &depthwise.bias, &[c])?;
-        expect_shape(name, "pointwise weight", weight, &[cout, c, 1, 1])?;
-        expect_shape(name, "pointwise bias", bias, &[cout])?;
+        expect_type(name, "the input", x, DType::F32)?;
+        expect_floats(name, &[("depthwise weight", &depthwise.weight)], &[c, 1, 3, 3])?;
+        expect_floats(name, &[("depthwise bias", &depthwise.bias)], &[c])?;
+        expect_floats(name, &[("pointwise weight", weight)], &[cout, c, 1, 1])?;
+        expect_floats(name, &[("pointwise bias", bias)], &[cout])?;
         expect_shape(name, "the result", out, &[n, oh, ow, cout])?;
-        expect_type(name, out, x.dtype())?;
+        expect_type(name, "the result", out, DType::F32)?;
         let shape = DepthwiseShape { n, h, w, c, oh, ow };
         Ok(Self {
             x,
@@ -145,6 +150,12 @@ impl<'a> Separable<'a> {
 impl Kernel for Separable<'_> {
     const NAME: &'static str = "separable-fused";
     type Side = ();
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        let layers = [self.depthwise, &self.pointwise.conv];
+        let parameters = layers.into_iter().flat_map(|layer| [&layer.weight, &layer.bias]);
+        parameters.chain([self.x]).collect()
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let x = Reader::new(Self::NAME, self.x)?;

@@ -8,7 +8,7 @@ use candle_core::{
 };
 use half::bf16;
 
-use crate::operands::checks::contiguous;
+use crate::operands::checks::{contiguous, expect_apart};
 use crate::operands::element::Element;
 
 /// A computation that writes one tensor, or changes it in place. Its other results (sums over that tensor, the gradients
@@ -19,12 +19,19 @@ pub(crate) trait Kernel {
     /// What comes back beside the written tensor.
     type Side;
 
+    /// All tensors that it reads, none of which may be in the storage of what it writes.
+    fn inputs(&self) -> Vec<&Tensor>;
+
     /// Writes `out`, of the tensor's type.
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<Self::Side>;
 }
 
-/// Runs `kernel` on `out`, a contiguous tensor on the CPU that shares no memory with the inputs.
+/// Runs `kernel` on `out`, a contiguous tensor on the CPU.
+///
+/// # Errors
+/// If it is in the storage of an input, or the kernel fails.
 pub(crate) fn run_on_cpu<K: Kernel>(kernel: &K, out: &Tensor) -> Result<K::Side> {
+    expect_apart(K::NAME, out, kernel.inputs())?;
     let run = Run {
         kernel,
         side: RefCell::new(None),

@@ -1,10 +1,10 @@
 //! Sums over the steps of training.
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor};
 
 use super::kernel::{Kernel, Reader, float_result};
 use crate::cpu::loss as cpu;
-use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::checks::{expect_floats, expect_shape, expect_type};
 use crate::operands::element::Element;
 
 /// Adds a batch to the sum of losses and the number of images classified correctly.
@@ -18,19 +18,11 @@ impl<'a> Tally<'a> {
     /// An error unless everything fits `sums`.
     pub fn new(loss: &'a Tensor, predicted: &'a Tensor, labels: &'a Tensor, sums: &Tensor) -> Result<Self> {
         let name = Self::NAME;
-        expect_shape(name, "the loss", loss, &[])?;
-        expect_type(name, loss, DType::F32)?;
+        expect_floats(name, &[("the loss", loss)], &[])?;
         expect_shape(name, "the labels", labels, &[predicted.dims1()?])?;
-        expect_shape(name, "the sums", sums, &[2])?;
-        for classes in [predicted, labels] {
-            if classes.dtype() != DType::U32 {
-                bail!(
-                    "{name}: classes are {:?}, expected {:?}",
-                    classes.dtype(),
-                    DType::U32
-                )
-            }
-        }
+        expect_floats(name, &[("the sums", sums)], &[2])?;
+        expect_type(name, "the prediction", predicted, DType::U32)?;
+        expect_type(name, "the labels", labels, DType::U32)?;
         Ok(Self {
             loss,
             predicted,
@@ -42,6 +34,10 @@ impl<'a> Tally<'a> {
 impl Kernel for Tally<'_> {
     const NAME: &'static str = "tally";
     type Side = ();
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        vec![self.loss, self.predicted, self.labels]
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let [loss, predicted, labels] =

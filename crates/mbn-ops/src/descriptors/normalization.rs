@@ -3,7 +3,9 @@
 use candle_core::{Result, Tensor};
 
 use super::kernel::{Kernel, Reader, float_result};
+use crate::operands::checks::expect_floats;
 use crate::operands::element::Element;
+use crate::operands::layer::BatchStatistics;
 
 /// Writes the constants of [`crate::Normalization`].
 pub(crate) struct Build<'a> {
@@ -12,9 +14,35 @@ pub(crate) struct Build<'a> {
     pub epsilon: f64,
 }
 
+impl<'a> Build<'a> {
+    /// An error unless all fit each other; the number of channels.
+    pub fn new(
+        statistics: &'a BatchStatistics,
+        gamma: &'a Tensor,
+        beta: &'a Tensor,
+        epsilon: f64,
+    ) -> Result<(Self, usize)> {
+        let c = gamma.dims1()?;
+        let BatchStatistics { mean, variance } = statistics;
+        let named = [
+            ("mean", mean),
+            ("variance", variance),
+            ("gamma", gamma),
+            ("beta", beta),
+        ];
+        expect_floats(Self::NAME, &named, &[c])?;
+        let inputs = named.map(|(_, tensor)| tensor);
+        Ok((Self { inputs, epsilon }, c))
+    }
+}
+
 impl Kernel for Build<'_> {
     const NAME: &'static str = "normalization";
     type Side = ();
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        self.inputs.to_vec()
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let out = float_result(Self::NAME, out)?;

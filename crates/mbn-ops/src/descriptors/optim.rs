@@ -1,11 +1,68 @@
 //! The CPU's passes over a parameter, its optimiser state and its average.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 use super::kernel::{Kernel, Reader, float_result};
 use crate::cpu::optim as cpu;
+use crate::operands::checks::{contiguous, expect_apart, expect_floats};
 use crate::operands::element::Element;
-use crate::operands::optim::{AdamW, Sgd};
+use crate::operands::optim::{AdamW, AveragedTensors, Sgd, StepTensors};
+
+impl StepTensors<'_> {
+    /// An error unless shapes and types fit, and no tensor that changes shares its storage with another. A state has the
+    /// parameter's shape after `state_shape`.
+    pub(crate) fn check(&self, op: &str, state_shape: &[usize]) -> Result<()> {
+        let Self {
+            parameter,
+            state,
+            gradient,
+            ..
+        } = *self;
+        let shape = parameter.dims();
+        expect_floats(
+            op,
+            &[("the parameter", parameter), ("the gradient", gradient)],
+            shape,
+        )?;
+        expect_floats(op, &[("the state", state)], &[state_shape, shape].concat())?;
+        // Before one of them changes.
+        contiguous(parameter.layout(), op)?;
+        contiguous(state.layout(), op)?;
+        expect_apart(op, parameter, [state, gradient])?;
+        expect_apart(op, state, [gradient])
+    }
+}
+
+impl AdamW {
+    /// An error if the correction of the moments' bias divides by zero.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.step < 1 {
+            bail!(
+                "adamw: the step has the number {}, expected 1 for the first",
+                self.step
+            )
+        }
+        for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                bail!("adamw: {name} is {beta}, expected at least 0 and below 1")
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AveragedTensors<'_> {
+    /// An error unless shapes and types fit, and the two share no storage.
+    pub(crate) fn check(&self, op: &str) -> Result<()> {
+        let Self { average, value } = *self;
+        expect_floats(
+            op,
+            &[("the average", average), ("the value", value)],
+            average.dims(),
+        )?;
+        expect_apart(op, average, [value])
+    }
+}
 
 /// Changes the buffer, given the parameter and the gradient.
 pub(crate) struct SgdMomentum<'a> {
@@ -17,6 +74,10 @@ pub(crate) struct SgdMomentum<'a> {
 impl Kernel for SgdMomentum<'_> {
     const NAME: &'static str = "sgd";
     type Side = ();
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        vec![self.parameter, self.gradient]
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let parameter = Reader::new(Self::NAME, self.parameter)?;
@@ -38,6 +99,10 @@ impl Kernel for SgdDescend<'_> {
     const NAME: &'static str = "sgd";
     type Side = ();
 
+    fn inputs(&self) -> Vec<&Tensor> {
+        vec![self.buffer, self.gradient]
+    }
+
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let buffer = Reader::new(Self::NAME, self.buffer)?;
         let gradient = Reader::new(Self::NAME, self.gradient)?;
@@ -56,6 +121,10 @@ pub(crate) struct AdamWMoments<'a> {
 impl Kernel for AdamWMoments<'_> {
     const NAME: &'static str = "adamw";
     type Side = ();
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        vec![self.gradient]
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let gradient = Reader::new(Self::NAME, self.gradient)?;
@@ -76,6 +145,10 @@ impl Kernel for AdamWDescend<'_> {
     const NAME: &'static str = "adamw";
     type Side = ();
 
+    fn inputs(&self) -> Vec<&Tensor> {
+        vec![self.moments]
+    }
+
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let moments = Reader::new(Self::NAME, self.moments)?;
         let moments = moments.values::<f32>()?;
@@ -94,6 +167,10 @@ pub(crate) struct Average<'a> {
 impl Kernel for Average<'_> {
     const NAME: &'static str = "average";
     type Side = ();
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        vec![self.value]
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let value = Reader::new(Self::NAME, self.value)?;

@@ -1,11 +1,11 @@
 //! 1x1 convolution.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::kernel::{Kernel, Reader};
 use super::readers::{LazyActivationReader, UpstreamReader, statistics};
 use crate::cpu::{pointwise as cpu, pointwise_backward as cpu_backward};
-use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::checks::{expect_floats, expect_shape, expect_type};
 use crate::operands::element::Element;
 use crate::operands::layer::{BatchStatistics, LazyActivation, ParameterGradients, Upstream};
 
@@ -23,16 +23,19 @@ impl<'a> Pointwise<'a> {
         let name = Forward::NAME;
         let (n, h, w, cin) = input.check(name)?;
         let (cout, ..) = weight.dims4()?;
-        expect_shape(name, "weight", weight, &[cout, cin, 1, 1])?;
-        expect_type(name, weight, DType::F32)?;
+        expect_floats(name, &[("weight", weight)], &[cout, cin, 1, 1])?;
         expect_shape(name, "the result", out, &[n, h, w, cout])?;
-        expect_type(name, out, input.raw.dtype())?;
+        expect_type(name, "the result", out, input.raw.dtype())?;
         Ok(Self {
             input,
             weight,
             cin,
             cout,
         })
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = &'a Tensor> {
+        self.input.tensors().into_iter().chain([self.weight])
     }
 }
 
@@ -49,6 +52,10 @@ impl<'a> Forward<'a> {
 impl Kernel for Forward<'_> {
     const NAME: &'static str = "pointwise";
     type Side = BatchStatistics;
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        self.0.tensors().collect()
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<BatchStatistics> {
         let Pointwise { cin, cout, .. } = self.0;
@@ -73,10 +80,10 @@ impl<'a> Backward<'a> {
         weight: &'a Tensor,
         out: &Tensor,
     ) -> Result<Self> {
+        upstream.check(Self::NAME)?;
         let op = Pointwise::new(input, weight, upstream.activation.raw)?;
         expect_shape(Self::NAME, "the input's gradient", out, input.raw.dims())?;
-        expect_type(Self::NAME, out, input.raw.dtype())?;
-        upstream.check(Self::NAME)?;
+        expect_type(Self::NAME, "the input's gradient", out, input.raw.dtype())?;
         Ok(Self { op, upstream })
     }
 }
@@ -84,6 +91,10 @@ impl<'a> Backward<'a> {
 impl Kernel for Backward<'_> {
     const NAME: &'static str = "pointwise-backward";
     type Side = (Tensor, ParameterGradients);
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        self.op.tensors().chain(self.upstream.tensors()).collect()
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<(Tensor, ParameterGradients)> {
         let Pointwise { cin, cout, .. } = self.op;

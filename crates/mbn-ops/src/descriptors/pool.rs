@@ -7,7 +7,7 @@ use super::kernel::{Kernel, Reader, float_result};
 use super::readers::LazyActivationReader;
 use crate::cpu::normalization::AsStored;
 use crate::cpu::pool as cpu;
-use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::checks::{expect_floats, expect_shape, expect_type};
 use crate::operands::element::Element;
 use crate::operands::layer::{LazyActivation, ParameterGradients};
 
@@ -39,6 +39,10 @@ impl Kernel for Forward<'_> {
     const NAME: &'static str = "global-average-pool";
     type Side = ();
 
+    fn inputs(&self) -> Vec<&Tensor> {
+        self.input.tensors().to_vec()
+    }
+
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let means = match self.input.raw.dtype() {
             DType::BF16 => self.means::<bf16>()?,
@@ -58,9 +62,22 @@ pub(crate) struct Stored<'a> {
     pub c: usize,
 }
 
+impl<'a> Stored<'a> {
+    /// An error unless the values fit; the images and channels of the result.
+    pub fn new(x: &'a Tensor) -> Result<(Self, [usize; 2])> {
+        let (n, h, w, c) = x.dims4()?;
+        expect_type(Self::NAME, "the input", x, DType::F32)?;
+        Ok((Self { x, pixels: h * w, c }, [n, c]))
+    }
+}
+
 impl Kernel for Stored<'_> {
     const NAME: &'static str = "global-average-pool-stored";
     type Side = ();
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        vec![self.x]
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let x = Reader::new(Self::NAME, self.x)?;
@@ -81,9 +98,9 @@ impl<'a> Backward<'a> {
     /// An error unless everything fits `out`.
     pub fn new(gradient: &'a Tensor, input: LazyActivation<'a>, out: &Tensor) -> Result<Self> {
         let (n, h, w, c) = input.check(Self::NAME)?;
-        expect_shape(Self::NAME, "the means' gradient", gradient, &[n, c])?;
+        expect_floats(Self::NAME, &[("the means' gradient", gradient)], &[n, c])?;
         expect_shape(Self::NAME, "the input's gradient", out, input.raw.dims())?;
-        expect_type(Self::NAME, out, input.raw.dtype())?;
+        expect_type(Self::NAME, "the input's gradient", out, input.raw.dtype())?;
         let pixels = h * w;
         Ok(Self {
             gradient,
@@ -96,6 +113,11 @@ impl<'a> Backward<'a> {
 impl Kernel for Backward<'_> {
     const NAME: &'static str = "global-average-pool-backward";
     type Side = ParameterGradients;
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        let input = self.input.tensors();
+        input.into_iter().chain([self.gradient]).collect()
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<ParameterGradients> {
         let input = LazyActivationReader::new(Self::NAME, self.input)?;

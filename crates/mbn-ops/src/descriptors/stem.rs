@@ -7,7 +7,7 @@ use super::kernel::{Kernel, Reader};
 use super::readers::{UpstreamReader, statistics};
 use crate::cpu::stem as cpu;
 use crate::cpu::stem_backward as cpu_backward;
-use crate::operands::checks::{expect_shape, expect_type};
+use crate::operands::checks::{expect_activation, expect_floats, expect_shape};
 use crate::operands::conv3x3::Conv3x3;
 use crate::operands::element::Element;
 use crate::operands::layer::{BatchStatistics, Upstream};
@@ -25,12 +25,11 @@ impl<'a> Stem<'a> {
     pub fn new(image: &'a Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Result<Self> {
         let (n, channels, h, w) = image.dims4()?;
         let (cout, ..) = weight.dims4()?;
-        expect_shape(Forward::NAME, "the image", image, &[n, 3, h, w])?;
-        expect_shape(Forward::NAME, "weight", weight, &[cout, channels, 3, 3])?;
-        expect_type(Forward::NAME, image, DType::F32)?;
-        expect_type(Forward::NAME, weight, DType::F32)?;
+        expect_floats(Forward::NAME, &[("the image", image)], &[n, 3, h, w])?;
+        expect_floats(Forward::NAME, &[("weight", weight)], &[cout, channels, 3, 3])?;
         let (oh, ow) = (conv.out_size(h)?, conv.out_size(w)?);
         expect_shape(Forward::NAME, "the result", out, &[n, oh, ow, cout])?;
+        expect_activation(Forward::NAME, "the result", out)?;
         let shape = StemShape {
             n,
             h,
@@ -61,6 +60,10 @@ impl Kernel for Forward<'_> {
     const NAME: &'static str = "stem";
     type Side = BatchStatistics;
 
+    fn inputs(&self) -> Vec<&Tensor> {
+        vec![self.op.image, self.weight]
+    }
+
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<BatchStatistics> {
         let Stem { image, conv, shape } = self.op;
         let weight = Reader::new(Self::NAME, self.weight)?;
@@ -79,8 +82,8 @@ pub(crate) struct Backward<'a> {
 impl<'a> Backward<'a> {
     /// An error unless everything fits.
     pub fn new(upstream: Upstream<'a>, image: &'a Tensor, weight: &Tensor, conv: Conv3x3) -> Result<Self> {
-        let op = Stem::new(image, weight, conv, upstream.activation.raw)?;
         upstream.check(Self::NAME)?;
+        let op = Stem::new(image, weight, conv, upstream.activation.raw)?;
         Ok(Self { op, upstream })
     }
 
@@ -100,6 +103,11 @@ impl<'a> Backward<'a> {
 impl Kernel for Backward<'_> {
     const NAME: &'static str = "stem-backward";
     type Side = ();
+
+    fn inputs(&self) -> Vec<&Tensor> {
+        let upstream = self.upstream.tensors();
+        upstream.into_iter().chain([self.op.image]).collect()
+    }
 
     fn cpu<T: Element>(&self, out: &mut [T]) -> Result<()> {
         let taps = match self.upstream.gradient.dtype() {

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::checks::{expect_shape, expect_type};
+use super::checks::{expect_activation, expect_floats, expect_shape, expect_type};
 
 /// Mean and biased variance of each channel.
 #[derive(Clone, Debug)]
@@ -80,23 +80,51 @@ pub struct ParameterGradients {
     pub beta: Tensor,
 }
 
-impl LazyActivation<'_> {
-    /// `[N, H, W, C]`, if the constants fit.
-    pub(crate) fn check(&self, op: &str) -> Result<(usize, usize, usize, usize)> {
-        let dims = self.raw.dims4()?;
-        expect_shape(op, "normalization", &self.normalization.constants, &[4, dims.3])?;
-        expect_type(op, self.raw, self.raw.dtype())?;
-        Ok(dims)
+impl BatchNorm<'_> {
+    /// An error unless the parameters and the running statistics are those of `c` channels.
+    pub(crate) fn check(&self, op: &str, c: usize, running: &BatchStatistics) -> Result<()> {
+        let named = [
+            ("gamma", self.gamma),
+            ("beta", self.beta),
+            ("the running mean", &running.mean),
+            ("the running variance", &running.variance),
+        ];
+        expect_floats(op, &named, &[c])
     }
 }
 
-impl Upstream<'_> {
+impl<'a> LazyActivation<'a> {
+    /// `[N, H, W, C]`, if the constants fit.
+    pub(crate) fn check(&self, op: &str) -> Result<(usize, usize, usize, usize)> {
+        let dims = self.raw.dims4()?;
+        let constants = &self.normalization.constants;
+        expect_floats(op, &[("normalization", constants)], &[4, dims.3])?;
+        expect_activation(op, "the activation", self.raw)?;
+        Ok(dims)
+    }
+
+    pub(crate) fn tensors(self) -> [&'a Tensor; 2] {
+        [self.raw, &self.normalization.constants]
+    }
+}
+
+impl<'a> Upstream<'a> {
     /// An error unless shapes and types fit.
     pub(crate) fn check(&self, op: &str) -> Result<()> {
         let (.., c) = self.activation.check(op)?;
         expect_shape(op, "gradient", self.gradient, self.activation.raw.dims())?;
-        expect_type(op, self.gradient, self.activation.raw.dtype())?;
-        expect_shape(op, "gradient of gamma", &self.parameters.gamma, &[c])?;
-        expect_shape(op, "gradient of beta", &self.parameters.beta, &[c])
+        expect_type(op, "gradient", self.gradient, self.activation.raw.dtype())?;
+        let ParameterGradients { gamma, beta } = self.parameters;
+        expect_floats(
+            op,
+            &[("gradient of gamma", gamma), ("gradient of beta", beta)],
+            &[c],
+        )
+    }
+
+    pub(crate) fn tensors(self) -> [&'a Tensor; 5] {
+        let [raw, constants] = self.activation.tensors();
+        let ParameterGradients { gamma, beta } = self.parameters;
+        [raw, constants, self.gradient, gamma, beta]
     }
 }

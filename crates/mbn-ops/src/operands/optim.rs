@@ -20,19 +20,19 @@ pub struct Sgd {
 pub struct AdamW {
     /// Learning rate.
     pub learning_rate: f64,
-    /// Decay of the average gradient.
+    /// Decay of the average gradient, at least 0 and below 1.
     pub beta1: f64,
-    /// Decay of the average squared gradient.
+    /// Decay of the average squared gradient, at least 0 and below 1.
     pub beta2: f64,
     /// Keeps the division finite.
     pub epsilon: f64,
     /// Weight decay: the part of the parameter that a step of size 1 removes.
     pub weight_decay: f64,
-    /// Number of this step, from 1.
+    /// Number of this step, from 1: at 0 the correction of the moments' bias would divide by zero.
     pub step: i32,
 }
 
-/// The tensors of one parameter's step.
+/// The tensors of one parameter's step. The parameter and its state share their storage with no other of the three.
 #[derive(Clone, Copy, Debug)]
 pub struct StepTensors<'a> {
     /// Changed in place.
@@ -45,7 +45,7 @@ pub struct StepTensors<'a> {
     pub decays: bool,
 }
 
-/// A moving average and what it follows.
+/// A moving average and what it follows, in storages of their own.
 #[derive(Clone, Copy, Debug)]
 pub struct AveragedTensors<'a> {
     /// Changed in place.

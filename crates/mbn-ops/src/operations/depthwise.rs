@@ -12,7 +12,7 @@ use crate::operands::layer::{Normalization, ParameterGradients, Upstream};
 /// `out`, `[N, OH, OW, C]` of the input's type, and returns its statistics.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `out` shares its storage with an operand.
 pub fn depthwise(
     input: LazyActivation,
     weight: &Tensor,
@@ -26,7 +26,7 @@ pub fn depthwise(
 /// more launch and changes the running statistics in place.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `out` shares its storage with an operand.
 pub fn depthwise_normalized(
     input: LazyActivation,
     weight: &Tensor,
@@ -42,7 +42,7 @@ pub fn depthwise_normalized(
 /// layer before; returns the gradient of the weight, and the gradients of that batch norm's parameters.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `out` shares its storage with an operand.
 pub fn depthwise_backward(
     upstream: Upstream,
     input: LazyActivation,

@@ -10,7 +10,7 @@ use crate::operands::fused::FusedConv;
 /// 3x3 convolution of `image` `[N, 3, H, W]` with a weight `[O, 3, 3, 3]`; writes `out`, `[N, OH, OW, O]`.
 ///
 /// # Errors
-/// If shapes do not fit, or a tensor is not contiguous float32.
+/// If shapes do not fit, a tensor is not contiguous float32, or `out` shares its storage with an operand.
 pub fn stem_fused(image: &Tensor, fused: &FusedConv, conv: Conv3x3, out: &Tensor) -> Result<()> {
     launch(&Stem::new(image, fused, conv, out)?, out)
 }
@@ -19,7 +19,7 @@ pub fn stem_fused(image: &Tensor, fused: &FusedConv, conv: Conv3x3, out: &Tensor
 /// `[O, C, 1, 1]`. Writes `out`, `[N, OH, OW, O]`.
 ///
 /// # Errors
-/// If shapes do not fit, or a tensor is not contiguous float32.
+/// If shapes do not fit, a tensor is not contiguous float32, or `out` shares its storage with an operand.
 pub fn separable_fused(
     x: &Tensor,
     depthwise: &FusedConv,

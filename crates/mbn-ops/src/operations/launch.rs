@@ -1,15 +1,19 @@
 //! The choice of the backend, by the device of the result.
 
-use candle_core::{DType, Device, Result, Shape, Tensor};
+use candle_core::{D, DType, Device, Result, Shape, Tensor};
 
 #[cfg(feature = "cuda")]
 use crate::cuda::{Convolution, CudaKernel};
 #[cfg(not(feature = "cuda"))]
 use crate::descriptors::kernel::{Kernel as Convolution, Kernel as CudaKernel};
 use crate::descriptors::kernel::{Kernel, run_on_cpu};
+use crate::operands::checks::expect_apart;
 use crate::operands::layer::{BatchNorm, BatchStatistics, Normalization};
 
-/// Runs `kernel` on `out`, a contiguous tensor that shares no memory with the inputs.
+/// Runs `kernel` on `out`, a contiguous tensor.
+///
+/// # Errors
+/// If it is in the storage of an input, or the kernel fails.
 pub(super) fn launch<K: CudaKernel>(kernel: &K, out: &Tensor) -> Result<K::Side> {
     #[cfg(feature = "cuda")]
     if out.device().is_cuda() {
@@ -46,10 +50,14 @@ pub(super) fn normalized<C>(
 where
     C: Convolution + Kernel<Side = BatchStatistics>,
 {
+    let c = out.dim(D::Minus1)?;
+    norm.check(C::NAME, c, running)?;
+    let own = [norm.gamma, norm.beta, &running.mean, &running.variance];
+    expect_apart(C::NAME, out, convolution.inputs().into_iter().chain(own))?;
     #[cfg(feature = "cuda")]
     if out.device().is_cuda() {
         return crate::cuda::normalized(convolution, norm, running, out);
     }
-    let rows = out.elem_count() / norm.gamma.elem_count().max(1);
+    let rows = out.elem_count() / c.max(1);
     norm.apply(&run_on_cpu(convolution, out)?, rows, running)
 }

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::descriptors::linear::{backward, forward};
 use crate::operands::linear::LinearGradients;
 
 /// `features weight^T + bias`: `[N, C]`, `[K, C]` and `[K]` to `[N, K]`, all float32.
@@ -9,6 +10,7 @@ use crate::operands::linear::LinearGradients;
 /// # Errors
 /// If shapes or types do not fit, or on CUDA a tensor is not contiguous.
 pub fn linear(features: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    forward(features, weight, bias)?;
     #[cfg(feature = "cuda")]
     if features.device().is_cuda() {
         return crate::cuda::linear(features, weight, bias);
@@ -16,11 +18,12 @@ pub fn linear(features: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tenso
     features.matmul(&weight.t()?)?.broadcast_add(bias)
 }
 
-/// The gradients of [`linear`], given the gradient of its result, `[N, K]`.
+/// The gradients of [`linear`], given the gradient of its result, `[N, K]`, float32.
 ///
 /// # Errors
 /// If shapes or types do not fit, or on CUDA a tensor is not contiguous.
 pub fn linear_backward(gradient: &Tensor, features: &Tensor, weight: &Tensor) -> Result<LinearGradients> {
+    backward(gradient, features, weight)?;
     #[cfg(feature = "cuda")]
     if gradient.device().is_cuda() {
         return crate::cuda::linear_backward(gradient, features, weight);

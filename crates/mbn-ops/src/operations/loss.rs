@@ -9,7 +9,7 @@ use crate::descriptors::loss::Tally;
 /// number of images whose `predicted` class is their label, both `[N]`, U32.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `sums` shares its storage with another.
 pub fn tally(loss: &Tensor, predicted: &Tensor, labels: &Tensor, sums: &Tensor) -> Result<()> {
     launch(&Tally::new(loss, predicted, labels, sums)?, sums)
 }

@@ -5,7 +5,6 @@ use candle_core::{Result, Tensor};
 use super::launch::written;
 use crate::descriptors::kernel::Kernel;
 use crate::descriptors::normalization::Build;
-use crate::operands::checks::expect_shape;
 use crate::operands::layer::{BatchNorm, BatchStatistics, Normalization};
 
 impl Normalization {
@@ -20,15 +19,7 @@ impl Normalization {
         epsilon: f64,
         max: f32,
     ) -> Result<Self> {
-        let c = gamma.dims1()?;
-        let BatchStatistics { mean, variance } = statistics;
-        for (name, tensor) in [("beta", beta), ("mean", mean), ("variance", variance)] {
-            expect_shape(Build::NAME, name, tensor, &[c])?;
-        }
-        let build = Build {
-            inputs: [mean, variance, gamma, beta],
-            epsilon,
-        };
+        let (build, c) = Build::new(statistics, gamma, beta, epsilon)?;
         let constants = written(&build, (4, c), gamma.device())?;
         Ok(Self { constants, max })
     }
@@ -46,6 +37,9 @@ impl BatchNorm<'_> {
         rows: usize,
         running: &mut BatchStatistics,
     ) -> Result<Normalization> {
+        // Before the running statistics change.
+        let (_, c) = Build::new(batch, self.gamma, self.beta, self.epsilon)?;
+        self.check(Build::NAME, c, running)?;
         let unbiased = batch.unbiased(rows)?;
         let mix = |old: &Tensor, new: &Tensor| (old * (1.0 - self.momentum))? + (new * self.momentum)?;
         *running = BatchStatistics {

@@ -4,15 +4,18 @@ use candle_core::{Result, Tensor};
 
 use crate::descriptors::kernel::{Kernel, run_on_cpu};
 use crate::descriptors::optim::{AdamWDescend, AdamWMoments, Average, SgdDescend, SgdMomentum};
-use crate::operands::checks::expect_shape;
 use crate::operands::optim::{AdamW, AveragedTensors, Sgd, StepTensors};
 
 impl Sgd {
     /// One step of all of `tensors`; on CUDA one launch for about a hundred of them.
     ///
     /// # Errors
-    /// If the shapes differ or a tensor is not contiguous float32.
+    /// If the shapes differ, a tensor is not float32, the parameter or its buffer is not contiguous, or one of the two shares its
+    /// storage with another tensor of the entry.
     pub fn step_all(&self, tensors: &[StepTensors]) -> Result<()> {
+        tensors
+            .iter()
+            .try_for_each(|tensors| tensors.check(SgdMomentum::NAME, &[]))?;
         #[cfg(feature = "cuda")]
         if tensors.iter().any(|t| t.parameter.device().is_cuda()) {
             return crate::cuda::sgd(self, tensors);
@@ -31,12 +34,12 @@ impl Sgd {
     /// One step: updates `parameter` and its momentum `buffer`, all of one shape.
     ///
     /// # Errors
-    /// If the shapes differ or a tensor is not contiguous float32.
+    /// As [`Sgd::step_all`].
     pub fn step(&self, parameter: &Tensor, buffer: &Tensor, gradient: &Tensor) -> Result<()> {
-        expect_shape("sgd", "gradient", gradient, parameter.dims())?;
-        expect_shape("sgd", "buffer", buffer, parameter.dims())?;
+        let tensors = StepTensors::decaying(parameter, buffer, gradient);
+        tensors.check(SgdMomentum::NAME, &[])?;
         if parameter.device().is_cuda() {
-            return self.step_all(&[StepTensors::decaying(parameter, buffer, gradient)]);
+            return self.step_all(&[tensors]);
         }
         let (sgd, gradient) = (self, &gradient.contiguous()?);
         let momentum = SgdMomentum {
@@ -58,8 +61,13 @@ impl AdamW {
     /// One step of all of `tensors`; on CUDA one launch for about a hundred of them.
     ///
     /// # Errors
-    /// If the shapes do not fit or a tensor is not contiguous float32.
+    /// If the step's number or a beta is not as [`AdamW`] says, the shapes do not fit, a tensor is not float32, the parameter or its
+    /// moments are not contiguous, or one of the two shares its storage with another tensor of the entry.
     pub fn step_all(&self, tensors: &[StepTensors]) -> Result<()> {
+        self.check()?;
+        tensors
+            .iter()
+            .try_for_each(|tensors| tensors.check(AdamWMoments::NAME, &[2]))?;
         #[cfg(feature = "cuda")]
         if tensors.iter().any(|t| t.parameter.device().is_cuda()) {
             return crate::cuda::adamw(self, tensors);
@@ -78,12 +86,13 @@ impl AdamW {
     /// One step: updates `parameter` and its `moments`, `[2, ...]` of the parameter's shape.
     ///
     /// # Errors
-    /// If the shapes do not fit or a tensor is not contiguous float32.
+    /// As [`AdamW::step_all`].
     pub fn step(&self, parameter: &Tensor, moments: &Tensor, gradient: &Tensor) -> Result<()> {
-        expect_shape("adamw", "gradient", gradient, parameter.dims())?;
-        expect_shape("adamw", "moments", moments, &[&[2], parameter.dims()].concat())?;
+        self.check()?;
+        let tensors = StepTensors::decaying(parameter, moments, gradient);
+        tensors.check(AdamWMoments::NAME, &[2])?;
         if parameter.device().is_cuda() {
-            return self.step_all(&[StepTensors::decaying(parameter, moments, gradient)]);
+            return self.step_all(&[tensors]);
         }
         let (adamw, gradient) = (self, &gradient.contiguous()?);
         run_on_cpu(&AdamWMoments { adamw, gradient }, moments)?;
@@ -106,14 +115,16 @@ impl<'a> StepTensors<'a> {
 /// for 160 of them.
 ///
 /// # Errors
-/// If the shapes differ or a tensor is not contiguous float32.
+/// If the shapes differ, a tensor is not contiguous float32, or an average shares its storage with its value.
 pub fn average_all(tensors: &[AveragedTensors], gain: f64) -> Result<()> {
+    tensors
+        .iter()
+        .try_for_each(|tensors| tensors.check(Average::NAME))?;
     #[cfg(feature = "cuda")]
     if tensors.iter().any(|t| t.average.device().is_cuda()) {
         return crate::cuda::average(tensors, gain);
     }
     for &AveragedTensors { average, value } in tensors {
-        expect_shape(Average::NAME, "the value", value, average.dims())?;
         if average.elem_count() > 0 {
             let gain = gain as f32;
             run_on_cpu(&Average { value, gain }, average)?;

@@ -11,7 +11,7 @@ use crate::operands::layer::{Normalization, ParameterGradients, Upstream};
 /// `[N, H, W, O]` of the input's type, and returns its statistics.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `out` shares its storage with an operand.
 pub fn pointwise(input: LazyActivation, weight: &Tensor, out: &Tensor) -> Result<BatchStatistics> {
     launch(&Forward::new(input, weight, out)?, out)
 }
@@ -20,7 +20,7 @@ pub fn pointwise(input: LazyActivation, weight: &Tensor, out: &Tensor) -> Result
 /// more launch and changes the running statistics in place.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `out` shares its storage with an operand.
 pub fn pointwise_normalized(
     input: LazyActivation,
     weight: &Tensor,
@@ -35,7 +35,7 @@ pub fn pointwise_normalized(
 /// layer before; returns the gradient of the weight, and the gradients of that batch norm's parameters.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `out` shares its storage with an operand.
 pub fn pointwise_backward(
     upstream: Upstream,
     input: LazyActivation,

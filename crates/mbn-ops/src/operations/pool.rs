@@ -20,16 +20,16 @@ pub fn global_average_pool(input: LazyActivation) -> Result<Tensor> {
 /// # Errors
 /// If shapes or types do not fit, or a tensor is not contiguous.
 pub fn global_average_pool_stored(x: &Tensor) -> Result<Tensor> {
-    let (n, h, w, c) = x.dims4()?;
-    written(&Stored { x, pixels: h * w, c }, (n, c), x.device())
+    let (stored, extent) = Stored::new(x)?;
+    written(&stored, &extent, x.device())
 }
 
-/// The gradient of [`global_average_pool`]: given the gradient of its result, `[N, C]`, writes to `out`, of the input's
+/// The gradient of [`global_average_pool`]: given the gradient of its result, `[N, C]`, float32, writes to `out`, of the input's
 /// shape and type, the gradient of batch norm's result in the layer before; returns the gradients of that batch norm's
 /// parameters.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `out` shares its storage with an operand.
 pub fn global_average_pool_backward(
     gradient: &Tensor,
     input: LazyActivation,

@@ -11,7 +11,7 @@ use crate::operands::layer::{BatchNorm, BatchStatistics, Normalization, Upstream
 /// `[N, OH, OW, O]` in float32 or bfloat16, and returns its statistics.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `out` shares its storage with an operand.
 pub fn stem(image: &Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Result<BatchStatistics> {
     launch(&Forward::new(image, weight, conv, out)?, out)
 }
@@ -20,7 +20,7 @@ pub fn stem(image: &Tensor, weight: &Tensor, conv: Conv3x3, out: &Tensor) -> Res
 /// launch and changes the running statistics in place.
 ///
 /// # Errors
-/// If shapes or types do not fit, or a tensor is not contiguous.
+/// If shapes or types do not fit, a tensor is not contiguous, or `out` shares its storage with an operand.
 pub fn stem_normalized(
     image: &Tensor,
     weight: &Tensor,

@@ -244,3 +244,71 @@ fn the_input_holds_every_normalised_byte() {
     });
     assert_eq!((zero_one.zero_point, zero_one.scale), (0, 1.0 / 255.0));
 }
+
+/// Noise times a number, but for one value: bytes would saturate in silence where the number is not 1.
+struct Scaled {
+    factor: f32,
+    /// The picture whose first value is replaced, and by what.
+    odd: Option<(usize, f32)>,
+}
+
+impl Pictures for Scaled {
+    fn len(&self) -> usize {
+        LEAST
+    }
+
+    fn size(&self) -> usize {
+        SIZE
+    }
+
+    fn batch(&self, pictures: Range<usize>) -> Vec<f32> {
+        let mut values = Noise(LEAST).batch(pictures.clone());
+        values.iter_mut().for_each(|value| *value *= self.factor);
+        if let Some((picture, value)) = self.odd
+            && pictures.contains(&picture)
+        {
+            values[(picture - pictures.start) * 3 * SIZE * SIZE] = value;
+        }
+        values
+    }
+}
+
+#[test]
+fn pictures_that_are_normalised_otherwise_are_refused() {
+    let with = |preprocess: Option<Preprocess>| {
+        let weights = weights(Activation::Relu);
+        let metadata = Metadata {
+            preprocess,
+            ..weights.metadata().clone()
+        };
+        weights.with_metadata(metadata).unwrap()
+    };
+    let half = Preprocess {
+        mean: [0.5; 3],
+        std: [0.5; 3],
+        ..Preprocess::default()
+    };
+    // Values from -2 to 2.4 are ImageNet's, which weights without metadata expect; from -1 to 1.2 are too many for -1 to 1.
+    let refused =
+        |preprocess, factor, odd| match Calibration::measure(&with(preprocess), &Scaled { factor, odd }) {
+            Err(QuantError::Picture { picture, value, .. }) => Some((picture, value)),
+            Err(error) => panic!("{error}"),
+            Ok(_) => None,
+        };
+    assert_eq!(refused(None, 1.0, None), None);
+    assert_eq!(refused(Some(half), 0.4, None), None);
+    assert!(
+        refused(None, 255.0, None).is_some(),
+        "bytes that are not normalised"
+    );
+    assert!(refused(Some(half), 1.0, None).is_some());
+    // In any picture, on either side, and not by less than half a step.
+    for (picture, value) in [(0, 1.01), (17, -1.01), (LEAST - 1, 9.0)] {
+        assert_eq!(
+            refused(Some(half), 0.4, Some((picture, value))),
+            Some((picture, value))
+        );
+    }
+    assert_eq!(refused(Some(half), 0.4, Some((5, 1.003))), None);
+    assert!(refused(None, 1.0, Some((3, f32::NAN))).is_some_and(|(picture, _)| picture == 3));
+}
