@@ -106,7 +106,11 @@ def timm_case(name, pictures, folder):
     channels = 1 if "grey" in kinds else 3
     overlay = {"interpolation": "lanczos"} if "lanczos" in kinds else None
     net = timm.create_model(name, num_classes=CLASSES, in_chans=channels, pretrained_cfg_overlay=overlay).eval()
-    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(net), is_training=False)
+    settings = timm.data.resolve_model_data_config(net)
+    if channels == 1:
+        # What timm writes to `config.json` of such a network; its own configuration keeps three.
+        settings.update(mean=[0.449], std=[0.226])
+    transform = timm.data.create_transform(**settings, is_training=False)
     # As timm's data sets open pictures for such a network.
     x = torch.stack([transform(picture.convert("L") if channels == 1 else picture) for picture in pictures])
     enliven(net, x)
@@ -261,8 +265,8 @@ def make_keras(folder, paths):
         return load_img(path, interpolation="bilinear")
 
     def resized(path):
-        # As the layer `Resizing` and Keras' data sets resize.
-        return tf.image.resize(keras.utils.img_to_array(keras.utils.load_img(path)), (224, 224)).numpy()
+        # As the layer `Resizing` and Keras' data sets resize: to floats, which `mbn-infer` rounds to bytes.
+        return np.round(tf.image.resize(keras.utils.img_to_array(keras.utils.load_img(path)), (56, 56)).numpy()) / 255
 
     def grey(path):
         return load_img(path, (28, 28), color_mode="grayscale", interpolation="bilinear")[..., 0] / 255
@@ -272,14 +276,21 @@ def make_keras(folder, paths):
     for name, load, options in [
         ("MobileNetV2", bilinear, "--preprocess keras"),
         ("MobileNetV2, nearest", load_img, "--preprocess keras --interpolation nearest"),
-        ("MobileNetV2, tf.image.resize", resized, "--preprocess keras --interpolation bilinear-no-antialias"),
         ("DenseNet121", bilinear, "--preprocess imagenet --resize square"),
-        ("two dense layers, grey", grey, ""),
+        ("two dense layers, grey", grey, "--full-decode"),
+        # Of a position that is computed in float32, one byte in a thousand is rounded the other way, to which a deep network
+        # with random weights reacts.
+        (
+            "two dense layers, tf.image.resize",
+            resized,
+            "--preprocess unit --resize square --interpolation bilinear-no-antialias --full-decode",
+        ),
     ]:
         kind = name.split(", ")[0]
-        if load is grey:
+        if load in (grey, resized):
             hidden = keras.layers.Dense(64, activation="relu")
-            layers = [keras.Input((28, 28)), keras.layers.Flatten(), hidden, keras.layers.Dense(CLASSES, activation="softmax")]
+            shape = load(paths[0]).shape
+            layers = [keras.Input(shape), keras.layers.Flatten(), hidden, keras.layers.Dense(CLASSES, activation="softmax")]
             net, scaled = keras.Sequential(layers), lambda x: x
         else:
             net = getattr(keras.applications, kind)(weights=None, classes=CLASSES, input_shape=(224, 224, 3))

@@ -111,6 +111,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
                     ..model.reading(options.output_name.as_deref(), classes.count())
                 },
                 size: preprocessing.size(),
+                batch: alone::batch(&model, options),
                 runtime: &runtime,
                 options,
                 threads: split.engine,

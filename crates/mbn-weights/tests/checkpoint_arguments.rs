@@ -195,8 +195,8 @@ fn an_argument_that_cannot_be_followed_is_named() {
     let file = WeightFile::from_bytes(&of_timm(random)).unwrap();
     assert_eq!(
         file.adaptations.last().unwrap().to_string(),
-        "not all arguments of its training script are used: `args` in it has `interpolation` \"random\", expected `bilinear` or \
-         `bicubic`"
+        "not all arguments of its training script are used: `args` in it has `interpolation` \"random\", expected the name of one \
+         of Pillow's filters"
     );
     assert_eq!(
         file.taken,

@@ -2,12 +2,16 @@
 
 use mbn_engine::engine::ModelSource;
 use mbn_engine::{ElementKind, Elements, Feed, GraphSession};
+use mbn_onnx::TensorType;
+use mbn_onnx::builder::{Attribute, GraphBuilder};
 use mbn_onnx::proto::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto,
-    tensor_shape_proto, type_proto,
+    DataType, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
 
 use crate::common::{noise, runtime};
+
+const SIDE: usize = 4;
 
 /// As many values as fit into memory that a freed block gives back to the system, so that reading it would be a fault.
 const LARGE: usize = 1 << 20;
@@ -46,6 +50,10 @@ fn passes_through(elements: i32, len: usize) -> Vec<u8> {
         output: vec![value("x", elements, len), value("y", elements, len)],
         ..Default::default()
     };
+    model(graph)
+}
+
+fn model(graph: GraphProto) -> Vec<u8> {
     let opset = OperatorSetIdProto {
         domain: Some(String::new()),
         version: Some(17),
@@ -57,6 +65,37 @@ fn passes_through(elements: i32, len: usize) -> Vec<u8> {
         ..Default::default()
     };
     mbn_onnx::Model::from(proto).to_bytes()
+}
+
+/// The largest of each picture's values and of the zeros around them, by pooling with a `Pad` of its own.
+#[test]
+fn zeros_around_a_picture_count_in_pooling() {
+    let Some(runtime) = runtime() else { return };
+    let picture =
+        |side: usize| TensorType::new(DataType::Float, [1.into(), 1.into(), side.into(), side.into()]);
+    let mut graph = GraphBuilder::new("zeros");
+    graph.input("x", &picture(SIDE));
+    graph.output("y", &picture(2));
+    graph.constant(TensorProto {
+        name: Some("pads".to_owned()),
+        data_type: Some(DataType::Int64 as i32),
+        dims: vec![8],
+        int64_data: vec![0, 0, 1, 1, 0, 0, 1, 1],
+        ..TensorProto::default()
+    });
+    graph.node("Pad", "pad", ["x", "pads"], "padded", []);
+    let sides = |name| (name, Attribute::Ints(vec![3, 3]));
+    let pool = [sides("kernel_shape"), sides("strides")];
+    graph.node("MaxPool", "pool", ["padded"], "y", pool);
+    let source = ModelSource::Bytes(model(graph.finish()).into());
+    let mut session = GraphSession::load(&runtime, &source, 1).unwrap();
+    let feed = Feed {
+        name: "x".to_owned(),
+        shape: vec![1, 1, SIDE, SIDE],
+        elements: Elements::Float(vec![-1.0; SIDE * SIDE]),
+    };
+    let outputs = session.run(vec![feed]).unwrap();
+    assert_eq!(outputs[0].values, [0.0; 4]);
 }
 
 #[test]

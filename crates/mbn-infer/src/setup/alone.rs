@@ -9,6 +9,7 @@ use mbn_spec::Preprocess;
 use super::loaded::Loaded;
 use super::probe;
 use crate::model::{Content, Model};
+use crate::options::Options;
 
 /// How far apart a picture's values may be alone and beside others, as a fraction of the spread of all values. Rounding is far below.
 const APART: f32 = 0.1;
@@ -26,6 +27,36 @@ const BESIDE: [usize; 4] = [1, ALONE, 2, 3];
 const PLACE: usize = 1;
 /// The same for fewer pictures at once.
 const BESIDE_ONE: [usize; 2] = [1, ALONE];
+
+/// One picture at once for a model that measures the scale of its integers over a batch, unless the user says how many: else a
+/// picture's classes would depend on those beside it. Says so.
+pub(super) fn batch(model: &Model, options: &Options) -> Option<usize> {
+    let Content::Onnx(_, onnx) = model.content() else {
+        return None;
+    };
+    if model.fixed_batch().is_some() || !is_scaled_by_batch(onnx, None) {
+        return None;
+    }
+    let name = model.name();
+    match options.batch_size {
+        None => {
+            log::info!(
+                "{name} measures the scale of its integers over all pictures that it takes at once, so it takes one: then a picture's \
+                 classes do not depend on others; `--batch-size N` has it take N"
+            );
+            Some(1)
+        }
+        Some(given) => {
+            if given > 1 {
+                log::warn!(
+                    "{name} measures the scale of its integers over the {given} pictures that it takes at once: a picture's classes depend \
+                     on those beside it\nhint: `--batch-size 1` has them depend on nothing else"
+                );
+            }
+            None
+        }
+    }
+}
 
 /// Refuses a model that computes as in training, or in which pictures of a batch change each other's values.
 ///
@@ -58,7 +89,7 @@ pub(super) fn require(model: &Model, loaded: &mut Loaded, preprocess: &Preproces
     ) else {
         return Ok(());
     };
-    let allowed = match is_scaled_by_batch(onnx, &loaded.output) {
+    let allowed = match is_scaled_by_batch(onnx, Some(&loaded.output)) {
         true => APART_IF_SCALED,
         false => APART,
     };

@@ -72,6 +72,8 @@ pub(super) struct Task<'a> {
     pub(super) size: usize,
     pub(super) runtime: &'a Runtime,
     pub(super) options: &'a Options,
+    /// Images that an engine takes at once, if the model decides it.
+    pub(super) batch: Option<usize>,
     /// Threads that compute on the CPU.
     pub(super) threads: usize,
 }
@@ -114,7 +116,7 @@ fn on_cuda(task: &Task<'_>, source: &ModelSource, device: usize) -> Result<Loade
     };
     let cuda = cuda.suited_to(model.precision());
     let folders = Folders::new(options.cuda.cuda_libs.as_deref());
-    let batch = options.cuda_batch_len();
+    let batch = task.batch.unwrap_or_else(|| options.cuda_batch_len());
     let network = CudaNetwork::load(task.runtime, source, reading, cuda, &folders, task.size, batch)?;
     log::info!("placement: {}", network.placement);
     Ok(Loaded {
@@ -159,7 +161,7 @@ fn on_cpu(task: &Task<'_>, source: &ModelSource) -> Result<Loaded> {
     let (input_size, output) = (engine.input_size(), engine.output_name().to_owned());
     Ok(Loaded {
         lanes: Lanes::start([built(engine)])?,
-        batch: task.options.batch_len(),
+        batch: task.batch.unwrap_or_else(|| task.options.batch_len()),
         input_size,
         ending: reading.heads.ending(&output),
         output,

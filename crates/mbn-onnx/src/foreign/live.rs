@@ -14,6 +14,8 @@ const MAX_PARTS: usize = 400_000;
 const MAX_DEPTH: usize = 48;
 /// Steps back to where a value or a parameter is given.
 const MAX_STEPS: usize = 64;
+/// Operators that make values of nothing.
+const DRAWING: [&str; 2] = ["RandomNormal", "RandomUniform"];
 /// Elements of a constant that are read: axes, and numbers that switch something.
 const FEW: usize = 16;
 
@@ -184,6 +186,41 @@ impl<'f> Frame<'f> {
             }
         }
         None
+    }
+
+    /// Whether a value is made of constants alone, as weights that a graph scales before it uses them. `false` where that is not known.
+    pub fn is_constant(&self, name: &str) -> bool {
+        let mut pending = vec![(self, name)];
+        let mut steps = 0;
+        while let Some((frame, name)) = pending.pop() {
+            steps += 1;
+            if steps > MAX_STEPS {
+                return false;
+            }
+            if frame.constants.contains_key(name) {
+                continue;
+            }
+            if let Some(&index) = frame.producers.get(name) {
+                let node = &frame.nodes[index];
+                let is_known =
+                    is_onnx(node.domain()) && node.attribute.iter().all(|of| of.subgraphs().next().is_none());
+                if !is_known || DRAWING.contains(&node.op_type()) {
+                    return false;
+                }
+                let inputs = node.input.iter().filter(|input| !input.is_empty());
+                pending.extend(inputs.map(|input| (frame, input.as_str())));
+                continue;
+            }
+            match &frame.place {
+                Place::Model => return false,
+                Place::Inside(outer) => pending.push((outer, name)),
+                Place::Call(call) => match call.inputs.get(name) {
+                    Some(given) => pending.push((call.from, given)),
+                    None => return false,
+                },
+            }
+        }
+        true
     }
 
     fn of_constant(&self, node: &NodeProto) -> Option<Vec<f64>> {

@@ -37,11 +37,11 @@ pub fn node_over_batch(model: &Model, output: &str) -> Option<String> {
     found.map(|(_, node)| node)
 }
 
-/// Whether an output depends on integers whose scale is measured while the model runs, over the whole batch: a picture's values then
-/// differ a little beside others.
-pub fn is_scaled_by_batch(model: &Model, output: &str) -> bool {
+/// Whether an output, or any of them, depends on integers whose scale is measured while the model runs, over the whole batch: a
+/// picture's values then differ beside others.
+pub fn is_scaled_by_batch(model: &Model, output: Option<&str>) -> bool {
     let mut found = false;
-    live::visit(model, Some(output), &mut |node, _| {
+    live::visit(model, output, &mut |node, _| {
         // ONNX Runtime fuses it into others of its own, such as `DynamicQuantizeMatMul`.
         found |= node.op_type().starts_with("DynamicQuantize");
     });

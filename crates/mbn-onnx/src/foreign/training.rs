@@ -139,6 +139,10 @@ fn number(node: &NodeProto, frame: &Frame<'_>, name: &str, default: f32) -> f32 
 }
 
 fn trains_batch_norm(node: &NodeProto, frame: &Frame<'_>) -> bool {
+    // PyTorch's layers that standardise their weights write it of the weights, which no picture reaches.
+    if node.input.first().is_some_and(|input| frame.is_constant(input)) {
+        return false;
+    }
     match frame.opset {
         ..INFERRING => !flag(node, frame, "is_test"),
         INFERRING..TRAINABLE_BATCH_NORM => node.output.iter().skip(1).any(|output| !output.is_empty()),

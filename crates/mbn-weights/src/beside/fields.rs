@@ -232,6 +232,14 @@ impl Object {
         })
     }
 
+    /// Names of classes: a list of strings, or strings by their index.
+    pub fn names_of_classes(&self, name: &str) -> Result<Option<Vec<String>>, BesideError> {
+        match self.as_object(name) {
+            Some(_) => self.indexed_texts(name),
+            None => self.texts(name),
+        }
+    }
+
     /// Strings by their index: `{"0": "a", "1": "b"}`.
     pub fn indexed_texts(&self, name: &str) -> Result<Option<Vec<String>>, BesideError> {
         self.get(name, "a name for each index from 0 on", |value| {

@@ -226,12 +226,18 @@ fn timms_flat_file_describes_the_same() {
         assert_eq!(model::model_preprocess(other.path(), usual).unwrap(), None);
         assert_eq!(model::model_classes(other.path()).unwrap(), None);
     }
-    let wrong = folder(&[(CONFIG, r#"{"architecture": "vit", "input_size": [1, 28, 28]}"#)]);
+    // Names by their index, as timm takes them from a dictionary.
+    let indexed =
+        r#"{"architecture": "vit", "input_size": [3, 192, 192], "label_names": {"1": "b", "0": "a"}}"#;
+    let indexed = folder(&[(CONFIG, indexed)]);
+    let names = model::model_classes(indexed.path()).unwrap().unwrap();
+    assert_eq!(names.value, ["a", "b"]);
+    let wrong = folder(&[(CONFIG, r#"{"architecture": "vit", "input_size": [2, 28, 28]}"#)]);
     let error = model::model_preprocess(wrong.path(), usual)
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("`input_size` [1,28,28], expected [3, size, size]"),
+        error.contains("`input_size` [2,28,28], expected [3, size, size], or 1 instead of 3 for grey"),
         "{error}"
     );
 }
@@ -359,8 +365,8 @@ fn every_wrong_field_is_named_with_its_file() {
             "`pretrained_cfg.interpolation` \"random\", expected the name of one of Pillow's filters",
         ),
         (
-            r#""mean": [0.5]"#,
-            "`pretrained_cfg.mean` [0.5], expected three numbers",
+            r#""mean": [0.5, 0.5]"#,
+            "`pretrained_cfg.mean` [0.5,0.5], expected one number or three",
         ),
         (r#""std": [0, 0, 0]"#, "std"),
         (r#""label_names": [1]"#, "`pretrained_cfg.label_names`"),

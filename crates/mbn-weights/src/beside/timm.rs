@@ -114,12 +114,12 @@ fn network(args: &Object, described: &mut Described) -> Result<(), BesideError> 
 /// The class names of a configuration of any network, and the field that has them.
 pub(super) fn label_names(config: &Object) -> Result<Option<(&'static str, Vec<String>)>, BesideError> {
     let named = |field| move |names| (field, names);
-    if let Some(names) = config.texts(LABEL_NAMES)? {
+    if let Some(names) = config.names_of_classes(LABEL_NAMES)? {
         return Ok(Some((LABEL_NAMES, names)));
     }
     match config.object(PRETRAINED)? {
-        Some(pretrained) => Ok(pretrained.texts(LABEL_NAMES)?.map(named(LABEL_NAMES))),
-        None if is_flat(config)? => Ok(config.texts(LABELS)?.map(named(LABELS))),
+        Some(pretrained) => Ok(pretrained.names_of_classes(LABEL_NAMES)?.map(named(LABEL_NAMES))),
+        None if is_flat(config)? => Ok(config.names_of_classes(LABELS)?.map(named(LABELS))),
         None => Ok(None),
     }
 }

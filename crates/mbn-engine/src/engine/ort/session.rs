@@ -180,6 +180,12 @@ pub(crate) fn start(
     session.map_err(|error| options.provider.error(error, EngineError::refused))
 }
 
+/// Key of the optimisations that ONNX Runtime leaves out.
+const DISABLED: &str = "optimization.disable_specified_optimizers";
+/// Up to version 1.31 it makes the zeros of a `Pad` before a `MaxPool` part of the pooling, which pads with the least number: where
+/// all values at an edge are below zero, the results differ (ResNetV2 of BiT, ResNet50V2 of Keras).
+const WRONG: &str = "Pad_Fusion";
+
 fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder, EngineError> {
     let builder = Session::builder(runtime.environment())
         .map_err(EngineError::options)?
@@ -189,6 +195,8 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder
         .with_optimization_level(GraphOptimizationLevel::All)
         .map_err(EngineError::options)?
         .with_intra_threads(options.threads)
+        .map_err(EngineError::options)?
+        .with_config_entry(DISABLED, WRONG)
         .map_err(EngineError::options)?;
     match &options.provider {
         Provider::Cpu => Ok(builder),

@@ -283,7 +283,20 @@ fn scales_of_a_batch_are_no_mixture() {
     let Some(found) = run(&folder, "a.png") else {
         return;
     };
-    assert_eq!(predictions(&found).len(), 1, "{}", found.stderr);
+    let alone = predictions(&found).remove(0);
+    // Another picture, of which the batch has another scale.
+    picture(&folder, "b.png", [255, 0, 255]);
+    let Some(found) = run(&folder, "b.png a.png") else {
+        return;
+    };
+    assert_eq!(predictions(&found).remove(1), alone, "{}", found.stderr);
+    assert!(found.stderr.contains("so it takes one:"), "{}", found.stderr);
+    let Some(found) = run(&folder, "--batch-size 2 b.png a.png") else {
+        return;
+    };
+    assert!(predictions(&found).remove(1) != alone, "{}", found.stderr);
+    let warning = "over the 2 pictures that it takes at once";
+    assert!(found.stderr.contains(warning), "{}", found.stderr);
 }
 
 /// A model that says any batch and takes one picture: what the test pictures run into is not told.

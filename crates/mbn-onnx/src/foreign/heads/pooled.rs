@@ -6,6 +6,15 @@ use super::scope::{MAX_STEPS, Scope};
 /// Nodes between a product and pooling behind it.
 const MAX_BEFORE: usize = 4;
 
+/// Operators that normalise each value by the others of its place, `Div` in its parts: the difference from the mean, divided by the
+/// spread or the length.
+const NORMALISING: [&str; 4] = [
+    "LayerNormalization",
+    "SimplifiedLayerNormalization",
+    "RMSNormalization",
+    "Div",
+];
+
 /// What pools the values of an output behind the last product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pooled {
@@ -18,9 +27,17 @@ pub struct Pooled {
 /// What pools the values of an output, if nothing behind it makes classes of them.
 pub(super) fn pooled(scope: &Scope<'_>, output: &str) -> Option<Pooled> {
     let mut value = output;
+    // One of the values behind each other is taken, such as a transformer's token for the class.
+    let mut is_taken = false;
     for _ in 0..MAX_STEPS {
         let node = scope.producer(value)?;
         let first = node.input.first().map(String::as_str);
+        if is_taken && NORMALISING.contains(&node.op_type()) {
+            return Some(Pooled {
+                operator: node.op_type().to_owned(),
+                is_of_product: false,
+            });
+        }
         value = match node.op_type() {
             "GlobalAveragePool" | "GlobalMaxPool" | "AveragePool" | "ReduceMean" => {
                 let pools = first?;
@@ -33,14 +50,12 @@ pub(super) fn pooled(scope: &Scope<'_>, output: &str) -> Option<Pooled> {
                     is_of_product: is_of_product(scope, pools),
                 });
             }
-            "Tile"
-            | "LayerNormalization"
-            | "SimplifiedLayerNormalization"
-            | "RMSNormalization"
-            | "BatchNormalization"
-            | "LpNormalization" => first?,
-            // Normalisation in its parts: the difference from the mean, divided by the spread or the length.
-            "Sub" | "Div" => first?,
+            "Gather" => {
+                is_taken = true;
+                first?
+            }
+            "Tile" | "BatchNormalization" | "LpNormalization" | "Sub" => first?,
+            op if NORMALISING.contains(&op) => first?,
             "Add" | "Mul" => scope.changing(node)?,
             op if keeps_values(op) => first?,
             _ => return None,

@@ -305,6 +305,35 @@ fn pooled_features_are_found() {
             ],
             Some(false),
         ),
+        // A transformer's token for the class, with its normalisation whole and in parts.
+        (
+            &[
+                ("Add", "x y", "a"),
+                ("LayerNormalization", "a w b", "n"),
+                ("Gather", "n first", "out"),
+            ],
+            Some(false),
+        ),
+        (
+            &[
+                ("Div", "x spread", "d"),
+                ("Mul", "d w", "m"),
+                ("Add", "m b", "n"),
+                ("Gather", "n first", "g"),
+                ("Identity", "g", "out"),
+            ],
+            Some(false),
+        ),
+        // The classes of one of several tokens.
+        (
+            &[
+                ("LayerNormalization", "x w b", "n"),
+                ("MatMul", "n v", "m"),
+                ("Add", "m b", "c"),
+                ("Gather", "c first", "out"),
+            ],
+            None,
+        ),
         // Brought to a length of 1.
         (
             &[

@@ -32,6 +32,60 @@ fn batch_norm_trains_as_each_opset_says_it() {
     }
 }
 
+/// PyTorch's layers that standardise their weights, as its older exporter writes them.
+#[test]
+fn statistics_of_weights_are_none_of_the_batch() {
+    let values = AttributeProto {
+        name: Some("value_floats".to_owned()),
+        floats: vec![1.0, 2.0],
+        ..AttributeProto::default()
+    };
+    let weights = |from: &str| {
+        vec![
+            node("Constant", &[], &["w"], vec![values.clone()]),
+            node("Reshape", &[from, "w"], &["row"], vec![]),
+            node(
+                "BatchNormalization",
+                &["row", "w", "w", "w", "w"],
+                &["normal", "mean", "var"],
+                vec![int("training_mode", 1)],
+            ),
+            node("Conv", &["x", "normal"], &["y"], vec![]),
+        ]
+    };
+    assert_eq!(effect_of(17, weights("w")), None);
+    assert_eq!(effect_of(17, weights("x")), Some(Effect::BatchStatistics));
+    let inside = |from: &str| {
+        let function = FunctionProto {
+            name: Some("Standardised".to_owned()),
+            domain: Some("own".to_owned()),
+            input: names(&["x", "given"]),
+            output: names(&["y"]),
+            node: weights("given"),
+            ..FunctionProto::default()
+        };
+        let call = NodeProto {
+            domain: Some("own".to_owned()),
+            ..node("Standardised", &["x", from], &["y"], vec![])
+        };
+        let constant = node("Constant", &[], &["outer"], vec![values.clone()]);
+        TrainingMode::of(&model(17, vec![constant, call], &[function]), None).map(|found| found.effect)
+    };
+    assert_eq!(inside("outer"), None);
+    assert_eq!(inside("x"), Some(Effect::BatchStatistics));
+    // Weights that are drawn at random are no constants.
+    let drawn = vec![
+        node("RandomNormal", &[], &["w"], vec![]),
+        node(
+            "BatchNormalization",
+            &["w"],
+            &["y"],
+            vec![int("training_mode", 1)],
+        ),
+    ];
+    assert!(effect_of(17, drawn).is_some());
+}
+
 #[test]
 fn dropout_trains_as_each_opset_says_it() {
     let trains = Some(Effect::Dropout);
