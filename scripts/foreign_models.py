@@ -266,7 +266,8 @@ def make_keras(folder, paths):
 
     def resized(path):
         # As the layer `Resizing` and Keras' data sets resize: to floats, which `mbn-infer` rounds to bytes.
-        return np.round(tf.image.resize(keras.utils.img_to_array(keras.utils.load_img(path)), (56, 56)).numpy()) / 255
+        floats = tf.image.resize(keras.utils.img_to_array(keras.utils.load_img(path)), (56, 56)).numpy()
+        return np.floor(floats + 0.5) / 255
 
     def grey(path):
         return load_img(path, (28, 28), color_mode="grayscale", interpolation="bilinear")[..., 0] / 255
@@ -278,10 +279,8 @@ def make_keras(folder, paths):
         ("MobileNetV2, nearest", load_img, "--preprocess keras --interpolation nearest"),
         ("DenseNet121", bilinear, "--preprocess imagenet --resize square"),
         ("two dense layers, grey", grey, "--full-decode"),
-        # Of a position that is computed in float32, one byte in a thousand is rounded the other way, to which a deep network
-        # with random weights reacts.
         (
-            "two dense layers, tf.image.resize",
+            "two dense layers on means, tf.image.resize",
             resized,
             "--preprocess unit --resize square --interpolation bilinear-no-antialias --full-decode",
         ),
@@ -290,7 +289,9 @@ def make_keras(folder, paths):
         if load in (grey, resized):
             hidden = keras.layers.Dense(64, activation="relu")
             shape = load(paths[0]).shape
-            layers = [keras.Input(shape), keras.layers.Flatten(), hidden, keras.layers.Dense(CLASSES, activation="softmax")]
+            # One value in a thousand is rounded the other way, since TensorFlow computes positions in float32; means react less.
+            pool = [keras.layers.AveragePooling2D(4)] if load is resized else []
+            layers = [keras.Input(shape), *pool, keras.layers.Flatten(), hidden, keras.layers.Dense(CLASSES, activation="softmax")]
             net, scaled = keras.Sequential(layers), lambda x: x
         else:
             net = getattr(keras.applications, kind)(weights=None, classes=CLASSES, input_shape=(224, 224, 3))

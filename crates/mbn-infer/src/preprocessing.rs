@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use mbn_cli::{Hint, options_of};
 use mbn_engine::images::PixelType;
 use mbn_spec::text::joined;
-use mbn_spec::{PartialPreprocess, Preprocess, Preset, Resize};
+use mbn_spec::{PartialPreprocess, Preprocess, Preset, Resize, shorter_for};
 
 use crate::given::Given;
 use crate::model::Model;
@@ -29,6 +29,8 @@ pub struct Preprocessing {
     read: PartialPreprocess,
     /// Where that is from.
     source: String,
+    /// The part of the shorter side that the crop keeps, if that is what is read.
+    crop_part: Option<f64>,
     /// What says that blue comes before red, if a file beside the model does.
     blue_by: Option<String>,
     /// What is taken for the rest.
@@ -50,11 +52,13 @@ impl Preprocessing {
         let stated = model.stated_preprocess();
         let own = stated.map(|stated| Stated {
             preprocess: stated.into(),
+            crop_part: None,
             source: "its metadata".to_owned(),
             blue_by: None,
         });
         let Stated {
             preprocess: read,
+            crop_part,
             source,
             blue_by,
         } = match model.foreign() {
@@ -67,6 +71,7 @@ impl Preprocessing {
                         size,
                         ..PartialPreprocess::default()
                     },
+                    crop_part: None,
                     source: "its metadata".to_owned(),
                     blue_by: Stated::beside(foreign).ok().and_then(|stated| stated.blue_by),
                 }
@@ -100,6 +105,7 @@ impl Preprocessing {
                 None => read,
             },
             source,
+            crop_part,
             blue_by,
             usual,
             is_foreign: model.foreign().is_some(),
@@ -163,7 +169,12 @@ impl Preprocessing {
             bail!("`--size {size}` does not fit the model, whose input takes images of {input} x {input}");
         }
         let said = self.read.over(self.usual);
-        let sized = input_size.map_or(said, |size| said.with_size(size));
+        let size = input_size.or(parts.size);
+        let mut sized = size.map_or(said, |size| said.with_size(size));
+        // Another size than the file's has the shorter side that follows from the part, not from the file's rounded one.
+        if let (Some(part), Resize::Crop) = (self.crop_part, sized.resize) {
+            sized = sized.with_shorter(shorter_for(sized.size, part));
+        }
         let mut preprocess = parts.over(sized)?;
         let takes_bytes = pixel_type != PixelType::Float;
         if let Some(inside) = self.stated.filter(|_| takes_bytes) {

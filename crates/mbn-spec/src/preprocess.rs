@@ -269,6 +269,12 @@ impl Preprocess {
     }
 }
 
+/// The side that the shorter one is resized to before a crop of `size` that keeps a part of it, as timm computes it: without its
+/// fraction.
+pub fn shorter_for(size: usize, part: f64) -> usize {
+    (size as f64 / part).floor() as usize
+}
+
 /// The shorter side unless another is given: 256/224 of the size, rounded.
 fn usual_shorter(size: usize) -> usize {
     (size.saturating_mul(256)).saturating_add(112) / 224

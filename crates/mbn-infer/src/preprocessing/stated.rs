@@ -13,6 +13,8 @@ use crate::model::Foreign;
 pub(super) struct Stated {
     /// The preprocessing.
     pub preprocess: PartialPreprocess,
+    /// The part of the shorter side that the crop keeps, if that is what is said.
+    pub crop_part: Option<f64>,
     /// Where that is from.
     pub source: String,
     /// What says that blue comes before red, if it does.
@@ -28,6 +30,7 @@ impl Stated {
         if let Some(told) = &foreign.ultralytics {
             return Ok(Self {
                 preprocess: told.preprocess(),
+                crop_part: None,
                 source: "Ultralytics' metadata".to_owned(),
                 blue_by: None,
             });
@@ -45,6 +48,7 @@ impl Stated {
                 let blue_by = format!("{source} puts it before red");
                 return Ok(Self {
                     preprocess: found.value.preprocess,
+                    crop_part: found.value.crop_part,
                     source,
                     blue_by: found.value.blue_first.then_some(blue_by),
                 });

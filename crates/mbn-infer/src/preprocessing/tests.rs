@@ -21,6 +21,7 @@ fn preprocessing(given: Given, read: PartialPreprocess) -> Preprocessing {
         stated: None,
         read,
         source: "a file".to_owned(),
+        crop_part: None,
         blue_by: None,
         usual: given.preset.unwrap_or(ASSUMED).preprocess(),
         is_foreign: true,
@@ -93,6 +94,37 @@ fn the_input_decides_about_the_size() {
         "{error}"
     );
     assert_eq!(sized.settle(None, PixelType::Float, false).unwrap().size, 160);
+}
+
+/// timm computes the shorter side from the part at every size; scaled, 235 of 224 would give 201 and 403.
+#[test]
+fn the_shorter_side_follows_from_the_part_at_every_size() {
+    let read = PartialPreprocess {
+        size: Some(224),
+        resize: Some(Resize::Crop),
+        shorter: Some(235),
+        ..NONE
+    };
+    let with = |given| Preprocessing {
+        crop_part: Some(0.95),
+        ..preprocessing(given, read)
+    };
+    for (size, shorter) in [(224, 235), (192, 202), (384, 404)] {
+        let fixed = with(Given::default()).settle(Some(size), PixelType::Float, false);
+        assert_eq!(fixed.unwrap().shorter_side(), shorter);
+        let given = parts(PreprocessArgs {
+            size: Some(size),
+            ..PreprocessArgs::default()
+        });
+        let given = with(given).settle(None, PixelType::Float, false).unwrap();
+        assert_eq!((given.size, given.shorter_side()), (size, shorter));
+    }
+    let given = parts(PreprocessArgs {
+        shorter: Some(300),
+        ..PreprocessArgs::default()
+    });
+    let given = with(given).settle(Some(192), PixelType::Float, false).unwrap();
+    assert_eq!(given.shorter_side(), 300);
 }
 
 /// What a model of bytes says about itself.

@@ -41,7 +41,10 @@ fn stated(folder: &Path, usual: Preprocess) -> Result<Option<FromFile<StatedPrep
     if let Some(config) = &config
         && let Some(value) = timm::stated(config, usual)?
     {
-        let value = value.into();
+        let value = StatedPreprocess {
+            crop_part: timm::stated_crop_part(config)?,
+            ..value.into()
+        };
         return Ok(Some(FromFile { value, file: CONFIG }));
     }
     if let Some((preprocessor, file)) = transformers::preprocessor(folder)? {

@@ -4,7 +4,7 @@ pub(crate) mod arguments;
 
 use std::path::Path;
 
-use mbn_spec::{Interpolation, PartialPreprocess, Preprocess, Resize, Stride2Padding};
+use mbn_spec::{Interpolation, PartialPreprocess, Preprocess, Resize, Stride2Padding, shorter_for};
 
 use super::fields::{BesideError, Object};
 use super::{CONFIG, Described, note};
@@ -141,7 +141,7 @@ fn is_flat(config: &Object) -> Result<bool, BesideError> {
 /// What the configuration says, and timm's own default where it says nothing, as `timm.data.resolve_data_config` takes it.
 fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess, BesideError> {
     let size = input_size(config)?.unwrap_or(usual.size);
-    let shorter = shorter_side(size, crop_part(config)?.unwrap_or(CROP_PCT));
+    let shorter = shorter_for(size, crop_part(config)?.unwrap_or(CROP_PCT));
     let resize = crop_mode(config, size, shorter)?;
     let imagenet = Preprocess::default();
     Ok(PartialPreprocess {
@@ -155,6 +155,16 @@ fn preprocessing(config: &Object, usual: Preprocess) -> Result<PartialPreprocess
         mean: config.channels_or_one("mean")?.or(Some(imagenet.mean)),
         std: config.channels_or_one("std")?.or(Some(imagenet.std)),
     })
+}
+
+/// The part of the shorter side that the crop keeps, in a configuration of any network that has a preprocessing.
+pub(super) fn stated_crop_part(config: &Object) -> Result<Option<f64>, BesideError> {
+    let part = |config: &Object| Ok(Some(crop_part(config)?.unwrap_or(CROP_PCT)));
+    match config.object(PRETRAINED)? {
+        Some(pretrained) => part(&pretrained),
+        None if is_flat(config)? => part(config),
+        None => Ok(None),
+    }
 }
 
 /// The side of the square that the network takes.
@@ -174,11 +184,6 @@ fn crop_part(config: &Object) -> Result<Option<f64>, BesideError> {
         Some(part) if part > 1.0 => Err(config.wrong("crop_pct", "a number above 0 and at most 1")),
         part => Ok(part),
     }
-}
-
-/// The side that the shorter one is resized to before the crop, as timm computes it.
-fn shorter_side(size: usize, part: f64) -> usize {
-    (size as f64 / part).floor() as usize
 }
 
 fn crop_mode(config: &Object, size: usize, shorter: usize) -> Result<Resize, BesideError> {

@@ -171,6 +171,20 @@ fn what_a_file_beside_it_leaves_open_is_assumed() {
     );
 }
 
+/// A model that was exported at another size than its configuration's, or takes any.
+#[test]
+fn timms_part_of_the_crop_counts_at_every_size() {
+    let folder = start();
+    let config =
+        r#"{"architecture": "resnet18", "pretrained_cfg": {"input_size": [3, 224, 224], "crop_pct": 0.95}}"#;
+    write(&folder, "config.json", config);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    // 0.95 of 33.68; 235 of 224 would give 34.
+    says(&found, "--size 32 --resize crop --shorter 33 ");
+}
+
 #[test]
 fn a_file_that_cannot_be_followed_is_an_error_unless_the_user_says_it() {
     let folder = start();

@@ -30,6 +30,9 @@ const FLIP: &str = "do_flip_channel_order";
 pub struct StatedPreprocess {
     /// What it says.
     pub preprocess: PartialPreprocess,
+    /// The part of the shorter side that the crop keeps, if the file gives that: at another size than the file's, the shorter side
+    /// follows from it ([`shorter_for`](mbn_spec::shorter_for)).
+    pub crop_part: Option<f64>,
     /// The channels are blue, green and red.
     pub blue_first: bool,
     /// The type of processor that it names, if that is unknown and read as most types are.
@@ -40,6 +43,7 @@ impl From<PartialPreprocess> for StatedPreprocess {
     fn from(preprocess: PartialPreprocess) -> Self {
         Self {
             preprocess,
+            crop_part: None,
             blue_first: false,
             unknown_type: None,
         }
@@ -68,6 +72,7 @@ pub(in crate::beside) fn read(
     (stated.mean, stated.std) = normalising(config, known, usual)?;
     Ok(StatedPreprocess {
         preprocess: stated,
+        crop_part: None,
         blue_first: flips(config, known)?,
         unknown_type: match found {
             Found::Unknown(name) => Some(name),

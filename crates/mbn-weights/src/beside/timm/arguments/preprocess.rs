@@ -1,8 +1,8 @@
 //! What the arguments say about the preprocessing.
 
-use mbn_spec::{PartialPreprocess, Preprocess};
+use mbn_spec::{PartialPreprocess, Preprocess, shorter_for};
 
-use super::super::{crop_mode, crop_part, input_size, shorter_side};
+use super::super::{crop_mode, crop_part, input_size};
 use super::Notes;
 use crate::beside::fields::Object;
 
@@ -31,7 +31,7 @@ fn geometry(arguments: &Object, usual: Preprocess, notes: &mut Notes) -> Partial
             (None, None) => usual.shorter_side(),
             (size, part) => {
                 let usual_part = usual.size as f64 / usual.shorter_side() as f64;
-                shorter_side(size.unwrap_or(usual.size), part.unwrap_or(usual_part))
+                shorter_for(size.unwrap_or(usual.size), part.unwrap_or(usual_part))
             }
         };
         let parts = PartialPreprocess {
