@@ -28,6 +28,7 @@ mod pnm;
 mod pnm_text;
 mod request;
 mod rgb;
+mod segments;
 mod tiff;
 mod tiff_chunks;
 mod tiff_fields;

@@ -6,8 +6,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::atomic::is_temporary;
 use crate::file_id::still_has_its_name;
+use crate::temporaries::is_temporary;
 
 /// What nobody has written to for so long was left behind, where no lock can tell.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);

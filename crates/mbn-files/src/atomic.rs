@@ -1,6 +1,5 @@
 //! Files that hold either the old content or the new, never a part of it.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,21 +10,11 @@ use crate::abandoned::is_claimed;
 pub use crate::abandoned::remove_abandoned;
 use crate::output::{OutputKind, OutputProblem, folder_of};
 use crate::temporaries::Living;
-
-/// What every temporary name begins with.
-pub const PREFIX: &str = ".mbn-";
-/// What every temporary name ends with.
-pub const SUFFIX: &str = ".tmp";
+pub use crate::temporaries::{PREFIX, SUFFIX, is_temporary};
 
 /// How many temporary files others may remove before this process has locked one.
 pub(crate) const ATTEMPTS: usize = 100;
 pub(crate) const NOT_LEFT_ALONE: &str = "other processes remove its temporary files";
-
-/// Whether a name is that of a temporary file, folder or link. A process that is killed while it writes leaves one behind.
-pub fn is_temporary(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
-}
 
 /// Replaces `path` with `bytes`: writes them under a temporary name beside it, syncs and renames.
 ///

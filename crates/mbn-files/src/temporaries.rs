@@ -1,9 +1,21 @@
 //! The temporary files and folders that exist now, so that a program that a signal ends can remove them.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What every temporary name begins with.
+pub const PREFIX: &str = ".mbn-";
+/// What every temporary name ends with.
+pub const SUFFIX: &str = ".tmp";
+
+/// Whether a name is that of a temporary file, folder or link. A process that is killed while it writes leaves one behind.
+pub fn is_temporary(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
 
 static LIVING: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 

@@ -7,7 +7,6 @@ mod frame;
 mod libjpeg;
 mod part;
 mod progress;
-mod segments;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -21,7 +20,6 @@ use super::request::{Decoders, Request, Stored};
 use super::warning::DecodeWarning;
 pub(super) use cost::MOST_BLOCKS;
 pub(super) use part::Part;
-pub(super) use segments::{SCAN, Segments};
 use structure::{Structure, malformed, truncated};
 
 /// The denominators of the sizes at which a file can be decoded.

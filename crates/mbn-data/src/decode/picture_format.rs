@@ -5,7 +5,8 @@ use std::fmt;
 use image::ImageFormat;
 use mbn_files::FileKind;
 
-use super::{heif_library, pnm};
+use super::heif_library;
+use super::pnm_text::is_pnm;
 use crate::file_kind::{self, AVIF, HEIC};
 
 /// Names of all formats that need no library of the system, as messages list them.
@@ -62,7 +63,7 @@ impl PictureFormat {
         if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
             return Some(Self::Tiff);
         }
-        if pnm::is_pnm(bytes) {
+        if is_pnm(bytes) {
             return Some(Self::Pnm);
         }
         if heif_library::is_read()

@@ -6,19 +6,10 @@ use image::{DynamicImage, GrayImage, RgbImage};
 use super::error::DecodeErrorKind;
 use super::limits::Limits;
 use super::picture_format::PictureFormat;
-use super::pnm_text::{Text, is_space};
+use super::pnm_text::Text;
 use super::request::{Request, Stored, rgb_bytes};
 use super::rgb;
 use super::warning::DecodeWarning;
-
-/// Whether a file begins like PNM: text may begin with `P1` too, but not go on with a number.
-pub(super) fn is_pnm(bytes: &[u8]) -> bool {
-    let [b'P', b'1'..=b'6', space, rest @ ..] = bytes else {
-        return false;
-    };
-    let next = rest.iter().find(|byte| !is_space(**byte));
-    is_space(*space) && next.is_none_or(|byte| byte.is_ascii_digit() || *byte == b'#')
-}
 
 /// Decodes a file to RGB. A text whose last number stands at its very end has a warning.
 pub(super) fn decode(

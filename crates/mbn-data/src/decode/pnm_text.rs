@@ -90,8 +90,17 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Whether a file begins like PNM: text may begin with `P1` too, but not go on with a number.
+pub(super) fn is_pnm(bytes: &[u8]) -> bool {
+    let [b'P', b'1'..=b'6', space, rest @ ..] = bytes else {
+        return false;
+    };
+    let next = rest.iter().find(|byte| !is_space(**byte));
+    is_space(*space) && next.is_none_or(|byte| byte.is_ascii_digit() || *byte == b'#')
+}
+
 /// White space, of which Rust's `is_ascii_whitespace` lacks the vertical tab.
-pub(super) fn is_space(byte: u8) -> bool {
+fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 

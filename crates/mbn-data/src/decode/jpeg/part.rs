@@ -1,12 +1,12 @@
 //! JPEG data that are a strip or tile of a TIFF file. They may share their tables, and the TIFF file alone says what their
 //! channels are.
 
-use super::segments::{END, SCAN, Segments};
 use super::structure::{self, Structure, malformed, unsupported};
 use super::{cost, finished, flawless, libjpeg, turbo};
 use crate::decode::error::DecodeErrorKind;
 use crate::decode::jpeg::frame::Process;
 use crate::decode::limits::Limits;
+use crate::decode::segments::{END, SCAN, Segments};
 
 const START: [u8; 2] = [0xff, 0xd8];
 /// Adobe's segment with transform 0: the channels are grey, RGB or CMYK, which decoders do not convert.

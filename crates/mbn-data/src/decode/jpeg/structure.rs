@@ -2,9 +2,9 @@
 
 use super::frame::{Component, Frame, Process};
 use super::progress::Progress;
-use super::segments::{END, SCAN, Segments};
 use crate::decode::error::DecodeErrorKind;
 use crate::decode::picture_format::PictureFormat;
+use crate::decode::segments::{END, SCAN, Segments};
 
 /// The frame, the scans and what else decoding depends on.
 #[derive(Debug)]

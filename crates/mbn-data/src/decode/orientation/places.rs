@@ -5,7 +5,7 @@ mod png;
 use std::borrow::Cow;
 
 use super::exif;
-use crate::decode::jpeg::{SCAN, Segments};
+use crate::decode::segments::{SCAN, Segments};
 
 pub(super) use png::png;
 

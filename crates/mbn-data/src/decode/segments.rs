@@ -3,13 +3,13 @@
 /// The first byte of every marker.
 const MARKER: u8 = 0xff;
 /// The code of the end-of-image marker (EOI).
-pub(in crate::decode) const END: u8 = 0xd9;
+pub(super) const END: u8 = 0xd9;
 /// The code of the marker before a scan (SOS).
-pub(in crate::decode) const SCAN: u8 = 0xda;
+pub(super) const SCAN: u8 = 0xda;
 
 /// A marker with what belongs to it.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::decode) struct Segment<'a> {
+pub(super) struct Segment<'a> {
     /// The marker's code: its second byte.
     pub marker: u8,
     /// What follows the length; empty for the end of the image, which has no length.
@@ -21,7 +21,7 @@ pub(in crate::decode) struct Segment<'a> {
 /// The segments of a file, up to the end of the image or of the bytes, even within a segment. Skips entropy-coded data, stray bytes,
 /// and markers without a length.
 #[derive(Debug)]
-pub(in crate::decode) struct Segments<'a> {
+pub(super) struct Segments<'a> {
     bytes: &'a [u8],
     at: usize,
 }
