@@ -43,12 +43,12 @@ function axis(length, { back, skipped }, size, { support, weight, single }) {
 /** The same for the nearest pixel. Positions are added up as in Pillow: rounding decides between two that are equally near. */
 function nearest(length, step, skipped, size) {
   let position = step * 0.5;
-  const places = Array.from({ length: skipped + size }, () => {
+  for (let i = 0; i < skipped; i++) position += step;
+  return Array.from({ length: size }, () => {
     const start = Math.min(Math.floor(position), length - 1);
     position += step;
     return { start, weights: [1] };
   });
-  return places.slice(skipped);
 }
 
 /** Pixels before a part of `size` in the centre of `length`. */

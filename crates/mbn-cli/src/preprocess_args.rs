@@ -69,15 +69,23 @@ impl PreprocessArgs {
     /// # Errors
     /// [`UsageError`], for exit code 2.
     pub fn validate(&self) -> Result<(), UsageError> {
+        self.validate_from(SMALLEST_SIZE)
+    }
+
+    /// The same for a network that takes images of `smallest` x `smallest` pixels.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn validate_from(&self, smallest: usize) -> Result<(), UsageError> {
         if self.resize == Some(Resize::Square) && self.shorter.is_some() {
             return Err(UsageError(SHORTER_OF_SQUARE.to_owned()));
         }
         // Where the user does not give the size, any shorter side from the smallest on may be right.
         let rest = Preprocess {
             resize: Resize::Crop,
-            ..Preprocess::default().with_size(SMALLEST_SIZE)
+            ..Preprocess::default().with_size(smallest)
         };
-        let valid = self.stated().over(rest).validate();
+        let valid = self.stated().over(rest).validate_from(smallest);
         valid.map_err(|error| UsageError(error.to_string()))
     }
 
@@ -86,11 +94,19 @@ impl PreprocessArgs {
     /// # Errors
     /// No picture can follow the result.
     pub fn over(&self, usual: Preprocess) -> Result<Preprocess> {
+        self.over_from(usual, SMALLEST_SIZE)
+    }
+
+    /// The same for a network that takes images of `smallest` x `smallest` pixels.
+    ///
+    /// # Errors
+    /// As [`over`](Self::over).
+    pub fn over_from(&self, usual: Preprocess, smallest: usize) -> Result<Preprocess> {
         let preprocess = self.stated().over(usual);
         if preprocess.resize == Resize::Square && self.shorter.is_some() {
             bail!(SHORTER_OF_SQUARE);
         }
-        preprocess.validate()?;
+        preprocess.validate_from(smallest)?;
         Ok(preprocess)
     }
 }

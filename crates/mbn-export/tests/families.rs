@@ -309,7 +309,7 @@ fn options_override_what_the_files_say() {
     };
     assert_eq!(weights.metadata().preprocess, Some(expected));
     for (options, code, message) in [
-        ("--size 7", 2, "8 to 4096"),
+        ("--size 20", 2, "32 to 4096"),
         (
             "--resize square --shorter 256",
             2,

@@ -3,11 +3,11 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::file_id::still_has_its_name;
-use crate::temporaries::is_temporary;
+use crate::temporaries::{SUFFIX, is_temporary};
 
 /// What nobody has written to for so long was left behind, where no lock can tell.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -96,12 +96,28 @@ fn remove_folder(path: &Path) {
     if !is_abandoned(&locked, age) {
         return;
     }
-    // The marker last: if this process is killed meanwhile, the next one still knows the folder.
-    let removed = match fs::remove_dir_all(path.join(CONTENT)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => fs::remove_file(&marker),
+    // Some shared file systems keep locks to each machine. Under another name, whoever fills the folder elsewhere gets an error, and
+    // not a part of what it put there.
+    let Some(gone) = renamed(path) else {
+        return;
     };
-    let _ = removed.and_then(|()| fs::remove_dir(path));
+    // The marker last: if this process is killed meanwhile, the next one still knows the folder.
+    let removed = match fs::remove_dir_all(gone.join(CONTENT)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs::remove_file(gone.join(MARKER)),
+    };
+    if removed.and_then(|()| fs::remove_dir(&gone)).is_err() {
+        // What others put into it keeps its place.
+        let _ = fs::rename(&gone, path);
+    }
+}
+
+/// Gives a temporary folder another temporary name.
+fn renamed(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_string_lossy();
+    let stem = name.strip_suffix(SUFFIX)?;
+    let gone = path.with_file_name(format!("{stem}.gone{SUFFIX}"));
+    fs::rename(path, &gone).ok().map(|()| gone)
 }
 
 /// Opens a file and tries to lock it. NFS gives this lock only to those who may write.

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use mbn_cli::{Hint, options_of};
 use mbn_engine::images::PixelType;
 use mbn_spec::text::joined;
-use mbn_spec::{PartialPreprocess, Preprocess, Preset, Resize, shorter_for};
+use mbn_spec::{PartialPreprocess, Preprocess, Preset, Resize, SMALLEST_OF_ANY, SMALLEST_SIZE, shorter_for};
 
 use crate::given::Given;
 use crate::model::Model;
@@ -175,7 +175,12 @@ impl Preprocessing {
         if let (Some(part), Resize::Crop) = (self.crop_part, sized.resize) {
             sized = sized.with_shorter(shorter_for(sized.size, part));
         }
-        let mut preprocess = parts.over(sized)?;
+        let smallest = if self.is_foreign {
+            SMALLEST_OF_ANY
+        } else {
+            SMALLEST_SIZE
+        };
+        let mut preprocess = parts.over_from(sized, smallest)?;
         let takes_bytes = pixel_type != PixelType::Float;
         if let Some(inside) = self.stated.filter(|_| takes_bytes) {
             // What the model computes, whatever a preset has: candle needs it.
@@ -268,8 +273,12 @@ impl Preprocessing {
         if let (Some(said), Some(input)) = (self.read.size, input_size)
             && said != input
         {
+            let crop = match self.crop_part {
+                Some(_) => "the crop keeps its part",
+                None => "the crop is scaled",
+            };
             log::warn!(
-                "{source} says that images are of {said} x {said}, its input takes {input} x {input}: the crop is scaled"
+                "{source} says that images are of {said} x {said}, its input takes {input} x {input}: {crop}"
             );
         }
         let all = PartialPreprocess::from(*preprocess);

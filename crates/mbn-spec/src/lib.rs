@@ -30,7 +30,7 @@ pub use preprocess::partial::PartialPreprocess;
 pub use preprocess::preset::Preset;
 pub use preprocess::{
     Centre, IMAGENET_MEAN, IMAGENET_STD, Interpolation, LARGEST_SIZE, Preprocess, PreprocessError, Resize,
-    SMALLEST_SIZE, shorter_for,
+    SMALLEST_OF_ANY, SMALLEST_SIZE, shorter_for,
 };
 pub use quantization::{LARGEST_WEIGHT, Quantization, WEIGHT_BITS};
 pub use summary::{LayerSummary, Summary};

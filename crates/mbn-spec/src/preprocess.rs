@@ -114,8 +114,10 @@ pub struct Preprocess {
     pub std: [f32; 3],
 }
 
-/// The smallest height and width of a network's input: below it, nothing can be told apart.
-pub const SMALLEST_SIZE: usize = 8;
+/// The smallest height and width of the input of this project's network: of smaller ones its last layers leave no pixel.
+pub const SMALLEST_SIZE: usize = 32;
+/// The smallest height and width of the input of any network: below it, nothing can be told apart.
+pub const SMALLEST_OF_ANY: usize = 8;
 /// The largest height and width of a network's input.
 pub const LARGEST_SIZE: usize = 4096;
 /// The longest shorter side that is accepted.
@@ -129,8 +131,13 @@ const LARGEST_INPUT: f32 = 1e15;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PreprocessError {
     /// The size is outside the range that the network accepts.
-    #[error("preprocessing size {0} is outside {SMALLEST_SIZE} to {LARGEST_SIZE}")]
-    Size(usize),
+    #[error("preprocessing size {size} is outside {smallest} to {LARGEST_SIZE}")]
+    Size {
+        /// The size found.
+        size: usize,
+        /// The smallest that the network accepts.
+        smallest: usize,
+    },
     /// The shorter side is smaller than the crop, or longer than any picture.
     #[error(
         "preprocessing resizes the shorter side to {shorter}, expected {size} (the size) to {LONGEST_SHORTER}"
@@ -239,8 +246,17 @@ impl Preprocess {
     /// # Errors
     /// [`PreprocessError`] for the first value out of range.
     pub fn validate(&self) -> Result<(), PreprocessError> {
-        if !(SMALLEST_SIZE..=LARGEST_SIZE).contains(&self.size) {
-            return Err(PreprocessError::Size(self.size));
+        self.validate_from(SMALLEST_SIZE)
+    }
+
+    /// As [`validate`](Self::validate), for a network that takes images of `smallest` x `smallest` pixels, such as [`SMALLEST_OF_ANY`].
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn validate_from(&self, smallest: usize) -> Result<(), PreprocessError> {
+        if !(smallest..=LARGEST_SIZE).contains(&self.size) {
+            let size = self.size;
+            return Err(PreprocessError::Size { size, smallest });
         }
         if let Some(shorter) = self.shorter
             && self.resize == Resize::Crop

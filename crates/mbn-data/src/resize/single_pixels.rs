@@ -8,6 +8,10 @@ use image::{Rgb, RgbImage};
 use super::grid::Grid;
 use super::region::Region;
 
+/// Most results before those that are wanted whose positions are added up. Beyond, in pictures millions of times longer than high, the
+/// position of the first is computed at once, which rounds otherwise.
+const MOST_ADDED: u32 = 1 << 20;
+
 /// Resizes a box of a picture that has pixels to side x side with Pillow's `NEAREST`, to the bit.
 pub(super) fn nearest(image: &RgbImage, region: Region, side: u32) -> RgbImage {
     let columns = nearest_places(image.width(), region.left, region.width, side);
@@ -22,15 +26,17 @@ fn nearest_places(length: u32, low: f64, extent: f64, side: u32) -> Vec<u32> {
     let grid = Grid::new(length, low, extent, side);
     // Pillow adds up the positions: their rounding decides where one lies on the edge of two pixels.
     let mut position = grid.low + grid.step * 0.5;
+    let mut skipped = grid.skipped;
+    if skipped > MOST_ADDED {
+        position += grid.step * f64::from(skipped);
+        skipped = 0;
+    }
     let positions = std::iter::from_fn(|| {
         let place = (position as u32).min(length - 1);
         position += grid.step;
         Some(place)
     });
-    positions
-        .skip(grid.skipped as usize)
-        .take(side as usize)
-        .collect()
+    positions.skip(skipped as usize).take(side as usize).collect()
 }
 
 /// Resizes a box of a picture that has pixels to side x side, bilinearly between the four pixels nearest to each result. It

@@ -5,6 +5,8 @@ use std::io::{IsTerminal, stdout};
 use anyhow::{Result, anyhow};
 use mbn_cli::{DeviceChoice, PreprocessArgs, UsageError};
 
+use mbn_spec::SMALLEST_OF_ANY;
+
 use super::{EngineKind, Options};
 use crate::output::OutputFormat;
 
@@ -32,7 +34,8 @@ impl Options {
                 return wrong("`--output-name` has no effect with `--engine candle`");
             }
         }
-        self.given_images().validate()?;
+        // The model may be of any tool.
+        self.given_images().validate_from(SMALLEST_OF_ANY)?;
         if let Some(text) = self.wrong_check() {
             return wrong(text);
         }

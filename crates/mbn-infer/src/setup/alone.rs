@@ -34,7 +34,7 @@ pub(super) fn batch(model: &Model, options: &Options) -> Option<usize> {
     let Content::Onnx(_, onnx) = model.content() else {
         return None;
     };
-    if model.fixed_batch().is_some() || !is_scaled_by_batch(onnx, None) {
+    if model.fixed_batch().is_some() || !is_scaled_by_batch(onnx, options.output_name.as_deref()) {
         return None;
     }
     let name = model.name();

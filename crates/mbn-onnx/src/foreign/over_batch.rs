@@ -41,9 +41,10 @@ pub fn node_over_batch(model: &Model, output: &str) -> Option<String> {
 /// picture's values then differ beside others.
 pub fn is_scaled_by_batch(model: &Model, output: Option<&str>) -> bool {
     let mut found = false;
-    live::visit(model, output, &mut |node, _| {
-        // ONNX Runtime fuses it into others of its own, such as `DynamicQuantizeMatMul`.
-        found |= node.op_type().starts_with("DynamicQuantize");
+    live::visit(model, output, &mut |node, frame| {
+        // ONNX Runtime fuses it into others of its own, such as `DynamicQuantizeMatMul`. Of weights, it depends on no batch.
+        found |= node.op_type().starts_with("DynamicQuantize")
+            && !node.input.first().is_some_and(|input| frame.is_constant(input));
     });
     found
 }

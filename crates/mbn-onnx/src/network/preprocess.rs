@@ -76,8 +76,13 @@ fn crop(nodes: &mut Nodes, preprocess: &Preprocess) {
 fn attributes(preprocess: &Preprocess) -> [(&'static str, Attribute); 6] {
     let mode = match preprocess.interpolation {
         Interpolation::Bicubic => "cubic",
+        Interpolation::Bilinear => "linear",
         // `ExportOptions::validate_for` refuses the filters that `Resize` does not have.
-        _ => "linear",
+        Interpolation::Nearest
+        | Interpolation::Box
+        | Interpolation::BilinearNoAntialias
+        | Interpolation::Hamming
+        | Interpolation::Lanczos => "linear",
     };
     [
         ("antialias", Attribute::Int(1)),

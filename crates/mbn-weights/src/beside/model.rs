@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mbn_spec::{PartialPreprocess, Preprocess};
+use mbn_spec::{PartialPreprocess, Preprocess, SMALLEST_OF_ANY};
 
 use super::fields::{BesideError, Object};
 use super::transformers::preprocessor;
@@ -30,7 +30,7 @@ pub fn model_preprocess(
 ) -> Result<Option<FromFile<StatedPreprocess>>, BesideError> {
     let found = stated(folder, usual)?.filter(|found| !found.value.preprocess.is_empty());
     if let Some(FromFile { value, file }) = &found {
-        let valid = value.preprocess.over(usual).validate();
+        let valid = value.preprocess.over(usual).validate_from(SMALLEST_OF_ANY);
         valid.map_err(|error| BesideError::new(file, format!("cannot be followed: {error}")))?;
     }
     Ok(found)

@@ -355,7 +355,7 @@ fn every_wrong_field_is_named_with_its_file() {
             r#""input_size": [3, 224, 192]"#,
             "`pretrained_cfg.input_size` [3,224,192]",
         ),
-        (r#""input_size": [3, 7, 7]"#, "size 7 is outside 8 to 4096"),
+        (r#""input_size": [3, 7, 7]"#, "size 7 is outside 32 to 4096"),
         (r#""crop_pct": 0"#, "`pretrained_cfg.crop_pct` 0"),
         (r#""crop_pct": 1.5"#, "`pretrained_cfg.crop_pct` 1.5"),
         (r#""crop_pct": 0.001"#, "shorter side to 224000"),

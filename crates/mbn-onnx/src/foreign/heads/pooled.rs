@@ -32,7 +32,10 @@ pub(super) fn pooled(scope: &Scope<'_>, output: &str) -> Option<Pooled> {
     for _ in 0..MAX_STEPS {
         let node = scope.producer(value)?;
         let first = node.input.first().map(String::as_str);
-        if is_taken && NORMALISING.contains(&node.op_type()) {
+        // A value that is divided by a constant is only scaled.
+        let is_normalised = NORMALISING.contains(&node.op_type())
+            && (node.op_type() != "Div" || scope.changing(node).is_none());
+        if is_taken && is_normalised {
             return Some(Pooled {
                 operator: node.op_type().to_owned(),
                 is_of_product: false,

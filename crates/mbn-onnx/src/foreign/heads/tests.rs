@@ -324,6 +324,14 @@ fn pooled_features_are_found() {
             ],
             Some(false),
         ),
+        (
+            &[
+                ("MatMul", "x v", "m"),
+                ("Div", "m w", "d"),
+                ("Gather", "d first", "out"),
+            ],
+            None,
+        ),
         // The classes of one of several tokens.
         (
             &[
