@@ -119,7 +119,7 @@ impl GraphSession {
             provider: Provider::Cpu,
             batch: None,
         };
-        let session = start(runtime, source, &options, None)?;
+        let session = start(runtime, source, &options, false, None)?;
         Ok(Self { session })
     }
 

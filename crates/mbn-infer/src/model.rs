@@ -13,7 +13,7 @@ use mbn_engine::engine::Reading;
 use mbn_engine::images::PixelType;
 use mbn_engine::precision::ModelPrecision;
 use mbn_files::or_current;
-use mbn_onnx::foreign::{Heads, Layout, external_files};
+use mbn_onnx::foreign::{Heads, Layout, external_files, may_pool_padding};
 use mbn_spec::{Architecture, Metadata, Preprocess, Training, Variant};
 use mbn_weights::{Quantized, Weights, is_weight_file};
 
@@ -198,6 +198,10 @@ impl Model {
             output: output.map(str::to_owned),
             classes,
             blue_first: false,
+            fuses_pads: match &self.content {
+                Content::Onnx(_, model) => !may_pool_padding(model),
+                Content::Weights(_) => true,
+            },
         }
     }
 

@@ -24,6 +24,6 @@ pub use external::{DataError, external_files, with_data_inside};
 pub use heads::{Ending, Heads, Pooled, Reordered};
 pub use layout::Layout;
 pub use normalisation::{ChannelRange, Normalisation};
-pub use over_batch::{is_scaled_by_batch, node_over_batch};
+pub use over_batch::{is_scaled_by_batch, may_pool_padding, node_over_batch};
 pub use picture_input::{ChannelAxis, PictureInput};
 pub use training::{Effect, TrainingMode};

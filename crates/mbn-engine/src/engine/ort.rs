@@ -43,6 +43,8 @@ pub struct Reading {
     pub classes: Option<usize>,
     /// The input takes blue, green and red instead of red, green and blue.
     pub blue_first: bool,
+    /// No pooling follows a `Pad`, so that ONNX Runtime may make each `Pad` part of what follows it.
+    pub fuses_pads: bool,
 }
 
 /// A network that ONNX Runtime runs.
@@ -93,7 +95,7 @@ impl OrtEngine {
         options: &SessionOptions,
         reading: &Reading,
     ) -> Result<Self, EngineError> {
-        let session = session::start(runtime, source, options, None)?;
+        let session = session::start(runtime, source, options, reading.fuses_pads, None)?;
         Self::of_session(runtime, session, options, reading)
     }
 
@@ -118,7 +120,13 @@ impl OrtEngine {
             // A profile shows a replayed graph as one event. Recording does not change which provider runs a node.
             cuda.graph = false;
         }
-        let session = session::start(runtime, source, &options, Some(&folder.path().join("profile")))?;
+        let session = session::start(
+            runtime,
+            source,
+            &options,
+            reading.fuses_pads,
+            Some(&folder.path().join("profile")),
+        )?;
         let mut engine = Self::of_session(runtime, session, &options, reading)?;
         let size = engine.input_size().unwrap_or(size);
         let n = engine.input.batch.unwrap_or(1);

@@ -49,6 +49,17 @@ pub fn is_scaled_by_batch(model: &Model, output: Option<&str>) -> bool {
     found
 }
 
+/// Whether a model has both a `Pad` and pooling, which may follow it.
+pub fn may_pool_padding(model: &Model) -> bool {
+    let (mut pads, mut pools) = (false, false);
+    live::visit(model, None, &mut |node, _| match node.op_type() {
+        "Pad" => pads = true,
+        "MaxPool" | "AveragePool" | "LpPool" => pools = true,
+        _ => {}
+    });
+    pads && pools
+}
+
 fn reach(node: &NodeProto, frame: &Frame<'_>) -> Option<Reach> {
     let axis = || {
         let axis = frame.attribute(node, "axis")?;

@@ -160,16 +160,22 @@ impl CudaOptions {
     }
 }
 
-/// A session of `source`. With `profile` it records which provider ran each node, in a file whose path starts with
+/// A session of `source`. `fuses_pads`: no pooling may follow a `Pad` in it. With `profile` it records which provider ran each node, in a file whose path starts with
 /// `profile`.
 pub(crate) fn start(
     runtime: &Runtime,
     source: &ModelSource,
     options: &SessionOptions,
+    fuses_pads: bool,
     profile: Option<&Path>,
 ) -> Result<Session, EngineError> {
     source.check()?;
     let mut builder = builder(runtime, options)?;
+    if !fuses_pads {
+        builder = builder
+            .with_config_entry(DISABLED, WRONG)
+            .map_err(EngineError::options)?;
+    }
     if let Some(profile) = profile {
         builder = builder.with_profiling(profile).map_err(EngineError::options)?;
     }
@@ -195,8 +201,6 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder
         .with_optimization_level(GraphOptimizationLevel::All)
         .map_err(EngineError::options)?
         .with_intra_threads(options.threads)
-        .map_err(EngineError::options)?
-        .with_config_entry(DISABLED, WRONG)
         .map_err(EngineError::options)?;
     match &options.provider {
         Provider::Cpu => Ok(builder),

@@ -4,7 +4,7 @@ use image::Rgb;
 use mbn_onnx::builder::Attribute;
 use mbn_onnx::proto::DataType;
 
-use super::model::{Build, IDENTITY, first, last, symbol};
+use super::model::{Build, IDENTITY, first, integers, last, symbol};
 use super::{COLOUR, assert_close, imagenet, normalised, picture, predictions, probabilities, run, softmax};
 use crate::common::folder;
 
@@ -264,4 +264,24 @@ fn the_crop_is_assumed_and_can_be_turned_off() {
     let found = probabilities(&squeezed);
     // Equal thirds; where they meet, pixels mix.
     assert!(found.iter().all(|p| (p - 1.0 / 3.0).abs() < 0.01), "{found:?}");
+}
+
+/// ONNX Runtime up to 1.31 pads with the least number where it makes a `Pad` part of the pooling behind it.
+#[test]
+fn zeros_that_a_model_pads_with_count_in_pooling() {
+    let folder = folder();
+    // Black is below zero once it is normalised.
+    picture(&folder, "a.png", [0, 0, 0]);
+    let mut build = Build::new(DataType::Float, first(32));
+    let graph = &mut build.graph;
+    graph.constant(integers("pads", vec![0, 0, 1, 1, 0, 0, 1, 1]));
+    graph.node("Pad", "pad", ["planes", "pads"], "padded", []);
+    let kernel = ("kernel_shape", Attribute::Ints(vec![34, 34]));
+    graph.node("MaxPool", "largest", ["padded"], "largest", [kernel]);
+    graph.node("Flatten", "row", ["largest"], "row", []);
+    build.product("row", &IDENTITY, "scores");
+    build.output("scores", 3);
+    build.save(&folder);
+    let Some(run) = run(&folder, "a.png") else { return };
+    assert_close(&probabilities(&run), &[1.0 / 3.0; 3], &run);
 }

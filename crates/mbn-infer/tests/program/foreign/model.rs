@@ -214,7 +214,7 @@ impl Build {
 }
 
 /// A constant of whole numbers.
-fn integers(name: &str, values: Vec<i64>) -> TensorProto {
+pub fn integers(name: &str, values: Vec<i64>) -> TensorProto {
     TensorProto {
         name: Some(name.to_owned()),
         data_type: Some(DataType::Int64 as i32),

@@ -58,6 +58,26 @@ fn the_surest_suspect_is_named() {
 }
 
 #[test]
+fn padding_counts_where_something_pools() {
+    let chain = |ops: &[&str]| {
+        let names: Vec<String> = (0..=ops.len()).map(|i| format!("v{i}")).collect();
+        let nodes = ops.iter().enumerate();
+        let nodes = nodes.map(|(i, op)| {
+            let (from, to) = (
+                if i == 0 { "x" } else { &names[i] },
+                if i + 1 == ops.len() { "y" } else { &names[i + 1] },
+            );
+            node(op, &[from], &[to], vec![])
+        });
+        may_pool_padding(&model(17, nodes.collect(), &[]))
+    };
+    assert!(chain(&["Conv", "Pad", "MaxPool", "Gemm"]));
+    assert!(chain(&["Pad", "Identity", "AveragePool"]));
+    assert!(!chain(&["Pad", "Conv", "GlobalAveragePool"]));
+    assert!(!chain(&["Conv", "MaxPool"]));
+}
+
+#[test]
 fn scales_that_are_measured_count_where_the_output_depends_on_them() {
     let quantize = |op: &str, input: &str| node(op, &[input], &["q", "scale", "zero"], vec![]);
     let found = |nodes| is_scaled_by_batch(&model(17, nodes, &[]), Some("y"));
