@@ -1,13 +1,11 @@
 //! Compares decoding and resizing with Pillow's results for the same files (`tests/reference/preprocess`).
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use mbn_spec::{Interpolation, Preprocess, Resize};
+use mbn_spec::{Preprocess, Resize};
 use mbn_testing::{Tensors, reference_path};
 
 /// Pillow rounds to bytes after the horizontal pass, this crate's bilinear resize after the vertical pass: half a level each.
 const BILINEAR_LEVELS: u8 = 1;
-/// The bicubic resize has Pillow's arithmetic.
-const BICUBIC_LEVELS: u8 = 0;
 
 /// Compares every tensor of a file, `PICTURE.RESIZE` or `PICTURE.RESIZE.SIZE`.
 fn compare(file: &str, tensors: usize, levels: u8, preprocess: impl Fn(usize) -> Preprocess) {
@@ -43,14 +41,5 @@ fn compare(file: &str, tensors: usize, levels: u8, preprocess: impl Fn(usize) ->
 fn pictures_equal_pillows_to_one_level() {
     compare("expected.safetensors", 23, BILINEAR_LEVELS, |size| {
         Preprocess::default().with_size(size)
-    });
-}
-
-/// Ten pictures in both kinds of resizing, with another shorter side than usual, and one that grows.
-#[test]
-fn bicubic_pictures_equal_pillows() {
-    compare("bicubic.safetensors", 21, BICUBIC_LEVELS, |size| Preprocess {
-        interpolation: Interpolation::Bicubic,
-        ..Preprocess::default().with_size(size).with_shorter(size * 7 / 6)
     });
 }
