@@ -160,8 +160,8 @@ impl CudaOptions {
     }
 }
 
-/// A session of `source`. `fuses_pads`: no pooling may follow a `Pad` in it. With `profile` it records which provider ran each node, in a file whose path starts with
-/// `profile`.
+/// A session of `source`. `fuses_pads`: no pooling may follow a `Pad` in it. With `profile` it records which provider ran each node,
+/// in a file whose path starts with `profile`.
 pub(crate) fn start(
     runtime: &Runtime,
     source: &ModelSource,

@@ -3,7 +3,7 @@
 use mbn_onnx::builder::Attribute;
 use mbn_onnx::proto::{DataType, TensorProto};
 
-use super::model::{Build, IDENTITY, first};
+use super::model::{Build, IDENTITY, first, integers};
 use super::{COLOUR, picture, predictions, run};
 use crate::common::folder;
 
@@ -180,21 +180,11 @@ fn turned_softmax(axis: i64) -> Build {
     })
 }
 
-fn integers(build: &mut Build, name: &str, values: &[i64]) {
-    build.graph.constant(TensorProto {
-        name: Some(name.to_owned()),
-        data_type: Some(DataType::Int64 as i32),
-        dims: vec![values.len() as i64],
-        int64_data: values.to_vec(),
-        ..TensorProto::default()
-    });
-}
-
 /// The values, and those of the pictures from `start` to `end`, combined.
 fn with_slice(op: &str, start: i64, end: i64, step: i64) -> Build {
     model(|build| {
         for (name, value) in [("start", start), ("end", end), ("axis", 0), ("step", step)] {
-            integers(build, name, &[value]);
+            build.graph.constant(integers(name, vec![value]));
         }
         let inputs = ["product", "start", "end", "axis", "step"];
         build.graph.node("Slice", "slice", inputs, "slice", []);
@@ -208,7 +198,7 @@ fn a_run_finds_what_no_node_shows() {
     let folder = folder();
     picture(&folder, "a.png", COLOUR);
     let sum = model(|build| {
-        integers(build, "axis", &[0]);
+        build.graph.constant(integers("axis", vec![0]));
         build
             .graph
             .node("CumSum", "sum", ["product", "axis"], "scores", []);
@@ -306,7 +296,7 @@ fn a_batch_that_fails_is_left_to_the_run() {
     picture(&folder, "a.png", COLOUR);
     picture(&folder, "b.png", COLOUR);
     model(|build| {
-        integers(build, "shape", &[1, 3]);
+        build.graph.constant(integers("shape", vec![1, 3]));
         build
             .graph
             .node("Reshape", "reshape", ["product", "shape"], "scores", []);
