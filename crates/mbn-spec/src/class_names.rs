@@ -70,8 +70,8 @@ fn shown(name: &str, other: &str) -> String {
     format!("`{name}`")
 }
 
-/// The name with everything but ASCII escaped: `cafe\u{301}`.
-fn escaped(name: &str) -> String {
+/// The name with everything but ASCII escaped, which shows its form: `cafe\u{301}`.
+pub fn escaped(name: &str) -> String {
     let escape = |c: char| match c.is_ascii() {
         true => c.to_string(),
         false => c.escape_unicode().to_string(),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use mbn_spec::class_names::composed;
+use mbn_spec::class_names::{composed, escaped};
 
 use super::class_folders::{ClassFolders, class_folders};
 use super::{FolderError, ImageFolder};
@@ -79,13 +79,4 @@ pub(super) fn of_one_look(class_names: &[String]) -> impl Iterator<Item = Folder
             forms: names.into_iter().map(|name| escaped(name)).collect(),
             name,
         })
-}
-
-/// A name with everything but ASCII escaped, which shows its form.
-fn escaped(name: &str) -> String {
-    let escape = |c: char| match c.is_ascii() {
-        true => c.to_string(),
-        false => c.escape_unicode().to_string(),
-    };
-    name.chars().map(escape).collect()
 }
