@@ -114,10 +114,12 @@ pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
         }
         FileKind::TensorflowGraph => Some(converts(FROM_GRAPH, path, "TensorFlow")),
         FileKind::TensorflowSavedModel => Some(converts_saved_model(folder_of(path))),
-        FileKind::TensorflowLite => Some(
-            "batch norm is folded into its convolutions: take the checkpoint that it was made from"
-                .to_owned(),
-        ),
+        FileKind::TensorflowLite => Some(format!(
+            "`python3 -m tf2onnx.convert --tflite {} --output MODEL.onnx` makes an ONNX model of it; its batch norm is folded, so for \
+             weights take the checkpoint that it was made from",
+            quote(path)
+        )),
+        FileKind::Ort | FileKind::TensorRt => Some("give the ONNX model that it was made from".to_owned()),
         FileKind::WebPage | FileKind::Xml | FileKind::Json => Some(
             "download the file itself: on GitHub the address of `Raw`, on a model hub one with `/resolve/`"
                 .to_owned(),
@@ -240,6 +242,12 @@ mod tests {
             found[2]
         );
         assert_eq!(found[3..], ["my models/it's.pth", "my models/it's.safetensors"]);
+        let advice = other_kind(path, FileKind::TensorflowLite).unwrap();
+        let words = shlex::split(advice.split('`').nth(1).unwrap()).unwrap();
+        assert_eq!(
+            words[1..5],
+            ["-m", "tf2onnx.convert", "--tflite", "my models/it's.pth"]
+        );
         let advice = other_kind(path, FileKind::GitLfsPointer).unwrap();
         let words = shlex::split(advice.split('`').nth(1).unwrap()).unwrap();
         assert_eq!(

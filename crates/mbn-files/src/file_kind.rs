@@ -28,6 +28,10 @@ pub enum FileKind {
     Safetensors,
     /// An ONNX model.
     Onnx,
+    /// A model in ONNX Runtime's own format (`.ort`), which its builds for small devices read.
+    Ort,
+    /// A network that TensorRT compiled for one kind of GPU.
+    TensorRt,
     /// HDF5, as Keras writes.
     Hdf5,
     /// The index of a TensorFlow checkpoint (`.index`), beside which its data lies.
@@ -109,6 +113,8 @@ impl fmt::Display for FileKind {
             Self::NumpyPickle => f.write_str("a pickle of NumPy arrays, as Paddle writes"),
             Self::Safetensors => f.write_str("a safetensors file"),
             Self::Onnx => f.write_str("an ONNX model"),
+            Self::Ort => f.write_str("a model in ONNX Runtime's own format (.ort)"),
+            Self::TensorRt => f.write_str("an engine of TensorRT"),
             Self::Hdf5 => f.write_str("an HDF5 file, as Keras writes"),
             Self::TensorflowCheckpoint => f.write_str("the index of a TensorFlow checkpoint"),
             Self::TensorflowSavedModel => f.write_str("a TensorFlow SavedModel"),
@@ -155,6 +161,8 @@ const MAGIC: &[(usize, &[u8], FileKind)] = &[
     (0, b"\x93NUMPY", FileKind::Npy),
     (0, b"GGUF", FileKind::Gguf),
     (4, b"TFL3", FileKind::TensorflowLite),
+    (4, b"ORTM", FileKind::Ort),
+    (0, b"ftrt", FileKind::TensorRt),
     (0, b"PAR1", FileKind::Parquet),
     (0, b"%PDF-", FileKind::Pdf),
     (0, b"\x7fELF", FileKind::Program),

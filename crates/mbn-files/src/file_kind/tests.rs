@@ -52,6 +52,8 @@ fn files_that_people_confuse_are_told_apart() {
         (b"\x89HDF\r\n\x1a\n\x00", "an HDF5 file"),
         (b"\x93NUMPY\x01\x00", "a NumPy array"),
         (b"\x1c\x00\x00\x00TFL3", "a TensorFlow Lite model"),
+        (b"\x1c\x00\x00\x00ORTM", "a model in ONNX Runtime's own format"),
+        (b"ftrt\x01\x00\x00\x00", "an engine of TensorRT"),
         (b"\r\n<!DOCTYPE html><html>", "a web page"),
         (b"\xef\xbb\xbf<html lang=\"en\">", "a web page"),
         (
