@@ -1,6 +1,6 @@
 //! Files that hold either the old content or the new, never a part of it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 use crate::abandoned::is_claimed;
 pub use crate::abandoned::remove_abandoned;
 use crate::output::{OutputKind, OutputProblem, folder_of};
+use crate::permissions::{keep_permissions, restrict};
 use crate::temporaries::Living;
 pub use crate::temporaries::{PREFIX, SUFFIX, is_temporary};
 
@@ -38,7 +39,7 @@ pub struct AtomicFile {
 
 impl AtomicFile {
     /// Starts a file under a temporary name. It will replace `path`, or the file that the link `path` leads to, and then has the
-    /// permissions of the file that it replaces.
+    /// permissions of the file that it replaces, and its owner and group as far as this process may give them.
     ///
     /// # Errors
     /// The folder does not exist or cannot be written to, or `path` leads to something other than a file.
@@ -118,28 +119,6 @@ fn temporary(folder: &Path) -> io::Result<(NamedTempFile, Living)> {
         }
     }
     Err(io::Error::other(NOT_LEFT_ALONE))
-}
-
-/// Gives `file` the permissions of the file that it will replace, if there is one. They matter less than the content: where the
-/// system refuses, those of a new file stay.
-pub(crate) fn keep_permissions(replaced: &Path, file: &File) {
-    if let Ok(found) = replaced.metadata() {
-        let _ = file.set_permissions(found.permissions());
-    }
-}
-
-/// Takes the permissions from a new file that `source` does not give.
-#[cfg(unix)]
-fn restrict(file: &File, source: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = |file: &File| Ok::<_, io::Error>(file.metadata()?.permissions().mode() & 0o777);
-    file.set_permissions(fs::Permissions::from_mode(mode(file)? & mode(source)?))
-}
-
-/// Other systems let a file's folder decide.
-#[cfg(not(unix))]
-fn restrict(_: &File, _: &File) -> io::Result<()> {
-    Ok(())
 }
 
 /// Makes a rename durable. Only Unix opens folders as files.

@@ -7,12 +7,15 @@ use std::io;
 /// gives it for one damaged file.
 pub fn is_of_machine(error: &io::Error) -> bool {
     use io::ErrorKind::{
-        HostUnreachable, NetworkDown, NetworkUnreachable, NotConnected, OutOfMemory, StaleNetworkFileHandle,
-        TimedOut,
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
+        NetworkUnreachable, NotConnected, OutOfMemory, StaleNetworkFileHandle, TimedOut,
     };
     let is_known = matches!(
         error.kind(),
-        HostUnreachable
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
             | NetworkDown
             | NetworkUnreachable
             | NotConnected
@@ -24,11 +27,21 @@ pub fn is_of_machine(error: &io::Error) -> bool {
         || (cfg!(unix)
             && error
                 .raw_os_error()
-                .is_some_and(|code| TOO_MANY_FILES.contains(&code)))
+                .is_some_and(|code| TOO_MANY_FILES.contains(&code) || OF_NETWORK.contains(&code)))
 }
 
 /// `ENFILE` and `EMFILE` on every Unix, for which Rust has no kind.
 const TOO_MANY_FILES: [i32; 2] = [23, 24];
+
+/// Other faults of a network's file system for which Rust has no kind: `ENOLINK`, `ESHUTDOWN`, `EHOSTDOWN`, `EREMOTEIO` and
+/// `EKEYEXPIRED`, with the numbers of Linux on most processors.
+#[cfg(target_os = "linux")]
+const OF_NETWORK: [i32; 5] = [67, 108, 112, 121, 127];
+
+/// Other faults of a network's file system for which Rust has no kind, as far as macOS and the BSDs agree: `ESHUTDOWN` and
+/// `EHOSTDOWN`.
+#[cfg(not(target_os = "linux"))]
+const OF_NETWORK: [i32; 2] = [58, 64];
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
@@ -37,8 +50,25 @@ mod tests {
     #[test]
     fn faults_of_the_machine_are_told_from_those_of_a_file() {
         let is_of_machine = |code| is_of_machine(&io::Error::from_raw_os_error(code));
-        // ENOMEM, ENFILE, EMFILE, ENETDOWN, ENETUNREACH, ENOTCONN, ETIMEDOUT, EHOSTUNREACH, ESTALE
-        for code in [12, 23, 24, 100, 101, 107, 110, 113, 116] {
+        for code in [
+            12,  // ENOMEM
+            23,  // ENFILE
+            24,  // EMFILE
+            67,  // ENOLINK
+            100, // ENETDOWN
+            101, // ENETUNREACH
+            103, // ECONNABORTED
+            104, // ECONNRESET
+            107, // ENOTCONN
+            108, // ESHUTDOWN
+            110, // ETIMEDOUT
+            111, // ECONNREFUSED
+            112, // EHOSTDOWN
+            113, // EHOSTUNREACH
+            116, // ESTALE
+            121, // EREMOTEIO
+            127, // EKEYEXPIRED
+        ] {
             assert!(is_of_machine(code), "{code}");
         }
         // ENOENT, EIO, EACCES, EISDIR, ENAMETOOLONG

@@ -11,6 +11,7 @@ mod file_kind;
 mod folder;
 mod output;
 mod partial;
+mod permissions;
 mod temporaries;
 pub mod whole_file;
 

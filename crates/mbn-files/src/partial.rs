@@ -5,9 +5,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::atomic::{keep_permissions, sync_folder};
+use crate::atomic::sync_folder;
 use crate::file_id::still_has_its_name;
 use crate::output::{OutputKind, OutputProblem, folder_of};
+use crate::permissions::keep_permissions;
 
 /// What an unfinished output has after its name.
 const SUFFIX: &str = ".partial";
