@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use ureq::Agent;
-use ureq::http::header;
+use ureq::http::{Response, header};
+use ureq::{Agent, Body};
 
+use crate::hub::redirected;
 use crate::transfer::{
-    End, GivenUp, Refusal, Size, Tick, agent_config, is_passing, persevere, respond, take,
+    End, GivenUp, MAX_REDIRECTS, Refusal, Size, Tick, agent_config, is_passing, persevere, respond, take,
 };
 use crate::{Archive, FetchError, OnProgress, Progress, Step};
 
@@ -48,19 +49,18 @@ fn attempt(
     have: u64,
     tick: &mut Tick,
 ) -> Result<(), End<FetchError>> {
-    let mut request = agent
-        .get(&archive.url)
-        .header(header::ACCEPT_ENCODING, "identity");
-    if have > 0 {
-        request = request.header(header::RANGE, format!("bytes={have}-"));
-    }
-    let response = respond(request, have, tick)?.map_err(|error| match is_passing(&error) {
-        true => End::Broken(Box::new(error)),
-        false => End::Fatal(FetchError::Connect {
-            url: archive.url.clone(),
-            source: Box::new(error),
-        }),
-    })?;
+    let mut place = archive.url.clone();
+    let mut redirects = 0;
+    let response = loop {
+        let response = ask(agent, &place, archive, have, tick)?;
+        let to = response.headers().get(header::LOCATION);
+        let to = to.filter(|_| response.status().is_redirection() && redirects < MAX_REDIRECTS);
+        match to.and_then(|to| redirected(&place, to.to_str().ok()?)) {
+            Some(to) => place = to,
+            None => break response,
+        }
+        redirects += 1;
+    };
     let size = Size {
         expected: None,
         most: archive.max_bytes,
@@ -76,5 +76,23 @@ fn attempt(
             found,
             limit: archive.max_bytes,
         },
+    })
+}
+
+/// Asks the server at `place`, where the archive is, for all after the first `have` bytes.
+fn ask(
+    agent: &Agent,
+    place: &str,
+    archive: &Archive,
+    have: u64,
+    tick: &mut Tick,
+) -> Result<Response<Body>, End<FetchError>> {
+    let mut request = agent.get(place).header(header::ACCEPT_ENCODING, "identity");
+    if have > 0 {
+        request = request.header(header::RANGE, format!("bytes={have}-"));
+    }
+    respond(request, have, tick)?.map_err(|error| match is_passing(&error) {
+        true => End::Broken(Box::new(error)),
+        false => End::Fatal(FetchError::connect(&archive.url, place, error)),
     })
 }

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::hub::counted;
+use crate::hub::{counted, server};
+use crate::transfer::cause_at_proxy;
 
 /// A data set that cannot be downloaded or unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,20 @@ pub enum FetchError {
         /// The reason.
         #[source]
         source: Box<ureq::Error>,
+    },
+    /// The proxy refuses, or none can be used.
+    #[error(
+        "cannot download `{url}` through a proxy; it must allow `CONNECT` to `{server}`: check `HTTP_PROXY`, `HTTPS_PROXY` and \
+         `ALL_PROXY`, name the server in `NO_PROXY`, or take another address (`--download-url`)"
+    )]
+    Proxy {
+        /// The address.
+        url: String,
+        /// The server that the proxy was to connect to, `HOST:PORT`.
+        server: String,
+        /// The reason.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The server refuses.
     #[error("the server answered {status} for `{url}`, expected the archive; check the address")]
@@ -114,6 +129,20 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// The error for the archive at `url` if the request to `place`, where it is, fails.
+    pub(crate) fn connect(url: &str, place: &str, error: ureq::Error) -> Self {
+        let url = url.to_owned();
+        let server =
+            server(place).map_or_else(|| place.to_owned(), |(_, host, port)| format!("{host}:{port}"));
+        match cause_at_proxy(error) {
+            Ok(source) => Self::Proxy { url, server, source },
+            Err(error) => Self::Connect {
+                url,
+                source: Box::new(error),
+            },
+        }
+    }
+
     pub(crate) fn disk(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {

@@ -32,6 +32,7 @@ pub use error::HubError;
 pub(crate) use error::counted;
 pub use name::{HubName, HubNameError};
 pub use settings::{Hub, Token};
+pub(crate) use url::{redirected, server};
 
 /// What stands beside weights and models and says how they are used.
 const BESIDE: [&str; 5] = [
@@ -41,6 +42,8 @@ const BESIDE: [&str; 5] = [
     "labels.txt",
     "synset.txt",
 ];
+/// What every repository of the Hub has and no program needs.
+const OF_WHOLE_REPOSITORY: &str = ".gitattributes";
 /// The folder that models of this format have on the Hub. What says how they are used stands above it.
 const ONNX_FOLDER: &str = "onnx";
 /// What exporters add to an ONNX model's name for the file that holds its constants.
@@ -71,6 +74,9 @@ pub struct Fetched {
     pub downloaded: bool,
     /// Why the Hub was not asked, where the revision in the cache may be outdated.
     pub unreachable: Option<HubError>,
+    /// Files that say how it is used and that only the cache was asked for, which neither has them nor knows that the repository
+    /// lacks them. Without them, what they would say is assumed.
+    pub unknown: Vec<String>,
 }
 
 /// Fetches the file `name` names, or else the weights or the model of the repository, unless they are in the cache.
@@ -137,6 +143,7 @@ pub fn fetch(
         name: pinned,
         downloaded: downloaded || weights_downloaded,
         unreachable: None,
+        unknown: Vec::new(),
     })
 }
 
@@ -152,16 +159,33 @@ fn cached(cache: &Cache, name: &HubName, wanted: Wanted) -> Result<Option<Fetche
         Err(HubError::NoFile { .. } | HubError::NoWeights { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
+    // Python's library fetches this file with a whole repository alone, and then notes nothing of what is not there.
+    let is_whole = files.contains(OF_WHOLE_REPOSITORY);
+    let is_unknown = |other: &String| *other != file && !cache.is_known(&commit, other);
+    let unknown = match is_whole || is_beside(&file) {
+        true => Vec::new(),
+        false => beside(&file).into_iter().filter(is_unknown).collect(),
+    };
     Ok(Some(Fetched {
         path: cache.snapshot(&commit, &file),
         name: name.pinned(&commit, &file),
         downloaded: false,
         unreachable: None,
+        unknown,
     }))
 }
 
 /// The files that belong to a file, as far as the repository has them.
 fn with(file: &str) -> Vec<String> {
+    let mut others = beside(file);
+    if file.ends_with(".onnx") {
+        others.extend(CONSTANTS.map(|end| format!("{file}{end}")));
+    }
+    others
+}
+
+/// The files that say how a file is used, as far as the repository has them.
+fn beside(file: &str) -> Vec<String> {
     let mut folders = vec![file.rsplit_once('/').map_or("", |(folder, _)| folder)];
     match folders[0].rsplit_once('/') {
         Some((above, ONNX_FOLDER)) => folders.push(above),
@@ -172,13 +196,13 @@ fn with(file: &str) -> Vec<String> {
         "" => name.to_owned(),
         folder => format!("{folder}/{name}"),
     };
-    let beside = folders
-        .iter()
-        .flat_map(|folder| BESIDE.map(|name| inside(folder, name)));
-    let constants = CONSTANTS.iter().filter(|_| file.ends_with(".onnx"));
-    beside
-        .chain(constants.map(|end| format!("{file}{end}")))
-        .collect()
+    let names = |folder: &&str| BESIDE.map(|name| inside(folder, name));
+    folders.iter().flat_map(names).collect()
+}
+
+/// Whether a file is one of those that say how another is used.
+fn is_beside(file: &str) -> bool {
+    BESIDE.contains(&file.rsplit('/').next().unwrap_or(file))
 }
 
 /// A tick that reports the progress of `file`.

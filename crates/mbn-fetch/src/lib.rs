@@ -21,6 +21,7 @@ mod download;
 mod error;
 pub mod hub;
 mod lock;
+mod proxy;
 mod transfer;
 mod unpack;
 mod verify;

@@ -2,6 +2,7 @@
 
 mod receive;
 
+use std::env;
 use std::error::Error;
 use std::io;
 use std::ops::ControlFlow;
@@ -14,6 +15,8 @@ use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderMap, Response, StatusCode, header};
 use ureq::typestate::{AgentScope, WithoutBody};
 use ureq::{Agent, Body, RequestBuilder};
+
+use crate::proxy::{ProxyError, proxy_for};
 
 /// The longest silence of a server before the connection counts as broken.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -72,10 +75,16 @@ pub(crate) enum Refusal<'a> {
 /// Called with the bytes done and the total, if known, several times a second; `Break` stops.
 pub(crate) type Tick<'a> = dyn FnMut(u64, Option<u64>) -> ControlFlow<()> + 'a;
 
-/// The settings of every agent: a status is no error, and silence ends a connection.
+/// The most redirects in a row.
+pub(crate) const MAX_REDIRECTS: usize = 10;
+
+/// The settings of every agent: a status is no error, silence ends a connection, and whoever asks follows redirects, since another
+/// address may have another proxy.
 pub(crate) fn agent_config() -> ConfigBuilder<AgentScope> {
     Agent::config_builder()
         .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
         .timeout_connect(Some(SILENCE))
         .timeout_recv_response(Some(SILENCE))
         .timeout_per_read(Some(SILENCE))
@@ -186,13 +195,25 @@ pub(crate) fn length(part: &Path) -> io::Result<u64> {
     }
 }
 
-/// Sends a request and waits for the head of the response. The request runs on a thread of its own, because nothing can
+/// Sends a request, through the proxy that the environment names for its address, and waits for the head of the response. The request runs on a thread of its own, because nothing can
 /// interrupt a connection to a silent server; stopping leaves the thread behind.
 pub(crate) fn respond(
     request: RequestBuilder<WithoutBody>,
     have: u64,
     tick: &mut Tick,
 ) -> Result<Result<Response<Body>, ureq::Error>, Stopped> {
+    let proxy = match request
+        .uri_ref()
+        .map(|uri| proxy_for(uri, |name| env::var(name).ok()))
+    {
+        None => None,
+        Some(Ok(proxy)) => proxy,
+        Some(Err(error)) => return Ok(Err(ureq::Error::Other(Box::new(error)))),
+    };
+    let request = match proxy {
+        None => request,
+        Some(proxy) => request.config().proxy(Some(proxy)).build(),
+    };
     let (sender, receiver) = mpsc::channel();
     let waiting = std::thread::Builder::new().spawn(move || {
         // After a stop, nobody listens.
@@ -216,6 +237,15 @@ pub(crate) fn is_passing(error: &ureq::Error) -> bool {
         error,
         ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed
     )
+}
+
+/// Why the server was not asked: a proxy refuses to, or none can be used. `Err` of another error.
+pub(crate) fn cause_at_proxy(error: ureq::Error) -> Result<Box<dyn Error + Send + Sync>, ureq::Error> {
+    match error {
+        ureq::Error::ConnectProxyFailed(_) => Ok(error.into()),
+        ureq::Error::Other(cause) if cause.is::<ProxyError>() => Ok(cause),
+        error => Err(error),
+    }
 }
 
 /// The start of the range and the length of the whole file, if known: `bytes 100-199/200` or `bytes 100-199/*`.

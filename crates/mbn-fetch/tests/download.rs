@@ -112,6 +112,23 @@ fn refusals_and_dead_addresses_are_reported() {
     assert!(names(dir.path()).is_empty());
 }
 
+#[test]
+fn redirects_are_followed_but_not_for_ever() {
+    for (redirects, requests) in [(3, 4), (10, 11), (11, 11)] {
+        let dir = folder();
+        let habits = Habits {
+            redirects,
+            ..Habits::default()
+        };
+        let (result, seen) = get(&whole(), habits, dir.path());
+        assert_eq!(seen.len(), requests);
+        match redirects < requests {
+            true => assert_unpacked(dir.path()),
+            false => assert!(matches!(result, Err(FetchError::Status { status: 302, .. }))),
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_reported() {

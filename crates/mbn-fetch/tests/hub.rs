@@ -241,6 +241,63 @@ fn offline_no_other_file_stands_in_for_the_usual_one() {
     assert_eq!(get(&offline, "").unwrap().path, whole);
 }
 
+/// A network may be another than its weights alone tell.
+#[test]
+fn from_the_cache_alone_it_is_said_what_was_never_asked_for() {
+    let (server, folder) = (usual(Habits::default()), TempDir::new().unwrap());
+    let online = hub_at(&server.endpoint, &folder);
+    let offline = Hub {
+        offline: true,
+        ..online.clone()
+    };
+    let nobody = hub_at("http://127.0.0.1:9", &folder);
+    let snapshot = repository(&online).join("snapshots").join(COMMIT);
+    let write = |path: &Path, content: &str| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    };
+    // As Python's `hf_hub_download` leaves it after one file.
+    write(&repository(&online).join("refs/main"), COMMIT);
+    write(&snapshot.join("model.safetensors"), "weights");
+    let beside = [
+        "config.json",
+        "preprocessor_config.json",
+        "processor_config.json",
+        "labels.txt",
+        "synset.txt",
+    ];
+    for hub in [&offline, &nobody] {
+        assert_eq!(get(hub, "").unwrap().unknown, beside);
+        let pinned = format!("@{COMMIT}:model.safetensors");
+        assert_eq!(get(hub, &pinned).unwrap().unknown, beside);
+    }
+    // What is there, and what is known to be missing, needs no word.
+    write(&snapshot.join("config.json"), "{}");
+    write(
+        &repository(&online)
+            .join(".no_exist")
+            .join(COMMIT)
+            .join("synset.txt"),
+        "",
+    );
+    assert_eq!(get(&offline, "").unwrap().unknown, beside[1..4]);
+    assert!(get(&offline, ":config.json").unwrap().unknown.is_empty());
+    // The Hub knows, and so does the cache from then on.
+    assert!(get(&online, "").unwrap().unknown.is_empty());
+    assert!(get(&offline, "").unwrap().unknown.is_empty());
+    // A model in its folder is described by what stands above it too.
+    write(&snapshot.join("onnx/model.onnx"), "model");
+    let found = fetch(&offline, &name(""), Wanted::Model, &mut |_| {
+        ControlFlow::Continue(())
+    });
+    assert_eq!(found.unwrap().unknown, beside.map(|file| format!("onnx/{file}")));
+    // As `snapshot_download` leaves it, which notes nothing.
+    fs::remove_dir_all(repository(&online).join(".no_exist")).unwrap();
+    assert!(!get(&offline, "").unwrap().unknown.is_empty());
+    write(&snapshot.join(".gitattributes"), "*.safetensors filter=lfs");
+    assert!(get(&offline, "").unwrap().unknown.is_empty());
+}
+
 /// The layout as Python's library writes it, with one file of the repository.
 #[cfg(unix)]
 #[test]

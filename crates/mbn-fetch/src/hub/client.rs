@@ -10,10 +10,10 @@ use ureq::{Agent, Body};
 use super::name::{is_commit, is_path};
 use super::url::{encoded, redirected, server};
 use super::{Hub, HubError, HubName};
-use crate::transfer::{End, Stopped, Tick, agent_config, is_passing, pause, respond};
+use crate::transfer::{
+    End, MAX_REDIRECTS, Stopped, Tick, agent_config, cause_at_proxy, is_passing, pause, respond,
+};
 
-/// The most redirects in a row.
-const MAX_REDIRECTS: usize = 10;
 /// The longest description of a repository.
 const MAX_LISTING: u64 = 16 << 20;
 /// The longest ETag.
@@ -65,9 +65,7 @@ struct Sibling {
 
 impl<'h> Client<'h> {
     pub fn new(hub: &'h Hub) -> Self {
-        let config = agent_config()
-            .max_redirects(0)
-            .user_agent(concat!("mbn-fetch/", env!("CARGO_PKG_VERSION")));
+        let config = agent_config().user_agent(concat!("mbn-fetch/", env!("CARGO_PKG_VERSION")));
         Self {
             hub,
             agent: Agent::new_with_config(config.build()),
@@ -289,18 +287,23 @@ impl<'h> Client<'h> {
         if let Some(token) = self.hub.token.as_ref().filter(|_| at_hub) {
             request = request.header(header::AUTHORIZATION, token.0.clone());
         }
-        match respond(request, have, tick) {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if is_passing(&error) => Err(End::Fatal(HubError::Connect {
-                url: url.to_owned(),
-                source: error.into(),
-            })),
-            Ok(Err(error)) => Err(End::Fatal(HubError::Malformed {
-                url: url.to_owned(),
+        let error = match respond(request, have, tick) {
+            Ok(Ok(response)) => return Ok(response),
+            Ok(Err(error)) => error,
+            Err(Stopped) => return Err(End::Stopped(Stopped)),
+        };
+        let url = url.to_owned();
+        let unreachable = match is_passing(&error) {
+            true => Ok(error.into()),
+            false => cause_at_proxy(error),
+        };
+        Err(End::Fatal(match unreachable {
+            Ok(source) => HubError::Connect { url, source },
+            Err(error) => HubError::Malformed {
+                url,
                 problem: error.to_string(),
-            })),
-            Err(Stopped) => Err(End::Stopped(Stopped)),
-        }
+            },
+        }))
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn encoded(text: &str, kept: &[u8]) -> String {
 }
 
 /// Scheme, host and port.
-pub(super) fn server(address: &str) -> Option<(String, String, u16)> {
+pub(crate) fn server(address: &str) -> Option<(String, String, u16)> {
     let uri: Uri = address.parse().ok()?;
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
     let usual = match scheme.as_str() {
@@ -30,7 +30,7 @@ pub(super) fn server(address: &str) -> Option<(String, String, u16)> {
 
 /// Where a redirect from `address` to `location` leads; `None` if that is no address, or one without encryption from one
 /// with it.
-pub(super) fn redirected(address: &str, location: &str) -> Option<String> {
+pub(crate) fn redirected(address: &str, location: &str) -> Option<String> {
     let (scheme, rest) = address.split_once("://")?;
     let to = if location.contains("://") {
         location.to_owned()

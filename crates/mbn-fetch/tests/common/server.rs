@@ -15,6 +15,8 @@ pub struct Habits {
     pub silent: bool,
     /// For each of the first connections, the bytes of the body after which it breaks off.
     pub breaks: Vec<usize>,
+    /// How many of the first requests it redirects to another path.
+    pub redirects: usize,
     /// The status that it answers with instead of the file.
     pub status: Option<u16>,
 }
@@ -26,6 +28,7 @@ impl Default for Habits {
             tells_length: true,
             silent: false,
             breaks: Vec::new(),
+            redirects: 0,
             status: None,
         }
     }
@@ -63,7 +66,10 @@ impl Server {
                     kept.push(stream);
                     continue;
                 }
-                let (head, body) = answer(&file, &habits, range);
+                let (head, body) = match number < habits.redirects {
+                    true => (format!("HTTP/1.1 302 Found\r\nLocation: /{number}"), &b""[..]),
+                    false => answer(&file, &habits, range),
+                };
                 let end = habits.breaks.get(number).copied().unwrap_or(usize::MAX);
                 let head = format!(
                     "{head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
