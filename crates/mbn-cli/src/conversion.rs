@@ -1,85 +1,25 @@
 //! How to make weights of a file that is not read: commands that a user can paste.
 
+mod scripts;
+
 use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, folder_of};
-use mbn_weights::pickle::{KEYS, PickleError};
+use mbn_weights::pickle::PickleError;
 
+use crate::free_name::free_name;
 use crate::quote;
-
-/// Turns a PyTorch checkpoint into safetensors. Takes the weights that [`mbn_weights::pickle`] takes of a checkpoint that it reads:
-/// KEYS in their order, unless another dictionary has more than twice as many, else the only dictionary of tensors, or the checkpoint itself; else it fails and writes nothing. A value
-/// may be a model, as an object.
-const FROM_PYTORCH: &str = "import sys, torch; from safetensors.torch import save_file; \
-     t = lambda d: t(d.state_dict()) if hasattr(d, \"state_dict\") else \
-     {k: v.clone().contiguous() for k, v in d.items() if isinstance(k, str) and torch.is_tensor(v)} \
-     if isinstance(d, dict) else {}; \
-     c = torch.load(sys.argv[1], map_location=\"cpu\"LOAD); w = t(c); \
-     s = {k: t(v) for k, v in c.items() if t(v)} if isinstance(c, dict) else {}; \
-     n = [k for k in [KEYS] if k in s and 2 * len(s[k]) >= max(map(len, s.values()))][:1] or ([] if len(w) > len(s) else list(s)); \
-     len(n) > 1 and sys.exit(f\"several dictionaries of tensors: {n}\"); w = s[n[0]] if n else w; \
-     save_file(w, sys.argv[2]) if w else sys.exit(\"no dictionary of tensors in it\")";
-
-/// Turns a TorchScript program into safetensors.
-const FROM_TORCHSCRIPT: &str = "import sys, torch; from safetensors.torch import save_file; \
-     c = torch.jit.load(sys.argv[1], map_location=\"cpu\").state_dict(); \
-     save_file({k: v.clone().contiguous() for k, v in c.items()}, sys.argv[2])";
-
-/// Turns an HDF5 file into safetensors, each data set under its path.
-const FROM_HDF5: &str = "import sys, h5py; from safetensors.numpy import save_file; t = {}; \
-     h5py.File(sys.argv[1]).visititems(lambda k, v: t.update({k: v[()]}) \
-     if isinstance(v, h5py.Dataset) and v.dtype.kind == \"f\" else None); save_file(t, sys.argv[2])";
-
-/// Turns a model in Keras's own format into safetensors, each variable under its path.
-const FROM_KERAS: &str = "import sys, keras; from safetensors.numpy import save_file; \
-     m = keras.models.load_model(sys.argv[1], compile=False); \
-     save_file({w.path: w.numpy() for w in m.weights}, sys.argv[2])";
-
-/// The same of Keras's weights alone, which have neither the names of variables nor the network.
-const FROM_KERAS_WEIGHTS: &str = "import sys, keras; from safetensors.numpy import save_file; \
-     m = keras.applications.MobileNet(alpha=1.0, classes=1000, weights=None); m.load_weights(sys.argv[1]); \
-     save_file({w.path: w.numpy() for w in m.weights}, sys.argv[2])";
-
-/// Turns NumPy's arrays into safetensors. In the names of an archive, `__` often stands for `/`.
-const FROM_NPZ: &str = "import sys, numpy; from safetensors.numpy import save_file; \
-     save_file({k.replace(\"__\", \"/\"): v for k, v in numpy.load(sys.argv[1]).items()}, sys.argv[2])";
-
-/// Turns a pickled dictionary of NumPy arrays into safetensors, which runs what the file says.
-const FROM_NUMPY_PICKLE: &str = "import sys, pickle, numpy; from safetensors.numpy import save_file; \
-     c = pickle.load(open(sys.argv[1], \"rb\")); \
-     save_file({k: numpy.ascontiguousarray(v) for k, v in c.items() if isinstance(v, numpy.ndarray)}, sys.argv[2])";
-
-/// Turns a TensorFlow checkpoint, named without the extensions of its files, into safetensors.
-const FROM_TENSORFLOW: &str = "import sys, tensorflow as tf; from safetensors.numpy import save_file; \
-     r = tf.train.load_checkpoint(sys.argv[1]); \
-     save_file({k: r.get_tensor(k) for k, d in r.get_variable_to_dtype_map().items() if d.is_floating}, sys.argv[2])";
-
-/// Turns the variables of a TensorFlow SavedModel, named by its folder, into safetensors.
-const FROM_SAVED_MODEL: &str = "import sys, tensorflow as tf; from safetensors.numpy import save_file; \
-     m = tf.saved_model.load(sys.argv[1]); \
-     save_file({v.name: v.numpy() for v in m.variables if v.dtype.is_floating}, sys.argv[2])";
-
-/// Turns the constants of a frozen TensorFlow graph into safetensors.
-const FROM_GRAPH: &str = "import sys, tensorflow as tf; from safetensors.numpy import save_file; \
-     g = tf.compat.v1.GraphDef.FromString(open(sys.argv[1], \"rb\").read()); \
-     t = {n.name: tf.make_ndarray(n.attr[\"value\"].tensor) for n in g.node if n.op == \"Const\"}; \
-     save_file({k: v for k, v in t.items() if v.dtype.kind == \"f\"}, sys.argv[2])";
-
-/// Lets `torch.load` read what Python's parser of command lines makes, which training scripts keep as `args`. PyTorch before 2.4,
-/// which lacks the function, reads everything.
-pub(crate) const ALLOW_NAMESPACE: &str =
-    "import argparse, torch; getattr(torch.serialization, \"add_safe_globals\", len)([argparse.Namespace]); ";
+pub(crate) use scripts::ALLOW_NAMESPACE;
+use scripts::{
+    FROM_EXPORTED, FROM_GRAPH, FROM_HDF5, FROM_KERAS, FROM_KERAS_WEIGHTS, FROM_NPZ, FROM_NUMPY_PICKLE,
+    FROM_SAVED_MODEL, FROM_SHARDS, FROM_TENSORFLOW, FROM_TORCHSCRIPT, from_pytorch,
+};
 
 /// What to say of a command that runs what a file says.
 const TRUST: &str = " runs what the file says, so use it only on a file that you trust";
 
-/// [`FROM_PYTORCH`], with more arguments for `torch.load`.
-fn from_pytorch(load: &str) -> String {
-    let keys = KEYS.map(|key| format!("\"{key}\""));
-    FROM_PYTORCH
-        .replace("LOAD", load)
-        .replace("KEYS", &keys.join(", "))
-}
+/// What to say of a file that is damaged.
+pub(crate) const NOT_WHOLE: &str = "the file was perhaps not copied or downloaded whole: fetch it again";
 
 /// What a user can do about the file `path` of another kind than a program wants: how to get the right one.
 pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
@@ -91,11 +31,7 @@ pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
                 "`git -C {folder} lfs pull --include {name}` fetches the file itself"
             ))
         }
-        FileKind::PytorchPickle => Some(
-            converts(&from_pytorch(""), path, "PyTorch")
-                + "; where PyTorch refuses an object in it, `map_location=\"cpu\", weights_only=False` loads that too, and"
-                + TRUST,
-        ),
+        FileKind::PytorchPickle => Some(converts_checkpoint(&from_pytorch(""), path)),
         FileKind::Pickle | FileKind::NumpyPickle => {
             Some(converts(FROM_NUMPY_PICKLE, path, "NumPy") + "; it" + TRUST)
         }
@@ -105,6 +41,10 @@ pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
         ),
         FileKind::Hdf5 => Some(converts(FROM_HDF5, path, "h5py")),
         FileKind::Zip if ends(path, ".keras") => Some(converts(FROM_KERAS, path, "Keras 3")),
+        // Python may find objects among the inputs that it was traced with.
+        FileKind::Zip | FileKind::PytorchZip if ends(path, ".pt2") => {
+            Some(converts(FROM_EXPORTED, path, "PyTorch") + "; it" + TRUST)
+        }
         FileKind::Zip if ends(path, ".npz") => Some(
             converts(FROM_NPZ, path, "NumPy")
                 + "; its arrays need the names of the weights, such as `conv1/kernel`",
@@ -120,6 +60,10 @@ pub fn other_kind(path: &Path, kind: FileKind) -> Option<String> {
             quote(path)
         )),
         FileKind::Ort | FileKind::TensorRt => Some("give the ONNX model that it was made from".to_owned()),
+        FileKind::Json if ends(path, ".index.json") => Some(format!(
+            "it lists the files that the weights are in; {}",
+            command(FROM_SHARDS, path, unindexed(path), "PyTorch")
+        )),
         FileKind::WebPage | FileKind::Xml | FileKind::Json => Some(
             "download the file itself: on GitHub the address of `Raw`, on a model hub one with `/resolve/`"
                 .to_owned(),
@@ -137,11 +81,16 @@ fn ends(path: &Path, end: &str) -> bool {
 /// What a user can do about a checkpoint that cannot be read.
 pub(crate) fn broken_checkpoint(path: &Path, error: &PickleError) -> Option<String> {
     match error {
-        PickleError::Zip(_) | PickleError::Checksum(_) => {
-            Some("the file was perhaps not copied or downloaded whole: fetch it again".to_owned())
-        }
+        PickleError::Zip(_) | PickleError::Checksum(_) => Some(NOT_WHOLE.to_owned()),
         PickleError::TorchScript => Some(converts(FROM_TORCHSCRIPT, path, "PyTorch")),
-        PickleError::NotDictionary(_) | PickleError::NoStateDict(_) | PickleError::NotTensor { .. } => Some(
+        PickleError::NotDictionary(_) | PickleError::NoStateDict(_) if is_of_ultralytics(error) => {
+            Some(format!(
+                "no network of Ultralytics is a MobileNetV1; `yolo export model={} format=onnx` makes an ONNX model of it, which \
+             `mbn-infer --model` takes",
+                quote(path)
+            ))
+        }
+        PickleError::NotDictionary(_) | PickleError::NoStateDict(_) if has_object(error) => Some(
             converts(
                 &from_pytorch(", weights_only=False"),
                 path,
@@ -149,8 +98,53 @@ pub(crate) fn broken_checkpoint(path: &Path, error: &PickleError) -> Option<Stri
             ) + "; it"
                 + TRUST,
         ),
+        PickleError::NotDictionary(_) | PickleError::NoStateDict(_) | PickleError::NotTensor { .. } => Some(
+            converts_checkpoint(&(ALLOW_NAMESPACE.to_owned() + &from_pytorch("")), path),
+        ),
         _ => None,
     }
+}
+
+/// Whether the error names an object, which may have the weights and which PyTorch makes only where it may run code. Arguments of a
+/// script are none.
+fn has_object(error: &PickleError) -> bool {
+    found_in(error).iter().any(|found| {
+        found.contains("an object made by ") && !found.contains("an object made by `argparse.Namespace`")
+    })
+}
+
+/// Whether the error names a network as Ultralytics saves it.
+fn is_of_ultralytics(error: &PickleError) -> bool {
+    found_in(error)
+        .iter()
+        .any(|found| found.contains("an object made by `ultralytics."))
+}
+
+/// What the error says was found in place of a state dict.
+fn found_in(error: &PickleError) -> &[String] {
+    match error {
+        PickleError::NotDictionary(found) => std::slice::from_ref(found),
+        PickleError::NoStateDict(keys) => keys,
+        _ => &[],
+    }
+}
+
+/// What a user can do about a file of this kind, or of one that nothing tells, which ends early or makes no sense.
+pub(crate) fn broken_safetensors(path: &Path, kind: Option<FileKind>) -> Option<String> {
+    let is_meant = kind == Some(FileKind::Safetensors) || ends(path, ".safetensors");
+    is_meant.then(|| NOT_WHOLE.to_owned())
+}
+
+fn converts_checkpoint(script: &str, path: &Path) -> String {
+    converts(script, path, "PyTorch")
+        + "; where PyTorch refuses an object in it, `map_location=\"cpu\", weights_only=False` loads that too, and"
+        + TRUST
+}
+
+/// The name of the file that an index `NAME.safetensors.index.json` or `NAME.bin.index.json` stands for, as safetensors.
+fn unindexed(path: &Path) -> PathBuf {
+    let name = path.with_extension("").with_extension("");
+    name.with_extension("safetensors")
 }
 
 /// What a user can do about a checkpoint whose `args` cannot be followed.
@@ -203,95 +197,25 @@ fn checkpoint_name(path: &Path) -> PathBuf {
 
 /// A command that converts the file to one with the extension `safetensors`.
 fn converts(script: &str, path: &Path, needs: &str) -> String {
-    command(script, path, &path.with_extension("safetensors"), needs)
+    command(script, path, path.with_extension("safetensors"), needs)
 }
 
 /// The same for a name that no file has; its extension, such as `ckpt-1000`, tells it from others and stays.
 fn converts_as(script: &str, path: &Path, needs: &str) -> String {
-    let mut out = path.as_os_str().to_owned();
+    // Without a slash at the end, after which the name would be that of a hidden file in the folder.
+    let mut out = path.components().as_path().as_os_str().to_owned();
     if path.file_name().is_none() {
         out = "weights".into();
     }
     out.push(".safetensors");
-    command(script, path, Path::new(&out), needs)
+    command(script, path, out.into(), needs)
 }
 
-fn command(script: &str, path: &Path, out: &Path, needs: &str) -> String {
-    let (script, path, out) = (quote(Path::new(script)), quote(path), quote(out));
+fn command(script: &str, path: &Path, out: PathBuf, needs: &str) -> String {
+    let out = free_name(out, path);
+    let (script, path, out) = (quote(Path::new(script)), quote(path), quote(&out));
     format!("`python3 -c {script} {path} {out}` converts it, in a Python that has {needs} and safetensors")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(advice: &str) -> Vec<String> {
-        let command = advice.split('`').find(|part| part.starts_with("python3 "));
-        shlex::split(command.unwrap()).unwrap()
-    }
-
-    #[test]
-    fn advice_is_one_command_for_a_shell() {
-        let path = Path::new("my models/it's.pth");
-        let found = words(&other_kind(path, FileKind::PytorchPickle).unwrap());
-        assert_eq!(found[..2], ["python3", "-c"]);
-        assert_eq!(found[2], from_pytorch(""));
-        assert!(
-            found[2].contains("[\"state_dict_ema\", \"model_ema\", "),
-            "{}",
-            found[2]
-        );
-        assert_eq!(found[3..], ["my models/it's.pth", "my models/it's.safetensors"]);
-        let advice = other_kind(path, FileKind::TensorflowLite).unwrap();
-        let words = shlex::split(advice.split('`').nth(1).unwrap()).unwrap();
-        assert_eq!(
-            words[1..5],
-            ["-m", "tf2onnx.convert", "--tflite", "my models/it's.pth"]
-        );
-        let advice = other_kind(path, FileKind::GitLfsPointer).unwrap();
-        let words = shlex::split(advice.split('`').nth(1).unwrap()).unwrap();
-        assert_eq!(
-            words,
-            ["git", "-C", "my models", "lfs", "pull", "--include", "it's.pth"]
-        );
-    }
-
-    /// A `.keras` file is a zip, which nobody is to unpack.
-    #[test]
-    fn files_of_keras_and_numpy_are_told_by_their_names() {
-        for (name, kind, script) in [
-            ("m.keras", FileKind::Zip, FROM_KERAS),
-            ("m.weights.h5", FileKind::Hdf5, FROM_KERAS_WEIGHTS),
-            ("m.h5", FileKind::Hdf5, FROM_HDF5),
-            ("M.NPZ", FileKind::Zip, FROM_NPZ),
-        ] {
-            let advice = other_kind(Path::new(name), kind).unwrap();
-            assert_eq!(words(&advice)[2], script, "{name}");
-        }
-        assert_eq!(
-            other_kind(Path::new("m.zip"), FileKind::Zip).unwrap(),
-            "unpack it first"
-        );
-    }
-
-    #[test]
-    fn a_tensorflow_checkpoint_is_named_by_any_of_its_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let name = folder.path().join("mobilenet.ckpt-90");
-        let (prefix, out) = (
-            name.display().to_string(),
-            format!("{}.safetensors", name.display()),
-        );
-        let file = |end: &str| PathBuf::from(format!("{prefix}{end}"));
-        assert_eq!(tensorflow_checkpoint(&name), None);
-        std::fs::write(file(".index"), "").unwrap();
-        for advice in [
-            tensorflow_checkpoint(&name),
-            tensorflow_checkpoint(&file(".data-00000-of-00001")),
-            other_kind(&file(".index"), FileKind::TensorflowCheckpoint),
-        ] {
-            assert_eq!(words(&advice.unwrap())[3..], [prefix.clone(), out.clone()]);
-        }
-        assert_eq!(tensorflow_checkpoint(&file(".data-1-of-2")), None);
-    }
-}
+mod tests;

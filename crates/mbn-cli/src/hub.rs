@@ -1,10 +1,12 @@
 //! Files that a user names on the Hugging Face Hub: `hf:OWNER/NAME[@REVISION][:FILE]`.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result};
 use mbn_fetch::hub::{Fetched, Hub, HubError, HubName, HubProgress, Wanted, fetch};
+use mbn_spec::text::listed;
 
 use crate::progress::{self, InTurn};
 use crate::{Hint, UsageError, interrupt};
@@ -40,6 +42,7 @@ pub fn named_file(path: &Path, wanted: Wanted) -> Result<NamedFile> {
         name: pinned,
         downloaded,
         unreachable,
+        unknown,
     } = match fetched {
         Ok(fetched) => fetched,
         Err(error) => {
@@ -52,10 +55,24 @@ pub fn named_file(path: &Path, wanted: Wanted) -> Result<NamedFile> {
     if let Some(error) = unreachable {
         log::warn!("{:#}; taking what was fetched before", Error::from(error));
     }
+    if !unknown.is_empty() {
+        log::warn!("`{name}`: {}", of_unknown(&unknown));
+    }
     let done = if downloaded { "fetched" } else { "in the cache" };
     log::info!("`{name}`: {done}, `{pinned}`");
     let hub = Some(pinned);
     Ok(NamedFile { path, hub })
+}
+
+/// What to say of files that were neither fetched nor are known to be missing.
+fn of_unknown(files: &[String]) -> String {
+    /// Files that are named before the others are counted.
+    const NAMED: usize = 5;
+    let names = listed(files.iter().map(|file| format!("`{file}`")), NAMED);
+    format!(
+        "the cache does not tell whether the repository has {names}; what they would say of the network, its input and its classes is \
+         assumed; where the Hub can be reached and `HF_HUB_OFFLINE` is not set, the same command fetches them"
+    )
 }
 
 fn advice(name: &HubName, error: &HubError) -> Option<String> {
@@ -67,7 +84,9 @@ fn advice(name: &HubName, error: &HubError) -> Option<String> {
             "leave `HF_HUB_OFFLINE` unset, or copy the cache of a machine that has the file".to_owned()
         }
         HubError::Connect { .. } => {
-            "check the network, `HF_ENDPOINT`, and `HTTPS_PROXY` if there is a proxy".to_owned()
+            "check the network, `HF_ENDPOINT`, and if there is a proxy `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`; the proxy must allow \
+             `CONNECT`"
+                .to_owned()
         }
         HubError::Gated { with_token, .. } => {
             let accept = format!("ask for access on the repository's page, `{repository}`");
@@ -85,6 +104,9 @@ fn advice(name: &HubName, error: &HubError) -> Option<String> {
         HubError::Token | HubError::TokenFile { .. } | HubError::Refused { .. } => {
             "check `HF_TOKEN`, or the file `token` in the folder `HF_HOME`".to_owned()
         }
+        HubError::Disk { source, .. } if is_of_reader(source.kind()) => {
+            "`HF_HUB_CACHE=DIR` takes a cache in a folder that can be written to".to_owned()
+        }
         HubError::NoRevision(_) => format!("`hf:{repository}` takes its branch `main`"),
         HubError::NoFile { files, .. }
         | HubError::Ambiguous { files, .. }
@@ -98,6 +120,11 @@ fn advice(name: &HubName, error: &HubError) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// Whether others may have filled the cache, which this process can only read.
+fn is_of_reader(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
 }
 
 /// Shows how far a file is, and tells whether the user wants it to go on.
@@ -139,5 +166,31 @@ mod tests {
             files: vec!["x.onnx".to_owned(), "y.onnx".to_owned()],
         };
         assert!(advice(&name, &error).unwrap().contains("`hf:a/b@v1:x.onnx`"));
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_to_is_advised_about() {
+        let name: HubName = "hf:a/b".parse().unwrap();
+        let of = |kind: ErrorKind| {
+            let path = "/c/.locks/x.lock".into();
+            let source = kind.into();
+            advice(&name, &HubError::Disk { path, source })
+        };
+        for kind in [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied] {
+            assert!(of(kind).unwrap().contains("`HF_HUB_CACHE=DIR`"));
+        }
+        assert_eq!(of(ErrorKind::NotADirectory), None);
+    }
+
+    #[test]
+    fn files_that_nobody_asked_for_are_named() {
+        let files = |count: usize| (0..count).map(|i| format!("f{i}.json")).collect::<Vec<_>>();
+        let said = of_unknown(&files(2));
+        assert!(said.contains("has `f0.json`, `f1.json`; what"), "{said}");
+        let said = of_unknown(&files(9));
+        assert!(
+            said.contains("`f4.json`") && !said.contains("`f5.json`"),
+            "{said}"
+        );
     }
 }

@@ -9,6 +9,7 @@ mod common;
 mod conversion;
 mod device;
 mod file_limit;
+mod free_name;
 mod generate;
 mod hint;
 mod hub;

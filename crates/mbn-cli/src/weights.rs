@@ -1,16 +1,19 @@
 //! Reading the weight file that a user names.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use mbn_files::FileKind;
+use mbn_files::{FileKind, HEAD};
 use mbn_spec::text::joined;
 use mbn_weights::{
     Adaptation, BEST_OF_RUN, Head, LAST_OF_RUN, Source, Taken, WeightFile, Weights, WeightsErrorKind,
 };
 
 use crate::conversion::{
-    broken_checkpoint, other_kind, saved_model, tensorflow_checkpoint, without_arguments,
+    NOT_WHOLE, broken_checkpoint, broken_safetensors, other_kind, saved_model, tensorflow_checkpoint,
+    without_arguments,
 };
 use crate::one_network::one_network;
 use crate::{Hint, HubName, NamedFile, Overrides, Wanted, named_file, quote};
@@ -86,6 +89,7 @@ fn load_file(path: &Path, overrides: &Overrides, head: Head) -> Result<(Weights,
                     Adaptation::ForeignMetadata(_)
                     | Adaptation::UnusedArguments(_)
                     | Adaptation::Outside(_)
+                    | Adaptation::PassedOver { .. }
                     | Adaptation::OtherClasses { .. } => log::Level::Warn,
                     _ => log::Level::Info,
                 };
@@ -98,7 +102,8 @@ fn load_file(path: &Path, overrides: &Overrides, head: Head) -> Result<(Weights,
             let weights = weights.with_context(|| format!("`{}` cannot be used", path.display()))?;
             Ok((weights, file.has_classifier))
         }
-        Err(error) => match advice(path, &error.kind) {
+        // Of weights in several files, the error may be about another of them.
+        Err(error) => match advice(&error.path, &error.kind) {
             Some(advice) => Err(error).hint(|| advice),
             None => Err(error.into()),
         },
@@ -162,6 +167,10 @@ fn stated(files: &[&str], arguments: &[&str], family: &str) -> String {
     format!("as {} {verb}{rest}", sources.join(" and "))
 }
 
+/// What a user can do whose weights are not those of a MobileNetV1.
+const OTHER_NETWORK: &str = "these programs read the weights of MobileNetV1 alone; `mbn-infer --model` takes any image classifier as \
+     an ONNX model, which `torch.onnx.export` makes of PyTorch's";
+
 fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
     match kind {
         WeightsErrorKind::RunState => Some(weights_beside(path)),
@@ -176,16 +185,32 @@ fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
         ),
         WeightsErrorKind::OtherKind(kind) => other_kind(path, *kind),
         WeightsErrorKind::Pickle(error) => broken_checkpoint(path, error),
-        WeightsErrorKind::Mismatch(error) => one_network(path, error),
+        WeightsErrorKind::Mismatch(error) => {
+            one_network(path, kind_of(path), error).or_else(|| Some(OTHER_NETWORK.to_owned()))
+        }
         WeightsErrorKind::Beside(error) => Some(match error.file() {
             Some(file) => format!(
                 "if `{file}` is about other weights, put these into a folder of their own; else it describes what this program does not do"
             ),
             None => without_arguments(path),
         }),
-        WeightsErrorKind::Malformed(_) | WeightsErrorKind::Io(_) => tensorflow_checkpoint(path),
+        WeightsErrorKind::Empty => Some(NOT_WHOLE.to_owned()),
+        WeightsErrorKind::Malformed(_) => {
+            tensorflow_checkpoint(path).or_else(|| broken_safetensors(path, kind_of(path)))
+        }
+        WeightsErrorKind::Io(_) => tensorflow_checkpoint(path),
         _ => None,
     }
+}
+
+/// The kind of a file that was read a moment ago. Another process may wait for what a pipe gives.
+fn kind_of(path: &Path) -> Option<FileKind> {
+    if !path.is_file() {
+        return None;
+    }
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
+    read.ok().and_then(|_| FileKind::recognise(&head))
 }
 
 /// Where the weights of a run are whose state is at `path`.

@@ -1,13 +1,15 @@
 //! Names of classes that should be the same and are not: in another order, spelled differently, or composed differently in
 //! Unicode.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::text::{counted, plural};
 
+/// The most letters that two names may be apart and be meant to be the same.
+const MOST_APART: usize = 2;
 /// Pairs that a message shows before it counts the others.
 const SHOWN: usize = 3;
 
@@ -30,15 +32,49 @@ pub fn normal(name: &str) -> String {
 /// The one of `known` that `name` was probably meant to be: the one with the same [`normal`] form, else the closest if only
 /// a few letters differ. `None` if `name` itself is known, or nothing is close.
 pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    if known.iter().any(|known| known == name) {
-        return None;
+    KnownNames::new(known).nearest(name)
+}
+
+/// Names that many others are compared with, as [`nearest`] compares one.
+#[derive(Clone, Debug)]
+pub struct KnownNames<'a> {
+    names: HashSet<&'a str>,
+    /// The normal forms by their number of letters, each with its name's place in the list.
+    by_length: BTreeMap<usize, Vec<(usize, String, &'a str)>>,
+}
+
+impl<'a> KnownNames<'a> {
+    /// Prepares the comparison with `names`.
+    pub fn new(names: &'a [String]) -> Self {
+        let mut by_length: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+        for (place, name) in names.iter().enumerate() {
+            let plain = normal(name);
+            let same_length = by_length.entry(plain.chars().count()).or_default();
+            same_length.push((place, plain, name.as_str()));
+        }
+        Self {
+            names: names.iter().map(String::as_str).collect(),
+            by_length,
+        }
     }
-    let plain = normal(name);
-    let distance = |known: &&'a String| Some((letters_apart(&plain, &normal(known))?, *known));
-    let close = known.iter().filter_map(|known| distance(&known));
-    close
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known.as_str())
+
+    /// What [`nearest`] finds among these names.
+    pub fn nearest(&self, name: &str) -> Option<&'a str> {
+        if self.names.contains(name) {
+            return None;
+        }
+        let plain = normal(name);
+        let length = plain.chars().count();
+        let like = self
+            .by_length
+            .range(length.saturating_sub(MOST_APART)..=length + MOST_APART);
+        let like = like.flat_map(|(_, names)| names);
+        let close =
+            like.filter_map(|(place, known, name)| Some((letters_apart(&plain, known)?, *place, *name)));
+        close
+            .min_by_key(|(distance, place, _)| (*distance, *place))
+            .map(|(.., name)| name)
+    }
 }
 
 /// How many letters two normal forms are apart, if that is few for names as long as these.
@@ -48,7 +84,7 @@ fn letters_apart(one: &str, other: &str) -> Option<usize> {
     let few = match length {
         0..=3 => 0,
         4..=7 => 1,
-        _ => 2,
+        _ => MOST_APART,
     };
     if one.chars().count().abs_diff(other.chars().count()) > few || numbers(one) != numbers(other) {
         return (one == other).then_some(0);

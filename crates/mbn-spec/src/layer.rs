@@ -95,11 +95,6 @@ impl ConvLayer {
         format!("model.{}.{}", self.block, self.index() + 1)
     }
 
-    /// Name of the activation, such as `model.3.2`.
-    pub fn activation_name(&self) -> String {
-        format!("model.{}.{}", self.block, self.index() + 2)
-    }
-
     fn index(&self) -> usize {
         match self.kind {
             LayerKind::Stem | LayerKind::Depthwise => 0,

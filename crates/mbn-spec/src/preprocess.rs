@@ -225,9 +225,25 @@ impl Preprocess {
         }
     }
 
-    /// `(scale, offset)` of channel `c` such that `byte * scale + offset` is the network's input.
+    /// `(scale, offset)` of channel `c` such that `byte * scale + offset` is the network's input. Where the channels are bytes less
+    /// a mean, the scale is exactly 1, and the offset of a whole mean is whole.
     pub fn affine(&self, c: usize) -> (f32, f32) {
-        (1.0 / (255.0 * self.std[c]), -self.mean[c] / self.std[c])
+        let (mean, std) = (self.mean[c], self.std[c]);
+        match is_of_bytes(std) {
+            true => (1.0, -mean * 255.0),
+            false => (1.0 / (255.0 * std), -mean / std),
+        }
+    }
+
+    /// The network's input for a byte of channel `c`: `(byte / 255 - mean) / std`, rounded as PyTorch rounds it. Where the channels
+    /// are bytes less a mean, that would be a hair beside `byte - 255 * mean` for many bytes, and a graph that takes its input for
+    /// whole numbers would see others; there it is `byte - 255 * mean`.
+    pub fn input_of(&self, c: usize, byte: u8) -> f32 {
+        let (byte, mean, std) = (f32::from(byte), self.mean[c], self.std[c]);
+        match is_of_bytes(std) {
+            true => byte - mean * 255.0,
+            false => (byte / 255.0 - mean) / std,
+        }
     }
 
     /// Whether a network can compute with every value of channel `c`, from that of the byte 0 to that of 255.
@@ -283,6 +299,11 @@ impl Preprocess {
         }
         Ok(())
     }
+}
+
+/// Whether a standard deviation is 1/255, as nearly as it is written in decimals: channels are on the scale of bytes.
+fn is_of_bytes(std: f32) -> bool {
+    (255.0 * f64::from(std) - 1.0).abs() < 1e-6
 }
 
 /// The side that the shorter one is resized to before a crop of `size` that keeps a part of it, as timm computes it: without its

@@ -38,6 +38,15 @@ pub enum Adaptation {
         /// Keys of other weights in the checkpoint, which were left out.
         others: Vec<String>,
     },
+    /// State dicts of the checkpoint that have all parameters of a network and not its statistics were passed over.
+    PassedOver {
+        /// Their keys, which otherwise go before the one that was taken.
+        passed: Vec<String>,
+        /// The key of the weights that were taken; `None` for the checkpoint itself.
+        key: Option<String>,
+    },
+    /// The tensors are those of these shards, which their index names.
+    Shards(Vec<String>),
     /// Entries of its metadata that have the names of ours and are another program's, as messages; they were not used.
     ForeignMetadata(Vec<String>),
     /// What cannot be followed of the training script's arguments, which the checkpoint keeps, as messages.
@@ -104,6 +113,23 @@ impl fmt::Display for Adaptation {
                 entries.join("; ")
             ),
             Self::Converted(types) => write!(f, "its {} tensors are converted to F32", joined(types)),
+            Self::PassedOver { passed, key } => {
+                let verb = if passed.len() == 1 { "lacks" } else { "lack" };
+                let passed = joined(passed.iter().map(|key| format!("`{key}`")));
+                write!(
+                    f,
+                    "its {passed} {verb} the running means and variances of batch norm, as an average of parameters alone does; \
+                     the weights are "
+                )?;
+                match key {
+                    Some(key) => write!(f, "its `{key}`"),
+                    None => f.write_str("the tensors at its top"),
+                }
+            }
+            Self::Shards(shards) => {
+                let shards = listed(shards.iter().map(|shard| format!("`{shard}`")), NAMED);
+                write!(f, "its tensors are those of {shards}")
+            }
             Self::Chosen { key, others } => {
                 match key {
                     Some(key) => write!(f, "the weights are its `{key}`")?,

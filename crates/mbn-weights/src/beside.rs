@@ -29,8 +29,8 @@ pub(crate) struct Described {
     pub preprocess: Option<Preprocess>,
     /// The type of processor that a file names, if it is unknown and read as most types are.
     pub unknown_processor: Option<String>,
-    /// Whether several classes may be right at once.
-    pub multi_label: bool,
+    /// What the values mean.
+    pub meaning: Meaning,
     /// Class names, and the field that has them.
     pub classes: Option<(&'static str, Vec<String>)>,
     /// The files that say something about activation, epsilon or padding.
@@ -41,7 +41,34 @@ pub(crate) struct Described {
     pub class_files: Vec<&'static str>,
 }
 
+/// What the values of a network mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Those of classes that exclude each other, as far as it is said.
+    #[default]
+    Classes,
+    /// Those of classes of which several may be right at once.
+    MultiLabel,
+    /// Measures of something, and no classes'.
+    Regression,
+}
+
 impl Described {
+    /// Refuses values that are no classes'.
+    pub fn require_classes(&self) -> Result<(), BesideError> {
+        match self.meaning {
+            Meaning::Classes | Meaning::MultiLabel => Ok(()),
+            Meaning::Regression => Err(BesideError::new(
+                CONFIG,
+                format!(
+                    "has `problem_type` `{}`, so the network is no classifier; expected a type of classes, or no `problem_type` if \
+                     its values are those of classes",
+                    transformers::REGRESSION
+                ),
+            )),
+        }
+    }
+
     /// The variant that is described; what is not described is as `usual`.
     pub fn variant(&self, usual: Variant) -> Variant {
         Variant {

@@ -11,6 +11,7 @@ use safetensors::SafeTensorError;
 use crate::beside::fields::BesideError;
 use crate::lookalikes::Lookalike;
 use crate::pickle::PickleError;
+use crate::shards::ShardError;
 use crate::shown::{escaped, quoted};
 
 /// Tensors of a kind of problem that a message names before it counts the others.
@@ -105,6 +106,9 @@ pub enum WeightsErrorKind {
     /// It has every layer but the classifier.
     #[error("it has no classifier, only the layers before it")]
     NoClassifier,
+    /// It is split into shards that cannot be used together.
+    #[error(transparent)]
+    Shards(#[from] ShardError),
     /// A file beside it that describes it cannot be used.
     #[error(transparent)]
     Beside(#[from] BesideError),

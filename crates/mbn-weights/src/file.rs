@@ -9,11 +9,11 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{SafeTensors, TensorView};
 
 use crate::contents::{Head, WeightFile};
-use crate::error::Problem;
 use crate::family::Context;
-use crate::pickle::{self, MAX_NAME_BYTES, MAX_TENSORS, PickleError};
+use crate::pickle::{self, MAX_NAME_BYTES, MAX_TENSORS};
 use crate::shown::escaped;
-use crate::{Adaptation, MismatchError, Weights, WeightsError, WeightsErrorKind, families};
+use crate::views::Views;
+use crate::{Adaptation, Weights, WeightsError, WeightsErrorKind, checkpoint, families, shards};
 
 /// The largest weight or model file that is read: far above any MobileNetV1, far below what exhausts memory.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -35,6 +35,8 @@ impl WeightFile {
 
     /// As [`WeightFile::load`]; `head` says whether the file may lack the classifier.
     ///
+    /// Of weights in shards, `path` is one of these or their index, `model.safetensors.index.json`; all that the index names are read.
+    ///
     /// # Errors
     /// As [`WeightFile::load`].
     pub fn load_with(path: &Path, head: Head) -> Result<Self, WeightsError> {
@@ -45,10 +47,13 @@ impl WeightFile {
             head,
             ..Context::default()
         };
+        if let Some(whole) = shards::load(path, &context)? {
+            return Ok(whole);
+        }
         let read = || Self::read(&whole_file::read(path, limit, too_large)?, &context);
         read().map_err(|kind| WeightsError {
             path: path.to_owned(),
-            kind,
+            kind: shards::alone(kind, path),
         })
     }
 
@@ -61,12 +66,24 @@ impl WeightFile {
     }
 
     fn read(bytes: &[u8], context: &Context) -> Result<Self, WeightsErrorKind> {
-        let kind = FileKind::recognise(bytes);
-        match kind {
-            Some(FileKind::Empty) => return Err(WeightsErrorKind::Empty),
-            Some(kind) if pickle::is_readable(kind) => return Self::from_checkpoint(bytes, kind, context),
-            _ => {}
+        match FileKind::recognise(bytes) {
+            Some(FileKind::Empty) => Err(WeightsErrorKind::Empty),
+            Some(kind) if pickle::is_readable(kind) => checkpoint::read(bytes, kind, context),
+            _ => Opened::new(bytes)?.read(context),
         }
+    }
+}
+
+/// The tensors and the metadata of a safetensors file.
+#[derive(Debug, Default)]
+pub(crate) struct Opened<'a> {
+    pub views: Views<'a>,
+    pub pairs: BTreeMap<String, String>,
+}
+
+impl<'a> Opened<'a> {
+    pub fn new(bytes: &'a [u8]) -> Result<Self, WeightsErrorKind> {
+        let kind = FileKind::recognise(bytes);
         let other_kind = |error| match kind {
             None | Some(FileKind::Safetensors) => WeightsErrorKind::from(error),
             Some(kind) => WeightsErrorKind::OtherKind(kind),
@@ -78,54 +95,28 @@ impl WeightFile {
             return Err(WeightsErrorKind::RunState);
         }
         require_usual_size(header.tensors().keys().map(String::len))?;
-        let pairs = pairs.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()));
-        let (metadata, foreign, metadata_is_ours) = read_metadata(pairs.collect())?;
         let views = tensors
             .iter()
             .map(|(name, view)| (name.to_owned(), view))
             .collect();
+        let pairs = pairs.into_iter().flatten();
+        Ok(Self {
+            views,
+            pairs: pairs.map(|(key, value)| (key.clone(), value.clone())).collect(),
+        })
+    }
+
+    /// Finds the network among the tensors.
+    pub fn read(&self, context: &Context) -> Result<WeightFile, WeightsErrorKind> {
+        let pairs = self.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        let (metadata, foreign, metadata_is_ours) = read_metadata(pairs.collect())?;
         let context = Context {
             metadata_is_ours,
             ..*context
         };
-        let mut read = families::read(&views, metadata, &context)?;
+        let mut read = families::read(&self.views, metadata, &context)?;
         if !foreign.is_empty() {
             read.adaptations.push(Adaptation::ForeignMetadata(foreign));
-        }
-        Ok(read)
-    }
-
-    /// Reads the state dict of a PyTorch checkpoint as if it were a safetensors file.
-    fn from_checkpoint(bytes: &[u8], kind: FileKind, context: &Context) -> Result<Self, WeightsErrorKind> {
-        let checkpoint = pickle::read(bytes).map_err(|error| match error {
-            PickleError::NotCheckpoint => WeightsErrorKind::OtherKind(kind),
-            error => error.into(),
-        })?;
-        let pickle::Checkpoint {
-            tensors,
-            key,
-            others,
-            left_out,
-            arguments,
-        } = checkpoint;
-        let views = tensors
-            .iter()
-            .map(|(name, tensor)| {
-                let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)?;
-                Ok((name.clone(), view))
-            })
-            .collect::<Result<_, SafeTensorError>>()?;
-        let context = Context {
-            arguments: Some(&arguments),
-            ..*context
-        };
-        let read = families::read(&views, Metadata::default(), &context);
-        let mut read = read.map_err(|error| under_key(error, key.as_deref()))?;
-        if key.is_some() || !others.is_empty() {
-            read.adaptations.insert(0, Adaptation::Chosen { key, others });
-        }
-        if !left_out.is_empty() {
-            read.adaptations.push(Adaptation::LeftOut(left_out));
         }
         Ok(read)
     }
@@ -174,20 +165,10 @@ impl Weights {
     }
 }
 
-/// The error for tensors that stand under a key of a checkpoint.
-fn under_key(mut error: WeightsErrorKind, key: Option<&str>) -> WeightsErrorKind {
-    if let WeightsErrorKind::Mismatch(MismatchError { problems, .. }) = &mut error {
-        for problem in problems {
-            if let Problem::Several { key: place, .. } = problem {
-                *place = key.map(str::to_owned);
-            }
-        }
-    }
-    error
-}
-
 /// Refuses more tensors, or longer names, than a checkpoint may have: finding the network among them would take long.
-fn require_usual_size(lengths: impl ExactSizeIterator<Item = usize>) -> Result<(), WeightsErrorKind> {
+pub(crate) fn require_usual_size(
+    lengths: impl ExactSizeIterator<Item = usize>,
+) -> Result<(), WeightsErrorKind> {
     let (found, limit) = (lengths.len(), MAX_TENSORS);
     if found > limit {
         return Err(WeightsErrorKind::TooManyTensors { found, limit });

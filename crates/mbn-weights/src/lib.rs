@@ -8,6 +8,7 @@
 
 mod adaptation;
 mod beside;
+mod checkpoint;
 mod contents;
 mod error;
 pub mod families;
@@ -22,6 +23,7 @@ mod published;
 mod quantized;
 #[cfg(test)]
 mod sample;
+mod shards;
 mod shown;
 mod state_dict;
 mod values;
@@ -41,4 +43,5 @@ pub use published::{BEST_OF_RUN, LAST_OF_RUN, MODELS, is_weight_file, published_
 pub use quantized::{
     ByteLayer, ByteScale, Quantized, QuantizedError, QuantizedLayer, keeps_bytes, without_lonely,
 };
+pub use shards::{ShardError, is_shard_index};
 pub use state_dict::Weights;

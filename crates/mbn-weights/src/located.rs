@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use mbn_spec::{Alpha, Architecture};
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::error::Problem;
@@ -115,9 +116,11 @@ fn take<'a>(
                     problems.push(Problem::Other(format!("two tensors are called `{plain}`")));
                 }
             }
-            // A single number is no weight: a counter of whatever saved the file.
-            None if view.shape().is_empty() || is_no_weight(name) => left_out.push(name.to_owned()),
-            None if !plain.starts_with(prefix) && !may_be_layer(view) => outside.push(name.to_owned()),
+            // A single whole number is no weight: a counter of whatever saved the file.
+            None if is_whole_number(view) || is_no_weight(name) || is_slot(&plain, known) => {
+                left_out.push(name.to_owned());
+            }
+            None if stands_beside(&plain, prefix, known, view) => outside.push(name.to_owned()),
             None => problems.push(Problem::Unexpected(name.to_owned())),
         }
     }
@@ -142,6 +145,37 @@ fn take<'a>(
     }
 }
 
+/// Whether a tensor that the network lacks stands beside it, whose `plain` name is not below the `prefix`. A single float may stand
+/// beside the network's modules under the same prefix. Within one of them it may be learned, as the bound of an activation is.
+fn stands_beside(plain: &str, prefix: &str, known: &HashSet<String>, view: &TensorView) -> bool {
+    match plain.strip_prefix(prefix) {
+        Some(inside) => view.shape().is_empty() && !is_in_module(inside, known),
+        None => !may_be_layer(view),
+    }
+}
+
+/// Whether a name without prefix begins with a module of the network: what stands before the first separator of a known name.
+fn is_in_module(name: &str, known: &HashSet<String>) -> bool {
+    let module = |name: &str| name.find(['.', '/']).map(|end| name[..=end].to_owned());
+    module(name).is_some_and(|found| known.iter().any(|known| known.starts_with(&found)))
+}
+
+/// Whether it is a single whole number, or a truth value.
+fn is_whole_number(view: &TensorView) -> bool {
+    use Dtype::{BOOL, I8, I16, I32, I64, U8, U16, U32, U64};
+    view.shape().is_empty() && matches!(view.dtype(), BOOL | I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64)
+}
+
+/// Whether a plain name is a known one and the name of a slot, `weights/Momentum`: what TensorFlow's optimisers keep for each weight.
+/// Anything may stand before the known name.
+fn is_slot(plain: &str, known: &HashSet<String>) -> bool {
+    let Some((weight, slot)) = plain.rsplit_once('/') else {
+        return false;
+    };
+    let mut starts = weight.match_indices('/').map(|(at, _)| at + 1);
+    !slot.is_empty() && (known.contains(weight) || starts.any(|at| known.contains(&weight[at..])))
+}
+
 /// Whether a tensor beside the network could be a layer of its own, such as another classifier, and not what a loss or a metric
 /// keeps.
 fn may_be_layer(view: &TensorView) -> bool {
@@ -149,9 +183,9 @@ fn may_be_layer(view: &TensorView) -> bool {
 }
 
 /// Whether a tensor that the network lacks is known to be no weight: counts of averaged models and of operations, and what
-/// TensorFlow's optimiser keeps beside each weight.
+/// TensorFlow's optimisers keep, also for what is no weight of the network.
 fn is_no_weight(name: &str) -> bool {
-    const ENDS: [&str; 7] = [
+    const ENDS: [&str; 9] = [
         "n_averaged",
         "total_ops",
         "total_params",
@@ -159,6 +193,8 @@ fn is_no_weight(name: &str) -> bool {
         "/RMSProp_1",
         "/ExponentialMovingAverage",
         "global_step",
+        "beta1_power",
+        "beta2_power",
     ];
     let name = name.strip_suffix(":0").unwrap_or(name);
     ENDS.iter().any(|end| name.ends_with(end))

@@ -100,9 +100,14 @@ pub(crate) fn is_readable(kind: FileKind) -> bool {
 /// # Errors
 /// [`PickleError`] for anything other than a whole checkpoint with a state dict.
 pub fn read(file: &[u8]) -> Result<Checkpoint, PickleError> {
+    read_after(file, &[])
+}
+
+/// As [`read`], of what is left without the keys `passed`, which are among the others then.
+pub(crate) fn read_after(file: &[u8], passed: &[&str]) -> Result<Checkpoint, PickleError> {
     let archive = Archive::open(file)?;
     let (values, root) = machine::run(archive.pickle)?;
-    let choice = choice::choose(&values, root)?;
+    let choice = choice::choose(&values, root, passed)?;
     let mut gather = Gather::new(&values, &archive, file.len());
     let (mut tensors, mut left_out) = (BTreeMap::new(), Vec::new());
     for (name, value) in choice.entries {

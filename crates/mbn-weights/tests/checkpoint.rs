@@ -5,8 +5,8 @@
 mod common;
 
 use common::{
-    Bool, Call, Dict, Float, Global, Int, List, New, Object, StateDict, Tuple, View, checkpoint, float_view,
-    floats, ints, pickled, row_major, saved, text, values, weights, with, with_contents, zipped,
+    Bool, Call, Dict, Float, Global, Int, List, New, Object, StateDict, Text, Tuple, View, checkpoint,
+    float_view, floats, ints, pickled, row_major, saved, text, values, weights, with, with_contents, zipped,
 };
 use mbn_weights::pickle::{Checkpoint, PickleError, read};
 use mbn_weights::{Adaptation, Problem, WeightFile, Weights, WeightsErrorKind};
@@ -309,6 +309,90 @@ fn several_networks_are_named_with_the_key_that_they_are_under() {
         });
         assert_eq!(found, Some(expected));
     }
+}
+
+/// The entries of a state dict, without batch norm's statistics, as `named_parameters()` gives them.
+fn parameters(entries: &[(Object, Object)], rename: impl Fn(&str) -> String) -> Vec<(Object, Object)> {
+    let is_statistic = |name: &str| {
+        let mut ends = ["running_mean", "running_var", "num_batches_tracked"].iter();
+        ends.any(|end| name.ends_with(end))
+    };
+    let parameters = entries.iter().filter_map(|(key, value)| match key {
+        Text(name) if !is_statistic(name) => Some((text(&rename(name)), value.clone())),
+        _ => Option::None,
+    });
+    parameters.collect()
+}
+
+/// Many scripts average `named_parameters()`, which have no statistics of batch norm.
+#[test]
+fn an_average_of_parameters_alone_is_passed_over_with_a_warning() {
+    let weights = weights();
+    let (entries, contents) = saved(&weights, str::to_owned);
+    let mut average = parameters(&entries, str::to_owned);
+    let network = || StateDict(entries.clone());
+    let read = |object: &Object| WeightFile::from_bytes(&with_contents(&pickled(object, 2), &contents));
+    let passed = |passed: &[&str], key: &str| Adaptation::PassedOver {
+        passed: passed.iter().map(ToString::to_string).collect(),
+        key: Some(key.to_owned()),
+    };
+    let file = read(&with(vec![("model", network()), ("ema", Dict(average.clone()))])).unwrap();
+    assert_eq!(file.weights.sha256(), weights.sha256());
+    assert_eq!(file.adaptations, [passed(&["ema"], "model")]);
+    assert_eq!(
+        file.adaptations[0].to_string(),
+        "its `ema` lacks the running means and variances of batch norm, as an average of parameters alone does; the weights are \
+         its `model`"
+    );
+    // A decay as a tensor, and an average under another key too.
+    average.push((
+        text("decay"),
+        View {
+            shape: vec![],
+            strides: vec![],
+            ..float_view(&[1])
+        }
+        .object(),
+    ));
+    let file = read(&with(vec![
+        ("model_ema", Dict(average.clone())),
+        ("net", network()),
+        ("ema", Dict(average.clone())),
+    ]));
+    assert_eq!(file.unwrap().adaptations, [passed(&["model_ema", "ema"], "net")]);
+    // Without a whole network the error is about the average.
+    let error = read(&with(vec![
+        ("model", Dict(average.clone())),
+        ("ema", Dict(average.clone())),
+    ]));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "they are those of its `ema` and not those of `model`, which are read of a copy without `ema`; "
+        ),
+        "{error}"
+    );
+    assert!(
+        error.contains("running_mean") && error.contains("missing"),
+        "{error}"
+    );
+    // More than statistics is missing: it is no average of this network.
+    let mut broken = average.clone();
+    broken.retain(|(key, _)| !matches!(key, Text(name) if name == "fc.bias"));
+    let error = read(&with(vec![("model", network()), ("ema", Dict(broken))]));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("those of its `ema` and not those of `model`"),
+        "{error}"
+    );
+    // Names without dots, as latent diffusion's averages have.
+    let dotless = parameters(&entries, |name| name.replace('.', ""));
+    let error = read(&with(vec![("state_dict", network()), ("ema", Dict(dotless))]));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("those of its `ema` and not those of `state_dict`"),
+        "{error}"
+    );
 }
 
 /// Classes of storage with the bytes of an element.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::json;
+use crate::free_name::free_name;
 use crate::quote;
 
 /// Turns what Python prints of a dictionary or a list into JSON. It takes literals alone, and runs nothing.
@@ -47,7 +48,7 @@ impl OtherForm {
             Self::Python => (FROM_PYTHON, ""),
             Self::Yaml => (FROM_YAML, ", in a Python that has PyYAML"),
         };
-        let out = path.with_extension("json");
+        let out = free_name(path.with_extension("json"), path);
         let name = out.display();
         let (script, path, out) = (quote(Path::new(script)), quote(path), quote(&out));
         format!("`python3 -c {script} {path} {out}` writes it as JSON into `{name}`{needs}")
@@ -99,5 +100,20 @@ mod tests {
             let expected = ["python3", "-c", script, "my data/it's.txt", "my data/it's.json"];
             assert_eq!(words, expected);
         }
+    }
+
+    /// A list in Python's form may be in a file that is called JSON.
+    #[test]
+    fn the_command_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let out = |name: &str| {
+            let advice = OtherForm::Python.command(&path(name));
+            shlex::split(advice.split('`').nth(1).unwrap()).unwrap().pop()
+        };
+        let expected = path("names.converted.json").to_str().map(str::to_owned);
+        assert_eq!(out("names.json"), expected);
+        std::fs::write(path("names.json"), "[]").unwrap();
+        assert_eq!(out("names.txt"), expected);
     }
 }

@@ -45,6 +45,31 @@ fn the_name_that_was_meant_is_found() {
     );
 }
 
+/// Names that are prepared once give what a comparison of each pair gives, the first of several that are as close.
+#[test]
+fn prepared_names_are_compared_as_each_pair_is() {
+    let syllables = ["", "ka", "Ka", "mu", "m\u{fc}", "_1", "-2", "tor"];
+    let words: Vec<String> = (0..syllables.len().pow(3))
+        .map(|i| [i / 64, i / 8 % 8, i % 8].map(|i| syllables[i]).concat())
+        .collect();
+    let (known, other): (Vec<_>, Vec<_>) = words.into_iter().enumerate().partition(|(i, _)| i % 3 == 0);
+    let known: Vec<String> = known.into_iter().map(|(_, word)| word).collect();
+    let prepared = KnownNames::new(&known);
+    let mut found = 0;
+    for (_, name) in &other {
+        let close = known
+            .iter()
+            .filter_map(|known| Some((letters_apart(&normal(name), &normal(known))?, known.as_str())));
+        let expected = close
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, known)| known);
+        let expected = expected.filter(|_| !known.contains(name));
+        assert_eq!(prepared.nearest(name), expected, "{name}");
+        found += usize::from(expected.is_some());
+    }
+    assert!(found > 50 && found < other.len(), "{found} of {}", other.len());
+}
+
 #[test]
 fn another_order_is_noticed_whatever_the_spelling() {
     let own = names(&["French_horn", "cassette_player", "church", "tench"]);

@@ -94,7 +94,8 @@ mod tests {
         let ultralytics = Preset::Ultralytics.preprocess().with_size(640);
         assert_eq!(ultralytics.shorter_side(), 640);
         // A byte stays the number that it is.
-        let (scale, offset) = Preset::Bytes.preprocess().affine(0);
-        assert!((255.0 * scale + offset - 255.0).abs() < 1e-4);
+        let bytes = Preset::Bytes.preprocess();
+        assert_eq!(bytes.affine(0), (1.0, 0.0));
+        assert!((0..=255).all(|byte| bytes.input_of(0, byte) == f32::from(byte)));
     }
 }

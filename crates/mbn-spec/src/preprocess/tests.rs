@@ -135,3 +135,57 @@ fn another_size_keeps_the_part_that_is_cropped() {
     // A size from a file may be any; `validate` refuses it.
     assert!(small.with_size(usize::MAX).validate().is_err());
 }
+
+/// A graph that casts its input to whole numbers drops what is behind the point.
+#[test]
+fn channels_of_bytes_are_whole_numbers() {
+    let every_byte = || (0..=255).map(|byte| (byte, f32::from(byte)));
+    // 1/255, and as files write it in decimals.
+    for std in [1.0 / 255.0, 0.003_921_57, 0.003_921_568_6] {
+        let of = |mean: f32| Preprocess {
+            mean: [mean; 3],
+            std: [std; 3],
+            ..Preprocess::default()
+        };
+        for (byte, value) in every_byte() {
+            assert_eq!(of(0.0).input_of(1, byte), value, "{std}");
+        }
+        for (_, mean) in every_byte() {
+            let preprocess = of(mean / 255.0);
+            assert_eq!(preprocess.affine(2), (1.0, -mean), "{std}");
+            assert!(every_byte().all(|(byte, value)| preprocess.input_of(2, byte) == value - mean));
+        }
+    }
+}
+
+#[test]
+fn other_channels_are_rounded_as_pytorch_rounds_them() {
+    let half = Preprocess {
+        mean: [0.5; 3],
+        std: [0.5; 3],
+        ..Preprocess::default()
+    };
+    let divided = Preprocess {
+        mean: [0.0; 3],
+        std: [256.0 / 255.0; 3],
+        ..half
+    };
+    let near = Preprocess {
+        std: [0.0039, 0.003_922, 0.003_921],
+        ..half
+    };
+    for preprocess in [Preprocess::default(), half, divided, near] {
+        for (c, byte) in (0..3).flat_map(|c| (0..=255).map(move |byte| (c, byte))) {
+            let (mean, std) = (preprocess.mean[c], preprocess.std[c]);
+            let expected = (f32::from(byte) / 255.0 - mean) / std;
+            assert_eq!(preprocess.input_of(c, byte).to_bits(), expected.to_bits());
+            assert_eq!(preprocess.affine(c), (1.0 / (255.0 * std), -mean / std));
+        }
+    }
+    // `torchvision.transforms.functional.normalize` of the bytes 1 and 200 of channel 0 in torch 2.15.
+    let usual = Preprocess::default();
+    assert_eq!(
+        [1, 200].map(|byte| usual.input_of(0, byte)),
+        [-2.100_779_3, 1.307_046_8]
+    );
+}

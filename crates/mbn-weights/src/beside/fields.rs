@@ -1,5 +1,7 @@
 //! Fields of a JSON file or of a checkpoint's arguments, with errors that name the place and the field.
 
+mod literals;
+
 use std::path::Path;
 use std::{fmt, io};
 
@@ -8,6 +10,7 @@ use mbn_spec::{Activation, Interpolation};
 use serde_json::{Map, Value};
 
 use crate::shown::{quoted, shortened};
+use literals::without_literals;
 
 /// The largest file that is read: class names of a few thousand classes take far less.
 const MAX_BYTES: u64 = 16 << 20;
@@ -74,7 +77,12 @@ impl Object {
             Err(error) => return Err(BesideError::new(file, format!("cannot be read: {error}"))),
         };
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-        match serde_json::from_slice(bytes) {
+        // Python's `json` writes three literals that no other reader takes. Files without them are not copied.
+        let parsed = serde_json::from_slice(bytes).or_else(|error| match without_literals(bytes) {
+            Some(bytes) => serde_json::from_slice(&bytes),
+            None => Err(error),
+        });
+        match parsed {
             Ok(Value::Object(fields)) => Ok(Some(Self {
                 place: Place::File(file),
                 path: String::new(),
@@ -164,6 +172,20 @@ impl Object {
         self.get(name, "true or false", Value::as_bool)
     }
 
+    /// Whether a processor of transformers takes a step. A field that is null is false there, and only one that is missing is left
+    /// to the type: `None`.
+    pub fn step(&self, name: &str) -> Result<Option<bool>, BesideError> {
+        match self.is_null(name) {
+            true => Ok(Some(false)),
+            false => self.boolean(name),
+        }
+    }
+
+    /// Whether a field is there and null.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(Value::is_null)
+    }
+
     /// A number above 0.
     pub fn positive(&self, name: &str) -> Result<Option<f64>, BesideError> {
         let positive = |value: &Value| value.as_f64().filter(|value| *value > 0.0 && value.is_finite());
@@ -199,11 +221,6 @@ impl Object {
             }
             _ => self.side(name),
         }
-    }
-
-    /// Red, green and blue.
-    pub fn channels(&self, name: &str) -> Result<Option<[f32; 3]>, BesideError> {
-        self.get(name, "three numbers", |value| floats(value)?.try_into().ok())
     }
 
     /// Red, green and blue, or one number for all of them.
@@ -257,8 +274,11 @@ impl Object {
         })
     }
 
-    /// The name of a filter.
+    /// The name of a filter; an empty one says nothing, as timm takes it.
     pub fn interpolation(&self, name: &str) -> Result<Option<Interpolation>, BesideError> {
+        if self.value(name).and_then(Value::as_str) == Some("") {
+            return Ok(None);
+        }
         self.get(name, "the name of one of Pillow's filters", |value| {
             let filter = value.as_str()?.parse().ok();
             filter.filter(|filter| PILLOW.contains(filter))
@@ -295,4 +315,27 @@ fn floats(value: &Value) -> Option<Vec<f32>> {
 fn pixels(value: &Value) -> Option<usize> {
     let side = value.as_u64().filter(|side| (1..=MAX_SIDE).contains(side))?;
     usize::try_from(side).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_filter_is_as_if_it_were_missing() {
+        let found = |value: &str| {
+            let fields = [("interpolation".to_owned(), value.into())].into_iter().collect();
+            let object = Object {
+                place: Place::File("config.json"),
+                path: String::new(),
+                fields,
+            };
+            object
+                .interpolation("interpolation")
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(found(""), Ok(None));
+        assert_eq!(found("lanczos"), Ok(Some(Interpolation::Lanczos)));
+        assert!(found("random").is_err() && found(" ").is_err());
+    }
 }

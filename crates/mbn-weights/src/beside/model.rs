@@ -6,7 +6,7 @@ use mbn_spec::{PartialPreprocess, Preprocess, SMALLEST_OF_ANY};
 
 use super::fields::{BesideError, Object};
 use super::transformers::preprocessor;
-use super::{CONFIG, timm, transformers};
+use super::{CONFIG, Meaning, timm, transformers};
 
 pub use super::transformers::REGRESSION;
 pub use super::transformers::preprocessor::StatedPreprocess;
@@ -20,7 +20,8 @@ pub struct FromFile<T> {
     pub file: &'static str,
 }
 
-/// The preprocessing that the files of `folder` describe. `usual` is taken for what they leave to their library.
+/// The preprocessing that the files of `folder` describe. `usual` is taken for what they leave to their library. It may have no part
+/// but the type of processor, if that is unknown and what stands beside it is too.
 ///
 /// # Errors
 /// [`BesideError`] if one of them cannot be used.
@@ -28,7 +29,7 @@ pub fn model_preprocess(
     folder: &Path,
     usual: Preprocess,
 ) -> Result<Option<FromFile<StatedPreprocess>>, BesideError> {
-    let found = stated(folder, usual)?.filter(|found| !found.value.preprocess.is_empty());
+    let found = stated(folder, usual)?.filter(|found| !found.value.is_empty());
     if let Some(FromFile { value, file }) = &found {
         let valid = value.preprocess.over(usual).validate_from(SMALLEST_OF_ANY);
         valid.map_err(|error| BesideError::new(file, format!("cannot be followed: {error}")))?;
@@ -87,8 +88,7 @@ pub fn model_classes(folder: &Path) -> Result<Option<FromFile<Vec<String>>>, Bes
 /// # Errors
 /// [`BesideError`] if it cannot be used.
 pub fn is_multi_label(folder: &Path) -> Result<bool, BesideError> {
-    let config = Object::read(folder, CONFIG)?;
-    config.map_or(Ok(false), |config| transformers::is_multi_label(&config))
+    Ok(meaning(folder)? == Meaning::MultiLabel)
 }
 
 /// Whether the configuration of `folder` says that the values are measures of something, and no classes'.
@@ -96,6 +96,10 @@ pub fn is_multi_label(folder: &Path) -> Result<bool, BesideError> {
 /// # Errors
 /// [`BesideError`] if it cannot be used.
 pub fn is_regression(folder: &Path) -> Result<bool, BesideError> {
+    Ok(meaning(folder)? == Meaning::Regression)
+}
+
+fn meaning(folder: &Path) -> Result<Meaning, BesideError> {
     let config = Object::read(folder, CONFIG)?;
-    config.map_or(Ok(false), |config| transformers::is_regression(&config))
+    config.map_or(Ok(Meaning::Classes), |config| transformers::meaning(&config))
 }

@@ -35,7 +35,7 @@ fn transformers_files_describe_network_and_preprocessing() {
     assert_eq!(variant.activation, Activation::Relu6);
     assert_eq!(variant.batch_norm_epsilon, 0.002);
     assert_eq!(variant.stride2_padding, Stride2Padding::Symmetric);
-    assert!(described.multi_label);
+    assert_eq!(described.meaning, Meaning::MultiLabel);
     assert_eq!(described.variant_files, [CONFIG]);
     assert_eq!(described.preprocess_files, [PREPROCESSOR]);
     let (field, names) = described.classes.clone().unwrap();
@@ -55,6 +55,52 @@ fn transformers_files_describe_network_and_preprocessing() {
     let error = described.require_alpha(Alpha::One).unwrap_err().to_string();
     assert!(
         error.contains("`config.json`") && error.contains("`depth_multiplier` 0.75"),
+        "{error}"
+    );
+}
+
+/// transformers writes the same field beside its own networks and those that it takes from timm.
+#[test]
+fn what_the_values_mean_is_read_beside_either_library() {
+    for (library, model) in [
+        (transformers::read as Read, r#""model_type": "mobilenet_v1""#),
+        (
+            timm::read,
+            r#""model_type": "timm_wrapper", "architecture": "mobilenetv1_100""#,
+        ),
+        (timm::read, r#""architecture": "mobilenetv1_100""#),
+    ] {
+        for (problem, expected) in [
+            (r#""multi_label_classification""#, Meaning::MultiLabel),
+            (r#""regression""#, Meaning::Regression),
+            (r#""single_label_classification""#, Meaning::Classes),
+            ("null", Meaning::Classes),
+        ] {
+            let config = format!(r#"{{{model}, "problem_type": {problem}}}"#);
+            let described = read(library, &[(CONFIG, &config)]).unwrap();
+            assert_eq!(described.meaning, expected, "{config}");
+            let refused = described.require_classes().map_err(|error| error.to_string());
+            assert_eq!(refused.is_err(), expected == Meaning::Regression, "{config}");
+        }
+        let config = format!(r#"{{{model}, "problem_type": 3}}"#);
+        let error = read(library, &[(CONFIG, &config)]).unwrap_err().to_string();
+        assert!(error.contains("`problem_type` 3"), "{error}");
+    }
+}
+
+/// transformers takes a number of pixels, a pair or an object of them.
+#[test]
+fn the_size_of_images_may_be_a_pair() {
+    let size = |size: &str| {
+        let config = format!(r#"{{"model_type": "mobilenet_v1", "image_size": {size}}}"#);
+        read(transformers::read, &[(CONFIG, &config)])
+    };
+    for form in ["160", "[160, 160]", r#"{"height": 160, "width": 160}"#] {
+        assert_eq!(size(form).unwrap().preprocess.unwrap().size, 160, "{form}");
+    }
+    let error = size("[160, 192]").unwrap_err().to_string();
+    assert!(
+        error.contains("`image_size` [160,192], expected a square"),
         "{error}"
     );
 }

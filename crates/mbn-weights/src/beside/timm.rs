@@ -7,7 +7,7 @@ use std::path::Path;
 use mbn_spec::{Interpolation, PartialPreprocess, Preprocess, Resize, Stride2Padding, shorter_for};
 
 use super::fields::{BesideError, Object};
-use super::{CONFIG, Described, note};
+use super::{CONFIG, Described, note, transformers};
 
 /// What the names of timm's variants of this network begin with.
 const ARCHITECTURE: &str = "mobilenetv1";
@@ -57,6 +57,8 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
         return Ok(described);
     }
     require_average(&config, POOL)?;
+    // transformers writes it around timm's network, in the same file.
+    described.meaning = transformers::meaning(&config)?;
     if let Some(args) = config.object("model_args")? {
         network(&args, &mut described)?;
     }

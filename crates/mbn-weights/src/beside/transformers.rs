@@ -8,7 +8,7 @@ use std::path::Path;
 use mbn_spec::{MULTI_LABEL, PartialPreprocess, Preprocess, Stride2Padding};
 
 use super::fields::{BesideError, Object};
-use super::{CONFIG, Described, PREPROCESSOR, PROCESSOR, note};
+use super::{CONFIG, Described, Meaning, PREPROCESSOR, PROCESSOR, note};
 
 const MODEL_TYPE: &str = "mobilenet_v1";
 /// The field that names the classes.
@@ -31,7 +31,7 @@ pub(crate) fn read(folder: &Path, usual: Preprocess) -> Result<Described, Beside
             return Ok(described);
         }
         network(&config, &mut described)?;
-        if let Some(size) = config.side("image_size")? {
+        if let Some(size) = config.square("image_size")? {
             stated.size = Some(size);
             note(&mut described.preprocess_files, CONFIG);
         }
@@ -83,7 +83,7 @@ fn network(config: &Object, described: &mut Described) -> Result<(), BesideError
     if described.activation.is_some() || described.epsilon.is_some() || described.padding.is_some() {
         note(&mut described.variant_files, CONFIG);
     }
-    described.multi_label = is_multi_label(config)?;
+    described.meaning = meaning(config)?;
     described.alpha = config.positive("depth_multiplier")?;
     if let (Some(depth), Some(alpha)) = (config.positive("min_depth")?, described.alpha)
         && depth > STEM_QUARTER * alpha
@@ -106,14 +106,13 @@ fn network(config: &Object, described: &mut Described) -> Result<(), BesideError
     Ok(())
 }
 
-/// Whether several classes may be right at once, in a configuration of any network.
-pub(super) fn is_multi_label(config: &Object) -> Result<bool, BesideError> {
-    Ok(config.text(PROBLEM)? == Some(MULTI_LABEL))
-}
-
-/// Whether the values are no classes', in a configuration of any network.
-pub(super) fn is_regression(config: &Object) -> Result<bool, BesideError> {
-    Ok(config.text(PROBLEM)? == Some(REGRESSION))
+/// What the values mean, in a configuration of any network.
+pub(super) fn meaning(config: &Object) -> Result<Meaning, BesideError> {
+    Ok(match config.text(PROBLEM)? {
+        Some(MULTI_LABEL) => Meaning::MultiLabel,
+        Some(REGRESSION) => Meaning::Regression,
+        _ => Meaning::Classes,
+    })
 }
 
 /// The class names of a configuration of any network.

@@ -293,6 +293,32 @@ fn what_is_no_weight_is_left_out() {
         left_out.unwrap_or(0)
     };
     assert_eq!(left_out(tensors), 4);
+    // What optimisers keep for each weight: as many values as the weight has.
+    for family in [&slim::FAMILY, &keras::FAMILY] {
+        for (before, slots) in [
+            ("", &["Momentum"][..]),
+            ("", &["Adam", "Adam_1"]),
+            ("", &["Ftrl", "Ftrl_1"]),
+            ("Adam/", &["m", "v"]),
+        ] {
+            let plain = written(family, &sample_of(Alpha::Quarter, 3));
+            let mut tensors = plain.clone();
+            for (name, tensor) in plain.iter().filter(|(name, _)| !name.contains("moving_")) {
+                let slot = |slot: &&str| (format!("{before}{name}/{slot}"), tensor.clone());
+                tensors.extend(slots.iter().map(slot));
+            }
+            let kept = tensors.len() - plain.len();
+            for power in ["beta1_power", "beta2_power"] {
+                tensors.insert(power.to_owned(), (Dtype::F32, vec![], vec![0; 4]));
+            }
+            assert_eq!(left_out(tensors), kept + 2, "{} {slots:?}", family.name);
+        }
+        let mut tensors = written(family, &sample_of(Alpha::Quarter, 3));
+        let (name, tensor) = tensors.first_key_value().unwrap();
+        let (unknown, tensor) = (format!("{}_gate/Momentum", name), tensor.clone());
+        tensors.insert(unknown, tensor);
+        assert!(matches!(read_whole(&tensors), Err(WeightsErrorKind::Mismatch(_))));
+    }
     let mut tensors = written(&timm::FAMILY, &sample_of(Alpha::Quarter, 3));
     for name in ["n_averaged", "total_ops", "blocks.0.0.conv_dw.total_params"] {
         tensors.insert(name.to_owned(), one.clone());
@@ -328,5 +354,35 @@ fn other_class_names_beside_weights_are_named_and_not_used() {
         let file = WeightFile::load(&path).unwrap();
         assert_eq!(file.weights.class_names(), expected);
         assert_eq!(file.adaptations, adaptations);
+    }
+}
+
+/// Values of a regression have no probabilities; its layers serve as a start.
+#[test]
+fn measures_beside_which_regression_stands_are_no_classes() {
+    let weights = sample_of(Alpha::Quarter, 1);
+    for family in [&transformers::FAMILY, &timm::FAMILY] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let tensors = written(family, &weights);
+        let views = tensors.iter().map(|(name, (dtype, shape, bytes))| {
+            (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+        });
+        std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+        let config = folder.path().join("config.json");
+        std::fs::write(&config, r#"{"problem_type": "regression"}"#).unwrap();
+        let error = WeightFile::load(&path).unwrap_err().kind;
+        assert!(matches!(error, WeightsErrorKind::Beside(_)), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("`config.json` beside it has `problem_type` `regression`"),
+            "{text}"
+        );
+        let start = WeightFile::load_with(&path, Head::Optional).unwrap();
+        assert_eq!(start.weights.values("fc.weight"), weights.values("fc.weight"));
+        std::fs::write(&config, r#"{"problem_type": "single_label_classification"}"#).unwrap();
+        assert!(!WeightFile::load(&path).unwrap().weights.metadata().multi_label);
+        std::fs::write(&config, r#"{"problem_type": "multi_label_classification"}"#).unwrap();
+        assert!(WeightFile::load(&path).unwrap().weights.metadata().multi_label);
     }
 }

@@ -3,8 +3,8 @@
 use mbn_spec::{Architecture, Metadata};
 
 use super::{Context, Family};
-use crate::beside::{Described, FromArguments};
-use crate::contents::{Source, Taken};
+use crate::beside::{Described, FromArguments, Meaning};
+use crate::contents::{Head, Source, Taken};
 use crate::{Adaptation, WeightsErrorKind};
 
 impl Family {
@@ -38,9 +38,12 @@ impl Family {
             adaptations.push(Adaptation::UnusedArguments(std::mem::take(&mut said.unused)));
         }
         // Without a classifier there are no classes to speak of.
-        if described.multi_label && classes.is_some() {
+        if described.meaning == Meaning::MultiLabel && classes.is_some() {
             metadata.multi_label = true;
             adaptations.push(Adaptation::MultiLabel);
+        }
+        if context.head == Head::Required {
+            described.require_classes()?;
         }
         described.require_alpha(architecture.alpha)?;
         // A file of this project leaves out what is as usual: nothing is assumed about it.

@@ -64,6 +64,52 @@ fn numbers_of_what_saved_the_file_are_left_out() {
     );
 }
 
+/// A single float may be learned, as the bound of PACT's activations is, without which the network computes something else.
+#[test]
+fn a_single_float_is_no_counter() {
+    let weights = sample(3);
+    let float = (Dtype::F32, vec![], 1f32.to_le_bytes().to_vec());
+    let with = |prefix: &str, name: &str, value: &(Dtype, Vec<usize>, Vec<u8>)| {
+        let mut tensors = renamed(&weights, |name| format!("{prefix}{name}"));
+        tensors.insert(name.to_owned(), value.clone());
+        tensors
+    };
+    let half = (Dtype::BF16, vec![], vec![0, 0]);
+    for (prefix, name, value) in [
+        ("", "model.0.2.alpha", &float),
+        ("", "fc.scale", &float),
+        ("", "model.5.2.alpha", &half),
+        ("module.", "module.model.13.5.alpha", &float),
+        ("net.", "net.model.0.2.alpha", &float),
+    ] {
+        let expected = format!("`{name}` is not part of the network");
+        let found = message(&with(prefix, name, value));
+        assert!(found.ends_with(&expected), "{found}");
+    }
+    // Beside the network's modules, and beside the network.
+    for (prefix, name) in [
+        ("", "temperature"),
+        ("", "loss.scale"),
+        ("net.", "net.temperature"),
+        ("net.", "loss.scale"),
+    ] {
+        let file = read(&with(prefix, name, &float)).unwrap();
+        let outside = Adaptation::Outside(vec![name.to_owned()]);
+        assert!(file.adaptations.contains(&outside), "{:?}", file.adaptations);
+    }
+    // Whole numbers and known counters, wherever they are.
+    let whole = (Dtype::I64, vec![], vec![0; 8]);
+    let flag = (Dtype::BOOL, vec![], vec![1]);
+    for (name, value) in [
+        ("model.0.2.num_batches_tracked", &whole),
+        ("model.0.2.enabled", &flag),
+        ("model.0.0.total_ops", &float),
+    ] {
+        let file = read(&with("", name, value)).unwrap();
+        assert_eq!(file.adaptations, [Adaptation::LeftOut(vec![name.to_owned()])]);
+    }
+}
+
 /// A loss's weights of classes and a metric's counts, as Lightning keeps them in a checkpoint.
 #[test]
 fn what_stands_beside_a_prefixed_network_is_left_out() {
@@ -192,7 +238,7 @@ fn every_float_type_is_converted_and_named() {
 fn names_do_not_forge_lines_of_messages() {
     const FORGED: &str = "x\u{1b}[31m\nerror: forged";
     let weights = sample(3);
-    let scalar = (Dtype::F32, vec![], vec![0; 4]);
+    let counter = (Dtype::I64, vec![], vec![0; 8]);
     let row = (Dtype::F32, vec![3], vec![0; 12]);
     let other: Tensors = [(FORGED.to_owned(), row.clone())].into();
     let mut unexpected = renamed(&weights, str::to_owned);
@@ -200,7 +246,7 @@ fn names_do_not_forge_lines_of_messages() {
     let mut two = renamed(&weights, |name| format!("{FORGED}{name}"));
     two.extend(renamed(&weights, str::to_owned));
     let mut kept = renamed(&weights, |name| format!("{FORGED}.{name}"));
-    kept.insert(format!("{FORGED}.n"), scalar);
+    kept.insert(format!("{FORGED}.n"), counter);
     kept.insert(FORGED.replace('x', "y"), row);
     let adaptations = read(&kept).unwrap().adaptations;
     assert_eq!(adaptations.len(), 3, "{adaptations:?}");

@@ -32,12 +32,15 @@ pub(super) struct Choice<'a> {
     pub entries: BTreeMap<&'a str, Id>,
 }
 
-/// Finds the state dict.
-pub(super) fn choose<'a>(values: &Values<'a>, root: Id) -> Result<Choice<'a>, PickleError> {
+/// Finds the state dict, which is under none of the keys `passed`.
+pub(super) fn choose<'a>(values: &Values<'a>, root: Id, passed: &[&str]) -> Result<Choice<'a>, PickleError> {
     let Value::Dict(entries) = values.get(root) else {
         return Err(PickleError::NotDictionary(values.describe(root)));
     };
     let mut candidates = candidates(values, entries);
+    let all = candidates.len();
+    let passed = passed.iter().filter_map(|key| candidates.remove_entry(*key));
+    let passed: Vec<_> = passed.map(|(key, _)| key).collect();
     let most = candidates
         .values()
         .map(|(_, tensors)| *tensors)
@@ -52,7 +55,7 @@ pub(super) fn choose<'a>(values: &Values<'a>, root: Id) -> Result<Choice<'a>, Pi
     let known = KEYS.into_iter().find(is_network);
     let taken = match known.and_then(|key| candidates.remove_entry(key)) {
         Some(known) => Some(known),
-        None if count_tensors(values, entries) > candidates.len() => None,
+        None if count_tensors(values, entries) > all => None,
         None if candidates.len() > 1 => {
             let keys = candidates.keys().take(NAMED).map(|key| quoted(key));
             return Err(PickleError::SeveralStateDicts(keys.collect()));
@@ -66,7 +69,7 @@ pub(super) fn choose<'a>(values: &Values<'a>, root: Id) -> Result<Choice<'a>, Pi
     };
     Ok(Choice {
         key,
-        others: candidates.into_keys().collect(),
+        others: passed.into_iter().chain(candidates.into_keys()).collect(),
         entries: named_entries(values, id)?,
     })
 }

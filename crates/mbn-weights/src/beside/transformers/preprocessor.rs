@@ -1,14 +1,14 @@
 //! `preprocessor_config.json` of any network. How its fields are meant depends on the type of processor.
 
+mod normalising;
+
 use mbn_spec::{Centre, PartialPreprocess, Preprocess, Resize};
+
+use normalising::normalising;
 
 use super::processor::{self, Found, Number, Processor, Sides, Steps};
 use crate::beside::fields::{BesideError, Object};
 
-/// The factor that scales bytes to `[0, 1]`.
-const TO_ONE: f64 = 1.0 / 255.0;
-/// Relative rounding of a factor that is written in decimals.
-const ROUNDING: f64 = 1e-6;
 /// Steps that change the picture in a way that there is no option for.
 const NO_STEPS: [&str; 8] = [
     // A value range that depends on another step.
@@ -22,6 +22,8 @@ const NO_STEPS: [&str; 8] = [
     "use_square_size",
 ];
 
+/// The step without which pictures have any size.
+const RESIZES: &str = "do_resize";
 /// The step that puts blue before red.
 const FLIP: &str = "do_flip_channel_order";
 
@@ -37,6 +39,13 @@ pub struct StatedPreprocess {
     pub blue_first: bool,
     /// The type of processor that it names, if that is unknown and read as most types are.
     pub unknown_type: Option<String>,
+}
+
+impl StatedPreprocess {
+    /// Whether there is nothing to follow and nothing to tell.
+    pub(in crate::beside) fn is_empty(&self) -> bool {
+        self.preprocess.is_empty() && self.unknown_type.is_none()
+    }
 }
 
 impl From<PartialPreprocess> for StatedPreprocess {
@@ -83,13 +92,11 @@ pub(in crate::beside) fn read(
 
 /// Refuses what a processor leaves out or does besides.
 fn require_steps(config: &Object) -> Result<(), BesideError> {
-    for step in ["do_resize", "do_rescale"] {
-        if config.boolean(step)? == Some(false) {
-            return Err(config.wrong(step, "true"));
-        }
+    if config.step(RESIZES)? == Some(false) {
+        return Err(config.wrong(RESIZES, "true"));
     }
     for step in NO_STEPS {
-        if config.boolean(step)? == Some(true) {
+        if config.step(step)? == Some(true) {
             return Err(config.wrong(step, "false"));
         }
     }
@@ -98,7 +105,7 @@ fn require_steps(config: &Object) -> Result<(), BesideError> {
 
 /// Whether a processor puts blue before red, as its last step.
 fn flips(config: &Object, known: Option<&Processor>) -> Result<bool, BesideError> {
-    let is_asked = config.boolean(FLIP)?;
+    let is_asked = config.step(FLIP)?;
     match known.map(|known| known.steps) {
         Some(Steps::MobileVit) => Ok(is_asked.unwrap_or(true)),
         // No other type is known to have the step, nor where it would stand among the others.
@@ -107,54 +114,9 @@ fn flips(config: &Object, known: Option<&Processor>) -> Result<bool, BesideError
     }
 }
 
-/// A value for each of red, green and blue.
-type Channels = [f32; 3];
-
-/// Mean and standard deviation of channels scaled to `[0, 1]`; the file has those of channels scaled by its factor.
-fn normalising(
-    config: &Object,
-    known: Option<&Processor>,
-    usual: Preprocess,
-) -> Result<(Option<Channels>, Option<Channels>), BesideError> {
-    let (mean, std) = (config.channels("image_mean")?, config.channels("image_std")?);
-    let (mean, std) = match known {
-        Some(known) => {
-            let range = known.range.preprocess();
-            (mean.or(Some(range.mean)), std.or(Some(range.std)))
-        }
-        None => (mean, std),
-    };
-    let normalises = config.boolean("do_normalize")?.unwrap_or(true);
-    let steps = known.map(|known| known.steps);
-    let include_top = config.boolean("include_top")?;
-    let divides_again = match steps {
-        Some(Steps::EfficientNet) => include_top.unwrap_or(true),
-        _ if include_top == Some(true) => return Err(config.wrong("include_top", "false")),
-        _ => false,
-    };
-    let none = (Some([0.0; 3]), Some([1.0; 3]));
-    let (mean, std) = match (normalises && steps != Some(Steps::MobileVit), divides_again) {
-        (false, false) => none,
-        (false, true) => (none.0, std),
-        (true, false) => (mean, std),
-        // Divided by the standard deviation twice.
-        (true, true) => (
-            mean,
-            std.map(|std| std.map(|value| (f64::from(value) * f64::from(value)) as f32)),
-        ),
-    };
-    let factor = config.positive("rescale_factor")?.unwrap_or(TO_ONE) / TO_ONE;
-    if (factor - 1.0).abs() < ROUNDING {
-        return Ok((mean, std));
-    }
-    let rescaled = |values: Channels| values.map(|value| (f64::from(value) / factor) as f32);
-    let (mean, std) = (mean.unwrap_or(usual.mean), std.unwrap_or(usual.std));
-    Ok((Some(rescaled(mean)), Some(rescaled(std))))
-}
-
 /// Size and crop as a known processor takes them.
 fn resizing(config: &Object, known: &Processor) -> Result<PartialPreprocess, BesideError> {
-    let crops = config.boolean("do_center_crop")?.unwrap_or(known.crops);
+    let crops = config.step("do_center_crop")?.unwrap_or(known.crops);
     let cropped = match crops {
         true => config.square("crop_size")?.or(known.crop_size),
         false => None,
@@ -179,7 +141,8 @@ fn resizing(config: &Object, known: &Processor) -> Result<PartialPreprocess, Bes
             return proportional(config, side, part.unwrap_or(224.0 / 256.0));
         }
         (Steps::ConvNext, Sides::Square(_)) => return Err(config.wrong("size", "a `shortest_edge`")),
-        (Steps::PoolFormer, Sides::Square(side) | Sides::Shorter(side)) => {
+        // Without a part, it resizes as others do.
+        (Steps::PoolFormer, Sides::Square(side) | Sides::Shorter(side)) if !config.is_null("crop_pct") => {
             let shorter = scaled(config, side, part.unwrap_or(0.9))?;
             return resized(config, Sides::Shorter(shorter), cropped);
         }
@@ -197,12 +160,18 @@ fn sides(config: &Object, known: &Processor) -> Result<Sides, BesideError> {
     if let Some(shorter) = shortest(config)? {
         return Ok(Sides::Shorter(shorter));
     }
-    let means_shorter = known.number == Number::Shorter && config.is_number("size");
+    let usual = known.number == Number::Shorter;
+    let means_shorter = config.is_number("size") && number_is_shorter(config)?.unwrap_or(usual);
     Ok(match config.square("size")? {
         Some(side) if means_shorter => Sides::Shorter(side),
         Some(side) => Sides::Square(side),
         None => known.size,
     })
+}
+
+/// Whether the file says that a number alone means the shorter side.
+fn number_is_shorter(config: &Object) -> Result<Option<bool>, BesideError> {
+    Ok(config.step("default_to_square")?.map(|is_square| !is_square))
 }
 
 /// The shorter side, if the file has an object that says it.
@@ -244,7 +213,7 @@ fn resized(config: &Object, sides: Sides, cropped: Option<usize>) -> Result<Part
 
 /// Size and crop where the type is not known. `size` is a shorter side or a square, `crop_size` what is cut out.
 fn unnamed_resizing(config: &Object) -> Result<PartialPreprocess, BesideError> {
-    let crop = config.boolean("do_center_crop")?;
+    let crop = config.step("do_center_crop")?;
     let cropped = match crop.unwrap_or(true) {
         true => config.square("crop_size")?,
         false => None,
@@ -257,7 +226,8 @@ fn unnamed_resizing(config: &Object) -> Result<PartialPreprocess, BesideError> {
     };
     // Older files have a number alone. Without a crop, the picture is squeezed to it.
     let squeezes = part.is_none() && cropped.is_none() && crop != Some(true);
-    let is_shorter = !squeezes && config.as_object("size").is_none();
+    let said = number_is_shorter(config)?.filter(|_| config.is_number("size"));
+    let is_shorter = said.unwrap_or(!squeezes && config.as_object("size").is_none());
     let shorter = shortest.or(square.filter(|_| is_shorter));
     match (shorter, part) {
         (Some(side), Some(part)) => return proportional(config, side, part),

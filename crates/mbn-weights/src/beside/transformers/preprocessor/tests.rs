@@ -293,3 +293,189 @@ fn unknown_types_are_read_as_most_are() {
     let squeezed = r#"{"size": 160, "crop_size": 128, "do_center_crop": false}"#;
     assert_eq!(sides(squeezed), (160, None));
 }
+
+/// As in transformers 5.24, where a null takes the place of the type's own value, and no step is taken that is null.
+#[test]
+fn null_is_false_and_only_what_is_missing_is_the_types() {
+    let half = (Some([0.5; 3]), Some([0.5; 3]));
+    let none = (Some([0.0; 3]), Some([1.0; 3]));
+    let range = |processor: &str, fields: &str| {
+        let found = read(&of(processor, fields), None).unwrap().preprocess;
+        (found.mean, found.std)
+    };
+    assert_eq!(range("ViTImageProcessorFast", r#""do_normalize": null"#), none);
+    assert_eq!(range("ViTImageProcessorFast", r#""do_normalize": true"#), half);
+    assert_eq!(range("ViTImageProcessorFast", ""), half);
+    // The second division is a step of its own.
+    let efficient = |fields: &str| range("EfficientNetImageProcessor", fields);
+    assert_eq!(efficient(r#""do_normalize": null"#), (none.0, half.1));
+    assert_eq!(efficient(r#""include_top": null"#), half);
+    assert_eq!(efficient(r#""do_normalize": null, "include_top": null"#), none);
+    let bytes = (Some([0.0; 3]), Some([1.0 / 255.0; 3]));
+    let pvt = |fields: &str| range("PvtImageProcessor", fields);
+    assert_eq!(pvt(r#""do_rescale": null, "do_normalize": false"#), bytes);
+
+    // CLIP cuts the centre out, unless the file says that it does not.
+    let size = r#""size": {"height": 96, "width": 96}, "crop_size": 56"#;
+    let clip = |crop: &str| read(&of("CLIPImageProcessor", &format!("{size}{crop}")), None);
+    assert!(clip("").is_err());
+    let squeezed = clip(r#", "do_center_crop": null"#).unwrap().preprocess;
+    assert_eq!((squeezed.size, squeezed.resize), (Some(96), Some(Resize::Square)));
+    let unnamed = r#"{"size": {"height": 96, "width": 96}, "crop_size": 56, "do_center_crop": null}"#;
+    assert_eq!(sides(unnamed), (96, None));
+    let unnamed = read(r#"{"size": 96, "do_normalize": null}"#, None)
+        .unwrap()
+        .preprocess;
+    assert_eq!((unnamed.mean, unnamed.std), none);
+
+    for (field, named) in [
+        (r#""do_resize": null"#, "`do_resize` null, expected true"),
+        (
+            r#""size": {"shortest_edge": 96}, "do_center_crop": null"#,
+            "`do_center_crop` null",
+        ),
+    ] {
+        let error = read(&of("BitImageProcessor", field), None)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(named), "{error}");
+    }
+    assert!(
+        !read(
+            &of("MobileViTImageProcessor", r#""do_flip_channel_order": null"#),
+            None
+        )
+        .unwrap()
+        .blue_first
+    );
+    // Without a part, PoolFormer's size is what it resizes to.
+    let pool = |fields: &str| {
+        sides(&of(
+            "PoolFormerImageProcessor",
+            &format!(r#""size": 256, {fields}"#),
+        ))
+    };
+    assert_eq!(pool(r#""crop_pct": null"#), (224, Some(256)));
+    assert_eq!(pool(r#""crop_pct": 1.0"#), (224, Some(256)));
+    assert_eq!(pool(r#""do_resize": true"#), (224, Some(284)));
+}
+
+#[test]
+fn bytes_may_stay_unscaled() {
+    let range = |fields: &str| {
+        let found = read(&of("ViTImageProcessor", fields), None).unwrap().preprocess;
+        (found.mean.unwrap(), found.std.unwrap())
+    };
+    // (byte - 127.5) / 127.5, with a factor that nothing is multiplied by.
+    let of_bytes = r#""image_mean": [127.5, 127.5, 127.5], "image_std": [127.5, 127.5, 127.5]"#;
+    for factor in [
+        r#""do_rescale": false"#,
+        r#""rescale_factor": 1"#,
+        r#""do_rescale": false, "rescale_factor": 0.5"#,
+    ] {
+        assert_eq!(range(&format!("{of_bytes}, {factor}")), HALF, "{factor}");
+    }
+    let plain = range(r#""do_rescale": false, "do_normalize": false"#);
+    assert_eq!(plain, ([0.0; 3], [1.0 / 255.0; 3]));
+    // (byte - 0.5) / 0.5
+    let odd = range(r#""do_rescale": false"#);
+    assert_eq!(odd, ([0.5 / 255.0; 3], [0.5 / 255.0; 3]));
+}
+
+#[test]
+fn one_number_is_for_all_channels() {
+    let found = read(
+        &of("ViTImageProcessor", r#""image_mean": 0.25, "image_std": 0.125"#),
+        None,
+    );
+    let found = found.unwrap().preprocess;
+    assert_eq!((found.mean, found.std), (Some([0.25; 3]), Some([0.125; 3])));
+    let error = read(r#"{"image_mean": [0.25, 0.25]}"#, None)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`image_mean` [0.25,0.25], expected one number or three"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_number_for_the_size_is_what_the_file_says() {
+    let mobilenet = |fields: &str| {
+        of(
+            "MobileNetV2ImageProcessor",
+            &format!(r#""crop_size": 64, {fields}"#),
+        )
+    };
+    for (content, expected) in [
+        (mobilenet(r#""size": 64, "default_to_square": true"#), (64, None)),
+        (
+            mobilenet(r#""size": 96, "default_to_square": false"#),
+            (64, Some(96)),
+        ),
+        (
+            mobilenet(r#""size": 96, "default_to_square": null"#),
+            (64, Some(96)),
+        ),
+        (mobilenet(r#""size": 96"#), (64, Some(96))),
+        // It is of numbers alone.
+        (
+            mobilenet(r#""size": {"shortest_edge": 96}, "default_to_square": true"#),
+            (64, Some(96)),
+        ),
+        (
+            mobilenet(r#""size": [64, 64], "default_to_square": false"#),
+            (64, None),
+        ),
+        (
+            of("DeiTImageProcessor", r#""size": 256, "default_to_square": false"#),
+            (224, Some(256)),
+        ),
+        (
+            r#"{"size": 64, "crop_size": 64, "default_to_square": true}"#.to_owned(),
+            (64, None),
+        ),
+        (
+            r#"{"size": 96, "crop_size": 64, "default_to_square": false}"#.to_owned(),
+            (64, Some(96)),
+        ),
+    ] {
+        assert_eq!(sides(&content), expected, "{content}");
+    }
+}
+
+#[test]
+fn what_python_writes_for_no_number_is_null() {
+    let found = read(
+        r#"{"image_processor_type": "ViTImageProcessor", "size": 96, "loss": NaN, "limits": [-Infinity, Infinity]}"#,
+        None,
+    );
+    assert_eq!(found.unwrap().preprocess.size, Some(96));
+    let error = read(r#"{"loss": NaN, "size": }"#, None).unwrap_err().to_string();
+    assert!(error.contains("is not JSON"), "{error}");
+}
+
+/// Whoever asks can tell that there is one.
+#[test]
+fn an_unknown_type_is_told_without_any_field_that_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = of(
+        "TimmWrapperImageProcessor",
+        r#""pretrained_cfg": {"crop_pct": 0.9}"#,
+    );
+    std::fs::write(folder.path().join("preprocessor_config.json"), content).unwrap();
+    let usual = Preset::Imagenet.preprocess();
+    let found = crate::beside::model::model_preprocess(folder.path(), usual)
+        .unwrap()
+        .unwrap();
+    assert!(found.value.preprocess.is_empty());
+    assert_eq!(
+        found.value.unknown_type.as_deref(),
+        Some("TimmWrapperImageProcessor")
+    );
+    std::fs::write(folder.path().join("preprocessor_config.json"), "{}").unwrap();
+    assert_eq!(
+        crate::beside::model::model_preprocess(folder.path(), usual),
+        Ok(None)
+    );
+}
