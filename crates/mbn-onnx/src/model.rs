@@ -19,10 +19,18 @@ pub(crate) const QUANTIZATION: &str = "quantization";
 /// Key of the metadata that says, with the value `true`, that the graph itself resizes pictures of any size.
 pub const RESIZE_INSIDE: &str = "resize_inside";
 
-/// An ONNX model in memory.
-#[derive(Clone, Debug, PartialEq)]
+/// An ONNX model in memory. Two are equal if their messages are, wherever they were read from.
+#[derive(Clone, Debug)]
 pub struct Model {
     proto: ModelProto,
+    /// The file from which it was read, beside which constants may have their data.
+    file: Option<PathBuf>,
+}
+
+impl PartialEq for Model {
+    fn eq(&self, other: &Self) -> bool {
+        self.proto == other.proto
+    }
 }
 
 /// A model file that cannot be read.
@@ -72,10 +80,12 @@ impl Model {
     /// [`ModelError`] if the file cannot be read as a model.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
         let read = || Self::from_bytes(&whole_file::read(path, MAX_BYTES, ModelErrorKind::TooLarge)?);
-        read().map_err(|kind| ModelError {
+        let mut model = read().map_err(|kind| ModelError {
             path: path.to_owned(),
             kind,
-        })
+        })?;
+        model.file = Some(path.to_owned());
+        Ok(model)
     }
 
     /// Reads a model file's content.
@@ -90,7 +100,7 @@ impl Model {
         let error = match ModelProto::decode(bytes) {
             Ok(proto) if proto.graph.is_some() => {
                 calls::check(&proto)?;
-                return Ok(Self { proto });
+                return Ok(proto.into());
             }
             Ok(_) => ModelErrorKind::NoGraph,
             Err(error) => error.into(),
@@ -175,6 +185,11 @@ impl Model {
         &self.proto
     }
 
+    /// The file from which it was read.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     pub(crate) fn graph(&self) -> Option<&GraphProto> {
         self.proto.graph.as_ref()
     }
@@ -182,7 +197,7 @@ impl Model {
 
 impl From<ModelProto> for Model {
     fn from(proto: ModelProto) -> Self {
-        Self { proto }
+        Self { proto, file: None }
     }
 }
 

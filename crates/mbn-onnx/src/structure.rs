@@ -74,6 +74,11 @@ pub fn structure(model: &Model, file: Option<&Path>) -> Result<Structure, CheckE
     Ok(structure)
 }
 
+/// Whether the data of a constant in another file is where that of the model `file` may be, and as long as the constant.
+pub(crate) fn is_beside(tensor: &TensorProto, file: &Path) -> bool {
+    matches!(constant::check(tensor, Some(&ModelFile::new(file))), Ok(Some(_)))
+}
+
 /// The last version of the format in which constants are among their graph's inputs. A file without a version says nothing.
 const LISTED_CONSTANTS: i64 = 3;
 

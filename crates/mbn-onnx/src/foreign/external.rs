@@ -5,9 +5,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use mbn_files::folder_of;
+
 use super::functions::Functions;
 use crate::Model;
 use crate::proto::{DataLocation, GraphProto, NodeProto, TensorProto};
+use crate::structure::is_beside;
 
 /// Constants in other files that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +66,22 @@ fn read_inside(tensor: &mut TensorProto, folder: &Path, left: &mut u64, limit: u
     if !tensor.is_external() {
         return Ok(());
     }
+    // One more byte shows that there are too many.
+    let bytes = match read(tensor, folder, *left + 1) {
+        (_, Ok(bytes)) => bytes,
+        (path, Err(error)) => return Err(DataError::Read { path, error }),
+    };
+    *left = left
+        .checked_sub(bytes.len() as u64)
+        .ok_or(DataError::TooLarge { limit })?;
+    tensor.raw_data = Some(bytes);
+    tensor.external_data.clear();
+    tensor.data_location = Some(DataLocation::Default as i32);
+    Ok(())
+}
+
+/// The file with a constant's data, and the data, of which at most `most` bytes are read.
+fn read(tensor: &TensorProto, folder: &Path, most: u64) -> (PathBuf, io::Result<Vec<u8>>) {
     let value = |key: &str| {
         let entry = tensor.external_data.iter().find(|entry| entry.key() == key);
         entry.map(|entry| entry.value())
@@ -74,22 +93,23 @@ fn read_inside(tensor: &mut TensorProto, folder: &Path, left: &mut u64, limit: u
         let mut file = File::open(&path)?;
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
-        // One more byte shows that there are too many.
-        file.take(length.unwrap_or(u64::MAX).min(*left + 1))
+        file.take(length.unwrap_or(u64::MAX).min(most))
             .read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = match read() {
-        Ok(bytes) => bytes,
-        Err(error) => return Err(DataError::Read { path, error }),
-    };
-    *left = left
-        .checked_sub(bytes.len() as u64)
-        .ok_or(DataError::TooLarge { limit })?;
-    tensor.raw_data = Some(bytes);
-    tensor.external_data.clear();
-    tensor.data_location = Some(DataLocation::Default as i32);
-    Ok(())
+    let bytes = read();
+    (path, bytes)
+}
+
+/// The data of a constant that lies beside the model `file`; `None` if it is not where it may be, not as long as the constant, or
+/// cannot be read.
+pub(super) fn bytes_beside(tensor: &TensorProto, file: &Path) -> Option<Vec<u8>> {
+    if !is_beside(tensor, file) {
+        return None;
+    }
+    // It is as long as the constant.
+    let (_, bytes) = read(tensor, folder_of(file), u64::MAX);
+    bytes.ok()
 }
 
 /// Where constants of the model have their data, as the model says it: paths relative to its folder, which nothing has checked.

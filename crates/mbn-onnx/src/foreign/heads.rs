@@ -1,8 +1,10 @@
 //! What makes a classifier's outputs, followed back from each through the nodes that change no value.
 
 mod ancestry;
+mod bounds;
 mod operators;
 mod order;
+mod per_cent;
 mod pooled;
 mod scope;
 
@@ -41,6 +43,8 @@ struct Head {
     reordered: Option<Reordered>,
     /// What pools its values, if no product follows.
     pooled: Option<Pooled>,
+    /// What makes the probabilities whose hundredfold its values are.
+    per_cent: Option<Ending>,
     /// The other outputs that it is computed from by a product.
     from: BTreeSet<String>,
 }
@@ -62,7 +66,7 @@ impl Heads {
                 .map(|(name, function)| (name, Scope::of_function(function)))
                 .collect(),
         );
-        let scope = Scope::of(&graph.node);
+        let scope = Scope::of(&graph.node, &graph.initializer, model.file());
         let heads = graph.output.iter().take(MAX_OUTPUTS).map(|output| {
             let (mut values, mut steps) = (BTreeSet::new(), MAX_STEPS);
             let found = scope.follow(&functions, output.name(), &mut steps, &mut |value| {
@@ -70,13 +74,14 @@ impl Heads {
             });
             let ending = match found {
                 Found::Ending(ending) => ending,
-                Found::Input(_) => Ending::Other,
+                Found::Input { .. } => Ending::Other,
             };
             let head = Head {
                 ending,
                 values,
                 reordered: order::reordered(&scope, &functions, output.name()),
                 pooled: pooled::pooled(&scope, output.name()),
+                per_cent: per_cent::per_cent(&scope, &functions, output.name()),
                 from: BTreeSet::new(),
             };
             (output.name().to_owned(), head)
@@ -89,6 +94,12 @@ impl Heads {
     /// What makes the values of an output.
     pub fn ending(&self, output: &str) -> Ending {
         self.0.get(output).map_or(Ending::Other, |head| head.ending)
+    }
+
+    /// What makes the probabilities of which the values of an output are the hundredfold, softmax or sigmoid; `None` if the graph does
+    /// not show that they are per cent. Their [ending](Self::ending) is [`Ending::Other`] then.
+    pub fn per_cent(&self, output: &str) -> Option<Ending> {
+        self.0.get(output)?.per_cent
     }
 
     /// Whether two outputs are made of the same values: logits and their probabilities.

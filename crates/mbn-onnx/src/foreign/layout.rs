@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::inlined::Inlined;
 use crate::Model;
 use crate::proto::NodeProto;
 
@@ -21,10 +22,11 @@ impl Layout {
     /// The layout that the first nodes after a model's first input take. `None` if they show none.
     pub fn of_model(model: &Model) -> Option<Self> {
         let graph = model.graph()?;
-        Self::of_input(&graph.node, graph.given_inputs().next()?.name())
+        let input = graph.given_inputs().next()?.name();
+        Self::of_input(Inlined::of(model).nodes(), input)
     }
 
-    fn of_input(nodes: &[NodeProto], input: &str) -> Option<Self> {
+    fn of_input<'n>(nodes: impl IntoIterator<Item = &'n NodeProto>, input: &'n str) -> Option<Self> {
         let mut consumers: HashMap<&str, Vec<&NodeProto>> = HashMap::new();
         for node in nodes {
             for input in &node.input {
@@ -70,10 +72,21 @@ fn is_elementwise(node: &NodeProto) -> bool {
         "Sub",
         "Mul",
         "Div",
+        "Sum",
+        "Max",
+        "Min",
+        "Neg",
+        "Pow",
+        "Round",
+        "Floor",
+        "CastLike",
+        "Dropout",
         "Clip",
         "Pad",
         "QuantizeLinear",
         "DequantizeLinear",
+        "QLinearAdd",
+        "QLinearMul",
     ]
     .contains(&node.op_type())
 }

@@ -1,7 +1,6 @@
 //! The normalisation that a model does itself, as its first nodes show it: which channels it wants to be given.
 
 mod channels;
-mod constants;
 mod steps;
 mod walk;
 
@@ -9,6 +8,8 @@ use channels::{Channels, Done};
 use steps::Layers;
 use walk::Walk;
 
+use super::constants::Constants;
+use super::inlined::Inlined;
 use super::{Layout, PictureInput};
 use crate::proto::ValueInfoProto;
 use crate::{Dim, Model, TensorType};
@@ -40,17 +41,52 @@ pub struct Normalisation {
     pub is_blue_first: bool,
 }
 
+/// An operator that computes with a picture's channels in a way that is not followed, so that nobody knows which the model takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The operator, such as `Pow`.
+    pub operator: String,
+    /// The value that it makes.
+    pub output: String,
+}
+
 impl Normalisation {
     /// What the first nodes after a model's only input normalise. `None` if they normalise nothing, or in no way that is known.
+    /// Constants of a model that was [loaded](Model::load) may lie in files beside it.
     pub fn of_model(model: &Model) -> Option<Self> {
+        // What looks like a layer of the network counts if it is surely none; else the nodes before it do.
+        let layers = [Layers::Followed, Layers::Left];
+        Self::walked(model, &layers, Self::shown_by)
+    }
+
+    /// The first operator of a model that computes with each value of its only input and constants alone, so that it is no layer of
+    /// the network, and that is not followed. It matters where [`of_model`](Self::of_model) finds nothing.
+    pub fn unread(model: &Model) -> Option<Unread> {
+        Self::walked(model, &[Layers::Left], |walk, _| {
+            walk.unread.map(|node| Unread {
+                operator: node.op_type().to_owned(),
+                output: node.output.first().cloned().unwrap_or_default(),
+            })
+        })
+    }
+
+    /// The first thing that is found by following the first nodes; whether the input is grey is said to what finds it.
+    fn walked<T>(
+        model: &Model,
+        layers: &[Layers],
+        found: impl Fn(&Walk<'_>, bool) -> Option<T>,
+    ) -> Option<T> {
         let graph = model.graph()?;
         let input = graph.given_inputs().next()?;
         let is_grey = PictureInput::of_model(model).is_some_and(|input| input.is_grey);
         let count = if is_grey { 1 } else { 3 };
         let start = Channels::of_input(count, axis(input, count, Layout::of_model(model)));
-        let after = |layers| Self::shown_by(&Walk::new(graph, input.name(), start.clone(), layers), is_grey);
-        // What looks like a layer of the network counts if it is surely none; else the nodes before it do.
-        after(Layers::Followed).or_else(|| after(Layers::Left))
+        let nodes = Inlined::of(model);
+        let constants = Constants::of(nodes.nodes(), &graph.initializer, model.file());
+        layers.iter().find_map(|layers| {
+            let start = (input.name(), start.clone());
+            found(&Walk::new(graph, &nodes, &constants, start, *layers), is_grey)
+        })
     }
 
     fn shown_by(walk: &Walk<'_>, is_grey: bool) -> Option<Self> {

@@ -76,6 +76,11 @@ pub(super) fn keeps_order(op: &str) -> bool {
         || activation(op).is_some()
 }
 
+/// What takes some of the values of its first input.
+pub(super) fn selects(op: &str) -> bool {
+    ["Slice", "Split", "Gather"].contains(&op)
+}
+
 /// What gives values in an order of its own, or places of values, instead of a value for each class.
 pub(super) fn reorders(op: &str) -> bool {
     ["TopK", "ArgMax", "ArgMin", "Unique", "NonMaxSuppression"].contains(&op)

@@ -1,11 +1,13 @@
 //! Values followed back through the nodes of a graph, and into the functions that they call.
 
 use std::collections::HashMap;
+use std::path::Path;
 
+use super::super::constants::Constants;
 use super::super::functions::{FunctionProto, Key, key_of_call};
 use super::Ending;
-use super::operators::{activation, is_product, keeps_values, reorders};
-use crate::proto::NodeProto;
+use super::operators::{activation, is_product, keeps_values, reorders, selects};
+use crate::proto::{NodeProto, TensorProto};
 
 /// Nodes that are followed from an output. Real heads have a few.
 pub(super) const MAX_STEPS: usize = 256;
@@ -14,7 +16,11 @@ pub(super) const MAX_STEPS: usize = 256;
 pub(super) enum Found {
     Ending(Ending),
     /// The input of this index of the function.
-    Input(usize),
+    Input {
+        index: usize,
+        /// What the function does to it shows nothing unless it is probabilities.
+        needs_probabilities: bool,
+    },
 }
 
 /// The functions of a model, by what they are known by.
@@ -27,10 +33,36 @@ pub(super) struct Scope<'a> {
     pub(super) outputs: &'a [String],
     /// Inputs of the function.
     pub(super) inputs: &'a [String],
+    pub(super) constants: Constants<'a>,
+}
+
+/// What was passed on the way back from an output.
+#[derive(Clone, Copy, Default)]
+struct Passed {
+    /// Softmax or sigmoid, the last one.
+    activation: Option<Ending>,
+    /// Bounds of probabilities, or a choice among the values: what they were made of shows nothing unless it is probabilities.
+    needs_probabilities: bool,
+    /// A choice among the values: those before it are others.
+    is_selected: bool,
+}
+
+impl Passed {
+    /// What the values are that come after `ending`.
+    fn ending(self, ending: Ending) -> Ending {
+        match self.activation.unwrap_or(ending) {
+            Ending::Linear if self.needs_probabilities => Ending::Other,
+            ending => ending,
+        }
+    }
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn of(nodes: &'a [NodeProto]) -> Self {
+    pub(super) fn of(
+        nodes: &'a [NodeProto],
+        initializers: &'a [TensorProto],
+        file: Option<&'a Path>,
+    ) -> Self {
         let outputs = nodes.iter().flat_map(|node| {
             let outputs = node.output.iter().enumerate();
             outputs.map(move |(i, output)| (output.as_str(), (node, i)))
@@ -39,6 +71,7 @@ impl<'a> Scope<'a> {
             producers: outputs.filter(|(name, _)| !name.is_empty()).collect(),
             outputs: &[],
             inputs: &[],
+            constants: Constants::of(nodes, initializers, file),
         }
     }
 
@@ -46,7 +79,7 @@ impl<'a> Scope<'a> {
         Self {
             outputs: &function.output,
             inputs: &function.input,
-            ..Self::of(&function.node)
+            ..Self::of(&function.node, &[], None)
         }
     }
 
@@ -62,52 +95,90 @@ impl<'a> Scope<'a> {
         steps: &mut usize,
         seen: &mut dyn FnMut(&str),
     ) -> Found {
-        let (mut value, mut activation) = (value.to_owned(), None);
-        let ends = Found::Ending;
+        let (mut value, mut passed) = (value.to_owned(), Passed::default());
+        let other = |passed: Passed| Found::Ending(passed.ending(Ending::Other));
         loop {
-            seen(&value);
+            if !passed.is_selected {
+                seen(&value);
+            }
             let Some(&(node, index)) = self.producers.get(value.as_str()) else {
                 let input = self.inputs.iter().position(|input| *input == value);
-                return match (activation, input) {
-                    (Some(activation), _) => ends(activation),
-                    (None, Some(input)) => Found::Input(input),
-                    (None, None) => ends(Ending::Other),
+                return match (passed.activation, input) {
+                    (None, Some(index)) => Found::Input {
+                        index,
+                        needs_probabilities: passed.needs_probabilities,
+                    },
+                    _ => other(passed),
                 };
             };
             if *steps == 0 {
-                return ends(activation.unwrap_or(Ending::Other));
+                return other(passed);
             }
             *steps -= 1;
             if let Some(inside) = functions.0.get(&key_of_call(node)) {
                 let output = inside.outputs.get(index).map_or("", String::as_str);
                 // Values inside have names of their own.
                 match inside.follow(functions, output, steps, &mut |_| {}) {
-                    Found::Ending(ending) => return ends(activation.unwrap_or(ending)),
-                    Found::Input(input) => match node.input.get(input) {
-                        Some(input) => value = input.clone(),
-                        None => return ends(activation.unwrap_or(Ending::Other)),
+                    Found::Ending(ending) => return Found::Ending(passed.ending(ending)),
+                    Found::Input {
+                        index,
+                        needs_probabilities,
+                    } => match node.input.get(index) {
+                        Some(input) => {
+                            value.clone_from(input);
+                            passed.needs_probabilities |= needs_probabilities;
+                        }
+                        None => return other(passed),
                     },
                 }
                 continue;
             }
             let next = match self.kind(node) {
-                Kind::Same => &node.input,
+                Kind::Same => node.input.first().map(String::as_str),
                 Kind::Activation(found) => {
-                    activation = activation.or(Some(found));
-                    &node.input
+                    passed.activation = passed.activation.or(Some(found));
+                    node.input.first().map(String::as_str)
                 }
                 Kind::Written(found, input) => {
-                    activation = activation.or(Some(found));
-                    value = input.to_owned();
-                    continue;
+                    passed.activation = passed.activation.or(Some(found));
+                    Some(input)
                 }
-                Kind::Ending(ending) => return ends(activation.unwrap_or(ending)),
+                Kind::Bounded(input) => {
+                    passed.needs_probabilities = true;
+                    Some(input)
+                }
+                Kind::Selected => {
+                    passed.needs_probabilities = true;
+                    passed.is_selected = true;
+                    node.input.first().map(String::as_str)
+                }
+                Kind::Joined => {
+                    passed.needs_probabilities = true;
+                    return Found::Ending(passed.ending(self.common_ending(functions, node, steps)));
+                }
+                Kind::Ending(ending) => return Found::Ending(passed.ending(ending)),
             };
-            match next.first() {
-                Some(input) => value.clone_from(input),
-                None => return ends(activation.unwrap_or(Ending::Other)),
+            match next {
+                Some(input) => value = input.to_owned(),
+                None => return other(passed),
             }
         }
+    }
+
+    /// What makes all values that a node takes, if the same does.
+    fn common_ending(&self, functions: &Scopes<'_>, node: &NodeProto, steps: &mut usize) -> Ending {
+        let mut common = None;
+        for input in &node.input {
+            let found = match self.follow(functions, input, steps, &mut |_| {}) {
+                Found::Ending(ending) => ending,
+                Found::Input { .. } => Ending::Other,
+            };
+            if found == Ending::Other || common.is_some_and(|common| common != found) {
+                return Ending::Other;
+            }
+            common = Some(found);
+        }
+        common.unwrap_or(Ending::Other)
     }
 
     fn kind(&self, node: &'a NodeProto) -> Kind<'a> {
@@ -118,6 +189,12 @@ impl<'a> Scope<'a> {
         };
         match node.op_type() {
             op if keeps_values(op) => Kind::Same,
+            op if selects(op) => Kind::Selected,
+            "Concat" => Kind::Joined,
+            "Clip" | "Max" | "Min" => match self.within_bounds(node) {
+                Some(input) => Kind::Bounded(input),
+                None => Kind::Ending(Ending::Other),
+            },
             // The values are those of its input, in another order.
             op if reorders(op) => match node.input.first() {
                 Some(input) => Kind::Written(Ending::Other, input),
@@ -245,6 +322,12 @@ enum Kind<'a> {
     Same,
     /// It makes probabilities of them.
     Activation(Ending),
+    /// It cuts them, where probabilities are not cut.
+    Bounded(&'a str),
+    /// It takes some of them.
+    Selected,
+    /// It puts several behind each other.
+    Joined,
     /// It is the last part of making probabilities, or a multiple, of another value.
     Written(Ending, &'a str),
     /// It makes new ones.

@@ -1,3 +1,5 @@
+mod probabilities;
+
 use super::*;
 use crate::builder::GraphBuilder;
 use crate::foreign::functions::FunctionProto;

@@ -4,6 +4,19 @@ use super::ChannelRange;
 
 /// How far bounds of a range may be from it by rounding, as a fraction of it.
 const ROUNDING: f64 = 1e-3;
+/// The least and the most of each range.
+const RANGES: [(ChannelRange, [f64; 2]); 3] = [
+    (ChannelRange::Bytes, [0.0, 255.0]),
+    (ChannelRange::Unit, [0.0, 1.0]),
+    (ChannelRange::Symmetric, [-1.0, 1.0]),
+];
+/// Bounds of the least and of the most of channels with which integers were calibrated. Few pictures lack both black and white;
+/// integers of both signs have a step less above 0.
+const CALIBRATED: [(ChannelRange, [f64; 2], [f64; 2]); 3] = [
+    (ChannelRange::Bytes, [-1.0, 16.0], [192.0, 257.0]),
+    (ChannelRange::Unit, [-1e-6, 1e-6], [0.95, 1.01]),
+    (ChannelRange::Symmetric, [-1.01, -0.99], [0.98, 1.01]),
+];
 
 /// A channel of a value: `scale * x + offset` of one of the input's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,8 +47,10 @@ pub(super) struct Channels {
     pub(super) place: Place,
     /// An operator that may be a layer of the network has been passed.
     pub(super) has_layer: bool,
-    /// The range of the input's channels to which they were cut.
+    /// The range of the input's channels to which they were cut, or with which their integers were calibrated.
     pub(super) cut_to: Option<ChannelRange>,
+    /// It has integers that stand for the channels.
+    pub(super) are_integers: bool,
 }
 
 /// What is done to the three channels of the input, in their order: `scale * x + offset`.
@@ -66,6 +81,7 @@ impl Channels {
             place: axis.map_or(Place::Unknown, Place::Axis),
             has_layer: false,
             cut_to: None,
+            are_integers: false,
         }
     }
 
@@ -107,30 +123,82 @@ impl Channels {
     }
 
     /// Cut to these bounds, if they are those of a picture's channels as the input has them. Those of an activation, such as 0
-    /// and 6, are not.
-    pub(super) fn clipped(&self, least: f64, most: f64) -> Option<Self> {
-        let is = |value: f64, bound: f64| (value - bound).abs() <= ROUNDING * bound.abs().max(1.0);
-        let has = |channel: &Channel, [low, high]: [f64; 2]| {
-            let of_input = |value: f64| (value - channel.offset) / channel.scale;
-            is(of_input(least), low) && is(of_input(most), high)
+    /// and 6, are not. One bound alone shows a range if no other has it.
+    pub(super) fn clipped(&self, least: Option<f64>, most: Option<f64>) -> Option<Self> {
+        let has = |bound: Option<f64>, of_range: f64| {
+            let near = |value: f64| (value - of_range).abs() <= ROUNDING * of_range.abs().max(1.0);
+            bound.is_none_or(|bound| {
+                self.as_given(&[bound])
+                    .is_some_and(|given| given.into_iter().all(near))
+            })
         };
-        let ranges = [
-            (ChannelRange::Bytes, [0.0, 255.0]),
-            (ChannelRange::Unit, [0.0, 1.0]),
-            (ChannelRange::Symmetric, [-1.0, 1.0]),
-        ];
-        let of_all = |bounds: [f64; 2]| self.channels.iter().all(|channel| has(channel, bounds));
-        let (range, _) = ranges.into_iter().find(|(_, bounds)| of_all(*bounds))?;
+        if least.is_none() && most.is_none() {
+            return Some(self.clone());
+        }
+        let mut fitting = RANGES
+            .into_iter()
+            .filter(|(_, [low, high])| has(least, *low) && has(most, *high));
+        let (range, _) = fitting.next()?;
+        let is_only = fitting.next().is_none() && most.is_some();
         Some(Self {
-            cut_to: Some(range),
+            cut_to: is_only.then_some(range).or(self.cut_to),
             ..self.clone()
         })
+    }
+
+    /// Known to be between these bounds, which shows a range if they are its own. Other data than bytes do not reach so far; of
+    /// the others, the least and the most have to be those of the range.
+    pub(super) fn calibrated(&self, least: f64, most: f64) -> Option<Self> {
+        let [least, most] = [least, most].map(|bound| self.as_given(&[bound]));
+        let (least, most) = (least?, most?);
+        let are =
+            |given: &[f64], [low, high]: [f64; 2]| given.iter().all(|value| (low..=high).contains(value));
+        let (range, ..) = CALIBRATED
+            .into_iter()
+            .find(|(_, low, high)| are(&least, *low) && are(&most, *high))?;
+        Some(Self {
+            cut_to: self.cut_to.or(Some(range)),
+            ..self.clone()
+        })
+    }
+
+    /// The channels of the input for which these are the values of the channels here, one for all or one of each.
+    pub(super) fn as_given(&self, values: &[f64]) -> Option<Vec<f64>> {
+        let given = |(channel, value): (&Channel, f64)| (value - channel.offset) / channel.scale;
+        let channels = self.channels.iter();
+        let given: Vec<_> = match *values {
+            [one] => channels.map(|channel| given((channel, one))).collect(),
+            _ if values.len() == self.len() => channels.zip(values.iter().copied()).map(given).collect(),
+            _ => return None,
+        };
+        given.iter().all(|value| value.is_finite()).then_some(given)
+    }
+
+    /// The same channels as the input has them.
+    pub(super) fn untouched(&self) -> Self {
+        let as_given = |channel: &Channel| Channel {
+            scale: 1.0,
+            offset: 0.0,
+            ..*channel
+        };
+        Self {
+            channels: self.channels.iter().map(as_given).collect(),
+            ..self.clone()
+        }
     }
 
     /// The same in another place.
     pub(super) fn at(&self, place: Place) -> Self {
         Self {
             place,
+            ..self.clone()
+        }
+    }
+
+    /// The same, held as integers that stand for it or as itself.
+    pub(super) fn held_as_integers(&self, are_integers: bool) -> Self {
+        Self {
+            are_integers,
             ..self.clone()
         }
     }
@@ -148,7 +216,8 @@ impl Channels {
     /// The channels of several values behind each other.
     pub(super) fn joined(parts: &[&Self]) -> Option<Self> {
         let (first, rest) = parts.split_first()?;
-        if rest.iter().any(|part| part.place != first.place) {
+        let fits = |part: &&Self| (part.place, part.are_integers) == (first.place, first.are_integers);
+        if !rest.iter().all(fits) {
             return None;
         }
         let channels: Vec<_> = parts.iter().flat_map(|part| &part.channels).copied().collect();
@@ -158,6 +227,7 @@ impl Channels {
             place: first.place,
             has_layer: parts.iter().any(|part| part.has_layer),
             cut_to: first.cut_to,
+            are_integers: first.are_integers,
         })
     }
 

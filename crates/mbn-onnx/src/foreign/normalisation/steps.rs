@@ -1,13 +1,19 @@
 //! What a node does to the channels of the values that it takes.
 
 mod layers;
+mod places;
+mod quantised;
 
 use std::collections::HashMap;
 
 use super::channels::{Channels, Place};
-use super::constants::{Constants, float, int, ints};
+use crate::foreign::attributes::{float, ints};
+use crate::foreign::constants::{Constants, Tensor};
 use crate::foreign::functions::is_onnx;
 use crate::proto::NodeProto;
+
+/// The largest number of float32, which exporters have written where there is no bound.
+const NO_BOUND: f64 = 3.4e38;
 
 /// Whether operators that may be layers of the network are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,18 +35,18 @@ impl Step<'_, '_> {
     /// number, and to put them in another place.
     pub(super) fn outputs(&self) -> Option<Vec<Channels>> {
         let one = |channels: Option<Channels>| channels.map(|channels| vec![channels]);
-        if !is_onnx(self.node.domain()) {
+        if !is_onnx(self.node.domain()) && self.node.domain() != "com.microsoft" {
             return None;
         }
         match self.node.op_type() {
             "Split" => self.split(),
             "Concat" => one(self.concat()),
-            "Add" | "Sub" | "Mul" | "Div" => one(self.arithmetic()),
+            "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Max" | "Min" => one(self.arithmetic()),
+            "QLinearAdd" | "QLinearMul" => one(self.of_integers()),
             op => {
                 let taken = self.states.get(self.input(0)?)?;
                 one(match op {
-                    "Cast" | "Identity" | "Dropout" => Some(taken.clone()),
-                    "Clip" => self.clip(taken),
+                    "Identity" | "Dropout" => Some(taken.clone()),
                     "Transpose" => self.transpose(taken),
                     "Resize" | "Upsample" | "Pad" => self.spatial(taken),
                     "Slice" => self.slice(taken),
@@ -48,12 +54,46 @@ impl Step<'_, '_> {
                     "GatherND" => self.gather_nd(taken),
                     "Unsqueeze" => self.unsqueeze(taken),
                     "Reshape" => self.reshape(taken),
+                    "QuantizeLinear" => self.quantise(taken),
+                    "DequantizeLinear" => self.dequantise(taken),
+                    // The others would take the integers themselves.
+                    _ if taken.are_integers => None,
+                    // Pixels that are rounded stay what they are, within a level.
+                    "Cast" | "CastLike" | "Round" | "Floor" | "Ceil" => Some(taken.clone()),
+                    "Neg" => taken.affine(&[-1.0], &[0.0]),
+                    "Clip" => self.clip(taken),
                     "BatchNormalization" if self.layers == Layers::Followed => self.batch_norm(taken),
                     "Conv" if self.layers == Layers::Followed => self.conv(taken),
                     _ => None,
                 })
             }
         }
+    }
+
+    /// Whether it computes with each value of the picture and constants alone, so that it is no layer of the network, whatever it does.
+    pub(super) fn is_arithmetic(&self) -> bool {
+        const OPERATORS: [&str; 17] = [
+            "Add",
+            "Sub",
+            "Mul",
+            "Div",
+            "Sum",
+            "Pow",
+            "Sqrt",
+            "Exp",
+            "Log",
+            "Neg",
+            "Abs",
+            "Reciprocal",
+            "Mod",
+            "Max",
+            "Min",
+            "QLinearAdd",
+            "QLinearMul",
+        ];
+        let mut others = self.node.input.iter();
+        OPERATORS.contains(&self.node.op_type())
+            && others.all(|name| self.states.contains_key(name.as_str()) || self.constants.is_constant(name))
     }
 
     /// An input that is not left out.
@@ -84,204 +124,89 @@ impl Step<'_, '_> {
     }
 
     fn arithmetic(&self) -> Option<Channels> {
-        let [a, b] = self.node.input.as_slice() else {
+        let inputs = &self.node.input;
+        let index = inputs
+            .iter()
+            .position(|name| self.states.contains_key(name.as_str()))?;
+        let mut taken = self.states.get(inputs[index].as_str())?.clone();
+        if taken.are_integers {
             return None;
-        };
-        let is_first = self.states.contains_key(a.as_str());
-        let (taken, other) = if is_first { (a, b) } else { (b, a) };
-        let taken = self.states.get(taken.as_str())?;
-        // Three values along height or width are another thing, which no classifier does.
-        let other = self.constants.values(other)?;
-        let negative = || other.iter().map(|value| -value).collect::<Vec<_>>();
-        match self.node.op_type() {
-            "Add" => taken.affine(&[1.0], &other),
-            "Sub" if is_first => taken.affine(&[1.0], &negative()),
-            "Mul" => taken.affine(&other, &[0.0]),
-            "Div" if is_first => {
-                let factors: Vec<_> = other.iter().map(|value| 1.0 / value).collect();
-                taken.affine(&factors, &[0.0])
-            }
-            _ => None,
         }
+        let is_first = index == 0;
+        // All but `Sum`, `Max` and `Min` have two inputs.
+        for name in inputs
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| *i != index)
+            .map(|(_, name)| name)
+        {
+            let other = of_channels(&taken, &*self.constants.tensor(name)?)?;
+            let negative = || other.iter().map(|value| -value).collect::<Vec<_>>();
+            taken = match (self.node.op_type(), other.as_slice()) {
+                ("Add" | "Sum", _) => taken.affine(&[1.0], &other),
+                ("Sub", _) if is_first => taken.affine(&[1.0], &negative()),
+                ("Sub", _) => taken.affine(&[-1.0], &other),
+                ("Mul", _) => taken.affine(&other, &[0.0]),
+                ("Div", _) if is_first => {
+                    let factors: Vec<_> = other.iter().map(|value| 1.0 / value).collect();
+                    taken.affine(&factors, &[0.0])
+                }
+                ("Max", [least]) => taken.clipped(Some(*least), None),
+                ("Min", [most]) => taken.clipped(None, Some(*most)),
+                _ => None,
+            }?;
+        }
+        Some(taken)
     }
 
     /// Bounds of pictures: those of an activation, such as 0 and 6, are no preprocessing.
     fn clip(&self, taken: &Channels) -> Option<Channels> {
         let bound = |index: usize, name: &str| match self.input(index) {
-            Some(_) => self.constant(index)?.first().copied(),
-            None => float(self.node, name),
+            Some(input) => self.constants.number(input).map(Some),
+            None => Some(float(self.node, name)),
         };
+        let is_bound = |bound: &f64| bound.abs() < NO_BOUND;
         let (least, most) = (bound(1, "min")?, bound(2, "max")?);
-        taken.clipped(least, most)
+        taken.clipped(least.filter(is_bound), most.filter(is_bound))
     }
+}
 
-    fn transpose(&self, taken: &Channels) -> Option<Channels> {
-        let perm = ints(self.node, "perm");
-        let place = match (taken.place, perm) {
-            (Place::Axis(axis), Some(perm)) if perm.len() == 4 => {
-                Place::Axis(perm.iter().position(|from| usize::try_from(*from) == Ok(axis))?)
-            }
-            (Place::Axis(_), _) => return None,
-            // The two that bring a picture from one layout to the other.
-            (Place::Unknown, Some([0, 3, 1, 2])) => Place::Axis(1),
-            (Place::Unknown, Some([0, 2, 3, 1])) => Place::Axis(3),
-            (place, _) => place,
-        };
-        Some(taken.at(place))
+/// A constant's value for each channel, or one for all. Of a constant of the picture's shape, such as a mean image, that is the average.
+fn of_channels(taken: &Channels, constant: &Tensor) -> Option<Vec<f64>> {
+    let (dims, values) = (&constant.dims, &constant.values);
+    // Three values along height or width are another thing, which no classifier does.
+    if values.len() == 1 || values.len() == taken.len() {
+        return Some(values.clone());
     }
-
-    /// What moves or mixes pixels, and leaves the channels.
-    fn spatial(&self, taken: &Channels) -> Option<Channels> {
-        let Place::Axis(axis) = taken.place else {
-            return None;
-        };
-        if self.node.op_type() == "Pad" {
-            let pads = self.ints(1, "pads")?;
-            let (before, after) = pads.split_at_checked(4)?;
-            if before.get(axis) != Some(&0) || after.get(axis) != Some(&0) {
+    let average = |values: &mut dyn Iterator<Item = f64>| {
+        let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+        (count > 0.0).then(|| sum / count)
+    };
+    // A picture has four dimensions, and the last ones of both belong together.
+    let own = |axis: usize| (axis + dims.len()).checked_sub(4).filter(|own| *own < dims.len());
+    let axis = match taken.place {
+        Place::Axis(axis) => own(axis),
+        Place::Dropped => None,
+        Place::Unknown if taken.len() == 1 => None,
+        Place::Unknown => {
+            let mut fitting = [1, 3].into_iter().filter_map(own);
+            let axis = fitting.find(|own| dims[*own] == taken.len())?;
+            if fitting.any(|own| dims[own] == taken.len()) {
                 return None;
             }
+            Some(axis)
         }
-        Some(taken.clone())
-    }
-
-    fn slice(&self, taken: &Channels) -> Option<Channels> {
-        let axis = axis(taken)?;
-        let (starts, ends) = (self.ints(1, "starts")?, self.ints(2, "ends")?);
-        let count = starts.len() as i64;
-        let axes = self.ints_or(3, "axes", || (0..count).collect())?;
-        let steps = self.ints_or(4, "steps", || vec![1; starts.len()])?;
-        let mut kept = taken.clone();
-        for (i, of) in axes.iter().enumerate() {
-            if normal(*of)? != axis {
-                continue;
-            }
-            let (start, end, step) = (*starts.get(i)?, *ends.get(i)?, *steps.get(i)?);
-            kept = kept.select(sliced(kept.len() as i64, start, end, step)?)?;
-        }
-        Some(kept)
-    }
-
-    fn gather(&self, taken: &Channels) -> Option<Channels> {
-        if normal(int(self.node, "axis").unwrap_or(0))? != axis(taken)? {
-            return None;
-        }
-        let name = self.input(1)?;
-        let selected = self.selected(taken, name)?;
-        Some(match self.constants.is_scalar(name)? {
-            true => selected.at(Place::Dropped),
-            false => selected,
-        })
-    }
-
-    /// Parts of the first dimension, to which PyTorch brings the channels for this.
-    fn gather_nd(&self, taken: &Channels) -> Option<Channels> {
-        let name = self.input(1)?;
-        let is_of_channels = matches!(self.constants.dims(name)?, [_, 1])
-            && int(self.node, "batch_dims").unwrap_or(0) == 0
-            && taken.place == Place::Axis(0);
-        is_of_channels.then(|| self.selected(taken, name)).flatten()
-    }
-
-    /// The channels of the indexes in a constant.
-    fn selected(&self, taken: &Channels, indexes: &str) -> Option<Channels> {
-        let len = taken.len() as i64;
-        let from_start = |index: i64| {
-            if index < 0 {
-                index.checked_add(len)
-            } else {
-                Some(index)
-            }
-        };
-        let indexes = self.constants.ints(indexes)?.into_iter();
-        let indexes: Option<Vec<_>> = indexes
-            .map(|index| usize::try_from(from_start(index)?).ok())
-            .collect();
-        taken.select(indexes?)
-    }
-
-    /// Puts back the dimension that a single channel lost.
-    fn unsqueeze(&self, taken: &Channels) -> Option<Channels> {
-        let axes = self.ints(1, "axes")?;
-        match (taken.place, axes.as_slice()) {
-            (Place::Dropped, [axis]) => Some(taken.at(Place::Axis(normal(*axis)?))),
-            _ => None,
-        }
-    }
-
-    /// A shape that keeps the channels where they are.
-    fn reshape(&self, taken: &Channels) -> Option<Channels> {
-        let axis = axis(taken)?;
-        let shape = self.ints(1, "shape")?;
-        let is_kept = shape.len() == 4 && [0, taken.len() as i64].contains(&shape[axis]);
-        is_kept.then(|| taken.clone())
-    }
-
-    fn split(&self) -> Option<Vec<Channels>> {
-        let taken = self.states.get(self.input(0)?)?;
-        if normal(int(self.node, "axis").unwrap_or(0))? != axis(taken)? {
-            return None;
-        }
-        let parts = self.node.output.len();
-        let sizes: Vec<usize> = match self.ints(1, "split") {
-            Some(sizes) => sizes
-                .iter()
-                .map(|size| usize::try_from(*size).ok())
-                .collect::<Option<_>>()?,
-            None if self.input(1).is_none() && parts > 0 && taken.len().is_multiple_of(parts) => {
-                vec![taken.len() / parts; parts]
-            }
-            None => return None,
-        };
-        let mut start = 0usize;
-        let part = |size: usize| {
-            let from = start;
-            start = from.checked_add(size)?;
-            taken.select(from..start)
-        };
-        sizes.into_iter().map(part).collect()
-    }
-
-    fn concat(&self) -> Option<Channels> {
-        let parts = self
-            .node
-            .input
-            .iter()
-            .map(|input| self.states.get(input.as_str()));
-        let parts: Vec<_> = parts.collect::<Option<_>>()?;
-        let joined = Channels::joined(&parts)?;
-        (normal(int(self.node, "axis")?)? == axis(&joined)?).then_some(joined)
-    }
-}
-
-/// The dimension of the channels of a picture.
-fn axis(taken: &Channels) -> Option<usize> {
-    match taken.place {
-        Place::Axis(axis) => Some(axis),
-        Place::Unknown | Place::Dropped => None,
-    }
-}
-
-/// A dimension of four, which may be counted from the end.
-fn normal(axis: i64) -> Option<usize> {
-    let axis = if axis < 0 { axis.checked_add(4)? } else { axis };
-    usize::try_from(axis).ok().filter(|axis| *axis < 4)
-}
-
-/// The indexes that a slice takes of `len`.
-fn sliced(len: i64, start: i64, end: i64, step: i64) -> Option<Vec<usize>> {
-    let from_start = |at: i64| if at < 0 { at.saturating_add(len) } else { at };
-    let (start, end) = (from_start(start), from_start(end));
-    let indexes = match step {
-        0 => return None,
-        1.. => (start.clamp(0, len), end.clamp(0, len)),
-        _ => (start.clamp(0, len - 1), end.clamp(-1, len - 1)),
     };
-    let (mut at, end) = indexes;
-    let mut taken = Vec::new();
-    while (step > 0 && at < end) || (step < 0 && at > end) {
-        taken.push(usize::try_from(at).ok()?);
-        at = at.saturating_add(step);
+    let Some(axis) = axis.filter(|axis| dims[*axis] != 1) else {
+        return Some(vec![average(&mut values.iter().copied())?]);
+    };
+    if dims[axis] != taken.len() {
+        return None;
     }
-    Some(taken)
+    let inner: usize = dims[axis + 1..].iter().product();
+    let of = |channel: usize| {
+        let parts = values.chunks(inner.max(1)).skip(channel).step_by(taken.len());
+        average(&mut parts.flatten().copied())
+    };
+    (0..taken.len()).map(of).collect()
 }

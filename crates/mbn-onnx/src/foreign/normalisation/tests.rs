@@ -1,3 +1,6 @@
+mod computed;
+mod quantised;
+
 use super::ChannelRange::{Bytes, Symmetric, Unit};
 use super::*;
 use crate::builder::{Attribute, GraphBuilder, ints};
@@ -91,6 +94,17 @@ impl First {
             graph: Some(std::mem::take(&mut self.graph).finish()),
             ..ModelProto::default()
         }))
+    }
+
+    /// The operator and the value at which following ends, if a convolution of the network follows.
+    fn unread(mut self) -> Option<(String, String)> {
+        self.constant("w", &[8, 3, 3, 3], &[0.5; 216]);
+        self.node("Conv", &["w"], &[]);
+        let found = Normalisation::unread(&Model::from(ModelProto {
+            graph: Some(self.graph.finish()),
+            ..ModelProto::default()
+        }));
+        found.map(|found| (found.operator, found.output))
     }
 
     fn range(&mut self) -> Option<ChannelRange> {
@@ -338,7 +352,22 @@ fn layers_that_only_normalise_are_told_from_those_of_the_network() {
     // What training leaves: statistics of normalised pictures, and factors besides.
     let learned = [0.1, 0.06, 0.2];
     assert_eq!(batch_norm(ones, zeros, learned, [1.02, 0.97, 1.04]), None);
-    assert_eq!(batch_norm([1.3, 0.7, 1.1], [0.2, -0.1, 0.3], MEAN, STD), None);
+    let factors = [1.3, 0.7, 1.1];
+    assert_eq!(batch_norm(factors, [0.2, -0.1, 0.3], MEAN, STD), None);
+    // Statistics that bytes alone have tell the range whatever was learned besides, also of channels that are shifted before.
+    for std in [of_bytes(STD), [12.0, 9.0, 14.0]] {
+        assert_eq!(batch_norm(factors, learned, of_bytes(MEAN), std), Some(Bytes));
+        assert_eq!(batch_norm(factors, learned, [3.0, -6.0, 8.0], std), None);
+        let mut shifted = First::new(false);
+        shifted
+            .by("Add", &[-127.5])
+            .batch_norm(factors, learned, [3.0, -6.0, 8.0], std);
+        assert_eq!(shifted.range(), Some(Bytes));
+    }
+    let blue_first = First::new(false)
+        .batch_norm(factors, learned, CAFFE, of_bytes(STD))
+        .found();
+    assert!(blue_first.unwrap().is_blue_first);
     // Pixels that were normalised before it stay so.
     let mut both = First::new(false);
     both.by("Div", &[255.0])

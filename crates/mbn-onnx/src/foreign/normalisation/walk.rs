@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::channels::Channels;
-use super::constants::Constants;
 use super::steps::{Layers, Step};
+use crate::foreign::constants::Constants;
+use crate::foreign::inlined::Inlined;
 use crate::proto::{GraphProto, NodeProto};
 
 /// Nodes that are followed. Normalising each channel by itself takes a dozen.
@@ -18,22 +19,36 @@ pub(super) struct Walk<'a> {
     ends: BTreeSet<&'a str>,
     /// What takes each of them.
     takers: HashMap<&'a str, Vec<&'a NodeProto>>,
+    /// The first node that computes with the channels and constants in a way that cannot be written so.
+    pub(super) unread: Option<&'a NodeProto>,
 }
 
 impl<'a> Walk<'a> {
-    /// Follows the nodes after `input`, whose channels are `start`.
-    pub(super) fn new(graph: &'a GraphProto, input: &'a str, start: Channels, layers: Layers) -> Self {
-        let constants = Constants::of(graph);
+    /// Follows the nodes after `input` of a graph, whose channels are `start`.
+    pub(super) fn new(
+        graph: &'a GraphProto,
+        nodes: &'a Inlined<'_>,
+        constants: &Constants<'a>,
+        (input, start): (&'a str, Channels),
+        layers: Layers,
+    ) -> Self {
         let mut walk = Self {
             input,
             states: HashMap::from([(input, start)]),
             ends: BTreeSet::new(),
             takers: HashMap::new(),
+            unread: None,
         };
         let mut steps = MAX_STEPS;
         // Nodes are in an order in which they can run.
-        for node in graph.node.iter().filter(|node| node.op_type() != "Shape") {
-            let inputs = node.input.iter().map(String::as_str);
+        for node in nodes.nodes().filter(|node| node.op_type() != "Shape") {
+            // Of its second input, this one takes only the type.
+            let count = if node.op_type() == "CastLike" {
+                1
+            } else {
+                node.input.len()
+            };
+            let inputs = node.input.iter().map(String::as_str).take(count);
             let mut taken: Vec<&'a str> = inputs.filter(|name| walk.states.contains_key(name)).collect();
             taken.dedup();
             if taken.is_empty() {
@@ -45,7 +60,7 @@ impl<'a> Walk<'a> {
             let step = Step {
                 node,
                 states: &walk.states,
-                constants: &constants,
+                constants,
                 layers,
             };
             match step.outputs().filter(|_| steps > 0) {
@@ -54,7 +69,12 @@ impl<'a> Walk<'a> {
                     let names = node.output.iter().map(String::as_str);
                     walk.states.extend(names.zip(outputs));
                 }
-                None => walk.ends.extend(taken),
+                None => {
+                    if walk.unread.is_none() && step.is_arithmetic() {
+                        walk.unread = Some(node);
+                    }
+                    walk.ends.extend(taken);
+                }
             }
         }
         let outputs = graph.output.iter().map(|output| output.name());
