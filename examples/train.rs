@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
-use mbn_model::{Network, Optimizer, OptimizerKind, cross_entropy, fresh_weights};
+use mbn_model::{Decayed, Network, Optimizer, OptimizerKind, cross_entropy, fresh_weights};
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess};
 
 const SIZE: usize = 64;
@@ -29,7 +29,7 @@ fn main() -> Result<()> {
         momentum: 0.9,
         nesterov: true,
     };
-    let mut optimizer = Optimizer::new(sgd, 1e-4, false);
+    let mut optimizer = Optimizer::new(sgd, 1e-4, Decayed::Weights);
 
     // Eight dark and eight bright pictures, each with some noise: [16, 3, SIZE, SIZE].
     let labels: Vec<u32> = (0..16).map(|i| i % 2).collect();

@@ -24,6 +24,8 @@ SHELL_TESTS = (ROOT / "scripts" / "gpu" / "tests" / "test_gpu_check.sh",)
 # The tests of the kernels run once more for each instruction set.
 INSTRUCTIONS = ("scalar", "avx2", "avx512")
 KERNEL_TESTS = ("instructions", "convolutions", "chain", "reference")
+# So do the unit tests of the kernels, which are in this module of `mbn-ops`.
+KERNEL_UNIT_TESTS = "cpu::"
 # What a skipped test needs. In CI all are allowed but the last.
 KINDS = {
     "gpu": "need a GPU or a machine without one",
@@ -47,7 +49,7 @@ class Results:
         """Runs `cargo test`, shows its output, and counts."""
         with tempfile.NamedTemporaryFile(mode="r", prefix="skipped-tests-") as record:
             environment = {**os.environ, **environment, "MBN_SKIPPED": record.name}
-            command = [*CARGO, "test", "--locked", *options]
+            command = [*CARGO, "test", "--locked", "--no-fail-fast", *options]
             print("$", " ".join(command), flush=True)
             with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
                 for line in process.stdout:
@@ -117,6 +119,10 @@ def main(options):
     for instructions in INSTRUCTIONS:
         if not results.failed:
             results.cargo(f"{instructions} kernels", ["--workspace", *kernel_tests], {"MBN_SIMD": instructions})
+        if not results.failed:
+            # Of the whole workspace, or Cargo would build `mbn-ops` again with other features.
+            unit_tests = ["--workspace", "--lib", "--", KERNEL_UNIT_TESTS]
+            results.cargo(f"{instructions} kernels, unit tests", unit_tests, {"MBN_SIMD": instructions})
     if not results.failed:
         cloud = ["--workspace", "--features", "mbn-infer/cloud", "--test", "program", "--", "cloud::"]
         results.cargo("inputs from stores", cloud, {})

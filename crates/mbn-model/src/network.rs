@@ -19,6 +19,26 @@ pub use passes::SharedBatch;
 pub use ranges::{LayerRange, Ranges};
 pub use shared::RunningStatistics;
 
+/// Type of the values of activations and of their gradients in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ActivationType {
+    /// float32
+    #[default]
+    F32,
+    /// bfloat16
+    Bf16,
+}
+
+impl ActivationType {
+    /// The type of their tensors.
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+}
+
 /// MobileNetV1 with trained parameters and running statistics.
 pub struct Network {
     architecture: Architecture,
@@ -26,7 +46,7 @@ pub struct Network {
     layers: Vec<Layer>,
     fc_weight: Parameter,
     fc_bias: Parameter,
-    precision: DType,
+    activation_type: ActivationType,
     /// Blocks at the beginning that do not train, the stem being the first.
     frozen: usize,
     /// Whether batch norm uses the running statistics while the network trains.
@@ -36,10 +56,9 @@ pub struct Network {
 }
 
 impl Network {
-    /// Keeps activations and their gradients in `precision`: float32 (the default) or bfloat16. Parameters, sums and
-    /// statistics stay float32. With any other type, every pass is an error.
-    pub fn set_precision(&mut self, precision: DType) {
-        self.precision = precision;
+    /// Keeps activations and their gradients in this type. Parameters, sums and statistics stay float32.
+    pub fn set_activation_type(&mut self, activation_type: ActivationType) {
+        self.activation_type = activation_type;
         self.buffers = Buffers::default();
     }
 
@@ -50,7 +69,8 @@ impl Network {
     }
 
     /// Keeps the running statistics of batch norm as they are, and uses them in training too. All parameters train: with fixed
-    /// statistics no image of a batch affects another.
+    /// statistics no image of a batch affects another, so parts of a batch have the gradients of the whole. `mbn-train` has no option for
+    /// it; a program that compares training in parts with training on whole batches needs it.
     pub fn fix_statistics(&mut self) {
         self.has_fixed_statistics = true;
     }

@@ -29,12 +29,30 @@ pub enum OptimizerKind {
     },
 }
 
+/// The parameters to which weight decay applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decayed {
+    /// Weights of convolutions and of the classifier.
+    Weights,
+    /// Also batch norm's parameters and biases, as PyTorch does when given all parameters.
+    All,
+}
+
+impl Decayed {
+    fn has(self, kind: TensorKind) -> bool {
+        match self {
+            Self::Weights => kind == TensorKind::Weight,
+            Self::All => true,
+        }
+    }
+}
+
 /// An optimiser with its state.
 #[derive(Debug)]
 pub struct Optimizer {
     kind: OptimizerKind,
     weight_decay: f64,
-    decay_all: bool,
+    decayed: Decayed,
     state: OptimizerState,
 }
 
@@ -48,13 +66,12 @@ pub struct OptimizerState {
 }
 
 impl Optimizer {
-    /// An optimiser that has taken no step. Weight decay applies to convolutions and the classifier's weight;
-    /// with `decay_all` also to batch norm and biases, as PyTorch does when given all parameters.
-    pub fn new(kind: OptimizerKind, weight_decay: f64, decay_all: bool) -> Self {
+    /// An optimiser that has taken no step, with weight decay of the parameters `decayed`.
+    pub fn new(kind: OptimizerKind, weight_decay: f64, decayed: Decayed) -> Self {
         Self {
             kind,
             weight_decay,
-            decay_all,
+            decayed,
             state: OptimizerState::default(),
         }
     }
@@ -135,7 +152,7 @@ impl Optimizer {
             parameter: parameter.tensor(),
             state,
             gradient,
-            decays: self.decay_all || parameter.kind == TensorKind::Weight,
+            decays: self.decayed.has(parameter.kind),
         })
     }
 

@@ -6,8 +6,9 @@ mod device;
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 use device::{LOOSE, SGD, SMALL, Setting, Steps, check_single_steps, differences};
+use mbn_model::ActivationType;
 use mbn_spec::{Metadata, TensorKind};
 use mbn_testing::{Tolerance, mismatch};
 use mbn_weights::Weights;
@@ -57,7 +58,8 @@ fn a_wrong_weight_is_noticed() {
 
 #[test]
 fn bfloat16_learns_as_float32_does() {
-    let [float, half] = [DType::F32, DType::BF16].map(|format| device::losses(&CPU, SMALL, format, 30));
+    let types = [ActivationType::F32, ActivationType::Bf16];
+    let [float, half] = types.map(|of| device::losses(&CPU, SMALL, of, 30));
     device::check_losses(&float, &half);
 }
 

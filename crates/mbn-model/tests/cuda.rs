@@ -5,10 +5,10 @@
 mod common;
 mod device;
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 use common::{files, step};
 use device::{LOOSE, SGD, SMALL, Setting, Steps, check_losses, check_single_steps, differences};
-use mbn_model::{Meter, Network, Optimizer, WeightAverage, cross_entropy};
+use mbn_model::{ActivationType, Decayed, Meter, Network, Optimizer, WeightAverage, cross_entropy};
 use mbn_ops::{CudaUnavailable, Work, allow_tf32, open_cuda, work_so_far};
 use mbn_spec::Alpha;
 use mbn_testing::{Closeness, Tolerance, Turn, Turns, mismatch};
@@ -92,7 +92,7 @@ fn all_tensors_are_updated_in_one_launch() {
     };
     let mut network = Network::from_weights(&SMALL.weights(), cuda.device).unwrap();
     let (images, labels) = SMALL.batch(cuda.device);
-    let mut optimizer = Optimizer::new(SGD.0, 1e-4, false);
+    let mut optimizer = Optimizer::new(SGD.0, 1e-4, Decayed::Weights);
     let mut average = WeightAverage::new(&network, 0.999).unwrap();
     let mut meter = Meter::new(cuda.device);
     // The first step makes buffers, and the optimiser its state.
@@ -136,13 +136,13 @@ fn the_loss_falls_as_on_the_cpu() {
     let Some(cuda) = cuda() else {
         return;
     };
-    let losses = |device, format| device::losses(device, SMALL, format, 30);
-    let on_cpu = losses(&Device::Cpu, DType::F32);
-    let float = losses(cuda.device, DType::F32);
+    let losses = |device, of| device::losses(device, SMALL, of, 30);
+    let on_cpu = losses(&Device::Cpu, ActivationType::F32);
+    let float = losses(cuda.device, ActivationType::F32);
     check_losses(&on_cpu, &float);
-    check_losses(&float, &losses(cuda.device, DType::BF16));
+    check_losses(&float, &losses(cuda.device, ActivationType::Bf16));
     allow_tf32(true);
-    let tf32 = losses(cuda.device, DType::F32);
+    let tf32 = losses(cuda.device, ActivationType::F32);
     allow_tf32(false);
     check_losses(&float, &tf32);
 }

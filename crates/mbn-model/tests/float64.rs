@@ -8,7 +8,7 @@ use candle_core::Device;
 use common::files::{batch, reference};
 use common::float64::{Batch, Network, Optimizer};
 use common::step::{ADAMW, ADAMW_DECAY, ADAMW_RATE};
-use mbn_model::{OptimizerKind, random_weights};
+use mbn_model::{Decayed, OptimizerKind, random_weights};
 use mbn_spec::{Alpha, Architecture, Variant};
 use mbn_testing::float64::widen;
 use mbn_testing::{Tensors, Tolerance, mismatch, projections};
@@ -112,7 +112,7 @@ fn weights_after_three_steps() {
         ("adamw", ADAMW, ADAMW_DECAY, ADAMW_RATE),
     ] {
         let mut network = Network::new(&reference.weights);
-        let mut optimizer = Optimizer::new(kind, decay, true);
+        let mut optimizer = Optimizer::new(kind, decay, Decayed::All);
         let mut losses = Vec::new();
         for _ in 0..3 {
             let step = network.train(&batch, 0.0);

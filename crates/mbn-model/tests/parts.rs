@@ -3,7 +3,7 @@
 
 use candle_core::{Device, Tensor};
 use mbn_collectives::{Collectives, threads};
-use mbn_model::{Gradients, Network, Optimizer, OptimizerKind, SharedBatch, SumOverRanks};
+use mbn_model::{Decayed, Gradients, Network, Optimizer, OptimizerKind, SharedBatch, SumOverRanks};
 use mbn_model::{cross_entropy, random_weights};
 use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
 use mbn_weights::Weights;
@@ -110,7 +110,7 @@ fn train_in_parts(ranks: &dyn Collectives, statistics: Statistics) -> Weights {
     if statistics == Statistics::Fixed {
         network.fix_statistics();
     }
-    let mut optimizer = Optimizer::new(SGD, 1e-4, false);
+    let mut optimizer = Optimizer::new(SGD, 1e-4, Decayed::Weights);
     let [from, to] = match (ranks.rank(), ranks.size()) {
         (_, 1) => [0, IMAGES],
         (0, _) => [0, 1],
@@ -161,7 +161,7 @@ fn train_whole(statistics: Statistics) -> Weights {
     if statistics == Statistics::Fixed {
         network.fix_statistics();
     }
-    let mut optimizer = Optimizer::new(SGD, 1e-4, false);
+    let mut optimizer = Optimizer::new(SGD, 1e-4, Decayed::Weights);
     for step in 0..STEPS {
         let gradients = pass(&mut network, statistics, step, [0, IMAGES], None);
         optimizer

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use common::files::{Reference, images, reference, values};
 use common::float64;
 use common::step::{self, ADAMW, ADAMW_DECAY, ADAMW_RATE, train_steps};
-use mbn_model::{Gradients, InferenceNetwork, Network, Optimizer, OptimizerKind};
+use mbn_model::{Decayed, Gradients, InferenceNetwork, Network, Optimizer, OptimizerKind};
 use mbn_model::{cross_entropy, random_weights};
 use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
 use mbn_testing::float64::widen;
@@ -271,15 +271,15 @@ fn training_steps_are_those_in_float64() {
         nesterov,
     };
     let pair = Pair::away_from_kinks();
-    for (kind, decay_all, rate, smoothing) in [
-        (sgd(false), true, 0.01, 0.0),
-        (sgd(true), false, 0.01, 0.1),
-        (WIRING_ADAMW, false, ADAMW_RATE, 0.1),
+    for (kind, decayed, rate, smoothing) in [
+        (sgd(false), Decayed::All, 0.01, 0.0),
+        (sgd(true), Decayed::Weights, 0.01, 0.1),
+        (WIRING_ADAMW, Decayed::Weights, ADAMW_RATE, 0.1),
     ] {
         let mut network = Network::from_weights(&pair.weights, &Device::Cpu).unwrap();
         let mut expected = float64::Network::new(&pair.weights);
-        let mut optimizer = Optimizer::new(kind, ADAMW_DECAY, decay_all);
-        let mut expected_optimizer = float64::Optimizer::new(kind, ADAMW_DECAY, decay_all);
+        let mut optimizer = Optimizer::new(kind, ADAMW_DECAY, decayed);
+        let mut expected_optimizer = float64::Optimizer::new(kind, ADAMW_DECAY, decayed);
         for _ in 0..3 {
             let (_, _, gradients) = pair.step(&mut network, smoothing);
             let step = expected.train(&pair.batch, smoothing);

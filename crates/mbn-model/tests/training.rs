@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use candle_core::{Device, Tensor};
-use mbn_model::{Gradients, Network, Optimizer, OptimizerKind, cross_entropy, random_weights};
+use mbn_model::{Decayed, Gradients, Network, Optimizer, OptimizerKind, cross_entropy, random_weights};
 use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
 use mbn_weights::Weights;
 
@@ -31,7 +31,7 @@ fn frozen_blocks_do_not_train() {
         let mut network = Network::from_weights(&weights, &Device::Cpu).unwrap();
         network.freeze(blocks);
         assert_eq!(network.trainable_parameters().count(), trained, "{blocks} blocks");
-        let mut optimizer = Optimizer::new(ADAMW, 1e-2, false);
+        let mut optimizer = Optimizer::new(ADAMW, 1e-2, Decayed::Weights);
         for _ in 0..2 {
             let pass = network.forward_train(&images).unwrap();
             let loss = cross_entropy(pass.logits(), &labels, 0.0).unwrap();

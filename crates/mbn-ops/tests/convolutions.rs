@@ -5,7 +5,7 @@ mod common;
 mod edges;
 
 use candle_core::{DType, Device, Tensor};
-use common::{Layer, geometry, naive_conv, naive_conv_gradients, naive_statistics, nchw};
+use common::{Layer, double, doubles, geometry, naive_conv, naive_conv_gradients, naive_statistics, nchw};
 use common::{parameter_gradients, tensor, values};
 use mbn_ops::{BatchStatistics, Conv3x3, Upstream, depthwise, depthwise_backward};
 use mbn_ops::{pointwise, pointwise_backward, stem, stem_backward};
@@ -156,5 +156,55 @@ proptest! {
         for (i, (full, half)) in results[0].iter().zip(&results[1]).enumerate() {
             assert_close(&format!("result {i}"), half, full, bf16(if full.len() == n * h * w * c { c } else { n * h * w }));
         }
+    }
+}
+
+/// 4608 rows, so many that the threads' parts of a sum over rows consist of more than one block each. Against products of matrices in
+/// float64.
+#[test]
+fn a_pointwise_convolution_of_many_blocks_is_a_matrix_product() {
+    let ([n, h, w, cin, cout], seed) = ([8, 24, 24, 200, 120], 8);
+    let rows = n * h * w;
+    for dtype in [DType::F32, DType::BF16] {
+        let name = |result: &str| format!("{dtype:?}: {result}");
+        let tolerance = |terms| match dtype {
+            DType::F32 => Tolerance::CLOSE.for_sum(terms),
+            _ => bf16(terms),
+        };
+        let matrix = |x: &Tensor, c: usize| double(x).reshape(((), c)).unwrap();
+        let (input, weight) = (
+            Layer::new(seed, &[n, h, w, cin]).to_dtype(dtype),
+            tensor(seed ^ 1, &[cout, cin, 1, 1]),
+        );
+        let out = zeros(&[n, h, w, cout], dtype);
+        let statistics = pointwise(input.activation(), &weight, &out).unwrap();
+        // From the stored values, but in float64.
+        let (a, taps) = (
+            matrix(&input.to_dtype(DType::F64).activated(), cin),
+            matrix(&weight, cin),
+        );
+        let expected = doubles(&a.matmul(&taps.t().unwrap()).unwrap());
+        assert_close(&name("result"), &values(&out), &expected, tolerance(cin));
+        check_statistics(&name("result"), &statistics, &out);
+
+        let above = Layer::new(seed ^ 5, &[n, h, w, cout]).to_dtype(dtype);
+        let gradient = tensor(seed ^ 6, &[n, h, w, cout]).to_dtype(dtype).unwrap();
+        let parameters = parameter_gradients(seed, cout);
+        let upstream = Upstream {
+            activation: above.activation(),
+            gradient: &gradient,
+            parameters: &parameters,
+        };
+        let din = zeros(&[n, h, w, cin], dtype);
+        let (dw, before) = pointwise_backward(upstream, input.activation(), &weight, &din).unwrap();
+        let dy = above.to_dtype(DType::F64).raw_gradient(&gradient, &parameters);
+        let dy = matrix(&dy, cout);
+        let expected = doubles(&dy.t().unwrap().matmul(&a).unwrap());
+        assert_close(&name("weight"), &values(&dw), &expected, tolerance(rows));
+        let da = doubles(&dy.matmul(&taps).unwrap());
+        let (passed, dgamma, dbeta) = input.before_activation(&da);
+        assert_close(&name("input"), &values(&din), &passed, tolerance(cout));
+        assert_close(&name("gamma"), &values(&before.gamma), &dgamma, tolerance(rows));
+        assert_close(&name("beta"), &values(&before.beta), &dbeta, tolerance(rows));
     }
 }

@@ -1,4 +1,5 @@
 //! `make test` runs the tests once for each kind of instructions; here it shows which ones they are.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 /// Which ones the tests are meant to use, if not the best.
 const CHOICE: &str = "MBN_SIMD";
@@ -22,6 +23,67 @@ fn instructions_are_those_asked_for() {
             }
         }
         _ => eprintln!("the kernels use {used}"),
+    }
+}
+
+/// Whether this process is the one that [`a_set_that_is_unknown_is_named_in_one_warning`] started.
+const CHILD: &str = "MBN_SIMD_TEST";
+
+/// Prints what is logged.
+struct Printer;
+
+impl log::Log for Printer {
+    fn enabled(&self, _: &log::Metadata) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record) {
+        println!("\n{}: {}", record.level(), record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn a_set_that_is_unknown_is_named_in_one_warning() {
+    const NAME: &str = "a_set_that_is_unknown_is_named_in_one_warning";
+    if std::env::var_os(CHILD).is_some() {
+        log::set_logger(&Printer).unwrap();
+        log::set_max_level(log::LevelFilter::Warn);
+        println!("\nused: {}", [(); 2].map(|()| mbn_ops::instructions())[1]);
+        return;
+    }
+    // The warnings with a choice, and the instructions in use.
+    let warnings = |choice: &str| {
+        let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+        let program = program
+            .args(["--exact", NAME, "--nocapture"])
+            .env(CHILD, "1")
+            .env(CHOICE, choice);
+        let output = String::from_utf8(program.output().unwrap().stdout).unwrap();
+        let lines = |start: &str| -> Vec<String> {
+            let lines = output.lines().filter_map(|line| line.strip_prefix(start));
+            lines.map(str::to_owned).collect()
+        };
+        let used = lines("used: ");
+        assert_eq!(used.len(), 1, "{output}");
+        (lines("WARN: "), used[0].clone())
+    };
+    let (_, best) = warnings("");
+    for known in ["", "scalar", &best] {
+        assert_eq!(warnings(known).0, [""; 0], "{known}");
+    }
+    for unknown in ["sse9", "AVX2", " scalar"] {
+        let (found, used) = warnings(unknown);
+        assert_eq!(used, best);
+        assert_eq!(found.len(), 1, "{found:?}");
+        for part in [
+            format!("MBN_SIMD is `{unknown}`"),
+            "expected scalar".to_owned(),
+            format!("using {best}"),
+        ] {
+            assert!(found[0].contains(&part), "{found:?}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::{DType, Device, Tensor};
-use common::{doubles, tensor, values};
+use common::{doubles, noise, tensor, values};
 use mbn_ops::optim::{AdamW, Sgd};
 use mbn_testing::{Tolerance, assert_close, float64};
 
@@ -15,8 +15,11 @@ fn zeros(shape: &[usize]) -> Tensor {
     Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap()
 }
 
+/// Its first value is 0 in every step, as is then what AdamW divides by but for epsilon.
 fn gradient(step: i32) -> Tensor {
-    tensor(10 + step as u64, &[LEN])
+    let mut values = noise(10 + step as u64, LEN);
+    values[0] = 0.0;
+    Tensor::new(values, &Device::Cpu).unwrap()
 }
 
 #[test]
@@ -49,7 +52,8 @@ fn sgd_is_its_definition() {
 
 #[test]
 fn adamw_is_its_definition() {
-    let (learning_rate, beta1, beta2, epsilon, weight_decay) = (0.01, 0.9, 0.99, 1e-8, 0.1);
+    // An epsilon that is large enough to change the steps.
+    let (learning_rate, beta1, beta2, epsilon, weight_decay) = (0.01, 0.9, 0.99, 1e-2, 0.1);
     let (parameter, moments) = (tensor(1, &[LEN]), zeros(&[2, LEN]));
     let (mut p, mut m) = (doubles(&parameter), vec![0.0; 2 * LEN]);
     for step in 1..=STEPS {

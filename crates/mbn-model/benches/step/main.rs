@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Result, Tensor};
 use mbn_cli::DeviceChoice;
-use mbn_model::{InferenceNetwork, Network, Optimizer, OptimizerKind, cross_entropy, fresh_weights};
+use mbn_model::{Decayed, InferenceNetwork, Network, Optimizer, OptimizerKind, cross_entropy, fresh_weights};
 use mbn_spec::{Architecture, Metadata};
 
 use self::options::{Options, Precision};
@@ -107,12 +107,12 @@ fn main() -> Result<()> {
     if options.train {
         let labels = Tensor::new(labels.as_slice(), &device)?;
         let mut network = Network::from_weights(&weights, &device)?;
-        network.set_precision(options.precision.dtype());
+        network.set_activation_type(options.precision.activation_type());
         let sgd = OptimizerKind::Sgd {
             momentum: 0.9,
             nesterov: false,
         };
-        let mut optimizer = Optimizer::new(sgd, 1e-4, true);
+        let mut optimizer = Optimizer::new(sgd, 1e-4, Decayed::All);
         let seconds = median(steps, &device, || {
             let pass = network.forward_train(&images)?;
             let loss = cross_entropy(pass.logits(), &labels, 0.0)?;

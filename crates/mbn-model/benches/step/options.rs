@@ -1,7 +1,8 @@
 //! The benchmark's command line.
 
-use candle_core::{DType, Error, Result, bail};
+use candle_core::{Error, Result, bail};
 use mbn_cli::DeviceChoice;
+use mbn_model::ActivationType;
 
 #[derive(Clone, Copy)]
 pub enum Precision {
@@ -19,10 +20,10 @@ impl Precision {
         }
     }
 
-    pub fn dtype(self) -> DType {
+    pub fn activation_type(self) -> ActivationType {
         match self {
-            Self::F32 | Self::Tf32 => DType::F32,
-            Self::Bf16 => DType::BF16,
+            Self::F32 | Self::Tf32 => ActivationType::F32,
+            Self::Bf16 => ActivationType::Bf16,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The whole step of `mbn-train`'s default recipe.
 
 use candle_core::{Device, Result, Tensor};
-use mbn_model::{Meter, Network, Optimizer, OptimizerKind, WeightAverage, cross_entropy};
+use mbn_model::{Decayed, Meter, Network, Optimizer, OptimizerKind, WeightAverage, cross_entropy};
 use mbn_weights::Weights;
 
 use crate::options::Options;
@@ -33,13 +33,13 @@ impl Recipe {
     pub fn new(weights: &Weights, options: &Options, images: &Tensor, labels: &[u32]) -> Result<Self> {
         let device = images.device();
         let mut network = Network::from_weights(weights, device)?;
-        network.set_precision(options.precision.dtype());
+        network.set_activation_type(options.precision.activation_type());
         let sgd = OptimizerKind::Sgd {
             momentum: 0.9,
             nesterov: true,
         };
         Ok(Self {
-            optimizer: Optimizer::new(sgd, 1e-4, false),
+            optimizer: Optimizer::new(sgd, 1e-4, Decayed::Weights),
             average: WeightAverage::new(&network, DECAY)?,
             meter: Meter::new(device),
             network,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use mbn_ops::{CrossEntropy, ParameterGradients, SumOverRanks, Upstream};
 use mbn_ops::{global_average_pool, global_average_pool_backward};
 use mbn_ops::{linear, linear_backward};
@@ -157,12 +157,6 @@ impl Network {
     }
 
     pub(super) fn convolutions(&mut self, images: &Tensor, mode: Mode) -> Result<Vec<Record>> {
-        if !matches!(self.precision, DType::F32 | DType::BF16) {
-            bail!(
-                "the network keeps its activations in {:?}, expected F32 or BF16; see `Network::set_precision`",
-                self.precision
-            )
-        }
         self.buffers.prepare(images);
         let mut records: Vec<Record> = Vec::with_capacity(self.layers.len());
         for i in 0..self.layers.len() {
@@ -171,7 +165,8 @@ impl Network {
                 None => Input::Image(images),
             };
             let shape = self.layers[i].out_shape(input)?;
-            let out = self.buffers.take(shape, self.precision, &self.device)?;
+            let dtype = self.activation_type.dtype();
+            let out = self.buffers.take(shape, dtype, &self.device)?;
             let mode = match mode {
                 Mode::Train(_) if self.has_fixed_statistics || i < self.first_trainable() => Mode::Evaluate,
                 mode => mode,
@@ -191,7 +186,8 @@ impl Network {
 
     fn buffer_like(&mut self, record: &Record) -> Result<Tensor> {
         let shape = record.raw.shape().clone();
-        self.buffers.take(shape, self.precision, &self.device)
+        self.buffers
+            .take(shape, self.activation_type.dtype(), &self.device)
     }
 
     pub(super) fn give_back(&mut self, records: Vec<Record>) {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Result, Tensor, Var, bail};
+use candle_core::{Device, Result, Tensor, Var, bail};
 use mbn_ops::BatchStatistics;
 use mbn_spec::{ConvLayer, Metadata, TensorKind};
 use mbn_weights::Weights;
 
-use super::Network;
+use super::{ActivationType, Network};
 use crate::buffers::Buffers;
 use crate::layer::Layer;
 use crate::parameters::Parameter;
@@ -59,7 +59,7 @@ impl Network {
                 .collect::<Result<_>>()?,
             fc_weight: parameter("fc.weight".into(), TensorKind::Weight)?,
             fc_bias: parameter("fc.bias".into(), TensorKind::Bias)?,
-            precision: DType::F32,
+            activation_type: ActivationType::default(),
             frozen: 0,
             has_fixed_statistics: false,
             buffers: Buffers::default(),

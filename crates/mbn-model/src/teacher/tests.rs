@@ -5,8 +5,8 @@ use mbn_spec::{Alpha, Architecture, Metadata};
 
 use super::*;
 use crate::{
-    CrossEntropy, Distillation, Network, Optimizer, OptimizerKind, cross_entropy, fresh_weights,
-    random_weights,
+    ActivationType, CrossEntropy, Decayed, Distillation, Network, Optimizer, OptimizerKind, cross_entropy,
+    fresh_weights, random_weights,
 };
 
 fn values(tensor: &Tensor) -> Vec<f32> {
@@ -89,9 +89,9 @@ fn a_student_learns_the_logits_of_its_teacher() {
         weight: 1.0,
         temperature: 4.0,
     };
-    for precision in [DType::F32, DType::BF16] {
+    for activation_type in [ActivationType::F32, ActivationType::Bf16] {
         let mut network = Network::from_weights(&fresh, &Device::Cpu).unwrap();
-        network.set_precision(precision);
+        network.set_activation_type(activation_type);
         let images = normalized(&images(6, 32), &preprocess);
         let labels = Tensor::zeros(6, DType::U32, &Device::Cpu).unwrap();
         let mut optimizer = Optimizer::new(
@@ -101,7 +101,7 @@ fn a_student_learns_the_logits_of_its_teacher() {
                 epsilon: 1e-8,
             },
             0.0,
-            false,
+            Decayed::Weights,
         );
         let mut distances = Vec::new();
         for step in 0..STEPS {
@@ -117,7 +117,7 @@ fn a_student_learns_the_logits_of_its_teacher() {
                 .unwrap();
         }
         let (first, last) = (distances[0], distances[distances.len() - 1]);
-        println!("{precision:?} {first} {last}");
-        assert!(last < 0.1 * first, "{precision:?}: {first}, then {last}");
+        println!("{activation_type:?} {first} {last}");
+        assert!(last < 0.1 * first, "{activation_type:?}: {first}, then {last}");
     }
 }

@@ -1,7 +1,7 @@
 //! A training step of the reference's network on its batch, in float32, on any device.
 
 use candle_core::Device;
-use mbn_model::{Optimizer, OptimizerKind, cross_entropy};
+use mbn_model::{Decayed, Optimizer, OptimizerKind, cross_entropy};
 use mbn_spec::Metadata;
 use mbn_testing::{Closeness, Tensors, Tolerance, assert_close, mismatch};
 use mbn_weights::Weights;
@@ -96,7 +96,7 @@ pub fn train_steps(
     let train = reference.file("train.safetensors");
     let (images, labels) = (images(&train, device), labels(&train, device));
     let mut network = reference.network(device);
-    let mut optimizer = Optimizer::new(kind, weight_decay, true);
+    let mut optimizer = Optimizer::new(kind, weight_decay, Decayed::All);
     let mut losses = Vec::new();
     for _ in 0..steps {
         let pass = network.forward_train(&images).unwrap();

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Tensor};
-use mbn_model::{InferenceNetwork, Network, Optimizer, OptimizerKind, WeightAverage};
+use candle_core::{Device, Tensor};
+use mbn_model::{
+    ActivationType, Decayed, InferenceNetwork, Network, Optimizer, OptimizerKind, WeightAverage,
+};
 use mbn_model::{cross_entropy, fresh_weights, random_weights};
 use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
 use mbn_testing::{Closeness, Tolerance};
@@ -81,7 +83,7 @@ pub fn steps(
     let mut network = Network::from_weights(weights, device).unwrap();
     network.freeze(setting.frozen);
     let (images, labels) = setting.batch(device);
-    let mut optimizer = Optimizer::new(kind, 1e-2, false);
+    let mut optimizer = Optimizer::new(kind, 1e-2, Decayed::Weights);
     let mut average = WeightAverage::new(&network, 0.9).unwrap();
     let (mut losses, mut norms, mut first) = (Vec::new(), Vec::new(), Vec::new());
     for step in 1..=count {
@@ -180,13 +182,13 @@ impl Table {
     }
 }
 
-/// Loss of each of `count` steps with activations in the given precision.
-pub fn losses(device: &Device, setting: Setting, precision: DType, count: usize) -> Vec<f32> {
+/// Loss of each of `count` steps with activations of the given type.
+pub fn losses(device: &Device, setting: Setting, activation_type: ActivationType, count: usize) -> Vec<f32> {
     let weights = fresh_weights(setting.architecture(), setting.seed, Metadata::default()).unwrap();
     let mut network = Network::from_weights(&weights, device).unwrap();
-    network.set_precision(precision);
+    network.set_activation_type(activation_type);
     let (images, labels) = setting.batch(device);
-    let mut optimizer = Optimizer::new(SGD.0, 1e-4, false);
+    let mut optimizer = Optimizer::new(SGD.0, 1e-4, Decayed::Weights);
     let mut losses = Vec::new();
     for _ in 0..count {
         let pass = network.forward_train(&images).unwrap();

@@ -11,61 +11,105 @@ use crate::operands::element::Element;
 /// (without products of bfloat16). For tests and comparisons. Instructions that the processor lacks are never used.
 const CHOICE: &str = "MBN_SIMD";
 
+/// What [`CHOICE`] may name.
 #[cfg(target_arch = "x86_64")]
-fn arch() -> Arch {
-    static ARCH: OnceLock<Arch> = OnceLock::new();
-    *ARCH.get_or_init(|| match std::env::var(CHOICE).as_deref() {
-        Ok("scalar") => Arch::Scalar,
-        Ok("avx2") => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
-        _ => Arch::new(),
-    })
+const EXPECTED: &str = "scalar, avx2, avx512 or avx512bf16";
+#[cfg(target_arch = "aarch64")]
+const EXPECTED: &str = "scalar or neon";
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const EXPECTED: &str = "scalar";
+
+/// The instructions in use.
+#[derive(Clone, Copy)]
+struct Instructions {
+    arch: Arch,
+    /// Whether pairs of bfloat16 are multiplied.
+    multiplies_bf16: bool,
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn arch() -> Arch {
-    static ARCH: OnceLock<Arch> = OnceLock::new();
-    *ARCH.get_or_init(|| match std::env::var(CHOICE).as_deref() {
-        Ok("scalar") => Arch::Scalar,
-        _ => Arch::new(),
+impl Instructions {
+    /// Those that are asked for, or else the best.
+    #[cfg(target_arch = "x86_64")]
+    fn new(asked: &str) -> Self {
+        let arch = match asked {
+            "scalar" => Arch::Scalar,
+            "avx2" => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+            _ => Arch::new(),
+        };
+        Self {
+            arch,
+            multiplies_bf16: matches!(arch, Arch::V4(_))
+                && std::arch::is_x86_feature_detected!("avx512bf16")
+                && asked != "avx512",
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn new(asked: &str) -> Self {
+        Self {
+            arch: match asked {
+                "scalar" => Arch::Scalar,
+                _ => Arch::new(),
+            },
+            multiplies_bf16: false,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        #[cfg(target_arch = "x86_64")]
+        match self.arch {
+            Arch::V4(_) if self.multiplies_bf16 => return "avx512bf16",
+            Arch::V4(_) => return "avx512",
+            Arch::V3(_) => return "avx2",
+            _ => {}
+        }
+        #[cfg(target_arch = "aarch64")]
+        if let Arch::Neon(_) = self.arch {
+            return "neon";
+        }
+        "scalar"
+    }
+
+    /// What to say if others are asked for.
+    fn warning(self, asked: &str) -> Option<String> {
+        let used = self.name();
+        (!asked.is_empty() && asked != used).then(|| {
+            format!(
+                "{CHOICE} is `{asked}`, expected {EXPECTED}, as far as the processor has them; using {used}"
+            )
+        })
+    }
+}
+
+fn in_use() -> Instructions {
+    static IN_USE: OnceLock<Instructions> = OnceLock::new();
+    *IN_USE.get_or_init(|| {
+        let asked = std::env::var_os(CHOICE).unwrap_or_default();
+        let asked = asked.to_string_lossy();
+        let instructions = Instructions::new(&asked);
+        if let Some(warning) = instructions.warning(&asked) {
+            log::warn!("{warning}");
+        }
+        instructions
     })
 }
 
 /// Whether the processor multiplies pairs of bfloat16.
 pub(crate) fn has_bf16_products() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        static HAS: OnceLock<bool> = OnceLock::new();
-        *HAS.get_or_init(|| {
-            matches!(arch(), Arch::V4(_))
-                && std::arch::is_x86_feature_detected!("avx512bf16")
-                && std::env::var(CHOICE).as_deref() != Ok("avx512")
-        })
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    false
+    in_use().multiplies_bf16
 }
 
 /// The instructions that the kernels use: `avx2`, `avx512` or `avx512bf16` on x86-64, `neon` on 64-bit ARM, else, or where the
-/// processor has none of them, `scalar`.
+/// processor has none of them, `scalar`. The environment variable `MBN_SIMD` can ask for lesser ones; if it asks for what is unknown
+/// or missing, the first call logs a warning.
 pub fn instructions() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    match arch() {
-        Arch::V4(_) if has_bf16_products() => return "avx512bf16",
-        Arch::V4(_) => return "avx512",
-        Arch::V3(_) => return "avx2",
-        _ => {}
-    }
-    #[cfg(target_arch = "aarch64")]
-    if let Arch::Neon(_) = arch() {
-        return "neon";
-    }
-    "scalar"
+    in_use().name()
 }
 
 /// Runs `op` with the chosen instructions.
 #[inline(always)]
 pub(crate) fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
-    arch().dispatch(op)
+    in_use().arch.dispatch(op)
 }
 
 /// What a kernel is being compiled for; constant in each copy of it.

@@ -14,7 +14,9 @@ use super::queue::Queue;
 use super::work;
 use crate::kernels::{self, Images, Packing, Picture, Pointer};
 
-/// Batches that are on their way or in use: the most steps that the program runs ahead of the device.
+/// Places for batches, which take turns. Before a batch is written to its place, the host waits for the copy of the batch that had the
+/// place before, and that copy waited until the device had read the batch before it: so the program runs at most twice as many steps
+/// ahead of the device.
 const SLOTS: usize = 3;
 
 /// Copies batches to a CUDA device on a stream of its own, from memory that the device reads by itself, so that the copy

@@ -61,11 +61,6 @@ impl ConvShape {
         self.n * self.h * self.w
     }
 
-    /// Rows of the result.
-    pub fn out_rows(&self) -> usize {
-        self.n * self.oh * self.ow
-    }
-
     /// In the kernels' order: `n, h, w, c, oh, ow, pad`.
     pub(super) fn ints(&self) -> [usize; 7] {
         [

@@ -10,6 +10,8 @@ use super::noise;
 use crate::common::values;
 
 const STEPS: i32 = 3;
+/// The tensor whose gradient is 0.
+const ALWAYS_ZERO: usize = 1;
 
 /// Lengths of more tensors than one launch takes: of the network's size, small, odd, one.
 fn lengths() -> Vec<usize> {
@@ -39,7 +41,9 @@ fn steps(
     let parameters = many(1);
     let states: Vec<Tensor> = lengths.iter().map(state).collect();
     for number in 1..=STEPS {
-        let gradients = many(1000 * number as u64);
+        let mut gradients = many(1000 * number as u64);
+        // In every step, so that AdamW divides by epsilon alone.
+        gradients[ALWAYS_ZERO] = gradients[ALWAYS_ZERO].zeros_like().unwrap();
         let tensors: Vec<StepTensors> = (0..lengths.len())
             .map(|i| StepTensors {
                 parameter: &parameters[i],
@@ -76,7 +80,8 @@ pub fn adamw() -> impl Fn(&Device) -> Vec<Found> {
                 learning_rate: 0.01,
                 beta1: 0.9,
                 beta2: 0.99,
-                epsilon: 1e-8,
+                // Large enough to change the steps.
+                epsilon: 1e-2,
                 weight_decay: 0.1,
                 step,
             };

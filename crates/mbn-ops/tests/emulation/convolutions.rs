@@ -204,6 +204,34 @@ fn large_layers_are_the_cpus() {
     }
 }
 
+/// More parts of a sum than a block that adds them has threads along y, 32: each of its threads adds several.
+#[test]
+fn sums_of_many_parts_are_the_cpus() {
+    const THREADS_IN_Y: u32 = 32;
+    let Some(device) = Emulation::with_multiprocessors(20) else {
+        return;
+    };
+    for (element, suffix) in ELEMENT_TYPES.into_iter().zip(["f32", "bf16"]) {
+        check_depthwise(&device, element, [80, 3, 3, 24], Conv3x3::symmetric(1), 1);
+        check_stem(&device, element, [80, 5, 5, 24], Conv3x3::symmetric(2), 2);
+        check_pointwise(&device, element, [2, 35, 20, 256], 8, 3);
+        let x = noise(4, &[1400, 256], element);
+        let sums = kernels::statistics(&device, element, [1400, 256], device.upload(&x)).unwrap();
+        check_statistics(&device, sums, &values(&x), 5);
+        for kernel in [
+            "depthwise_s1",
+            "depthwise_backward_s1",
+            "stem",
+            "stem_backward",
+            "pass",
+            "statistics",
+        ] {
+            let blocks = device.most_blocks(&format!("{kernel}_{suffix}"));
+            assert!(blocks > THREADS_IN_Y, "{kernel}_{suffix}: {blocks} blocks");
+        }
+    }
+}
+
 /// Two runs give the same bits, although the threads run in another order, as on a device.
 #[test]
 fn sums_have_one_order() {
@@ -236,6 +264,6 @@ fn sums_have_one_order() {
 fn statistics_survive_a_large_mean() {
     let Some(device) = Emulation::new() else { return };
     let x = noise(1, &[500, 8], ElementType::F32).affine(1.0, 1000.0).unwrap();
-    let sums = mbn_ops::kernels::statistics(&device, ElementType::F32, [500, 8], device.upload(&x)).unwrap();
+    let sums = kernels::statistics(&device, ElementType::F32, [500, 8], device.upload(&x)).unwrap();
     check_statistics(&device, sums, &values(&x), 2);
 }

@@ -116,6 +116,26 @@ fn cross_entropy_is_its_definition() {
     }
 }
 
+/// More rows than the block that adds their losses has threads, 256.
+#[test]
+fn losses_of_many_rows_are_added() {
+    let Some(device) = Emulation::new() else { return };
+    let (n, k) = (600, 3);
+    let (logits, targets) = (noise(8, n * k), noise(9, n * k));
+    let (loss, _) = naive(&logits, &targets, k, 1.0 / n as f64);
+    let [logits, targets] = [&logits, &targets].map(|values| {
+        let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+        device.upload_bytes(&bytes)
+    });
+    let out = kernels::Loss {
+        predicted: vector(&device, n),
+        ..losses(&device)
+    };
+    let target = LossTarget::Probabilities(targets);
+    kernels::cross_entropy(&device, [n, k], logits, target, 1.0 / n as f32, out).unwrap();
+    assert_close("loss", &device.floats(out.loss), &[loss], Tolerance::CLOSE);
+}
+
 /// The value of `torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 3.], [1., -1., 0.5]]), torch.tensor([2, 1]),
 /// label_smoothing=0.1)`.
 #[test]
@@ -204,7 +224,13 @@ fn sums_over_steps_are_a_plain_loops() {
 #[test]
 fn linear_is_its_definition() {
     let Some(device) = Emulation::new() else { return };
-    let (n, c, k) = (5, 16, 7);
+    // Fewer rows than a block that sums them has threads along y, 32, and more.
+    for n in [5, 70] {
+        check_linear(&device, [n, 16, 7]);
+    }
+}
+
+fn check_linear(device: &Emulation, [n, c, k]: [usize; 3]) {
     let (features, weight, bias, gradient) = (
         tensor(1, &[n, c]),
         tensor(2, &[k, c]),
@@ -212,8 +238,8 @@ fn linear_is_its_definition() {
         tensor(4, &[n, k]),
     );
     let on = [&features, &weight, &bias, &gradient].map(|tensor| device.upload(tensor));
-    let logits = vector(&device, n * k);
-    kernels::linear(&device, [n, c, k], on[0], [on[1], on[2]], logits).unwrap();
+    let logits = vector(device, n * k);
+    kernels::linear(device, [n, c, k], on[0], [on[1], on[2]], logits).unwrap();
     let expected = features
         .matmul(&weight.t().unwrap())
         .unwrap()
@@ -225,8 +251,8 @@ fn linear_is_its_definition() {
         &values(&expected),
         Tolerance::CLOSE.for_sum(c),
     );
-    let out = [n * c, k * c, k].map(|len| vector(&device, len));
-    kernels::linear_backward(&device, [n, c, k], on[3], on[0], on[1], out).unwrap();
+    let out = [n * c, k * c, k].map(|len| vector(device, len));
+    kernels::linear_backward(device, [n, c, k], on[3], on[0], on[1], out).unwrap();
     let expected = [
         gradient.matmul(&weight).unwrap(),
         gradient.t().unwrap().matmul(&features).unwrap(),
@@ -234,10 +260,10 @@ fn linear_is_its_definition() {
     ];
     for (i, (found, expected)) in out.iter().zip(&expected).enumerate() {
         assert_close(
-            &format!("gradient {i}"),
+            &format!("gradient {i} of {n} rows"),
             &device.floats(*found),
             &values(expected),
-            Tolerance::CLOSE.for_sum(c),
+            Tolerance::CLOSE.for_sum(n.max(c)),
         );
     }
 }

@@ -1,7 +1,7 @@
 //! A device's memory and its queue, on the CPU.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aligned_vec::{AVec, ConstAlign};
 use candle_core::{DType, Result, Tensor, bail};
@@ -23,7 +23,8 @@ pub struct Emulation {
     memory: RefCell<BTreeMap<Pointer, Buffer>>,
     slots: RefCell<BTreeMap<Slot, Pointer>>,
     launches: Cell<u64>,
-    launched: RefCell<BTreeSet<&'static str>>,
+    launched: RefCell<BTreeMap<&'static str, u32>>,
+    multiprocessors: usize,
 }
 
 struct Buffer {
@@ -47,9 +48,19 @@ impl Buffer {
 }
 
 impl Emulation {
-    /// `None` where there is no C++ compiler.
+    /// With one multiprocessor, so that blocks loop over their work. `None` where there is no C++ compiler.
     pub fn new() -> Option<Self> {
         kernels().map(Self::of)
+    }
+
+    /// With many multiprocessors, so that many blocks share the work and what adds their sums loops. `None` where there is no
+    /// C++ compiler.
+    pub fn with_multiprocessors(count: usize) -> Option<Self> {
+        let one = Self::new()?;
+        Some(Self {
+            multiprocessors: count,
+            ..one
+        })
     }
 
     pub fn of(sources: &'static Sources) -> Self {
@@ -59,12 +70,18 @@ impl Emulation {
             slots: RefCell::default(),
             launches: Cell::new(0),
             launched: RefCell::default(),
+            multiprocessors: 1,
         }
     }
 
     /// Names of the kernels that have run.
-    pub fn launched(&self) -> BTreeSet<&'static str> {
-        self.launched.borrow().clone()
+    pub fn launched(&self) -> Vec<&'static str> {
+        self.launched.borrow().keys().copied().collect()
+    }
+
+    /// Most blocks along rows or tiles of any launch of `kernel`: as many as the parts of the sums that it writes.
+    pub fn most_blocks(&self, kernel: &str) -> u32 {
+        self.launched.borrow().get(kernel).copied().unwrap_or(0)
     }
 
     /// A fresh buffer of `len` bytes.
@@ -166,7 +183,13 @@ impl Stream for Emulation {
         // Another order of the threads each time, the same in each run.
         let number = self.launches.get() + 1;
         self.launches.set(number);
-        self.launched.borrow_mut().insert(launch.kernel);
+        let blocks = launch.grid[1];
+        let mut launched = self.launched.borrow_mut();
+        launched
+            .entry(launch.kernel)
+            .and_modify(|most| *most = blocks.max(*most))
+            .or_insert(blocks);
+        drop(launched);
         let ranges: Vec<[u64; 2]> = {
             let memory = self.memory.borrow();
             memory
@@ -237,8 +260,7 @@ impl Stream for Emulation {
         Ok(pointer)
     }
 
-    /// Few, so that blocks loop.
     fn multiprocessors(&self) -> usize {
-        1
+        self.multiprocessors
     }
 }

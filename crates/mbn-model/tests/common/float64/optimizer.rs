@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mbn_model::OptimizerKind;
+use mbn_model::{Decayed, OptimizerKind};
 use mbn_spec::TensorKind;
 use mbn_testing::float64::{AdamW, Sgd};
 
@@ -12,17 +12,17 @@ use super::Network;
 pub struct Optimizer {
     kind: OptimizerKind,
     weight_decay: f64,
-    decay_all: bool,
+    decayed: Decayed,
     steps: i32,
     state: BTreeMap<String, Vec<f64>>,
 }
 
 impl Optimizer {
-    pub fn new(kind: OptimizerKind, weight_decay: f64, decay_all: bool) -> Self {
+    pub fn new(kind: OptimizerKind, weight_decay: f64, decayed: Decayed) -> Self {
         Self {
             kind,
             weight_decay,
-            decay_all,
+            decayed,
             steps: 0,
             state: BTreeMap::new(),
         }
@@ -39,7 +39,7 @@ impl Optimizer {
         let kinds = network.architecture.tensors().into_iter();
         let kinds: BTreeMap<_, _> = kinds.map(|spec| (spec.name, spec.kind)).collect();
         for name in network.parameters() {
-            let decays = self.decay_all || kinds[&name] == TensorKind::Weight;
+            let decays = self.decayed == Decayed::All || kinds[&name] == TensorKind::Weight;
             let weight_decay = if decays { self.weight_decay } else { 0.0 };
             let parameter = network.tensors.get_mut(&name).unwrap();
             let gradient = &gradients[&name];
