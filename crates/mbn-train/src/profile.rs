@@ -30,15 +30,10 @@ pub(crate) fn run(options: &Options, device: &Device) -> Result<()> {
     device::set_products(device, settings.precision)?;
     let architecture = architecture(&settings);
     let (batch, size) = (settings.batch_size.get(), settings.largest_train_size());
-    let machine = Machine::measure(device, settings.precision.dtype())?;
+    let dtype = settings.precision.activation_type().dtype();
+    let machine = Machine::measure(device, dtype)?;
     let measured = measure::measure(&settings, architecture, device, batch, size)?;
-    let mut rows = rows::rows(
-        &architecture,
-        settings.precision.dtype(),
-        batch,
-        size,
-        &measured.profile,
-    );
+    let mut rows = rows::rows(&architecture, dtype, batch, size, &measured.profile);
     let layers: Duration = rows.iter().map(|row| row.time).sum();
     for (name, time) in [
         ("optimiser", measured.optimizer),

@@ -80,8 +80,16 @@ fn name(run: &Path) -> String {
     in_markdown(name.unwrap_or(run.as_os_str()))
 }
 
+/// A name in a cell of a table: a line break would end the row.
 fn in_markdown(name: &OsStr) -> String {
-    name.to_string_lossy().replace('|', "\\|")
+    let escaped = |c: char| match c {
+        '|' => "\\|".to_owned(),
+        // These separate lines too, for many programs.
+        '\u{2028}' | '\u{2029}' => c.escape_unicode().to_string(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    name.to_string_lossy().chars().map(escaped).collect()
 }
 
 fn read(run: &Path) -> Result<Summary> {
@@ -213,5 +221,18 @@ mod tests {
         assert_eq!(rows[4][1..4], ["photos", "0.5 MobileNet-96", "50.00"]);
         assert_eq!(rows[4][6], "7 of 30");
         assert!(text.lines().nth(1).unwrap().starts_with("|-"), "{text}");
+    }
+
+    #[test]
+    fn a_name_stays_in_its_row() {
+        for (name, expected) in [
+            ("a|b", r"a\|b"),
+            ("a\nb\r\tc", r"a\nb\r\tc"),
+            ("\u{1b}[2J", r"\u{1b}[2J"),
+            ("\u{85}\u{2028}", r"\u{85}\u{2028}"),
+            ("café 猫", "café 猫"),
+        ] {
+            assert_eq!(in_markdown(name.as_ref()), expected);
+        }
     }
 }

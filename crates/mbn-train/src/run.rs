@@ -1,7 +1,9 @@
 //! A run on disk: its folder, its saved state, and the files that follow from the state.
 
 mod folder;
+mod free_name;
 mod history;
+mod lock;
 mod names;
 mod pictures;
 mod progress;

@@ -11,6 +11,7 @@ mod evaluate;
 mod feed;
 mod find_rate;
 mod init;
+mod moved_data;
 mod pace;
 mod progress_bar;
 mod rate_search;
@@ -18,6 +19,7 @@ mod resume;
 mod save;
 mod schedule;
 mod shared_step;
+mod short_steps;
 mod start;
 mod targets;
 mod teacher;
@@ -30,7 +32,7 @@ use anyhow::Result;
 use candle_core::Device;
 use mbn_cli::{Outcome, quote};
 use mbn_data::{Loader, Splits};
-use mbn_model::{Meter, Network, Optimizer, WeightAverage};
+use mbn_model::{Decayed, Meter, Network, Optimizer, WeightAverage};
 use mbn_spec::text::counted;
 use mbn_weights::Weights;
 
@@ -192,7 +194,14 @@ impl Trainer {
             let images = if left_out + broken == 1 { "image" } else { "images" };
             log::warn!("{} {images} could not be used", left_out + broken);
         }
-        self.progress.publish.publish(&Weights::from_bytes(&best.file)?)
+        if self.progress.short_steps > 0 {
+            log::warn!(
+                "{} had too few images that could be used, and did without them",
+                counted(self.progress.short_steps, "step")
+            );
+        }
+        let weights = Weights::from_bytes(&best.file)?;
+        self.progress.publish.publish(&weights, self.run.path())
     }
 }
 
@@ -207,14 +216,18 @@ fn describe_sync(ranks: usize) -> String {
 /// The network that a run trains, with the given weights.
 fn network(weights: &Weights, settings: &Settings, device: &Device) -> Result<Network> {
     let mut network = Network::from_weights(weights, device)?;
-    network.set_precision(settings.precision.dtype());
+    network.set_activation_type(settings.precision.activation_type());
     network.freeze(settings.freeze.blocks());
     Ok(network)
 }
 
 /// The optimiser of a run before its first step.
 fn optimizer(settings: &Settings) -> Optimizer {
-    Optimizer::new(settings.optimizer.kind(), settings.weight_decay.get(), false)
+    Optimizer::new(
+        settings.optimizer.kind(),
+        settings.weight_decay.get(),
+        Decayed::Weights,
+    )
 }
 
 #[cfg(test)]

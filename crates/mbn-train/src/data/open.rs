@@ -3,10 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
-use mbn_cli::Hint;
+use mbn_cli::{Hint, quote};
 use mbn_data::{DataError, FolderError, FolderWarning, HoldOut, OpenOptions, Share, Splits};
+use mbn_spec::text::listed;
 
 use crate::settings::{DEFAULT_DATA, Part, Settings};
+
+/// Folders around the classes that are looked into for them.
+const MOST_FOLDERS: usize = 4;
+/// Classes that a hint lists before it counts the others.
+const LISTED: usize = 6;
 
 /// The folder to train on: the given one, else STL-10 in its default place.
 pub(crate) fn locate(given: Option<&Path>) -> Result<PathBuf> {
@@ -111,12 +117,21 @@ fn open(settings: &Settings, hold_out: HoldOut) -> Result<Splits> {
     let fold = settings
         .fold
         .map_or_else(String::new, |fold| format!("fold {fold} of "));
-    ensure!(
-        names.len() > 1,
-        "`{}` has one class, `{}`; training needs at least two",
-        settings.data.display(),
-        names.first().map_or("", String::as_str)
-    );
+    if names.len() < 2 {
+        let error = anyhow!(
+            "`{}` has one class, `{}`; training needs at least two",
+            settings.data.display(),
+            names.first().map_or("", String::as_str)
+        );
+        return match classes_below(&settings.data, &splits, &options) {
+            Some((folder, classes)) => {
+                let names = listed(classes.iter().map(|name| format!("`{name}`")), LISTED);
+                let count = classes.len();
+                Err(error).hint(|| format!("`--data {}` has {count} classes: {names}", quote(&folder)))
+            }
+            None => Err(error),
+        };
+    }
     ensure!(
         train.len() > 1,
         "{fold}`{}` has one training image; batch norm needs at least two",
@@ -129,3 +144,31 @@ fn open(settings: &Settings, hold_out: HoldOut) -> Result<Splits> {
     );
     Ok(splits)
 }
+
+/// The folder that was meant, with its classes, where the one class of a data set is a folder around the classes, as
+/// archives leave it.
+fn classes_below(data: &Path, splits: &Splits, options: &OpenOptions) -> Option<(PathBuf, Vec<String>)> {
+    let images = |splits: &Splits| splits.train.len() + splits.test.len();
+    let (mut data, mut above) = (data.to_owned(), None);
+    for _ in 0..MOST_FOLDERS {
+        let (class, others) = above.as_ref().unwrap_or(splits).class_folders.split_first()?;
+        // Test images in a folder of their own are none of `class`.
+        if others.iter().any(|other| other != class) {
+            return None;
+        }
+        data = data.join(class.strip_prefix(data.canonicalize().ok()?).unwrap_or(class));
+        let below = mbn_data::open_with(&data, options).ok()?;
+        // Images beside its folders would belong to no class.
+        if images(&below) != images(splits) {
+            return None;
+        }
+        if below.class_names.len() > 1 {
+            return Some((data, below.class_names));
+        }
+        above = Some(below);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use mbn_model::{Network, Optimizer, Profile, cross_entropy, fresh_weights};
+use mbn_model::{Decayed, Network, Optimizer, Profile, cross_entropy, fresh_weights};
 use mbn_spec::{Architecture, Metadata};
 
 use crate::settings::Settings;
@@ -32,8 +32,8 @@ pub(super) fn measure(
 ) -> Result<Measured> {
     let weights = fresh_weights(architecture, settings.seed, Metadata::default())?;
     let mut network = Network::from_weights(&weights, device)?;
-    network.set_precision(settings.precision.dtype());
-    let mut optimizer = Optimizer::new(settings.optimizer.kind(), 1e-4, false);
+    network.set_activation_type(settings.precision.activation_type());
+    let mut optimizer = Optimizer::new(settings.optimizer.kind(), 1e-4, Decayed::Weights);
     let images = Tensor::randn(0f32, 1f32, (batch, 3, size, size), device)?;
     let labels: Vec<u32> = (0..batch as u32).map(|i| i % CLASSES as u32).collect();
     let labels = Tensor::new(labels, device)?;

@@ -1,12 +1,14 @@
 //! The folder of a run and the files in it.
 
-use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use mbn_cli::{Hint, quote, text_file};
 use mbn_files::atomic;
 
+use super::free_name::{is_free, names};
+use super::lock::{Busy, Lock};
 use super::names::{FILES, SETTINGS, STATE, SUMMARY};
 use super::publish::require_writable;
 use super::space::Space;
@@ -16,6 +18,9 @@ use crate::settings::{BadImages, Settings};
 /// The hint for a new run that cannot be written.
 const ELSEWHERE: &str = "choose another folder, on a disk that has room, with `--out`";
 
+/// Where the folders of runs lie unless the user names others.
+const RUNS: &str = "runs";
+
 /// The folder of a run, locked against other processes.
 #[derive(Debug)]
 pub(crate) struct RunDir {
@@ -24,29 +29,89 @@ pub(crate) struct RunDir {
     resumed: bool,
     /// Whether it was created for the run.
     is_new: bool,
-    /// Held as long as this value lives; the system releases it when the process dies.
-    _lock: Option<File>,
+    /// Held as long as this value lives. `None` where there are no locks, and for another process's run.
+    lock: Option<Lock>,
 }
 
 impl RunDir {
-    /// The folder for a new run: `out`, or a free name in `runs/` that ends in `suffix`.
+    /// The folder that a new run would have now: `out`, or a free name in `runs/` that ends in `suffix`.
     pub fn choose(out: Option<&Path>, settings: &Settings, suffix: &str) -> PathBuf {
-        out.map_or_else(|| free_name(settings, suffix), Path::to_owned)
+        let free = || names(Path::new(RUNS), settings, suffix).find(|name| is_free(name, settings));
+        out.map(Path::to_owned).or_else(free).unwrap_or_default()
     }
 
-    /// Makes the folder for a new run with these settings, or for a search, which must not replace anything there.
-    pub fn create(folder: PathBuf, settings: &Settings) -> Result<Self> {
-        require_vacant(&folder, settings)?;
-        let is_new = !folder.exists();
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot create run folder `{}`", folder.display()))
-            .hint(|| ELSEWHERE.to_owned())?;
-        let run = Self {
-            is_new,
-            ..Self::locked(folder, false)?
+    /// Makes the folder for a new run with these settings, or for a search, which must not replace anything there: `out`, or the first
+    /// free name in `runs/` that ends in `suffix`. `check` may refuse a folder before it is made.
+    pub fn create(
+        out: Option<&Path>,
+        settings: &Settings,
+        suffix: &str,
+        check: impl Fn(&Path) -> Result<()>,
+    ) -> Result<Self> {
+        let run = match out {
+            Some(folder) => {
+                check(folder)?;
+                Self::named(folder, settings)?
+            }
+            None => Self::unnamed(Path::new(RUNS), settings, suffix, check)?,
         };
         run.clean()?;
         Ok(run)
+    }
+
+    /// The folder that the user names.
+    fn named(folder: &Path, settings: &Settings) -> Result<Self> {
+        require_vacant(folder, settings)?;
+        let is_new = !folder.exists();
+        made(folder, std::fs::create_dir_all(folder))?;
+        let run = Self {
+            is_new,
+            ..Self::locked(folder.to_owned(), false)?
+        };
+        // Another process may have used it before it was locked.
+        require_vacant(folder, settings)?;
+        Ok(run)
+    }
+
+    /// A folder in `runs` that no other process takes, whenever it starts.
+    fn unnamed(
+        runs: &Path,
+        settings: &Settings,
+        suffix: &str,
+        check: impl Fn(&Path) -> Result<()>,
+    ) -> Result<Self> {
+        for folder in names(runs, settings, suffix).filter(|name| is_free(name, settings)) {
+            check(&folder)?;
+            made(&folder, std::fs::create_dir_all(runs))?;
+            let is_new = match std::fs::create_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    // Made meanwhile by another process, which locks it.
+                    if !is_free(&folder, settings) {
+                        continue;
+                    }
+                    false
+                }
+                created => {
+                    made(&folder, created)?;
+                    true
+                }
+            };
+            let Ok(lock) = Lock::take(&folder) else { continue };
+            // Another process may have used it before it was locked.
+            if is_new || is_free(&folder, settings) {
+                return Ok(Self {
+                    path: folder,
+                    resumed: false,
+                    is_new,
+                    lock,
+                });
+            }
+        }
+        Err(anyhow!(
+            "every name of a run folder in `{}` is taken",
+            runs.display()
+        ))
+        .hint(|| ELSEWHERE.to_owned())
     }
 
     /// Refuses what [`RunDir::create`] refuses, before any other work for the run.
@@ -106,7 +171,7 @@ impl RunDir {
             path,
             resumed: true,
             is_new: false,
-            _lock: None,
+            lock: None,
         }
     }
 
@@ -117,19 +182,21 @@ impl RunDir {
     }
 
     fn locked(path: PathBuf, resumed: bool) -> Result<Self> {
-        // Only Unix locks folders, and not on every file system: then there is no lock.
-        let lock = if cfg!(unix) { File::open(&path).ok() } else { None };
-        if let Some(file) = &lock
-            && let Err(TryLockError::WouldBlock) = file.try_lock()
-        {
-            bail!("another mbn-train is using `{}`", path.display());
+        match Lock::take(&path) {
+            Ok(lock) => Ok(Self {
+                path,
+                resumed,
+                is_new: false,
+                lock,
+            }),
+            Err(Busy) => Err(anyhow!("another mbn-train is using `{}`", path.display())).hint(|| {
+                match resumed {
+                    true => "wait until it has ended, or stop it",
+                    false => "choose another folder with `--out`",
+                }
+                .to_owned()
+            }),
         }
-        Ok(Self {
-            path,
-            resumed,
-            is_new: false,
-            _lock: lock,
-        })
     }
 
     /// Refuses a disk without room for what the run needs, before hours of training that could not be saved, and removes a folder
@@ -137,6 +204,7 @@ impl RunDir {
     pub fn require_space(&self, space: Space) -> Result<()> {
         let has_room = space.try_in(&self.path).hint(|| self.advice());
         if has_room.is_err() && self.is_new {
+            self.lock.iter().for_each(Lock::remove_file);
             // An empty folder does no harm.
             let _ = std::fs::remove_dir(&self.path);
         }
@@ -201,17 +269,12 @@ impl RunDir {
     }
 }
 
-/// `runs/DATA_ALPHA` and `suffix`, with a number from 2 on if that is taken.
-fn free_name(settings: &Settings, suffix: &str) -> PathBuf {
-    let data = settings
-        .data
-        .canonicalize()
-        .unwrap_or_else(|_| settings.data.clone());
-    let data = data
-        .file_name()
-        .map_or("data".into(), |name| name.to_string_lossy());
-    let base = format!("runs/{data}_{}{suffix}", settings.alpha);
-    let numbered = (2..).map(|i| format!("{base}_{i}"));
-    let mut names = std::iter::once(base.clone()).chain(numbered).map(PathBuf::from);
-    names.find(|name| !name.exists()).unwrap_or_else(|| base.into())
+/// The error of a folder that could not be made.
+fn made(folder: &Path, created: io::Result<()>) -> Result<()> {
+    created
+        .with_context(|| format!("cannot create run folder `{}`", folder.display()))
+        .hint(|| ELSEWHERE.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,9 @@ pub(crate) struct Progress {
     /// Images that turned out not to be usable later. Their batches lack them.
     #[serde(default)]
     pub broken: ImageSet,
+    /// Steps that were left out, or that a rank's part was left out of, because too few of their images could be used.
+    #[serde(default)]
+    pub short_steps: usize,
     /// Number of processes that train together; batch norm of each sees its part of a batch.
     #[serde(default = "one")]
     pub ranks: usize,

@@ -9,6 +9,7 @@ use mbn_spec::{Alpha, Training};
 use mbn_weights::{Weights, published_weights, weight_file_kind};
 use serde::{Deserialize, Serialize};
 
+use super::names::BEST;
 use crate::settings::require_utf8;
 
 /// Where the best weights of a run are copied to.
@@ -79,26 +80,33 @@ impl Publish {
         }
     }
 
-    /// Writes the weights to the file.
-    pub fn publish(&self, weights: &Weights) -> Result<()> {
+    /// Writes the weights, the best of the run in the folder `run`, to the file, and says how to export them, wherever they are.
+    pub fn publish(&self, weights: &Weights, run: &Path) -> Result<()> {
         let alpha = weights.architecture().alpha;
-        let Some(path) = self.path(alpha) else {
-            return Ok(());
-        };
-        let which = match self {
-            Self::To(path) => format!("--weights {}", quote(path)),
-            _ => format!("--alpha {alpha}"),
-        };
-        if *self == Self::Improvement
-            && let Some(reason) = reason_to_keep(weights, &path)
-        {
-            log::info!("`{}` stays as it is: {reason}", path.display());
-            return Ok(());
+        let path = self.path(alpha);
+        if let Some(path) = &path {
+            let kept = match self {
+                Self::Improvement => Kept::of(weights, path),
+                Self::To(_) | Self::Never => None,
+            };
+            let Some(kept) = kept else {
+                write(weights, path)?;
+                let which = match self {
+                    Self::To(path) => format!("--weights {}", quote(path)),
+                    Self::Improvement | Self::Never => format!("--alpha {alpha}"),
+                };
+                log::info!(
+                    "Published as `{}`; export it with `mbn-export {which} model.onnx`",
+                    path.display()
+                );
+                return Ok(());
+            };
+            log::info!("{}", kept.message(path, run));
         }
-        write(weights, &path)?;
+        // `--alpha` would export other weights.
         log::info!(
-            "Published as `{}`; export it with `mbn-export {which} model.onnx`",
-            path.display()
+            "Export this run with `mbn-export --weights {} model.onnx`",
+            quote(&run.join(BEST))
         );
         Ok(())
     }
@@ -137,43 +145,66 @@ fn write(weights: &Weights, path: &Path) -> Result<()> {
     Ok(weights.save(path)?)
 }
 
-/// Why the published weights are kept, if they are.
-fn reason_to_keep(weights: &Weights, path: &Path) -> Option<String> {
-    if !path.exists() {
-        return None;
-    }
-    let published = match Weights::load(path) {
-        Ok(published) => published,
-        Err(error) => {
-            return Some(format!(
-                "it cannot be read ({error}); move it away, or choose another file with `--publish`"
-            ));
+/// Why the published weights are kept.
+#[derive(Debug, PartialEq)]
+struct Kept {
+    reason: String,
+    /// Whether `--publish` replaces what is there. It replaces weights alone.
+    replaceable: bool,
+}
+
+impl Kept {
+    /// Why the weights in `path` are kept, if they are.
+    fn of(weights: &Weights, path: &Path) -> Option<Self> {
+        if !path.exists() {
+            return None;
         }
-    };
+        let (reason, replaceable) = match Weights::load(path) {
+            Ok(published) => (reason_to_keep(weights, &published)?, true),
+            Err(error) => (format!("it cannot be read ({error})"), false),
+        };
+        Some(Self { reason, replaceable })
+    }
+
+    /// What is said of the file `path`, which the best weights of the run in the folder `run` do not replace.
+    fn message(&self, path: &Path, run: &Path) -> String {
+        let Self { reason, replaceable } = self;
+        let replace = format!("`mbn-train --resume {} --publish {}`", quote(run), quote(path));
+        let advice = match replaceable {
+            true => format!("{replace} replaces it"),
+            false => format!("move it away, and {replace} publishes this run"),
+        };
+        format!("`{}` stays as it is: {reason}; {advice}", path.display())
+    }
+}
+
+/// Why the published weights are kept, if they are.
+fn reason_to_keep(weights: &Weights, published: &Weights) -> Option<String> {
     let (old, new) = (
-        published.metadata().training.clone(),
-        weights.metadata().training.clone(),
+        published.metadata().training.as_ref(),
+        weights.metadata().training.as_ref(),
     );
     let (Some(old), Some(new)) = (old, new) else {
-        return Some("it has no record of its training; `--publish` replaces it".into());
+        return Some("it has no record of its training".into());
     };
-    if old.data_set != new.data_set || published.class_names() != weights.class_names() {
+    if old.data_set != new.data_set {
+        return Some(format!("it was trained on `{}`", old.data_set));
+    }
+    if published.class_names() != weights.class_names() {
         return Some(format!(
-            "it was trained on `{}`; `--publish` replaces it",
+            "its classes are others than this run's, perhaps those of another data set called `{}`",
             old.data_set
         ));
     }
-    if held_out(&old) != held_out(&new) {
-        return Some("its accuracy was measured on other images; `--publish` replaces it".into());
+    if held_out(old) != held_out(new) {
+        return Some("its accuracy was measured on other images".into());
     }
     if let (Some(tests), Some(own)) = (&old.test_fingerprint, &new.test_fingerprint)
         && tests != own
     {
         return Some(format!(
-            "its accuracy was measured on other images than this run's, perhaps those of another data set called `{}`; \
-             `--publish {}` replaces it",
-            old.data_set,
-            quote(path)
+            "its accuracy was measured on other images than this run's, perhaps those of another data set called `{}`",
+            old.data_set
         ));
     }
     let (old, new) = (old.accuracy, new.accuracy);

@@ -59,7 +59,7 @@ fn found<'a>(folder: &Path, names: &[&'a str]) -> Vec<&'a str> {
 
 /// Whether the folder holds what a search for a learning rate with these very settings wrote before it was stopped, and no results:
 /// the search writes the same again.
-fn is_left_of_the_same(folder: &Path, settings: &Settings) -> bool {
+pub(super) fn is_left_of_the_same(folder: &Path, settings: &Settings) -> bool {
     let is_same = || {
         let there = text_file::read(&folder.join(SETTINGS)).ok();
         there.is_some() && there == settings.to_toml().ok().map(String::into_bytes)

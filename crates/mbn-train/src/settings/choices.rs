@@ -1,8 +1,7 @@
 //! Settings that take one of a few names, on the command line and in files.
 
-use candle_core::DType;
 use clap::ValueEnum;
-use mbn_model::OptimizerKind;
+use mbn_model::{ActivationType, OptimizerKind};
 use mbn_spec::Resize;
 use serde::Serialize;
 
@@ -107,10 +106,10 @@ impl StepPrecision {
     }
 
     /// Number format of activations and their gradients.
-    pub fn dtype(self) -> DType {
+    pub fn activation_type(self) -> ActivationType {
         match self {
-            Self::F32 | Self::Tf32 => DType::F32,
-            Self::Bf16 => DType::BF16,
+            Self::F32 | Self::Tf32 => ActivationType::F32,
+            Self::Bf16 => ActivationType::Bf16,
         }
     }
 }

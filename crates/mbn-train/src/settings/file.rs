@@ -17,7 +17,7 @@ pub(crate) const HEADER: &str = "# Settings of a run of mbn-train";
 
 /// Reads a configuration file. `above` is the layer that overrides it. A saved file has every value, so if `above` sets the
 /// recipe, the optimiser, the epochs or the batch size, values that equal the file's own defaults are left out and follow
-/// that layer. A file that lacks one of these four keeps all its values. The usual part to hold out follows the data in any case. Hints for unknown keys recognise the options of `command`.
+/// that layer, as the epochs of the file's recipe follow another. A file that lacks one of these four keeps all its values. The usual part to hold out follows the data in any case. Hints for unknown keys recognise the options of `command`.
 ///
 /// # Errors
 /// The file cannot be read, is not TOML, or has an unknown key or a value out of range.
@@ -29,7 +29,7 @@ pub(crate) fn load(path: &Path, above: &RunArgs, command: &Command) -> Result<Ru
         parse(text, command).with_context(|| format!("configuration `{}` cannot be used", path.display()))?;
     let args = args.without_usual_part();
     Ok(match above.changes_defaults() {
-        true => args.without_defaults(),
+        true => args.without_defaults(above),
         false => args,
     })
 }
@@ -41,6 +41,7 @@ pub(crate) fn load(path: &Path, above: &RunArgs, command: &Command) -> Result<Ru
 pub(crate) fn parse(text: &str, command: &Command) -> Result<RunArgs> {
     let table: toml::Table = text.parse().map_err(without_trailing_newline)?;
     let known = keys();
+    require_no_section(&table, &known)?;
     let unknown: Vec<_> = table
         .keys()
         .filter(|key| !known.contains(&key.as_str()))
@@ -54,6 +55,23 @@ pub(crate) fn parse(text: &str, command: &Command) -> Result<RunArgs> {
     let args = toml::from_str(text).map_err(without_trailing_newline)?;
     require_one_on_cropping(&args)?;
     Ok(args)
+}
+
+/// Refuses sections, which other programs' files have.
+fn require_no_section(table: &toml::Table, known: &[&str]) -> Result<()> {
+    let is_section = |value: &toml::Value| match value {
+        toml::Value::Table(_) => true,
+        toml::Value::Array(values) => values.iter().any(toml::Value::is_table),
+        _ => false,
+    };
+    let unknown =
+        |(key, value): &(&String, &toml::Value)| is_section(value) && !known.contains(&key.as_str());
+    match table.iter().find(unknown) {
+        None => Ok(()),
+        Some((key, _)) => Err(anyhow!("`{key}` is a section, expected keys without sections")).hint(|| {
+            format!("remove the line `[{key}]`, or `{key}.` before a key: all keys stand at the top level")
+        }),
+    }
 }
 
 /// Refuses values that a saved state may have, since an earlier version took them, and a new run may not.

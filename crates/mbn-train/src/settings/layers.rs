@@ -74,7 +74,9 @@ impl RunArgs {
     /// follow a layer above that changes one of these. Only a layer that states all four, as every saved one does, has
     /// defaults of its own: without a recipe they follow from the weights and the images, and the batch may have to fit
     /// these. What any other layer states, somebody wrote there.
-    pub(super) fn without_defaults(self) -> Self {
+    ///
+    /// The epochs of the layer's recipe go with it where `above` has another, or drops it.
+    pub(super) fn without_defaults(self, above: &Self) -> Self {
         let deciding = Self {
             recipe: self.recipe,
             optimizer: self.optimizer,
@@ -92,7 +94,13 @@ impl RunArgs {
         let has_default_crop = crops.is_none_or(|crops| crops == defaults.crop)
             && self.crop_scale.is_none_or(|scale| scale == defaults.crop_scale);
         let crop_scale = self.crop_scale.filter(|_| !has_default_crop);
+        let has_other_recipe =
+            above.no_init || above.recipe.is_some_and(|recipe| Some(recipe) != self.recipe);
+        let of_recipe = self.recipe.map(Recipe::epochs);
         Self {
+            epochs: self
+                .epochs
+                .filter(|_| !has_other_recipe || self.epochs != of_recipe),
             crop: crops.filter(|_| !has_default_crop),
             crop_scale,
             ..self.without_derived(&defaults)

@@ -15,13 +15,16 @@ pub(super) enum Part {
 }
 
 impl Trainer {
-    /// Reports images that a batch lacks, each once in a run, and remembers them for the summary. Warns when the last image of a
-    /// class is among them.
+    /// Reports images that a batch lacks, each once in a run, and remembers them: no later epoch has them, even if they can be used
+    /// again by then. Warns when the last image of a class is among them.
     pub(super) fn note_unusable(&mut self, found: &[Unusable], part: Part) {
         let known = part.of_mut(&mut self.progress.broken);
         let new: Vec<_> = found.iter().filter(|image| known.insert(image.index)).collect();
         for image in &new {
             log::warn!("left out `{}`: {}", image.path.display(), image.reason);
+        }
+        if !new.is_empty() {
+            self.lack_broken();
         }
         self.warn_of_emptied_classes(new.iter().map(|image| image.index), part);
     }
@@ -29,16 +32,21 @@ impl Trainer {
     /// Leaves out images that the check of a resumed run has found, and named. Unlike those of a new run's check they belong to batches,
     /// which lack them from now on.
     pub(super) fn leave_out(&mut self, found: &ImageSet) {
-        for (part, loader) in [
-            (Part::Train, &mut self.train_loader),
-            (Part::Test, &mut self.test_loader),
-        ] {
-            loader.lack(part.of(found));
+        for part in [Part::Train, Part::Test] {
             part.of_mut(&mut self.progress.broken).extend(part.of(found));
         }
+        self.lack_broken();
         for part in [Part::Train, Part::Test] {
             self.warn_of_emptied_classes(part.of(found).iter().copied(), part);
         }
+    }
+
+    /// Takes the images that turned out not to be usable out of the batches of the next epochs. The figures of all epochs have to be
+    /// of the same images, those that the summary counts, also when a file is put back.
+    pub(super) fn lack_broken(&mut self) {
+        let broken = &self.progress.broken;
+        self.train_loader.lack(&broken.train);
+        self.test_loader.lack(&broken.test);
     }
 
     /// Warns of the classes of some images that have no others left.

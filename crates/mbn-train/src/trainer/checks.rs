@@ -29,7 +29,7 @@ const COUNT: usize = 12;
 /// Fewest values per channel from which batch norm learns. One value is its own mean, so nothing is left of it. Two always become +1
 /// and -1, whatever they were, and the running statistics say nothing about other images: losses of 1e14 were seen in tests. With three
 /// a network learns, if slowly.
-const LEAST_VALUES: usize = 3;
+pub(super) const LEAST_VALUES: usize = 3;
 
 /// The most that a new run keeps on disk, given the size of its weights: the state, the next state while it is written, the last
 /// and best weights, and the tables.
@@ -250,15 +250,11 @@ impl FewValues {
     /// `None` if there are enough, or batch norm learns nothing.
     fn of(settings: &Settings, architecture: &Architecture, ranks: usize) -> Option<Self> {
         let size = settings.train_size_of(0);
-        let layers = architecture.convs();
-        let last = layers
-            .iter()
-            .fold(size, |size, layer| layer.out_size(size, &architecture.variant));
         let images = match settings.sync_batch_norm {
             true => settings.batch_size.get(),
             false => images_of_smallest_part(settings, ranks),
         };
-        let values = images * last * last;
+        let values = images * pixels_of_last_block(size, architecture);
         (values < LEAST_VALUES && settings.freeze.blocks() != BLOCKS).then_some(Self {
             images,
             size,
@@ -266,6 +262,15 @@ impl FewValues {
             is_of_rank: ranks > 1 && !settings.sync_batch_norm,
         })
     }
+}
+
+/// The pixels that the last block leaves of images of this height and width.
+pub(super) fn pixels_of_last_block(size: usize, architecture: &Architecture) -> usize {
+    let layers = architecture.convs();
+    let last = layers
+        .iter()
+        .fold(size, |size, layer| layer.out_size(size, &architecture.variant));
+    last * last
 }
 
 impl fmt::Display for FewValues {

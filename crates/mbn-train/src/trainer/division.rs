@@ -34,26 +34,54 @@ impl<'a> Division<'a> {
     /// Warns if the weights of an option may have been trained on images that the run tests on: its accuracy would say too much.
     pub fn warn_of_seen(&self, option: &str, path: Option<&Path>, weights: Option<&Weights>) {
         if let (Some(path), Some(weights)) = (path, weights)
-            && let Some(advice) = self.advice(weights.metadata())
+            && let Some(warning) = self.warning(weights.metadata())
         {
-            log::warn!(
-                "`{option} {}` was trained on `{}` with other test images, so it may have learned some that this run tests on, and the \
-                 test accuracy may be too high\nhint: {advice}",
-                quote(path),
-                self.data_set
-            );
+            log::warn!("`{option} {}` {warning}", quote(path));
         }
     }
 
-    /// What to do about weights that may know the test images; `None` if they do not.
-    fn advice(&self, metadata: &Metadata) -> Option<String> {
+    /// What to say of weights that may know the test images; `None` if they do not.
+    fn warning(&self, metadata: &Metadata) -> Option<String> {
         let training = metadata.training.as_ref()?;
+        if !self.is_of(training, metadata) {
+            return None;
+        }
+        let advice = self.advice(training)?;
+        let of = match training.data_set == self.data_set {
+            true => format!("`{}`", self.data_set),
+            false => format!(
+                "`{}`, which has the classes of `{}`,",
+                training.data_set, self.data_set
+            ),
+        };
+        Some(format!(
+            "was trained on {of} with other test images, so it may have learned some that this run tests on, and the test accuracy \
+             may be too high\nhint: {advice}"
+        ))
+    }
+
+    /// What to do about weights of this data set that were tested on other images; `None` if they were not, as far as is known.
+    fn advice(&self, training: &Training) -> Option<String> {
         let held_out = held_out(training);
-        let has_same_tests = training.test_fingerprint.as_deref() == Some(self.test_fingerprint);
-        if !self.is_of(training, metadata) || held_out == self.held_out || has_same_tests {
+        let tests = training.test_fingerprint.as_deref();
+        if tests == Some(self.test_fingerprint) {
             return None;
         }
         Some(match (held_out, self.held_out) {
+            // The same division, so that other test images come from other files. Weights of earlier versions do not name theirs.
+            (theirs, own) if theirs == own => {
+                tests?;
+                let keep = match own {
+                    Some(_) => {
+                        "the `test_images.txt` of its run lists those that it held out, which stay test images in a folder `val`, \
+                         whatever is added"
+                    }
+                    None => "put back into `val` or `test` those that were there",
+                };
+                format!(
+                    "the data set has changed since: images that moved from training to test may be known; {keep}"
+                )
+            }
             (Some((part, seed)), Some(_)) => {
                 format!("`--seed {seed} --val-fraction {part}` holds out the same images as its training did")
             }
@@ -70,11 +98,14 @@ impl<'a> Division<'a> {
         })
     }
 
-    /// Whether weights are from this data set, as far as names tell: its own and that of a class.
+    /// Whether weights are from this data set, as far as names tell: its own and that of a class, or, where its folder has another
+    /// name by now, those of all classes.
     fn is_of(&self, training: &Training, metadata: &Metadata) -> bool {
         let classes = metadata.classes.as_deref();
-        training.data_set == self.data_set
-            && classes.is_none_or(|classes| classes.iter().any(|class| self.classes.contains(class)))
+        match training.data_set == self.data_set {
+            true => classes.is_none_or(|classes| classes.iter().any(|class| self.classes.contains(class))),
+            false => classes == Some(self.classes),
+        }
     }
 }
 
@@ -100,27 +131,25 @@ mod tests {
     fn weights_that_know_test_images_are_told_from_others() {
         let classes = ["a".to_owned(), "b".to_owned()];
         for (own, of_weights, expected) in [
-            (Some((0.2, 0)), Some((0.2, 0)), None),
-            (None, None, None),
             (
                 Some((0.2, 1)),
                 Some((0.2, 0)),
-                Some("`--seed 0 --val-fraction 0.2` holds out the same"),
+                "`--seed 0 --val-fraction 0.2` holds out the same",
             ),
             (
                 Some((0.3, 0)),
                 Some((0.2, 0)),
-                Some("`--seed 0 --val-fraction 0.2` holds out the same"),
+                "`--seed 0 --val-fraction 0.2` holds out the same",
             ),
             (
                 None,
                 Some((0.2, 4)),
-                Some("`--seed 4 --val-fraction 0.2`, which hold out the same ones again once"),
+                "`--seed 4 --val-fraction 0.2`, which hold out the same ones again once",
             ),
             (
                 Some((0.2, 0)),
                 None,
-                Some("put them back into `d`, and leave out `--val-fraction`"),
+                "put them back into `d`, and leave out `--val-fraction`",
             ),
         ] {
             let division = Division {
@@ -130,14 +159,11 @@ mod tests {
                 test_fingerprint: "f",
             };
             for tests in [None, Some("g")] {
-                let advice = division.advice(&metadata("d", "b", of_weights, tests));
-                match expected {
-                    None => assert_eq!(advice, None),
-                    Some(expected) => assert!(
-                        advice.as_ref().is_some_and(|advice| advice.contains(expected)),
-                        "{advice:?}"
-                    ),
-                }
+                let warning = division.warning(&metadata("d", "b", of_weights, tests)).unwrap();
+                assert!(
+                    warning.starts_with("was trained on `d` with") && warning.contains(expected),
+                    "{warning}"
+                );
             }
             // The same test images, however they came about, another data set, and other classes.
             for other in [
@@ -146,8 +172,56 @@ mod tests {
                 metadata("d", "c", of_weights, None),
                 Metadata::default(),
             ] {
-                assert_eq!(division.advice(&other), None);
+                assert_eq!(division.warning(&other), None);
             }
         }
+    }
+
+    /// Images came or went, or moved between the folders on disk.
+    #[test]
+    fn other_test_images_of_the_same_division_are_noticed() {
+        let classes = ["a".to_owned(), "b".to_owned()];
+        for held_out in [None, Some((0.2, 0))] {
+            let division = Division {
+                data_set: "d",
+                classes: &classes,
+                held_out,
+                test_fingerprint: "f",
+            };
+            let warning = |tests| division.warning(&metadata("d", "b", held_out, tests));
+            assert!(
+                warning(Some("g"))
+                    .unwrap()
+                    .contains("the data set has changed since")
+            );
+            // The same, and not known of weights of earlier versions.
+            assert_eq!(warning(Some("f")), None);
+            assert_eq!(warning(None), None);
+        }
+    }
+
+    #[test]
+    fn a_data_set_is_known_by_its_classes_when_its_folder_has_another_name() {
+        let classes = ["z".to_owned(), "b".to_owned()];
+        let division = Division {
+            data_set: "moved",
+            classes: &classes,
+            held_out: Some((0.2, 3)),
+            test_fingerprint: "f",
+        };
+        let warning = |class: &str, held_out, tests| division.warning(&metadata("d", class, held_out, tests));
+        for (held_out, expected) in [
+            (Some((0.2, 0)), "`--seed 0 --val-fraction 0.2` holds out the same"),
+            (Some((0.2, 3)), "the data set has changed since"),
+        ] {
+            let warning = warning("b", held_out, Some("g")).unwrap();
+            assert!(
+                warning.starts_with("was trained on `d`, which has the classes of `moved`, with other")
+                    && warning.contains(expected),
+                "{warning}"
+            );
+        }
+        assert_eq!(warning("b", Some((0.2, 0)), Some("f")), None);
+        assert_eq!(warning("c", Some((0.2, 0)), Some("g")), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use candle_core::Tensor;
 use mbn_cli::{Hint, interrupt};
 use mbn_data::{Batch, LoaderError};
@@ -72,7 +72,7 @@ impl Trainer {
         bar.clear();
         if self.progress.position.seen == 0 {
             self.ranks.all_fail();
-            bail!("no training image can be used any more");
+            return self.nothing_trained();
         }
         Ok(!self.must_stop())
     }
@@ -151,10 +151,15 @@ impl Trainer {
         Ok(reading)
     }
 
-    /// A batch of training images, without those that cannot be used, which are reported.
+    /// A batch of training images, without those that cannot be used, which are reported. It has none at all if the others are too
+    /// few to train on.
     pub(super) fn usable(&mut self, batch: Result<Batch, LoaderError>) -> Result<Batch> {
         let batch = data::usable(batch, self.run.path())?;
         self.note_unusable(&batch.unusable, Part::Train);
+        if !batch.labels.is_empty() && self.is_too_small(&batch) {
+            self.note_short_step();
+            return Ok(Batch::default());
+        }
         Ok(batch)
     }
 

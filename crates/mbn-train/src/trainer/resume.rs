@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use anyhow::{Result, anyhow, bail};
 use candle_core::Device;
-use mbn_cli::{Hint, Hinted, quote};
+use mbn_cli::{Hint, quote};
 use mbn_data::Splits;
 use mbn_model::WeightAverage;
 use mbn_spec::text::counted;
@@ -15,6 +15,7 @@ use super::checks::{
     require_distinct_files, require_no_image, require_outside_classes, require_statistics_again,
     space_of_resumed_run,
 };
+use super::moved_data::{hint_if_none, moved_data};
 use super::teacher::TeacherFile;
 use crate::options::Options;
 use crate::ranks::Ranks;
@@ -47,7 +48,7 @@ impl Trainer {
             ..progress.settings.clone()
         };
         require_distinct_files(options, run.path(), &progress.publish, &settings)?;
-        let data = moved_data(options, &mut progress.settings)?;
+        let data = moved_data(options, &mut progress.settings, &progress.classes)?;
         require_outside_classes(&data, None, &progress.publish)?;
         if !progress.is_finished() {
             require_statistics_again(
@@ -149,6 +150,7 @@ impl Trainer {
         } = state;
         let teacher = same_teacher(&progress, options.run.teacher.is_some())?;
         let mut trainer = Self::new(run, progress, data, &weights, options, device, ranks)?;
+        trainer.lack_broken();
         trainer.set_teacher(teacher)?;
         trainer.optimizer.set_state(optimizer);
         let ema = trainer.progress.settings.ema.get();
@@ -157,23 +159,6 @@ impl Trainer {
         trainer.best = best;
         Ok(trainer)
     }
-}
-
-/// The data of a resumed run. `--data` gives its new folder if it has moved, and the settings then hold that.
-fn moved_data(options: &Options, settings: &mut Settings) -> Result<Splits> {
-    if let Some(folder) = &options.run.data {
-        settings.data.clone_from(folder);
-        settings.require_utf8()?;
-        return data::open_again(settings);
-    }
-    hint_if_none(data::open_again(settings), || {
-        let relative = match settings.data.is_relative() {
-            true => ", relative to the folder where the run was started",
-            false => "",
-        };
-        let folder = settings.data.display();
-        format!("the data was in `{folder}`{relative}; if it has moved, give its folder with `--data DIR`")
-    })
 }
 
 /// Puts the place of the teacher that `--teacher` gives into the settings of a resumed run, if it is the run's teacher.
@@ -197,14 +182,6 @@ fn move_teacher(options: &Options, run: &RunDir, progress: &mut Progress) -> Res
     match progress.is_finished() {
         true => recorded_teacher(progress, true).map(|_| ()),
         false => Ok(()),
-    }
-}
-
-/// Adds a hint to an error that has none.
-fn hint_if_none<T>(result: Result<T>, hint: impl FnOnce() -> String) -> Result<T> {
-    match result.as_ref().is_err_and(|error| error.is::<Hinted>()) {
-        true => result,
-        false => result.hint(hint),
     }
 }
 

@@ -35,6 +35,8 @@ struct Totals {
     images: f32,
     /// Images that cannot be used.
     unusable: f32,
+    /// Ranks that pass none of their images, because they are too few.
+    short: f32,
     /// Ranks that have an error.
     failures: f32,
     /// Ranks that the user asked to stop.
@@ -42,7 +44,7 @@ struct Totals {
 }
 
 impl Totals {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
 
     fn to_array(self) -> [f32; Self::COUNT] {
         let Self {
@@ -51,10 +53,11 @@ impl Totals {
             right,
             images,
             unusable,
+            short,
             failures,
             stops,
         } = self;
-        [weight, loss, right, images, unusable, failures, stops]
+        [weight, loss, right, images, unusable, short, failures, stops]
     }
 
     /// The last values of a vector.
@@ -64,13 +67,14 @@ impl Totals {
         let values = values.narrow(0, start, Self::COUNT)?.force_contiguous()?;
         let mut array = [0.0; Self::COUNT];
         array.copy_from_slice(&values.to_vec1::<f32>()?);
-        let [weight, loss, right, images, unusable, failures, stops] = array;
+        let [weight, loss, right, images, unusable, short, failures, stops] = array;
         Ok(Self {
             weight,
             loss,
             right,
             images,
             unusable,
+            short,
             failures,
             stops,
         })
@@ -103,7 +107,8 @@ impl Trainer {
         let sums = self
             .syncs_batch_norm()
             .then(|| BatchNormSums::new(&ranks, &self.network));
-        let share = self.share_of(batch, sums.as_ref());
+        let is_short = self.is_short(&batch)?;
+        let share = self.share_of(batch, is_short, sums.as_ref());
         if let Some(sums) = sums {
             sums.finish()?;
         }
@@ -145,6 +150,9 @@ impl Trainer {
         if totals.unusable > 0.0 {
             self.share_unusable(unusable, Part::Train)?;
         }
+        if totals.short > 0.0 {
+            self.note_short_step();
+        }
         self.is_stopping |= totals.stops > 0.0;
         if totals.images == 0.0 {
             return Ok(None);
@@ -162,13 +170,28 @@ impl Trainer {
     }
 
     /// What this rank makes of its part of a batch.
-    fn share_of(&mut self, batch: Result<Batch, LoaderError>, sums: Option<&BatchNormSums>) -> Result<Share> {
+    fn share_of(
+        &mut self,
+        batch: Result<Batch, LoaderError>,
+        is_short: bool,
+        sums: Option<&BatchNormSums>,
+    ) -> Result<Share> {
         let mut batch = data::usable(batch, self.run.path())?;
         let unusable = std::mem::take(&mut batch.unusable);
         if batch.labels.is_empty() {
             return Ok(Share {
                 unusable,
                 is_unreadable: batch.is_unreadable,
+                ..Share::default()
+            });
+        }
+        if is_short {
+            return Ok(Share {
+                unusable,
+                totals: Totals {
+                    short: 1.0,
+                    ..Totals::default()
+                },
                 ..Share::default()
             });
         }

@@ -117,10 +117,10 @@ impl Trainer {
         }
         data::list_classes(&data, &left_out, settings.class_weights);
         advise_to_start_from_weights(usable, init.is_some());
-        let folder = RunDir::choose(options.out.as_deref(), &settings, options.suffix());
         // Another process may have taken the name of the first check.
-        require_distinct_files(options, &folder, &publish, &settings)?;
-        let run = RunDir::create(folder, &settings)?;
+        let run = RunDir::create(options.out.as_deref(), &settings, options.suffix(), |folder| {
+            require_distinct_files(options, folder, &publish, &settings)
+        })?;
         run.require_space(space_of_new_run(weights.to_bytes()?.len(), &data))?;
         log::info!("Writing to `{}`", run.path().display());
         let progress = Progress {
@@ -137,6 +137,7 @@ impl Trainer {
             test_fingerprint: Some(test_fingerprint),
             left_out,
             broken: ImageSet::default(),
+            short_steps: 0,
             ranks: ranks.size(),
             device: Some(device::kind(device).to_owned()),
             steps: 0,

@@ -187,6 +187,60 @@ fn weights_that_may_know_the_test_images_are_a_warning() {
     }
 }
 
+/// The division stays the same, and the images do not.
+#[test]
+fn weights_that_know_test_images_of_changed_data_are_a_warning() {
+    let folder = data();
+    let path = folder.path();
+    let line = SMALL.replace("--data data ", "");
+    run(path, &format!("--data data {line} --out first")).success();
+    let from = format!("{line} --init first/best.safetensors");
+    let known = contains("with other test images, so it may have learned some");
+    run(path, &format!("{from} --data data --out same"))
+        .success()
+        .stderr(known.clone().not());
+    // The folder has another name and the same images.
+    std::fs::rename(path.join("data"), path.join("moved")).unwrap();
+    run(path, &format!("{from} --data moved --out moved_run"))
+        .success()
+        .stderr(known.clone().not());
+    // An image for another, between the folders.
+    let at = |name: &str| path.join("moved").join(name);
+    std::fs::rename(at("val/red/1.png"), at("train/red/tested.png")).unwrap();
+    std::fs::rename(at("train/red/2.png"), at("val/red/2_trained.png")).unwrap();
+    let warning = "warning: `--init first/best.safetensors` was trained on `data`, which has the classes of `moved`, with other";
+    run(path, &format!("{from} --data moved --out divided"))
+        .success()
+        .stderr(contains(warning).and(contains("hint: the data set has changed since")));
+    std::fs::rename(path.join("moved"), path.join("data")).unwrap();
+    run(path, &format!("{from} --data data --out back"))
+        .success()
+        .stderr(
+            contains("was trained on `data` with other")
+                .and(contains("hint: the data set has changed since")),
+        );
+}
+
+/// `CLASS/*` gets a folder `val`.
+#[test]
+fn a_data_set_of_another_layout_is_named_as_such() {
+    let folder = without_split();
+    let path = folder.path();
+    let line = SMALL.replace("--epochs 1", "--epochs 2 --save-every 0");
+    stop_after(path, &format!("{line} --out stopped"), "stopped", 1);
+    pictures(&path.join("data"), "val", "red", [180, 30, 0], 3);
+    run(path, "--resume stopped").code(1).stderr(
+        contains("has no folder `train`")
+            .and(contains("hint: its layout differs from when the run was started"))
+            .and(contains("`data` now has `val`; move out what was added"))
+            .and(contains("if it has moved").not()),
+    );
+    std::fs::rename(path.join("data"), path.join("gone")).unwrap();
+    run(path, "--resume stopped")
+        .code(1)
+        .stderr(contains("if it has moved, give its folder with `--data DIR`"));
+}
+
 /// The name of its folder, the names of its classes and those of its files may be the same.
 #[test]
 fn weights_of_another_data_set_are_not_replaced() {
@@ -204,12 +258,42 @@ fn weights_of_another_data_set_are_not_replaced() {
     run(path, &line("one")).success().stderr(contains("Published as"));
     let published = path.join("models/mobilenet_v1_0.25.safetensors");
     let before = read(&published);
-    run(path, &line("other")).success().stderr(
-        contains("stays as it is: its accuracy was measured on other images than this run's").and(contains(
-            "`--publish models/mobilenet_v1_0.25.safetensors` replaces it",
-        )),
-    );
+    let assert = run(path, &line("other")).success().stderr(contains(
+        "stays as it is: its accuracy was measured on other images than this run's",
+    ));
     assert!(read(&published) == before);
+    // The last line exports this run, since `--alpha` would take the other, and the command before it publishes this run.
+    let text = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    let best = text
+        .trim_end()
+        .rsplit_once("\nExport this run with `mbn-export --weights ")
+        .and_then(|(_, rest)| rest.strip_suffix(" model.onnx`"));
+    let best = read(path.join(best.unwrap_or_else(|| panic!("{text}"))));
+    assert!(best != before);
+    let command = text
+        .split('`')
+        .find_map(|part| part.strip_prefix("mbn-train --resume "));
+    let command = command.unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        text.contains(&format!("--resume {command}` replaces it")),
+        "{text}"
+    );
+    run(path, &format!("--resume {command}"))
+        .success()
+        .stderr(contains("Published as `models/mobilenet_v1_0.25.safetensors`"));
+    assert!(read(&published) == best);
+}
+
+/// Nothing is published, so that nothing else says how to export the run.
+#[test]
+fn a_run_that_is_not_published_says_how_it_is_exported() {
+    let folder = data();
+    let line = SMALL.replace("--data data", "--data data --out run");
+    let last = "Export this run with `mbn-export --weights run/best.safetensors model.onnx`\n";
+    run(folder.path(), &line)
+        .success()
+        .stderr(contains(last).and(contains("Published as").not()));
+    assert!(folder.path().join("run/best.safetensors").is_file());
 }
 
 #[test]

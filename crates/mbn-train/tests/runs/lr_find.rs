@@ -175,8 +175,15 @@ fn an_image_with_broken_pixels_ends_a_search_that_starts_again() {
             ))
             .and(contains("--resume").not()),
     );
+    // Without a name the next search takes the folder that this one left, too.
+    for _ in 0..2 {
+        run(path, SMALL).code(1);
+    }
     std::fs::write(&picture, good).unwrap();
     run(path, &format!("{SMALL} --out search")).success();
+    run(path, SMALL).success();
+    assert_eq!(path.join("runs").read_dir().unwrap().count(), 1);
+    assert!(path.join("runs/data_0.25_rates/rates.csv").is_file());
 }
 
 #[test]

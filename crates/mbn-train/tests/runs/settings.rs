@@ -80,6 +80,17 @@ fn data_without_two_classes_is_refused() {
     pictures(&data, "train", "blue", [0, 30, 180], 3);
     pictures(&data, "val", "blue", [0, 30, 180], 3);
     refused(folder.path(), SMALL, 1, &["has one class, `blue`"]);
+    let around = folder.path().join("my zip");
+    for class in ["rose", "tulip"] {
+        pictures(&around, "flowers", class, [180, 30, 0], 2);
+    }
+    let line = SMALL.replace("--data data", "--config my.toml");
+    std::fs::write(folder.path().join("my.toml"), "data = \"my zip\"\n").unwrap();
+    let messages = [
+        "`my zip` has one class, `flowers`",
+        "\nhint: `--data 'my zip/flowers'` has 2 classes: `rose`, `tulip`\n",
+    ];
+    refused(folder.path(), &line, 1, &messages);
     refused(
         folder.path(),
         "--alpha 0.25",

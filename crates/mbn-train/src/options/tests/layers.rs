@@ -153,3 +153,36 @@ fn switches_drop_what_a_file_states() {
     let both = Options::try_parse_from(["mbn-train", "--init", "w", "--no-init"]);
     assert!(both.is_err());
 }
+
+/// The epochs of a saved file are its recipe's until somebody asks for others.
+#[test]
+fn epochs_follow_the_recipe_unless_the_file_has_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = |recipe: Recipe, epochs: i64| {
+        let mut file = file(Some(recipe));
+        file.insert("optimizer".into(), "sgd".into());
+        file.insert("batch-size".into(), 32.into());
+        file.insert("epochs".into(), epochs.into());
+        file
+    };
+    for (recipe, epochs, words, expected) in [
+        (Recipe::Strong, 50, "--recipe fine-tune", 10),
+        (Recipe::Strong, 50, "--recipe plain", 50),
+        (Recipe::FineTune, 10, "--recipe strong --no-init", 50),
+        (Recipe::FineTune, 10, "--no-init", 50),
+        (Recipe::Classifier, 10, "--recipe fine-tune", 10),
+        (Recipe::FineTune, 10, "--recipe fine-tune --batch-size 16", 10),
+        (Recipe::Strong, 50, "--no-init", 50),
+        // Somebody asked for these.
+        (Recipe::Strong, 40, "--recipe fine-tune", 40),
+        (Recipe::FineTune, 20, "--no-init", 20),
+        (Recipe::Strong, 50, "--recipe fine-tune --epochs 7", 7),
+        // The same number, and the same recipe.
+        (Recipe::FineTune, 50, "--recipe strong", 50),
+        (Recipe::Strong, 50, "--optimizer adamw", 50),
+        (Recipe::FineTune, 10, "", 10),
+    ] {
+        let found = settings(folder.path(), &saved(recipe, epochs), &line(words));
+        assert_eq!(found.epochs.get(), expected, "{recipe:?}, {epochs}, `{words}`");
+    }
+}

@@ -39,6 +39,7 @@ fn state(settings: &Settings) -> State {
             test_images: Some(2),
             fingerprint: Some("f".into()),
             test_fingerprint: Some("t".into()),
+            short_steps: 2,
             left_out: ImageSet::default(),
             broken: ImageSet::default(),
             ranks: 2,
@@ -66,7 +67,7 @@ fn every_setting_survives_its_file_and_a_saved_state() {
         );
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
-        let run = RunDir::create(out.clone(), &settings).unwrap();
+        let run = RunDir::create(Some(&out), &settings, "", |_| Ok(())).unwrap();
         run.write_settings(&settings).unwrap();
         run.write(STATE, &state(&settings).to_bytes().unwrap()).unwrap();
         let text = std::fs::read_to_string(run.file(SETTINGS_FILE)).unwrap();

@@ -74,23 +74,20 @@ fn only_weights_are_replaced() {
     }
 }
 
+/// Why weights in a file are kept.
+fn kept(weights: &Weights, path: &Path) -> Option<String> {
+    Kept::of(weights, path).map(|kept| kept.reason)
+}
+
 #[test]
 fn only_better_weights_on_the_same_data_replace() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("models/w.safetensors");
-    assert_eq!(reason_to_keep(&trained("a", 50.0), &path), None);
+    assert_eq!(kept(&trained("a", 50.0), &path), None);
     write(&trained("a", 50.0), &path).unwrap();
-    assert_eq!(reason_to_keep(&trained("a", 50.1), &path), None);
-    assert!(
-        reason_to_keep(&trained("a", 50.0), &path)
-            .unwrap()
-            .contains("50.00 %")
-    );
-    assert!(
-        reason_to_keep(&trained("b", 90.0), &path)
-            .unwrap()
-            .contains("`a`")
-    );
+    assert_eq!(kept(&trained("a", 50.1), &path), None);
+    assert!(kept(&trained("a", 50.0), &path).unwrap().contains("50.00 %"));
+    assert!(kept(&trained("b", 90.0), &path).unwrap().contains("`a`"));
     // Other held-out images.
     let held_out = |part, seed| {
         let mut metadata = trained("a", 90.0).metadata().clone();
@@ -98,10 +95,10 @@ fn only_better_weights_on_the_same_data_replace() {
         (training.val_fraction, training.seed) = (part, seed);
         fresh_weights(Architecture::new(Alpha::Quarter, 2), 0, metadata).unwrap()
     };
-    assert_eq!(reason_to_keep(&held_out(None, 1), &path), None);
+    assert_eq!(kept(&held_out(None, 1), &path), None);
     write(&held_out(Some(0.2), 1), &path).unwrap();
     for other in [held_out(None, 1), held_out(Some(0.1), 1), held_out(Some(0.2), 2)] {
-        let reason = reason_to_keep(&other, &path).unwrap();
+        let reason = kept(&other, &path).unwrap();
         assert!(reason.contains("measured on other images"), "{reason}");
     }
     // Another data set of that name. Files of earlier versions do not say which.
@@ -119,20 +116,64 @@ fn only_better_weights_on_the_same_data_replace() {
         metadata.training.as_mut().unwrap().accuracy = 50.0;
         let old = tested_on(published).with_metadata(metadata).unwrap();
         write(&old, &path).unwrap();
-        let reason = reason_to_keep(&tested_on(own), &path);
+        let reason = kept(&tested_on(own), &path);
         assert_eq!(reason.is_some(), is_kept, "{reason:?}");
         if let Some(reason) = reason {
-            let replaces = format!("`--publish {}` replaces it", path.display());
-            assert!(
-                reason.contains("measured on other images") && reason.contains(&replaces),
-                "{reason}"
-            );
+            assert!(reason.contains("measured on other images"), "{reason}");
         }
     }
     std::fs::write(&path, "broken").unwrap();
     assert!(
-        reason_to_keep(&trained("a", 90.0), &path)
+        kept(&trained("a", 90.0), &path)
             .unwrap()
             .contains("cannot be read")
     );
+}
+
+/// Whoever follows the message gets this run's weights, and not those that were kept.
+#[test]
+fn a_message_says_how_this_run_replaces_what_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, run) = (folder.path().join("w.safetensors"), Path::new("runs/my photos"));
+    let message = |weights: &Weights| Kept::of(weights, &path).unwrap().message(&path, run);
+    let replace = format!(
+        "`mbn-train --resume 'runs/my photos' --publish {}`",
+        path.display()
+    );
+    let named = |names: [&str; 2]| {
+        let names = names.map(str::to_owned).to_vec();
+        let mut metadata = trained("a", 90.0).metadata().clone();
+        metadata.classes = Some(names);
+        fresh_weights(Architecture::new(Alpha::Quarter, 2), 0, metadata).unwrap()
+    };
+    let untold = fresh_weights(Architecture::new(Alpha::Quarter, 2), 0, Metadata::default()).unwrap();
+    for (published, own, reason) in [
+        (trained("a", 50.0), trained("b", 90.0), "it was trained on `a`; "),
+        (trained("a", 90.0), trained("a", 50.0), "is at least the 50.00 %"),
+        (untold, trained("a", 90.0), "no record of its training"),
+        // The folder has the same name, so that its name would tell nothing.
+        (
+            named(["cat", "dog"]),
+            named(["cat", "owl"]),
+            "its classes are others than this run's",
+        ),
+    ] {
+        write(&published, &path).unwrap();
+        let message = message(&own);
+        assert!(message.contains(reason), "{message}");
+        assert!(
+            message.ends_with(&format!("; {replace} replaces it")),
+            "{message}"
+        );
+        // As the message promises.
+        Publish::To(path.clone()).require_replaceable().unwrap();
+    }
+    std::fs::write(&path, "broken").unwrap();
+    let message = message(&trained("a", 90.0));
+    let expected = format!("; move it away, and {replace} publishes this run");
+    assert!(
+        message.contains("it cannot be read (") && message.ends_with(&expected),
+        "{message}"
+    );
+    assert!(Publish::To(path.clone()).require_replaceable().is_err());
 }

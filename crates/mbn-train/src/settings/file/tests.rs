@@ -34,6 +34,26 @@ fn an_unknown_key_names_the_nearest() {
 }
 
 #[test]
+fn sections_are_named() {
+    for text in [
+        "seed = 1\n[training]\nlr = 0.1",
+        "[training]",
+        "[[training]]\nlr = 0.1",
+        "training.lr = 0.1",
+        "mixupp = 1\n[training]\nlr = 0.1",
+    ] {
+        let error = mbn_cli::message(&read(text).unwrap_err());
+        assert!(
+            error.contains("`training` is a section") && error.contains("hint: remove the line `[training]`"),
+            "{error}"
+        );
+    }
+    // A key of that name has a value of another type.
+    let error = format!("{:#}", read("[mixup]\nlr = 0.1").unwrap_err());
+    assert!(!error.contains("section"), "{error}");
+}
+
+#[test]
 fn values_out_of_range_name_the_line() {
     for text in [
         "seed = 1\nmixup = -1",
@@ -102,7 +122,7 @@ fn resolved_settings_are_a_configuration_again() {
         let settings = resolve(text);
         let saved = settings.to_toml().unwrap();
         assert_eq!(resolve(&saved), settings, "{saved}");
-        let args = read(&saved).unwrap().without_defaults();
+        let args = read(&saved).unwrap().without_defaults(&RunArgs::default());
         let again = Settings::resolve(args, settings.data.clone(), None).unwrap();
         assert_eq!(again, settings, "{saved}");
     }

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 use mbn_model::fresh_weights;
-use mbn_spec::class_names::{nearest, normal};
+use mbn_spec::class_names::{KnownNames, normal};
 use mbn_spec::text::listed;
 use mbn_spec::{Architecture, Metadata, TensorKind};
 use mbn_weights::Weights;
 
 /// Classes that the log lists before it counts the others.
 const NAMED: usize = 12;
+/// The most pairs of a new and an old name that are compared letter by letter, which takes seconds at most. Two names that are
+/// nearly the same are a mistake of somebody who knows them all.
+const PAIRS: usize = 1_000_000;
 
 /// Which old class each class of a data set continues.
 pub(super) struct Classifier<'a> {
@@ -69,8 +72,12 @@ impl<'a> Classifier<'a> {
                 format!("kept from it: {}", listed(names, NAMED))
             }
         };
+        if self.new.len().saturating_mul(self.old_names.len()) > PAIRS {
+            return text;
+        }
+        let old = KnownNames::new(&self.old_names);
         let new = self.new.iter();
-        let close = new.filter_map(|new| Some((new, nearest(new, &self.old_names)?)));
+        let close = new.filter_map(|new| Some((new, old.nearest(new)?)));
         let close: Vec<_> = close
             .map(|(new, old)| format!("`{new}` (the file has `{old}`)"))
             .collect();
@@ -133,6 +140,29 @@ pub(in super::super) fn with_classifier(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Normal forms of all old names, again for each new one, took minutes.
+    #[test]
+    fn many_classes_are_compared_at_once() {
+        let names = |start: &str, count: usize| -> Vec<String> {
+            (0..count)
+                .map(|i| format!("{start} {}", "abcdefghij".repeat(i % 7)))
+                .collect()
+        };
+        let old = names("Old_class", 20_000);
+        let classes = names("another-name", 20_000);
+        let before = std::time::Instant::now();
+        let text = Classifier::new(&old, &classes).describe();
+        assert_eq!(text, "no class has a known name");
+        assert!(before.elapsed().as_secs() < 60);
+        // A few are.
+        let classes = [String::from("Old_clas")];
+        let text = Classifier::new(&old[..1], &classes).describe();
+        assert!(
+            text.contains("new although nearly the same: `Old_clas`"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn classes_match_by_any_of_their_names_but_not_by_a_shared_one() {

@@ -217,6 +217,68 @@ fn a_rank_without_images_takes_part_in_synchronised_batch_norm() {
     assert_eq!((progress.broken.train.len(), progress.history.len()), (4, 2));
 }
 
+/// Batch norm of each rank sees its part, or with `--sync-batch-norm` the whole batch.
+#[test]
+fn a_part_of_too_few_values_is_left_out() {
+    for (more, lacking, seen, short) in [
+        // The first rank's part is three images, of which one is left.
+        ("--batch-size 6", 2, 9, 1),
+        ("--batch-size 6 --sync-batch-norm", 2, 10, 0),
+        ("--batch-size 6 --sync-batch-norm", 4, 6, 1),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        pictures(path);
+        let options = options(path, "run", &format!("{more} --bad-images skip"));
+        let ended = on_ranks(2, |ranks| {
+            let (mut trainer, ranks) = joined(&options, ranks);
+            let order = mbn_data::shuffled(trainer.progress.settings.seed, 0, trainer.data.train.len());
+            if ranks.is_main() {
+                // Of the second batch, because the first is in memory already: of its first part, and then of its second.
+                for image in order[6..].iter().take(lacking) {
+                    std::fs::write(trainer.data.train.path(*image), "").unwrap();
+                }
+            }
+            ranks.wait().unwrap();
+            assert!(trainer.train_epoch().unwrap());
+            let progress = &trainer.progress;
+            assert_eq!(
+                (progress.position.seen, progress.short_steps),
+                (seen, short),
+                "{more}"
+            );
+            trainer.network.to_weights(Metadata::default()).unwrap()
+        });
+        assert!(ended[0] == ended[1]);
+        assert_eq!(ended[0].not_finite(), None);
+    }
+}
+
+/// What one process has left out, the ranks that go on leave out too.
+#[test]
+fn images_that_were_left_out_stay_out_on_all_ranks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pictures(path);
+    let options = options(path, "run", "--batch-size 8 --bad-images skip");
+    let alone = Rc::new(Ranks::alone());
+    let mut trainer = Trainer::start(&options, &Device::Cpu, &alone).unwrap().unwrap();
+    trainer.progress.broken.train.extend([0, 9]);
+    trainer.progress.broken.test.insert(1);
+    trainer.save_state().unwrap();
+    drop(trainer);
+    let run = path.join("run");
+    let line = ["mbn-train", "--device", "cpu", "--resume", run.to_str().unwrap()];
+    let options = Options::try_parse_from(line).unwrap();
+    on_ranks(2, |ranks| {
+        let (mut trainer, _) = joined(&options, ranks);
+        assert!(trainer.train_epoch().unwrap());
+        assert_eq!(trainer.progress.position.seen, 14);
+        assert!(trainer.finish_epoch().unwrap());
+        assert_eq!(trainer.best.as_ref().unwrap().confusion.images(), 3);
+    });
+}
+
 #[test]
 fn weights_that_differ_end_the_run() {
     let folder = tempfile::tempdir().unwrap();
