@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail};
 use mbn_cli::Hint;
+use mbn_engine::GraphSession;
 use mbn_engine::engine::ModelSource;
-use mbn_engine::{Elements, Feed, GraphSession};
 use mbn_onnx::foreign::TrainingMode;
 use mbn_onnx::{FoldedError, Model, Structure, structure};
 use mbn_spec::text::{counted, listed};
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64Mcg;
 
 use crate::limits::Limit;
 use crate::report::Report;
 use crate::show::printable;
+use crate::trial::Trial;
 use crate::verify::{Evidence, MAX_THREADS, compare, find_runtime, is_unchecked};
 
 /// What to check, and with what.
@@ -219,8 +218,8 @@ fn foreign(
     let limit = Limit::start(format!("`{}`", check.file.display()), check.time_limit)?;
     let source = ModelSource::File(check.file.clone());
     let mut session = GraphSession::load(&runtime, &source, check.threads.min(MAX_THREADS))?;
-    let feeds = feeds(&session)?;
-    let outputs = session.run(feeds)?;
+    let trial = Trial::of(&session, model);
+    let (outputs, shapes) = trial.run(|feeds| Ok(session.run(feeds)?))?;
     drop(limit);
     for output in &outputs {
         if let Some(value) = output.values.iter().find(|value| !value.is_finite()) {
@@ -241,6 +240,11 @@ fn foreign(
         "model      written by {producer}, opset {}",
         opsets.collect::<Vec<_>>().join(", ")
     ));
+    if let Some(shapes) = shapes {
+        lines.push(format!(
+            "sizes      its inputs leave them open; tried is {shapes}"
+        ));
+    }
     let checked = match outputs.len() {
         0 => "none of its outputs holds floats, so that nothing of them was checked".to_owned(),
         n => format!("{} of floats, all finite", counted(n, "output")),
@@ -251,35 +255,4 @@ fn foreign(
     ));
     lines.push("not compared with candle: it is not a file of `mbn-export`".to_owned());
     Ok(())
-}
-
-/// Noise for the inputs of a graph. Where the caller chooses a size, the batch is 1 and others are 64.
-pub(crate) fn feeds(session: &GraphSession) -> Result<Vec<Feed>> {
-    const FREE: usize = 64;
-    const MOST: usize = 64 << 20;
-    let mut rng = Pcg64Mcg::seed_from_u64(1);
-    let mut feeds = Vec::new();
-    for input in session.inputs() {
-        let name = printable(&input.name);
-        let kind = input.elements.with_context(|| {
-            format!(
-                "its input `{name}` is of a type for which there is no noise; float16, bfloat16, float32, float64, uint8, int8, \
-                 int32 and int64 have it"
-            )
-        })?;
-        let dims = input.shape.iter().enumerate();
-        let shape: Vec<usize> = dims
-            .map(|(i, dim)| dim.unwrap_or(if i == 0 { 1 } else { FREE }))
-            .collect();
-        let elements = shape.iter().try_fold(1usize, |n, dim| n.checked_mul(*dim));
-        let elements = elements.filter(|n| *n <= MOST);
-        let elements =
-            elements.with_context(|| format!("its input `{name}` of {shape:?} is too large for noise"))?;
-        feeds.push(Feed {
-            elements: Elements::bytes(kind, (0..elements).map(|_| rng.random())),
-            name: input.name,
-            shape,
-        });
-    }
-    Ok(feeds)
 }

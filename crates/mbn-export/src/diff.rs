@@ -1,6 +1,7 @@
 //! `mbn-export diff`: runs two graphs on the same noise and names the first value in which they part.
 
 mod expose;
+mod functions;
 mod graphs;
 mod metadata;
 mod values;
@@ -20,12 +21,12 @@ use mbn_onnx::{InputKind, InputSize, Model, Written, structure};
 use mbn_spec::Preprocess;
 use mbn_spec::text::counted;
 
-use crate::check::feeds;
 use crate::limits::Limit;
 use crate::noise::{Noise, blocks};
 use crate::pictures::Sample;
 use crate::proof::feed_of;
 use crate::show::printable;
+use crate::trial::Trial;
 use crate::verify::{MAX_THREADS, find_runtime};
 
 /// The usual tolerance: rounding of float32 in another order.
@@ -94,10 +95,20 @@ pub fn run(diff: &Diff) -> Result<(String, bool)> {
     );
     let runtime = find_runtime(diff.ort_lib.as_deref(), "")?;
     let limit = Limit::start("the comparison".to_owned(), diff.time_limit)?;
-    let (feed_a, feed_b) = noise(&a, &b)?;
     let threads = diff.threads.min(MAX_THREADS);
-    let values_a = a.run(&runtime, &names, feed_a, threads)?;
-    let values_b = b.run(&runtime, &names, feed_b, threads)?;
+    let feeds = noise(&a, &b)?;
+    let (mut running_a, mut running_b) = (
+        a.start(&runtime, &names, threads)?,
+        b.start(&runtime, &names, threads)?,
+    );
+    let (values_a, values_b) = match feeds {
+        Some((feed_a, feed_b)) => (running_a.run(vec![feed_a])?, running_b.run(vec![feed_b])?),
+        None => {
+            let trial = trial(&running_a, &running_b)?;
+            let found = trial.run(|feeds| Ok((running_a.run(feeds.clone())?, running_b.run(feeds)?)))?;
+            found.0
+        }
+    };
     drop(limit);
     let tolerance = diff.tolerance.unwrap_or_else(|| usual_tolerance(&a, &b));
     let ours = a.written.is_some() && b.written.is_some();
@@ -166,40 +177,49 @@ impl<'a> Side<'a> {
         self.model.proto().graph.as_ref().context("it has no graph")
     }
 
-    /// The values of these names, in their order.
-    fn run(
-        &self,
-        runtime: &Runtime,
-        names: &[String],
-        feed: Option<Feed>,
-        threads: usize,
-    ) -> Result<Vec<Output>> {
-        let failed = || format!("`{}` cannot be compared", self.path.display());
+    /// The file, ready to give the values of these names, in their order.
+    fn start(&self, runtime: &Runtime, names: &[String], threads: usize) -> Result<Running<'_>> {
         let exposed = expose::exposed(&self.model, names).to_bytes();
         let source = ModelSource::Bytes(Arc::from(exposed));
-        let mut session = GraphSession::load(runtime, &source, threads).with_context(failed)?;
-        let feeds = match feed {
-            Some(feed) => vec![feed],
-            None => feeds(&session).with_context(failed)?,
-        };
-        session.run(feeds).with_context(failed)
+        let session = GraphSession::load(runtime, &source, threads).with_context(|| self.failed())?;
+        Ok(Running { side: self, session })
+    }
+
+    fn failed(&self) -> String {
+        format!("`{}` cannot be compared", self.path.display())
     }
 }
 
-/// The same noise for both, if `mbn-export` wrote both: each takes it in its own way. Others must take the same inputs.
-fn noise(a: &Side<'_>, b: &Side<'_>) -> Result<(Option<Feed>, Option<Feed>)> {
+/// One of the two in ONNX Runtime.
+struct Running<'a> {
+    side: &'a Side<'a>,
+    session: GraphSession,
+}
+
+impl Running<'_> {
+    fn run(&mut self, feeds: Vec<Feed>) -> Result<Vec<Output>> {
+        self.session.run(feeds).with_context(|| self.side.failed())
+    }
+}
+
+/// What both files can be run on, if not both say how they take pictures: they must take the same inputs, but for sizes that one of
+/// them leaves open.
+fn trial(a: &Running<'_>, b: &Running<'_>) -> Result<Trial> {
+    let of = |running: &Running<'_>| Trial::of(&running.session, &running.side.model);
+    let (of_a, of_b) = (of(a), of(b));
+    of_a.meet(&of_b).with_context(|| {
+        format!(
+            "the files take different inputs, and not both were written by `mbn-export`: {of_a} in `{}`, {of_b} in `{}`",
+            a.side.path.display(),
+            b.side.path.display()
+        )
+    })
+}
+
+/// The same noise for both, if `mbn-export` wrote both: each takes it in its own way.
+fn noise(a: &Side<'_>, b: &Side<'_>) -> Result<Option<(Feed, Feed)>> {
     let (Some(of_a), Some(of_b)) = (&a.written, &b.written) else {
-        let inputs = |side: &Side<'_>| -> Result<Vec<_>> {
-            let inputs = side.graph()?.given_inputs();
-            Ok(inputs
-                .map(|input| (input.name().to_owned(), input.r#type.clone()))
-                .collect())
-        };
-        ensure!(
-            inputs(a)? == inputs(b)?,
-            "the files take different inputs, and not both were written by `mbn-export`"
-        );
-        return Ok((None, None));
+        return Ok(None);
     };
     let n = match (of_a.options.batch, of_b.options.batch) {
         (Some(a), Some(b)) if a != b => bail!("the files take batches of {a} and of {b} images"),
@@ -216,7 +236,7 @@ fn noise(a: &Side<'_>, b: &Side<'_>) -> Result<(Option<Feed>, Option<Feed>)> {
         }
         false => Sample::of_resized(Noise::new(n, preprocess.size).images(), preprocess),
     };
-    Ok((Some(feed_of(&sample, of_a)), Some(feed_of(&sample, of_b))))
+    Ok(Some((feed_of(&sample, of_a), feed_of(&sample, of_b))))
 }
 
 /// The preprocessing with which both networks get the same input: that of the file which does more of it itself. What the other

@@ -22,6 +22,7 @@ pub mod show;
 pub mod speed;
 pub mod summary;
 pub mod target;
+mod trial;
 pub mod triton;
 pub mod verify;
 pub mod weights;

@@ -1,6 +1,7 @@
 //! How long an int8 file takes beside float32. On processors without VNNI that is not always less.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,11 @@ impl Speed {
         })
     }
 
+    /// What is said of it, which names the file `out`.
+    pub fn describe(self, out: &Path) -> String {
+        format!("`{}` is {self}", out.display())
+    }
+
     /// float32's time divided by int8's.
     pub fn ratio(self) -> f64 {
         self.fp32.as_secs_f64() / self.int8.as_secs_f64().max(f64::MIN_POSITIVE)
@@ -100,9 +106,13 @@ pub fn has_vnni() -> Option<bool> {
 pub fn advice(vnni: Option<bool>) -> &'static str {
     match vnni {
         Some(false) => {
-            "this processor lacks VNNI, with which int8 is faster, and the gain grows with alpha; `docs/int8.md` has a table"
+            "this processor lacks VNNI, with which int8 is faster, and the gain grows with alpha: at alpha 1, int8 was measured \
+             1.5 times as fast as float32 without VNNI and 2.6 times with it"
         }
-        Some(true) | None => "the gain of int8 grows with alpha; `docs/int8.md` has a table",
+        Some(true) => {
+            "the gain of int8 grows with alpha: at alpha 1 it was measured 2.6 times as fast as float32 on such a processor"
+        }
+        None => "the gain of int8 grows with alpha; on this kind of processor it was not measured",
     }
 }
 
@@ -127,6 +137,10 @@ mod tests {
         for vnni in [Some(true), None] {
             assert!(!advice(vnni).contains("VNNI"));
         }
+        // An installed program brings no documents.
+        for vnni in [Some(false), Some(true), None] {
+            assert!(!advice(vnni).contains(".md") && advice(vnni).contains("grows with alpha"));
+        }
         assert_eq!(has_vnni().is_some(), cfg!(target_arch = "x86_64"));
     }
 
@@ -137,6 +151,10 @@ mod tests {
             fp32: Duration::from_millis(20),
             batch: 8,
         };
-        assert!(speed.to_string().starts_with("2.00 times as fast"), "{speed}");
+        let text = speed.describe(Path::new("a/i8.onnx"));
+        assert!(
+            text.starts_with("`a/i8.onnx` is 2.00 times as fast as float32"),
+            "{text}"
+        );
     }
 }

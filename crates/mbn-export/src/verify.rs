@@ -13,6 +13,7 @@ use mbn_onnx::{
 
 use crate::pictures::{Unusable, check_images};
 use crate::proof::{OtherOutput, Proof, Reference, Subject, other_outputs, prove};
+use crate::trial::NoSizes;
 
 /// What is known about a file after it was checked.
 #[derive(Clone, Debug, Default)]
@@ -151,13 +152,18 @@ pub(crate) fn compare(
     Ok(())
 }
 
-/// Whether the error is no fault of the file: what it is checked with cannot be used.
+/// Whether the error is no fault of the file, as far as is known: what it is checked with cannot be used, or no sizes are found with
+/// which it runs.
 pub(crate) fn is_unchecked(error: &Error) -> bool {
-    let is_runtime = |cause: &(dyn std::error::Error + 'static)| {
+    fn is<T: std::fmt::Display + std::fmt::Debug + Send + Sync + std::error::Error + 'static>(
+        cause: &(dyn std::error::Error + 'static),
+    ) -> bool {
         let hinted = cause.downcast_ref::<Hinted>();
-        cause.is::<RuntimeError>() || hinted.is_some_and(|hinted| hinted.is::<RuntimeError>())
-    };
-    error.is::<Unusable>() || error.chain().any(is_runtime)
+        cause.is::<T>() || hinted.is_some_and(Hinted::is::<T>)
+    }
+    let says_nothing =
+        |cause: &(dyn std::error::Error + 'static)| is::<RuntimeError>(cause) || is::<NoSizes>(cause);
+    error.is::<Unusable>() || error.chain().any(says_nothing)
 }
 
 /// ONNX Runtime. The hint for a missing library ends with `otherwise`.

@@ -105,7 +105,7 @@ pub(crate) fn model(
     tell(weights, options, &target, bytes.len(), proof);
     if proof.is_some()
         && export_options.precision == Precision::Int8
-        && let Err(error) = tell_speed(&exporter, &export_options, options, bytes)
+        && let Err(error) = tell_speed(&exporter, &export_options, options, bytes, &target.path())
     {
         // The file is written and proven.
         log::warn!("how fast it is was not measured: {error:#}");
@@ -152,19 +152,21 @@ fn advice(error: &ExportError) -> Option<&'static str> {
     }
 }
 
-/// Says how fast an int8 file is here: without VNNI, or with few channels, it may be slower than float32.
+/// Says how fast the int8 file `out` is here: without VNNI, or with few channels, it may be slower than float32.
 fn tell_speed(
     exporter: &Exporter<'_>,
     export: &ExportOptions,
     options: &Options,
     bytes: Vec<u8>,
+    out: &Path,
 ) -> Result<()> {
     let runtime = find_runtime(options.ort_lib.as_deref(), "")?;
     let threads = options.common.thread_count();
     let speed = Speed::measure(&runtime, bytes, exporter, export, threads)?;
+    let text = speed.describe(out);
     match speed.ratio() < 1.0 {
-        false => log::info!("It is {speed}"),
-        true => log::warn!("It is {speed}\nhint: {}", speed::advice(speed::has_vnni())),
+        false => log::info!("{text}"),
+        true => log::warn!("{text}\nhint: {}", speed::advice(speed::has_vnni())),
     }
     Ok(())
 }

@@ -332,15 +332,25 @@ fn options_override_what_the_files_say() {
         .stderr(contains("`config.json` beside it has `hidden_act` \"swish\""));
 }
 
+/// Adds a field at the top of a JSON file.
+fn add_field(file: &Path, field: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, text.replacen('{', &format!("{{ {field},"), 1)).unwrap();
+}
+
 /// Probabilities of classes that do not exclude each other do not sum to 1: whoever runs the weights must know.
 #[test]
 fn classes_that_do_not_exclude_each_other_are_known_to_be_so() {
-    let (folder, path) = folder("transformers", &["config.json"], &reference());
-    let config = folder.path().join("config.json");
-    let usual = std::fs::read_to_string(&config).unwrap();
+    for library in ["transformers", "timm"] {
+        exports_sigmoids(library);
+    }
+}
+
+fn exports_sigmoids(library: &str) {
+    let (folder, path) = folder(library, &["config.json"], &reference());
     assert!(!WeightFile::load(&path).unwrap().weights.metadata().multi_label);
-    let problem = r#"{ "problem_type": "multi_label_classification","#;
-    std::fs::write(&config, usual.replacen('{', problem, 1)).unwrap();
+    let problem = r#""problem_type": "multi_label_classification""#;
+    add_field(&folder.path().join("config.json"), problem);
     mbn_export(folder.path(), "--weights model.safetensors ours.safetensors")
         .success()
         .stderr(contains("a probability is the sigmoid of its logit"));
@@ -353,5 +363,27 @@ fn classes_that_do_not_exclude_each_other_are_known_to_be_so() {
         mbn_export(folder.path(), &format!("{weights} --softmax"))
             .code(1)
             .stderr(contains("classes that exclude each other").and(contains("hint: leave it out")));
+    }
+}
+
+/// The values of a regression are no logits of classes.
+#[test]
+fn a_regression_is_not_exported_as_a_classifier() {
+    for library in ["transformers", "timm"] {
+        let (folder, _) = folder(library, &["config.json"], &reference());
+        add_field(
+            &folder.path().join("config.json"),
+            r#""problem_type": "regression""#,
+        );
+        for out in ["out.onnx", "ours.safetensors"] {
+            mbn_export(folder.path(), &format!("--weights model.safetensors {out}"))
+                .code(1)
+                .stderr(
+                    contains("`config.json` beside it has `problem_type` `regression`, so the network is no classifier")
+                        .and(contains("or no `problem_type` if its values are those of classes"))
+                        .and(contains("hint: ")),
+                );
+            assert!(!folder.path().join(out).exists());
+        }
     }
 }

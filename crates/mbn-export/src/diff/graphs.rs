@@ -6,6 +6,7 @@ use mbn_onnx::Model;
 use mbn_onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use mbn_spec::text::listed;
 
+use super::functions;
 use crate::show::printable;
 
 /// Names that a line holds.
@@ -19,10 +20,11 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<String> {
     if versions_a != versions_b {
         lines.push(format!("the versions differ: {versions_a}; {versions_b}"));
     }
+    lines.extend(functions::differences(a, b));
     let (Some(a), Some(b)) = (&a.graph, &b.graph) else {
         return lines;
     };
-    let (nodes_a, nodes_b) = (by_result(a), by_result(b));
+    let (nodes_a, nodes_b) = (by_result(&a.node), by_result(&b.node));
     only("node", &nodes_a, &nodes_b, &mut lines);
     let shared = nodes_a
         .iter()
@@ -54,6 +56,9 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<String> {
         .map(|(name, ..)| name)
         .collect();
     say("these constants differ in their values", &values, &mut lines);
+    if a.sparse_initializer != b.sparse_initializer {
+        lines.push("the sparse constants differ".to_owned());
+    }
     for (what, a, b) in [("inputs", &a.input, &b.input), ("outputs", &a.output, &b.output)] {
         let list = |infos: &[ValueInfoProto]| {
             let texts: Vec<_> = infos.iter().map(crate::show::value).collect();
@@ -68,9 +73,9 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<String> {
 }
 
 /// Nodes by the name of their first result.
-fn by_result(graph: &GraphProto) -> BTreeMap<&str, &NodeProto> {
-    let nodes = graph.node.iter();
+pub(super) fn by_result(nodes: &[NodeProto]) -> BTreeMap<&str, &NodeProto> {
     nodes
+        .iter()
         .filter_map(|node| Some((node.output.first()?.as_str(), node)))
         .collect()
 }
@@ -84,14 +89,15 @@ fn constants(graph: &GraphProto) -> BTreeMap<&str, &TensorProto> {
 }
 
 /// Whether two nodes do the same, whatever the order and the descriptions of their attributes.
-fn same(a: &NodeProto, b: &NodeProto) -> bool {
+pub(super) fn same(a: &NodeProto, b: &NodeProto) -> bool {
     (a.op_type(), domain(a.domain()), &a.input, &a.output)
         == (b.op_type(), domain(b.domain()), &b.input, &b.output)
-        && attributes(a) == attributes(b)
+        && plain(&a.attribute) == plain(&b.attribute)
 }
 
-fn attributes(node: &NodeProto) -> Vec<AttributeProto> {
-    let mut attributes = node.attribute.clone();
+/// Attributes without their order and descriptions.
+pub(super) fn plain(attributes: &[AttributeProto]) -> Vec<AttributeProto> {
+    let mut attributes = attributes.to_vec();
     attributes
         .iter_mut()
         .for_each(|attribute| attribute.doc_string = None);
@@ -109,7 +115,7 @@ fn same_elements(a: &TensorProto, b: &TensorProto) -> bool {
 }
 
 /// ONNX's own operators have two names for their domain.
-fn domain(name: &str) -> &str {
+pub(super) fn domain(name: &str) -> &str {
     if name == "ai.onnx" { "" } else { name }
 }
 
@@ -128,7 +134,7 @@ fn versions(model: &ModelProto) -> String {
     format!("IR {}{}", model.ir_version(), sets.collect::<String>())
 }
 
-fn only<T>(what: &str, a: &BTreeMap<&str, T>, b: &BTreeMap<&str, T>, lines: &mut Vec<String>) {
+pub(super) fn only<T>(what: &str, a: &BTreeMap<&str, T>, b: &BTreeMap<&str, T>, lines: &mut Vec<String>) {
     let names = |of: &BTreeMap<&str, T>, other: &BTreeMap<&str, T>| -> Vec<String> {
         let (of, other): (BTreeSet<_>, BTreeSet<_>) = (of.keys().collect(), other.keys().collect());
         of.difference(&other).map(|name| (**name).to_owned()).collect()
@@ -139,7 +145,7 @@ fn only<T>(what: &str, a: &BTreeMap<&str, T>, b: &BTreeMap<&str, T>, lines: &mut
     }
 }
 
-fn say(what: &str, names: &[&str], lines: &mut Vec<String>) {
+pub(super) fn say(what: &str, names: &[&str], lines: &mut Vec<String>) {
     if !names.is_empty() {
         let quoted = names.iter().map(|name| format!("`{}`", printable(name)));
         lines.push(format!("{what}: {}", listed(quoted, NAMED)));

@@ -5,6 +5,7 @@
 use anyhow::{Context, Result, bail};
 use mbn_onnx::proto::{DataType, ValueInfoProto};
 use mbn_onnx::{Dim, LOGITS, Model, PROBABILITIES, RESIZE_INSIDE, TensorType};
+use mbn_spec::MULTI_LABEL;
 
 use super::name::ModelName;
 use super::pbtxt::{Message, Value};
@@ -24,6 +25,8 @@ const DELAY_US: i64 = 1000;
 const PICTURE: [i64; 2] = [480, 640];
 /// The property that says how pictures become the input.
 const PREPROCESS: &str = "preprocess";
+/// The property that says what the values mean.
+const PROBLEM: &str = "problem_type";
 
 const HEAD: &str = "\
 # Configuration of a model for Triton Inference Server. `docs/serving.md` explains the choices.
@@ -44,6 +47,8 @@ pub struct Interface {
     input: Tensor,
     outputs: Vec<Tensor>,
     preprocess: Option<String>,
+    /// Whether several classes may be right at once, so that a probability is the sigmoid of a logit and not a part of their softmax.
+    multi_label: bool,
     /// Whether the graph resizes. A graph that takes any size may also compute on every pixel that it gets.
     resizes: bool,
 }
@@ -62,6 +67,7 @@ impl Interface {
             input: Tensor::of(input)?,
             outputs: graph.output.iter().map(Tensor::of).collect::<Result<_>>()?,
             preprocess: model.property(PREPROCESS).map(str::to_owned),
+            multi_label: model.property(PROBLEM) == Some(MULTI_LABEL),
             resizes: model.resizes_inside(),
         })
     }
@@ -83,6 +89,19 @@ impl Interface {
             let text = |preprocess: &Option<String>| preprocess.clone().unwrap_or_else(|| "none".to_owned());
             let (one, two) = (text(&self.preprocess), text(&other.preprocess));
             return Some(format!("its preprocessing is {one}, this one's {two}"));
+        }
+        match (self.multi_label, other.multi_label) {
+            (true, false) => {
+                return Some(
+                    "several of its classes may be right at once, this one's exclude each other".to_owned(),
+                );
+            }
+            (false, true) => {
+                return Some(
+                    "its classes exclude each other, of this one's several may be right at once".to_owned(),
+                );
+            }
+            _ => {}
         }
         match (self.resizes, other.resizes) {
             (true, false) => Some("it resizes and crops pictures itself, this one does not".to_owned()),
@@ -130,6 +149,11 @@ impl Interface {
             .with_some(
                 "parameters",
                 self.preprocess.as_deref().map(|text| parameter(PREPROCESS, text)),
+            )
+            // Without it, a client would take the softmax.
+            .with_some(
+                "parameters",
+                self.multi_label.then(|| parameter(PROBLEM, MULTI_LABEL)),
             )
             // Without it, a client that follows the preprocessing would crop a second time.
             .with_some(

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use mbn_onnx::TensorType;
 use mbn_onnx::builder::{Attribute, GraphBuilder};
 use mbn_onnx::proto::{DataType, ModelProto};
+use mbn_onnx::{Dim, Precision, TensorType};
 use mbn_spec::Alpha;
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::common::{export, fails, folder_with_weights, library, save, sigmoid, small, weights};
+use crate::common::{export, fails, folder_with_weights, library, of_another, save, sigmoid, small, weights};
 
 #[test]
 fn a_file_that_does_not_agree_with_candle_is_not_left() {
@@ -142,6 +142,77 @@ fn inputs_of_every_type_of_numbers_get_noise() {
             .success()
             .stdout(contains("runs it on noise: 1 output of floats, all finite"));
     }
+}
+
+/// A model of another program that multiplies all values of a picture, whose sizes it leaves open, by a constant of `values` rows.
+fn flat(values: usize) -> ModelProto {
+    let mut graph = GraphBuilder::new("other");
+    let dims = ["batch", "height", "width"].map(|name| Dim::Symbol(name.into()));
+    let [batch, height, width] = dims;
+    graph.input(
+        "x",
+        &TensorType::new(DataType::Float, [batch.clone(), 3.into(), height, width]),
+    );
+    graph.output("y", &TensorType::new(DataType::Float, [batch, 2.into()]));
+    graph.initializer("w", &[values, 2], &vec![0.5; 2 * values], Precision::Fp32);
+    graph.node("Flatten", "flatten", ["x"], "flat", []);
+    graph.node("MatMul", "product", ["flat", "w"], "y", []);
+    of_another(graph)
+}
+
+/// Open sizes are no fault of a file, whichever of them it takes.
+#[test]
+fn sizes_are_found_for_inputs_that_leave_them_open() {
+    let Some(library) = library() else { return };
+    let folder = TempDir::new().unwrap();
+    let check = || export(folder.path(), &["check", "m.onnx", &library]);
+    for side in [224, 32, 28] {
+        save(&folder, "m.onnx", flat(3 * side * side));
+        let sizes = format!("sizes      its inputs leave them open; tried is `x` [1, 3, {side}, {side}]\n");
+        check().success().stdout(contains(sizes));
+    }
+    // Four names, and the channels last.
+    let mut graph = GraphBuilder::new("other");
+    let open = TensorType::new(
+        DataType::Float,
+        ["n", "h", "w", "c"].map(|name| Dim::Symbol(name.into())),
+    );
+    graph.input("x", &open);
+    let given = [
+        Dim::Symbol("n".into()),
+        2.into(),
+        Dim::Symbol("h".into()),
+        Dim::Symbol("w".into()),
+    ];
+    graph.output("y", &TensorType::new(DataType::Float, given));
+    graph.initializer("filters", &[2, 4, 1, 1], &[0.5; 8], Precision::Fp32);
+    let perm = ("perm", Attribute::Ints(vec![0, 3, 1, 2]));
+    graph.node("Transpose", "turned", ["x"], "turned", [perm]);
+    graph.node("Conv", "conv", ["turned", "filters"], "y", []);
+    save(&folder, "m.onnx", of_another(graph));
+    check().success().stdout(contains("`x` [1, 224, 224, 4]\n"));
+    // No picture has so many values.
+    save(&folder, "m.onnx", flat(3 * 7 * 9));
+    let messages = [
+        "`m.onnx` cannot be checked: its inputs leave sizes open",
+        "`x` [1, 3, 224, 224], `x` [1, 3, 64, 64], ",
+        "with the first: ONNX Runtime fails",
+        "hint: fix the sizes that the model takes",
+    ];
+    fails(&folder, &["check", "m.onnx", &library], 1, &messages);
+    // Of fixed sizes it is the file that is wrong.
+    let mut wrong = flat(3 * 7 * 9);
+    let fixed = TensorType::new(DataType::Float, [1, 3, 8, 8].map(Dim::Fixed));
+    let mut graph = GraphBuilder::new("inputs");
+    graph.input("x", &fixed);
+    wrong.graph.as_mut().unwrap().input = graph.finish().input;
+    save(&folder, "m.onnx", wrong);
+    fails(
+        &folder,
+        &["check", "m.onnx", &library],
+        1,
+        &["`m.onnx` does not pass"],
+    );
 }
 
 /// candle's threads, two more of ONNX Runtime's, and the main one.

@@ -231,6 +231,43 @@ fn files_of_other_programs_have_the_tolerance_of_their_precision() {
     }
 }
 
+/// The name of a size that is open says nothing of what the file computes.
+#[test]
+fn inputs_are_the_same_whatever_their_open_sizes_are_called() {
+    let Some(library) = library() else { return };
+    let folder = TempDir::new().unwrap();
+    let of = |dims: [Dim; 2]| {
+        let mut proto = times(2.0, "float");
+        let ty = TensorType::new(DataType::Float, dims);
+        let mut typed = GraphBuilder::new("typed");
+        typed.input("x", &ty);
+        typed.output("y", &ty);
+        let (graph, typed) = (proto.graph.as_mut().unwrap(), typed.finish());
+        (graph.input, graph.output) = (typed.input, typed.output);
+        proto
+    };
+    save(&folder, "a.onnx", of([Dim::Symbol("n".into()), 3.into()]));
+    let diff = |a: &str, b: &str| export(folder.path(), &["diff", a, b, &library]);
+    for dims in [
+        [Dim::Symbol("batch".into()), 3.into()],
+        [1.into(), 3.into()],
+        [5.into(), 3.into()],
+        [Dim::Unknown, 3.into()],
+        [Dim::Symbol("n".into()), Dim::Symbol("m".into())],
+    ] {
+        save(&folder, "b.onnx", of(dims));
+        for (a, b) in [("a.onnx", "b.onnx"), ("b.onnx", "a.onnx")] {
+            diff(a, b).success().stdout(
+                contains("all of 1 shared value agree").and(contains("the inputs differ: x float32 [")),
+            );
+        }
+    }
+    save(&folder, "b.onnx", of([Dim::Symbol("n".into()), 4.into()]));
+    diff("a.onnx", "b.onnx").code(1).stdout("").stderr(contains(
+        "not both were written by `mbn-export`: `x` float32 [n, 3] in `a.onnx`, `x` float32 [n, 4] in `b.onnx`",
+    ));
+}
+
 #[test]
 fn constants_in_other_files_are_compared() {
     let Some(library) = library() else { return };

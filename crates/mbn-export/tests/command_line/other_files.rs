@@ -107,10 +107,14 @@ fn weights_of_another_network_are_refused_in_a_sentence() {
     save_tensors(&folder.path().join("w.safetensors"), &other);
     let assert = export(folder.path(), &args).code(1);
     let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    assert_eq!(message.lines().count(), 1, "{message}");
+    let (message, hint) = message.split_once('\n').unwrap();
     assert!(
         message.contains("only 40 of the 40 have a name from the network"),
         "{message}"
+    );
+    assert!(
+        hint.starts_with("hint: ") && hint.contains("any image classifier as an ONNX model"),
+        "{hint}"
     );
 }
 

@@ -157,6 +157,30 @@ fn the_next_version_joins_the_ones_that_are_there() {
         .stderr(contains("Wrote `r/birds/1/model.onnx`"));
 }
 
+/// The graphs are alike, and what makes probabilities of their logits is not.
+#[test]
+fn a_version_of_several_classes_at_once_does_not_follow_one_of_exclusive_classes() {
+    let folder = folder_with_weights();
+    serve(&folder, &[]).success();
+    let path = |name: &str| folder.path().join("r/mobilenet_v1_0.25").join(name);
+    let config = || fs::read_to_string(path("config.pbtxt")).unwrap();
+    assert!(!config().contains("problem_type"));
+    let exclusive = weights(Alpha::Quarter, 3, small);
+    let metadata = mbn_spec::Metadata {
+        multi_label: true,
+        ..exclusive.metadata().clone()
+    };
+    save(&folder, exclusive.with_metadata(metadata).unwrap());
+    serve(&folder, &[]).code(1).stderr(contains(
+        "its classes exclude each other, of this one's several may be right at once",
+    ));
+    assert!(!path("2").exists());
+    fs::remove_dir_all(path("")).unwrap();
+    serve(&folder, &[]).success();
+    let said = "key: \"problem_type\"\n  value {\n    string_value: \"multi_label_classification\"";
+    assert!(config().contains(said), "{}", config());
+}
+
 /// It would replace the labels, or another file that a server reads.
 #[test]
 fn a_report_does_not_go_into_a_models_folder() {

@@ -146,3 +146,33 @@ fn whether_the_graph_resizes_is_part_of_what_clients_see() {
     assert!(config(of(InputSize::Resized)).contains(said));
     assert!(!config(of(InputSize::Any)).contains("resize_inside"));
 }
+
+/// Logits of either kind look the same. What makes probabilities of them does not.
+#[test]
+fn whether_classes_exclude_each_other_is_part_of_what_clients_see() {
+    let of = |multi_label| {
+        let weights = weights(1);
+        let metadata = mbn_spec::Metadata {
+            multi_label,
+            ..weights.metadata().clone()
+        };
+        let weights = weights.with_metadata(metadata).unwrap();
+        Interface::of(&Exporter::new(&weights).export(&bytes()).unwrap()).unwrap()
+    };
+    let (exclusive, multi_label) = (of(false), of(true));
+    assert_eq!(multi_label.difference(&of(true)), None);
+    let found = exclusive.difference(&multi_label).unwrap();
+    assert_eq!(
+        found,
+        "its classes exclude each other, of this one's several may be right at once"
+    );
+    let found = multi_label.difference(&exclusive).unwrap();
+    assert_eq!(
+        found,
+        "several of its classes may be right at once, this one's exclude each other"
+    );
+    let text = |interface: &Interface| interface.config(&ModelName::of(Alpha::Quarter));
+    let said = "parameters {\n  key: \"problem_type\"\n  value {\n    string_value: \"multi_label_classification\"\n";
+    assert!(text(&multi_label).contains(said), "{}", text(&multi_label));
+    assert!(!text(&exclusive).contains("problem_type"));
+}
