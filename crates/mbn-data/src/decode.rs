@@ -199,20 +199,12 @@ fn decode_as_stored(
     }
 }
 
-/// Checks a picture file without decoding its pixels, which takes a fraction of the time. A file without a proper end is
-/// decoded; if it has all its pixels, that is a warning in the log.
+/// Checks a picture file, which will be decoded as `options` say, without decoding its pixels, in a fraction of the time. A file without
+/// a proper end is decoded; if it has all its pixels, that is a warning in the log.
 ///
 /// # Errors
 /// [`DecodeError`] with the path if the file cannot be read, is not a picture, is truncated, has a broken header or is
 /// too large.
-pub fn check_file(path: &Path) -> Result<(), DecodeError> {
-    check_file_with(path, &DecodeOptions::default())
-}
-
-/// Checks a picture file, like [`check_file`], that will be decoded as `options` say.
-///
-/// # Errors
-/// As [`check_file`].
 pub fn check_file_with(path: &Path, options: &DecodeOptions) -> Result<(), DecodeError> {
     let warning = with_content(path, |bytes| check_bytes_with(bytes, options))?;
     if let Some(warning) = warning {
@@ -221,7 +213,7 @@ pub fn check_file_with(path: &Path, options: &DecodeOptions) -> Result<(), Decod
     Ok(())
 }
 
-/// Checks the content of a picture file, like [`check_file`], and returns the warning.
+/// Checks the content of a picture file, like [`check_file_with`], and returns the warning.
 ///
 /// # Errors
 /// [`DecodeErrorKind`] if the content is not a picture, is truncated, has a broken header or is too large.

@@ -9,7 +9,9 @@ use glob_pattern::{Glob, Matches};
 use mbn_files::FileKind;
 
 use crate::decode::{DecodeErrorKind, format_names};
-use crate::picture_files::{IsForeign, LeftOut, Reason, Walk, lies_in, name_of, nothing_is_foreign};
+use crate::picture_files::{
+    IsForeign, IsWritten, LeftOut, Reason, Walk, lies_in, name_of, nothing_is_foreign,
+};
 
 /// A path without a picture.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,9 @@ pub enum CollectErrorKind {
     /// The path is a link to what is not there.
     #[error("it is a link to `{}`, which is not there", .0.display())]
     BrokenLink(PathBuf),
+    /// The path names what lies in a folder that the run itself writes.
+    #[error("it lies in a folder that this run writes")]
+    Written,
     /// The path is a folder without pictures.
     #[error("the folder has no images ({names}){instead}", names = format_names(), instead = .0.instead())]
     NoImages(LeftOut),
@@ -144,8 +149,10 @@ pub struct Pictures<'a> {
     paths: std::vec::IntoIter<Result<PathBuf, CollectError>>,
     folder: Option<Folder<'a>>,
     is_foreign: IsForeign<'a>,
-    /// A folder whose pictures are left out.
-    written: Option<PathBuf>,
+    /// The path is the name of a file or folder, not a pattern.
+    is_name: bool,
+    /// Which folders are left out.
+    is_written: Option<IsWritten>,
     left_out: LeftOut,
 }
 
@@ -169,9 +176,12 @@ impl Pictures<'static> {
 
     fn with_patterns(path: &Path, may_be_pattern: bool) -> Self {
         let failed = |kind: CollectErrorKind| vec![Err(kind.of(path))];
-        let mut left_out = LeftOut::default();
+        let (mut left_out, mut is_name) = (LeftOut::default(), false);
         let paths = match path.metadata() {
-            Ok(_) => vec![Ok(path.to_owned())],
+            Ok(_) => {
+                is_name = true;
+                vec![Ok(path.to_owned())]
+            }
             // No pattern: it is there under exactly this name.
             Err(error) if path.is_symlink() => failed(CollectErrorKind::unread(path, error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !may_be_pattern => {
@@ -193,6 +203,7 @@ impl Pictures<'static> {
         };
         Self {
             left_out,
+            is_name,
             ..Self::at(paths, &nothing_is_foreign)
         }
     }
@@ -211,18 +222,17 @@ impl<'a> Pictures<'a> {
             paths: paths.into_iter(),
             folder: None,
             is_foreign,
-            written: None,
+            is_name: false,
+            is_written: None,
             left_out: LeftOut::default(),
         }
     }
 
-    /// Leaves out what lies in `folder`, given with its links resolved: the run itself writes it.
+    /// Leaves out what lies in folders that the run itself writes: `is_written` tells whether a folder, given with its links resolved,
+    /// is one or lies in one. A path that names what lies there is an error.
     #[must_use]
-    pub fn outside(self, folder: Option<PathBuf>) -> Self {
-        Self {
-            written: folder,
-            ..self
-        }
+    pub fn outside(self, is_written: Option<IsWritten>) -> Self {
+        Self { is_written, ..self }
     }
 
     /// What folders and wildcards left out so far.
@@ -254,14 +264,17 @@ impl Iterator for Pictures<'_> {
                     return Some(Err(kind.of(&folder.path)));
                 }
             }
-            let written = self.written.as_deref();
+            let is_written = self.is_written.as_deref();
             match self.paths.next()? {
-                Ok(path) if written.is_some_and(|written| lies_in(&path, written)) => {
+                Ok(path) if is_written.is_some_and(|is_written| lies_in(&path, is_written)) => {
+                    if self.is_name {
+                        return Some(Err(CollectErrorKind::Written.of(&path)));
+                    }
                     self.left_out.add_named(Reason::Written, name_of(&path));
                 }
                 Ok(path) if path.is_dir() => {
                     self.folder = Some(Folder {
-                        walk: Walk::new(&path, self.is_foreign).outside(self.written.clone()),
+                        walk: Walk::new(&path, self.is_foreign).outside(self.is_written.clone()),
                         path,
                         is_empty: true,
                     });

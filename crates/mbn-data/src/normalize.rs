@@ -11,9 +11,9 @@ pub struct Normalizer {
 }
 
 impl Normalizer {
-    /// Tabulates `(byte / 255 - mean) / std`.
+    /// Tabulates [`Preprocess::input_of`].
     pub fn new(preprocess: &Preprocess) -> Self {
-        let value = |c: usize, byte: usize| (byte as f32 / 255.0 - preprocess.mean[c]) / preprocess.std[c];
+        let value = |c: usize, byte: usize| preprocess.input_of(c, byte as u8);
         Self {
             tables: std::array::from_fn(|c| std::array::from_fn(|byte| value(c, byte))),
             mean: preprocess.mean,
@@ -83,6 +83,21 @@ mod tests {
                 assert!((f64::from(found) - expected).abs() < 1e-6, "{c} {x} {y}");
             }
         }
+    }
+
+    /// A graph that takes its input for whole numbers would see others in numbers a hair below.
+    #[test]
+    fn bytes_stay_whole_numbers() {
+        let preprocess = Preprocess {
+            mean: [0.0; 3],
+            std: [1.0 / 255.0; 3],
+            ..Preprocess::default()
+        };
+        let image = RgbImage::from_fn(256, 1, |x, _| image::Rgb([x as u8; 3]));
+        let mut out = vec![f32::NAN; 3 * 256];
+        normalize_into(&image, &preprocess, &mut out);
+        let expected: Vec<f32> = (0..3 * 256).map(|i| (i % 256) as f32).collect();
+        assert_eq!(out, expected);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
-use mbn_files::or_current;
+use mbn_files::{is_of_machine, or_current};
 use walkdir::{DirEntry, WalkDir};
 
 pub(crate) use clutter::Clutter;
@@ -19,6 +20,9 @@ pub(crate) use links::{IsForeign, barred, nothing_is_foreign};
 
 use crate::decode::PictureFormat;
 use crate::file_kind::{FIRST_BYTES, FileKind, extension};
+
+/// Tells whether a folder, given with its links resolved, is one that the run writes, or lies in one.
+pub(crate) type IsWritten = Arc<dyn Fn(&Path) -> bool + Send + Sync>;
 
 /// The content of a folder and its subfolders.
 #[derive(Debug, Default)]
@@ -39,8 +43,8 @@ pub(crate) struct Walk<'a> {
     folder: PathBuf,
     entries: walkdir::IntoIter,
     is_foreign: IsForeign<'a>,
-    /// Not searched, given with its links resolved.
-    written: Option<PathBuf>,
+    /// Which folders are not searched.
+    is_written: Option<IsWritten>,
     left_out: LeftOut,
 }
 
@@ -51,14 +55,14 @@ impl<'a> Walk<'a> {
             folder: folder.to_owned(),
             entries: entries.into_iter(),
             is_foreign,
-            written: None,
+            is_written: None,
             left_out: LeftOut::default(),
         }
     }
 
-    /// Leaves out a folder, given with its links resolved: the run itself writes it.
-    pub(crate) fn outside(self, written: Option<PathBuf>) -> Self {
-        Self { written, ..self }
+    /// Leaves out the folders that the run itself writes.
+    pub(crate) fn outside(self, is_written: Option<IsWritten>) -> Self {
+        Self { is_written, ..self }
     }
 
     /// What was left out so far.
@@ -72,7 +76,7 @@ impl<'a> Walk<'a> {
             Ok(entry) if entry.depth() == 0 && entry.file_type().is_dir() => None,
             Ok(entry) if entry.file_type().is_dir() => {
                 let reason = reason_to_skip(&entry, self.is_foreign).or_else(|| {
-                    let is_written = lies_in(entry.path(), self.written.as_deref()?);
+                    let is_written = lies_in(entry.path(), self.is_written.as_deref()?);
                     is_written.then(|| (Reason::Written, name_of(entry.path())))
                 });
                 if let Some((reason, name)) = reason {
@@ -82,8 +86,10 @@ impl<'a> Walk<'a> {
                 None
             }
             Ok(entry) => match reason_to_leave_out(&entry) {
-                None => Some(Ok(entry.into_path())),
-                Some(reason) => {
+                Ok(None) => Some(Ok(entry.into_path())),
+                // It may be a picture: nobody knows while the machine cannot read it.
+                Err(error) => Some(Err((entry.into_path(), error))),
+                Ok(Some(reason)) => {
                     let path = entry.path().strip_prefix(&self.folder);
                     self.left_out.add_file(reason, path.unwrap_or(entry.path()));
                     None
@@ -131,15 +137,15 @@ pub(crate) fn is_broken_link(path: &Path) -> bool {
     path.is_symlink() && path.metadata().is_err()
 }
 
-/// Whether a folder is `above` or lies in it, or a file or link lies in it. `above` has its links resolved.
-pub(crate) fn lies_in(path: &Path, above: &Path) -> bool {
+/// Whether a folder is one that is written or lies in one, or a file or link lies in one.
+pub(crate) fn lies_in(path: &Path, is_written: &dyn Fn(&Path) -> bool) -> bool {
     let folder = match path.is_dir() {
         true => path,
         false => path.parent().unwrap_or(path),
     };
     or_current(folder)
         .canonicalize()
-        .is_ok_and(|real| real.starts_with(above))
+        .is_ok_and(|real| is_written(&real))
 }
 
 /// A name for [`LeftOut::add_named`].
@@ -193,11 +199,36 @@ fn reason_to_skip(entry: &DirEntry, is_foreign: IsForeign) -> Option<(Reason, St
     Some((reason, link_name(entry.path())))
 }
 
-fn reason_to_leave_out(entry: &DirEntry) -> Option<Reason> {
+/// Why a file is no picture, if it is none.
+///
+/// # Errors
+/// The machine cannot read it, which says nothing about the file.
+fn reason_to_leave_out(entry: &DirEntry) -> io::Result<Option<Reason>> {
     if let Some(clutter) = Clutter::of_file(entry.file_name()) {
-        return Some(Reason::ClutterFile(clutter));
+        return Ok(Some(Reason::ClutterFile(clutter)));
     }
-    other_kind(entry.path(), entry.file_type().is_file())
+    kind_by(entry.path(), entry.file_type().is_file(), first_bytes)
+}
+
+/// As [`other_kind_by`], of a file on this machine.
+///
+/// # Errors
+/// The machine cannot read it, which says nothing about the file.
+fn kind_by(
+    path: &Path,
+    is_regular: bool,
+    first_bytes: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+) -> io::Result<Option<Reason>> {
+    let mut fault = None;
+    let bytes = || {
+        first_bytes(path).unwrap_or_else(|error| {
+            // Any other file that cannot be read may be anything.
+            fault = Some(error).filter(is_of_machine);
+            Vec::new()
+        })
+    };
+    let reason = other_kind_by(path, is_regular, bytes);
+    fault.map_or(Ok(reason), Err)
 }
 
 /// Why a file is no picture, if it is none. `is_regular` is false for pipes and the like, which must not be opened.

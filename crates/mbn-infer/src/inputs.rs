@@ -13,6 +13,7 @@ mod tables;
 mod walked;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use mbn_cli::{Hint, Outputs};
@@ -22,6 +23,7 @@ use mbn_spec::Training;
 use crate::classes::ClassNames;
 use crate::options::Options;
 use crate::output::{Results, path_text, printable};
+use crate::pipeline::Failure;
 use crate::shard::Shard;
 use container::Container;
 use continued::Continued;
@@ -30,10 +32,10 @@ use known::warn_of_known;
 use labelled::Labelled;
 use list::{End, List};
 use named::Named;
-use remote::{Content, Remote, is_url};
+use remote::{Content, Remote};
 
 pub use advice::for_file as advice_for_file;
-pub use remote::Download;
+pub use remote::{Download, is_url};
 pub use tables::require_table;
 
 /// An image file, or a path that leads to none.
@@ -52,6 +54,9 @@ pub struct Input {
     /// Where the content comes from, if it has to be fetched.
     pub content: Option<Content>,
 }
+
+/// Tells whether a folder, given with its links resolved, is one that the run sorts into, or lies in one.
+pub(crate) type IsWritten = Arc<dyn Fn(&Path) -> bool + Send + Sync>;
 
 /// What is found at a path.
 enum Found {
@@ -96,11 +101,32 @@ impl Input {
         }
     }
 
-    fn failed(path: &Path, why: &dyn std::error::Error) -> Self {
+    /// A path that leads to no image. `is_of_machine`: for a reason that other inputs would have too.
+    fn failed(path: &Path, problem: String, is_of_machine: bool) -> Self {
         Self {
-            problem: Some(describe(why)),
+            problem: Some(problem),
+            is_of_machine,
             ..Self::file(path.to_owned())
         }
+    }
+
+    /// Why it leads to no image, if it leads to none.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let problem = self.problem.clone()?;
+        Some(Failure {
+            problem,
+            is_of_machine: self.is_of_machine,
+        })
+    }
+
+    /// The error that ends the run for it, if others would fail alike.
+    ///
+    /// # Errors
+    /// It has a fault of the machine.
+    fn require_no_fault(&self) -> Result<()> {
+        let name = path_text(&self.path);
+        self.failure()
+            .map_or(Ok(()), |failure| failure.require_of_input(&printable(&name)))
     }
 }
 
@@ -146,6 +172,7 @@ impl Inputs {
         let mut source = Continued::new(self.source, results, name.clone(), self.is_part);
         match source.next(&mut || ())? {
             None => Ok(()),
+            Some(input) if input.is_of_machine => input.require_no_fault(),
             Some(input) => Err(anyhow!(
                 "{name} is complete, but there are more inputs than it has: the first of them is `{}`",
                 printable(&path_text(&input.path))
@@ -215,12 +242,21 @@ pub fn inputs(
         shard,
         options.column.clone(),
     )
-    .outside(options.sort_folder());
+    .outside(
+        options
+            .sort_folders()
+            .map(|folders| -> IsWritten { Arc::new(move |folder: &Path| folders.hold(folder)) }),
+    );
     Ok(Inputs {
         total: if count { named.count() } else { None },
         is_part: shard.is_some_and(Shard::is_part),
         source: Box::new(named),
     })
+}
+
+/// Whether a file is taken for one that holds many pictures, by its name.
+pub fn has_container_name(path: &Path) -> bool {
+    Container::has_name(path)
 }
 
 /// An error with its causes, without the path that the outermost error names.

@@ -5,6 +5,7 @@ mod check;
 mod cuda;
 mod files;
 mod parts;
+mod sorted;
 mod validation;
 mod values;
 
@@ -21,6 +22,7 @@ use crate::shard::ShardArg;
 
 pub use bench::{BenchFormat, BenchOptions};
 pub use cuda::CudaArgs;
+pub use sorted::SortFolders;
 pub use values::{BadImages, ChannelOrder, CudnnSearchName, EngineKind, ParityScope};
 
 const EXAMPLES: &str = "\
@@ -31,16 +33,16 @@ Examples:
   mbn-infer --format csv --output result-{shard}.csv --shard 0/4 --resume photos/
   mbn-infer --evaluate --evaluation results data/val
   mbn-infer --html results.html photos/
-  mbn-infer --threshold 0.5 --logits --features --format json photos/
+  mbn-infer --threshold 0.5 --logits --features --format json --engine candle photos/
   mbn-infer --sort-into sorted --sort-links photos/
   mbn-infer --bad-images report --format csv --output result.csv photos/
   mbn-infer --device cuda --batch-size 64 --model model.onnx photos/
   mbn-infer bench --batch-size 1,8 --threads 1,2 model.onnx half.onnx int8.onnx
   mbn-infer --model resnet.onnx --preprocess imagenet --classes synset.txt photos/
 
-ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, `onnxruntime/lib/` in the \
-repository that the program was built in (`make onnxruntime` puts it there, `make onnxruntime-cuda` \
-into `onnxruntime/cuda/lib/`), beside the program, the package `onnxruntime` in the Python environment that the \
+ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, in the repository that the program was \
+built in `onnxruntime/cuda/lib/` (from `make onnxruntime-cuda`) and `onnxruntime/lib/` (from `make onnxruntime`), with \
+`--device cpu` the other way round, beside the program, the package `onnxruntime` in the Python environment that the \
 program is installed in or that is active, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the folders in \
 `MBN_CUDA_LIBS`, the system's (`LD_LIBRARY_PATH`), the same Python environments.
 
@@ -265,6 +267,10 @@ pub struct Options {
         reason = "a comment here would replace the program's description"
     )]
     pub common: CommonArgs,
+
+    /// `sort_into` before its `{shard}` became a number, and how many shards there are.
+    #[arg(skip)]
+    pub sort_template: Option<(PathBuf, u64)>,
 }
 
 /// What the program does besides classifying.

@@ -1,6 +1,7 @@
 //! Images decoded and preprocessed on worker threads, ahead of the engine and in the order of the inputs.
 
 mod decode;
+mod whole;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,10 +19,16 @@ use crate::feed::{Feed, Taken};
 use crate::inputs::Input;
 
 use decode::Decoded;
+use whole::WholePictures;
+
+pub use whole::Held;
 
 /// Chunks that are decoded or being decoded ahead of the one in use: while one waits for its last image, another keeps the
 /// threads busy.
 const AHEAD: usize = 3;
+
+/// The least capacity of a [`Feed`]: so many downloads are in progress at once.
+const DOWNLOADS: usize = 32;
 
 /// How long the pipeline waits before it tells its consumer, who may have been asked to stop.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -94,6 +101,8 @@ pub struct Chunk {
     pub outcomes: Vec<Outcome>,
     /// The decoded images alone.
     pub images: Images,
+    /// The memory of whole pictures, which counts until this is dropped.
+    pub held: Held,
 }
 
 /// Time that the workers spent, summed over the threads.
@@ -116,6 +125,7 @@ pub struct Pipeline {
     resize: Resizing,
     is_grey: bool,
     chunk_len: usize,
+    whole_pictures: WholePictures,
     /// What is not decoded yet need not be.
     is_stopped: AtomicBool,
     thumbnails: AtomicBool,
@@ -143,6 +153,7 @@ impl Pipeline {
             is_grey: false,
             // Enough for each thread, however small the batch.
             chunk_len: batch * (2 * threads).div_ceil(batch),
+            whole_pictures: WholePictures::new(threads),
             is_stopped: AtomicBool::new(false),
             thumbnails: AtomicBool::new(false),
             decode_nanos: AtomicU64::new(0),
@@ -175,12 +186,12 @@ impl Pipeline {
 
     /// Inputs that should wait for the pipeline, so that it never waits for those that are at hand.
     pub fn capacity(&self) -> usize {
-        2 * self.chunk_len
+        (2 * self.chunk_len).max(DOWNLOADS)
     }
 
     /// Gives all inputs to `consume`, chunk by chunk and in order. A chunk is as long as the threads want it, or as many inputs as
     /// there are while whoever names them makes the pipeline wait. Memory use does not grow with their number, provided that
-    /// `consume` keeps only a few chunks.
+    /// `consume` keeps only a few chunks. A chunk of whole pictures is shorter if they are large.
     ///
     /// # Errors
     /// The first error of `consume`, after which nothing more is decoded; that of `feed`, after the inputs before it.
@@ -210,7 +221,10 @@ impl Pipeline {
             let mut patience = Duration::ZERO;
             let (mut has_ended, mut failure) = (false, None);
             loop {
-                while !has_ended && decoding.len() < AHEAD {
+                let has_room = |decoding: &VecDeque<_>| {
+                    decoding.is_empty() || (decoding.len() < AHEAD && !self.whole_pictures.are_many())
+                };
+                while !has_ended && has_room(&decoding) {
                     let taken = feed.take(self.chunk_len, patience);
                     match taken.unwrap_or_else(|error| {
                         failure = Some(error);
@@ -236,13 +250,27 @@ impl Pipeline {
                     consume(Event::Idle)?;
                     return failure.map_or(Ok(()), Err);
                 };
-                let (inputs, Decoded { outcomes, mut images }) = wait(&decoded, &mut consume)?;
+                let (mut inputs, decoded) = wait(&decoded, &mut consume)?;
+                let Decoded {
+                    outcomes,
+                    mut images,
+                    held,
+                } = decoded;
+                let rest = inputs.split_off(outcomes.len());
+                if !rest.is_empty() {
+                    decoding.push_front(begin(rest, false));
+                }
                 let n = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
                 images.resize(n * self.image_len());
                 consume(Event::Chunk(Chunk {
                     inputs,
                     outcomes,
-                    images: Images::recycled(images, recycle.clone()),
+                    images: match images {
+                        // Nothing of them can be used again.
+                        PixelBuffer::Pictures(_) => images.into(),
+                        _ => Images::recycled(images, recycle.clone()),
+                    },
+                    held,
                 }))?;
             }
         })

@@ -102,10 +102,12 @@ impl<'a> Ranked<'a> {
         others.filter(|&other| self.order(other, class).is_lt()).count()
     }
 
-    /// The one order of classes, which is that of [`first_class`]: the likelier one first, of equal ones the first. It has a place
-    /// for every number, as `>` has not: -0 is less than 0, and NaN has a place by its sign.
+    /// The one order of classes, which is that of [`first_class`]: the likelier one first, of equal ones, as 0 and -0 are, the first.
+    /// It has a place for every number, as `>` has not: NaN has one by its sign.
     fn order(self, a: usize, b: usize) -> Ordering {
-        self.values[b].total_cmp(&self.values[a]).then(a.cmp(&b))
+        // The total order puts -0 below 0; added to 0, both are 0.
+        let value = |class: usize| self.values[class] + 0.0;
+        value(b).total_cmp(&value(a)).then(a.cmp(&b))
     }
 }
 

@@ -151,18 +151,19 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     };
     let result = pipeline.run(&feed, on).and_then(|()| work.finish_all());
     work.bar.finish_and_clear();
-    match result {
-        Err(error) if error.is::<Interrupted>() => {
-            if let Some(name) = left(work.report.inputs()) {
-                let hint = if options.can_be_resumed() {
-                    "\nhint: `--resume` continues it"
-                } else {
-                    ""
-                };
-                log::info!("{name} has the results so far{hint}");
-            }
-            return Ok(Outcome::Interrupted);
+    let interrupted = |inputs| {
+        if let Some(name) = left(inputs) {
+            let hint = if options.can_be_resumed() {
+                "\nhint: `--resume` continues it"
+            } else {
+                ""
+            };
+            log::info!("{name} has the results so far{hint}");
         }
+        Ok(Outcome::Interrupted)
+    };
+    match result {
+        Err(error) if error.is::<Interrupted>() => return interrupted(work.report.inputs()),
         other => {
             let name = left(work.report.inputs()).filter(|_| options.can_be_resumed());
             hints::with_disk_hint(other, name)?;
@@ -172,6 +173,9 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     let elapsed = start.elapsed();
     feed.left_out().log();
     let written = writer.finish();
+    if written.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
+        return interrupted(report.inputs());
+    }
     let written = written.with_context(|| output::cannot_write(options.output.as_deref()));
     let name = left(report.inputs()).filter(|_| options.can_be_resumed());
     hints::with_disk_hint(written, name)?;

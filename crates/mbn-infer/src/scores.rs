@@ -44,6 +44,8 @@ pub struct Head<'a> {
     pub output: &'a str,
     /// What makes its values.
     pub ending: Ending,
+    /// The graph shows that its values are the hundredfold of that.
+    pub in_per_cent: bool,
     /// Number of values of an image.
     pub values: usize,
     /// Another tool wrote the model.
@@ -58,12 +60,16 @@ impl Scores {
     pub fn of(head: &Head<'_>, multi_label: bool) -> Result<Self> {
         let Head { output, ending, .. } = head;
         let is_single = head.values == 1;
+        let undone = match head.in_per_cent {
+            true => Apply::Division,
+            false => Apply::Nothing,
+        };
         let (apply, is_binary) = match ending {
             Ending::Softmax if multi_label => bail!(
                 "`--multi-label` does not fit the model: its output `{output}` ends in softmax, so its probabilities sum to 1"
             ),
-            Ending::Softmax => (Apply::Nothing, false),
-            Ending::Sigmoid => (Apply::Nothing, is_single && !multi_label),
+            Ending::Softmax => (undone, false),
+            Ending::Sigmoid => (undone, is_single && !multi_label),
             Ending::Linear | Ending::Other if multi_label => (Apply::Sigmoid, false),
             Ending::Linear | Ending::Other if is_single && head.is_foreign => bail!(
                 "its output `{output}` has one value for an image and does not end in sigmoid, expected a value for each \
@@ -75,7 +81,7 @@ impl Scores {
             apply,
             is_binary,
             are_independent: apply == Apply::Sigmoid || (*ending == Ending::Sigmoid && !is_binary),
-            sum_to_one: *ending == Ending::Softmax,
+            sum_to_one: *ending == Ending::Softmax && !head.in_per_cent,
             is_guessed: apply == Apply::Softmax && *ending == Ending::Other && head.is_foreign,
         })
     }
@@ -157,6 +163,15 @@ impl Scores {
             (Apply::Nothing, Ending::Other) => {
                 "for test pictures its values are in [0, 1] and sum to 1, they are taken for probabilities"
             }
+            (Apply::Division, Ending::Softmax) => {
+                "it ends in softmax, its values are the probabilities in per cent"
+            }
+            (Apply::Division, Ending::Sigmoid) if self.is_binary => {
+                "it ends in sigmoid, its value is the probability of the second of two classes in per cent"
+            }
+            (Apply::Division, Ending::Sigmoid) => {
+                "it ends in sigmoid, each value is a probability by itself in per cent"
+            }
             (Apply::Division, _) => {
                 "for test pictures its values sum to 100, they are taken for probabilities in per cent"
             }
@@ -180,6 +195,7 @@ mod tests {
         Head {
             output: "out",
             ending,
+            in_per_cent: false,
             values,
             is_foreign: true,
         }
@@ -234,6 +250,37 @@ mod tests {
         let scores = scores.guessed(Guess::Percentages);
         assert_eq!(*scores.probabilities(&mut [25.0, 75.0]).unwrap(), [0.25, 0.75]);
         assert!(scores.probabilities(&mut [150.0, -50.0]).is_err());
+    }
+
+    #[test]
+    fn per_cent_that_the_graph_shows_are_divided() {
+        for (ending, multi_label, row, expected) in [
+            (Ending::Softmax, false, &mut [25.0, 75.0][..], &[0.25, 0.75][..]),
+            (Ending::Sigmoid, false, &mut [25.0, 25.0], &[0.25, 0.25]),
+            (Ending::Sigmoid, false, &mut [25.0], &[0.75, 0.25]),
+            (Ending::Sigmoid, true, &mut [25.0], &[0.25]),
+        ] {
+            let head = Head {
+                in_per_cent: true,
+                ..head(ending, row.len())
+            };
+            let scores = Scores::of(&head, multi_label).unwrap();
+            assert!(!scores.are_guessed() && !scores.are_logits());
+            assert_eq!(
+                scores.are_independent(),
+                ending == Ending::Sigmoid && expected.len() == row.len()
+            );
+            assert_eq!(
+                *scores.probabilities(row).unwrap(),
+                *expected,
+                "{ending:?} {multi_label}"
+            );
+            assert!(
+                scores.describe(&head).ends_with("in per cent"),
+                "{}",
+                scores.describe(&head)
+            );
+        }
     }
 
     #[test]

@@ -248,6 +248,7 @@ fn outputs(
     let head = Head {
         output: &loaded.output,
         ending: loaded.ending,
+        in_per_cent: loaded.in_per_cent,
         values: loaded.lanes.classes(),
         is_foreign: model.foreign().is_some(),
     };

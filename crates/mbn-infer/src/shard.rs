@@ -42,6 +42,11 @@ impl Shard {
         self.index
     }
 
+    /// How many there are.
+    pub fn count(self) -> u64 {
+        self.count
+    }
+
     /// Whether it has the input of this number.
     pub fn has(self, input: u64) -> bool {
         input % self.count == self.index

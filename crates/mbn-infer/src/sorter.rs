@@ -17,6 +17,9 @@ use namesakes::Namesakes;
 /// A picture gets a number if its name is taken; with more namesakes than this something is wrong.
 const MOST_NAMESAKES: usize = 1_000_000;
 
+/// What to do about pictures that are no files of their own.
+pub const UNPACK: &str = "unpack the archive, or copy the objects to a folder, or leave `--sort-into` out";
+
 /// Puts pictures into class folders.
 #[derive(Debug)]
 pub struct Sorter {
@@ -28,6 +31,8 @@ pub struct Sorter {
     there: usize,
     /// Pictures that could not be put anywhere.
     failed: usize,
+    /// It has been said what to do about those that are no files of their own.
+    has_hinted: bool,
     /// Of each class and name that several pictures have, what lies in the folder.
     namesakes: HashMap<(usize, PathBuf), Namesakes>,
 }
@@ -64,24 +69,30 @@ impl Sorter {
             sorted: 0,
             there: 0,
             failed: 0,
+            has_hinted: false,
             namesakes: HashMap::new(),
         })
     }
 
     /// Puts a picture into the folder of its class. Other pictures of that name stay: this one gets a number, `a-2.png`. If it lies
-    /// there already, nothing changes, so that a run can be repeated. One that is gone, or whose name gets too long, is counted.
+    /// there already, nothing changes, so that a run can be repeated. One that is gone, whose name gets too
+    /// long, or that is not a file of its own, but `content`, is counted.
     ///
     /// # Errors
-    /// The picture cannot be copied. One that is not a file of its own, but `content`, is neither linked nor copied.
+    /// The picture cannot be copied.
     pub fn add(&mut self, picture: &Path, content: Option<&[u8]>, class: usize) -> Result<()> {
         if content.is_some() {
-            return Err(anyhow!(
-                "cannot sort `{}`: it is not a file of its own",
+            self.failed += 1;
+            // One hint is enough for all pictures of an archive.
+            let hint = match std::mem::replace(&mut self.has_hinted, true) {
+                true => String::new(),
+                false => format!("\nhint: {UNPACK}"),
+            };
+            log::warn!(
+                "cannot sort `{}`: it is not a file of its own{hint}",
                 picture.display()
-            ))
-            .hint(|| {
-                "unpack the archive, or copy the objects to a folder, or leave `--sort-into` out".to_owned()
-            });
+            );
+            return Ok(());
         }
         let Some(folder) = self.folders.get(class) else {
             bail!("class {class} has no folder")

@@ -16,7 +16,7 @@ use crate::html::{self, Shown};
 use crate::inputs::Input;
 use crate::options::Options;
 use crate::output::{self, Writer};
-use crate::pipeline::{self, Chunk, Event, Found};
+use crate::pipeline::{self, Chunk, Event, Found, Held};
 use crate::predictions::{Classified, Ranked, TrueClass};
 use crate::report::{self, Report};
 use crate::scores::Scores;
@@ -36,6 +36,8 @@ pub(crate) struct InFlight {
     outcomes: Vec<pipeline::Outcome>,
     images: Arc<Images>,
     batches: Vec<Batch>,
+    /// The memory of whole pictures, until they have results.
+    _held: Held,
 }
 
 /// What turns decoded chunks into results.
@@ -93,6 +95,7 @@ impl Work<'_> {
             inputs: chunk.inputs,
             outcomes: chunk.outcomes,
             images,
+            _held: chunk.held,
         }
     }
 

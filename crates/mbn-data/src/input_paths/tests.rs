@@ -1,4 +1,5 @@
 use std::fs;
+use std::sync::Arc;
 
 use super::*;
 
@@ -201,25 +202,44 @@ fn a_link_to_a_folder_above_is_not_followed() {
 fn what_the_run_itself_writes_is_left_out() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path();
-    for name in ["in/a.png", "in/sorted/cat/a.png", "in/sorted-not/b.png"] {
+    for name in [
+        "in/a.png",
+        "in/sorted/cat/a.png",
+        "in/sorted-2/cat/c.png",
+        "in/sorted-not/b.png",
+    ] {
         fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
         fs::write(root.join(name), "").unwrap();
     }
     std::os::unix::fs::symlink("../../a.png", root.join("in/sorted/link.png")).unwrap();
     std::os::unix::fs::symlink("in/sorted/cat", root.join("cats")).unwrap();
-    let written = root.join("in/sorted").canonicalize().unwrap();
+    let real = root.canonicalize().unwrap();
+    let written = ["in/sorted", "in/sorted-2"].map(|name| real.join(name));
+    let is_written: IsWritten =
+        Arc::new(move |folder: &Path| written.iter().any(|written| folder.starts_with(written)));
+    let error = "it lies in a folder that this run writes";
     for (path, expected, left_out) in [
-        ("in", &["in/a.png", "in/sorted-not/b.png"][..], "(`sorted`)"),
+        (
+            "in",
+            &["in/a.png", "in/sorted-not/b.png"][..],
+            "(`sorted`, `sorted-2`)",
+        ),
         (
             "in/**/*.png",
             &["in/a.png", "in/sorted-not/b.png"],
-            "2 in a folder that this run writes (`a.png`, `link.png`)",
+            "3 in a folder that this run writes (`a.png`, `c.png`, `link.png`)",
         ),
-        ("in/sorted/cat/a.png", &[], "(`a.png`)"),
-        ("cats", &[], "(`cats`)"),
+        // Whoever names a file or folder waits for its result.
+        (
+            "in/sorted/cat/a.png",
+            &[&*format!("in/sorted/cat/a.png: {error}")],
+            "",
+        ),
+        ("cats", &[&*format!("cats: {error}")], ""),
+        ("cat?", &[], "(`cats`)"),
         ("in/a.png", &["in/a.png"], ""),
     ] {
-        let mut pictures = Pictures::of(&root.join(path)).outside(Some(written.clone()));
+        let mut pictures = Pictures::of(&root.join(path)).outside(Some(Arc::clone(&is_written)));
         let mut collected = Collected::default();
         collected.pictures.extend(pictures.by_ref());
         assert_eq!(show(&collected, root), expected, "{path}");

@@ -67,3 +67,22 @@ fn broken_links_are_errors_unless_they_would_be_left_out() {
     );
     assert_eq!(found.left_out.count(), 3);
 }
+
+/// Without an extension, only the first bytes tell a picture from something else.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_the_machine_cannot_read_is_not_left_out() {
+    let kind = |name: &str, code| kind_by(Path::new(name), true, |_| Err(io::Error::from_raw_os_error(code)));
+    let (stale, denied) = (116, 13);
+    for name in ["picture", "picture.heic", "picture.unknown"] {
+        assert_eq!(
+            kind(name, stale).unwrap_err().raw_os_error(),
+            Some(stale),
+            "{name}"
+        );
+        assert!(kind(name, denied).unwrap().is_some(), "{name}");
+    }
+    // Their names suffice.
+    assert!(kind("a.jpg", stale).unwrap().is_none());
+    assert!(kind("labels.txt", stale).unwrap().is_some());
+}

@@ -6,11 +6,11 @@ mod parquet;
 mod rows;
 
 use std::fs::File;
-use std::io::{BufReader, Read, stdin};
+use std::io::{self, BufReader, Read, stdin};
 use std::path::Path;
 
 use ::parquet::file::reader::ChunkReader;
-use anyhow::Result;
+use anyhow::{Context, Error, Result};
 use mbn_data::{CollectError, Embedded, LeftOut, TarPictures};
 
 use super::Input;
@@ -65,19 +65,15 @@ impl Container {
         let kind = Kind::of(path)?;
         let opened = || {
             let file = File::open(path)?;
+            // Parquet's reader takes a file whose length cannot be found out for an empty one.
+            let may_wait = !file.metadata()?.is_file();
             match kind {
-                Kind::Tar => {
-                    let may_wait = !file.metadata()?.is_file();
-                    Ok(Self::tar(Box::new(file), path, may_wait))
-                }
+                Kind::Tar => Ok(Self::tar(Box::new(file), path, may_wait)),
                 Kind::Parquet => Self::parquet(file, path, column),
                 Kind::Arrow => Self::arrow(Box::new(file), path, column),
             }
         };
-        Some(opened().map_err(|error: anyhow::Error| Input {
-            problem: Some(format!("{error:#}")),
-            ..Input::file(path.to_owned())
-        }))
+        Some(opened().map_err(|error| Input::failed(path, format!("{error:#}"), is_fault(&error))))
     }
 
     /// A tar archive. Reading it may wait for whoever writes it.
@@ -153,6 +149,26 @@ impl Container {
     }
 }
 
+/// Whether the machine cannot read a file, which says nothing about it.
+fn is_fault(error: &Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    causes.any(mbn_files::is_of_machine)
+}
+
+/// Says what a file is not, if that is why it cannot be read: the system's own errors do not tell what it is.
+fn unless_unread<T>(read: Result<T>, what: &'static str) -> Result<T> {
+    let is_of_system = |error: &Error| {
+        let mut causes = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<io::Error>());
+        causes.any(|error| error.raw_os_error().is_some())
+    };
+    match read {
+        Err(error) if is_of_system(&error) => Err(error),
+        read => read.context(what),
+    }
+}
+
 fn input(found: Result<Embedded, CollectError>) -> Input {
     match found {
         Ok(Embedded { path, bytes }) => Input {
@@ -171,4 +187,30 @@ fn shown(input: Input) -> String {
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let content = input.problem.or(content).unwrap_or_default();
     format!("{}: {content}", input.path.display())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_machine_is_found_among_the_causes() {
+        let failed = |code| Error::from(io::Error::from_raw_os_error(code)).context("cannot be opened");
+        // ESTALE and EACCES
+        assert!(is_fault(&failed(116)) && !is_fault(&failed(13)));
+        assert!(!is_fault(&Error::msg("Stale file handle (os error 116)")));
+    }
+
+    #[test]
+    fn what_a_file_is_not_is_only_said_of_what_was_read() {
+        let shown = |error: Error| {
+            let found = unless_unread(Err::<(), _>(error), "it is no list");
+            format!("{:#}", found.unwrap_err())
+        };
+        let denied = io::Error::from_raw_os_error(13);
+        assert_eq!(shown(denied.into()), "Permission denied (os error 13)");
+        assert_eq!(shown(Error::msg("it is empty")), "it is no list: it is empty");
+        let end = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert!(shown(end.into()).starts_with("it is no list: "));
+    }
 }

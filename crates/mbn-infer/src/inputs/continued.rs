@@ -36,6 +36,8 @@ impl Continued {
             let earlier = earlier.with_context(|| format!("cannot read {}", self.name))?;
             self.done += 1;
             let found = self.source.next(wait)?;
+            // It may be any input, the one that has the result too.
+            found.as_ref().map_or(Ok(()), Input::require_no_fault)?;
             let found = found.map(|input| path_text(&input.path).into_owned());
             if found.as_ref() == Some(&earlier.path) {
                 continue;
@@ -73,5 +75,62 @@ impl Source for Continued {
 
     fn left_out(&mut self) -> LeftOut {
         self.source.left_out()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::Inputs;
+    use super::*;
+    use crate::output::{Extra, Form, OutputFormat};
+
+    /// A folder that the machine cannot read, in the place of the pictures in it.
+    struct Away(bool);
+
+    impl Source for Away {
+        fn next(&mut self, _: &mut dyn FnMut()) -> Result<Option<Input>> {
+            let stale = || Input::failed(Path::new("ph/a"), "Stale file handle".to_owned(), true);
+            Ok(std::mem::take(&mut self.0).then(stale))
+        }
+    }
+
+    /// Nobody should be told to give up results for a fault that passes.
+    #[test]
+    fn a_fault_of_the_machine_is_not_taken_for_other_inputs() {
+        let folder = tempfile::tempdir().unwrap();
+        let form = Form {
+            format: OutputFormat::Json,
+            extra: Extra::default(),
+        };
+        let name = "`out.partial`";
+        let results = |content: &str| {
+            let path = folder.path().join("out.partial");
+            std::fs::write(&path, content).unwrap();
+            Results::open(&path, form.partial_lines(1).unwrap()).unwrap()
+        };
+        for earlier in ["ph/a/1.jpg", "ph/a"] {
+            let line = format!("{{\"path\":\"{earlier}\",\"error\":\"broken\"}}\n");
+            let source = Box::new(Away(true));
+            let mut continued = Continued::new(source, results(&line), name.to_owned(), false);
+            let error = continued.next(&mut || ()).unwrap_err();
+            let message = mbn_cli::message(&error);
+            assert!(
+                message.starts_with("cannot read `ph/a`: Stale file handle\nhint: ")
+                    && !message.contains("leave `--resume` out"),
+                "{message}"
+            );
+        }
+        // Behind the results of a finished output.
+        let inputs = Inputs {
+            source: Box::new(Away(true)),
+            total: None,
+            is_part: false,
+        };
+        let error = inputs
+            .require_none_after(results(""), name.to_owned())
+            .unwrap_err();
+        assert!(error.to_string().starts_with("cannot read `ph/a`"), "{error:#}");
     }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use mbn_cli::{Hint, quote};
-use mbn_data::{ClassFolders, LeftOut, class_folders, part_to_test_on};
+use mbn_data::{ClassFolders, FolderError, LeftOut, class_folders, part_to_test_on};
+use mbn_files::is_of_machine;
 use mbn_spec::class_names::unknown as not_known;
 use mbn_spec::text::{joined, listed};
 
-use super::{Input, Source};
+use super::{Input, Source, describe};
 use crate::classes::ClassNames;
 
 /// The images of folders of `CLASS/*`, with the model's indexes of their classes.
@@ -40,7 +41,8 @@ impl Labelled {
         let folders = match class_folders(folder) {
             Ok(folders) => folders,
             Err(error) => {
-                self.inputs.push_back(Input::failed(folder, &error));
+                let failed = Input::failed(folder, describe(&error), is_fault(&error));
+                self.inputs.push_back(failed);
                 return Ok(());
             }
         };
@@ -54,6 +56,15 @@ impl Labelled {
                 .extend(pictures.map(|picture| Input::new(picture, Some(class))));
         }
         Ok(())
+    }
+}
+
+/// Whether the machine cannot read a folder, which says nothing about it.
+fn is_fault(error: &FolderError) -> bool {
+    match error {
+        FolderError::Io { source, .. } => is_of_machine(source),
+        FolderError::BrokenLink { reason, .. } => is_of_machine(reason),
+        _ => false,
     }
 }
 
@@ -159,6 +170,23 @@ mod tests {
             message.contains("`tench`") && !message.contains("`church`"),
             "{message}"
         );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_the_machine_cannot_read_is_told_from_one_that_is_wrong() {
+        let error = |code| FolderError::Io {
+            path: "val".into(),
+            source: std::io::Error::from_raw_os_error(code),
+        };
+        // ESTALE and EACCES
+        assert!(is_fault(&error(116)) && !is_fault(&error(13)));
+        let broken = FolderError::BrokenLink {
+            path: "val/tench".into(),
+            target: "nas/tench".into(),
+            reason: std::io::Error::from_raw_os_error(116),
+        };
+        assert!(is_fault(&broken));
     }
 
     fn folders(names: &[&str]) -> tempfile::TempDir {

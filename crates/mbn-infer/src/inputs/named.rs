@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use mbn_data::{CollectError, LeftOut, Pictures};
@@ -11,7 +12,7 @@ use super::list::List;
 use super::remote::{Objects, Remote, is_url};
 use super::tables::is_table;
 use super::walked::Walked;
-use super::{Found, Input, Shard, Source};
+use super::{Found, Input, IsWritten, Shard, Source};
 
 /// Names that are kept in memory, about 100 bytes each, to count the inputs before the first one is taken.
 const MOST_COUNTED: usize = 1 << 20;
@@ -26,8 +27,8 @@ pub(super) struct Named {
     shard: Shard,
     /// The column of tables that holds pictures.
     column: Option<String>,
-    /// The folder that the run sorts into, whose pictures are none of its inputs.
-    written: Option<PathBuf>,
+    /// Which folders the run sorts into, whose pictures are none of its inputs.
+    is_written: Option<IsWritten>,
     /// There was a table, even if it could not be read.
     has_table: bool,
     /// What the current path leads to, and whether the shard takes all of it.
@@ -76,7 +77,7 @@ impl Named {
             list,
             shard: shard.unwrap_or_default(),
             column,
-            written: None,
+            is_written: None,
             has_table: false,
             current: None,
             inside: None,
@@ -87,9 +88,9 @@ impl Named {
         }
     }
 
-    /// Leaves out what lies in the folder that the run sorts into, given with its links resolved.
-    pub(super) fn outside(self, written: Option<PathBuf>) -> Self {
-        Self { written, ..self }
+    /// Leaves out what lies in the folders that the run sorts into.
+    pub(super) fn outside(self, is_written: Option<IsWritten>) -> Self {
+        Self { is_written, ..self }
     }
 
     /// Number of images, unless a list names them, they are in archives or not on this machine, or there are very many. What was
@@ -165,7 +166,9 @@ impl Named {
 
     /// Pictures on this machine.
     fn walked(&self, pictures: Pictures<'static>) -> Box<Walked> {
-        Box::new(Walked::new(pictures.outside(self.written.clone())))
+        Box::new(Walked::new(
+            pictures.outside(self.is_written.as_ref().map(Arc::clone)),
+        ))
     }
 }
 
@@ -216,7 +219,9 @@ impl Source for Named {
     fn next(&mut self, wait: &mut dyn FnMut()) -> Result<Option<Input>> {
         loop {
             while let Some((found, all)) = self.found(wait)? {
-                let is_taken = all || self.shard.has(self.images);
+                // What the machine cannot read may be any number of inputs: those after it have unknown numbers, so that no shard
+                // can go on without losing some.
+                let is_taken = all || found.is_of_machine || self.shard.has(self.images);
                 self.images += u64::from(!all);
                 if is_taken {
                     return Ok(Some(found));

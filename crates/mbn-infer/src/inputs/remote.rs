@@ -20,7 +20,7 @@ pub(super) use without::{Objects, Remote};
 const SCHEMES: [&[u8]; 8] = [b"s3", b"s3a", b"s3n", b"gs", b"gcs", b"az", b"http", b"https"];
 
 /// Whether a path is the URL of an input.
-pub(super) fn is_url(path: &Path) -> bool {
+pub fn is_url(path: &Path) -> bool {
     let path = path.as_os_str().as_encoded_bytes();
     let end = path.windows(3).position(|part| part == b"://");
     end.is_some_and(|end| {

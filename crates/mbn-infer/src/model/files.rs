@@ -7,7 +7,7 @@ use std::path::Path;
 use mbn_cli::other_kind;
 use mbn_files::{FileKind, HEAD};
 use mbn_onnx::ModelErrorKind;
-use mbn_weights::{BEST_OF_RUN, WeightFile, WeightsErrorKind};
+use mbn_weights::{BEST_OF_RUN, WeightFile, WeightsErrorKind, is_shard_index};
 
 /// Whether it is a folder of which it can be said where its weights are.
 pub(super) fn is_folder_of_weights(path: &Path) -> bool {
@@ -16,10 +16,13 @@ pub(super) fn is_folder_of_weights(path: &Path) -> bool {
         .any(|name| path.join(name).is_file())
 }
 
-/// Whether the file begins as weights do, whatever its name is. A pipe is left alone: it can be read only once.
+/// Whether the file begins as weights do, whatever its name is, or names the files that hold them. A pipe is left alone: it can be read only once.
 pub(super) fn holds_weights(path: &Path) -> bool {
     if !path.is_file() {
         return false;
+    }
+    if is_shard_index(path) {
+        return true;
     }
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use mbn_files::or_current;
 use mbn_onnx::foreign::image::ImageMetadata;
 use mbn_onnx::foreign::ultralytics::Ultralytics;
-use mbn_onnx::foreign::{Normalisation, PictureInput};
+use mbn_onnx::foreign::{Normalisation, PictureInput, Unread};
 use mbn_spec::ModelMetadata;
 
 /// What is known about a model that another tool wrote.
@@ -17,6 +17,8 @@ pub struct Foreign {
     pub folders: Vec<PathBuf>,
     /// What its first nodes normalise.
     pub normalisation: Option<Normalisation>,
+    /// The first operator that may normalise and is not followed, where nothing is known of what they normalise.
+    pub unread: Option<Unread>,
     /// What ONNX's own metadata says about its pictures.
     pub image: ImageMetadata,
     /// It takes one channel, grey.
@@ -52,10 +54,16 @@ impl Foreign {
             .filter(|name| *name == "onnx")
             .and(folder.parent());
         let folders = [Some(folder), above].into_iter().flatten();
+        let normalisation = Normalisation::of_model(model);
+        let unread = match normalisation {
+            Some(_) => None,
+            None => Normalisation::unread(model),
+        };
         Self {
             ultralytics,
             folders: folders.map(|folder| or_current(folder).to_owned()).collect(),
-            normalisation: Normalisation::of_model(model),
+            normalisation,
+            unread,
             image,
             is_grey: PictureInput::of_model(model).is_some_and(|input| input.is_grey),
         }

@@ -7,11 +7,13 @@ use mbn_cli::{Hint, Outputs, UsageError};
 use mbn_files::PartialFile;
 use mbn_weights::is_weight_file;
 
-use super::Options;
+use super::{Options, SortFolders};
 use crate::classes;
 use crate::evaluation;
+use crate::inputs;
 use crate::model;
 use crate::reference;
+use crate::sorter;
 
 /// What describes a model's preprocessing and classes beside it.
 const BESIDE: [&str; 3] = ["config.json", "preprocessor_config.json", "processor_config.json"];
@@ -57,47 +59,55 @@ impl Options {
         Ok(outputs)
     }
 
-    /// The folder of `--sort-into` with its links resolved. What lies in it is no input: a repeated run would take its own copies.
-    pub fn sort_folder(&self) -> Option<PathBuf> {
-        resolved(self.sort_into.as_deref()?)
+    /// The folders that the run sorts into.
+    pub fn sort_folders(&self) -> Option<SortFolders> {
+        let template = self.sort_template.as_ref();
+        let template = template.map(|(template, count)| (template.as_path(), *count));
+        SortFolders::new(self.sort_into.as_deref()?, template)
     }
 
     /// Refuses to sort into a folder of which a path names all or a part as an input, or into a folder of an evaluation, whose
-    /// folders have the pictures of a class each.
+    /// folders have the pictures of a class each. Refuses to sort what is no file of its own.
     ///
     /// # Errors
     /// [`UsageError`]
     pub fn require_sorted_apart(&self) -> Result<()> {
-        let (Some(given), Some(sorted)) = (&self.sort_into, self.sort_folder()) else {
+        let Some(given) = &self.sort_into else {
+            return Ok(());
+        };
+        let refused = |path: &Path, why: &str| {
+            UsageError(format!(
+                "`--sort-into {}` cannot be used with the input `{}`: {why}",
+                given.display(),
+                path.display()
+            ))
+        };
+        if let Some(path) = self.paths.iter().find(|path| holds_pictures(path)) {
+            return Err(refused(path, "the pictures in it are no files of their own"))
+                .hint(|| sorter::UNPACK.to_owned());
+        }
+        let Some(sorted) = self.sort_folders() else {
             return Ok(());
         };
         for path in self.paths.iter().filter(|path| path.is_dir()) {
             let Ok(folder) = path.canonicalize() else { continue };
-            if folder.starts_with(&sorted) || (self.evaluate && sorted.starts_with(&folder)) {
-                let text = format!(
-                    "`--sort-into {}` cannot be used with the input `{}`: the pictures there and their copies would be mixed",
-                    given.display(),
-                    path.display()
-                );
-                return Err(UsageError(text)).hint(|| "name a folder beside it".to_owned());
+            if sorted.hold(&folder) || (self.evaluate && sorted.lie_in(&folder)) {
+                return Err(refused(
+                    path,
+                    "the pictures there and their copies would be mixed",
+                ))
+                .hint(|| "name a folder beside it".to_owned());
             }
         }
         Ok(())
     }
 }
 
-/// Where a folder is that may be missing yet, with its links resolved as far as it is there.
-fn resolved(folder: &Path) -> Option<PathBuf> {
-    let absolute = std::path::absolute(folder).ok()?;
-    let real = |above: &Path| {
-        Some(
-            above
-                .canonicalize()
-                .ok()?
-                .join(absolute.strip_prefix(above).ok()?),
-        )
-    };
-    absolute.ancestors().find_map(real)
+/// Whether a path, or all that a pattern may match, is a file that holds pictures or an object in a store.
+fn holds_pictures(path: &Path) -> bool {
+    let is_pattern = || path.to_string_lossy().contains(['*', '?']);
+    let is_container = inputs::has_container_name(path) && !path.is_dir() && (path.exists() || is_pattern());
+    path == Path::new("-") || inputs::is_url(path) || is_container
 }
 
 /// The files beside a model that may be read with it.

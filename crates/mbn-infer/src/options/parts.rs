@@ -11,7 +11,7 @@ use crate::output;
 use crate::shard::Shard;
 
 /// Stands for the number of the shard in the name of an output.
-const SHARD: &str = "{shard}";
+pub(super) const SHARD: &str = "{shard}";
 
 fn has_shard(output: &Path) -> bool {
     output.to_str().is_some_and(|name| name.contains(SHARD))
@@ -80,6 +80,8 @@ impl Options {
         if let Some(variable) = by {
             log::info!("shard: {shard}, by {variable}");
         }
+        let template = self.sort_into.as_ref().filter(|folder| has_shard(folder));
+        self.sort_template = template.map(|template| (template.clone(), shard.count()));
         let outputs = [&mut self.output, &mut self.html, &mut self.sort_into];
         for output in outputs.into_iter().flatten() {
             put_number(output, shard);

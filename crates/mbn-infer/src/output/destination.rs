@@ -62,7 +62,13 @@ impl Destination {
         };
         check_output(path)?;
         if OutputKind::of(path).with_context(|| cannot_write(Some(path)))? == OutputKind::Stream {
-            return Ok(Self::Stream(path.to_owned()));
+            // `/dev/stdout` is another name for it.
+            return Ok(match leads_to_stdout(path) {
+                true => Self::Stdout {
+                    outlives_reader: has_others,
+                },
+                false => Self::Stream(path.to_owned()),
+            });
         }
         let was_there = PartialFile::name_of(path).is_some_and(|partial| partial.exists());
         let file = PartialFile::open(path).or_else(advise)?;
@@ -160,6 +166,28 @@ impl Destination {
             counts,
         })
     }
+}
+
+/// Whether a path leads to what stdout is.
+#[cfg(unix)]
+fn leads_to_stdout(path: &Path) -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+
+    let of_stdout = || {
+        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+        fs::File::from(stdout).metadata()
+    };
+    match (path.metadata(), of_stdout()) {
+        (Ok(found), Ok(stdout)) => (found.dev(), found.ino()) == (stdout.dev(), stdout.ino()),
+        _ => false,
+    }
+}
+
+/// Other systems have no such path.
+#[cfg(not(unix))]
+fn leads_to_stdout(_: &Path) -> bool {
+    false
 }
 
 /// That results in this form cannot be continued.

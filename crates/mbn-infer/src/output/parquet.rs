@@ -239,7 +239,7 @@ fn schema(extra: Extra) -> Result<Type> {
 }
 
 /// The system's error inside, which `parquet` would print twice.
-fn cause(error: ParquetError) -> anyhow::Error {
+pub fn cause(error: ParquetError) -> anyhow::Error {
     match error {
         ParquetError::External(cause) => match cause.downcast::<io::Error>() {
             Ok(error) => anyhow!(*error),

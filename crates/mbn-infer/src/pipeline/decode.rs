@@ -8,15 +8,18 @@ use mbn_data::{DecodeErrorKind, decode_bytes_with, decode_file_with, holding_mem
 use mbn_engine::images::{Picture, PixelBuffer};
 use rayon::prelude::*;
 
-use super::{Failure, Found, Outcome, Pipeline};
+use super::{Failure, Found, Held, Outcome, Pipeline};
 use crate::html::{THUMBNAIL_BYTES, THUMBNAIL_SIDE};
 use crate::inputs::{Input, advice_for_file, describe};
 
 /// Inputs that were decoded.
 pub(super) struct Decoded {
+    /// One for each input, or for the first ones if their pictures are large: the others belong to the next chunk.
     pub outcomes: Vec<Outcome>,
     /// Of those that could be decoded, followed by unused ones.
     pub images: PixelBuffer,
+    /// The memory of whole pictures.
+    pub held: Held,
 }
 
 impl Pipeline {
@@ -27,6 +30,7 @@ impl Pipeline {
     /// Decodes inputs with `images` as memory.
     pub(super) fn decode_chunk(&self, inputs: &[Input], mut images: PixelBuffer) -> Decoded {
         images.resize(inputs.len() * self.image_len());
+        let held = self.whole_pictures.hold();
         let outcomes = match &mut images {
             PixelBuffer::Float(values) => self.decode_into(values, inputs, |image, slot| {
                 self.normalizer.apply(image, slot);
@@ -34,16 +38,23 @@ impl Pipeline {
             PixelBuffer::Uint8(values) => self.decode_into(values, inputs, |image, slot| {
                 slot.copy_from_slice(image.as_raw());
             }),
-            PixelBuffer::Pictures(pictures) => self.decode_whole(pictures, inputs),
+            PixelBuffer::Pictures(pictures) => self.decode_whole(pictures, inputs, &held),
         };
-        Decoded { outcomes, images }
+        Decoded {
+            outcomes,
+            images,
+            held,
+        }
     }
 
-    /// Decodes the inputs to whole pictures. Those that cannot be decoded are left out.
-    fn decode_whole(&self, pictures: &mut Vec<Picture>, inputs: &[Input]) -> Vec<Outcome> {
-        let decode = |input| {
+    /// Decodes the inputs to whole pictures, and counts their bytes in `held`. Those that cannot be decoded are left out. Ends after the
+    /// first ones if there are many bytes.
+    fn decode_whole(&self, pictures: &mut Vec<Picture>, inputs: &[Input], held: &Held) -> Vec<Outcome> {
+        let places = self.whole_pictures.places(held, inputs.len());
+        let decode = |place: usize| {
             let mut picture = None;
-            let outcome = self.decode(input, |image| {
+            let outcome = self.decode(&inputs[place], |image| {
+                held.add(image.len() as u64);
                 picture = Some(Picture {
                     height: image.height() as usize,
                     width: image.width() as usize,
@@ -51,14 +62,24 @@ impl Pipeline {
                 });
                 Ok(())
             });
-            (outcome, picture)
+            (place, outcome, picture)
         };
-        let decoded = match inputs {
-            [input] => vec![decode(input)],
-            _ => inputs.par_iter().with_max_len(1).map(decode).collect(),
+        let decode_some = |_| std::iter::from_fn(|| places.next()).map(decode);
+        let mut decoded: Vec<_> = match inputs {
+            [_] => decode_some(0).collect(),
+            _ => {
+                let threads = rayon::current_num_threads().min(inputs.len());
+                let threads = (0..threads).into_par_iter().with_max_len(1);
+                threads.flat_map_iter(decode_some).collect()
+            }
         };
-        let (outcomes, found): (Vec<_>, Vec<_>) = decoded.into_iter().unzip();
-        *pictures = found.into_iter().flatten().collect();
+        decoded.sort_unstable_by_key(|(place, ..)| *place);
+        let (mut outcomes, mut found) = (Vec::with_capacity(decoded.len()), Vec::new());
+        for (_, outcome, picture) in decoded {
+            outcomes.push(outcome);
+            found.extend(picture);
+        }
+        *pictures = found;
         outcomes
     }
 
@@ -93,11 +114,8 @@ impl Pipeline {
 
     /// Decodes an input for `prepare`.
     fn decode(&self, input: &Input, prepare: impl FnOnce(RgbImage) -> Result<(), String>) -> Outcome {
-        if let Some(problem) = &input.problem {
-            return Err(Failure {
-                problem: problem.clone(),
-                is_of_machine: input.is_of_machine,
-            });
+        if let Some(failure) = input.failure() {
+            return Err(failure);
         }
         if self.is_stopped.load(Ordering::Relaxed) {
             return Err("the program was stopped before it was decoded".to_owned().into());

@@ -159,3 +159,66 @@ fn a_fault_of_the_machine_ends_the_run() {
     assert!(found(std::io::Error::from_raw_os_error(5)).is_ok());
     assert!(DecodeErrorKind::from(stale()).is_of_machine());
 }
+
+/// Pictures that wait for a network that resizes them: large ones would fill the memory.
+#[test]
+fn large_pictures_wait_in_short_chunks() {
+    const PICTURES: usize = 200;
+    const BYTES: usize = 3 * 5 * 7;
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = solid_images(folder.path(), PICTURES as u8);
+    std::fs::write(&inputs[10].path, b"a text").unwrap();
+    for limit in [1, 10 * BYTES as u64, 1 << 30] {
+        let pipeline = Pipeline {
+            whole_pictures: WholePictures::with_limit(limit),
+            ..Pipeline::new(
+                Preprocess::default(),
+                DecodeOptions::default(),
+                PixelType::Pictures,
+                8,
+                32,
+            )
+        };
+        let (mut found, mut next, mut most) = (Vec::new(), 0, 0);
+        // As the program does, which writes the results of a chunk while the next one is classified.
+        let mut in_flight = VecDeque::new();
+        run(&pipeline, &inputs, |chunk| {
+            assert_eq!(chunk.inputs.len(), chunk.outcomes.len());
+            for (input, outcome) in chunk.inputs.iter().zip(&chunk.outcomes) {
+                assert_eq!((&input.path, outcome.is_ok()), (&inputs[next].path, next != 10));
+                next += 1;
+            }
+            let Pixels::Pictures(pictures) = chunk.images.pixels() else {
+                panic!("these are not whole pictures");
+            };
+            found.extend(pictures.iter().map(|picture| picture.bytes[0]));
+            in_flight.push_back(chunk);
+            let alive = |chunk: &Chunk| BYTES * chunk.images.pixels().len();
+            most = most.max(in_flight.iter().map(alive).sum());
+            if in_flight.len() > 1 {
+                in_flight.pop_front();
+            }
+            Ok(())
+        })
+        .unwrap();
+        let expected = (0..PICTURES as u8).filter(|i| *i != 10);
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{limit}");
+        // Each thread may be at one picture, and each chunk has one.
+        let over = BYTES * (rayon::current_num_threads() + AHEAD + 1);
+        assert!(
+            most as u64 <= limit.saturating_add(over as u64),
+            "{most} of {limit}"
+        );
+        if limit == 1 << 30 {
+            // Two whole chunks.
+            assert_eq!(most, 2 * 64 * BYTES);
+        }
+        drop(in_flight);
+        assert!(!WholePictures::are_many(&pipeline.whole_pictures));
+    }
+}
+
+#[test]
+fn many_downloads_may_wait_however_few_threads_decode() {
+    assert!(pipeline(1).capacity() >= 32);
+}

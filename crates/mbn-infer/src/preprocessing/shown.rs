@@ -63,6 +63,14 @@ pub(super) fn require(foreign: &Foreign, name: &str, said: Said) -> Result<()> {
         require_usual(unusual, name, said, foreign.is_grey)?;
     }
     let Some(nodes) = foreign.normalisation else {
+        if let (Some(unread), Said::Nothing, None) = (&foreign.unread, said, &foreign.image.range) {
+            log::warn!(
+                "{name} computes with each value of its pictures before its first layer, up to `{}` ({}), which is not followed: \
+                 whether that normalises them is not known\nhint: `--mean` and `--std`, or `--preprocess`, say what it takes",
+                unread.output,
+                unread.operator
+            );
+        }
         return Ok(());
     };
     if let (Some((stated, entry)), Said::Nothing) = (&foreign.image.range, said)

@@ -56,6 +56,7 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
         input_size: None,
         output: LOGITS.to_owned(),
         ending: Ending::Linear,
+        in_per_cent: false,
         provider: Provider::Cpu,
         on_cuda: device.is_cuda(),
         other_weights,

@@ -15,6 +15,8 @@ pub(super) struct Loaded {
     pub(super) output: String,
     /// What makes the output.
     pub(super) ending: Ending,
+    /// The output is the hundredfold of what `ending` says.
+    pub(super) in_per_cent: bool,
     /// What runs the network in ONNX Runtime.
     pub(super) provider: Provider,
     pub(super) on_cuda: bool,
@@ -25,7 +27,7 @@ pub(super) struct Loaded {
 impl Loaded {
     /// The outputs are probabilities that sum to one, instead of logits.
     pub(super) fn gives_probabilities(&self) -> bool {
-        self.ending == Ending::Softmax
+        self.ending == Ending::Softmax && !self.in_per_cent
     }
 }
 

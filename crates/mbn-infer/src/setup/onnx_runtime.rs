@@ -9,6 +9,7 @@ use mbn_engine::cuda::Folders;
 use mbn_engine::engine::{CudaOptions, ModelSource, OrtEngine, Provider, Reading, SessionOptions};
 use mbn_engine::lanes::Lanes;
 use mbn_engine::runtime::{Runtime, RuntimeError, Search};
+use mbn_onnx::foreign::Ending;
 use mbn_onnx::{ExportOptions, export};
 
 use super::loaded::{Loaded, built};
@@ -119,11 +120,13 @@ fn on_cuda(task: &Task<'_>, source: &ModelSource, device: usize) -> Result<Loade
     let batch = task.batch.unwrap_or_else(|| options.cuda_batch_len());
     let network = CudaNetwork::load(task.runtime, source, reading, cuda, &folders, task.size, batch)?;
     log::info!("placement: {}", network.placement);
+    let (ending, in_per_cent) = made_by(reading, &network.output);
     Ok(Loaded {
         lanes: network.lanes,
         batch,
         input_size: network.input_size,
-        ending: reading.heads.ending(&network.output),
+        ending,
+        in_per_cent,
         output: network.output,
         provider: Provider::Cuda(cuda),
         on_cuda: true,
@@ -154,16 +157,26 @@ fn session_on_cpu(
     hints::with_engine_hint(engine)
 }
 
+/// What makes the values of an output, and whether they are the hundredfold of that.
+fn made_by(reading: &Reading, output: &str) -> (Ending, bool) {
+    match reading.heads.per_cent(output) {
+        Some(ending) => (ending, true),
+        None => (reading.heads.ending(output), false),
+    }
+}
+
 fn on_cpu(task: &Task<'_>, source: &ModelSource) -> Result<Loaded> {
     let Task { model, reading, .. } = task;
     let provider = Provider::Cpu;
     let engine = session_on_cpu(model, source, task.runtime, reading, task.threads)?;
     let (input_size, output) = (engine.input_size(), engine.output_name().to_owned());
+    let (ending, in_per_cent) = made_by(reading, &output);
     Ok(Loaded {
         lanes: Lanes::start([built(engine)])?,
         batch: task.batch.unwrap_or_else(|| task.options.batch_len()),
         input_size,
-        ending: reading.heads.ending(&output),
+        ending,
+        in_per_cent,
         output,
         provider,
         on_cuda: false,

@@ -88,12 +88,53 @@ fn pictures_in_a_tar_archive_are_classified_as_files_are() {
     assert_eq!(found[..cut], one[..cut]);
     assert_eq!(found[cut].1, "the archive ends early, more may be missing");
     assert_eq!(found.len(), cut + 2);
-    let run = failure(program(&folder).args(["--sort-into", "sorted", "2.TAR"]), 1);
+}
+
+/// Known before anything begins where a path says it, and else no reason to lose the other results.
+#[test]
+fn pictures_in_archives_are_not_sorted() {
+    let folder = pictures();
+    archive(&folder, "1.tar");
+    std::fs::create_dir(folder.path().join("photos.tar")).unwrap();
+    std::fs::rename(
+        folder.path().join("a.png"),
+        folder.path().join("photos.tar/a.png"),
+    )
+    .unwrap();
+    for path in ["1.tar", "*.tar", "-", "s3://bucket/a.png"] {
+        let arguments = ["--sort-into", "sorted", "--output", "out", "c.png", path];
+        let run = failure(program(&folder).args(arguments), 2);
+        let expected = format!(
+            "error: `--sort-into sorted` cannot be used with the input `{path}`: the pictures in it are no files of their own\n\
+             hint: unpack the archive, or copy the objects to a folder, or leave `--sort-into` out\n"
+        );
+        assert_eq!(run.stderr, expected);
+        assert!(!folder.path().join("sorted").exists() && !folder.path().join("out").exists());
+    }
+    // A folder may have such a name.
+    success(program(&folder).args(["--sort-into", "sorted", "photos.tar"]));
+    std::fs::write(folder.path().join("list"), "c.png\n1.tar\nphotos.tar/a.png\n").unwrap();
+    let arguments = [
+        "--sort-into",
+        "sorted",
+        "--html",
+        "page.html",
+        "--list",
+        "list",
+        "--bad-images",
+        "report",
+    ];
+    let run = failure(json(&folder).args(arguments), 3);
+    assert_eq!(results(&run).len(), 5);
+    assert!(folder.path().join("page.html").is_file());
     assert!(
-        run.stderr.contains("it is not a file of its own\nhint: unpack"),
+        run.stderr
+            .contains("1 picture copied into class folders; 2 could not be; 1 lay there already"),
         "{}",
         run.stderr
     );
+    assert_eq!(run.stderr.matches("it is not a file of its own").count(), 2);
+    assert_eq!(run.stderr.matches("hint: unpack the archive").count(), 1);
 }
 
 #[test]

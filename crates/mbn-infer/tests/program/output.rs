@@ -316,3 +316,94 @@ fn a_name_that_promises_another_format_is_warned_of() {
         }
     }
 }
+
+/// `/dev/stdout` is stdout by another name: other outputs are whole when its reader is gone.
+#[cfg(target_os = "linux")]
+#[test]
+fn stdout_may_be_named_as_a_device() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    for i in 0..3 {
+        picture(&folder, &format!("in/{i}.png"));
+    }
+    let expected = success(program(&folder).args(["--format", "csv", "in"])).stdout;
+    for (options, goes_on) in [(&[][..], false), (&["--html", "page.html"], true)] {
+        let run = |stdout: std::process::Stdio| {
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_mbn-infer"))
+                .args(["--engine", "candle", "--format", "csv", "--output", "/dev/stdout"])
+                .args(options)
+                .arg("in")
+                .current_dir(folder.path())
+                .stdout(stdout)
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+                .wait_with_output();
+            Run::of(output.unwrap())
+        };
+        assert_eq!(run(std::process::Stdio::piped()).stdout, expected, "{options:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let alone = run(writer.into());
+        assert_eq!(alone.code, 0, "{}", alone.stderr);
+        assert_eq!(alone.stderr.contains("3 images in "), goes_on, "{}", alone.stderr);
+    }
+    let page = std::fs::read_to_string(folder.path().join("page.html")).unwrap();
+    assert!(page.contains("2.png"));
+}
+
+/// A folder of copies that lies among the inputs is none for any shard: else they would count the pictures differently.
+#[test]
+fn shards_that_sort_into_the_folder_of_the_inputs_have_every_picture_once() {
+    let folder = folder();
+    std::fs::create_dir_all(folder.path().join("in/a")).unwrap();
+    std::fs::create_dir_all(folder.path().join("in/A-2024")).unwrap();
+    for name in ["a/1", "a/2", "A-2024/3", "4", "5", "6", "7"] {
+        picture(&folder, &format!("in/{name}.png"));
+    }
+    let names = |run: &Run| -> Vec<String> {
+        let lines = run.stdout.lines();
+        lines
+            .map(|line| line.split(": ").next().unwrap().to_owned())
+            .collect()
+    };
+    let mut expected = names(&success(program(&folder).arg("in")));
+    expected.sort();
+    for input in ["in", "in/*", "in/**/*.png"] {
+        for _ in 0..2 {
+            let mut found = Vec::new();
+            for shard in ["0/3", "1/3", "2/3"] {
+                let arguments = ["--shard", shard, "--sort-into", "in/A-{shard}", input];
+                found.extend(names(&success(program(&folder).args(arguments))));
+            }
+            found.sort();
+            assert_eq!(found, expected, "{input}");
+        }
+    }
+    // Every shard refuses the folder of one of them, and a name in it has an error in its place.
+    for shard in ["0/3", "1/3"] {
+        let arguments = ["--shard", shard, "--sort-into", "in/A-{shard}", "in/A-1"];
+        let run = failure(program(&folder).args(arguments), 2);
+        assert!(run.stderr.contains("would be mixed"), "{}", run.stderr);
+    }
+    let copies: Vec<_> = std::fs::read_dir(folder.path().join("in/A-1"))
+        .unwrap()
+        .flat_map(|class| std::fs::read_dir(class.unwrap().path()).unwrap())
+        .map(|copy| copy.unwrap().path())
+        .collect();
+    let copy = copies[0].strip_prefix(folder.path()).unwrap().to_str().unwrap();
+    std::fs::write(
+        folder.path().join("list"),
+        format!("in/4.png\n{copy}\nin/5.png\n"),
+    )
+    .unwrap();
+    let arguments = ["--format", "json", "--sort-into", "in/A-1", "--list", "list"];
+    let run = failure(program(&folder).args(arguments), 3);
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(
+        lines[1].contains(copy) && lines[1].contains("it lies in a folder that this run writes"),
+        "{}",
+        run.stdout
+    );
+}

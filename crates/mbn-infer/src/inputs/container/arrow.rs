@@ -66,7 +66,7 @@ impl<R: Read> Iterator for ArrowTable<R> {
                 }
                 Err(error) => {
                     self.is_over = true;
-                    return Some(self.rows.unreadable(&format!("{error:#}")));
+                    return Some(self.rows.unreadable(&error));
                 }
             }
         }

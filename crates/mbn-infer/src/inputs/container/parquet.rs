@@ -6,7 +6,7 @@ mod types;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use mbn_data::caught;
 use parquet::basic::{ConvertedType, Repetition, Type as Physical};
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
@@ -15,9 +15,10 @@ use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
 use parquet::schema::types::Type;
 
-use super::Input;
 use super::column::{Column, choose};
 use super::rows::Rows;
+use super::{Input, unless_unread};
+use crate::output::parquet_cause as cause;
 
 /// Rows that are read together: pictures are large.
 const ROWS: usize = 8;
@@ -41,9 +42,9 @@ impl ParquetTable {
     ) -> Result<Self> {
         let reader = guarded(|| {
             let options = ReadOptionsBuilder::new().with_parquet_schema(footer::schema(&content)?);
-            Ok(SerializedFileReader::new_with_options(content, options.build())?)
+            SerializedFileReader::new_with_options(content, options.build()).map_err(cause)
         });
-        let reader = reader.context("it is no whole Parquet file")?;
+        let reader = unless_unread(reader, "it is no whole Parquet file")?;
         let schema = reader.metadata().file_metadata().schema();
         let fields = schema.get_fields();
         let columns: Vec<_> = fields.iter().map(|field| column(field)).collect();
@@ -53,7 +54,8 @@ impl ParquetTable {
             .build()?;
         let found = guarded(|| {
             let rows = RowIter::from_file_into(Box::new(reader));
-            Ok(rows.project(Some(projection))?.with_batch_size(ROWS))
+            let rows = rows.project(Some(projection)).map_err(cause)?;
+            Ok(rows.with_batch_size(ROWS))
         });
         Ok(Self {
             found: found?,
@@ -64,7 +66,7 @@ impl ParquetTable {
 
     fn row(&mut self) -> Result<Option<Found>> {
         guarded(|| match self.found.next() {
-            Some(row) => Ok(Some(content(&row?))),
+            Some(row) => Ok(Some(content(&row.map_err(cause)?))),
             None => Ok(None),
         })
     }
@@ -86,7 +88,7 @@ impl Iterator for ParquetTable {
             }
             Err(error) => {
                 self.is_over = true;
-                Some(self.rows.unreadable(&format!("{error:#}")))
+                Some(self.rows.unreadable(&error))
             }
         }
     }

@@ -1,10 +1,11 @@
 //! From the rows of a table to inputs.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::Input;
+use anyhow::Error;
+
+use super::{Input, is_fault};
 
 /// Makes inputs of a table's rows, one after another.
 pub(super) struct Rows {
@@ -44,25 +45,14 @@ impl Rows {
     }
 
     /// What stands for the rows that cannot be read.
-    pub(super) fn unreadable(&self, why: &dyn Display) -> Input {
-        self.failed(format!(
-            "row {} and those after it cannot be read: {why}",
-            self.number
-        ))
+    pub(super) fn unreadable(&self, why: &Error) -> Input {
+        let problem = format!("row {} and those after it cannot be read: {why:#}", self.number);
+        Input::failed(&self.table, problem, is_fault(why))
     }
 
     /// What stands for the rows that are missing because the file is cut off.
     pub(super) fn cut(&self) -> Input {
-        self.failed(format!(
-            "it ends early, after {} rows; more may be missing",
-            self.number
-        ))
-    }
-
-    fn failed(&self, problem: String) -> Input {
-        Input {
-            problem: Some(problem),
-            ..Input::file(self.table.clone())
-        }
+        let problem = format!("it ends early, after {} rows; more may be missing", self.number);
+        Input::failed(&self.table, problem, false)
     }
 }

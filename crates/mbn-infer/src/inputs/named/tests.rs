@@ -77,3 +77,28 @@ fn shards_divide_the_pictures_of_folders() {
         assert_eq!(merged, all, "{count}");
     }
 }
+
+/// A network file system that is away in the middle of an archive.
+#[cfg(target_os = "linux")]
+struct Stale;
+
+#[cfg(target_os = "linux")]
+impl std::io::Read for Stale {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::from_raw_os_error(116))
+    }
+}
+
+/// What one shard cannot read, another one may: whose number the fault has cannot decide who ends.
+#[cfg(target_os = "linux")]
+#[test]
+fn every_shard_has_a_fault_of_the_machine() {
+    for index in 0..3 {
+        let mut named = Named::new(Vec::new(), None, Shard::new(index, 3), None);
+        named.current = Some((Way::Stdin, false));
+        named.inside = Some(Container::tar(Box::new(Stale), Path::new("a.tar"), false));
+        let found = named.next(&mut || {}).unwrap().unwrap();
+        assert!(found.is_of_machine, "{index}");
+        assert_eq!(found.problem.unwrap(), "Stale file handle (os error 116)");
+    }
+}

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use mbn_cli::interrupt;
 use mbn_files::PartialFile;
 use mbn_files::atomic::AtomicFile;
 use serde::Deserialize;
@@ -13,6 +14,10 @@ use super::super::json::Json;
 use super::super::{Extra, Sink, Writer};
 use super::Parquet;
 use crate::predictions::{Classified, Prediction, TrueClass};
+use crate::work::Interrupted;
+
+/// Lines that are converted before the program looks whether the user asked it to stop, in a few milliseconds.
+const LINES: usize = 1024;
 
 pub(in super::super) struct Spooled {
     lines: Json,
@@ -80,6 +85,7 @@ impl Writer for Spooled {
             AtomicFile::create(lines.path())?,
             self.extra,
             self.made_by,
+            interrupt::requested,
         );
         let file = file.with_context(|| format!("cannot convert `{}`", partial.display()))?;
         file.commit()?;
@@ -88,9 +94,21 @@ impl Writer for Spooled {
 }
 
 /// Writes the results in the JSON lines `from` to `to`.
-fn convert(from: &Path, to: AtomicFile, extra: Extra, made_by: Option<String>) -> Result<AtomicFile> {
+///
+/// # Errors
+/// [`Interrupted`] soon after `is_stopped`; the lines cannot be read, or the results not written.
+fn convert(
+    from: &Path,
+    to: AtomicFile,
+    extra: Extra,
+    made_by: Option<String>,
+    mut is_stopped: impl FnMut() -> bool,
+) -> Result<AtomicFile> {
     let mut parquet = Parquet::new(to, extra, made_by)?;
-    for line in BufReader::new(File::open(from)?).lines() {
+    for (number, line) in BufReader::new(File::open(from)?).lines().enumerate() {
+        if number % LINES == 0 && is_stopped() {
+            return Err(Interrupted.into());
+        }
         let line: Line = serde_json::from_str(&line?)?;
         let predictions = line.predictions.unwrap_or_default();
         let predictions: Vec<_> = predictions
@@ -115,4 +133,37 @@ fn convert(from: &Path, to: AtomicFile, extra: Extra, made_by: Option<String>) -
         parquet.add(&line.path, class, outcome)?;
     }
     parquet.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversion_ends_soon_after_it_was_asked_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let lines = folder.path().join("out.partial");
+        let line = "{\"path\":\"a.png\",\"error\":\"no such file\"}\n";
+        std::fs::write(&lines, line.repeat(10 * LINES)).unwrap();
+        let out = folder.path().join("out");
+        let convert = |is_stopped: &mut dyn FnMut() -> bool| {
+            convert(
+                &lines,
+                AtomicFile::create(&out).unwrap(),
+                Extra::default(),
+                None,
+                is_stopped,
+            )
+        };
+        let mut asked = 0;
+        let stopped = convert(&mut || {
+            asked += 1;
+            asked == 4
+        });
+        let error = stopped.context("cannot convert").unwrap_err();
+        assert!(error.is::<Interrupted>() && asked == 4, "{error:#}");
+        assert!(!out.exists() && lines.exists());
+        convert(&mut || false).unwrap().commit().unwrap();
+        assert!(out.exists());
+    }
 }

@@ -37,7 +37,8 @@ impl Build {
     }
 
     /// A float32 model of 32 pixels whose output `scores` is the means of what these operators by constants make of the channels,
-    /// each with one value or three. `Gather` puts the channels in the order of its values.
+    /// each with one value or three. `Gather` puts the channels in the order of its values, and `Mul of Reciprocal` multiplies by
+    /// what `Reciprocal` makes of them.
     pub fn normalising(steps: &[(&str, &[f32])]) -> Self {
         let mut build = Self::with(DataType::Float, first(32), false, steps);
         build.product("means", &IDENTITY, "scores");
@@ -66,6 +67,15 @@ impl Build {
             } else {
                 graph.initializer(&constant, &[1, values.len(), 1, 1], values, Precision::Fp32);
             }
+            // Another operator may make the constant of the values.
+            let (op, constant) = match op.split_once(" of ") {
+                Some((op, made)) => {
+                    let name = format!("{constant}.{made}");
+                    graph.node(made, &name, [constant.as_str()], &name, []);
+                    (op, name)
+                }
+                None => (*op, constant),
+            };
             graph.node(op, &to, [planes.as_str(), constant.as_str()], &to, attributes);
             planes = to;
         }

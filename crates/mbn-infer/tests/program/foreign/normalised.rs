@@ -57,6 +57,37 @@ fn what_is_brought_from_minus_one_to_one_is_given_so() {
     }
 }
 
+/// PyTorch's exporter leaves the reciprocal of the standard deviation to a node.
+#[test]
+fn constants_that_nodes_make_are_followed() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    let negative = [-0.485, -0.456, -0.406];
+    let std = [0.229, 0.224, 0.225];
+    for (steps, range) in [
+        (
+            &[("Add", &negative[..]), ("Mul of Reciprocal", &std)][..],
+            "from 0 to 1",
+        ),
+        (
+            &[
+                ("Mul of Reciprocal", &[255.0]),
+                ("Sub of Neg", &negative),
+                ("Div", &std),
+            ],
+            "from 0 to 255",
+        ),
+    ] {
+        Build::normalising(steps).save(&folder);
+        let Some(found) = run(&folder, "a.png") else {
+            return;
+        };
+        assert_close(&probabilities(&found), &softmax(&imagenet(COLOUR)), &found);
+        let line = format!("first nodes normalise channels {range}, which it is given");
+        says(&found, &line);
+    }
+}
+
 /// Caffe's models subtract their mean from blue, green and red.
 #[test]
 fn a_mean_with_blue_first_shows_that_the_model_takes_blue_first() {

@@ -160,6 +160,37 @@ fn per_cents_are_divided() {
     assert_close(&probabilities(&found), &softmax(&expected), &found);
 }
 
+/// Keras cuts probabilities by 1e-7 on either side.
+#[test]
+fn probabilities_between_bounds_stay_what_they_are() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    let tripled = tripled();
+    let single: Vec<_> = tripled.chunks(3).map(|row| row[0]).collect();
+    for matrix in [&tripled[..], &single] {
+        let mut build = Build::new(DataType::Float, first(32));
+        build.product("means", matrix, "product");
+        build.node("Sigmoid", "product", "parts");
+        for (name, value) in [("least", 1e-7), ("most", 1.0 - 1e-7)] {
+            build.graph.initializer(name, &[], &[value], Precision::Fp32);
+        }
+        let inputs = ["parts", "least", "most"];
+        build.graph.node("Clip", "scores", inputs, "scores", []);
+        build.output("scores", matrix.len() / 3);
+        build.save(&folder);
+        let Some(found) = run(&folder, "a.png") else {
+            return;
+        };
+        let expected = match sigmoid(&logits()).as_slice() {
+            [first, ..] if matrix.len() == 3 => vec![1.0 - first, *first],
+            all => all.to_vec(),
+        };
+        assert_close(&probabilities(&found), &expected, &found);
+        assert!(found.stderr.contains("it ends in sigmoid"), "{}", found.stderr);
+        assert!(!found.stderr.contains("warning"), "{}", found.stderr);
+    }
+}
+
 /// The probabilities of kinds add up to those of groups.
 #[test]
 fn groups_of_classes_are_not_taken_for_logits() {

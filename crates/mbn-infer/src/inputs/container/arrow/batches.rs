@@ -13,6 +13,8 @@ use arrow_ipc::{Message, MessageHeader, RecordBatch, root_as_message};
 use arrow_schema::{Schema, SchemaRef};
 use mbn_data::caught;
 
+use super::super::unless_unread;
+
 /// What a file begins with, before its stream. It ends with the first six bytes again. More zeros may follow, which align the stream.
 const MAGIC: &[u8; 8] = b"ARROW1\0\0";
 
@@ -72,8 +74,8 @@ impl<R: Read> Batches<R> {
                 start = eight(&mut content)?;
             }
         }
-        let first =
-            read(&mut start.as_slice().chain(&mut content)).context("it is no Arrow stream or file")?;
+        let first = read(&mut start.as_slice().chain(&mut content)).map_err(Into::into);
+        let first = unless_unread(first, "it is no Arrow stream or file")?;
         let Some(Parts { description, .. }) = first else {
             bail!("it is no Arrow stream or file: it is empty");
         };

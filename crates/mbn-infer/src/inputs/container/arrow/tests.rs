@@ -10,7 +10,7 @@ use arrow_schema::Schema;
 use proptest::prelude::*;
 
 use super::*;
-use crate::inputs::container::shown;
+use crate::inputs::container::{is_fault, shown};
 
 const PICTURES: [Option<&[u8]>; 3] = [Some(b"first"), None, Some(b"a third one")];
 
@@ -223,4 +223,51 @@ proptest! {
         }
         read(&bytes);
     }
+}
+
+/// Content of a network's file system that is away after some bytes.
+#[cfg(target_os = "linux")]
+struct Away<'a>(&'a [u8]);
+
+#[cfg(target_os = "linux")]
+impl Read for Away<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(into)? {
+            0 => Err(std::io::Error::from_raw_os_error(116)),
+            n => Ok(n),
+        }
+    }
+}
+
+/// It says nothing about the data, wherever it happens.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_fault_of_the_machine_is_told_from_damaged_data() {
+    const STALE: &str = "Stale file handle (os error 116)";
+    let (schema, batch) = batches(&columns()[0].1);
+    let mut file = FileWriter::try_new(Vec::new(), &schema).unwrap();
+    file.write(&batch).unwrap();
+    file.write(&batch).unwrap();
+    let bytes = file.into_inner().unwrap();
+    let mut opened = 0;
+    for len in 0..=bytes.len() {
+        match ArrowTable::open(Away(&bytes[..len]), Path::new("t.arrow"), None) {
+            Err(error) => {
+                assert!(is_fault(&error), "{len}: {error:#}");
+                assert_eq!(format!("{error:#}"), STALE);
+            }
+            Ok(table) => {
+                let found: Vec<_> = table.take(100).collect();
+                let last = found.last().unwrap();
+                assert!(last.is_of_machine, "{len}: {:?}", last.problem);
+                let row = found.len() - 1;
+                let expected = format!("row {row} and those after it cannot be read: {STALE}");
+                assert_eq!(last.problem.as_ref(), Some(&expected));
+                opened += 1;
+            }
+        }
+    }
+    assert!(opened > 0);
+    let cut = ArrowTable::open(&bytes[..40], Path::new("t.arrow"), None);
+    assert!(!is_fault(&cut.err().unwrap()));
 }

@@ -8,6 +8,8 @@ use parquet::file::metadata::{FooterTail, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::SchemaDescriptor;
 
+use super::cause;
+
 /// Bytes at the end of a file: the footer's length, and the mark `PAR1`.
 const TAIL: u64 = 8;
 
@@ -43,14 +45,14 @@ pub(super) fn schema(content: &impl ChunkReader) -> Result<Arc<SchemaDescriptor>
     let Some(tail_start) = size.checked_sub(TAIL) else {
         bail!("it has {size} bytes, expected at least {}", TAIL + 4);
     };
-    let tail = content.get_bytes(tail_start, TAIL as usize)?;
+    let tail = content.get_bytes(tail_start, TAIL as usize).map_err(cause)?;
     let tail: &[u8; TAIL as usize] = tail[..].try_into()?;
     let tail = FooterTail::try_new(tail)?;
     ensure!(!tail.is_encrypted_footer(), "its footer is encrypted");
     let len = tail.metadata_length();
     let start = tail_start.checked_sub(len as u64);
     let start = start.with_context(|| format!("its footer should have {len} bytes, the file has {size}"))?;
-    let footer = content.get_bytes(start, len)?;
+    let footer = content.get_bytes(start, len).map_err(cause)?;
     check(&footer).context("its schema cannot be read")?;
     Ok(ParquetMetaDataReader::decode_schema(&footer)?)
 }

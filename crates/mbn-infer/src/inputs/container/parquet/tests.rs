@@ -1,15 +1,17 @@
 use std::fs::File;
 use std::io::{Seek, Write};
 
+use bytes::Bytes;
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::file::reader::Length;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
 
 use super::*;
-use crate::inputs::container::shown;
+use crate::inputs::container::{is_fault, shown};
 
 const BINARY: &str = "message m { OPTIONAL BYTE_ARRAY photo; }";
 const STRUCT: &str =
@@ -318,4 +320,83 @@ proptest! {
         }
         read(&bytes);
     }
+}
+
+/// A file on a network's file system that is away after some reads.
+#[cfg(target_os = "linux")]
+struct Away {
+    file: File,
+    /// Reads until then.
+    reads: std::sync::atomic::AtomicUsize,
+}
+
+#[cfg(target_os = "linux")]
+impl Away {
+    fn read<T>(&self, read: impl FnOnce(&File) -> parquet::errors::Result<T>) -> parquet::errors::Result<T> {
+        use std::sync::atomic::Ordering::Relaxed;
+        let left = self
+            .reads
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        match left {
+            Ok(_) => read(&self.file),
+            Err(_) => Err(std::io::Error::from_raw_os_error(116).into()),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Length for Away {
+    fn len(&self) -> u64 {
+        Length::len(&self.file)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl ChunkReader for Away {
+    type T = <File as ChunkReader>::T;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        self.read(|file| file.get_read(start))
+    }
+
+    fn get_bytes(&self, start: u64, len: usize) -> parquet::errors::Result<Bytes> {
+        self.read(|file| file.get_bytes(start, len))
+    }
+}
+
+/// It says nothing about the file, wherever it happens.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_fault_of_the_machine_is_told_from_a_damaged_file() {
+    const STALE: &str = "Stale file handle (os error 116)";
+    let bytes = plain(BINARY);
+    let mut rows = Vec::new();
+    for reads in 0.. {
+        let away = Away {
+            file: file(&bytes),
+            reads: reads.into(),
+        };
+        match ParquetTable::open(away, Path::new("t.parquet"), None) {
+            Err(error) => {
+                assert!(is_fault(&error), "{error:#}");
+                assert_eq!(format!("{error:#}"), STALE);
+            }
+            Ok(table) => {
+                let found: Vec<_> = table.take(100).collect();
+                let last = found.last().unwrap();
+                if !last.is_of_machine {
+                    assert_eq!(found.len(), PICTURES.len());
+                    assert!(reads > 3, "{reads}");
+                    break;
+                }
+                let row = found.len() - 1;
+                let expected = format!("row {row} and those after it cannot be read: {STALE}");
+                assert_eq!(last.problem.as_ref(), Some(&expected));
+                rows.push(row);
+            }
+        }
+    }
+    assert!(!rows.is_empty());
+    let error = ParquetTable::open(file(&bytes[..bytes.len() - 1]), Path::new("t.parquet"), None);
+    assert!(!is_fault(&error.err().unwrap()));
 }
