@@ -3,7 +3,7 @@
 
 `NAME.square` is the whole picture resized to side x side, whatever its aspect ratio. `NAME.crop` is the centre of the picture
 after resizing its shorter side to 256/224 of the side; offsets are rounded down. Both are bilinear with antialiasing.
-Pillow's convert("RGB") turns grayscale, palettes and alpha into RGB. Other filters are compared with Pillow on the spot.
+Pillow's convert("RGB") turns grayscale, palettes and alpha into RGB. Other filters and sides are compared with Pillow on the spot.
 """
 from pathlib import Path
 
@@ -26,9 +26,6 @@ PICTURES = [
     ("odd", 229, 227, "RGB"),
 ]
 SIDE = 64
-# Pictures that are also resized to the network's usual side: one grows, one shrinks, one does both.
-LARGE_SIDE = 224
-LARGE = {"square": ("square",), "palette": ("crop",), "wide": ("square",)}
 
 
 def drawing(width, height, seed):
@@ -88,8 +85,6 @@ def main():
             image = image.convert("RGB")
         for resize in (square, crop):
             expected[f"{name}.{resize.__name__}"] = np.array(resize(image, SIDE))
-            if resize.__name__ in LARGE.get(name, ()):
-                expected[f"{name}.{resize.__name__}.{LARGE_SIDE}"] = np.array(resize(image, LARGE_SIDE))
         print(f"{path.stat().st_size:>9,}  {path.name}")
     save_file(expected, OUT / "expected.safetensors")
 
