@@ -4,6 +4,7 @@ mod expose;
 mod functions;
 mod graphs;
 mod metadata;
+mod nodes;
 mod values;
 
 use std::collections::HashSet;

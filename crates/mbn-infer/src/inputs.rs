@@ -21,9 +21,9 @@ use mbn_data::{CollectError, LeftOut};
 use mbn_spec::Training;
 
 use crate::classes::ClassNames;
+use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::{Results, path_text, printable};
-use crate::pipeline::Failure;
 use crate::shard::Shard;
 use container::Container;
 use continued::Continued;

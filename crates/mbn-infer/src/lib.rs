@@ -8,6 +8,7 @@ pub mod builtin;
 pub mod check;
 pub mod classes;
 pub mod evaluation;
+pub mod failure;
 pub mod feed;
 pub mod given;
 mod hints;

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use image::RgbImage;
-use mbn_cli::Hint;
 use mbn_data::{DecodeOptions, DecodeWarning, Normalizer, ResizeError, resize, resize_exactly};
 use mbn_engine::images::{Images, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 
+use crate::failure::Failure;
 use crate::feed::{Feed, Taken};
 use crate::inputs::Input;
 
@@ -35,42 +35,6 @@ const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What was found in an input besides the network's pixels, or why it was not decoded.
 pub type Outcome = Result<Found, Failure>;
-
-/// Why an input was not decoded.
-#[derive(Debug)]
-pub struct Failure {
-    /// In one line.
-    pub problem: String,
-    /// It says nothing about the input: other inputs would fail alike.
-    pub is_of_machine: bool,
-}
-
-impl Failure {
-    /// The error that ends the run for the input called `name`, if others would fail alike. As results they would be final: whoever
-    /// runs the job again finds it done.
-    ///
-    /// # Errors
-    /// It is a fault of the machine.
-    pub fn require_of_input(&self, name: &str) -> Result<()> {
-        if !self.is_of_machine {
-            return Ok(());
-        }
-        Err(anyhow!("cannot read `{name}`: {}", self.problem)).hint(|| {
-            "this is a fault of the machine or of its network, not of the picture; with `--resume`, the same command continues an \
-             output from here"
-                .to_owned()
-        })
-    }
-}
-
-impl From<String> for Failure {
-    fn from(problem: String) -> Self {
-        Self {
-            problem,
-            is_of_machine: false,
-        }
-    }
-}
 
 /// What was found in an input besides the network's pixels.
 #[derive(Debug, Default)]

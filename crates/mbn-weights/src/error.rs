@@ -11,7 +11,7 @@ use safetensors::SafeTensorError;
 use crate::beside::fields::BesideError;
 use crate::lookalikes::Lookalike;
 use crate::pickle::PickleError;
-use crate::shards::ShardError;
+use crate::shard_error::ShardError;
 use crate::shown::{escaped, quoted};
 
 /// Tensors of a kind of problem that a message names before it counts the others.

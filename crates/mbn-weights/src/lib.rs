@@ -18,11 +18,13 @@ mod folded;
 mod hash;
 mod located;
 mod lookalikes;
+mod opened;
 pub mod pickle;
 mod published;
 mod quantized;
 #[cfg(test)]
 mod sample;
+mod shard_error;
 mod shards;
 mod shown;
 mod state_dict;
@@ -36,12 +38,13 @@ pub use beside::model::{
 };
 pub use contents::{Head, Source, Taken, WeightFile};
 pub use error::{MismatchError, Problem, ValueError, WeightsError, WeightsErrorKind};
-pub use file::MAX_FILE_BYTES;
 pub use folded::{Folded, FoldedConv};
 pub use lookalikes::Lookalike;
+pub use opened::MAX_FILE_BYTES;
 pub use published::{BEST_OF_RUN, LAST_OF_RUN, MODELS, is_weight_file, published_weights, weight_file_kind};
 pub use quantized::{
     ByteLayer, ByteScale, Quantized, QuantizedError, QuantizedLayer, keeps_bytes, without_lonely,
 };
-pub use shards::{ShardError, is_shard_index};
+pub use shard_error::ShardError;
+pub use shards::is_shard_index;
 pub use state_dict::Weights;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mbn_onnx::proto::{AttributeProto, ModelProto, NodeProto, OperatorSetIdProto};
 use prost::Message;
 
-use super::graphs::{by_result, domain, only, plain, same, say};
+use super::nodes::{by_result, domain, only, plain, same, say};
 
 /// A function, as far as it is compared: the field numbers are those of `onnx.proto`.
 #[derive(Clone, PartialEq, Message)]

@@ -1,16 +1,13 @@
 //! In what two graphs differ before they run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mbn_onnx::Model;
-use mbn_onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use mbn_spec::text::listed;
+use mbn_onnx::proto::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 
 use super::functions;
+use super::nodes::{by_result, domain, only, same, say};
 use crate::show::printable;
-
-/// Names that a line holds.
-const NAMED: usize = 6;
 
 /// The differences in structure, a line each.
 pub(super) fn differences(a: &Model, b: &Model) -> Vec<String> {
@@ -72,37 +69,12 @@ pub(super) fn differences(a: &Model, b: &Model) -> Vec<String> {
     lines
 }
 
-/// Nodes by the name of their first result.
-pub(super) fn by_result(nodes: &[NodeProto]) -> BTreeMap<&str, &NodeProto> {
-    nodes
-        .iter()
-        .filter_map(|node| Some((node.output.first()?.as_str(), node)))
-        .collect()
-}
-
 fn constants(graph: &GraphProto) -> BTreeMap<&str, &TensorProto> {
     graph
         .initializer
         .iter()
         .map(|tensor| (tensor.name(), tensor))
         .collect()
-}
-
-/// Whether two nodes do the same, whatever the order and the descriptions of their attributes.
-pub(super) fn same(a: &NodeProto, b: &NodeProto) -> bool {
-    (a.op_type(), domain(a.domain()), &a.input, &a.output)
-        == (b.op_type(), domain(b.domain()), &b.input, &b.output)
-        && plain(&a.attribute) == plain(&b.attribute)
-}
-
-/// Attributes without their order and descriptions.
-pub(super) fn plain(attributes: &[AttributeProto]) -> Vec<AttributeProto> {
-    let mut attributes = attributes.to_vec();
-    attributes
-        .iter_mut()
-        .for_each(|attribute| attribute.doc_string = None);
-    attributes.sort_by(|a, b| a.name().cmp(b.name()));
-    attributes
 }
 
 /// Whether two constants have the same elements, in whichever field these are.
@@ -112,11 +84,6 @@ fn same_elements(a: &TensorProto, b: &TensorProto) -> bool {
         (None, None) => (&a.string_data, &a.external_data) == (&b.string_data, &b.external_data),
         _ => false,
     }
-}
-
-/// ONNX's own operators have two names for their domain.
-pub(super) fn domain(name: &str) -> &str {
-    if name == "ai.onnx" { "" } else { name }
 }
 
 /// IR and operator sets, such as `IR 8, opset 17, ai.onnx.ml 3`.
@@ -132,24 +99,6 @@ fn versions(model: &ModelProto) -> String {
         domain => format!(", {} {version}", printable(domain)),
     });
     format!("IR {}{}", model.ir_version(), sets.collect::<String>())
-}
-
-pub(super) fn only<T>(what: &str, a: &BTreeMap<&str, T>, b: &BTreeMap<&str, T>, lines: &mut Vec<String>) {
-    let names = |of: &BTreeMap<&str, T>, other: &BTreeMap<&str, T>| -> Vec<String> {
-        let (of, other): (BTreeSet<_>, BTreeSet<_>) = (of.keys().collect(), other.keys().collect());
-        of.difference(&other).map(|name| (**name).to_owned()).collect()
-    };
-    for (file, names) in [("first", names(a, b)), ("second", names(b, a))] {
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        say(&format!("only the {file} file has these {what}s"), &names, lines);
-    }
-}
-
-pub(super) fn say(what: &str, names: &[&str], lines: &mut Vec<String>) {
-    if !names.is_empty() {
-        let quoted = names.iter().map(|name| format!("`{}`", printable(name)));
-        lines.push(format!("{what}: {}", listed(quoted, NAMED)));
-    }
 }
 
 #[cfg(test)]

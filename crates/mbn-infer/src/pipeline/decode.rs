@@ -8,7 +8,8 @@ use mbn_data::{DecodeErrorKind, decode_bytes_with, decode_file_with, holding_mem
 use mbn_engine::images::{Picture, PixelBuffer};
 use rayon::prelude::*;
 
-use super::{Failure, Found, Held, Outcome, Pipeline};
+use super::{Found, Held, Outcome, Pipeline};
+use crate::failure::Failure;
 use crate::html::{THUMBNAIL_BYTES, THUMBNAIL_SIDE};
 use crate::inputs::{Input, advice_for_file, describe};
 

@@ -1,4 +1,7 @@
+use mbn_spec::ARCHITECTURE;
+
 use super::*;
+use crate::Adaptation;
 use crate::sample::sample;
 
 #[test]

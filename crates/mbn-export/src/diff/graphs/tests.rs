@@ -2,6 +2,8 @@
 
 use mbn_onnx::proto::{DataType, OperatorSetIdProto, TypeProto};
 
+use mbn_onnx::proto::{AttributeProto, NodeProto};
+
 use super::*;
 
 fn node() -> NodeProto {
