@@ -51,7 +51,8 @@ fn one_process_at_a_time_writes() {
     // The first one finishes between the second one's opening and locking.
     let mut stale = File::open(first.partial_path()).unwrap();
     first.commit().unwrap();
-    stale.try_lock().unwrap();
+    // Waits for processes that other tests are starting: each has a copy of the file for a moment.
+    stale.lock().unwrap();
     assert!(!still_has_its_name(&stale, &with_suffix(&path)).unwrap());
     let second = PartialFile::open(&path).unwrap();
     assert!(second.is_empty().unwrap());
