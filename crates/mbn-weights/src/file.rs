@@ -13,7 +13,7 @@ use crate::opened::{MAX_FILE_BYTES, Opened};
 use crate::{Weights, WeightsError, WeightsErrorKind, checkpoint, pickle, shards};
 
 impl WeightFile {
-    /// Reads a weight file of any family in [`families`], in safetensors or as a PyTorch checkpoint, which its first bytes
+    /// Reads a weight file of any family in [`families`](crate::families), in safetensors or as a PyTorch checkpoint, which its first bytes
     /// tell. Without metadata, alpha and the number of classes follow from the shapes. Names may have a prefix, floats may be
     /// F16, BF16 or F64, and batch norm's counters may be missing. What the tensors do not show comes from the files that the
     /// family's library writes beside them, else from what it publishes.
