@@ -1,11 +1,9 @@
 //! Reading the weight file that a user names.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use mbn_files::{FileKind, HEAD};
+use mbn_files::FileKind;
 use mbn_spec::text::joined;
 use mbn_weights::{
     Adaptation, BEST_OF_RUN, Head, LAST_OF_RUN, Source, Taken, WeightFile, Weights, WeightsErrorKind,
@@ -205,12 +203,8 @@ fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
 
 /// The kind of a file that was read a moment ago. Another process may wait for what a pipe gives.
 fn kind_of(path: &Path) -> Option<FileKind> {
-    if !path.is_file() {
-        return None;
-    }
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
-    read.ok().and_then(|_| FileKind::recognise(&head))
+    let kind = path.is_file().then(|| FileKind::of_file(path));
+    kind.and_then(Result::ok).flatten()
 }
 
 /// Where the weights of a run are whose state is at `path`.

@@ -1,12 +1,11 @@
 //! The commands in the advice about files that are not read: they make what they promise, and replace nothing.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use mbn_cli::{Hinted, load_weights};
-use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
+use mbn_spec::{Alpha, Architecture, Metadata, TensorSpec};
 use mbn_testing::{Needs, StoredTensors, skip, stored_tensors};
 use mbn_weights::Weights;
 use tempfile::TempDir;
@@ -247,17 +246,9 @@ fn the_weights_of_a_compiled_model_of_keras_are_converted() {
 /// Weights with every value from its position, for which `seed` stands too.
 fn network(seed: usize) -> Weights {
     let architecture = Architecture::new(Alpha::Quarter, 3);
-    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
-    for spec in architecture.tensors() {
-        let len = spec.shape.iter().product::<usize>();
-        if spec.kind == TensorKind::Counter {
-            counters.insert(spec.name, 1);
-        } else {
-            let values = (0..len).map(|i| ((i + seed) % 13) as f32 / 40.0 + 0.1);
-            floats.insert(spec.name, values.collect());
-        }
-    }
-    Weights::new(architecture, Metadata::default(), floats, counters).unwrap()
+    let value = |i: usize| ((i + seed) % 13) as f32 / 40.0 + 0.1;
+    let values = |spec: &TensorSpec| (0..spec.shape.iter().product()).map(value).collect();
+    Weights::from_fns(architecture, Metadata::default(), values, |_| 1).unwrap()
 }
 
 /// The names say another kind than the contents.

@@ -3,6 +3,9 @@
 mod boxes;
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use boxes::isobmff;
 
@@ -89,6 +92,16 @@ impl FileKind {
             .or_else(|| safetensors(head))
             .or_else(|| text(head))
             .or_else(|| onnx(head))
+    }
+
+    /// The kind of the file at `path`, of which it reads the first [`HEAD`] bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn of_file(path: &Path) -> io::Result<Option<Self>> {
+        let mut head = Vec::new();
+        File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
+        Ok(Self::recognise(&head))
     }
 
     /// Whether the file holds others and has to be unpacked first.

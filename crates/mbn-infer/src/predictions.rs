@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use mbn_model::first_class;
+use mbn_model::{first_class, score_order};
 use serde::Serialize;
 
 /// A class and its probability.
@@ -102,12 +102,9 @@ impl<'a> Ranked<'a> {
         others.filter(|&other| self.order(other, class).is_lt()).count()
     }
 
-    /// The one order of classes, which is that of [`first_class`]: the likelier one first, of equal ones, as 0 and -0 are, the first.
-    /// It has a place for every number, as `>` has not: NaN has one by its sign.
+    /// The one order of classes, which is that of [`first_class`]: the likelier one first, of equal ones the first.
     fn order(self, a: usize, b: usize) -> Ordering {
-        // The total order puts -0 below 0; added to 0, both are 0.
-        let value = |class: usize| self.values[class] + 0.0;
-        value(b).total_cmp(&value(a)).then(a.cmp(&b))
+        score_order(self.values[a], self.values[b]).then(a.cmp(&b))
     }
 }
 

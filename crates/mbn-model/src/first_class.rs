@@ -1,13 +1,22 @@
 //! The first class.
 
-/// The class with the highest of the `scores`, logits or probabilities; of equal ones, as 0 and -0 are, the first. `None` if there are
-/// no scores.
-pub fn first_class(scores: &[f32]) -> Option<usize> {
+use std::cmp::Ordering;
+
+/// The order of two scores, logits or probabilities: the higher one first. 0 and -0 are equal. It has a place for every number, as `>`
+/// has not: NaN has one by its sign.
+pub fn score_order(one: f32, other: f32) -> Ordering {
     // The total order puts -0 below 0; added to 0, both are 0.
-    let pairs = scores.iter().map(|score| score + 0.0).enumerate();
-    pairs
-        .max_by(|(i, a), (j, b)| a.total_cmp(b).then(j.cmp(i)))
-        .map(|(i, _)| i)
+    (other + 0.0).total_cmp(&(one + 0.0))
+}
+
+/// The class with the highest of the `scores` by [`score_order`]; of equal ones the first. `None` if there are no scores.
+pub fn first_class(scores: &[f32]) -> Option<usize> {
+    // Of equal ones, `min_by` gives the first.
+    let first = scores
+        .iter()
+        .enumerate()
+        .min_by(|(_, a), (_, b)| score_order(**a, **b));
+    first.map(|(class, _)| class)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Weights before training.
 
-use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 
 use candle_core::{Device, Result, Tensor};
@@ -26,17 +25,8 @@ const RANDOM_CLASSIFIER_GAIN: f32 = 4.0;
 /// If the tensors do not fit the architecture, which would be a fault of this crate.
 pub fn fresh_weights(architecture: Architecture, seed: u64, metadata: Metadata) -> Result<Weights> {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
-    let mut floats = BTreeMap::new();
-    let mut counters = BTreeMap::new();
-    for spec in architecture.tensors() {
-        if spec.kind == TensorKind::Counter {
-            counters.insert(spec.name, 0);
-        } else {
-            let values = initial_values(&spec, architecture.features(), &mut rng);
-            floats.insert(spec.name, values);
-        }
-    }
-    Weights::new(architecture, metadata, floats, counters).map_err(candle_core::Error::wrap)
+    let values = |spec: &TensorSpec| initial_values(spec, architecture.features(), &mut rng);
+    Weights::from_fns(architecture, metadata, values, |_| 0).map_err(candle_core::Error::wrap)
 }
 
 fn initial_values(spec: &TensorSpec, features: usize, rng: &mut Pcg64Mcg) -> Vec<f32> {

@@ -25,7 +25,7 @@ mod teacher;
 
 pub use average::WeightAverage;
 pub use distillation::Distillation;
-pub use first_class::first_class;
+pub use first_class::{first_class, score_order};
 pub use inference::InferenceNetwork;
 pub use init::{fresh_weights, random_weights};
 pub use loss::{cross_entropy, relative_weights, scores, soft_cross_entropy};

@@ -1,9 +1,8 @@
 //! Where published weights are, relative to the current folder, and how weight files are told from others.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use mbn_files::{FileKind, HEAD};
+use mbn_files::FileKind;
 use mbn_spec::Alpha;
 
 /// The folder in which `mbn-train` publishes weights and `mbn-export` and `mbn-infer` look for them.
@@ -34,10 +33,7 @@ pub fn is_weight_file(path: &Path) -> bool {
 /// The file cannot be read.
 pub fn weight_file_kind(path: &Path) -> std::io::Result<Option<FileKind>> {
     use FileKind::{Hdf5, NumpyPickle, PytorchPickle, PytorchZip, Safetensors, TensorflowCheckpoint, Zip};
-    let mut head = Vec::new();
-    let file = std::fs::File::open(path)?;
-    file.take(HEAD as u64).read_to_end(&mut head)?;
-    let kind = FileKind::recognise(&head).filter(|kind| {
+    let kind = FileKind::of_file(path)?.filter(|kind| {
         matches!(
             kind,
             Safetensors | PytorchZip | Zip | PytorchPickle | Hdf5 | NumpyPickle | TensorflowCheckpoint

@@ -21,6 +21,27 @@ pub struct Weights {
 }
 
 impl Weights {
+    /// Builds a state dict from the values of each float tensor (row-major) and the count of each counter, which are asked for in the
+    /// architecture's order.
+    ///
+    /// # Errors
+    /// As [`Weights::new`].
+    pub fn from_fns(
+        architecture: Architecture,
+        metadata: Metadata,
+        mut values: impl FnMut(&TensorSpec) -> Vec<f32>,
+        mut count: impl FnMut(&TensorSpec) -> i64,
+    ) -> Result<Self, MismatchError> {
+        let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
+        for spec in architecture.tensors() {
+            match spec.kind {
+                TensorKind::Counter => drop(counters.insert(spec.name.clone(), count(&spec))),
+                _ => drop(floats.insert(spec.name.clone(), values(&spec))),
+            }
+        }
+        Self::new(architecture, metadata, floats, counters)
+    }
+
     /// Builds a state dict from float tensors (row-major) and counters.
     ///
     /// # Errors

@@ -1,6 +1,5 @@
 //! A folder with weights, and the program run in it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -8,7 +7,7 @@ use assert_cmd::assert::Assert;
 use mbn_onnx::builder::{Attribute, GraphBuilder};
 use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto};
 use mbn_onnx::{Model, TensorType};
-use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
+use mbn_spec::{Alpha, Architecture, Metadata, TensorSpec};
 use mbn_testing::{Needs, skip};
 use mbn_weights::Weights;
 use predicates::prelude::*;
@@ -45,17 +44,11 @@ pub fn names(folder: &Path) -> Vec<PathBuf> {
 /// Weights with every value from a function of name and position.
 pub fn weights(alpha: Alpha, classes: usize, value: impl Fn(&str, usize) -> f32) -> Weights {
     let architecture = Architecture::new(alpha, classes);
-    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
-    for spec in architecture.tensors() {
-        let len = spec.shape.iter().product::<usize>();
-        if spec.kind == TensorKind::Counter {
-            counters.insert(spec.name, 1);
-        } else {
-            let values = (0..len).map(|i| value(&spec.name, i)).collect();
-            floats.insert(spec.name, values);
-        }
-    }
-    Weights::new(architecture, Metadata::default(), floats, counters).unwrap()
+    let values = |spec: &TensorSpec| {
+        let len = spec.shape.iter().product();
+        (0..len).map(|i| value(&spec.name, i)).collect()
+    };
+    Weights::from_fns(architecture, Metadata::default(), values, |_| 1).unwrap()
 }
 
 pub fn small(name: &str, i: usize) -> f32 {

@@ -1,12 +1,11 @@
 //! Weight files and ONNX files without their values, which are zero.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::Result;
 use mbn_onnx::proto::{GraphProto, ModelProto, NodeProto, StringStringEntryProto, ValueInfoProto};
 use mbn_onnx::{ANTIALIASED_RESIZE, ExportOptions, InputKind, InputSize, Model, Precision, export};
-use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, TensorKind, Training, Variant};
+use mbn_spec::{Activation, Alpha, Architecture, Metadata, Preprocess, TensorSpec, Training, Variant};
 use mbn_weights::Weights;
 use prost::Message;
 
@@ -19,20 +18,14 @@ fn zeros(variant: Variant, classes: usize) -> Result<Weights> {
         classes,
         variant,
     };
-    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
-    for spec in architecture.tensors() {
-        match spec.kind {
-            TensorKind::Counter => drop(counters.insert(spec.name, 0)),
-            _ => drop(floats.insert(spec.name, vec![0.0; spec.shape.iter().product()])),
-        }
-    }
     let metadata = Metadata {
         classes: Some((0..classes).map(|class| format!("name {class}")).collect()),
         preprocess: Some(Preprocess::default()),
         training: Some(Training::default()),
         ..Metadata::default()
     };
-    Ok(Weights::new(architecture, metadata, floats, counters)?)
+    let values = |spec: &TensorSpec| vec![0.0; spec.shape.iter().product()];
+    Ok(Weights::from_fns(architecture, metadata, values, |_| 0)?)
 }
 
 /// Headers of weight files, without the values.

@@ -1,12 +1,10 @@
 //! What to do about an input that holds pictures, but not as it was given.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 use mbn_cli::quote;
 use mbn_data::{CollectErrorKind, LeftOut};
-use mbn_files::{FileKind, HEAD};
+use mbn_files::FileKind;
 
 /// Patterns that advice names; more are too many to type.
 const PATTERNS: usize = 3;
@@ -35,12 +33,7 @@ pub(super) fn for_path(path: &Path, kind: &CollectErrorKind) -> String {
 
 /// What to do about a file on this machine that is no picture, by its first bytes; else nothing.
 pub fn for_file(path: &Path) -> String {
-    let head = || {
-        let mut head = Vec::new();
-        File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
-        io::Result::Ok(head)
-    };
-    let kind = head().ok().as_deref().and_then(FileKind::recognise);
+    let kind = FileKind::of_file(path).ok().flatten();
     kind.map(|kind| for_kind(path, kind)).unwrap_or_default()
 }
 

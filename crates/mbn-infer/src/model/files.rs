@@ -1,11 +1,10 @@
 //! What a file that is named as the model holds, and what a user can do about one that is no model.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use mbn_cli::other_kind;
-use mbn_files::{FileKind, HEAD};
+use mbn_files::FileKind;
 use mbn_onnx::ModelErrorKind;
 use mbn_weights::{BEST_OF_RUN, WeightFile, WeightsErrorKind, is_shard_index};
 
@@ -24,10 +23,7 @@ pub(super) fn holds_weights(path: &Path) -> bool {
     if is_shard_index(path) {
         return true;
     }
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
-    let kind = read.ok().and_then(|_| FileKind::recognise(&head));
-    match kind {
+    match FileKind::of_file(path).ok().flatten() {
         Some(FileKind::Safetensors | FileKind::PytorchZip) => true,
         // A checkpoint, or a program of TorchScript, whose first file does not tell.
         Some(FileKind::Zip) => match WeightFile::load(path) {

@@ -54,10 +54,9 @@ impl Foreign {
             .filter(|name| *name == "onnx")
             .and(folder.parent());
         let folders = [Some(folder), above].into_iter().flatten();
-        let normalisation = Normalisation::of_model(model);
-        let unread = match normalisation {
-            Some(_) => None,
-            None => Normalisation::unread(model),
+        let (normalisation, unread) = match Normalisation::of_model(model) {
+            Ok(found) => (Some(found), None),
+            Err(unread) => (None, unread),
         };
         Self {
             ultralytics,

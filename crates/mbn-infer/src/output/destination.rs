@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use mbn_cli::{Hint, check_output, interrupt};
-use mbn_files::{OutputKind, PartialError, PartialFile, PartialProblem};
+use mbn_files::{FileId, OutputKind, PartialError, PartialFile, PartialProblem};
 
 use super::earlier::{Counts, Results};
 use super::finished::{Expected, Finished};
@@ -172,16 +172,14 @@ impl Destination {
 #[cfg(unix)]
 fn leads_to_stdout(path: &Path) -> bool {
     use std::os::fd::AsFd;
-    use std::os::unix::fs::MetadataExt;
 
+    let id = |found: io::Result<fs::Metadata>| found.ok().and_then(|found| FileId::existing(path, &found));
     let of_stdout = || {
         let stdout = io::stdout().as_fd().try_clone_to_owned()?;
         fs::File::from(stdout).metadata()
     };
-    match (path.metadata(), of_stdout()) {
-        (Ok(found), Ok(stdout)) => (found.dev(), found.ino()) == (stdout.dev(), stdout.ino()),
-        _ => false,
-    }
+    let found = id(path.metadata());
+    found.is_some() && found == id(of_stdout())
 }
 
 /// Other systems have no such path.

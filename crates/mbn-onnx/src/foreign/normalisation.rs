@@ -51,41 +51,32 @@ pub struct Unread {
 }
 
 impl Normalisation {
-    /// What the first nodes after a model's only input normalise. `None` if they normalise nothing, or in no way that is known.
-    /// Constants of a model that was [loaded](Model::load) may lie in files beside it.
-    pub fn of_model(model: &Model) -> Option<Self> {
-        // What looks like a layer of the network counts if it is surely none; else the nodes before it do.
-        let layers = [Layers::Followed, Layers::Left];
-        Self::walked(model, &layers, Self::shown_by)
-    }
-
-    /// The first operator of a model that computes with each value of its only input and constants alone, so that it is no layer of
-    /// the network, and that is not followed. It matters where [`of_model`](Self::of_model) finds nothing.
-    pub fn unread(model: &Model) -> Option<Unread> {
-        Self::walked(model, &[Layers::Left], |walk, _| {
-            walk.unread.map(|node| Unread {
-                operator: node.op_type().to_owned(),
-                output: node.output.first().cloned().unwrap_or_default(),
-            })
-        })
-    }
-
-    /// The first thing that is found by following the first nodes; whether the input is grey is said to what finds it.
-    fn walked<T>(
-        model: &Model,
-        layers: &[Layers],
-        found: impl Fn(&Walk<'_>, bool) -> Option<T>,
-    ) -> Option<T> {
-        let graph = model.graph()?;
-        let input = graph.given_inputs().next()?;
+    /// What the first nodes after a model's only input normalise. Constants of a model that was [loaded](Model::load) may lie in files
+    /// beside it.
+    ///
+    /// # Errors
+    /// They normalise nothing, or in no way that is known: then with the first operator that computes with each value of the input and
+    /// constants alone, so that it is no layer of the network, and that is not followed.
+    pub fn of_model(model: &Model) -> Result<Self, Option<Unread>> {
+        let graph = model.graph().ok_or(None)?;
+        let input = graph.given_inputs().next().ok_or(None)?;
         let is_grey = PictureInput::of_model(model).is_some_and(|input| input.is_grey);
         let count = if is_grey { 1 } else { 3 };
         let start = Channels::of_input(count, axis(input, count, Layout::of_model(model)));
         let nodes = Inlined::of(model);
         let constants = Constants::of(nodes.nodes(), &graph.initializer, model.file());
-        layers.iter().find_map(|layers| {
-            let start = (input.name(), start.clone());
-            found(&Walk::new(graph, &nodes, &constants, start, *layers), is_grey)
+        let walk = |layers| Walk::new(graph, &nodes, &constants, (input.name(), start.clone()), layers);
+        // What looks like a layer of the network counts if it is surely none; else the nodes before it do.
+        let found = Self::shown_by(&walk(Layers::Followed), is_grey);
+        found.map_or_else(|| Self::before_layers(&walk(Layers::Left), is_grey), Ok)
+    }
+
+    fn before_layers(walk: &Walk<'_>, is_grey: bool) -> Result<Self, Option<Unread>> {
+        Self::shown_by(walk, is_grey).ok_or_else(|| {
+            walk.unread.map(|node| Unread {
+                operator: node.op_type().to_owned(),
+                output: node.output.first().cloned().unwrap_or_default(),
+            })
         })
     }
 

@@ -1,6 +1,5 @@
 //! A small network on pictures of noise.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use mbn_model::random_weights;
@@ -193,22 +192,14 @@ fn weights_and_pictures_that_cannot_be_used_are_named() {
     let error = |weights: &Weights, n: usize| Calibration::measure(weights, &Noise(n)).err().unwrap();
     assert!(matches!(error(&sound, 99), QuantError::TooFew { found: 99 }));
     for value in [f32::NAN, f32::INFINITY] {
-        let architecture = *sound.architecture();
-        let mut floats: BTreeMap<String, Vec<f32>> = BTreeMap::new();
-        let mut counters = BTreeMap::new();
-        for spec in architecture.tensors() {
-            match spec.kind {
-                mbn_spec::TensorKind::Counter => {
-                    counters.insert(spec.name, 1);
-                }
-                _ => {
-                    let values = sound.values(&spec.name).to_vec();
-                    floats.insert(spec.name, values);
-                }
+        let values = |spec: &mbn_spec::TensorSpec| {
+            let mut values = sound.values(&spec.name).to_vec();
+            if spec.name == "model.3.3.weight" {
+                values[7] = value;
             }
-        }
-        floats.get_mut("model.3.3.weight").unwrap()[7] = value;
-        let broken = Weights::new(architecture, Metadata::default(), floats, counters).unwrap();
+            values
+        };
+        let broken = Weights::from_fns(*sound.architecture(), Metadata::default(), values, |_| 1).unwrap();
         let message = error(&broken, LEAST).to_string();
         assert!(message.contains("`model.3.3.weight`"), "{message}");
     }

@@ -52,6 +52,13 @@ fn options(folder: &Path, out: &str, more: &str) -> Options {
     Options::try_parse_from(arguments).unwrap()
 }
 
+/// Options that resume the run in `out`.
+fn options_to_resume(folder: &Path, out: &str) -> Options {
+    let run = folder.join(out);
+    let line = ["mbn-train", "--device", "cpu", "--resume", run.to_str().unwrap()];
+    Options::try_parse_from(line).unwrap()
+}
+
 /// A run of two epochs of four steps on the CPU that reads losses as seldom as on a GPU.
 fn trainer(folder: &Path) -> Trainer {
     pictures(folder);

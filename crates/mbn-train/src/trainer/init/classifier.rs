@@ -1,12 +1,12 @@
 //! A new classifier that keeps the rows of classes with a known name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Result;
 use mbn_model::fresh_weights;
 use mbn_spec::class_names::{KnownNames, normal};
 use mbn_spec::text::listed;
-use mbn_spec::{Architecture, Metadata, TensorKind};
+use mbn_spec::{Architecture, Metadata, TensorSpec};
 use mbn_weights::Weights;
 
 /// Classes that the log lists before it counts the others.
@@ -120,21 +120,15 @@ pub(in super::super) fn with_classifier(
     metadata: Metadata,
     rows: impl Fn(&str, &[f32]) -> Vec<f32>,
 ) -> Result<Weights> {
-    let (mut floats, mut counters) = (BTreeMap::new(), BTreeMap::new());
-    for spec in architecture.tensors() {
-        let name = spec.name;
-        if spec.kind == TensorKind::Counter {
-            counters.insert(name.clone(), weights.counter(&name));
-            continue;
-        }
-        let values = weights.values(&name);
-        let values = match name.starts_with("fc.") {
-            true => rows(&name, values),
+    let values = |spec: &TensorSpec| {
+        let values = weights.values(&spec.name);
+        match spec.name.starts_with("fc.") {
+            true => rows(&spec.name, values),
             false => values.to_vec(),
-        };
-        floats.insert(name, values);
-    }
-    Ok(Weights::new(architecture, metadata, floats, counters)?)
+        }
+    };
+    let count = |spec: &TensorSpec| weights.counter(&spec.name);
+    Ok(Weights::from_fns(architecture, metadata, values, count)?)
 }
 
 #[cfg(test)]

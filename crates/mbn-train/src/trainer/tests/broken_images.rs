@@ -14,10 +14,8 @@ fn started(folder: &Path, out: &str, more: &str) -> Trainer {
 }
 
 fn resumed(folder: &Path, out: &str) -> Trainer {
-    let run = folder.join(out);
-    let line = ["mbn-train", "--device", "cpu", "--resume", run.to_str().unwrap()];
-    let options = Options::try_parse_from(line).unwrap();
-    let run = RunDir::open(&run).unwrap();
+    let options = options_to_resume(folder, out);
+    let run = RunDir::open(&folder.join(out)).unwrap();
     Trainer::resume(run, &options, &Device::Cpu, &Rc::new(Ranks::alone())).unwrap()
 }
 

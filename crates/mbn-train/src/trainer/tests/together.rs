@@ -33,9 +33,7 @@ fn joined(options: &Options, rank: Ranks) -> (Trainer, Rc<Ranks>) {
 
 /// Resumes the run in `run` on so many ranks, all of which must succeed.
 fn resume(ranks: usize, folder: &Path) {
-    let run = folder.join("run");
-    let line = ["mbn-train", "--device", "cpu", "--resume", run.to_str().unwrap()];
-    for outcome in train(ranks, &Options::try_parse_from(line).unwrap()) {
+    for outcome in train(ranks, &options_to_resume(folder, "run")) {
         assert_eq!(outcome.unwrap(), Outcome::Success);
     }
 }
@@ -267,9 +265,7 @@ fn images_that_were_left_out_stay_out_on_all_ranks() {
     trainer.progress.broken.test.insert(1);
     trainer.save_state().unwrap();
     drop(trainer);
-    let run = path.join("run");
-    let line = ["mbn-train", "--device", "cpu", "--resume", run.to_str().unwrap()];
-    let options = Options::try_parse_from(line).unwrap();
+    let options = options_to_resume(path, "run");
     on_ranks(2, |ranks| {
         let (mut trainer, _) = joined(&options, ranks);
         assert!(trainer.train_epoch().unwrap());
