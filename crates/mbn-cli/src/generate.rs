@@ -1,5 +1,7 @@
 //! `--generate`: a man page and completions, made from the options themselves.
 
+mod completions;
+
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
@@ -36,25 +38,8 @@ impl Generated {
             Self::CompleteFish => Shell::Fish,
             Self::CompletePowershell => Shell::PowerShell,
         };
-        Ok(completions(shell, command))
+        Ok(completions::of(shell, command))
     }
-}
-
-fn completions(shell: Shell, mut command: Command) -> Vec<u8> {
-    let name = command.get_name().to_owned();
-    let mut bytes = Vec::new();
-    clap_complete::generate(shell, &mut command, &name, &mut bytes);
-    match shell {
-        Shell::Bash => with_equal_names(&name, &String::from_utf8_lossy(&bytes)).into_bytes(),
-        _ => bytes,
-    }
-}
-
-/// The script for bash with one name for each of the program's commands. `clap_complete` (4.6) sets `mbn__infer__subcmd__bench`
-/// and then looks for `mbn__subcmd__infer__subcmd__bench`, where the program's name has a hyphen: no command is completed.
-fn with_equal_names(program: &str, script: &str) -> String {
-    let below = |separator: &str| program.replace('-', separator) + "__subcmd__";
-    script.replace(&below("__subcmd__"), &below("__"))
 }
 
 /// One page for the program and its commands. Pages of their own for the commands, as `clap_mangen` makes them, would not be found
@@ -154,33 +139,6 @@ mod tests {
             #[arg(long)]
             closely: bool,
         },
-        /// Look behind it
-        LookBehind {
-            /// From where
-            #[arg(long, value_enum)]
-            from: Option<Side>,
-        },
-    }
-
-    #[derive(Clone, ValueEnum)]
-    enum Side {
-        Left,
-        Right,
-    }
-
-    /// What bash completes the last of these words to.
-    fn completed(bash: &str, words: &[&str]) -> Vec<String> {
-        let script = text(Generated::CompleteBash)
-            + "COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _mbn__it \"$1\" \"${!#}\" \"${COMP_WORDS[$# - 2]}\"\n\
-               printf '%s\\n' \"${COMPREPLY[@]}\"\n";
-        let output = std::process::Command::new(bash)
-            .args(["--norc", "-c", &script, "bash"])
-            .args(words)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let found = String::from_utf8(output.stdout).unwrap();
-        found.split_whitespace().map(str::to_owned).collect()
     }
 
     fn text(what: Generated) -> String {
@@ -210,58 +168,6 @@ mod tests {
             ".SH NOTES\nA\nnote.\n.PP\nAnother.\n",
         ] {
             assert!(page.contains(part), "{part}:\n{page}");
-        }
-    }
-
-    #[test]
-    fn completions_are_those_of_the_shell() {
-        for (what, part) in [
-            (Generated::CompleteBash, "complete -F _mbn__it"),
-            (Generated::CompleteZsh, "#compdef mbn-it"),
-            (Generated::CompleteFish, "complete -c mbn-it"),
-            (Generated::CompletePowershell, "Register-ArgumentCompleter"),
-        ] {
-            let script = text(what);
-            assert!(script.contains(part) && script.contains("closely"), "{script}");
-        }
-    }
-
-    /// Every command of the program, and what lies below `help`, completes its own options.
-    #[test]
-    fn bash_completes_commands() {
-        let bash = "bash";
-        if std::process::Command::new(bash)
-            .arg("--version")
-            .output()
-            .is_err()
-        {
-            mbn_testing::skip(mbn_testing::Needs::Other, "there is no `bash`");
-            return;
-        }
-        let mut program = Options::command();
-        program.build();
-        for command in program.get_subcommands() {
-            let options = command.get_arguments().filter_map(|argument| argument.get_long());
-            for option in options {
-                let option = format!("--{option}");
-                let words = ["mbn-it", command.get_name(), &option];
-                assert_eq!(
-                    completed(bash, &words),
-                    std::slice::from_ref(&option),
-                    "{words:?}"
-                );
-            }
-        }
-        for (words, expected) in [
-            (&["mbn-it", "sh"][..], &["show"][..]),
-            (&["mbn-it", "show", "--clo"], &["--closely"]),
-            (&["mbn-it", "look-behind", "--fr"], &["--from"]),
-            (&["mbn-it", "look-behind", "--from", "r"], &["right"]),
-            (&["mbn-it", "help", "look"], &["look-behind"]),
-            // Options of another command are none of its own.
-            (&["mbn-it", "show", "--fr"], &[]),
-        ] {
-            assert_eq!(completed(bash, words), expected, "{words:?}");
         }
     }
 }

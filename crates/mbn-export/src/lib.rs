@@ -4,9 +4,9 @@
 //! float16 holds what it computes, [`verify`] checks the written file before it gets its name, by the [`proof`] that it computes
 //! what candle computes. [`check`], [`diff`] and [`show`] are for files that exist, of other programs too.
 
-pub mod calibrate;
-pub mod check;
-pub mod diff;
+mod calibrate;
+mod check;
+mod diff;
 mod examine;
 #[cfg(test)]
 mod fixtures;
@@ -16,16 +16,16 @@ mod noise;
 pub mod options;
 mod pictures;
 pub mod proof;
-pub mod range;
-pub mod report;
-pub mod show;
-pub mod speed;
-pub mod summary;
-pub mod target;
+mod range;
+mod report;
+mod show;
+mod speed;
+mod summary;
+mod target;
 mod trial;
-pub mod triton;
+mod triton;
 pub mod verify;
-pub mod weights;
+mod weights;
 mod write;
 
 use std::io::Write;

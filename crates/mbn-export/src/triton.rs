@@ -8,6 +8,6 @@ mod pbtxt;
 mod repository;
 mod staged;
 
-pub use name::{ModelName, NameError};
+pub use name::ModelName;
 pub use repository::{Entry, check_out};
 pub use staged::StagedEntry;

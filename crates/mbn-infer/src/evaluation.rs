@@ -83,11 +83,6 @@ impl Evaluation {
         }
     }
 
-    /// Number of images.
-    pub fn images(&self) -> u64 {
-        self.images
-    }
-
     /// Part of the images whose likeliest class is right, from 0 to 1.
     pub fn top1(&self) -> f64 {
         self.confusion.right() as f64 / self.images.max(1) as f64

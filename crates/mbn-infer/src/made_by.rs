@@ -5,7 +5,8 @@ use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::model::ModelId;
@@ -29,14 +30,14 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("model", json!(model)),
         ("weights", json!(classifier.other_weights)),
         ("classes", json!(classifier.class_names.names())),
-        ("preprocessing", serde_json::to_value(classifier.preprocess)?),
-        ("scores", json!(format!("{:?}", classifier.scores))),
+        ("preprocessing", written(&classifier.preprocess)?),
+        ("scores", written(&classifier.scores)?),
         ("--output-name", json!(options.output_name)),
         // Absent means red first.
         ("channels", json!(classifier.blue_first.then_some("bgr"))),
         ("--format", json!(options.format.to_string())),
         ("--top-k", json!(classifier.top_k(options))),
-        ("--threshold", json!(options.threshold)),
+        ("--threshold", written(&options.threshold)?),
         ("--logits", json!(options.logits)),
         ("--features", json!(options.features)),
         // Absent means that it was not given.
@@ -52,6 +53,11 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("--shard", json!(shard)),
     ];
     Ok(MadeBy::new(values))
+}
+
+/// A value as JSON's text gives it. Made a [`Value`] directly, 0.1 in float32 would be 0.10000000149011612.
+fn written(value: &impl Serialize) -> serde_json::Result<Value> {
+    serde_json::from_str(&serde_json::to_string(value)?)
 }
 
 /// The hash of a model's files, one after the other.

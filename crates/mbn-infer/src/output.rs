@@ -22,7 +22,6 @@ use crate::predictions::{Classified, TrueClass};
 
 pub use destination::{Beginning, Destination, cannot_continue};
 pub use earlier::{Counts, Earlier, Lines, Results, RowCount};
-pub use finished::Finished;
 pub use made_by::{MadeBy, Unfinished};
 pub use parquet::cause as parquet_cause;
 pub use path_text::path_text;

@@ -7,12 +7,14 @@ use std::borrow::Cow;
 use anyhow::{Result, bail};
 use mbn_engine::softmax::{sigmoid, softmax};
 use mbn_onnx::foreign::Ending;
+use serde::Serialize;
 
 pub use guess::Guess;
 
 /// How a row of outputs becomes probabilities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Scores {
+    #[serde(rename = "function")]
     apply: Apply,
     /// The only value is the probability of the second of two classes.
     is_binary: bool,
@@ -25,7 +27,8 @@ pub struct Scores {
 }
 
 /// What the model leaves to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Apply {
     /// The values are probabilities.
     Nothing,

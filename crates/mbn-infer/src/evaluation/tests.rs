@@ -98,7 +98,7 @@ proptest! {
             evaluation.add(ranked(probabilities), *class);
         }
         let n = images.len() as u64;
-        prop_assert_eq!(evaluation.images(), n);
+        prop_assert_eq!(evaluation.images, n);
         prop_assert_eq!(evaluation.confusion.images(), u128::from(n));
         prop_assert_eq!(evaluation.reliability().iter().map(|bin| bin.images).sum::<u64>(), n);
         let scores = evaluation.classes();

@@ -84,7 +84,14 @@ fn an_evaluation_is_written_as_files() {
         std::fs::create_dir_all(folder.path().join(&path)).unwrap();
         (0..=class).for_each(|i| picture(&folder, &format!("{path}/{i}.png")));
     }
-    let run = success(program(&folder).args(["--evaluate", "--evaluation", "new/results", "val"]));
+    let run = success(program(&folder).args([
+        "--evaluate",
+        "--evaluation",
+        "new/results",
+        "--threshold",
+        "0.1",
+        "val",
+    ]));
     assert!(
         run.stderr.contains("mean over the classes: precision "),
         "{}",
@@ -100,6 +107,8 @@ fn an_evaluation_is_written_as_files() {
     assert_eq!(made_by["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(made_by["model"].as_str().unwrap().len(), 64);
     assert!(made_by["preprocessing"]["size"].is_u64(), "{made_by}");
+    assert_eq!(made_by["scores"]["function"], "softmax");
+    assert_eq!(made_by["--threshold"], 0.1);
     assert_eq!(json["classes"][2]["images"], 3);
     assert_eq!(json["classes"][2]["label"], names[2].as_str());
     let confused = json["confusion"].as_array().unwrap();
