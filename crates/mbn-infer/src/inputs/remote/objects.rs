@@ -1,14 +1,14 @@
 //! The pictures that URLs lead to.
 
-use std::io::{self, BufReader, Read};
+mod parts;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use mbn_cli::Hint;
-use mbn_cloud::{Bytes, Cloud, CloudError, CloudErrorKind, Listed, Listing, Object, Place, Ranges};
+use mbn_cloud::{Cloud, CloudError, CloudErrorKind, Listed, Listing, Object, Place};
 use mbn_data::{FIRST_BYTES, LeftOut, MAX_FILE_BYTES, is_picture_name};
-use parquet::errors::ParquetError;
-use parquet::file::reader::{ChunkReader, Length};
+use parts::Parts;
 
 use super::super::container::{Container, Kind};
 use super::super::{Found, Input, advice, describe};
@@ -283,45 +283,5 @@ impl Download {
             Err(error) if error.is_of_store() => Err(of_store(&error)),
             Err(error) => Ok(Err(error.kind.to_string())),
         }
-    }
-}
-
-/// An object as Parquet's reader wants it.
-#[derive(Clone)]
-struct Parts(std::sync::Arc<Ranges>);
-
-impl Length for Parts {
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-}
-
-impl ChunkReader for Parts {
-    type T = BufReader<PartsFrom>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::new(PartsFrom {
-            parts: self.clone(),
-            place: start,
-        }))
-    }
-
-    fn get_bytes(&self, start: u64, len: usize) -> Result<Bytes, ParquetError> {
-        Ok(self.0.read(start, len)?)
-    }
-}
-
-/// An object from some place on.
-struct PartsFrom {
-    parts: Parts,
-    place: u64,
-}
-
-impl Read for PartsFrom {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let found = self.parts.0.some(self.place, into.len())?;
-        into[..found.len()].copy_from_slice(&found);
-        self.place += found.len() as u64;
-        Ok(found.len())
     }
 }
