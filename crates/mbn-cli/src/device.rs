@@ -69,6 +69,20 @@ impl OpenedDevice {
 }
 
 impl DeviceChoice {
+    /// The device for a process that has `before` others before it on its machine, where there are `count` CUDA devices: each takes
+    /// its own, if it may choose or take the first. If the devices are fewer, or the launcher shows each process its own, processes
+    /// start from the first again.
+    #[must_use]
+    pub fn of_process(self, before: usize, count: impl FnOnce() -> usize) -> Self {
+        if before == 0 || !matches!(self, Self::Auto | Self::Cuda(0)) {
+            return self;
+        }
+        match count() {
+            0 => self,
+            count => Self::Cuda(before % count),
+        }
+    }
+
     /// Opens the chosen device.
     ///
     /// # Errors
@@ -124,18 +138,13 @@ fn hint(cause: &CudaUnavailable) -> &'static str {
     }
 }
 
-/// The words of CUDA's driver and of cuBLAS for a device without enough memory.
-const OUT_OF_MEMORY: [&str; 2] = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED"];
-
 /// Adds what takes less memory to an error that says that a CUDA device has too little.
 ///
 /// # Errors
 /// The error of `result`.
 pub fn advise_on_memory<T>(result: Result<T>, what_takes_less: &str) -> Result<T> {
-    let is_out_of_memory = result.as_ref().err().is_some_and(|error| {
-        let message = format!("{error:#}");
-        OUT_OF_MEMORY.iter().any(|words| message.contains(words))
-    });
+    let error = result.as_ref().err();
+    let is_out_of_memory = error.is_some_and(|error| mbn_ops::is_out_of_memory(&format!("{error:#}")));
     match is_out_of_memory {
         true => result.hint(|| {
             format!(
@@ -173,6 +182,29 @@ mod tests {
         assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
         for text in ["gpu", "cuda:", "cuda:-1", "cuda:x", ""] {
             assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_process_of_a_machine_has_its_device() {
+        use DeviceChoice::{Auto, Cpu, Cuda};
+
+        for (choice, before, count, expected) in [
+            (Auto, 0, 4, Auto),
+            (Auto, 3, 4, Cuda(3)),
+            (Cuda(0), 1, 4, Cuda(1)),
+            // More processes than devices, and one device that each process sees.
+            (Cuda(0), 5, 4, Cuda(1)),
+            (Auto, 3, 1, Cuda(0)),
+            // No device: opening says why.
+            (Auto, 1, 0, Auto),
+            (Cuda(0), 1, 0, Cuda(0)),
+            // The user's own choice.
+            (Cpu, 2, 4, Cpu),
+            (Cuda(2), 1, 4, Cuda(2)),
+        ] {
+            let found = choice.of_process(before, || count);
+            assert_eq!(found, expected, "{choice}, {before} before, {count} devices");
         }
     }
 

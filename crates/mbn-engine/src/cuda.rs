@@ -1,12 +1,14 @@
 //! What ONNX Runtime's CUDA provider needs besides ONNX Runtime: its own library, NVIDIA's libraries, a driver and a
 //! card.
 
+mod devices;
 mod error;
 mod libraries;
 mod packages;
 
 use std::path::Path;
 
+pub use devices::count_devices;
 pub use error::{CudaError, OLDEST_DRIVER};
 pub use libraries::{FOLDERS_VARIABLE, Folders};
 

@@ -53,3 +53,37 @@ pub trait Engine {
         Err(EngineError::NoFeatures)
     }
 }
+
+impl<E: Engine + ?Sized> Engine for Box<E> {
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+
+    fn classes(&self) -> usize {
+        (**self).classes()
+    }
+
+    fn pixel_type(&self) -> PixelType {
+        (**self).pixel_type()
+    }
+
+    fn is_grey(&self) -> bool {
+        (**self).is_grey()
+    }
+
+    fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
+        (**self).logits(images, n)
+    }
+
+    fn features(&self) -> Option<usize> {
+        (**self).features()
+    }
+
+    fn logits_and_features(
+        &mut self,
+        images: Pixels<'_>,
+        n: usize,
+    ) -> Result<(Vec<f32>, Vec<f32>), EngineError> {
+        (**self).logits_and_features(images, n)
+    }
+}

@@ -203,6 +203,15 @@ impl EngineError {
         }
     }
 
+    /// Whether the device's memory holds no more: a smaller batch may help.
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::Cuda(error) => error.is_out_of_memory(),
+            Self::CandleWeights(error) | Self::Candle(error) => mbn_ops::is_out_of_memory(&error.to_string()),
+            _ => false,
+        }
+    }
+
     pub(crate) fn refused<R>(error: ort::Error<R>) -> Self {
         Self::Refused(error.message().trim_end_matches(['.', '\n']).to_owned())
     }

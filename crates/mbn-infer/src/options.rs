@@ -271,6 +271,10 @@ pub struct Options {
     /// `sort_into` before its `{shard}` became a number, and how many shards there are.
     #[arg(skip)]
     pub sort_template: Option<(PathBuf, u64)>,
+
+    /// Processes on this machine that the launcher started before this one
+    #[arg(skip)]
+    pub before: usize,
 }
 
 /// What the program does besides classifying.

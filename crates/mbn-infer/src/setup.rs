@@ -4,6 +4,7 @@ mod alone;
 mod candle;
 mod loaded;
 mod onnx_runtime;
+mod own_device;
 mod parity;
 mod probe;
 mod task;

@@ -106,6 +106,26 @@ const SLURM_TASKS: &str = "SLURM_NTASKS";
 /// `SLURM_ARRAY_TASK_COUNT` counts only those that were submitted together, not those of a job of which a part is repeated.
 const INDEXES: &[&str] = &["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"];
 
+/// Environment variables by which launchers number the processes of one job on one machine.
+const LOCAL_RANKS: &[&str] = &[
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MPI_LOCALRANKID",
+    "MV2_COMM_WORLD_LOCAL_RANK",
+    "SLURM_LOCALID",
+];
+
+/// How many processes of a job on this machine come before this one, of which the environment variable `by` gives the number in the
+/// job. 0 if processes are started one by one, or the launcher does not say it.
+pub fn before(by: &str, variable: impl Fn(&str) -> Option<String>) -> usize {
+    if INDEXES.contains(&by) {
+        return 0;
+    }
+    let local = LOCAL_RANKS
+        .iter()
+        .find_map(|name| variable(name)?.trim().parse().ok());
+    local.unwrap_or(0)
+}
+
 impl ShardArg {
     /// The shard, and the environment variable that numbers it, if one does.
     ///

@@ -55,4 +55,4 @@ pub use operations::pointwise::{pointwise, pointwise_backward, pointwise_normali
 pub use operations::pool::{global_average_pool, global_average_pool_backward, global_average_pool_stored};
 pub use operations::ranks::summed_over_ranks;
 pub use operations::stem::{stem, stem_backward, stem_normalized};
-pub use unavailable::CudaUnavailable;
+pub use unavailable::{CudaUnavailable, is_out_of_memory};

@@ -1,4 +1,4 @@
-//! Why a CUDA device is not available.
+//! Why a CUDA device is not available, or holds no more.
 
 /// Why a CUDA device is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,4 +46,12 @@ pub enum CudaUnavailable {
         /// The driver's answer.
         cause: String,
     },
+}
+
+/// The words of CUDA's driver and of cuBLAS for a device without enough memory.
+const OUT_OF_MEMORY: [&str; 2] = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED"];
+
+/// Whether a message of candle or of this crate says that a CUDA device has too little memory. candle's errors say it in words alone.
+pub fn is_out_of_memory(message: &str) -> bool {
+    OUT_OF_MEMORY.iter().any(|words| message.contains(words))
 }

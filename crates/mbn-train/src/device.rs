@@ -1,6 +1,6 @@
 //! `--device`: the device that a run computes on.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{DeviceChoice, Hint, UsageError};
 
@@ -9,11 +9,16 @@ use crate::settings::StepPrecision;
 /// Opens the device and logs which one it is; with `auto` also why. `before` is the number of processes of the run on this
 /// machine that come before this one: each takes a CUDA device of its own.
 pub(crate) fn open(choice: DeviceChoice, before: usize) -> Result<Device> {
-    let own = of_process(choice, before, || mbn_ops::count_cuda().unwrap_or(0));
+    let own = choice.of_process(before, || mbn_ops::count_cuda().unwrap_or(0));
+    // Another device in its place would be one that another process has, or the CPU, which all others would wait for.
     let opened = match own.open() {
-        // This takes what there is, as for one process.
-        Err(_) if choice == DeviceChoice::Auto => choice.open()?,
-        opened => opened?,
+        opened if own == choice => opened?,
+        opened => opened.with_context(|| {
+            format!(
+                "process {} of this machine takes the device {own}, which `CUDA_VISIBLE_DEVICES` can leave out",
+                before + 1
+            )
+        })?,
     };
     match (opened.index, &opened.unavailable) {
         (Some(index), _) => log::info!("Training on {} (CUDA device {index})", opened.name()),
@@ -21,18 +26,6 @@ pub(crate) fn open(choice: DeviceChoice, before: usize) -> Result<Device> {
         (None, None) => {}
     }
     Ok(opened.device)
-}
-
-/// The device for a process with so many before it, where there are `count` CUDA devices. If these are fewer, or the launcher shows
-/// each process its own, processes start from the first again.
-fn of_process(choice: DeviceChoice, before: usize, count: impl FnOnce() -> usize) -> DeviceChoice {
-    if before == 0 || !matches!(choice, DeviceChoice::Auto | DeviceChoice::Cuda(0)) {
-        return choice;
-    }
-    match count() {
-        0 => choice,
-        count => DeviceChoice::Cuda(before % count),
-    }
 }
 
 /// The kind of `device`, as in `--device`.
@@ -60,32 +53,4 @@ pub(crate) fn set_products(device: &Device, precision: StepPrecision) -> Result<
     }
     mbn_ops::allow_tf32(tf32);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_process_of_a_machine_has_its_device() {
-        use DeviceChoice::{Auto, Cpu, Cuda};
-
-        for (choice, before, count, expected) in [
-            (Auto, 0, 4, Auto),
-            (Auto, 3, 4, Cuda(3)),
-            (Cuda(0), 1, 4, Cuda(1)),
-            // More processes than devices, and one device that each process sees.
-            (Cuda(0), 5, 4, Cuda(1)),
-            (Auto, 3, 1, Cuda(0)),
-            // No device: opening says why.
-            (Auto, 1, 0, Auto),
-            (Cuda(0), 1, 0, Cuda(0)),
-            // The user's own choice.
-            (Cpu, 2, 4, Cpu),
-            (Cuda(2), 1, 4, Cuda(2)),
-        ] {
-            let found = of_process(choice, before, || count);
-            assert_eq!(found, expected, "{choice}, {before} before, {count} devices");
-        }
-    }
 }

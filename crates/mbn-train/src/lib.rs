@@ -29,7 +29,7 @@ use mbn_cli::Outcome;
 
 use crate::data::download;
 use crate::ranks::Ranks;
-use crate::run::RunDir;
+use crate::run::{RunDir, TrainOn};
 use crate::trainer::Trainer;
 
 /// Runs the program with the given options.
@@ -49,13 +49,21 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     warn_of_other_processes(&options);
     let ranks = Rc::new(ranks::of(&options)?);
     options.share_cores(ranks.on_these_cores());
-    let ended = mbn_cli::advise_on_memory(
-        train(&options, &ranks),
-        "use a smaller `--batch-size` or `--size`, or `--precision bf16`",
-    );
+    let ended = mbn_cli::advise_on_memory(train(&options, &ranks), &what_takes_less_memory(&options));
     match Rc::into_inner(ranks) {
         Some(ranks) => ranks.leave(ended),
         None => ended,
+    }
+}
+
+/// What the user can do about a device with too little memory.
+fn what_takes_less_memory(options: &Options) -> String {
+    // A run that goes on keeps its settings.
+    let resumed = options.resume.as_deref();
+    let another = resumed.and_then(|run| TrainOn::new(run, None, &[("batch-size", Some("N".to_owned()))]));
+    match another {
+        Some(another) => another.advice("a smaller batch"),
+        None => "use a smaller `--batch-size` or `--size`, or `--precision bf16`".to_owned(),
     }
 }
 

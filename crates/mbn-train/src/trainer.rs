@@ -11,6 +11,7 @@ mod evaluate;
 mod feed;
 mod find_rate;
 mod init;
+mod largest;
 mod moved_data;
 mod pace;
 mod progress_bar;
@@ -146,6 +147,7 @@ impl Trainer {
         if !self.introduce_teacher()? {
             return self.interrupted();
         }
+        self.require_memory()?;
         self.pace = Pace::new(self.epochs_done());
         while self.progress.history.len() < self.progress.settings.epochs.get() {
             if self.progress.out_of_patience() {

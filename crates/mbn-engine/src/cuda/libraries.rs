@@ -13,7 +13,7 @@ use crate::python;
 pub const FOLDERS_VARIABLE: &str = "MBN_CUDA_LIBS";
 
 /// The driver's library, which comes with the driver alone.
-const DRIVER: &str = "libcuda.so.1";
+pub(super) const DRIVER: &str = "libcuda.so.1";
 
 /// Where to search for NVIDIA's libraries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

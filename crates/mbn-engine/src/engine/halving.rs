@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Engine;
-use crate::cuda::CudaError;
 use crate::error::EngineError;
 use crate::images::{PixelType, Pixels};
 
@@ -41,17 +40,18 @@ impl BatchLimit {
 }
 
 /// An engine made by `build` for a batch, and made again for half of it when the device's memory runs out.
-pub struct Halving<B> {
+pub struct Halving<B, E> {
     build: B,
-    engine: Option<(usize, Box<dyn Engine>)>,
+    engine: Option<(usize, E)>,
     limit: Arc<BatchLimit>,
     description: String,
     classes: usize,
     pixel_type: PixelType,
     is_grey: bool,
+    features: Option<usize>,
 }
 
-impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
+impl<E: Engine, B: FnMut(usize) -> Result<E, EngineError>> Halving<B, E> {
     /// Makes the engine for the largest batch up to `limit` for which it can be made.
     ///
     /// # Errors
@@ -65,13 +65,15 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
             classes: 0,
             pixel_type: PixelType::Float,
             is_grey: false,
+            features: None,
         };
-        let facts = |engine: &mut dyn Engine, _| {
+        let facts = |engine: &mut E, _| {
             let input = (engine.pixel_type(), engine.is_grey());
-            Ok((engine.describe(), engine.classes(), input))
+            Ok((engine.describe(), (engine.classes(), engine.features()), input))
         };
-        let (description, classes, input) = halving.attempt(facts)?;
-        (halving.description, halving.classes) = (description, classes);
+        let (description, outputs, input) = halving.attempt(facts)?;
+        halving.description = description;
+        (halving.classes, halving.features) = outputs;
         (halving.pixel_type, halving.is_grey) = input;
         Ok(halving)
     }
@@ -79,12 +81,12 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
     /// Calls `act` with the engine and its batch, and again with half the batch each time memory runs out.
     fn attempt<T>(
         &mut self,
-        mut act: impl FnMut(&mut dyn Engine, usize) -> Result<T, EngineError>,
+        mut act: impl FnMut(&mut E, usize) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         loop {
             let batch = self.limit.get();
             let error = match self.engine(batch).and_then(|engine| act(engine, batch)) {
-                Err(error) if is_out_of_memory(&error) => error,
+                Err(error) if error.is_out_of_memory() => error,
                 other => return other,
             };
             // The next, smaller one needs its memory.
@@ -95,7 +97,7 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
         }
     }
 
-    fn engine(&mut self, batch: usize) -> Result<&mut dyn Engine, EngineError> {
+    fn engine(&mut self, batch: usize) -> Result<&mut E, EngineError> {
         let engine = match self.engine.take() {
             Some((built_for, engine)) if built_for == batch => engine,
             other => {
@@ -103,11 +105,34 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Halving<B> {
                 (self.build)(batch)?
             }
         };
-        Ok(self.engine.insert((batch, engine)).1.as_mut())
+        Ok(&mut self.engine.insert((batch, engine)).1)
+    }
+
+    /// Calls `run` with the engine for one part after another of `n` images that fits.
+    fn in_parts(
+        &mut self,
+        images: Pixels<'_>,
+        n: usize,
+        mut run: impl FnMut(&mut E, Pixels<'_>, usize) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let image_len = images.len().checked_div(n).unwrap_or_default();
+        let mut done = 0;
+        while done < n {
+            let start = done;
+            self.attempt(|engine, batch| {
+                done = n.min(start + batch);
+                run(
+                    engine,
+                    images.range(start * image_len..done * image_len),
+                    done - start,
+                )
+            })?;
+        }
+        Ok(())
     }
 }
 
-impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Engine for Halving<B> {
+impl<E: Engine, B: FnMut(usize) -> Result<E, EngineError>> Engine for Halving<B, E> {
     fn describe(&self) -> String {
         self.description.clone()
     }
@@ -125,21 +150,32 @@ impl<B: FnMut(usize) -> Result<Box<dyn Engine>, EngineError>> Engine for Halving
     }
 
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
-        let image_len = images.len().checked_div(n).unwrap_or_default();
-        let (mut logits, mut done) = (Vec::with_capacity(n * self.classes), 0);
-        while done < n {
-            let start = done;
-            logits.extend(self.attempt(|engine, batch| {
-                done = n.min(start + batch);
-                engine.logits(images.range(start * image_len..done * image_len), done - start)
-            })?);
-        }
+        let mut logits = Vec::with_capacity(n * self.classes);
+        self.in_parts(images, n, |engine, images, n| {
+            logits.extend(engine.logits(images, n)?);
+            Ok(())
+        })?;
         Ok(logits)
     }
-}
 
-fn is_out_of_memory(error: &EngineError) -> bool {
-    error.cuda().is_some_and(CudaError::is_out_of_memory)
+    fn features(&self) -> Option<usize> {
+        self.features
+    }
+
+    fn logits_and_features(
+        &mut self,
+        images: Pixels<'_>,
+        n: usize,
+    ) -> Result<(Vec<f32>, Vec<f32>), EngineError> {
+        let (mut logits, mut features) = (Vec::new(), Vec::new());
+        self.in_parts(images, n, |engine, images, n| {
+            let found = engine.logits_and_features(images, n)?;
+            logits.extend(found.0);
+            features.extend(found.1);
+            Ok(())
+        })?;
+        Ok((logits, features))
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use mbn_files::OutputKind;
 
 use super::Options;
 use crate::output;
-use crate::shard::Shard;
+use crate::shard::{self, Shard};
 
 /// Stands for the number of the shard in the name of an output.
 pub(super) const SHARD: &str = "{shard}";
@@ -79,6 +79,7 @@ impl Options {
         let (shard, by) = argument.resolve(|name| std::env::var(name).ok())?;
         if let Some(variable) = by {
             log::info!("shard: {shard}, by {variable}");
+            self.before = shard::before(variable, |name| std::env::var(name).ok());
         }
         let template = self.sort_into.as_ref().filter(|folder| has_shard(folder));
         self.sort_template = template.map(|template| (template.clone(), shard.count()));

@@ -3,27 +3,24 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use mbn_cli::Hint;
-use mbn_engine::engine::{CandleEngine, Engine, IntegerEngine, Provider};
-use mbn_engine::lanes::Lanes;
+use candle_core::Device;
+use mbn_cli::{DeviceChoice, Hint};
+use mbn_engine::engine::{BatchLimit, CandleEngine, Engine, Halving, IntegerEngine, Provider};
+use mbn_engine::lanes::{Build, Lanes};
 use mbn_onnx::LOGITS;
 use mbn_onnx::foreign::Ending;
+use mbn_ops::CudaUnavailable;
 use mbn_weights::Folded;
 
 use super::loaded::{Loaded, built};
+use super::own_device::OwnDevice;
 use crate::model::{Content, Model};
 use crate::options::Options;
 use crate::reference::{self, Reference};
 
 /// The network in candle, and the device with the reason for it.
 pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)> {
-    let opened = options.device.device.open()?;
-    let why = match (opened.index, &opened.unavailable) {
-        (Some(index), _) => format!("cuda:{index}, the first CUDA device ({})", opened.name()),
-        (None, Some(cause)) => format!("cpu, since {cause}"),
-        (None, None) => String::new(),
-    };
-    let device = opened.device;
+    let (device, why) = device(options)?;
     mbn_ops::allow_tf32(options.cuda.tf32);
     let integers = model.integers().filter(|_| options.weights.is_none());
     let mut other_weights = None;
@@ -43,7 +40,7 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
         None => {
             let taken = weights(model, options.weights.as_deref())?;
             other_weights = taken.other;
-            built(CandleEngine::on(&taken.folded, &device)?)
+            on(taken.folded, &device, options.cuda_batch_len())?
         }
     };
     let loaded = Loaded {
@@ -62,6 +59,41 @@ pub(super) fn load(model: &Model, options: &Options) -> Result<(Loaded, String)>
         other_weights,
     };
     Ok((loaded, why))
+}
+
+/// The device, and the reason for it.
+fn device(options: &Options) -> Result<(Device, String)> {
+    let choice = options.device.device;
+    let own = OwnDevice::of(options);
+    let opened = match choice {
+        DeviceChoice::Cpu => choice.open(),
+        DeviceChoice::Auto | DeviceChoice::Cuda(_) => DeviceChoice::Cuda(own.index).open(),
+    };
+    match opened {
+        Ok(opened) => {
+            let why = match opened.index {
+                Some(index) => format!("cuda:{index}, {} ({})", own.why, opened.name()),
+                None => String::new(),
+            };
+            Ok((opened.device, why))
+        }
+        Err(error) if choice == DeviceChoice::Auto => {
+            let cause = error.downcast_ref::<CudaUnavailable>().map(ToString::to_string);
+            let cause = cause.unwrap_or_else(|| format!("{error:#}"));
+            Ok((Device::Cpu, format!("cpu, since {cause}")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The network on a device. A CUDA device whose memory does not hold a batch gets a part of it at once.
+fn on(weights: Folded, device: &Device, batch: usize) -> Result<Build> {
+    if !device.is_cuda() {
+        return Ok(built(CandleEngine::on(&weights, device)?));
+    }
+    let device = device.clone();
+    let build = move |_| CandleEngine::on(&weights, &device);
+    Ok(built(Halving::start(BatchLimit::new(batch), build)?))
 }
 
 /// The network in candle on the CPU, in the number format that the model has.

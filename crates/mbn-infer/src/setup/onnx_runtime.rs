@@ -13,6 +13,7 @@ use mbn_onnx::foreign::Ending;
 use mbn_onnx::{ExportOptions, export};
 
 use super::loaded::{Loaded, built};
+use super::own_device::OwnDevice;
 use crate::hints;
 use crate::model::{Content, Model};
 use crate::options::{EngineKind, Options};
@@ -83,15 +84,16 @@ pub(super) struct Task<'a> {
 pub(super) fn load(task: &Task<'_>) -> Result<(Loaded, String)> {
     let (source, options) = (&task.source, task.options);
     let choice = options.device.device;
+    let OwnDevice { index, why } = OwnDevice::of(options);
     match choice {
         DeviceChoice::Cpu => Ok((on_cpu(task, source)?, String::new())),
-        DeviceChoice::Cuda(device) => {
-            let loaded = on_cuda(task, source, device);
-            let loaded = loaded.with_context(|| not_available(choice));
+        DeviceChoice::Cuda(_) => {
+            let loaded = on_cuda(task, source, index);
+            let loaded = loaded.with_context(|| not_available(DeviceChoice::Cuda(index)));
             Ok((hints::with_cuda_hint(loaded)?, String::new()))
         }
-        DeviceChoice::Auto => match on_cuda(task, source, 0) {
-            Ok(loaded) => Ok((loaded, "cuda:0, the first CUDA device".to_owned())),
+        DeviceChoice::Auto => match on_cuda(task, source, index) {
+            Ok(loaded) => Ok((loaded, format!("cuda:{index}, {why}"))),
             Err(error) => {
                 let why = format!("cpu, since {error:#}");
                 Ok((on_cpu(task, source)?, why))

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::Hint;
-use mbn_engine::engine::{CandleEngine, Engine, IntegerEngine, Provider};
+use mbn_engine::engine::{BatchLimit, CandleEngine, Engine, Halving, IntegerEngine, Provider};
 use mbn_engine::images::PixelType;
 use mbn_engine::parity::{Parity, Tolerance};
 use mbn_spec::Preprocess;
@@ -55,8 +55,11 @@ pub(super) fn check(
     };
     let (name, weights, device) = (reference.name, reference.weights, device(&loaded.provider));
     // Results do not wait for the check, nor for this.
+    let limit = BatchLimit::new(loaded.batch);
     let candle = move || {
-        let candle = CandleEngine::on(&weights.fold(), &device)?;
+        let folded = weights.fold();
+        // ONNX Runtime may have left little of the device's memory.
+        let candle = Halving::start(limit, move |_| CandleEngine::on(&folded, &device))?;
         log::debug!("parity is checked with {name} by {}", candle.describe());
         Ok(candle)
     };

@@ -119,3 +119,21 @@ fn every_input_is_in_one_shard() {
         assert_eq!(sizes, all);
     }
 }
+
+#[test]
+fn launchers_number_the_processes_of_a_machine() {
+    let before = |by: &str, variables: &[(&str, &str)]| {
+        super::before(by, |name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    };
+    let ompi = [("OMPI_COMM_WORLD_LOCAL_RANK", "2"), ("SLURM_LOCALID", "0")];
+    assert_eq!(before("OMPI_COMM_WORLD_RANK", &ompi), 2);
+    assert_eq!(before("PMI_RANK", &[("MPI_LOCALRANKID", "1")]), 1);
+    assert_eq!(before("SLURM_PROCID", &[("SLURM_LOCALID", "3")]), 3);
+    // A task of an array has the devices that Slurm gives it.
+    assert_eq!(before("SLURM_ARRAY_TASK_ID", &[("SLURM_LOCALID", "3")]), 0);
+    assert_eq!(before("PMI_RANK", &[]), 0);
+    assert_eq!(before("PMI_RANK", &[("MPI_LOCALRANKID", "first")]), 0);
+}

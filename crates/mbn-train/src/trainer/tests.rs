@@ -22,7 +22,7 @@ use crate::run::{STATE, State};
 const STEPS_BETWEEN_READINGS: usize = 16;
 
 /// Two classes of pictures in `data`.
-fn pictures(folder: &Path) {
+pub(super) fn pictures(folder: &Path) {
     for (split, count) in [("train", 8), ("val", 2)] {
         for class in ["blue", "red"] {
             let pictures = folder.join("data").join(split).join(class);
@@ -37,7 +37,7 @@ fn pictures(folder: &Path) {
 }
 
 /// Options of a run in `out` on [`pictures`].
-fn options(folder: &Path, out: &str, more: &str) -> Options {
+pub(super) fn options(folder: &Path, out: &str, more: &str) -> Options {
     let path = |name: &str| folder.join(name).into_os_string().into_string().unwrap();
     let (data, out) = (path("data"), path(out));
     let arguments = "mbn-train --alpha 0.25 --epochs 2 --device cpu --no-publish";

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;
+use crate::cuda::CudaError;
 
 /// Values of an image.
 const IMAGE: usize = 12;
@@ -41,6 +42,20 @@ impl Engine for Fake {
         true
     }
 
+    fn features(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn logits_and_features(
+        &mut self,
+        images: Pixels<'_>,
+        n: usize,
+    ) -> Result<(Vec<f32>, Vec<f32>), EngineError> {
+        let logits = self.logits(images, n)?;
+        let features = logits.iter().map(|logit| -logit).collect();
+        Ok((logits, features))
+    }
+
     fn logits(&mut self, images: Pixels<'_>, n: usize) -> Result<Vec<f32>, EngineError> {
         let Pixels::Float(images) = images else {
             panic!("{images:?}");
@@ -74,7 +89,7 @@ fn setup(limit: usize, room: usize) -> Setup {
 }
 
 impl Setup {
-    fn start(&self) -> Result<Halving<Build>, EngineError> {
+    fn start(&self) -> Result<Halving<Build, Box<dyn Engine>>, EngineError> {
         let (room, seen, built) = (self.room.clone(), self.seen.clone(), self.built.clone());
         let build: Build = Box::new(move |batch| {
             built.borrow_mut().push(batch);
@@ -115,6 +130,25 @@ fn the_batch_is_halved_until_it_fits_and_no_image_is_lost() {
 }
 
 #[test]
+fn features_are_halved_with_the_logits() {
+    let setup = setup(16, 5);
+    let mut engine = setup.start().unwrap();
+    assert_eq!(engine.features(), Some(1));
+    let (images, logits) = images(15);
+    let features = logits.iter().map(|logit| -logit).collect();
+    let found = engine.logits_and_features(Pixels::Float(&images), 15).unwrap();
+    assert_eq!(found, (logits, features));
+    assert_eq!(setup.limit.get(), 4);
+}
+
+#[test]
+fn candle_says_in_words_that_memory_runs_out() {
+    let error = |words: &str| EngineError::Candle(candle_core::Error::msg(words));
+    assert!(error("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")").is_out_of_memory());
+    assert!(!error("DriverError(CUDA_ERROR_ILLEGAL_ADDRESS)").is_out_of_memory());
+}
+
+#[test]
 fn memory_that_runs_out_later_halves_what_is_left() {
     let setup = setup(8, 8);
     let mut engine = setup.start().unwrap();
@@ -130,7 +164,7 @@ fn no_memory_for_one_image_is_an_error() {
     let setup = setup(4, 0);
     let mut engine = setup.start().unwrap();
     let error = engine.logits(Pixels::Float(&images(4).0), 4).unwrap_err();
-    assert!(is_out_of_memory(&error), "{error}");
+    assert!(error.is_out_of_memory(), "{error}");
     assert_eq!(*setup.built.borrow(), [4, 2, 1]);
 }
 

@@ -99,6 +99,32 @@ fn what_the_provider_computes_comes_back_to_its_picture() {
     assert!(auto.stderr.contains("device: cuda:0"), "{}", auto.stderr);
 }
 
+/// Processes of a launcher share the machine's devices, and each says which one it has.
+#[test]
+fn each_process_of_a_launcher_has_its_device() {
+    let Some(machine) = Machine::with_device() else {
+        return;
+    };
+    let shard = |device: &str, rank: &str, devices: &str| {
+        let of_launcher = [
+            ("OMPI_COMM_WORLD_RANK", rank),
+            ("OMPI_COMM_WORLD_SIZE", "4"),
+            ("OMPI_COMM_WORLD_LOCAL_RANK", rank),
+            ("STAND_IN_DEVICES", devices),
+        ];
+        let run = machine.classify(&["--device", device, "--shard", "launcher"], &of_launcher);
+        let (_, found) = run.stderr.split_once("CUDAExecutionProvider on ").unwrap();
+        found.split_whitespace().next().unwrap().to_owned()
+    };
+    for (rank, expected) in [("0", "cuda:0"), ("1", "cuda:1"), ("3", "cuda:1")] {
+        assert_eq!(shard("auto", rank, "2"), expected);
+        assert_eq!(shard("cuda", rank, "2"), expected);
+    }
+    assert_eq!(shard("cuda:1", "0", "2"), "cuda:1");
+    // The launcher shows each process its own device alone.
+    assert_eq!(shard("auto", "3", "1"), "cuda:0");
+}
+
 #[test]
 fn grey_is_grey_on_the_device_too() {
     let Some(machine) = Machine::with_device() else {

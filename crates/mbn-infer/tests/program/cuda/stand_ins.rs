@@ -16,7 +16,8 @@ pub const DRIVER: &str = "libcuda.so.1";
 pub const CUDNN: &str = "libcudnn.so.9";
 
 /// C sources by library; every other function that the provider wants returns 0.
-const SOURCES: [(&str, &str); 4] = [
+const SOURCES: [(&str, &str); 5] = [
+    (DRIVER, include_str!("stand_ins/cuda.c")),
     (RUNTIME, include_str!("stand_ins/cudart.c")),
     ("libcublas.so.13", include_str!("stand_ins/cublas.c")),
     ("libcublasLt.so.13", include_str!("stand_ins/cublasLt.c")),
