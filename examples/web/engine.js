@@ -1,6 +1,6 @@
 // ONNX Runtime in WebAssembly: loads a model, and runs one picture at a time.
 import { describe, ModelError } from "./model.js";
-import { inputOf, softmax } from "./picture.js";
+import { inputOf, sigmoid, softmax } from "./picture.js";
 
 /** More threads than this do not make so small a network faster. */
 const MOST_THREADS = 4;
@@ -48,8 +48,8 @@ export class Model {
     const prepared = performance.now();
     const { logits } = await this.#session.run({ input: new this.#ort.Tensor(type, values, shape) }, ["logits"]);
     const done = performance.now();
-    const { classes } = this.description;
-    const probabilities = softmax(logits.data, classes.length);
+    const { classes, isMultiLabel } = this.description;
+    const probabilities = (isMultiLabel ? sigmoid : softmax)(logits.data, classes.length);
     const ranked = classes.map((name, i) => ({ name, probability: probabilities[i] }));
     ranked.sort((a, b) => b.probability - a.probability);
     return { ranked, preparing: prepared - start, running: done - prepared };

@@ -4,6 +4,9 @@
 /** A file that is no model for this page. The message is a sentence for the user. */
 export class ModelError extends Error {}
 
+/** The problem type of a model of which several classes may be right at once. */
+const MULTI_LABEL = "multi_label_classification";
+
 const ELEMENT_TYPES = { 1: "float32", 2: "uint8" };
 
 /** Yields [number, value] for each field of a message. A value is a number, or the bytes of text or of a message inside. */
@@ -93,7 +96,7 @@ function preprocessing(found) {
 }
 
 /**
- * Describes a model from the bytes of its file: `classes`, `preprocess`, `resizesInside`, `input` ({type, shape}), `opset` and
+ * Describes a model from the bytes of its file: `classes`, `isMultiLabel` (several may be right at once), `preprocess`, `resizesInside`, `input` ({type, shape}), `opset` and
  * the rest of its `metadata`. Throws a ModelError if the page cannot run it.
  */
 export function describe(bytes) {
@@ -118,5 +121,9 @@ export function describe(bytes) {
     throw new ModelError("The model's metadata has no list of class names.");
   }
   const preprocess = preprocessing(json(metadata, "preprocess"));
-  return { classes, preprocess, resizesInside: metadata.resize_inside === "true", input, opset, metadata };
+  const { problem_type: problem } = metadata;
+  if (problem !== undefined && problem !== MULTI_LABEL) {
+    throw new ModelError(`The model's metadata has the problem type “${problem}”, which this page does not know.`);
+  }
+  return { classes, isMultiLabel: problem === MULTI_LABEL, preprocess, resizesInside: metadata.resize_inside === "true", input, opset, metadata };
 }

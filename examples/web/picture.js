@@ -70,7 +70,12 @@ export function inputOf(picture, { input, preprocess, resizesInside }) {
   return { type: input.type, values, shape: input.type === "uint8" ? shape : [batch, 3, size, size] };
 }
 
-/** Probabilities of `count` logits. */
+/** Probabilities of `count` logits where several classes may be right at once. */
+export function sigmoid(logits, count) {
+  return Array.from(logits.slice(0, count), (value) => 1 / (1 + Math.exp(-value)));
+}
+
+/** Probabilities of `count` logits of which one class is right. */
 export function softmax(logits, count) {
   const values = Array.from(logits.slice(0, count));
   const largest = Math.max(...values);

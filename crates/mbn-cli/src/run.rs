@@ -131,7 +131,7 @@ fn is_broken_pipe(error: &Error) -> bool {
     kinds.into_iter().any(|kind| kind == io::ErrorKind::BrokenPipe)
 }
 
-/// Whether the reader of a pipe is gone. This tells a broken stdout from a broken output file or connection.
+/// Whether the reader of a pipe or a socket is gone. This tells a broken stdout from a broken output file or connection.
 #[cfg(unix)]
 fn is_closed(pipe: &impl std::os::fd::AsFd) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -139,7 +139,8 @@ fn is_closed(pipe: &impl std::os::fd::AsFd) -> bool {
     let mut pipes = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
     let polled = poll(&mut pipes, PollTimeout::ZERO).is_ok();
     let events = pipes[0].revents().unwrap_or(PollFlags::empty());
-    polled && events.contains(PollFlags::POLLERR)
+    // A socket's end, and that of every pipe on macOS, is a hang-up.
+    polled && events.intersects(PollFlags::POLLERR | PollFlags::POLLHUP)
 }
 
 /// Other systems cannot tell.
@@ -155,6 +156,10 @@ mod tests {
     #[test]
     fn a_pipe_is_closed_when_its_reader_is_gone() {
         let (reader, writer) = io::pipe().unwrap();
+        assert!(!is_closed(&writer));
+        drop(reader);
+        assert!(is_closed(&writer));
+        let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
         assert!(!is_closed(&writer));
         drop(reader);
         assert!(is_closed(&writer));
