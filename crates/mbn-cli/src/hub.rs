@@ -83,6 +83,11 @@ fn advice(name: &HubName, error: &HubError) -> Option<String> {
         HubError::Offline { .. } => {
             "leave `HF_HUB_OFFLINE` unset, or copy the cache of a machine that has the file".to_owned()
         }
+        HubError::Connect { .. } if error.is_of_certificate() => {
+            "nobody whom this system trusts has signed the server's certificate; where a company's proxy reads connections, \
+             `SSL_CERT_FILE=FILE.pem` names its authority, unless the system's own list has it"
+                .to_owned()
+        }
         HubError::Connect { .. } => {
             "check the network, `HF_ENDPOINT`, and if there is a proxy `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`; the proxy must allow \
              `CONNECT`"

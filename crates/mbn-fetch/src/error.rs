@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::hub::{counted, server};
 use crate::transfer::cause_at_proxy;
+use crate::trust::{UNTRUSTED, is_of_certificate};
 
 /// A data set that cannot be downloaded or unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +19,10 @@ pub enum FetchError {
         missing: &'static str,
     },
     /// The server cannot be reached or does not speak HTTP.
-    #[error("cannot download `{url}`; check the address and the network")]
+    #[error("cannot download `{url}`; {}", match is_of_certificate(source.as_ref()) {
+        true => UNTRUSTED,
+        false => "check the address and the network",
+    })]
     Connect {
         /// The address.
         url: String,

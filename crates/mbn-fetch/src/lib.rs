@@ -23,6 +23,7 @@ pub mod hub;
 mod lock;
 mod proxy;
 mod transfer;
+mod trust;
 mod unpack;
 mod verify;
 

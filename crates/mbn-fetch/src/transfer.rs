@@ -17,6 +17,7 @@ use ureq::typestate::{AgentScope, WithoutBody};
 use ureq::{Agent, Body, RequestBuilder};
 
 use crate::proxy::{ProxyError, proxy_for};
+use crate::trust::tls_config;
 
 /// The longest silence of a server before the connection counts as broken.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -85,6 +86,7 @@ pub(crate) fn agent_config() -> ConfigBuilder<AgentScope> {
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
+        .tls_config(tls_config())
         .timeout_connect(Some(SILENCE))
         .timeout_recv_response(Some(SILENCE))
         .timeout_per_read(Some(SILENCE))

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::HubName;
+use crate::trust::is_of_certificate;
 
 /// Files that a message lists before it counts the others.
 const NAMED: usize = 8;
@@ -193,6 +194,11 @@ impl HubError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
             _ => Self::Disk { path, source },
         }
+    }
+
+    /// Whether nobody that this system trusts vouches for the server.
+    pub fn is_of_certificate(&self) -> bool {
+        matches!(self, Self::Connect { source, .. } if is_of_certificate(source.as_ref()))
     }
 
     /// Whether the Hub could not answer, so that the cache is the best there is.
