@@ -83,7 +83,7 @@ wheel-test: wheel ## Install the wheel with pip, pip --user, pipx and uv, and cl
 	.venv-wheel/bin/python scripts/wheel/check.py
 
 check: $(VENV)/ready ## Formatting, lints and documentation
-	$(VENV)/bin/python -m pyflakes $$(git ls-files '*.py')
+	files=$$(git ls-files '*.py') && test -n "$$files" && $(VENV)/bin/python -m pyflakes $$files
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --check --manifest-path interop/Cargo.toml

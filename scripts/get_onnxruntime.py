@@ -25,6 +25,9 @@ LIB_FOLDER = ROOT / "lib"
 CUDA_FOLDER = ROOT / "cuda" / "lib"
 PYTHON_FOLDER = ROOT / "cuda" / "python"
 
+# Of the wheels' tags for Linux.
+GLIBC = (2, 28)
+
 # (system, machine): the wheel's platform tag, its SHA-256, the library's name inside.
 # The wheel's Python version does not matter, because this script copies only the C library.
 WHEELS = {
@@ -113,6 +116,14 @@ def wheel_for_this_machine(wheels):
         fail(
             f"this script has no wheel for {' '.join(system)}, only for {known}",
             f"install ONNX Runtime {VERSION} yourself and name its library in `ORT_DYLIB_PATH` or `--ort-lib`",
+        )
+    libc, found = platform.libc_ver()
+    if system[0] == "Linux" and (libc != "glibc" or tuple(map(int, found.split(".")[:2])) < GLIBC):
+        needed = ".".join(map(str, GLIBC))
+        has = f"{libc} {found}" if libc else "another C library"
+        fail(
+            f"ONNX Runtime's library for Linux needs glibc {needed} or newer, this system has {has}",
+            "build ONNX Runtime for this system and name its library in `ORT_DYLIB_PATH` or `--ort-lib`, or use `--engine candle`",
         )
     return wheels[system]
 

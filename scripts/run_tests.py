@@ -47,6 +47,7 @@ class Results:
 
     def cargo(self, name, options, environment):
         """Runs `cargo test`, shows its output, and counts."""
+        before = self.count()
         with tempfile.NamedTemporaryFile(mode="r", prefix="skipped-tests-") as record:
             environment = {**os.environ, **environment, "MBN_SKIPPED": record.name}
             command = [*CARGO, "test", "--locked", "--no-fail-fast", *options]
@@ -60,6 +61,7 @@ class Results:
             if process.returncode != 0:
                 self.failed.append(name)
             self.skipped(record.read().splitlines())
+            self.require_some(name, before)
 
     def skipped(self, lines):
         """Counts each skipped test once. A test may give several reasons; its first one counts."""
@@ -70,26 +72,38 @@ class Results:
         self.skips += first.values()
         self.passed -= len(first)
 
+    def count(self):
+        return self.passed + len(self.skips)
+
+    def require_some(self, name, before):
+        """A run without a test fails: its filter names tests that are called otherwise by now."""
+        if self.count() == before and name not in self.failed:
+            self.failed.append(f"{name} (it has no tests)")
+
     def ignored(self, name, count):
         self.skips += [("other", name, "marked `#[ignore]`")] * count
 
     def python(self, folder):
         """Runs the unit tests of a folder."""
+        before = self.count()
         suite = unittest.TestLoader().discover(str(folder))
         result = unittest.TextTestRunner(verbosity=0).run(suite)
         self.skips += [("other", test.id(), reason) for test, reason in result.skipped]
         self.passed += result.testsRun - len(result.skipped) - len(result.failures) - len(result.errors)
         if not result.wasSuccessful():
             self.failed.append("Python's unit tests")
+        self.require_some(f"Python's unit tests in {folder.relative_to(ROOT)}", before)
 
     def script(self, path):
         """Runs a script that prints `pass: NAME` for each of its checks."""
+        before = self.count()
         with subprocess.Popen([path], stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout:
                 print(line, end="", flush=True)
                 self.passed += line.startswith("pass: ")
         if process.returncode != 0:
             self.failed.append(path.name)
+        self.require_some(path.name, before)
 
     def summary(self):
         counts = Counter(kind for kind, _, _ in self.skips)

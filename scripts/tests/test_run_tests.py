@@ -1,4 +1,6 @@
 """`run_tests.py`: how it counts tests and skips."""
+import contextlib
+import io
 import sys
 import unittest
 from pathlib import Path
@@ -22,6 +24,15 @@ class Summary(unittest.TestCase):
         results.skipped(["7\ta\tother\tno compiler"])
         results.ignored("cargo test", 1)
         self.assertEqual(results.forbidden(), ["a: no compiler", "cargo test: marked `#[ignore]`"])
+
+    def test_a_run_without_a_test_fails(self):
+        harness = "test result: ok. {} passed; 0 failed; 0 ignored; 0 measured; 999 filtered out; finished in 0.01s"
+        for passed, failed in ((0, ["kernels (it has no tests)"]), (1, [])):
+            results = run_tests.Results()
+            run_tests.CARGO = ["echo", harness.format(passed), "#"]
+            with contextlib.redirect_stdout(io.StringIO()):
+                results.cargo("kernels", ["--", "renamed::"], {})
+            self.assertEqual((results.passed, results.failed), (passed, failed))
 
     def test_the_harness_is_understood(self):
         line = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s"

@@ -77,12 +77,12 @@ def check_archive(wheel):
         for part in ("Independent JPEG Group", "libjpeg-turbo Project", "Daan Leijen", "Bitstream Vera", "tokenizers", "Rust Standard Library"):
             if part not in notices:
                 fail(f"the notices do not mention {part}", "see `scripts/wheel/notices.py`")
-        # Paths in the messages of panics.
-        for program in PROGRAMS:
-            content = archive.read(f"{stem}.data/scripts/{program}")
+        # Paths in the messages of panics, and in lists of what is built in.
+        for name in names:
+            content = archive.read(name)
             for folder in (cargo_home(os.environ), ROOT):
                 if f"{folder}/".encode() in content:
-                    fail(f"{program} names this machine's folder `{folder}`", "see `rust_flags` in `scripts/wheel/build.py`")
+                    fail(f"`{name}` names this machine's folder `{folder}`", "see `rust_flags` in `scripts/wheel/build.py`, and `pyproject.toml`")
     print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB", flush=True)
 
 

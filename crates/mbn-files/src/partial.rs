@@ -1,29 +1,20 @@
 //! A long output that stays beside its name while it is unfinished, so that another process can continue it.
 
+#[cfg_attr(windows, path = "partial/shared.rs")]
+mod locked;
+
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::atomic::sync_folder;
-use crate::file_id::still_has_its_name;
 use crate::output::{OutputKind, OutputProblem, folder_of};
 use crate::permissions::keep_permissions;
+use locked::open_locked;
 
 /// What an unfinished output has after its name.
 const SUFFIX: &str = ".partial";
-
-/// `ENOLCK`, which NFS gives without its lock service and Rust has no kind for.
-const NO_LOCK_SERVICE: Option<i32> = if cfg!(target_os = "linux") {
-    Some(37)
-} else if cfg!(target_vendor = "apple") {
-    Some(77)
-} else {
-    None
-};
-
-/// Another process may finish and rename the file between opening and locking; then this one looks again, so often.
-const ATTEMPTS: usize = 100;
 
 /// An output that is written as `FILE.partial` and gets its name on [`PartialFile::commit`]. Dropped before that, it stays, unless
 /// it is empty. While a process writes it, no other can.
@@ -188,36 +179,6 @@ fn with_suffix(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(SUFFIX);
     name.into()
-}
-
-/// The file, and whether it could be locked.
-fn open_locked(partial: &Path) -> Result<(File, bool), PartialProblem> {
-    for _ in 0..ATTEMPTS {
-        let mut options = OpenOptions::new();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(partial)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(PartialProblem::Locked),
-            Err(TryLockError::Error(error)) if has_no_locks(&error) => return Ok((file, false)),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-        // The process that held the lock may have given the file its name, or removed it.
-        if still_has_its_name(&file, partial)? {
-            return Ok((file, true));
-        }
-    }
-    Err(PartialProblem::Locked)
-}
-
-/// Whether the file system has no locks, or the network's lock service does not run.
-fn has_no_locks(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Unsupported
-        || (NO_LOCK_SERVICE.is_some() && error.raw_os_error() == NO_LOCK_SERVICE)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::io::Read;
 
 use super::*;
+use crate::file_id::still_has_its_name;
 
 fn names(folder: &Path) -> Vec<OsString> {
     let entries = folder.read_dir().unwrap();
