@@ -6,25 +6,43 @@ use std::path::{Path, PathBuf};
 use crate::launcher::Family;
 
 /// Names of the libraries of Open MPI, the newest interface first.
-const OPEN_MPI: [&str; 2] = ["libmpi.so.40", "libmpi.so"];
+const OPEN_MPI: &[&str] = if cfg!(target_os = "macos") {
+    &["libmpi.40.dylib", "libmpi.dylib"]
+} else {
+    &["libmpi.so.40", "libmpi.so"]
+};
 /// Of MPICH and its relatives, Debian's MPICH, and the standard ABI.
-const MPICH: [&str; 5] = [
-    "libmpi.so.12",
-    "libmpich.so.12",
-    "libmpi_abi.so.1",
-    "libmpi_abi.so.0",
-    "libmpi_abi.so",
-];
+const MPICH: &[&str] = if cfg!(target_os = "macos") {
+    &[
+        "libmpi.12.dylib",
+        "libmpich.12.dylib",
+        "libmpi_abi.1.dylib",
+        "libmpi_abi.0.dylib",
+        "libmpi_abi.dylib",
+    ]
+} else {
+    &[
+        "libmpi.so.12",
+        "libmpich.so.12",
+        "libmpi_abi.so.1",
+        "libmpi_abi.so.0",
+        "libmpi_abi.so",
+    ]
+};
 /// Variables that name the folder of an installation.
 const PREFIXES: [&str; 4] = ["OPAL_PREFIX", "MPI_HOME", "MPI_ROOT", "I_MPI_ROOT"];
-/// Folders of the packages of distributions.
-const PACKAGES: [&str; 2] = ["/usr/lib64/openmpi", "/usr/lib64/mpich"];
+/// Folders of the packages of distributions. Homebrew's folders are not searched by the loader.
+const PACKAGES: [&str; 2] = if cfg!(target_os = "macos") {
+    ["/opt/homebrew", "/usr/local"]
+} else {
+    ["/usr/lib64/openmpi", "/usr/lib64/mpich"]
+};
 
 /// Names of libraries, those of the family first.
 pub(crate) fn names(family: Option<Family>) -> Vec<&'static str> {
     match family {
-        Some(Family::Mpich) => MPICH.into_iter().chain(OPEN_MPI).collect(),
-        _ => OPEN_MPI.into_iter().chain(MPICH).collect(),
+        Some(Family::Mpich) => [MPICH, OPEN_MPI].concat(),
+        _ => [OPEN_MPI, MPICH].concat(),
     }
 }
 

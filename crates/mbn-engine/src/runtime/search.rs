@@ -91,12 +91,21 @@ pub(super) fn implied(cuda: bool) -> Vec<(PathBuf, Origin)> {
     let mut with_abi_version = name.clone();
     with_abi_version.push(".1");
     places.push((name.into(), Origin::System));
+    if cfg!(target_os = "macos") {
+        // The loader does not search Homebrew's folders.
+        let folders = HOMEBREW.iter().map(Path::new);
+        let there = folders.filter_map(newest_library);
+        places.extend(there.map(|library| (library, Origin::System)));
+    }
     if cfg!(target_os = "linux") {
         // Distributions put the unversioned name into a development package.
         places.push((with_abi_version.into(), Origin::System));
     }
     places
 }
+
+/// Folders of Homebrew's libraries, on Apple's processors and on Intel's.
+const HOMEBREW: [&str; 2] = ["/opt/homebrew/lib", "/usr/local/lib"];
 
 /// The repository that a program is built in, and those around it: the folders with a `Cargo.toml` above the folder `target`. Other
 /// folders, such as the current one, are not trusted: whoever can write there could have a library loaded.
