@@ -6,6 +6,7 @@ mod lines;
 mod numbering;
 mod of_lines;
 mod rename;
+mod stray_numbers;
 #[cfg(test)]
 mod tests;
 
@@ -36,13 +37,15 @@ pub struct ClassList {
 /// Reads a file of class names. Lines are names, verbatim except for a leading byte order mark and empty lines at the end, unless
 /// each begins with its number, as in `5 French horn`, `5: French horn` or `5,French horn`: then the numbers order the names, and are
 /// logged as such. Where numbers are probably a part of the names, as in `2 stars`, the lines are taken verbatim with a warning. JSON
-/// may be a list of names, or give each number a name or each name a number. Two classes may share a name, as ImageNet's `crane` is a
+/// may be a list of names, or give each number a name or each name a number; such a list may be a field of it, as `id2label` is of a
+/// `config.json`. Numbers in a form that is not read, as in `French horn,5`, are taken as a part of the names with a warning, and
+/// refused where they say another order than the lines. Two classes may share a name, as ImageNet's `crane` is a
 /// bird and a machine; since that is usually a mistake, it is logged as a warning.
 ///
 /// `known` are names that the classes are likely to have: if they are the lines with their numbers, or without, so are the names.
 ///
 /// # Errors
-/// The file cannot be read as UTF-8, is empty, has an empty line before a name, or another form.
+/// The file cannot be read as UTF-8, is empty, has an empty line before a name, numbers that contradict the lines, or another form.
 pub fn read_class_names(path: &Path, known: &[String]) -> Result<ClassList> {
     let cannot_read = || format!("cannot read class names from `{}`", path.display());
     let bytes = text_file::read(path).with_context(cannot_read)?;
@@ -143,14 +146,58 @@ pub fn require_count(source: &str, names: &[String], model: &str, classes: usize
         "`{source}` has {}, {model} has {classes}",
         counted(found, "class")
     );
-    match found == classes + 1 && begins_with_comment(names) {
-        true => Err(anyhow!(
+    let first = names.first().map_or("", String::as_str);
+    let is_background = normal(first) == normal(BACKGROUND);
+    let counts_line = |what: &str| {
+        let error = anyhow!(
             "{counts}: its first line counts as one, `{}`",
-            names[0].escape_debug()
-        ))
-        .hint(|| "take out that line: such a file has no comments".to_owned()),
-        false => Err(anyhow!(counts)),
+            first.escape_debug()
+        );
+        Err(error).hint(|| format!("take out that line: such a file has no {what}"))
+    };
+    match found.checked_sub(classes) {
+        Some(1) if begins_with_comment(names) => counts_line("comments"),
+        Some(1) if is_header(first) => counts_line("header"),
+        Some(1) if is_background => {
+            Err(anyhow!(counts)).hint(|| format!("take out `{BACKGROUND}`, which this model is without"))
+        }
+        None if (found + 1, classes) == (WITH_BACKGROUND, WITH_BACKGROUND) && !is_background => {
+            Err(anyhow!(counts)).hint(|| {
+                format!("if it is a network of TensorFlow, which has a class before the others, put `{BACKGROUND}` first")
+            })
+        }
+        _ => Err(anyhow!(counts)),
     }
+}
+
+/// The class that TensorFlow's networks have before the others.
+const BACKGROUND: &str = "background";
+/// How many classes they have with it, of ImageNet.
+const WITH_BACKGROUND: usize = 1001;
+
+/// Whether a line is the header of a table with class names, such as `index,name`.
+fn is_header(line: &str) -> bool {
+    const TITLES: [&str; 16] = [
+        "id",
+        "index",
+        "idx",
+        "no",
+        "number",
+        "class",
+        "classes",
+        "classid",
+        "classname",
+        "label",
+        "labels",
+        "name",
+        "names",
+        "category",
+        "categories",
+        "synset",
+    ];
+    let plain = |title: &str| title.to_lowercase().replace(|c: char| !c.is_alphabetic(), "");
+    let mut titles = line.split([',', ';', '\t', '|']).map(plain);
+    titles.all(|title| TITLES.contains(&&*title))
 }
 
 /// Indexes of the first two equal names.

@@ -5,7 +5,7 @@ mod scripts;
 use std::path::{Path, PathBuf};
 
 use mbn_files::{FileKind, folder_of};
-use mbn_weights::pickle::PickleError;
+use mbn_weights::pickle::{PickleError, Unread};
 
 use crate::free_name::free_name;
 use crate::quote;
@@ -90,6 +90,10 @@ pub(crate) fn broken_checkpoint(path: &Path, error: &PickleError) -> Option<Stri
                 quote(path)
             ))
         }
+        // Such as one with the bytes of NumPy's arrays.
+        PickleError::TooLarge { .. } => {
+            Some(converts(&from_pytorch(", weights_only=False"), path, "PyTorch, NumPy") + "; it" + TRUST)
+        }
         PickleError::NotDictionary(_) | PickleError::NoStateDict(_) if has_object(error) => Some(
             converts(
                 &from_pytorch(", weights_only=False"),
@@ -98,11 +102,53 @@ pub(crate) fn broken_checkpoint(path: &Path, error: &PickleError) -> Option<Stri
             ) + "; it"
                 + TRUST,
         ),
+        PickleError::SeveralStateDicts(keys) => one_of(path, keys),
         PickleError::NotDictionary(_) | PickleError::NoStateDict(_) | PickleError::NotTensor { .. } => Some(
             converts_checkpoint(&(ALLOW_NAMESPACE.to_owned() + &from_pytorch("")), path),
         ),
         _ => None,
     }
+}
+
+/// How to take one of the state dicts under these keys, which are as a message shows them.
+fn one_of(path: &Path, keys: &[String]) -> Option<String> {
+    let keys = keys
+        .iter()
+        .filter_map(|key| key.strip_prefix('`')?.strip_suffix('`'));
+    // So a message shows one that it had to change.
+    let mut usable = keys.filter(|key| !key.is_empty() && !key.contains('\\') && !key.ends_with("..."));
+    let key = usable.next()?;
+    let other = usable.next().map_or(String::new(), |other| {
+        format!(", with `{other}` as its last word that under `{other}`")
+    });
+    let script = ALLOW_NAMESPACE.to_owned() + &from_pytorch("");
+    Some(format!(
+        "nothing in the file tells which is the better one, often an average called `ema`; {} converts that under `{key}`{other}, in a \
+         Python that has PyTorch and safetensors",
+        call_for(&script, path, key)
+    ))
+}
+
+/// How to take the weights that are not read, if they are the better ones.
+pub(crate) fn instead(path: &Path, unread: &Unread) -> String {
+    let (script, trust) = match unread.object {
+        Some(_) => (
+            from_pytorch(", weights_only=False"),
+            ", and the code of that object; it".to_owned() + TRUST,
+        ),
+        None => (ALLOW_NAMESPACE.to_owned() + &from_pytorch(""), String::new()),
+    };
+    format!(
+        "an average is often better; {} converts it, in a Python that has PyTorch and safetensors{trust}",
+        call_for(&script, path, unread.key)
+    )
+}
+
+/// The call of a script that converts what is under a key of the checkpoint.
+fn call_for(script: &str, path: &Path, key: &str) -> String {
+    let out = free_name(path.with_extension("safetensors"), path);
+    let words = [Path::new(script), path, &out, Path::new(key)].map(quote);
+    format!("`python3 -c {}`", words.join(" "))
 }
 
 /// Whether the error names an object, which may have the weights and which PyTorch makes only where it may run code. Arguments of a

@@ -9,9 +9,10 @@ use crate::conversion::ALLOW_NAMESPACE;
 use crate::free_name::free_name;
 use crate::quote;
 
-/// Writes the tensors under a prefix, without it. Of a checkpoint they are those under the key, if one is given before the prefix.
+/// Writes the tensors under a prefix, without it. Of a checkpoint they are those under the key, if one is given before the prefix; it
+/// may be that and the key in its dictionary, with a dot between them.
 const BY_PREFIX: &str = "import sys; from safetensors.torch import load_file, save_file; i, o, *keys, p = sys.argv[1:]; \
-     d = LOAD; d = d[keys[0]] if keys else d; \
+     g = lambda d, k: d[k] if k in d else g(d[k.split(\".\", 1)[0]], k.split(\".\", 1)[1]); d = LOAD; d = g(d, keys[0]) if keys else d; \
      w = {k[len(p):]: v.clone().contiguous() for k, v in d.items() \
      if isinstance(k, str) and k.startswith(p) and torch.is_tensor(v)}; \
      save_file(w, o) if w else sys.exit(f\"no tensors under {p}\")";

@@ -6,12 +6,13 @@ use anyhow::{Context, Result, anyhow};
 use mbn_files::FileKind;
 use mbn_spec::text::joined;
 use mbn_weights::{
-    Adaptation, BEST_OF_RUN, Head, LAST_OF_RUN, Source, Taken, WeightFile, Weights, WeightsErrorKind,
+    Adaptation, BEST_OF_RUN, Backbone, Head, LAST_OF_RUN, MismatchError, Problem, Source, Taken, WeightFile,
+    Weights, WeightsErrorKind,
 };
 
 use crate::conversion::{
-    NOT_WHOLE, broken_checkpoint, broken_safetensors, other_kind, saved_model, tensorflow_checkpoint,
-    without_arguments,
+    NOT_WHOLE, broken_checkpoint, broken_safetensors, instead, other_kind, saved_model,
+    tensorflow_checkpoint, without_arguments,
 };
 use crate::one_network::one_network;
 use crate::{Hint, HubName, NamedFile, Overrides, Wanted, named_file, quote};
@@ -87,11 +88,18 @@ fn load_file(path: &Path, overrides: &Overrides, head: Head) -> Result<(Weights,
                     Adaptation::ForeignMetadata(_)
                     | Adaptation::UnusedArguments(_)
                     | Adaptation::Outside(_)
+                    | Adaptation::Unread(_)
+                    | Adaptation::Classifier { .. }
+                    | Adaptation::HeadLeftOut(_)
                     | Adaptation::PassedOver { .. }
                     | Adaptation::OtherClasses { .. } => log::Level::Warn,
                     _ => log::Level::Info,
                 };
-                log::log!(level, "`{}`: {adaptation}", path.display());
+                let advice = match adaptation {
+                    Adaptation::Unread(unread) => format!("; {}", instead(path, unread)),
+                    _ => String::new(),
+                };
+                log::log!(level, "`{}`: {adaptation}{advice}", path.display());
             }
             if let Some(text) = taken(&file, overrides) {
                 log::info!("`{}`: {text}", path.display());
@@ -184,7 +192,8 @@ fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
         WeightsErrorKind::OtherKind(kind) => other_kind(path, *kind),
         WeightsErrorKind::Pickle(error) => broken_checkpoint(path, error),
         WeightsErrorKind::Mismatch(error) => {
-            one_network(path, kind_of(path), error).or_else(|| Some(OTHER_NETWORK.to_owned()))
+            let advice = one_network(path, kind_of(path), error).or_else(|| other_head(path, error));
+            advice.or_else(|| Some(OTHER_NETWORK.to_owned()))
         }
         WeightsErrorKind::Beside(error) => Some(match error.file() {
             Some(file) => format!(
@@ -201,6 +210,36 @@ fn advice(path: &Path, kind: &WeightsErrorKind) -> Option<String> {
     }
 }
 
+/// What a user can do about a network that is whole but for the classifier.
+fn other_head(path: &Path, error: &MismatchError) -> Option<String> {
+    let backbone = error.problems.iter().find_map(|problem| match problem {
+        Problem::Backbone(backbone) => Some(backbone),
+        _ => None,
+    })?;
+    let Backbone {
+        features,
+        weight,
+        bias,
+        ..
+    } = backbone;
+    let start = match backbone.can_start {
+        true => format!(
+            "; `mbn-train --data DIR --init {}` starts from the layers before it, with a new classifier",
+            quote(path)
+        ),
+        false => String::new(),
+    };
+    Some(match backbone.has_classifier {
+        true => format!(
+            "if `{weight}` and `{bias}` are the classifier, it is read of a copy without the tensors that are not part of the network{start}"
+        ),
+        false => format!(
+            "a classifier of one matrix [classes, {features}] is read of a copy in which that is called `{weight}` and its bias `{bias}`, \
+             without other tensors; one of several layers is another network{start}"
+        ),
+    })
+}
+
 /// The kind of a file that was read a moment ago. Another process may wait for what a pipe gives.
 fn kind_of(path: &Path) -> Option<FileKind> {
     let kind = path.is_file().then(|| FileKind::of_file(path));
@@ -215,5 +254,58 @@ fn weights_beside(path: &Path) -> String {
     match found.is_empty() {
         true => format!("the weights of a run are in its files `{BEST_OF_RUN}` and `{LAST_OF_RUN}`"),
         false => format!("the weights of that run are in {}", found.join(" and ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_with_another_head_is_told_what_to_rename() {
+        let error = |has_classifier, can_start| MismatchError {
+            expected: String::new(),
+            problems: vec![
+                Problem::Missing("fc.weight".to_owned()),
+                Problem::Backbone(Backbone {
+                    features: 256,
+                    has_classifier,
+                    can_start,
+                    weight: "fc.weight".to_owned(),
+                    bias: "fc.bias".to_owned(),
+                }),
+            ],
+        };
+        let path = Path::new("my w.pth");
+        let advice = |has_classifier, can_start| other_head(path, &error(has_classifier, can_start)).unwrap();
+        let start = "`mbn-train --data DIR --init 'my w.pth'` starts from";
+        for (has_classifier, part) in [
+            (
+                false,
+                "one matrix [classes, 256] is read of a copy in which that is called `fc.weight`",
+            ),
+            (
+                true,
+                "if `fc.weight` and `fc.bias` are the classifier, it is read of a copy without",
+            ),
+        ] {
+            for can_start in [false, true] {
+                let advice = advice(has_classifier, can_start);
+                assert!(advice.contains(part), "{advice}");
+                assert_eq!(advice.contains(start), can_start, "{advice}");
+            }
+        }
+        let other = MismatchError {
+            expected: String::new(),
+            problems: vec![Problem::Missing("fc.weight".to_owned())],
+        };
+        assert_eq!(other_head(path, &other), None);
+        let kind = WeightsErrorKind::Mismatch(other);
+        assert_eq!(advice_of(&kind), OTHER_NETWORK);
+        assert!(advice_of(&WeightsErrorKind::Mismatch(error(false, true))).contains(start));
+    }
+
+    fn advice_of(kind: &WeightsErrorKind) -> String {
+        advice(Path::new("my w.pth"), kind).unwrap()
     }
 }

@@ -112,6 +112,7 @@ fn weights_deep_inside_a_checkpoint_are_found() {
     };
     let folder = TempDir::new().unwrap();
     let several = "several dictionaries of tensors: ";
+    let which = "; give one of these as the last word";
     let none = "no dictionary of tensors in it";
     let cases = [
         ("sd", String::new()),
@@ -131,8 +132,35 @@ fn weights_deep_inside_a_checkpoint_are_found() {
             "{'ema': other, 'model': {**sd, 'n.running_mean': sd['b']}}",
             String::new(),
         ),
-        ("{'a': {'x': sd, 'y': other}}", format!("{several}['x', 'y']")),
-        ("[sd, other]", format!("{several}[0, 1]")),
+        // Averages further inside than the other weights, and in an object.
+        (
+            "{'model': other, 'ema': {'module': sd, 'updates': 3}}",
+            String::new(),
+        ),
+        (
+            "{'model': other, 'model_ema': {'decay': 0.9, 'shadow': sd}}",
+            String::new(),
+        ),
+        (
+            "{'ema': {'module': sd}, 'model': {'module': other}}",
+            String::new(),
+        ),
+        ("{'params': other, 'params_ema': sd}", String::new()),
+        ("{'state_dict': other, 'ema_state_dict': sd}", String::new()),
+        (
+            "{'a': {'x': sd, 'y': other}}",
+            format!("{several}['a.x', 'a.y']{which}"),
+        ),
+        (
+            "{'a': {'x': sd}, 'b': {'x': other}}",
+            format!("{several}['a.x', 'b.x']{which}"),
+        ),
+        ("[sd, other]", format!("{several}['0', '1']{which}")),
+        // Arrays, which count where there are no tensors.
+        (
+            "{'a': {'n': 1, 'x': {**{k: v.to_sparse() for k, v in sd.items() if v.dim()}, 'b': sd['b']}}}",
+            String::new(),
+        ),
         ("{'a': {'b': [3]}}", none.to_owned()),
         ("(lambda l: l.extend([l, l, l]) or {'a': l})([])", none.to_owned()),
     ];
@@ -159,6 +187,63 @@ fn weights_deep_inside_a_checkpoint_are_found() {
             }
             false => assert!(!out.exists(), "{object}"),
         }
+    }
+}
+
+/// The part that the last word names, of checkpoints with several.
+#[test]
+fn a_part_of_a_checkpoint_is_converted_by_its_keys() {
+    let Some(python) = python("torch, numpy, safetensors.torch") else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let script = "import numpy; \
+         torch.save({'teacher': other, 'student': sd}, f + '/two.pth'); \
+         old = lambda c, n: torch.save(c, f + n, _use_new_zipfile_serialization=False); \
+         old({'a': {'x': other, 'y.z': sd}}, '/deep.pth'); old([other, {'a': sd}], '/list.pth'); \
+         arrays = {k: v.numpy() for k, v in sd.items()}; torch.save(arrays, f + '/arrays.pth'); \
+         torch.save({'net': arrays, 'picture': bytes(9 << 20)}, f + '/large.pth'); \
+         torch.save({'net': {'w': {k: numpy.asarray(v) for k, v in sd.items()}}, 'epoch': 3}, f + '/inside.pth')";
+    save(&python, folder.path(), script);
+    // The advice names a key.
+    let mut words = command(&hint(&path("two.pth")));
+    assert_eq!(words[4..], ["student"]);
+    let said = hint(&path("two.pth"));
+    assert!(
+        said.contains("converts that under `student`, with `teacher` as its last word that under `teacher`"),
+        "{said}"
+    );
+    let mut commands = vec![words.clone()];
+    words.pop();
+    for (name, keys) in [("deep.pth", "a.y.z"), ("list.pth", "1"), ("list.pth", "1.a")] {
+        let out = path(&format!("{name}-{keys}.safetensors"));
+        let mut words = command(&hint(&path(name)));
+        assert_eq!(words.len(), 4, "{words:?}");
+        words[3] = out.to_str().unwrap().to_owned();
+        words.push(keys.to_owned());
+        commands.push(words);
+    }
+    // Arrays are objects, which PyTorch makes where it may run code.
+    let loads = "map_location=\"cpu\"";
+    let unsafely = format!("{loads}, weights_only=False");
+    for (name, is_safe) in [("arrays.pth", false), ("large.pth", false), ("inside.pth", true)] {
+        let mut words = command(&hint(&path(name)));
+        assert_eq!(words[1].contains(&unsafely), !is_safe, "{name}");
+        if is_safe {
+            words[1] = words[1].replace(loads, &unsafely);
+        }
+        commands.push(words);
+    }
+    let mut missing = words;
+    missing.push("x.y".to_owned());
+    missing[3] = path("missing.safetensors").to_str().unwrap().to_owned();
+    commands.push(missing);
+    let mut said = run_all(&python, &commands);
+    assert_eq!(said.pop().unwrap(), "no dictionary of tensors in it");
+    for (said, words) in said.iter().zip(&commands) {
+        assert_eq!(said, "", "{words:?}");
+        assert_sd(&stored_tensors(&std::fs::read(&words[3]).unwrap()));
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use mbn_spec::text::{counted, joined, listed};
 
+use crate::pickle::Unread;
 use crate::shown::quoted;
 
 /// Names that a message lists before it counts the others.
@@ -18,6 +19,15 @@ pub enum Adaptation {
     LeftOut(Vec<String>),
     /// Tensors beside those under the prefix, such as a loss's, were left out.
     Outside(Vec<String>),
+    /// Tensors that have not the names of the classifier were taken as it, or its matrix without a bias.
+    Classifier {
+        /// Their names.
+        names: Vec<String>,
+        /// Whether there is a bias; zeros are taken for one that is missing.
+        has_bias: bool,
+    },
+    /// Tensors of another head than a classifier of one matrix were left out, for a network that gets a new one.
+    HeadLeftOut(Vec<String>),
     /// Layers whose wrapper is named within these names of tensors, which was left out.
     Unwrapped(Vec<&'static str>),
     /// The configuration beside it names another number of classes, and its names were not used.
@@ -38,6 +48,8 @@ pub enum Adaptation {
         /// Keys of other weights in the checkpoint, which were left out.
         others: Vec<String>,
     },
+    /// A key of the checkpoint that goes before the one that was taken holds weights in a form that is not read.
+    Unread(Unread),
     /// State dicts of the checkpoint that have all parameters of a network and not its statistics were passed over.
     PassedOver {
         /// Their keys, which otherwise go before the one that was taken.
@@ -76,6 +88,20 @@ impl fmt::Display for Adaptation {
                 let verb = if names.len() == 1 { "is" } else { "are" };
                 write!(f, "{named} {verb} left out, standing beside the network")
             }
+            Self::Classifier { names, has_bias } => {
+                let verb = if names.len() == 1 { "is" } else { "are" };
+                let named = joined(names.iter().map(|name| quoted(name)));
+                write!(f, "{named} {verb} taken as the classifier")?;
+                match has_bias {
+                    true => Ok(()),
+                    false => f.write_str(", with zeros for the bias, which the file lacks"),
+                }
+            }
+            Self::HeadLeftOut(names) => {
+                let named = listed(names.iter().map(|name| quoted(name)), NAMED);
+                let verb = if names.len() == 1 { "is" } else { "are" };
+                write!(f, "{named} {verb} left out, being part of another head")
+            }
             Self::Unwrapped(wrappers) => {
                 let wrappers = joined(wrappers.iter().map(|wrapper| format!("`{wrapper}`")));
                 write!(f, "the names of its tensors are taken without {wrappers} within them")
@@ -113,6 +139,10 @@ impl fmt::Display for Adaptation {
                 entries.join("; ")
             ),
             Self::Converted(types) => write!(f, "its {} tensors are converted to F32", joined(types)),
+            Self::Unread(Unread { key, object }) => match object {
+                Some(object) => write!(f, "its `{key}` is {object}, and is not read"),
+                None => write!(f, "its `{key}` holds tensors deeper inside, and is not read"),
+            },
             Self::PassedOver { passed, key } => {
                 let verb = if passed.len() == 1 { "lacks" } else { "lack" };
                 let passed = joined(passed.iter().map(|key| format!("`{key}`")));

@@ -9,7 +9,7 @@ use safetensors::tensor::TensorView;
 use crate::contents::WeightFile;
 use crate::error::Problem;
 use crate::family::Context;
-use crate::pickle::{self, Checkpoint, KEYS, PickleError};
+use crate::pickle::{self, Checkpoint, PickleError};
 use crate::{Adaptation, MismatchError, WeightsErrorKind, families};
 
 /// Keys that a message lists before it counts the others.
@@ -33,6 +33,8 @@ pub(crate) fn read(bytes: &[u8], kind: FileKind, context: &Context) -> Result<We
         let Checkpoint { key, others, .. } = &checkpoint;
         let error = match state_dict(&checkpoint, context) {
             Ok(mut read) => {
+                let unread = checkpoint.unread.iter().cloned().map(Adaptation::Unread);
+                read.adaptations.splice(0..0, unread);
                 if !passed.is_empty() {
                     let passed = passed.into_iter().map(str::to_owned).collect();
                     let key = key.clone();
@@ -45,8 +47,7 @@ pub(crate) fn read(bytes: &[u8], kind: FileKind, context: &Context) -> Result<We
             }
             Err(error) => error,
         };
-        let next = KEYS.into_iter().find(|known| key.as_deref() == Some(known));
-        let next = next.filter(|_| lacks_statistics(&error));
+        let next = checkpoint.known.filter(|_| lacks_statistics(&error));
         let error = first.take().unwrap_or_else(|| under_key(error, &checkpoint));
         match next {
             Some(key) => passed.push(key),
@@ -93,7 +94,7 @@ fn lacks_statistics(error: &WeightsErrorKind) -> bool {
         && problems.iter().all(|problem| match problem {
             Problem::Missing(name) => is_one(name),
             Problem::Unexpected(name) => !name.contains('.'),
-            Problem::Several { .. } | Problem::Other(_) => false,
+            Problem::Several { .. } | Problem::Backbone(_) | Problem::Other(_) => false,
         })
 }
 

@@ -177,8 +177,25 @@ pub enum Problem {
         /// The key of the checkpoint that both are under, as a message shows it; `None` for its top, and for other files.
         key: Option<String>,
     },
+    /// The layers before the classifier are whole: what is wrong is about the classifier alone.
+    Backbone(Backbone),
     /// A sentence about a tensor or about the whole.
     Other(String),
+}
+
+/// What a network lacks that is whole but for the classifier.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Backbone {
+    /// Values that the classifier takes: its matrix is `[classes, features]`.
+    pub features: usize,
+    /// Whether the file has a classifier under the usual names, beside other tensors.
+    pub has_classifier: bool,
+    /// Whether training can start from it, with a new classifier.
+    pub can_start: bool,
+    /// What the file's library calls the classifier's matrix.
+    pub weight: String,
+    /// What it calls its bias.
+    pub bias: String,
 }
 
 impl std::error::Error for MismatchError {}
@@ -195,6 +212,7 @@ impl fmt::Display for MismatchError {
                     let (one, other) = (place(one), place(other));
                     parts.push(format!("the file holds one {one} and one {other}"));
                 }
+                Problem::Backbone(_) => parts.push("the layers before the classifier are whole".to_owned()),
                 Problem::Other(text) => parts.push(text.clone()),
             }
         }

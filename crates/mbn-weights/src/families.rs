@@ -14,7 +14,7 @@ mod transformers;
 use mbn_spec::{Alpha, IMAGENET_MEAN, IMAGENET_STD, Metadata, Preprocess, Resize};
 
 use crate::contents::WeightFile;
-use crate::family::{Context, Family};
+use crate::family::{Context, Family, Found};
 use crate::located::{Located, locate};
 use crate::views::Views;
 use crate::{Adaptation, WeightsErrorKind, lookalikes};
@@ -79,8 +79,15 @@ pub(crate) fn read(
         views,
         adaptations,
         problems,
+        strays,
     } = located;
-    family.read(views, adaptations, problems, metadata, context)
+    let found = Found {
+        views,
+        adaptations,
+        foreign: problems,
+        strays,
+    };
+    family.read(found, metadata, context)
 }
 
 /// The network whose layers are wrapped one by one, so that their wrappers stand within the names.
@@ -111,4 +118,4 @@ fn unwrapped<'a>(tensors: &Views<'a>) -> Option<Located<'a>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

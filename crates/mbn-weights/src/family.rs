@@ -2,6 +2,7 @@
 
 mod description;
 mod fit;
+mod head;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,9 +18,11 @@ use crate::beside::fields::BesideError;
 use crate::beside::{Described, FromArguments};
 use crate::contents::{Head, WeightFile};
 use crate::error::Problem;
+use crate::located::Stray;
 use crate::views::Views;
 use crate::{Adaptation, MismatchError, Weights, WeightsErrorKind, values};
 use fit::is_classifier;
+use head::FoundHead;
 
 pub(crate) use stored::Stored;
 
@@ -60,6 +63,18 @@ pub(crate) struct Context<'a> {
     pub metadata_is_ours: bool,
 }
 
+/// What was found in a file under a family's names.
+pub(crate) struct Found<'a> {
+    /// The network's tensors, by the names that the family gives them.
+    pub views: Views<'a>,
+    /// What is different about the file.
+    pub adaptations: Vec<Adaptation>,
+    /// The tensors that do not belong to the network.
+    pub foreign: Vec<Problem>,
+    /// These, and those that stand beside it.
+    pub strays: Vec<Stray<'a>>,
+}
+
 impl Family {
     /// Goes before `MobileNetV1` in messages: empty, or `Keras's `.
     pub fn owner(&self) -> String {
@@ -69,25 +84,42 @@ impl Family {
         }
     }
 
-    /// Makes a state dict of the tensors that were found under this family's names. `adaptations` are what is different
-    /// about the file, `foreign` the tensors that do not belong to the network.
+    /// Makes a state dict of the tensors that were found under this family's names.
     pub fn read(
         &self,
-        views: Views,
-        mut adaptations: Vec<Adaptation>,
-        foreign: Vec<Problem>,
+        mut found: Found,
         mut metadata: Metadata,
         context: &Context,
     ) -> Result<WeightFile, WeightsErrorKind> {
-        let mut architecture = self.nearest_architecture(&views, &metadata);
+        let mut architecture = self.nearest_architecture(&found.views, &metadata);
+        // What this project writes is whole, under its names.
+        let head = match context.metadata_is_ours {
+            true => FoundHead::Usual,
+            false => self.head(&found, &architecture, context.head),
+        };
+        let backbone = match (&head, context.metadata_is_ours) {
+            (FoundHead::Usual, false) => self.whole_backbone(&found, &architecture),
+            _ => None,
+        };
+        let taken_head = head.apply(&mut found);
+        if let Some(taken) = &taken_head {
+            architecture.classes = taken.bias.len();
+        }
+        let Found {
+            views,
+            mut adaptations,
+            foreign,
+            ..
+        } = found;
         if !context.metadata_is_ours {
             adaptations.extend(drop_contradictions(&mut metadata, &architecture));
         }
-        let has_classifier = architecture
+        let has_own_classifier = architecture
             .tensors()
             .iter()
             .any(|spec| is_classifier(spec) && self.find(&views, spec).is_some());
-        let mut problems = self.problems(&views, &architecture, has_classifier);
+        let has_classifier = taken_head.is_some() || has_own_classifier;
+        let mut problems = self.problems(&views, &architecture, has_own_classifier && taken_head.is_none());
         let is_whole = problems.is_empty() && foreign.is_empty();
         if !has_classifier && !is_whole {
             // It is not a network that only lacks the classifier.
@@ -97,6 +129,7 @@ impl Family {
         if !problems.is_empty() {
             // What stands beside a network that is not whole may be a part of it.
             problems.extend(adaptations.iter().flat_map(beside));
+            problems.extend(backbone);
         }
         if let Some(stated) = metadata.alpha
             && stated != architecture.alpha
@@ -141,6 +174,9 @@ impl Family {
                 }
                 _ => {}
             }
+        }
+        if let Some(head::Taken { weight, bias }) = taken_head {
+            floats.extend([("fc.weight".to_owned(), weight), ("fc.bias".to_owned(), bias)]);
         }
         adaptations.extend(converted(&views));
         Ok(WeightFile {

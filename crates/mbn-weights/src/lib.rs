@@ -37,7 +37,7 @@ pub use beside::model::{
     FromFile, REGRESSION, StatedPreprocess, is_multi_label, is_regression, model_classes, model_preprocess,
 };
 pub use contents::{Head, Source, Taken, WeightFile};
-pub use error::{MismatchError, Problem, ValueError, WeightsError, WeightsErrorKind};
+pub use error::{Backbone, MismatchError, Problem, ValueError, WeightsError, WeightsErrorKind};
 pub use folded::{Folded, FoldedConv};
 pub use lookalikes::Lookalike;
 pub use opened::MAX_FILE_BYTES;

@@ -1,5 +1,7 @@
 //! Finds a network's tensors among those of a file, whatever a wrapper put before their names.
 
+mod stray;
+
 use std::collections::{BTreeMap, HashSet};
 
 use mbn_spec::{Alpha, Architecture};
@@ -11,6 +13,8 @@ use crate::family::Family;
 use crate::shown::quoted;
 use crate::views::Views;
 use crate::{Adaptation, MismatchError, values};
+pub(crate) use stray::{Module, Stray};
+use stray::{module_of, top_module};
 
 /// The tensors of a network in a file.
 pub(crate) struct Located<'a> {
@@ -22,6 +26,8 @@ pub(crate) struct Located<'a> {
     pub adaptations: Vec<Adaptation>,
     /// Tensors that do not belong to the network.
     pub problems: Vec<Problem>,
+    /// These, and those that stand beside it and were left out.
+    pub strays: Vec<Stray<'a>>,
 }
 
 /// A family, and what stands before its names.
@@ -107,7 +113,18 @@ fn take<'a>(
     known: &HashSet<String>,
 ) -> Located<'a> {
     let (mut views, mut left_out, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
-    let mut outside = Vec::new();
+    let (mut outside, mut strays) = (Vec::new(), Vec::new());
+    let classifier = family.classifier();
+    let classifier: Vec<_> = classifier.iter().flatten().map(|stored| &stored.name).collect();
+    let stray = |name: &str, plain: &str, view: &TensorView<'a>, is_foreign: bool| Stray {
+        name: name.to_owned(),
+        plain: plain.to_owned(),
+        view: view.clone(),
+        is_foreign,
+        module: plain
+            .strip_prefix(prefix)
+            .and_then(|inside| module_of(inside, &classifier, known)),
+    };
     for (name, view) in tensors {
         let plain = (family.plain_name)(name);
         match plain.strip_prefix(prefix).filter(|plain| known.contains(*plain)) {
@@ -120,8 +137,14 @@ fn take<'a>(
             None if is_whole_number(view) || is_no_weight(name) || is_slot(&plain, known) => {
                 left_out.push(name.to_owned());
             }
-            None if stands_beside(&plain, prefix, known, view) => outside.push(name.to_owned()),
-            None => problems.push(Problem::Unexpected(name.to_owned())),
+            None if stands_beside(&plain, prefix, known, view) => {
+                strays.push(stray(name, &plain, view, false));
+                outside.push(name.to_owned());
+            }
+            None => {
+                strays.push(stray(name, &plain, view, true));
+                problems.push(Problem::Unexpected(name.to_owned()));
+            }
         }
     }
     let mut adaptations = Vec::new();
@@ -142,6 +165,7 @@ fn take<'a>(
         views,
         adaptations,
         problems,
+        strays,
     }
 }
 
@@ -154,10 +178,9 @@ fn stands_beside(plain: &str, prefix: &str, known: &HashSet<String>, view: &Tens
     }
 }
 
-/// Whether a name without prefix begins with a module of the network: what stands before the first separator of a known name.
+/// Whether a name without prefix begins with a module of the network.
 fn is_in_module(name: &str, known: &HashSet<String>) -> bool {
-    let module = |name: &str| name.find(['.', '/']).map(|end| name[..=end].to_owned());
-    module(name).is_some_and(|found| known.iter().any(|known| known.starts_with(&found)))
+    top_module(name).is_some_and(|found| known.iter().any(|known| known.starts_with(found)))
 }
 
 /// Whether it is a single whole number, or a truth value.

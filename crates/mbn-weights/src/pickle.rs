@@ -23,6 +23,7 @@ mod choice;
 mod error;
 mod machine;
 mod tensors;
+mod unread;
 mod values;
 
 use std::collections::BTreeMap;
@@ -32,9 +33,10 @@ use safetensors::Dtype;
 use serde_json::{Map, Value};
 
 use archive::Archive;
-pub use choice::KEYS;
+pub use choice::{INNER_KEYS, KEYS};
 pub use error::PickleError;
 use tensors::Gather;
+pub use unread::Unread;
 
 use crate::shown::shortened;
 
@@ -62,10 +64,15 @@ const MAX_DIMS: usize = 8;
 pub struct Checkpoint {
     /// The tensors by name.
     pub tensors: BTreeMap<String, Tensor>,
-    /// The key of the checkpoint that they were taken from; `None` if the checkpoint is the state dict itself.
+    /// The key of the checkpoint that they were taken from, `ema`, or that and the key in its dictionary, `ema.module`; `None` if the
+    /// checkpoint is the state dict itself.
     pub key: Option<String>,
+    /// The one of [`KEYS`] that they were found by.
+    pub known: Option<&'static str>,
     /// Keys of other state dicts in the checkpoint.
     pub others: Vec<String>,
+    /// The ones of [`KEYS`] before its own that hold weights in a form that is not read.
+    pub unread: Vec<Unread>,
     /// Names of entries of the state dict that are plain data and no tensors.
     pub left_out: Vec<String>,
     /// The arguments that the training script kept in the checkpoint's `args`; empty if it did not.
@@ -94,8 +101,9 @@ pub(crate) fn is_readable(kind: FileKind) -> bool {
     matches!(kind, FileKind::PytorchZip | FileKind::Zip)
 }
 
-/// Reads the state dict of a checkpoint. If it holds several, the moving average is taken (`state_dict_ema`, `model_ema`,
-/// `ema`), else `state_dict`, `model_state_dict` or `model`, unless another has more than twice as many tensors, else the only other one, or the checkpoint itself.
+/// Reads the state dict of a checkpoint. If it holds several, the first of [`KEYS`] is taken, a moving average before others, unless
+/// another has more than twice as many tensors, else the only other one, or the checkpoint itself. A dictionary under one of these
+/// keys may hold the state dict under one of [`INNER_KEYS`].
 ///
 /// # Errors
 /// [`PickleError`] for anything other than a whole checkpoint with a state dict.
@@ -118,8 +126,10 @@ pub(crate) fn read_after(file: &[u8], passed: &[&str]) -> Result<Checkpoint, Pic
     }
     Ok(Checkpoint {
         tensors,
-        key: choice.key.map(shortened),
-        others: choice.others.into_iter().map(shortened).collect(),
+        key: choice.key.as_deref().map(shortened),
+        known: choice.known,
+        others: choice.others.iter().map(|key| shortened(key)).collect(),
+        unread: choice.unread,
         left_out,
         arguments: arguments::read(&values, root),
     })

@@ -5,65 +5,13 @@
 mod common;
 
 use common::{
-    Bool, Call, Dict, Float, Global, Int, List, New, Object, StateDict, Text, Tuple, View, checkpoint,
-    float_view, floats, ints, pickled, row_major, saved, text, values, weights, with, with_contents, zipped,
+    Bool, Call, Dict, Float, Global, Int, List, New, Object, StateDict, Tuple, View, checkpoint, first,
+    float_view, floats, ints, pickled, read_object, row_major, saved, state_dict, text, values, weights,
+    with, with_contents, zipped,
 };
-use mbn_weights::pickle::{Checkpoint, PickleError, read};
+use mbn_weights::pickle::{PickleError, read};
 use mbn_weights::{Adaptation, Problem, WeightFile, Weights, WeightsErrorKind};
 use proptest::prelude::*;
-
-/// Reads a checkpoint whose storage `0` holds the floats 0 to 23.
-fn read_object(object: &Object) -> Result<Checkpoint, PickleError> {
-    read(&checkpoint(&pickled(object, 2), &[("0", &floats(24))]))
-}
-
-/// A state dict with one tensor of three elements from `first`.
-fn state_dict(first: usize) -> Object {
-    let mut view = float_view(&[3]);
-    view.offset = first;
-    view.count = 24;
-    StateDict(vec![(text("w"), view.object())])
-}
-
-/// Where the tensor `w` of a checkpoint was taken from.
-fn first(checkpoint: &Checkpoint) -> f32 {
-    values(&checkpoint.tensors["w"])[0]
-}
-
-#[test]
-fn the_state_dict_is_found_and_a_moving_average_preferred() {
-    for (entries, key, first_value, others) in [
-        (vec![("state_dict", 3)], "state_dict", 3.0, vec![]),
-        (vec![("model", 4)], "model", 4.0, vec![]),
-        (
-            vec![("model", 1), ("model_state_dict", 2)],
-            "model_state_dict",
-            2.0,
-            vec!["model"],
-        ),
-        (
-            vec![("state_dict", 1), ("state_dict_ema", 2)],
-            "state_dict_ema",
-            2.0,
-            vec!["state_dict"],
-        ),
-        (vec![("model", 5), ("ema", 6)], "ema", 6.0, vec!["model"]),
-        (vec![("net", 7)], "net", 7.0, vec![]),
-    ] {
-        let entries: Vec<_> = entries
-            .into_iter()
-            .map(|(key, first)| (key, state_dict(first)))
-            .collect();
-        let found = read_object(&with(entries)).unwrap();
-        assert_eq!(found.key.as_deref(), Some(key));
-        assert_eq!(
-            (first(&found), found.others),
-            (first_value, others.iter().map(ToString::to_string).collect())
-        );
-    }
-    let bare = read_object(&state_dict(9)).unwrap();
-    assert_eq!((bare.key.as_deref(), first(&bare)), (Option::None, 9.0));
-}
 
 /// What training scripts save beside the weights is never looked at, whatever it is.
 #[test]
@@ -311,90 +259,6 @@ fn several_networks_are_named_with_the_key_that_they_are_under() {
     }
 }
 
-/// The entries of a state dict, without batch norm's statistics, as `named_parameters()` gives them.
-fn parameters(entries: &[(Object, Object)], rename: impl Fn(&str) -> String) -> Vec<(Object, Object)> {
-    let is_statistic = |name: &str| {
-        let mut ends = ["running_mean", "running_var", "num_batches_tracked"].iter();
-        ends.any(|end| name.ends_with(end))
-    };
-    let parameters = entries.iter().filter_map(|(key, value)| match key {
-        Text(name) if !is_statistic(name) => Some((text(&rename(name)), value.clone())),
-        _ => Option::None,
-    });
-    parameters.collect()
-}
-
-/// Many scripts average `named_parameters()`, which have no statistics of batch norm.
-#[test]
-fn an_average_of_parameters_alone_is_passed_over_with_a_warning() {
-    let weights = weights();
-    let (entries, contents) = saved(&weights, str::to_owned);
-    let mut average = parameters(&entries, str::to_owned);
-    let network = || StateDict(entries.clone());
-    let read = |object: &Object| WeightFile::from_bytes(&with_contents(&pickled(object, 2), &contents));
-    let passed = |passed: &[&str], key: &str| Adaptation::PassedOver {
-        passed: passed.iter().map(ToString::to_string).collect(),
-        key: Some(key.to_owned()),
-    };
-    let file = read(&with(vec![("model", network()), ("ema", Dict(average.clone()))])).unwrap();
-    assert_eq!(file.weights.sha256(), weights.sha256());
-    assert_eq!(file.adaptations, [passed(&["ema"], "model")]);
-    assert_eq!(
-        file.adaptations[0].to_string(),
-        "its `ema` lacks the running means and variances of batch norm, as an average of parameters alone does; the weights are \
-         its `model`"
-    );
-    // A decay as a tensor, and an average under another key too.
-    average.push((
-        text("decay"),
-        View {
-            shape: vec![],
-            strides: vec![],
-            ..float_view(&[1])
-        }
-        .object(),
-    ));
-    let file = read(&with(vec![
-        ("model_ema", Dict(average.clone())),
-        ("net", network()),
-        ("ema", Dict(average.clone())),
-    ]));
-    assert_eq!(file.unwrap().adaptations, [passed(&["model_ema", "ema"], "net")]);
-    // Without a whole network the error is about the average.
-    let error = read(&with(vec![
-        ("model", Dict(average.clone())),
-        ("ema", Dict(average.clone())),
-    ]));
-    let error = error.unwrap_err().to_string();
-    assert!(
-        error.contains(
-            "they are those of its `ema` and not those of `model`, which are read of a copy without `ema`; "
-        ),
-        "{error}"
-    );
-    assert!(
-        error.contains("running_mean") && error.contains("missing"),
-        "{error}"
-    );
-    // More than statistics is missing: it is no average of this network.
-    let mut broken = average.clone();
-    broken.retain(|(key, _)| !matches!(key, Text(name) if name == "fc.bias"));
-    let error = read(&with(vec![("model", network()), ("ema", Dict(broken))]));
-    let error = error.unwrap_err().to_string();
-    assert!(
-        error.contains("those of its `ema` and not those of `model`"),
-        "{error}"
-    );
-    // Names without dots, as latent diffusion's averages have.
-    let dotless = parameters(&entries, |name| name.replace('.', ""));
-    let error = read(&with(vec![("state_dict", network()), ("ema", Dict(dotless))]));
-    let error = error.unwrap_err().to_string();
-    assert!(
-        error.contains("those of its `ema` and not those of `state_dict`"),
-        "{error}"
-    );
-}
-
 /// Classes of storage with the bytes of an element.
 const CLASSES: [(&str, usize); 10] = [
     ("DoubleStorage", 8),
@@ -491,20 +355,6 @@ proptest! {
         let _ = read(&checkpoint(&[&[0x80, 2], &noise[..]].concat(), &[("0", &floats(24))]));
         let _ = read(&noise);
     }
-}
-
-/// A moving average whose weights are further inside, beside its decay.
-#[test]
-fn a_dictionary_with_few_of_the_tensors_is_not_the_network() {
-    let network = || {
-        let names = ["a", "b", "w"].map(|name| (text(name), float_view(&[3]).object()));
-        StateDict(names.to_vec())
-    };
-    let average = with(vec![("decay", float_view(&[1]).object()), ("shadow", network())]);
-    let found = read_object(&with(vec![("ema", average), ("model", network())])).unwrap();
-    assert_eq!(found.key.as_deref(), Some("model"));
-    assert_eq!(found.others, ["ema"]);
-    assert_eq!(found.tensors.len(), 3);
 }
 
 /// What PyTorch itself wrote: `tests/reference/make_checkpoint.py`.

@@ -1,5 +1,6 @@
 //! Class names as JSON: a list, a name for each number, a number for each name, or Keras's and torchvision's `imagenet_class_index.json`.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
@@ -24,13 +25,20 @@ pub(super) enum JsonError {
 }
 
 /// The forms that are read.
-const FORMS: &str =
-    "[\"name\", ...], {\"0\": \"name\", ...}, {\"name\": 0, ...} or {\"0\": [\"n01440764\", \"name\"], ...}";
+const FORMS: &str = "[\"name\", ...], {\"0\": \"name\", ...}, {\"name\": 0, ...}, {\"0\": [\"n01440764\", \"name\"], ...}, \
+     [{\"id\": 0, \"name\": \"name\"}, ...], or one of these as `id2label`, `label_names`, `names`, `labels` or `classes`";
+
+/// The fields that may hold one of the forms, as in the `config.json` of transformers and timm; the first of those that a file has counts.
+const FIELDS: [&str; 5] = ["id2label", "label_names", "names", "labels", "classes"];
+/// The part of timm's `config.json` that may have one of these fields.
+const PRETRAINED: &str = "pretrained_cfg";
 
 /// Whether a file is meant to be JSON, or is in a form like it.
 pub(super) fn is_meant(path: &Path, text: &str) -> bool {
     let inner = text.trim_start().strip_prefix(['{', '[']);
-    let is_begun = inner.is_some_and(|inner| inner.trim_start().starts_with('"'));
+    let inner = inner.map(str::trim_start);
+    let inner = inner.map(|inner| inner.strip_prefix('{').map_or(inner, str::trim_start));
+    let is_begun = inner.is_some_and(|inner| inner.starts_with('"'));
     has_extension(path, &["json"]) || is_begun || is_literal(text)
 }
 
@@ -77,14 +85,48 @@ pub(super) fn read(text: &str) -> Result<Numbered<Class>, JsonError> {
     if text.trim_start().starts_with('{') {
         return of_entries(serde_json::from_str(text)?);
     }
-    let Value::Array(names) = serde_json::from_str(text)? else {
-        return Err(JsonError::Form);
-    };
-    let names: Option<Vec<_>> = names.iter().map(Class::named).collect();
-    Ok(Numbered {
-        items: names.ok_or(JsonError::Form)?,
-        first: 0,
-    })
+    match serde_json::from_str(text)? {
+        Value::Array(classes) => of_list(&classes),
+        _ => Err(JsonError::Form),
+    }
+}
+
+/// The classes of a list of names, or of objects with number and name.
+fn of_list(classes: &[Value]) -> Result<Numbered<Class>, JsonError> {
+    let names: Option<Vec<_>> = classes.iter().map(Class::named).collect();
+    if let Some(items) = names {
+        return Ok(Numbered { items, first: 0 });
+    }
+    let numbered = classes
+        .iter()
+        .map(|class| Some((class.get("id")?.as_u64()?, Class::named(class.get("name")?)?)));
+    let numbered: Option<Vec<_>> = numbered.collect();
+    Ok(ordered(numbered.ok_or(JsonError::Form)?)?)
+}
+
+/// The classes in a field of an object that says other things too.
+fn of_field(entries: Vec<(String, Value)>) -> Result<Numbered<Class>, JsonError> {
+    let mut fields: HashMap<_, _> = entries.into_iter().collect();
+    let found = FIELDS
+        .into_iter()
+        .find_map(|field| fields.remove(field).filter(is_filled));
+    match (found, fields.remove(PRETRAINED)) {
+        (Some(Value::Array(classes)), _) => of_list(&classes),
+        (Some(Value::Object(classes)), _) => {
+            let entries: Vec<_> = classes.into_iter().collect();
+            numbered(&entries)
+                .ok_or(JsonError::Form)
+                .and_then(|numbered| Ok(ordered(numbered)?))
+        }
+        (None, Some(Value::Object(inner))) => of_field(inner.into_iter().collect()),
+        _ => Err(JsonError::Form),
+    }
+}
+
+/// Whether a value is a list or an object that is not empty.
+fn is_filled(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| !list.is_empty())
+        || value.as_object().is_some_and(|object| !object.is_empty())
 }
 
 /// A name, and an identifier if it has one.
@@ -126,6 +168,14 @@ impl FromIterator<Class> for ClassList {
 }
 
 fn of_entries(Entries(entries): Entries) -> Result<Numbered<Class>, JsonError> {
+    match numbered(&entries) {
+        Some(numbered) => Ok(ordered(numbered)?),
+        None => of_field(entries),
+    }
+}
+
+/// The classes of an object that gives each number a name or each name a number.
+fn numbered(entries: &[(String, Value)]) -> Option<Vec<(u64, Class)>> {
     let by_number = || -> Option<Vec<_>> {
         let entries = entries.iter();
         entries
@@ -142,8 +192,7 @@ fn of_entries(Entries(entries): Entries) -> Result<Numbered<Class>, JsonError> {
             .map(|(name, number)| Some((number.as_u64()?, class(name))))
             .collect()
     };
-    let numbered = by_number().or_else(by_name).ok_or(JsonError::Form)?;
-    Ok(ordered(numbered)?)
+    by_number().or_else(by_name)
 }
 
 /// The entries of an object, also those whose key another one has, which a map would lose: two classes may share a name.
@@ -194,6 +243,20 @@ mod tests {
             assert_eq!(found.names, ["tench", "crane", "20 km/h", "crane"], "{text}");
             assert!(found.ids.is_empty(), "{text}");
         }
+        for text in [
+            r#"{"model_type": "vit", "num_labels": 2, "id2label": {"1": "crane", "0": "tench"}, "label2id": {"tench": 0, "crane": 1}}"#,
+            r#"{"architecture": "a", "label_names": null, "pretrained_cfg": {"label_names": ["tench", "crane"]}}"#,
+            r#"{"architecture": "a", "label_names": ["tench", "crane"], "pretrained_cfg": {"mean": [1]}}"#,
+            r#"{"names": {"0": "tench", "1": "crane"}, "nc": 2}"#,
+            r#"{"labels": ["tench", "crane"], "num_classes": 2}"#,
+            r#"{"classes": {"crane": 1, "tench": 0}}"#,
+            r#"[{"id": 1, "name": "crane"}, {"id": 0, "name": "tench", "color": [1, 2, 3]}]"#,
+            r#"{"classes": [{"id": 2, "name": "crane"}, {"id": 1, "name": "tench"}]}"#,
+        ] {
+            assert_eq!(list(text).names, ["tench", "crane"], "{text}");
+        }
+        // Classes that are called so.
+        assert_eq!(list(r#"{"names": 1, "labels": 0}"#).names, ["labels", "names"]);
         let index = list(r#"{"1": ["n01443537", "goldfish"], "0": ["n01440764", "tench"]}"#);
         assert_eq!(index.names, ["tench", "goldfish"]);
         assert_eq!(index.ids, ["n01440764", "n01443537"]);
@@ -207,7 +270,13 @@ mod tests {
         for (text, part) in [
             ("[1, 2]", "expected [\"name\", ...]"),
             (r#"{"a": "b"}"#, "JSON of another form"),
-            (r#"{"names": {"0": "a"}}"#, "JSON of another form"),
+            (r#"{"names": "a"}"#, "JSON of another form"),
+            (r#"{"names": [], "classes": 2}"#, "`names`, `labels` or `classes`"),
+            (
+                r#"[{"id": 0, "name": "a"}, {"id": 2, "name": "b"}]"#,
+                "1 is missing",
+            ),
+            (r#"[{"name": "a"}]"#, "JSON of another form"),
             (r#"{"0": ["n01440764"]}"#, "JSON of another form"),
             (r#"["a", ["n01440764", "b"]]"#, "JSON of another form"),
             (r#""tench""#, "JSON of another form"),

@@ -118,7 +118,7 @@ fn look_the_same(lines: &[Line], separator: Separator) -> Option<(&Line, &Line)>
 }
 
 /// Whether numbers are in the order of text, 0, 1, 10, 2 or 0, 10, 1, 2, and not in their own.
-fn is_listing(order: &[u64]) -> bool {
+pub(super) fn is_listing(order: &[u64]) -> bool {
     // Some locales pass over the blank, and put digits before letters.
     let text = |end: &'static str| move |number: &u64| format!("{number}{end}");
     !order.is_sorted() && (order.is_sorted_by_key(text("")) || order.is_sorted_by_key(text("~")))

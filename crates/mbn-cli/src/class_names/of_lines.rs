@@ -2,16 +2,23 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use super::lines::{Line, Numbers};
 use super::numbering::Numbered;
+use super::stray_numbers::{self, StrayNumbers};
 use super::{ClassList, known_among, lines, warn_of_comment, warn_of_repeated};
+use crate::Hint;
 
 /// The classes of a text with a line for each. `known` are names that they are likely to have.
 pub(super) fn read(path: &Path, text: &str, known: &[String]) -> Result<ClassList> {
     let shown = path.display();
-    let mut names: Vec<_> = text.lines().map(str::to_owned).collect();
+    // Old programs end lines in CR alone.
+    let lines: Vec<_> = match text.contains('\n') {
+        true => text.lines().collect(),
+        false => text.split('\r').collect(),
+    };
+    let mut names: Vec<_> = lines.into_iter().map(str::to_owned).collect();
     // Editors and scripts leave empty lines at the end.
     while names.pop_if(|name| name.trim().is_empty()).is_some() {}
     if names.is_empty() {
@@ -23,13 +30,27 @@ pub(super) fn read(path: &Path, text: &str, known: &[String]) -> Result<ClassLis
     let numbers = lines::read(&names);
     let with_numbers = known_among(&names, known);
     let without = |found: &Numbered<Line>| known_among(&names_of(found), known);
+    let stray = match numbers {
+        Numbers::None | Numbers::Doubtful(_, None) if with_numbers == 0 => stray_numbers::find(&names),
+        _ => None,
+    };
+    if let Some(stray) = stray.filter(|stray| !stray.is_in_order && !stray.is_listing) {
+        return in_another_order(path, &names, stray);
+    }
     let mut others = Vec::new();
     match numbers {
         Numbers::Order(found) if without(&found) >= with_numbers => return Ok(ordered(path, found)),
         Numbers::Doubtful(_, Some(found)) if without(&found) > with_numbers => {
             return Ok(ordered(path, found));
         }
-        Numbers::None => {}
+        Numbers::None => {
+            if let Some(StrayNumbers { place, .. }) = stray {
+                log::warn!(
+                    "every line of `{shown}` has a number at its {place}, which is taken as a part of the name; if the numbers are those of \
+                     the classes, write them as JSON, {{\"0\": \"name\", ...}}"
+                );
+            }
+        }
         Numbers::Order(_) | Numbers::Doubtful(..) if with_numbers > 0 => log::info!(
             "`{shown}`: the numbers before its lines are taken as a part of the names, as the classes are called so elsewhere"
         ),
@@ -49,6 +70,24 @@ pub(super) fn read(path: &Path, text: &str, known: &[String]) -> Result<ClassLis
         names,
         others,
         ids: Vec::new(),
+    })
+}
+
+/// The error for lines whose numbers say another order than their own.
+fn in_another_order(path: &Path, names: &[String], stray: StrayNumbers) -> Result<ClassList> {
+    let StrayNumbers { place, first, .. } = stray;
+    let line = names
+        .get(first)
+        .map_or(String::new(), |line| line.trim().escape_debug().to_string());
+    let error = anyhow!(
+        "the lines of `{}` have numbers at their {place} that are in another order than the lines, such as line {}, `{line}`",
+        path.display(),
+        first + 1
+    );
+    Err(error).hint(|| {
+        "if the numbers are those of the classes, write them as JSON, {\"0\": \"name\", ...}; if they are a part of the names, write \
+         these as JSON, [\"name\", ...], in the order of the network's outputs"
+            .to_owned()
     })
 }
 

@@ -85,6 +85,44 @@ fn numbers_may_be_a_part_of_the_names() {
     assert!(others("2 dog\n1 cat\n").is_empty());
 }
 
+/// In forms that are not read as the numbers of the classes.
+#[test]
+fn numbers_that_contradict_the_order_of_the_lines_are_refused() {
+    for lines in [
+        &["gas pump,2", "church,0", "tench,1"][..],
+        &["/a/gas_pump 2", "/c/church 0", "/t/tench 1"],
+        &["3. gas pump", "1. church", "2. tench"],
+        &["2 = gas pump", "0 = church", "1 = tench"],
+        &["\"2\",\"gas pump\"", "\"0\",\"church\"", "\"1\",\"tench\""],
+    ] {
+        let (message, hint) = refusal("names.txt", &lines.join("\n"));
+        assert!(
+            message.contains("names.txt") && message.contains("such as line 1, `"),
+            "{message}"
+        );
+        assert!(
+            hint.contains("{\"0\": \"name\", ...}") && hint.contains("[\"name\", ...]"),
+            "{hint}"
+        );
+        let mut in_order = vec![lines[1], lines[2], lines[0]];
+        assert_eq!(names(in_order.join("\n").as_bytes()).unwrap(), in_order);
+        // What the classes are called elsewhere.
+        in_order.swap(0, 1);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("names.txt");
+        std::fs::write(&path, in_order.join("\n")).unwrap();
+        let found = read_class_names(&path, &[lines[0].to_owned()]).unwrap();
+        assert_eq!(found.names, in_order);
+    }
+    for lines in [
+        &["class 0", "class 1"][..],
+        &["class 1", "class 0"],
+        &["class 0", "class 10", "class 2"],
+    ] {
+        assert_eq!(names(lines.join("\n").as_bytes()).unwrap(), lines);
+    }
+}
+
 /// What the classes are called elsewhere tells whether the numbers belong to the names.
 #[test]
 fn known_names_decide() {
@@ -122,7 +160,7 @@ fn json_is_read_whatever_the_file_is_called() {
     for (name, content, part) in [
         ("names.json", "tench\ngoldfish\n", "is not JSON"),
         ("names.json", "{\"0\": \"a\"", "is not JSON"),
-        ("names.txt", "{\"names\": [\"a\"]}", "is JSON of another form"),
+        ("names.txt", "{\"names\": \"a\"}", "is JSON of another form"),
         ("names.txt", "{\"0\": \"a\", \"2\": \"b\"}", "1 is missing"),
         ("names.json", "[]", "is empty"),
         ("names.json", "[\"a\", \" \"]", "no name for class 1"),
@@ -175,6 +213,44 @@ fn a_comment_that_makes_one_class_too_many_is_named() {
         let message = require_count("l", list, "m", classes).unwrap_err().to_string();
         assert!(!message.contains("counts as one"), "{message}");
     }
+}
+
+#[test]
+fn the_usual_reasons_of_another_count_are_told() {
+    let refused = |list: &[String], classes: usize| {
+        let error = require_count("l", list, "m", classes).unwrap_err();
+        let hint = error.downcast_ref::<crate::Hinted>();
+        (
+            error.to_string(),
+            hint.map_or(String::new(), |hinted| hinted.hint.clone()),
+        )
+    };
+    let thousand: Vec<_> = (0..1000).map(|n| format!("c{n}")).collect();
+    assert!(refused(&thousand, 1001).1.ends_with("put `background` first"));
+    assert_eq!(refused(&thousand, 1002).1, "");
+    assert_eq!(refused(&thousand[..9], 10).1, "");
+    let with_background: Vec<_> = ["background".to_owned()].into_iter().chain(thousand).collect();
+    assert!(
+        refused(&with_background, 1000)
+            .1
+            .starts_with("take out `background`")
+    );
+    for header in ["index,name", "id\tClass Name", "label", "Class_ID;Label"] {
+        let (message, hint) = refused(&[header, "0,a", "1,b"].map(str::to_owned), 2);
+        assert!(
+            message.ends_with(&format!("counts as one, `{}`", header.escape_debug())),
+            "{message}"
+        );
+        assert!(hint.contains("no header"), "{hint}");
+    }
+    assert_eq!(refused(&["tench,name", "a", "b"].map(str::to_owned), 2).1, "");
+}
+
+#[test]
+fn lines_may_end_in_cr_alone() {
+    assert_eq!(names(b"a\rb c\r").unwrap(), ["a", "b c"]);
+    assert_eq!(names(b"1 b\r0 a").unwrap(), ["a", "b"]);
+    assert!(names(b"a\r\rb").unwrap_err().to_string().contains("line 2"));
 }
 
 #[test]

@@ -1,26 +1,36 @@
 //! The programs in Python that make safetensors of other files, for `python3 -c`, given the file and the name of the new one.
 
-use mbn_weights::pickle::KEYS;
+use mbn_weights::pickle::{INNER_KEYS, KEYS};
 
 /// Turns a PyTorch checkpoint into safetensors. Takes the weights that [`mbn_weights::pickle`] takes of a checkpoint that it reads:
-/// KEYS in their order, unless another dictionary has more than twice as many, or batch norm's statistics, which an average of
-/// parameters lacks; else the only dictionary of tensors, or the checkpoint itself. If there is none, it looks in the dictionaries, lists and tuples, each level after the one above it. It fails
+/// KEYS in their order, perhaps one of INNER further inside, unless another dictionary has more than twice as many, or batch norm's
+/// statistics, which an average of parameters lacks; else the only dictionary of tensors, or the checkpoint itself. If there is none,
+/// it looks in the dictionaries, lists and tuples, each level after the one above it, and without any tensors for arrays of NumPy.
+/// The keys that lead to a part, with dots between them, may be given as a third argument; then it looks in that part. It fails
 /// and writes nothing if there are several or none at all. A value may be a model, as an object. An open file is read by what it
 /// holds, whatever its name.
 pub(super) const FROM_PYTORCH: &str = "import sys, torch; from safetensors.torch import save_file; \
-     t = lambda d: t(d.state_dict()) if hasattr(d, \"state_dict\") else \
-     {k: v.clone().contiguous() for k, v in d.items() if isinstance(k, str) and torch.is_tensor(v)} \
-     if isinstance(d, dict) else {}; \
+     t = lambda d, q: t(d.state_dict(), q) if hasattr(d, \"state_dict\") else \
+     {k: v for k, v in d.items() if isinstance(k, str) and q(v)} if isinstance(d, dict) else {}; \
      i = lambda d: list(d.items()) if isinstance(d, dict) else list(enumerate(d)) if isinstance(d, (list, tuple)) else []; \
-     c = torch.load(open(sys.argv[1], \"rb\"), map_location=\"cpu\"LOAD); w = t(c); \
-     f = lambda l, n: [(k, x) for k, v in l for x in [t(v)] if x] \
-     or (f([p for v in {id(v): v for _, v in l}.values() for p in i(v)], n - 1) if l and n and not w else []); \
-     s = f(i(c), 8); m = max([len(x) for _, x in s], default=0); \
+     g = lambda d, p: next((x for k, v in i(d) for x in ([v] if str(k) == p \
+     else [g(v, p[len(str(k)) + 1:])] if p.startswith(f\"{k}.\") else []) if x is not None), None); \
+     c = torch.load(open(sys.argv[1], \"rb\"), map_location=\"cpu\"LOAD); c = g(c, sys.argv[3]) if sys.argv[3:] else c; \
+     e = lambda p, k, v, q: max([(p, v)] + [(f\"{p}.{j}\", v[j]) for j in [INNER] if k in [KEYS] and isinstance(v, dict) and j in v], \
+     key=lambda x: len(t(x[1], q)) * (2 if x[0] == p else 1)); \
+     f = lambda l, n, q: [(p, k, x) for o, k, u in l for p, v in [e(o, k, u, q)] for x in [t(v, q)] if x] \
+     or (f([(f\"{p}.{j}\", j, x) for p, v in {id(v): (p, v) for p, _, v in l}.values() for j, x in i(v)], n - 1, q) \
+     if l and n and not t(c, q) else []); \
+     w, s = next(filter(any, ((t(c, q), f([(str(k), k, v) for k, v in i(c)], 8, q)) for q in (torch.is_tensor, \
+     lambda v: type(v).__name__ == \"ndarray\" and v.dtype.kind in \"fiub\"))), ({}, [])); \
+     m = max([len(x) for _, _, x in s], default=0); \
      r = lambda d: any(\"running_mean\" in k for k in d); \
-     n = next(filter(None, ([p for p in s if p[0] == k and 2 * len(p[1]) >= m and r(p[1]) >= any(r(x) for _, x in s)] \
+     n = next(filter(None, ([p for p in s if p[1] == k and 2 * len(p[2]) >= m and r(p[2]) >= any(r(x) for _, _, x in s)] \
      for k in [KEYS])), [] if len(w) > len(s) else s); \
-     len(n) > 1 and sys.exit(f\"several dictionaries of tensors: {[k for k, _ in n]}\"); w = n[0][1] if n else w; \
-     save_file(w, sys.argv[2]) if w else sys.exit(\"no dictionary of tensors in it\")";
+     len(n) > 1 and sys.exit(f\"several dictionaries of tensors: {[p for p, _, _ in n]}; give one of these as the last word\"); \
+     w = n[0][2] if n else w; w = {k: torch.as_tensor(v) for k, v in w.items()}; \
+     save_file({k: (v if v.layout == torch.strided else v.to_dense()).clone().contiguous() for k, v in w.items()}, sys.argv[2]) \
+     if w else sys.exit(\"no dictionary of tensors in it\")";
 
 /// Turns a TorchScript program into safetensors.
 pub(super) const FROM_TORCHSCRIPT: &str = "import sys, torch; from safetensors.torch import save_file; \
@@ -87,8 +97,14 @@ pub(crate) const ALLOW_NAMESPACE: &str =
 
 /// [`FROM_PYTORCH`], with more arguments for `torch.load`.
 pub(super) fn from_pytorch(load: &str) -> String {
-    let keys = KEYS.map(|key| format!("\"{key}\""));
+    let listed = |keys: &[&str]| {
+        keys.iter()
+            .map(|key| format!("\"{key}\""))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     FROM_PYTORCH
         .replace("LOAD", load)
-        .replace("KEYS", &keys.join(", "))
+        .replace("KEYS", &listed(&KEYS))
+        .replace("INNER", &listed(&INNER_KEYS))
 }

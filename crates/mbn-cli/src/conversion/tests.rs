@@ -12,7 +12,7 @@ fn advice_is_one_command_for_a_shell() {
     assert_eq!(found[..2], ["python3", "-c"]);
     assert_eq!(found[2], from_pytorch(""));
     assert!(
-        found[2].contains("[\"state_dict_ema\", \"model_ema\", "),
+        found[2].contains("[\"state_dict_ema\", \"ema_state_dict\", "),
         "{}",
         found[2]
     );
@@ -92,6 +92,42 @@ fn code_of_a_file_is_run_only_where_that_may_help() {
         ),
     ] {
         assert_eq!(&script(error.clone()), expected, "{error}");
+    }
+}
+
+#[test]
+fn one_of_several_dictionaries_is_named_as_the_last_word() {
+    let advice = |keys: &[&str]| {
+        let keys = keys.iter().map(|key| format!("`{key}`")).collect();
+        broken_checkpoint(Path::new("w.pth"), &PickleError::SeveralStateDicts(keys))
+    };
+    let found = advice(&["my net", "other", "more"]).unwrap();
+    assert_eq!(words(&found)[3..], ["w.pth", "w.safetensors", "my net"]);
+    assert!(
+        found.contains(", with `other` as its last word that under `other`"),
+        "{found}"
+    );
+    // As a message shows keys that it had to change.
+    assert_eq!(words(&advice(&["a\\n", "b...", "c"]).unwrap())[5..], ["c"]);
+    assert_eq!(advice(&["a\\n", "b..."]), None);
+}
+
+#[test]
+fn weights_that_are_not_read_may_be_taken_in_their_place() {
+    let unread = |object: Option<&str>| Unread {
+        key: "ema",
+        object: object.map(str::to_owned),
+    };
+    for (unread, script) in [
+        (unread(None), ALLOW_NAMESPACE.to_owned() + &from_pytorch("")),
+        (
+            unread(Some("an object made by `a.B`")),
+            from_pytorch(", weights_only=False"),
+        ),
+    ] {
+        let advice = instead(Path::new("w.pth"), &unread);
+        assert_eq!(words(&advice)[2..], [&script, "w.pth", "w.safetensors", "ema"]);
+        assert_eq!(advice.contains(TRUST), unread.object.is_some(), "{advice}");
     }
 }
 

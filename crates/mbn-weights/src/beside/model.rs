@@ -44,6 +44,7 @@ fn stated(folder: &Path, usual: Preprocess) -> Result<Option<FromFile<StatedPrep
     {
         let value = StatedPreprocess {
             crop_part: timm::stated_crop_part(config)?,
+            test: timm::stated_test(config)?,
             ..value.into()
         };
         return Ok(Some(FromFile { value, file: CONFIG }));

@@ -288,6 +288,48 @@ fn timms_flat_file_describes_the_same() {
     );
 }
 
+/// As timm's `resolve_data_config` takes them with `use_test_size`.
+#[test]
+fn timms_size_of_tests_has_its_own_crop() {
+    let stated = |fields: &str| {
+        let config = format!(
+            r#"{{"architecture": "a", "pretrained_cfg": {{"input_size": [3, 224, 224], {fields}}}}}"#
+        );
+        let folder = folder(&[(CONFIG, &config)]);
+        let found = model::model_preprocess(folder.path(), Preprocess::default());
+        found.map(|found| found.unwrap().value)
+    };
+    let found =
+        stated(r#""crop_pct": 0.875, "test_input_size": [3, 256, 256], "test_crop_pct": 0.95"#).unwrap();
+    assert_eq!(found.test, Some((256, 0.95)));
+    let parts = [224, 256, 288].map(|size| found.crop_part_at(size));
+    assert_eq!(parts, [Some(0.875), Some(0.95), Some(0.875)]);
+    assert_eq!(
+        (found.preprocess.size, found.preprocess.shorter),
+        (Some(224), Some(256))
+    );
+    for (fields, test) in [
+        (
+            r#""crop_pct": 0.9, "test_input_size": [3, 288, 288]"#,
+            Some((288, 0.9)),
+        ),
+        (
+            r#""test_input_size": [3, 288, 288], "test_crop_pct": 1.0"#,
+            Some((288, 1.0)),
+        ),
+        (r#""test_input_size": [3, 224, 224], "test_crop_pct": 0.95"#, None),
+        (r#""test_input_size": [3, 256, 224], "test_crop_pct": 0.95"#, None),
+        (r#""test_input_size": null, "test_crop_pct": 0.95"#, None),
+    ] {
+        assert_eq!(stated(fields).unwrap().test, test, "{fields}");
+    }
+    let error = stated(r#""test_input_size": [3, 256, 256], "test_crop_pct": 2"#).unwrap_err();
+    assert!(
+        error.to_string().contains("`pretrained_cfg.test_crop_pct` 2"),
+        "{error}"
+    );
+}
+
 #[test]
 fn configurations_of_other_networks_are_not_used() {
     for (library, content) in [

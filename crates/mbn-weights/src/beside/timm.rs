@@ -169,21 +169,52 @@ pub(super) fn stated_crop_part(config: &Object) -> Result<Option<f64>, BesideErr
     }
 }
 
+/// What the configuration says of the larger size that timm tests with, where it is another than that of `input_size`: the size, and
+/// the part of the shorter side that the crop keeps at it.
+pub(super) fn stated_test(config: &Object) -> Result<Option<(usize, f64)>, BesideError> {
+    let test = |config: &Object| {
+        let usual = input_size(config)?;
+        // One that is no square is for nobody here.
+        let size = size(config, "test_input_size").ok().flatten();
+        let Some(size) = size.filter(|size| Some(*size) != usual) else {
+            return Ok(None);
+        };
+        let part = match part(config, "test_crop_pct")? {
+            None => crop_part(config)?,
+            part => part,
+        };
+        Ok(Some((size, part.unwrap_or(CROP_PCT))))
+    };
+    match config.object(PRETRAINED)? {
+        Some(pretrained) => test(&pretrained),
+        None if is_flat(config)? => test(config),
+        None => Ok(None),
+    }
+}
+
 /// The side of the square that the network takes.
 fn input_size(config: &Object) -> Result<Option<usize>, BesideError> {
-    match config.whole_numbers("input_size")?.as_deref() {
+    size(config, "input_size")
+}
+
+fn size(config: &Object, field: &str) -> Result<Option<usize>, BesideError> {
+    match config.whole_numbers(field)?.as_deref() {
         None => Ok(None),
         Some([1 | 3, height, width]) if height == width => {
             Ok(Some(usize::try_from(*height).unwrap_or(usize::MAX)))
         }
-        Some(_) => Err(config.wrong("input_size", "[3, size, size], or 1 instead of 3 for grey")),
+        Some(_) => Err(config.wrong(field, "[3, size, size], or 1 instead of 3 for grey")),
     }
 }
 
 /// The part of a side that the crop keeps.
 fn crop_part(config: &Object) -> Result<Option<f64>, BesideError> {
-    match config.positive("crop_pct")? {
-        Some(part) if part > 1.0 => Err(config.wrong("crop_pct", "a number above 0 and at most 1")),
+    part(config, "crop_pct")
+}
+
+fn part(config: &Object, field: &str) -> Result<Option<f64>, BesideError> {
+    match config.positive(field)? {
+        Some(part) if part > 1.0 => Err(config.wrong(field, "a number above 0 and at most 1")),
         part => Ok(part),
     }
 }

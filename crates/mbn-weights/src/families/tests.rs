@@ -10,10 +10,10 @@ use crate::family::Stored;
 use crate::sample::sample_of;
 use crate::{Adaptation, Weights};
 
-type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+pub(crate) type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
 /// A file of a family with the values of `weights`.
-fn written(family: &Family, weights: &Weights) -> Tensors {
+pub(crate) fn written(family: &Family, weights: &Weights) -> Tensors {
     let mut tensors = Tensors::new();
     for spec in weights.architecture().tensors() {
         let Some(stored) = (family.stored)(&spec) else {

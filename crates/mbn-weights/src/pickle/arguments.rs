@@ -3,6 +3,7 @@
 use serde_json::{Map, Number, Value as Json};
 
 use super::MAX_NAME_BYTES;
+use super::choice::last;
 use super::values::{Id, Value, Values};
 
 /// The checkpoint's key.
@@ -27,14 +28,6 @@ pub(super) fn read(values: &Values, root: Id) -> Map<String, Json> {
         }
     }
     read
-}
-
-/// The value that a key was given last.
-fn last(values: &Values, entries: &[(Id, Id)], key: &str) -> Option<Id> {
-    let found = entries
-        .iter()
-        .rfind(|(found, _)| values.text(*found) == Some(key));
-    found.map(|(_, value)| *value)
 }
 
 fn entries_of_arguments<'v>(values: &'v Values, arguments: Id) -> Option<&'v [(Id, Id)]> {

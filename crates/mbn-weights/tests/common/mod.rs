@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 
 use mbn_spec::{Alpha, Architecture, Metadata, TensorKind};
 use mbn_weights::Weights;
-use mbn_weights::pickle::Tensor;
+use mbn_weights::pickle::{Checkpoint, PickleError, Tensor, read};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -337,4 +337,22 @@ pub fn saved(weights: &Weights, rename: impl Fn(&str) -> String) -> Saved {
 pub fn with_contents(pickle: &[u8], contents: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
     let contents: Vec<_> = contents.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
     checkpoint(pickle, &contents)
+}
+
+/// Reads a checkpoint whose storage `0` holds the floats 0 to 23.
+pub fn read_object(object: &Object) -> Result<Checkpoint, PickleError> {
+    read(&checkpoint(&pickled(object, 2), &[("0", &floats(24))]))
+}
+
+/// A state dict with one tensor of three elements from `first`.
+pub fn state_dict(first: usize) -> Object {
+    let mut view = float_view(&[3]);
+    view.offset = first;
+    view.count = 24;
+    StateDict(vec![(text("w"), view.object())])
+}
+
+/// Where the tensor `w` of a checkpoint was taken from.
+pub fn first(checkpoint: &Checkpoint) -> f32 {
+    values(&checkpoint.tensors["w"])[0]
 }

@@ -35,6 +35,8 @@ pub struct StatedPreprocess {
     /// The part of the shorter side that the crop keeps, if the file gives that: at another size than the file's, the shorter side
     /// follows from it ([`shorter_for`](mbn_spec::shorter_for)).
     pub crop_part: Option<f64>,
+    /// Another size that the file names, in pixels, and the part that the crop keeps at it.
+    pub test: Option<(usize, f64)>,
     /// The channels are blue, green and red.
     pub blue_first: bool,
     /// The type of processor that it names, if that is unknown and read as most types are.
@@ -42,6 +44,12 @@ pub struct StatedPreprocess {
 }
 
 impl StatedPreprocess {
+    /// The part of the shorter side that the crop keeps at images of `size` pixels, if the file gives it.
+    pub fn crop_part_at(&self, size: usize) -> Option<f64> {
+        let test = self.test.filter(|(test, _)| *test == size);
+        test.map(|(_, part)| part).or(self.crop_part)
+    }
+
     /// Whether there is nothing to follow and nothing to tell.
     pub(in crate::beside) fn is_empty(&self) -> bool {
         self.preprocess.is_empty() && self.unknown_type.is_none()
@@ -53,6 +61,7 @@ impl From<PartialPreprocess> for StatedPreprocess {
         Self {
             preprocess,
             crop_part: None,
+            test: None,
             blue_first: false,
             unknown_type: None,
         }
@@ -82,6 +91,7 @@ pub(in crate::beside) fn read(
     Ok(StatedPreprocess {
         preprocess: stated,
         crop_part: None,
+        test: None,
         blue_first: flips(config, known)?,
         unknown_type: match found {
             Found::Unknown(name) => Some(name),
