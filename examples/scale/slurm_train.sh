@@ -5,7 +5,8 @@
 #
 # Requeued or submitted again, it goes on where it stopped, with another number of tasks too. LAUNCH="mpirun" takes the launcher
 # of MPI, where Slurm and MPI do not know each other. EVERY_TIME holds options that a run does not remember, such as
-# EVERY_TIME="--mpi-lib /opt/mpi/lib/libmpi.so.40 --save-every 5 --threads 4".
+# EVERY_TIME="--mpi-lib /opt/mpi/lib/libmpi.so.40 --save-every 5 --threads 4", and `--libheif system` where
+# the data has HEIC or AVIF images.
 #
 # Two minutes before the time limit, the ranks get SIGTERM, save, and end. With mpirun say so with
 # `sbatch --signal=B:TERM@120`: it must get the signal itself. `scancel --signal=TERM JOB` stops a job with everything saved (with

@@ -18,6 +18,9 @@ const TEXT_SIZE: f32 = 14.0;
 const LINE: f32 = 21.0;
 const MOST_COLUMNS: usize = 8;
 const LEAST_WIDTH: f32 = 700.0;
+/// The most that a picture widens for its note, which is cut off beyond it.
+const MOST_FOR_NOTE: f32 = 1600.0;
+const NOTE_SIZE: f32 = 18.0;
 const GREEN: Rgb = [22, 120, 60];
 const RED: Rgb = [190, 30, 45];
 const FRAME: Rgb = [204, 204, 204];
@@ -67,16 +70,21 @@ pub fn gallery(title: &str, note: &str, tiles: &[Tile]) -> Result<Vec<u8>, PlotE
     let rows = tiles.len().div_ceil(columns);
     let (tile_width, tile_height) = (side + GAP, side + 10.0 + lines as f32 * LINE + GAP);
     let pictures = columns as f32 * tile_width - GAP;
-    let width = (2.0 * MARGIN + pictures).max(LEAST_WIDTH);
+    let face = Typeface::built_in()?;
+    // Few pictures are narrower than what is said about them.
+    let note_width = (2.0 * MARGIN + face.width(note, NOTE_SIZE))
+        .ceil()
+        .min(MOST_FOR_NOTE);
+    let width = (2.0 * MARGIN + pictures).max(LEAST_WIDTH).max(note_width);
     let height = TOP + rows as f32 * tile_height + MARGIN - GAP;
-    let mut canvas = Canvas::new(width, height, Typeface::built_in()?)?;
+    let mut canvas = Canvas::new(width, height, face)?;
 
     let heading = |canvas: &mut Canvas, text: &str, y, style: TextStyle| {
         let text = canvas.face().fit(text, style.size, width - 2.0 * MARGIN);
         canvas.text(&text, (0.5 * width, y), style);
     };
     heading(&mut canvas, title, 34.0, TextStyle::new(26.0, Align::Middle));
-    let style = TextStyle::new(18.0, Align::Middle).color(MUTED);
+    let style = TextStyle::new(NOTE_SIZE, Align::Middle).color(MUTED);
     heading(&mut canvas, note, 68.0, style);
 
     let left = 0.5 * (width - pictures);

@@ -252,6 +252,20 @@ fn a_gallery_shows_each_picture_once() {
     assert!(places.is_sorted(), "pictures are in order");
 }
 
+/// The line below the title is whole, also above a single picture.
+#[test]
+fn a_gallery_is_as_wide_as_its_note() {
+    let tiles = [Tile {
+        image: RgbImage::new(8, 8),
+        captions: Vec::new(),
+    }];
+    let width = |note: &str| decode(&gallery("Title", note, &tiles).unwrap()).width();
+    let note = "9 of 1000 test images, those with the highest probability of a wrong class";
+    let grey = format!("{note}; grey: 2 that can no longer be read");
+    assert!(width("") < width(note) && width(note) < width(&grey));
+    assert_eq!(width(&note.repeat(50)), width(&note.repeat(100)));
+}
+
 #[test]
 fn galleries_of_odd_pictures_do_not_panic() {
     gallery("", "", &[]).unwrap();

@@ -3,6 +3,7 @@
 //! [`Options`] is the command line; `settings/table.rs` lists its settings. `trainer` runs the epochs on the batches of
 //! `data`, and `run` writes the results to disk.
 
+mod again;
 mod data;
 mod device;
 mod options;
@@ -41,6 +42,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     if let Some(Command::Report { runs }) = &options.command {
         return report::print(runs);
     }
+    again::keep(&options);
     options.check_resume()?;
     options.libheif.load(mbn_data::read_heif)?;
     options.check_outputs()?;

@@ -31,8 +31,9 @@ An image folder holds `train/CLASS/*` and `val/CLASS/*` (or `test/CLASS/*`).
 The CLASS folders name the classes. Without `val` and `test`, or with `CLASS/*`
 alone, a fifth of each class is held out to test on (--val-fraction).
 
-Exit codes: 0 the run is done; 1 it could not be done; 2 a mistake on the command
-line or in a configuration file; 130 interrupted, `--resume` goes on.";
+Exit codes: 0 the run is done; 1 it could not be done, also for a mistake in a
+configuration file; 2 a mistake on the command line; 130 interrupted, `--resume`
+goes on.";
 
 /// Settings that may change when a run is resumed: where the data and the teacher are, and what happens to images that cannot
 /// be used.

@@ -17,6 +17,7 @@ mod pace;
 mod progress_bar;
 mod rate_search;
 mod resume;
+mod same_images;
 mod save;
 mod schedule;
 mod shared_step;
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use candle_core::Device;
-use mbn_cli::{Outcome, quote};
+use mbn_cli::Outcome;
 use mbn_data::{Loader, Splits};
 use mbn_model::{Decayed, Meter, Network, Optimizer, WeightAverage};
 use mbn_spec::text::counted;
@@ -42,6 +43,7 @@ pub use schedule::Schedule;
 use self::feed::Feed;
 use self::pace::Pace;
 use self::teacher::Teacher;
+use crate::again;
 use crate::data::{self, Loading};
 use crate::options::Options;
 use crate::ranks::Ranks;
@@ -85,13 +87,14 @@ impl Trainer {
     ) -> Result<Self> {
         let settings = &progress.settings;
         let architecture = weights.architecture();
+        let unusable = progress.unusable();
         log::info!(
             "MobileNetV1 {}: {} parameters, {}, {} training and {}",
             architecture.alpha,
             architecture.summary(settings.size.get()).parameters(),
             architecture.class_count(),
-            data.train.len() - progress.left_out.train.len(),
-            counted(data.test.len() - progress.left_out.test.len(), "test image"),
+            data.train.len() - unusable.train.len(),
+            counted(data.test.len() - unusable.test.len(), "test image"),
         );
         if settings.freeze.blocks() > 0 {
             log::info!("Frozen: {}", settings.freeze);
@@ -165,8 +168,8 @@ impl Trainer {
     /// Saves the run that the user stopped.
     fn interrupted(&mut self) -> Result<Outcome> {
         self.save_state()?;
-        let (position, run) = (self.progress.describe_position(), quote(self.run.path()));
-        log::warn!("interrupted; saved {position}, continue with `mbn-train --resume {run}`");
+        let (position, resume) = (self.progress.describe_position(), again::resume(self.run.path()));
+        log::warn!("interrupted; saved {position}, continue with `{resume}`");
         // A launcher ends all ranks when the first ends.
         self.ranks.wait()?;
         Ok(Outcome::Interrupted)

@@ -25,9 +25,6 @@ pub struct Batch {
     pub mixed: Option<f32>,
     /// Pictures that belong to the batch but cannot be used.
     pub unusable: Vec<Unusable>,
-    /// Whether this is a part of a batch of which no picture is left, a file could not be read, and neither can others of the source.
-    /// If no part has a picture left, the disk is likely gone; of a whole batch it is an error.
-    pub is_unreadable: bool,
 }
 
 /// A picture that cannot be used.

@@ -101,6 +101,7 @@ impl BatchBuilder {
     }
 
     /// Makes a batch, or its part. Returns the error of the first picture in the batch that fails, unless such pictures are skipped.
+    /// A fault of the machine is always an error, and so are files that cannot be read while others cannot be read either.
     pub fn build(&self, batch: usize) -> Result<Batch, LoaderError> {
         let start = batch * self.batch_size;
         let end = self.order.len().min(start + self.batch_size);
@@ -147,7 +148,6 @@ impl BatchBuilder {
             indices: made.indices,
             mixed,
             unusable: made.unusable,
-            is_unreadable: made.is_unreadable,
         })
     }
 
@@ -170,7 +170,7 @@ impl BatchBuilder {
             .shared
             .pool
             .install(|| pictures.with_max_len(1).map(made_unless_cancelled).collect());
-        let (mut good, mut made, mut unreadable) = (Vec::new(), Made::default(), None);
+        let (mut good, mut made, mut unreadable) = (Vec::new(), Made::default(), Vec::new());
         for (place, (&index, result)) in planned.iter().zip(results).enumerate() {
             let error = match result {
                 Ok(picture) => {
@@ -181,25 +181,30 @@ impl BatchBuilder {
                 }
                 Err(error) => error,
             };
-            let unusable = error.of_picture(index);
-            match (self.bad_pictures, unusable) {
+            // It says nothing about the picture, which would be lost to the run for good.
+            if error.is_of_machine() {
+                return Err(error);
+            }
+            match (self.bad_pictures, error.of_picture(index)) {
                 (BadPictures::Skip, Some(unusable)) => made.unusable.push(unusable),
                 _ => return Err(error),
             }
             if error.is_io() {
-                unreadable = unreadable.or_else(|| made.unusable.last().cloned());
+                unreadable.extend(made.unusable.last().cloned());
             }
         }
-        // When a disk is gone, no picture is left. A batch, or a part, may be so small that one missing file empties it.
-        let is_gone =
-            |_: &Unusable| good.is_empty() && !can_read_others(&*self.shared.source, &self.order, planned);
-        match unreadable.filter(is_gone) {
-            Some(picture) if self.part.count == 1 => Err(LoaderError::Gone(picture)),
-            gone => {
-                made.is_unreadable = gone.is_some();
-                Ok((good, made))
-            }
+        // When a disk is gone, pictures in memory are still good.
+        match unreadable.first() {
+            Some(first) if !self.can_read_others(&unreadable) => Err(LoaderError::Gone(first.clone())),
+            _ => Ok((good, made)),
         }
+    }
+
+    /// Whether files of the epoch can be read besides those that cannot, and those that are known to be broken.
+    fn can_read_others(&self, unreadable: &[Unusable]) -> bool {
+        let failed = unreadable.iter().map(|picture| picture.index);
+        let known: BTreeSet<usize> = failed.chain(self.broken.iter().copied()).collect();
+        can_read_others(&*self.shared.source, &self.order, &known)
     }
 
     fn stream(&self, index: usize) -> Pcg64 {
@@ -253,8 +258,6 @@ struct Made {
     places: Vec<usize>,
     /// The others.
     unusable: Vec<Unusable>,
-    /// Whether none could be made, one of them because its file could not be read, and others cannot be read either.
-    is_unreadable: bool,
 }
 
 impl Made {

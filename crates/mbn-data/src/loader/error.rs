@@ -48,8 +48,8 @@ pub enum LoaderError {
         #[source]
         source: ResizeError,
     },
-    /// No picture of a batch could be read, and neither could other files of the source: the disk is likely gone. Names one of them.
-    #[error("no image of a batch can be read, such as `{}`: {}", .0.path.display(), .0.reason)]
+    /// Pictures of a batch could not be read, and neither could other files of the source: the disk is likely gone. Names one of them.
+    #[error("images cannot be read any more, such as `{}`: {}", .0.path.display(), .0.reason)]
     Gone(Unusable),
     /// A thread panicked, which is a bug.
     #[error("a decoding thread stopped unexpectedly; its message is above")]
@@ -57,7 +57,12 @@ pub enum LoaderError {
 }
 
 impl LoaderError {
-    /// Whether pictures are at fault: their files are gone, or hold what cannot be used.
+    /// Whether it is a fault of the machine, such as a network file system that is away, which says nothing about the picture.
+    pub fn is_of_machine(&self) -> bool {
+        matches!(self, Self::Decode(error) if error.kind.is_of_machine())
+    }
+
+    /// Whether pictures could not be made: their files are gone or cannot be reached, or hold what cannot be used.
     pub fn is_of_pictures(&self) -> bool {
         matches!(self, Self::Decode(_) | Self::Resize { .. } | Self::Gone(_))
     }

@@ -1,4 +1,4 @@
-//! A second look at a source when no picture of a batch can be read: is it these files, or all of them?
+//! A second look at a source when files of a batch cannot be read: is it these files, or all of them?
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,14 +11,13 @@ use crate::image_source::ImageSource;
 /// deleted, do not stand for all others.
 const TRIED: usize = 16;
 
-/// Whether a file can be read of some pictures of `order` that are not in `batch`. Pictures in memory do not count, whose files may be
-/// gone with the others.
-pub(super) fn can_read_others(source: &dyn ImageSource, order: &[usize], batch: &[usize]) -> bool {
-    let batch: BTreeSet<usize> = batch.iter().copied().collect();
+/// Whether a file can be read of some pictures of `order` that are not among the `known` ones. Pictures in memory do not count, whose
+/// files may be gone with the others.
+pub(super) fn can_read_others(source: &dyn ImageSource, order: &[usize], known: &BTreeSet<usize>) -> bool {
     let others: Vec<usize> = order
         .iter()
         .copied()
-        .filter(|index| !batch.contains(index))
+        .filter(|index| !known.contains(index))
         .collect();
     let mut tried = others.iter().step_by(others.len().div_ceil(TRIED).max(1));
     tried.any(|&index| can_read(source.path(index)))

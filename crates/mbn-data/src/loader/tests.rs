@@ -2,6 +2,7 @@
 
 mod bad_pictures;
 mod crops;
+mod lost_files;
 mod parts;
 mod threads;
 

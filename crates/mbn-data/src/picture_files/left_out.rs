@@ -114,6 +114,12 @@ impl LeftOut {
         })
     }
 
+    /// Whether there are pictures that libheif reads.
+    pub fn has_heif(&self) -> bool {
+        let mut reasons = self.0.keys();
+        reasons.any(|reason| matches!(reason, Reason::File(kind) if kind.is_of_libheif()))
+    }
+
     /// Logs what was left out, with advice, if anything was: as a warning if a user may miss some of it.
     pub fn log(&self) {
         if self.is_empty() {
@@ -252,7 +258,7 @@ mod tests {
         found.merge(more);
         assert_eq!(found.to_string(), "4 HEIC, 1 AVIF, 2 without an extension");
         assert_eq!(found.count(), 7);
-        assert!(found.may_be_missed());
+        assert!(found.may_be_missed() && found.has_heif());
         let advice = found.advice().unwrap();
         assert!(
             advice.starts_with("HEIC and AVIF are not supported: convert")
@@ -263,6 +269,7 @@ mod tests {
         other.add(file("jxl"));
         let expected = "JPEG XL is not supported: convert such pictures to JPEG or PNG";
         assert_eq!(other.advice().as_deref(), Some(expected));
+        assert!(!other.has_heif());
     }
 
     #[test]

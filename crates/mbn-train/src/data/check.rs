@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
-use mbn_cli::{Hint, interrupt, progress, quote};
+use mbn_cli::{Hint, interrupt, progress};
 use mbn_data::{DecodeError, ImageSource, LoaderError, Splits};
 use mbn_spec::text::{listed, listed_lines};
 use rayon::iter::{Either, IntoParallelIterator, ParallelIterator};
 
 use super::copies::{Print, Prints};
+use crate::again;
 use crate::run::{ImageSet, STATE};
 use crate::settings::BadImages;
 
 /// Images that a message lists before it counts the others.
 const LISTED: usize = 1000;
+/// The begin of a hint for images that cannot be read, whatever they hold.
+const OF_MACHINE: &str =
+    "that is a fault of the machine or its network, not of the images: see that it is gone";
 /// Classes that a message lists before it counts the others.
 const CLASSES: usize = 12;
 
@@ -27,7 +31,8 @@ pub(crate) struct Checked {
 }
 
 /// Checks all images but those in `known`, as far as that is possible without decoding them. Those that cannot be used
-/// are an error that lists all of them, or with `skip` a warning, and are returned.
+/// are an error that lists all of them, or with `skip` a warning, and are returned. Those that cannot be read for a fault of the
+/// machine are an error in any case: they may be as good as the others.
 pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSet) -> Result<Checked> {
     let total = data.train.len() + data.test.len() - known.len();
     let bar = progress::bar(total as u64, "checking images {wide_bar} {pos}/{len}");
@@ -55,8 +60,9 @@ pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSe
     let (train, train_prints) = check(&*data.train, &known.train);
     let (test, test_prints) = check(&*data.test, &known.test);
     bar.finish_and_clear();
-    let lines = train.iter().chain(&test);
-    let lines = lines.map(|(_, DecodeError { path, kind })| {
+    let found = || train.iter().chain(&test).map(|(_, error)| error);
+    require_machine(found(), total, &data.name)?;
+    let lines = found().map(|DecodeError { path, kind }| {
         let limit = match kind.is_too_large() {
             true => "; `--max-pixels` sets the limit",
             false => "",
@@ -87,6 +93,26 @@ pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSe
             test: test_prints,
         },
     })
+}
+
+/// Refuses to go on where some of `total` images cannot be read for a fault of the machine.
+fn require_machine<'a>(
+    errors: impl Iterator<Item = &'a DecodeError>,
+    total: usize,
+    name: &str,
+) -> Result<()> {
+    let faults = errors.filter(|error| error.kind.is_of_machine());
+    let lines: Vec<_> = faults
+        .map(|DecodeError { path, kind }| format!("`{}`: {kind}", path.display()))
+        .collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let (count, list) = (lines.len(), listed_lines(lines, LISTED));
+    Err(anyhow!(
+        "{count} of {total} images in `{name}` cannot be read now:{list}"
+    ))
+    .hint(|| format!("{OF_MACHINE}, and run the same command again"))
 }
 
 /// Refuses a data set that has too few images without those in `left_out`.
@@ -121,23 +147,27 @@ pub(crate) fn require_enough(data: &Splits, fold: Option<usize>, left_out: &Imag
 /// Unwraps what was made from images. If an image could not be read after all (its pixels are broken, or it is gone), the
 /// error says how to go on: with the run in `folder`, or from the start if there is nothing to resume.
 pub(crate) fn usable<T>(made: Result<T, LoaderError>, folder: &Path) -> Result<T> {
-    let again = || match folder.join(STATE).is_file() {
-        true => format!("continue with `mbn-train --resume {}`", quote(folder)),
+    let go_on = || match folder.join(STATE).is_file() {
+        true => format!("continue with `{}`", again::resume(folder)),
         false => "run the same command again".to_owned(),
     };
     match made {
         Err(error @ LoaderError::Gone(_)) => Err(error).hint(|| {
             format!(
                 "no other image that was tried can be read either: see whether the data set is still there and its disk is mounted, and {}",
-                again()
+                go_on()
             )
         }),
+        Err(error) if error.is_of_machine() => Err(error).hint(|| format!("{OF_MACHINE}, and {}", go_on())),
         Err(error) if error.is_of_pictures() => Err(error).hint(|| {
             format!(
                 "put an image that can be read in its place, and {}; with `--bad-images skip` the run goes on without the image",
-                again()
+                go_on()
             )
         }),
         made => Ok(made?),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,12 @@ pub(crate) fn open_new(settings: &Settings) -> Result<Splits> {
         Some(part) => HoldOut::Always(share(part, settings)),
         None => HoldOut::IfMissing(share(Part::FIFTH, settings)),
     };
+    let folder = &settings.data;
+    if !folder.exists() && !folder.is_symlink() {
+        return Err(anyhow!("there is no data set `{}`", folder.display())).hint(|| {
+            "`--data DIR` names the folder of the images; a relative name is looked for where the program runs".to_owned()
+        });
+    }
     let opened = open(settings, hold_out);
     let splits = match own_test_images(&opened) {
         true => opened.hint(|| {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use mbn_cli::{Hint, quote, text_file};
+use mbn_cli::{Hint, text_file};
 use mbn_files::atomic;
 
 use super::free_name::{is_free, names};
@@ -12,7 +12,8 @@ use super::lock::{Busy, Lock};
 use super::names::{FILES, SETTINGS, STATE, SUMMARY};
 use super::publish::require_writable;
 use super::space::Space;
-use super::vacancy::{require_no_search, require_vacant};
+use super::vacancy::{is_of_finished_search, require_no_search, require_vacant};
+use crate::again;
 use crate::settings::{BadImages, Settings};
 
 /// The hint for a new run that cannot be written.
@@ -125,6 +126,13 @@ impl RunDir {
     /// Refuses a folder with the results of a search for a learning rate, which another would replace.
     pub fn require_no_search(folder: &Path) -> Result<()> {
         require_no_search(folder)
+    }
+
+    /// Whether `config` is the file of settings of a finished search in `folder`, which a run may replace.
+    pub fn is_settings_of_search(config: &Path, folder: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().ok();
+        real(config).is_some_and(|config| real(&folder.join(SETTINGS)) == Some(config))
+            && is_of_finished_search(folder)
     }
 
     /// The folder of the run that `path` means: the folder itself, or the folder of a file beside a run's state or summary.
@@ -261,10 +269,8 @@ impl RunDir {
             return written.hint(|| self.advice());
         }
         written.hint(|| {
-            let run = quote(&self.path);
-            format!(
-                "the last saved state is intact: make room, then continue with `mbn-train --resume {run}`"
-            )
+            let resume = again::resume(&self.path);
+            format!("the last saved state is intact: make room, then continue with `{resume}`")
         })
     }
 }

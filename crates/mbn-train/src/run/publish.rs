@@ -10,6 +10,7 @@ use mbn_weights::{Weights, published_weights, weight_file_kind};
 use serde::{Deserialize, Serialize};
 
 use super::names::BEST;
+use crate::again;
 use crate::settings::require_utf8;
 
 /// Where the best weights of a run are copied to.
@@ -169,7 +170,7 @@ impl Kept {
     /// What is said of the file `path`, which the best weights of the run in the folder `run` do not replace.
     fn message(&self, path: &Path, run: &Path) -> String {
         let Self { reason, replaceable } = self;
-        let replace = format!("`mbn-train --resume {} --publish {}`", quote(run), quote(path));
+        let replace = format!("`{} --publish {}`", again::resume(run), quote(path));
         let advice = match replaceable {
             true => format!("{replace} replaces it"),
             false => format!("move it away, and {replace} publishes this run"),

@@ -6,6 +6,7 @@ use mbn_cli::{quote, text_file};
 use mbn_spec::Alpha;
 
 use super::{BEST, SETTINGS};
+use crate::again;
 use crate::settings::Settings;
 
 /// A command that starts a run with the settings of another, and others in place of some.
@@ -75,6 +76,7 @@ impl TrainOn {
         {
             command += &format!(" --temperature {}", temperature.nearest().get());
         }
+        command += &again::options();
         if let Some(out) = out {
             command += &format!(" --out {}", quote(out));
         }

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use mbn_cli::{Hint, quote, text_file};
+use mbn_cli::{Hint, text_file};
 use mbn_spec::text::joined;
 
 use super::names::{AUGMENTED, FILES, RATES, SEARCH_FILES, SETTINGS, STATE};
+use crate::again;
 use crate::settings::Settings;
 use crate::settings::file::HEADER;
 
@@ -20,8 +21,8 @@ pub(super) fn require_vacant(folder: &Path, settings: &Settings) -> Result<()> {
     if folder.join(STATE).exists() {
         return Err(anyhow!("run folder `{}` already holds a run", folder.display())).hint(|| {
             format!(
-                "continue it with `mbn-train --resume {}`, or choose another `--out`",
-                quote(folder)
+                "continue it with `{}`, or choose another `--out`",
+                again::resume(folder)
             )
         });
     }
@@ -68,7 +69,7 @@ pub(super) fn is_left_of_the_same(folder: &Path, settings: &Settings) -> bool {
 }
 
 /// Whether the folder holds a finished search for a learning rate, with any settings, and no other file that a run writes.
-fn is_of_finished_search(folder: &Path) -> bool {
+pub(super) fn is_of_finished_search(folder: &Path) -> bool {
     let read = |name| text_file::read(&folder.join(name)).ok();
     let text = |name| String::from_utf8(read(name)?).ok();
     let are_settings = || {

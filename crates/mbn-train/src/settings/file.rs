@@ -137,7 +137,11 @@ fn advice(unknown: &str, keys: &[&str], command: &Command) -> String {
 }
 
 fn without_trailing_newline(error: toml::de::Error) -> anyhow::Error {
-    anyhow!("{}", error.to_string().trim_end().to_owned())
+    // What the types of the program are called says little.
+    let message = error
+        .to_string()
+        .replace("a nonzero usize", "a whole number from 1");
+    anyhow!("{}", message.trim_end().to_owned())
 }
 
 /// The error for a file whose settings contradict each other. `error` names options; keys are options without dashes.

@@ -33,7 +33,8 @@ impl RunArgs {
     /// Takes the settings out of `below` that this layer's switches drop.
     fn drop_from(&self, below: &mut Self) {
         if self.no_init {
-            (below.init, below.init_classes) = (None, None);
+            // Random blocks cannot stay as they are.
+            (below.init, below.init_classes, below.freeze) = (None, None, None);
             // A recipe for weights that are trained already would keep or hardly change random ones.
             below.recipe = below.recipe.filter(|recipe| !recipe.is_for_trained_weights());
         }

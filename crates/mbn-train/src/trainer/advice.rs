@@ -4,6 +4,7 @@ use mbn_cli::quote;
 use mbn_spec::text::counted;
 
 use super::Trainer;
+use crate::again;
 use crate::data;
 use crate::run::{AUGMENTED, SETTINGS};
 use crate::settings::ClassWeights;
@@ -36,12 +37,13 @@ impl Trainer {
         };
         log::warn!(
             "after {EPOCHS} epochs the training accuracy is {:.2} %, and guessing gives {:.2} %: the network has learned nothing yet\n\
-             hint: see in `{}` whether images and labels belong together; if they do, `mbn-train --config {} --lr-find` looks for \
+             hint: see in `{}` whether images and labels belong together; if they do, `mbn-train --config {}{} --lr-find` looks for \
              another learning rate than {rate}{init}",
             100.0 * right as f64 / seen.max(1) as f64,
             100.0 * chance,
             self.run.file(AUGMENTED).display(),
             quote(&self.run.file(SETTINGS)),
+            again::options(),
         );
     }
 }

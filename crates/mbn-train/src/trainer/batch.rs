@@ -43,15 +43,26 @@ fn even_batch(images: usize, most: usize) -> usize {
     }
 }
 
-/// Warns if there are fewer images than the user asked for in a batch.
-pub(super) fn warn_of_smaller_batch(asked: usize, images: usize, settings: &Settings) {
+/// Says if a batch is smaller than `asked`: as a warning if there are fewer images than that.
+pub(super) fn tell_of_smaller_batch(asked: usize, images: usize, settings: &Settings) {
     let batch = settings.batch_size.get();
     if images < asked {
         log::warn!(
             "`{}` has {batch} training images, fewer than a batch of {asked}: the batch size is {batch}",
             settings.data.display()
         );
+    } else if let Some(line) = divided_evenly(asked, images, batch) {
+        log::info!("{line}");
     }
+}
+
+/// What is said of a batch that is smaller than `asked` for other reasons than too few images.
+fn divided_evenly(asked: usize, images: usize, batch: usize) -> Option<String> {
+    (batch < asked).then(|| {
+        format!(
+            "Batches of {batch}, so that few of {images} images are left out (`--batch-size` takes another)"
+        )
+    })
 }
 
 #[cfg(test)]
@@ -75,6 +86,8 @@ mod tests {
             assert_eq!(even_batch(images, 64), batch, "{images} images");
             let left_out = images.checked_rem(batch).unwrap_or(0);
             assert!(10 * left_out <= images, "{images} images in batches of {batch}");
+            let is_said = divided_evenly(64, images, batch).is_some();
+            assert_eq!(is_said, batch < 64, "{images} images");
         }
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn require_usable(
     Ok(publish)
 }
 
-/// Refuses to replace a file that is read, and to write one file twice. `folder` is that of the run: no file can be written in its
+/// Refuses to replace a file that is read, but for the settings of a search in the run's folder, and to write one file twice. `folder` is that of the run: no file can be written in its
 /// place, nor in that of one above it.
 pub(super) fn require_distinct_files(
     options: &Options,
@@ -105,12 +105,15 @@ pub(super) fn require_distinct_files(
         (None, None) => "",
     };
     let outputs = Outputs::new(published.into_iter().chain(of_run.map(|path| (option, path))))?;
+    // The settings of a finished search are read whole before those of the run that follows it replace them.
+    let is_of_search = |config: &&PathBuf| RunDir::is_settings_of_search(config, folder);
+    let config = options.config.as_ref().filter(|config| !is_of_search(config));
     let inputs = [
-        &settings.init,
-        &settings.init_classes,
-        &settings.teacher,
-        &options.config,
-        &options.mpi_lib,
+        settings.init.as_ref(),
+        settings.init_classes.as_ref(),
+        settings.teacher.as_ref(),
+        config,
+        options.mpi_lib.as_ref(),
     ];
     let mut inputs = inputs.into_iter().flatten();
     inputs.try_for_each(|path| outputs.require_not_read(path))

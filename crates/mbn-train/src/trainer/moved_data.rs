@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use mbn_cli::{Hint, Hinted};
-use mbn_data::Splits;
+use mbn_data::{DataError, FolderError, Splits};
 use mbn_spec::text::listed;
 
+use super::same_images::about_libheif;
 use crate::data;
 use crate::options::Options;
 use crate::settings::Settings;
@@ -19,9 +20,9 @@ pub(super) fn moved_data(options: &Options, settings: &mut Settings, classes: &[
     if let Some(folder) = &options.run.data {
         settings.data.clone_from(folder);
         settings.require_utf8()?;
-        return data::open_again(settings);
+        return hint_at_libheif(data::open_again(settings), options);
     }
-    hint_if_none(data::open_again(settings), || {
+    hint_if_none(hint_at_libheif(data::open_again(settings), options), || {
         if let Some(hint) = other_layout(&settings.data, classes) {
             return hint;
         }
@@ -32,6 +33,20 @@ pub(super) fn moved_data(options: &Options, settings: &mut Settings, classes: &[
         let folder = settings.data.display();
         format!("the data was in `{folder}`{relative}; if it has moved, give its folder with `--data DIR`")
     })
+}
+
+/// Adds the hint for a class that has no images but those that libheif reads.
+fn hint_at_libheif(opened: Result<Splits>, options: &Options) -> Result<Splits> {
+    let error = opened.as_ref().err().and_then(|error| error.downcast_ref());
+    let is_without = match error {
+        Some(DataError::Folder(FolderError::NoImages { left_out, .. })) => left_out.has_heif(),
+        _ => return opened,
+    };
+    let run = options.resume.as_deref().unwrap_or(Path::new("RUN"));
+    match about_libheif(is_without, options, run) {
+        Some(hint) => opened.hint(|| hint),
+        None => opened,
+    }
 }
 
 /// The hint for a data set in which the folders of the run's classes are still in their place, and others came that divide it in another

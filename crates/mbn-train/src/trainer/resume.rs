@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use candle_core::Device;
 use mbn_cli::{Hint, quote};
 use mbn_data::Splits;
@@ -16,6 +16,7 @@ use super::checks::{
     space_of_resumed_run,
 };
 use super::moved_data::{hint_if_none, moved_data};
+use super::same_images::{about_libheif, left_out_earlier, require_the_same};
 use super::teacher::TeacherFile;
 use crate::options::Options;
 use crate::ranks::Ranks;
@@ -60,6 +61,9 @@ impl Trainer {
             )?;
         }
         require_the_same(&data, progress).hint(|| {
+            if let Some(hint) = about_libheif(data.left_out.has_heif(), options, run.path()) {
+                return hint;
+            }
             let weights = run.file(BEST);
             let how = match weights.is_file() {
                 true => format!(" from its weights with `--init {}`", quote(&weights)),
@@ -69,7 +73,8 @@ impl Trainer {
             format!("put back the images that the run was started with, or start a new run{how}")
         })?;
         let bad_images = progress.settings.bad_images;
-        let checked = data::check_images(&data, bad_images, &progress.unusable()).hint(|| {
+        let unusable = progress.unusable();
+        let checked = hint_if_none(data::check_images(&data, bad_images, &unusable), || {
             "put back the images that the run was started with, or go on without them with `--bad-images skip`".to_owned()
         })?;
         require_no_image(&data, &checked.prints, &progress.publish)?;
@@ -84,6 +89,12 @@ impl Trainer {
             run.path().display(),
             progress.describe_position()
         );
+        if let Some(line) = left_out_earlier(&unusable) {
+            log::info!("{line}");
+        }
+        // What the check has found is none of the images to train on; the warnings about it follow.
+        progress.broken.train.extend(&checked.unusable.train);
+        progress.broken.test.extend(&checked.unusable.test);
         if progress.is_finished() {
             let more = [("epochs", Some("N".to_owned()))];
             if let Some(TrainOn { command, .. }) = TrainOn::new(run.path(), None, &more) {
@@ -238,54 +249,4 @@ fn warn_of_other_sums(progress: &Progress, device: &Device, ranks: &Ranks) {
              differently"
         );
     }
-}
-
-/// What is different about the classes of a run that is continued. Characters that may look alike are spelled out.
-fn first_difference(started: &[String], found: &[String]) -> String {
-    let differing = started
-        .iter()
-        .zip(found)
-        .position(|(started, found)| started != found);
-    match differing {
-        Some(i) => format!(
-            "class {i} was `{}` and is `{}`",
-            started[i].escape_default(),
-            found[i].escape_default()
-        ),
-        None => format!(
-            "there were {} and are {}",
-            counted(started.len(), "class"),
-            counted(found.len(), "class")
-        ),
-    }
-}
-
-/// Refuses other data than the run was started with: it would change the order of the remaining batches.
-fn require_the_same(data: &Splits, progress: &Progress) -> Result<()> {
-    let folder = progress.settings.data.display();
-    if data.class_names != progress.classes {
-        let what = first_difference(&progress.classes, &data.class_names);
-        bail!("the classes in `{folder}` differ from the classes that the run was started with: {what}");
-    }
-    for (part, images, expected) in [
-        ("training", data.train.len(), Some(progress.train_images)),
-        ("test", data.test.len(), progress.test_images),
-    ] {
-        if let Some(expected) = expected
-            && images != expected
-        {
-            let images = counted(images, &format!("{part} image"));
-            bail!("`{folder}` has {images}, the run was started with {expected}");
-        }
-    }
-    if progress
-        .fingerprint
-        .as_ref()
-        .is_some_and(|known| *known != data.fingerprint)
-    {
-        bail!(
-            "`{folder}` has as many images as the run was started with, but not the same: some have other names"
-        );
-    }
-    Ok(())
 }

@@ -19,8 +19,6 @@ struct Share {
     gradients: Option<Gradients>,
     totals: Totals,
     unusable: Vec<Unusable>,
-    /// See [`Batch::is_unreadable`].
-    is_unreadable: bool,
 }
 
 /// What is added up beside gradients and running statistics. Counts of a batch are exact in float32.
@@ -120,7 +118,6 @@ impl Trainer {
             gradients,
             mut totals,
             unusable,
-            is_unreadable,
         } = share;
         let has_images = totals.images > 0.0;
         totals.unusable = unusable.len() as f32;
@@ -136,16 +133,6 @@ impl Trainer {
         if totals.failures > 0.0 {
             self.network.set_running_statistics(statistics);
             return self.end_together(failure);
-        }
-        if totals.images == 0.0 {
-            let lost = unusable.first().filter(|_| is_unreadable).cloned();
-            let lost = lost.and_then(|image| self.usable(Err(LoaderError::Gone(image))).err());
-            let mut losses = [if lost.is_some() { 1.0 } else { 0.0 }];
-            self.ranks.sum_f64(&mut losses)?;
-            if losses[0] > 0.0 {
-                self.network.set_running_statistics(statistics);
-                return self.end_together(lost);
-            }
         }
         if totals.unusable > 0.0 {
             self.share_unusable(unusable, Part::Train)?;
@@ -181,7 +168,6 @@ impl Trainer {
         if batch.labels.is_empty() {
             return Ok(Share {
                 unusable,
-                is_unreadable: batch.is_unreadable,
                 ..Share::default()
             });
         }
@@ -221,7 +207,6 @@ impl Trainer {
             gradients: Some(gradients),
             totals,
             unusable,
-            is_unreadable: false,
         })
     }
 

@@ -14,13 +14,14 @@ use mbn_weights::Weights;
 
 use super::Trainer;
 use super::advice::advise_to_start_from_weights;
-use super::batch::{fitted, warn_of_smaller_batch};
+use super::batch::{fitted, tell_of_smaller_batch};
 use super::checks::{
     require_distinct_files, require_no_image, require_outside_classes, require_statistics, require_usable,
     space_of_new_run,
 };
 use super::division::Division;
 use super::init::{self, Init, Start};
+use super::moved_data::hint_if_none;
 use super::teacher::TeacherFile;
 use crate::data::{self, Checked};
 use crate::device;
@@ -98,8 +99,12 @@ impl Trainer {
         let Checked {
             unusable: left_out,
             prints,
-        } = data::check_images(&data, settings.bad_images, &ImageSet::default())
-            .hint(|| "replace them with images that can be read, remove them, or leave them out with `--bad-images skip`".to_owned())?;
+        } = hint_if_none(
+            data::check_images(&data, settings.bad_images, &ImageSet::default()),
+            || {
+                "replace them with images that can be read, remove them, or leave them out with `--bad-images skip`".to_owned()
+            },
+        )?;
         // What was left out must not depend on when the user stopped the check.
         if interrupt::requested() {
             return Ok(None);
@@ -111,7 +116,7 @@ impl Trainer {
         let usable = data.train.len() - left_out.train.len();
         let settings = fitted(options, args, &folder, init_alpha, usable)?;
         require_statistics(&settings, weights.architecture(), ranks.size())?;
-        warn_of_smaller_batch(asked, usable, &settings);
+        tell_of_smaller_batch(asked, usable, &settings);
         if init.is_some() && !has_recipe {
             log::info!("{}", fine_tuning(&settings, usable, &data));
         }

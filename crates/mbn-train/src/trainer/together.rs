@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use mbn_cli::{Hint, quote};
+use mbn_cli::Hint;
 use mbn_data::Unusable;
 use mbn_spec::Metadata;
 
 use super::Trainer;
 use super::bad_images::Part;
+use crate::again;
 use crate::ranks::Ranks;
 
 impl Trainer {
@@ -39,11 +40,11 @@ impl Trainer {
                 self.progress.history.len() + 1
             )),
         };
-        let run = quote(self.run.path());
+        let resume = again::resume(self.run.path());
         let checked = checked.hint(|| {
             format!(
                 "processors of different kinds may round differently: start all ranks on machines of one kind; \
-                 `mbn-train --resume {run}` goes on from the main rank's last state"
+                 `{resume}` goes on from the main rank's last state"
             )
         });
         self.ranks.agree(checked)

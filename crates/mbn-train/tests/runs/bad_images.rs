@@ -64,7 +64,11 @@ fn images_with_bad_headers_are_left_out_and_named() {
         2,
     );
     std::fs::write(path.join("data/train/red/3.png"), &whole).unwrap();
-    run(path, "--resume stopped --threads 2").success();
+    run(path, "--resume stopped --threads 2").success().stderr(
+        contains("14 training and 5 test images").and(contains(
+            "2 training images and 1 test image were left out earlier and stay left out",
+        )),
+    );
     assert!(last(&path.join("stopped")) == last(&path.join("whole")));
     assert_eq!(history(&path.join("stopped")), history(&path.join("whole")));
 }

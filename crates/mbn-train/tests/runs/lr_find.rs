@@ -120,6 +120,30 @@ fn a_run_may_follow_in_the_same_folder() {
     }
 }
 
+/// The search names a command with its own settings, and that command takes its folder.
+#[test]
+fn the_suggested_command_may_name_the_folder_of_the_search() {
+    let folder = data();
+    let path = folder.path();
+    run(path, &format!("{SMALL} --out both")).success();
+    let line = "--config both/settings.toml --epochs 1 --lr 0.01 --threads 2 --no-publish --out both";
+    run(
+        path,
+        &format!("{line} --publish both/settings.toml").replace("--no-publish ", ""),
+    )
+    .failure();
+    run(path, line).success();
+    let settings = String::from_utf8(read(path.join("both/settings.toml"))).unwrap();
+    assert!(
+        settings.contains("lr = 0.01\n") && settings.contains("epochs = 1\n"),
+        "{settings}"
+    );
+    // Now it is a run's.
+    run(path, line)
+        .code(2)
+        .stderr(contains("is the file that is read"));
+}
+
 /// The rate must suit the images of the last epochs too.
 #[test]
 fn images_do_not_grow_in_a_search() {

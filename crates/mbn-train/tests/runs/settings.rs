@@ -41,6 +41,16 @@ fn a_configuration_gives_what_the_flags_give() {
     refused(path, "--config bad.toml", 1, &messages);
     std::fs::write(path.join("bad.toml"), "data = 'data'\nepochs = 'many'").unwrap();
     refused(path, "--config bad.toml", 1, &["`bad.toml`", "line 2"]);
+    for epochs in ["'many'", "0", "-1", "1.5"] {
+        std::fs::write(path.join("bad.toml"), format!("data = 'data'\nepochs = {epochs}")).unwrap();
+        refused(path, "--config bad.toml", 1, &["expected a whole number from 1"]);
+    }
+    refused(
+        path,
+        "--data nope",
+        1,
+        &["there is no data set `nope`", "hint: `--data DIR` names"],
+    );
     refused(
         path,
         "--config missing.toml",

@@ -1,6 +1,7 @@
 //! The folders that name the classes.
 
 use std::ffi::OsStr;
+use std::fs::FileType;
 use std::path::{Path, PathBuf};
 
 use super::error::{FolderError, list};
@@ -115,23 +116,30 @@ pub(super) struct Listing {
 
 impl Listing {
     pub fn of(dir: &Path) -> Result<Self, FolderError> {
+        Self::of_names(dir, |_| true)
+    }
+
+    /// Those whose path `is_asked_for` accepts. Asks the file system about links and accepted folders only: a class may have millions
+    /// of files.
+    pub fn of_names(dir: &Path, is_asked_for: impl Fn(&Path) -> bool) -> Result<Self, FolderError> {
         if dir.is_file() {
             return Err(FolderError::NotAFolder { path: dir.to_owned() });
         }
         let mut listing = Self::default();
-        for path in entries(dir)? {
+        for (path, kind) in entries_with_kinds(dir)? {
             let name = path.file_name().unwrap_or_default();
-            if !path.is_dir() && !is_broken_folder(&path, name) {
+            let is_link = kind.is_some_and(|kind| kind.is_symlink());
+            let is_folder = || match is_link {
+                true => path.is_dir() || is_broken_folder(&path, name),
+                false => kind.is_some_and(|kind| kind.is_dir()),
+            };
+            if !is_asked_for(&path) || !is_folder() {
                 continue;
             }
             if let Some(clutter) = Clutter::of_folder(name) {
                 let name = name.to_string_lossy();
                 listing.left_out.add_named(Reason::ClutterFolder(clutter), name);
-            } else if let Some(reason) = path
-                .is_symlink()
-                .then(|| barred(&path, 1, &nothing_is_foreign))
-                .flatten()
-            {
+            } else if let Some(reason) = is_link.then(|| barred(&path, 1, &nothing_is_foreign)).flatten() {
                 listing.left_out.add_named(reason, link_name(&path));
             } else if holds_results(&path) {
                 listing
@@ -187,11 +195,23 @@ fn is_broken_folder(path: &Path, name: &OsStr) -> bool {
 
 /// The paths in a folder, sorted.
 pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    Ok(entries_with_kinds(dir)?
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect())
+}
+
+/// The paths in a folder, sorted, with their kinds as far as they are known; a link is of its own kind. Most file systems tell the
+/// kinds with the names.
+fn entries_with_kinds(dir: &Path) -> Result<Vec<(PathBuf, Option<FileType>)>, FolderError> {
     let io_error = |source| FolderError::unread(dir.to_owned(), source);
-    let paths = dir.read_dir().map_err(io_error)?.map(|entry| Ok(entry?.path()));
-    let mut paths = paths.collect::<std::io::Result<Vec<_>>>().map_err(io_error)?;
-    paths.sort();
-    Ok(paths)
+    let found = dir.read_dir().map_err(io_error)?.map(|entry| {
+        let entry = entry?;
+        Ok((entry.path(), entry.file_type().ok()))
+    });
+    let mut found = found.collect::<std::io::Result<Vec<_>>>().map_err(io_error)?;
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(found)
 }
 
 /// Whether a folder holds images itself, outside folders in it.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mbn_spec::class_names::unknown;
 use mbn_spec::text::listed;
@@ -12,6 +12,9 @@ use crate::picture_files::{LeftOut, is_broken_link};
 
 /// How many names a message lists.
 const LISTED: usize = 8;
+
+/// Extensions of archives in which data sets come.
+const ARCHIVES: [&str; 10] = ["tar", "tgz", "tbz2", "txz", "gz", "bz2", "xz", "zst", "zip", "7z"];
 
 /// An image folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +49,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// The path is a file.
-    #[error("data set `{}` is a file, expected a folder", path.display())]
+    #[error("data set `{}` is {}, expected a folder{}", path.display(), kind_of(path), what_to_do(path))]
     NotAFolder {
         /// The file.
         path: PathBuf,
@@ -168,6 +171,25 @@ impl FolderError {
             Ok(target) if is_broken_link(&path) => Self::BrokenLink { path, target, reason },
             _ => Self::Io { path, source: reason },
         }
+    }
+}
+
+/// Whether the name is that of an archive.
+pub(super) fn is_archive(path: &Path) -> bool {
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.is_some_and(|extension| ARCHIVES.contains(&extension.as_str()))
+}
+
+fn kind_of(path: &Path) -> &'static str {
+    if is_archive(path) { "an archive" } else { "a file" }
+}
+
+fn what_to_do(path: &Path) -> &'static str {
+    match is_archive(path) {
+        true => "; unpack it, and give the folder that it becomes",
+        false => "",
     }
 }
 

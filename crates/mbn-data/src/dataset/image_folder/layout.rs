@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mbn_spec::class_names::composed;
 
 use super::class_folders::{ClassFolders, Listing, describe_files, entries, has_images, has_images_below};
-use super::error::FolderError;
+use super::error::{FolderError, is_archive, list};
 use crate::dataset::folder_warning::FolderWarning;
 use crate::picture_files::{Reason, name_of};
 
@@ -155,7 +155,19 @@ pub(super) fn missing(dir: &Path, expected: &'static str, listing: &Listing) -> 
     FolderError::NoSplit {
         path: dir.to_owned(),
         expected,
-        found: listing.describe(),
+        found: listing.describe() + &archives_in(dir),
+    }
+}
+
+/// The end of a message about a folder in which archives lie that may be the data set; empty without any.
+fn archives_in(dir: &Path) -> String {
+    let paths = entries(dir).unwrap_or_default();
+    let archives = paths.iter().filter(|path| is_archive(path) && path.is_file());
+    let names: Vec<_> = archives.map(|path| name_of(path)).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [_] => format!(", but the archive {}: unpack it", list(&names)),
+        _ => format!(", but the archives {}: unpack them", list(&names)),
     }
 }
 
@@ -177,7 +189,8 @@ fn is_without_parts(folders: &[PathBuf]) -> bool {
 /// Refuses a folder of data sets, whose names would become classes.
 fn require_no_sets_within(dir: &Path, listing: &Listing) -> Result<(), FolderError> {
     for folder in &listing.folders {
-        let within = Listing::of(folder)?.folders;
+        let parts = [TRAIN, VAL, TEST].concat();
+        let within = Listing::of_names(folder, |path| is_named(path, &parts))?.folders;
         let has = |names: &[&str]| within.iter().any(|folder| is_named(folder, names));
         if has(TRAIN) && (has(VAL) || has(TEST)) {
             return Err(FolderError::SetWithin {

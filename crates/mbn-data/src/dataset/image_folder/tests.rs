@@ -104,6 +104,28 @@ fn the_error_names_the_missing_part_and_what_is_there() {
     assert!(matches!(error, DataError::NoDataSet { .. }), "{error}");
     let error = error_of(&["1.png"]);
     assert!(error.to_string().contains("it has no folders"), "{error}");
+    assert!(!error.to_string().contains("archive"), "{error}");
+}
+
+#[test]
+fn an_archive_has_to_be_unpacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("d.tar.GZ");
+    std::fs::write(&archive, "data").unwrap();
+    let message = |path: &Path| match open(path) {
+        Err(error) => error.to_string(),
+        Ok(_) => String::new(),
+    };
+    let found = message(&archive);
+    assert!(
+        found.contains("is an archive, expected a folder; unpack it"),
+        "{found}"
+    );
+    let found = message(folder.path());
+    assert!(
+        found.contains("it has no folders, but the archive `d.tar.GZ`: unpack it"),
+        "{found}"
+    );
 }
 
 #[test]

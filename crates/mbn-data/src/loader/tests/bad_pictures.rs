@@ -142,64 +142,6 @@ fn crops_of_broken_pictures_are_skipped() {
     assert_eq!(crops, 19);
 }
 
-/// A disk that is gone is no reason to train on nothing.
-#[test]
-fn a_batch_of_files_that_are_gone_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    for class in ["a", "b"] {
-        std::fs::create_dir(folder.path().join(class)).unwrap();
-        for i in 0..4 {
-            image::RgbImage::new(8, 8)
-                .save(folder.path().join(class).join(format!("{i}.png")))
-                .unwrap();
-        }
-    }
-    let source = Arc::new(crate::labelled_folder(folder.path()).unwrap());
-    let config = LoaderConfig::training(small(), 4, 0).with_bad_pictures(BTreeSet::new(), BadPictures::Skip);
-    let part = |index| {
-        let config = config.clone().with_part(BatchPart { index, count: 4 });
-        Loader::new(source.clone(), config).unwrap()
-    };
-    let parts: Vec<_> = (0..4).map(part).collect();
-    let loader = Loader::new(source.clone(), config.clone()).unwrap();
-    std::fs::remove_file(folder.path().join("a/0.png")).unwrap();
-    let made = batches(&loader, 0);
-    assert_eq!(made.iter().map(|batch| batch.unusable.len()).sum::<usize>(), 1);
-    // One of the parts, each of a single picture, has nothing left. Nor has a batch of one picture. The disk is there.
-    let made: Vec<_> = parts.iter().flat_map(|part| batches(part, 0)).collect();
-    let empty: Vec<_> = made.iter().filter(|part| part.labels.is_empty()).collect();
-    assert_eq!((made.len(), empty.len()), (8, 1));
-    assert!(!empty[0].is_unreadable && empty[0].unusable.len() == 1);
-    let single = LoaderConfig {
-        batch_size: 1,
-        ..config
-    };
-    let single = Loader::new(source, single).unwrap();
-    let made = batches(&single, 0);
-    assert_eq!(made.iter().filter(|batch| batch.labels.is_empty()).count(), 1);
-    // Nor is a whole class that was deleted all of it.
-    std::fs::remove_dir_all(folder.path().join("a")).unwrap();
-    assert_eq!(
-        batches(&single, 0)
-            .iter()
-            .map(|batch| batch.labels.len())
-            .sum::<usize>(),
-        4
-    );
-    std::fs::remove_dir_all(folder.path().join("b")).unwrap();
-    for loader in [&loader, &single] {
-        let error = loader.epoch(1).next().unwrap().unwrap_err();
-        assert!(matches!(error, LoaderError::Gone(_)), "{error}");
-        let message = error.to_string();
-        assert!(
-            message.starts_with("no image of a batch can be read, such as `"),
-            "{message}"
-        );
-    }
-    let made: Vec<_> = parts.iter().map(|part| part.epoch(0).next().unwrap()).collect();
-    assert!(made.iter().all(|part| part.as_ref().unwrap().is_unreadable));
-}
-
 /// Their batches are what they are without them, mixed or not, and nobody looks for their files.
 #[test]
 fn pictures_that_are_known_to_be_broken_are_not_loaded() {

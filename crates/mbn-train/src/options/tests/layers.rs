@@ -123,12 +123,13 @@ fn class_names_go_with_the_weights_that_they_name() {
 #[test]
 fn switches_drop_what_a_file_states() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "init = 'w'\ninit-classes = 'c'\nrecipe = 'classifier'\nteacher = 't'\ndistill-weight = 0.5\ntemperature = 2.0\n\
+    let text = "init = 'w'\ninit-classes = 'c'\nfreeze = 3\nrecipe = 'classifier'\nteacher = 't'\ndistill-weight = 0.5\ntemperature = 2.0\n\
                 val-fraction = 0.3\nseed = 7";
     let file: toml::Table = text.parse().unwrap();
     let all = [
         "init",
         "init-classes",
+        "freeze",
         "recipe",
         "teacher",
         "distill-weight",
@@ -138,8 +139,8 @@ fn switches_drop_what_a_file_states() {
     ];
     for (words, dropped) in [
         ("", &[][..]),
-        ("--no-init", &["init", "init-classes", "recipe"]),
-        ("--no-init --recipe plain", &["init", "init-classes"]),
+        ("--no-init", &["init", "init-classes", "freeze", "recipe"]),
+        ("--no-init --recipe plain", &["init", "init-classes", "freeze"]),
         ("--no-teacher", &["teacher", "distill-weight", "temperature"]),
         ("--no-val-fraction", &["val-fraction"]),
     ] {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::super::Trainer;
 use super::super::rate_search::{Mean, RateSearch, Trial};
+use crate::again;
 use crate::run::{AUGMENTED, RATES, RATES_PLOT, SETTINGS};
 
 /// A row of the file.
@@ -72,8 +73,9 @@ impl Trainer {
             );
         }
         log::info!(
-            "Suggested: `mbn-train --config {} --lr {rate}`",
-            quote(&self.run.file(SETTINGS))
+            "Suggested: `mbn-train --config {} --lr {rate}{}`",
+            quote(&self.run.file(SETTINGS)),
+            again::options()
         );
         Ok(rate)
     }
