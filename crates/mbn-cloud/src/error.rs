@@ -120,8 +120,27 @@ impl CloudError {
     }
 }
 
+/// Codes of stores for credentials that are not valid, or no longer: they say nothing about the object.
+const NO_CREDENTIALS: [&str; 7] = [
+    "ExpiredToken",
+    "InvalidToken",
+    "TokenRefreshRequired",
+    "InvalidAccessKeyId",
+    "RequestTimeTooSkewed",
+    "AuthenticationFailed",
+    "InvalidAuthenticationInfo",
+];
+
 fn kind(scheme: Option<Scheme>, has_credentials: bool, error: &Error) -> CloudErrorKind {
     let text = error.to_string();
+    if scheme != Some(Scheme::Http) {
+        if let Some(code) = NO_CREDENTIALS.iter().find(|code| text.contains(**code)) {
+            return CloudErrorKind::Credentials(format!("the store answers {code}"));
+        }
+        if matches!(error, Error::Unauthenticated { .. }) || status(&text) == Some(401) {
+            return CloudErrorKind::Credentials("the store answers with status 401".to_owned());
+        }
+    }
     match error {
         Error::NotFound { .. } if is_about_bucket(&text) => return CloudErrorKind::MissingBucket,
         Error::NotFound { .. } if scheme == Some(Scheme::Http) => return CloudErrorKind::MissingFile,
@@ -176,4 +195,51 @@ fn is_about_bucket(text: &str) -> bool {
     ["NoSuchBucket", "ContainerNotFound", "bucket does not exist"]
         .iter()
         .any(|part| text.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(url: &str, answer: &str, is_denied: bool) -> CloudError {
+        let source = format!("Server returned non-2xx status code: {answer}").into();
+        let error = match is_denied {
+            true => Error::PermissionDenied {
+                path: "a.png".to_owned(),
+                source,
+            },
+            false => Error::Generic { store: "S3", source },
+        };
+        CloudError::new(url, true, &error)
+    }
+
+    #[test]
+    fn credentials_that_expire_say_nothing_about_an_object() {
+        let code = |code: &str| format!("<Error><Code>{code}</Code></Error>");
+        for (answer, is_denied) in [
+            (format!("400 Bad Request: {}", code("ExpiredToken")), false),
+            (format!("403 Forbidden: {}", code("InvalidAccessKeyId")), true),
+            (format!("403 Forbidden: {}", code("AuthenticationFailed")), true),
+            ("401 Unauthorized: ".to_owned(), false),
+        ] {
+            let error = found("s3://bucket/a.png", &answer, is_denied);
+            assert!(
+                matches!(error.kind, CloudErrorKind::Credentials(_)),
+                "{answer}: {error}"
+            );
+            assert!(error.is_of_store(), "{answer}");
+            // Each web server is its own store.
+            assert!(
+                !found("https://host/a.png", &answer, is_denied).is_of_store(),
+                "{answer}"
+            );
+        }
+        let denied = found(
+            "s3://bucket/a.png",
+            &format!("403 Forbidden: {}", code("AccessDenied")),
+            true,
+        );
+        assert_eq!(denied.kind, CloudErrorKind::Denied);
+        assert!(!denied.is_of_store());
+    }
 }

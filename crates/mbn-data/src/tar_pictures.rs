@@ -98,10 +98,14 @@ impl<R: Read> TarPictures<R> {
             return self.after_end();
         };
         let (kind, size, padded) = (head.kind, head.size, head.padded()?);
-        if kind.is_gnu_sparse() {
-            return Err(io::Error::other("it has a sparse file, which is not read").into());
-        }
         let name = path_of(&head.name);
+        if kind.is_gnu_sparse() {
+            let message = format!(
+                "its entry `{}` is a sparse file, which is not read, so neither is the rest of the archive; `tar -xf` unpacks it",
+                name.display()
+            );
+            return Err(io::Error::other(message).into());
+        }
         let mut content = self.content.by_ref().take(size);
         let mut bytes = Vec::new();
         if kind.is_file() && size <= MAX_FILE_BYTES {

@@ -86,6 +86,8 @@ calls! {
         plane = "heif_image_get_plane_readonly": fn(*const Image, c_int, *mut c_int) -> *const u8;
     }
     later {
+        /// Since version 1.12. Not 0 if the colours are multiplied by alpha.
+        is_premultiplied = "heif_image_handle_is_premultiplied_alpha": fn(*const Handle) -> c_int;
         /// Since version 1.13. Loads plugins, in which some systems keep the decoders.
         init = "heif_init": fn(*mut c_void) -> Outcome;
         /// Since version 1.13. With 0, tiles are decoded by the calling thread.

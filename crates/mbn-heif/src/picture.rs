@@ -145,6 +145,17 @@ impl Picture<'_> {
     /// [`HeifError::File`]; the pixels have another size than the file says.
     pub fn decode(&self) -> Result<Rgb, HeifError> {
         let calls = &self.file.heif.calls;
+        // SAFETY: the handle is alive.
+        let is_premultiplied = calls
+            .is_premultiplied
+            .is_some_and(|call| unsafe { call(self.handle.as_ptr()) } != 0);
+        if is_premultiplied {
+            // libheif drops alpha without dividing by it.
+            return Err(HeifError::File {
+                problem: Problem::Unsupported,
+                reason: "its colours are multiplied by its alpha, which is not undone".to_owned(),
+            });
+        }
         let options = DecodingOptions::new(self.file.heif)?;
         let mut image = ptr::null_mut();
         // SAFETY: handle and options are alive; the function writes an image to the pointer, or null.

@@ -66,7 +66,12 @@ impl ClassNames {
             return found;
         }
         let one_form = composed(name);
-        let in_any_form = |names: &[String]| positions(names, |known| composed(known) == one_form);
+        // ASCII has one form. There may be thousands of classes, and a folder for each.
+        let is_same = |known: &str| match known.is_ascii() {
+            true => known == one_form,
+            false => composed(known) == one_form,
+        };
+        let in_any_form = |names: &[String]| positions(names, is_same);
         let found = exact(&self.ids);
         if !found.is_empty() {
             return found;

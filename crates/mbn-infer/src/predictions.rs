@@ -87,7 +87,13 @@ impl<'a> Ranked<'a> {
     /// The `k` likeliest classes, likeliest first; ties keep the order of the classes.
     pub fn top_k<'n>(self, class_names: &'n [String], k: usize) -> Vec<Prediction<'n>> {
         let mut order: Vec<usize> = (0..self.values.len()).collect();
-        order.sort_by(|&a, &b| self.order(a, b));
+        let compare = |a: &usize, b: &usize| self.order(*a, *b);
+        // No two are equal in this order, so those that come first are the same however they are found.
+        if (1..order.len()).contains(&k) {
+            order.select_nth_unstable_by(k - 1, compare);
+            order.truncate(k);
+        }
+        order.sort_unstable_by(compare);
         let prediction = |index: usize| Prediction {
             label: class_names.get(index).map_or("", String::as_str),
             index,

@@ -113,7 +113,17 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     drop(preparing);
     if let Some(folder) = &options.sort_into {
         let mut names = classifier.class_names.names().to_vec();
-        names.extend(options.threshold.map(|_| UNCERTAIN.to_owned()));
+        if options.threshold.is_some() {
+            if names.iter().any(|name| name == UNCERTAIN) {
+                log::warn!(
+                    "a class is called `{UNCERTAIN}`: `{}` is that class's folder, and pictures below the threshold get the folder \
+                     `{UNCERTAIN}-{}`",
+                    folder.join(UNCERTAIN).display(),
+                    names.len()
+                );
+            }
+            names.push(UNCERTAIN.to_owned());
+        }
         report.sorter = Some(Sorter::new(folder, &names, options.sort_links)?);
     }
     report.page = page(&options, &classifier)?;

@@ -101,6 +101,8 @@ pub(super) fn describe_form(bytes: &[u8]) -> Option<String> {
     let colours = match directory.integer(PHOTOMETRIC) {
         Some(0) if samples == 1 => "grey where 0 is white".to_owned(),
         Some(1) if samples == 1 => "grey".to_owned(),
+        Some(0 | 1) if samples == 2 => "grey with alpha".to_owned(),
+        Some(0 | 1) => format!("grey with {samples} channels"),
         Some(2) => format!("RGB with {samples} channels"),
         Some(3) => "palette colours".to_owned(),
         Some(4) => "a transparency mask".to_owned(),

@@ -1,6 +1,8 @@
 //! An evaluation as files: JSON, a table of the classes, and pictures.
 
 use std::borrow::Cow;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -163,7 +165,10 @@ pub fn write(
     save(SUMMARY, &serde_json::to_vec_pretty(&summary)?)?;
     save(TABLE, &table(&scores, name)?)?;
     if evaluation.images == 0 {
-        return Ok(());
+        // Those of an earlier evaluation are of other pictures.
+        return [RELIABILITY, CONFUSION]
+            .iter()
+            .try_for_each(|file| remove(&folder.join(file)));
     }
     let error = format!(
         "expected calibration error {:.2} %",
@@ -175,6 +180,19 @@ pub fn write(
         CONFUSION,
         &mbn_plot::confusion(&evaluation.confusion, class_names)?,
     )
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).with_context(|| {
+            format!(
+                "cannot remove `{}`, which is of an earlier evaluation",
+                path.display()
+            )
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// A figure of so many images.

@@ -12,6 +12,7 @@ use crate::classes;
 use crate::evaluation;
 use crate::inputs;
 use crate::model;
+use crate::output::MadeBy;
 use crate::reference;
 use crate::sorter;
 
@@ -35,7 +36,9 @@ impl Options {
             folder.flat_map(|folder| evaluation::FILES.map(|name| ("--evaluation", folder.join(name))));
         let mut outputs = Outputs::new(files.chain(found))?;
         if let Some(partial) = partial {
+            let made_by = MadeBy::path(&partial);
             outputs = outputs.with_unfinished("--output", partial)?;
+            outputs = outputs.with_unfinished("--output", made_by)?;
         }
         let default = Path::new(model::DEFAULT_MODEL);
         let model = self

@@ -14,15 +14,37 @@ use crate::shard::{self, Shard};
 pub(super) const SHARD: &str = "{shard}";
 
 fn has_shard(output: &Path) -> bool {
-    output.to_str().is_some_and(|name| name.contains(SHARD))
+    let name = output.as_os_str().as_encoded_bytes();
+    name.windows(SHARD.len()).any(|part| part == SHARD.as_bytes())
 }
 
 /// Puts the number of the shard into the name of an output, if it has a place for it.
 fn put_number(output: &mut PathBuf, shard: Shard) {
-    if has_shard(output) {
-        let name = output.to_string_lossy();
-        *output = name.replace(SHARD, &shard.index().to_string()).into();
+    // Others than the first of several stand for the number, too.
+    while has_shard(output) {
+        *output = with_number(output, &shard.index().to_string());
     }
+}
+
+/// With the number in place of the first [`SHARD`]. Names need not be UTF-8.
+#[cfg(unix)]
+fn with_number(output: &Path, number: &str) -> PathBuf {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+    let name = output.as_os_str().as_bytes();
+    let place = name
+        .windows(SHARD.len())
+        .position(|part| part == SHARD.as_bytes());
+    let place = place.unwrap_or(name.len());
+    let after = name.get(place + SHARD.len()..).unwrap_or_default();
+    OsString::from_vec([&name[..place], number.as_bytes(), after].concat()).into()
+}
+
+/// As on Unix, but for names that are not Unicode, whose other characters are replaced.
+#[cfg(not(unix))]
+fn with_number(output: &Path, number: &str) -> PathBuf {
+    output.to_string_lossy().replacen(SHARD, number, 1).into()
 }
 
 /// Whether each shard seems to have a file of its own: the name has its number, as a script may write it.
@@ -132,5 +154,36 @@ impl Options {
             return Some("stdin cannot be both an archive and the list of `--list -`".to_owned());
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_takes_its_place_in_every_name() {
+        let numbered = |name: &str| {
+            let mut path = PathBuf::from(name);
+            put_number(&mut path, Shard::new(3, 8).unwrap());
+            path
+        };
+        assert_eq!(numbered("a/{shard}.json"), Path::new("a/3.json"));
+        assert_eq!(numbered("{shard}/{shard}"), Path::new("3/3"));
+        assert_eq!(numbered("{shar}.json"), Path::new("{shar}.json"));
+        assert!(!has_shard("a".as_ref()) && has_shard("é-{shard}".as_ref()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_need_not_be_unicode() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+
+        let path = |name: &[u8]| PathBuf::from(OsString::from_vec(name.to_vec()));
+        let mut found = path(b"\xe9-{shard}.json");
+        assert!(has_shard(&found));
+        put_number(&mut found, Shard::new(0, 2).unwrap());
+        assert_eq!(found, path(b"\xe9-0.json"));
     }
 }

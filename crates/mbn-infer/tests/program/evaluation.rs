@@ -130,7 +130,15 @@ fn an_evaluation_is_written_as_files() {
     for picture in ["confusion.png", "reliability.png"] {
         assert!(image::load_from_memory(&read(picture)).unwrap().width() > 100);
     }
-    // Without an image there is nothing to draw.
+    // Without an image there is nothing to draw, and what an earlier run drew is not left beside the figures.
+    std::fs::create_dir_all(folder.path().join("none")).unwrap();
+    for drawn in ["confusion.png", "reliability.png"] {
+        std::fs::copy(
+            folder.path().join("new/results").join(drawn),
+            folder.path().join("none").join(drawn),
+        )
+        .unwrap();
+    }
     std::fs::create_dir_all(folder.path().join("empty").join(&names[0])).unwrap();
     failure(
         program(&folder).args(["--evaluate", "--evaluation", "none", "empty"]),
@@ -155,7 +163,9 @@ fn an_evaluation_is_written_as_files() {
         assert_eq!(range["accuracy"].is_f64(), is_known(range), "{range}");
         assert_eq!(range["confidence"].is_f64(), is_known(range), "{range}");
     }
-    assert!(!folder.path().join("none/reliability.png").exists());
+    for drawn in ["confusion.png", "reliability.png"] {
+        assert!(!folder.path().join("none").join(drawn).exists(), "{drawn}");
+    }
     failure(program(&folder).args(["--evaluation", "none", "val"]), 2);
 }
 

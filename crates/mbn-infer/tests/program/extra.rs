@@ -197,3 +197,46 @@ fn an_evaluation_says_how_good_certain_results_are() {
     assert_eq!(json["certain"]["images"], 2);
     assert_eq!(json["certain"]["top1"], json["top1"]);
 }
+
+/// The files that an unfinished output has beside it are not another output's.
+#[test]
+fn outputs_do_not_meet_the_unfinished_one() {
+    let folder = folder();
+    picture(&folder, "a.png");
+    for page in ["out.json.partial", "out.json.partial.json"] {
+        let arguments = [
+            "--format", "json", "--output", "out.json", "--html", page, "a.png",
+        ];
+        let run = failure(program(&folder).args(arguments), 2);
+        assert!(run.stderr.contains(page), "{}", run.stderr);
+        assert!(!folder.path().join("out.json").exists());
+    }
+}
+
+#[test]
+fn a_class_that_is_called_uncertain_keeps_its_folder() {
+    let folder = folder();
+    let paths = pictures(&folder);
+    let mut names = class_names();
+    names.pop();
+    std::fs::write(
+        folder.path().join("names.txt"),
+        names.join("\n") + "\nuncertain\n",
+    )
+    .unwrap();
+    let arguments = [
+        "--classes",
+        "names.txt",
+        "--threshold",
+        "1",
+        "--sort-into",
+        "sorted",
+    ];
+    let run = success(program(&folder).args(arguments).args(paths));
+    let named = format!("get the folder `uncertain-{}`", names.len() + 1);
+    assert!(run.stderr.contains(&named), "{}", run.stderr);
+    let sorted = folder
+        .path()
+        .join(format!("sorted/uncertain-{}", names.len() + 1));
+    assert_eq!(std::fs::read_dir(sorted).unwrap().count(), paths.len());
+}

@@ -2,6 +2,7 @@
 
 mod parts;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
