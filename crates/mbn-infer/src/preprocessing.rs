@@ -12,7 +12,7 @@ use mbn_spec::text::joined;
 use mbn_spec::{PartialPreprocess, Preprocess, Preset, Resize, SMALLEST_OF_ANY, SMALLEST_SIZE, shorter_for};
 
 use crate::given::Given;
-use crate::model::Model;
+use crate::model::{Foreign, Model};
 use shown::{Said, Shown, statistics_of};
 use stated::Stated;
 
@@ -32,6 +32,10 @@ pub struct Preprocessing {
     source: String,
     /// The part of the shorter side that the crop keeps, if that is what is read.
     crop_part: Option<f64>,
+    /// Another size that is read, in pixels, and the part that the crop keeps at it.
+    test: Option<(usize, f64)>,
+    /// What says a mean or a standard deviation that the first nodes contradict, so that they count.
+    left_aside: Option<String>,
     /// What says that blue comes before red, if a file beside the model does.
     blue_by: Option<String>,
     /// What is taken for the rest.
@@ -53,13 +57,13 @@ impl Preprocessing {
         let stated = model.stated_preprocess();
         let own = stated.map(|stated| Stated {
             preprocess: stated.into(),
-            crop_part: None,
             source: "its metadata".to_owned(),
-            blue_by: None,
+            ..Stated::default()
         });
         let Stated {
-            preprocess: read,
+            preprocess: mut read,
             crop_part,
+            test,
             source,
             blue_by,
         } = match model.foreign() {
@@ -72,9 +76,9 @@ impl Preprocessing {
                         size,
                         ..PartialPreprocess::default()
                     },
-                    crop_part: None,
                     source: "its metadata".to_owned(),
                     blue_by: Stated::beside(foreign).ok().and_then(|stated| stated.blue_by),
+                    ..Stated::default()
                 }
             }
             Some(foreign) => match own {
@@ -83,6 +87,13 @@ impl Preprocessing {
             },
             None => own.unwrap_or_default(),
         };
+        // A file may be about the network alone, without what the graph does before it.
+        let normalises = model.foreign().and_then(|foreign| foreign.normalisation);
+        let left_aside = normalises
+            .filter(|found| given.preset.is_none() && shown::contradicts(found.range, (read.mean, read.std)));
+        if left_aside.is_some() {
+            (read.mean, read.std) = (None, None);
+        }
         let known = given.parts.stated().or(read);
         let said = match given.preset {
             Some(_) => Said::Preset,
@@ -105,8 +116,10 @@ impl Preprocessing {
                 },
                 None => read,
             },
+            left_aside: left_aside.map(|_| source.clone()),
             source,
             crop_part,
+            test,
             blue_by,
             usual,
             is_foreign: model.foreign().is_some(),
@@ -121,11 +134,40 @@ impl Preprocessing {
     /// It asks for them, and neither the user nor a file says how its pictures are made; the user gives an order to a model that has one.
     pub fn require(&self, model: &Model) -> Result<()> {
         match model.foreign() {
-            Some(foreign) => shown::require(foreign, model.name(), self.said),
+            Some(foreign) => {
+                shown::require(foreign, model.name(), self.said)?;
+                self.warn_of_twice(foreign, model.name());
+                Ok(())
+            }
             None if self.given.channels.is_some() => {
                 bail!("`--channels` has no effect: {} takes red first", model.name())
             }
             None => Ok(()),
+        }
+    }
+
+    /// Warns if a model, which messages call `name`, normalises its pictures itself, and something says that they are normalised before.
+    fn warn_of_twice(&self, foreign: &Foreign, name: &str) {
+        let Some(nodes) = foreign.normalisation else {
+            return;
+        };
+        let range = shown::described(nodes.range);
+        if let Some(source) = &self.left_aside {
+            log::warn!(
+                "mean and standard deviation of {source} are left aside: the first nodes of {name} normalise channels {range}, which \
+                 they are given\nhint: `--mean` and `--std` normalise them before"
+            );
+        }
+        let given = self.given.parts.stated();
+        let preset = self.given.preset.map(Preset::preprocess);
+        let mean = given.mean.or(preset.map(|preset| preset.mean));
+        let std = given.std.or(preset.map(|preset| preset.std));
+        if shown::contradicts(nodes.range, (mean, std)) {
+            let preset = shown::preset_of(nodes.range);
+            log::warn!(
+                "pictures are normalised twice: the first nodes of {name} normalise channels {range}, and the options do it before\n\
+                 hint: leave `--mean` and `--std` out, or `--preprocess {preset}` gives channels {range}"
+            );
         }
     }
 
@@ -173,7 +215,9 @@ impl Preprocessing {
         let size = input_size.or(parts.size);
         let mut sized = size.map_or(said, |size| said.with_size(size));
         // Another size than the file's has the shorter side that follows from the part, not from the file's rounded one.
-        if let (Some(part), Resize::Crop) = (self.crop_part, sized.resize) {
+        let part = self.test.filter(|(test, _)| *test == sized.size);
+        let part = part.map(|(_, part)| part).or(self.crop_part);
+        if let (Some(part), Resize::Crop) = (part, sized.resize) {
             sized = sized.with_shorter(shorter_for(sized.size, part));
         }
         let smallest = if self.is_foreign {

@@ -153,12 +153,29 @@ pub(super) fn described(range: ChannelRange) -> &'static str {
     }
 }
 
+/// Of a mean and a standard deviation that are written with few digits.
+const ROUNDING: f32 = 0.01;
+
 /// The preset with the mean and the standard deviation that give channels of a range.
-pub(super) fn statistics_of(range: ChannelRange) -> Preprocess {
+pub(super) fn preset_of(range: ChannelRange) -> Preset {
     match range {
         ChannelRange::Bytes => Preset::Bytes,
         ChannelRange::Unit => Preset::Unit,
         ChannelRange::Symmetric => Preset::Half,
     }
-    .preprocess()
+}
+
+/// What [`preset_of`] gives.
+pub(super) fn statistics_of(range: ChannelRange) -> Preprocess {
+    preset_of(range).preprocess()
+}
+
+/// Whether a mean and a standard deviation, if any are said, give channels of another range.
+pub(super) fn contradicts(range: ChannelRange, (mean, std): (Option<[f32; 3]>, Option<[f32; 3]>)) -> bool {
+    let own = statistics_of(range);
+    let differ = |said: Option<[f32; 3]>, own: [f32; 3], unit: f32| {
+        said.is_some_and(|said| (0..3).any(|c| (said[c] - own[c]).abs() > ROUNDING * unit))
+    };
+    // Means are compared by the scale of the channels.
+    differ(mean, own.mean, own.std[0]) || differ(std, own.std, own.std[0])
 }

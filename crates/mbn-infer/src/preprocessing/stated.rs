@@ -17,6 +17,8 @@ pub(super) struct Stated {
     pub preprocess: PartialPreprocess,
     /// The part of the shorter side that the crop keeps, if that is what is said.
     pub crop_part: Option<f64>,
+    /// Another size that is said, in pixels, and the part that the crop keeps at it.
+    pub test: Option<(usize, f64)>,
     /// Where that is from.
     pub source: String,
     /// What says that blue comes before red, if it does.
@@ -32,9 +34,8 @@ impl Stated {
         if let Some(told) = &foreign.ultralytics {
             return Ok(Self {
                 preprocess: told.preprocess(),
-                crop_part: None,
                 source: "Ultralytics' metadata".to_owned(),
-                blue_by: None,
+                ..Self::default()
             });
         }
         Self::in_folders(&foreign.folders)
@@ -73,6 +74,7 @@ impl Stated {
             stated = Self {
                 preprocess: value.preprocess.or(stated.preprocess),
                 crop_part: value.crop_part,
+                test: value.test,
                 source: stated.source,
                 blue_by: value.blue_first.then_some(blue_by),
             };

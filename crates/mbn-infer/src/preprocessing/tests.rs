@@ -22,6 +22,8 @@ fn preprocessing(given: Given, read: PartialPreprocess) -> Preprocessing {
         read,
         source: "a file".to_owned(),
         crop_part: None,
+        test: None,
+        left_aside: None,
         blue_by: None,
         usual: given.preset.unwrap_or(ASSUMED).preprocess(),
         is_foreign: true,
@@ -250,4 +252,24 @@ fn parts_go_before_the_preset() {
     assert_eq!((found.mean, found.std), ([0.5; 3], [1.0; 3]));
     let usual = Preprocess::default().with_size(96);
     assert_eq!(given.over(usual).unwrap().shorter_side(), 96);
+}
+
+/// timm's `mobilenetv1_100` tests at 256, of which it keeps 0.95.
+#[test]
+fn the_size_of_tests_has_its_own_crop() {
+    let read = PartialPreprocess {
+        size: Some(224),
+        resize: Some(Resize::Crop),
+        shorter: Some(256),
+        ..NONE
+    };
+    let found = Preprocessing {
+        crop_part: Some(0.875),
+        test: Some((256, 0.95)),
+        ..preprocessing(Given::default(), read)
+    };
+    for (size, shorter) in [(224, 256), (256, 269), (288, 329)] {
+        let settled = found.settle(Some(size), PixelType::Float, false).unwrap();
+        assert_eq!((settled.size, settled.shorter_side()), (size, shorter));
+    }
 }

@@ -94,14 +94,34 @@ fn what_the_model_normalises_is_not_normalised_before() {
         return;
     };
     assert_close(&probabilities(&found), &softmax(&again), &found);
-    assert!(!found.stderr.contains("from 0 to 255"), "{}", found.stderr);
+    for part in [
+        "pictures are normalised twice",
+        "`--preprocess bytes` gives channels from 0 to 255",
+    ] {
+        assert!(found.stderr.contains(part), "{}", found.stderr);
+    }
+    // A file may be about the network without what the graph does before it.
     let config = r#"{"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32},
         "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}"#;
     std::fs::write(folder.path().join("preprocessor_config.json"), config).unwrap();
     let Some(found) = run(&folder, "a.png") else {
         return;
     };
-    assert_close(&probabilities(&found), &softmax(&again), &found);
+    let expected = normalised(COLOUR, [0.5; 3], [0.5; 3]);
+    assert_close(&probabilities(&found), &softmax(&expected), &found);
+    let aside = "mean and standard deviation of `preprocessor_config.json` beside it are left aside";
+    assert!(found.stderr.contains(aside), "{}", found.stderr);
+    // Both say the same of a picture from 0 to 1.
+    let config = config
+        .replace("[0.485, 0.456, 0.406]", "[0, 0, 0]")
+        .replace("[0.229, 0.224, 0.225]", "[1, 1, 1]");
+    std::fs::write(folder.path().join("preprocessor_config.json"), config).unwrap();
+    Build::normalising(inside).save(&folder);
+    let Some(found) = run(&folder, "a.png") else {
+        return;
+    };
+    assert_close(&probabilities(&found), &softmax(&imagenet(COLOUR)), &found);
+    assert!(!found.stderr.contains("left aside"), "{}", found.stderr);
     assert!(!found.stderr.contains("from 0 to 255"), "{}", found.stderr);
 }
 
