@@ -127,8 +127,21 @@ fn range_of(done: &Done) -> Option<ChannelRange> {
 
 /// The range of a channel of which `scale * x + offset` is taken.
 fn range(scale: f64, offset: f64) -> Option<ChannelRange> {
-    if !scale.is_finite() || !offset.is_finite() || scale <= 0.0 {
+    if !scale.is_finite() || !offset.is_finite() || scale == 0.0 {
         return None;
+    }
+    if scale < 0.0 {
+        // It takes the negative of a picture: `largest - x` is from 0 to `largest` as `x` is.
+        let is_of = |largest: f64, wanted| {
+            let (scale, offset) = (-scale, scale * largest + offset);
+            let is_unchanged = (scale - 1.0).abs() < ROUNDING && offset.abs() < ROUNDING * largest;
+            is_unchanged || range(scale, offset) == Some(wanted)
+        };
+        return match (is_of(255.0, ChannelRange::Bytes), is_of(1.0, ChannelRange::Unit)) {
+            (true, false) => Some(ChannelRange::Bytes),
+            (false, true) => Some(ChannelRange::Unit),
+            _ => None,
+        };
     }
     let (mean, std) = (-offset / scale, 1.0 / scale);
     let is_zero = |mean: f64| mean.abs() < ROUNDING;

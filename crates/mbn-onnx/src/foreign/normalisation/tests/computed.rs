@@ -291,3 +291,24 @@ fn constants_in_a_file_beside_the_model_are_read() {
     let unread = Normalisation::of_model(&model).unwrap_err();
     assert_eq!(unread.unwrap().operator, "Sub");
 }
+
+/// Networks of dark digits on light paper take the negative.
+#[test]
+fn a_negative_has_the_range_of_its_picture() {
+    let (mean, std) = (of_bytes(MEAN).map(|mean| 255.0 - mean), of_bytes(STD));
+    for (nodes, expected) in [
+        (
+            &[("Neg", &[][..]), ("Add", &[255.0]), ("Div", &[255.0])][..],
+            Some(Bytes),
+        ),
+        (&[("Mul", &[-2.0 / 255.0]), ("Add", &[1.0])], Some(Bytes)),
+        (&[("Sub", &mean), ("Div", &std), ("Neg", &[])], Some(Bytes)),
+        (&[("Neg", &[]), ("Add", &[255.0])], Some(Bytes)),
+        (&[("Neg", &[]), ("Add", &[1.0])], Some(Unit)),
+        (&[("Mul", &[-2.0]), ("Add", &[1.0])], Some(Unit)),
+        (&[("Neg", &[]), ("Add", &[7.0])], None),
+        (&[("Neg", &[])], None),
+    ] {
+        assert_eq!(of(nodes).map(|found| found.range), expected, "{nodes:?}");
+    }
+}
