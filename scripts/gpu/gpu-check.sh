@@ -57,7 +57,7 @@ usage() {
   cat <<EOT
 gpu-check.sh [--device N] [--python PYTHON] [--ort-lib FILE] [--cuda-libs DIR] [--only STEP...] [--time SECONDS] [--out DIR]
 
-  --device N       index of the GPU in nvidia-smi's order [default: 0]
+  --device N       index of the GPU in nvidia-smi's order, or in CUDA_VISIBLE_DEVICES if that is set [default: 0]
   --python PYTHON  Python with PyTorch, ONNX Runtime or NVIDIA's libraries [default: python3]
   --ort-lib FILE   ONNX Runtime's library, or its folder, with its CUDA provider [default: the bundle's, else the Python's]
   --cuda-libs DIR  folder of NVIDIA's libraries, or a Python environment that has them

@@ -119,7 +119,7 @@ fn hint(cause: &CudaUnavailable) -> &'static str {
              folder out of `LD_LIBRARY_PATH`"
         }
         CudaUnavailable::OldDriver { .. } => {
-            "install a newer driver (580 or newer for CUDA 13.0), or use `--device cpu`"
+            "install a newer driver, of which `nvidia-smi` shows the version of CUDA that it supports, or use `--device cpu`"
         }
         CudaUnavailable::NoDevice => {
             "`nvidia-smi -L` lists the devices; `CUDA_VISIBLE_DEVICES` may hide them, and a container sees only the \

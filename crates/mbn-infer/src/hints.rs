@@ -20,14 +20,18 @@ pub fn of_runtime(error: &RuntimeError) -> String {
 pub fn of_cuda(error: &CudaError) -> String {
     match error {
         CudaError::NoProvider { .. } => {
-            "`make onnxruntime-cuda` gets an ONNX Runtime that has it, and so does the package `onnxruntime-gpu` in the \
+            "`make onnxruntime-cuda` gets an ONNX Runtime that has it, and so does the package `onnxruntime-gpu`, 1.27 or newer, in the \
              program's Python environment; to use it, leave out `--ort-lib` and unset `ORT_DYLIB_PATH`. `--device cpu` \
              classifies on the CPU"
                 .to_owned()
         }
         CudaError::Overwritten { .. } => {
             "the packages `onnxruntime` and `onnxruntime-gpu` write into one folder: `python3 -m pip uninstall \
-             onnxruntime`, then `python3 -m pip install --force-reinstall --no-deps onnxruntime-gpu`, leaves the second"
+             onnxruntime`, then `python3 -m pip install --force-reinstall --no-deps 'onnxruntime-gpu>=1.27'`, leaves the second"
+                .to_owned()
+        }
+        CudaError::OtherVersion { .. } => {
+            "`python3 -m pip install 'onnxruntime-gpu>=1.27'` gets one for CUDA 13, and so does `make onnxruntime-cuda`"
                 .to_owned()
         }
         CudaError::ProviderMissing { .. } => {
@@ -61,7 +65,11 @@ pub fn of_cuda(error: &CudaError) -> String {
         CudaError::Index { .. } => {
             "the first device is `cuda:0`; `nvidia-smi -L` lists all, `CUDA_VISIBLE_DEVICES` may hide some".to_owned()
         }
-        CudaError::Unsupported { .. } => "`--device cpu` classifies on the CPU".to_owned(),
+        CudaError::Unsupported { .. } => {
+            "`--engine candle --device cuda` of a program that `make cuda` built runs on every card from compute capability 8.0 on; \
+             `--device cpu` classifies on the CPU"
+                .to_owned()
+        }
         CudaError::OutOfMemory { .. } => {
             "`nvidia-smi` shows what else uses the device; `--batch-size` and `--cudnn-search heuristic` need less"
                 .to_owned()

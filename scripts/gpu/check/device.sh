@@ -1,12 +1,13 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # shared with gpu-check.sh and the other parts
 # Checks that the bundle is complete, that there is a device, and that ONNX Runtime can use it.
 
-# Hides every device but the selected one, counted in nvidia-smi's order; all programs then see it as index 0.
+# Hides every device but the selected one, counted in nvidia-smi's order, or within CUDA_VISIBLE_DEVICES; programs see it as index 0.
 select_device() {
   export CUDA_DEVICE_ORDER=PCI_BUS_ID
   local visible=${CUDA_VISIBLE_DEVICES:-}
   selected=$device
-  [ -z "$visible" ] || selected=$(cut -d, -f "$((device + 1))" <<<"$visible,")
+  # Set and empty, it hides all.
+  [ -z "${CUDA_VISIBLE_DEVICES+set}" ] || selected=$(cut -d, -f "$((device + 1))" <<<"$visible,")
   export CUDA_VISIBLE_DEVICES=${selected:-none}
 }
 

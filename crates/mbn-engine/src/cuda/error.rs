@@ -45,6 +45,12 @@ pub enum CudaError {
         /// The loader's words.
         reason: String,
     },
+    /// ONNX Runtime is built for a CUDA of another version.
+    #[error("the CUDA provider needs `{library}`: it is built for another version of CUDA than 13")]
+    OtherVersion {
+        /// The library that shows it, such as `libcublasLt.so.12`.
+        library: String,
+    },
     /// There is no NVIDIA driver.
     #[error("there is no NVIDIA driver: {reason}")]
     NoDriver {
@@ -153,6 +159,7 @@ impl CudaError {
             | Self::Overwritten { .. }
             | Self::ProviderMissing { .. }
             | Self::Library { .. }
+            | Self::OtherVersion { .. }
             | Self::NoDriver { .. }
             | Self::DriverTooOld { .. }
             | Self::NoDevice
@@ -187,6 +194,11 @@ fn missing_library(message: &str) -> Option<CudaError> {
         });
     }
     let name = library.rsplit('/').next().unwrap_or(library);
+    if super::packages::is_of_other_version(name) {
+        return Some(CudaError::OtherVersion {
+            library: name.to_owned(),
+        });
+    }
     Some(CudaError::library(name, reason.to_owned()))
 }
 

@@ -27,6 +27,20 @@ const fn library(name: &'static str, package: &'static str, required: bool) -> L
     }
 }
 
+/// Whether the name is that of one of these libraries, but for its major version.
+pub(super) fn is_of_other_version(name: &str) -> bool {
+    let parts = |name: &str| {
+        let (stem, version) = name.split_once(".so.")?;
+        let major = version.split('.').next()?;
+        Some((stem.to_owned(), major.to_owned()))
+    };
+    let Some((stem, major)) = parts(name) else {
+        return false;
+    };
+    let mut known = LIBRARIES.iter().filter_map(|library| parts(library.name));
+    known.any(|(known, wanted)| known == stem && wanted != major)
+}
+
 /// The Python package that contains the library of this name.
 pub(super) fn package(name: &str) -> Option<&'static str> {
     let stem = |name: &str| name.split(".so").next().unwrap_or_default().to_owned();
@@ -37,6 +51,20 @@ pub(super) fn package(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_major_versions_are_told_apart() {
+        for (name, expected) in [
+            ("libcublasLt.so.12", true),
+            ("libcudnn.so.8", true),
+            ("libcudart.so.13.0.96", false),
+            ("libcurand.so.10", false),
+            ("libm.so.5", false),
+            ("libcudart.so", false),
+        ] {
+            assert_eq!(is_of_other_version(name), expected, "{name}");
+        }
+    }
 
     #[test]
     fn packages_are_known_by_library() {
