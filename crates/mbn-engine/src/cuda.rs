@@ -48,7 +48,8 @@ pub fn prepare(runtime: &Runtime, folders: &Folders) -> Result<(), CudaError> {
 fn other_version(provider: &Path) -> Option<String> {
     /// Read at a time; the file has hundreds of megabytes.
     const PIECE: usize = 1 << 20;
-    let others = ["libcudart.so.12", "libcudart.so.11"];
+    // cuDNN's part of the provider names the CUDA runtime of both; only what it is linked with names cuBLAS.
+    let others = ["libcublasLt.so.12", "libcublasLt.so.11"];
     let longest = others.map(str::len).into_iter().max().unwrap_or_default();
     let mut file = File::open(provider).ok()?;
     let (mut piece, mut kept) = (vec![0; PIECE], 0);
@@ -88,11 +89,11 @@ mod tests {
         };
         for before in [0, 5, (1 << 20) - 7, 1 << 20, (3 << 20) - 1] {
             assert_eq!(
-                found(before, b"libcudart.so.12").as_deref(),
-                Some("libcudart.so.12"),
+                found(before, b"libcublasLt.so.12").as_deref(),
+                Some("libcublasLt.so.12"),
                 "{before}"
             );
-            assert_eq!(found(before, b"libcudart.so.13"), None, "{before}");
+            assert_eq!(found(before, b"libcublasLt.so.13"), None, "{before}");
         }
         assert_eq!(other_version(&folder.path().join("none")), None);
     }
