@@ -79,7 +79,7 @@ def main():
     expected = {}
     for seed, (name, width, height, mode) in enumerate(PICTURES):
         path = OUT / f"{name}.png"
-        in_mode(drawing(width, height, seed), mode).save(path)
+        in_mode(drawing(width, height, seed), mode).save(path, optimize=True)
         with Image.open(path) as image:
             assert image.mode == mode and image.size == (width, height)
             image = image.convert("RGB")

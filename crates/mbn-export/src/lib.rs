@@ -1,8 +1,8 @@
 //! Writes MobileNetV1 weights as an ONNX file, or as a weight file of this project's own form.
 //!
-//! [`run`] is the program: [`weights`] gets the weights, [`mbn_onnx::Exporter`] makes the model, [`range`] checks that
+//! [`run`] is the program: `weights` gets the weights, [`mbn_onnx::Exporter`] makes the model, `range` checks that
 //! float16 holds what it computes, [`verify`] checks the written file before it gets its name, by the [`proof`] that it computes
-//! what candle computes. [`check`], [`diff`] and [`show`] are for files that exist, of other programs too.
+//! what candle computes. `check`, `diff` and `show` are for files that exist, of other programs too.
 
 mod calibrate;
 mod check;

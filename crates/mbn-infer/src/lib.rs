@@ -1,7 +1,7 @@
 //! Classifies images through ONNX Runtime, checked against candle.
 //!
-//! [`run`] is the program: [`setup`] puts together model, engine and check, [`inputs`] finds the images and [`feed`] hands them
-//! over, [`pipeline`] decodes ahead of the engine, [`output`] prints what it found.
+//! [`run`] is the program: `setup` puts together model, engine and check, `inputs` finds the images and `feed` hands them
+//! over, `pipeline` decodes ahead of the engine, `output` prints what it found.
 
 mod bench;
 pub mod builtin;

@@ -18,7 +18,7 @@ use crate::beside::fields::BesideError;
 use crate::beside::{Described, FromArguments};
 use crate::contents::{Head, WeightFile};
 use crate::error::Problem;
-use crate::located::Stray;
+use crate::stray::Stray;
 use crate::views::Views;
 use crate::{Adaptation, MismatchError, Weights, WeightsErrorKind, values};
 use fit::is_classifier;

@@ -28,6 +28,7 @@ mod shard_error;
 mod shards;
 mod shown;
 mod state_dict;
+mod stray;
 mod values;
 mod views;
 

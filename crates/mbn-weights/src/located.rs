@@ -1,7 +1,5 @@
 //! Finds a network's tensors among those of a file, whatever a wrapper put before their names.
 
-mod stray;
-
 use std::collections::{BTreeMap, HashSet};
 
 use mbn_spec::{Alpha, Architecture};
@@ -11,10 +9,9 @@ use safetensors::tensor::TensorView;
 use crate::error::Problem;
 use crate::family::Family;
 use crate::shown::quoted;
+use crate::stray::{Stray, module_of, top_module};
 use crate::views::Views;
 use crate::{Adaptation, MismatchError, values};
-pub(crate) use stray::{Module, Stray};
-use stray::{module_of, top_module};
 
 /// The tensors of a network in a file.
 pub(crate) struct Located<'a> {

@@ -8,7 +8,7 @@ use safetensors::Dtype;
 use super::fit::is_classifier;
 use super::{Family, Found, Stored};
 use crate::error::{Backbone, Problem};
-use crate::located::{Module, Stray};
+use crate::stray::{Module, Stray};
 use crate::{Adaptation, Head, values};
 
 /// What a file has in place of the classifier.

@@ -3,8 +3,7 @@
 use serde_json::{Map, Number, Value as Json};
 
 use super::MAX_NAME_BYTES;
-use super::choice::last;
-use super::values::{Id, Value, Values};
+use super::values::{Id, Value, Values, last};
 
 /// The checkpoint's key.
 const KEY: &str = "args";

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::tensors::is_tensor;
 use super::unread::{self, Unread};
-use super::values::{Id, Value, Values};
+use super::values::{Id, Value, Values, last};
 use super::{MAX_NAME_BYTES, MAX_TENSORS, PickleError};
 use crate::shown::quoted;
 
@@ -161,14 +161,6 @@ fn largest_inside<'a>(values: &Values<'a>, entries: &[(Id, Id)]) -> Option<Candi
         })
     });
     inside.rev().max_by_key(|candidate| candidate.tensors)
-}
-
-/// The value that a key was given last.
-pub(super) fn last(values: &Values, entries: &[(Id, Id)], key: &str) -> Option<Id> {
-    let found = entries
-        .iter()
-        .rfind(|(found, _)| values.text(*found) == Some(key));
-    found.map(|(_, value)| *value)
 }
 
 fn count_tensors(values: &Values, entries: &[(Id, Id)]) -> usize {

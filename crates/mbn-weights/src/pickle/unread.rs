@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::choice::last;
 use super::tensors::is_tensor;
-use super::values::{Id, Value, Values};
+use super::values::{Id, Value, Values, last};
 
 /// A key whose weights are not read.
 #[derive(Clone, Debug, PartialEq, Eq)]

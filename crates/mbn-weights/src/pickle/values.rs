@@ -132,3 +132,11 @@ impl<'a> Values<'a> {
         }
     }
 }
+
+/// The value that a key was given last.
+pub(super) fn last(values: &Values, entries: &[(Id, Id)], key: &str) -> Option<Id> {
+    let found = entries
+        .iter()
+        .rfind(|(found, _)| values.text(*found) == Some(key));
+    found.map(|(_, value)| *value)
+}

@@ -27,7 +27,7 @@ pub(crate) enum Module {
 }
 
 /// The module of the network that a name without prefix begins with.
-pub(super) fn module_of(name: &str, classifier: &[&String], known: &HashSet<String>) -> Option<Module> {
+pub(crate) fn module_of(name: &str, classifier: &[&String], known: &HashSet<String>) -> Option<Module> {
     let begin = top_module(name)?;
     let mut in_it = known.iter().filter(|known| known.starts_with(begin)).peekable();
     in_it.peek()?;
@@ -38,6 +38,6 @@ pub(super) fn module_of(name: &str, classifier: &[&String], known: &HashSet<Stri
 }
 
 /// What stands before the first separator of a name, with it.
-pub(super) fn top_module(name: &str) -> Option<&str> {
+pub(crate) fn top_module(name: &str) -> Option<&str> {
     name.find(['.', '/']).map(|end| &name[..=end])
 }
