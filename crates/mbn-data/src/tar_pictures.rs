@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use head::{BLOCK, Head, is_header};
 use mbn_files::FileKind;
-use tar::EntryType;
 
 use crate::decode::{DecodeErrorKind, MAX_FILE_BYTES};
 use crate::file_kind::FIRST_BYTES;
@@ -97,7 +96,8 @@ impl<R: Read> TarPictures<R> {
         let Some(head) = Head::read(&mut self.content)? else {
             return self.after_end();
         };
-        let (kind, size, padded) = (head.kind, head.size, head.padded()?);
+        let padded = head.padded()?;
+        let (kind, size) = (head.kind, head.size);
         let name = path_of(&head.name);
         if kind.is_gnu_sparse() {
             let message = format!(
@@ -112,7 +112,7 @@ impl<R: Read> TarPictures<R> {
             content.by_ref().take(FIRST_BYTES).read_to_end(&mut bytes)?;
         }
         let mut taken = bytes.len() as u64;
-        let mut found = self::found(&self.archive, &name, kind, size, &bytes);
+        let mut found = self::found(&self.archive, &name, &head, &bytes);
         if let Found::Picture(picture) = &mut found {
             content.read_to_end(&mut bytes)?;
             taken = bytes.len() as u64;
@@ -201,7 +201,8 @@ fn of_no_archive(first: &[u8]) -> Option<CollectErrorKind> {
 }
 
 /// What an entry is, by its first bytes. A picture gets its content later.
-fn found(archive: &Path, name: &Path, kind: EntryType, size: u64, bytes: &[u8]) -> Found {
+fn found(archive: &Path, name: &Path, head: &Head, bytes: &[u8]) -> Found {
+    let kind = head.kind;
     if kind.is_dir() || kind.is_pax_global_extensions() {
         return Found::Nothing;
     }
@@ -223,9 +224,12 @@ fn found(archive: &Path, name: &Path, kind: EntryType, size: u64, bytes: &[u8]) 
     if !kind.is_file() {
         return failed(DecodeErrorKind::NotAFile("a link or no file at all"));
     }
-    if size > MAX_FILE_BYTES {
+    if head.is_sparse {
+        return failed(DecodeErrorKind::NotAFile("a sparse file (`tar -xf` unpacks it)"));
+    }
+    if head.size > MAX_FILE_BYTES {
         return failed(DecodeErrorKind::TooManyBytes {
-            bytes: size,
+            bytes: head.size,
             limit: MAX_FILE_BYTES,
         });
     }

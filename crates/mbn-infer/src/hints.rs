@@ -95,8 +95,31 @@ pub fn with_cuda_hint<T>(result: Result<T>) -> Result<T> {
     }
 }
 
+/// What an engine was given, as far as the model leaves it open.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fed {
+    /// Images at once.
+    pub batch: usize,
+    /// Height and width of the images, unless the model fixes them.
+    pub open_size: Option<usize>,
+}
+
+impl Fed {
+    /// Advice for a network that may have been exported for something else.
+    fn advice(self) -> Option<String> {
+        let batch = (self.batch > 1).then_some("`--batch-size 1` gives it one image at a time");
+        let size = self.open_size.map(|size| {
+            format!(
+                "`--size PIXELS` gives it images of another size than {size} x {size}, which it does not fix"
+            )
+        });
+        let parts: Vec<_> = batch.map(str::to_owned).into_iter().chain(size).collect();
+        (!parts.is_empty()).then(|| format!("{}, in case it was exported for that", parts.join("; ")))
+    }
+}
+
 /// The result, with a hint if the user can say what the model leaves open.
-pub fn with_engine_hint<T>(result: Result<T>) -> Result<T> {
+pub fn with_engine_hint<T>(result: Result<T>, fed: Fed) -> Result<T> {
     let cause = result.as_ref().err();
     let cause = cause.and_then(|error| {
         error
@@ -105,14 +128,15 @@ pub fn with_engine_hint<T>(result: Result<T>) -> Result<T> {
     });
     let hint = match cause {
         Some(EngineError::SeveralOutputs { .. }) => {
-            "`--output-name NAME` names the one that has the classes' values"
+            Some("`--output-name NAME` names the one that has the classes' values".to_owned())
         }
-        Some(EngineError::OutputShape { .. } | EngineError::Run(_)) => {
-            "`--batch-size 1` gives it one image at a time, in case it was exported for that"
-        }
+        Some(EngineError::OutputShape { .. } | EngineError::Run(_)) => fed.advice(),
         _ => return with_cuda_hint(result),
     };
-    result.hint(|| hint.to_owned())
+    match hint {
+        Some(hint) => result.hint(|| hint),
+        None => result,
+    }
 }
 
 /// The result, with a hint if a full disk is the cause of its error, and the unfinished output called `left` has the results so far.
@@ -176,6 +200,22 @@ mod tests {
             assert!(of_cuda(&error).contains(part), "{error}");
         }
         assert!(of_runtime(&RuntimeError::NotFound).contains("make onnxruntime"));
+    }
+
+    #[test]
+    fn a_failing_network_gets_advice_on_what_it_leaves_open() {
+        for (batch, open_size, parts) in [
+            (1, None, &[][..]),
+            (8, None, &["--batch-size 1"]),
+            (1, Some(64), &["--size PIXELS", "64 x 64"]),
+            (8, Some(64), &["--batch-size 1", "--size PIXELS"]),
+        ] {
+            let failed = Err::<(), _>(EngineError::Run(String::new()).into());
+            let error = with_engine_hint(failed, Fed { batch, open_size }).unwrap_err();
+            let hint = error.downcast_ref::<Hinted>().map_or("", |hinted| &hinted.hint);
+            assert_eq!(hint.is_empty(), parts.is_empty(), "{hint}");
+            assert!(parts.iter().all(|part| hint.contains(part)), "{hint}");
+        }
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Classifier {
     pub class_names: ClassNames,
     /// How pictures become the network's input.
     pub preprocess: Preprocess,
+    /// Height and width of the pictures, unless the network fixes them.
+    pub open_size: Option<usize>,
     /// The network takes blue, green and red instead of red, green and blue.
     pub blue_first: bool,
     /// Pictures are resized to Pillow's pixels to the bit: another library's resizing made those that the model was trained on.
@@ -166,6 +168,7 @@ pub fn classifier(options: &Options) -> Result<Classifier> {
     Ok(Classifier {
         model: model.to_string(),
         class_names,
+        open_size: loaded.open_size(&preprocess),
         preprocess,
         blue_first,
         resizes_exactly: !model.is_trained_here(),
@@ -246,8 +249,9 @@ fn outputs(
     classes: ClassSources,
 ) -> Result<(Scores, ClassNames)> {
     let cannot_use = || format!("{} cannot be used", model.name());
+    let output = loaded.output.clone();
     let head = Head {
-        output: &loaded.output,
+        output: &output,
         ending: loaded.ending,
         in_per_cent: loaded.in_per_cent,
         values: loaded.lanes.classes(),
@@ -258,7 +262,7 @@ fn outputs(
     let mut scores = scores.with_context(cannot_use)?;
     let guess = match scores.are_guessed() {
         true => {
-            let found = probe::outputs(&mut loaded.lanes, preprocess, loaded.batch)?;
+            let found = probe::outputs(loaded, preprocess)?;
             Some(Guess::of(&found, head.values))
         }
         false => None,

@@ -186,7 +186,11 @@ impl Work<'_> {
             let found = done
                 .logits
                 .with_context(|| format!("{} failed", classifier.lanes.describe()));
-            let found = hints::with_engine_hint(found)?;
+            let fed = hints::Fed {
+                batch: batch.len(),
+                open_size: classifier.open_size,
+            };
+            let found = hints::with_engine_hint(found, fed)?;
             outputs.extend(found);
             features.extend(done.features);
         }

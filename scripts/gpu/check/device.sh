@@ -28,6 +28,12 @@ check_bundle() {
     fi
   done < <(find . -name '*.part-00' -not -path './state/*')
   link_provider
+  run bin/mbn-train --version
+  detail=$(last_output | grep -oE 'GLIBC_[0-9.]+' | sort -V | tail -n 1)
+  if [ -n "$detail" ]; then
+    report bundle fail "the programs need ${detail/_/ } or newer, this machine has $(getconf GNU_LIBC_VERSION): pack the bundle on an older system"
+    return
+  fi
   report bundle pass "$(wc -l <SHA256SUMS) files of $(cat VERSION)"
 }
 

@@ -22,6 +22,7 @@ case $behaviour in
   crash) echo "error: $name crashed" >&2; exit 1 ;;
   memory) echo "error: CUDA_ERROR_OUT_OF_MEMORY" >&2; exit 1 ;;
   symbol) echo "bin/$name: symbol lookup error: bin/$name: undefined symbol: cuNewThing_v2" >&2; exit 127 ;;
+  old-system) printf "%s: /lib/libc.so.6: version \`GLIBC_2.%s' not found\n" "$name" 34 "$name" 39 >&2; exit 1 ;;
   missing=*) echo "$name: error while loading shared libraries: ${behaviour#*=}: cannot open shared object file" >&2; exit 127 ;;
   skip) echo '{"skipped":"there is no \"device\""}'; exit ;;
   garbage) echo '{"images_per_s": NaN}'; exit ;;

@@ -26,6 +26,8 @@ pub(super) struct Head {
     pub(super) name: Vec<u8>,
     /// Bytes of the content. Blocks are filled up after them.
     pub(super) size: u64,
+    /// Its content has a map of a sparse file's parts, or lacks what lies between them.
+    pub(super) is_sparse: bool,
 }
 
 /// What entries said about the next one.
@@ -95,10 +97,20 @@ impl Extensions {
                 name.pop_if(|last| *last == 0);
                 name
             }
-            None => pax_path(pax).unwrap_or_else(|| header.path_bytes().into()),
+            // Of a sparse file, the path is one of its own.
+            None => pax_value(pax, b"GNU.sparse.name")
+                .or_else(|| pax_value(pax, b"path"))
+                .unwrap_or_else(|| header.path_bytes().into()),
         };
         let kind = header.entry_type();
-        Ok(Head { kind, name, size })
+        let mut records = PaxExtensions::new(pax).filter_map(Result::ok);
+        let is_sparse = records.any(|record| record.key_bytes().starts_with(b"GNU.sparse."));
+        Ok(Head {
+            kind,
+            name,
+            size,
+            is_sparse,
+        })
     }
 }
 
@@ -109,10 +121,10 @@ fn pax_size(pax: &[u8]) -> Option<u64> {
     size.value().ok()?.parse().ok()
 }
 
-fn pax_path(pax: &[u8]) -> Option<Vec<u8>> {
+fn pax_value(pax: &[u8], key: &[u8]) -> Option<Vec<u8>> {
     let mut records = PaxExtensions::new(pax).filter_map(Result::ok);
-    let path = records.find(|record| record.key_bytes() == b"path")?;
-    Some(path.value_bytes().to_owned())
+    let found = records.find(|record| record.key_bytes() == key)?;
+    Some(found.value_bytes().to_owned())
 }
 
 /// The next block, which is a header unless it is all zeros.

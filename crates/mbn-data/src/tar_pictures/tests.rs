@@ -1,5 +1,7 @@
 //! Archives of every kind, whole and damaged.
 
+use tar::EntryType;
+
 use super::*;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand more";
@@ -235,4 +237,38 @@ fn names_and_sizes_may_stand_before_an_entry() {
         found,
         ["a.tar: an entry has 18446744073709551615 bytes, which no archive has"]
     );
+}
+
+/// A record of a pax header, which begins with its own length.
+fn record(key: &str, value: &str) -> String {
+    let rest = format!(" {key}={value}\n").len();
+    let len = (1..)
+        .map(|digits| rest + digits)
+        .find(|len| len.to_string().len() == len - rest);
+    format!("{} {key}={value}\n", len.unwrap())
+}
+
+/// As `tar --format=posix --sparse` writes them, with the map in the records or before the content. The path is one of its own then.
+#[test]
+fn sparse_files_of_the_pax_format_are_refused_by_their_names() {
+    let newest = [
+        record("GNU.sparse.major", "1"),
+        record("GNU.sparse.name", "b/c.png"),
+        record("path", "b/GNUSparseFile.7/c.png"),
+    ];
+    let oldest = [record("GNU.sparse.size", "16"), record("path", "b/c.png")];
+    for records in [newest.concat(), oldest.concat()] {
+        let content = [
+            entry(EntryType::XHeader, records.as_bytes()),
+            entry(EntryType::Regular, PNG),
+            archive(&[("z.png", PNG)]),
+        ];
+        let (found, _) = read(&*content.concat());
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].starts_with("a.tar/b/c.png: it is a sparse file"),
+            "{found:?}"
+        );
+        assert_eq!(found[1], "a.tar/z.png: 16 bytes");
+    }
 }

@@ -196,7 +196,11 @@ impl Subject {
             Some(pool) => pool.install(logits),
             None => logits(),
         };
-        hints::with_engine_hint(found.map(drop).map_err(Into::into))
+        let fed = hints::Fed {
+            batch,
+            ..hints::Fed::default()
+        };
+        hints::with_engine_hint(found.map(drop).map_err(Into::into), fed)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, anyhow};
 use mbn_cli::Hint;
-use mbn_onnx::foreign::ChannelRange;
 use mbn_onnx::foreign::image::{Entry, Unusual};
+use mbn_onnx::foreign::{ChannelRange, Unread};
 use mbn_spec::{Preprocess, Preset};
 
 use crate::model::Foreign;
@@ -64,12 +64,7 @@ pub(super) fn require(foreign: &Foreign, name: &str, said: Said) -> Result<()> {
     }
     let Some(nodes) = foreign.normalisation else {
         if let (Some(unread), Said::Nothing, None) = (&foreign.unread, said, &foreign.image.range) {
-            log::warn!(
-                "{name} computes with each value of its pictures before its first layer, up to `{}` ({}), which is not followed: \
-                 whether that normalises them is not known\nhint: `--mean` and `--std`, or `--preprocess`, say what it takes",
-                unread.output,
-                unread.operator
-            );
+            warn_of(unread, name);
         }
         return Ok(());
     };
@@ -80,6 +75,20 @@ pub(super) fn require(foreign: &Foreign, name: &str, said: Said) -> Result<()> {
         log::warn!("the metadata {entry} of {name} is left aside: its first nodes take channels {range}");
     }
     Ok(())
+}
+
+/// Says that what a model takes is not known.
+fn warn_of(unread: &Unread, name: &str) {
+    const ADVICE: &str = "hint: `--mean` and `--std`, or `--preprocess`, say what it takes";
+    match unread {
+        Unread::Operator { operator, output } => log::warn!(
+            "{name} computes with its pictures before its first layer, up to `{output}` ({operator}), which is not followed: whether \
+             that normalises them is not known\n{ADVICE}"
+        ),
+        Unread::Calibration { least, most } => log::warn!(
+            "{name} was quantised with channels from {least:.4} to {most:.4}, which ImageNet's normalisation does not give\n{ADVICE}"
+        ),
+    }
 }
 
 /// Refuses what no option does, unless the user says how pictures are made.

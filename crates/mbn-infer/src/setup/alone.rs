@@ -81,11 +81,10 @@ pub(super) fn require(model: &Model, loaded: &mut Loaded, preprocess: &Preproces
         false => &BESIDE_ONE,
     };
     let values = loaded.lanes.classes();
-    let lanes = &mut loaded.lanes;
     // Where a batch fails, the run over the pictures says why.
     let (Ok(alone), Ok(beside)) = (
-        probe::outputs_of(&[ALONE], lanes, preprocess, 1),
-        probe::outputs_of(beside, lanes, preprocess, beside.len()),
+        probe::outputs_of(&[ALONE], loaded, preprocess, 1),
+        probe::outputs_of(beside, loaded, preprocess, beside.len()),
     ) else {
         return Ok(());
     };

@@ -1,8 +1,10 @@
 //! A network in its engines.
 
 use mbn_engine::engine::{Engine, Provider};
+use mbn_engine::images::PixelType;
 use mbn_engine::lanes::{Build, Lanes};
 use mbn_onnx::foreign::Ending;
+use mbn_spec::Preprocess;
 
 /// A network in its engines.
 pub(super) struct Loaded {
@@ -25,6 +27,12 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    /// Height and width of the pictures that it is given, if it takes others too.
+    pub(super) fn open_size(&self, preprocess: &Preprocess) -> Option<usize> {
+        let is_open = self.input_size.is_none() && self.lanes.pixel_type() != PixelType::Pictures;
+        is_open.then_some(preprocess.size)
+    }
+
     /// The outputs are probabilities that sum to one, instead of logits.
     pub(super) fn gives_probabilities(&self) -> bool {
         self.ending == Ending::Softmax && !self.in_per_cent

@@ -156,7 +156,7 @@ fn session_on_cpu(
     };
     let engine = OrtEngine::load(runtime, source, &session, reading)
         .with_context(|| format!("{} cannot be used", model.name()));
-    hints::with_engine_hint(engine)
+    hints::with_engine_hint(engine, hints::Fed::default())
 }
 
 /// What makes the values of an output, and whether they are the hundredfold of that.

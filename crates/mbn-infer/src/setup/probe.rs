@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use image::{Rgb, RgbImage};
 use mbn_data::Normalizer;
 use mbn_engine::images::{Images, Picture, PixelBuffer, PixelType};
-use mbn_engine::lanes::Lanes;
 use mbn_spec::Preprocess;
 
-use crate::hints;
+use super::loaded::Loaded;
+use crate::hints::{self, Fed};
 
 /// The test pictures.
 const ALL: [usize; DARKEST.len()] = [0, 1, 2, 3];
@@ -19,36 +19,39 @@ const DARKEST: [[u8; 3]; 4] = [[0, 0, 0], [128, 128, 128], [128, 0, 64], [0, 128
 /// Blocks of one colour along each side of a picture.
 const BLOCKS: usize = 5;
 
-/// The network's outputs for the test pictures, row-major `[pictures, values]`. `batch`: images that an engine takes at once.
+/// The network's outputs for the test pictures, row-major `[pictures, values]`.
 ///
 /// # Errors
 /// The engine fails.
-pub(super) fn outputs(lanes: &mut Lanes, preprocess: &Preprocess, batch: usize) -> Result<Vec<f32>> {
-    outputs_of(&ALL, lanes, preprocess, batch)
+pub(super) fn outputs(loaded: &mut Loaded, preprocess: &Preprocess) -> Result<Vec<f32>> {
+    outputs_of(&ALL, loaded, preprocess, loaded.batch)
 }
 
-/// The same for some of the test pictures, in this order.
+/// The same for some of the test pictures, in this order. `batch`: images that the engine takes at once.
 ///
 /// # Errors
 /// The engine fails.
 pub(super) fn outputs_of(
     numbers: &[usize],
-    lanes: &mut Lanes,
+    loaded: &mut Loaded,
     preprocess: &Preprocess,
     batch: usize,
 ) -> Result<Vec<f32>> {
+    let open_size = loaded.open_size(preprocess);
+    let lanes = &mut loaded.lanes;
     let count = numbers.len();
     let images = Arc::new(Images::from(pictures(numbers, lanes.pixel_type(), preprocess)));
     let image_len = lanes.pixel_type().image_len(preprocess.size);
     let mut outputs = Vec::new();
     for start in (0..count).step_by(batch.max(1)) {
         let end = count.min(start + batch.max(1));
-        let done = lanes.submit(&images, start * image_len..end * image_len, end - start);
+        let (batch, range) = (end - start, start * image_len..end * image_len);
+        let done = lanes.submit(&images, range, batch);
         let found = done
             .wait()
             .logits
             .with_context(|| format!("{} failed", lanes.describe()));
-        outputs.extend(hints::with_engine_hint(found)?);
+        outputs.extend(hints::with_engine_hint(found, Fed { batch, open_size })?);
     }
     Ok(outputs)
 }

@@ -41,13 +41,23 @@ pub struct Normalisation {
     pub is_blue_first: bool,
 }
 
-/// An operator that computes with a picture's channels in a way that is not followed, so that nobody knows which the model takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unread {
-    /// The operator, such as `Pow`.
-    pub operator: String,
-    /// The value that it makes.
-    pub output: String,
+/// What a model does to a picture's channels without showing which it takes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unread {
+    /// An operator that is no layer computes with them in a way that is not followed.
+    Operator {
+        /// The operator, such as `Pow`.
+        operator: String,
+        /// The value that it makes.
+        output: String,
+    },
+    /// They become integers that were calibrated for channels which neither a range nor ImageNet's normalisation gives.
+    Calibration {
+        /// The least that the integers stand for.
+        least: f64,
+        /// The most.
+        most: f64,
+    },
 }
 
 impl Normalisation {
@@ -55,8 +65,7 @@ impl Normalisation {
     /// beside it.
     ///
     /// # Errors
-    /// They normalise nothing, or in no way that is known: then with the first operator that computes with each value of the input and
-    /// constants alone, so that it is no layer of the network, and that is not followed.
+    /// They normalise nothing, or in no way that is known: then with what shows that they may.
     pub fn of_model(model: &Model) -> Result<Self, Option<Unread>> {
         let graph = model.graph().ok_or(None)?;
         let input = graph.given_inputs().next().ok_or(None)?;
@@ -73,10 +82,16 @@ impl Normalisation {
 
     fn before_layers(walk: &Walk<'_>, is_grey: bool) -> Result<Self, Option<Unread>> {
         Self::shown_by(walk, is_grey).ok_or_else(|| {
-            walk.unread.map(|node| Unread {
+            let operator = walk.unread.map(|node| Unread::Operator {
                 operator: node.op_type().to_owned(),
                 output: node.output.first().cloned().unwrap_or_default(),
-            })
+            });
+            let calibration = || {
+                walk.end()?
+                    .unfit
+                    .map(|[least, most]| Unread::Calibration { least, most })
+            };
+            operator.or_else(calibration)
         })
     }
 

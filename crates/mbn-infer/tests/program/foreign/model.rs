@@ -38,7 +38,7 @@ impl Build {
 
     /// A float32 model of 32 pixels whose output `scores` is the means of what these operators by constants make of the channels,
     /// each with one value or three. `Gather` puts the channels in the order of its values, and `Mul of Reciprocal` multiplies by
-    /// what `Reciprocal` makes of them.
+    /// what `Reciprocal` makes of them. `QuantizeLinear` has a scale and a zero point of bytes, and makes floats of them again.
     pub fn normalising(steps: &[(&str, &[f32])]) -> Self {
         let mut build = Self::with(DataType::Float, first(32), false, steps);
         build.product("means", &IDENTITY, "scores");
@@ -60,6 +60,24 @@ impl Build {
         let mut planes = "planes".to_owned();
         for (i, (op, values)) in steps.iter().enumerate() {
             let (constant, to) = (format!("constant{i}"), format!("planes{i}"));
+            if let ("QuantizeLinear", [scale, zero]) = (*op, *values) {
+                let (bytes, zero_point) = (format!("bytes{i}"), format!("{constant}.zero"));
+                graph.initializer(&constant, &[], &[*scale], Precision::Fp32);
+                graph.constant(TensorProto {
+                    name: Some(zero_point.clone()),
+                    data_type: Some(DataType::Uint8 as i32),
+                    raw_data: Some(vec![*zero as u8]),
+                    ..TensorProto::default()
+                });
+                for (op, from, to) in [
+                    ("QuantizeLinear", &planes, &bytes),
+                    ("DequantizeLinear", &bytes, &to),
+                ] {
+                    graph.node(op, to, [from, &constant, &zero_point].map(String::as_str), to, []);
+                }
+                planes = to;
+                continue;
+            }
             let attributes = (*op == "Gather").then_some(("axis", Attribute::Int(1)));
             if *op == "Gather" {
                 let order = values.iter().map(|value| *value as i64).collect();

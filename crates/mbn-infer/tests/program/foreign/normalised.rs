@@ -88,6 +88,40 @@ fn constants_that_nodes_make_are_followed() {
     }
 }
 
+/// A model that may normalise in a way that is not followed gets ImageNet's values, and a warning unless the user says what it takes.
+#[test]
+fn what_may_be_normalised_otherwise_is_warned_of() {
+    let folder = folder();
+    picture(&folder, "a.png", COLOUR);
+    for (steps, parts) in [
+        (
+            &[("Pow", &[2.0][..])][..],
+            &["computes with its pictures", "(Pow)"][..],
+        ),
+        (
+            &[("QuantizeLinear", &[1.0, 128.0][..])],
+            &["quantised with channels from -128.0000 to 127.0000"],
+        ),
+    ] {
+        Build::normalising(steps).save(&folder);
+        let Some(found) = run(&folder, "a.png") else {
+            return;
+        };
+        assert_eq!(found.code, 0, "{}", found.stderr);
+        parts.iter().for_each(|part| says(&found, part));
+        says(&found, "`--mean` and `--std`");
+        let Some(said) = run(&folder, "--mean 0.5,0.5,0.5 --std 0.25,0.25,0.25 a.png") else {
+            return;
+        };
+        assert!(!said.stderr.contains(parts[0]), "{}", said.stderr);
+    }
+    // ImageNet's own range.
+    Build::normalising(&[("QuantizeLinear", &[4.757 / 255.0, 114.0])]).save(&folder);
+    if let Some(found) = run(&folder, "a.png") {
+        assert!(!found.stderr.contains("quantised with"), "{}", found.stderr);
+    }
+}
+
 /// Caffe's models subtract their mean from blue, green and red.
 #[test]
 fn a_mean_with_blue_first_shows_that_the_model_takes_blue_first() {

@@ -17,6 +17,9 @@ const CALIBRATED: [(ChannelRange, [f64; 2], [f64; 2]); 3] = [
     (ChannelRange::Unit, [-1e-6, 1e-6], [0.95, 1.01]),
     (ChannelRange::Symmetric, [-1.01, -0.99], [0.98, 1.01]),
 ];
+/// The same of channels that are normalised with a mean and a standard deviation of pictures: those of ImageNet reach from -2.12 to
+/// 2.64, and pictures of little contrast less far.
+const NORMALISED: [[f64; 2]; 2] = [[-3.2, -0.3], [0.3, 3.2]];
 
 /// A channel of a value: `scale * x + offset` of one of the input's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +52,8 @@ pub(super) struct Channels {
     pub(super) has_layer: bool,
     /// The range of the input's channels to which they were cut, or with which their integers were calibrated.
     pub(super) cut_to: Option<ChannelRange>,
+    /// What the integers were calibrated with, if neither a range nor a normalisation of pictures gives it.
+    pub(super) unfit: Option<[f64; 2]>,
     /// It has integers that stand for the channels.
     pub(super) are_integers: bool,
 }
@@ -81,6 +86,7 @@ impl Channels {
             place: axis.map_or(Place::Unknown, Place::Axis),
             has_layer: false,
             cut_to: None,
+            unfit: None,
             are_integers: false,
         }
     }
@@ -149,15 +155,17 @@ impl Channels {
     /// Known to be between these bounds, which shows a range if they are its own. Other data than bytes do not reach so far; of
     /// the others, the least and the most have to be those of the range.
     pub(super) fn calibrated(&self, least: f64, most: f64) -> Option<Self> {
-        let [least, most] = [least, most].map(|bound| self.as_given(&[bound]));
-        let (least, most) = (least?, most?);
+        let [low, high] = [least, most].map(|bound| self.as_given(&[bound]));
+        let (low, high) = (low?, high?);
         let are =
             |given: &[f64], [low, high]: [f64; 2]| given.iter().all(|value| (low..=high).contains(value));
-        let (range, ..) = CALIBRATED
-            .into_iter()
-            .find(|(_, low, high)| are(&least, *low) && are(&most, *high))?;
+        let mut ranges = CALIBRATED.into_iter();
+        let range = ranges.find(|(_, of_least, of_most)| are(&low, *of_least) && are(&high, *of_most));
+        let [of_least, of_most] = NORMALISED;
+        let is_known = range.is_some() || are(&low, of_least) && are(&high, of_most);
         Some(Self {
-            cut_to: self.cut_to.or(Some(range)),
+            cut_to: self.cut_to.or(range.map(|(range, ..)| range)),
+            unfit: self.unfit.or((!is_known).then_some([least, most])),
             ..self.clone()
         })
     }
@@ -227,6 +235,7 @@ impl Channels {
             place: first.place,
             has_layer: parts.iter().any(|part| part.has_layer),
             cut_to: first.cut_to,
+            unfit: first.unfit,
             are_integers: first.are_integers,
         })
     }

@@ -1,10 +1,11 @@
 //! What a node does to the channels of the values that it takes.
 
+mod arithmetic;
 mod layers;
 mod places;
 mod quantised;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::channels::{Channels, Place};
 use crate::foreign::attributes::{float, ints};
@@ -26,6 +27,8 @@ pub(super) enum Layers {
 pub(super) struct Step<'a, 's> {
     pub(super) node: &'a NodeProto,
     pub(super) states: &'s HashMap<&'a str, Channels>,
+    /// Values that were computed of channels and are not followed, such as a picture's own mean.
+    pub(super) statistics: &'s HashSet<&'a str>,
     pub(super) constants: &'s Constants<'a>,
     pub(super) layers: Layers,
 }
@@ -68,32 +71,6 @@ impl Step<'_, '_> {
                 })
             }
         }
-    }
-
-    /// Whether it computes with each value of the picture and constants alone, so that it is no layer of the network, whatever it does.
-    pub(super) fn is_arithmetic(&self) -> bool {
-        const OPERATORS: [&str; 17] = [
-            "Add",
-            "Sub",
-            "Mul",
-            "Div",
-            "Sum",
-            "Pow",
-            "Sqrt",
-            "Exp",
-            "Log",
-            "Neg",
-            "Abs",
-            "Reciprocal",
-            "Mod",
-            "Max",
-            "Min",
-            "QLinearAdd",
-            "QLinearMul",
-        ];
-        let mut others = self.node.input.iter();
-        OPERATORS.contains(&self.node.op_type())
-            && others.all(|name| self.states.contains_key(name.as_str()) || self.constants.is_constant(name))
     }
 
     /// An input that is not left out.

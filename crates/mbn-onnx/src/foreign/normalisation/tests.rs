@@ -1,5 +1,6 @@
 mod computed;
 mod quantised;
+mod statistics;
 
 use super::ChannelRange::{Bytes, Symmetric, Unit};
 use super::*;
@@ -97,15 +98,23 @@ impl First {
         .ok()
     }
 
-    /// The operator and the value at which following ends, if a convolution of the network follows.
-    fn unread(mut self) -> Option<(String, String)> {
+    /// What is not followed, if a convolution of the network follows.
+    fn not_followed(mut self) -> Option<Unread> {
         self.constant("w", &[8, 3, 3, 3], &[0.5; 216]);
         self.node("Conv", &["w"], &[]);
         let found = Normalisation::of_model(&Model::from(ModelProto {
             graph: Some(self.graph.finish()),
             ..ModelProto::default()
         }));
-        found.err().flatten().map(|found| (found.operator, found.output))
+        found.err().flatten()
+    }
+
+    /// The operator and the value at which following ends.
+    fn unread(self) -> Option<(String, String)> {
+        match self.not_followed()? {
+            Unread::Operator { operator, output } => Some((operator, output)),
+            Unread::Calibration { .. } => None,
+        }
     }
 
     fn range(&mut self) -> Option<ChannelRange> {

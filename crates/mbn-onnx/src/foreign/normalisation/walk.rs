@@ -1,6 +1,6 @@
 //! Follows the nodes after the input as long as each does to every channel what can be written as a factor and an offset.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::channels::Channels;
 use super::steps::{Layers, Step};
@@ -19,7 +19,7 @@ pub(super) struct Walk<'a> {
     ends: BTreeSet<&'a str>,
     /// What takes each of them.
     takers: HashMap<&'a str, Vec<&'a NodeProto>>,
-    /// The first node that computes with the channels and constants in a way that cannot be written so.
+    /// The first node that computes with the channels in a way that cannot be written so and is no layer.
     pub(super) unread: Option<&'a NodeProto>,
 }
 
@@ -40,6 +40,7 @@ impl<'a> Walk<'a> {
             unread: None,
         };
         let mut steps = MAX_STEPS;
+        let mut statistics = HashSet::new();
         // Nodes are in an order in which they can run.
         for node in nodes.nodes().filter(|node| node.op_type() != "Shape") {
             // Of its second input, this one takes only the type.
@@ -51,7 +52,8 @@ impl<'a> Walk<'a> {
             let inputs = node.input.iter().map(String::as_str).take(count);
             let mut taken: Vec<&'a str> = inputs.filter(|name| walk.states.contains_key(name)).collect();
             taken.dedup();
-            if taken.is_empty() {
+            let of_statistics = || node.input.iter().any(|name| statistics.contains(name.as_str()));
+            if taken.is_empty() && !of_statistics() {
                 continue;
             }
             for name in &taken {
@@ -60,6 +62,7 @@ impl<'a> Walk<'a> {
             let step = Step {
                 node,
                 states: &walk.states,
+                statistics: &statistics,
                 constants,
                 layers,
             };
@@ -72,6 +75,9 @@ impl<'a> Walk<'a> {
                 None => {
                     if walk.unread.is_none() && step.is_arithmetic() {
                         walk.unread = Some(node);
+                    }
+                    if statistics.len() < MAX_STEPS && step.is_statistic() {
+                        statistics.extend(node.output.iter().map(String::as_str));
                     }
                     walk.ends.extend(taken);
                 }

@@ -163,3 +163,40 @@ fn arithmetic_of_integers_is_not_followed() {
         .by("Sub", &[1.0]);
     assert_eq!(cast.range(), Some(Bytes));
 }
+
+/// Integers for channels that no pictures have if they are normalised as ImageNet's.
+#[test]
+fn calibration_with_other_channels_is_told() {
+    for (scale, zero, expected) in [
+        // Normalised as ImageNet's, all of it or pictures of less contrast.
+        (4.757 / 255.0, 114, None),
+        (1.6 / 255.0, 128, None),
+        // A range that is known.
+        (1.0, 0, None),
+        (1.0 / 255.0, 0, None),
+        // Bytes less 128 or less a mean, in halves, and pictures that lack bright pixels.
+        (1.0, 128, Some([-128.0, 127.0])),
+        (1.0, 124, Some([-124.0, 131.0])),
+        (2.0 / 255.0, 0, Some([0.0, 2.0])),
+        (0.8 / 255.0, 0, Some([0.0, 0.8])),
+        (10.2 / 255.0, 127, Some([-5.08, 5.12])),
+    ] {
+        let mut first = First::new(false);
+        first.rounded((scale, zero));
+        let found = match first.not_followed() {
+            Some(Unread::Calibration { least, most }) => Some([least, most]),
+            Some(Unread::Operator { operator, .. }) => panic!("{scale} {zero}: {operator}"),
+            None => None,
+        };
+        let is_near = |(found, expected): (f64, f64)| (found - expected).abs() < 1e-5;
+        let are_near = match (found, expected) {
+            (Some([least, most]), Some([low, high])) => is_near((least, low)) && is_near((most, high)),
+            (found, expected) => found.is_none() && expected.is_none(),
+        };
+        assert!(are_near, "{scale} {zero}: {found:?}, expected {expected:?}");
+    }
+    // Nodes that are known go before it.
+    let mut known = First::new(false);
+    known.by("Sub", &of_bytes(MEAN)).rounded((1.0, 124));
+    assert_eq!(known.not_followed(), None);
+}
