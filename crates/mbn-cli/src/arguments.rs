@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
+use mbn_weights::is_weight_file;
 
 /// The options before a subcommand.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,6 +79,12 @@ pub(crate) fn explained(error: Error, command: &mut Command, arguments: &[OsStri
         );
         return command.error(ErrorKind::ArgumentConflict, text);
     }
+    if let Some(word) = second_positional(&error, command) {
+        let tip = weights_tip(command, arguments, &word);
+        let tip = tip.map_or_else(String::new, |tip| format!("\n\n  tip: {tip}"));
+        let text = format!("unexpected argument '{word}' found{tip}");
+        return command.error(ErrorKind::UnknownArgument, text);
+    }
     match stray(&error, command) {
         Some(word) => {
             let tip =
@@ -109,6 +116,29 @@ fn stray(error: &Error, command: &Command) -> Option<String> {
     let is_like_one = error.get(ContextKind::SuggestedSubcommand).is_some();
     let is_other = !is_like_one && command.find_subcommand(word).is_none();
     (is_other && command.get_positionals().next().is_none()).then(|| word.clone())
+}
+
+/// The word behind the only positional argument, which the parser takes for a subcommand.
+fn second_positional(error: &Error, command: &Command) -> Option<String> {
+    let ContextValue::String(word) = error.get(ContextKind::InvalidSubcommand)? else {
+        return None;
+    };
+    let has_positional = command.get_positionals().next().is_some();
+    let is_other = error.kind() == ErrorKind::ArgumentConflict && command.find_subcommand(word).is_none();
+    (has_positional && is_other).then(|| word.clone())
+}
+
+/// How weights and the file to write are given, if the word before this one names weights.
+fn weights_tip(command: &Command, arguments: &[OsString], word: &str) -> Option<String> {
+    command
+        .get_arguments()
+        .find(|option| option.get_long() == Some("weights"))?;
+    let at = arguments.iter().skip(1).position(|argument| argument == word)?;
+    let before = arguments
+        .get(at)
+        .map(Path::new)
+        .filter(|before| is_weight_file(before))?;
+    Some(format!("write '--weights {} {word}'", before.display()))
 }
 
 /// The option that the word is for: the one before it, which takes a value only after `=`, or the one that names a folder.
@@ -149,6 +179,8 @@ mod tests {
         out: Option<String>,
         #[arg(long)]
         alpha: Option<f32>,
+        #[arg(long)]
+        weights: Option<String>,
         #[command(flatten)]
         common: CommonArgs,
     }
@@ -182,6 +214,16 @@ mod tests {
 
     fn parse(line: &str) -> Result<Options, String> {
         parse_as(line)
+    }
+
+    #[test]
+    fn a_second_positional_argument_is_no_subcommand() {
+        let error = parse("program runs/a/best.safetensors x.onnx").err().unwrap();
+        assert!(error.contains("unexpected argument 'x.onnx' found"), "{error}");
+        let tip = "tip: write '--weights runs/a/best.safetensors x.onnx'";
+        assert!(error.contains(tip), "{error}");
+        let error = parse("program a.onnx x.onnx").err().unwrap();
+        assert!(error.contains("'x.onnx'") && !error.contains("tip"), "{error}");
     }
 
     #[test]

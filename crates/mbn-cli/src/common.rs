@@ -88,6 +88,14 @@ impl CommonArgs {
     }
 }
 
+/// The end of a message about an image that is too large: the option that allows it, with its value if `needed` is known.
+pub fn max_pixels_advice(needed: Option<u64>) -> String {
+    match needed {
+        Some(pixels) => format!("; `--max-pixels {pixels}` allows it"),
+        None => "; `--max-pixels` sets the limit".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;

@@ -23,13 +23,14 @@ mod outputs;
 mod overrides;
 mod preprocess_args;
 pub mod progress;
+mod replaceable;
 mod run;
 mod shell;
 pub mod text_file;
 mod weights;
 
 pub use class_names::{ClassList, Renamed, known_among, read_class_names, rename_classes, require_count};
-pub use common::{CommonArgs, DeviceArgs};
+pub use common::{CommonArgs, DeviceArgs, max_pixels_advice};
 pub use conversion::other_kind;
 pub use device::{DeviceChoice, OpenedDevice, ParseDeviceError, advise_on_memory};
 pub use generate::Generated;
@@ -42,6 +43,7 @@ pub use output::{check_output, check_output_file, check_output_folder, refuse_st
 pub use outputs::Outputs;
 pub use overrides::Overrides;
 pub use preprocess_args::{PreprocessArgs, options_of};
+pub use replaceable::{Written, require_replaceable};
 pub use run::{Outcome, UsageError, message, run, start_threads};
 pub use shell::quote;
 pub use weights::{LoadedWeights, load_start, load_weights, load_weights_with};

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-/// A path as one word of a shell command, quoted if necessary.
+/// A path as one word of a shell command, quoted if necessary, that no program takes for an option.
 pub fn quote(path: &Path) -> String {
-    let text = path.to_string_lossy();
+    let mut text = path.to_string_lossy();
+    if text.starts_with('-') && text != "-" {
+        text = format!("./{text}").into();
+    }
     // Quoting fails only for a null byte, which no path contains.
     shlex::try_quote(&text).map_or_else(|_| text.to_string(), Into::into)
 }
@@ -20,5 +23,7 @@ mod tests {
             let words = shlex::split(&quote(Path::new(path))).unwrap();
             assert_eq!(words, [path]);
         }
+        assert_eq!(quote(Path::new("-x/best.safetensors")), "./-x/best.safetensors");
+        assert_eq!(quote(Path::new("-")), "-");
     }
 }

@@ -1,7 +1,7 @@
 //! What the program does with files that exist.
 
 use anyhow::Result;
-use mbn_cli::{Outcome, Outputs, check_output_file, start_threads};
+use mbn_cli::{Outcome, Outputs, Written, check_output_file, require_replaceable, start_threads};
 
 use crate::check::{self, Check};
 use crate::diff::{self, Diff};
@@ -30,6 +30,7 @@ pub(crate) fn run(command: Command, threads: usize) -> Result<Outcome> {
             require_pictures_stay(&outputs, folder)?;
         }
         check_output_file(report)?;
+        require_replaceable("--report", report, Written::Text)?;
     }
     start_threads(threads)?;
     let agree = match command {

@@ -32,9 +32,11 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use mbn_cli::{CommonArgs, Hint, Outcome, check_output_file, interrupt, start_threads};
+use mbn_cli::{
+    CommonArgs, Hint, Outcome, Written, check_output_file, interrupt, require_replaceable, start_threads,
+};
 use mbn_files::remove_temporaries;
-use mbn_weights::{Weights, is_weight_file, weight_file_kind};
+use mbn_weights::{Weights, is_weight_file};
 
 use crate::options::{Options, WeightsSource};
 use crate::report::Known;
@@ -150,22 +152,15 @@ fn costs(source: &WeightsSource, options: &Options) -> Result<Outcome> {
     Ok(Outcome::Success)
 }
 
-/// Checks before the work begins that OUT can be replaced, that no link leads from it to a weight file, and that it is none by
-/// another name, which took long to train.
+/// Checks before the work begins that OUT can be replaced, that no link leads from it to a weight file, and that it is no file
+/// of another kind.
 fn check_out(out: &Path) -> Result<()> {
     let file = check_output_file(out)?;
     if is_weight_file(&file) {
         let (out, file) = (out.display(), file.display());
         bail!("`{out}` leads to `{file}`, which is named like a weight file and would be replaced");
     }
-    // A file that cannot be read can be replaced all the same.
-    if let Ok(Some(kind)) = weight_file_kind(&file) {
-        return Err(anyhow!(
-            "`{}` is {kind}, which a model would replace",
-            out.display()
-        ))
-        .hint(|| "give the model another name, or remove that file first".to_owned());
-    }
+    require_replaceable("", out, Written::Onnx)?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use mbn_cli::{Outcome, Outputs, check_output_file, interrupt};
+use mbn_cli::{Outcome, Outputs, Written, check_output_file, interrupt, require_replaceable};
 
 use crate::model::DEFAULT_MODEL;
 use crate::options::{BenchFormat, BenchOptions};
@@ -42,6 +42,7 @@ pub fn run(options: &BenchOptions) -> Result<Outcome> {
         let mut inputs = models.chain(default).chain(options.ort_lib.as_deref());
         inputs.try_for_each(|path| outputs.require_not_read(path))?;
         check_output_file(file)?;
+        require_replaceable("--latencies", file, Written::Text)?;
     }
     let preparing = interrupt::install_preparing()?;
     let mut subjects = subject::subjects(options)?;

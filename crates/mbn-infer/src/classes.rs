@@ -22,8 +22,6 @@ pub struct ClassNames {
     ids: Vec<String>,
     /// What folders may be called too: the names with their numbers, if they are without them, or the other way round.
     others: Vec<String>,
-    /// Folders may be called like one of the synonyms of a name.
-    by_synonyms: bool,
 }
 
 impl ClassNames {
@@ -43,12 +41,7 @@ impl ClassNames {
             Some(pairs) => pairs.into_iter().unzip(),
             None => (ids, names),
         };
-        Self {
-            names,
-            ids,
-            others,
-            by_synonyms: false,
-        }
+        Self { names, ids, others }
     }
 
     /// The names.
@@ -57,8 +50,8 @@ impl ClassNames {
     }
 
     /// The indexes of the classes that are called `name`; if there are none, of the class that has it as its identifier, else of
-    /// those whose names differ from it in Unicode's composition alone, as folders' names do on macOS, or that have it as their other name. For a model of another tool,
-    /// one of the synonyms in a name will do too.
+    /// those whose names differ from it in Unicode's composition alone, as folders' names do on macOS, or that have it as their other name,
+    /// else of those of which it is a name or a synonym if neither case nor underscores count.
     pub fn indices_of(&self, name: &str) -> Vec<usize> {
         let exact = |names: &[String]| positions(names, |known| known == name);
         let found = exact(&self.names);
@@ -82,7 +75,7 @@ impl ClassNames {
         } else {
             found
         };
-        if !found.is_empty() || !self.by_synonyms {
+        if !found.is_empty() {
             return found;
         }
         let name = normal(name);
@@ -165,14 +158,10 @@ impl ClassSources {
     /// The user's names are more or fewer, or the model's own in another order.
     pub fn settle(self, classes: usize) -> Result<ClassNames> {
         let (is_foreign, model) = (self.is_foreign, self.model);
-        let named = |names| ClassNames {
-            by_synonyms: is_foreign,
-            ..names
-        };
         if let Some(Said { names, source }) = self.given {
             require_count(&source, &names.names, &model, classes)?;
             require_order(&names, self.own.as_ref(), &source, &model)?;
-            return Ok(named(names));
+            return Ok(names);
         }
         let own = self.own.map(|names| Said {
             names,
@@ -184,7 +173,7 @@ impl ClassSources {
                 if is_foreign {
                     log::info!("classes: as {source} names them");
                 }
-                return Ok(named(names));
+                return Ok(names);
             }
             let (count, classes) = (counted(count, "class"), counted(classes, "class"));
             log::warn!("the names in {source} are not used: they are of {count}, the model has {classes}");
@@ -192,7 +181,7 @@ impl ClassSources {
         if is_foreign {
             log::info!("classes: without names; `--classes FILE` gives them");
         }
-        Ok(named(ClassNames::new(default_class_names(classes))))
+        Ok(ClassNames::new(default_class_names(classes)))
     }
 }
 

@@ -6,7 +6,7 @@ mod scores;
 use mbn_plot::{Confusion, ReliabilityBin};
 
 use crate::predictions::Ranked;
-pub use files::{FILES, Measured, write};
+pub use files::{FILES, Measured, require_replaceable, write};
 pub use scores::{ClassScore, Means};
 
 /// Ranges of confidence, as in Guo et al. 2017, "On calibration of modern neural networks".

@@ -35,7 +35,7 @@ pub fn made_by(options: &Options, classifier: &Classifier, shard: Option<Shard>)
         ("--output-name", json!(options.output_name)),
         // Absent means red first.
         ("channels", json!(classifier.blue_first.then_some("bgr"))),
-        ("--format", json!(options.format.to_string())),
+        ("--format", json!(options.format().to_string())),
         ("--top-k", json!(classifier.top_k(options))),
         ("--threshold", written(&options.threshold)?),
         ("--logits", json!(options.logits)),

@@ -19,7 +19,7 @@ use mbn_weights::{Quantized, Weights, is_weight_file};
 
 use crate::builtin;
 use crate::given::Given;
-use files::{advice, holds_weights, is_folder_of_weights};
+use files::{advice, holds_weights, is_folder_of_weights, require_file};
 pub use foreign::Foreign;
 
 /// The model to use if the user names none and this file exists.
@@ -69,7 +69,10 @@ impl Model {
                     ..model
                 })
             }
-            Some(path) => Self::open_onnx(path),
+            Some(path) => {
+                require_file(path)?;
+                Self::open_onnx(path)
+            }
             None if default.is_file() => Self::open_onnx(default),
             None => {
                 let weights = builtin::weights().context("the weights built into the program are broken")?;

@@ -194,9 +194,9 @@ pub struct Options {
     #[arg(long, help_heading = "Output")]
     pub features: bool,
 
-    /// Format of the results
-    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
-    pub format: OutputFormat,
+    /// Format of the results [default: as the name of `--output` ends, else text]
+    #[arg(long = "format", value_enum, help_heading = "Output")]
+    pub stated_format: Option<OutputFormat>,
 
     /// File to write instead of stdout, or `-` for stdout; `{shard}` in its name is the number of the shard. Until it is complete, it is called
     /// `FILE.partial`
@@ -312,10 +312,16 @@ impl Options {
         self.html.is_some() || self.sort_into.is_some() || self.evaluate || checks
     }
 
+    /// The format of the results.
+    pub fn format(&self) -> OutputFormat {
+        let of_name = || OutputFormat::of_name(self.output.as_deref()?);
+        self.stated_format.or_else(of_name).unwrap_or(OutputFormat::Text)
+    }
+
     /// How results are written.
     pub fn form(&self) -> Form {
         Form {
-            format: self.format,
+            format: self.format(),
             extra: Extra {
                 uncertain: self.threshold.is_some(),
                 logits: self.logits,

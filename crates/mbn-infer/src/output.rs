@@ -47,7 +47,7 @@ impl OutputFormat {
     }
 
     /// The format whose files end in the extension of `path`, if one does.
-    fn of_name(path: &Path) -> Option<Self> {
+    pub fn of_name(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
             "json" | "jsonl" | "ndjson" => Some(Self::Json),

@@ -43,11 +43,12 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     }
     options.resolve_stdout()?;
     options.validate()?;
-    options.format.warn_of_name(options.output.as_deref());
+    options.format().warn_of_name(options.output.as_deref());
     inputs::require_table(&options)?;
     // Before the guard is dropped, the program may wait forever for something that it reads or opens.
     let preparing = interrupt::install_preparing()?;
     let shard = options.resolve_shard()?;
+    options.require_no_model()?;
     let outputs = options.outputs()?;
     options.require_sorted_apart()?;
     let destination = Destination::open(options.output.as_deref(), options.wants_more_than_results())?;
@@ -101,7 +102,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         }
         Beginning::Complete(finished) => {
             let name = output::shown(options.output.as_deref());
-            let said = finished.describe(&name, options.format);
+            let said = finished.describe(&name, options.format());
             report.earlier = finished.counts;
             inputs.require_none_after(finished.results, name)?;
             log::info!("{said}");

@@ -71,6 +71,10 @@ impl Scores {
             Ending::Softmax if multi_label => bail!(
                 "`--multi-label` does not fit the model: its output `{output}` ends in softmax, so its probabilities sum to 1"
             ),
+            Ending::Softmax if is_single && head.is_foreign => bail!(
+                "its output `{output}` ends in softmax and has one value for an image, which is 1 for every image; expected a value \
+                 for each class"
+            ),
             Ending::Softmax => (undone, false),
             Ending::Sigmoid => (undone, is_single && !multi_label),
             Ending::Linear | Ending::Other if multi_label => (Apply::Sigmoid, false),

@@ -7,11 +7,21 @@ use super::picture_format::PictureFormat;
 pub const DEFAULT_MAX_PIXELS: u64 = 1 << 28;
 /// Bytes that decoding one picture may take where a small file can ask for much, unless more pixels are allowed than
 /// [`DEFAULT_MAX_PIXELS`]: 134 million RGB pixels.
-const DEFAULT_MAX_BYTES: u64 = DEFAULT_MAX_PIXELS / 2 * 3;
+const DEFAULT_MAX_BYTES: u64 = bytes_for(DEFAULT_MAX_PIXELS);
 /// Most pixels along a side, libpng's limit. The weights of a resize take memory for each of them, whatever the other side is.
 const MAX_SIDE: u32 = 1_000_000;
 /// Largest picture file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
+
+/// Bytes that decoding may take for this many pixels that are allowed.
+const fn bytes_for(max_pixels: u64) -> u64 {
+    (max_pixels / 2).saturating_mul(3)
+}
+
+/// The fewest pixels to allow so that decoding may take so many bytes.
+pub(super) fn pixels_for(bytes: u64) -> u64 {
+    bytes.div_ceil(3).saturating_mul(2)
+}
 
 /// What a picture may claim before its pixels are allocated.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +35,7 @@ impl Limits {
     pub(super) fn new(max_pixels: u64) -> Self {
         Self {
             max_pixels,
-            max_bytes: DEFAULT_MAX_BYTES.max((max_pixels / 2).saturating_mul(3)),
+            max_bytes: DEFAULT_MAX_BYTES.max(bytes_for(max_pixels)),
         }
     }
 
@@ -82,5 +92,19 @@ impl Limits {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_that_is_advised_is_the_least_that_suffices() {
+        for bytes in [DEFAULT_MAX_BYTES + 1, 840_000_000, 840_000_001, 840_000_002] {
+            let pixels = pixels_for(bytes);
+            let allows = |pixels: u64| Limits::new(pixels).max_bytes() >= bytes;
+            assert!(allows(pixels) && !allows(pixels - 1), "{bytes}: {pixels}");
+        }
     }
 }

@@ -10,9 +10,12 @@ pub enum RuntimeError {
     /// No place has a usable library, and the user named none.
     #[error("ONNX Runtime was not found")]
     NotFound,
-    /// The user named a file or folder that does not have one.
+    /// The user named a file that is not there.
     #[error("ONNX Runtime's library `{}` does not exist", .0.display())]
     Missing(PathBuf),
+    /// The user named a folder without one.
+    #[error("the folder `{}` has no library of ONNX Runtime", .0.display())]
+    NoneInFolder(PathBuf),
     /// The system's loader refuses the file.
     #[error("`{}` cannot be loaded as a library: {reason}", path.display())]
     NotALibrary {

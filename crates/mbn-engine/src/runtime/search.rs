@@ -48,7 +48,7 @@ pub(super) fn in_folder(path: &Path) -> Result<PathBuf, RuntimeError> {
     let missing = || RuntimeError::Missing(path.to_owned());
     let absolute = absolute(path).map_err(|_| missing())?;
     if absolute.is_dir() {
-        return newest_library(&absolute).ok_or_else(missing);
+        return newest_library(&absolute).ok_or_else(|| RuntimeError::NoneInFolder(path.to_owned()));
     }
     if absolute.exists() {
         Ok(absolute)

@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use mbn_cli::{Hint, Outputs, UsageError};
+use anyhow::{Result, anyhow};
+use mbn_cli::{Hint, Outputs, UsageError, Written, quote, require_replaceable};
 use mbn_data::Pictures;
+use mbn_weights::{BEST_OF_RUN, is_weight_file};
 
 use super::Options;
+
+/// What a folder of a training run has.
+const OF_RUN: [&str; 2] = ["settings.toml", BEST_OF_RUN];
 
 impl Options {
     /// The files that are written, of which none may be `weights` or another file that is read.
@@ -37,7 +41,8 @@ impl Options {
             calibration.filter(|_| self.calibration != self.check_images),
         ];
         let mut folders = folders.into_iter().flatten();
-        folders.try_for_each(|folder| require_pictures_stay(&outputs, folder))
+        folders.try_for_each(|folder| require_pictures_stay(&outputs, folder))?;
+        self.require_replaceable()
     }
 }
 
@@ -45,6 +50,32 @@ impl Options {
     /// OUT, or the repository in which it gets a place.
     pub(crate) fn place(&self) -> Option<&Path> {
         self.out.as_deref().or(self.triton.triton.as_deref())
+    }
+
+    /// Refuses to replace a file of another kind, or one of a training run.
+    fn require_replaceable(&self) -> Result<()> {
+        if let Some(report) = &self.report {
+            require_replaceable("--report", report, Written::Text)?;
+        }
+        // A model is checked where it is written.
+        let Some(out) = self.out.as_deref().filter(|out| is_weight_file(out)) else {
+            return Ok(());
+        };
+        require_replaceable("", out, Written::Safetensors)?;
+        let folder = or_current(out.parent().unwrap_or(Path::new("")));
+        if !out.is_file() || !OF_RUN.iter().all(|name| folder.join(name).is_file()) {
+            return Ok(());
+        }
+        let (shown, folder) = (out.display(), folder.display());
+        Err(anyhow!(
+            "`{shown}` is a file of the training run in `{folder}`, and would be replaced"
+        ))
+        .hint(|| {
+            format!(
+                "`--weights {}` exports what it holds; name another file to write",
+                quote(out)
+            )
+        })
     }
 
     /// Refuses a report in the folder of a model in a repository, where it would replace a file that the server reads.

@@ -62,7 +62,7 @@ fn no_model_replaces_weights_of_another_name() {
             &folder,
             &arguments,
             1,
-            &[&message, "hint: give the model another name"],
+            &[&message, "hint: give what is written another name"],
         );
         assert_eq!(fs::read(at(out)).unwrap(), before);
     }
@@ -73,6 +73,37 @@ fn no_model_replaces_weights_of_another_name() {
     for _ in 0..2 {
         let arguments = ["--weights=w.safetensors", "--no-verify", "out.onnx"];
         export(folder.path(), &arguments).success();
+    }
+}
+
+/// What a shell's pattern or a misunderstanding puts in the place of OUT.
+#[test]
+fn no_output_replaces_a_picture_or_the_weights_of_a_run() {
+    let folder = folder_with_weights();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("a.jpg"), b"\xff\xd8\xff\xe0\0\x10JFIF\0").unwrap();
+    fs::create_dir(at("run")).unwrap();
+    fs::write(at("run/settings.toml"), "").unwrap();
+    fs::copy(at("w.safetensors"), at("run/best.safetensors")).unwrap();
+    for (options, messages) in [
+        ("a.jpg", ["`a.jpg` is a JPEG picture", "a model would replace"]),
+        (
+            "--report a.jpg out.onnx",
+            ["`--report a.jpg` is a JPEG picture", "text would replace"],
+        ),
+        (
+            "run/best.safetensors",
+            [
+                "is a file of the training run in `run`",
+                "hint: `--weights run/best.safetensors` exports what it holds",
+            ],
+        ),
+    ] {
+        let files = ["a.jpg", "run/best.safetensors"].map(|name| fs::read(at(name)).unwrap());
+        let weights = std::iter::once("--weights=w.safetensors");
+        let arguments: Vec<_> = weights.chain(options.split(' ')).collect();
+        fails(&folder, &arguments, 1, &messages);
+        assert!(files == ["a.jpg", "run/best.safetensors"].map(|name| fs::read(at(name)).unwrap()));
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use mbn_cli::Hint;
 use mbn_spec::text::counted;
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use super::{ClassScore, Evaluation, Means, part};
 use crate::output::{MadeBy, path_text};
@@ -19,6 +21,38 @@ const CONFUSION: &str = "confusion.png";
 
 /// The files, some of which may be left out.
 pub const FILES: [&str; 4] = [SUMMARY, TABLE, RELIABILITY, CONFUSION];
+
+/// What shows that an `evaluation.json` is one of these.
+#[derive(Deserialize)]
+struct Earlier {
+    #[serde(rename = "made_by")]
+    _made_by: IgnoredAny,
+    #[serde(rename = "confusion")]
+    _confusion: IgnoredAny,
+}
+
+/// Refuses a folder that has files under these names and no evaluation: they are the user's, or a training run's.
+///
+/// # Errors
+/// It has.
+pub fn require_replaceable(folder: &Path) -> Result<()> {
+    let there = FILES.iter().map(|name| folder.join(name));
+    let there: Vec<_> = there.filter(|path| path.is_file()).collect();
+    let is_earlier = || {
+        let file = fs::File::open(folder.join(SUMMARY)).ok();
+        file.is_some_and(|file| serde_json::from_reader::<_, Earlier>(BufReader::new(file)).is_ok())
+    };
+    if there.is_empty() || is_earlier() {
+        return Ok(());
+    }
+    let there: Vec<_> = there.iter().map(|path| format!("`{}`", path.display())).collect();
+    Err(anyhow!(
+        "`--evaluation {}` would replace {}, which no evaluation wrote",
+        folder.display(),
+        there.join(" and ")
+    ))
+    .hint(|| "name a folder without these files".to_owned())
+}
 
 /// What was measured, and on what.
 #[derive(Clone, Copy, Debug)]

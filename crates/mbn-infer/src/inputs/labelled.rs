@@ -8,6 +8,7 @@ use mbn_cli::{Hint, quote};
 use mbn_data::{ClassFolders, FolderError, LeftOut, class_folders, part_to_test_on};
 use mbn_files::is_of_machine;
 use mbn_spec::class_names::unknown as not_known;
+use mbn_spec::default_class_names;
 use mbn_spec::text::{joined, listed};
 
 use super::{Input, Source, describe};
@@ -95,7 +96,13 @@ fn indices(folder: &Path, folders: &ClassFolders, classes: &ClassNames) -> Resul
         return Err(anyhow!(
             "these folders in `{shown}` are not named like classes of the model: {names}"
         ))
-        .hint(|| format!("the model's classes are {}", named(class_names)));
+        .hint(|| {
+            let names = format!("the model's classes are {}", named(class_names));
+            match *class_names == default_class_names(class_names.len()) {
+                true => format!("{names}, which nothing names: `--classes FILE` does"),
+                false => names,
+            }
+        });
     }
     if let Some((_, first)) = ambiguous.first() {
         let of_several = ambiguous
@@ -212,10 +219,10 @@ mod tests {
     #[test]
     fn the_class_that_was_meant_is_named() {
         let names = ["golf_ball", "tench"].map(str::to_owned);
-        let error = labelled(folders(&["Golf_Ball", "unicorn"]).path(), &names).unwrap_err();
+        let error = labelled(folders(&["golf_bal", "unicorn"]).path(), &names).unwrap_err();
         let message = error.to_string();
         assert!(
-            message.ends_with("model: `Golf_Ball` (did you mean `golf_ball`?), `unicorn`"),
+            message.ends_with("model: `golf_bal` (did you mean `golf_ball`?), `unicorn`"),
             "{message}"
         );
         assert!(hint(&error).contains("`golf_ball`, `tench`"), "{}", hint(&error));

@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use mbn_cli::other_kind;
+use anyhow::{Result, anyhow};
+use mbn_cli::{Hint, other_kind};
 use mbn_files::FileKind;
 use mbn_onnx::ModelErrorKind;
 use mbn_weights::{BEST_OF_RUN, WeightFile, WeightsErrorKind, is_shard_index};
@@ -31,6 +32,24 @@ pub(super) fn holds_weights(path: &Path) -> bool {
             Err(error) => !matches!(error.kind, WeightsErrorKind::OtherKind(_)),
         },
         _ => false,
+    }
+}
+
+/// Refuses a folder, and what can be read only once: ONNX Runtime reads the model again.
+pub(super) fn require_file(path: &Path) -> Result<()> {
+    let shown = path.display();
+    match path.metadata() {
+        Ok(found) if found.is_dir() => Err(anyhow!(
+            "model file `{shown}` cannot be used: it is a folder, expected a file"
+        ))
+        .hint(|| "name a file in it, such as an ONNX model or weights".to_owned()),
+        Ok(found) if !found.is_file() => Err(anyhow!(
+            "model file `{shown}` cannot be used: it is a pipe, socket or device, expected a file"
+        ))
+        .hint(|| "a model is read more than once: write it to a file first".to_owned()),
+        Err(_) if path == Path::new("-") => Err(anyhow!("no model is read from stdin, expected a file"))
+            .hint(|| "write the model to a file first; `./-` names a file that is called so".to_owned()),
+        _ => Ok(()),
     }
 }
 

@@ -1,9 +1,10 @@
 //! The files that options name.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use mbn_cli::{Hint, Outputs, UsageError};
+use mbn_cli::{Hint, Outputs, UsageError, Written, quote, require_replaceable};
 use mbn_files::PartialFile;
 use mbn_weights::is_weight_file;
 
@@ -12,7 +13,7 @@ use crate::classes;
 use crate::evaluation;
 use crate::inputs;
 use crate::model;
-use crate::output::MadeBy;
+use crate::output::{MadeBy, OutputFormat};
 use crate::reference;
 use crate::sorter;
 
@@ -59,7 +60,41 @@ impl Options {
         for path in inputs.filter(|path| *path != stdin) {
             outputs.require_not_read(path)?;
         }
+        self.require_replaceable()?;
         Ok(outputs)
+    }
+
+    /// Refuses to replace a file that is none of such a run.
+    fn require_replaceable(&self) -> Result<()> {
+        let output = match self.format() {
+            OutputFormat::Parquet => Written::Parquet,
+            OutputFormat::Text | OutputFormat::Json | OutputFormat::Csv => Written::Text,
+        };
+        let files = [
+            ("--output", &self.output, output),
+            ("--html", &self.html, Written::Text),
+        ];
+        for (option, path, written) in files {
+            if let Some(path) = path {
+                require_replaceable(option, path, written)?;
+            }
+        }
+        self.evaluation
+            .as_deref()
+            .map_or(Ok(()), evaluation::require_replaceable)
+    }
+
+    /// Refuses a model that stands where pictures are expected, while none is named: another would classify.
+    ///
+    /// # Errors
+    /// [`UsageError`]
+    pub fn require_no_model(&self) -> Result<()> {
+        let is_model = |path: &&PathBuf| path.extension() == Some(OsStr::new("onnx")) && path.is_file();
+        let Some(path) = self.paths.iter().find(is_model).filter(|_| self.model.is_none()) else {
+            return Ok(());
+        };
+        let refused = UsageError(format!("`{}` is a model, expected pictures", path.display()));
+        Err(refused).hint(|| format!("`--model {}` classifies with it", quote(path)))
     }
 
     /// The folders that the run sorts into.

@@ -39,10 +39,10 @@ impl Options {
         if let Some(text) = self.wrong_check() {
             return wrong(text);
         }
-        if self.logits && self.format == OutputFormat::Text {
+        if self.logits && self.format() == OutputFormat::Text {
             return wrong("`--logits` needs `--format json`, `csv` or `parquet`");
         }
-        if self.features && !matches!(self.format, OutputFormat::Json | OutputFormat::Csv) {
+        if self.features && !matches!(self.format(), OutputFormat::Json | OutputFormat::Csv) {
             return wrong("`--features` needs `--format json` or `csv`");
         }
         let on_cpu = self.device.device == DeviceChoice::Cpu;
@@ -60,10 +60,10 @@ impl Options {
         if let Some(text) = self.wrong_parts() {
             return wrong(&text);
         }
-        if self.format.is_binary() && self.output.is_none() && stdout().is_terminal() {
+        if self.format().is_binary() && self.output.is_none() && stdout().is_terminal() {
             return wrong(&format!(
                 "`--format {}` is binary: add `--output FILE` or redirect stdout",
-                self.format
+                self.format()
             ));
         }
         Ok(())

@@ -1,20 +1,22 @@
 //! The check against candle: its weights, its device, its tolerance.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use candle_core::Device;
 use mbn_cli::Hint;
 use mbn_engine::engine::{BatchLimit, CandleEngine, Engine, Halving, IntegerEngine, Provider};
 use mbn_engine::images::PixelType;
 use mbn_engine::parity::{Parity, Tolerance};
 use mbn_spec::Preprocess;
+use mbn_weights::Folded;
 
 use super::loaded::Loaded;
 use crate::check::Check;
-use crate::model::Model;
+use crate::model::{Content, Model};
 use crate::options::{Options, ParityScope};
 use crate::reference;
 
-/// The check against candle, unless it is off or its weights are missing.
+/// The check against candle with the weights that the model was made from, else with its own constants; `None` if it is off, or has
+/// neither.
 pub(super) fn check(
     model: &Model,
     options: &Options,
@@ -43,23 +45,38 @@ pub(super) fn check(
         );
         return Ok(Some(Check::new(parity, scope, preprocess)));
     }
-    let Some(reference) = reference::find(model, options.weights.as_deref())? else {
-        let missing = format!("the weights of {} were not found", model.name());
-        let hint = "`--weights FILE` names them; without it the program searches for a file with the same stem \
-                    beside the model, and in `models/`";
-        if options.parity.is_some() {
-            return Err(anyhow!("parity cannot be checked: {missing}")).hint(|| hint.to_owned());
-        }
-        log::warn!("parity is not checked: {missing}\nhint: {hint}");
-        return Ok(None);
+    let (name, weights) = match reference::find(model, options.weights.as_deref())? {
+        Some(found) => (found.name, found.weights.fold()),
+        None => match constants(model) {
+            Ok(constants) => {
+                let name = format!("the constants in {}", model.name());
+                log::info!(
+                    "parity is checked with {name}, since its weights were not found (`--weights` names them)"
+                );
+                (name, constants)
+            }
+            Err(error) => {
+                let missing = format!(
+                    "the weights of {} were not found, and its own constants cannot be taken",
+                    model.name()
+                );
+                let hint = "`--weights FILE` names the weights; without it the program searches for a file with the same stem \
+                            beside the model, and in `models/`";
+                if options.parity.is_some() {
+                    let problem = format!("parity cannot be checked: {missing}");
+                    return Err(error.context(problem)).hint(|| hint.to_owned());
+                }
+                log::warn!("parity is not checked: {missing}: {error:#}\nhint: {hint}");
+                return Ok(None);
+            }
+        },
     };
-    let (name, weights, device) = (reference.name, reference.weights, device(&loaded.provider));
+    let device = device(&loaded.provider);
     // Results do not wait for the check, nor for this.
     let limit = BatchLimit::new(loaded.batch);
     let candle = move || {
-        let folded = weights.fold();
         // ONNX Runtime may have left little of the device's memory.
-        let candle = Halving::start(limit, move |_| CandleEngine::on(&folded, &device))?;
+        let candle = Halving::start(limit, move |_| CandleEngine::on(&weights, &device))?;
         log::debug!("parity is checked with {name} by {}", candle.describe());
         Ok(candle)
     };
@@ -70,6 +87,14 @@ pub(super) fn check(
         loaded.gives_probabilities(),
     );
     Ok(Some(Check::new(parity, scope, preprocess)))
+}
+
+/// The weights in a file of this project's exporter, folded.
+fn constants(model: &Model) -> Result<Folded> {
+    match model.content() {
+        Content::Onnx(_, onnx) => Ok(onnx.written()?.weights),
+        Content::Weights(weights) => Ok(weights.fold()),
+    }
 }
 
 /// What the user allows, else the `usual`, and more for a graph that resizes.

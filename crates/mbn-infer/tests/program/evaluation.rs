@@ -132,7 +132,7 @@ fn an_evaluation_is_written_as_files() {
     }
     // Without an image there is nothing to draw, and what an earlier run drew is not left beside the figures.
     std::fs::create_dir_all(folder.path().join("none")).unwrap();
-    for drawn in ["confusion.png", "reliability.png"] {
+    for drawn in ["evaluation.json", "confusion.png", "reliability.png"] {
         std::fs::copy(
             folder.path().join("new/results").join(drawn),
             folder.path().join("none").join(drawn),

@@ -130,29 +130,77 @@ fn no_output_replaces_a_picture_of_a_folder_a_pattern_or_a_list() {
             .unwrap();
     }
     archive.finish().unwrap();
-    for options in [
-        "--output photos/b.png photos",
-        "--html photos/b.png photos/*.png",
-        "--output photos/b.png --list list.txt",
-        "--output photos/b.png a.png photos",
-        "--output photos/c.tar photos/*.tar",
+    // Its content may be replaced, but it is read.
+    for name in ["photos/0.png", "list2.txt"] {
+        std::fs::write(folder.path().join(name), "photos/0.png\n").unwrap();
+    }
+    let read = "is the file that is read";
+    for (options, part) in [
+        ("--output photos/0.png photos", read),
+        ("--html photos/0.png photos/*.png", read),
+        ("--output photos/0.png --list list2.txt", read),
+        ("--output photos/0.png a.png photos", read),
+        (
+            "--output photos/b.png photos",
+            "is a PNG picture, which text would replace",
+        ),
+        ("--output photos/c.tar photos/*.tar", "is a tar archive"),
     ] {
         let before = files(folder.path());
         // The command line alone does not show it.
         let run = failure(program(&folder).args(options.split(' ')), 1);
-        assert!(
-            run.stderr.contains("is the file that is read"),
-            "{options}: {}",
-            run.stderr
-        );
+        assert!(run.stderr.contains(part), "{options}: {}", run.stderr);
         let after = files(folder.path());
         let is_kept = |file: &(String, Vec<u8>)| after.contains(file);
         assert!(before.iter().all(is_kept), "{options}");
     }
+    std::fs::remove_file(folder.path().join("photos/0.png")).unwrap();
     // Other files of the folder may be replaced.
     for _ in 0..2 {
         success(program(&folder).args(["--output", "photos/results.txt", "photos"]));
     }
+}
+
+/// A shell that expands `--html *.png` gives the option the name of the first picture.
+#[test]
+fn no_output_replaces_a_file_of_another_kind() {
+    let folder = start();
+    picture(&folder, "c.jpg");
+    let header = br#"{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#;
+    let len = (header.len() as u64).to_le_bytes();
+    std::fs::write(folder.path().join("w.safetensors"), [&len[..], header].concat()).unwrap();
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    std::fs::write(folder.path().join("mine/classes.csv"), "id,name\n").unwrap();
+    for (options, part) in [
+        (
+            "--html c.jpg a.png",
+            "`--html c.jpg` is a JPEG picture, which text would replace",
+        ),
+        ("-q --output c.jpg a.png", "`--output c.jpg` is a JPEG picture"),
+        ("--output w.safetensors a.png", "is a safetensors file"),
+        (
+            "--evaluate --evaluation mine photos",
+            "would replace `mine/classes.csv`",
+        ),
+    ] {
+        let before = files(folder.path());
+        let run = failure(program(&folder).args(options.split(' ')), 1);
+        assert!(run.stderr.contains(part), "{options}: {}", run.stderr);
+        assert!(files(folder.path()) == before, "{options}");
+    }
+}
+
+/// Another model would classify.
+#[test]
+fn a_model_among_the_pictures_is_refused_by_name() {
+    let folder = start();
+    std::fs::write(folder.path().join("m.onnx"), "").unwrap();
+    let run = refused(&folder, "m.onnx a.png");
+    assert!(
+        run.stderr.contains("`--model m.onnx` classifies with it"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mbn_onnx::builder::{Attribute, GraphBuilder};
-use mbn_onnx::proto::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto};
+use mbn_onnx::proto::{DataType, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto};
 use mbn_onnx::{ANTIALIASED_RESIZE, Dim, ExportOptions, InputKind, InputSize, Model, Precision, TensorType};
 use mbn_spec::{Metadata, Preprocess};
 use serde_json::Value;
@@ -243,7 +243,7 @@ fn unlikely(line: &str) -> usize {
 }
 
 #[test]
-fn a_model_without_weights_is_not_checked() {
+fn a_model_without_weights_is_checked_with_its_own_constants() {
     let Some(library) = library() else { return };
     let folder = folder();
     picture(&folder, "a.png");
@@ -251,10 +251,33 @@ fn a_model_without_weights_is_not_checked() {
     let weights = mbn_weights::Weights::load(&folder.path().join("other.safetensors")).unwrap();
     let model = mbn_onnx::export(&weights, &ExportOptions::default()).unwrap();
     std::fs::write(folder.path().join("model.onnx"), model.to_bytes()).unwrap();
+    for options in [&[][..], &["--parity", "all"]] {
+        let run = success(program(&folder, &library).args(options).arg("a.png"));
+        let constants = "parity is checked with the constants in `model.onnx`";
+        assert!(run.stderr.contains(constants), "{}", run.stderr);
+        assert!(run.stderr.contains("parity passed"), "{}", run.stderr);
+    }
+    // A graph that the exporter does not write.
+    let mut proto = model.proto().clone();
+    let nodes = &mut proto.graph.as_mut().unwrap().node;
+    let last = nodes.last_mut().unwrap();
+    let output = std::mem::replace(&mut last.output[0], "before".to_owned());
+    nodes.push(NodeProto {
+        op_type: Some("Identity".to_owned()),
+        input: vec!["before".to_owned()],
+        output: vec![output],
+        ..NodeProto::default()
+    });
+    std::fs::write(
+        folder.path().join("model.onnx"),
+        mbn_onnx::Model::from(proto).to_bytes(),
+    )
+    .unwrap();
     let run = success(program(&folder, &library).arg("a.png"));
     assert!(run.stderr.contains("parity is not checked"), "{}", run.stderr);
     let run = failure(program(&folder, &library).args(["--parity", "first", "a.png"]), 1);
     assert!(run.stderr.contains("parity cannot be checked"), "{}", run.stderr);
+    std::fs::write(folder.path().join("model.onnx"), model.to_bytes()).unwrap();
     // Where `mbn-train` publishes weights, they are found by their hash, whatever their name.
     std::fs::create_dir(folder.path().join("models")).unwrap();
     std::fs::rename(
@@ -264,6 +287,7 @@ fn a_model_without_weights_is_not_checked() {
     .unwrap();
     let run = success(program(&folder, &library).args(["--parity", "first", "a.png"]));
     assert!(run.stderr.contains("parity passed"), "{}", run.stderr);
+    assert!(!run.stderr.contains("the constants in"), "{}", run.stderr);
 }
 
 #[test]

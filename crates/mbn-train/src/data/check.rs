@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
-use mbn_cli::{Hint, interrupt, progress};
+use mbn_cli::{Hint, interrupt, max_pixels_advice, progress};
 use mbn_data::{DecodeError, ImageSource, LoaderError, Splits};
 use mbn_spec::text::{listed, listed_lines};
 use rayon::iter::{Either, IntoParallelIterator, ParallelIterator};
@@ -64,8 +64,8 @@ pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSe
     require_machine(found(), total, &data.name)?;
     let lines = found().map(|DecodeError { path, kind }| {
         let limit = match kind.is_too_large() {
-            true => "; `--max-pixels` sets the limit",
-            false => "",
+            true => max_pixels_advice(kind.pixels_for_memory()),
+            false => String::new(),
         };
         format!("`{}`: {kind}{limit}", path.display())
     });
