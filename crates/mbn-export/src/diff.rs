@@ -20,7 +20,7 @@ use mbn_onnx::foreign::with_data_inside;
 use mbn_onnx::proto::GraphProto;
 use mbn_onnx::{InputKind, InputSize, Model, Written, structure};
 use mbn_spec::Preprocess;
-use mbn_spec::text::counted;
+use mbn_spec::text::{counted, listed};
 
 use crate::limits::Limit;
 use crate::noise::{Noise, blocks};
@@ -41,6 +41,8 @@ const INTEGERS: f32 = 1e-2;
 /// The same where some layers are float32: their rounding may move any byte by a step.
 const MIXED_INTEGERS: f32 = 5e-2;
 
+/// Names in a message.
+const LISTED: usize = 5;
 /// The most bytes of constants in other files that are read: a message can hold twice as many.
 const MAX_BYTES: u64 = 1 << 30;
 
@@ -88,8 +90,19 @@ pub fn run(diff: &Diff) -> Result<(String, bool)> {
         let outputs: HashSet<&str> = outputs.map(|output| output.name()).collect();
         names.retain(|name| outputs.contains(name.as_str()));
     }
+    let outputs = Outputs::of(&a, &b, &names)?;
+    let (mut names_a, mut names_b) = (names.clone(), names);
+    if let Outputs::Pair(one, other) = &outputs {
+        lines.push(format!(
+            "`{}` of the first file is compared with `{}` of the second",
+            printable(one),
+            printable(other)
+        ));
+        names_a.push(one.clone());
+        names_b.push(other.clone());
+    }
     ensure!(
-        !names.is_empty(),
+        !names_a.is_empty(),
         "the files share no value: no node of `{}` gives one that has its name in `{}`",
         diff.a.display(),
         diff.b.display()
@@ -99,8 +112,8 @@ pub fn run(diff: &Diff) -> Result<(String, bool)> {
     let threads = diff.threads.min(MAX_THREADS);
     let feeds = noise(&a, &b)?;
     let (mut running_a, mut running_b) = (
-        a.start(&runtime, &names, threads)?,
-        b.start(&runtime, &names, threads)?,
+        a.start(&runtime, &names_a, threads)?,
+        b.start(&runtime, &names_b, threads)?,
     );
     let (values_a, values_b) = match feeds {
         Some((feed_a, feed_b)) => (running_a.run(vec![feed_a])?, running_b.run(vec![feed_b])?),
@@ -113,8 +126,8 @@ pub fn run(diff: &Diff) -> Result<(String, bool)> {
     drop(limit);
     let tolerance = diff.tolerance.unwrap_or_else(|| usual_tolerance(&a, &b));
     let ours = a.written.is_some() && b.written.is_some();
-    let (parting, agreeing) = values::part(&names, &values_a, &values_b, tolerance, ours);
-    let of = counted(names.len(), "shared value");
+    let (parting, agreeing) = values::part(&names_a, &values_a, &values_b, tolerance, ours);
+    let of = counted(names_a.len(), "shared value");
     match &parting {
         None => lines.push(format!("all of {of} agree; {agreeing}")),
         Some(values::Parting { name, what }) => {
@@ -130,10 +143,47 @@ pub fn run(diff: &Diff) -> Result<(String, bool)> {
             lines.push(agreeing);
         }
     }
+    if let Outputs::Apart(of_a, of_b) = &outputs {
+        let list =
+            |names: &[String]| listed(names.iter().map(|name| format!("`{}`", printable(name))), LISTED);
+        lines.push(format!(
+            "they part in their outputs, of which none is compared: {} has no counterpart in the second file, {} none in the first",
+            list(of_a),
+            list(of_b)
+        ));
+    }
     if metadata.part {
         lines.push("they part in what they say of themselves".to_owned());
     }
-    Ok((lines.join("\n"), parting.is_none() && !metadata.part))
+    let is_apart = matches!(outputs, Outputs::Apart(..)) || metadata.part;
+    Ok((lines.join("\n"), parting.is_none() && !is_apart))
+}
+
+/// How the outputs of the two files are compared.
+enum Outputs {
+    /// All of one file's by their names: in the other, they may be inner values.
+    Shared,
+    /// The only one of each that has no counterpart by its name.
+    Pair(String, String),
+    /// Not all: the names of those without a counterpart.
+    Apart(Vec<String>, Vec<String>),
+}
+
+impl Outputs {
+    /// How they are, if values of these `names` are compared.
+    fn of(a: &Side<'_>, b: &Side<'_>, names: &[String]) -> Result<Self> {
+        let left = |side: &Side<'_>| -> Result<Vec<String>> {
+            let mut outputs = expose::outputs(side.graph()?);
+            outputs.retain(|output| !names.contains(output));
+            Ok(outputs)
+        };
+        let (of_a, of_b) = (left(a)?, left(b)?);
+        Ok(match (of_a.as_slice(), of_b.as_slice()) {
+            ([], _) | (_, []) => Self::Shared,
+            ([one], [other]) => Self::Pair(one.clone(), other.clone()),
+            _ => Self::Apart(of_a, of_b),
+        })
+    }
 }
 
 impl<'a> Side<'a> {

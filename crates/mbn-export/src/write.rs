@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use mbn_cli::Hint;
 use mbn_files::atomic;
 use mbn_onnx::{ExportError, ExportOptions, Exporter, Precision};
@@ -30,6 +30,14 @@ pub(crate) fn weights(weights: &Weights, out: &Path) -> Result<()> {
         written == weights,
         "the written weights differ from those that were read"
     );
+    // Weights take long to train.
+    if Weights::load(out).is_ok_and(|there| there.sha256() != weights.sha256()) {
+        return Err(anyhow!(
+            "`{}` holds other weights, which would be replaced",
+            out.display()
+        ))
+        .hint(|| "give the weights another name, or remove that file first".to_owned());
+    }
     atomic::write(out, &bytes).with_context(cannot_write)?;
     log::info!(
         "Wrote `{}`: {}, {} parameters, weights for every program of this project, {} bytes",
@@ -91,8 +99,12 @@ pub(crate) fn model(
         // What could not be checked may be sound.
         if options.keep_rejected && !is_unchecked(&error) {
             let kept = rejected(&out);
-            atomic::write(&kept, &bytes).with_context(|| format!("cannot write `{}`", kept.display()))?;
-            log::warn!("The file that does not pass is kept as `{}`", kept.display());
+            let shown = kept.display();
+            // What is wrong with the model counts more.
+            match atomic::write(&kept, &bytes) {
+                Ok(()) => log::warn!("The file that does not pass is kept as `{shown}`"),
+                Err(error) => log::warn!("The file that does not pass cannot be kept as `{shown}`: {error}"),
+            }
         }
         return Err(unwritten(error, &out));
     }

@@ -40,8 +40,8 @@ Examples:
   mbn-infer bench --batch-size 1,8 --threads 1,2 model.onnx half.onnx int8.onnx
   mbn-infer --model resnet.onnx --preprocess imagenet --classes synset.txt photos/
 
-ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, in the repository that the program was \
-built in `onnxruntime/cuda/lib/` (from `make onnxruntime-cuda`) and `onnxruntime/lib/` (from `make onnxruntime`), with \
+ONNX Runtime's library is searched for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, in the repository in whose `target/` \
+the program lies `onnxruntime/cuda/lib/` (from `make onnxruntime-cuda`) and `onnxruntime/lib/` (from `make onnxruntime`), with \
 `--device cpu` the other way round, beside the program, the package `onnxruntime` in the Python environment that the \
 program is installed in or that is active, the system's libraries. NVIDIA's libraries: `--cuda-libs`, the folders in \
 `MBN_CUDA_LIBS`, the system's (`LD_LIBRARY_PATH`), the same Python environments.

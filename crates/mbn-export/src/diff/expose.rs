@@ -23,6 +23,20 @@ pub(super) fn shared(a: &GraphProto, b: &GraphProto) -> Vec<String> {
     names.cloned().collect()
 }
 
+/// Names of a graph's outputs that are tensors of numbers.
+pub(super) fn outputs(graph: &GraphProto) -> Vec<String> {
+    let is_numeric = |output: &&ValueInfoProto| {
+        let ty = output.r#type.as_ref().and_then(|ty| ty.value.as_ref());
+        matches!(ty, Some(type_proto::Value::TensorType(tensor)) if tensor.elem_type != Some(DataType::String as i32))
+    };
+    graph
+        .output
+        .iter()
+        .filter(is_numeric)
+        .map(|output| output.name().to_owned())
+        .collect()
+}
+
 /// The model with these values as its only outputs, as float32.
 pub(super) fn exposed(model: &Model, names: &[String]) -> Model {
     let mut proto = model.proto().clone();

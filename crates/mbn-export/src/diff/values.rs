@@ -13,8 +13,13 @@ pub(super) struct Parting {
     pub what: String,
 }
 
-/// The first of the values that differ, and what the others have in common. Probabilities of files of `mbn-export` are compared
-/// by their logarithms, as logits are: the largest difference of a tolerance for low precision is larger than any probability.
+/// The largest tolerance for which probabilities are compared themselves.
+const LARGEST_OF_PROBABILITIES: f32 = 1e-3;
+/// How far the sum of float16 probabilities of a thousand classes may be from one.
+const SUM_ROUNDING: f32 = 2e-2;
+
+/// The first of the values that differ, and what the others have in common. Probabilities are compared by their logarithms,
+/// as logits are, unless the tolerance is small: that for low precision is larger than most of them.
 pub(super) fn part(
     names: &[String],
     a: &[Output],
@@ -24,7 +29,9 @@ pub(super) fn part(
 ) -> (Option<Parting>, String) {
     let (mut parting, mut agree, mut largest) = (None, 0, (0.0, ""));
     for (name, (a, b)) in names.iter().zip(a.iter().zip(b)) {
-        let (difference, scale) = match ours && name == PROBABILITIES && a.shape == b.shape {
+        let are_logits_better = (ours && name == PROBABILITIES)
+            || (tolerance > LARGEST_OF_PROBABILITIES && [a, b].into_iter().all(are_probabilities));
+        let (difference, scale) = match are_logits_better && a.shape == b.shape {
             true => between_probabilities(a, b),
             false => between(&a.values, &b.values),
         };
@@ -70,6 +77,21 @@ pub(super) fn part(
         (Some(_), _) => format!("{} agree, {differ} differ", counted(agree, "value")),
     };
     (parting, text)
+}
+
+/// Whether each row has positive values that sum to one.
+fn are_probabilities(output: &Output) -> bool {
+    let classes = output
+        .shape
+        .last()
+        .and_then(|classes| usize::try_from(*classes).ok());
+    let Some(classes) = classes.filter(|classes| *classes > 1) else {
+        return false;
+    };
+    let is_one = |row: &[f32]| {
+        row.iter().all(|value| *value > 0.0) && (row.iter().sum::<f32>() - 1.0).abs() < SUM_ROUNDING
+    };
+    !output.values.is_empty() && output.values.chunks(classes).all(is_one)
 }
 
 /// The largest difference, and what it is a fraction of: the largest finite element of `a`, or 1 if that is larger. An infinity
@@ -136,12 +158,35 @@ mod tests {
         assert_eq!(compare("x", &[inf, nan, 1.0], &[inf, nan, 1.0], 0.0), None);
     }
 
+    /// Of another tool's files, nothing but the values shows that they are probabilities.
+    #[test]
+    fn probabilities_of_other_tools_are_compared_as_logits() {
+        let rows = |skew: f32| -> Vec<f32> {
+            let logits: Vec<f32> = (0..1000).map(|i| skew * (i as f32 * 0.7).sin()).collect();
+            let sum: f32 = logits.iter().map(|logit| logit.exp()).sum();
+            logits.iter().map(|logit| logit.exp() / sum).collect()
+        };
+        let output = |values: Vec<f32>| Output {
+            name: "p".to_owned(),
+            shape: vec![1, 1000],
+            values,
+        };
+        let compare = |a: f32, b: f32, tolerance: f32| {
+            let (a, b) = (output(rows(a)), output(rows(b)));
+            part(&["p".to_owned()], &[a], &[b], tolerance, false).0.is_some()
+        };
+        assert!(compare(1.0, -1.0, 0.05) && compare(1.0, -1.0, 0.5));
+        assert!(!compare(1.0, 1.01, 0.05));
+    }
+
     /// A tolerance of a half would let any probability be any other.
     #[test]
     fn probabilities_are_compared_by_their_logarithms() {
         let (a, b) = ([0.98, 0.01, 0.01], [0.52, 0.01, 0.47]);
         assert!(compare(PROBABILITIES, &a, &b, 0.5).is_some());
-        assert!(compare("x", &a, &b, 0.5).is_none());
+        // No probabilities.
+        let double = |values: [f32; 3]| values.map(|value| 2.0 * value);
+        assert!(compare("x", &double(a), &double(b), 0.5).is_none());
         assert!(compare(PROBABILITIES, &a, &[0.979, 0.0102, 0.0108], 0.05).is_none());
     }
 }

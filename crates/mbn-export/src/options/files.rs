@@ -57,6 +57,9 @@ impl Options {
         if let Some(report) = &self.report {
             require_replaceable("--report", report, Written::Text)?;
         }
+        if let Some(kept) = self.out.as_deref().filter(|_| self.keep_rejected).map(rejected) {
+            require_replaceable("--keep-rejected", &kept, Written::Onnx)?;
+        }
         // A model is checked where it is written.
         let Some(out) = self.out.as_deref().filter(|out| is_weight_file(out)) else {
             return Ok(());

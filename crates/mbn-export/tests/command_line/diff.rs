@@ -49,7 +49,39 @@ fn the_first_value_that_differs_is_named() {
         ),
     );
     save(&folder, "other.onnx", sigmoid());
-    diff("other.onnx", 1).stderr(contains("share no value"));
+    diff("other.onnx", 1).stderr(contains("the files take different inputs"));
+}
+
+/// Other exporters name their outputs otherwise: values inside that agree show nothing of what comes out.
+#[test]
+fn outputs_of_other_names_are_compared() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&[]);
+    for (name, bias) in [("renamed.onnx", None), ("wrong.onnx", Some(9.0f32))] {
+        std::fs::copy(folder.path().join("model.onnx"), folder.path().join(name)).unwrap();
+        change(&folder, name, |proto| {
+            let graph = proto.graph.as_mut().unwrap();
+            graph.output[0].name = Some("output".to_owned());
+            for output in graph.node.iter_mut().flat_map(|node| &mut node.output) {
+                if output == "logits" {
+                    *output = "output".to_owned();
+                }
+            }
+            let mut tensors = graph.initializer.iter_mut();
+            let fc = tensors.find(|tensor| tensor.name() == "fc.bias").unwrap();
+            if let Some(bias) = bias {
+                fc.raw_data.as_mut().unwrap()[..4].copy_from_slice(&bias.to_le_bytes());
+            }
+        });
+        let found = export(folder.path(), &["diff", "model.onnx", name, &library]);
+        let compared = contains("`logits` of the first file is compared with `output` of the second");
+        match bias {
+            None => found.code(0).stdout(compared),
+            Some(_) => found
+                .code(1)
+                .stdout(compared.and(contains("they part at `logits`"))),
+        };
+    }
 }
 
 /// What a model says of itself, changed.

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::common::{export, fails, folder_with_weights};
+use mbn_spec::Alpha;
+
+use crate::common::{export, fails, folder_with_weights, small, weights};
 
 #[test]
 fn no_output_replaces_a_file_that_is_read() {
@@ -105,6 +107,29 @@ fn no_output_replaces_a_picture_or_the_weights_of_a_run() {
         fails(&folder, &arguments, 1, &messages);
         assert!(files == ["a.jpg", "run/best.safetensors"].map(|name| fs::read(at(name)).unwrap()));
     }
+}
+
+/// Those that were trained are worth more than those that another file holds as well.
+#[test]
+fn no_weights_replace_others() {
+    let folder = folder_with_weights();
+    let at = |name: &str| folder.path().join(name);
+    for _ in 0..2 {
+        export(folder.path(), &["--weights=w.safetensors", "new.safetensors"]).success();
+    }
+    let others = weights(Alpha::Quarter, 3, |name, i| 0.5 * small(name, i));
+    others.save(&at("others.safetensors")).unwrap();
+    let before = fs::read(at("others.safetensors")).unwrap();
+    fails(
+        &folder,
+        &["--weights=w.safetensors", "others.safetensors"],
+        1,
+        &[
+            "`others.safetensors` holds other weights, which would be replaced",
+            "remove that file first",
+        ],
+    );
+    assert_eq!(fs::read(at("others.safetensors")).unwrap(), before);
 }
 
 #[test]
