@@ -47,7 +47,7 @@ use image::RgbImage;
 use ending::Finished;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use heif_library::read_heif;
-pub use limits::{DEFAULT_MAX_PIXELS, MAX_FILE_BYTES};
+pub use limits::{DEFAULT_MAX_PIXELS, MAX_FILE_BYTES, pixels_for_memory};
 pub(crate) use memory::Reservation;
 pub use memory::holding_memory;
 #[cfg(test)]

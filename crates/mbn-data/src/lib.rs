@@ -54,7 +54,8 @@ pub use dataset::{
 pub use decode::{
     DEFAULT_MAX_PIXELS, DecodeError, DecodeErrorKind, DecodeOptions, DecodeWarning, Decoded, MAX_FILE_BYTES,
     PictureFormat, check_bytes, check_bytes_with, check_file_with, decode_bytes, decode_bytes_with,
-    decode_file, decode_file_with, decode_with_libjpeg, decode_with_png_crate, holding_memory, read_heif,
+    decode_file, decode_file_with, decode_with_libjpeg, decode_with_png_crate, holding_memory,
+    pixels_for_memory, read_heif,
 };
 pub use file_kind::FIRST_BYTES;
 pub use grey::make_grey;

@@ -244,9 +244,18 @@ fn require_normalised(images: &Tensor, start: usize, preprocess: &Preprocess) ->
 fn input_scale(preprocess: &Preprocess) -> ByteScale {
     let (low, high) = input_range(preprocess);
     let scale = (high - low) / 255.0;
+    let zero = (-low / scale).round_ties_even().clamp(0.0, 255.0);
+    let [(first, _), others @ ..] = [0, 1, 2].map(|c| (preprocess.affine(c), c));
+    let are_alike = others.iter().all(|(other, _)| *other == first);
+    // Channels that are normalised alike have a byte at each step. With zero between two of them, all are halfway, and whoever
+    // normalises with another rounding gets other bytes: the steps are made larger until zero is one.
+    let scale = match are_alike && zero > 0.0 && zero < 255.0 {
+        true => (-low / zero).max(high / (255.0 - zero)),
+        false => scale,
+    };
     ByteScale {
         scale,
-        zero_point: (-low / scale).round_ties_even().clamp(0.0, 255.0) as u8,
+        zero_point: zero as u8,
     }
 }
 

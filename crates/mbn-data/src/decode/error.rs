@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::limits;
 use super::picture_format::{PictureFormat, format_names};
 use crate::file_kind::{AVIF, HEIC};
 
@@ -129,14 +128,6 @@ impl DecodeErrorKind {
     /// Whether the picture exceeds the limit that [`DecodeOptions`](super::DecodeOptions) set.
     pub fn is_too_large(&self) -> bool {
         matches!(self, Self::TooManyPixels { .. } | Self::TooMuchMemory { .. })
-    }
-
-    /// The limit of pixels with which the memory that it takes is allowed, if that is too much.
-    pub fn pixels_for_memory(&self) -> Option<u64> {
-        match self {
-            Self::TooMuchMemory { bytes, .. } => Some(limits::pixels_for(*bytes)),
-            _ => None,
-        }
     }
 }
 

@@ -18,8 +18,16 @@ const fn bytes_for(max_pixels: u64) -> u64 {
     (max_pixels / 2).saturating_mul(3)
 }
 
+/// The limit of pixels with which a picture may be decoded that takes too much memory; `None` for other problems.
+pub fn pixels_for_memory(problem: &DecodeErrorKind) -> Option<u64> {
+    match problem {
+        DecodeErrorKind::TooMuchMemory { bytes, .. } => Some(pixels_for(*bytes)),
+        _ => None,
+    }
+}
+
 /// The fewest pixels to allow so that decoding may take so many bytes.
-pub(super) fn pixels_for(bytes: u64) -> u64 {
+fn pixels_for(bytes: u64) -> u64 {
     bytes.div_ceil(3).saturating_mul(2)
 }
 

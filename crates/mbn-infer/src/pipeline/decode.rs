@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use image::RgbImage;
 use mbn_cli::max_pixels_advice;
-use mbn_data::{DecodeErrorKind, decode_bytes_with, decode_file_with, holding_memory, make_grey, thumbnail};
+use mbn_data::{
+    DecodeErrorKind, decode_bytes_with, decode_file_with, holding_memory, make_grey, pixels_for_memory,
+    thumbnail,
+};
 use mbn_engine::images::{Picture, PixelBuffer};
 use rayon::prelude::*;
 
@@ -154,7 +157,7 @@ fn problem(kind: &DecodeErrorKind, input: &Input) -> String {
     // An evaluation reads neither archives nor tables.
     let may_hold_pictures = input.bytes.is_none() && input.class.is_none();
     match kind {
-        kind if kind.is_too_large() => text + &max_pixels_advice(kind.pixels_for_memory()),
+        kind if kind.is_too_large() => text + &max_pixels_advice(pixels_for_memory(kind)),
         DecodeErrorKind::NotAnImage(_) if may_hold_pictures => text + &advice_for_file(&input.path),
         _ => text,
     }

@@ -236,6 +236,36 @@ fn the_input_holds_every_normalised_byte() {
     assert_eq!((zero_one.zero_point, zero_one.scale), (0, 1.0 / 255.0));
 }
 
+/// Normalising in float32 may round either way, which must not decide about the byte.
+#[test]
+fn no_normalised_byte_is_between_two_steps() {
+    for value in [0.4f32, 0.449, 0.5, 0.501, 0.6] {
+        for std in [0.2f32, 0.25, 0.5, 1.0] {
+            let preprocess = Preprocess {
+                mean: [value; 3],
+                std: [std; 3],
+                ..Preprocess::default()
+            };
+            let ByteScale { scale, zero_point } = input_scale(&preprocess);
+            let (factor, offset) = preprocess.affine(0);
+            let halfway = |byte: &u8| {
+                let steps = (f32::from(*byte) * factor + offset) / scale;
+                ((steps - steps.floor()) - 0.5).abs() < 1e-3
+            };
+            let count = (0..=255u8).filter(halfway).count();
+            assert!(
+                count < 4,
+                "{value} {std}: {count} of 256 bytes, {scale} {zero_point}"
+            );
+            // Zero and both ends are held.
+            for byte in [0.0f32, 255.0] {
+                let steps = (byte * factor + offset) / scale + f32::from(zero_point);
+                assert!((-0.01..=255.01).contains(&steps), "{value} {std}: {steps}");
+            }
+        }
+    }
+}
+
 /// Noise times a number, but for one value: bytes would saturate in silence where the number is not 1.
 struct Scaled {
     factor: f32,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
 use mbn_cli::{Hint, interrupt, max_pixels_advice, progress};
-use mbn_data::{DecodeError, ImageSource, LoaderError, Splits};
+use mbn_data::{DecodeError, ImageSource, LoaderError, Splits, pixels_for_memory};
 use mbn_spec::text::{listed, listed_lines};
 use rayon::iter::{Either, IntoParallelIterator, ParallelIterator};
 
@@ -64,7 +64,7 @@ pub(crate) fn check_images(data: &Splits, bad_images: BadImages, known: &ImageSe
     require_machine(found(), total, &data.name)?;
     let lines = found().map(|DecodeError { path, kind }| {
         let limit = match kind.is_too_large() {
-            true => max_pixels_advice(kind.pixels_for_memory()),
+            true => max_pixels_advice(pixels_for_memory(kind)),
             false => String::new(),
         };
         format!("`{}`: {kind}{limit}", path.display())
