@@ -20,8 +20,6 @@ pub enum Written {
     Onnx,
     /// Weights in the safetensors format.
     Safetensors,
-    /// A picture.
-    Picture,
 }
 
 impl Written {
@@ -35,7 +33,6 @@ impl Written {
             Self::Text | Self::Parquet => kind == Some(FileKind::Parquet) || is_text(),
             Self::Onnx => kind == Some(FileKind::Onnx),
             Self::Safetensors => kind == Some(FileKind::Safetensors),
-            Self::Picture => matches!(kind, Some(FileKind::Picture(_))),
         }
     }
 
@@ -46,7 +43,6 @@ impl Written {
             Self::Parquet => "a table",
             Self::Onnx => "a model",
             Self::Safetensors => "weights",
-            Self::Picture => "a picture",
         }
     }
 }
@@ -128,7 +124,6 @@ mod tests {
             Written::Parquet,
             Written::Onnx,
             Written::Safetensors,
-            Written::Picture,
         ];
         for written in all {
             require_replaceable("", &path, written).unwrap();
@@ -136,8 +131,8 @@ mod tests {
         }
         for (content, allowed) in [
             (b"".as_slice(), &all[..]),
-            (PNG, &[Written::Picture]),
-            (JPEG, &[Written::Picture]),
+            (PNG, &[]),
+            (JPEG, &[]),
             (WEIGHTS, &[Written::Safetensors]),
             (PARQUET, &[Written::Text, Written::Parquet]),
             (CSV, &[Written::Text, Written::Parquet]),
