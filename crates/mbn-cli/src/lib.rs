@@ -45,5 +45,5 @@ pub use overrides::Overrides;
 pub use preprocess_args::{PreprocessArgs, options_of};
 pub use replaceable::{Written, require_replaceable};
 pub use run::{Outcome, UsageError, message, run, start_threads};
-pub use shell::quote;
+pub use shell::{quote, quote_word};
 pub use weights::{LoadedWeights, load_start, load_weights, load_weights_with};

@@ -8,8 +8,13 @@ pub fn quote(path: &Path) -> String {
     if text.starts_with('-') && text != "-" {
         text = format!("./{text}").into();
     }
-    // Quoting fails only for a null byte, which no path contains.
-    shlex::try_quote(&text).map_or_else(|_| text.to_string(), Into::into)
+    quote_word(&text)
+}
+
+/// Any text as one word of a shell command, quoted if necessary, unchanged as the shell reads it.
+pub fn quote_word(text: &str) -> String {
+    // Quoting fails only for a null byte, which neither a path nor an argument contains.
+    shlex::try_quote(text).map_or_else(|_| text.to_owned(), Into::into)
 }
 
 #[cfg(test)]
@@ -25,5 +30,8 @@ mod tests {
         }
         assert_eq!(quote(Path::new("-x/best.safetensors")), "./-x/best.safetensors");
         assert_eq!(quote(Path::new("-")), "-");
+        for word in ["-1", "-d", "2,9", "", "it's"] {
+            assert_eq!(shlex::split(&quote_word(word)).unwrap(), [word]);
+        }
     }
 }

@@ -9,15 +9,15 @@ use std::path::Path;
 const SLURM_MEMORY: &str = "SLURM_MEM_PER_NODE";
 
 /// Budget for a [`CachedSource`](crate::CachedSource): a quarter of the memory that is available now, or 4 GiB on
-/// systems that do not tell. Available is what Linux reports as such, within the limits of the process's control groups,
-/// which containers, systemd and Slurm set, and at most what Slurm gives the job on each node.
+/// systems that do not tell.
 pub fn default_cache_budget() -> u64 {
     const FALLBACK: u64 = 4 << 30;
     available_memory().map_or(FALLBACK, |bytes| bytes / 4)
 }
 
-/// Bytes that can be allocated.
-fn available_memory() -> Option<u64> {
+/// Bytes of memory that can be allocated, on systems that tell: what Linux reports as available, within the limits of the process's
+/// control groups, which containers, systemd and Slurm set, and at most what Slurm gives the job on each node.
+pub fn available_memory() -> Option<u64> {
     let available = parse_available(&fs::read_to_string("/proc/meminfo").ok()?)?;
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let limits = [

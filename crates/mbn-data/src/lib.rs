@@ -43,7 +43,7 @@ mod tar_pictures;
 mod thumbnail;
 
 pub use augment::{Augment, AugmentError, ColorJitter, EraseValue, Erasing, Mixing, Policy};
-pub use cache_budget::default_cache_budget;
+pub use cache_budget::{available_memory, default_cache_budget};
 pub use cached_source::CachedSource;
 pub use class_weights::class_weights;
 pub use dataset::{

@@ -1,12 +1,13 @@
 //! Quantises weights on a folder of pictures.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use image::RgbImage;
-use mbn_cli::Hint;
+use mbn_cli::{Hint, progress};
 use mbn_data::{Normalizer, shuffled};
 use mbn_quant::{
     AGREES, Agreement, Calibration, Cost, FEW, LEAST, MOST, Pictures, QuantError, keep_costliest, sensitivity,
@@ -92,14 +93,35 @@ pub fn quantise(weights: &Weights, recipe: &Recipe<'_>) -> Result<Calibrated> {
         KeepFloat::Layers(layers) => layers,
         KeepFloat::Auto => LayerSet::NONE,
     };
+    let layers = weights.architecture().layer_names().len();
     let costs = match recipe.sensitivity || recipe.keep == KeepFloat::Auto {
-        true => sensitivity(&calibration, recipe.method, |cost| {
-            log::debug!("`{}` costs {:.1e}", cost.name, cost.agreement.relative_error);
-        })?,
+        true => {
+            let bar = progress::bar(
+                layers as u64,
+                "measuring what each layer costs {wide_bar} {pos}/{len}",
+            );
+            let costs = sensitivity(&calibration, recipe.method, |cost| {
+                bar.inc(1);
+                log::debug!("`{}` costs {:.1e}", cost.name, cost.agreement.relative_error);
+            })?;
+            bar.finish_and_clear();
+            costs
+        }
         false => Vec::new(),
     };
     let (quantized, agreement) = match recipe.keep {
-        KeepFloat::Auto => keep_costliest(&calibration, recipe.method, &without_cheapest(&costs), keep)?,
+        KeepFloat::Auto => {
+            let costs = without_cheapest(&costs);
+            keep_costliest(&calibration, recipe.method, &costs, keep, |cost, without| {
+                let Agreement {
+                    same_class, pictures, ..
+                } = without;
+                log::info!(
+                    "The first class agrees on {same_class} of {pictures}: keeping `{}` in float32",
+                    cost.name
+                );
+            })?
+        }
         KeepFloat::Layers(_) => calibration.quantise(recipe.method, keep)?,
     };
     let float = quantized.float_layers().names(&quantized.architecture);
@@ -113,7 +135,7 @@ pub fn quantise(weights: &Weights, recipe: &Recipe<'_>) -> Result<Calibrated> {
             );
         }
     }
-    report(&agreement, &float, recipe.keep);
+    report(&agreement, &float, layers, recipe.keep);
     Ok(Calibrated {
         how: Quantization {
             format: "int8".to_owned(),
@@ -129,7 +151,7 @@ pub fn quantise(weights: &Weights, recipe: &Recipe<'_>) -> Result<Calibrated> {
     })
 }
 
-fn report(agreement: &Agreement, float: &[String], keep: KeepFloat) {
+fn report(agreement: &Agreement, float: &[String], layers: usize, keep: KeepFloat) {
     let Agreement {
         pictures,
         same_class,
@@ -139,7 +161,7 @@ fn report(agreement: &Agreement, float: &[String], keep: KeepFloat) {
     } = agreement;
     log::info!(
         "Beside float32, the first class agrees on {same_class} of {}; logits differ by {largest:.1e} at most, {mean:.1e} on average",
-        counted(*pictures, "picture"),
+        counted(*pictures, "calibration picture"),
     );
     if keep == KeepFloat::Auto {
         let kept = match float.len() {
@@ -151,10 +173,23 @@ fn report(agreement: &Agreement, float: &[String], keep: KeepFloat) {
             ),
         };
         log::info!("Kept in float32: {kept}");
+        if 2 * float.len() > layers {
+            log::warn!(
+                "eight bits serve this network badly: {} of {layers} layers stay float32\nhint: `--precision fp16` halves the file \
+                 too, and stays nearer to float32",
+                float.len()
+            );
+        }
     }
     if agreement.agrees() < AGREES {
+        let hint = match keep {
+            KeepFloat::Auto => "`--precision fp16` stays nearer to float32",
+            KeepFloat::Layers(_) => {
+                "`--sensitivity` shows which layers cost most, and `--keep-float auto` keeps those in float32"
+            }
+        };
         log::warn!(
-            "int8 gives {} of {} another first class than float32\nhint: `--sensitivity` shows which layers cost most, and `--keep-float auto` keeps those in float32",
+            "int8 gives {} of {} another first class than float32\nhint: {hint}",
             pictures - same_class,
             counted(*pictures, "calibration picture"),
         );
@@ -181,7 +216,25 @@ fn photos(folder: &Path, preprocess: Preprocess) -> Result<Photos> {
     if images.is_empty() {
         return Err(pictures::none_usable(folder, OPTION, chosen.len()));
     }
+    let usable = images.len();
+    let images = distinct(images);
+    if images.len() < usable {
+        log::warn!(
+            "{} in `{OPTION} {}` equal others once they are resized: each counts once",
+            counted(usable - images.len(), "picture"),
+            folder.display()
+        );
+    }
     Ok(Photos { images, preprocess })
+}
+
+/// The pictures in their order, each once. Ranges that equal pictures show say nothing of others.
+fn distinct(images: Vec<RgbImage>) -> Vec<RgbImage> {
+    let mut seen = HashSet::new();
+    let is_new: Vec<bool> = images.iter().map(|image| seen.insert(image.as_raw())).collect();
+    drop(seen);
+    let new = images.into_iter().zip(is_new).filter(|(_, is_new)| *is_new);
+    new.map(|(image, _)| image).collect()
 }
 
 /// All layers but the cheapest, which stays int8 whatever is kept: a file whose layers are all float32 is none in int8.

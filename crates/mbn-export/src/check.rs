@@ -9,11 +9,13 @@ use anyhow::{Context, Error, Result, bail};
 use mbn_cli::Hint;
 use mbn_engine::GraphSession;
 use mbn_engine::engine::ModelSource;
-use mbn_onnx::foreign::TrainingMode;
+use mbn_onnx::foreign::{TrainingMode, with_data_inside};
 use mbn_onnx::{FoldedError, Model, Structure, structure};
 use mbn_spec::text::{counted, listed};
 
+use crate::diff::MAX_BYTES;
 use crate::limits::Limit;
+use crate::proof::Proof;
 use crate::report::Report;
 use crate::show::printable;
 use crate::trial::Trial;
@@ -121,6 +123,16 @@ fn examine(check: &Check, model: &Model, lines: &mut Vec<String>, so_far: &mut F
         structure: found,
         ..Evidence::default()
     });
+    let inside;
+    let model = match is_ours(model) && !evidence.structure.external.is_empty() {
+        // Another program put the constants into a file of their own.
+        true => {
+            let folder = check.file.parent().unwrap_or(Path::new(""));
+            inside = with_data_inside(model, folder, MAX_BYTES)?;
+            &inside
+        }
+        false => model,
+    };
     let written = match model.written() {
         Ok(written) => written,
         Err(error) if is_ours(model) => {
@@ -156,7 +168,8 @@ fn examine(check: &Check, model: &Model, lines: &mut Vec<String>, so_far: &mut F
         check.threads.min(MAX_THREADS),
     )?;
     lines.extend(describe(evidence));
-    evidence.verdict()
+    evidence.verdict()?;
+    evidence.proof.iter().try_for_each(Proof::require_related)
 }
 
 /// The cases and the other outputs, a line each.
@@ -188,8 +201,12 @@ fn describe(evidence: &Evidence) -> Vec<String> {
     }
     for other in &evidence.others {
         lines.push(format!(
-            "output     `{}` fits {}: largest difference {:.1e}, {:.1e} allowed",
-            other.name, other.beside, other.largest, other.allowed
+            "output     `{}` fits {}: {} {:.1e}, {:.1e} allowed",
+            other.name,
+            other.beside,
+            other.measure(),
+            other.largest,
+            other.allowed
         ));
     }
     if let Some(proof) = &evidence.proof {

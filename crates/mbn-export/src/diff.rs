@@ -44,7 +44,7 @@ const MIXED_INTEGERS: f32 = 5e-2;
 /// Names in a message.
 const LISTED: usize = 5;
 /// The most bytes of constants in other files that are read: a message can hold twice as many.
-const MAX_BYTES: u64 = 1 << 30;
+pub(crate) const MAX_BYTES: u64 = 1 << 30;
 
 /// What to compare, and how.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ mod examine;
 mod fixtures;
 mod limits;
 mod meaning;
+mod memory;
 mod noise;
 pub mod options;
 mod pictures;

@@ -210,8 +210,10 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionName {
     /// float32
+    #[value(alias = "float32")]
     Fp32,
     /// float16
+    #[value(aliases = ["float16", "half"])]
     Fp16,
     /// 8-bit integers, measured on the pictures of `--calibration`
     Int8,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow};
 use image::RgbImage;
-use mbn_data::{Normalizer, collect, decode_file, resize};
+use mbn_data::{CollectError, Normalizer, collect, decode_file, resize};
 use mbn_engine::images::{Picture, PixelBuffer, PixelType};
 use mbn_spec::Preprocess;
 use mbn_spec::text::counted;
@@ -174,15 +174,28 @@ pub(crate) fn check_images(folder: &Path) -> Result<Vec<PathBuf>> {
     paths(folder, OPTION).context(Unusable)
 }
 
-/// The pictures in the folder that the user gave with `option`.
+/// The pictures in the folder that the user gave with `option`. What is in it but cannot be reached, such as a link to nowhere, is
+/// reported and left out.
 ///
 /// # Errors
-/// The folder cannot be read, or has none.
+/// The folder cannot be read, or has none; the machine fails.
 pub(crate) fn paths(folder: &Path, option: &str) -> Result<Vec<PathBuf>> {
-    let found = collect(&[folder.to_owned()]).pictures.into_iter();
-    let named =
-        found.map(|path| path.with_context(|| format!("`{option} {}` cannot be used", folder.display())));
-    named.collect()
+    let (mut paths, mut unreachable) = (Vec::new(), Vec::new());
+    for found in collect(&[folder.to_owned()]).pictures {
+        match found {
+            Ok(path) => paths.push(path),
+            Err(error) => unreachable.push(error),
+        }
+    }
+    let ends = |error: &CollectError| paths.is_empty() || error.kind.is_of_machine();
+    if let Some(i) = unreachable.iter().position(ends) {
+        return Err(unreachable.swap_remove(i))
+            .with_context(|| format!("`{option} {}` cannot be used", folder.display()));
+    }
+    for error in unreachable {
+        log::warn!("{:#}", Error::from(error));
+    }
+    Ok(paths)
 }
 
 /// Pictures as the preprocessing makes them. Photos from a camera are large: each is whole only while it is resized. Those that

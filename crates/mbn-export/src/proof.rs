@@ -2,6 +2,7 @@
 
 mod outputs;
 mod reference;
+mod unrelated;
 
 use std::fmt;
 use std::path::Path;
@@ -272,12 +273,12 @@ struct References<'a> {
 
 impl References<'_> {
     fn case(&self, noise: bool, batch: usize, tolerance: Tolerance) -> Case {
-        let comparison = Comparison::new(tolerance, false);
+        let eight_bits = Tolerance::of(ModelPrecision::Int8, &Provider::Cpu);
         Case {
             noise,
             batch,
-            comparison,
-            float: self.float.is_some().then_some(comparison),
+            comparison: Comparison::new(tolerance, false),
+            float: self.float.is_some().then(|| Comparison::new(eight_bits, false)),
         }
     }
 

@@ -94,7 +94,11 @@ impl Report<'_> {
                 "name": other.name,
                 "beside": match other.beside {
                     Beside::Logits => "logits",
-                    Beside::Candle => "candle",
+                    Beside::Candle | Beside::CandlesLength => "candle",
+                },
+                "measure": match other.beside {
+                    Beside::Logits | Beside::Candle => "difference",
+                    Beside::CandlesLength => "length of the difference as a fraction",
                 },
                 "largest": number(other.largest),
                 "allowed": number(other.allowed),

@@ -10,7 +10,9 @@ use mbn_engine::runtime::{self, NEEDED, Runtime, RuntimeError};
 use mbn_onnx::{
     ExportOptions, Exporter, InputSize, Model, Precision, Structure, Written, checker, structure,
 };
+use mbn_weights::Weights;
 
+use crate::memory::{self, TooLarge};
 use crate::pictures::{Unusable, check_images};
 use crate::proof::{OtherOutput, Proof, Reference, Subject, other_outputs, prove};
 use crate::trial::NoSizes;
@@ -65,11 +67,14 @@ impl Verification<'_> {
     /// Refuses a check that cannot take place, before work is done in vain.
     ///
     /// # Errors
-    /// There are no pictures in the folder, or ONNX Runtime is not found or cannot be used.
-    pub fn require_possible(&self) -> Result<()> {
+    /// There are no pictures in the folder, ONNX Runtime is not found or cannot be used, or a batch of `batch` takes more memory than
+    /// there is.
+    pub fn require_possible(&self, weights: &Weights, batch: Option<usize>) -> Result<()> {
         self.pictures.map(check_images).transpose()?;
         if self.run {
             find_runtime(self.ort_lib, OTHERWISE)?;
+            let size = weights.metadata().preprocess.unwrap_or_default().size;
+            memory::require(weights.architecture(), size, batch.unwrap_or(1), OTHERWISE)?;
         }
         Ok(())
     }
@@ -125,6 +130,8 @@ pub(crate) fn compare(
     pictures: Option<&Path>,
     threads: usize,
 ) -> Result<()> {
+    let (architecture, batch) = (&written.weights.architecture, written.options.batch);
+    memory::require(architecture, written.preprocess.size, batch.unwrap_or(1), "")?;
     let session = SessionOptions {
         threads,
         provider: Provider::Cpu,
@@ -138,14 +145,16 @@ pub(crate) fn compare(
         any_size: written.options.size == InputSize::Any,
         pictures,
     };
-    // An int8 file must compute what its own integers do; how far that is from the float weights is told beside it.
+    // An int8 file must compute what its own integers do; how far that is from the float weights is told beside it. Its own
+    // constants are those integers once more.
     evidence.proof = Some(match written.quantized.clone() {
-        Some(quantized) => prove(
-            &mut engine,
-            &mut Reference::bytes(quantized)?,
-            Some(reference),
-            &subject,
-        )?,
+        Some(quantized) => {
+            let float = match matches!(reference, Reference::Constants(_)) {
+                true => None,
+                false => Some(&mut *reference),
+            };
+            prove(&mut engine, &mut Reference::bytes(quantized)?, float, &subject)?
+        }
         None => prove(&mut engine, reference, None, &subject)?,
     });
     evidence.others = other_outputs(runtime, source, written, reference, threads)?;
@@ -161,8 +170,9 @@ pub(crate) fn is_unchecked(error: &Error) -> bool {
         let hinted = cause.downcast_ref::<Hinted>();
         cause.is::<T>() || hinted.is_some_and(Hinted::is::<T>)
     }
-    let says_nothing =
-        |cause: &(dyn std::error::Error + 'static)| is::<RuntimeError>(cause) || is::<NoSizes>(cause);
+    let says_nothing = |cause: &(dyn std::error::Error + 'static)| {
+        is::<RuntimeError>(cause) || is::<NoSizes>(cause) || is::<TooLarge>(cause)
+    };
     error.is::<Unusable>() || error.chain().any(says_nothing)
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn model(
     };
     // Calibration takes minutes.
     verification
-        .require_possible()
+        .require_possible(weights, export_options.batch)
         .map_err(|error| unwritten(error, &out))?;
     if let Some(recipe) = options.recipe() {
         let calibrated =

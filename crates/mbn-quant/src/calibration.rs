@@ -24,8 +24,8 @@ pub struct Calibration<'a> {
     pub(crate) equalisation: Equalisation,
     /// After each convolution, of the scaled values and of the values themselves.
     histograms: Vec<[Histogram; 2]>,
-    /// Largest mean over rows and columns of the scaled values, the classifier's input.
-    features: f32,
+    /// Largest mean over rows and columns of the last convolution's values, the classifier's input: scaled, and as they are.
+    features: [f32; 2],
     /// Means of each convolution's channels before the activation, over the first `corrected` pictures.
     pub(crate) means: Vec<Vec<f64>>,
     pub(crate) corrected: usize,
@@ -82,6 +82,10 @@ impl<'a> Calibration<'a> {
                 let pixels = (picture / channels * corrected) as f64;
                 for (part, counts) in [(first, true), (rest, false)] {
                     let (most, sums) = largest_and_sums(part, channels);
+                    // Before ReLU6 makes them 6.
+                    if most.iter().any(|value| *value == f32::INFINITY) {
+                        bad.get_or_insert(i);
+                    }
                     largest[i]
                         .iter_mut()
                         .zip(most)
@@ -92,11 +96,6 @@ impl<'a> Calibration<'a> {
                             .zip(sums)
                             .for_each(|(mean, sum)| *mean += sum / pixels);
                     }
-                }
-                if largest[i].iter().any(|value| !value.is_finite())
-                    || means[i].iter().any(|mean| !mean.is_finite())
-                {
-                    bad.get_or_insert(i);
                 }
             })?;
             logits.extend(&found.logits[..inside * architecture.classes]);
@@ -126,7 +125,7 @@ impl<'a> Calibration<'a> {
             })
             .collect();
         let relu6 = architecture.variant.activation == Activation::Relu6;
-        let mut features = 0.0f32;
+        let mut features = [0.0f32; 2];
         for (_, images) in batches(pictures, n) {
             let found = network.observe(&images?, &mut |i, values| {
                 let [scaled, plain] = &mut histograms[i];
@@ -136,12 +135,9 @@ impl<'a> Calibration<'a> {
                 }
             })?;
             let divisors = equalisation.divisors.last().into_iter().flatten().cycle();
-            let scaled = found
-                .features
-                .iter()
-                .zip(divisors)
-                .map(|(value, divisor)| value / divisor);
-            features = scaled.fold(features, f32::max);
+            for (value, divisor) in found.features.iter().zip(divisors) {
+                features = [features[0].max(value / divisor), features[1].max(*value)];
+            }
         }
         Ok(Self {
             pictures,
@@ -161,12 +157,13 @@ impl<'a> Calibration<'a> {
         let architecture = self.folded.architecture;
         let equalisation = self.equalisation.valid_with(&architecture, float);
         let layers = equalisation.apply(&self.folded);
+        let relu6 = architecture.variant.activation == Activation::Relu6;
         let scales: Vec<f32> = self
             .histograms
             .iter()
             .enumerate()
             .map(|(i, [scaled, plain])| {
-                let is_plain = architecture.variant.activation == Activation::Relu6 && float.contains(i);
+                let is_plain = relu6 && float.contains(i);
                 // Where no byte is, the scale is no matter.
                 match keeps_bytes(&architecture, float, i) {
                     true => method.range(if is_plain { plain } else { scaled }) / 255.0,
@@ -175,8 +172,14 @@ impl<'a> Calibration<'a> {
             })
             .collect();
         let last = layers.len() - 1;
-        let features = match self.features > 0.0 && !float.contains(last) {
-            true => self.features / 255.0,
+        let [scaled, plain] = self.features;
+        // As `valid_with` has it: ReLU6 in float32 takes no scaled channels.
+        let largest = match relu6 && float.contains(last - 1) {
+            true => plain,
+            false => scaled,
+        };
+        let features = match largest > 0.0 && !float.contains(last) {
+            true => largest / 255.0,
             false => 1.0,
         };
         let input = match float.contains(0) {

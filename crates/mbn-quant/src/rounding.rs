@@ -82,6 +82,9 @@ mod tests {
         assert_eq!(saturating(&[255, 255], &[-64, -64]), -32_640);
     }
 
+    /// Quotients of up to 64 are rounded to float32, so that near a half the integer on the other side may be the nearest.
+    const ROUNDING: f64 = 64.0 * f32::EPSILON as f64;
+
     proptest! {
         /// Beside a naive loop: the nearest of the integers from -64 to 64, and half a step away at most.
         #[test]
@@ -101,7 +104,7 @@ mod tests {
                     let found = layer.weight[9 * c + i];
                     let distance = |step: i32| (f64::from(step) * f64::from(scale) - f64::from(*weight)).abs();
                     let nearest = (-64..=64).map(distance).fold(f64::INFINITY, f64::min);
-                    prop_assert!(distance(i32::from(found)) <= nearest + 1e-6 * f64::from(scale));
+                    prop_assert!(distance(i32::from(found)) <= nearest + ROUNDING * f64::from(scale));
                     prop_assert!(found.unsigned_abs() <= 64);
                 }
                 let bias = f64::from(layer.bias[c]) * f64::from(input * scale);

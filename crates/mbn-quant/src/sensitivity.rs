@@ -56,7 +56,7 @@ pub fn sensitivity(
 }
 
 /// Keeps the costliest layers in float32, one after the other, until the first class agrees on [`AGREES`] of the pictures.
-/// `keep` stay float32 in any case.
+/// `keep` stay float32 in any case. `trying` hears of each layer, and of the agreement without it.
 ///
 /// # Errors
 /// candle fails.
@@ -65,6 +65,7 @@ pub fn keep_costliest(
     method: Method,
     costs: &[Cost],
     keep: LayerSet,
+    mut trying: impl FnMut(&Cost, &Agreement),
 ) -> Result<(Quantized, Agreement), QuantError> {
     let mut costs: Vec<&Cost> = costs.iter().filter(|cost| !keep.contains(cost.layer)).collect();
     costs.sort_by(|a, b| b.agreement.relative_error.total_cmp(&a.agreement.relative_error));
@@ -74,6 +75,7 @@ pub fn keep_costliest(
         if found.1.agrees() >= AGREES {
             break;
         }
+        trying(cost, &found.1);
         float = float.with(cost.layer);
         found = calibration.quantise(method, float)?;
     }

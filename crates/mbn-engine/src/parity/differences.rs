@@ -16,6 +16,10 @@ pub struct Differences {
     /// Smallest and largest of the reference's outputs.
     ends: Option<(f32, f32)>,
     sum: f64,
+    /// Sum of the squares of the differences.
+    squares: f64,
+    /// Sums of the reference's outputs and of their squares.
+    expected: [f64; 2],
     values: usize,
 }
 
@@ -28,6 +32,18 @@ impl Differences {
     /// Mean absolute difference.
     pub fn mean(&self) -> f64 {
         self.sum / self.values.max(1) as f64
+    }
+
+    /// Mean squared difference as a fraction of the reference's variance over all images and outputs: 1 minus the coefficient of
+    /// determination. Outputs that are no nearer to the reference than its mean is have 1 or more; `None` if the reference's outputs
+    /// are all the same.
+    pub fn unexplained(&self) -> Option<f64> {
+        let [sum, squares] = self.expected;
+        let variance = squares - sum * sum / self.values.max(1) as f64;
+        match variance.is_nan() || self.squares.is_nan() {
+            true => Some(f64::INFINITY),
+            false => (variance > f64::from(f32::EPSILON) * squares).then(|| self.squares / variance),
+        }
     }
 
     /// What a tolerance is a fraction of: the reference's largest magnitude, or 1 if that is larger and the values are as far apart
@@ -58,6 +74,9 @@ impl Differences {
             let (low, high) = self.ends.unwrap_or((*expected, *expected));
             self.ends = Some((low.min(*expected), high.max(*expected)));
             self.sum += f64::from(difference);
+            self.squares += f64::from(difference).powi(2);
+            self.expected[0] += f64::from(*expected);
+            self.expected[1] += f64::from(*expected).powi(2);
             self.values += 1;
         }
     }
@@ -79,6 +98,22 @@ mod tests {
         assert_eq!(of(&[0.1, 0.2, 0.3, 0.4, 0.0, 0.0, 0.1, 0.3]), 1.0);
         assert_eq!(of(&[5.0, 4.0, 3.0, 2.0, 1.0, 0.0, 1.0, -9.0]), 9.0);
         assert_eq!(of(&[0.0; 8]), 0.0);
+    }
+
+    #[test]
+    fn what_a_reference_does_not_explain_is_a_fraction_of_its_variance() {
+        let of = |found: &[f32], expected: &[f32]| {
+            let mut differences = Differences::default();
+            differences.add(found, expected);
+            differences.unexplained()
+        };
+        let expected = [101.0, 99.0, 102.0, 98.0];
+        assert_eq!(of(&expected, &expected), Some(0.0));
+        assert_eq!(of(&[100.0; 4], &expected), Some(1.0));
+        assert_eq!(of(&[99.0, 101.0, 98.0, 102.0], &expected), Some(4.0));
+        assert_eq!(of(&[f32::NAN, 99.0, 102.0, 98.0], &expected), Some(f64::INFINITY));
+        assert_eq!(of(&[7.0, 8.0], &[7.0, f32::INFINITY]), Some(f64::INFINITY));
+        assert_eq!(of(&[7.0, 8.0], &[7.0, 7.0]), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mbn_onnx::Model;
-use mbn_spec::Preprocess;
+use mbn_spec::{Preprocess, Variant};
 use serde_json::Value;
 
 use crate::meaning::{Differing, of_preprocessing};
@@ -36,7 +36,7 @@ pub(super) fn differences(a: &Model, b: &Model) -> Differences {
     let only_b = b.keys().filter(|key| !a.contains_key(*key));
     for key in a.keys().chain(only_b) {
         let what = match (a.get(key), b.get(key)) {
-            (Some(one), Some(other)) if is_same(one, other) => continue,
+            (one, other) if is_same(key, one.copied(), other.copied()) => continue,
             (Some(one), Some(other)) => name_that_differs(one, other)
                 .or_else(|| fields_that_differ(one, other))
                 .unwrap_or_else(|| {
@@ -58,10 +58,28 @@ fn properties(model: &Model) -> BTreeMap<&str, &str> {
     entries.map(|entry| (entry.key(), entry.value())).collect()
 }
 
-/// Whether two values are the same, however JSON is spaced.
-fn is_same(a: &str, b: &str) -> bool {
-    let json = |text: &str| serde_json::from_str::<Value>(text).ok();
-    a == b || json(a).is_some_and(|a| Some(a) == json(b))
+/// Whether two values of a key say the same, however JSON is spaced, and whether or not usual values are written out.
+fn is_same(key: &str, a: Option<&str>, b: Option<&str>) -> bool {
+    a == b
+        || match key {
+            "preprocess" => means_the_same(a, b, |text| serde_json::from_str::<Preprocess>(text).ok()),
+            "variant" => means_the_same(a, b, |text| serde_json::from_str::<Variant>(text).ok()),
+            _ => {
+                let json =
+                    |text: Option<&str>| text.and_then(|text| serde_json::from_str::<Value>(text).ok());
+                json(a).is_some_and(|a| Some(a) == json(b))
+            }
+        }
+}
+
+/// Whether both are read as the same value; what is missing is the usual one.
+fn means_the_same<T: Default + PartialEq>(
+    a: Option<&str>,
+    b: Option<&str>,
+    read: impl Fn(&str) -> Option<T>,
+) -> bool {
+    let value = |text: Option<&str>| text.map_or_else(|| Some(T::default()), &read);
+    value(a).is_some_and(|a| Some(a) == value(b))
 }
 
 /// The fields in which two descriptions of the preprocessing differ; none if they only differ in how that is written.

@@ -52,13 +52,15 @@ pub enum Beside {
     Logits,
     /// The same output of the float network in candle.
     Candle,
+    /// The same, by the length of the difference as a fraction of the length of what candle gives.
+    CandlesLength,
 }
 
 impl fmt::Display for Beside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Logits => "the logits",
-            Self::Candle => "candle's",
+            Self::Candle | Self::CandlesLength => "candle's",
         })
     }
 }
@@ -67,6 +69,14 @@ impl OtherOutput {
     /// Whether the difference is within what is allowed; one that is not a number is not.
     pub fn passed(&self) -> bool {
         self.largest <= self.allowed
+    }
+
+    /// What `largest` is.
+    pub fn measure(&self) -> &'static str {
+        match self.beside {
+            Beside::Logits | Beside::Candle => "largest difference",
+            Beside::CandlesLength => "length of the difference, as a fraction,",
+        }
     }
 }
 
@@ -149,18 +159,20 @@ fn beside_candle(
         true => FACTOR * largest(&float.features(&sample.rounded_otherwise())?, &expected)?,
         false => 0.0,
     };
-    let other = |largest, allowed| OtherOutput {
+    let other = |beside, largest, allowed| OtherOutput {
         name: FEATURES,
-        beside: Beside::Candle,
+        beside,
         largest,
         allowed,
     };
     Ok(match written.options.precision {
         Precision::Int8 => {
             let far = distance(logits, &float.logits(sample)?);
-            other(distance(features, &expected), BYTE_FEATURES.max(FACTOR * far))
+            let allowed = BYTE_FEATURES.max(FACTOR * far);
+            other(Beside::CandlesLength, distance(features, &expected), allowed)
         }
         Precision::Fp32 | Precision::Fp16 => other(
+            Beside::Candle,
             largest(features, &expected)?,
             moved.max(fraction * most(&expected)),
         ),
@@ -190,9 +202,11 @@ fn distance(found: &[f32], expected: &[f32]) -> f32 {
     let square = |value: f32| f64::from(value).powi(2);
     let apart: f64 = found.iter().zip(expected).map(|(a, b)| square(a - b)).sum();
     let length: f64 = expected.iter().map(|value| square(*value)).sum();
-    match apart > 0.0 {
-        true => (apart / length).sqrt() as f32,
-        false => 0.0,
+    match (apart == 0.0, (apart / length).sqrt()) {
+        (true, _) => 0.0,
+        // Two values that are not numbers are infinitely far apart.
+        (false, far) if far.is_nan() => f32::INFINITY,
+        (false, far) => far as f32,
     }
 }
 
@@ -241,4 +255,21 @@ fn largest(found: &[f32], expected: &[f32]) -> Result<f32> {
             false => largest.max(difference),
         }),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_fractions_of_the_length_and_no_number_is_far() {
+        assert_eq!(distance(&[3.0, 4.0], &[3.0, 4.0]), 0.0);
+        assert_eq!(distance(&[0.0, 0.0], &[3.0, 4.0]), 1.0);
+        assert_eq!(distance(&[0.0; 2], &[0.0; 2]), 0.0);
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(distance(&[3.0, value], &[3.0, 4.0]), f32::INFINITY, "{value}");
+            assert_eq!(distance(&[3.0, 4.0], &[3.0, value]), f32::INFINITY, "{value}");
+        }
+        assert_eq!(distance(&[1.0], &[0.0]), f32::INFINITY);
+    }
 }

@@ -2,9 +2,11 @@
 
 use mbn_onnx::builder::{Attribute, GraphBuilder};
 use mbn_onnx::proto::{DataLocation, DataType, ModelProto, StringStringEntryProto, TensorProto};
-use mbn_onnx::{Dim, Precision, TensorType};
+use mbn_onnx::{Dim, Model, Precision, TensorType};
+use mbn_spec::Interpolation;
 use predicates::prelude::*;
 use predicates::str::contains;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::{change, export, folder_with_model, library, of_another, save, sigmoid, write};
@@ -117,6 +119,16 @@ fn files_of_the_same_numbers_part_where_these_mean_something_else() {
     );
     other("classes", r#"[ "class_0", "class_1", "class_2" ]"#);
     diff(0);
+    // What is usual need not be written.
+    let model = Model::load(&folder.path().join("model.onnx")).unwrap();
+    let mut fields: Value = serde_json::from_str(model.property("preprocess").unwrap()).unwrap();
+    assert!(fields.get("interpolation").is_none(), "{fields}");
+    fields["interpolation"] = serde_json::to_value(Interpolation::default()).unwrap();
+    other("preprocess", &fields.to_string());
+    diff(0);
+    fields["interpolation"] = "bicubic".into();
+    other("preprocess", &fields.to_string());
+    diff(1);
     // How the weights came about is said, and changes nothing.
     other("training", r#"{"data_set":"photos"}"#);
     diff(0).stdout(contains(

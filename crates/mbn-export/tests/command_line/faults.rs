@@ -82,6 +82,50 @@ fn what_onnxs_own_checker_refuses_does_not_pass() {
         ));
 }
 
+/// Other programs put the constants of this project's files into a file of their own, too.
+#[test]
+fn an_own_file_with_its_constants_outside_is_checked() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&[]);
+    let entry = |(key, value): (&str, String)| StringStringEntryProto {
+        key: Some(key.to_owned()),
+        value: Some(value),
+    };
+    let mut data = Vec::new();
+    change(&folder, "model.onnx", |proto| {
+        for tensor in &mut proto.graph.as_mut().unwrap().initializer {
+            let Some(bytes) = tensor.raw_data.take_if(|bytes| bytes.len() > 64) else {
+                continue;
+            };
+            tensor.data_location = Some(1);
+            tensor.external_data = [
+                ("location", "model.onnx.data".to_owned()),
+                ("offset", data.len().to_string()),
+                ("length", bytes.len().to_string()),
+            ]
+            .map(entry)
+            .to_vec();
+            data.extend(bytes);
+        }
+    });
+    assert!(data.len() > 100_000);
+    let outside = folder.path().join("model.onnx.data");
+    std::fs::write(&outside, &data).unwrap();
+    let check = || {
+        export(
+            folder.path(),
+            &["check", "--weights=w.safetensors", "model.onnx", &library],
+        )
+    };
+    check()
+        .success()
+        .stdout(contains("reference  `w.safetensors`").and(contains("\npassed")));
+    // What is outside is what is checked.
+    data.fill(0x3d);
+    std::fs::write(&outside, &data).unwrap();
+    check().code(1).stderr(contains("`model.onnx` does not pass"));
+}
+
 /// The Hub's cache keeps a repository's files in one folder, and links to them under their names.
 #[cfg(unix)]
 #[test]

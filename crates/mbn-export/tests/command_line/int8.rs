@@ -9,7 +9,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::common::{export, names, small, weights};
+use crate::common::{change, export, names, small, weights};
 
 /// The library, if it has been fetched.
 fn library() -> Option<PathBuf> {
@@ -23,6 +23,11 @@ fn library() -> Option<PathBuf> {
 
 /// Random weights for small pictures.
 fn save(folder: &TempDir, name: &str, activation: Activation) {
+    save_others(folder, name, activation, 5);
+}
+
+/// The same from another seed.
+fn save_others(folder: &TempDir, name: &str, activation: Activation, seed: u64) {
     let variant = Variant {
         activation,
         ..Variant::default()
@@ -39,7 +44,7 @@ fn save(folder: &TempDir, name: &str, activation: Activation) {
         }),
         ..Metadata::default()
     };
-    let weights = mbn_model::random_weights(architecture, 5, &Device::Cpu).unwrap();
+    let weights = mbn_model::random_weights(architecture, seed, &Device::Cpu).unwrap();
     let weights = weights.with_metadata(metadata).unwrap();
     weights.save(&folder.path().join(name)).unwrap();
 }
@@ -103,6 +108,110 @@ fn folders_that_show_no_ranges_are_refused() {
             "hint: training photos",
         ],
     );
+    // Equal pictures show no more than one of them.
+    pictures(&at("equal"), 99);
+    for i in 0..60 {
+        std::fs::copy(at(&format!("equal/{i}.png")), at(&format!("equal/copy_{i}.png"))).unwrap();
+    }
+    with(
+        "equal",
+        &[
+            "60 pictures in `--calibration equal` equal others",
+            "99 pictures are too few",
+        ],
+    );
+}
+
+/// One that leads nowhere is left out, as a picture that cannot be decoded is.
+#[cfg(unix)]
+#[test]
+fn links_to_nowhere_do_not_end_a_calibration() {
+    let folder = TempDir::new().unwrap();
+    save(&folder, "w.safetensors", Activation::Relu);
+    pictures(&folder.path().join("p"), 100);
+    std::os::unix::fs::symlink("gone.png", folder.path().join("p/link.png")).unwrap();
+    let args = [
+        "--weights=w.safetensors",
+        "--precision=int8",
+        "--no-verify",
+        "--calibration=p",
+        "out.onnx",
+    ];
+    export(folder.path(), &args)
+        .success()
+        .stderr(contains("link.png").and(contains("it is a link to `gone.png`, which is not there")));
+    std::fs::create_dir(folder.path().join("links")).unwrap();
+    std::os::unix::fs::symlink("gone.png", folder.path().join("links/link.png")).unwrap();
+    let args = [
+        "--weights=w.safetensors",
+        "--precision=int8",
+        "--no-verify",
+        "--calibration=links",
+        "no.onnx",
+    ];
+    refused(
+        &folder,
+        &args,
+        &["`--calibration links` cannot be used", "a link to `gone.png`"],
+    );
+}
+
+/// A file that names weights whose integers it does not have computes what its integers do, and nothing that they do.
+#[test]
+fn integers_of_other_weights_do_not_pass_a_check() {
+    let Some(library) = library() else { return };
+    let library = format!("--ort-lib={}", library.display());
+    let folder = TempDir::new().unwrap();
+    pictures(&folder.path().join("p"), 100);
+    for (seed, name) in [(5, "one"), (6, "other")] {
+        save_others(&folder, &format!("{name}.safetensors"), Activation::Relu, seed);
+        let (weights, out) = (format!("--weights={name}.safetensors"), format!("{name}.onnx"));
+        export(
+            folder.path(),
+            &[
+                &weights,
+                "--precision=int8",
+                "--calibration=p",
+                "--no-verify",
+                &out,
+            ],
+        )
+        .success();
+    }
+    let path = |name: &str| folder.path().join(name);
+    let other = Model::load(&path("other.onnx")).unwrap();
+    let sha256 = other.weights_sha256().unwrap().to_owned();
+    change(&folder, "one.onnx", |proto| {
+        let mut entries = proto.metadata_props.iter_mut();
+        entries
+            .find(|entry| entry.key() == "weights_sha256")
+            .unwrap()
+            .value = Some(sha256);
+    });
+    let check = |name: &str, more: &[&str]| {
+        let args = [&["check", &library, "--weights=other.safetensors", name], more].concat();
+        export(folder.path(), &args)
+    };
+    check("other.onnx", &[]).success();
+    check("other.onnx", &["--check-images=p"]).success();
+    let does_not_pass = "`one.onnx` does not pass";
+    for (more, on) in [
+        (&[][..], "on noise, "),
+        (&["--check-images=p"], "on the pictures, "),
+    ] {
+        check("one.onnx", more).code(1).stderr(
+            contains(does_not_pass)
+                .and(contains("its integers do not come from these weights"))
+                .and(contains(on)),
+        );
+    }
+    // Without the weights, nothing is said of floats that nobody has.
+    std::fs::create_dir(path("alone")).unwrap();
+    std::fs::rename(path("one.onnx"), path("alone/one.onnx")).unwrap();
+    let args = ["check", &library, "alone/one.onnx"];
+    export(folder.path(), &args)
+        .success()
+        .stdout(contains("the file's own constants").and(contains("float32  largest").not()));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use mbn_model::random_weights;
 use mbn_spec::{Alpha, Architecture, Metadata, Variant};
 
 use super::*;
+use crate::pictures::BATCH;
 use crate::{Agreement, Cost, keep_costliest, sensitivity};
 
 const SIZE: usize = 32;
@@ -23,14 +24,35 @@ impl Pictures for Noise {
     }
 
     fn batch(&self, pictures: Range<usize>) -> Vec<f32> {
-        let value = |i: usize, at: usize| {
-            let (c, y, x) = (at / (SIZE * SIZE), at / SIZE % SIZE, at % SIZE);
-            let block = (i * 7919 + c * 104_729 + (y / 8) * 1_299_709 + (x / 8) * 15_485_863) % 251;
-            (block as f32 + ((at * 31) % 13) as f32) / 60.0 - 2.0
-        };
-        pictures
-            .flat_map(|i| (0..3 * SIZE * SIZE).map(move |at| value(i, at)))
-            .collect()
+        noise(pictures, SIZE)
+    }
+}
+
+fn noise(pictures: Range<usize>, size: usize) -> Vec<f32> {
+    let value = move |i: usize, at: usize| {
+        let (c, y, x) = (at / (size * size), at / size % size, at % size);
+        let block = (i * 7919 + c * 104_729 + (y / 8) * 1_299_709 + (x / 8) * 15_485_863) % 251;
+        (block as f32 + ((at * 31) % 13) as f32) / 60.0 - 2.0
+    };
+    pictures
+        .flat_map(|i| (0..3 * size * size).map(move |at| value(i, at)))
+        .collect()
+}
+
+/// Noise of twice the size, of which the last convolution leaves four pixels.
+struct Large;
+
+impl Pictures for Large {
+    fn len(&self) -> usize {
+        LEAST
+    }
+
+    fn size(&self) -> usize {
+        2 * SIZE
+    }
+
+    fn batch(&self, pictures: Range<usize>) -> Vec<f32> {
+        noise(pictures, self.size())
     }
 }
 
@@ -142,6 +164,83 @@ fn features_that_are_an_output_are_the_float_networks() {
     }
 }
 
+/// The classifier's input keeps the whole range of the last convolution's channels, scaled or, with ReLU6 in float32, as they are.
+#[test]
+fn the_classifiers_bytes_reach_the_largest_feature() {
+    for activation in [Activation::Relu, Activation::Relu6] {
+        let weights = weights(activation);
+        let calibration = Calibration::measure(&weights, &Large).unwrap();
+        for float in [LayerSet::NONE, LayerSet::NONE.with(26), LayerSet::first(27)] {
+            let quantized = calibration.rounded(Method::MinMax, float);
+            let layers = calibration
+                .equalisation
+                .valid_with(&weights.fold().architecture, float);
+            let divisors = layers.divisors.last().unwrap();
+            let mut network = Network::from_weights(&weights, &Device::Cpu).unwrap();
+            let mut largest = 0.0f32;
+            for (_, images) in batches(&Large, LEAST) {
+                let features = network
+                    .observe(&images.unwrap(), &mut |_, _| {})
+                    .unwrap()
+                    .features;
+                let scaled = features
+                    .iter()
+                    .zip(divisors.iter().cycle())
+                    .map(|(value, divisor)| value / divisor);
+                largest = scaled.fold(largest, f32::max);
+            }
+            let end = 255.0 * quantized.features;
+            assert!(
+                (end - largest).abs() < 1e-5 * largest,
+                "{activation} {float:?}: {end}, {largest}"
+            );
+        }
+    }
+}
+
+/// Black pictures, and noise after those whose means are measured.
+struct Late;
+
+impl Pictures for Late {
+    fn len(&self) -> usize {
+        CORRECTED + BATCH
+    }
+
+    fn size(&self) -> usize {
+        SIZE
+    }
+
+    fn batch(&self, pictures: Range<usize>) -> Vec<f32> {
+        match pictures.start < CORRECTED {
+            true => vec![0.0; pictures.len() * 3 * SIZE * SIZE],
+            false => Noise(self.len()).batch(pictures),
+        }
+    }
+}
+
+/// ReLU6 makes 6 of infinity, and 0 of what is not a number.
+#[test]
+fn values_that_are_not_finite_are_found_in_any_picture() {
+    for activation in [Activation::Relu, Activation::Relu6] {
+        let sound = weights(activation);
+        // A sum of two products of this size is infinite.
+        let values = |spec: &mbn_spec::TensorSpec| {
+            let mut values = sound.values(&spec.name).to_vec();
+            if spec.name == "model.0.0.weight" {
+                values[..27].fill(0.0);
+                values[13] = 1.6e38;
+                values[4] = 1.6e38;
+            }
+            values
+        };
+        let broken = Weights::from_fns(*sound.architecture(), Metadata::default(), values, |_| 1).unwrap();
+        let Some(error) = Calibration::measure(&broken, &Late).err() else {
+            panic!("{activation}: no error");
+        };
+        assert!(matches!(error, QuantError::Value { .. }), "{activation}: {error}");
+    }
+}
+
 #[test]
 fn a_network_whose_layers_all_stay_float_is_the_float_network() {
     let pictures = Noise(LEAST);
@@ -168,8 +267,19 @@ fn the_costliest_layers_stay_float() {
     let (_, all) = calibration.quantise(Method::Mse, LayerSet::NONE).unwrap();
     let sum: f64 = costs.iter().map(|cost| cost.agreement.relative_error).sum();
     assert!(costs.iter().all(|cost| cost.agreement.relative_error < sum));
-    let (kept, agreement) =
-        keep_costliest(&calibration, Method::Mse, &costs, LayerSet::NONE.with(5)).unwrap();
+    let mut tried = Vec::new();
+    let (kept, agreement) = keep_costliest(
+        &calibration,
+        Method::Mse,
+        &costs,
+        LayerSet::NONE.with(5),
+        |cost, before| {
+            assert!(before.agrees() < crate::AGREES);
+            tried.push(cost.layer);
+        },
+    )
+    .unwrap();
+    assert!(tried.iter().all(|&layer| kept.float_layers().contains(layer)));
     // It does not stand alone.
     let float = kept.float_layers();
     assert!(float.contains(5) && (float.contains(4) || float.contains(6)));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mbn_cli::{quote, text_file};
+use mbn_cli::{quote, quote_word, text_file};
 use mbn_spec::Alpha;
 
 use super::{BEST, SETTINGS};
@@ -67,7 +67,7 @@ impl TrainOn {
                 } else {
                     ' '
                 });
-                command += &quote(Path::new(value));
+                command += &quote_word(value);
             }
         }
         // An earlier version took others.
