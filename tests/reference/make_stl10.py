@@ -2,7 +2,7 @@
 
 `*_X.bin` holds pictures of 3 x 96 x 96 bytes back to back: channel by channel, each channel column by column. `*_y.bin` has
 one label per picture, from 1. `class_names.txt` has one name per line. `fold_indices.txt` has one line per fold: the indices
-of its training pictures, from 0. `unlabeled_X.bin` has no labels.
+of its training pictures, from 0. STL-10's pictures without labels, which nothing reads, are left out.
 """
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 OUT = Path(__file__).parent / "stl10_binary"
 SIDE = 96
 CLASSES = ("disc", "triangle", "grid")
-TRAIN, TEST, UNLABELED, FOLDS = 6, 3, 1, 2
+TRAIN, TEST, FOLDS = 6, 3, 2
 
 
 def picture(label, seed):
@@ -34,22 +34,20 @@ def picture(label, seed):
     return np.array(image)
 
 
-def write(split, count, first_seed, labelled=True):
+def write(split, count, first_seed):
     labels = [i % len(CLASSES) + 1 for i in range(count)]
     pictures = [picture(label, first_seed + i) for i, label in enumerate(labels)]
     for i, (image, label) in enumerate(zip(pictures, labels)):
-        Image.fromarray(image).save(OUT / "png" / f"{split}_{i:03}_label{label if labelled else 0}.png")
+        Image.fromarray(image).save(OUT / "png" / f"{split}_{i:03}_label{label}.png")
     stack = np.stack(pictures)  # [picture, row, column, channel]
     stack.transpose(0, 3, 2, 1).tofile(OUT / f"{split}_X.bin")
-    if labelled:
-        np.array(labels, np.uint8).tofile(OUT / f"{split}_y.bin")
+    np.array(labels, np.uint8).tofile(OUT / f"{split}_y.bin")
 
 
 def main():
     (OUT / "png").mkdir(parents=True, exist_ok=True)
     write("train", TRAIN, 0)
     write("test", TEST, 20)
-    write("unlabeled", UNLABELED, 40, labelled=False)
     (OUT / "class_names.txt").write_text("".join(f"{name}\n" for name in CLASSES))
     folds = np.arange(TRAIN).reshape(FOLDS, -1)
     (OUT / "fold_indices.txt").write_text("".join(" ".join(map(str, fold)) + "\n" for fold in folds))
