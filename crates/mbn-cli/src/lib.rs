@@ -46,4 +46,4 @@ pub use preprocess_args::{PreprocessArgs, options_of};
 pub use replaceable::{Written, require_replaceable};
 pub use run::{Outcome, UsageError, message, run, start_threads};
 pub use shell::{quote, quote_word};
-pub use weights::{LoadedWeights, load_start, load_weights, load_weights_with};
+pub use weights::{LoadedWeights, load_start, load_weights, load_weights_with, weights_in};

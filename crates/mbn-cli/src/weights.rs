@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use mbn_files::FileKind;
-use mbn_spec::text::joined;
+use mbn_spec::text::{joined, listed};
 use mbn_weights::{
     Adaptation, BEST_OF_RUN, Backbone, Head, LAST_OF_RUN, MismatchError, Problem, Source, Taken, WeightFile,
-    Weights, WeightsErrorKind,
+    Weights, WeightsErrorKind, is_weight_file,
 };
 
 use crate::conversion::{
@@ -16,6 +16,9 @@ use crate::conversion::{
 };
 use crate::one_network::one_network;
 use crate::{Hint, HubName, NamedFile, Overrides, Wanted, named_file, quote};
+
+/// Files that a message names before it counts the others.
+const LISTED: usize = 3;
 
 /// Weights that a user named.
 #[derive(Clone, Debug)]
@@ -78,7 +81,10 @@ fn load_file(path: &Path, overrides: &Overrides, head: Head) -> Result<(Weights,
                 Err(error).hint(|| format!("the best weights of that run are in `{}`", best.display()))
             }
             (_, Some(advice)) => Err(error).hint(|| advice),
-            _ => Err(error),
+            _ => match weights_in(path) {
+                None => Err(error),
+                Some(advice) => Err(error).hint(|| advice),
+            },
         };
     }
     match WeightFile::load_with(path, head) {
@@ -171,6 +177,16 @@ fn stated(files: &[&str], arguments: &[&str], family: &str) -> String {
         "says"
     };
     format!("as {} {verb}{rest}", sources.join(" and "))
+}
+
+/// What to name instead of a folder, such as a snapshot of a repository, if it has weight files.
+pub fn weights_in(folder: &Path) -> Option<String> {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries.map(|entry| entry.path()).collect();
+    found.retain(|path| is_weight_file(path) && path.is_file());
+    found.sort();
+    let shown = found.iter().map(|path| format!("`{}`", quote(path)));
+    (!found.is_empty()).then(|| format!("it has the weight files {}", listed(shown, LISTED)))
 }
 
 /// What a user can do whose weights are not those of a MobileNetV1.

@@ -220,9 +220,10 @@ fn photos(folder: &Path, preprocess: Preprocess) -> Result<Photos> {
     let images = distinct(images);
     if images.len() < usable {
         log::warn!(
-            "{} in `{OPTION} {}` equal others once they are resized: each counts once",
-            counted(usable - images.len(), "picture"),
-            folder.display()
+            "`{OPTION} {}` has pictures that are equal once they are resized, and count once: without {}, it has {}",
+            folder.display(),
+            counted(usable - images.len(), "copy"),
+            counted(images.len(), "picture")
         );
     }
     Ok(Photos { images, preprocess })

@@ -66,6 +66,12 @@ mod tests {
         assert_eq!(needed(&architecture, 224, 1), (layers + 9 * picture) as u64);
         assert_eq!(needed(&architecture, 224, 7), 7 * needed(&architecture, 224, 1));
         assert!(require(&architecture, 224, 1, "").is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_batch_that_no_machine_holds_is_refused() {
+        let architecture = Architecture::new(Alpha::One, 10);
         let error = require(&architecture, 4096, 1_000_000, "; or so").unwrap_err();
         let text = format!("{error:#}");
         assert!(

@@ -148,7 +148,7 @@ pub(crate) fn read(
         }
     }
     if used == 0 {
-        return Err(none_usable(folder, OPTION, paths.len()).context(Unusable));
+        return Err(none_usable(folder, OPTION, paths.len()).context(Unusable::Pictures));
     }
     Ok(used)
 }
@@ -156,13 +156,21 @@ pub(crate) fn read(
 /// Name of the option in messages.
 const OPTION: &str = "--check-images";
 
-/// What files are to be checked on cannot be used, which says nothing of the files.
+/// What files are to be checked with cannot be used, which says nothing of the files.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Unusable;
+pub(crate) enum Unusable {
+    /// The pictures.
+    Pictures,
+    /// The weights.
+    Weights,
+}
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there are no pictures to check it on")
+        f.write_str(match self {
+            Self::Pictures => "there are no pictures to check it on",
+            Self::Weights => "there are no weights to compare it with",
+        })
     }
 }
 
@@ -171,7 +179,7 @@ impl fmt::Display for Unusable {
 /// # Errors
 /// As [`paths`]; the error is [`Unusable`].
 pub(crate) fn check_images(folder: &Path) -> Result<Vec<PathBuf>> {
-    paths(folder, OPTION).context(Unusable)
+    paths(folder, OPTION).context(Unusable::Pictures)
 }
 
 /// The pictures in the folder that the user gave with `option`. What is in it but cannot be reached, such as a link to nowhere, is

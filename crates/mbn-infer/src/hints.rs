@@ -1,12 +1,17 @@
 //! What a user can do about errors of the engine.
 
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use mbn_cli::{Hint, onnx_runtime};
 use mbn_engine::EngineError;
 use mbn_engine::cuda::{CudaError, OLDEST_DRIVER};
 use mbn_engine::runtime::{NEEDED, RuntimeError};
+use mbn_spec::text::listed;
+
+/// Missing files that a message names before it counts the others.
+const MISSING: usize = 3;
 
 /// Advice for an ONNX Runtime that is missing or unusable.
 pub fn of_runtime(error: &RuntimeError) -> String {
@@ -14,6 +19,15 @@ pub fn of_runtime(error: &RuntimeError) -> String {
         RuntimeError::NotFound => onnx_runtime::missing(NEEDED),
         _ => onnx_runtime::unusable(NEEDED),
     }
+}
+
+/// Advice for a model without the files that hold its constants.
+pub fn of_missing(files: &[PathBuf]) -> String {
+    let files = files.iter().map(|path| format!("`{}`", path.display()));
+    format!(
+        "the model keeps constants in files of their own, which are not there: {}; copy them into its folder under these names",
+        listed(files, MISSING)
+    )
 }
 
 /// Advice for a CUDA provider that cannot be used.

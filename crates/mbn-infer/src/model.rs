@@ -177,6 +177,19 @@ impl Model {
         }
     }
 
+    /// Files with the data of its constants that are not where the model says.
+    pub fn missing_files(&self) -> Vec<PathBuf> {
+        match &self.content {
+            Content::Onnx(path, onnx) => {
+                let beside = external_files(onnx)
+                    .into_iter()
+                    .map(|file| path.with_file_name(file));
+                beside.filter(|file| !file.exists()).collect()
+            }
+            Content::Weights(_) => Vec::new(),
+        }
+    }
+
     /// What is known about it if another tool wrote it.
     pub fn foreign(&self) -> Option<&Foreign> {
         self.foreign.as_ref()

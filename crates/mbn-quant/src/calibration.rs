@@ -83,7 +83,7 @@ impl<'a> Calibration<'a> {
                 for (part, counts) in [(first, true), (rest, false)] {
                     let (most, sums) = largest_and_sums(part, channels);
                     // Before ReLU6 makes them 6.
-                    if most.iter().any(|value| *value == f32::INFINITY) {
+                    if most.contains(&f32::INFINITY) {
                         bad.get_or_insert(i);
                     }
                     largest[i]

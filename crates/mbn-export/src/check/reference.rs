@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use mbn_cli::{Hint, load_weights, quote};
 use mbn_onnx::{Model, Written};
 use mbn_spec::Metadata;
@@ -10,6 +10,7 @@ use mbn_weights::{MODELS, Weights, is_weight_file};
 
 use super::Check;
 use crate::meaning::{of_preprocessing, text};
+use crate::pictures::Unusable;
 use crate::proof::Reference;
 use crate::show::short;
 
@@ -25,7 +26,7 @@ pub(super) struct Found {
 /// constants.
 pub(super) fn find(check: &Check, model: &Model, written: &Written) -> Result<Found> {
     if let Some(path) = &check.weights {
-        let weights = load_weights(path)?;
+        let weights = load_weights(path).context(Unusable::Weights)?;
         let (found, expected) = (weights.sha256(), model.weights_sha256().unwrap_or("none"));
         if found != expected {
             let error = anyhow!(

@@ -115,10 +115,7 @@ fn folders_that_show_no_ranges_are_refused() {
     }
     with(
         "equal",
-        &[
-            "60 pictures in `--calibration equal` equal others",
-            "99 pictures are too few",
-        ],
+        &["without 60 copies, it has 99 pictures", "99 pictures are too few"],
     );
 }
 

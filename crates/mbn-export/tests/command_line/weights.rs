@@ -6,7 +6,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-use crate::common::{export, fails, folder_with_weights, small, weights};
+use crate::common::{export, fails, folder_with_model, folder_with_weights, library, small, weights};
 
 #[test]
 fn missing_weights_say_how_to_get_them() {
@@ -23,6 +23,40 @@ fn missing_weights_say_how_to_get_them() {
         1,
         &["`none.safetensors`", "No such file"],
     );
+    // A snapshot of a repository, as the Hub's tools make them.
+    let folder = folder_with_weights();
+    std::fs::create_dir(folder.path().join("snapshot")).unwrap();
+    let (from, to) = ("w.safetensors", "snapshot/model.safetensors");
+    std::fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
+    std::fs::write(folder.path().join("snapshot/config.json"), "{}").unwrap();
+    let messages = [
+        "`snapshot` is a folder, expected a weight file",
+        "hint: it has the weight files `snapshot/model.safetensors`",
+    ];
+    fails(&folder, &["--weights=snapshot", "out.onnx"], 1, &messages);
+}
+
+/// What cannot be compared may be sound.
+#[test]
+fn a_check_without_the_weights_that_it_names_says_nothing_of_the_file() {
+    let Some(library) = library() else { return };
+    let folder = folder_with_model(&[]);
+    for (weights, why) in [
+        (
+            "none.safetensors",
+            "`none.safetensors` cannot be used: No such file",
+        ),
+        ("model.onnx", "`model.onnx` cannot be used"),
+    ] {
+        let weights = format!("--weights={weights}");
+        export(folder.path(), &["check", &library, &weights, "model.onnx"])
+            .code(1)
+            .stderr(
+                contains("`model.onnx` cannot be checked: there are no weights to compare it with")
+                    .and(contains(why))
+                    .and(contains("does not pass").not()),
+            );
+    }
 }
 
 #[test]

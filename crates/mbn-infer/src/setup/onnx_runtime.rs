@@ -156,7 +156,10 @@ fn session_on_cpu(
     };
     let engine = OrtEngine::load(runtime, source, &session, reading)
         .with_context(|| format!("{} cannot be used", model.name()));
-    hints::with_engine_hint(engine, hints::Fed::default())
+    match model.missing_files().as_slice() {
+        [] => hints::with_engine_hint(engine, hints::Fed::default()),
+        missing => engine.hint(|| hints::of_missing(missing)),
+    }
 }
 
 /// What makes the values of an output, and whether they are the hundredfold of that.

@@ -100,6 +100,12 @@ fn other_weights_beside_the_model_do_not_continue() {
     std::fs::write(&data, before).unwrap();
     let run = resumed(&folder, &options);
     assert_eq!(run.code, 0, "{}", run.stderr);
+    // A model that was copied without them.
+    std::fs::remove_file(&data).unwrap();
+    let run = Run::of(program(&folder, &options).arg("a.png").output().unwrap());
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let hint = "hint: the model keeps constants in files of their own, which are not there: `model.onnx.data`; copy them";
+    assert!(run.stderr.contains(hint), "{}", run.stderr);
 }
 
 /// candle computes the integers in an int8 file, or the float32 weights that it was made from.

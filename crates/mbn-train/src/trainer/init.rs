@@ -5,7 +5,9 @@ mod classifier;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use mbn_cli::{Hint, HubName, LoadedWeights, Overrides, Renamed, known_among, load_start, rename_classes};
+use mbn_cli::{
+    Hint, HubName, LoadedWeights, Overrides, Renamed, known_among, load_start, rename_classes, weights_in,
+};
 use mbn_model::fresh_weights;
 use mbn_spec::text::counted;
 use mbn_spec::{Alpha, Architecture, Metadata, Preprocess, Variant};
@@ -151,10 +153,14 @@ pub(crate) fn require_alpha(init: &Weights, path: &Path, alpha: Alpha, options: 
 /// Reads `--init`, with what the settings say about it. The class names of `--init-classes`, if given, replace its own.
 pub(crate) fn load(path: &Path, names_path: Option<&Path>, overrides: &Overrides) -> Result<Init> {
     if path.is_dir() {
-        bail!(
+        let error = anyhow!(
             "`--init {}` is a folder, expected a weight file such as a run's `best.safetensors`",
             path.display()
         );
+        return match weights_in(path) {
+            None => Err(error),
+            Some(advice) => Err(error).hint(|| advice),
+        };
     }
     let LoadedWeights {
         weights,
